@@ -1,0 +1,211 @@
+/**
+ * Refreshing a value while it is still fresh, so that its readers never meet
+ * the end of its freshness. Pure: the caller brings time and chance.
+ */
+import type * as Schedule from "effect/Schedule"
+import { dual } from "effect/Function"
+import type { Entry } from "./Entry.ts"
+import { forever } from "./Entry.ts"
+import { InvalidPolicy } from "./InvalidPolicy.ts"
+
+/** No early refresh. */
+export interface None {
+  readonly _tag: "None"
+}
+
+/** From a share of the freshness on, the first read refreshes. */
+export interface After {
+  readonly _tag: "After"
+  readonly fraction: number
+}
+
+/** Each read draws; the nearer the end and the slower the lookup, the likelier a refresh. */
+export interface XFetch {
+  readonly _tag: "XFetch"
+  readonly beta: number
+  readonly maxFraction: number
+}
+
+/** `early`, drawn not only on reads but also on a schedule, for keys that were read since the last sweep. */
+export interface Scheduled {
+  readonly _tag: "Scheduled"
+  readonly early: None | After | XFetch
+  readonly schedule: Schedule.Schedule<unknown>
+}
+
+export type EarlyRefresh = None | After | XFetch | Scheduled
+
+/** The default: a value is refreshed when it has become stale. */
+export const none: None = Object.freeze({ _tag: "None" })
+
+/**
+ * The first read past this share of the freshness refreshes in the background.
+ *
+ * **When to use**
+ *
+ * Use with one node, or behind a tier that grants leases; many uncoordinated
+ * nodes would all refresh at the same moment, where {@link xfetch} spreads them.
+ *
+ * **Gotchas**
+ *
+ * Throws `InvalidPolicy` unless `0 < fraction < 1`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh, Policy } from "@larder/core"
+ *
+ * export const policy = Policy.make({ freshFor: "10 seconds", earlyRefresh: EarlyRefresh.after(0.8) })
+ * ```
+ */
+export const after = (fraction: number): After => {
+  if (!(fraction > 0 && fraction < 1)) {
+    throw new InvalidPolicy({
+      field: "earlyRefresh",
+      reason: `after(${fraction}) is not a share of freshFor; give a number above 0 and below 1, such as 0.8`,
+    })
+  }
+  return Object.freeze({ _tag: "After", fraction })
+}
+
+/**
+ * Probabilistic early refresh: XFetch of Vattani, Chierichetti and Lowenstein,
+ * "Optimal Probabilistic Cache Stampede Prevention", PVLDB 8(8), 2015.
+ *
+ * **Details**
+ *
+ * A read at `now` refreshes iff `now - loadMillis * beta * ln(u) >= freshUntil`
+ * with `u` uniform in (0, 1]. `beta` (default 1) above 1 is more eager. It never
+ * refreshes in the first `1 - maxFraction` (default 0.5) of the freshness.
+ *
+ * **Gotchas**
+ *
+ * Without coordination the mean number of nodes that refresh one expiry is
+ * e^(1/beta), not one. Throws `InvalidPolicy` unless `beta` is a finite number
+ * above 0 and `0 < maxFraction <= 1`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh, Policy } from "@larder/core"
+ *
+ * export const policy = Policy.make({ freshFor: "1 minute", earlyRefresh: EarlyRefresh.xfetch({ beta: 2 }) })
+ * ```
+ */
+export const xfetch = (options?: {
+  readonly beta?: number | undefined
+  readonly maxFraction?: number | undefined
+}): XFetch => {
+  const beta = options?.beta ?? 1
+  const maxFraction = options?.maxFraction ?? 0.5
+  if (!(beta > 0 && beta < Infinity)) {
+    throw new InvalidPolicy({
+      field: "earlyRefresh.beta",
+      reason: `${beta} is not a finite number above 0; 1 is the default`,
+    })
+  }
+  if (!(maxFraction > 0 && maxFraction <= 1)) {
+    throw new InvalidPolicy({
+      field: "earlyRefresh.maxFraction",
+      reason: `${maxFraction} is not a share of freshFor; give a number above 0, at most 1`,
+    })
+  }
+  return Object.freeze({ _tag: "XFetch", beta, maxFraction })
+}
+
+/**
+ * The same draw as `early`, made on reads and also on each tick of `schedule`
+ * for keys that were read since the last tick, so that keys read in bursts are
+ * refreshed between the bursts.
+ *
+ * **Details**
+ *
+ * The sweep sleeps while nothing is read.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh, Policy } from "@larder/core"
+ * import { Schedule } from "effect"
+ *
+ * export const policy = Policy.make({
+ *   freshFor: "1 minute",
+ *   earlyRefresh: EarlyRefresh.scheduled(EarlyRefresh.xfetch(), Schedule.spaced("1 second"))
+ * })
+ * ```
+ */
+export const scheduled: {
+  (schedule: Schedule.Schedule<unknown>): (early: After | XFetch) => Scheduled
+  (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled
+} = dual(2, (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled =>
+  Object.freeze({ _tag: "Scheduled", early, schedule }),
+)
+
+/**
+ * -ln(u) of a double in (0, 1] is at most 53 ln 2, below 37: outside this many
+ * load times before the end no draw can come true.
+ */
+const furthestDraw = 40
+
+/**
+ * The earliest moment at which a draw for this entry can come true; `forever`
+ * where none can. Before it there is nothing to draw.
+ */
+export const earliest = (early: EarlyRefresh, entry: Entry<unknown>): number => {
+  if (entry.freshUntil === forever) return forever
+  const freshFor = entry.freshUntil - entry.storedAt
+  switch (early._tag) {
+    case "None":
+      return forever
+    case "After":
+      return Math.ceil(entry.storedAt + early.fraction * freshFor)
+    case "XFetch":
+      return Math.ceil(
+        entry.freshUntil -
+          Math.min(early.maxFraction * freshFor, furthestDraw * early.beta * entry.loadMillis),
+      )
+    case "Scheduled":
+      return earliest(early.early, entry)
+  }
+}
+
+/**
+ * Whether a read at `now` refreshes, given a draw `u` in (0, 1].
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const entry = {
+ *   value: "milk", storedAt: 0, freshUntil: 10_000, revalidateUntil: 10_000, staleUntil: 10_000,
+ *   loadMillis: 100, version: 1, asOf: 0, tags: []
+ * }
+ * assert.strictEqual(EarlyRefresh.shouldRefresh(EarlyRefresh.after(0.8), entry, 7_999, 0.5), false)
+ * assert.strictEqual(EarlyRefresh.shouldRefresh(EarlyRefresh.after(0.8), entry, 8_000, 0.5), true)
+ * assert.strictEqual(EarlyRefresh.shouldRefresh(EarlyRefresh.xfetch(), entry, 9_950, 0.5), true)
+ * assert.strictEqual(EarlyRefresh.shouldRefresh(EarlyRefresh.xfetch(), entry, 9_950, 0.9), false)
+ * ```
+ */
+export const shouldRefresh = (
+  early: EarlyRefresh,
+  entry: Entry<unknown>,
+  now: number,
+  u: number,
+): boolean => {
+  switch (early._tag) {
+    case "None":
+      return false
+    case "After":
+      return now >= earliest(early, entry)
+    case "XFetch":
+      return (
+        now >= entry.freshUntil ||
+        (now >= earliest(early, entry) &&
+          now - entry.loadMillis * early.beta * Math.log(u) >= entry.freshUntil)
+      )
+    case "Scheduled":
+      return shouldRefresh(early.early, entry, now, u)
+  }
+}

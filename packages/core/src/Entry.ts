@@ -1,0 +1,79 @@
+/**
+ * What a tier keeps for one key: a value, its times, and what is needed to
+ * judge and to order it. Entries are immutable; a change makes a new one.
+ */
+
+/**
+ * A cached value with its times.
+ *
+ * **Details**
+ *
+ * All times are milliseconds since the Unix epoch, all numbers are integers
+ * below 2^53. {@link forever} stands for a time that never comes.
+ *
+ * - `storedAt`: when upstream last vouched for the value.
+ * - `freshUntil`: from this moment on the value is no longer fresh.
+ * - `revalidateUntil`: until then it may be given while a refresh runs
+ *   (RFC 5861 *stale-while-revalidate*).
+ * - `staleUntil`: until then it may be given when upstream fails
+ *   (RFC 5861 *stale-if-error*). Nothing is ever served after it.
+ * - `loadMillis`: how long the lookup took; early refresh works with it.
+ * - `version`: the order of writes to this key.
+ * - `asOf`: the number of the last mark known when the lookup began; a mark
+ *   with a higher number that covers the entry invalidates it.
+ * - `etag`: the upstream's validator, for conditional lookups.
+ */
+export interface Entry<out A> {
+  readonly value: A
+  readonly storedAt: number
+  readonly freshUntil: number
+  readonly revalidateUntil: number
+  readonly staleUntil: number
+  readonly loadMillis: number
+  readonly version: number
+  readonly asOf: number
+  readonly tags: ReadonlyArray<string>
+  readonly etag?: string | undefined
+}
+
+/** A time that never comes: what an infinite duration gives. */
+export const forever: number = Number.MAX_SAFE_INTEGER
+
+/**
+ * The moment `millis` after `start`, without overflow: anything that is not a
+ * safe integer any more is {@link forever}.
+ */
+export const after = (start: number, millis: number): number => {
+  const at = start + millis
+  return at < forever ? at : forever
+}
+
+/**
+ * The entry as `expire` and marks that keep stale values leave it: neither
+ * fresh nor in revalidate grace from `now` on, and in error grace for what was
+ * left of its life. `undefined` when nothing of its life is left.
+ */
+export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined =>
+  now >= entry.staleUntil
+    ? undefined
+    : {
+        ...entry,
+        freshUntil: Math.min(entry.freshUntil, now),
+        revalidateUntil: Math.min(entry.revalidateUntil, now),
+      }
+
+/**
+ * The entry with all its times moved by `offset` milliseconds: from the clock
+ * of one place to the clock of another. {@link forever} stays as it is.
+ */
+export const shift = <A>(entry: Entry<A>, offset: number): Entry<A> => {
+  if (offset === 0) return entry
+  const moved = (time: number) => (time === forever ? forever : after(time, offset))
+  return {
+    ...entry,
+    storedAt: moved(entry.storedAt),
+    freshUntil: moved(entry.freshUntil),
+    revalidateUntil: moved(entry.revalidateUntil),
+    staleUntil: moved(entry.staleUntil),
+  }
+}

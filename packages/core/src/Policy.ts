@@ -1,0 +1,235 @@
+/**
+ * How long values live and what to do at the edges of their life: durations,
+ * jitter, early refresh, timeouts. A policy is a plain immutable value.
+ */
+import * as Duration from "effect/Duration"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type { EarlyRefresh } from "./EarlyRefresh.ts"
+import { none } from "./EarlyRefresh.ts"
+import * as Entry from "./Entry.ts"
+import { InvalidPolicy } from "./InvalidPolicy.ts"
+
+export { InvalidPolicy } from "./InvalidPolicy.ts"
+
+const TypeId = "~larder/Policy"
+
+/**
+ * What {@link make} takes. A resolved `Policy` fits it too, so that
+ * `Policy.make({ ...base, freshFor: "1 hour" })` changes one thing.
+ */
+export interface Options {
+  /** How long a value is fresh after upstream gave it. Zero: nothing is kept unless there is grace. */
+  readonly freshFor: Duration.Input
+  /** How long after that it is given at once while a refresh runs (RFC 5861). Default 0. */
+  readonly staleWhileRevalidate?: Duration.Input | undefined
+  /** How long after its freshness it is given when upstream fails (RFC 5861). Default 0. */
+  readonly staleIfError?: Duration.Input | undefined
+  /** Shortens `freshFor` by up to this share, one draw per load, so that values stored together do not end together. 0 to 1, default 0. */
+  readonly jitter?: number | undefined
+  /** Refresh before the end of freshness. Default `EarlyRefresh.none`. */
+  readonly earlyRefresh?: EarlyRefresh | undefined
+  /** From the call on: after this long something stale is given if there is any. Default: none. */
+  readonly softTimeout?: Duration.Input | undefined
+  /** The longest a lookup may take, waiting and retries included. Finite; default 30 seconds. */
+  readonly hardTimeout?: Duration.Input | undefined
+  /** A failed refresh is not tried again before this has passed. Default 1 second. */
+  readonly retryAfterFailure?: Duration.Input | undefined
+  /** The longest one step in a tier that is not memory may take. Default 100 ms. */
+  readonly tierTimeout?: Duration.Input | undefined
+  /** The longest all such steps of one `get` may take together. Default twice `tierTimeout`. */
+  readonly tierBudget?: Duration.Input | undefined
+}
+
+/** A checked policy. Durations are milliseconds; `Infinity` stands for no end and, in `softTimeout`, for none. */
+export interface Policy {
+  readonly [TypeId]: typeof TypeId
+  readonly freshFor: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly jitter: number
+  readonly earlyRefresh: EarlyRefresh
+  readonly softTimeout: number
+  readonly hardTimeout: number
+  readonly retryAfterFailure: number
+  readonly tierTimeout: number
+  readonly tierBudget: number
+}
+
+/** A policy whose times depend on the value; see {@link adaptive}. */
+export interface AdaptivePolicy<in A, in K> {
+  readonly base: Policy
+  readonly of: (value: A, key: K, base: Policy) => Policy
+}
+
+type DurationField = Exclude<keyof Options, "jitter" | "earlyRefresh">
+
+const millis = (
+  field: DurationField,
+  input: Duration.Input,
+): Result.Result<number, InvalidPolicy> => {
+  const invalid = (what: string) =>
+    Result.fail(
+      new InvalidPolicy({
+        field,
+        reason: `${what}; give a duration such as "10 seconds" or a number of milliseconds, not negative`,
+      }),
+    )
+  if (typeof input === "number" && Number.isNaN(input)) return invalid("NaN is not a duration")
+  const duration = Duration.fromInput(input)
+  if (Option.isNone(duration)) return invalid(`${JSON.stringify(input)} is not a duration`)
+  const value = Duration.toMillis(duration.value)
+  if (Number.isNaN(value)) return invalid("NaN is not a duration")
+  return value < 0 ? invalid(`${value} ms is negative`) : Result.succeed(value)
+}
+
+const durations = (
+  options: Options,
+): Result.Result<Readonly<Record<DurationField, number>>, InvalidPolicy> => {
+  const tierTimeout = millis("tierTimeout", options.tierTimeout ?? 100)
+  if (Result.isFailure(tierTimeout)) return Result.fail(tierTimeout.failure)
+  return Result.all({
+    freshFor: millis("freshFor", options.freshFor),
+    staleWhileRevalidate: millis("staleWhileRevalidate", options.staleWhileRevalidate ?? 0),
+    staleIfError: millis("staleIfError", options.staleIfError ?? 0),
+    softTimeout: millis("softTimeout", options.softTimeout ?? Infinity),
+    hardTimeout: millis("hardTimeout", options.hardTimeout ?? 30_000),
+    retryAfterFailure: millis("retryAfterFailure", options.retryAfterFailure ?? 1_000),
+    tierTimeout,
+    tierBudget: millis("tierBudget", options.tierBudget ?? 2 * tierTimeout.success),
+  })
+}
+
+const contradiction = (policy: Policy): InvalidPolicy | undefined => {
+  const { hardTimeout, jitter, softTimeout, tierBudget, tierTimeout } = policy
+  const invalid = (field: keyof Options, reason: string) => new InvalidPolicy({ field, reason })
+  if (!(jitter >= 0 && jitter <= 1)) {
+    return invalid("jitter", `${jitter} is not a share; give a number from 0 to 1, such as 0.1`)
+  }
+  if (hardTimeout === 0 || hardTimeout === Infinity) {
+    return invalid(
+      "hardTimeout",
+      `${hardTimeout} is no bound for a lookup; give a finite duration above 0`,
+    )
+  }
+  if (softTimeout !== Infinity && softTimeout > hardTimeout) {
+    return invalid(
+      "softTimeout",
+      `${softTimeout} ms is above hardTimeout (${hardTimeout} ms), so it would never apply; lower it or raise hardTimeout`,
+    )
+  }
+  if (tierTimeout === 0 || tierTimeout === Infinity) {
+    return invalid(
+      "tierTimeout",
+      `${tierTimeout} is no bound for a step in a tier; give a finite duration above 0`,
+    )
+  }
+  if (tierBudget < tierTimeout || tierBudget === Infinity) {
+    return invalid(
+      "tierBudget",
+      `${tierBudget} ms does not hold one step of tierTimeout (${tierTimeout} ms); give a finite duration of at least that`,
+    )
+  }
+  return undefined
+}
+
+/** {@link make} for options that come from outside: gives the `InvalidPolicy` instead of throwing it. */
+export const makeResult = (options: Options): Result.Result<Policy, InvalidPolicy> => {
+  const checked = durations(options)
+  if (Result.isFailure(checked)) return Result.fail(checked.failure)
+  const policy: Policy = Object.freeze({
+    [TypeId]: TypeId,
+    ...checked.success,
+    jitter: options.jitter ?? 0,
+    earlyRefresh: options.earlyRefresh ?? none,
+  })
+  const contradicts = contradiction(policy)
+  return contradicts === undefined ? Result.succeed(policy) : Result.fail(contradicts)
+}
+
+/**
+ * Checks options and makes a policy of them.
+ *
+ * **Details**
+ *
+ * `revalidateUntil = freshUntil + staleWhileRevalidate`, and
+ * `staleUntil = freshUntil + max(staleWhileRevalidate, staleIfError)`.
+ *
+ * **Gotchas**
+ *
+ * Throws `InvalidPolicy`, which names the field, for negatives, NaN and
+ * contradictions; {@link makeResult} returns it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh, Policy } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const policy = Policy.make({
+ *   freshFor: "1 minute",
+ *   staleWhileRevalidate: "5 minutes",
+ *   staleIfError: "1 day",
+ *   earlyRefresh: EarlyRefresh.xfetch()
+ * })
+ * assert.strictEqual(policy.freshFor, 60_000)
+ * assert.throws(() => Policy.make({ freshFor: -1 }), { _tag: "InvalidPolicy", field: "freshFor" })
+ * ```
+ */
+export const make = (options: Options): Policy => Result.getOrThrow(makeResult(options))
+
+/**
+ * A policy that depends on the value: `of` is called once for each value that
+ * is stored, never on a hit. `base` holds where there is no value yet: timeouts
+ * of the lookup and the throttle after failures.
+ *
+ * **When to use**
+ *
+ * Use to keep "not found" for a shorter time than a value, or to follow an
+ * expiry that came with it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Policy } from "@larder/core"
+ * import { Option } from "effect"
+ *
+ * export const policy = Policy.adaptive(
+ *   Policy.make({ freshFor: "10 minutes" }),
+ *   (found: Option.Option<string>, _key: string, base) =>
+ *     Option.isSome(found) ? base : Policy.make({ ...base, freshFor: "5 seconds" })
+ * )
+ * ```
+ */
+export const adaptive: {
+  <A, K>(of: (value: A, key: K, base: Policy) => Policy): (base: Policy) => AdaptivePolicy<A, K>
+  <A, K>(base: Policy, of: (value: A, key: K, base: Policy) => Policy): AdaptivePolicy<A, K>
+} = dual(
+  2,
+  <A, K>(base: Policy, of: (value: A, key: K, base: Policy) => Policy): AdaptivePolicy<A, K> => ({
+    base,
+    of,
+  }),
+)
+
+export const isPolicy = (u: unknown): u is Policy =>
+  typeof u === "object" && u !== null && TypeId in u
+
+/** The four times of a value that upstream gave at `now`; `draw` in [0, 1) is the jitter's. */
+export const times = (
+  policy: Policy,
+  now: number,
+  draw: number,
+): Pick<Entry.Entry<unknown>, "storedAt" | "freshUntil" | "revalidateUntil" | "staleUntil"> => {
+  const storedAt = Math.floor(now)
+  const freshFor = Math.floor(policy.freshFor * (1 - policy.jitter * draw))
+  const { staleIfError, staleWhileRevalidate } = policy
+  const freshUntil = Entry.after(storedAt, freshFor)
+  return {
+    storedAt,
+    freshUntil,
+    revalidateUntil: Entry.after(freshUntil, Math.floor(staleWhileRevalidate)),
+    staleUntil: Entry.after(freshUntil, Math.floor(Math.max(staleWhileRevalidate, staleIfError))),
+  }
+}
