@@ -1,0 +1,154 @@
+/**
+ * One run for however many ask: concurrent callers with the same key share one
+ * execution of an effect. Knows nothing of caching; nothing is remembered after
+ * a run has ended.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { withoutInterrupts } from "./internal/withoutInterrupts.ts"
+
+/**
+ * A defect: a shared run was interrupted from inside. Those who waited for it
+ * were not, so they get this.
+ */
+export class RunInterrupted extends Data.TaggedError("RunInterrupted")<{ readonly key: unknown }> {
+  override get message(): string {
+    return `the shared run for ${String(this.key)} interrupted itself`
+  }
+}
+
+/**
+ * Runs effects, at most one at a time for each key. As an effect it yields
+ * itself, so that `yield* Coalesce.make()` reads as other constructors do.
+ */
+export interface Coalesce<in K, in out A, in out E = never> extends Effect.Effect<
+  Coalesce<K, A, E>
+> {
+  (key: K): <R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <R>(key: K, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
+}
+
+interface Run<A, E> {
+  readonly waiters: Set<(exit: Exit.Exit<A, E>) => void>
+  fiber: Fiber.Fiber<A, E> | undefined
+  ended: boolean
+}
+
+class Runs<K, A, E> {
+  readonly #byKey = new Map<K, Run<A, E>>()
+
+  /** Finds or starts the run for `key`; answers how to leave it again. */
+  join<R>(
+    caller: Fiber.Fiber<unknown, unknown>,
+    key: K,
+    effect: Effect.Effect<A, E, R>,
+    resume: (exit: Exit.Exit<A, E>) => void,
+  ): Effect.Effect<void> {
+    const found = this.#byKey.get(key)
+    const run: Run<A, E> = found ?? { waiters: new Set(), fiber: undefined, ended: false }
+    run.waiters.add(resume)
+    if (found === undefined) this.#start(caller, key, effect, run)
+    return Effect.sync(() => this.#leave(caller, key, run, resume))
+  }
+
+  #start<R>(
+    caller: Fiber.Fiber<unknown, unknown>,
+    key: K,
+    effect: Effect.Effect<A, E, R>,
+    run: Run<A, E>,
+  ): void {
+    // before it starts: it may end, or ask for its own key, at once
+    this.#byKey.set(key, run)
+    run.fiber = Effect.runForkWith(caller.context)(effect as Effect.Effect<A, E>)
+    run.fiber.addObserver((exit) => this.#land(key, run, exit))
+  }
+
+  #land(key: K, run: Run<A, E>, exit: Exit.Exit<A, E>): void {
+    run.ended = true
+    this.#free(key, run)
+    const shared = withoutInterrupts(exit, () => new RunInterrupted({ key }))
+    for (const resume of run.waiters) resume(shared)
+    run.waiters.clear()
+  }
+
+  #leave(
+    caller: Fiber.Fiber<unknown, unknown>,
+    key: K,
+    run: Run<A, E>,
+    resume: (exit: Exit.Exit<A, E>) => void,
+  ): void {
+    run.waiters.delete(resume)
+    if (run.ended || run.waiters.size > 0) return
+    // free before it ends: newcomers must not join the abandoned run, nor wait for one that disobeys
+    this.#free(key, run)
+    run.fiber?.interruptUnsafe(caller.id)
+  }
+
+  /** A newer run may have the key by now. */
+  #free(key: K, run: Run<A, E>): void {
+    if (this.#byKey.get(key) === run) this.#byKey.delete(key)
+  }
+}
+
+const CoalesceProto = Effectable.Prototype<Coalesce<never, unknown, unknown>>({
+  label: "Coalesce",
+  evaluate() {
+    return Exit.succeed(this)
+  },
+})
+
+/**
+ * Makes a coalescer for keys `K` and runs that give `A` or fail with `E`.
+ *
+ * **When to use**
+ *
+ * Use to protect something expensive from simultaneous callers: a lookup, a
+ * token refresh, a connection. For values that are kept afterwards use a larder.
+ *
+ * **Details**
+ *
+ * - Success, failure and defect go to all callers of the run alike.
+ * - Interrupting one caller disturbs nobody. When the last one leaves, the run
+ *   is interrupted, which nobody waits for, and the key is free at once.
+ * - A run that is interrupted from inside is the defect {@link RunInterrupted}
+ *   for its callers.
+ * - Keys are told apart as `Map` does (SameValueZero): objects by reference.
+ *
+ * **Gotchas**
+ *
+ * The run sees the context of its first caller: its services, references and
+ * span. Where callers differ in rights or transactions, put that into the key
+ * or provide it to the effect. A `Scope` it needs is the first caller's too;
+ * `Effect.scoped` gives it one of its own. A run that asks for its own key
+ * waits for itself; `Deadline.hard` inside bounds that.
+ *
+ * **Example** (Two callers, one run)
+ *
+ * ```ts
+ * import { Coalesce } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const coalesce = Coalesce.make<string, number>()
+ * let runs = 0
+ * const load = Effect.sync(() => ++runs).pipe(Effect.delay("10 millis"), coalesce("milk"))
+ *
+ * const both = await Effect.runPromise(Effect.all([load, load], { concurrency: "unbounded" }))
+ * assert.deepStrictEqual(both, [1, 1])
+ * ```
+ */
+export const make = <K, A, E = never>(): Coalesce<K, A, E> => {
+  const runs = new Runs<K, A, E>()
+  const share = <R>(key: K, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((caller) =>
+      Effect.callback<A, E>((resume) => runs.join(caller, key, effect, resume)),
+    )
+  const coalesce = <R>(key: K, effect?: Effect.Effect<A, E, R>) =>
+    effect === undefined
+      ? <R2>(self: Effect.Effect<A, E, R2>) => share(key, self)
+      : share(key, effect)
+  return Object.setPrototypeOf(coalesce, CoalesceProto)
+}

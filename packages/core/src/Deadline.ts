@@ -1,0 +1,224 @@
+/**
+ * Two ways not to wait too long. `hard` gives an effect up; `soft` answers with
+ * something else and lets the effect go on. Neither waits for an effect that
+ * does not obey its interruption, and neither starts a timer for one that ends
+ * synchronously.
+ */
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { millisOrReason } from "./internal/millis.ts"
+
+/** Thrown where a deadline is made: `after` cannot be waited for. */
+export class InvalidDeadline extends Schema.TaggedError<InvalidDeadline>()("InvalidDeadline", {
+  field: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `Deadline ${this.field}: ${this.reason}`
+  }
+}
+
+const checkedMillis = (after: Duration.Input): number => {
+  const millis = millisOrReason(after)
+  if (typeof millis === "number") return millis
+  throw new InvalidDeadline({
+    field: "after",
+    reason: `${millis}; give a duration such as "10 seconds" or a number of milliseconds, not negative`,
+  })
+}
+
+/** Options of {@link hard}. */
+export interface HardOptions<A, E, R> {
+  /** How long the effect may take. `Infinity` means no deadline. */
+  readonly after: Duration.Input
+  /** What the caller gets instead. An error made by `Schema.TaggedError` or `Data.TaggedError` is such an effect. */
+  readonly onTimeout: () => Effect.Effect<A, E, R>
+}
+
+/** Options of {@link soft}. */
+export interface SoftOptions<A, E, R> {
+  /** How long the caller waits for the effect alone. `Infinity` means for ever. */
+  readonly after: Duration.Input
+  /** What to give at the deadline; `Option.none()` where there is nothing, and the caller goes on waiting. */
+  readonly orElse: () => Effect.Effect<Option.Option<A>, E, R>
+}
+
+/**
+ * Gives an effect up at a deadline: interrupts it and answers with `onTimeout`
+ * at that moment, whether or not the effect obeys.
+ *
+ * **When to use**
+ *
+ * Use in place of `Effect.timeout` where the caller must be answered in time
+ * even if the effect is uninterruptible or slow to clean up; `Effect.timeout`
+ * waits for it.
+ *
+ * **Details**
+ *
+ * - The effect runs in a fiber of its own with the caller's context, and can be
+ *   interrupted even where the caller cannot.
+ * - A caller that is interrupted first interrupts the effect and waits for it,
+ *   at most until the deadline.
+ * - What an effect that was given up does afterwards is nobody's business: its
+ *   late result is ignored.
+ *
+ * **Gotchas**
+ *
+ * Throws {@link InvalidDeadline} for NaN and negative durations.
+ *
+ * **Example** (An effect that does not obey)
+ *
+ * ```ts
+ * import { Deadline } from "@larder/core"
+ * import { Data, Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * class TooSlow extends Data.TaggedError("TooSlow") {}
+ *
+ * const stubborn = Effect.uninterruptible(Effect.delay(Effect.succeed("late"), "1 second"))
+ * const answer = stubborn.pipe(
+ *   Deadline.hard({ after: "10 millis", onTimeout: () => new TooSlow() }),
+ *   Effect.catchTag("TooSlow", () => Effect.succeed("gave up"))
+ * )
+ * assert.strictEqual(await Effect.runPromise(answer), "gave up")
+ * ```
+ */
+export const hard: {
+  <A2, E2, R2>(
+    options: HardOptions<A2, E2, R2>,
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R | R2>
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    options: HardOptions<A2, E2, R2>,
+  ): Effect.Effect<A | A2, E | E2, R | R2>
+} = dual(
+  2,
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    options: HardOptions<A2, E2, R2>,
+  ): Effect.Effect<A | A2, E | E2, R | R2> => {
+    const millis = checkedMillis(options.after)
+    return millis === Infinity ? self : giveUpAfter(self, millis, options.onTimeout)
+  },
+)
+
+const giveUpAfter = <A, E, R, A2, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  millis: number,
+  onTimeout: () => Effect.Effect<A2, E2, R2>,
+): Effect.Effect<A | A2, E | E2, R | R2> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.callback<A | A2, E | E2, R2>((resume) => {
+      const fork = Effect.runForkWith(context)
+      const running = fork(self)
+      const ended = running.pollUnsafe()
+      if (ended !== undefined) return resume(ended)
+      let givenUp = false
+      const timer = fork(Effect.sleep(millis))
+      running.addObserver((exit) => {
+        // its interruption at the deadline must not become the caller's
+        if (!givenUp) resume(exit)
+        timer.interruptUnsafe()
+      })
+      timer.addObserver((exit) => {
+        if (Exit.isFailure(exit)) return
+        givenUp = true
+        running.interruptUnsafe()
+        resume(Effect.suspend(onTimeout))
+      })
+      // the timer ends when the effect does, else at the deadline
+      return Effect.suspend(() => {
+        running.interruptUnsafe()
+        return Fiber.await(timer)
+      })
+    }),
+  )
+
+/**
+ * Waits for an effect until a deadline, then answers with `orElse` if that has
+ * something to give, while the effect goes on to its end in the background.
+ *
+ * **When to use**
+ *
+ * Use where an older or poorer answer now is better than the right one later,
+ * and the right one is still wanted: serve stale, store when it comes.
+ *
+ * **Details**
+ *
+ * - Whichever comes first is the answer: the effect's exit, or from the
+ *   deadline on what `orElse` gives or fails with.
+ * - With `Option.none()` the caller waits for the effect as if there were no deadline.
+ * - Once answered by `orElse` the effect belongs to nobody: it is a daemon,
+ *   with the context of its caller, that no scope interrupts, and its failure is
+ *   ignored. Bound it with {@link hard} inside, and let it store its own result.
+ * - A caller that is interrupted before it is answered interrupts the effect
+ *   and waits for it.
+ *
+ * **Gotchas**
+ *
+ * Throws {@link InvalidDeadline} for NaN and negative durations.
+ *
+ * **Example** (Stale now, fresh later)
+ *
+ * ```ts
+ * import { Deadline } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const load = Effect.delay(Effect.succeed("fresh"), "1 second")
+ * const answer = Deadline.soft(load, {
+ *   after: "10 millis",
+ *   orElse: () => Effect.succeedSome("stale")
+ * })
+ * assert.strictEqual(await Effect.runPromise(answer), "stale")
+ * ```
+ */
+export const soft: {
+  <A2, E2, R2>(
+    options: SoftOptions<A2, E2, R2>,
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R | R2>
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    options: SoftOptions<A2, E2, R2>,
+  ): Effect.Effect<A | A2, E | E2, R | R2>
+} = dual(
+  2,
+  <A, E, R, A2, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    options: SoftOptions<A2, E2, R2>,
+  ): Effect.Effect<A | A2, E | E2, R | R2> => {
+    const millis = checkedMillis(options.after)
+    return millis === Infinity ? self : leaveBehindAfter(self, millis, options.orElse)
+  },
+)
+
+const leaveBehindAfter = <A, E, R, A2, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  millis: number,
+  orElse: () => Effect.Effect<Option.Option<A2>, E2, R2>,
+): Effect.Effect<A | A2, E | E2, R | R2> =>
+  Effect.contextWith((context: Context.Context<R | R2>) =>
+    Effect.callback<A | A2, E | E2>((resume) => {
+      const fork = Effect.runForkWith(context)
+      const running = fork(self)
+      const ended = running.pollUnsafe()
+      if (ended !== undefined) return resume(ended)
+      const substitute = fork(Effect.andThen(Effect.sleep(millis), Effect.suspend(orElse)))
+      running.addObserver((exit) => {
+        // first: the substitute's interruption must not become the caller's
+        resume(exit)
+        substitute.interruptUnsafe()
+      })
+      substitute.addObserver((exit) => {
+        if (Exit.isFailure(exit)) return resume(Exit.failCause(exit.cause))
+        if (Option.isSome(exit.value)) resume(Exit.succeed(exit.value.value))
+      })
+      return Fiber.interruptAll([running, substitute])
+    }),
+  )

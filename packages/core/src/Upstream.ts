@@ -1,0 +1,672 @@
+/**
+ * The source of truth behind a larder: a lookup for one key, a bulk lookup for
+ * many, and what guards them.
+ *
+ * An upstream is not the pair of functions but how to get them: `resolve` runs
+ * once for each larder, so that breakers, permits and captured services are the
+ * larder's own, however often a module-level upstream is used.
+ *
+ * The order in a pipe is the order of layers, the first one innermost: with
+ * `withRetry` before `withCircuitBreaker` the breaker sees one outcome for all
+ * attempts; after it, each attempt asks the breaker, and its rejections are
+ * retried as the schedule says.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as Pipeable from "effect/Pipeable"
+import { hasProperty } from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type { Entry } from "./Entry.ts"
+import { abandonable } from "./internal/abandonable.ts"
+import * as Gate from "./internal/gate.ts"
+import { millisOrReason } from "./internal/millis.ts"
+
+export { Shed } from "./internal/gate.ts"
+
+/** What every upstream carries. */
+export const TypeId = "~larder/Upstream"
+
+/**
+ * What a conditional lookup answers where the value it was shown is still
+ * right. The entry is fresh again, with its old value and tags.
+ */
+export interface NotModified {
+  readonly _tag: "~larder/NotModified"
+}
+
+/**
+ * "What you have is still right."
+ *
+ * **Example** (A conditional lookup)
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ *
+ * const fetchIfChanged = (id: string, etag: string | undefined) =>
+ *   Effect.succeed(etag === "v1" ? undefined : { id, etag: "v1" })
+ *
+ * export const products = Upstream.make({
+ *   lookup: (id: string, previous) =>
+ *     Effect.map(fetchIfChanged(id, previous?.etag), (product) => product ?? Upstream.notModified)
+ * })
+ * ```
+ */
+export const notModified: NotModified = Object.freeze({ _tag: "~larder/NotModified" })
+
+/** Whether a lookup answered {@link notModified}. */
+export const isNotModified = (u: unknown): u is NotModified =>
+  hasProperty(u, "_tag") && u._tag === notModified._tag
+
+/** What {@link make} takes. */
+export interface Lookups<K, A, E, R> {
+  /**
+   * Looks one key up. `previous` is what is known already, for conditional
+   * lookups; its value is `unknown` unless the parameter is annotated.
+   */
+  lookup(key: K, previous: Entry<unknown> | undefined): Effect.Effect<A | NotModified, E, R>
+  /** Looks many keys up in one go. Keys that are missing in its answer are unknown to the source. */
+  readonly lookupMany?:
+    | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, A>, E, R>)
+    | undefined
+}
+
+/** A circuit of {@link withCircuitBreaker}, to watch. */
+export interface UpstreamBreaker {
+  /** The circuit's key. */
+  readonly name: string
+  /**
+   * Where the store of the state cannot be reached: `Closed` if the breaker lets
+   * calls through then (`onStoreError`, the default), else `Open`.
+   */
+  readonly state: Effect.Effect<CircuitBreaker.State>
+  readonly transitions: Stream.Stream<CircuitBreaker.Transition>
+}
+
+/** An upstream's functions, ready to be called: what `resolve` gives. */
+export interface Resolved<in K, out A, out E = never> {
+  readonly lookup: (
+    key: K,
+    previous: Entry<unknown> | undefined,
+  ) => Effect.Effect<A | NotModified, E>
+  readonly lookupMany:
+    | (<K2 extends K>(keys: NonEmptyReadonlyArray<K2>) => Effect.Effect<ReadonlyMap<K2, A>, E>)
+    | undefined
+  readonly breakers: ReadonlyArray<UpstreamBreaker>
+}
+
+/** A source of `A` by `K`, failing with `E`, needing `R`. */
+export interface Upstream<in K, out A, out E = never, out R = never> extends Pipeable.Pipeable {
+  readonly [TypeId]: typeof TypeId
+  /** Makes fresh state and captures services. A larder runs it once. */
+  readonly resolve: Effect.Effect<Resolved<K, A, E>, never, R | Scope.Scope>
+}
+
+/**
+ * What is at stake in a lookup, for upstreams that treat lookups differently.
+ * A larder provides it to each.
+ *
+ * - `background`: no caller waits for it.
+ * - `stale`: something stale can be given instead of waiting for it.
+ */
+export interface Demand {
+  readonly background: boolean
+  readonly stale: boolean
+}
+
+/** The {@link Demand} of the running lookup; by default a caller waits and has nothing stale. */
+export const Demand = Context.Reference<Demand>("@larder/core/Upstream/Demand", {
+  defaultValue: () => ({ background: false, stale: false }),
+})
+
+const TimedOut = Context.Reference<boolean>("@larder/core/Upstream/TimedOut", {
+  defaultValue: () => false,
+})
+
+/**
+ * Annotations for the interruption of a lookup that took too long:
+ * `fiber.interruptUnsafe(id, Upstream.timedOut)`. A circuit breaker takes no
+ * notice of interruptions except of these, which it counts as failures.
+ */
+export const timedOut: Context.Context<never> = Context.make(TimedOut, true)
+
+/** Thrown where an upstream is made: an option that cannot be meant. */
+export class InvalidUpstream extends Schema.TaggedError<InvalidUpstream>()("InvalidUpstream", {
+  field: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `Upstream ${this.field}: ${this.reason}`
+  }
+}
+
+export const isUpstream = (u: unknown): u is Upstream<never, unknown, unknown, unknown> =>
+  hasProperty(u, TypeId)
+
+const fromResolve = <K, A, E, R>(
+  resolve: Effect.Effect<Resolved<K, A, E>, never, R | Scope.Scope>,
+): Upstream<K, A, E, R> => ({
+  ...Pipeable.Prototype,
+  [TypeId]: TypeId,
+  resolve,
+})
+
+/**
+ * Captures the services of the fiber that resolves. Of the fiber that runs the
+ * lookup remain its span and what is at stake; a scope is each call's own.
+ */
+const captured = <R>() =>
+  Effect.map(Effect.context<Exclude<R, Scope.Scope>>(), (context) => {
+    const services = Context.omit(
+      Scope.Scope,
+      Tracer.ParentSpan,
+      Demand,
+    )(context) as Context.Context<R>
+    return <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E> =>
+      Effect.scoped(Effect.provideContext(effect, services)) as Effect.Effect<A, E>
+  })
+
+/**
+ * An upstream from its lookups.
+ *
+ * **Details**
+ *
+ * Services that lookups need are taken from where the larder is made, not from
+ * who calls it. Each lookup has a `Scope` of its own, closed when it ends.
+ * `key` must be annotated, or come from a function that is.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * const prices = new Map([["milk", 120], ["eggs", 310]])
+ *
+ * export const upstream = Upstream.make({
+ *   lookup: (id: string) =>
+ *     prices.has(id) ? Effect.succeed(prices.get(id)) : Effect.fail("unknown product" as const),
+ *   lookupMany: (ids) => Effect.succeed(new Map(ids.map((id) => [id, prices.get(id)])))
+ * }).pipe(
+ *   Upstream.withRetry(Schedule.recurs(2)),
+ *   Upstream.withCircuitBreaker(),
+ *   Upstream.withConcurrency({ foreground: 8, background: 2, queue: 64 })
+ * )
+ * ```
+ */
+export const make = <K, A, E = never, R = never>(
+  lookups: Lookups<K, A, E, R>,
+): Upstream<K, A, E, Exclude<R, Scope.Scope>> =>
+  fromResolve(
+    Effect.map(captured<R>(), (provide): Resolved<K, A, E> => {
+      const { lookupMany } = lookups
+      return {
+        lookup: (key, previous) => provide(Effect.suspend(() => lookups.lookup(key, previous))),
+        lookupMany:
+          lookupMany &&
+          asked<K, A, E>((keys) => provide(Effect.suspend(() => lookupMany.call(lookups, keys)))),
+        breakers: [],
+      }
+    }),
+  )
+
+type Many<K, A, E> = (keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, A>, E>
+
+/** The keys of the answer are the source's own: of the type that was asked for, seen as `K2` by a caller who asked with that. */
+const asked = <K, A, E>(many: Many<K, A, E>) => many as NonNullable<Resolved<K, A, E>["lookupMany"]>
+
+type Guard<E, E2> = <A>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | E2>
+
+/** One guard around single and bulk lookups alike. */
+const guarded = <K, A, E, E2>(
+  resolved: Resolved<K, A, E>,
+  guard: Guard<E, E2>,
+): Resolved<K, A, E | E2> => {
+  const { lookupMany } = resolved
+  return {
+    lookup: (key, previous) => guard(Effect.suspend(() => resolved.lookup(key, previous))),
+    lookupMany: lookupMany && ((keys) => guard(Effect.suspend(() => lookupMany(keys)))),
+    breakers: resolved.breakers,
+  }
+}
+
+/** The upstream with a guard made anew at each `resolve`, and the circuit that guard is, if it is one. */
+const withGuard = <K, A, E, R, E2, R2>(
+  self: Upstream<K, A, E, R>,
+  make: Effect.Effect<
+    { readonly guard: Guard<E, E2>; readonly breaker?: UpstreamBreaker },
+    never,
+    R2
+  >,
+): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
+  fromResolve<K, A, E | E2, R | Exclude<R2, Scope.Scope>>(
+    Effect.flatMap(self.resolve, (resolved) =>
+      Effect.map(
+        make as Effect.Effect<
+          Effect.Success<typeof make>,
+          never,
+          Exclude<R2, Scope.Scope> | Scope.Scope
+        >,
+        ({ breaker, guard }) => {
+          const outer = guarded(resolved, guard)
+          return breaker === undefined
+            ? outer
+            : { ...outer, breakers: [...outer.breakers, breaker] }
+        },
+      ),
+    ),
+  )
+
+/**
+ * Tries lookups again when they fail, as long as the schedule says. The
+ * larder's `hardTimeout` bounds all attempts together.
+ *
+ * **Details**
+ *
+ * Errors of layers that come earlier in the pipe are retried like any other:
+ * put `withRetry` before `withCircuitBreaker` and `withConcurrency` to try only
+ * the lookup itself again, while it keeps its permit and counts as one call.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Schedule } from "effect"
+ *
+ * export const upstream = Upstream.make({
+ *   lookup: (id: string) => Effect.fail(`${id} cannot be reached`)
+ * }).pipe(Upstream.withRetry(Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 3 }))))
+ * ```
+ */
+export const withRetry: {
+  <E, X, E2 = never, R2 = never>(
+    schedule: Schedule.Schedule<X, NoInfer<E>, E2, R2>,
+  ): <K, A, R>(self: Upstream<K, A, E, R>) => Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>
+  <K, A, E, R, X, E2 = never, R2 = never>(
+    self: Upstream<K, A, E, R>,
+    schedule: Schedule.Schedule<X, NoInfer<E>, E2, R2>,
+  ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>
+} = dual(
+  2,
+  <K, A, E, R, X, E2, R2>(
+    self: Upstream<K, A, E, R>,
+    schedule: Schedule.Schedule<X, E, E2, R2>,
+  ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
+    withGuard(
+      self,
+      Effect.map(captured<R2>(), (provide) => ({
+        guard: <B>(effect: Effect.Effect<B, E>) => provide(Effect.retry(effect, schedule)),
+      })),
+    ),
+)
+
+/** As `dual`, but options are checked where they are given, before there is an upstream. */
+const eagerDual = <F>(guard: (options: never) => (self: never) => unknown): F =>
+  ((...args: ReadonlyArray<unknown>) =>
+    isUpstream(args[0]) ? guard(args[1] as never)(args[0] as never) : guard(args[0] as never)) as F
+
+/** Bounds of {@link withConcurrency}: whole numbers, or `Infinity` for no bound. */
+export interface Concurrency {
+  /** How many lookups may run at once. */
+  readonly foreground: number
+  /** How many of those nobody waits for may run at once, beside the others. By default they share the foreground's bound. */
+  readonly background?: number | undefined
+  /** How many may wait for a permit; further ones fail with `Shed`. Zero: nobody waits. By default there is no bound, and no `Shed`. */
+  readonly queue?: number | undefined
+}
+
+/** Bounds whose waiting line has none. */
+export interface UnboundedConcurrency extends Concurrency {
+  readonly queue?: undefined
+}
+
+const isPermits = (n: number) => n === Infinity || (Number.isSafeInteger(n) && n > 0)
+
+const checkedConcurrency = (options: number | Concurrency): Concurrency => {
+  const bounds = typeof options === "number" ? { foreground: options } : options
+  const invalid = (field: string, reason: string) =>
+    new InvalidUpstream({ field: `withConcurrency ${field}`, reason })
+  for (const field of ["foreground", "background"] as const) {
+    const permits = bounds[field]
+    if (permits === undefined && field === "background") continue
+    if (!isPermits(permits as number)) {
+      throw invalid(field, `${permits} is no number of lookups; give a whole number above 0`)
+    }
+  }
+  const { queue } = bounds
+  if (queue !== undefined && !(Number.isSafeInteger(queue) && queue >= 0)) {
+    throw invalid(
+      "queue",
+      `${queue} is no length of a waiting line; give a whole number, 0 or more, or leave it out`,
+    )
+  }
+  return bounds
+}
+
+const bounded = (options: number | Concurrency) => {
+  const { background, foreground, queue } = checkedConcurrency(options)
+  const make = Effect.sync(() => {
+    const front = Gate.make({ limit: foreground, queue, background: false })
+    const back =
+      background === undefined ? front : Gate.make({ limit: background, queue, background: true })
+    const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | Gate.Shed> =>
+      Effect.flatMap(Demand, (demand) =>
+        Gate.enter(demand.background ? back : front, effect, demand.stale),
+      )
+    return { guard }
+  })
+  return <K, A, E, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | Gate.Shed, R> =>
+    withGuard<K, A, E, R, Gate.Shed, never>(self, make)
+}
+
+/**
+ * Bounds how many lookups run at once, and with `queue` how many wait for it.
+ *
+ * **When to use**
+ *
+ * Use to keep a cold cache, or an upstream that has become slow, from drowning
+ * the upstream.
+ *
+ * **Details**
+ *
+ * - A bulk lookup takes one permit, as a single one does. Lookups get permits in
+ *   the order they asked; one that is interrupted, as by the larder's
+ *   `hardTimeout`, leaves the line. Waiting counts towards `hardTimeout`.
+ * - `background` gives lookups that nobody waits for permits, and a line, of
+ *   their own, so that refreshes do not stand in the way of misses.
+ * - With `queue`, a lookup beyond the line fails with {@link Shed}, and so does
+ *   one that finds no free permit while something stale can be given in its
+ *   place: stale is preferred to waiting.
+ *
+ * **Gotchas**
+ *
+ * Throws {@link InvalidUpstream} for NaN, fractions, zero and negatives. A
+ * lookup that does not obey its interruption keeps its permit until it ends,
+ * since it is still at work.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * export const upstream = Upstream.make({ lookup: (id: string) => Effect.succeed(id.length) }).pipe(
+ *   Upstream.withConcurrency({ foreground: 8, background: 2, queue: 64 })
+ * )
+ * assert.throws(() => Upstream.withConcurrency(0), { _tag: "InvalidUpstream" })
+ * ```
+ */
+export const withConcurrency: {
+  (
+    bounds: number | UnboundedConcurrency,
+  ): <K, A, E, R>(self: Upstream<K, A, E, R>) => Upstream<K, A, E, R>
+  (
+    bounds: Concurrency,
+  ): <K, A, E, R>(self: Upstream<K, A, E, R>) => Upstream<K, A, E | Gate.Shed, R>
+  <K, A, E, R>(
+    self: Upstream<K, A, E, R>,
+    bounds: number | UnboundedConcurrency,
+  ): Upstream<K, A, E, R>
+  <K, A, E, R>(self: Upstream<K, A, E, R>, bounds: Concurrency): Upstream<K, A, E | Gate.Shed, R>
+} = eagerDual(bounded)
+
+/** Options of {@link withCircuitBreaker}. */
+export interface BreakerOptions<RS = never> {
+  /** When the circuit opens. Default `CircuitBreaker.consecutive(5)`. */
+  readonly tripPolicy?: CircuitBreaker.TripPolicy | undefined
+  /** How long it stays open before a probe is let through. Default 10 seconds. */
+  readonly openDuration?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
+  /** The longest it stays open when a failure says when to come back. Default 1 hour. */
+  readonly maxOpenDuration?: Duration.Input | undefined
+  /** What to do when the store cannot be reached: let calls through ("allow", the default) or fail them. */
+  readonly onStoreError?: "allow" | "fail" | undefined
+  /** The circuit's key in its store. Default "upstream"; give one of its own where a store is shared. */
+  readonly key?: string | undefined
+  /** Where the circuit's state is kept. By default in memory, a circuit for each larder. */
+  readonly store?:
+    | CircuitBreaker.CircuitBreakerStore["Service"]
+    | Layer.Layer<CircuitBreaker.CircuitBreakerStore, never, RS>
+    | undefined
+}
+
+/** Says of an answer whether it counts. Bulk lookups answer with a Map. */
+export type Classify<A, E, R = never> = (
+  exit: Exit.Exit<A | NotModified | ReadonlyMap<unknown, A>, E>,
+) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome, never, R>
+
+/** Options with a `classify`, by which not every failure is the upstream's fault. */
+export interface ClassifyOptions<A, E, R2 = never, RS = never> extends BreakerOptions<RS> {
+  /** By default every failure and defect counts as a failure. Interruption is never asked about. */
+  readonly classify: Classify<A, E, R2>
+}
+
+interface AnyBreakerOptions<A, E, R2, RS> extends BreakerOptions<RS> {
+  readonly classify?: Classify<A, E, R2> | undefined
+}
+
+const checkedOpenDuration = (field: string, input: BreakerOptions["openDuration"]) => {
+  if (input === undefined || Schedule.isSchedule(input)) return
+  const millis = millisOrReason(input)
+  if (typeof millis === "number" && millis > 0) return
+  throw new InvalidUpstream({
+    field: `withCircuitBreaker ${field}`,
+    reason: `${typeof millis === "number" ? "0 ms is no time" : millis}; give a duration above 0, such as "10 seconds"`,
+  })
+}
+
+const storeOf = <RS>(
+  given: BreakerOptions<RS>["store"],
+): Effect.Effect<
+  CircuitBreaker.CircuitBreakerStore["Service"],
+  never,
+  Exclude<RS, Scope.Scope> | Scope.Scope
+> => {
+  const store = given ?? CircuitBreaker.layerStoreMemory()
+  if (!Layer.isLayer(store))
+    return Effect.succeed(store as CircuitBreaker.CircuitBreakerStore["Service"])
+  const layer = store as Layer.Layer<
+    CircuitBreaker.CircuitBreakerStore,
+    never,
+    Exclude<RS, Scope.Scope>
+  >
+  return Effect.map(Layer.build(layer), Context.get(CircuitBreaker.CircuitBreakerStore))
+}
+
+const tookTooLong = (exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) && Context.get(Cause.annotations(exit.cause), TimedOut)
+
+const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) => {
+  checkedOpenDuration("openDuration", options.openDuration)
+  checkedOpenDuration("maxOpenDuration", options.maxOpenDuration)
+  const { classify, key = "upstream", onStoreError = "allow" } = options
+  const make = Effect.gen(function* () {
+    const breaker = yield* CircuitBreaker.make({
+      tripPolicy: options.tripPolicy ?? CircuitBreaker.consecutive(5),
+      openDuration: options.openDuration ?? "10 seconds",
+      maxOpenDuration: options.maxOpenDuration,
+      onStoreError,
+    }).pipe(Effect.provideServiceEffect(CircuitBreaker.CircuitBreakerStore, storeOf(options.store)))
+    const provide = yield* captured<R2>()
+    const outcome =
+      classify &&
+      ((exit: Exit.Exit<unknown, unknown>) => {
+        const answer = classify(exit as Parameters<typeof classify>[0])
+        return Effect.isEffect(answer) ? provide(answer) : answer
+      })
+    const unreachable: CircuitBreaker.State =
+      onStoreError === "allow"
+        ? { _tag: "Closed", key }
+        : { _tag: "Open", key, retryAfter: Duration.zero, consecutiveOpenings: 0 }
+    return {
+      guard: throughCircuit(breaker, key, outcome),
+      breaker: {
+        name: key,
+        state: Effect.orElseSucceed(breaker.state(key), () => unreachable),
+        transitions: breaker.transitions,
+      },
+    }
+  })
+  return <K, R>(self: Upstream<K, A, E, R>) =>
+    withGuard<K, A, E, R, CircuitBreaker.CircuitBreakerError, R2 | RS | Scope.Scope>(self, make)
+}
+
+/**
+ * The circuit ignores interrupted calls, since most are interrupted because
+ * nobody wants their answer any more. One that took too long is a failure, which
+ * is told to it in a call of its own, unless the circuit has opened meanwhile.
+ */
+const throughCircuit =
+  (
+    breaker: CircuitBreaker.CircuitBreaker,
+    key: string,
+    classify:
+      | ((
+          exit: Exit.Exit<unknown, unknown>,
+        ) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome>)
+      | undefined,
+  ) =>
+  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | CircuitBreaker.CircuitBreakerError> => {
+    const countTimeout = Effect.flatMap(breaker.state(key), (state) =>
+      state._tag === "Open" ? Effect.void : breaker.execute(Effect.fail("took too long"), { key }),
+    )
+    // abandonable: a probe that disobeys its interruption must not keep the circuit half-open for ever
+    return breaker
+      .execute(abandonable(effect), { key, classify })
+      .pipe(
+        Effect.onExit((exit) =>
+          tookTooLong(exit) ? Effect.asVoid(Effect.exit(countTimeout)) : Effect.void,
+        ),
+      )
+  }
+
+/**
+ * Stops asking an upstream that fails: Effect's `CircuitBreaker`, one circuit
+ * for single and bulk lookups.
+ *
+ * **Details**
+ *
+ * - After five failures in a row (`tripPolicy`) lookups fail at once with
+ *   `CircuitBreakerError`, for 10 seconds (`openDuration`). Then one is let
+ *   through as a probe, and closes the circuit or opens it again.
+ * - Every failure and defect counts unless `classify` says otherwise: "not
+ *   found" is not an outage.
+ * - A lookup that is interrupted does not count, unless it was interrupted for
+ *   taking too long, as by the larder's `hardTimeout`: see {@link timedOut}.
+ * - Each larder has a circuit of its own, in memory, unless a `store` is given.
+ *
+ * **Gotchas**
+ *
+ * Throws {@link InvalidUpstream} for durations that are NaN, zero or negative.
+ *
+ * **Example** ("not found" is no failure of the upstream)
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Data, Effect, Exit } from "effect"
+ * import { CircuitBreaker } from "effect/persistence"
+ *
+ * class NotFound extends Data.TaggedError("NotFound")<{ readonly id: string }> {}
+ *
+ * export const upstream = Upstream.make({
+ *   lookup: (id: string) => Effect.fail(new NotFound({ id }))
+ * }).pipe(
+ *   Upstream.withCircuitBreaker({
+ *     openDuration: "30 seconds",
+ *     classify: (exit) =>
+ *       Exit.isSuccess(exit) || Exit.hasFails(exit) ? CircuitBreaker.success : CircuitBreaker.failure()
+ *   })
+ * )
+ * ```
+ */
+export const withCircuitBreaker: {
+  <A, E, R2 = never, RS = never>(
+    options: ClassifyOptions<A, E, R2, RS>,
+  ): <K, R>(
+    self: Upstream<K, A, E, R>,
+  ) => Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<R2 | RS, Scope.Scope>>
+  <RS = never>(
+    options?: BreakerOptions<RS>,
+  ): <K, A, E, R>(
+    self: Upstream<K, A, E, R>,
+  ) => Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<RS, Scope.Scope>>
+  <K, A, E, R, R2 = never, RS = never>(
+    self: Upstream<K, A, E, R>,
+    options?: BreakerOptions<RS> & { readonly classify?: Classify<A, E, R2> | undefined },
+  ): Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<R2 | RS, Scope.Scope>>
+} = eagerDual(breaking)
+
+/** What {@link Service} makes: a service key whose service is the resolved upstream, and an upstream itself. */
+export interface ServiceClass<Self, Id extends string, K, A, E> extends Context.ServiceClass<
+  Self,
+  Id,
+  Resolved<K, A, E>
+> {
+  readonly [TypeId]: typeof TypeId
+  readonly resolve: Effect.Effect<Resolved<K, A, E>, never, Self>
+  /** The service from its lookups. */
+  readonly layer: <R = never>(
+    lookups: ServiceLookups<K, A, E, R>,
+  ) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
+  /** The service from an effect that makes its lookups, which may use services and fail. */
+  readonly layerEffect: <R = never, E2 = never, R2 = never>(
+    lookups: Effect.Effect<ServiceLookups<K, A, E, R>, E2, R2>,
+  ) => Layer.Layer<Self, E2, Exclude<R | R2, Scope.Scope>>
+}
+
+/** {@link Lookups} where the type of the value is known beforehand. */
+export interface ServiceLookups<K, A, E, R> {
+  readonly lookup: (key: K, previous: Entry<A> | undefined) => Effect.Effect<A | NotModified, E, R>
+  readonly lookupMany?:
+    | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, A>, E, R>)
+    | undefined
+}
+
+/**
+ * A class to extend: an upstream that is provided as a `Layer`, and can be used
+ * wherever an upstream can.
+ *
+ * **When to use**
+ *
+ * Use where the source differs between environments: a real one, a fake one in
+ * tests. Larders that use it require the class as a service.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ *
+ * class Catalogue extends Upstream.Service<Catalogue, string, number>()("app/Catalogue") {
+ *   static readonly live = this.layer({ lookup: (id) => Effect.succeed(id.length) })
+ * }
+ *
+ * export const upstream = Catalogue.pipe(Upstream.withConcurrency(4))
+ * export const layer = Catalogue.live
+ * ```
+ */
+export const Service =
+  <Self, K, A, E = never>() =>
+  <const Id extends string>(id: Id): ServiceClass<Self, Id, K, A, E> => {
+    const tag = Context.Service<Self, Resolved<K, A, E>>()(id)
+    const resolved = <R>(lookups: ServiceLookups<K, A, E, R>) => make<K, A, E, R>(lookups).resolve
+    return Object.assign(tag, {
+      [TypeId]: TypeId,
+      // a service key is an effect of its service
+      resolve: tag,
+      layer: <R>(lookups: ServiceLookups<K, A, E, R>) => Layer.effect(tag, resolved(lookups)),
+      layerEffect: <R, E2, R2>(lookups: Effect.Effect<ServiceLookups<K, A, E, R>, E2, R2>) =>
+        Layer.effect(tag, Effect.flatMap(lookups, resolved)),
+    } as const)
+  }
