@@ -1,0 +1,565 @@
+/**
+ * The bytes of one entry in a tier that keeps bytes: a header of fixed-width
+ * ASCII, which a tier can read and patch in place, then what only a larder
+ * needs. Use it to write a tier, or to look at what a tier holds.
+ *
+ * Format 1, offsets and widths in bytes:
+ *
+ * ```text
+ *  0  2  "L1"
+ *  2  1  "V" a value, "T" a tombstone
+ *  3 16  version                      a tombstone ends here
+ * 19 13  freshUntil
+ * 32 13  revalidateUntil
+ * 45 13  staleUntil
+ * 58 13  storedAt
+ * 71  8  schemaVersion
+ * 79  1  "1" a value follows, "0" the value is undefined
+ * 80  8  length of the meta part
+ * 88  8  checksum, lower-case hexadecimal
+ * 96     meta: JSON in UTF-8 { tags, asOf, etag?, loadMillis, wire }
+ *        the value's bytes, as its wire wrote them
+ * ```
+ *
+ * Times are milliseconds of the clock of the tier that keeps the envelope;
+ * 9999999999999 is for ever. Digits have a fixed width because a server's
+ * scripts may compare and patch them as text, and 16 digits hold every integer
+ * below 2^53.
+ */
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { forever } from "./Entry.ts"
+import type { Entry } from "./Entry.ts"
+import { crc32 } from "./internal/crc32.ts"
+import type { Wire } from "./Wire.ts"
+
+const tombstoneLength = 19
+const headerLength = 96
+const foreverDigits = 9_999_999_999_999
+
+/** The highest `schemaVersion` an envelope can carry. */
+export const maxSchemaVersion = 99_999_999
+const maxMetaLength = 99_999_999
+
+const field = {
+  version: { offset: 3, width: 16 },
+  freshUntil: { offset: 19, width: 13 },
+  revalidateUntil: { offset: 32, width: 13 },
+  staleUntil: { offset: 45, width: 13 },
+  storedAt: { offset: 58, width: 13 },
+  schemaVersion: { offset: 71, width: 8 },
+  metaLength: { offset: 80, width: 8 },
+} as const
+
+type Field = keyof typeof field
+type TimeField = "freshUntil" | "revalidateUntil" | "staleUntil" | "storedAt"
+
+const presenceOffset = 79
+const checksumOffset = 88
+
+const encoder = new TextEncoder()
+
+const ascii = (text: string): number => text.charCodeAt(0)
+const [letterL, letterV, letterT, digit0, digit1, digit9] = ["L", "V", "T", "0", "1", "9"].map(
+  ascii,
+) as [number, number, number, number, number, number]
+
+const isDigit = (byte: number | undefined): boolean =>
+  byte !== undefined && byte >= digit0 && byte <= digit9
+
+const isFormat1 = (bytes: Uint8Array): boolean => bytes[0] === letterL && bytes[1] === digit1
+
+const isValue = (bytes: Uint8Array): boolean =>
+  isFormat1(bytes) && bytes[2] === letterV && bytes.length >= headerLength
+
+/** Whether the bytes are a tombstone: "removed", with a version and nothing else. */
+export const isTombstone = (bytes: Uint8Array): boolean =>
+  isFormat1(bytes) &&
+  bytes[2] === letterT &&
+  bytes.length === tombstoneLength &&
+  readNumber(bytes, "version") !== undefined
+
+const readNumber = (bytes: Uint8Array, name: Field): number | undefined => {
+  const { offset, width } = field[name]
+  let number = 0
+  for (let i = offset; i < offset + width; i++) {
+    const byte = bytes[i]
+    if (byte === undefined || !isDigit(byte)) return undefined
+    number = number * 10 + (byte - digit0)
+  }
+  return Number.isSafeInteger(number) ? number : undefined
+}
+
+const readTime = (bytes: Uint8Array, name: TimeField): number | undefined => {
+  const time = readNumber(bytes, name)
+  return time === foreverDigits ? forever : time
+}
+
+/** An integer of at least 0 and at most `max`: what a field of digits can hold. */
+const clamp = (number: number, max: number): number =>
+  number > 0 ? Math.min(Math.floor(number), max) : 0
+
+const clampVersion = (version: number): number => clamp(version, Number.MAX_SAFE_INTEGER)
+
+/** A time as it is read back: whole, not before the epoch, and far ones for ever. */
+const clampTime = (time: number): number => {
+  const digits = clamp(time, foreverDigits)
+  return digits === foreverDigits ? forever : digits
+}
+
+const digits = (name: Field, number: number): string =>
+  String(number).padStart(field[name].width, "0")
+
+const versionDigits = (version: number): string => digits("version", clampVersion(version))
+
+const timeDigits = (name: TimeField, time: number): string =>
+  digits(name, clamp(time, foreverDigits))
+
+const patch = (bytes: Uint8Array, offset: number, text: string): void => {
+  encoder.encodeInto(text, bytes.subarray(offset, offset + text.length))
+}
+
+/**
+ * Over everything that is written once: staleUntil, storedAt, schemaVersion,
+ * presence, meta and value. Not over what is patched in place, possibly by a
+ * server's script that has no checksums: version, freshUntil, revalidateUntil.
+ * So corruption gives no wrong value and no longer life; in the patched digits
+ * it can give a wrong order or other moments of freshness within that life.
+ */
+const checksum = (bytes: Uint8Array): string =>
+  crc32(bytes.subarray(field.staleUntil.offset, checksumOffset), bytes.subarray(headerLength))
+    .toString(16)
+    .padStart(8, "0")
+
+const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+
+const Meta = Schema.Struct({
+  tags: Schema.Array(Schema.String),
+  asOf: Count,
+  etag: Schema.optionalKey(Schema.String),
+  loadMillis: Count,
+  wire: Schema.String,
+})
+
+const decodeMeta = Schema.decodeUnknownResult(Meta)
+
+/** What an envelope of a value says, with the value still in the form its wire gave it. */
+export interface Parts {
+  readonly version: number
+  readonly freshUntil: number
+  readonly revalidateUntil: number
+  readonly staleUntil: number
+  readonly storedAt: number
+  readonly schemaVersion: number
+  readonly loadMillis: number
+  readonly asOf: number
+  readonly tags: ReadonlyArray<string>
+  readonly etag?: string | undefined
+  /** The name of the wire that wrote the value. */
+  readonly wire: string
+  /** The value's bytes; `undefined` where the value itself is `undefined`. */
+  readonly value: Uint8Array | undefined
+}
+
+/**
+ * The envelope with these parts.
+ *
+ * **Details**
+ *
+ * Numbers are brought into their fields: fractions are cut off, what is below 0
+ * becomes 0, what is too high the highest. Throws a `RangeError` only where tags
+ * and etag are longer than 100 MB.
+ */
+export const make = (parts: Parts): Uint8Array => {
+  const meta = encoder.encode(
+    JSON.stringify({
+      tags: parts.tags,
+      asOf: clampVersion(parts.asOf),
+      ...(parts.etag === undefined ? undefined : { etag: parts.etag }),
+      loadMillis: clampVersion(parts.loadMillis),
+      wire: parts.wire,
+    }),
+  )
+  if (meta.length > maxMetaLength) {
+    throw new RangeError(`tags and etag are ${meta.length} bytes long, more than ${maxMetaLength}`)
+  }
+  const header =
+    "L1V" +
+    versionDigits(parts.version) +
+    timeDigits("freshUntil", parts.freshUntil) +
+    timeDigits("revalidateUntil", parts.revalidateUntil) +
+    timeDigits("staleUntil", parts.staleUntil) +
+    timeDigits("storedAt", parts.storedAt) +
+    digits("schemaVersion", clamp(parts.schemaVersion, maxSchemaVersion)) +
+    (parts.value === undefined ? "0" : "1") +
+    digits("metaLength", meta.length)
+  const bytes = new Uint8Array(headerLength + meta.length + (parts.value?.length ?? 0))
+  patch(bytes, 0, header)
+  bytes.set(meta, headerLength)
+  if (parts.value !== undefined) bytes.set(parts.value, headerLength + meta.length)
+  patch(bytes, checksumOffset, checksum(bytes))
+  return bytes
+}
+
+/**
+ * The envelope that says "removed". A tier keeps it for a while in the place of
+ * a value, so that nothing older comes back.
+ */
+export const tombstone = (version: number): Uint8Array =>
+  encoder.encode("L1T" + versionDigits(version))
+
+/** What bytes turn out to be. */
+export type Parsed =
+  | ({ readonly _tag: "Value" } & Parts)
+  | { readonly _tag: "Tombstone"; readonly version: number }
+  | Unreadable
+
+/**
+ * Bytes that are no envelope of format 1. `format` is the number of another
+ * format if they name one; `reason` is for people.
+ */
+export interface Unreadable {
+  readonly _tag: "Unreadable"
+  readonly reason: string
+  readonly format: number | undefined
+}
+
+const unreadable = (reason: string, format?: number): Unreadable => ({
+  _tag: "Unreadable",
+  reason,
+  format,
+})
+
+const notFormat1 = (bytes: Uint8Array): Unreadable => {
+  const format = bytes[1]
+  return bytes[0] === letterL && format !== undefined && isDigit(format)
+    ? unreadable(`format ${format - digit0}, of another release of Larder`, format - digit0)
+    : unreadable("no envelope: does not begin with L1")
+}
+
+const parseTombstone = (bytes: Uint8Array): Parsed => {
+  const version = readNumber(bytes, "version")
+  return version === undefined || bytes.length !== tombstoneLength
+    ? unreadable("a tombstone that is not 19 bytes with a version of 16 digits")
+    : { _tag: "Tombstone", version }
+}
+
+const parseMeta = (bytes: Uint8Array): Result.Result<typeof Meta.Type, string> => {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+    return Result.mapError(decodeMeta(JSON.parse(text)), (error) => `meta: ${String(error)}`)
+  } catch (cause) {
+    return Result.fail(`meta: ${String(cause)}`)
+  }
+}
+
+const parseValue = (bytes: Uint8Array): Parsed => {
+  if (bytes.length < headerLength) return unreadable(`cut off: ${bytes.length} bytes of header`)
+  const header = {
+    version: readNumber(bytes, "version"),
+    freshUntil: readTime(bytes, "freshUntil"),
+    revalidateUntil: readTime(bytes, "revalidateUntil"),
+    staleUntil: readTime(bytes, "staleUntil"),
+    storedAt: readTime(bytes, "storedAt"),
+    schemaVersion: readNumber(bytes, "schemaVersion"),
+    metaLength: readNumber(bytes, "metaLength"),
+  }
+  for (const [name, number] of Object.entries(header)) {
+    if (number === undefined) return unreadable(`${name} is no number below 2^53 in digits`)
+  }
+  const { metaLength, ...numbers } = header as { readonly [Name in Field]: number }
+  const presence = bytes[presenceOffset]
+  if (presence !== digit0 && presence !== digit1) return unreadable("presence is neither 0 nor 1")
+  const valueOffset = headerLength + metaLength
+  if (bytes.length < valueOffset) return unreadable(`cut off: ${bytes.length} bytes`)
+  const stored = String.fromCharCode(...bytes.subarray(checksumOffset, headerLength))
+  if (stored !== checksum(bytes)) return unreadable("corrupted: the checksum does not match")
+  if (presence === digit0 && bytes.length > valueOffset) {
+    return unreadable("bytes of a value that is said to be undefined")
+  }
+  const meta = parseMeta(bytes.subarray(headerLength, valueOffset))
+  if (Result.isFailure(meta)) return unreadable(meta.failure)
+  return {
+    _tag: "Value",
+    ...numbers,
+    // Outside the checksum: a flipped digit must not outlast what is inside it.
+    freshUntil: Math.min(numbers.freshUntil, numbers.staleUntil),
+    revalidateUntil: Math.min(numbers.revalidateUntil, numbers.staleUntil),
+    ...meta.success,
+    value: presence === digit0 ? undefined : bytes.subarray(valueOffset),
+  }
+}
+
+/**
+ * Reads an envelope. Total: any bytes give an answer, none throw.
+ *
+ * **Details**
+ *
+ * `value` is a view of the given bytes, not a copy. A checksum covers all that is
+ * not patched in place (see the module); what does not match is `Unreadable`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Envelope } from "@larder/core"
+ *
+ * assert.deepEqual(Envelope.parse(Envelope.tombstone(7)), { _tag: "Tombstone", version: 7 })
+ * assert.equal(Envelope.parse(new TextEncoder().encode("hello"))._tag, "Unreadable")
+ * ```
+ */
+export const parse = (bytes: Uint8Array): Parsed => {
+  if (!isFormat1(bytes)) return notFormat1(bytes)
+  if (bytes[2] === letterT) return parseTombstone(bytes)
+  if (bytes[2] === letterV) return parseValue(bytes)
+  return unreadable("neither a value nor a tombstone")
+}
+
+/** The version in the header, of a value or a tombstone; `undefined` where there is no such header. */
+export const version = (bytes: Uint8Array): number | undefined =>
+  isValue(bytes) || isTombstone(bytes) ? readNumber(bytes, "version") : undefined
+
+/** The schema version in the header; `undefined` for tombstones and what is no envelope. */
+export const schemaVersion = (bytes: Uint8Array): number | undefined =>
+  isValue(bytes) ? readNumber(bytes, "schemaVersion") : undefined
+
+/** The end of the value's life in the header; `undefined` for tombstones and what is no envelope. */
+export const staleUntil = (bytes: Uint8Array): number | undefined =>
+  isValue(bytes) ? readTime(bytes, "staleUntil") : undefined
+
+/** A copy with another version. Bytes that are no envelope are copied as they are. */
+export const withVersion: {
+  (version: number): (bytes: Uint8Array) => Uint8Array
+  (bytes: Uint8Array, version: number): Uint8Array
+} = dual(2, (bytes: Uint8Array, number: number): Uint8Array => {
+  const copy = new Uint8Array(bytes)
+  if (version(copy) !== undefined) patch(copy, field.version.offset, versionDigits(number))
+  return copy
+})
+
+/**
+ * A copy that is neither fresh nor in revalidate grace from `now` on, and lives
+ * as long as before: `Entry.expireAt` on bytes, but for the check that some of
+ * its life is left. Tombstones and bytes that are no envelope are copied as they are.
+ */
+export const expireAt: {
+  (now: number): (bytes: Uint8Array) => Uint8Array
+  (bytes: Uint8Array, now: number): Uint8Array
+} = dual(2, (bytes: Uint8Array, now: number): Uint8Array => {
+  const copy = new Uint8Array(bytes)
+  if (!isValue(copy)) return copy
+  for (const name of ["freshUntil", "revalidateUntil"] as const) {
+    const time = readTime(copy, name)
+    if (time !== undefined) patch(copy, field[name].offset, timeDigits(name, Math.min(time, now)))
+  }
+  return copy
+})
+
+/** Which larder, which key, and the version of the value's schema. */
+export interface EnvelopeContext {
+  readonly larder: string
+  readonly key: string
+  /** An integer from 0 to {@link maxSchemaVersion}. */
+  readonly schemaVersion: number
+}
+
+/** An entry cannot be written as bytes: its schema or its wire refuses the value, or a part does not fit. */
+export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("EnvelopeError", {
+  larder: Schema.String,
+  key: Schema.String,
+  reason: Schema.String,
+  cause: Schema.optional(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `${this.larder}: the entry of ${JSON.stringify(this.key)} cannot be written: ${this.reason}`
+  }
+}
+
+/** A value's schema as {@link encode} and {@link decode} want it: `Schema.toCodecJson(value)`. */
+export type Codec<A, RD = never, RE = never> = Schema.ConstraintCodec<A, unknown, RD, RE>
+
+const encodeParts = <A, RD, RE>(
+  entry: Entry<A>,
+  codec: Codec<A, RD, RE>,
+  wire: Wire,
+  context: EnvelopeContext,
+) =>
+  Effect.gen(function* () {
+    const times = { staleUntil: clampTime(entry.staleUntil) }
+    const json = yield* Schema.encodeEffect(codec)(entry.value)
+    // JSON has no undefined: the presence field says it, and no wire ever sees it.
+    const value =
+      json === undefined ? undefined : yield* wire.encode(json, { ...context, ...times })
+    return make({
+      ...entry,
+      ...times,
+      schemaVersion: context.schemaVersion,
+      wire: wire.name,
+      value,
+    })
+  })
+
+/**
+ * The entry as an envelope.
+ *
+ * **Details**
+ *
+ * The entry's times are written as they are: shift them to the tier's clock
+ * before (`Entry.shift`). Whatever goes wrong, a schema or wire that throws
+ * included, is one `EnvelopeError` with the cause in it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import { Envelope, Wire } from "@larder/core"
+ *
+ * const codec = Schema.toCodecJson(Schema.Struct({ price: Schema.Finite }))
+ * const context = { larder: "products", key: "1", schemaVersion: 0 }
+ * const entry = {
+ *   value: { price: 3 },
+ *   storedAt: 1000,
+ *   freshUntil: 2000,
+ *   revalidateUntil: 3000,
+ *   staleUntil: 9000,
+ *   loadMillis: 12,
+ *   version: 1,
+ *   asOf: 0,
+ *   tags: ["shoes"],
+ * }
+ * const bytes = await Effect.runPromise(Envelope.encode(entry, codec, Wire.json, context))
+ * const decoded = await Effect.runPromise(Envelope.decode(bytes, codec, Wire.json, context))
+ * assert.deepEqual(decoded, { _tag: "Entry", entry })
+ * ```
+ */
+export const encode: {
+  <A, RD, RE>(
+    codec: Codec<A, RD, RE>,
+    wire: Wire,
+    context: EnvelopeContext,
+  ): (entry: Entry<A>) => Effect.Effect<Uint8Array, EnvelopeError, RE>
+  <A, RD, RE>(
+    entry: Entry<A>,
+    codec: Codec<A, RD, RE>,
+    wire: Wire,
+    context: EnvelopeContext,
+  ): Effect.Effect<Uint8Array, EnvelopeError, RE>
+} = dual(
+  4,
+  <A, RD, RE>(
+    entry: Entry<A>,
+    codec: Codec<A, RD, RE>,
+    wire: Wire,
+    context: EnvelopeContext,
+  ): Effect.Effect<Uint8Array, EnvelopeError, RE> => {
+    const { larder, key } = context
+    const refused = (reason: string, cause?: unknown) =>
+      Effect.fail(
+        new EnvelopeError({
+          larder,
+          key,
+          reason,
+          ...(cause === undefined ? undefined : { cause }),
+        }),
+      )
+    if (clamp(context.schemaVersion, maxSchemaVersion) !== context.schemaVersion) {
+      return refused(
+        `schemaVersion ${context.schemaVersion} is no integer from 0 to ${maxSchemaVersion}`,
+      )
+    }
+    return encodeParts(entry, codec, wire, context).pipe(
+      Effect.catch((error) => refused(error.message, error)),
+      // A schema or wire that throws must not fail a caller who only wants the value.
+      Effect.catchDefect((defect) => refused(String(defect), defect)),
+    )
+  },
+)
+
+/**
+ * What a larder can make of an envelope.
+ *
+ * - `NewerSchema`, `OlderSchema`: another release of the application wrote it,
+ *   with another `schemaVersion`. A newer one is to be left alone.
+ * - `Undecodable`: to be treated as missing and overwritten; `version` is that
+ *   of the header, if it has one.
+ */
+export type Decoded<A> =
+  | { readonly _tag: "Entry"; readonly entry: Entry<A> }
+  | { readonly _tag: "Tombstone"; readonly version: number }
+  | { readonly _tag: "NewerSchema"; readonly version: number; readonly schemaVersion: number }
+  | { readonly _tag: "OlderSchema"; readonly version: number; readonly schemaVersion: number }
+  | { readonly _tag: "Undecodable"; readonly reason: string; readonly version: number | undefined }
+
+const decodeValue = <A, RD, RE>(
+  parts: Parts,
+  codec: Codec<A, RD, RE>,
+  wire: Wire,
+  context: EnvelopeContext,
+) =>
+  Effect.gen(function* () {
+    const { schemaVersion: _, wire: __, value: bytes, ...rest } = parts
+    const json =
+      bytes === undefined
+        ? undefined
+        : yield* wire.decode(bytes, { ...context, staleUntil: parts.staleUntil })
+    const value = yield* Schema.decodeUnknownEffect(codec)(json)
+    return { ...rest, value }
+  })
+
+/**
+ * What the bytes hold, for this schema, wire and `schemaVersion`. Never fails,
+ * whatever the bytes are and whatever the schema does with them.
+ *
+ * **Details**
+ *
+ * Times are those of the tier's clock: shift the entry to the clock it is used
+ * with (`Entry.shift`).
+ */
+export const decode: {
+  <A, RD, RE>(
+    codec: Codec<A, RD, RE>,
+    wire: Wire,
+    context: EnvelopeContext,
+  ): (bytes: Uint8Array) => Effect.Effect<Decoded<A>, never, RD>
+  <A, RD, RE>(
+    bytes: Uint8Array,
+    codec: Codec<A, RD, RE>,
+    wire: Wire,
+    context: EnvelopeContext,
+  ): Effect.Effect<Decoded<A>, never, RD>
+} = dual(
+  4,
+  <A, RD, RE>(
+    bytes: Uint8Array,
+    codec: Codec<A, RD, RE>,
+    wire: Wire,
+    context: EnvelopeContext,
+  ): Effect.Effect<Decoded<A>, never, RD> =>
+    Effect.suspend((): Effect.Effect<Decoded<A>, never, RD> => {
+      const undecodable = (reason: string) =>
+        Effect.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
+      const parsed = parse(bytes)
+      if (parsed._tag === "Unreadable") return undecodable(parsed.reason)
+      if (parsed._tag === "Tombstone") return Effect.succeed(parsed)
+      if (parsed.schemaVersion !== context.schemaVersion) {
+        return Effect.succeed({
+          _tag: parsed.schemaVersion > context.schemaVersion ? "NewerSchema" : "OlderSchema",
+          version: parsed.version,
+          schemaVersion: parsed.schemaVersion,
+        })
+      }
+      if (parsed.wire !== wire.name) {
+        return undecodable(`written by the wire ${parsed.wire}, not ${wire.name}`)
+      }
+      const { _tag, ...parts } = parsed
+      return decodeValue(parts, codec, wire, context).pipe(
+        Effect.map((entry): Decoded<A> => ({ _tag: "Entry", entry })),
+        Effect.catch((error) => undecodable(error.message)),
+        // A transformation that throws on such bytes is no reason to fail a read.
+        Effect.catchDefect((defect) => undecodable(String(defect))),
+      )
+    }),
+)

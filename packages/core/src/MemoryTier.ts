@@ -1,0 +1,101 @@
+/** Tiers in the memory of this process. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { lru } from "./internal/evictionPolicy.ts"
+import * as objectStore from "./internal/objectStore.ts"
+import { noAbilities, Tier } from "./Tier.ts"
+
+export { layerShared } from "./internal/sharedTier.ts"
+
+/** A bound that cannot be meant. `field` is the option, `reason` says what was given and what would do. */
+export class InvalidMemoryTier extends Schema.TaggedError<InvalidMemoryTier>()(
+  "InvalidMemoryTier",
+  { field: Schema.String, reason: Schema.String },
+) {
+  override get message(): string {
+    return `MemoryTier ${this.field}: ${this.reason}`
+  }
+}
+
+export interface Options {
+  /** The most entries kept per larder: an integer of at least 1, or `Infinity`. Default 10,000. */
+  readonly maxEntries?: number | undefined
+  /** The most weight kept per larder, in the unit of `weigh`. Default: no such bound. */
+  readonly maxWeight?: number | undefined
+  /** The weight of a value: an integer of at least 0. Default 1 for every value. */
+  readonly weigh?: ((value: unknown, key: string) => number) | undefined
+  /**
+   * The longest an entry is fresh here. Short times in front of a shared tier
+   * bound how long a node can miss a change. Default: as long as the policy says.
+   */
+  readonly maxFreshFor?: Duration.Input | undefined
+}
+
+const bound = (field: "maxEntries" | "maxWeight", value: number): number => {
+  if (value === Infinity || (Number.isSafeInteger(value) && value >= 1)) return value
+  throw new InvalidMemoryTier({
+    field,
+    reason: `${value} is no bound; give an integer of at least 1, or Infinity`,
+  })
+}
+
+const checked = (options: Options): objectStore.Bounds => {
+  const maxFreshFor = Duration.fromInput(options.maxFreshFor ?? "Infinity")
+  const millis = Option.isSome(maxFreshFor) ? Duration.toMillis(maxFreshFor.value) : Number.NaN
+  if (!(millis > 0) || Number.isNaN(options.maxFreshFor)) {
+    throw new InvalidMemoryTier({
+      field: "maxFreshFor",
+      reason: `${String(options.maxFreshFor)} is no duration above 0, such as "1 second"`,
+    })
+  }
+  return {
+    maxEntries: bound("maxEntries", options.maxEntries ?? 10_000),
+    maxWeight: bound("maxWeight", options.maxWeight ?? Infinity),
+    weigh: options.weigh ?? (() => 1),
+    maxFreshFor: millis,
+  }
+}
+
+/**
+ * Values in the memory of this process, bounded.
+ *
+ * **When to use**
+ *
+ * Use as the nearest tier of a stack, alone or in front of others.
+ *
+ * **Details**
+ *
+ * The bounds hold for each larder by itself, at every moment. Expired entries
+ * go first, then the least recently read. An entry heavier than `maxWeight` is
+ * not kept, and what was at its key goes.
+ *
+ * **Gotchas**
+ *
+ * Each call makes a tier of its own; one layer value built once is one tier.
+ * Throws `InvalidMemoryTier` for a bound that cannot be meant.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier, TierStack } from "@larder/core"
+ *
+ * export const stack = TierStack.layer(MemoryTier.layer({
+ *   maxEntries: 50_000,
+ *   maxWeight: 64 * 1024 * 1024,
+ *   weigh: (value) => typeof value === "string" ? value.length * 2 : 64
+ * }))
+ * ```
+ */
+export const layer = (options: Options = {}): Layer.Layer<Tier> => {
+  const bounds = checked(options)
+  return Layer.succeed(Tier, {
+    kind: "objects",
+    name: "memory",
+    scope: "process",
+    abilities: noAbilities,
+    open: ({ onEvicted }) => Effect.sync(() => objectStore.make(bounds, lru, onEvicted)),
+  })
+}

@@ -1,0 +1,196 @@
+/**
+ * The places entries live. A tier opens one store per larder and declares its
+ * scope and its abilities; `TierStack` puts tiers in order, nearest first.
+ *
+ * There are two kinds. An *object tier* keeps the values themselves, in this
+ * process, and answers synchronously: `MemoryTier.layer`. A *byte tier* keeps
+ * envelopes (see `Envelope`) behind effects that may be slow or fail:
+ * `MemoryTier.layerShared`, a file, a server. A byte tier with an
+ * {@link Arbiter} orders the writes of everybody who shares it.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { ObjectStore } from "./internal/objectStore.ts"
+import type { Wire } from "./Wire.ts"
+
+/** How far a tier reaches: this process, this machine, or every node. */
+export type TierScope = "process" | "machine" | "shared"
+
+/**
+ * What a tier can do beyond keeping bytes.
+ *
+ * - `versions`: orders writes, so that an older one never replaces a newer one.
+ * - `lease`: grants the right to look a key up to one node at a time.
+ * - `marks`: keeps the numbered marks of tag invalidations and clears.
+ * - `clock`: has a time of its own, in which its entries' times are kept.
+ * - `notifies`: tells every node of each change.
+ */
+export interface Abilities {
+  readonly versions: boolean
+  readonly lease: boolean
+  readonly marks: boolean
+  readonly clock: boolean
+  readonly notifies: boolean
+}
+
+/** A tier could not do what it was asked: away, full, broken. Never shown to a caller of `get`. */
+export class TierError extends Schema.TaggedError<TierError>()("TierError", {
+  tier: Schema.String,
+  operation: Schema.String,
+  cause: Schema.Defect(),
+}) {}
+
+/** Envelopes of one larder in one tier. Keys are the larder's keys as strings. */
+export interface ByteStore {
+  /** The envelopes at these keys, in their order, in one trip; `undefined` where there is none. */
+  readonly read: (
+    keys: ReadonlyArray<string>,
+  ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, TierError>
+  /** Keeps the envelope for `lifeMillis` if it is of a higher version than what is there; says whether it did. */
+  readonly put: (
+    key: string,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ) => Effect.Effect<boolean, TierError>
+  /** Removes what is there if its version is at most `version`. */
+  readonly drop: (key: string, version: number) => Effect.Effect<void, TierError>
+  /** Present where the tier has the abilities `versions`, `lease`, `marks` and `clock`. */
+  readonly arbiter: Arbiter | undefined
+}
+
+/** What an {@link Arbiter} answers to `acquire`. Times are in the tier's clock, milliseconds. */
+export type Acquired =
+  /** There is an entry of a higher version than the caller knows. */
+  | { readonly _tag: "Newer"; readonly envelope: Uint8Array; readonly time: number }
+  /** Somebody else holds the lease, for this long at most. */
+  | { readonly _tag: "Busy"; readonly leftMillis: number; readonly time: number }
+  /** The last holder's lookup failed so recently that nobody with something stale should ask, for this long. */
+  | { readonly _tag: "Failed"; readonly leftMillis: number; readonly time: number }
+  /** The caller may look the key up; `token` is the version its commit will have. */
+  | { readonly _tag: "Won"; readonly token: number; readonly time: number }
+
+/** A change by a caller: `set` carries an envelope whose version the arbiter fills in. */
+export type Write =
+  | { readonly _tag: "Set"; readonly envelope: Uint8Array; readonly lifeMillis: number }
+  | { readonly _tag: "Remove" }
+  | { readonly _tag: "Expire" }
+
+/** Marks as an arbiter has them; `last` is the highest number given out. */
+export interface MarkPage {
+  readonly last: number
+  /** Entries with a lower `asOf` are no longer fresh. */
+  readonly floor: number
+  /** Entries with a lower `asOf` are gone. */
+  readonly dropFloor: number
+  readonly marks: ReadonlyArray<Mark>
+}
+
+/** "Everything with this tag, looked up before, is invalid": `tag` undefined means everything. */
+export interface Mark {
+  readonly tag: string | undefined
+  /** The value may still be given when upstream fails. */
+  readonly keepStale: boolean
+  readonly number: number
+}
+
+/** What a tier that notifies tells every node. */
+export type Message =
+  | { readonly _tag: "Changed"; readonly key: string; readonly version: number }
+  | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
+
+/**
+ * The shared tier as arbiter: issues versions and leases, so that the writes of
+ * many nodes have one order. Each operation is atomic and takes one trip.
+ */
+export interface Arbiter {
+  /**
+   * Asks for the right to look `key` up. `known` is the highest version the
+   * caller has seen (0 for none): a stored value of a higher one comes back as
+   * `Newer`. `force` takes the lease from whoever holds it, and never answers `Newer` or `Failed`.
+   */
+  readonly acquire: (
+    key: string,
+    request: { readonly known: number; readonly leaseMillis: number; readonly force: boolean },
+  ) => Effect.Effect<Acquired, TierError>
+  /** Extends the lease; false when it is no longer the caller's. */
+  readonly renew: (
+    key: string,
+    token: number,
+    leaseMillis: number,
+  ) => Effect.Effect<boolean, TierError>
+  /** Gives the lease back after a lookup that brought nothing; `failedMillis` > 0 keeps others from asking for that long. */
+  readonly release: (
+    key: string,
+    token: number,
+    failedMillis: number,
+  ) => Effect.Effect<void, TierError>
+  /**
+   * Stores what a lookup brought, under its token. `Superseded`: something came
+   * in between, or somebody else has the lease. `Lost`: there is no record of the lease.
+   */
+  readonly commit: (
+    key: string,
+    token: number,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ) => Effect.Effect<"Stored" | "Superseded" | "Lost", TierError>
+  /** A caller's change: always wins, ends any lease. `known` is the highest version the caller has seen. */
+  readonly write: (
+    key: string,
+    write: Write,
+    known: number,
+  ) => Effect.Effect<{ readonly version: number; readonly time: number }, TierError>
+  /** Sets marks with one number; `known` is the highest number the caller has seen. Answers the marks since then, own included. */
+  readonly mark: (
+    tags: ReadonlyArray<string | undefined>,
+    keepStale: boolean,
+    known: number,
+  ) => Effect.Effect<MarkPage & { readonly number: number }, TierError>
+  /** The marks with a number above `since`, and the tier's time. */
+  readonly marks: (since: number) => Effect.Effect<MarkPage & { readonly time: number }, TierError>
+  /** Messages from now on, until the scope closes. */
+  readonly messages: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope>
+}
+
+/** A tier that keeps values themselves, in this process. */
+export interface ObjectTier {
+  readonly kind: "objects"
+  readonly name: string
+  readonly scope: TierScope
+  readonly abilities: Abilities
+  readonly open: (options: {
+    readonly larder: string
+    readonly onEvicted: (key: string, cause: EvictionCause) => void
+  }) => Effect.Effect<ObjectStore, never, Scope.Scope>
+}
+
+/** Why an entry left a tier that keeps a bound. */
+export type EvictionCause = "size" | "weight" | "expired" | "refused"
+
+/** A tier that keeps envelopes. */
+export interface ByteTier {
+  readonly kind: "bytes"
+  readonly name: string
+  readonly scope: TierScope
+  readonly abilities: Abilities
+  /** How values are written in it. Default `Wire.json`. */
+  readonly wire?: Wire | undefined
+  readonly open: (options: {
+    readonly larder: string
+  }) => Effect.Effect<ByteStore, never, Scope.Scope>
+}
+
+/** The service: one place entries live. */
+export class Tier extends Context.Service<Tier, ObjectTier | ByteTier>()("@larder/core/Tier") {}
+
+/** The abilities of a tier that only keeps what it is given. */
+export const noAbilities: Abilities = {
+  versions: false,
+  lease: false,
+  marks: false,
+  clock: false,
+  notifies: false,
+}

@@ -1,0 +1,75 @@
+/**
+ * Where a larder keeps its entries: an ordered list of tiers, nearest first.
+ * Larders take the stack as a service, so that an application swaps its tiers
+ * per environment without touching its larders.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Tier } from "./Tier.ts"
+import type { ByteTier, ObjectTier } from "./Tier.ts"
+
+/** The service: the tiers, nearest first. */
+export class TierStack extends Context.Service<
+  TierStack,
+  { readonly tiers: NonEmptyReadonlyArray<ObjectTier | ByteTier> }
+>()("@larder/core/TierStack") {}
+
+type TierLayer = Layer.Layer<Tier, unknown, unknown>
+
+/**
+ * A stack of the given tiers, nearest first; at least one.
+ *
+ * **Details**
+ *
+ * Tiers are built in their order. The errors and requirements of the stack are
+ * those of all its tiers.
+ *
+ * **Gotchas**
+ *
+ * A layer value is built once per build, as everywhere in Effect: two stacks of
+ * one build that name the same value, or one stack that names it twice, have
+ * *one* tier. `MemoryTier.layerShared` is a value for this reason: give it to
+ * the stacks of several nodes and build them together (in one `Layer.build` or
+ * `Effect.provide`, or with one `MemoMap`), and the nodes share it. Each call of
+ * `MemoryTier.layer()` makes a layer of its own, so call it once per node. For
+ * separate instances of one layer value: `Layer.fresh`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect, Layer } from "effect"
+ * import { MemoryTier, TierStack } from "@larder/core"
+ *
+ * const stack = TierStack.layer(MemoryTier.layer(), MemoryTier.layerShared)
+ *
+ * const names = Effect.gen(function* () {
+ *   const { tiers } = yield* TierStack.TierStack
+ *   return tiers.map((tier) => tier.scope)
+ * })
+ * assert.deepEqual(await Effect.runPromise(Effect.provide(names, stack)), ["process", "shared"])
+ *
+ * // A stack that shares nothing with any other:
+ * const alone = TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared))
+ * assert.equal(Layer.isLayer(alone), true)
+ * ```
+ */
+export const layer = <const Layers extends readonly [TierLayer, ...Array<TierLayer>]>(
+  ...layers: Layers
+): Layer.Layer<TierStack, Layer.Error<Layers[number]>, Layer.Services<Layers[number]>> => {
+  type Each = Layer.Layer<Tier, Layer.Error<Layers[number]>, Layer.Services<Layers[number]>>
+  const [nearest, ...farther] = layers as unknown as readonly [Each, ...Array<Each>]
+  return Layer.fromBuildMemo((memoMap, scope) => {
+    // With the memo map of the whole build: `Layer.build` would fork one, and each stack
+    // would get a shared tier of its own.
+    const build = (tier: Each) =>
+      Effect.map(Layer.buildWithMemoMap(tier, memoMap, scope), Context.get(Tier))
+    return Effect.gen(function* () {
+      const first = yield* build(nearest)
+      const others = yield* Effect.forEach(farther, build)
+      return Context.make(TierStack, { tiers: [first, ...others] })
+    })
+  })
+}

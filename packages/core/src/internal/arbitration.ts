@@ -1,0 +1,90 @@
+/**
+ * The decisions of an arbiter, pure: who may look up, what a commit or a delayed
+ * write comes to, which number is next. Whatever keeps the records applies them
+ * in one atomic step.
+ */
+
+/**
+ * What is kept of the last lease of a key. It outlives the lease, so that
+ * tokens rise although the clock may stand still or step back.
+ */
+export interface LeaseRecord {
+  readonly token: number
+  /** The end of the lease; `undefined` once it was given back or ended by a change. */
+  readonly until: number | undefined
+  /** The holder's lookup failed; until then nobody with something stale should ask. */
+  readonly failedUntil: number
+  readonly expiresAt: number
+}
+
+/** What is there under a key, of which only the order matters here. */
+export interface Stored {
+  /** 0 for nothing. */
+  readonly version: number
+  /** It is a value, not a tombstone. */
+  readonly isValue: boolean
+}
+
+/**
+ * A number that can be counted on from; anything else counts as none, so that a
+ * damaged one cannot use up all that are left.
+ */
+export const usable = (number: number | undefined): number =>
+  number !== undefined && number > 0 && number < Number.MAX_SAFE_INTEGER ? Math.floor(number) : 0
+
+/** The next version, token or mark number: the time in microseconds, or one above all those seen. */
+export const nextNumber = (now: number, ...seen: ReadonlyArray<number | undefined>): number =>
+  Math.max(usable(now * 1000), ...seen.map((number) => usable(number) + 1))
+
+export type AcquireDecision =
+  | { readonly _tag: "Newer" }
+  | { readonly _tag: "Busy"; readonly leftMillis: number }
+  | { readonly _tag: "Failed"; readonly leftMillis: number }
+  | { readonly _tag: "Win" }
+
+export const decideAcquire = (
+  stored: Stored,
+  lease: LeaseRecord | undefined,
+  request: { readonly known: number; readonly force: boolean },
+  now: number,
+): AcquireDecision => {
+  if (request.force) return { _tag: "Win" }
+  if (stored.isValue && stored.version > request.known) return { _tag: "Newer" }
+  if (lease === undefined) return { _tag: "Win" }
+  // A token not above what is stored can commit nothing any more: not worth waiting for.
+  if (lease.until !== undefined && lease.until > now && lease.token > stored.version) {
+    return { _tag: "Busy", leftMillis: lease.until - now }
+  }
+  return lease.failedUntil > now
+    ? { _tag: "Failed", leftMillis: lease.failedUntil - now }
+    : { _tag: "Win" }
+}
+
+/** Whether the token may still become a version. A lease over time but taken by nobody may. */
+export const holds = (stored: Stored, lease: LeaseRecord | undefined, token: number): boolean =>
+  decideCommit(stored, lease, token) === "Stored"
+
+export const decideCommit = (
+  stored: Stored,
+  lease: LeaseRecord | undefined,
+  token: number,
+): "Stored" | "Superseded" | "Lost" => {
+  if (stored.version >= token) return "Superseded"
+  if (lease === undefined) return "Lost"
+  if (lease.token !== token) return "Superseded"
+  return lease.until === undefined ? "Lost" : "Stored"
+}
+
+/**
+ * Whether a value with a version of its own, perhaps delayed, may be stored:
+ * only over a lower version, and not if a lease began or a change came after it.
+ */
+export const mayPut = (
+  stored: Stored,
+  lease: LeaseRecord | undefined,
+  version: number,
+): boolean => {
+  if (version <= stored.version) return false
+  if (lease === undefined || version > lease.token) return true
+  return version === lease.token && lease.until !== undefined
+}

@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import {
+  decideAcquire,
+  decideCommit,
+  holds,
+  mayPut,
+  nextNumber,
+  usable,
+} from "../../src/internal/arbitration.ts"
+import type { LeaseRecord, Stored } from "../../src/internal/arbitration.ts"
+
+const nothing: Stored = { version: 0, isValue: false }
+const value = (version: number): Stored => ({ version, isValue: true })
+const tombstone = (version: number): Stored => ({ version, isValue: false })
+const lease = (over: Partial<LeaseRecord>): LeaseRecord => ({
+  token: 10,
+  until: 1000,
+  failedUntil: 0,
+  expiresAt: 60_000,
+  ...over,
+})
+const unforced = (known: number) => ({ known, force: false })
+
+describe("nextNumber", () => {
+  it("is the time in microseconds, or one above all that was seen", () => {
+    assert.strictEqual(nextNumber(1_700_000_000_000), 1_700_000_000_000_000)
+    assert.strictEqual(nextNumber(2, 5, undefined, 7), 2000)
+    assert.strictEqual(nextNumber(2, 2000, undefined, 1), 2001)
+    assert.strictEqual(nextNumber(0, 0), 1)
+  })
+
+  it("rises whatever is seen, and stays below 2^53", () => {
+    const seen = fc.array(fc.oneof(fc.maxSafeNat(), fc.double(), fc.nat(10)), { maxLength: 4 })
+    fc.assert(
+      fc.property(fc.nat(), seen, (now, numbers) => {
+        const next = nextNumber(now, ...numbers)
+        assert.isTrue(Number.isSafeInteger(next))
+        for (const number of numbers) assert.isAbove(next, usable(number))
+      }),
+    )
+  })
+
+  it("does not count on from a number that leaves nothing above it", () => {
+    const damaged = [Number.MAX_SAFE_INTEGER, Infinity, Number.NaN, -1]
+    assert.strictEqual(nextNumber(3, ...damaged), 3000)
+  })
+})
+
+describe("decideAcquire", () => {
+  it("Newer: a value above what the caller knows, before any lease", () => {
+    assert.deepStrictEqual(decideAcquire(value(11), lease({}), unforced(10), 0), { _tag: "Newer" })
+    assert.deepStrictEqual(decideAcquire(value(5), undefined, unforced(5), 0), { _tag: "Win" })
+    assert.deepStrictEqual(decideAcquire(tombstone(5), undefined, unforced(0), 0), { _tag: "Win" })
+  })
+
+  it("Busy: until the lease ends, if its token can still become a version", () => {
+    const at = (now: number, stored = nothing) =>
+      decideAcquire(stored, lease({}), unforced(20), now)
+    assert.deepStrictEqual(at(0), { _tag: "Busy", leftMillis: 1000 })
+    assert.deepStrictEqual(at(999), { _tag: "Busy", leftMillis: 1 })
+    assert.deepStrictEqual(at(1000), { _tag: "Win" })
+    assert.deepStrictEqual(at(0, tombstone(9)), { _tag: "Busy", leftMillis: 1000 })
+    assert.deepStrictEqual(at(0, tombstone(10)), { _tag: "Win" })
+  })
+
+  it("Failed: as long as the failure is remembered", () => {
+    const failed = lease({ until: undefined, failedUntil: 500 })
+    const at = (now: number) => decideAcquire(nothing, failed, unforced(0), now)
+    assert.deepStrictEqual(at(499), { _tag: "Failed", leftMillis: 1 })
+    assert.deepStrictEqual(at(500), { _tag: "Win" })
+  })
+
+  it("force wins against all three", () => {
+    const forced = { known: 0, force: true }
+    assert.deepStrictEqual(decideAcquire(value(99), lease({}), forced, 0), { _tag: "Win" })
+    const failed = lease({ until: undefined, failedUntil: 500 })
+    assert.deepStrictEqual(decideAcquire(nothing, failed, forced, 0), { _tag: "Win" })
+  })
+})
+
+describe("decideCommit and holds", () => {
+  it("store under a record with the same token over a lower version, and nothing else", () => {
+    assert.strictEqual(decideCommit(value(9), lease({}), 10), "Stored")
+    assert.strictEqual(decideCommit(value(10), lease({}), 10), "Superseded")
+    assert.strictEqual(decideCommit(tombstone(10), undefined, 10), "Superseded")
+    assert.strictEqual(decideCommit(nothing, undefined, 10), "Lost")
+    assert.strictEqual(decideCommit(nothing, lease({ token: 11 }), 10), "Superseded")
+    assert.strictEqual(decideCommit(nothing, lease({ until: undefined }), 10), "Lost")
+    assert.isTrue(holds(value(9), lease({}), 10))
+    assert.isFalse(holds(value(10), lease({}), 10))
+  })
+})
+
+describe("mayPut", () => {
+  it("only over a lower version, and after no lease or change that came later", () => {
+    assert.isTrue(mayPut(nothing, undefined, 1))
+    assert.isFalse(mayPut(nothing, undefined, 0))
+    assert.isFalse(mayPut(tombstone(5), undefined, 5))
+    assert.isFalse(mayPut(nothing, lease({}), 9))
+    assert.isTrue(mayPut(nothing, lease({}), 11))
+    assert.isTrue(mayPut(nothing, lease({}), 10), "the holder's own")
+    assert.isFalse(mayPut(nothing, lease({ until: undefined }), 10))
+  })
+})

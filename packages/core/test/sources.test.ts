@@ -1,0 +1,122 @@
+/**
+ * No source of a package reads a real clock, draws a number or sets a timer by itself:
+ * `Clock` and `Random` are the only time and chance there are.
+ */
+import { execFile } from "node:child_process"
+import { globSync } from "node:fs"
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { beforeAll, describe, expect, it } from "vitest"
+
+const root = fileURLToPath(new URL("../../../", import.meta.url))
+
+interface Finding {
+  readonly file: string
+  readonly line: number
+  readonly message: string
+}
+
+interface Report {
+  readonly diagnostics: ReadonlyArray<{
+    readonly code: string
+    readonly message: string
+    readonly filename: string
+    readonly labels: ReadonlyArray<{ readonly span: { readonly line: number } }>
+  }>
+}
+
+/** What the workspace's rules on time and chance say of files laid out as in the workspace. */
+const check = async (files: ReadonlyMap<string, string>): Promise<ReadonlyArray<Finding>> => {
+  const place = await mkdtemp(join(tmpdir(), "larder-sources-"))
+  try {
+    await copyFile(join(root, ".oxlintrc.json"), join(place, ".oxlintrc.json"))
+    for (const [path, text] of files) {
+      await mkdir(dirname(join(place, path)), { recursive: true })
+      await writeFile(join(place, path), text)
+    }
+    const report = await lint(place)
+    return report.diagnostics
+      .filter(({ code }) => code.includes("no-restricted-"))
+      .map(({ filename, labels, message }) => ({
+        file: filename,
+        line: labels[0]?.span.line ?? 0,
+        message,
+      }))
+  } finally {
+    await rm(place, { recursive: true, force: true })
+  }
+}
+
+/** oxlint's exit status is 1 when it has findings; they are on its standard output either way. */
+const lint = (place: string): Promise<Report> =>
+  new Promise((resolve, reject) => {
+    const oxlint = join(root, "node_modules/oxlint/bin/oxlint")
+    const options = { cwd: place, maxBuffer: 64 * 1024 * 1024 }
+    execFile(process.execPath, [oxlint, "--format", "json"], options, (_, stdout, stderr) => {
+      try {
+        resolve(JSON.parse(stdout))
+      } catch (cause) {
+        reject(new Error(`oxlint gave no report: ${stdout}${stderr}`, { cause }))
+      }
+    })
+  })
+
+const samples = {
+  "Date.now": `export const at = Date.now()`,
+  "new Date": `export const at = new Date()`,
+  "performance.now": `export const at = performance.now()`,
+  "Math.random": `export const u = Math.random()`,
+  setTimeout: `setTimeout(() => {}, 1)`,
+  setInterval: `setInterval(() => {}, 1)`,
+  queueMicrotask: `queueMicrotask(() => {})`,
+  "a global reached through globalThis": `globalThis.setTimeout(() => {}, 1)`,
+  "Math reached through globalThis": `export const u = globalThis.Math.random()`,
+  "a property by its name as text": `export const u = Math["random"]()`,
+  "a method taken out": `const { now } = Date\nexport const at = now()`,
+  "a chance taken out": `const { random } = Math\nexport const u = random()`,
+  "a timer passed on": `export const later = [setTimeout]`,
+  "timers of Node": `import { setTimeout as sleep } from "node:timers/promises"\nawait sleep(1)`,
+  "the clock of Node": `import { performance as p } from "node:perf_hooks"\nexport const at = p.now()`,
+  "the finer clock of Node": `export const at = process.hrtime.bigint()`,
+} as const
+
+const harmless = {
+  "a comment": `// Date.now() and setTimeout are refused\nexport const n = 1`,
+  "a text": `export const text = "new Date() or Math.random()"`,
+  "a type": `export const show = (date: Date): string => date.toISOString()`,
+  "a method of that name": `export const at = (clock: { now: () => number }) => clock.now()`,
+  "the rest of Math": `export const n = Math.floor(1.5)`,
+} as const
+
+const sampleFile = (name: string) => `packages/sample/src/${name.replaceAll(/\W/g, "-")}.ts`
+
+const filesOf = (texts: Readonly<Record<string, string>>) =>
+  new Map(Object.entries(texts).map(([name, text]) => [sampleFile(name), text]))
+
+describe("time and chance in packages/*/src", () => {
+  let found: ReadonlyArray<Finding> = []
+  beforeAll(async () => {
+    found = await check(new Map([...filesOf(samples), ...filesOf(harmless)]))
+  })
+  const findingsIn = (name: string) => found.filter(({ file }) => file === sampleFile(name))
+
+  it.each(Object.keys(samples))("refused: %s", (name) => {
+    expect(findingsIn(name)).not.toEqual([])
+  })
+
+  it.each(Object.keys(harmless))("not refused: %s", (name) => {
+    expect(findingsIn(name)).toEqual([])
+  })
+
+  it("no source has any, whatever its comments switch off", async () => {
+    const paths = globSync("packages/*/src/**/*.ts", { cwd: root })
+    expect(paths).toContain(join("packages", "core", "src", "Entry.ts"))
+    const texts = await Promise.all(paths.map((path) => readFile(join(root, path), "utf8")))
+    const files = new Map(
+      paths.map((path, i) => [path, texts[i]!.replaceAll(/(ox|es)lint-disable/g, "lint-note")]),
+    )
+    expect(await check(files)).toEqual([])
+  })
+})
