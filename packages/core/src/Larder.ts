@@ -1,0 +1,713 @@
+/**
+ * A named, typed cache for one kind of value. It looks a missing value up once
+ * however many ask for it, gives stale values when that is better than waiting
+ * or failing, and keeps them in the tiers of the `TierStack` it is made with.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type * as Decision from "./Decision.ts"
+import type { Freshness } from "./Freshness.ts"
+import * as asking from "./internal/asking.ts"
+import * as changing from "./internal/changing.ts"
+import { close } from "./internal/closing.ts"
+import { Engine } from "./internal/engine.ts"
+import { watchBreaker } from "./internal/fartherTier.ts"
+import type { Given } from "./internal/flight.ts"
+import * as keys from "./internal/key.ts"
+import { getMany } from "./internal/many.ts"
+import { Marks } from "./internal/marks.ts"
+import * as metrics from "./internal/metrics.ts"
+import { millisOrReason } from "./internal/millis.ts"
+import { Observer } from "./internal/observer.ts"
+import { read, type Reading } from "./internal/reading.ts"
+import * as stack from "./internal/stack.ts"
+import { type Stats, statsOf } from "./internal/stats.ts"
+import { sweep } from "./internal/sweeping.ts"
+import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
+import type { LarderEvent } from "./LarderEvent.ts"
+import * as Policy from "./Policy.ts"
+import { TierStack } from "./TierStack.ts"
+import * as Upstream from "./Upstream.ts"
+
+export type { Ack } from "./internal/changing.ts"
+export type { Reading } from "./internal/reading.ts"
+export type { Stats } from "./internal/stats.ts"
+export {
+  InvalidKey,
+  KeyNotReturned,
+  LarderClosed,
+  type LarderError,
+  LookupInterrupted,
+  LookupTimeout,
+} from "./LarderError.ts"
+
+type Ack = changing.Ack
+
+export const TypeId = "~larder/Larder"
+
+/** What a call may ask for beyond a value. */
+export interface GetOptions {
+  /**
+   * A value that upstream vouched for longer ago than this is given neither as
+   * fresh nor in revalidate grace: the caller waits for a lookup, and may still
+   * get it if that fails.
+   */
+  readonly maxAge?: Duration.Input | undefined
+  /** `"never"`: no grace at all. Default `"allow"`. */
+  readonly stale?: "allow" | "never" | undefined
+}
+
+/** A value with where it came from. `age` is the time since `storedAt`, ms; `tier` is "upstream" for a value just looked up. */
+export interface WithMeta<out A> {
+  readonly value: A
+  readonly freshness: Freshness
+  readonly tier: string
+  readonly age: number
+}
+
+/** What a mark leaves: with `keepStale` (the default) values may still be given when upstream fails. */
+export interface MarkOptions {
+  readonly keepStale?: boolean | undefined
+}
+
+/** A cache of `A` by `K`, whose upstream fails with `E`. */
+export interface Larder<in K, in out A, out E = never> {
+  readonly [TypeId]: typeof TypeId
+  readonly name: string
+  /** The value: from the nearest tier that has it, else from upstream. */
+  readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError>
+  /**
+   * Many values, each with a result of its own, in the order in which the keys
+   * were first seen. One trip to each tier; one bulk lookup where upstream has one.
+   */
+  readonly getMany: <K2 extends K>(
+    keys: Iterable<K2>,
+  ) => Effect.Effect<Map<K2, Exit.Exit<A, E | LarderError | KeyNotReturned>>>
+  /** {@link Larder.get}, with where the value came from and how good it is. */
+  readonly getWithMeta: (
+    key: K,
+    options?: GetOptions,
+  ) => Effect.Effect<WithMeta<A>, E | LarderError>
+  /** What the tiers have, stale or fresh; never asks upstream and changes nothing. */
+  readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey>
+  /** Puts a value in every tier, with the policy's times. */
+  readonly set: (key: K, value: A) => Effect.Effect<Ack, InvalidKey>
+  /** Ends freshness now; the value may still be given when upstream fails. */
+  readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey>
+  /** Drops the value everywhere. */
+  readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey>
+  /** Looks the value up now, whatever is there or running, and keeps it. */
+  readonly refresh: (key: K) => Effect.Effect<A, E | LarderError>
+  /** Invalidates every value with one of these tags, in one step however many there are. */
+  readonly invalidateTags: (tags: Iterable<string>, options?: MarkOptions) => Effect.Effect<Ack>
+  /** Invalidates every value of this larder, in one step; other larders on the same tiers are not touched. */
+  readonly clear: (options?: MarkOptions) => Effect.Effect<Ack>
+  /** What happens, from when the stream is run until the larder closes. */
+  readonly events: Stream.Stream<LarderEvent>
+  /** What happens, from when this effect ends. */
+  readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
+  readonly stats: Effect.Effect<Stats>
+}
+
+/** What every larder is made of, whatever its keys. */
+export interface BaseOptions<A, K, E, R> {
+  /** Appears in events, metrics, spans, and in the keys of shared tiers: larders of one name share entries there. */
+  readonly name: string
+  readonly upstream: Upstream.Upstream<K, A, E, R>
+  readonly policy: Policy.Policy | Policy.AdaptivePolicy<A, NoInfer<K>>
+  /** Tags of a value, by which `invalidateTags` finds it. */
+  readonly tags?: ((value: A, key: NoInfer<K>) => ReadonlyArray<string>) | undefined
+  /** The validator that came with a value; a later lookup sees it as `previous.etag`. */
+  readonly etag?: ((value: A, key: NoInfer<K>) => string | undefined) | undefined
+  /** How long a typed failure of upstream is given again without asking. Default: not at all. */
+  readonly failureFor?: ((error: NoInfer<E>, key: NoInfer<K>) => Duration.Input) | undefined
+  /** The source's own version of a value: one that is lower than what is known is not kept. */
+  readonly revision?: ((value: A) => number | bigint | string) | undefined
+  /** Of the encoded values: entries that another release wrote under another number are not read. An integer of at least 0, default 0. */
+  readonly schemaVersion?: number | undefined
+  /** The longest that closing may take. Default 5 seconds. */
+  readonly closeTimeout?: Duration.Input | undefined
+}
+
+/** With a schema of the values: needed wherever a tier keeps bytes. */
+export interface SchemaOptions<S extends Schema.Constraint, K, E, R> extends BaseOptions<
+  S["Type"],
+  K,
+  E,
+  R
+> {
+  readonly value: S
+}
+
+interface OwnKey<K> {
+  /** The key as a string; equal strings are one key. */
+  readonly key: (key: NoInfer<K>) => string
+}
+
+interface SimpleKey<K> {
+  /** The key as a string; by default strings and numbers as they are. */
+  readonly key?: ((key: NoInfer<K>) => string) | undefined
+}
+
+interface NoSchema {
+  readonly value?: undefined
+}
+
+type SchemaServices<S extends Schema.Constraint> = S["DecodingServices"] | S["EncodingServices"]
+
+/** An option that cannot be meant; a defect of {@link make}. */
+export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
+  larder: Schema.String,
+  field: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.larder} ${this.field}: ${this.reason}`
+  }
+}
+
+/** Options, their types forgotten. */
+interface AnyOptions {
+  readonly name: string
+  readonly value?: Schema.Constraint | undefined
+  readonly upstream: Upstream.Upstream<unknown, unknown, unknown, unknown>
+  readonly policy: Policy.Policy | Policy.AdaptivePolicy<unknown, unknown>
+  readonly key?: ((key: unknown) => string) | undefined
+  readonly tags?: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
+  readonly etag?: ((value: unknown, key: unknown) => string | undefined) | undefined
+  readonly failureFor?: ((error: unknown, key: unknown) => Duration.Input) | undefined
+  readonly revision?: ((value: unknown) => number | bigint | string) | undefined
+  readonly schemaVersion?: number | undefined
+  readonly closeTimeout?: Duration.Input | undefined
+}
+
+const millisOf = (larder: string, field: string, input: Duration.Input): number => {
+  const millis = millisOrReason(input)
+  if (typeof millis === "number") return millis
+  throw new InvalidLarder({
+    larder,
+    field,
+    reason: `${millis}; give a duration such as "5 seconds"`,
+  })
+}
+
+const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number => {
+  if (Number.isSafeInteger(schemaVersion) && schemaVersion >= 0 && schemaVersion <= 99_999_999) {
+    return schemaVersion
+  }
+  throw new InvalidLarder({
+    larder: name,
+    field: "schemaVersion",
+    reason: `${schemaVersion} is no release number; give an integer from 0 to 99,999,999`,
+  })
+}
+
+const settingsOf = (
+  options: AnyOptions,
+  upstream: Upstream.Resolved<unknown, unknown, unknown>,
+): Engine["settings"] => {
+  const { etag, failureFor, name, policy, revision, tags } = options
+  return {
+    name,
+    upstream,
+    policy: Policy.isPolicy(policy) ? policy : policy.base,
+    adapt: Policy.isPolicy(policy) ? undefined : policy.of,
+    keyOf: options.key ?? keys.ofPrimitive,
+    tags,
+    etag,
+    failureFor:
+      failureFor && ((error, key) => millisOf(name, "failureFor", failureFor(error, key))),
+    revision,
+    closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
+  }
+}
+
+/** A codec for the values; `undefined` stands for a schema that nobody gave. */
+const codecOf = (options: AnyOptions, needed: boolean) => {
+  if (options.value !== undefined) return Schema.toCodecJson(options.value)
+  if (!needed) return Schema.Unknown
+  throw new InvalidLarder({
+    larder: options.name,
+    field: "value",
+    reason:
+      "a tier of the stack keeps bytes, so the values need a schema; give one, such as `value: Schema.String`",
+  })
+}
+
+const makeAny = (
+  options: AnyOptions,
+): Effect.Effect<Larder<unknown, unknown, unknown>, never, TierStack | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { tiers } = yield* TierStack
+    const scope = yield* Effect.scope
+    const context = Context.omit(
+      Scope.Scope,
+      Tracer.ParentSpan,
+    )(yield* Effect.context<Scope.Scope>())
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    const random = yield* Random.Random
+    const observer = new Observer(options.name, clock)
+    const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
+    const codec = codecOf(options, needsCodec)
+    const upstream = yield* options.upstream.resolve as Effect.Effect<
+      Upstream.Resolved<unknown, unknown, unknown>,
+      never,
+      Scope.Scope
+    >
+    const settings = settingsOf(options, upstream)
+    const marks = new Marks()
+    const opened = yield* stack.open(tiers, {
+      larder: options.name,
+      codec: codec as never,
+      context,
+      schemaVersion: schemaVersionOf(options),
+      tierTimeout: settings.policy.tierTimeout,
+      observer,
+      marks,
+    })
+    const engine = new Engine(settings, { context, clock, random }, opened, observer, marks)
+    for (const { name, transitions } of upstream.breakers) {
+      yield* watchBreaker(name, transitions, observer)
+    }
+    yield* metrics.observe(
+      options.name,
+      {
+        counters: observer.counters,
+        entries: () => engine.near.size,
+        weight: () => engine.near.weight,
+        inFlight: () => engine.airborne.size,
+      },
+      context,
+    )
+    const { earlyRefresh } = settings.policy
+    if (earlyRefresh._tag === "Scheduled") yield* sweep(engine, earlyRefresh.schedule)
+    // Last in, so first out: the larder closes before anything it works with.
+    yield* Scope.addFinalizer(scope, close(engine))
+    return larderOf(engine)
+  })
+
+const demandOf = (
+  engine: Engine,
+  options: GetOptions | undefined,
+  now: number,
+): Decision.Demand => {
+  if (options === undefined) return asking.anything
+  const { maxAge, stale } = options
+  return {
+    notBefore:
+      maxAge === undefined ? -Infinity : now - millisOf(engine.settings.name, "maxAge", maxAge),
+    allowStale: stale !== "never",
+  }
+}
+
+/** One `get`: an effect of its own kind, so that a hit allocates this object and nothing else. */
+class Get {
+  readonly engine: Engine
+  readonly key: unknown
+  readonly options: GetOptions | undefined
+  constructor(engine: Engine, key: unknown, options: GetOptions | undefined) {
+    this.engine = engine
+    this.key = key
+    this.options = options
+  }
+}
+
+const exitOf = (given: Given): Exit.Exit<unknown> => given.exit
+
+const call = (
+  engine: Engine,
+  key: unknown,
+  options: GetOptions | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  reply: asking.Question["reply"],
+): asking.Question => {
+  const now = engine.now()
+  return {
+    key,
+    k: engine.settings.keyOf(key),
+    demand: demandOf(engine, options, now),
+    span: fiber.cache.span,
+    since: now,
+    reply,
+  }
+}
+
+Object.setPrototypeOf(
+  Get.prototype,
+  Effectable.Prototype<Effect.Effect<unknown, unknown> & Get>({
+    label: "Larder.get",
+    evaluate(fiber) {
+      const { engine } = this
+      if (this.options === undefined) {
+        const k = engine.settings.keyOf(this.key)
+        const slot = k === undefined ? undefined : engine.near.peek(k)
+        if (
+          slot !== undefined &&
+          slot.checkedAt === engine.marks.last &&
+          engine.clock.currentTimeMillisUnsafe() < slot.until
+        ) {
+          engine.near.hit(slot)
+          const { observer } = engine
+          observer.counters.hits += 1
+          if (observer.listeners !== 0) {
+            observer.tell({ _tag: "Hit", key: slot.key, tier: engine.nearName })
+          }
+          return slot.exit
+        }
+      }
+      return asking.ask(engine, call(engine, this.key, this.options, fiber, exitOf))
+    },
+  }),
+)
+
+const withMeta =
+  (engine: Engine) =>
+  ({ entry, freshness, tier }: Given): Exit.Exit<WithMeta<unknown>> =>
+    Exit.succeed({
+      value: entry.value,
+      freshness,
+      tier,
+      age: Math.max(0, engine.now() - entry.storedAt),
+    })
+
+const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
+  const { name } = engine.settings
+  const meta = withMeta(engine)
+  const asked = (
+    key: unknown,
+    options: GetOptions | undefined,
+    how: (call: asking.Question) => Effect.Effect<unknown, unknown>,
+    reply: asking.Question["reply"],
+  ) => Effect.withFiber((fiber) => how(call(engine, key, options, fiber, reply)))
+  const checked = <A>(key: unknown, how: (k: string) => Effect.Effect<A>) =>
+    Effect.suspend((): Effect.Effect<A, InvalidKey> => {
+      const k = engine.settings.keyOf(key)
+      const refused = asking.refusal(engine, key, k)
+      return refused === undefined && k !== undefined
+        ? how(k)
+        : (refused as Exit.Exit<never, InvalidKey>)
+    })
+  const open = <A>(effect: Effect.Effect<A>) =>
+    Effect.suspend(() => (engine.closed ? asking.closed(engine) : effect))
+  return {
+    [TypeId]: TypeId,
+    name,
+    get: (key, options) =>
+      new Get(engine, key, options) as unknown as Effect.Effect<unknown, unknown>,
+    getMany: ((keys: Iterable<unknown>) =>
+      Effect.withFiber((fiber) => getMany(engine, keys, fiber.cache.span))) as Larder<
+      unknown,
+      unknown,
+      unknown
+    >["getMany"],
+    getWithMeta: (key, options) =>
+      asked(key, options, (call) => asking.ask(engine, call), meta) as Effect.Effect<
+        WithMeta<unknown>,
+        unknown
+      >,
+    read: (key) => checked(key, (k) => read(engine, k)),
+    set: (key, value) => checked(key, (k) => changing.set(engine, key, k, value)),
+    expire: (key) => checked(key, (k) => changing.expire(engine, key, k)),
+    remove: (key) => checked(key, (k) => changing.remove(engine, key, k)),
+    refresh: (key) =>
+      asked(key, { stale: "never" }, (call) => asking.refresh(engine, call), exitOf),
+    invalidateTags: (tags, options) =>
+      open(
+        Effect.suspend(() => changing.mark(engine, [...new Set(tags)], options?.keepStale ?? true)),
+      ),
+    clear: (options) => open(changing.mark(engine, [undefined], options?.keepStale ?? true)),
+    events: engine.observer.events,
+    subscribe: engine.observer.subscribe,
+    stats: Effect.suspend(() => statsOf(engine)),
+  }
+}
+
+type Needs = TierStack | Scope.Scope
+
+/**
+ * Makes a larder. It lives until the scope closes.
+ *
+ * **When to use**
+ *
+ * Use within a scope of your own; {@link Service} for a larder that is provided
+ * as a layer, {@link fn} to cache a function.
+ *
+ * **Details**
+ *
+ * The clock, the source of chance and all services that lookups need are those
+ * of where the larder is made, never those of a caller; of a caller it takes the
+ * span. `key` can be left out where keys are strings or numbers; `value` where
+ * no tier of the stack keeps bytes.
+ *
+ * **Gotchas**
+ *
+ * Options that cannot be meant are a defect, `InvalidLarder`, which names them.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const lengths = yield* Larder.make({
+ *     name: "lengths",
+ *     value: Schema.Finite,
+ *     upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *     policy: Policy.make({ freshFor: "1 minute", staleIfError: "1 hour" })
+ *   })
+ *   return yield* lengths.get("larder")
+ * })
+ *
+ * const length = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.strictEqual(length, 6)
+ * ```
+ */
+export const make: {
+  <S extends Schema.Constraint, K extends string | number, E = never, R = never>(
+    options: SchemaOptions<S, K, E, R> & SimpleKey<K>,
+  ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
+  <S extends Schema.Constraint, K, E = never, R = never>(
+    options: SchemaOptions<S, K, E, R> & OwnKey<K>,
+  ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
+  <A, K extends string | number, E = never, R = never>(
+    options: BaseOptions<A, K, E, R> & SimpleKey<K> & NoSchema,
+  ): Effect.Effect<Larder<K, A, E>, never, Needs | R>
+  <A, K, E = never, R = never>(
+    options: BaseOptions<A, K, E, R> & OwnKey<K> & NoSchema,
+  ): Effect.Effect<Larder<K, A, E>, never, Needs | R>
+  // The types of the options have done their work: inside, values are unknown.
+} = makeAny as never
+
+/** What {@link Service} makes: a service key, its layer, and the larder's methods as accessors. */
+export interface ServiceClass<Self, Id extends string, K, A, E, R> extends Context.ServiceClass<
+  Self,
+  Id,
+  Larder<K, A, E>
+> {
+  readonly layer: Layer.Layer<Self, never, TierStack | R>
+  readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError, Self>
+  readonly getMany: <K2 extends K>(
+    keys: Iterable<K2>,
+  ) => Effect.Effect<Map<K2, Exit.Exit<A, E | LarderError | KeyNotReturned>>, never, Self>
+  readonly getWithMeta: (
+    key: K,
+    options?: GetOptions,
+  ) => Effect.Effect<WithMeta<A>, E | LarderError, Self>
+  readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey, Self>
+  readonly set: (key: K, value: A) => Effect.Effect<Ack, InvalidKey, Self>
+  readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
+  readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
+  readonly refresh: (key: K) => Effect.Effect<A, E | LarderError, Self>
+  readonly invalidateTags: (
+    tags: Iterable<string>,
+    options?: MarkOptions,
+  ) => Effect.Effect<Ack, never, Self>
+  readonly clear: (options?: MarkOptions) => Effect.Effect<Ack, never, Self>
+  readonly events: Stream.Stream<LarderEvent, never, Self>
+  readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
+  readonly stats: Effect.Effect<Stats, never, Self>
+}
+
+/** A service's larder may be named after the service. */
+type Named<O extends { readonly name: string }> = Omit<O, "name"> & {
+  readonly name?: string | undefined
+}
+
+const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unknown>>) => {
+  type Any = Larder<unknown, unknown, unknown>
+  const method =
+    <
+      const M extends
+        | "get"
+        | "getMany"
+        | "getWithMeta"
+        | "read"
+        | "set"
+        | "expire"
+        | "remove"
+        | "refresh"
+        | "invalidateTags"
+        | "clear",
+    >(
+      name: M,
+    ) =>
+    (...args: ReadonlyArray<unknown>) =>
+      Effect.flatMap(tag, (larder) =>
+        (larder[name] as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>)(
+          ...args,
+        ),
+      )
+  return {
+    get: method("get"),
+    getMany: method("getMany"),
+    getWithMeta: method("getWithMeta"),
+    read: method("read"),
+    set: method("set"),
+    expire: method("expire"),
+    remove: method("remove"),
+    refresh: method("refresh"),
+    invalidateTags: method("invalidateTags"),
+    clear: method("clear"),
+    events: Stream.unwrap(Effect.map(tag, (larder: Any) => larder.events)),
+    subscribe: Effect.flatMap(tag, (larder: Any) => larder.subscribe),
+    stats: Effect.flatMap(tag, (larder: Any) => larder.stats),
+  }
+}
+
+const serviceOf =
+  () =>
+  (id: string, options: Named<AnyOptions>): unknown => {
+    const tag = Context.Service<unknown, Larder<unknown, unknown, unknown>>()(id)
+    const layer = Layer.effect(tag, makeAny({ ...options, name: options.name ?? id }))
+    return Object.assign(tag, { layer }, accessors(tag))
+  }
+
+/**
+ * A class to extend: a larder as a service, with its layer.
+ *
+ * **When to use**
+ *
+ * Use for the caches of an application: `layer` needs a `TierStack`, so that
+ * tiers are chosen per environment, where the application is put together.
+ *
+ * **Details**
+ *
+ * Takes what {@link make} takes; `name` is the id unless it is given. The
+ * methods of the larder are there as static accessors.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect, Layer, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * class Lengths extends Larder.Service<Lengths>()("app/Lengths", {
+ *   value: Schema.Finite,
+ *   upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *   policy: Policy.make({ freshFor: "1 minute" })
+ * }) {}
+ *
+ * const layer = Lengths.layer.pipe(Layer.provide(TierStack.layer(MemoryTier.layer())))
+ * const length = await Effect.runPromise(Effect.provide(Lengths.get("larder"), layer))
+ * assert.strictEqual(length, 6)
+ * ```
+ */
+export const Service: <Self>() => {
+  <
+    const Id extends string,
+    S extends Schema.Constraint,
+    K extends string | number,
+    E = never,
+    R = never,
+  >(
+    id: Id,
+    options: Named<SchemaOptions<S, K, E, R>> & SimpleKey<K>,
+  ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
+  <const Id extends string, S extends Schema.Constraint, K, E = never, R = never>(
+    id: Id,
+    options: Named<SchemaOptions<S, K, E, R>> & OwnKey<K>,
+  ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
+  <const Id extends string, A, K extends string | number, E = never, R = never>(
+    id: Id,
+    options: Named<BaseOptions<A, K, E, R>> & SimpleKey<K> & NoSchema,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
+  <const Id extends string, A, K, E = never, R = never>(
+    id: Id,
+    options: Named<BaseOptions<A, K, E, R>> & OwnKey<K> & NoSchema,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
+} = serviceOf as never
+
+/** What {@link fn} takes: the options of a larder but for its upstream, which is the function. */
+export interface FnOptions<
+  Args extends ReadonlyArray<unknown>,
+  S extends Schema.Constraint,
+  E,
+> extends Omit<
+  SchemaOptions<S, Args, E, never>,
+  "upstream" | "tags" | "etag" | "failureFor" | "policy"
+> {
+  readonly policy: Policy.Policy | Policy.AdaptivePolicy<S["Type"], Args>
+  /** The arguments as a string. Can be left out where there is one argument, a string or a number. */
+  readonly key?: ((...args: Args) => string) | undefined
+  readonly tags?: ((value: S["Type"], args: Args) => ReadonlyArray<string>) | undefined
+  readonly failureFor?: ((error: E, args: Args) => Duration.Input) | undefined
+}
+
+/** A cached function, and the larder behind it, whose keys are the lists of arguments. */
+export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
+  (...args: Args): Effect.Effect<A, E | LarderError>
+  readonly larder: Larder<Args, A, E>
+}
+
+/**
+ * An effectful function in, a cached function of the same shape out.
+ *
+ * **When to use**
+ *
+ * Use to put a cache in front of what exists without changing its callers.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack } from "@larder/core"
+ * import { Effect, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * let calls = 0
+ * const price = (id: string, currency: string) =>
+ *   Effect.sync(() => `${++calls} ${currency} for ${id}`)
+ *
+ * const program = Effect.gen(function* () {
+ *   const cached = yield* Larder.fn({
+ *     name: "price",
+ *     value: Schema.String,
+ *     policy: Policy.make({ freshFor: "1 minute" }),
+ *     key: (id: string, currency: string) => `${id}/${currency}`
+ *   })(price)
+ *   yield* cached("milk", "EUR")
+ *   return yield* cached("milk", "EUR")
+ * })
+ *
+ * const answer = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.strictEqual(answer, "1 EUR for milk")
+ * ```
+ */
+export const fn =
+  <Args extends ReadonlyArray<unknown>, S extends Schema.Constraint, E = never>(
+    options: FnOptions<Args, S, E>,
+  ) =>
+  <R = never>(
+    f: (...args: Args) => Effect.Effect<S["Type"], E, R>,
+  ): Effect.Effect<CachedFn<Args, S["Type"], E>, never, Needs | SchemaServices<S> | R> => {
+    const { key, ...rest } = options
+    const made = make<S, Args, E, Exclude<R, Scope.Scope>>({
+      ...(rest as Omit<FnOptions<Args, S, E>, "key">),
+      key: key === undefined ? onlyArgument : (args) => key(...args),
+      upstream: Upstream.make<Args, S["Type"], E, R>({ lookup: (args) => f(...args) }),
+    })
+    return Effect.map(made, (larder) =>
+      Object.assign((...args: Args) => larder.get(args), { larder }),
+    )
+  }
+
+/** `undefined`, which is no key, unless there is one argument that can be one. */
+const onlyArgument = (args: ReadonlyArray<unknown>): string =>
+  (args.length === 1 ? keys.ofPrimitive(args[0]) : undefined) as string

@@ -1,0 +1,179 @@
+/** What upstream's answer becomes: an entry, or a failure with its consequences. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { CircuitBreakerError } from "effect/persistence/CircuitBreaker"
+import type { Entry } from "../Entry.ts"
+import * as Freshness from "../Freshness.ts"
+import { KeyNotReturned, LookupTimeout } from "../LarderError.ts"
+import * as Policy from "../Policy.ts"
+import * as Upstream from "../Upstream.ts"
+import type { Engine, Keeping } from "./engine.ts"
+import type { FailureReason, Flight, Given, Landing } from "./flight.ts"
+import { Shed } from "./gate.ts"
+import type { Answer } from "./lookup.ts"
+
+export interface Arrived {
+  readonly landing: Landing
+  /** What is to be kept; undefined when nothing is. */
+  readonly kept: Keeping | undefined
+}
+
+/**
+ * What an answer means. A user's function that throws (`tags`, `revision`, an
+ * adaptive policy) is a defect of this lookup, not of whoever reads later.
+ */
+export const arrive = (
+  engine: Engine,
+  flight: Flight,
+  answer: Answer,
+  previous: Entry<unknown> | undefined,
+  version: number,
+): Arrived => {
+  const { exit } = answer
+  if (Exit.isFailure(exit)) return failed(engine, flight, exit.cause, answer.notReturned)
+  try {
+    return succeeded(engine, flight, exit.value, answer.millis, previous, version)
+  } catch (defect) {
+    return failed(engine, flight, Cause.die(defect), false)
+  }
+}
+
+const succeeded = (
+  engine: Engine,
+  flight: Flight,
+  answered: unknown,
+  loadMillis: number,
+  previous: Entry<unknown> | undefined,
+  version: number,
+): Arrived => {
+  if (Upstream.isNotModified(answered) && previous === undefined) {
+    throw new Error(
+      `${engine.settings.name}: the lookup of ${JSON.stringify(flight.k)} answered notModified, but there was no previous entry`,
+    )
+  }
+  const renewed = Upstream.isNotModified(answered) ? previous : undefined
+  const value = renewed === undefined ? answered : renewed.value
+  const policy = engine.policyOf(value, flight.key)
+  const known = knownOf(engine, flight)
+  if (renewed === undefined && known !== undefined && isOlder(engine, value, known)) {
+    engine.observer.counters.superseded += 1
+    engine.observer.tell({ _tag: "Superseded", key: flight.k })
+    holdBack(engine, flight, Exit.void, "failed")
+    const given = justLookedUp(
+      makeEntry(engine, flight, policy, value, undefined, loadMillis, version),
+    )
+    return { landing: { _tag: "Value", given, instead: known }, kept: undefined }
+  }
+  const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
+  const given = justLookedUp(entry)
+  return { landing: { _tag: "Value", given, instead: undefined }, kept: { entry, policy } }
+}
+
+const makeEntry = (
+  engine: Engine,
+  flight: Flight,
+  policy: Policy.Policy,
+  value: unknown,
+  renewed: Entry<unknown> | undefined,
+  loadMillis: number,
+  version: number,
+): Entry<unknown> => {
+  const { etag, tags } = engine.settings
+  const validator = renewed === undefined ? etag?.(value, flight.key) : renewed.etag
+  return {
+    value,
+    ...entryTimes(engine, policy),
+    loadMillis,
+    version,
+    asOf: flight.asOf,
+    tags: renewed?.tags ?? tags?.(value, flight.key) ?? [],
+    ...(validator === undefined ? undefined : { etag: validator }),
+  }
+}
+
+const justLookedUp = (entry: Entry<unknown>): Given => ({
+  entry,
+  exit: Exit.succeed(entry.value),
+  freshness: Freshness.fresh,
+  tier: "upstream",
+})
+
+/** The times of a value that upstream vouches for now. */
+export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
+  Policy.times(policy, engine.now(), policy.jitter === 0 ? 0 : engine.random.nextDoubleUnsafe())
+
+/** The newest value that is known and may still be given. */
+export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
+  const now = engine.now()
+  const hand = engine.atHand(flight.k, now)
+  const { stale } = flight
+  if (stale === undefined) return hand
+  const freshness = engine.judge(stale.entry, now)
+  if (freshness._tag === "Missing") return hand
+  return hand !== undefined && hand.entry.version >= stale.entry.version
+    ? hand
+    : { ...stale, freshness }
+}
+
+/** Whether the source's own version of `value` is lower: it comes from a replica that lags. */
+const isOlder = (engine: Engine, value: unknown, known: Given): boolean => {
+  const { revision } = engine.settings
+  return revision !== undefined && revision(value) < revision(known.entry.value)
+}
+
+export const failed = (
+  engine: Engine,
+  flight: Flight,
+  cause: Cause.Cause<unknown>,
+  notReturned: boolean,
+): Arrived => {
+  const failure = Exit.failCause(cause)
+  const reason = reasonOf(cause)
+  if (!engine.isDetached(flight)) holdBack(engine, flight, failure, reason)
+  return { landing: { _tag: "Failure", exit: failure, reason, notReturned }, kept: undefined }
+}
+
+/** Remembers a failure: for `failureFor`, and to leave upstream alone for `retryAfterFailure`. */
+const holdBack = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  reason: FailureReason,
+): void => {
+  const now = engine.now()
+  const remembered = rememberMillis(engine, flight, exit)
+  const known = knownOf(engine, flight)
+  if (known === undefined && remembered === 0) return
+  const retryAt = known === undefined ? 0 : now + engine.settings.policy.retryAfterFailure
+  engine.failures.set(flight.k, { exit, reason, retryAt, rememberUntil: now + remembered })
+}
+
+const rememberMillis = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+): number => {
+  const { failureFor } = engine.settings
+  if (failureFor === undefined) return 0
+  const error = errorOf(exit)
+  if (error === undefined || error.value instanceof LookupTimeout) return 0
+  if (error.value instanceof KeyNotReturned) return 0
+  return failureFor(error.value, flight.key)
+}
+
+const errorOf = (exit: Exit.Exit<unknown, unknown>): { readonly value: unknown } | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  for (const reason of exit.cause.reasons) {
+    if (reason._tag === "Fail") return { value: reason.error }
+  }
+  return undefined
+}
+
+const reasonOf = (cause: Cause.Cause<unknown>): FailureReason => {
+  for (const reason of cause.reasons) {
+    if (reason._tag !== "Fail") continue
+    if (reason.error instanceof CircuitBreakerError) return "breakerOpen"
+    if (reason.error instanceof Shed) return "shed"
+  }
+  return "failed"
+}

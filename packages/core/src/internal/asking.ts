@@ -1,0 +1,283 @@
+/** Carrying out what `Decision` says for one caller of one key. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Decision from "../Decision.ts"
+import { InvalidKey, LarderClosed } from "../LarderError.ts"
+import type { AtHand, CallerSpan, Engine } from "./engine.ts"
+import type { Failure } from "./failures.ts"
+import { Flight, type Given, type Waiter } from "./flight.ts"
+import * as keys from "./key.ts"
+import { begin } from "./loading.ts"
+import * as waiting from "./waiting.ts"
+
+/** One caller's question, as it comes. */
+export interface Question {
+  readonly key: unknown
+  /** The key as tiers know it; undefined when it is no key. */
+  readonly k: string | undefined
+  readonly demand: Decision.Demand
+  readonly span: CallerSpan
+  /** When it came, ms. */
+  readonly since: number
+  /** What the caller gets for a value. */
+  readonly reply: (given: Given) => Exit.Exit<unknown>
+}
+
+/** A question that can be asked. */
+interface Call extends Question {
+  readonly k: string
+}
+
+export const anything: Decision.Demand = { notBefore: -Infinity, allowStale: true }
+
+/** What has been found out about a call, and what is to be done. */
+export interface Decided {
+  readonly action: Decision.Action
+  readonly hand: AtHand | undefined
+  readonly flight: Flight | undefined
+  readonly failure: Failure | undefined
+}
+
+export const decide = (
+  engine: Engine,
+  k: string,
+  demand: Decision.Demand,
+  now: number,
+): Decided => {
+  const hand = engine.atHand(k, now)
+  const flight = joinable(engine, k, demand)
+  const failure = engine.failures.at(k, now)
+  const action = Decision.next({
+    happening: "arrived",
+    standing: engine.standing(hand, demand, now),
+    inFlight: flight !== undefined,
+    throttled: failure !== undefined && now < failure.retryAt,
+    failureKnown: failure !== undefined && now < failure.rememberUntil,
+  })
+  return { action, hand, flight, failure }
+}
+
+/** The flight whose result this caller may have. */
+const joinable = (engine: Engine, k: string, demand: Decision.Demand): Flight | undefined => {
+  const flight = engine.flights.get(k)
+  if (flight === undefined || engine.isDetached(flight)) return undefined
+  const { landing } = flight
+  if (landing === undefined) return flight
+  // It settles: its result is there already, and must be good for somebody who comes now.
+  if (landing._tag === "Failure" || landing.given.entry.storedAt < demand.notBefore)
+    return undefined
+  const { tags } = landing.given.entry
+  return engine.marks.fellBetween(tags, flight.asOf, engine.marks.last) ? undefined : flight
+}
+
+/** Why a question cannot be asked at all. */
+export const refusal = (
+  engine: Engine,
+  key: unknown,
+  k: string | undefined,
+): Exit.Exit<never, unknown> | undefined => {
+  if (engine.closed) return closed(engine)
+  const reason = keys.invalid(k ?? key)
+  return reason === undefined
+    ? undefined
+    : Exit.fail(new InvalidKey({ larder: engine.settings.name, key: keys.show(key), reason }))
+}
+
+export const closed = (engine: Engine): Exit.Exit<never> =>
+  Exit.die(new LarderClosed({ larder: engine.settings.name }))
+
+/** Answers a call that is no plain hit. */
+export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> => {
+  const refused = refusal(engine, question.key, question.k)
+  if (refused !== undefined) return refused
+  engine.onUse()
+  const call = question as Call
+  return answerNow(engine, call) ?? wait(engine, call, undefined)
+}
+
+const answerNow = (engine: Engine, call: Call): Effect.Effect<unknown, unknown> | undefined => {
+  const decided = decide(engine, call.k, call.demand, engine.now())
+  const answer = immediate(engine, call.k, decided, (stale, early) =>
+    inBackground(engine, call, stale, early),
+  )
+  return answer === undefined || Exit.isExit(answer) ? answer : call.reply(answer)
+}
+
+/**
+ * What can be given without waiting, and is thereby given: a value, or a failure
+ * that is remembered. Undefined where the caller has to wait.
+ */
+export const immediate = (
+  engine: Engine,
+  k: string,
+  { action, failure, hand }: Decided,
+  refresh: (stale: AtHand, early: boolean) => void,
+): AtHand | Exit.Exit<unknown, unknown> | undefined => {
+  const { counters } = engine.observer
+  if (action._tag === "Fail") {
+    counters.failures += 1
+    return failure?.exit
+  }
+  if (hand === undefined) return undefined
+  if (action._tag === "Serve") {
+    engine.near.hit(hand.slot)
+    counters.hits += 1
+    engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
+    if (action.refresh) {
+      counters.earlyRefreshes += 1
+      engine.observer.tell({ _tag: "EarlyRefresh", key: k })
+      refresh(hand, true)
+    }
+    return hand
+  }
+  if (action._tag === "ServeStale") {
+    engine.near.hit(hand.slot)
+    counters.staleServed += 1
+    const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
+    engine.observer.tell({ _tag: "StaleServed", key: k, reason })
+    if (action.refresh) refresh(hand, false)
+    return hand
+  }
+  return undefined
+}
+
+/** Counts a caller that has to wait: for what is running, or for what it begins. */
+export const countWaiting = (engine: Engine, k: string, flight: Flight | undefined): void => {
+  const { observer } = engine
+  observer.counters.misses += 1
+  if (flight === undefined) observer.tell({ _tag: "Miss", key: k })
+  else {
+    observer.counters.coalesced += 1
+    observer.tell({ _tag: "Coalesced", key: k })
+  }
+}
+
+/** Begins a refresh that belongs to the larder. */
+export const inBackground = (
+  engine: Engine,
+  { k, key, span }: Pick<Call, "k" | "key" | "span">,
+  stale: Given,
+  early: boolean,
+): void => {
+  const flight = newFlight(engine, key, k, {
+    stale,
+    early,
+    background: true,
+    force: false,
+    many: false,
+    notBefore: -Infinity,
+  })
+  begin(engine, [flight], span)
+}
+
+export const newFlight = (
+  engine: Engine,
+  key: unknown,
+  k: string,
+  options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
+): Flight => {
+  const flight = new Flight({ key, k, asOf: engine.marks.last, ...options })
+  // Before it starts: it may end at once, or ask for its own key.
+  engine.flights.set(k, flight)
+  engine.airborne.add(flight)
+  return flight
+}
+
+/** A call whose first lookup was overtaken by a mark waits for another, but not for ever. */
+interface Overtaken {
+  readonly until: number
+}
+
+/**
+ * Finds or begins the flight, joins it and waits, in one step: an interruption
+ * finds the caller either not yet counted or counted.
+ */
+const wait = (
+  engine: Engine,
+  call: Call,
+  overtaken: Overtaken | undefined,
+): Effect.Effect<unknown, unknown> =>
+  Effect.callback((resume) => {
+    const refused = refusal(engine, call.key, call.k)
+    if (refused !== undefined) return resume(refused)
+    // Once more: something may have landed since it was found that the call has to wait.
+    const now = answerNow(engine, call)
+    if (now !== undefined) return resume(now)
+    return enter(engine, call, overtaken, resume)
+  })
+
+const makeWaiter = (
+  engine: Engine,
+  call: Call,
+  overtaken: Overtaken | undefined,
+  resume: (effect: Effect.Effect<unknown, unknown>) => void,
+): Waiter => ({
+  demand: call.demand,
+  arrivedMark: engine.marks.last,
+  again: overtaken !== undefined,
+  many: false,
+  softDue: false,
+  timers: [],
+  give: (given) => resume(call.reply(given)),
+  fail: resume,
+  rejoin: () =>
+    resume(wait(engine, call, overtaken ?? { until: call.since + longestWait(engine) })),
+})
+
+/** Law 9: however many lookups a call has to wait for, it ends within this. */
+const longestWait = (engine: Engine): number => {
+  const { hardTimeout, tierBudget } = engine.settings.policy
+  return tierBudget + engine.stack.leaseMillis + hardTimeout
+}
+
+/** Joins what is running, or begins it; gives what takes the caller out again. */
+const enter = (
+  engine: Engine,
+  call: Call,
+  overtaken: Overtaken | undefined,
+  resume: (effect: Effect.Effect<unknown, unknown>) => void,
+): Effect.Effect<void> => {
+  const flight = joinable(engine, call.k, call.demand)
+  const hand = engine.atHand(call.k, engine.now())
+  const waiter = makeWaiter(engine, call, overtaken, resume)
+  const softAt = call.since + (hand?.slot.policy ?? engine.settings.policy).softTimeout
+  const limits = { softAt, until: overtaken?.until }
+  countWaiting(engine, call.k, flight)
+  if (flight !== undefined) return waiting.join(engine, flight, waiter, limits)
+  const begun = newFlight(engine, call.key, call.k, {
+    stale: hand,
+    early: false,
+    background: false,
+    force: false,
+    many: false,
+    notBefore: call.demand.notBefore,
+  })
+  // Joined before it starts, so that a flight that ends at once finds its waiter.
+  const left = waiting.join(engine, begun, waiter, limits)
+  begin(engine, [begun], call.span)
+  return left
+}
+
+/**
+ * A lookup that nobody else has begun: what is running is detached, those who
+ * come later join this one. No grace: the caller wants to know.
+ */
+export const refresh = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> =>
+  Effect.callback((resume) => {
+    const refused = refusal(engine, question.key, question.k)
+    if (refused !== undefined) return resume(refused)
+    const call = question as Call
+    engine.detach(call.k)
+    const flight = newFlight(engine, call.key, call.k, {
+      stale: engine.atHand(call.k, engine.now()),
+      early: false,
+      background: false,
+      force: true,
+      many: false,
+      notBefore: -Infinity,
+    })
+    const waiter = makeWaiter(engine, call, undefined, resume)
+    const left = waiting.join(engine, flight, waiter, { softAt: Infinity, until: undefined })
+    begin(engine, [flight], call.span)
+    return left
+  })

@@ -1,0 +1,206 @@
+/**
+ * What callers do to keys: set, expire, remove; and to many at once: tags,
+ * clear. First those who come later are kept from joining what is running, then
+ * the arbiter decides, then nearer tiers follow, then it is acknowledged.
+ */
+import * as Effect from "effect/Effect"
+import * as Entry from "../Entry.ts"
+import type { Policy } from "../Policy.ts"
+import { entryTimes } from "./arrival.ts"
+import type { Engine } from "./engine.ts"
+import type { Change, FartherTier } from "./fartherTier.ts"
+import { dropLater, markLater } from "./recovery.ts"
+
+/** What a change has come to. */
+export interface Ack {
+  /** Its place in the order of changes of the key; of marks, the mark's number. */
+  readonly version: number
+  /** The arbiter applied it and nearer tiers hold it. */
+  readonly settled: boolean
+  /** The tiers that have not heard of it yet. */
+  readonly pending: ReadonlyArray<string>
+}
+
+interface Planned {
+  readonly key: unknown
+  readonly change: Change
+  /** Of the value that is set. */
+  readonly policy: Policy | undefined
+}
+
+export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
+  Effect.suspend(() => {
+    const policy = engine.policyOf(value, key)
+    const entry: Entry.Entry<unknown> = {
+      value,
+      ...entryTimes(engine, policy),
+      loadMillis: engine.near.peek(k)?.entry.loadMillis ?? 0,
+      version: 0,
+      asOf: engine.marks.last,
+      tags: engine.settings.tags?.(value, key) ?? [],
+      ...etagOf(engine, value, key),
+    }
+    return change(engine, k, { key, change: { _tag: "Set", entry }, policy })
+  })
+
+const etagOf = (engine: Engine, value: unknown, key: unknown) => {
+  const etag = engine.settings.etag?.(value, key)
+  return etag === undefined ? undefined : { etag }
+}
+
+export const remove = (engine: Engine, key: unknown, k: string) =>
+  change(engine, k, { key, change: { _tag: "Remove" }, policy: undefined })
+
+export const expire = (engine: Engine, key: unknown, k: string) =>
+  change(engine, k, { key, change: { _tag: "Expire" }, policy: undefined })
+
+const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack> =>
+  Effect.suspend(() => {
+    begun(engine, k, planned)
+    const { arbiter, farther } = engine.stack
+    if (farther.length === 0) {
+      const version = engine.nextVersion()
+      follow(engine, k, planned, version)
+      return Effect.succeed({ version, settled: true, pending: [] })
+    }
+    // Bounded by tierTimeout: what has been sent may have been applied, so it is seen to its end.
+    return Effect.uninterruptible(changeTiers(engine, arbiter, k, planned))
+  })
+
+/** Those who come from now on begin anew, and a failure of the past says nothing any more. */
+const begun = (engine: Engine, k: string, { change: { _tag } }: Planned): void => {
+  if (_tag === "Remove") forgetStale(engine, k)
+  engine.detach(k)
+  engine.failures.forget(k)
+}
+
+/** A removed value is not given to anybody, not even to those whose lookup fails. */
+const forgetStale = (engine: Engine, k: string): void => {
+  for (const flight of engine.airborne) if (flight.k === k) flight.stale = undefined
+}
+
+const changeTiers = (
+  engine: Engine,
+  arbiter: FartherTier | undefined,
+  k: string,
+  planned: Planned,
+): Effect.Effect<Ack> =>
+  Effect.gen(function* () {
+    const turn = engine.takeTurn(k)
+    const known = engine.near.peek(k)?.entry.version ?? 0
+    const applied =
+      arbiter === undefined ? undefined : yield* apply(arbiter, k, planned.change, known)
+    if (arbiter !== undefined && applied === undefined) dropLater(engine, k)
+    const version = applied ?? (arbiter === undefined ? engine.nextVersion() : known + 1)
+    const failed = yield* changeNearer(engine, arbiter, k, planned, version)
+    // What began while the arbiter was being asked may have missed its answer.
+    begun(engine, k, planned)
+    if (engine.endTurn(k, turn)) follow(engine, k, planned, version)
+    // Another change of the key began meanwhile: which of them came last, memory cannot tell.
+    else engine.near.delete(k)
+    const unheard = arbiter !== undefined && applied === undefined ? [arbiter.name] : []
+    const pending = [...unheard, ...failed]
+    return { version, settled: pending.length === 0, pending }
+  })
+
+/** A value that is over before it begins is not kept: what was there goes. */
+const apply = (
+  arbiter: FartherTier,
+  k: string,
+  change: Change,
+  known: number,
+): Effect.Effect<number | undefined> =>
+  change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
+    ? arbiter.write(k, { _tag: "Remove" }, known)
+    : arbiter.write(k, change, known)
+
+/** The tiers between memory and the arbiter; gives the names of those that did not follow. */
+const changeNearer = (
+  engine: Engine,
+  arbiter: FartherTier | undefined,
+  k: string,
+  { change }: Planned,
+  version: number,
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    const failed: Array<string> = []
+    for (const tier of engine.stack.farther) {
+      if (tier === arbiter) continue
+      const done =
+        change._tag === "Set"
+          ? yield* tier.put(k, { ...change.entry, version })
+          : yield* tier.drop(k, version)
+      if (!done) failed.push(tier.name)
+    }
+    return failed
+  })
+
+/** Memory does what was decided. */
+const follow = (engine: Engine, k: string, planned: Planned, version: number): void => {
+  const { change, key, policy } = planned
+  const now = engine.now()
+  switch (change._tag) {
+    case "Set":
+      if (policy !== undefined)
+        engine.keep(k, key, { entry: { ...change.entry, version }, policy }, now)
+      return
+    case "Remove":
+      engine.near.delete(k)
+      return
+    case "Expire": {
+      const slot = engine.near.peek(k)
+      if (slot === undefined) return
+      const expired = Entry.expireAt(slot.entry, now)
+      if (expired === undefined) {
+        engine.near.delete(k)
+        return
+      }
+      const entry = { ...expired, version: Math.max(version, slot.entry.version) }
+      engine.keep(k, key, { entry, policy: slot.policy }, now)
+    }
+  }
+}
+
+export const mark = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): Effect.Effect<Ack> =>
+  Effect.suspend(() => {
+    const { arbiter } = engine.stack
+    if (arbiter === undefined) {
+      const version = marked(engine, tags, keepStale)
+      return Effect.succeed({ version, settled: true, pending: [] })
+    }
+    return Effect.uninterruptible(
+      Effect.map(arbiter.mark(tags, keepStale), (number) => {
+        if (number !== undefined) {
+          afterMark(engine, tags, keepStale)
+          return { version: number, settled: true, pending: [] }
+        }
+        markLater(engine, { tags, keepStale })
+        const version = marked(engine, tags, keepStale)
+        return { version, settled: false, pending: [arbiter.name] }
+      }),
+    )
+  })
+
+const marked = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): number => {
+  const number = engine.marks.add(tags, keepStale, engine.now())
+  afterMark(engine, tags, keepStale)
+  return number
+}
+
+const afterMark = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): void => {
+  if (!tags.includes(undefined)) return
+  engine.failures.clear()
+  if (!keepStale) engine.near.clear()
+}

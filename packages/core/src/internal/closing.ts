@@ -1,0 +1,42 @@
+/** The end of a larder: nobody waits any longer, writes are flushed, lookups are interrupted, nothing is left running. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { LarderClosed } from "../LarderError.ts"
+import type { Engine } from "./engine.ts"
+
+export const close = (engine: Engine): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { closeMillis, name } = engine.settings
+    const closesAt = engine.now() + closeMillis
+    engine.closed = true
+    // Told first, and that it is closed: they were not interrupted themselves.
+    const closed = Exit.die(new LarderClosed({ larder: name }))
+    for (const flight of [...engine.airborne]) {
+      const waiters = [...flight.waiters]
+      flight.waiters.clear()
+      flight.landing = { _tag: "Failure", exit: closed, reason: "failed", notReturned: false }
+      for (const waiter of waiters) waiter.fail(closed)
+      flight.cancel()
+    }
+    engine.airborne.clear()
+    engine.flights.clear()
+    engine.timers.stop()
+    // Nothing to hit any more: every call takes the way on which it learns that the larder is closed.
+    engine.near.clear()
+    for (const fiber of engine.running) fiber.interruptUnsafe()
+    // Together with the writes: a lookup that disobeys must not use up their time.
+    const fibers = [...engine.settling, ...engine.running]
+    yield* Fiber.awaitAll(fibers).pipe(
+      Effect.timeoutOption(Duration.millis(Math.max(0, closesAt - engine.now()))),
+    )
+    const left = engine.running.size + engine.settling.size
+    if (left > 0) {
+      yield* Effect.logWarning(
+        `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,
+      )
+    }
+    for (const fiber of engine.settling) fiber.interruptUnsafe()
+    yield* engine.observer.close
+  })

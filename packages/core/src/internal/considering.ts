@@ -1,0 +1,88 @@
+/** What a farther tier has, weighed against what is known of the key while its flight is loading. */
+import * as Exit from "effect/Exit"
+import type { Entry } from "../Entry.ts"
+import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoption.ts"
+import type { Engine } from "./engine.ts"
+import type { FartherTier, Found } from "./fartherTier.ts"
+import type { Flight, Given } from "./flight.ts"
+import { land, offerAll } from "./waiting.ts"
+
+/** What is known of a key while its flight is loading. */
+export interface Progress {
+  readonly flight: Flight
+  /** The highest version seen anywhere. */
+  known: number
+  /** A newer release of the application wrote the key: its entry is not to be overwritten. */
+  foreign: boolean
+  /** The arbiter has answered in this flight. */
+  arbiterAnswers: boolean
+  /** The version a commit would have; undefined without a lease. */
+  token: number | undefined
+  /** Ends the renewal of the lease. */
+  stopRenewal: () => void
+}
+
+/** Takes over what a tier has if it is fresh; otherwise remembers the best that could be given. */
+export const consider = (
+  engine: Engine,
+  progress: Progress,
+  tier: FartherTier,
+  found: Found,
+): void => {
+  const { flight } = progress
+  if (found._tag !== "Entry") {
+    progress.known = Math.max(progress.known, found.version)
+    progress.foreign ||= found._tag === "Foreign"
+    return
+  }
+  const { entry } = found
+  progress.known = Math.max(progress.known, entry.version)
+  const now = engine.now()
+  const candidate: AdoptionCandidate = {
+    freshness: engine.judge(entry, now),
+    version: entry.version,
+    storedAt: entry.storedAt,
+    inMemory: engine.near.peek(flight.k)?.entry.version,
+  }
+  const given: Given = {
+    entry,
+    exit: Exit.succeed(entry.value),
+    freshness: candidate.freshness,
+    tier: tier.name,
+  }
+  if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, now)
+  else if (isBetterStale(candidate, flight.stale?.entry.version))
+    keepStale(engine, flight, given, now)
+}
+
+const adopt = (
+  engine: Engine,
+  flight: Flight,
+  tier: FartherTier,
+  given: Given,
+  now: number,
+): void => {
+  const { entry } = given
+  if (!engine.isDetached(flight)) {
+    takeOver(engine, flight, entry, now)
+    const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
+    for (const other of nearer) engine.fork(other.put(flight.k, entry), engine.settling)
+  }
+  engine.end(flight)
+  land(engine, flight, { _tag: "Value", given, instead: undefined })
+}
+
+const keepStale = (engine: Engine, flight: Flight, given: Given, now: number): void => {
+  if (!engine.isDetached(flight)) takeOver(engine, flight, given.entry, now)
+  offerAll(engine, flight, given)
+}
+
+const takeOver = (engine: Engine, flight: Flight, entry: Entry<unknown>, now: number): void => {
+  engine.keep(
+    flight.k,
+    flight.key,
+    { entry, policy: engine.policyOf(entry.value, flight.key) },
+    now,
+  )
+  if (entry.freshUntil > now) engine.failures.forget(flight.k)
+}

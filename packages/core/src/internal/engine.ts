@@ -1,0 +1,267 @@
+/**
+ * The state of one larder in one node, and the few small steps that everything
+ * else is made of. Values and errors are `unknown` in here; `Larder` gives them
+ * their types back.
+ */
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Random from "effect/Random"
+import type * as Tracer from "effect/Tracer"
+import * as Coalesce from "../Coalesce.ts"
+import * as Decision from "../Decision.ts"
+import * as EarlyRefresh from "../EarlyRefresh.ts"
+import type { Entry } from "../Entry.ts"
+import * as Freshness from "../Freshness.ts"
+import type { AdaptivePolicy, Policy } from "../Policy.ts"
+import type { Resolved } from "../Upstream.ts"
+import { Failures } from "./failures.ts"
+import type { Flight, Given } from "./flight.ts"
+import type { Marks } from "./marks.ts"
+import type { ObjectStore, Slot } from "./objectStore.ts"
+import { Missed } from "./missed.ts"
+import type { Observer } from "./observer.ts"
+import type { Stack } from "./stack.ts"
+import { Timers } from "./timers.ts"
+
+/** What the owner of a larder decides. */
+export interface Settings {
+  readonly name: string
+  readonly upstream: Resolved<unknown, unknown, unknown>
+  readonly policy: Policy
+  readonly adapt: AdaptivePolicy<unknown, unknown>["of"] | undefined
+  /** The key as tiers know it; undefined when `key` is no key. */
+  readonly keyOf: (key: unknown) => string | undefined
+  readonly tags: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
+  readonly etag: ((value: unknown, key: unknown) => string | undefined) | undefined
+  /** Milliseconds for which a typed failure is given again. */
+  readonly failureFor: ((error: unknown, key: unknown) => number) | undefined
+  readonly revision: ((value: unknown) => number | bigint | string) | undefined
+  readonly closeMillis: number
+}
+
+export interface Surroundings {
+  /** Of the fiber that made the larder, without its scope. */
+  readonly context: Context.Context<never>
+  readonly clock: Clock.Clock
+  readonly random: Random.Random
+}
+
+/** What memory has for a key, as far as this moment and the marks allow. */
+export interface AtHand extends Given {
+  readonly slot: Slot
+}
+
+/** An entry, with the policy of its value. */
+export interface Keeping {
+  readonly entry: Entry<unknown>
+  readonly policy: Policy
+}
+
+export class Engine {
+  readonly settings: Settings
+  readonly context: Context.Context<never>
+  readonly clock: Clock.Clock
+  readonly random: Random.Random
+  readonly stack: Stack
+  readonly near: ObjectStore
+  readonly nearName: string
+  readonly observer: Observer
+  readonly timers: Timers
+  readonly marks: Marks
+  readonly failures = new Failures()
+  readonly missed = new Missed()
+  /** Readers of farther tiers share a trip. */
+  readonly reads = Coalesce.make<string, Given | undefined>()
+  /** The flights that callers may join. */
+  readonly flights = new Map<string, Flight>()
+  /** Every flight that has not landed, detached ones too. */
+  readonly airborne = new Set<Flight>()
+  /** Interrupted when the larder closes. */
+  readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** Waited for when the larder closes. */
+  readonly settling = new Set<Fiber.Fiber<unknown, unknown>>()
+  closed = false
+  /** Called when something is asked or kept, for those who rest while nothing is. */
+  onUse: () => void = () => {}
+  #version = 0
+  /** The last change of each key that is being made in tiers behind memory. */
+  readonly #turns = new Map<string, number>()
+  #turn = 0
+
+  constructor(
+    settings: Settings,
+    surroundings: Surroundings,
+    stack: Stack,
+    observer: Observer,
+    marks: Marks,
+  ) {
+    this.settings = settings
+    this.marks = marks
+    this.context = surroundings.context
+    this.clock = surroundings.clock
+    this.random = surroundings.random
+    this.stack = stack
+    this.near = stack.near
+    this.nearName = stack.nearName
+    this.observer = observer
+    this.timers = new Timers(surroundings.context)
+  }
+
+  now(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** The next number of this node's own sequence; by which it orders changes where no arbiter does. */
+  nextVersion(): number {
+    this.#version += 1
+    return this.#version
+  }
+
+  takeTurn(k: string): number {
+    this.#turn += 1
+    this.#turns.set(k, this.#turn)
+    return this.#turn
+  }
+
+  /** Whether no other change of the key has begun since. */
+  endTurn(k: string, turn: number): boolean {
+    if (this.#turns.get(k) !== turn) return false
+    this.#turns.delete(k)
+    return true
+  }
+
+  /** In (0, 1]. */
+  draw(): number {
+    return 1 - this.random.nextDoubleUnsafe()
+  }
+
+  /** Runs in the larder's context, at once; ends with the larder. */
+  fork<A, E>(
+    effect: Effect.Effect<A, E>,
+    owner: Set<Fiber.Fiber<unknown, unknown>> = this.running,
+    context: Context.Context<never> = this.context,
+  ): Fiber.Fiber<A, E> {
+    const fiber = Effect.runForkWith(context)(effect)
+    if (fiber.pollUnsafe() === undefined) {
+      owner.add(fiber)
+      fiber.addObserver(() => owner.delete(fiber))
+    }
+    return fiber
+  }
+
+  policyOf(value: unknown, key: unknown): Policy {
+    const { adapt, policy } = this.settings
+    return adapt === undefined ? policy : adapt(value, key, policy)
+  }
+
+  /** By time, and by the marks. */
+  judge(entry: Entry<unknown>, now: number): Freshness.Freshness {
+    const freshness = Freshness.of(entry, now)
+    if (freshness._tag === "Missing") return freshness
+    switch (this.marks.judge(entry)) {
+      case "valid":
+        return freshness
+      case "stale":
+        return Freshness.staleError
+      case "dropped":
+        return Freshness.missing
+    }
+  }
+
+  /** What memory has that can still be given; what cannot is taken out. */
+  atHand(k: string, now: number): AtHand | undefined {
+    const slot = this.near.peek(k)
+    if (slot === undefined) return undefined
+    const entry = capped(slot.entry, slot.freshCap)
+    const freshness = this.judge(entry, now)
+    if (freshness._tag === "Missing") {
+      this.near.delete(k)
+      return undefined
+    }
+    if (freshness._tag === "Fresh" && slot.checkedAt !== this.marks.last) {
+      slot.checkedAt = this.marks.last
+      slot.until = hitUntil(slot.entry, slot.freshCap, slot.policy)
+    }
+    return { slot, entry, exit: slot.exit, freshness, tier: this.nearName }
+  }
+
+  /** Whether the early refresh of a fresh entry has come; draws only where a draw can matter. */
+  isDue(hand: AtHand, now: number): boolean {
+    const { earlyRefresh } = hand.slot.policy
+    const { entry } = hand.slot
+    return (
+      hand.freshness._tag === "Fresh" &&
+      now >= EarlyRefresh.earliest(earlyRefresh, entry) &&
+      EarlyRefresh.shouldRefresh(earlyRefresh, entry, now, this.draw())
+    )
+  }
+
+  standing(hand: AtHand | undefined, demand: Decision.Demand, now: number): Decision.Standing {
+    return hand === undefined
+      ? "missing"
+      : Decision.standing(hand.freshness, hand.entry.storedAt, this.isDue(hand, now), demand)
+  }
+
+  /** Keeps an entry in memory, unless something newer is there. */
+  keep(k: string, asked: unknown, { entry, policy }: Keeping, now: number): void {
+    const present = this.near.peek(k)
+    if (present !== undefined && present.entry.version > entry.version) return
+    const freshCap = now + this.near.maxFreshFor
+    const valid = this.marks.judge(entry) === "valid"
+    this.near.put(
+      k,
+      {
+        entry,
+        exit: Exit.succeed(entry.value),
+        asked,
+        policy,
+        freshCap,
+        until: valid ? hitUntil(entry, freshCap, policy) : 0,
+        checkedAt: valid ? this.marks.last : -1,
+      },
+      now,
+    )
+  }
+
+  /** Those who wait get the result of what is running; those who come later begin anew. */
+  detach(k: string): void {
+    const flight = this.flights.get(k)
+    if (flight === undefined) return
+    flight.detached = true
+    this.flights.delete(k)
+  }
+
+  /** Takes a flight off the board; whoever comes now begins anew. */
+  end(flight: Flight): void {
+    if (this.flights.get(flight.k) === flight) this.flights.delete(flight.k)
+  }
+
+  landed(flight: Flight): void {
+    this.airborne.delete(flight)
+    if (this.airborne.size === 0) this.marks.forgetLog()
+  }
+
+  /** A clear is a mark that covers everything, whatever the tags. */
+  isDetached(flight: Flight): boolean {
+    return flight.detached || this.marks.everything > flight.asOf
+  }
+}
+
+export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {
+  if (entry.freshUntil <= cap) return entry
+  const grace = entry.revalidateUntil - entry.freshUntil
+  return {
+    ...entry,
+    freshUntil: cap,
+    revalidateUntil: Math.min(entry.revalidateUntil, cap + grace),
+  }
+}
+
+const hitUntil = (entry: Entry<unknown>, cap: number, policy: Policy): number =>
+  Math.min(entry.freshUntil, cap, EarlyRefresh.earliest(policy.earlyRefresh, entry))
+
+/** The span of whoever asks, so that its lookup is seen under it. */
+export type CallerSpan = Tracer.AnySpan | undefined

@@ -1,0 +1,397 @@
+/**
+ * A tier behind memory, as one larder sees it: entries instead of bytes, in the
+ * node's own time; each step bounded in time and behind a breaker, so that a
+ * sick tier costs little and then nothing. A step that fails gives `undefined`.
+ */
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as Deadline from "../Deadline.ts"
+import * as Entry from "../Entry.ts"
+import * as Envelope from "../Envelope.ts"
+import {
+  type Acquired,
+  type Arbiter,
+  type ByteStore,
+  type ByteTier,
+  type Message,
+  TierError,
+} from "../Tier.ts"
+import * as Wire from "../Wire.ts"
+import type { Marks } from "./marks.ts"
+import type { Observer } from "./observer.ts"
+
+/** What a tier has at a key. Times are the node's. */
+export type Found =
+  | { readonly _tag: "Entry"; readonly entry: Entry.Entry<unknown> }
+  /** Nothing that can be used; `version` is the highest there was, 0 for none. */
+  | { readonly _tag: "Nothing"; readonly version: number }
+  /** A newer release of the application wrote it: to be left alone. */
+  | { readonly _tag: "Foreign"; readonly version: number }
+
+const nothing: Found = { _tag: "Nothing", version: 0 }
+
+export type Granted =
+  | { readonly _tag: "Newer"; readonly found: Found }
+  | { readonly _tag: "Busy"; readonly leftMillis: number }
+  | { readonly _tag: "Failed"; readonly leftMillis: number }
+  | { readonly _tag: "Won"; readonly token: number }
+
+/** What a caller does to a key. */
+export type Change =
+  | { readonly _tag: "Set"; readonly entry: Entry.Entry<unknown> }
+  | { readonly _tag: "Remove" }
+  | { readonly _tag: "Expire" }
+
+export interface Options {
+  readonly larder: string
+  /** Of the values; needs what is in `context`. */
+  readonly codec: Envelope.Codec<unknown>
+  readonly context: Context.Context<never>
+  readonly schemaVersion: number
+  readonly tierTimeout: number
+  readonly observer: Observer
+  readonly marks: Marks
+}
+
+/** Marks that nodes set elsewhere are looked for at most this much later, while the tier is read. */
+const markMaxAge = 5_000
+const breakerOpenFor = Duration.seconds(5)
+const breakerFailures = 5
+
+/** All steps in tiers of one `get` share one. */
+export class Budget {
+  left: number
+  constructor(millis: number) {
+    this.left = millis
+  }
+}
+
+/** The lifetime as a store takes it. */
+const lifeOf = (entry: Entry.Entry<unknown>, now: number): number =>
+  entry.staleUntil === Entry.forever ? Infinity : entry.staleUntil - now
+
+/**
+ * How much the tier's clock is ahead of the node's: between two bounds, since a
+ * reading takes time. What is read is taken to be older, what is written to live
+ * shorter, so that no life grows on its way.
+ */
+interface Offset {
+  readonly least: number
+  readonly most: number
+}
+
+export class FartherTier {
+  readonly name: string
+  readonly scope: ByteTier["scope"]
+  readonly arbiter: Arbiter | undefined
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly #store: ByteStore
+  readonly #wire: Wire.Wire
+  readonly #options: Options
+  #offset: Offset = { least: 0, most: 0 }
+  #marksReadAt = -Infinity
+
+  constructor(
+    tier: ByteTier,
+    store: ByteStore,
+    breaker: CircuitBreaker.CircuitBreaker,
+    options: Options,
+    arbitrates: boolean,
+  ) {
+    this.name = tier.name
+    this.scope = tier.scope
+    this.arbiter = arbitrates ? store.arbiter : undefined
+    this.breaker = breaker
+    this.#store = store
+    this.#wire = tier.wire ?? Wire.json
+    this.#options = options
+  }
+
+  /** What is at these keys, in one trip. */
+  read(
+    keys: ReadonlyArray<string>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Found> | undefined> {
+    const step = Effect.flatMap(this.#withMarks(this.#store.read(keys)), (envelopes) =>
+      Effect.forEach(keys, (key, i) => this.#decode(key, envelopes[i])),
+    )
+    return this.#step("read", step, budget)
+  }
+
+  acquire(
+    key: string,
+    request: Parameters<Arbiter["acquire"]>[1],
+    budget: Budget,
+  ): Effect.Effect<Granted | undefined> {
+    const step = this.#ask((arbiter) => arbiter.acquire(key, request)).pipe(
+      Effect.flatMap((acquired) => this.#granted(key, acquired)),
+    )
+    return this.#step("acquire", step, budget)
+  }
+
+  renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean | undefined> {
+    return this.#step(
+      "renew",
+      this.#ask((arbiter) => arbiter.renew(key, token, leaseMillis)),
+    )
+  }
+
+  release(key: string, token: number, failedMillis: number): Effect.Effect<void> {
+    return this.#step(
+      "release",
+      this.#ask((arbiter) => arbiter.release(key, token, failedMillis)),
+    )
+  }
+
+  commit(
+    key: string,
+    entry: Entry.Entry<unknown>,
+  ): Effect.Effect<"Stored" | "Superseded" | "Lost" | undefined> {
+    const step = Effect.flatMap(this.#encode(key, entry), ({ bytes, life }) =>
+      this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
+    )
+    return this.#step("commit", step)
+  }
+
+  /** A caller's change; gives its version. */
+  write(key: string, change: Change, known: number): Effect.Effect<number | undefined> {
+    const asked =
+      change._tag === "Set"
+        ? Effect.flatMap(this.#withClock(this.#encode(key, change.entry)), ({ bytes, life }) =>
+            this.#ask((arbiter) =>
+              arbiter.write(key, { _tag: "Set", envelope: bytes, lifeMillis: life }, known),
+            ),
+          )
+        : this.#ask((arbiter) => arbiter.write(key, change, known))
+    return this.#step(
+      "write",
+      Effect.map(asked, ({ version }) => version),
+    )
+  }
+
+  /** Sets marks and takes over the arbiter's; gives their number. */
+  mark(
+    tags: ReadonlyArray<string | undefined>,
+    keepStale: boolean,
+  ): Effect.Effect<number | undefined> {
+    const { marks, observer } = this.#options
+    const step = this.#ask((arbiter) => arbiter.mark(tags, keepStale, marks.last)).pipe(
+      Effect.map((page) => {
+        marks.merge(page, observer.clock.currentTimeMillisUnsafe())
+        return page.number
+      }),
+    )
+    return this.#step("mark", step)
+  }
+
+  /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
+  put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
+    const step = Effect.flatMap(this.#encode(key, entry), ({ bytes, life }) =>
+      this.#store.put(key, bytes, life),
+    )
+    return Effect.map(this.#step("put", step), (stored) => stored !== undefined)
+  }
+
+  drop(key: string, version: number): Effect.Effect<boolean> {
+    const step = Effect.as(this.#store.drop(key, version), true)
+    return Effect.map(this.#step("drop", step), (done) => done === true)
+  }
+
+  get messages(): Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> {
+    return this.#ask((arbiter) => arbiter.messages)
+  }
+
+  #ask<A, R = never>(
+    operation: (arbiter: Arbiter) => Effect.Effect<A, TierError, R>,
+  ): Effect.Effect<A, TierError, R> {
+    return this.arbiter === undefined
+      ? Effect.die(new Error(`the tier ${this.name} does not arbitrate`))
+      : operation(this.arbiter)
+  }
+
+  /**
+   * Together with `effect`, the marks that other nodes have set: before the
+   * first answer is believed, and now and then afterwards. No extra round trip
+   * where the tier pipelines.
+   */
+  #withMarks<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
+    const { observer } = this.#options
+    const now = observer.clock.currentTimeMillisUnsafe()
+    if (this.arbiter === undefined || now - this.#marksReadAt < markMaxAge) return effect
+    return Effect.map(
+      Effect.all([effect, this.#readMarks(this.arbiter)], { concurrency: "unbounded" }),
+      ([answer]) => answer,
+    )
+  }
+
+  /** A tier's clock must have been read once before times are written in it. */
+  #withClock<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
+    return this.arbiter === undefined || this.#marksReadAt > -Infinity
+      ? effect
+      : Effect.andThen(this.#readMarks(this.arbiter), effect)
+  }
+
+  #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
+    const { marks, observer } = this.#options
+    return Effect.suspend(() => {
+      const sent = observer.clock.currentTimeMillisUnsafe()
+      return Effect.map(arbiter.marks(marks.last), (page) => {
+        const received = observer.clock.currentTimeMillisUnsafe()
+        this.#offset = { least: page.time - received, most: page.time - sent }
+        marks.merge(page, received)
+        this.#marksReadAt = received
+      })
+    })
+  }
+
+  #granted(key: string, acquired: Acquired): Effect.Effect<Granted> {
+    switch (acquired._tag) {
+      case "Newer":
+        return Effect.map(this.#decode(key, acquired.envelope), (found) => ({
+          _tag: "Newer",
+          found,
+        }))
+      case "Won":
+        return Effect.succeed({ _tag: "Won", token: acquired.token })
+      case "Busy":
+      case "Failed":
+        return Effect.succeed({ _tag: acquired._tag, leftMillis: acquired.leftMillis })
+    }
+  }
+
+  #context(key: string): Envelope.EnvelopeContext {
+    const { larder, schemaVersion } = this.#options
+    return { larder, key, schemaVersion }
+  }
+
+  #encode(
+    key: string,
+    entry: Entry.Entry<unknown>,
+  ): Effect.Effect<{ readonly bytes: Uint8Array; readonly life: number }, TierError> {
+    const { codec, context, observer } = this.#options
+    return Effect.suspend(() => {
+      const inTierTime = Entry.shift(entry, this.#offset.least)
+      const life = lifeOf(entry, observer.clock.currentTimeMillisUnsafe())
+      return Envelope.encode(inTierTime, codec, this.#wire, this.#context(key)).pipe(
+        Effect.provideContext(context),
+        Effect.map((bytes) => ({ bytes, life })),
+        Effect.mapError((cause) => new TierError({ tier: this.name, operation: "encode", cause })),
+      )
+    })
+  }
+
+  #decode(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
+    if (envelope === undefined) return Effect.succeed(nothing)
+    const { codec, context, observer } = this.#options
+    const decoded = Envelope.decode(envelope, codec, this.#wire, this.#context(key)).pipe(
+      Effect.provideContext(context),
+    )
+    return Effect.map(decoded, (decoded): Found => {
+      switch (decoded._tag) {
+        case "Entry":
+          return { _tag: "Entry", entry: Entry.shift(decoded.entry, -this.#offset.most) }
+        case "Tombstone":
+        case "OlderSchema":
+          return { _tag: "Nothing", version: decoded.version }
+        case "NewerSchema":
+          return { _tag: "Foreign", version: decoded.version }
+        case "Undecodable": {
+          const { reason, version = 0 } = decoded
+          observer.counters.undecodable += 1
+          observer.tell({ _tag: "Undecodable", key, tier: this.name, reason })
+          return { _tag: "Nothing", version }
+        }
+      }
+    })
+  }
+
+  #step<A>(
+    operation: string,
+    effect: Effect.Effect<A, TierError>,
+    budget?: Budget,
+  ): Effect.Effect<A | undefined> {
+    const { observer, tierTimeout } = this.#options
+    return Effect.suspend(() => {
+      const after = Math.min(tierTimeout, budget?.left ?? tierTimeout)
+      if (after <= 0) return Effect.succeed(undefined)
+      const began = observer.clock.currentTimeMillisUnsafe()
+      const bounded = Deadline.hard(effect, {
+        after,
+        onTimeout: () =>
+          Effect.fail(new TierError({ tier: this.name, operation, cause: timedOut(after) })),
+      })
+      return Effect.map(Effect.exit(this.breaker.execute(bounded, { key: this.name })), (exit) => {
+        if (budget !== undefined) budget.left -= observer.clock.currentTimeMillisUnsafe() - began
+        if (Exit.isSuccess(exit)) return exit.value
+        this.#failed(operation, exit)
+        return undefined
+      })
+    })
+  }
+
+  #failed(
+    operation: string,
+    exit: Exit.Failure<unknown, TierError | CircuitBreaker.CircuitBreakerError>,
+  ): void {
+    const { observer } = this.#options
+    observer.counters.tierFailures += 1
+    if (observer.listeners === 0) return
+    const failure = failureOf(exit)
+    observer.tell({ _tag: "TierFailed", tier: this.name, operation, ...failure })
+  }
+}
+
+const timedOut = (millis: number) => new TierTimeout(millis)
+
+class TierTimeout extends Error {
+  override readonly name = "TierTimeout"
+  constructor(millis: number) {
+    super(`no answer within ${millis} ms`)
+  }
+}
+
+const failureOf = (
+  exit: Exit.Failure<unknown, TierError | CircuitBreaker.CircuitBreakerError>,
+): { readonly reason: "failed" | "timedOut" | "breakerOpen"; readonly message: string } => {
+  const first = exit.cause.reasons[0]
+  if (first?._tag !== "Fail") return { reason: "failed", message: String(first) }
+  const { error } = first
+  if (error._tag === "CircuitBreakerError") return { reason: "breakerOpen", message: error.message }
+  const message = error.cause instanceof Error ? error.cause.message : String(error.cause)
+  return { reason: error.cause instanceof TierTimeout ? "timedOut" : "failed", message }
+}
+
+/** Opens a byte tier for one larder. The breaker and what it tells end with the scope. */
+export const open = (
+  tier: ByteTier,
+  options: Options,
+  arbitrates: boolean,
+): Effect.Effect<FartherTier, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const store = yield* tier.open({ larder: options.larder })
+    const breaker = yield* CircuitBreaker.make({
+      tripPolicy: CircuitBreaker.consecutive(breakerFailures),
+      openDuration: breakerOpenFor,
+    }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
+    yield* watchBreaker(tier.name, breaker.transitions, options.observer)
+    return new FartherTier(tier, store, breaker, options, arbitrates)
+  })
+
+export const watchBreaker = (
+  breaker: string,
+  transitions: Stream.Stream<CircuitBreaker.Transition>,
+  observer: Observer,
+): Effect.Effect<void, never, Scope.Scope> =>
+  transitions.pipe(
+    Stream.runForEach(({ from, to }) =>
+      Effect.sync(() => observer.tell({ _tag: "BreakerChanged", breaker, from, to })),
+    ),
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid,
+  )

@@ -1,0 +1,93 @@
+/** One running lookup of one key in this node, and the callers that wait for it. */
+import type * as Exit from "effect/Exit"
+import type { Demand } from "../Decision.ts"
+import type { Entry } from "../Entry.ts"
+import type { Freshness } from "../Freshness.ts"
+import type { Timer } from "./timers.ts"
+
+/** A value on its way to a caller. */
+export interface Given {
+  readonly entry: Entry<unknown>
+  /** The value as an effect. */
+  readonly exit: Exit.Exit<unknown>
+  readonly freshness: Freshness
+  readonly tier: string
+}
+
+/** Why a lookup brought nothing, as `StaleServed` tells it. */
+export type FailureReason = "failed" | "breakerOpen" | "shed"
+
+export type Landing =
+  | {
+      readonly _tag: "Value"
+      readonly given: Given
+      /** By the source's own version this is newer: given to everybody who may have it. */
+      readonly instead: Given | undefined
+    }
+  | {
+      readonly _tag: "Failure"
+      readonly exit: Exit.Exit<never, unknown>
+      readonly reason: FailureReason
+      /** The bulk lookup did not know the key: only those who asked for many can be told so. */
+      readonly notReturned: boolean
+    }
+
+export interface Waiter {
+  readonly demand: Demand
+  /** The number of the last mark when it came. */
+  readonly arrivedMark: number
+  /** It has already waited for a lookup that a mark overtook, and takes what this one brings. */
+  readonly again: boolean
+  readonly many: boolean
+  /** Its soft timeout has passed: the first stale value that turns up is given. */
+  softDue: boolean
+  readonly timers: Array<Timer>
+  readonly give: (given: Given) => void
+  readonly fail: (exit: Exit.Exit<never, unknown>) => void
+  readonly rejoin: () => void
+}
+
+export class Flight {
+  readonly key: unknown
+  readonly k: string
+  /** The number of the last mark when it began. */
+  readonly asOf: number
+  /** `refresh`: what farther tiers have is no answer. */
+  readonly force: boolean
+  /** The key was fresh when it began: only a newer version is worth taking over. */
+  readonly early: boolean
+  readonly many: boolean
+  readonly waiters = new Set<Waiter>()
+  /** Belongs to the larder: it goes on when nobody waits. */
+  background: boolean
+  /** Values stored before this moment are not taken over from farther tiers. */
+  notBefore: number
+  /** A change of the key came in between: the result is for those who wait, and is not kept. */
+  detached = false
+  /** The best that could be given if the lookup fails. */
+  stale: Given | undefined
+  landing: Landing | undefined
+  cancel: () => void = () => {}
+
+  constructor(options: {
+    readonly key: unknown
+    readonly k: string
+    readonly asOf: number
+    readonly force: boolean
+    readonly early: boolean
+    readonly many: boolean
+    readonly background: boolean
+    readonly notBefore: number
+    readonly stale: Given | undefined
+  }) {
+    this.key = options.key
+    this.k = options.k
+    this.asOf = options.asOf
+    this.force = options.force
+    this.early = options.early
+    this.many = options.many
+    this.background = options.background
+    this.notBefore = options.notBefore
+    this.stale = options.stale
+  }
+}

@@ -1,0 +1,46 @@
+/** How keys become the strings that tiers store them under. */
+
+const maxBytes = 1024
+const hash = 35
+
+/**
+ * Numbers become `#1`, so that 1 and "1" differ; a string that begins with `#`
+ * gets another one, so that 1 and "#1" differ too. Undefined: not a key without a `key` function.
+ */
+export const ofPrimitive = (key: unknown): string | undefined => {
+  if (typeof key === "string") return key.charCodeAt(0) === hash ? `#${key}` : key
+  return typeof key === "number" ? `#${key}` : undefined
+}
+
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+const control = /[\u0000-\u001f\u007f]/
+const loneSurrogate = /\p{Surrogate}/u
+
+const bytes = (key: string): number => new TextEncoder().encode(key).byteLength
+
+/** Why a string cannot be a key; undefined when it can. */
+export const invalid = (key: unknown): string | undefined => {
+  if (typeof key !== "string") {
+    return `it is ${key === null ? "null" : `of type ${typeof key}`}; give a \`key\` function that makes a string of it`
+  }
+  if (key.length > maxBytes / 3 && (key.length > maxBytes || bytes(key) > maxBytes)) {
+    return `it is longer than ${maxBytes} bytes of UTF-8; hash what is long`
+  }
+  if (control.test(key)) return "it has a control character"
+  if (loneSurrogate.test(key)) return "it has a lone surrogate"
+  return undefined
+}
+
+/** A short form of any value, for messages. */
+export const show = (key: unknown): string => {
+  const text = typeof key === "string" ? JSON.stringify(key) : describe(key)
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+const describe = (value: unknown): string => {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}

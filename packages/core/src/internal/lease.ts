@@ -1,0 +1,126 @@
+/** Getting the right to look a key up, where an arbiter grants it to one node at a time. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { consider, type Progress } from "./considering.ts"
+import type { Engine } from "./engine.ts"
+import { Budget, type FartherTier } from "./fartherTier.ts"
+import type { Flight } from "./flight.ts"
+import { land } from "./waiting.ts"
+
+/** How often to look whether another node's lookup has ended: at first, and at most. */
+const firstPause = 50
+const longestPause = 1_000
+
+/** `busy` is answered only to those who ask once; else the wait is part of it. */
+export type Leased = "settled" | "busy"
+
+/**
+ * Until the flight has landed, has a token, or goes on without one because the
+ * arbiter does not answer. Waits for another node's lookup for one lease at
+ * most, and then takes the lease over.
+ */
+export const leaseFor = (
+  engine: Engine,
+  progress: Progress,
+  budget: Budget,
+  patience: "once" | "wait" = "wait",
+): Effect.Effect<Leased> =>
+  Effect.gen(function* () {
+    const { arbiter } = engine.stack
+    if (arbiter === undefined) return "settled"
+    const { flight } = progress
+    const began = engine.now()
+    let { force } = flight
+    let trip = budget
+    let pause = firstPause
+    while (flight.landing === undefined) {
+      const granted = yield* request(engine, arbiter, progress, force, trip)
+      if (granted !== "busy" && granted !== "again") return "settled"
+      const waited = engine.now() - began
+      if (granted === "again" || waited >= engine.stack.leaseMillis) {
+        force = true
+        continue
+      }
+      if (patience === "once") return "busy"
+      yield* Effect.sleep(Duration.millis(Math.min(pause, engine.stack.leaseMillis - waited)))
+      engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis: engine.now() - began })
+      pause = Math.min(2 * pause, longestPause)
+      // Waiting for another node is not a tier's slowness.
+      trip = new Budget(engine.settings.policy.tierTimeout)
+    }
+    return "settled"
+  })
+
+type Outcome = "won" | "landed" | "unanswered" | "busy" | "again"
+
+const request = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: Progress,
+  force: boolean,
+  budget: Budget,
+): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    const { flight } = progress
+    const { leaseMillis } = engine.stack
+    const { k } = flight
+    const asked = { known: progress.known, leaseMillis, force }
+    const granted = yield* arbiter.acquire(k, asked, budget)
+    if (granted === undefined) return "unanswered"
+    switch (granted._tag) {
+      case "Won":
+        progress.token = granted.token
+        progress.stopRenewal = keepLease(engine, flight, granted.token)
+        engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
+        return "won"
+      case "Busy":
+        engine.observer.tell({ _tag: "LeaseBusy", key: k, leftMillis: granted.leftMillis })
+        return "busy"
+      case "Newer":
+        consider(engine, progress, arbiter, granted.found)
+        // Written meanwhile but no answer for this flight: what is known now is not newer any more.
+        return flight.landing === undefined ? (progress.foreign ? "unanswered" : "again") : "landed"
+      case "Failed":
+        return allHaveStale(engine, flight)
+          ? landFailed(engine, flight, granted.leftMillis)
+          : "again"
+    }
+  })
+
+const allHaveStale = (engine: Engine, flight: Flight): boolean => {
+  if (flight.stale === undefined) return false
+  if (engine.judge(flight.stale.entry, engine.now())._tag === "Missing") return false
+  for (const { demand } of flight.waiters) if (!demand.allowStale) return false
+  return true
+}
+
+/** Another node's lookup has just failed: whoever has something stale does not ask. */
+const landFailed = (engine: Engine, flight: Flight, leftMillis: number): Outcome => {
+  const exit = Exit.die(new Error("another node's lookup failed"))
+  engine.end(flight)
+  if (!engine.isDetached(flight)) {
+    const retryAt = engine.now() + leftMillis
+    engine.failures.set(flight.k, { exit, reason: "failed", retryAt, rememberUntil: 0 })
+  }
+  land(engine, flight, { _tag: "Failure", exit, reason: "failed", notReturned: false })
+  return "landed"
+}
+
+/** Renews a lease at a third of its time, while the lookup runs; gives what ends that. */
+const keepLease = (engine: Engine, flight: Flight, token: number): (() => void) => {
+  const { arbiter, leaseMillis } = engine.stack
+  if (arbiter === undefined) return () => {}
+  const renewal = Effect.map(arbiter.renew(flight.k, token, leaseMillis), (held) => {
+    if (held === false) engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
+    else if (!stopped) timer = schedule()
+  })
+  const schedule = () =>
+    engine.timers.schedule(engine.now() + leaseMillis / 3, () => engine.fork(renewal))
+  let stopped = false
+  let timer = schedule()
+  return () => {
+    stopped = true
+    engine.timers.cancel(timer)
+  }
+}

@@ -1,0 +1,209 @@
+/** Asking upstream, once, for one key or for many, and never longer than `hardTimeout`. */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Tracer from "effect/Tracer"
+import type { Entry } from "../Entry.ts"
+import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../LarderError.ts"
+import * as Upstream from "../Upstream.ts"
+import type { CallerSpan, Engine } from "./engine.ts"
+import type { Flight } from "./flight.ts"
+
+/** What upstream answered for one key, and how long it took. */
+export interface Answer {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly millis: number
+  /** The bulk lookup answered without the key. */
+  readonly notReturned: boolean
+}
+
+/** The larder's context, with what is the caller's: its span, and what is at stake. */
+const contextFor = (
+  engine: Engine,
+  span: CallerSpan,
+  demand: { readonly background: boolean; readonly stale: boolean },
+): Context.Context<never> => {
+  const context = Context.add(engine.context, Upstream.Demand, demand)
+  return span === undefined ? context : Context.add(context, Tracer.ParentSpan, span)
+}
+
+/**
+ * Runs `effect` until it ends or `hardTimeout` has passed, whichever is first;
+ * does not wait for one that disobeys its interruption. Gives what cancels it.
+ */
+const run = (
+  engine: Engine,
+  key: string,
+  effect: Effect.Effect<unknown, unknown>,
+  context: Context.Context<never>,
+  onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
+): (() => void) => {
+  const { name, policy } = engine.settings
+  const began = engine.now()
+  let ended = false
+  const end = (exit: Exit.Exit<unknown, unknown>) => {
+    if (ended) return
+    ended = true
+    engine.timers.cancel(timer)
+    onEnd(exit, Math.max(0, Math.round(engine.now() - began)))
+  }
+  const fiber = engine.fork(Effect.scoped(effect), engine.running, context)
+  const timer =
+    fiber.pollUnsafe() === undefined
+      ? engine.timers.schedule(began + policy.hardTimeout, () => {
+          end(Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })))
+          fiber.interruptUnsafe(undefined, Upstream.timedOut)
+        })
+      : undefined
+  fiber.addObserver((exit) => {
+    // Nobody who waits was interrupted, so nobody may be told so.
+    const interrupted = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    end(interrupted ? Exit.die(new LookupInterrupted({ larder: name, key })) : exit)
+  })
+  return () => {
+    if (ended) return
+    ended = true
+    engine.timers.cancel(timer)
+    fiber.interruptUnsafe()
+  }
+}
+
+const spanned = (
+  engine: Engine,
+  effect: Effect.Effect<unknown, unknown>,
+  attributes: Readonly<Record<string, unknown>>,
+): Effect.Effect<unknown, unknown> =>
+  Effect.withSpan(effect, "larder.lookup", {
+    attributes: { "larder.name": engine.settings.name, ...attributes },
+  })
+
+const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
+  engine.observer.counters.lookups += 1
+  for (const { background, k } of flights) {
+    engine.observer.tell({ _tag: "LookupStarted", key: k, background })
+  }
+}
+
+const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {
+  const { counters } = engine.observer
+  if (Exit.isSuccess(exit)) counters.lookupsSucceeded += 1
+  else if (isTimeout(exit)) counters.lookupsTimedOut += 1
+  else counters.lookupsFailed += 1
+}
+
+const isTimeout = (exit: Exit.Exit<unknown, unknown>): boolean => {
+  if (Exit.isSuccess(exit)) return false
+  const first = exit.cause.reasons[0]
+  return first?._tag === "Fail" && first.error instanceof LookupTimeout
+}
+
+const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void => {
+  const { observer } = engine
+  if (observer.listeners === 0) return
+  if (Exit.isSuccess(exit)) {
+    const notModified = Upstream.isNotModified(exit.value)
+    observer.tell({ _tag: "LookupSucceeded", key: flight.k, millis, notModified })
+  } else if (isTimeout(exit)) {
+    observer.tell({ _tag: "LookupTimedOut", key: flight.k, millis })
+  } else {
+    const defect = Cause.hasDies(exit.cause)
+    observer.tell({ _tag: "LookupFailed", key: flight.k, millis, defect })
+  }
+}
+
+/** Looks one key up; `previous` is what a conditional lookup may renew. */
+export const one = (
+  engine: Engine,
+  flight: Flight,
+  previous: Entry<unknown> | undefined,
+  span: CallerSpan,
+  onAnswer: (answer: Answer) => void,
+): (() => void) => {
+  started(engine, [flight])
+  const { upstream } = engine.settings
+  const effect = Effect.suspend(() => upstream.lookup(flight.key, previous))
+  const context = contextFor(engine, span, {
+    background: flight.background,
+    stale: flight.stale !== undefined && acceptsStale(flight),
+  })
+  return run(
+    engine,
+    flight.k,
+    spanned(engine, effect, { "larder.key": flight.k }),
+    context,
+    (exit, millis) => {
+      const answer: Answer = { exit, millis, notReturned: false }
+      counted(engine, exit)
+      told(engine, flight, answer)
+      onAnswer(answer)
+    },
+  )
+}
+
+/** Whether everybody who waits could be given something stale. */
+const acceptsStale = (flight: Flight): boolean => {
+  for (const waiter of flight.waiters) if (!waiter.demand.allowStale) return false
+  return true
+}
+
+/** Looks many keys up in one go; upstream must have a bulk lookup. */
+export const many = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+  onAnswer: (flight: Flight, answer: Answer) => void,
+): (() => void) => {
+  started(engine, flights)
+  const { upstream } = engine.settings
+  const keys = Arr.map(flights, (flight) => flight.key)
+  const effect = Effect.suspend(() =>
+    upstream.lookupMany === undefined
+      ? Effect.die(new Error("there is no bulk lookup"))
+      : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
+  )
+  const context = contextFor(engine, span, {
+    background: flights.every((flight) => flight.background),
+    stale: flights.every((flight) => flight.stale !== undefined && acceptsStale(flight)),
+  })
+  return run(
+    engine,
+    flights[0].k,
+    spanned(engine, effect, { "larder.keys": flights.length }),
+    context,
+    (exit, millis) => {
+      counted(engine, exit)
+      for (const flight of flights) {
+        const answer = answerFor(engine, flight, exit, millis)
+        told(engine, flight, answer)
+        onAnswer(flight, answer)
+      }
+    },
+  )
+}
+
+/** Upstreams build keys of their own, so keys are matched as strings. */
+const byKey = (engine: Engine, found: ReadonlyMap<unknown, unknown>): Map<string, unknown> => {
+  const values = new Map<string, unknown>()
+  for (const [key, value] of found) {
+    const k = engine.settings.keyOf(key)
+    if (k !== undefined) values.set(k, value)
+  }
+  return values
+}
+
+const answerFor = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  millis: number,
+): Answer => {
+  if (Exit.isFailure(exit)) return { exit, millis, notReturned: false }
+  const values = exit.value as ReadonlyMap<string, unknown>
+  if (values.has(flight.k)) {
+    return { exit: Exit.succeed(values.get(flight.k)), millis, notReturned: false }
+  }
+  const error = new KeyNotReturned({ larder: engine.settings.name, key: flight.k })
+  return { exit: Exit.fail(error), millis, notReturned: true }
+}

@@ -1,0 +1,130 @@
+/** Asking for many keys at once: one trip to each tier, one bulk lookup, each key with a result of its own. */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { anything, countWaiting, decide, immediate, newFlight, refusal } from "./asking.ts"
+import type { CallerSpan, Engine } from "./engine.ts"
+import type { Flight, Waiter } from "./flight.ts"
+import { begin } from "./loading.ts"
+import * as waiting from "./waiting.ts"
+
+type Results = Map<string, Exit.Exit<unknown, unknown>>
+
+interface Asked {
+  readonly key: unknown
+  readonly k: string
+}
+
+/** The exit of each key, in the order in which the keys were first seen; each reference that was passed is there. */
+export const getMany = (
+  engine: Engine,
+  keys: Iterable<unknown>,
+  span: CallerSpan,
+): Effect.Effect<Map<unknown, Exit.Exit<unknown, unknown>>> =>
+  Effect.suspend(() => {
+    const { asked, exits, ofKey } = sort(engine, keys)
+    const all = Effect.map(gather(engine, [...asked.values()], span, new Map()), (results) => {
+      for (const [key, k] of ofKey) exits.set(key, results.get(k)!)
+      return exits
+    })
+    return asked.size === 0 ? Effect.succeed(exits) : all
+  })
+
+/** Tells invalid keys from valid ones, and brings keys that mean the same together. */
+const sort = (engine: Engine, keys: Iterable<unknown>) => {
+  const exits = new Map<unknown, Exit.Exit<unknown, unknown>>()
+  const asked = new Map<string, Asked>()
+  const ofKey = new Map<unknown, string>()
+  for (const key of keys) {
+    if (exits.has(key)) continue
+    const k = engine.settings.keyOf(key)
+    const refused = refusal(engine, key, k)
+    // Its place is taken now, so that results come in the order of the keys.
+    exits.set(key, refused ?? Exit.void)
+    if (refused !== undefined || k === undefined) continue
+    ofKey.set(key, k)
+    if (!asked.has(k)) asked.set(k, { key, k })
+  }
+  return { asked, exits, ofKey }
+}
+
+/**
+ * Joins or begins what is needed for all the keys and waits, in one step. Keys
+ * whose lookup was overtaken by a mark are gathered once more.
+ */
+const gather = (
+  engine: Engine,
+  keys: ReadonlyArray<Asked>,
+  span: CallerSpan,
+  results: Results,
+  again = false,
+): Effect.Effect<Results> =>
+  Effect.callback((resume) => {
+    const overtaken: Array<Asked> = []
+    const begun: Array<Flight> = []
+    const refreshes: Array<Flight> = []
+    const left: Array<Effect.Effect<void>> = []
+    // Held until everybody is registered, since a flight may end while it is begun.
+    let open = 1
+    const done = () => {
+      open -= 1
+      if (open > 0) return
+      resume(
+        overtaken.length === 0
+          ? Effect.succeed(results)
+          : gather(engine, overtaken, span, results, true),
+      )
+    }
+    const waiterFor = (asked: Asked): Waiter => {
+      open += 1
+      const end = (exit: Exit.Exit<unknown, unknown>) => {
+        results.set(asked.k, exit)
+        done()
+      }
+      return {
+        demand: anything,
+        arrivedMark: engine.marks.last,
+        again,
+        many: true,
+        softDue: false,
+        timers: [],
+        give: ({ exit }) => end(exit),
+        fail: end,
+        rejoin: () => {
+          overtaken.push(asked)
+          done()
+        },
+      }
+    }
+    for (const asked of keys) {
+      const { k, key } = asked
+      const now = engine.now()
+      const decided = decide(engine, k, anything, now)
+      const { flight, hand } = decided
+      const answer = immediate(engine, k, decided, (stale, early) =>
+        refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
+      )
+      if (answer !== undefined) {
+        results.set(k, Exit.isExit(answer) ? answer : answer.exit)
+        continue
+      }
+      countWaiting(engine, k, flight)
+      const joined = flight ?? newFlight(engine, key, k, forMany(hand))
+      if (flight === undefined) begun.push(joined)
+      const softAt = now + (hand?.slot.policy ?? engine.settings.policy).softTimeout
+      left.push(waiting.join(engine, joined, waiterFor(asked), { softAt, until: undefined }))
+    }
+    if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
+    if (Arr.isArrayNonEmpty(refreshes)) begin(engine, refreshes, span)
+    done()
+    return Effect.all(left, { discard: true })
+  })
+
+const forMany = (stale: Flight["stale"]) => ({
+  stale,
+  early: false,
+  background: false,
+  force: false,
+  many: true,
+  notBefore: -Infinity,
+})

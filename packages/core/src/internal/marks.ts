@@ -1,0 +1,126 @@
+/**
+ * "Everything with this tag, or everything, that was looked up before now is
+ * invalid", in O(1): marks are numbered, an entry carries the number of the last
+ * mark known when its lookup began (`asOf`), and is compared when it is read.
+ */
+import type { Entry } from "../Entry.ts"
+import type { Mark, MarkPage } from "../Tier.ts"
+
+/** What the marks leave of an entry: all of it, its error grace, or nothing. */
+export type Verdict = "valid" | "stale" | "dropped"
+
+const maxMarks = 100_000
+const maxAgeMillis = 7 * 24 * 60 * 60 * 1000
+/** Beyond this many marks during one flight, what they covered is no longer told apart. */
+const maxLog = 1_000
+
+interface Numbered {
+  readonly number: number
+  readonly at: number
+}
+
+/** One kind of mark. A tag that is marked again moves to the end, so the front is the oldest. */
+class MarkSet {
+  readonly tags = new Map<string, Numbered>()
+  everything = 0
+  /** The highest number forgotten: nothing looked up before it can be told valid. */
+  floor = 0
+
+  set(tag: string | undefined, number: number, now: number): void {
+    if (tag === undefined) {
+      this.everything = Math.max(this.everything, number)
+      return
+    }
+    const known = this.tags.get(tag)
+    if (known !== undefined && known.number >= number) return
+    this.tags.delete(tag)
+    this.tags.set(tag, { number, at: now })
+    this.#trim(now)
+  }
+
+  above(entry: Entry<unknown>): boolean {
+    const { asOf, tags } = entry
+    if (asOf < this.floor || this.everything > asOf) return true
+    for (const tag of tags) {
+      const mark = this.tags.get(tag)
+      if (mark !== undefined && mark.number > asOf) return true
+    }
+    return false
+  }
+
+  #trim(now: number): void {
+    for (const [tag, mark] of this.tags) {
+      if (this.tags.size <= maxMarks && now - mark.at < maxAgeMillis) return
+      this.tags.delete(tag)
+      this.floor = Math.max(this.floor, mark.number)
+    }
+  }
+}
+
+export class Marks {
+  /** The number of the last mark; one comparison with it is all a hit pays. */
+  last = 0
+  readonly #keeping = new MarkSet()
+  readonly #dropping = new MarkSet()
+  #log: Array<Mark> = []
+  #logComplete = true
+
+  /** The number of the last mark that covers everything. */
+  get everything(): number {
+    return Math.max(this.#keeping.everything, this.#dropping.everything)
+  }
+
+  get size(): number {
+    return this.#keeping.tags.size + this.#dropping.tags.size
+  }
+
+  /** Sets marks with the next number, and gives it. */
+  add(tags: ReadonlyArray<string | undefined>, keepStale: boolean, now: number): number {
+    const number = this.last + 1
+    for (const tag of tags) this.#set({ tag, keepStale, number }, now)
+    this.last = number
+    return number
+  }
+
+  /** Takes over marks that an arbiter numbered. */
+  merge(page: MarkPage, now: number): void {
+    for (const mark of page.marks) this.#set(mark, now)
+    this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
+    this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
+    this.last = Math.max(this.last, page.last)
+  }
+
+  judge(entry: Entry<unknown>): Verdict {
+    if (this.#dropping.above(entry)) return "dropped"
+    return this.#keeping.above(entry) ? "stale" : "valid"
+  }
+
+  /**
+   * Whether a mark with a number in `(after, upTo]` covers these tags: whether
+   * somebody who came at `upTo` asked after an invalidation that a lookup begun
+   * at `after` may have missed.
+   */
+  fellBetween(tags: ReadonlyArray<string>, after: number, upTo: number): boolean {
+    if (upTo <= after) return false
+    if (!this.#logComplete) return true
+    return this.#log.some(
+      (mark) =>
+        mark.number > after &&
+        mark.number <= upTo &&
+        (mark.tag === undefined || tags.includes(mark.tag)),
+    )
+  }
+
+  /** Only lookups that are running need the log: called when there are none. */
+  forgetLog(): void {
+    if (this.#log.length > 0) this.#log = []
+    this.#logComplete = true
+  }
+
+  #set(mark: Mark, now: number): void {
+    const marks = mark.keepStale ? this.#keeping : this.#dropping
+    marks.set(mark.tag, mark.number, now)
+    if (this.#log.length < maxLog) this.#log.push(mark)
+    else this.#logComplete = false
+  }
+}

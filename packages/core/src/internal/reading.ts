@@ -1,0 +1,80 @@
+/** Looking at a key without asking upstream or changing anything. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Entry from "../Entry.ts"
+import * as Freshness from "../Freshness.ts"
+import type { Engine } from "./engine.ts"
+import { Budget } from "./fartherTier.ts"
+import type { Given } from "./flight.ts"
+import { recover } from "./recovery.ts"
+
+/** What a larder has for a key. `entry` and `tier` are there unless it is missing. */
+export type Reading<A> =
+  | {
+      readonly freshness: Freshness.Freshness
+      readonly entry: Entry.Entry<A>
+      readonly tier: string
+    }
+  | {
+      readonly freshness: Freshness.Freshness
+      readonly entry: undefined
+      readonly tier: undefined
+    }
+
+const missing: Reading<never> = {
+  freshness: Freshness.missing,
+  entry: undefined,
+  tier: undefined,
+}
+
+/** The nearest fresh entry, else the newest there is. */
+export const read = (engine: Engine, k: string): Effect.Effect<Reading<unknown>> =>
+  Effect.suspend(() => {
+    const hand = engine.atHand(k, engine.now())
+    if (hand?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
+      return Effect.succeed(readingOf(engine, hand))
+    }
+    const asked = engine.reads(k, readFarther(engine, k))
+    // Judged by each reader for itself: a mark may have come since the tiers were asked.
+    return Effect.map(asked, (found) => readingOf(engine, better(engine, hand, found)))
+  })
+
+const readFarther = (engine: Engine, k: string): Effect.Effect<Given | undefined> =>
+  Effect.gen(function* () {
+    const budget = new Budget(engine.settings.policy.tierBudget)
+    let best: Given | undefined
+    for (const tier of engine.stack.farther) {
+      if (tier === engine.stack.arbiter && !(yield* recover(engine, budget))) continue
+      const [found] = (yield* tier.read([k], budget)) ?? []
+      if (found?._tag !== "Entry") continue
+      const { entry } = found
+      const freshness = engine.judge(entry, engine.now())
+      const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
+      if (freshness._tag === "Fresh") return given
+      best = better(engine, best, given)
+    }
+    return best
+  })
+
+const better = (
+  engine: Engine,
+  one: Given | undefined,
+  other: Given | undefined,
+): Given | undefined => {
+  if (one === undefined || other === undefined) return one ?? other
+  return other.entry.version > one.entry.version ||
+    engine.judge(other.entry, engine.now())._tag === "Fresh"
+    ? other
+    : one
+}
+
+const readingOf = (engine: Engine, given: Given | undefined): Reading<unknown> => {
+  if (given === undefined) return missing
+  const now = engine.now()
+  const freshness = engine.judge(given.entry, now)
+  if (freshness._tag === "Missing") return missing
+  // What a mark has left of the entry is what `expire` leaves: its times say the same as its freshness.
+  const marked = freshness !== Freshness.of(given.entry, now)
+  const entry = marked ? (Entry.expireAt(given.entry, now) ?? given.entry) : given.entry
+  return { freshness, entry, tier: given.tier }
+}

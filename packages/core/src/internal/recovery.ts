@@ -1,0 +1,78 @@
+/**
+ * Changes that the arbiter missed while it was away. Until they have reached it,
+ * nothing it says is believed; then it holds nothing older than they are.
+ */
+import * as Effect from "effect/Effect"
+import type { Engine } from "./engine.ts"
+import type { Budget, FartherTier } from "./fartherTier.ts"
+import type { MissedMark } from "./missed.ts"
+
+/** More keys become one mark: dropping what is in doubt is safe, a queue without a bound is not. */
+const maxKeys = 1_000
+const retryEvery = 1_000
+
+/** The arbiter could still have an older value at the key: it is to be dropped. */
+export const dropLater = (engine: Engine, k: string): void => {
+  const { missed } = engine
+  missed.keys.add(k)
+  if (missed.keys.size > maxKeys) {
+    missed.keys.clear()
+    missed.marks.push({ tags: [undefined], keepStale: true })
+  }
+  retryLater(engine)
+}
+
+export const markLater = (engine: Engine, mark: MissedMark): void => {
+  const { missed } = engine
+  missed.marks.push(mark)
+  if (missed.marks.length > maxKeys) {
+    const keepStale = missed.marks.every((other) => other.keepStale)
+    missed.marks.splice(0, Infinity, { tags: [undefined], keepStale })
+  }
+  retryLater(engine)
+}
+
+const retryLater = (engine: Engine): void => {
+  if (engine.missed.scheduled || engine.closed) return
+  engine.missed.scheduled = true
+  engine.timers.schedule(engine.now() + retryEvery, () => {
+    engine.missed.scheduled = false
+    engine.fork(recover(engine))
+  })
+}
+
+/** Replays what was missed; says whether nothing is left. Reads of the arbiter wait for it. */
+export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { arbiter } = engine.stack
+    const { missed } = engine
+    if (arbiter === undefined || missed.isEmpty) return Effect.succeed(true)
+    if (missed.running) return Effect.succeed(false)
+    missed.running = true
+    const changes = missed.keys.size + missed.marks.length
+    const began = engine.now()
+    return replay(engine, arbiter).pipe(
+      Effect.ensuring(Effect.sync(() => (missed.running = false))),
+      Effect.map((done) => {
+        if (budget !== undefined) budget.left -= engine.now() - began
+        if (done) engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes })
+        else retryLater(engine)
+        return done
+      }),
+    )
+  })
+
+const replay = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const { missed } = engine
+    for (let mark = missed.marks[0]; mark !== undefined; mark = missed.marks[0]) {
+      if ((yield* arbiter.mark(mark.tags, mark.keepStale)) === undefined) return false
+      missed.marks.shift()
+    }
+    for (const k of missed.keys) {
+      const present = engine.near.peek(k)?.entry.version ?? 0
+      if ((yield* arbiter.write(k, { _tag: "Remove" }, present)) === undefined) return false
+      missed.keys.delete(k)
+    }
+    return true
+  })

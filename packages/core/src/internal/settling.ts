@@ -1,0 +1,96 @@
+/**
+ * After a lookup: those who wait are answered first, then the arbiter is told,
+ * then nearer tiers keep what it accepted.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { type Arrived, failed } from "./arrival.ts"
+import type { Progress } from "./considering.ts"
+import type { Engine, Keeping } from "./engine.ts"
+import type { FartherTier } from "./fartherTier.ts"
+import type { Flight } from "./flight.ts"
+import { dropLater } from "./recovery.ts"
+import { land } from "./waiting.ts"
+
+export const settle = (engine: Engine, progress: Progress, { kept, landing }: Arrived): void => {
+  const { flight } = progress
+  const live = kept !== undefined && kept.entry.staleUntil > engine.now()
+  if (kept === undefined || !live || engine.isDetached(flight)) {
+    engine.end(flight)
+    if (kept !== undefined && !engine.isDetached(flight)) keepNear(engine, flight, kept)
+    else if (kept !== undefined) superseded(engine, flight)
+    giveBack(engine, progress, landing._tag === "Failure")
+    land(engine, flight, landing)
+    return
+  }
+  const { arbiter } = engine.stack
+  if (arbiter !== undefined && progress.token !== undefined) {
+    // Still on the board: until the arbiter has answered, those who come now get the same.
+    land(engine, flight, landing)
+    engine.fork(commit(engine, arbiter, progress, kept), engine.settling)
+    return
+  }
+  engine.end(flight)
+  const problem = keepNear(engine, flight, kept)
+  land(engine, flight, problem ?? landing)
+  if (arbiter === undefined) engine.fork(putAll(engine, flight, kept), engine.settling)
+}
+
+/** The lease of a lookup that brought nothing to keep. After a failure others should not ask at once. */
+const giveBack = (engine: Engine, { flight, token }: Progress, failure: boolean): void => {
+  const { arbiter } = engine.stack
+  if (arbiter === undefined || token === undefined) return
+  const failedMillis = failure ? engine.settings.policy.retryAfterFailure : 0
+  engine.fork(arbiter.release(flight.k, token, failedMillis), engine.settling)
+}
+
+const commit = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { flight }: Progress,
+  kept: Keeping,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const stored = yield* arbiter.commit(flight.k, kept.entry)
+    if (engine.isDetached(flight) || stored === "Superseded" || stored === "Lost") {
+      superseded(engine, flight)
+      engine.end(flight)
+      return
+    }
+    keepNear(engine, flight, kept)
+    engine.end(flight)
+    // An older value could still be where this one was refused, or did not arrive.
+    if (stored === undefined) dropLater(engine, flight.k)
+    yield* putNearer(engine, flight.k, kept)
+  })
+
+const superseded = (engine: Engine, flight: Flight): void => {
+  engine.observer.counters.superseded += 1
+  engine.observer.tell({ _tag: "Superseded", key: flight.k })
+}
+
+/** Keeps an entry in memory. A user's `weigh` that throws is a defect of this lookup. */
+const keepNear = (engine: Engine, flight: Flight, kept: Keeping) => {
+  try {
+    engine.failures.forget(flight.k)
+    engine.keep(flight.k, flight.key, kept, engine.now())
+    engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
+    return undefined
+  } catch (defect) {
+    return failed(engine, flight, Cause.die(defect), false).landing
+  }
+}
+
+/** The tiers between memory and the arbiter. */
+const putNearer = (engine: Engine, k: string, { entry }: Keeping): Effect.Effect<void> =>
+  Effect.forEach(
+    engine.stack.farther.filter((tier) => tier !== engine.stack.arbiter),
+    (tier) =>
+      Effect.flatMap(tier.put(k, entry), (done) =>
+        done ? Effect.void : tier.drop(k, entry.version),
+      ),
+    { discard: true, concurrency: "unbounded" },
+  )
+
+const putAll = (engine: Engine, flight: Flight, kept: Keeping): Effect.Effect<void> =>
+  engine.isDetached(flight) ? Effect.void : putNearer(engine, flight.k, kept)

@@ -1,0 +1,62 @@
+/** The opened tiers of one larder: memory, what is behind it, and who arbitrates. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { ByteTier, ObjectTier } from "../Tier.ts"
+import { lru } from "./evictionPolicy.ts"
+import * as fartherTier from "./fartherTier.ts"
+import type { FartherTier } from "./fartherTier.ts"
+import * as objectStore from "./objectStore.ts"
+import type { ObjectStore } from "./objectStore.ts"
+import { nestedObjects } from "./nestedObjects.ts"
+
+/** How long the right to look a key up lasts. It is renewed at a third. */
+const leaseMillis = 10_000
+
+export interface Stack {
+  readonly near: ObjectStore
+  readonly nearName: string
+  /** Nearest first. */
+  readonly farther: ReadonlyArray<FartherTier>
+  /** The farthest tier, where it orders writes. */
+  readonly arbiter: FartherTier | undefined
+  /** 0 without an arbiter. */
+  readonly leaseMillis: number
+}
+
+/** A stack that begins with a byte tier keeps nothing in memory. */
+const keepsNothing = (): ObjectStore =>
+  objectStore.make(
+    { maxEntries: 0, maxWeight: Infinity, weigh: () => 1, maxFreshFor: Infinity },
+    lru,
+    () => {},
+  )
+
+export const open = (
+  tiers: ReadonlyArray<ObjectTier | ByteTier>,
+  options: fartherTier.Options,
+): Effect.Effect<Stack, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { larder, observer } = options
+    const first = tiers[0]
+    const hasMemory = first?.kind === "objects"
+    const onEvicted: Parameters<ObjectTier["open"]>[0]["onEvicted"] = (key, cause) => {
+      observer.counters.evictions += 1
+      observer.tell({ _tag: "Evicted", key, tier: first?.name ?? "memory", cause })
+    }
+    const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
+    const behind = hasMemory ? tiers.slice(1) : tiers
+    const farther = yield* Effect.forEach(behind, (tier, i) => {
+      const bytes = tier.kind === "bytes" ? tier : nestedObjects(tier)
+      const arbitrates = i === behind.length - 1 && bytes.abilities.versions
+      return fartherTier.open(bytes, options, arbitrates)
+    })
+    const last = farther.at(-1)
+    const arbiter = last?.arbiter === undefined ? undefined : last
+    return {
+      near,
+      nearName: hasMemory ? first.name : "none",
+      farther,
+      arbiter,
+      leaseMillis: arbiter === undefined ? 0 : leaseMillis,
+    }
+  })

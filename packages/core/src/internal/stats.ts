@@ -1,0 +1,48 @@
+/** A larder's counts at one moment. */
+import * as Effect from "effect/Effect"
+import type { State } from "effect/persistence/CircuitBreaker"
+import type { Engine } from "./engine.ts"
+import type { Counters } from "./observer.ts"
+
+/** Counts since the larder was made, and what it holds now. */
+export interface Stats extends Readonly<Counters> {
+  readonly name: string
+  /** Keys being looked up. */
+  readonly inFlight: number
+  /** In memory. */
+  readonly entries: number
+  /** In memory, in the unit of the tier's `weigh`. */
+  readonly weight: number
+  /** Tags that are marked. */
+  readonly marks: number
+  /** The tiers, nearest first. */
+  readonly tiers: ReadonlyArray<string>
+  /** Of the upstream and of tiers behind memory, by name. */
+  readonly breakers: Readonly<Record<string, State["_tag"]>>
+  /** How nodes hear of each other's changes. */
+  readonly backplane: string
+}
+
+export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
+  Effect.gen(function* () {
+    const breakers: Record<string, State["_tag"]> = {}
+    for (const { name, state } of engine.settings.upstream.breakers) {
+      breakers[name] = (yield* state)._tag
+    }
+    for (const { breaker, name } of engine.stack.farther) {
+      const state = yield* Effect.option(breaker.state(name))
+      if (state._tag === "Some") breakers[name] = state.value._tag
+    }
+    const names = engine.stack.farther.map(({ name }) => name)
+    return {
+      ...engine.observer.counters,
+      name: engine.settings.name,
+      inFlight: engine.airborne.size,
+      entries: engine.near.size,
+      weight: engine.near.weight,
+      marks: engine.marks.size,
+      tiers: engine.nearName === "none" ? names : [engine.nearName, ...names],
+      breakers,
+      backplane: "none",
+    }
+  })

@@ -1,0 +1,188 @@
+/**
+ * What flights do between their begin and their end where there are tiers
+ * behind memory: read them, nearest first; ask the arbiter for the right to look
+ * up; ask upstream; and, when those who wait have been answered, settle.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { Entry } from "../Entry.ts"
+import { arrive, failed } from "./arrival.ts"
+import { cancelTogether } from "./cancelling.ts"
+import type { CallerSpan, Engine } from "./engine.ts"
+import { consider, type Progress } from "./considering.ts"
+import { Budget } from "./fartherTier.ts"
+import type { Flight } from "./flight.ts"
+import { leaseFor } from "./lease.ts"
+import * as lookup from "./lookup.ts"
+import { recover } from "./recovery.ts"
+import { settle } from "./settling.ts"
+import { land } from "./waiting.ts"
+
+/** Starts flights that are on the board already. */
+export const load = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+): void => {
+  const loading = Effect.catchCause(loadAll(engine, flights, span), (cause) =>
+    Effect.sync(() => {
+      // Nobody may wait for ever because of a defect in here or in a tier.
+      for (const flight of flights) {
+        engine.end(flight)
+        land(engine, flight, failed(engine, flight, cause, false).landing)
+      }
+    }),
+  )
+  const fiber = engine.fork(loading)
+  cancelTogether(flights, () => fiber.interruptUnsafe())
+}
+
+const loadAll = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const budget = new Budget(engine.settings.policy.tierBudget)
+    const progress = flights.map((flight): Progress => {
+      const known = engine.near.peek(flight.k)?.entry.version ?? 0
+      return {
+        flight,
+        known,
+        foreign: false,
+        arbiterAnswers: false,
+        token: undefined,
+        stopRenewal: () => {},
+      }
+    })
+    yield* readTiers(engine, progress, budget)
+    const left = progress.filter(({ flight }) => flight.landing === undefined)
+    const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
+    if (bulk) yield* lookUpTogether(engine, left, budget, span)
+    else if (left.length === 1) yield* lookUpAlone(engine, left[0], budget, span)
+    else for (const one of left) lookUpApart(engine, one, budget, span)
+  })
+
+/** A flight that goes on by itself, so that a slow one does not hold up its companions. */
+const lookUpApart = (
+  engine: Engine,
+  progress: Progress,
+  budget: Budget,
+  span: CallerSpan,
+): void => {
+  const { flight } = progress
+  const fiber = engine.fork(lookUpAlone(engine, progress, new Budget(budget.left), span))
+  flight.cancel = () => fiber.interruptUnsafe()
+}
+
+const readTiers = (
+  engine: Engine,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (const tier of engine.stack.farther) {
+      const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
+      const arbitrates = tier === engine.stack.arbiter
+      // What the arbiter missed has to reach it before anything it says can be believed.
+      if (arbitrates && !(yield* recover(engine, budget))) continue
+      if (!Arr.isReadonlyArrayNonEmpty(asking)) {
+        for (const one of progress) one.arbiterAnswers ||= arbitrates
+        continue
+      }
+      const found = yield* tier.read(
+        asking.map(({ flight }) => flight.k),
+        budget,
+      )
+      if (found === undefined) continue
+      for (const [i, one] of asking.entries()) {
+        one.arbiterAnswers ||= arbitrates
+        consider(engine, one, tier, found[i])
+      }
+    }
+  })
+
+const hasArbiter = (engine: Engine, { arbiterAnswers, foreign }: Progress): boolean =>
+  engine.stack.arbiter !== undefined && arbiterAnswers && !foreign
+
+const lookUpAlone = (
+  engine: Engine,
+  progress: Progress,
+  budget: Budget,
+  span: CallerSpan,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { flight } = progress
+    if (hasArbiter(engine, progress)) yield* leaseFor(engine, progress, budget)
+    if (flight.landing !== undefined) return
+    const previous = flight.stale?.entry
+    yield* Effect.callback<void>((resume) => {
+      const cancel = lookup.one(engine, flight, previous, span, (answer) => {
+        arrived(engine, progress, answer, previous)
+        resume(Effect.void)
+      })
+      return Effect.sync(() => {
+        cancel()
+        giveBack(engine, progress)
+      })
+    })
+  })
+
+const lookUpTogether = (
+  engine: Engine,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+  span: CallerSpan,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    // Whoever has to wait for another node does so by itself.
+    const ready: Array<Progress> = []
+    yield* Effect.forEach(
+      progress,
+      (one) =>
+        Effect.gen(function* () {
+          const busy =
+            hasArbiter(engine, one) && (yield* leaseFor(engine, one, budget, "once")) === "busy"
+          if (busy) lookUpApart(engine, one, budget, span)
+          else if (one.flight.landing === undefined) ready.push(one)
+        }),
+      { concurrency: "unbounded", discard: true },
+    )
+    if (!Arr.isArrayNonEmpty(ready)) return
+    const flights = Arr.map(ready, ({ flight }) => flight)
+    const of = new Map(ready.map((one) => [one.flight, one]))
+    let unanswered = flights.length
+    yield* Effect.callback<void>((resume) => {
+      const cancel = lookup.many(engine, flights, span, (flight, answer) => {
+        arrived(engine, of.get(flight)!, answer, undefined)
+        unanswered -= 1
+        if (unanswered === 0) resume(Effect.void)
+      })
+      return Effect.sync(() => {
+        cancel()
+        for (const one of ready) giveBack(engine, one)
+      })
+    })
+  })
+
+/** Nobody waits any more: the lease is given back so that nobody waits for it either. */
+const giveBack = (engine: Engine, { flight, stopRenewal, token }: Progress): void => {
+  stopRenewal()
+  const { arbiter } = engine.stack
+  if (token === undefined || arbiter === undefined) return
+  engine.fork(arbiter.release(flight.k, token, 0), engine.settling)
+}
+
+const arrived = (
+  engine: Engine,
+  progress: Progress,
+  answer: lookup.Answer,
+  previous: Entry<unknown> | undefined,
+): void => {
+  const { flight } = progress
+  progress.stopRenewal()
+  if (flight.landing !== undefined) return
+  const present = engine.near.peek(flight.k)?.entry.version ?? 0
+  const version = progress.token ?? Math.max(progress.known, present) + 1
+  settle(engine, progress, arrive(engine, flight, answer, previous, version))
+}

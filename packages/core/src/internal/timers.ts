@@ -1,0 +1,121 @@
+/**
+ * The deadlines of one larder: one sleeping fiber for all of them, and none
+ * while there is nothing to wait for.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+
+export interface Timer {
+  readonly at: number
+  /** Undefined once it has run or was cancelled. */
+  run: (() => void) | undefined
+}
+
+/** Passed timers are cut off the front once there are this many. */
+const cutAfter = 1_024
+
+export class Timers {
+  readonly #context: Context.Context<never>
+  readonly #clock: Clock.Clock
+  /** From `#first` on, earliest first. Most deadlines are equally long, so a new one goes to the end. */
+  #timers: Array<Timer> = []
+  #first = 0
+  #active = 0
+  #sleeper: Fiber.Fiber<void> | undefined
+  #wakesAt = Infinity
+  #firing = false
+
+  constructor(context: Context.Context<never>) {
+    this.#context = context
+    this.#clock = Context.get(context, Clock.Clock)
+  }
+
+  /** Runs `run` at `at` (ms), or as soon as possible when that has passed. */
+  schedule(at: number, run: () => void): Timer {
+    const timer: Timer = { at, run }
+    const place = this.#placeOf(at)
+    if (place === this.#timers.length) this.#timers.push(timer)
+    else this.#timers.splice(place, 0, timer)
+    this.#active += 1
+    this.#arm()
+    return timer
+  }
+
+  cancel(timer: Timer | undefined): void {
+    if (timer?.run === undefined) return
+    timer.run = undefined
+    this.#active -= 1
+    if (this.#active === 0) this.stop()
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.run = undefined
+    this.#timers = []
+    this.#first = 0
+    this.#active = 0
+    this.#wakesAt = Infinity
+    const sleeper = this.#sleeper
+    this.#sleeper = undefined
+    sleeper?.interruptUnsafe()
+  }
+
+  #placeOf(at: number): number {
+    const last = this.#timers.at(-1)
+    if (last === undefined || last.at <= at) return this.#timers.length
+    let low = this.#first
+    let high = this.#timers.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#timers[middle]!.at <= at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The earliest timer that still waits. */
+  #next(): Timer | undefined {
+    while (
+      this.#timers[this.#first] !== undefined &&
+      this.#timers[this.#first]!.run === undefined
+    ) {
+      this.#first += 1
+    }
+    if (this.#first >= cutAfter) {
+      this.#timers = this.#timers.slice(this.#first)
+      this.#first = 0
+    }
+    return this.#timers[this.#first]
+  }
+
+  #arm(): void {
+    if (this.#firing) return
+    const next = this.#next()
+    if (next === undefined || next.at >= this.#wakesAt) return
+    this.#sleeper?.interruptUnsafe()
+    this.#wakesAt = next.at
+    const millis = Math.max(0, next.at - this.#clock.currentTimeMillisUnsafe())
+    const sleep = Effect.andThen(
+      this.#clock.sleep(Duration.millis(millis)),
+      Effect.sync(() => this.#fire()),
+    )
+    this.#sleeper = Effect.runForkWith(this.#context)(sleep)
+  }
+
+  #fire(): void {
+    this.#sleeper = undefined
+    this.#wakesAt = Infinity
+    this.#firing = true
+    const now = this.#clock.currentTimeMillisUnsafe()
+    for (let timer = this.#next(); timer !== undefined && timer.at <= now; timer = this.#next()) {
+      const run = timer.run
+      timer.run = undefined
+      this.#active -= 1
+      run?.()
+    }
+    this.#firing = false
+    this.#arm()
+  }
+}

@@ -1,0 +1,161 @@
+/** Callers that wait for a flight: how they join, leave, and get what it brings. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Decision from "../Decision.ts"
+import { LookupTimeout } from "../LarderError.ts"
+import type { StaleServed } from "../LarderEvent.ts"
+import { knownOf } from "./arrival.ts"
+import type { Engine } from "./engine.ts"
+import type { FailureReason, Flight, Given, Landing, Waiter } from "./flight.ts"
+
+/** Adds a waiter to a flight; the effect given back takes it out again. */
+export const join = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  { softAt, until }: { readonly softAt: number; readonly until: number | undefined },
+): Effect.Effect<void> => {
+  const { landing } = flight
+  if (landing !== undefined) {
+    answer(engine, flight, waiter, landing)
+    return Effect.void
+  }
+  flight.waiters.add(waiter)
+  flight.notBefore = Math.max(flight.notBefore, waiter.demand.notBefore)
+  // Nothing stale can turn up where memory is all there is and has nothing.
+  const mayTurnUp = flight.stale !== undefined || engine.stack.farther.length > 0
+  if (softAt < Infinity && mayTurnUp && waiter.demand.allowStale) {
+    waiter.timers.push(engine.timers.schedule(softAt, () => softTimeout(engine, flight, waiter)))
+  }
+  if (until !== undefined) {
+    waiter.timers.push(engine.timers.schedule(until, () => giveUp(engine, flight, waiter)))
+  }
+  return Effect.sync(() => leave(engine, flight, waiter))
+}
+
+const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
+  release(engine, flight, waiter)
+  if (flight.waiters.size > 0 || flight.background || flight.landing !== undefined) return
+  // First off the board: whoever comes now must not join what is being abandoned.
+  engine.end(flight)
+  engine.landed(flight)
+  flight.cancel()
+}
+
+/** Ends the wait of one caller whose time is up, with something stale if there is any. */
+const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
+  const { name, policy } = engine.settings
+  const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
+  failure(engine, flight, waiter, Exit.fail(timeout), "failed", false)
+  leave(engine, flight, waiter)
+}
+
+const softTimeout = (engine: Engine, flight: Flight, waiter: Waiter): void => {
+  waiter.softDue = true
+  offer(engine, flight, waiter, "softTimeout", "softTimeout")
+}
+
+/** Gives the best stale value to one waiter, if there is one and the decision is to give it. */
+const offer = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  happening: Decision.Happening,
+  reason: StaleServed["reason"],
+): boolean => {
+  const now = engine.now()
+  const known = knownOf(engine, flight)
+  const standing =
+    known === undefined
+      ? "missing"
+      : Decision.standing(known.freshness, known.entry.storedAt, false, waiter.demand)
+  const action = Decision.next({
+    happening,
+    standing,
+    inFlight: true,
+    throttled: false,
+    failureKnown: false,
+  })
+  if (action._tag !== "ServeStale" || known === undefined) return false
+  // It was answered, it has not left: the lookup goes on for the larder.
+  if (happening === "softTimeout") flight.background = true
+  release(engine, flight, waiter)
+  engine.observer.counters.staleServed += 1
+  engine.observer.tell({ _tag: "StaleServed", key: flight.k, reason })
+  waiter.give({ ...known, freshness: engine.judge(known.entry, now) })
+  return true
+}
+
+const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
+  for (const timer of waiter.timers) engine.timers.cancel(timer)
+  flight.waiters.delete(waiter)
+}
+
+/** A farther tier had something stale: those it is good enough for need not wait any longer. */
+export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
+  flight.stale = given
+  for (const waiter of [...flight.waiters]) {
+    const standing = Decision.standing(given.freshness, given.entry.storedAt, false, waiter.demand)
+    if (standing === "revalidate") {
+      offer(engine, flight, waiter, "softTimeout", "revalidating")
+    } else if (waiter.softDue) {
+      offer(engine, flight, waiter, "softTimeout", "softTimeout")
+    }
+  }
+}
+
+/** The first landing counts; a late one is harmless. */
+export const land = (engine: Engine, flight: Flight, landing: Landing): void => {
+  if (flight.landing !== undefined) return
+  flight.landing = landing
+  const waiters = [...flight.waiters]
+  for (const waiter of waiters) {
+    // One that was woken just now may have made another leave.
+    if (!flight.waiters.has(waiter)) continue
+    release(engine, flight, waiter)
+    answer(engine, flight, waiter, landing)
+  }
+  engine.landed(flight)
+}
+
+const answer = (engine: Engine, flight: Flight, waiter: Waiter, landing: Landing): void => {
+  if (landing._tag === "Value") value(engine, flight, waiter, landing)
+  else failure(engine, flight, waiter, landing.exit, landing.reason, landing.notReturned)
+}
+
+const value = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  landing: Extract<Landing, { readonly _tag: "Value" }>,
+): void => {
+  const { given, instead } = landing
+  if (instead !== undefined && (waiter.demand.allowStale || instead.freshness._tag === "Fresh")) {
+    waiter.give(instead)
+    return
+  }
+  // Law 7: a mark that fell between the lookup's begin and this caller's
+  // arrival covers the result, so the caller asked for something newer.
+  const { entry } = given
+  const overtaken =
+    !waiter.again && engine.marks.fellBetween(entry.tags, flight.asOf, waiter.arrivedMark)
+  if (overtaken || entry.storedAt < waiter.demand.notBefore) waiter.rejoin()
+  else waiter.give(given)
+}
+
+const failure = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  exit: Exit.Exit<never, unknown>,
+  reason: FailureReason,
+  notReturned: boolean,
+): void => {
+  if (notReturned && !waiter.many) {
+    waiter.rejoin()
+    return
+  }
+  if (offer(engine, flight, waiter, "failed", reason)) return
+  engine.observer.counters.failures += 1
+  waiter.fail(exit)
+}
