@@ -1,0 +1,19 @@
+/** Effect's own `Cache`: capacity, one lookup for all who wait, a time to live. */
+import * as Cache from "effect/Cache"
+import * as Effect from "effect/Effect"
+import { maxEntries } from "../Case.ts"
+import { effectful, lookup } from "./effectful.ts"
+
+export const contender = effectful({
+  title: "Effect Cache",
+  packages: ["effect"],
+  setup: (source) =>
+    Effect.gen(function* () {
+      const cache = yield* Cache.make({
+        lookup: lookup(source),
+        capacity: maxEntries,
+        timeToLive: "1 hour",
+      })
+      return { get: (key) => Cache.get(cache, key), close: Effect.void }
+    }),
+})

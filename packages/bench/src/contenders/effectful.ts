@@ -1,0 +1,80 @@
+/** The shapes for caches whose `get` is an Effect: the same loops for each of them. */
+import * as Effect from "effect/Effect"
+import { now } from "../clock.ts"
+import type { Contender, Sample } from "../Contender.ts"
+import type { Product, Source } from "../source.ts"
+
+export interface Effectful {
+  readonly get: (key: string) => Effect.Effect<Product, unknown>
+  readonly close: Effect.Effect<void>
+}
+
+/** A lookup in the source that takes the source's latency. */
+export const lookup = (source: Source): ((key: string) => Effect.Effect<Product>) => {
+  const { latency, take } = source
+  if (latency === "none") return (key) => Effect.sync(() => take(key))
+  if (latency === "turn") {
+    return (key) =>
+      Effect.callback<Product>((resume) => {
+        setImmediate(() => resume(Effect.succeed(take(key))))
+      })
+  }
+  return (key) =>
+    Effect.andThen(
+      Effect.sleep(latency),
+      Effect.sync(() => take(key)),
+    )
+}
+
+const inFiber = (subject: Effectful, keys: ReadonlyArray<string>): Promise<Sample> => {
+  const { get } = subject
+  return Effect.runPromise(
+    Effect.gen(function* () {
+      let sum = 0
+      let last: Product | undefined
+      const start = now()
+      for (const key of keys) {
+        last = yield* get(key)
+        sum += last.number
+      }
+      return { millis: now() - start, sum, last }
+    }),
+  )
+}
+
+const byPromise = async (subject: Effectful, keys: ReadonlyArray<string>): Promise<Sample> => {
+  const { get } = subject
+  let sum = 0
+  let last: Product | undefined
+  const start = now()
+  for (const key of keys) {
+    last = await Effect.runPromise(get(key))
+    sum += last.number
+  }
+  return { millis: now() - start, sum, last }
+}
+
+const allAtOnce = (subject: Effectful, keys: ReadonlyArray<string>): Promise<Sample> => {
+  const { get } = subject
+  return Effect.runPromise(
+    Effect.gen(function* () {
+      const start = now()
+      const products = yield* Effect.forEach(keys, (key) => get(key), { concurrency: "unbounded" })
+      const millis = now() - start
+      const sum = products.reduce((total, product) => total + product.number, 0)
+      return { millis, sum, last: products.at(-1) }
+    }),
+  )
+}
+
+export const effectful = (
+  library: Pick<Contender<Effectful>, "title" | "packages"> & {
+    readonly setup: (source: Source) => Effect.Effect<Effectful>
+  },
+): Contender<Effectful> => ({
+  title: library.title,
+  packages: library.packages,
+  setup: (source) => Effect.runPromise(library.setup(source)),
+  run: { fiber: inFiber, promise: byPromise, stampede: allAtOnce },
+  close: (subject) => Effect.runPromise(subject.close),
+})

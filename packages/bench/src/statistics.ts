@@ -1,0 +1,55 @@
+/** Samples to the few figures that are shown. */
+
+/** What a table shows of a set of samples, all in the unit of the samples. */
+export interface Summary {
+  readonly samples: number
+  readonly median: number
+  readonly p99: number
+  readonly min: number
+}
+
+/** The smallest sample with at least `share` of all samples at or below it (nearest rank). */
+export const quantile = (sorted: ReadonlyArray<number>, share: number): number => {
+  const sample = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]
+  if (sample === undefined) throw new RangeError("a quantile needs at least one sample")
+  return sample
+}
+
+export const summary = (samples: ReadonlyArray<number>): Summary => {
+  const sorted = [...samples].sort((a, b) => a - b)
+  return {
+    samples: sorted.length,
+    median: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+    min: quantile(sorted, 0),
+  }
+}
+
+/** One library against the baseline; below 1 is faster. */
+export interface Comparison {
+  /** Ratio of the medians over the samples of all rounds: what a goal is judged by. */
+  readonly ratio: number
+  /** Ratio of the fastest samples: what is left when the machine disturbed neither. */
+  readonly byMin: number
+  /** Lowest and highest ratio of medians among single rounds, whose processes ran next to each other. */
+  readonly lowest: number
+  readonly highest: number
+}
+
+/** Rounds of samples of a library and of the baseline, in the same order. */
+export const compare = (
+  rounds: ReadonlyArray<ReadonlyArray<number>>,
+  baseline: ReadonlyArray<ReadonlyArray<number>>,
+): Comparison => {
+  const own = summary(rounds.flat())
+  const base = summary(baseline.flat())
+  const perRound = rounds.map(
+    (samples, round) => summary(samples).median / summary(baseline[round]!).median,
+  )
+  return {
+    ratio: own.median / base.median,
+    byMin: own.min / base.min,
+    lowest: Math.min(...perRound),
+    highest: Math.max(...perRound),
+  }
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest"
+import { generator, lists, zipf } from "../src/draw.ts"
+
+const keys = Array.from({ length: 100 }, (_, index) => `key/${index}`)
+
+const shares = (asked: ReadonlyArray<string>): ReadonlyArray<number> => {
+  const counts = Map.groupBy(asked, (key) => key)
+  return [...counts.values()].map((same) => same.length / asked.length).sort((a, b) => b - a)
+}
+
+describe("draws", () => {
+  it("a Zipf rank has a share in proportion to 1 / (rank + 1)", () => {
+    const draw = zipf(100, generator(7))
+    const counts = new Array<number>(100).fill(0)
+    for (let n = 0; n < 200_000; n++) counts[draw()]! += 1
+    const harmonic = counts.reduce((sum, _, rank) => sum + 1 / (rank + 1), 0)
+    for (const rank of [0, 1, 9, 99]) {
+      const expected = 1 / (rank + 1) / harmonic
+      expect(counts[rank]! / 200_000).toBeGreaterThan(expected * 0.9)
+      expect(counts[rank]! / 200_000).toBeLessThan(expected * 1.1)
+    }
+  })
+
+  it("the same seed asks for the same keys", () => {
+    const [first, second] = [
+      lists("zipf", keys, { size: 50, seed: 3 }),
+      lists("zipf", keys, { size: 50, seed: 3 }),
+    ]
+    expect([0, 1, 2].map(first)).toEqual([0, 1, 2].map(second))
+    expect(lists("zipf", keys, { size: 50, seed: 4 })(0)).not.toEqual(first(0))
+  })
+
+  it("uniform keys are all asked for about as often", () => {
+    const found = shares(lists("uniform", keys, { size: 20_000, seed: 1 })(0))
+    expect(found).toHaveLength(100)
+    expect(found[0]!).toBeLessThan(0.013)
+    expect(found[99]!).toBeGreaterThan(0.007)
+  })
+
+  it("a cold list is one key, a new one for each sample, and says when they are used up", () => {
+    const cold = lists("cold", keys, { size: 3, seed: 1 })
+    expect(cold(0)).toEqual(["key/0", "key/0", "key/0"])
+    expect(cold(99)).toEqual(["key/99", "key/99", "key/99"])
+    expect(() => cold(100)).toThrow("only 100 keys to be cold")
+  })
+})
