@@ -1,0 +1,112 @@
+/**
+ * Packs every package that is published and checks what a user would install: the manifest
+ * (publint), the types as each module system resolves them (are-the-types-wrong), the licence and
+ * the README, and that a project can compile against each entry and load it.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+interface Manifest {
+  readonly name: string
+  readonly private?: boolean
+  readonly exports: Readonly<Record<string, unknown>>
+}
+
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
+
+/** The standard output of a command; a failure carries all it said. */
+const run = (folder: string, command: string, ...options: ReadonlyArray<string>): string => {
+  const done = spawnSync(command, options, { cwd: folder, encoding: "utf8" })
+  if (done.status === 0) return done.stdout
+  const said = [done.stdout, done.stderr, done.error?.message].filter(Boolean).join("\n")
+  throw new Error(`${command} ${options.join(" ")} in ${folder} failed:\n${said}`)
+}
+
+/** The path of the tarball that publishing the package would upload. */
+const pack = (folder: string, destination: string): string => {
+  rmSync(join(folder, "dist"), { recursive: true, force: true })
+  const said = run(folder, "pnpm", "pack", "--pack-destination", destination)
+  const tarball = said.split("\n").find((line) => line.endsWith(".tgz"))
+  if (tarball === undefined) throw new Error(`pnpm pack named no tarball for ${folder}`)
+  return join(destination, tarball.split("/").at(-1) ?? tarball)
+}
+
+const missingFrom = (unpacked: string): ReadonlyArray<string> =>
+  ["LICENSE", "README.md", "package.json"].filter((name) => !existsSync(join(unpacked, name)))
+
+/** What a user writes to import the package's modules: `@larder/core`, `@larder/core/…`. */
+const entriesOf = ({ exports, name }: Manifest): ReadonlyArray<string> =>
+  Object.keys(exports)
+    .filter((path) => path !== "./package.json")
+    .map((path) => name + path.slice(1))
+
+/** A project that has the packed package installed compiles against its types and loads its code. */
+const use = (consumer: string, entries: ReadonlyArray<string>): void => {
+  const imports = entries.map((entry, i) => `import * as entry${i} from "${entry}"`)
+  const uses = entries.map((_, i) => `if (Object.keys(entry${i}).length === 0) throw new Error()`)
+  const text = [...imports, ...uses, ""].join("\n")
+  // A package.json of its own, or the name would mean the package around it: its sources.
+  writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true }))
+  writeFileSync(join(consumer, "types.mts"), text)
+  writeFileSync(join(consumer, "code.mjs"), text)
+  for (const [module, moduleResolution] of [
+    ["NodeNext", "NodeNext"],
+    ["ESNext", "Bundler"],
+  ]) {
+    const compilerOptions = {
+      module,
+      moduleResolution,
+      target: "ES2024",
+      lib: ["ES2024", "DOM", "DOM.Iterable"],
+      types: [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+    }
+    const config = { compilerOptions, files: ["types.mts"] }
+    writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify(config))
+    run(consumer, "tsc", "-p", ".")
+  }
+  run(consumer, "node", "code.mjs")
+}
+
+const checkPackage = (folder: string): void => {
+  const manifest = manifestOf(folder)
+  const { name } = manifest
+  // Below the package's node_modules, so that its dependencies are found.
+  const consumer = join(folder, "node_modules", ".consumer")
+  const installed = join(consumer, "node_modules", name)
+  rmSync(consumer, { recursive: true, force: true })
+  mkdirSync(installed, { recursive: true })
+  try {
+    const tarball = pack(folder, consumer)
+    run(root, "publint", "run", tarball, "--strict")
+    run(root, "attw", tarball, "--profile", "esm-only")
+    run(consumer, "tar", "-xzf", tarball, "--strip-components=1", "-C", installed)
+    const missing = missingFrom(installed)
+    if (missing.length > 0) throw new Error(`the tarball of ${name} has no ${missing.join(", ")}`)
+    const entries = entriesOf(manifest)
+    use(consumer, entries)
+    console.log(`${name}: packs well; ${entries.join(", ")}: types and code right`)
+  } finally {
+    rmSync(consumer, { recursive: true, force: true })
+  }
+}
+
+const folders = globSync("packages/*/package.json", { cwd: root })
+  .map((path) => dirname(join(root, path)))
+  .filter((folder) => manifestOf(folder).private !== true)
+  .toSorted()
+
+if (folders.length === 0) throw new Error("there is no package to check")
+try {
+  for (const folder of folders) checkPackage(folder)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from "vitest/config"
+
+/** Where to leave the results as JSON as well; `.ci/run` counts the tests from it. */
+const report = process.env["LARDER_TEST_REPORT"]
+
+export default defineConfig({
+  test: {
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "examples/*/test/**/*.test.ts",
+      "docs/test/**/*.test.ts",
+    ],
+    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+    // The code blocks of the guides run as Node itself runs them.
+    server: { deps: { external: [/\/docs\/\.snippets\//] } },
+  },
+})
