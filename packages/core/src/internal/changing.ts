@@ -83,11 +83,14 @@ const changeTiers = (
   engine: Engine,
   arbiter: FartherTier | undefined,
   k: string,
-  planned: Planned,
+  given: Planned,
 ): Effect.Effect<Ack> =>
   Effect.gen(function* () {
     const turn = engine.takeTurn(k)
     const known = engine.near.peek(k)?.entry.version ?? 0
+    // A value set before any mark was known would be older than all of them.
+    if (arbiter !== undefined) yield* arbiter.ready
+    const planned = { ...given, change: afterMarks(engine, given.change) }
     const applied =
       arbiter === undefined ? undefined : yield* apply(arbiter, k, planned.change, known)
     if (arbiter !== undefined && applied === undefined) dropLater(engine, k)
@@ -102,6 +105,11 @@ const changeTiers = (
     const pending = [...unheard, ...failed]
     return { version, settled: pending.length === 0, pending }
   })
+
+const afterMarks = (engine: Engine, change: Change): Change =>
+  change._tag === "Set"
+    ? { ...change, entry: { ...change.entry, asOf: engine.marks.last } }
+    : change
 
 /** A value that is over before it begins is not kept: what was there goes. */
 const apply = (

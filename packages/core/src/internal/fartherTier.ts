@@ -4,6 +4,7 @@
  * sick tier costs little and then nothing. A step that fails gives `undefined`.
  */
 import type * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -124,6 +125,14 @@ export class FartherTier {
     return this.#step("read", step, budget)
   }
 
+  /** Its marks and its clock must have been read once before anything is written. */
+  get ready(): Effect.Effect<void> {
+    const { arbiter } = this
+    return arbiter === undefined || this.#marksReadAt > -Infinity
+      ? Effect.void
+      : this.#step("marks", this.#readMarks(arbiter))
+  }
+
   acquire(
     key: string,
     request: Parameters<Arbiter["acquire"]>[1],
@@ -163,7 +172,7 @@ export class FartherTier {
   write(key: string, change: Change, known: number): Effect.Effect<number | undefined> {
     const asked =
       change._tag === "Set"
-        ? Effect.flatMap(this.#withClock(this.#encode(key, change.entry)), ({ bytes, life }) =>
+        ? Effect.flatMap(this.#encode(key, change.entry), ({ bytes, life }) =>
             this.#ask((arbiter) =>
               arbiter.write(key, { _tag: "Set", envelope: bytes, lifeMillis: life }, known),
             ),
@@ -228,13 +237,6 @@ export class FartherTier {
       Effect.all([effect, this.#readMarks(this.arbiter)], { concurrency: "unbounded" }),
       ([answer]) => answer,
     )
-  }
-
-  /** A tier's clock must have been read once before times are written in it. */
-  #withClock<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
-    return this.arbiter === undefined || this.#marksReadAt > -Infinity
-      ? effect
-      : Effect.andThen(this.#readMarks(this.arbiter), effect)
   }
 
   #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
@@ -324,7 +326,7 @@ export class FartherTier {
       const bounded = Deadline.hard(effect, {
         after,
         onTimeout: () =>
-          Effect.fail(new TierError({ tier: this.name, operation, cause: timedOut(after) })),
+          Effect.fail(new TierError({ tier: this.name, operation, cause: new TierTimeout({ millis: after }) })),
       })
       return Effect.map(Effect.exit(this.breaker.execute(bounded, { key: this.name })), (exit) => {
         if (budget !== undefined) budget.left -= observer.clock.currentTimeMillisUnsafe() - began
@@ -347,12 +349,9 @@ export class FartherTier {
   }
 }
 
-const timedOut = (millis: number) => new TierTimeout(millis)
-
-class TierTimeout extends Error {
-  override readonly name = "TierTimeout"
-  constructor(millis: number) {
-    super(`no answer within ${millis} ms`)
+class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
+  override get message(): string {
+    return `no answer within ${this.millis} ms`
   }
 }
 

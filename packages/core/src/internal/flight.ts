@@ -50,8 +50,8 @@ export interface Waiter {
 export class Flight {
   readonly key: unknown
   readonly k: string
-  /** The number of the last mark when it began. */
-  readonly asOf: number
+  /** The number of the last mark when it began, and, once upstream is asked, when that began. */
+  asOf: number
   /** `refresh`: what farther tiers have is no answer. */
   readonly force: boolean
   /** The key was fresh when it began: only a newer version is worth taking over. */

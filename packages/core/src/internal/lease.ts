@@ -36,15 +36,18 @@ export const leaseFor = (
     let pause = firstPause
     while (flight.landing === undefined) {
       const granted = yield* request(engine, arbiter, progress, force, trip)
-      if (granted !== "busy" && granted !== "again") return "settled"
       const waited = engine.now() - began
-      if (granted === "again" || waited >= engine.stack.leaseMillis) {
+      if (granted !== "busy" && waited > 0) {
+        engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis: waited })
+      }
+      if (granted === "again") continue
+      if (granted !== "busy" && granted !== "takeOver") return "settled"
+      if (granted === "takeOver" || waited >= engine.stack.leaseMillis) {
         force = true
         continue
       }
       if (patience === "once") return "busy"
       yield* Effect.sleep(Duration.millis(Math.min(pause, engine.stack.leaseMillis - waited)))
-      engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis: engine.now() - began })
       pause = Math.min(2 * pause, longestPause)
       // Waiting for another node is not a tier's slowness.
       trip = new Budget(engine.settings.policy.tierTimeout)
@@ -52,7 +55,7 @@ export const leaseFor = (
     return "settled"
   })
 
-type Outcome = "won" | "landed" | "unanswered" | "busy" | "again"
+type Outcome = "won" | "landed" | "unanswered" | "busy" | "again" | "takeOver"
 
 const request = (
   engine: Engine,
@@ -79,12 +82,14 @@ const request = (
         return "busy"
       case "Newer":
         consider(engine, progress, arbiter, granted.found)
-        // Written meanwhile but no answer for this flight: what is known now is not newer any more.
-        return flight.landing === undefined ? (progress.foreign ? "unanswered" : "again") : "landed"
+        if (flight.landing !== undefined) return "landed"
+        if (progress.foreign) return "unanswered"
+        // Asked again, it is not newer any more than what is known; unless its version cannot be read.
+        return progress.known > asked.known ? "again" : "takeOver"
       case "Failed":
         return allHaveStale(engine, flight)
           ? landFailed(engine, flight, granted.leftMillis)
-          : "again"
+          : "takeOver"
     }
   })
 

@@ -116,6 +116,8 @@ const lookUpAlone = (
     if (hasArbiter(engine, progress)) yield* leaseFor(engine, progress, budget)
     if (flight.landing !== undefined) return
     const previous = flight.stale?.entry
+    // The tiers may just have told of marks for the first time: upstream is asked after them.
+    flight.asOf = engine.marks.last
     yield* Effect.callback<void>((resume) => {
       const cancel = lookup.one(engine, flight, previous, span, (answer) => {
         arrived(engine, progress, answer, previous)
@@ -151,6 +153,7 @@ const lookUpTogether = (
     if (!Arr.isArrayNonEmpty(ready)) return
     const flights = Arr.map(ready, ({ flight }) => flight)
     const of = new Map(ready.map((one) => [one.flight, one]))
+    for (const flight of flights) flight.asOf = engine.marks.last
     let unanswered = flights.length
     yield* Effect.callback<void>((resume) => {
       const cancel = lookup.many(engine, flights, span, (flight, answer) => {
