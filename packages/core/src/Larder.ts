@@ -6,17 +6,14 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import type * as Decision from "./Decision.ts"
 import type { Freshness } from "./Freshness.ts"
 import * as asking from "./internal/asking.ts"
 import * as changing from "./internal/changing.ts"
@@ -25,22 +22,25 @@ import { Engine } from "./internal/engine.ts"
 import { watchBreaker } from "./internal/fartherTier.ts"
 import type { Given } from "./internal/flight.ts"
 import * as keys from "./internal/key.ts"
+import { exitOf, get as getOne, type GetOptions, question } from "./internal/get.ts"
 import { getMany } from "./internal/many.ts"
 import { Marks } from "./internal/marks.ts"
 import * as metrics from "./internal/metrics.ts"
-import { millisOrReason } from "./internal/millis.ts"
 import { Observer } from "./internal/observer.ts"
 import { read, type Reading } from "./internal/reading.ts"
+import { type AnyOptions, codecOf, schemaVersionOf, settingsOf } from "./internal/options.ts"
 import * as stack from "./internal/stack.ts"
 import { type Stats, statsOf } from "./internal/stats.ts"
 import { sweep } from "./internal/sweeping.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
-import * as Policy from "./Policy.ts"
+import type * as Policy from "./Policy.ts"
 import { TierStack } from "./TierStack.ts"
 import * as Upstream from "./Upstream.ts"
 
 export type { Ack } from "./internal/changing.ts"
+export type { GetOptions } from "./internal/get.ts"
+export { InvalidLarder } from "./internal/options.ts"
 export type { Reading } from "./internal/reading.ts"
 export type { Stats } from "./internal/stats.ts"
 export {
@@ -55,18 +55,6 @@ export {
 type Ack = changing.Ack
 
 export const TypeId = "~larder/Larder"
-
-/** What a call may ask for beyond a value. */
-export interface GetOptions {
-  /**
-   * A value that upstream vouched for longer ago than this is given neither as
-   * fresh nor in revalidate grace: the caller waits for a lookup, and may still
-   * get it if that fails.
-   */
-  readonly maxAge?: Duration.Input | undefined
-  /** `"never"`: no grace at all. Default `"allow"`. */
-  readonly stale?: "allow" | "never" | undefined
-}
 
 /** A value with where it came from. `age` is the time since `storedAt`, ms; `tier` is "upstream" for a value just looked up. */
 export interface WithMeta<out A> {
@@ -166,85 +154,6 @@ interface NoSchema {
 
 type SchemaServices<S extends Schema.Constraint> = S["DecodingServices"] | S["EncodingServices"]
 
-/** An option that cannot be meant; a defect of {@link make}. */
-export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
-  larder: Schema.String,
-  field: Schema.String,
-  reason: Schema.String,
-}) {
-  override get message(): string {
-    return `${this.larder} ${this.field}: ${this.reason}`
-  }
-}
-
-/** Options, their types forgotten. */
-interface AnyOptions {
-  readonly name: string
-  readonly value?: Schema.Constraint | undefined
-  readonly upstream: Upstream.Upstream<unknown, unknown, unknown, unknown>
-  readonly policy: Policy.Policy | Policy.AdaptivePolicy<unknown, unknown>
-  readonly key?: ((key: unknown) => string) | undefined
-  readonly tags?: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
-  readonly etag?: ((value: unknown, key: unknown) => string | undefined) | undefined
-  readonly failureFor?: ((error: unknown, key: unknown) => Duration.Input) | undefined
-  readonly revision?: ((value: unknown) => number | bigint | string) | undefined
-  readonly schemaVersion?: number | undefined
-  readonly closeTimeout?: Duration.Input | undefined
-}
-
-const millisOf = (larder: string, field: string, input: Duration.Input): number => {
-  const millis = millisOrReason(input)
-  if (typeof millis === "number") return millis
-  throw new InvalidLarder({
-    larder,
-    field,
-    reason: `${millis}; give a duration such as "5 seconds"`,
-  })
-}
-
-const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number => {
-  if (Number.isSafeInteger(schemaVersion) && schemaVersion >= 0 && schemaVersion <= 99_999_999) {
-    return schemaVersion
-  }
-  throw new InvalidLarder({
-    larder: name,
-    field: "schemaVersion",
-    reason: `${schemaVersion} is no release number; give an integer from 0 to 99,999,999`,
-  })
-}
-
-const settingsOf = (
-  options: AnyOptions,
-  upstream: Upstream.Resolved<unknown, unknown, unknown>,
-): Engine["settings"] => {
-  const { etag, failureFor, name, policy, revision, tags } = options
-  return {
-    name,
-    upstream,
-    policy: Policy.isPolicy(policy) ? policy : policy.base,
-    adapt: Policy.isPolicy(policy) ? undefined : policy.of,
-    keyOf: options.key ?? keys.ofPrimitive,
-    tags,
-    etag,
-    failureFor:
-      failureFor && ((error, key) => millisOf(name, "failureFor", failureFor(error, key))),
-    revision,
-    closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
-  }
-}
-
-/** A codec for the values; `undefined` stands for a schema that nobody gave. */
-const codecOf = (options: AnyOptions, needed: boolean) => {
-  if (options.value !== undefined) return Schema.toCodecJson(options.value)
-  if (!needed) return Schema.Unknown
-  throw new InvalidLarder({
-    larder: options.name,
-    field: "value",
-    reason:
-      "a tier of the stack keeps bytes, so the values need a schema; give one, such as `value: Schema.String`",
-  })
-}
-
 const makeAny = (
   options: AnyOptions,
 ): Effect.Effect<Larder<unknown, unknown, unknown>, never, TierStack | Scope.Scope> =>
@@ -297,80 +206,6 @@ const makeAny = (
     return larderOf(engine)
   })
 
-const demandOf = (
-  engine: Engine,
-  options: GetOptions | undefined,
-  now: number,
-): Decision.Demand => {
-  if (options === undefined) return asking.anything
-  const { maxAge, stale } = options
-  return {
-    notBefore:
-      maxAge === undefined ? -Infinity : now - millisOf(engine.settings.name, "maxAge", maxAge),
-    allowStale: stale !== "never",
-  }
-}
-
-/** One `get`: an effect of its own kind, so that a hit allocates this object and nothing else. */
-class Get {
-  readonly engine: Engine
-  readonly key: unknown
-  readonly options: GetOptions | undefined
-  constructor(engine: Engine, key: unknown, options: GetOptions | undefined) {
-    this.engine = engine
-    this.key = key
-    this.options = options
-  }
-}
-
-const exitOf = (given: Given): Exit.Exit<unknown> => given.exit
-
-const call = (
-  engine: Engine,
-  key: unknown,
-  options: GetOptions | undefined,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  reply: asking.Question["reply"],
-): asking.Question => {
-  const now = engine.now()
-  return {
-    key,
-    k: engine.settings.keyOf(key),
-    demand: demandOf(engine, options, now),
-    span: fiber.cache.span,
-    since: now,
-    reply,
-  }
-}
-
-Object.setPrototypeOf(
-  Get.prototype,
-  Effectable.Prototype<Effect.Effect<unknown, unknown> & Get>({
-    label: "Larder.get",
-    evaluate(fiber) {
-      const { engine } = this
-      if (this.options === undefined) {
-        const k = engine.settings.keyOf(this.key)
-        const slot = k === undefined ? undefined : engine.near.peek(k)
-        if (
-          slot !== undefined &&
-          slot.checkedAt === engine.marks.last &&
-          engine.clock.currentTimeMillisUnsafe() < slot.until
-        ) {
-          engine.near.hit(slot)
-          const { observer } = engine
-          observer.counters.hits += 1
-          if (observer.listeners !== 0) {
-            observer.tell({ _tag: "Hit", key: slot.key, tier: engine.nearName })
-          }
-          return slot.exit
-        }
-      }
-      return asking.ask(engine, call(engine, this.key, this.options, fiber, exitOf))
-    },
-  }),
-)
-
 const withMeta =
   (engine: Engine) =>
   ({ entry, freshness, tier }: Given): Exit.Exit<WithMeta<unknown>> =>
@@ -389,7 +224,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     options: GetOptions | undefined,
     how: (call: asking.Question) => Effect.Effect<unknown, unknown>,
     reply: asking.Question["reply"],
-  ) => Effect.withFiber((fiber) => how(call(engine, key, options, fiber, reply)))
+  ) => Effect.withFiber((fiber) => how(question(engine, key, options, fiber, reply)))
   const checked = <A>(key: unknown, how: (k: string) => Effect.Effect<A>) =>
     Effect.suspend((): Effect.Effect<A, InvalidKey> => {
       const k = engine.settings.keyOf(key)
@@ -403,8 +238,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   return {
     [TypeId]: TypeId,
     name,
-    get: (key, options) =>
-      new Get(engine, key, options) as unknown as Effect.Effect<unknown, unknown>,
+    get: (key, options) => getOne(engine, key, options),
     getMany: ((keys: Iterable<unknown>) =>
       Effect.withFiber((fiber) => getMany(engine, keys, fiber.cache.span))) as Larder<
       unknown,

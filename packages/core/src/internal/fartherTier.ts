@@ -326,7 +326,13 @@ export class FartherTier {
       const bounded = Deadline.hard(effect, {
         after,
         onTimeout: () =>
-          Effect.fail(new TierError({ tier: this.name, operation, cause: new TierTimeout({ millis: after }) })),
+          Effect.fail(
+            new TierError({
+              tier: this.name,
+              operation,
+              cause: new TierTimeout({ millis: after }),
+            }),
+          ),
       })
       return Effect.map(Effect.exit(this.breaker.execute(bounded, { key: this.name })), (exit) => {
         if (budget !== undefined) budget.left -= observer.clock.currentTimeMillisUnsafe() - began

@@ -1,0 +1,87 @@
+/** Options of a larder, checked and brought into the form that the interpreter works with. */
+import type * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as Policy from "../Policy.ts"
+import type * as Upstream from "../Upstream.ts"
+import type { Settings } from "./engine.ts"
+import * as keys from "./key.ts"
+import { millisOrReason } from "./millis.ts"
+
+/** An option that cannot be meant; a defect of `Larder.make`. */
+export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
+  larder: Schema.String,
+  field: Schema.String,
+  reason: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.larder} ${this.field}: ${this.reason}`
+  }
+}
+
+/** Options, their types forgotten. */
+export interface AnyOptions {
+  readonly name: string
+  readonly value?: Schema.Constraint | undefined
+  readonly upstream: Upstream.Upstream<unknown, unknown, unknown, unknown>
+  readonly policy: Policy.Policy | Policy.AdaptivePolicy<unknown, unknown>
+  readonly key?: ((key: unknown) => string) | undefined
+  readonly tags?: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
+  readonly etag?: ((value: unknown, key: unknown) => string | undefined) | undefined
+  readonly failureFor?: ((error: unknown, key: unknown) => Duration.Input) | undefined
+  readonly revision?: ((value: unknown) => number | bigint | string) | undefined
+  readonly schemaVersion?: number | undefined
+  readonly closeTimeout?: Duration.Input | undefined
+}
+
+export const millisOf = (larder: string, field: string, input: Duration.Input): number => {
+  const millis = millisOrReason(input)
+  if (typeof millis === "number") return millis
+  throw new InvalidLarder({
+    larder,
+    field,
+    reason: `${millis}; give a duration such as "5 seconds"`,
+  })
+}
+
+export const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number => {
+  if (Number.isSafeInteger(schemaVersion) && schemaVersion >= 0 && schemaVersion <= 99_999_999) {
+    return schemaVersion
+  }
+  throw new InvalidLarder({
+    larder: name,
+    field: "schemaVersion",
+    reason: `${schemaVersion} is no release number; give an integer from 0 to 99,999,999`,
+  })
+}
+
+export const settingsOf = (
+  options: AnyOptions,
+  upstream: Upstream.Resolved<unknown, unknown, unknown>,
+): Settings => {
+  const { etag, failureFor, name, policy, revision, tags } = options
+  return {
+    name,
+    upstream,
+    policy: Policy.isPolicy(policy) ? policy : policy.base,
+    adapt: Policy.isPolicy(policy) ? undefined : policy.of,
+    keyOf: options.key ?? keys.ofPrimitive,
+    tags,
+    etag,
+    failureFor:
+      failureFor && ((error, key) => millisOf(name, "failureFor", failureFor(error, key))),
+    revision,
+    closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
+  }
+}
+
+/** A codec for the values; `undefined` stands for a schema that nobody gave. */
+export const codecOf = (options: AnyOptions, needed: boolean) => {
+  if (options.value !== undefined) return Schema.toCodecJson(options.value)
+  if (!needed) return Schema.Unknown
+  throw new InvalidLarder({
+    larder: options.name,
+    field: "value",
+    reason:
+      "a tier of the stack keeps bytes, so the values need a schema; give one, such as `value: Schema.String`",
+  })
+}
