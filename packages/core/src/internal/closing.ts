@@ -9,7 +9,7 @@ import type { Engine } from "./engine.ts"
 export const close = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { closeMillis, name } = engine.settings
-    const closesAt = engine.now() + closeMillis
+    const began = engine.stopwatch()
     engine.closed = true
     // Told first, and that it is closed: they were not interrupted themselves.
     const closed = Exit.die(new LarderClosed({ larder: name }))
@@ -29,7 +29,7 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     // Together with the writes: a lookup that disobeys must not use up their time.
     const fibers = [...engine.settling, ...engine.running]
     yield* Fiber.awaitAll(fibers).pipe(
-      Effect.timeoutOption(Duration.millis(Math.max(0, closesAt - engine.now()))),
+      Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
     const left = engine.running.size + engine.settling.size
     if (left > 0) {

@@ -20,6 +20,7 @@ import type { Resolved } from "../Upstream.ts"
 import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
 import type { Marks } from "./marks.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import type { ObjectStore, Slot } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
@@ -112,6 +113,11 @@ export class Engine {
 
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** For how long something takes: not moved by a clock that is set. */
+  stopwatch(): number {
+    return monotonicMillis(this.clock)
   }
 
   /** The next number of this node's own sequence; by which it orders changes where no arbiter does. */

@@ -25,6 +25,7 @@ import {
 } from "../Tier.ts"
 import * as Wire from "../Wire.ts"
 import type { Marks } from "./marks.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import type { Observer } from "./observer.ts"
 
 /** What a tier has at a key. Times are the node's. */
@@ -322,7 +323,7 @@ export class FartherTier {
     return Effect.suspend(() => {
       const after = Math.min(tierTimeout, budget?.left ?? tierTimeout)
       if (after <= 0) return Effect.succeed(undefined)
-      const began = observer.clock.currentTimeMillisUnsafe()
+      const began = monotonicMillis(observer.clock)
       const bounded = Deadline.hard(effect, {
         after,
         onTimeout: () =>
@@ -335,7 +336,7 @@ export class FartherTier {
           ),
       })
       return Effect.map(Effect.exit(this.breaker.execute(bounded, { key: this.name })), (exit) => {
-        if (budget !== undefined) budget.left -= observer.clock.currentTimeMillisUnsafe() - began
+        if (budget !== undefined) budget.left -= monotonicMillis(observer.clock) - began
         if (Exit.isSuccess(exit)) return exit.value
         this.#failed(operation, exit)
         return undefined

@@ -30,13 +30,13 @@ export const leaseFor = (
     const { arbiter } = engine.stack
     if (arbiter === undefined) return "settled"
     const { flight } = progress
-    const began = engine.now()
+    const began = engine.stopwatch()
     let { force } = flight
     let trip = budget
     let pause = firstPause
     while (flight.landing === undefined) {
       const granted = yield* request(engine, arbiter, progress, force, trip)
-      const waited = engine.now() - began
+      const waited = Math.round(engine.stopwatch() - began)
       if (granted !== "busy" && waited > 0) {
         engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis: waited })
       }

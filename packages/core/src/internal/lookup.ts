@@ -41,18 +41,18 @@ const run = (
   onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
 ): (() => void) => {
   const { name, policy } = engine.settings
-  const began = engine.now()
+  const began = engine.stopwatch()
   let ended = false
   const end = (exit: Exit.Exit<unknown, unknown>) => {
     if (ended) return
     ended = true
     engine.timers.cancel(timer)
-    onEnd(exit, Math.max(0, Math.round(engine.now() - began)))
+    onEnd(exit, Math.round(engine.stopwatch() - began))
   }
   const fiber = engine.fork(Effect.scoped(effect), engine.running, context)
   const timer =
     fiber.pollUnsafe() === undefined
-      ? engine.timers.schedule(began + policy.hardTimeout, () => {
+      ? engine.timers.schedule(engine.now() + policy.hardTimeout, () => {
           end(Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })))
           fiber.interruptUnsafe(undefined, Upstream.timedOut)
         })

@@ -50,11 +50,11 @@ export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean>
     if (missed.running) return Effect.succeed(false)
     missed.running = true
     const changes = missed.keys.size + missed.marks.length
-    const began = engine.now()
+    const began = engine.stopwatch()
     return replay(engine, arbiter).pipe(
       Effect.ensuring(Effect.sync(() => (missed.running = false))),
       Effect.map((done) => {
-        if (budget !== undefined) budget.left -= engine.now() - began
+        if (budget !== undefined) budget.left -= engine.stopwatch() - began
         if (done) engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes })
         else retryLater(engine)
         return done

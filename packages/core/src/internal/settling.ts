@@ -33,7 +33,8 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   engine.end(flight)
   const problem = keepNear(engine, flight, kept)
   land(engine, flight, problem ?? landing)
-  if (arbiter === undefined) engine.fork(putAll(engine, flight, kept), engine.settling)
+  if (arbiter === undefined && !progress.foreign)
+    engine.fork(putAll(engine, flight, kept), engine.settling)
 }
 
 /** The lease of a lookup that brought nothing to keep. After a failure others should not ask at once. */

@@ -7,15 +7,19 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { monotonicMillis } from "./monotonic.ts"
 
 export interface Timer {
-  readonly at: number
+  /** In monotonic time: a clock that is set back must not put a deadline off. */
+  readonly due: number
   /** Undefined once it has run or was cancelled. */
   run: (() => void) | undefined
 }
 
 /** Passed timers are cut off the front once there are this many. */
 const cutAfter = 1_024
+/** Deadlines that differ by less are the same: the sum of two times is not exact. */
+const rounding = 0.001
 
 export class Timers {
   readonly #context: Context.Context<never>
@@ -33,10 +37,11 @@ export class Timers {
     this.#clock = Context.get(context, Clock.Clock)
   }
 
-  /** Runs `run` at `at` (ms), or as soon as possible when that has passed. */
+  /** Runs `run` when the time of day is `at` (ms) as it looks now, or as soon as possible when that has passed. */
   schedule(at: number, run: () => void): Timer {
-    const timer: Timer = { at, run }
-    const place = this.#placeOf(at)
+    const due = monotonicMillis(this.#clock) + at - this.#clock.currentTimeMillisUnsafe()
+    const timer: Timer = { due, run }
+    const place = this.#placeOf(due)
     if (place === this.#timers.length) this.#timers.push(timer)
     else this.#timers.splice(place, 0, timer)
     this.#active += 1
@@ -62,14 +67,14 @@ export class Timers {
     sleeper?.interruptUnsafe()
   }
 
-  #placeOf(at: number): number {
+  #placeOf(due: number): number {
     const last = this.#timers.at(-1)
-    if (last === undefined || last.at <= at) return this.#timers.length
+    if (last === undefined || last.due <= due) return this.#timers.length
     let low = this.#first
     let high = this.#timers.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#timers[middle]!.at <= at) low = middle + 1
+      if (this.#timers[middle]!.due <= due) low = middle + 1
       else high = middle
     }
     return low
@@ -93,10 +98,10 @@ export class Timers {
   #arm(): void {
     if (this.#firing) return
     const next = this.#next()
-    if (next === undefined || next.at >= this.#wakesAt) return
+    if (next === undefined || next.due >= this.#wakesAt) return
     this.#sleeper?.interruptUnsafe()
-    this.#wakesAt = next.at
-    const millis = Math.max(0, next.at - this.#clock.currentTimeMillisUnsafe())
+    this.#wakesAt = next.due
+    const millis = Math.max(0, next.due - monotonicMillis(this.#clock))
     const sleep = Effect.andThen(
       this.#clock.sleep(Duration.millis(millis)),
       Effect.sync(() => this.#fire()),
@@ -106,10 +111,11 @@ export class Timers {
 
   #fire(): void {
     this.#sleeper = undefined
+    // What it slept for is due, even where its sleep was a little too short.
+    const now = Math.max(this.#wakesAt, monotonicMillis(this.#clock)) + rounding
     this.#wakesAt = Infinity
     this.#firing = true
-    const now = this.#clock.currentTimeMillisUnsafe()
-    for (let timer = this.#next(); timer !== undefined && timer.at <= now; timer = this.#next()) {
+    for (let timer = this.#next(); timer !== undefined && timer.due <= now; timer = this.#next()) {
       const run = timer.run
       timer.run = undefined
       this.#active -= 1
