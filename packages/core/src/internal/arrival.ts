@@ -30,9 +30,10 @@ export const arrive = (
   version: number,
 ): Arrived => {
   const { exit } = answer
-  if (Exit.isFailure(exit)) return failed(engine, flight, exit.cause, answer.notReturned)
   try {
-    return succeeded(engine, flight, exit.value, answer.millis, previous, version)
+    return Exit.isFailure(exit)
+      ? failed(engine, flight, exit.cause, answer.notReturned)
+      : succeeded(engine, flight, exit.value, answer.millis, previous, version)
   } catch (defect) {
     return failed(engine, flight, Cause.die(defect), false)
   }

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { LarderClosed } from "../LarderError.ts"
 import type { Engine } from "./engine.ts"
+import { recover } from "./recovery.ts"
 
 export const close = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -25,9 +26,10 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     engine.timers.stop()
     // Nothing to hit any more: every call takes the way on which it learns that the larder is closed.
     engine.near.clear()
+    const missed = engine.fork(recover(engine), engine.settling)
     for (const fiber of engine.running) fiber.interruptUnsafe()
     // Together with the writes: a lookup that disobeys must not use up their time.
-    const fibers = [...engine.settling, ...engine.running]
+    const fibers = [missed, ...engine.settling, ...engine.running]
     yield* Fiber.awaitAll(fibers).pipe(
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
@@ -35,6 +37,11 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     if (left > 0) {
       yield* Effect.logWarning(
         `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,
+      )
+    }
+    if (!engine.missed.isEmpty) {
+      yield* Effect.logWarning(
+        `${name}: closed before ${engine.stack.arbiter?.name} heard of all changes`,
       )
     }
     for (const fiber of engine.settling) fiber.interruptUnsafe()

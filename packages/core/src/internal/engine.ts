@@ -15,7 +15,7 @@ import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
 import type { Entry } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
-import type { AdaptivePolicy, Policy } from "../Policy.ts"
+import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
 import type { Resolved } from "../Upstream.ts"
 import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
@@ -160,7 +160,7 @@ export class Engine {
 
   policyOf(value: unknown, key: unknown): Policy {
     const { adapt, policy } = this.settings
-    return adapt === undefined ? policy : adapt(value, key, policy)
+    return adapt === undefined ? policy : checkedPolicy(adapt(value, key, policy))
   }
 
   /** By time, and by the marks. */
@@ -214,7 +214,7 @@ export class Engine {
   /** Keeps an entry in memory, unless something newer is there. */
   keep(k: string, asked: unknown, { entry, policy }: Keeping, now: number): void {
     const present = this.near.peek(k)
-    if (present !== undefined && present.entry.version > entry.version) return
+    if (this.closed || (present !== undefined && present.entry.version > entry.version)) return
     const freshCap = now + this.near.maxFreshFor
     const valid = this.marks.judge(entry) === "valid"
     this.near.put(
@@ -254,6 +254,12 @@ export class Engine {
   isDetached(flight: Flight): boolean {
     return flight.detached || this.marks.everything > flight.asOf
   }
+}
+
+const checkedPolicy = (policy: Policy): Policy => {
+  if (isPolicy(policy)) return policy
+  const reason = "the function gave no policy; give what Policy.make gives, or base"
+  throw new InvalidPolicy({ field: "adaptive", reason })
 }
 
 export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {

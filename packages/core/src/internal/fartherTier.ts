@@ -8,7 +8,6 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
@@ -20,10 +19,11 @@ import {
   type Arbiter,
   type ByteStore,
   type ByteTier,
-  type Message,
   TierError,
+  type Write,
 } from "../Tier.ts"
 import * as Wire from "../Wire.ts"
+import type { LarderEvent } from "../LarderEvent.ts"
 import type { Marks } from "./marks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Observer } from "./observer.ts"
@@ -142,7 +142,8 @@ export class FartherTier {
     const step = this.#ask((arbiter) => arbiter.acquire(key, request)).pipe(
       Effect.flatMap((acquired) => this.#granted(key, acquired)),
     )
-    return this.#step("acquire", step, budget)
+    // Seen to its end: a lease that was granted to nobody would keep everybody waiting.
+    return Effect.uninterruptible(this.#step("acquire", step, budget))
   }
 
   renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean | undefined> {
@@ -163,32 +164,41 @@ export class FartherTier {
     key: string,
     entry: Entry.Entry<unknown>,
   ): Effect.Effect<"Stored" | "Superseded" | "Lost" | undefined> {
-    const step = Effect.flatMap(this.#encode(key, entry), ({ bytes, life }) =>
-      this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
+    return this.#encoded(key, entry, (bytes, life) =>
+      this.#step(
+        "commit",
+        this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
+      ),
     )
-    return this.#step("commit", step)
   }
 
   /** A caller's change; gives its version. */
-  write(key: string, change: Change, known: number): Effect.Effect<number | undefined> {
-    const asked =
-      change._tag === "Set"
-        ? Effect.flatMap(this.#encode(key, change.entry), ({ bytes, life }) =>
-            this.#ask((arbiter) =>
-              arbiter.write(key, { _tag: "Set", envelope: bytes, lifeMillis: life }, known),
-            ),
-          )
-        : this.#ask((arbiter) => arbiter.write(key, change, known))
-    return this.#step(
-      "write",
-      Effect.map(asked, ({ version }) => version),
-    )
+  write(
+    key: string,
+    change: Change,
+    known: number,
+    budget?: Budget,
+  ): Effect.Effect<number | undefined> {
+    const asked = (write: Write) =>
+      this.#step(
+        "write",
+        this.#ask((arbiter) =>
+          Effect.map(arbiter.write(key, write, known), (done) => done.version),
+        ),
+        budget,
+      )
+    return change._tag === "Set"
+      ? this.#encoded(key, change.entry, (envelope, lifeMillis) =>
+          asked({ _tag: "Set", envelope, lifeMillis }),
+        )
+      : asked(change)
   }
 
   /** Sets marks and takes over the arbiter's; gives their number. */
   mark(
     tags: ReadonlyArray<string | undefined>,
     keepStale: boolean,
+    budget?: Budget,
   ): Effect.Effect<number | undefined> {
     const { marks, observer } = this.#options
     const step = this.#ask((arbiter) => arbiter.mark(tags, keepStale, marks.last)).pipe(
@@ -197,15 +207,15 @@ export class FartherTier {
         return page.number
       }),
     )
-    return this.#step("mark", step)
+    return this.#step("mark", step, budget)
   }
 
   /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
   put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
-    const step = Effect.flatMap(this.#encode(key, entry), ({ bytes, life }) =>
-      this.#store.put(key, bytes, life),
+    const stored = this.#encoded(key, entry, (bytes, life) =>
+      this.#step("put", this.#store.put(key, bytes, life)),
     )
-    return Effect.map(this.#step("put", step), (stored) => stored !== undefined)
+    return Effect.map(stored, (done) => done !== undefined)
   }
 
   drop(key: string, version: number): Effect.Effect<boolean> {
@@ -213,13 +223,9 @@ export class FartherTier {
     return Effect.map(this.#step("drop", step), (done) => done === true)
   }
 
-  get messages(): Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> {
-    return this.#ask((arbiter) => arbiter.messages)
-  }
-
-  #ask<A, R = never>(
-    operation: (arbiter: Arbiter) => Effect.Effect<A, TierError, R>,
-  ): Effect.Effect<A, TierError, R> {
+  #ask<A>(
+    operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>,
+  ): Effect.Effect<A, TierError> {
     return this.arbiter === undefined
       ? Effect.die(new Error(`the tier ${this.name} does not arbitrate`))
       : operation(this.arbiter)
@@ -273,19 +279,24 @@ export class FartherTier {
     return { larder, key, schemaVersion }
   }
 
-  #encode(
+  /** A value that cannot be written as bytes is no fault of the tier: its breaker does not hear of it. */
+  #encoded<A>(
     key: string,
     entry: Entry.Entry<unknown>,
-  ): Effect.Effect<{ readonly bytes: Uint8Array; readonly life: number }, TierError> {
+    use: (envelope: Uint8Array, lifeMillis: number) => Effect.Effect<A | undefined>,
+  ): Effect.Effect<A | undefined> {
     const { codec, context, observer } = this.#options
     return Effect.suspend(() => {
       const inTierTime = Entry.shift(entry, this.#offset.least)
       const life = lifeOf(entry, observer.clock.currentTimeMillisUnsafe())
-      return Envelope.encode(inTierTime, codec, this.#wire, this.#context(key)).pipe(
-        Effect.provideContext(context),
-        Effect.map((bytes) => ({ bytes, life })),
-        Effect.mapError((cause) => new TierError({ tier: this.name, operation: "encode", cause })),
-      )
+      const encoded = Envelope.encode(inTierTime, codec, this.#wire, this.#context(key))
+      return Effect.matchEffect(Effect.provideContext(encoded, context), {
+        onSuccess: (envelope) => use(envelope, life),
+        onFailure: ({ message }) => {
+          this.#told("encode", { reason: "failed", message })
+          return Effect.succeed(undefined)
+        },
+      })
     })
   }
 
@@ -338,20 +349,18 @@ export class FartherTier {
       return Effect.map(Effect.exit(this.breaker.execute(bounded, { key: this.name })), (exit) => {
         if (budget !== undefined) budget.left -= monotonicMillis(observer.clock) - began
         if (Exit.isSuccess(exit)) return exit.value
-        this.#failed(operation, exit)
+        this.#told(operation, failureOf(exit))
         return undefined
       })
     })
   }
 
-  #failed(
+  #told(
     operation: string,
-    exit: Exit.Failure<unknown, TierError | CircuitBreaker.CircuitBreakerError>,
+    failure: Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reason" | "message">,
   ): void {
     const { observer } = this.#options
     observer.counters.tierFailures += 1
-    if (observer.listeners === 0) return
-    const failure = failureOf(exit)
     observer.tell({ _tag: "TierFailed", tier: this.name, operation, ...failure })
   }
 }

@@ -50,11 +50,9 @@ export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean>
     if (missed.running) return Effect.succeed(false)
     missed.running = true
     const changes = missed.keys.size + missed.marks.length
-    const began = engine.stopwatch()
-    return replay(engine, arbiter).pipe(
+    return replay(engine, arbiter, budget).pipe(
       Effect.ensuring(Effect.sync(() => (missed.running = false))),
       Effect.map((done) => {
-        if (budget !== undefined) budget.left -= engine.stopwatch() - began
         if (done) engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes })
         else retryLater(engine)
         return done
@@ -62,16 +60,20 @@ export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean>
     )
   })
 
-const replay = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
+const replay = (
+  engine: Engine,
+  arbiter: FartherTier,
+  budget: Budget | undefined,
+): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const { missed } = engine
     for (let mark = missed.marks[0]; mark !== undefined; mark = missed.marks[0]) {
-      if ((yield* arbiter.mark(mark.tags, mark.keepStale)) === undefined) return false
+      if ((yield* arbiter.mark(mark.tags, mark.keepStale, budget)) === undefined) return false
       missed.marks.shift()
     }
     for (const k of missed.keys) {
       const present = engine.near.peek(k)?.entry.version ?? 0
-      if ((yield* arbiter.write(k, { _tag: "Remove" }, present)) === undefined) return false
+      if ((yield* arbiter.write(k, { _tag: "Remove" }, present, budget)) === undefined) return false
       missed.keys.delete(k)
     }
     return true

@@ -14,11 +14,9 @@ import { land } from "./waiting.ts"
 
 export const settle = (engine: Engine, progress: Progress, { kept, landing }: Arrived): void => {
   const { flight } = progress
-  const live = kept !== undefined && kept.entry.staleUntil > engine.now()
-  if (kept === undefined || !live || engine.isDetached(flight)) {
+  if (kept === undefined || engine.isDetached(flight) || leavesNoTrace(engine, progress, kept)) {
     engine.end(flight)
-    if (kept !== undefined && !engine.isDetached(flight)) keepNear(engine, flight, kept)
-    else if (kept !== undefined) superseded(engine, flight)
+    if (kept !== undefined && engine.isDetached(flight)) superseded(engine, flight)
     giveBack(engine, progress, landing._tag === "Failure")
     land(engine, flight, landing)
     return
@@ -36,6 +34,10 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   if (arbiter === undefined && !progress.foreign)
     engine.fork(putAll(engine, flight, kept), engine.settling)
 }
+
+/** A value without a life where there was none before. Where there was one, that one has to go. */
+const leavesNoTrace = (engine: Engine, { flight, known }: Progress, { entry }: Keeping): boolean =>
+  entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(flight.k) === undefined
 
 /** The lease of a lookup that brought nothing to keep. After a failure others should not ask at once. */
 const giveBack = (engine: Engine, { flight, token }: Progress, failure: boolean): void => {

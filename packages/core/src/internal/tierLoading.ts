@@ -72,7 +72,11 @@ const lookUpApart = (
 ): void => {
   const { flight } = progress
   const fiber = engine.fork(lookUpAlone(engine, progress, new Budget(budget.left), span))
-  flight.cancel = () => fiber.interruptUnsafe()
+  const leaveCompanions = flight.cancel
+  flight.cancel = () => {
+    leaveCompanions()
+    fiber.interruptUnsafe()
+  }
 }
 
 const readTiers = (
@@ -123,21 +127,18 @@ const lookUpAlone = (
         arrived(engine, progress, answer, previous)
         resume(Effect.void)
       })
-      return Effect.sync(() => {
-        cancel()
-        giveBack(engine, progress)
-      })
+      return Effect.sync(cancel)
     })
-  })
+  }).pipe(Effect.onInterrupt(() => Effect.sync(() => giveBack(engine, progress))))
 
 const lookUpTogether = (
   engine: Engine,
   progress: ReadonlyArray<Progress>,
   budget: Budget,
   span: CallerSpan,
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    // Whoever has to wait for another node does so by itself.
+): Effect.Effect<void> => {
+  const together = new Set(progress)
+  const loading = Effect.gen(function* () {
     const ready: Array<Progress> = []
     yield* Effect.forEach(
       progress,
@@ -145,8 +146,11 @@ const lookUpTogether = (
         Effect.gen(function* () {
           const busy =
             hasArbiter(engine, one) && (yield* leaseFor(engine, one, budget, "once")) === "busy"
-          if (busy) lookUpApart(engine, one, budget, span)
-          else if (one.flight.landing === undefined) ready.push(one)
+          if (busy) {
+            // Whoever has to wait for another node does so by itself.
+            together.delete(one)
+            lookUpApart(engine, one, budget, span)
+          } else if (one.flight.landing === undefined) ready.push(one)
         }),
       { concurrency: "unbounded", discard: true },
     )
@@ -161,18 +165,22 @@ const lookUpTogether = (
         unanswered -= 1
         if (unanswered === 0) resume(Effect.void)
       })
-      return Effect.sync(() => {
-        cancel()
-        for (const one of ready) giveBack(engine, one)
-      })
+      return Effect.sync(cancel)
     })
   })
+  return Effect.onInterrupt(loading, () =>
+    Effect.sync(() => {
+      for (const one of together) giveBack(engine, one)
+    }),
+  )
+}
 
 /** Nobody waits any more: the lease is given back so that nobody waits for it either. */
 const giveBack = (engine: Engine, { flight, stopRenewal, token }: Progress): void => {
   stopRenewal()
   const { arbiter } = engine.stack
-  if (token === undefined || arbiter === undefined) return
+  // A flight that has landed settles, and needs its lease for that.
+  if (token === undefined || arbiter === undefined || flight.landing !== undefined) return
   engine.fork(arbiter.release(flight.k, token, 0), engine.settling)
 }
 
