@@ -52,7 +52,11 @@ export const decide = (
     standing: engine.standing(hand, demand, now),
     inFlight: flight !== undefined,
     throttled: failure !== undefined && now < failure.retryAt,
-    failureKnown: failure !== undefined && now < failure.rememberUntil,
+    // Where memory has nothing, a farther tier may still have something stale to give instead.
+    failureKnown:
+      failure !== undefined &&
+      now < failure.rememberUntil &&
+      (hand !== undefined || engine.stack.farther.length === 0),
   })
   return { action, hand, flight, failure }
 }
@@ -90,7 +94,6 @@ export const closed = (engine: Engine): Exit.Exit<never> =>
 export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> => {
   const refused = refusal(engine, question.key, question.k)
   if (refused !== undefined) return refused
-  engine.onUse()
   const call = question as Call
   return answerNow(engine, call) ?? wait(engine, call, undefined)
 }

@@ -12,6 +12,8 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const { closeMillis, name } = engine.settings
     const began = engine.stopwatch()
     engine.closed = true
+    // Those that were given up before and have not ended yet are known to disobey.
+    const running = [...engine.running]
     // Told first, and that it is closed: they were not interrupted themselves.
     const closed = Exit.die(new LarderClosed({ larder: name }))
     for (const flight of [...engine.airborne]) {
@@ -29,11 +31,11 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const missed = engine.fork(recover(engine), engine.settling)
     for (const fiber of engine.running) fiber.interruptUnsafe()
     // Together with the writes: a lookup that disobeys must not use up their time.
-    const fibers = [missed, ...engine.settling, ...engine.running]
+    const fibers = [missed, ...engine.settling, ...running]
     yield* Fiber.awaitAll(fibers).pipe(
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
-    const left = engine.running.size + engine.settling.size
+    const left = engine.running.size + engine.settling.size + engine.abandoned.size
     if (left > 0) {
       yield* Effect.logWarning(
         `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,

@@ -13,7 +13,7 @@ import type * as Tracer from "effect/Tracer"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
-import type { Entry } from "../Entry.ts"
+import { type Entry, forever } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
 import type { Resolved } from "../Upstream.ts"
@@ -82,11 +82,17 @@ export class Engine {
   readonly airborne = new Set<Flight>()
   /** Interrupted when the larder closes. */
   readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** Interrupted before, and still not ended. */
+  readonly abandoned = new Set<Fiber.Fiber<unknown, unknown>>()
   /** Waited for when the larder closes. */
   readonly settling = new Set<Fiber.Fiber<unknown, unknown>>()
   closed = false
-  /** Called when something is asked or kept, for those who rest while nothing is. */
-  onUse: () => void = () => {}
+  /** From this moment on nothing in memory is fresh, unless it is so for ever. */
+  lastFresh = 0
+  /** Called when something is kept, for those who rest while nothing is fresh. */
+  onKeep: () => void = () => {}
+  /** Flights that hold the lease of their key, by key. */
+  readonly leased = new Map<string, Flight>()
   #version = 0
   /** The last change of each key that is being made in tiers behind memory. */
   readonly #turns = new Map<string, number>()
@@ -158,6 +164,15 @@ export class Engine {
     return fiber
   }
 
+  /** Interrupts a fiber that nobody waits for any more, not even when the larder closes. */
+  abandon(fiber: Fiber.Fiber<unknown, unknown>, annotations?: Context.Context<never>): void {
+    fiber.interruptUnsafe(undefined, annotations)
+    this.running.delete(fiber)
+    if (fiber.pollUnsafe() !== undefined) return
+    this.abandoned.add(fiber)
+    fiber.addObserver(() => this.abandoned.delete(fiber))
+  }
+
   policyOf(value: unknown, key: unknown): Policy {
     const { adapt, policy } = this.settings
     return adapt === undefined ? policy : checkedPolicy(adapt(value, key, policy))
@@ -216,6 +231,8 @@ export class Engine {
     const present = this.near.peek(k)
     if (this.closed || (present !== undefined && present.entry.version > entry.version)) return
     const freshCap = now + this.near.maxFreshFor
+    if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
+    this.onKeep()
     const valid = this.marks.judge(entry) === "valid"
     this.near.put(
       k,
@@ -243,6 +260,10 @@ export class Engine {
   /** Takes a flight off the board; whoever comes now begins anew. */
   end(flight: Flight): void {
     if (this.flights.get(flight.k) === flight) this.flights.delete(flight.k)
+  }
+
+  endLease(flight: Flight): void {
+    if (this.leased.get(flight.k) === flight) this.leased.delete(flight.k)
   }
 
   landed(flight: Flight): void {

@@ -1,12 +1,11 @@
 /** Getting the right to look a key up, where an arbiter grants it to one node at a time. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { consider, type Progress } from "./considering.ts"
+import { landOnOthersFailure } from "./holdingBack.ts"
 import type { Engine } from "./engine.ts"
 import { Budget, type FartherTier } from "./fartherTier.ts"
 import type { Flight } from "./flight.ts"
-import { land } from "./waiting.ts"
 
 /** How often to look whether another node's lookup has ended: at first, and at most. */
 const firstPause = 50
@@ -31,7 +30,9 @@ export const leaseFor = (
     if (arbiter === undefined) return "settled"
     const { flight } = progress
     const began = engine.stopwatch()
-    let { force } = flight
+    // A lease that this node holds for a flight that was detached is nobody's to wait for.
+    const own = engine.leased.get(flight.k)
+    let force = flight.force || (own !== undefined && engine.isDetached(own))
     let trip = budget
     let pause = firstPause
     while (flight.landing === undefined) {
@@ -74,6 +75,7 @@ const request = (
     switch (granted._tag) {
       case "Won":
         progress.token = granted.token
+        engine.leased.set(k, flight)
         progress.stopRenewal = keepLease(engine, flight, granted.token)
         engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
         return "won"
@@ -87,30 +89,9 @@ const request = (
         // Asked again, it is not newer any more than what is known; unless its version cannot be read.
         return progress.known > asked.known ? "again" : "takeOver"
       case "Failed":
-        return allHaveStale(engine, flight)
-          ? landFailed(engine, flight, granted.leftMillis)
-          : "takeOver"
+        return landOnOthersFailure(engine, flight, granted.leftMillis) ? "landed" : "takeOver"
     }
   })
-
-const allHaveStale = (engine: Engine, flight: Flight): boolean => {
-  if (flight.stale === undefined) return false
-  if (engine.judge(flight.stale.entry, engine.now())._tag === "Missing") return false
-  for (const { demand } of flight.waiters) if (!demand.allowStale) return false
-  return true
-}
-
-/** Another node's lookup has just failed: whoever has something stale does not ask. */
-const landFailed = (engine: Engine, flight: Flight, leftMillis: number): Outcome => {
-  const exit = Exit.die(new Error("another node's lookup failed"))
-  engine.end(flight)
-  if (!engine.isDetached(flight)) {
-    const retryAt = engine.now() + leftMillis
-    engine.failures.set(flight.k, { exit, reason: "failed", retryAt, rememberUntil: 0 })
-  }
-  land(engine, flight, { _tag: "Failure", exit, reason: "failed", notReturned: false })
-  return "landed"
-}
 
 /** Renews a lease at a third of its time, while the lookup runs; gives what ends that. */
 const keepLease = (engine: Engine, flight: Flight, token: number): (() => void) => {

@@ -54,7 +54,7 @@ const run = (
     fiber.pollUnsafe() === undefined
       ? engine.timers.schedule(engine.now() + policy.hardTimeout, () => {
           end(Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })))
-          fiber.interruptUnsafe(undefined, Upstream.timedOut)
+          engine.abandon(fiber, Upstream.timedOut)
         })
       : undefined
   fiber.addObserver((exit) => {
@@ -66,18 +66,21 @@ const run = (
     if (ended) return
     ended = true
     engine.timers.cancel(timer)
-    fiber.interruptUnsafe()
+    engine.abandon(fiber)
   }
 }
 
+/** Not `withSpan`, which takes a stack trace for each call and writes it into the causes of failures. */
 const spanned = (
   engine: Engine,
   effect: Effect.Effect<unknown, unknown>,
   attributes: Readonly<Record<string, unknown>>,
 ): Effect.Effect<unknown, unknown> =>
-  Effect.withSpan(effect, "larder.lookup", {
-    attributes: { "larder.name": engine.settings.name, ...attributes },
-  })
+  Effect.useSpan(
+    "larder.lookup",
+    { attributes: { "larder.name": engine.settings.name, ...attributes } },
+    (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
+  )
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += 1

@@ -28,8 +28,8 @@ export class Slot {
   policy: Policy
   /** The moment from which this tier's own bound, not the entry's, ends freshness. */
   freshCap: number
-  /** The store's sweep in which it was last read. */
-  readIn = 0
+  /** Whether somebody asked for it since it was kept; somebody did when it came. */
+  wasRead = true
   weight: number
   heapIndex = -1
   newer: Slot | undefined = undefined
@@ -75,8 +75,8 @@ export interface ObjectStore {
   readonly delete: (key: string) => boolean
   /** Drops everything, in one step whatever there is. */
   readonly clear: () => void
-  /** The slots read since the last call, most recent first. */
-  readonly readSince: () => ReadonlyArray<Slot>
+  /** Of so many slots, the most recently read first, those that were read since they were kept. */
+  readonly hot: (limit: number) => ReadonlyArray<Slot>
 }
 
 export interface Bounds {
@@ -97,7 +97,6 @@ class MemoryStore implements ObjectStore {
   #policy: EvictionPolicy
   readonly #onEvicted: (key: string, cause: EvictionCause) => void
   #weight = 0
-  #sweep = 1
 
   constructor(
     bounds: Bounds,
@@ -127,7 +126,7 @@ class MemoryStore implements ObjectStore {
   }
 
   hit(slot: Slot): void {
-    slot.readIn = this.#sweep
+    slot.wasRead = true
     this.#policy.hit(slot)
   }
 
@@ -147,7 +146,6 @@ class MemoryStore implements ObjectStore {
     }
     this.#makeRoom(1, weight, now, undefined)
     const slot = new Slot(key, kept, weight)
-    slot.readIn = this.#sweep
     this.#slots.set(key, slot)
     this.#weight += weight
     this.#policy.added(slot)
@@ -170,14 +168,15 @@ class MemoryStore implements ObjectStore {
     this.#weight = 0
   }
 
-  readSince(): ReadonlyArray<Slot> {
-    const read: Array<Slot> = []
+  hot(limit: number): ReadonlyArray<Slot> {
+    const hot: Array<Slot> = []
+    let seen = 0
     for (const slot of this.#policy.recent()) {
-      if (slot.readIn !== this.#sweep) break
-      read.push(slot)
+      if (slot.wasRead) hot.push(slot)
+      seen += 1
+      if (seen === limit) break
     }
-    this.#sweep += 1
-    return read
+    return hot
   }
 
   #replace(slot: Slot, kept: Kept, weight: number): void {
@@ -190,6 +189,7 @@ class MemoryStore implements ObjectStore {
     slot.asked = kept.asked
     slot.policy = kept.policy
     slot.freshCap = kept.freshCap
+    slot.wasRead = false
     this.#expiry.moved(slot)
   }
 

@@ -44,6 +44,7 @@ const giveBack = (engine: Engine, { flight, token }: Progress, failure: boolean)
   const { arbiter } = engine.stack
   if (arbiter === undefined || token === undefined) return
   const failedMillis = failure ? engine.settings.policy.retryAfterFailure : 0
+  engine.endLease(flight)
   engine.fork(arbiter.release(flight.k, token, failedMillis), engine.settling)
 }
 
@@ -55,6 +56,7 @@ const commit = (
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const stored = yield* arbiter.commit(flight.k, kept.entry)
+    engine.endLease(flight)
     if (engine.isDetached(flight) || stored === "Superseded" || stored === "Lost") {
       superseded(engine, flight)
       engine.end(flight)

@@ -3,27 +3,28 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { decide, anything, inBackground } from "./asking.ts"
+import { anything, decide, inBackground } from "./asking.ts"
 import type { Engine } from "./engine.ts"
 
-const tick = (engine: Engine, latch: Latch.Latch) =>
-  Effect.gen(function* () {
-    yield* latch.await
-    const read = engine.near.readSince()
-    // Nothing was read since the last tick: rest until something is.
-    if (read.length === 0) {
-      latch.closeUnsafe()
-      return
-    }
-    for (const slot of read) {
-      const { action, hand } = decide(engine, slot.key, anything, engine.now())
-      if (action._tag !== "Serve" || !action.refresh || hand === undefined) continue
-      engine.observer.counters.earlyRefreshes += 1
-      engine.observer.tell({ _tag: "EarlyRefresh", key: slot.key })
-      const call = { key: slot.asked, k: slot.key, span: undefined }
-      inBackground(engine, call, hand, true)
-    }
-  })
+/** A sweep looks at so many keys, those read last first. */
+const hotKeys = 1_000
+
+const tick = (engine: Engine, latch: Latch.Latch): Effect.Effect<void> =>
+  Effect.andThen(
+    latch.await,
+    Effect.sync(() => {
+      const now = engine.now()
+      // Nothing here is fresh any more: rest until something is kept.
+      if (now >= engine.lastFresh) latch.closeUnsafe()
+      for (const slot of engine.near.hot(hotKeys)) {
+        const { action, hand } = decide(engine, slot.key, anything, now)
+        if (action._tag !== "Serve" || !action.refresh || hand === undefined) continue
+        engine.observer.counters.earlyRefreshes += 1
+        engine.observer.tell({ _tag: "EarlyRefresh", key: slot.key })
+        inBackground(engine, { key: slot.asked, k: slot.key, span: undefined }, hand, true)
+      }
+    }),
+  )
 
 /** Sweeps until the scope closes. */
 export const sweep = (
@@ -32,10 +33,8 @@ export const sweep = (
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe(false)
-    engine.onUse = () => latch.openUnsafe()
+    engine.onKeep = () => latch.openUnsafe()
     return Effect.asVoid(
-      Effect.forkScoped(Effect.repeat(tick(engine, latch), schedule), {
-        startImmediately: true,
-      }),
+      Effect.forkScoped(Effect.repeat(tick(engine, latch), schedule), { startImmediately: true }),
     )
   })

@@ -12,6 +12,7 @@ import type { CallerSpan, Engine } from "./engine.ts"
 import { consider, type Progress } from "./considering.ts"
 import { Budget } from "./fartherTier.ts"
 import type { Flight } from "./flight.ts"
+import { landOnOwnFailure } from "./holdingBack.ts"
 import { leaseFor } from "./lease.ts"
 import * as lookup from "./lookup.ts"
 import { recover } from "./recovery.ts"
@@ -56,7 +57,9 @@ const loadAll = (
       }
     })
     yield* readTiers(engine, progress, budget)
-    const left = progress.filter(({ flight }) => flight.landing === undefined)
+    const left = progress.filter(
+      ({ flight }) => flight.landing === undefined && !landOnOwnFailure(engine, flight),
+    )
     const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
     if (bulk) yield* lookUpTogether(engine, left, budget, span)
     else if (left.length === 1) yield* lookUpAlone(engine, left[0], budget, span)
@@ -181,6 +184,7 @@ const giveBack = (engine: Engine, { flight, stopRenewal, token }: Progress): voi
   const { arbiter } = engine.stack
   // A flight that has landed settles, and needs its lease for that.
   if (token === undefined || arbiter === undefined || flight.landing !== undefined) return
+  engine.endLease(flight)
   engine.fork(arbiter.release(flight.k, token, 0), engine.settling)
 }
 

@@ -30,7 +30,20 @@ export const join = (
   if (until !== undefined) {
     waiter.timers.push(engine.timers.schedule(until, () => giveUp(engine, flight, waiter)))
   }
+  // What a farther tier had was offered to those who waited then; it is good for this one too.
+  if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter, flight.stale)
   return Effect.sync(() => leave(engine, flight, waiter))
+}
+
+const offerRevalidating = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  { entry }: Given,
+): boolean => {
+  const freshness = engine.judge(entry, engine.now())
+  const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
+  return standing === "revalidate" && offer(engine, flight, waiter, "softTimeout", "revalidating")
 }
 
 const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
@@ -95,10 +108,7 @@ const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
 export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
   flight.stale = given
   for (const waiter of [...flight.waiters]) {
-    const standing = Decision.standing(given.freshness, given.entry.storedAt, false, waiter.demand)
-    if (standing === "revalidate") {
-      offer(engine, flight, waiter, "softTimeout", "revalidating")
-    } else if (waiter.softDue) {
+    if (!offerRevalidating(engine, flight, waiter, given) && waiter.softDue) {
       offer(engine, flight, waiter, "softTimeout", "softTimeout")
     }
   }

@@ -1,0 +1,57 @@
+/** What Larder tells of itself while it runs, counted. */
+import { type LarderEvent } from "@larder/core"
+import { Effect, type Scope, Stream } from "effect"
+import { Products } from "./products.ts"
+
+type Event = LarderEvent.LarderEvent
+
+/** The name under which an event is counted. */
+const nameOf = (event: Event): string => {
+  switch (event._tag) {
+    case "StaleServed":
+      return `${event._tag} ${event.reason}`
+    case "BreakerChanged":
+      return `${event._tag} ${event.to}`
+    default:
+      return event._tag
+  }
+}
+
+export type Counts = ReadonlyMap<string, number>
+
+/** Counts events from now on, until the scope closes. */
+export const watch: Effect.Effect<Counts, never, Products | Scope.Scope> = Effect.gen(function* () {
+  const larder = yield* Products
+  const counts = new Map<string, number>()
+  yield* larder.events.pipe(
+    Stream.runForEach((event) =>
+      Effect.sync(() => {
+        const name = nameOf(event)
+        counts.set(name, (counts.get(name) ?? 0) + 1)
+      }),
+    ),
+    // At once, or what happens before this fiber's first turn is missed.
+    Effect.forkScoped({ startImmediately: true }),
+  )
+  return counts
+})
+
+const told: ReadonlyArray<readonly [name: string, words: string]> = [
+  ["StaleServed revalidating", "stale pages given while they were refreshed"],
+  ["StaleServed failed", "given because the lookup had failed"],
+  ["StaleServed breakerOpen", "because the breaker was open"],
+  ["StaleServed softTimeout", "because the lookup took too long"],
+  ["StaleServed shed", "because too many lookups were running"],
+  ["EarlyRefresh", "early refreshes"],
+  ["Coalesced", "callers joined a lookup that was already running"],
+  ["BreakerChanged Open", "openings of the breaker"],
+]
+
+/** The counts in words; what did not happen is left out. */
+export const describe = (counts: Counts): string => {
+  const parts = told.flatMap(([name, words]) => {
+    const count = counts.get(name)
+    return count === undefined ? [] : [`${count.toLocaleString("en")} ${words}`]
+  })
+  return parts.length === 0 ? "" : `Inside Larder: ${parts.join("; ")}.`
+}

@@ -1,0 +1,95 @@
+/** The command line. `node examples/shop/src/main.ts --help` says what can be set. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect, Layer, Option } from "effect"
+import { CliError, Command, Flag } from "effect/cli"
+import { type Display, run } from "./demo.ts"
+
+/** A number with bounds, whose error names what was given and what would do. */
+const number = (name: string, kind: "whole number" | "number", least: number, most: number) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("number"),
+    Flag.filterMap(
+      (text) => {
+        const n = text.trim() === "" ? Number.NaN : Number(text)
+        const fits = n >= least && n <= most && (kind === "number" || Number.isInteger(n))
+        return fits ? Option.some(n) : Option.none()
+      },
+      () => `Expected a ${kind} from ${least} to ${most}`,
+    ),
+  )
+
+const rate = number("rate", "whole number", 1, 5_000).pipe(
+  Flag.withDescription("Requests per second to each shop, 1 to 5000; 300 by default"),
+  Flag.withDefault(300),
+)
+// A longer run would outlive the larder's ten minutes of stale-if-error.
+const phaseSeconds = number("phase-seconds", "number", 0.5, 60).pipe(
+  Flag.withDescription(
+    "Length of each of the seven phases, 0.5 to 60; by default 5, or 1.2 with --fast",
+  ),
+  Flag.optional,
+)
+const inFlight = number("in-flight", "whole number", 1, 10_000).pipe(
+  Flag.withDescription(
+    "The most requests in flight in each shop, 1 to 10000, others are turned away; 500 by default",
+  ),
+  Flag.withDefault(500),
+)
+const seed = number("seed", "whole number", 0, 2 ** 31).pipe(
+  Flag.withDescription(
+    "Fixes the catalogue's latencies and faults, 0 to 2147483648; 12 by default",
+  ),
+  Flag.withDefault(12),
+)
+// The recording begins with requests for pages nobody has asked for before; from here on it is an everyday mix.
+const from = number("from", "whole number", 0, 1_000_000).pipe(
+  Flag.withDescription(
+    "Place in the recording to begin at, 0 to 1000000; after its end it begins again; 20000 by default",
+  ),
+  Flag.withDefault(20_000),
+)
+const fast = Flag.Boolean("fast").pipe(
+  Flag.withDescription("A short run of about ten seconds"),
+  Flag.withDefault(false),
+)
+
+const terminal: Display = {
+  everyMillis: 200,
+  show: (line) =>
+    Effect.sync(() =>
+      process.stdout.write(`\r\u001b[2K${line.slice(0, process.stdout.columns - 1)}`),
+    ),
+  clear: Effect.sync(() => process.stdout.write("\r\u001b[2K")),
+}
+
+const lines: Display = {
+  everyMillis: 1_000,
+  show: (line) => Effect.sync(() => process.stdout.write(`${line}\n`)),
+  clear: Effect.void,
+}
+
+const shop = Command.make(
+  "shop",
+  { rate, phaseSeconds, inFlight, from, seed, fast },
+  ({ fast, phaseSeconds, ...settings }) =>
+    run(
+      { ...settings, phaseSeconds: Option.getOrElse(phaseSeconds, () => (fast ? 1.2 : 5)) },
+      process.stdout.isTTY ? terminal : lines,
+    ).pipe(
+      Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: cause.message })),
+    ),
+).pipe(
+  Command.withDescription(
+    "Replays recorded traffic to a shop without a cache, one with a TTL cache and one with Larder, in front of a catalogue that is slow, flaky and sometimes down. Exit status 0 only if the outage cost no customer of the last one a page it had shown before.",
+  ),
+)
+
+// Whoever was reading has gone, as with `| head`; the catalogue's process notices by itself that we have.
+process.stdout.once("error", () => process.exit(1))
+
+Command.run(shop, { version: "0.1.0" }).pipe(
+  Effect.provide(Layer.merge(NodeServices.layer, NodeHttpClient.layerUndici)),
+  NodeRuntime.runMain,
+)

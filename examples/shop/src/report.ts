@@ -1,0 +1,146 @@
+/** The table, what it says in plain sentences, and whether the outage cost a customer anything. */
+import { Schema } from "effect"
+import type { Book, Figures, Ledger } from "./ledger.ts"
+import { type Phase, phases } from "./phases.ts"
+
+export interface Result {
+  readonly name: string
+  readonly book: Book
+}
+
+/** Nearest rank: the least value that at least this share of the ascending values does not exceed. */
+export const percentile = (ascending: ReadonlyArray<number>, share: number): number | undefined =>
+  ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)]
+
+const whole = (n: number): string => n.toLocaleString("en")
+const millis = (n: number | undefined): string =>
+  n === undefined ? "-" : n < 100 ? n.toFixed(1) : whole(Math.round(n))
+const percent = (part: number, of: number): string =>
+  of === 0 ? "-" : `${((100 * part) / of).toFixed(1)} %`
+
+/** Lookups a shop was spared, against one for every request. */
+export const avoided = ({ lookups, requests }: Figures): number => Math.max(0, requests - lookups)
+
+const columns: ReadonlyArray<
+  readonly [title: string, width: number, cell: (figures: Figures) => string]
+> = [
+  ["requests", 9, (of) => whole(of.requests)],
+  ["p50 ms", 8, (of) => millis(percentile(of.latencies, 0.5))],
+  ["p99 ms", 8, (of) => millis(percentile(of.latencies, 0.99))],
+  ["fresh", 9, (of) => percent(of.fresh, of.fresh + of.stale + of.missing)],
+  ["stale", 9, (of) => percent(of.stale, of.fresh + of.stale + of.missing)],
+  ["missing", 9, (of) => percent(of.missing, of.fresh + of.stale + of.missing)],
+  ["lookups", 9, (of) => whole(of.lookups)],
+  ["avoided", 9, (of) => whole(avoided(of))],
+  ["failed", 8, (of) => whole(of.failed)],
+  ["seen", 7, (of) => whole(of.failedSeen)],
+]
+
+const row = (phase: string, shop: string, cells: ReadonlyArray<string>): string =>
+  [phase.padEnd(13), shop.padEnd(10), ...cells.map((cell, at) => cell.padStart(columns[at]![1]))]
+    .join(" ")
+    .trimEnd()
+
+const legend = `
+requests  the same to each shop; one in ten is a listing page of eight products
+p50, p99  from the moment the request was due to its answer; failures are left out
+fresh...  product pages shown: from fresh cache, from stale cache, or missing there and waited for
+lookups   requests sent to the catalogue, second tries included; avoided: against one for each request
+failed    requests that failed for the customer; seen: of those, the ones with a product shown before`.slice(
+  1,
+)
+
+export const table = (results: ReadonlyArray<Result>): string => {
+  const head = row(
+    "phase",
+    "shop",
+    columns.map(([title]) => title),
+  )
+  const body = phases.flatMap((phase) => [
+    "",
+    ...results.map(({ book, name }, at) =>
+      row(
+        at === 0 ? phase : "",
+        name,
+        columns.map(([, , cell]) => cell(book[phase])),
+      ),
+    ),
+  ])
+  return [head, "-".repeat(head.length), ...body.slice(1), "", legend].join("\n")
+}
+
+const list = (parts: ReadonlyArray<string>): string =>
+  parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`
+
+const total = (book: Book, of: (figures: Figures) => number): number =>
+  phases.reduce((sum, phase) => sum + of(book[phase]), 0)
+
+const compared = (ours: number, theirs: number): string => {
+  if (ours === theirs) return "as many as"
+  const difference = theirs === 0 ? "" : `${Math.abs(100 - (100 * ours) / theirs).toFixed(0)} % `
+  return `${difference}${ours < theirs ? "fewer" : "more"} than`
+}
+
+const lastOldPrice = ({ lastOldPriceMillis, oldPrices }: Figures): string =>
+  oldPrices === 0 ? "not at all" : `until ${(lastOldPriceMillis / 1_000).toFixed(2)} s after it`
+
+/** What the figures say. The last of the shops is the one the others are compared with. */
+export const findings = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
+  const last = results.at(-1)
+  if (last === undefined) return []
+  const each = (say: (book: Book) => string) =>
+    list(results.map(({ book, name }) => `${name} ${say(book)}`))
+  const lookups = total(last.book, (of) => of.lookups)
+  const others = results.slice(0, -1).map(
+    ({ book, name }) =>
+      `${compared(
+        lookups,
+        total(book, (of) => of.lookups),
+      )} ${name}`,
+  )
+  const turnedAway = results.filter(({ book }) => total(book, (of) => of.turnedAway) > 0)
+  return [
+    `Requests that failed in the outage: ${each(({ outage }) => percent(outage.failed, outage.requests))}; ` +
+      `for pages the shop had shown before: ${each(({ outage }) => whole(outage.failedSeen))}.`,
+    `Half of the answers while the catalogue was slow came within: ${each(({ slow }) => `${millis(percentile(slow.latencies, 0.5))} ms`)}.`,
+    `Lookups in all: ${each((book) => whole(total(book, (of) => of.lookups)))}; that is for ${last.name} ${list(others)}.`,
+    `Old prices were asked for and shown after the price change: ${each((book) => lastOldPrice(book["price change"]))}.`,
+    ...turnedAway.map(
+      ({ book, name }) =>
+        `${name} turned ${whole(total(book, (of) => of.turnedAway))} requests away, too many being in flight: raise --in-flight, or lower --rate.`,
+    ),
+  ]
+}
+
+/** The pages that failed in the outage although this shop had shown them before. */
+export const costOfOutage = ({ book }: Result): ReadonlyArray<number> =>
+  Array.from(new Set(book.outage.pagesLost)).toSorted((a, b) => a - b)
+
+export class OutageCostCustomers extends Schema.TaggedError<OutageCostCustomers>()(
+  "OutageCostCustomers",
+  { shop: Schema.String, pages: Schema.Array(Schema.Int) },
+) {
+  override get message(): string {
+    const first = this.pages.slice(0, 20).join(", ")
+    const more = this.pages.length > 20 ? `, and ${this.pages.length - 20} more` : ""
+    return `${this.shop} failed customers in the outage on ${this.pages.length} pages it had shown before: ${first}${more}`
+  }
+}
+
+/** One line while it runs. */
+export const progress = (
+  at: { readonly phase: Phase; readonly elapsedMillis: number; readonly totalMillis: number },
+  lanes: ReadonlyArray<{ readonly name: string; readonly ledger: Ledger }>,
+): string => {
+  const time = `${(at.elapsedMillis / 1_000).toFixed(1).padStart(4)}/${(at.totalMillis / 1_000).toFixed(0)} s`
+  const failing = lanes.map(({ ledger, name }) => {
+    const { failed, requests } = ledger.peek(at.phase)
+    return `${name} ${percent(failed, requests)}`
+  })
+  const requests = lanes[0]?.ledger.peek(at.phase).requests ?? 0
+  return `${time} ${at.phase.padEnd(12)} ${failing.join(", ")} failed of ${whole(requests)}`
+}
+
+/** The text broken between words into lines of at most this many characters, those after the first indented. */
+export const wrap = (text: string, width = 118): string =>
+  (text.match(new RegExp(`\\S.{0,${width - 3}}(?= |$)`, "g")) ?? []).join("\n  ")

@@ -1,0 +1,45 @@
+/** Flights that end without asking upstream, because a failure is known that is recent enough. */
+import * as Exit from "effect/Exit"
+import type { Engine } from "./engine.ts"
+import type { Flight } from "./flight.ts"
+import { land } from "./waiting.ts"
+
+/** Whether everybody who waits can be given something stale. */
+const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
+  if (stale === undefined || engine.judge(stale.entry, engine.now())._tag === "Missing")
+    return false
+  for (const { demand } of waiters) if (!demand.allowStale) return false
+  return true
+}
+
+/** A failure of this node: what a farther tier had is given in its place; where it had nothing, the failure is, while it is remembered. */
+export const landOnOwnFailure = (engine: Engine, flight: Flight): boolean => {
+  const now = engine.now()
+  const failure = engine.failures.at(flight.k, now)
+  if (failure === undefined || flight.force) return false
+  if (!allHaveStale(engine, flight) && now >= failure.rememberUntil) return false
+  engine.end(flight)
+  const { reason } = failure
+  const exit: Exit.Exit<never, unknown> = Exit.isFailure(failure.exit)
+    ? Exit.failCause(failure.exit.cause)
+    : Exit.die(new Error("held back"))
+  land(engine, flight, { _tag: "Failure", exit, reason, notReturned: false })
+  return true
+}
+
+/** Another node's lookup has just failed: where everybody has something stale, upstream is not asked. */
+export const landOnOthersFailure = (
+  engine: Engine,
+  flight: Flight,
+  leftMillis: number,
+): boolean => {
+  if (!allHaveStale(engine, flight)) return false
+  const exit = Exit.die(new Error("another node's lookup failed"))
+  engine.end(flight)
+  if (!engine.isDetached(flight)) {
+    const retryAt = engine.now() + leftMillis
+    engine.failures.set(flight.k, { exit, reason: "failed", retryAt, rememberUntil: 0 })
+  }
+  land(engine, flight, { _tag: "Failure", exit, reason: "failed", notReturned: false })
+  return true
+}
