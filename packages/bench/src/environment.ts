@@ -42,6 +42,6 @@ export const environment = (packages: ReadonlyArray<string>): Environment => ({
   cores: cpus().length,
   load: loadavg()[0] ?? 0,
   versions: Object.fromEntries(
-    [...new Set(packages)].sort().map((name) => [name, versionOf(name)]),
+    [...new Set(packages)].toSorted().map((name) => [name, versionOf(name)]),
   ),
 })

@@ -16,7 +16,7 @@ export const quantile = (sorted: ReadonlyArray<number>, share: number): number =
 }
 
 export const summary = (samples: ReadonlyArray<number>): Summary => {
-  const sorted = [...samples].sort((a, b) => a - b)
+  const sorted = samples.toSorted((a, b) => a - b)
   return {
     samples: sorted.length,
     median: quantile(sorted, 0.5),

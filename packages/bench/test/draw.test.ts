@@ -5,7 +5,7 @@ const keys = Array.from({ length: 100 }, (_, index) => `key/${index}`)
 
 const shares = (asked: ReadonlyArray<string>): ReadonlyArray<number> => {
   const counts = Map.groupBy(asked, (key) => key)
-  return [...counts.values()].map((same) => same.length / asked.length).sort((a, b) => b - a)
+  return [...counts.values()].map((same) => same.length / asked.length).toSorted((a, b) => b - a)
 }
 
 describe("draws", () => {

@@ -3,8 +3,7 @@ import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 
-const stack = () =>
-  TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared))
+const stack = () => TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared))
 
 const counting = Effect.gen(function* () {
   let lookups = 0
@@ -28,20 +27,22 @@ const counting = Effect.gen(function* () {
 const today = <A, E>(body: Effect.Effect<A, E, TierStack.TierStack>) =>
   Effect.andThen(TestClock.setTime(1_790_000_000_000), body.pipe(Effect.provide(stack())))
 
-it.effect("law 12: the first value a node looks up is fresh, though it had never heard of the floor", () =>
-  today(
-    Effect.scoped(
-      Effect.gen(function* () {
-        const { larder, lookups } = yield* counting
-        yield* larder.get("a")
-        yield* larder.get("a")
-        yield* larder.getMany(["b", "c"])
-        yield* larder.getMany(["b", "c"])
-        expect(lookups()).toBe(2)
-        expect((yield* larder.read("a")).freshness).toEqual({ _tag: "Fresh" })
-      }),
+it.effect(
+  "law 12: the first value a node looks up is fresh, though it had never heard of the floor",
+  () =>
+    today(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { larder, lookups } = yield* counting
+          yield* larder.get("a")
+          yield* larder.get("a")
+          yield* larder.getMany(["b", "c"])
+          yield* larder.getMany(["b", "c"])
+          expect(lookups()).toBe(2)
+          expect((yield* larder.read("a")).freshness).toEqual({ _tag: "Fresh" })
+        }),
+      ),
     ),
-  ),
 )
 
 it.effect("law 12: a value set before anything was read is fresh", () =>
