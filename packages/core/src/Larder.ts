@@ -202,7 +202,7 @@ const makeAny = (
     const { earlyRefresh } = settings.policy
     if (earlyRefresh._tag === "Scheduled") yield* sweep(engine, earlyRefresh.schedule)
     // Last in, so first out: the larder closes before anything it works with.
-    yield* Scope.addFinalizer(scope, close(engine))
+    yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     return larderOf(engine)
   })
 

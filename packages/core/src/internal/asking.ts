@@ -44,8 +44,10 @@ export const decide = (
   demand: Decision.Demand,
   now: number,
 ): Decided => {
-  const hand = engine.atHand(k, now)
   const flight = joinable(engine, k, demand)
+  // Whoever waited for a flight that settles has its value already: nobody gets an older one after that.
+  const settles = flight?.landing !== undefined
+  const hand = settles ? undefined : engine.atHand(k, now)
   const failure = engine.failures.at(k, now)
   const action = Decision.next({
     happening: "arrived",

@@ -53,7 +53,7 @@ const run = (
   const timer =
     fiber.pollUnsafe() === undefined
       ? engine.timers.schedule(engine.now() + policy.hardTimeout, () => {
-          end(Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })))
+          end(timeout(engine, key))
           engine.abandon(fiber, Upstream.timedOut)
         })
       : undefined
@@ -68,6 +68,11 @@ const run = (
     engine.timers.cancel(timer)
     engine.abandon(fiber)
   }
+}
+
+const timeout = (engine: Engine, key: string): Exit.Exit<never, LookupTimeout> => {
+  const { name, policy } = engine.settings
+  return Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout }))
 }
 
 /** Not `withSpan`, which takes a stack trace for each call and writes it into the causes of failures. */
@@ -202,6 +207,7 @@ const answerFor = (
   exit: Exit.Exit<unknown, unknown>,
   millis: number,
 ): Answer => {
+  if (isTimeout(exit)) return { exit: timeout(engine, flight.k), millis, notReturned: false }
   if (Exit.isFailure(exit)) return { exit, millis, notReturned: false }
   const values = exit.value as ReadonlyMap<string, unknown>
   if (values.has(flight.k)) {

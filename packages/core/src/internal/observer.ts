@@ -66,6 +66,7 @@ export class Observer {
   /** Read on the hot path: no listener, no event. */
   listeners = 0
   #hubs: ReadonlyArray<Hub> = []
+  #closed = false
 
   constructor(larder: string, clock: Clock.Clock) {
     this.larder = larder
@@ -83,6 +84,10 @@ export class Observer {
     Effect.gen({ self: this }, function* () {
       const pubsub = yield* PubSub.dropping<LarderEvent>(bufferSize)
       const subscription = yield* PubSub.subscribe(pubsub)
+      if (this.#closed) {
+        yield* PubSub.shutdown(pubsub)
+        return subscription
+      }
       const hub: Hub = { pubsub, lost: 0 }
       yield* Effect.acquireRelease(
         Effect.sync(() => this.#setHubs([...this.#hubs, hub])),
@@ -99,6 +104,7 @@ export class Observer {
   /** Ends every subscription. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const hubs = this.#hubs
+    this.#closed = true
     this.#setHubs([])
     return Effect.forEach(hubs, (hub) => PubSub.shutdown(hub.pubsub), { discard: true })
   })

@@ -1,0 +1,98 @@
+import { expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Exit, Fiber, Metric, PubSub, Scope, Stream, Tracer } from "effect"
+
+const make = Larder.make({
+  name: "lengths",
+  upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+  policy: Policy.make({ freshFor: "10 seconds" }),
+})
+
+const memory = () => TierStack.layer(MemoryTier.layer())
+
+it.effect("law 22: streams of events end with the larder, and at once after it", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const larder = yield* Scope.provide(make, scope)
+    const listening = yield* Effect.forkChild(Stream.runCollect(larder.events), {
+      startImmediately: true,
+    })
+    yield* larder.get("milk")
+    yield* larder.get("milk")
+    yield* Scope.close(scope, Exit.void)
+    const events = yield* Fiber.join(listening)
+    expect(events.map(({ _tag }) => _tag)).toEqual([
+      "Miss",
+      "LookupStarted",
+      "LookupSucceeded",
+      "Committed",
+      "Hit",
+    ])
+    expect(yield* Stream.runCollect(larder.events)).toEqual([])
+  }).pipe(Effect.provide(memory())),
+)
+
+it.effect("a slow subscriber loses events and is told how many; another loses none", () =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    const slow = yield* larder.subscribe
+    const quick = yield* larder.subscribe
+    yield* larder.get("milk")
+    let seen = (yield* PubSub.takeAll(quick)).length
+    const hits = 5_000
+    for (let i = 0; i < hits; i++) {
+      yield* larder.get("milk")
+      if (i % 1_000 === 999) seen += (yield* PubSub.takeAll(quick)).length
+    }
+    expect(seen).toBe(4 + hits)
+    const kept = yield* PubSub.takeAll(slow)
+    yield* larder.get("milk")
+    const [dropped, next] = yield* PubSub.takeAll(slow)
+    expect(dropped).toMatchObject({ _tag: "Dropped", count: 4 + hits - kept.length })
+    expect(next).toMatchObject({ _tag: "Hit" })
+  }).pipe(Effect.scoped, Effect.provide(memory())),
+)
+
+it.effect("metrics are summed over larders of one name, and stay when they close", () =>
+  Effect.gen(function* () {
+    const used = Effect.scoped(
+      Effect.gen(function* () {
+        const larder = yield* make
+        yield* larder.get("milk")
+        yield* larder.get("milk")
+      }),
+    )
+    yield* used
+    yield* used
+    const snapshot = yield* Metric.snapshot
+    const reads = snapshot.flatMap((metric) =>
+      metric.id === "larder_reads_total" && metric.type === "Counter"
+        ? [[metric.attributes?.["outcome"], Number(metric.state.count)]]
+        : [],
+    )
+    expect(Object.fromEntries(reads)).toEqual({ hit: 2, miss: 2, stale: 0, failure: 0 })
+    const labels = new Set(snapshot.flatMap(({ attributes = {} }) => Object.keys(attributes)))
+    expect([...labels].toSorted()).toEqual(["larder", "outcome"])
+  }).pipe(Effect.provide(memory()), Effect.provideService(Metric.MetricRegistry, new Map())),
+)
+
+it.effect("one span for each lookup, under that of its caller; none for a hit", () =>
+  Effect.gen(function* () {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      },
+    })
+    yield* Effect.gen(function* () {
+      const larder = yield* make
+      yield* Effect.withSpan(larder.get("milk"), "request")
+      yield* larder.get("milk")
+    }).pipe(Effect.scoped, Effect.provide(memory()), Effect.withTracer(tracer))
+    expect(spans.map(({ name }) => name)).toEqual(["request", "larder.lookup"])
+    expect(spans[1].parent._tag === "Some" && spans[1].parent.value).toBe(spans[0])
+    expect(spans[1].attributes.get("larder.key")).toBe("milk")
+  }),
+)
