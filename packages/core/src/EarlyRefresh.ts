@@ -1,6 +1,9 @@
 /**
  * Refreshing a value while it is still fresh, so that its readers never meet
  * the end of its freshness. Pure: the caller brings time and chance.
+ *
+ * A larder draws on reads of its memory; a stack without a memory tier
+ * refreshes nothing early.
  */
 import type * as Schedule from "effect/Schedule"
 import { dual } from "effect/Function"

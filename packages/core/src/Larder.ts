@@ -312,18 +312,19 @@ type Needs = TierStack | Scope.Scope
  * ```
  */
 export const make: {
-  <S extends Schema.Constraint, K extends string | number, E = never, R = never>(
-    options: SchemaOptions<S, K, E, R> & SimpleKey<K>,
-  ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
-  <S extends Schema.Constraint, K, E = never, R = never>(
-    options: SchemaOptions<S, K, E, R> & OwnKey<K>,
-  ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
-  <A, K extends string | number, E = never, R = never>(
-    options: BaseOptions<A, K, E, R> & SimpleKey<K> & NoSchema,
-  ): Effect.Effect<Larder<K, A, E>, never, Needs | R>
   <A, K, E = never, R = never>(
     options: BaseOptions<A, K, E, R> & OwnKey<K> & NoSchema,
   ): Effect.Effect<Larder<K, A, E>, never, Needs | R>
+  <A, K extends string | number, E = never, R = never>(
+    options: BaseOptions<A, K, E, R> & SimpleKey<K> & NoSchema,
+  ): Effect.Effect<Larder<K, A, E>, never, Needs | R>
+  <S extends Schema.Constraint, K, E = never, R = never>(
+    options: SchemaOptions<S, K, E, R> & OwnKey<K>,
+  ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
+  // Last, since the compiler reports mistakes against the last: this is the usual one.
+  <S extends Schema.Constraint, K extends string | number, E = never, R = never>(
+    options: SchemaOptions<S, K, E, R> & SimpleKey<K>,
+  ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
   // The types of the options have done their work: inside, values are unknown.
 } = makeAny as never
 
@@ -443,6 +444,18 @@ const serviceOf =
  * ```
  */
 export const Service: <Self>() => {
+  <const Id extends string, A, K, E = never, R = never>(
+    id: Id,
+    options: Named<BaseOptions<A, K, E, R>> & OwnKey<K> & NoSchema,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
+  <const Id extends string, A, K extends string | number, E = never, R = never>(
+    id: Id,
+    options: Named<BaseOptions<A, K, E, R>> & SimpleKey<K> & NoSchema,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
+  <const Id extends string, S extends Schema.Constraint, K, E = never, R = never>(
+    id: Id,
+    options: Named<SchemaOptions<S, K, E, R>> & OwnKey<K>,
+  ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
   <
     const Id extends string,
     S extends Schema.Constraint,
@@ -453,18 +466,6 @@ export const Service: <Self>() => {
     id: Id,
     options: Named<SchemaOptions<S, K, E, R>> & SimpleKey<K>,
   ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
-  <const Id extends string, S extends Schema.Constraint, K, E = never, R = never>(
-    id: Id,
-    options: Named<SchemaOptions<S, K, E, R>> & OwnKey<K>,
-  ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
-  <const Id extends string, A, K extends string | number, E = never, R = never>(
-    id: Id,
-    options: Named<BaseOptions<A, K, E, R>> & SimpleKey<K> & NoSchema,
-  ): ServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
-  <const Id extends string, A, K, E = never, R = never>(
-    id: Id,
-    options: Named<BaseOptions<A, K, E, R>> & OwnKey<K> & NoSchema,
-  ): ServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
 } = serviceOf as never
 
 /** What {@link fn} takes: the options of a larder but for its upstream, which is the function. */
@@ -525,21 +526,19 @@ export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
  * ```
  */
 export const fn =
-  <Args extends ReadonlyArray<unknown>, S extends Schema.Constraint, E = never>(
+  <S extends Schema.Constraint, Args extends ReadonlyArray<unknown>, E>(
     options: FnOptions<Args, S, E>,
   ) =>
-  <R = never>(
-    f: (...args: Args) => Effect.Effect<S["Type"], E, R>,
-  ): Effect.Effect<CachedFn<Args, S["Type"], E>, never, Needs | SchemaServices<S> | R> => {
+  <A extends Args, E2 extends E, R = never>(
+    f: (...args: A) => Effect.Effect<S["Type"], E2, R>,
+  ): Effect.Effect<CachedFn<A, S["Type"], E2>, never, Needs | SchemaServices<S> | R> => {
     const { key, ...rest } = options
-    const made = make<S, Args, E, Exclude<R, Scope.Scope>>({
-      ...(rest as Omit<FnOptions<Args, S, E>, "key">),
+    const made = make<S, A, E2, Exclude<R, Scope.Scope>>({
+      ...rest,
       key: key === undefined ? onlyArgument : (args) => key(...args),
-      upstream: Upstream.make<Args, S["Type"], E, R>({ lookup: (args) => f(...args) }),
+      upstream: Upstream.make<A, S["Type"], E2, R>({ lookup: (args) => f(...args) }),
     })
-    return Effect.map(made, (larder) =>
-      Object.assign((...args: Args) => larder.get(args), { larder }),
-    )
+    return Effect.map(made, (larder) => Object.assign((...args: A) => larder.get(args), { larder }))
   }
 
 /** `undefined`, which is no key, unless there is one argument that can be one. */

@@ -97,11 +97,17 @@ export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, 
   const refused = refusal(engine, question.key, question.k)
   if (refused !== undefined) return refused
   const call = question as Call
-  return answerNow(engine, call) ?? wait(engine, call, undefined)
+  // With nothing in memory the caller most likely waits: it is decided where it starts to.
+  if (engine.near.peek(call.k) === undefined) return wait(engine, call, undefined)
+  const decided = decide(engine, call.k, call.demand, engine.now())
+  return answerNow(engine, call, decided) ?? wait(engine, call, undefined)
 }
 
-const answerNow = (engine: Engine, call: Call): Effect.Effect<unknown, unknown> | undefined => {
-  const decided = decide(engine, call.k, call.demand, engine.now())
+const answerNow = (
+  engine: Engine,
+  call: Call,
+  decided: Decided,
+): Effect.Effect<unknown, unknown> | undefined => {
   const answer = immediate(engine, call.k, decided, (stale, early) =>
     inBackground(engine, call, stale, early),
   )
@@ -205,29 +211,54 @@ const wait = (
   Effect.callback((resume) => {
     const refused = refusal(engine, call.key, call.k)
     if (refused !== undefined) return resume(refused)
-    // Once more: something may have landed since it was found that the call has to wait.
-    const now = answerNow(engine, call)
+    // Decided here, in one step with joining: something may have landed a moment ago.
+    const decided = decide(engine, call.k, call.demand, engine.now())
+    const now = answerNow(engine, call, decided)
     if (now !== undefined) return resume(now)
-    return enter(engine, call, overtaken, resume)
+    return enter(engine, call, decided, overtaken, resume)
   })
 
-const makeWaiter = (
-  engine: Engine,
-  call: Call,
-  overtaken: Overtaken | undefined,
-  resume: (effect: Effect.Effect<unknown, unknown>) => void,
-): Waiter => ({
-  demand: call.demand,
-  arrivedMark: engine.marks.last,
-  again: overtaken !== undefined,
-  many: false,
-  softDue: false,
-  timers: [],
-  give: (given) => resume(call.reply(given)),
-  fail: resume,
-  rejoin: () =>
-    resume(wait(engine, call, overtaken ?? { until: call.since + longestWait(engine) })),
-})
+/** One waiting caller. A class, since a stampede makes thousands at once. */
+class Caller implements Waiter {
+  readonly engine: Engine
+  readonly call: Call
+  readonly overtaken: Overtaken | undefined
+  readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
+  readonly demand: Decision.Demand
+  readonly arrivedMark: number
+  readonly again: boolean
+  readonly many = false
+  softDue = false
+  timers: Waiter["timers"] = undefined
+
+  constructor(
+    engine: Engine,
+    call: Call,
+    overtaken: Overtaken | undefined,
+    resume: (effect: Effect.Effect<unknown, unknown>) => void,
+  ) {
+    this.engine = engine
+    this.call = call
+    this.overtaken = overtaken
+    this.resume = resume
+    this.demand = call.demand
+    this.arrivedMark = engine.marks.last
+    this.again = overtaken !== undefined
+  }
+
+  give(given: Given): void {
+    this.resume(this.call.reply(given))
+  }
+
+  fail(exit: Exit.Exit<never, unknown>): void {
+    this.resume(exit)
+  }
+
+  rejoin(): void {
+    const { call, engine, overtaken, resume } = this
+    resume(wait(engine, call, overtaken ?? { until: call.since + longestWait(engine) }))
+  }
+}
 
 /** Law 9: however many lookups a call has to wait for, it ends within this. */
 const longestWait = (engine: Engine): number => {
@@ -239,12 +270,11 @@ const longestWait = (engine: Engine): number => {
 const enter = (
   engine: Engine,
   call: Call,
+  { flight, hand }: Decided,
   overtaken: Overtaken | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
-  const flight = joinable(engine, call.k, call.demand)
-  const hand = engine.atHand(call.k, engine.now())
-  const waiter = makeWaiter(engine, call, overtaken, resume)
+  const waiter = new Caller(engine, call, overtaken, resume)
   const softAt = call.since + (hand?.slot.policy ?? engine.settings.policy).softTimeout
   const limits = { softAt, until: overtaken?.until }
   countWaiting(engine, call.k, flight)
@@ -281,7 +311,7 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
       many: false,
       notBefore: -Infinity,
     })
-    const waiter = makeWaiter(engine, call, undefined, resume)
+    const waiter = new Caller(engine, call, undefined, resume)
     const left = waiting.join(engine, flight, waiter, { softAt: Infinity, until: undefined })
     begin(engine, [flight], call.span)
     return left

@@ -41,10 +41,11 @@ export interface Waiter {
   readonly many: boolean
   /** Its soft timeout has passed: the first stale value that turns up is given. */
   softDue: boolean
-  readonly timers: Array<Timer>
-  readonly give: (given: Given) => void
-  readonly fail: (exit: Exit.Exit<never, unknown>) => void
-  readonly rejoin: () => void
+  /** Its deadlines. */
+  timers: ReadonlyArray<Timer> | undefined
+  give(given: Given): void
+  fail(exit: Exit.Exit<never, unknown>): void
+  rejoin(): void
 }
 
 export class Flight {

@@ -87,7 +87,7 @@ const gather = (
         again,
         many: true,
         softDue: false,
-        timers: [],
+        timers: undefined,
         give: ({ exit }) => end(exit),
         fail: end,
         rejoin: () => {

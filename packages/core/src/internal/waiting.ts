@@ -25,10 +25,10 @@ export const join = (
   // Nothing stale can turn up where memory is all there is and has nothing.
   const mayTurnUp = flight.stale !== undefined || engine.stack.farther.length > 0
   if (softAt < Infinity && mayTurnUp && waiter.demand.allowStale) {
-    waiter.timers.push(engine.timers.schedule(softAt, () => softTimeout(engine, flight, waiter)))
+    setTimer(engine, waiter, softAt, () => softTimeout(engine, flight, waiter))
   }
   if (until !== undefined) {
-    waiter.timers.push(engine.timers.schedule(until, () => giveUp(engine, flight, waiter)))
+    setTimer(engine, waiter, until, () => giveUp(engine, flight, waiter))
   }
   // What a farther tier had was offered to those who waited then; it is good for this one too.
   if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter, flight.stale)
@@ -44,6 +44,10 @@ const offerRevalidating = (
   const freshness = engine.judge(entry, engine.now())
   const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
   return standing === "revalidate" && offer(engine, flight, waiter, "softTimeout", "revalidating")
+}
+
+const setTimer = (engine: Engine, waiter: Waiter, at: number, run: () => void): void => {
+  waiter.timers = [...(waiter.timers ?? []), engine.timers.schedule(at, run)]
 }
 
 const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
@@ -100,7 +104,7 @@ const offer = (
 }
 
 const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
-  for (const timer of waiter.timers) engine.timers.cancel(timer)
+  if (waiter.timers !== undefined) for (const timer of waiter.timers) engine.timers.cancel(timer)
   flight.waiters.delete(waiter)
 }
 
@@ -118,10 +122,8 @@ export const offerAll = (engine: Engine, flight: Flight, given: Given): void => 
 export const land = (engine: Engine, flight: Flight, landing: Landing): void => {
   if (flight.landing !== undefined) return
   flight.landing = landing
-  const waiters = [...flight.waiters]
-  for (const waiter of waiters) {
-    // One that was woken just now may have made another leave.
-    if (!flight.waiters.has(waiter)) continue
+  // One that is woken here may make another leave: the set then skips it.
+  for (const waiter of flight.waiters) {
     release(engine, flight, waiter)
     answer(engine, flight, waiter, landing)
   }
