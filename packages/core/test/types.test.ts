@@ -70,13 +70,13 @@ it("types flow from the schema, the upstream and the key into the larder, writte
       TierStack.TierStack | Scope.Scope
     >
   >()
-  Larder.make({
+  void Larder.make({
     name: "n",
     // @ts-expect-error an object is no key without a key function
     upstream: Upstream.make({ lookup: (k: { a: string }) => Effect.succeed(k.a) }),
     policy: Policy.make({ freshFor: 1 }),
   })
-  Larder.make({
+  void Larder.make({
     name: "p",
     value: Schema.String,
     // @ts-expect-error the upstream gives something else
