@@ -1,0 +1,141 @@
+/** A shared tier with faults: `MemoryTier.layerShared` behind a switch that tests turn. */
+import { MemoryTier, Tier } from "@larder/core"
+import { Effect, Layer } from "effect"
+
+/**
+ * - `slow`, `slowAfter`: within `tierTimeout`, before or after the operation takes effect.
+ * - `tooSlow`, `hang`, `fail`: the operation has no effect.
+ * - `failAfter`, `hangAfter`: it has, and nobody is told.
+ * - `late`: a commit takes effect after it was given up.
+ * - `garbage`: what is read is damaged.
+ */
+export const faults = [
+  "none",
+  "slow",
+  "slowAfter",
+  "tooSlow",
+  "hang",
+  "fail",
+  "failAfter",
+  "hangAfter",
+  "late",
+  "garbage",
+] as const
+
+export type Fault = (typeof faults)[number]
+
+/** Which operations are hit. */
+export const reaches = ["all", "reads", "writes", "leases"] as const
+
+export type Reach = (typeof reaches)[number]
+
+const reachOf: Readonly<Record<string, Reach>> = {
+  read: "reads",
+  marks: "reads",
+  acquire: "leases",
+  renew: "leases",
+  release: "leases",
+}
+
+const slowMillis = 50
+const tooSlowMillis = 150
+
+export class Faults {
+  current: Fault = "none"
+  reach: Reach = "all"
+  /** Operations begun so far. */
+  begun = 0
+
+  turn(fault: Fault, reach: Reach): void {
+    this.current = fault
+    this.reach = reach
+  }
+
+  readonly around = <A>(
+    operation: string,
+    effect: Effect.Effect<A, Tier.TierError>,
+    damage: (answer: A) => A = (answer) => answer,
+  ): Effect.Effect<A, Tier.TierError> =>
+    Effect.suspend(() => {
+      this.begun += 1
+      const isHit = this.reach === "all" || this.reach === (reachOf[operation] ?? "writes")
+      return isHit ? this.#hit(operation, effect, damage) : effect
+    })
+
+  #hit<A>(
+    operation: string,
+    effect: Effect.Effect<A, Tier.TierError>,
+    damage: (answer: A) => A,
+  ): Effect.Effect<A, Tier.TierError> {
+    const broken = Effect.fail(
+      new Tier.TierError({ tier: "shared", operation, cause: new Error("broken") }),
+    )
+    switch (this.current) {
+      case "none":
+        return effect
+      case "slow":
+        return Effect.delay(effect, slowMillis)
+      case "slowAfter":
+        return Effect.tap(effect, Effect.sleep(slowMillis))
+      case "tooSlow":
+        return Effect.delay(effect, tooSlowMillis)
+      case "hang":
+        return Effect.never
+      case "fail":
+        return broken
+      case "failAfter":
+        return Effect.andThen(effect, broken)
+      case "hangAfter":
+        return Effect.andThen(effect, Effect.never)
+      case "late":
+        return operation === "commit"
+          ? Effect.uninterruptible(Effect.delay(effect, tooSlowMillis))
+          : effect
+      case "garbage":
+        return Effect.map(effect, damage)
+    }
+  }
+}
+
+const damaged = (bytes: Uint8Array | undefined): Uint8Array | undefined => {
+  if (bytes === undefined) return undefined
+  const copy = new Uint8Array(bytes)
+  const last = copy.length - 1
+  copy[last] = copy[last]! ^ 1
+  return copy
+}
+
+const faultyArbiter = (arbiter: Tier.Arbiter, { around }: Faults): Tier.Arbiter => ({
+  acquire: (key, request) =>
+    around("acquire", arbiter.acquire(key, request), (acquired) =>
+      acquired._tag === "Newer" ? { ...acquired, envelope: damaged(acquired.envelope)! } : acquired,
+    ),
+  renew: (...args) => around("renew", arbiter.renew(...args)),
+  release: (...args) => around("release", arbiter.release(...args)),
+  commit: (...args) => around("commit", arbiter.commit(...args)),
+  write: (...args) => around("write", arbiter.write(...args)),
+  mark: (...args) => around("mark", arbiter.mark(...args)),
+  marks: (since) => around("marks", arbiter.marks(since)),
+  messages: arbiter.messages,
+})
+
+const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => ({
+  read: (keys) => faults.around("read", store.read(keys), (found) => found.map(damaged)),
+  put: (...args) => faults.around("put", store.put(...args)),
+  drop: (...args) => faults.around("drop", store.drop(...args)),
+  arbiter: store.arbiter && faultyArbiter(store.arbiter, faults),
+})
+
+/** A shared tier of its own, whose faults are those of `faults`. */
+export const layer = (faults: Faults): Layer.Layer<Tier.Tier> =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.map(Tier.Tier, (tier) => {
+      if (tier.kind !== "bytes") throw new Error("the shared tier keeps bytes")
+      return {
+        ...tier,
+        open: (options: { readonly larder: string }) =>
+          Effect.map(tier.open(options), (store) => faultyStore(store, faults)),
+      }
+    }),
+  ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
