@@ -484,6 +484,15 @@ const storeOf = <RS>(
   return Effect.map(Layer.build(layer), Context.get(CircuitBreaker.CircuitBreakerStore))
 }
 
+/** A lookup that was turned away has not asked upstream: it says nothing about its health. */
+const byDefault = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => {
+  if (Exit.isSuccess(exit)) return CircuitBreaker.success
+  const shed = exit.cause.reasons.some(
+    (reason) => reason._tag === "Fail" && reason.error instanceof Gate.Shed,
+  )
+  return shed ? CircuitBreaker.ignored : CircuitBreaker.failure()
+}
+
 const tookTooLong = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) && Context.get(Cause.annotations(exit.cause), TimedOut)
 
@@ -500,11 +509,12 @@ const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) =
     }).pipe(Effect.provideServiceEffect(CircuitBreaker.CircuitBreakerStore, storeOf(options.store)))
     const provide = yield* captured<R2>()
     const outcome =
-      classify &&
-      ((exit: Exit.Exit<unknown, unknown>) => {
-        const answer = classify(exit as Parameters<typeof classify>[0])
-        return Effect.isEffect(answer) ? provide(answer) : answer
-      })
+      classify === undefined
+        ? byDefault
+        : (exit: Exit.Exit<unknown, unknown>) => {
+            const answer = classify(exit as Parameters<typeof classify>[0])
+            return Effect.isEffect(answer) ? provide(answer) : answer
+          }
     const unreachable: CircuitBreaker.State =
       onStoreError === "allow"
         ? { _tag: "Closed", key }
@@ -560,8 +570,8 @@ const throughCircuit =
  * - After five failures in a row (`tripPolicy`) lookups fail at once with
  *   `CircuitBreakerError`, for 10 seconds (`openDuration`). Then one is let
  *   through as a probe, and closes the circuit or opens it again.
- * - Every failure and defect counts unless `classify` says otherwise: "not
- *   found" is not an outage.
+ * - Every failure and defect counts, but for `Shed`, unless `classify` says
+ *   otherwise: "not found" is not an outage.
  * - A lookup that is interrupted does not count, unless it was interrupted for
  *   taking too long, as by the larder's `hardTimeout`: see {@link timedOut}.
  * - Each larder has a circuit of its own, in memory, unless a `store` is given.
