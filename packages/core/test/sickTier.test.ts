@@ -1,0 +1,178 @@
+/** Laws 13 to 16: what a sick tier may cost, and what it must not break. */
+import { expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Fiber, Schema, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { faultyShared, Line } from "./support/faultyShared.ts"
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+const make = (
+  policy: Omit<Policy.Options, "freshFor"> = {},
+  value: number | undefined = undefined,
+) =>
+  Effect.gen(function* () {
+    let asked = 0
+    const larder = yield* Larder.make({
+      name: "sick",
+      value: Schema.Finite,
+      upstream: Upstream.make({
+        lookup: (_: string) => Effect.sync(() => value ?? (asked += 1)),
+      }),
+      policy: Policy.make({ freshFor: "10 seconds", tierTimeout: "100 millis", ...policy }),
+    })
+    return { larder, asked: () => asked }
+  })
+
+const law = (
+  title: string,
+  body: (line: Line) => Effect.Effect<void, unknown, TierStack.TierStack | Scope.Scope>,
+  memory = true,
+) =>
+  it.effect(title, () => {
+    const line = new Line()
+    const stack = memory
+      ? TierStack.layer(MemoryTier.layer(), faultyShared(line))
+      : TierStack.layer(faultyShared(line))
+    return Effect.andThen(
+      TestClock.setTime(1_790_000_000_000),
+      body(line).pipe(Effect.scoped, Effect.provide(stack)),
+    )
+  })
+
+const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    const began = clock.currentTimeMillisUnsafe()
+    const fiber = yield* fork(effect)
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(1)
+    return [yield* Fiber.join(fiber), clock.currentTimeMillisUnsafe() - began] as const
+  })
+
+law(
+  "law 14: a tier that hangs costs a read tierTimeout, then, its breaker open, nothing; a probe brings it back",
+  (line) =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      line.health = "hanging"
+      for (let i = 0; i < 5; i++) {
+        const [, millis] = yield* took(larder.get(`k${i}`))
+        expect(millis).toBe(100)
+      }
+      expect((yield* larder.stats).breakers["shared"]).toBe("Open")
+      const [, free] = yield* took(larder.get("another"))
+      expect(free).toBe(0)
+      line.health = "well"
+      yield* TestClock.adjust("5 seconds")
+      yield* larder.get("probe")
+      expect((yield* larder.stats).breakers["shared"]).toBe("Closed")
+    }),
+)
+
+law("law 14: a sick tier costs nothing where memory can answer", (line) =>
+  Effect.gen(function* () {
+    const { asked, larder } = yield* make({ staleWhileRevalidate: "1 minute" })
+    yield* larder.get("a")
+    line.health = "hanging"
+    expect(yield* took(larder.get("a"))).toEqual([1, 0])
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* took(larder.get("a"))).toEqual([1, 0])
+    // The refresh goes on behind, around the tier.
+    yield* TestClock.adjust("200 millis")
+    expect(yield* took(larder.get("a"))).toEqual([2, 0])
+    expect(asked()).toBe(2)
+  }),
+)
+
+law("law 14: callers are answered when upstream answers, not when the commit is through", (line) =>
+  Effect.gen(function* () {
+    const { asked, larder } = yield* make()
+    line.health = "hanging"
+    line.sick = ["commit"]
+    expect(yield* took(larder.get("a"))).toEqual([1, 0])
+    // While it settles, those who come get the same.
+    expect(yield* took(larder.get("a"))).toEqual([1, 0])
+    yield* TestClock.adjust("100 millis")
+    expect(yield* took(larder.get("a"))).toEqual([1, 0])
+    expect(asked()).toBe(1)
+  }),
+)
+
+law(
+  "law 14: one trip to read, to acquire and to commit; a hit in the shared tier is one trip",
+  (line) =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      yield* larder.get("first")
+      line.trips.length = 0
+      yield* larder.get("a")
+      expect(line.trips).toEqual(["read", "acquire", "commit"])
+      line.trips.length = 0
+      yield* larder.getMany(["a", "b", "c"])
+      expect(line.trips.filter((trip) => trip === "read")).toEqual(["read"])
+    }),
+  false,
+)
+
+law(
+  "law 15: a set that did not reach the arbiter is not settled, and nothing older comes back",
+  (line) =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      yield* larder.get("a")
+      line.health = "failing"
+      expect(yield* larder.set("a", 42)).toMatchObject({ settled: false, pending: ["shared"] })
+      expect(yield* larder.get("a")).toBe(42)
+      line.health = "well"
+      yield* TestClock.adjust("10 seconds")
+      // The old value is gone from the tier: it is looked up.
+      expect((yield* larder.read("a")).freshness).toEqual({ _tag: "Missing" })
+      expect(yield* larder.get("a")).toBe(2)
+    }),
+)
+
+law(
+  "law 15: an invalidation that did not reach the arbiter is replayed before anything it says is believed",
+  (line) =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      yield* larder.get("a")
+      line.health = "failing"
+      expect((yield* larder.clear({ keepStale: false })).settled).toBe(false)
+      line.health = "well"
+      expect(yield* larder.get("a")).toBe(2)
+      expect(line.trips.indexOf("mark")).toBeGreaterThan(-1)
+      expect((yield* larder.clear()).settled).toBe(true)
+    }),
+)
+
+law(
+  "law 13: a set after one that was missed is not taken away again",
+  (line) =>
+    Effect.gen(function* () {
+      const { asked, larder } = yield* make()
+      line.health = "failing"
+      yield* larder.set("a", 41)
+      line.health = "well"
+      expect((yield* larder.set("a", 42)).settled).toBe(true)
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* larder.get("a")).toBe(42)
+      expect(asked()).toBe(0)
+    }),
+  false,
+)
+
+law(
+  "law 13: a value that cannot be written as bytes replaces the older one all the same",
+  () =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      yield* larder.set("a", 1)
+      expect(yield* larder.set("a", Number.NaN)).toMatchObject({ settled: false })
+      yield* TestClock.adjust("1 second")
+      expect((yield* larder.stats).breakers["shared"]).toBe("Closed")
+      expect((yield* larder.read("a")).entry?.value).not.toBe(1)
+    }),
+  false,
+)
