@@ -182,8 +182,8 @@ const lookUpTogether = (
 const giveBack = (engine: Engine, { flight, stopRenewal, token }: Progress): void => {
   stopRenewal()
   const { arbiter } = engine.stack
-  // A flight that has landed settles, and needs its lease for that.
-  if (token === undefined || arbiter === undefined || flight.landing !== undefined) return
+  // A flight that has landed with a value settles, and needs its lease for that.
+  if (token === undefined || arbiter === undefined || flight.landing?._tag === "Value") return
   engine.endLease(flight)
   engine.fork(arbiter.release(flight.k, token, 0), engine.settling)
 }
