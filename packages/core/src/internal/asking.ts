@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Decision from "../Decision.ts"
+import * as Freshness from "../Freshness.ts"
 import { InvalidKey, LarderClosed } from "../LarderError.ts"
 import type { AtHand, CallerSpan, Engine } from "./engine.ts"
 import type { Failure } from "./failures.ts"
@@ -70,9 +71,16 @@ const joinable = (engine: Engine, k: string, demand: Decision.Demand): Flight | 
   const { landing } = flight
   if (landing === undefined) return flight
   // It settles: its result is there already, and must be good for somebody who comes now.
-  if (landing._tag === "Failure" || landing.given.entry.storedAt < demand.notBefore)
-    return undefined
-  const { tags } = landing.given.entry
+  if (landing._tag === "Failure") return undefined
+  const { entry } = landing.given
+  const standing = Decision.standing(
+    Freshness.of(entry, engine.now()),
+    entry.storedAt,
+    false,
+    demand,
+  )
+  if (standing !== "fresh" && standing !== "revalidate") return undefined
+  const { tags } = entry
   return engine.marks.fellBetween(tags, flight.asOf, engine.marks.last) ? undefined : flight
 }
 

@@ -4,6 +4,7 @@
  * the arbiter decides, then nearer tiers follow, then it is acknowledged.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Entry from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
@@ -63,9 +64,17 @@ const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack>
       follow(engine, k, planned, version)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    // Bounded by tierTimeout: what has been sent may have been applied, so it is seen to its end.
-    return Effect.uninterruptible(changeTiers(engine, arbiter, k, planned))
+    return seenThrough(engine, changeTiers(engine, arbiter, k, planned))
   })
+
+/**
+ * What has been sent may have been applied, so it is seen to its end, whoever
+ * leaves, and before the larder closes. Bounded by tierTimeout.
+ */
+const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.uninterruptible(
+    Effect.suspend(() => Fiber.join(engine.fork(Effect.uninterruptible(effect), engine.settling))),
+  )
 
 /** Those who come from now on begin anew, and a failure of the past says nothing any more. */
 const begun = (engine: Engine, k: string, { change: { _tag } }: Planned): void => {
@@ -182,7 +191,8 @@ export const mark = (
       const version = marked(engine, tags, keepStale)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    return Effect.uninterruptible(
+    return seenThrough(
+      engine,
       Effect.map(arbiter.mark(tags, keepStale), (number) => {
         if (number !== undefined) {
           afterMark(engine, tags, keepStale)

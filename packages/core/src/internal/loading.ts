@@ -1,11 +1,11 @@
 /** What a flight does between its begin and its end, where memory is all there is. */
 import type * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
 import type { Entry } from "../Entry.ts"
-import { type Arrived, arrive, failed } from "./arrival.ts"
+import { arrive } from "./arrival.ts"
 import { cancelTogether } from "./cancelling.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
-import type { Flight, Landing } from "./flight.ts"
+import type { Flight } from "./flight.ts"
+import { keepInMemory, superseded } from "./keeping.ts"
 import * as lookup from "./lookup.ts"
 import { load } from "./tierLoading.ts"
 import { land } from "./waiting.ts"
@@ -51,25 +51,10 @@ const settle = (
   version: number,
 ): void => {
   if (flight.landing !== undefined) return
-  const arrived = arrive(engine, flight, answer, previous, version)
+  const { kept, landing } = arrive(engine, flight, answer, previous, version)
   engine.end(flight)
-  land(engine, flight, keepInMemory(engine, flight, arrived))
-}
-
-/** Keeps what arrived unless it was overtaken; what cannot be kept for a user's `weigh` that throws is a defect. */
-const keepInMemory = (engine: Engine, flight: Flight, { kept, landing }: Arrived): Landing => {
-  if (kept === undefined) return landing
-  if (engine.isDetached(flight)) {
-    engine.observer.counters.superseded += 1
-    engine.observer.tell({ _tag: "Superseded", key: flight.k })
-    return landing
-  }
-  try {
-    engine.failures.forget(flight.k)
-    engine.keep(flight.k, flight.key, kept, engine.now())
-    engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
-    return landing
-  } catch (defect) {
-    return failed(engine, flight, Cause.die(defect), false).landing
-  }
+  const detached = engine.isDetached(flight)
+  if (kept !== undefined && detached) superseded(engine, flight)
+  const problem = kept === undefined || detached ? undefined : keepInMemory(engine, flight, kept)
+  land(engine, flight, problem ?? landing)
 }

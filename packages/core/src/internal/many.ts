@@ -2,7 +2,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { anything, countWaiting, decide, immediate, newFlight, refusal } from "./asking.ts"
+import { anything, closed, countWaiting, decide, immediate, newFlight, refusal } from "./asking.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
 import type { Flight, Waiter } from "./flight.ts"
 import { begin } from "./loading.ts"
@@ -98,6 +98,11 @@ const gather = (
     }
     for (const asked of keys) {
       const { k, key } = asked
+      // It may have closed since the first lookup of a key was overtaken.
+      if (engine.closed) {
+        results.set(k, closed(engine))
+        continue
+      }
       const now = engine.now()
       const decided = decide(engine, k, anything, now)
       const { flight, hand } = decided

@@ -2,13 +2,13 @@
  * After a lookup: those who wait are answered first, then the arbiter is told,
  * then nearer tiers keep what it accepted.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { type Arrived, failed } from "./arrival.ts"
+import type { Arrived } from "./arrival.ts"
 import type { Progress } from "./considering.ts"
 import type { Engine, Keeping } from "./engine.ts"
 import type { FartherTier } from "./fartherTier.ts"
 import type { Flight } from "./flight.ts"
+import { keepInMemory, superseded } from "./keeping.ts"
 import { dropLater } from "./recovery.ts"
 import { land } from "./waiting.ts"
 
@@ -29,7 +29,7 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
     return
   }
   engine.end(flight)
-  const problem = keepNear(engine, flight, kept)
+  const problem = keepInMemory(engine, flight, kept)
   land(engine, flight, problem ?? landing)
   if (arbiter === undefined && !progress.foreign)
     engine.fork(putAll(engine, flight, kept), engine.settling)
@@ -62,29 +62,12 @@ const commit = (
       engine.end(flight)
       return
     }
-    keepNear(engine, flight, kept)
+    keepInMemory(engine, flight, kept)
     engine.end(flight)
     // An older value could still be where this one was refused, or did not arrive.
     if (stored === undefined) dropLater(engine, flight.k)
     yield* putNearer(engine, flight.k, kept)
   })
-
-const superseded = (engine: Engine, flight: Flight): void => {
-  engine.observer.counters.superseded += 1
-  engine.observer.tell({ _tag: "Superseded", key: flight.k })
-}
-
-/** Keeps an entry in memory. A user's `weigh` that throws is a defect of this lookup. */
-const keepNear = (engine: Engine, flight: Flight, kept: Keeping) => {
-  try {
-    engine.failures.forget(flight.k)
-    engine.keep(flight.k, flight.key, kept, engine.now())
-    engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
-    return undefined
-  } catch (defect) {
-    return failed(engine, flight, Cause.die(defect), false).landing
-  }
-}
 
 /** The tiers between memory and the arbiter. */
 const putNearer = (engine: Engine, k: string, { entry }: Keeping): Effect.Effect<void> =>

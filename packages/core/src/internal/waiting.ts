@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Decision from "../Decision.ts"
+import * as Freshness from "../Freshness.ts"
 import { LookupTimeout } from "../LarderError.ts"
 import type { StaleServed } from "../LarderEvent.ts"
 import { knownOf } from "./arrival.ts"
@@ -17,7 +18,7 @@ export const join = (
 ): Effect.Effect<void> => {
   const { landing } = flight
   if (landing !== undefined) {
-    answer(engine, flight, waiter, landing)
+    answer(engine, flight, waiter, asOfNow(engine, landing))
     return Effect.void
   }
   flight.waiters.add(waiter)
@@ -33,6 +34,14 @@ export const join = (
   // What a farther tier had was offered to those who waited then; it is good for this one too.
   if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter, flight.stale)
   return Effect.sync(() => leave(engine, flight, waiter))
+}
+
+/** A result that settles slowly is not for ever what has just been looked up. */
+const asOfNow = (engine: Engine, landing: Landing): Landing => {
+  if (landing._tag === "Failure") return landing
+  const { given } = landing
+  const freshness = Freshness.of(given.entry, engine.now())
+  return freshness._tag === "Stale" ? { ...landing, given: { ...given, freshness } } : landing
 }
 
 const offerRevalidating = (
@@ -168,6 +177,11 @@ const failure = (
     return
   }
   if (offer(engine, flight, waiter, "failed", reason)) return
+  // A refresh asks no tier: those who joined it may still be given what one has.
+  if (flight.force && !waiter.again && waiter.demand.allowStale && engine.stack.farther.length > 0) {
+    waiter.rejoin()
+    return
+  }
   engine.observer.counters.failures += 1
   waiter.fail(exit)
 }
