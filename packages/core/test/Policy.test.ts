@@ -1,0 +1,202 @@
+import { EarlyRefresh, Entry, Policy } from "@larder/core"
+import { Duration, Result, Schedule } from "effect"
+import { describe, expect, it } from "vitest"
+
+const durations = [
+  "freshFor",
+  "staleWhileRevalidate",
+  "staleIfError",
+  "softTimeout",
+  "hardTimeout",
+  "retryAfterFailure",
+  "tierTimeout",
+  "tierBudget",
+] as const
+
+describe("Policy", () => {
+  it("the defaults", () => {
+    expect(Policy.make({ freshFor: "10 seconds" })).toMatchObject({
+      freshFor: 10_000,
+      staleWhileRevalidate: 0,
+      staleIfError: 0,
+      jitter: 0,
+      earlyRefresh: { _tag: "None" },
+      softTimeout: Infinity,
+      hardTimeout: 30_000,
+      retryAfterFailure: 1_000,
+      tierTimeout: 100,
+      tierBudget: 200,
+    })
+    expect(Policy.make({ freshFor: 1, tierTimeout: 250 }).tierBudget).toBe(500)
+  })
+
+  it.each(
+    durations.flatMap((field) =>
+      [-1, Number.NaN, "-Infinity", "nonsense"].map((bad) => [field, bad] as const),
+    ),
+  )("%s of %s is refused, and named", (field, bad) => {
+    const options = { freshFor: 1, [field]: bad as Duration.Input }
+    const result = Policy.makeResult(options)
+    expect(Result.isFailure(result) && result.failure).toMatchObject({
+      _tag: "InvalidPolicy",
+      field,
+    })
+    expect(() => Policy.make(options)).toThrow(Policy.InvalidPolicy)
+  })
+
+  it.each([
+    ["jitter", { jitter: 1.1 }],
+    ["jitter", { jitter: -0.1 }],
+    ["jitter", { jitter: Number.NaN }],
+    ["hardTimeout", { hardTimeout: 0 }],
+    ["hardTimeout", { hardTimeout: "Infinity" }],
+    ["softTimeout", { softTimeout: "31 seconds" }],
+    ["softTimeout", { softTimeout: 11, hardTimeout: 10 }],
+    ["tierTimeout", { tierTimeout: 0 }],
+    ["tierBudget", { tierBudget: 50 }],
+    ["tierBudget", { tierTimeout: 10, tierBudget: "Infinity" }],
+  ] as const)("a contradiction in %s is refused: %j", (field, options) => {
+    expect(() => Policy.make({ freshFor: 1, ...options })).toThrow(
+      expect.objectContaining({ _tag: "InvalidPolicy", field }),
+    )
+  })
+
+  it("a policy is good as options for another", () => {
+    const base = Policy.make({
+      freshFor: "1 minute",
+      jitter: 0.1,
+      earlyRefresh: EarlyRefresh.after(0.5),
+    })
+    expect(Policy.make({ ...base, freshFor: 5 })).toEqual({ ...base, freshFor: 5 })
+  })
+
+  it("freshUntil + SWR, freshUntil + the longer of SWR and SIE", () => {
+    const times = (swr: number, sie: number) =>
+      Policy.times(
+        Policy.make({ freshFor: 10, staleWhileRevalidate: swr, staleIfError: sie }),
+        100,
+        0,
+      )
+    expect(times(5, 20)).toEqual({
+      storedAt: 100,
+      freshUntil: 110,
+      revalidateUntil: 115,
+      staleUntil: 130,
+    })
+    expect(times(20, 5)).toEqual({
+      storedAt: 100,
+      freshUntil: 110,
+      revalidateUntil: 130,
+      staleUntil: 130,
+    })
+    expect(times(0, 0)).toEqual({
+      storedAt: 100,
+      freshUntil: 110,
+      revalidateUntil: 110,
+      staleUntil: 110,
+    })
+  })
+
+  it("jitter shortens freshness by up to its share, and nothing overflows", () => {
+    const jittered = Policy.make({ freshFor: 100, jitter: 0.2 })
+    expect(Policy.times(jittered, 0, 0).freshUntil).toBe(100)
+    expect(Policy.times(jittered, 0, 0.5).freshUntil).toBe(90)
+    expect(Policy.times(jittered, 0, 1).freshUntil).toBe(80)
+    const endless = Policy.make({ freshFor: "Infinity", staleIfError: "Infinity", jitter: 0.2 })
+    const { freshUntil, revalidateUntil, staleUntil } = Policy.times(endless, 1e12, 0.5)
+    expect([freshUntil, revalidateUntil, staleUntil]).toEqual(Array(3).fill(Entry.forever))
+    expect(Number.isSafeInteger(Entry.forever)).toBe(true)
+  })
+})
+
+describe("EarlyRefresh", () => {
+  const entry = {
+    value: 1,
+    storedAt: 0,
+    freshUntil: 10_000,
+    revalidateUntil: 10_000,
+    staleUntil: 10_000,
+    loadMillis: 100,
+    version: 1,
+    asOf: 0,
+    tags: [],
+  }
+
+  it("after(0.8): not before 80 % of the freshness, always from there on", () => {
+    const early = EarlyRefresh.after(0.8)
+    expect(EarlyRefresh.shouldRefresh(early, entry, 7_999, 1e-12)).toBe(false)
+    expect(EarlyRefresh.shouldRefresh(early, entry, 8_000, 1)).toBe(true)
+    expect(EarlyRefresh.earliest(early, entry)).toBe(8_000)
+  })
+
+  // A linear congruential generator (Knuth, MMIX): the test needs many draws, always the same.
+  const draws = (seed: bigint) => {
+    let state = seed
+    return () => {
+      state = BigInt.asUintN(64, state * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n)
+      return (Number(state >> 11n) + 1) / 2 ** 53
+    }
+  }
+
+  it.each([10, 50, 100, 200, 400])(
+    "xfetch: at a gap of %i ms the share that refreshes is exp(-g / (beta * loadMillis))",
+    (gap) => {
+      for (const beta of [0.5, 1, 2]) {
+        const early = EarlyRefresh.xfetch({ beta })
+        const next = draws(42n)
+        const n = 20_000
+        let refreshed = 0
+        for (let i = 0; i < n; i++) {
+          if (EarlyRefresh.shouldRefresh(early, entry, entry.freshUntil - gap, next()))
+            refreshed += 1
+        }
+        const p = Math.exp(-gap / (beta * entry.loadMillis))
+        expect(Math.abs(refreshed - n * p)).toBeLessThan(5 * Math.sqrt(n * p * (1 - p)) + 1)
+      }
+    },
+  )
+
+  it("xfetch: none in a million draws at a gap of 100 load times, always at no gap", () => {
+    const early = EarlyRefresh.xfetch({ maxFraction: 1 })
+    const quick = { ...entry, loadMillis: 10 }
+    const next = draws(7n)
+    let refreshed = 0
+    for (let i = 0; i < 1_000_000; i++) {
+      if (EarlyRefresh.shouldRefresh(early, quick, 9_000, next())) refreshed += 1
+    }
+    expect(refreshed).toBe(0)
+    expect(EarlyRefresh.shouldRefresh(early, entry, 10_000, 1)).toBe(true)
+    expect(EarlyRefresh.shouldRefresh(early, entry, 10_001, 1)).toBe(true)
+  })
+
+  it("xfetch: never in the first 1 - maxFraction of the freshness, however slow the lookup", () => {
+    const slow = { ...entry, loadMillis: 1_000_000 }
+    const early = EarlyRefresh.xfetch({ maxFraction: 0.25 })
+    expect(EarlyRefresh.shouldRefresh(early, slow, 7_499, 1e-300)).toBe(false)
+    expect(EarlyRefresh.shouldRefresh(early, slow, 7_500, 0.5)).toBe(true)
+  })
+
+  it("none never refreshes; what is fresh for ever is never refreshed", () => {
+    expect(EarlyRefresh.shouldRefresh(EarlyRefresh.none, entry, 99_999, 1e-12)).toBe(false)
+    const endless = { ...entry, freshUntil: Entry.forever }
+    expect(EarlyRefresh.earliest(EarlyRefresh.after(0.1), endless)).toBe(Entry.forever)
+  })
+
+  it("scheduled draws as what it schedules", () => {
+    const scheduled = EarlyRefresh.scheduled(EarlyRefresh.after(0.8), Schedule.spaced("1 second"))
+    expect(EarlyRefresh.earliest(scheduled, entry)).toBe(8_000)
+    expect(EarlyRefresh.shouldRefresh(scheduled, entry, 8_000, 1)).toBe(true)
+  })
+
+  it.each([
+    ["earlyRefresh", () => EarlyRefresh.after(0)],
+    ["earlyRefresh", () => EarlyRefresh.after(1)],
+    ["earlyRefresh", () => EarlyRefresh.after(Number.NaN)],
+    ["earlyRefresh.beta", () => EarlyRefresh.xfetch({ beta: 0 })],
+    ["earlyRefresh.beta", () => EarlyRefresh.xfetch({ beta: Infinity })],
+    ["earlyRefresh.maxFraction", () => EarlyRefresh.xfetch({ maxFraction: 1.5 })],
+    ["earlyRefresh.maxFraction", () => EarlyRefresh.xfetch({ maxFraction: -1 })],
+  ] as const)("an invalid %s is refused", (field, make) => {
+    expect(make).toThrow(expect.objectContaining({ _tag: "InvalidPolicy", field }))
+  })
+})
