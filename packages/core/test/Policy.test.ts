@@ -1,5 +1,5 @@
 import { EarlyRefresh, Entry, Policy } from "@larder/core"
-import { Duration, Result, Schedule } from "effect"
+import { type Duration, Result, Schedule } from "effect"
 import { describe, expect, it } from "vitest"
 
 const durations = [

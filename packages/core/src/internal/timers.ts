@@ -103,7 +103,8 @@ export class Timers {
     this.#wakesAt = next.due
     const millis = Math.max(0, next.due - monotonicMillis(this.#clock))
     const sleep = Effect.andThen(
-      this.#clock.sleep(Duration.millis(millis)),
+      // Never over at once: it would fire before this sleeper is known, and before its timer is.
+      millis > rounding ? this.#clock.sleep(Duration.millis(millis)) : Effect.yieldNow,
       Effect.sync(() => this.#fire()),
     )
     this.#sleeper = Effect.runForkWith(this.#context)(sleep)

@@ -1,0 +1,93 @@
+import { expect, it } from "vitest"
+import { Marks } from "../../src/internal/marks.ts"
+
+const entry = (asOf: number, ...tags: ReadonlyArray<string>) => ({
+  value: 1,
+  storedAt: 0,
+  freshUntil: 1,
+  revalidateUntil: 1,
+  staleUntil: 1,
+  loadMillis: 0,
+  version: 1,
+  asOf,
+  tags,
+})
+
+it("law 12: a mark covers what was looked up before it, and nothing else", () => {
+  const marks = new Marks()
+  marks.add(["x"], true, 0)
+  marks.add(["y"], false, 0)
+  expect(marks.judge(entry(0, "x"))).toBe("stale")
+  expect(marks.judge(entry(1, "x"))).toBe("valid")
+  expect(marks.judge(entry(1, "x", "y"))).toBe("dropped")
+  expect(marks.judge(entry(2, "x", "y"))).toBe("valid")
+  expect(marks.judge(entry(0, "z"))).toBe("valid")
+  marks.add([undefined], true, 0)
+  expect(marks.judge(entry(2))).toBe("stale")
+  expect(marks.judge(entry(3))).toBe("valid")
+  marks.add([undefined], false, 0)
+  expect(marks.judge(entry(3, "x"))).toBe("dropped")
+})
+
+it("law 12: marks that are forgotten raise the floor: nothing comes back", () => {
+  const marks = new Marks()
+  const week = 7 * 24 * 60 * 60 * 1000
+  marks.add(["old"], false, 0)
+  marks.add(["new"], true, week)
+  marks.add(["newer"], true, week)
+  expect(marks.size).toBe(3)
+  marks.add(["old2"], false, week)
+  expect(marks.size).toBe(3)
+  expect(marks.judge(entry(0, "old"))).toBe("dropped")
+  expect(marks.judge(entry(0, "anything"))).toBe("dropped")
+  expect(marks.judge(entry(1, "anything"))).toBe("valid")
+})
+
+it("law 12: 100,000 marks are kept, the oldest are forgotten first", () => {
+  const marks = new Marks()
+  for (let i = 0; i < 100_002; i++) marks.add([`t${i}`], true, 0)
+  expect(marks.size).toBe(100_000)
+  expect(marks.judge(entry(1, "t0"))).toBe("stale")
+  expect(marks.judge(entry(2, "untagged"))).toBe("valid")
+})
+
+it("law 18: pages of marks may come twice, and in any order", () => {
+  const marks = new Marks()
+  const page = (number: number, tag: string) => ({
+    last: number,
+    floor: 0,
+    dropFloor: 0,
+    marks: [{ tag, keepStale: true, number }],
+  })
+  marks.merge(page(7, "x"), 0)
+  marks.merge(page(5, "x"), 0)
+  marks.merge(page(7, "x"), 0)
+  expect(marks.last).toBe(7)
+  expect(marks.judge(entry(6, "x"))).toBe("stale")
+  expect(marks.judge(entry(7, "x"))).toBe("valid")
+  expect(marks.add(["y"], true, 0)).toBe(8)
+})
+
+it("law 7: whether a mark fell between a lookup's begin and a caller's arrival", () => {
+  const marks = new Marks()
+  marks.add(["x"], true, 0)
+  marks.add(["y"], true, 0)
+  marks.add(["x"], true, 0)
+  expect(marks.fellBetween(["x"], 0, 1)).toBe(true)
+  expect(marks.fellBetween(["x"], 1, 2)).toBe(false)
+  expect(marks.fellBetween(["y"], 1, 2)).toBe(true)
+  expect(marks.fellBetween(["x"], 1, 3)).toBe(true)
+  expect(marks.fellBetween(["z"], 0, 3)).toBe(false)
+  expect(marks.fellBetween(["x"], 3, 3)).toBe(false)
+  marks.add([undefined], false, 0)
+  expect(marks.fellBetween([], 3, 4)).toBe(true)
+})
+
+it("law 7: more marks than are told apart during one lookup count as covering it", () => {
+  const marks = new Marks()
+  for (let i = 0; i < 1_001; i++) marks.add([`t${i}`], true, 0)
+  expect(marks.fellBetween(["other"], 0, 1_001)).toBe(true)
+  marks.forgetLog()
+  marks.add(["x"], true, 0)
+  expect(marks.fellBetween(["other"], 1_001, 1_002)).toBe(false)
+})
