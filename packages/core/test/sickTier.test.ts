@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { faultyShared, Line } from "./support/faultyShared.ts"
+import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -27,17 +27,17 @@ const make = (
 
 const law = (
   title: string,
-  body: (line: Line) => Effect.Effect<void, unknown, TierStack.TierStack | Scope.Scope>,
+  body: (tier: Faults) => Effect.Effect<void, unknown, TierStack.TierStack | Scope.Scope>,
   memory = true,
 ) =>
   it.effect(title, () => {
-    const line = new Line()
+    const tier = new Faults()
     const stack = memory
-      ? TierStack.layer(MemoryTier.layer(), faultyShared(line))
-      : TierStack.layer(faultyShared(line))
+      ? TierStack.layer(MemoryTier.layer(), faultyShared(tier))
+      : TierStack.layer(faultyShared(tier))
     return Effect.andThen(
       TestClock.setTime(1_790_000_000_000),
-      body(line).pipe(Effect.scoped, Effect.provide(stack)),
+      body(tier).pipe(Effect.scoped, Effect.provide(stack)),
     )
   })
 
@@ -52,10 +52,10 @@ const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 law(
   "law 14: a tier that hangs costs a read tierTimeout, then, its breaker open, nothing; a probe brings it back",
-  (line) =>
+  (tier) =>
     Effect.gen(function* () {
       const { larder } = yield* make()
-      line.health = "hanging"
+      tier.turn("hang", "all")
       for (let i = 0; i < 5; i++) {
         const [, millis] = yield* took(larder.get(`k${i}`))
         expect(millis).toBe(100)
@@ -63,18 +63,18 @@ law(
       expect((yield* larder.stats).breakers["shared"]).toBe("Open")
       const [, free] = yield* took(larder.get("another"))
       expect(free).toBe(0)
-      line.health = "well"
+      tier.turn("none", "all")
       yield* TestClock.adjust("5 seconds")
       yield* larder.get("probe")
       expect((yield* larder.stats).breakers["shared"]).toBe("Closed")
     }),
 )
 
-law("law 14: a sick tier costs nothing where memory can answer", (line) =>
+law("law 14: a sick tier costs nothing where memory can answer", (tier) =>
   Effect.gen(function* () {
     const { asked, larder } = yield* make({ staleWhileRevalidate: "1 minute" })
     yield* larder.get("a")
-    line.health = "hanging"
+    tier.turn("hang", "all")
     expect(yield* took(larder.get("a"))).toEqual([1, 0])
     yield* TestClock.adjust("10 seconds")
     expect(yield* took(larder.get("a"))).toEqual([1, 0])
@@ -85,46 +85,47 @@ law("law 14: a sick tier costs nothing where memory can answer", (line) =>
   }),
 )
 
-law("law 14: callers are answered when upstream answers, not when the commit is through", (line) =>
+law("law 14: callers are answered when upstream answers, not when the commit is through", (tier) =>
   Effect.gen(function* () {
     const { asked, larder } = yield* make()
-    line.health = "hanging"
-    line.sick = ["commit"]
+    tier.turn("hang", "writes")
     expect(yield* took(larder.get("a"))).toEqual([1, 0])
     // While it settles, those who come get the same.
     expect(yield* took(larder.get("a"))).toEqual([1, 0])
     yield* TestClock.adjust("100 millis")
     expect(yield* took(larder.get("a"))).toEqual([1, 0])
     expect(asked()).toBe(1)
+    // Well again before the larder closes, which tells the arbiter what it missed.
+    tier.turn("none", "all")
   }),
 )
 
 law(
   "law 14: one trip to read, to acquire and to commit; a hit in the shared tier is one trip",
-  (line) =>
+  (tier) =>
     Effect.gen(function* () {
       const { larder } = yield* make()
       yield* larder.get("first")
-      line.trips.length = 0
+      tier.trips.length = 0
       yield* larder.get("a")
-      expect(line.trips).toEqual(["read", "acquire", "commit"])
-      line.trips.length = 0
+      expect(tier.trips).toEqual(["read", "acquire", "commit"])
+      tier.trips.length = 0
       yield* larder.getMany(["a", "b", "c"])
-      expect(line.trips.filter((trip) => trip === "read")).toEqual(["read"])
+      expect(tier.trips.filter((trip) => trip === "read")).toEqual(["read"])
     }),
   false,
 )
 
 law(
   "law 15: a set that did not reach the arbiter is not settled, and nothing older comes back",
-  (line) =>
+  (tier) =>
     Effect.gen(function* () {
       const { larder } = yield* make()
       yield* larder.get("a")
-      line.health = "failing"
+      tier.turn("fail", "all")
       expect(yield* larder.set("a", 42)).toMatchObject({ settled: false, pending: ["shared"] })
       expect(yield* larder.get("a")).toBe(42)
-      line.health = "well"
+      tier.turn("none", "all")
       yield* TestClock.adjust("10 seconds")
       // The old value is gone from the tier: it is looked up.
       expect((yield* larder.read("a")).freshness).toEqual({ _tag: "Missing" })
@@ -134,27 +135,27 @@ law(
 
 law(
   "law 15: an invalidation that did not reach the arbiter is replayed before anything it says is believed",
-  (line) =>
+  (tier) =>
     Effect.gen(function* () {
       const { larder } = yield* make()
       yield* larder.get("a")
-      line.health = "failing"
+      tier.turn("fail", "all")
       expect((yield* larder.clear({ keepStale: false })).settled).toBe(false)
-      line.health = "well"
+      tier.turn("none", "all")
       expect(yield* larder.get("a")).toBe(2)
-      expect(line.trips.indexOf("mark")).toBeGreaterThan(-1)
+      expect(tier.trips.indexOf("mark")).toBeGreaterThan(-1)
       expect((yield* larder.clear()).settled).toBe(true)
     }),
 )
 
 law(
   "law 13: a set after one that was missed is not taken away again",
-  (line) =>
+  (tier) =>
     Effect.gen(function* () {
       const { asked, larder } = yield* make()
-      line.health = "failing"
+      tier.turn("fail", "all")
       yield* larder.set("a", 41)
-      line.health = "well"
+      tier.turn("none", "all")
       expect((yield* larder.set("a", 42)).settled).toBe(true)
       yield* TestClock.adjust("5 seconds")
       expect(yield* larder.get("a")).toBe(42)

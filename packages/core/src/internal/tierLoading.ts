@@ -34,8 +34,11 @@ export const load = (
       }
     }),
   )
+  let cancel = () => {}
+  // Before it starts: it may part the flights at once, and each then cancels itself as well.
+  cancelTogether(flights, () => cancel())
   const fiber = engine.fork(loading)
-  cancelTogether(flights, () => fiber.interruptUnsafe())
+  cancel = () => fiber.interruptUnsafe()
 }
 
 const loadAll = (

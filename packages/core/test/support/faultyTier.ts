@@ -43,8 +43,10 @@ const tooSlowMillis = 150
 export class Faults {
   current: Fault = "none"
   reach: Reach = "all"
-  /** Operations begun so far. */
-  begun = 0
+  /** Writes begun so far. */
+  written = 0
+  /** The operations asked for, in their order. */
+  readonly trips: Array<string> = []
 
   turn(fault: Fault, reach: Reach): void {
     this.current = fault
@@ -57,8 +59,10 @@ export class Faults {
     damage: (answer: A) => A = (answer) => answer,
   ): Effect.Effect<A, Tier.TierError> =>
     Effect.suspend(() => {
-      this.begun += 1
-      const isHit = this.reach === "all" || this.reach === (reachOf[operation] ?? "writes")
+      this.trips.push(operation)
+      const reach = reachOf[operation] ?? "writes"
+      if (reach !== "reads") this.written += 1
+      const isHit = this.reach === "all" || this.reach === reach
       return isHit ? this.#hit(operation, effect, damage) : effect
     })
 

@@ -12,6 +12,8 @@ export interface Times {
   readonly hardTimeout: number
   /** For how long a failed lookup may be the reason for something stale. */
   readonly failureCounts: number
+  /** Lookups may be turned away, which nobody outside sees. */
+  readonly sheds: boolean
 }
 
 /** Upstream said at `at` that the value is right, as of moment `begun`. */
@@ -42,14 +44,18 @@ interface Made {
   readonly change: Change
   readonly begun: number
   ended: number
+  endedAt: number
 }
 
-interface Lookup {
-  readonly id: number
+export interface Lookup {
+  /** Of the call of upstream: those of one bulk lookup have the same. */
+  readonly call: number
   readonly key: string
   readonly begun: Moment
   /** It obeys its interruption. */
   readonly obeys: boolean
+  /** Part of a bulk lookup, which goes on while somebody waits for any of its keys. */
+  readonly together: boolean
   ended: Moment | undefined
   failed: boolean
 }
@@ -62,6 +68,8 @@ export interface Caller {
   readonly allowStale: boolean
   /** A refresh: nothing but what upstream says now. */
   readonly insists: boolean
+  /** One of many: what it is given was right when it was found, and comes with the last of them. */
+  readonly many: boolean
 }
 
 export type Freshness = "Fresh" | "Stale"
@@ -92,6 +100,10 @@ const detaches = (change: Change, key: string): boolean =>
 
 export class Model {
   readonly violations: Array<string> = []
+  /** A caller was interrupted. */
+  someoneLeft = false
+  /** For how long a flight may be under way before it asks upstream, ms. */
+  flightsWait = 0
   readonly #times: Times
   readonly #now: () => number
   readonly #truths = new Map<number, Truth>()
@@ -125,9 +137,9 @@ export class Model {
     return this.#truths.get(value)?.tags ?? []
   }
 
-  lookupBegins(key: string, obeys: boolean): Lookup {
+  lookupBegins(call: number, key: string, obeys: boolean, together: boolean): Lookup {
     const begun = this.moment()
-    const lookup: Lookup = { id: begun.order, key, begun, obeys, ended: undefined, failed: false }
+    const lookup: Lookup = { call, key, begun, obeys, together, ended: undefined, failed: false }
     this.#lookups.push(lookup)
     return lookup
   }
@@ -159,28 +171,39 @@ export class Model {
   /** Gives what tells that the change was acknowledged. */
   changeBegins(change: Change): () => void {
     const begun = this.moment()
-    const made: Made = { change, begun: begun.order, ended: Infinity }
+    const made: Made = { change, begun: begun.order, ended: Infinity, endedAt: Infinity }
     this.#changes.push(made)
     const vouch: Vouch = { begun: Infinity, at: begun.at }
     if (change._tag === "set") this.#truths.get(change.value)?.vouches.push(vouch)
     return () => {
-      made.ended = this.moment().order
-      vouch.begun = made.ended
+      const ended = this.moment()
+      made.ended = ended.order
+      made.endedAt = ended.at
+      vouch.begun = ended.order
     }
   }
 
   /** Law 7, at a moment when whatever was interrupted has ended. */
   checkLookups(): void {
-    const running = this.#lookups.filter(({ ended, obeys }) => ended === undefined && obeys)
+    const running = this.#lookups.filter(
+      ({ ended, obeys, together }) =>
+        ended === undefined && obeys && !(together && this.someoneLeft),
+    )
     for (const [i, later] of running.entries()) {
       const same = running.slice(0, i).find(({ key }) => key === later.key)
       if (same === undefined) continue
+      const since = same.begun.at - this.flightsWait
       const isNewGeneration = this.#changes.some(
-        ({ begun, change, ended }) =>
-          detaches(change, later.key) && ended > same.begun.order && begun < later.begun.order,
+        ({ begun, change, ended, endedAt }) =>
+          detaches(change, later.key) &&
+          begun < later.begun.order &&
+          (ended > same.begun.order || (this.flightsWait > 0 && endedAt >= since)),
       )
       if (!isNewGeneration) {
-        this.violated("law 7", `lookups ${same.id} and ${later.id} of ${later.key} run together`)
+        this.violated(
+          "law 7",
+          `lookups ${same.call} and ${later.call} of ${later.key} run together`,
+        )
       }
     }
   }
@@ -208,21 +231,23 @@ export class Model {
 
   /** A lookup of the key failed or took too long, so recently that it may be the reason. */
   #isExcused({ came, key }: Caller): boolean {
-    const { failureCounts, softTimeout } = this.#times
-    const now = this.#now()
-    return (
-      now - came.at >= softTimeout ||
-      this.#lookups.some(
-        ({ ended, failed, key: of }) =>
-          failed && of === key && ended !== undefined && ended.at >= came.at - failureCounts,
-      )
-    )
+    const { sheds, softTimeout } = this.#times
+    const isSlow = this.#now() - came.at >= softTimeout
+    return sheds || isSlow || this.#lookups.some((lookup) => this.#counts(lookup, key, came))
+  }
+
+  /** Whether it failed, no longer before the caller came than failures count. */
+  #counts({ begun, ended, failed, key: of }: Lookup, key: string, came: Moment): boolean {
+    if (of !== key) return false
+    const { failureCounts, hardTimeout } = this.#times
+    // One whose time is up may not have noticed yet.
+    if (ended === undefined) return this.#now() - begun.at >= hardTimeout
+    return failed && ended.at >= came.at - failureCounts
   }
 
   /** What nobody may be given, whatever they ask for. */
-  #checkLife(value: number, key: string, came: Moment): Truth | undefined {
+  #checkLife(value: number, key: string, came: Moment, now: number): Truth | undefined {
     const truth = this.#truths.get(value)
-    const now = this.#now()
     if (truth === undefined || truth.key !== key || truth.vouches.length === 0) {
       this.violated("law 11", `${value} was never given for ${key}`)
       return undefined
@@ -230,7 +255,7 @@ export class Model {
     const { freshFor, staleIfError, staleWhileRevalidate } = this.#times
     const vouchedAt = this.#vouchedAt(truth)
     const staleUntil = vouchedAt + freshFor + Math.max(staleIfError, staleWhileRevalidate)
-    if (now >= staleUntil && now !== vouchedAt) {
+    if (now >= staleUntil && now > vouchedAt) {
       this.violated("law 4", `${value} of ${vouchedAt} given after ${staleUntil}`)
     }
     const dropped = this.#isOvertaken(value, truth, came, leavesNothing)
@@ -255,9 +280,9 @@ export class Model {
   /** `freshness` where the caller was told. */
   checkGiven(caller: Caller, value: number, freshness: Freshness | undefined): void {
     const { allowStale, came, key, maxAge } = caller
-    const truth = this.#checkLife(value, key, came)
+    const now = caller.many ? came.at : this.#now()
+    const truth = this.#checkLife(value, key, came, now)
     if (truth === undefined) return
-    const now = this.#now()
     const vouchedAt = this.#vouchedAt(truth)
     const { freshFor, staleWhileRevalidate } = this.#times
     if (freshness === "Fresh") this.#checkFresh(value, truth, came)
@@ -274,28 +299,24 @@ export class Model {
     if (!allowStale && !isFresh) {
       this.violated("stale never", `${value} of ${vouchedAt} given`)
     }
-    if (caller.insists && !truth.vouches.some(({ begun }) => begun > came.order)) {
+    const isNewer = truth.vouches.some(({ begun }) => begun > came.order)
+    if (caller.insists && !isNewer && !this.#isExcused(caller)) {
       this.violated("refresh", `${value} was begun before`)
     }
   }
 
   /** What the tiers are said to have, to somebody who came at `came`. */
   checkRead(key: string, came: Moment, value: number, freshness: Freshness): void {
-    const truth = this.#checkLife(value, key, came)
+    const truth = this.#checkLife(value, key, came, this.#now())
     if (truth !== undefined && freshness === "Fresh") this.#checkFresh(value, truth, came)
   }
 
   /** A failure is that of a lookup of this key which ended no longer ago than failures count. */
-  checkFailed({ came, key }: Caller, id: number | undefined): void {
-    const { failureCounts } = this.#times
+  checkFailed({ came, key }: Caller, call: number | undefined): void {
     const isReason = (lookup: Lookup) =>
-      lookup.key === key &&
-      lookup.failed &&
-      (id === undefined || lookup.id === id) &&
-      lookup.ended !== undefined &&
-      lookup.ended.at >= came.at - failureCounts
+      (call === undefined || lookup.call === call) && this.#counts(lookup, key, came)
     if (!this.#lookups.some(isReason)) {
-      this.violated("law 6", `${key} failed with ${id ?? "something"} that no lookup failed with`)
+      this.violated("law 6", `${key} failed as no lookup did: ${call ?? "timeout or not returned"}`)
     }
   }
 }
