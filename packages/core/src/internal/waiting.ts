@@ -178,7 +178,12 @@ const failure = (
   }
   if (offer(engine, flight, waiter, "failed", reason)) return
   // A refresh asks no tier: those who joined it may still be given what one has.
-  if (flight.force && !waiter.again && waiter.demand.allowStale && engine.stack.farther.length > 0) {
+  if (
+    flight.force &&
+    !waiter.again &&
+    waiter.demand.allowStale &&
+    engine.stack.farther.length > 0
+  ) {
     waiter.rejoin()
     return
   }
