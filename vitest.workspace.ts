@@ -11,6 +11,8 @@ export default defineConfig({
       "docs/test/**/*.test.ts",
     ],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+    // One module graph for all files: loading Effect for each would take longer than the tests.
+    isolate: false,
     // The code blocks of the guides run as Node itself runs them.
     server: { deps: { external: [/\/docs\/\.snippets\//] } },
   },

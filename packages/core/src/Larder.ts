@@ -195,7 +195,7 @@ const makeAny = (
         counters: observer.counters,
         entries: () => engine.near.size,
         weight: () => engine.near.weight,
-        inFlight: () => engine.airborne.size,
+        inFlight: () => engine.inFlight(),
       },
       context,
     )

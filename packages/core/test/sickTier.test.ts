@@ -177,3 +177,18 @@ law(
     }),
   false,
 )
+
+law(
+  "law 15: expiring a key whose set was missed does not bring the older value back",
+  (tier) =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      yield* larder.get("a")
+      tier.turn("fail", "all")
+      yield* larder.set("a", 42)
+      tier.turn("none", "all")
+      yield* larder.expire("a")
+      expect((yield* larder.read("a")).freshness).toEqual({ _tag: "Missing" })
+    }),
+  false,
+)

@@ -103,8 +103,9 @@ const changeTiers = (
     const applied =
       arbiter === undefined ? undefined : yield* apply(arbiter, k, planned.change, known)
     if (arbiter !== undefined && applied === undefined) dropLater(engine, k)
-    // What it missed before does not matter any more, and must not be done after this.
-    else engine.missed.keys.delete(k)
+    // What it missed before does not matter any more, and must not be done after this;
+    // but for an older value, which expiring leaves there.
+    else if (planned.change._tag !== "Expire") engine.missed.keys.delete(k)
     const version = applied ?? (arbiter === undefined ? engine.nextVersion() : known + 1)
     const failed = yield* changeNearer(engine, arbiter, k, planned, version)
     // What began while the arbiter was being asked may have missed its answer.

@@ -266,6 +266,13 @@ export class Engine {
     if (this.leased.get(flight.k) === flight) this.leased.delete(flight.k)
   }
 
+  /** Keys being looked up; those that land just now are not. */
+  inFlight(): number {
+    let flights = 0
+    for (const { landing } of this.airborne) if (landing === undefined) flights += 1
+    return flights
+  }
+
   landed(flight: Flight): void {
     this.airborne.delete(flight)
     if (this.airborne.size === 0) this.marks.forgetLog()

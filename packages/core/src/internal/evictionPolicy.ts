@@ -6,8 +6,8 @@ export interface EvictionPolicy {
   /** A read. A refresh of a kept key is no read and is not reported. */
   readonly hit: (slot: Slot) => void
   readonly removed: (slot: Slot) => void
-  /** What to give up next; undefined when nothing is kept. */
-  readonly victim: () => Slot | undefined
+  /** What to give up next, other than `spared`; undefined when nothing else is kept. */
+  readonly victim: (spared: Slot | undefined) => Slot | undefined
   /** From the most to the least recently read. */
   readonly recent: () => Iterable<Slot>
 }
@@ -43,7 +43,7 @@ export const lru = (): EvictionPolicy => {
       linkNewest(slot)
     },
     removed: unlink,
-    victim: () => oldest,
+    victim: (spared) => (oldest === spared ? oldest?.newer : oldest),
     *recent() {
       for (let slot = newest; slot !== undefined; slot = slot.older) yield slot
     },

@@ -205,19 +205,10 @@ class MemoryStore implements ObjectStore {
     }
     while (tooMany() || tooHeavy()) {
       const cause = tooMany() ? "size" : "weight"
-      const victim = this.#victim(spared)
+      const victim = this.#policy.victim(spared)
       if (victim === undefined) return
       this.#evict(victim, cause)
     }
-  }
-
-  #victim(spared: Slot | undefined): Slot | undefined {
-    const victim = this.#policy.victim()
-    if (victim === undefined || victim !== spared) return victim
-    // A refreshed entry that grew may be next in line itself: it fits the
-    // bounds alone, so the others have to go first.
-    this.#policy.hit(victim)
-    return this.#policy.victim()
   }
 
   #evict(slot: Slot, cause: EvictionCause): void {

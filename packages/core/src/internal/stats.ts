@@ -37,7 +37,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
     return {
       ...engine.observer.counters,
       name: engine.settings.name,
-      inFlight: engine.airborne.size,
+      inFlight: engine.inFlight(),
       entries: engine.near.size,
       weight: engine.near.weight,
       marks: engine.marks.size,

@@ -1,0 +1,79 @@
+/** Cases that random sequences meet too seldom to rely on them alone. */
+import { expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Cause, Effect, Exit, Fiber, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Faults, layer as faultyTier } from "./support/faultyTier.ts"
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+const make = (
+  lookup: (key: string, n: number) => Effect.Effect<number>,
+  policy: Omit<Policy.Options, "freshFor"> & { readonly freshFor?: number } = {},
+) => {
+  let asked = 0
+  return Larder.make({
+    name: "edges",
+    value: Schema.Finite,
+    policy: Policy.make({ freshFor: 200, hardTimeout: 300, ...policy }),
+    tags: () => ["t"],
+    upstream: Upstream.make({ lookup: (key: string) => lookup(key, (asked += 1)) }),
+  })
+}
+
+it.effect(
+  "law 8: many keys, looked up one by one, are given up when the one who asked leaves",
+  () =>
+    Effect.gen(function* () {
+      let interrupted = 0
+      const never = Effect.onInterrupt(Effect.never, () => Effect.sync(() => (interrupted += 1)))
+      const larder = yield* make(() => never)
+      const asking = yield* fork(larder.getMany(["a", "b"]))
+      yield* TestClock.adjust(50)
+      yield* Fiber.interrupt(asking)
+      yield* Effect.yieldNow
+      expect(interrupted).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(TierStack.layer(faultyTier(new Faults())))),
+)
+
+it.effect("law 22: a change that is under way is written before the larder is closed", () => {
+  const faults = new Faults()
+  return Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const larder = yield* Scope.provide(
+      make((_, n) => Effect.succeed(n)),
+      scope,
+    )
+    faults.turn("slow", "all")
+    const setting = yield* fork(larder.set("a", 1))
+    const closing = yield* fork(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust(50)
+    expect(closing.pollUnsafe()).toBe(undefined)
+    yield* TestClock.adjust(50)
+    yield* Fiber.join(closing)
+    expect(yield* Fiber.join(setting)).toMatchObject({ settled: true })
+    const { written } = faults
+    yield* TestClock.adjust(10_000)
+    expect(faults.written).toBe(written)
+  }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))))
+})
+
+it.effect("law 3: who joined a refresh that fails is given what a farther tier has", () => {
+  let down = false
+  return Effect.gen(function* () {
+    const larder = yield* make(
+      (_, n) => (down ? Effect.delay(Effect.die("down"), 100) : Effect.succeed(n)),
+      { staleIfError: 1_000 },
+    )
+    yield* larder.get("a")
+    yield* TestClock.adjust(200)
+    down = true
+    const refreshing = yield* fork(Effect.exit(larder.refresh("a")))
+    const joining = yield* fork(larder.get("a"))
+    yield* TestClock.adjust(200)
+    const exit = yield* Fiber.join(refreshing)
+    expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("down")
+    expect(yield* Fiber.join(joining)).toBe(1)
+  }).pipe(Effect.scoped, Effect.provide(TierStack.layer(faultyTier(new Faults()))))
+})
