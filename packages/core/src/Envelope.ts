@@ -388,8 +388,10 @@ const encodeParts = <A, RD, RE>(
 ) =>
   Effect.gen(function* () {
     const times = { staleUntil: clampTime(entry.staleUntil) }
-    const json = yield* Schema.encodeEffect(codec)(entry.value)
-    // JSON has no undefined: the presence field says it, and no wire ever sees it.
+    // JSON has no undefined: the presence field says it, and no wire ever sees it. Not even
+    // where the codec would write null for it, which may be another value of the same schema.
+    const encoded = yield* Schema.encodeEffect(codec)(entry.value)
+    const json = entry.value === undefined ? undefined : encoded
     const value =
       json === undefined ? undefined : yield* wire.encode(json, { ...context, ...times })
     return make({
@@ -505,7 +507,8 @@ const decodeValue = <A, RD, RE>(
       bytes === undefined
         ? undefined
         : yield* wire.decode(bytes, { ...context, staleUntil: parts.staleUntil })
-    const value = yield* Schema.decodeUnknownEffect(codec)(json)
+    const isUndefined = bytes === undefined && Schema.is(Schema.toType(codec))(undefined)
+    const value = isUndefined ? (undefined as A) : yield* Schema.decodeUnknownEffect(codec)(json)
     return { ...rest, value }
   })
 
