@@ -1,0 +1,107 @@
+/** User code that throws, asks back, or answers nonsense: contained, and the key is free again. */
+import { describe, expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Cause, Duration, Effect, Exit, Layer } from "effect"
+import { Schema } from "effect"
+
+const boom = (): never => {
+  throw new Error("boom")
+}
+
+const stacks = {
+  memory: () => TierStack.layer(MemoryTier.layer()),
+  "memory and shared": () =>
+    TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared)),
+}
+
+const base = {
+  name: "hostile",
+  value: Schema.Finite,
+  policy: Policy.make({ freshFor: "1 minute" }),
+}
+
+const upstream = (lookup: (n: number) => Effect.Effect<number, string>) => {
+  let asked = 0
+  return Upstream.make({ lookup: (_: string) => Effect.suspend(() => lookup((asked += 1))) })
+}
+
+const defect = (exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "no failure"
+
+describe.each(Object.entries(stacks))("over %s", (_, stack) => {
+  const throwing: ReadonlyArray<
+    readonly [string, Partial<Larder.SchemaOptions<typeof Schema.Finite, string, string, never>>]
+  > = [
+    ["tags", { tags: (value) => (value === 1 ? boom() : []) }],
+    ["etag", { etag: (value) => (value === 1 ? boom() : undefined) }],
+    [
+      "an adaptive policy",
+      { policy: Policy.adaptive(base.policy, (value, _key, own) => (value === 1 ? boom() : own)) },
+    ],
+  ]
+  it.effect.each(throwing)("%s that throws is a defect of that lookup alone", ([, options]) =>
+    Effect.gen(function* () {
+      const larder = yield* Larder.make({
+        ...base,
+        upstream: upstream((n) => Effect.succeed(n)),
+        ...options,
+      })
+      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("boom")
+      expect(yield* larder.get("a")).toBe(2)
+      expect(yield* larder.get("a")).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(stack())),
+  )
+
+  it.effect("failureFor that throws, or is no duration, does not leave the key hanging", () =>
+    Effect.gen(function* () {
+      const answers = (n: number) => (n < 3 ? Effect.fail(`e${n}`) : Effect.succeed(n))
+      const larder = yield* Larder.make({
+        ...base,
+        upstream: upstream(answers),
+        failureFor: (error): Duration.Input => (error === "e1" ? boom() : Number.NaN),
+      })
+      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("boom")
+      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("failureFor")
+      expect(yield* larder.get("a")).toBe(3)
+    }).pipe(Effect.scoped, Effect.provide(stack())),
+  )
+
+  it.effect("a lookup may set, remove and read its own key", () =>
+    Effect.gen(function* () {
+      let larder: Larder.Larder<string, number, string> | undefined
+      const asking = Effect.gen(function* () {
+        yield* larder!.set("a", 7)
+        yield* larder!.remove("a")
+        yield* larder!.set("a", 8)
+        return 1
+      }).pipe(Effect.orDie)
+      larder = yield* Larder.make({ ...base, upstream: upstream(() => asking) })
+      expect(yield* larder.get("a")).toBe(1)
+      expect(yield* larder.get("a")).toBe(8)
+    }).pipe(Effect.scoped, Effect.provide(stack())),
+  )
+
+  it.effect("a bulk lookup with keys too many, too few, or that is no Map", () =>
+    Effect.gen(function* () {
+      const larder = yield* Larder.make({
+        ...base,
+        upstream: Upstream.make({
+          lookup: (key: string) => Effect.succeed(key.length),
+          lookupMany: (keys) =>
+            keys.includes("none")
+              ? Effect.succeed(undefined as unknown as Map<string, number>)
+              : Effect.succeed(new Map([...keys.slice(1), "extra"].map((key) => [key, 1]))),
+        }),
+      })
+      const exits = yield* larder.getMany(["aa", "b", "b", "c"])
+      expect([...exits.keys()]).toEqual(["aa", "b", "c"])
+      expect(defect(exits.get("aa")!)).toContain("did not return")
+      expect(exits.get("b")).toEqual(Exit.succeed(1))
+      expect((yield* larder.read("extra")).freshness).toEqual({ _tag: "Missing" })
+      expect(yield* larder.get("aa")).toBe(2)
+      const none = yield* larder.getMany(["none"])
+      expect(Exit.isFailure(none.get("none")!)).toBe(true)
+      expect((yield* larder.getMany([])).size).toBe(0)
+    }).pipe(Effect.scoped, Effect.provide(stack())),
+  )
+})
