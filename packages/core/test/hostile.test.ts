@@ -1,8 +1,7 @@
 /** User code that throws, asks back, or answers nonsense: contained, and the key is free again. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Cause, Duration, Effect, Exit, Layer } from "effect"
-import { Schema } from "effect"
+import { Cause, type Duration, Effect, Exit, Layer, Schema } from "effect"
 
 const boom = (): never => {
   throw new Error("boom")
@@ -68,14 +67,15 @@ describe.each(Object.entries(stacks))("over %s", (_, stack) => {
 
   it.effect("a lookup may set, remove and read its own key", () =>
     Effect.gen(function* () {
-      let larder: Larder.Larder<string, number, string> | undefined
+      const made: Array<Larder.Larder<string, number, string>> = []
       const asking = Effect.gen(function* () {
-        yield* larder!.set("a", 7)
-        yield* larder!.remove("a")
-        yield* larder!.set("a", 8)
+        yield* made[0].set("a", 7)
+        yield* made[0].remove("a")
+        yield* made[0].set("a", 8)
         return 1
       }).pipe(Effect.orDie)
-      larder = yield* Larder.make({ ...base, upstream: upstream(() => asking) })
+      const larder = yield* Larder.make({ ...base, upstream: upstream(() => asking) })
+      made.push(larder)
       expect(yield* larder.get("a")).toBe(1)
       expect(yield* larder.get("a")).toBe(8)
     }).pipe(Effect.scoped, Effect.provide(stack())),
