@@ -186,6 +186,10 @@ const makeAny = (
       marks,
     })
     const engine = new Engine(settings, { context, clock, random }, opened, observer, marks)
+    // What tiers kept from before may have been marked since; where no arbiter knows, nobody does.
+    if (engine.outlives && tiers.some((tier) => tier.scope !== "process")) {
+      marks.beginAt(engine.asOf())
+    }
     for (const { name, transitions } of upstream.breakers) {
       yield* watchBreaker(name, transitions, observer)
     }

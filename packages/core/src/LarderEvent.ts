@@ -94,6 +94,12 @@ export interface TierFailed extends Base {
   readonly reason: "failed" | "timedOut" | "breakerOpen"
   readonly message: string
 }
+/** A tier has something to say that an operator should know; it is in the log as well. */
+export interface TierWarning extends Base {
+  readonly _tag: "TierWarning"
+  readonly tier: string
+  readonly message: string
+}
 /** The breaker of a tier or of the upstream changed its state. */
 export interface BreakerChanged extends Base {
   readonly _tag: "BreakerChanged"
@@ -142,6 +148,7 @@ export type LarderEvent =
   | Committed
   | Superseded
   | TierFailed
+  | TierWarning
   | BreakerChanged
   | Evicted
   | Undecodable

@@ -170,6 +170,12 @@ export interface ObjectTier {
 /** Why an entry left a tier that keeps a bound. */
 export type EvictionCause = "size" | "weight" | "expired" | "refused"
 
+/** What a byte tier tells its larder besides its answers. */
+export type Notice =
+  | { readonly _tag: "Evicted"; readonly key: string; readonly cause: EvictionCause }
+  /** Something an operator should know: a file set aside, a server set up so that it loses things. */
+  | { readonly _tag: "Warning"; readonly message: string }
+
 /** A tier that keeps envelopes. */
 export interface ByteTier {
   readonly kind: "bytes"
@@ -180,6 +186,8 @@ export interface ByteTier {
   readonly wire?: Wire | undefined
   readonly open: (options: {
     readonly larder: string
+    /** Synchronous, never throws. */
+    readonly notify?: ((notice: Notice) => void) | undefined
   }) => Effect.Effect<ByteStore, never, Scope.Scope>
 }
 

@@ -1,3 +1,4 @@
+export * as Arbitration from "./Arbitration.ts"
 export * as Coalesce from "./Coalesce.ts"
 export * as Deadline from "./Deadline.ts"
 export * as Decision from "./Decision.ts"

@@ -74,20 +74,31 @@ const surroundings: Array<fc.WeightedArbitrary<Step>> = [
   ),
 ]
 
-const trouble: fc.WeightedArbitrary<Step> = often(
-  6,
-  fc.record({
-    _tag: tagged("fault"),
-    fault: fc.constantFrom(...faults),
-    reach: fc.constantFrom(...reaches),
-  }),
-)
+const troubles = (where: ReadonlyArray<"file" | "shared">): fc.WeightedArbitrary<Step> =>
+  often(
+    6,
+    fc.record({
+      _tag: tagged("fault"),
+      fault: fc.constantFrom(...faults),
+      reach: fc.constantFrom(...reaches),
+      where: fc.constantFrom(...where),
+    }),
+  )
+
+const behindMemory = {
+  memory: [],
+  "memory and shared": ["shared"],
+  shared: ["shared"],
+  "memory and file": ["file"],
+  "all three": ["file", "shared"],
+} as const
 
 const stepsFor = (stack: Config["stack"]) => {
-  const sane = [...asking, ...changing, ...surroundings]
+  const restart = often(1, fc.record({ _tag: tagged("restart") }))
+  const sane = [...asking, ...changing, ...surroundings, restart]
   const calm = fc.array(fc.oneof(...sane), { minLength: 6, maxLength: 24, size: "max" })
   if (stack === "memory") return calm
-  const troubled = fc.array(fc.oneof(...sane, trouble), {
+  const troubled = fc.array(fc.oneof(...sane, troubles(behindMemory[stack])), {
     minLength: 6,
     maxLength: 24,
     size: "max",
@@ -106,7 +117,13 @@ const settings: fc.Parameters<unknown> = {
 }
 
 describe("the laws hold whatever happens", () => {
-  const sequences = { memory: 500, "memory and shared": 350, shared: 250 } as const
+  const sequences = {
+    memory: 500,
+    "memory and shared": 350,
+    shared: 250,
+    "memory and file": 250,
+    "all three": 350,
+  } as const
   for (const stack of Object.keys(sequences) as Array<Config["stack"]>) {
     it(`over ${stack}: ${sequences[stack]} random sequences`, { timeout: 60_000 }, () =>
       fc.assert(

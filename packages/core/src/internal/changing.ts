@@ -10,7 +10,7 @@ import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
 import type { Engine } from "./engine.ts"
 import type { Change, FartherTier } from "./fartherTier.ts"
-import { dropLater, markLater } from "./recovery.ts"
+import { dropLater, dropNearer, keepNearer, markLater } from "./recovery.ts"
 
 /** What a change has come to. */
 export interface Ack {
@@ -37,7 +37,7 @@ export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
       ...entryTimes(engine, policy),
       loadMillis: engine.near.peek(k)?.entry.loadMillis ?? 0,
       version: 0,
-      asOf: engine.marks.last,
+      asOf: engine.asOf(),
       tags: engine.settings.tags?.(value, key) ?? [],
       ...etagOf(engine, value, key),
     }
@@ -106,8 +106,9 @@ const changeTiers = (
     // What it missed before does not matter any more, and must not be done after this;
     // but for an older value, which expiring leaves there.
     else if (planned.change._tag !== "Expire") engine.missed.keys.delete(k)
-    const version = applied ?? (arbiter === undefined ? engine.nextVersion() : known + 1)
-    const failed = yield* changeNearer(engine, arbiter, k, planned, version)
+    const version = applied ?? (arbiter === undefined ? engine.nextVersion(known) : known + 1)
+    const isOrdered = arbiter === undefined || applied !== undefined
+    const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
     // What began while the arbiter was being asked may have missed its answer.
     begun(engine, k, planned)
     if (engine.endTurn(k, turn)) follow(engine, k, planned, version)
@@ -119,9 +120,7 @@ const changeTiers = (
   })
 
 const afterMarks = (engine: Engine, change: Change): Change =>
-  change._tag === "Set"
-    ? { ...change, entry: { ...change.entry, asOf: engine.marks.last } }
-    : change
+  change._tag === "Set" ? { ...change, entry: { ...change.entry, asOf: engine.asOf() } } : change
 
 /** A value that is over before it begins is not kept: what was there goes. */
 const apply = (
@@ -134,22 +133,25 @@ const apply = (
     ? arbiter.write(k, { _tag: "Remove" }, known)
     : arbiter.write(k, change, known)
 
-/** The tiers between memory and the arbiter; gives the names of those that did not follow. */
+/**
+ * The tiers that do not arbitrate; gives the names of those that did not follow.
+ * A version that no arbiter gave may be below what a tier has: then that goes first.
+ */
 const changeNearer = (
   engine: Engine,
-  arbiter: FartherTier | undefined,
   k: string,
-  { change }: Planned,
+  change: Change,
   version: number,
+  isOrdered: boolean,
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function* () {
     const failed: Array<string> = []
     for (const tier of engine.stack.farther) {
-      if (tier === arbiter) continue
+      if (tier === engine.stack.arbiter) continue
       const done =
         change._tag === "Set"
-          ? yield* tier.put(k, { ...change.entry, version })
-          : yield* tier.drop(k, version)
+          ? yield* keepNearer(engine, tier, k, { ...change.entry, version }, isOrdered)
+          : yield* dropNearer(engine, tier, k, isOrdered ? version : undefined)
       if (!done) failed.push(tier.name)
     }
     return failed
@@ -211,7 +213,7 @@ const marked = (
   tags: ReadonlyArray<string | undefined>,
   keepStale: boolean,
 ): number => {
-  const number = engine.marks.add(tags, keepStale, engine.now())
+  const number = engine.marks.add(tags, keepStale, engine.now(), engine.asOf())
   afterMark(engine, tags, keepStale)
   return number
 }

@@ -5,7 +5,14 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { LarderClosed } from "../LarderError.ts"
 import type { Engine } from "./engine.ts"
-import { recover } from "./recovery.ts"
+import { replayOnce } from "./recovery.ts"
+
+const settled = (engine: Engine): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    engine.settling.size === 0
+      ? Effect.void
+      : Effect.andThen(Fiber.awaitAll([...engine.settling]), settled(engine)),
+  )
 
 export const close = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -28,11 +35,12 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     engine.timers.stop()
     // Nothing to hit any more: every call takes the way on which it learns that the larder is closed.
     engine.near.clear()
-    const missed = engine.fork(recover(engine), engine.settling)
+    replayOnce(engine)
     for (const fiber of engine.running) fiber.interruptUnsafe()
     // Together with the writes: a lookup that disobeys must not use up their time.
-    const fibers = [missed, ...engine.settling, ...running]
-    yield* Fiber.awaitAll(fibers).pipe(
+    yield* Effect.all([Fiber.awaitAll(running), settled(engine)], { concurrency: 2 }).pipe(
+      // Lookups that were interrupted give their leases back.
+      Effect.andThen(settled(engine)),
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
     const left = engine.running.size + engine.settling.size + engine.abandoned.size

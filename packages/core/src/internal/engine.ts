@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import type * as Tracer from "effect/Tracer"
+import { nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
@@ -126,10 +127,23 @@ export class Engine {
     return monotonicMillis(this.clock)
   }
 
-  /** The next number of this node's own sequence; by which it orders changes where no arbiter does. */
-  nextVersion(): number {
-    this.#version += 1
+  /**
+   * The next number of this node's own sequence; by which it orders changes where
+   * no arbiter does. Above what tiers may have kept since before, if there are any.
+   */
+  nextVersion(known = 0): number {
+    this.#version = this.outlives ? nextNumber(this.now(), this.#version, known) : this.#version + 1
     return this.#version
+  }
+
+  /** Entries may have come from before this larder was made, and no arbiter says what has happened since. */
+  get outlives(): boolean {
+    return this.stack.arbiter === undefined && this.stack.farther.length > 0
+  }
+
+  /** What is looked up now covers the marks up to here. */
+  asOf(): number {
+    return this.outlives ? Math.max(this.marks.last, usable(this.now() * 1000)) : this.marks.last
   }
 
   takeTurn(k: string): number {
@@ -260,6 +274,7 @@ export class Engine {
   /** Takes a flight off the board; whoever comes now begins anew. */
   end(flight: Flight): void {
     if (this.flights.get(flight.k) === flight) this.flights.delete(flight.k)
+    this.#forgetMarks()
   }
 
   endLease(flight: Flight): void {
@@ -275,7 +290,12 @@ export class Engine {
 
   landed(flight: Flight): void {
     this.airborne.delete(flight)
-    if (this.airborne.size === 0) this.marks.forgetLog()
+    this.#forgetMarks()
+  }
+
+  /** One that has landed can still be joined while it settles: by those who came after no mark of its tags. */
+  #forgetMarks(): void {
+    if (this.airborne.size === 0 && this.flights.size === 0) this.marks.forgetLog()
   }
 
   /** A clear is a mark that covers everything, whatever the tags. */

@@ -19,6 +19,7 @@ import {
   type Arbiter,
   type ByteStore,
   type ByteTier,
+  type Notice,
   TierError,
   type Write,
 } from "../Tier.ts"
@@ -26,6 +27,7 @@ import * as Wire from "../Wire.ts"
 import type { LarderEvent } from "../LarderEvent.ts"
 import type { Marks } from "./marks.ts"
 import { monotonicMillis } from "./monotonic.ts"
+import { Trust } from "./trust.ts"
 import type { Observer } from "./observer.ts"
 
 /** What a tier has at a key. Times are the node's. */
@@ -88,6 +90,9 @@ interface Offset {
   readonly most: number
 }
 
+/** What a tier may still have when a change was made without its arbiter: anything. */
+const whatever = Number.MAX_SAFE_INTEGER
+
 export class FartherTier {
   readonly name: string
   readonly scope: ByteTier["scope"]
@@ -96,6 +101,9 @@ export class FartherTier {
   readonly #store: ByteStore
   readonly #wire: Wire.Wire
   readonly #options: Options
+  /** The arbiter itself is believed. */
+  readonly #trust: Trust | undefined
+  readonly #isInFront: boolean
   #offset: Offset = { least: 0, most: 0 }
   #marksReadAt = -Infinity
 
@@ -104,11 +112,13 @@ export class FartherTier {
     store: ByteStore,
     breaker: CircuitBreaker.CircuitBreaker,
     options: Options,
-    arbitrates: boolean,
+    role: Role,
   ) {
     this.name = tier.name
     this.scope = tier.scope
-    this.arbiter = arbitrates ? store.arbiter : undefined
+    this.arbiter = role === "arbiter" ? store.arbiter : undefined
+    this.#trust = role === "arbiter" ? undefined : new Trust()
+    this.#isInFront = role === "inFront"
     this.breaker = breaker
     this.#store = store
     this.#wire = tier.wire ?? Wire.json
@@ -121,7 +131,9 @@ export class FartherTier {
     budget: Budget,
   ): Effect.Effect<ReadonlyArray<Found> | undefined> {
     const step = Effect.flatMap(this.#withMarks(this.#store.read(keys)), (envelopes) =>
-      Effect.forEach(keys, (key, i) => this.#decode(key, envelopes[i])),
+      Effect.forEach(keys, (key, i) =>
+        Effect.map(this.#decode(key, envelopes[i]), (found) => this.#believed(key, found)),
+      ),
     )
     return this.#step("read", step, budget)
   }
@@ -142,8 +154,7 @@ export class FartherTier {
     const step = this.#ask((arbiter) => arbiter.acquire(key, request)).pipe(
       Effect.flatMap((acquired) => this.#granted(key, acquired)),
     )
-    // Seen to its end: a lease that was granted to nobody would keep everybody waiting.
-    return Effect.uninterruptible(this.#step("acquire", step, budget))
+    return this.#step("acquire", step, budget)
   }
 
   renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean | undefined> {
@@ -215,12 +226,67 @@ export class FartherTier {
     const stored = this.#encoded(key, entry, (bytes, life) =>
       this.#step("put", this.#store.put(key, bytes, life)),
     )
-    return Effect.map(stored, (done) => done !== undefined)
+    const trust = this.#trust
+    if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
+    return Effect.suspend(() => {
+      trust.beginPut(key)
+      return Effect.flatMap(stored, (done) => {
+        const dropped = trust.endPut(key)
+        if (dropped >= entry.version) return this.drop(key, dropped)
+        if (done !== undefined) trust.kept(key, entry.version, done)
+        return Effect.succeed(done !== undefined)
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => trust.endPut(key))))
+    })
   }
 
-  drop(key: string, version: number): Effect.Effect<boolean> {
+  /**
+   * Like `put`, but over whatever is there: the entry's version is this node's
+   * own guess, since no arbiter was there to give one.
+   */
+  replace(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
+    return Effect.flatMap(this.drop(key, whatever), (done) =>
+      done ? this.put(key, entry) : Effect.succeed(false),
+    )
+  }
+
+  /** Drops what is there up to a version, whatever is there by default. What cannot be dropped is not given any more. */
+  drop(key: string, version: number = whatever): Effect.Effect<boolean> {
     const step = Effect.as(this.#store.drop(key, version), true)
-    return Effect.map(this.#step("drop", step), (done) => done === true)
+    return Effect.suspend(() => {
+      this.#trust?.dropping(key, version)
+      return Effect.map(this.#step("drop", step), (done) => {
+        if (done === true) this.#trust?.gone(key)
+        else this.#trust?.miss(key, version)
+        return done === true
+      })
+    })
+  }
+
+  /** Once more, what could not be dropped when it should have been; says whether nothing is left. */
+  get dropMissed(): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const trust = this.#trust
+      if (trust === undefined) return Effect.succeed(true)
+      const drops = Array.from(trust.missed, ([key, version]) => this.drop(key, version))
+      return Effect.map(Effect.all(drops), (done) => !done.includes(false))
+    })
+  }
+
+  /**
+   * What was in the tier before this larder was opened may be out of date, and
+   * nobody has told it: that is for the time when upstream fails, until the
+   * arbiter has confirmed it.
+   */
+  #believed(key: string, found: Found): Found {
+    const trust = this.#trust
+    if (trust === undefined || found._tag !== "Entry") return found
+    const { entry } = found
+    const { version } = entry
+    if (version <= trust.missedAt(key)) return { _tag: "Nothing", version }
+    if (!this.#isInFront || trust.isConfirmed(key, version)) return found
+    const now = this.#options.observer.clock.currentTimeMillisUnsafe()
+    const suspect = Entry.expireAt(entry, now)
+    return suspect === undefined ? { _tag: "Nothing", version } : { _tag: "Entry", entry: suspect }
   }
 
   #ask<A>(
@@ -382,21 +448,37 @@ const failureOf = (
   return { reason: error.cause instanceof TierTimeout ? "timedOut" : "failed", message }
 }
 
+/** `arbiter`: orders the writes. `inFront`: nearer than the tier that does. `alone`: nobody does. */
+export type Role = "arbiter" | "inFront" | "alone"
+
 /** Opens a byte tier for one larder. The breaker and what it tells end with the scope. */
 export const open = (
   tier: ByteTier,
   options: Options,
-  arbitrates: boolean,
+  role: Role,
 ): Effect.Effect<FartherTier, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* tier.open({ larder: options.larder })
+    const store = yield* tier.open({
+      larder: options.larder,
+      notify: (notice) => noticed(tier.name, notice, options.observer),
+    })
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(breakerFailures),
       openDuration: breakerOpenFor,
     }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
     yield* watchBreaker(tier.name, breaker.transitions, options.observer)
-    return new FartherTier(tier, store, breaker, options, arbitrates)
+    return new FartherTier(tier, store, breaker, options, role)
   })
+
+const noticed = (tier: string, notice: Notice, observer: Observer): void => {
+  if (notice._tag === "Warning") {
+    observer.tell({ _tag: "TierWarning", tier, message: notice.message })
+    return
+  }
+  const { cause, key } = notice
+  observer.counters.evictions += 1
+  observer.tell({ _tag: "Evicted", key, tier, cause })
+}
 
 export const watchBreaker = (
   breaker: string,

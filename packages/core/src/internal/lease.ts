@@ -36,7 +36,8 @@ export const leaseFor = (
     let trip = budget
     let pause = firstPause
     while (flight.landing === undefined) {
-      const granted = yield* request(engine, arbiter, progress, force, trip)
+      // Seen to its end: a token that nobody remembers would keep everybody waiting.
+      const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, force, trip))
       const waited = Math.round(engine.stopwatch() - began)
       if (granted !== "busy" && waited > 0) {
         engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis: waited })

@@ -3,7 +3,7 @@
  * their numbers, a tag that is marked again moving to the end.
  */
 import type { Mark, MarkPage } from "../Tier.ts"
-import { nextNumber } from "./arbitration.ts"
+import { nextNumber } from "../Arbitration.ts"
 
 const keptMillis = 7 * 24 * 60 * 60 * 1000
 

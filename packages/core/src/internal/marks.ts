@@ -74,9 +74,15 @@ export class Marks {
     return this.#keeping.tags.size + this.#dropping.tags.size
   }
 
-  /** Sets marks with the next number, and gives it. */
-  add(tags: ReadonlyArray<string | undefined>, keepStale: boolean, now: number): number {
-    const number = this.last + 1
+  /** Nothing is known of the marks up to this number: what they may have covered is stale. */
+  beginAt(number: number): void {
+    this.#keeping.floor = number
+    this.last = number
+  }
+
+  /** Sets marks with the next number, above `known`, and gives it. */
+  add(tags: ReadonlyArray<string | undefined>, keepStale: boolean, now: number, known = 0): number {
+    const number = Math.max(this.last, known) + 1
     for (const tag of tags) this.#set({ tag, keepStale, number }, now)
     this.last = number
     return number

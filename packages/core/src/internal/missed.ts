@@ -1,4 +1,5 @@
 /** What the arbiter has not heard of yet. */
+import type { FartherTier } from "./fartherTier.ts"
 
 export interface MissedMark {
   readonly tags: ReadonlyArray<string | undefined>
@@ -6,6 +7,8 @@ export interface MissedMark {
 }
 
 export class Missed {
+  /** Tiers in front of the arbiter that are to be asked once more. */
+  readonly tiers = new Set<FartherTier>()
   readonly keys = new Set<string>()
   readonly marks: Array<MissedMark> = []
   /** One recovery at a time. */

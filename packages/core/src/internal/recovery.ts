@@ -3,6 +3,8 @@
  * nothing it says is believed; then it holds nothing older than they are.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { Entry } from "../Entry.ts"
 import type { Engine } from "./engine.ts"
 import type { Budget, FartherTier } from "./fartherTier.ts"
 import type { MissedMark } from "./missed.ts"
@@ -32,6 +34,49 @@ export const markLater = (engine: Engine, mark: MissedMark): void => {
   retryLater(engine)
 }
 
+/**
+ * Keeps an entry in a tier that does not arbitrate; says whether it has. Where it
+ * refuses, an older one goes. `isOrdered`: its version is above those of all older ones.
+ */
+export const keepNearer = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  entry: Entry<unknown>,
+  isOrdered: boolean,
+): Effect.Effect<boolean> =>
+  Effect.flatMap(isOrdered ? tier.put(k, entry) : tier.replace(k, entry), (done) =>
+    done
+      ? Effect.succeed(true)
+      : Effect.as(dropNearer(engine, tier, k, isOrdered ? entry.version : undefined), false),
+  )
+
+/** Drops what a tier that does not arbitrate has up to a version, or whatever it has; tried again until it is done. */
+export const dropNearer = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  version: number | undefined,
+): Effect.Effect<boolean> =>
+  Effect.tap(tier.drop(k, version), (done) =>
+    Effect.sync(() => {
+      if (!done) dropMissedLater(engine, tier)
+    }),
+  )
+
+const dropMissedLater = (engine: Engine, tier: FartherTier): void => {
+  if (engine.missed.tiers.has(tier) || engine.closed) return
+  engine.missed.tiers.add(tier)
+  engine.timers.schedule(engine.now() + retryEvery, () => {
+    engine.missed.tiers.delete(tier)
+    engine.fork(
+      Effect.map(tier.dropMissed, (done) => {
+        if (!done) dropMissedLater(engine, tier)
+      }),
+    )
+  })
+}
+
 const retryLater = (engine: Engine): void => {
   if (engine.missed.scheduled || engine.closed) return
   engine.missed.scheduled = true
@@ -44,21 +89,32 @@ const retryLater = (engine: Engine): void => {
 /** Replays what was missed; says whether nothing is left. Reads of the arbiter wait for it. */
 export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const { arbiter } = engine.stack
-    const { missed } = engine
-    if (arbiter === undefined || missed.isEmpty) return Effect.succeed(true)
-    if (missed.running) return Effect.succeed(false)
-    missed.running = true
-    const changes = missed.keys.size + missed.marks.length
-    return replay(engine, arbiter, budget).pipe(
-      Effect.ensuring(Effect.sync(() => (missed.running = false))),
-      Effect.map((done) => {
-        if (done) engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes })
-        else retryLater(engine)
-        return done
-      }),
-    )
+    if (engine.missed.isEmpty) return Effect.succeed(true)
+    // What a reader began after the end would be written after the end.
+    return engine.closed ? Effect.succeed(false) : Fiber.join(replayOnce(engine, budget))
   })
+
+/** On its own, so that it goes on when the reader leaves, and the larder waits for it before it closes. */
+export const replayOnce = (engine: Engine, budget?: Budget): Fiber.Fiber<boolean> =>
+  engine.fork(
+    Effect.suspend(() => {
+      const { arbiter } = engine.stack
+      const { missed } = engine
+      if (arbiter === undefined || missed.isEmpty) return Effect.succeed(true)
+      if (missed.running) return Effect.succeed(false)
+      missed.running = true
+      const changes = missed.keys.size + missed.marks.length
+      return replay(engine, arbiter, budget).pipe(
+        Effect.ensuring(Effect.sync(() => (missed.running = false))),
+        Effect.map((done) => {
+          if (done) engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes })
+          else retryLater(engine)
+          return done
+        }),
+      )
+    }),
+    engine.settling,
+  )
 
 const replay = (
   engine: Engine,

@@ -7,9 +7,8 @@ import type { Arrived } from "./arrival.ts"
 import type { Progress } from "./considering.ts"
 import type { Engine, Keeping } from "./engine.ts"
 import type { FartherTier } from "./fartherTier.ts"
-import type { Flight } from "./flight.ts"
 import { keepInMemory, superseded } from "./keeping.ts"
-import { dropLater } from "./recovery.ts"
+import { dropLater, keepNearer } from "./recovery.ts"
 import { land } from "./waiting.ts"
 
 export const settle = (engine: Engine, progress: Progress, { kept, landing }: Arrived): void => {
@@ -31,8 +30,8 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   engine.end(flight)
   const problem = keepInMemory(engine, flight, kept)
   land(engine, flight, problem ?? landing)
-  if (arbiter === undefined && !progress.foreign)
-    engine.fork(putAll(engine, flight, kept), engine.settling)
+  if (progress.foreign || engine.isDetached(flight)) return
+  engine.fork(putNearer(engine, flight.k, kept, arbiter === undefined), engine.settling)
 }
 
 /** A value without a life where there was none before. Where there was one, that one has to go. */
@@ -66,19 +65,18 @@ const commit = (
     engine.end(flight)
     // An older value could still be where this one was refused, or did not arrive.
     if (stored === undefined) dropLater(engine, flight.k)
-    yield* putNearer(engine, flight.k, kept)
+    yield* putNearer(engine, flight.k, kept, true)
   })
 
-/** The tiers between memory and the arbiter. */
-const putNearer = (engine: Engine, k: string, { entry }: Keeping): Effect.Effect<void> =>
+/** The tiers that do not arbitrate. */
+const putNearer = (
+  engine: Engine,
+  k: string,
+  { entry }: Keeping,
+  isOrdered: boolean,
+): Effect.Effect<void> =>
   Effect.forEach(
     engine.stack.farther.filter((tier) => tier !== engine.stack.arbiter),
-    (tier) =>
-      Effect.flatMap(tier.put(k, entry), (done) =>
-        done ? Effect.void : tier.drop(k, entry.version),
-      ),
+    (tier) => keepNearer(engine, tier, k, entry, isOrdered),
     { discard: true, concurrency: "unbounded" },
   )
-
-const putAll = (engine: Engine, flight: Flight, kept: Keeping): Effect.Effect<void> =>
-  engine.isDetached(flight) ? Effect.void : putNearer(engine, flight.k, kept)

@@ -31,6 +31,11 @@ const keepsNothing = (): ObjectStore =>
     () => {},
   )
 
+const roleOf = (hasArbiter: boolean, isFarthest: boolean): fartherTier.Role => {
+  if (!hasArbiter) return "alone"
+  return isFarthest ? "arbiter" : "inFront"
+}
+
 export const open = (
   tiers: ReadonlyArray<ObjectTier | ByteTier>,
   options: fartherTier.Options,
@@ -44,12 +49,13 @@ export const open = (
       observer.tell({ _tag: "Evicted", key, tier: first?.name ?? "memory", cause })
     }
     const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
-    const behind = hasMemory ? tiers.slice(1) : tiers
-    const farther = yield* Effect.forEach(behind, (tier, i) => {
-      const bytes = tier.kind === "bytes" ? tier : nestedObjects(tier)
-      const arbitrates = i === behind.length - 1 && bytes.abilities.versions
-      return fartherTier.open(bytes, options, arbitrates)
-    })
+    const behind = (hasMemory ? tiers.slice(1) : tiers).map((tier) =>
+      tier.kind === "bytes" ? tier : nestedObjects(tier),
+    )
+    const hasArbiter = behind.at(-1)?.abilities.versions === true
+    const farther = yield* Effect.forEach(behind, (tier, i) =>
+      fartherTier.open(tier, options, roleOf(hasArbiter, i === behind.length - 1)),
+    )
     const last = farther.at(-1)
     const arbiter = last?.arbiter === undefined ? undefined : last
     return {

@@ -124,10 +124,11 @@ const lookUpAlone = (
   Effect.gen(function* () {
     const { flight } = progress
     if (hasArbiter(engine, progress)) yield* leaseFor(engine, progress, budget)
-    if (flight.landing !== undefined) return
+    // Perhaps by the end of the larder, while the lease was granted.
+    if (flight.landing !== undefined) return giveBack(engine, progress)
     const previous = flight.stale?.entry
     // The tiers may just have told of marks for the first time: upstream is asked after them.
-    flight.asOf = engine.marks.last
+    flight.asOf = engine.asOf()
     yield* Effect.callback<void>((resume) => {
       const cancel = lookup.one(engine, flight, previous, span, (answer) => {
         arrived(engine, progress, answer, previous)
@@ -157,13 +158,14 @@ const lookUpTogether = (
             together.delete(one)
             lookUpApart(engine, one, budget, span)
           } else if (one.flight.landing === undefined) ready.push(one)
+          else giveBack(engine, one)
         }),
       { concurrency: "unbounded", discard: true },
     )
     if (!Arr.isArrayNonEmpty(ready)) return
     const flights = Arr.map(ready, ({ flight }) => flight)
     const of = new Map(ready.map((one) => [one.flight, one]))
-    for (const flight of flights) flight.asOf = engine.marks.last
+    for (const flight of flights) flight.asOf = engine.asOf()
     let unanswered = flights.length
     yield* Effect.callback<void>((resume) => {
       const cancel = lookup.many(engine, flights, span, (flight, answer) => {
@@ -199,8 +201,10 @@ const arrived = (
 ): void => {
   const { flight } = progress
   progress.stopRenewal()
-  if (flight.landing !== undefined) return
+  if (flight.landing !== undefined) return giveBack(engine, progress)
   const present = engine.near.peek(flight.k)?.entry.version ?? 0
-  const version = progress.token ?? Math.max(progress.known, present) + 1
+  const known = Math.max(progress.known, present)
+  const own = engine.stack.arbiter === undefined ? engine.nextVersion(known) : known + 1
+  const version = progress.token ?? own
   settle(engine, progress, arrive(engine, flight, answer, previous, version))
 }

@@ -32,7 +32,7 @@ export const join = (
     setTimer(engine, waiter, until, () => giveUp(engine, flight, waiter))
   }
   // What a farther tier had was offered to those who waited then; it is good for this one too.
-  if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter, flight.stale)
+  if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter)
   return Effect.sync(() => leave(engine, flight, waiter))
 }
 
@@ -44,13 +44,11 @@ const asOfNow = (engine: Engine, landing: Landing): Landing => {
   return freshness._tag === "Stale" ? { ...landing, given: { ...given, freshness } } : landing
 }
 
-const offerRevalidating = (
-  engine: Engine,
-  flight: Flight,
-  waiter: Waiter,
-  { entry }: Given,
-): boolean => {
-  const freshness = engine.judge(entry, engine.now())
+/** By what would be given: memory may have something newer by now, which a mark covers. */
+const offerRevalidating = (engine: Engine, flight: Flight, waiter: Waiter): boolean => {
+  const known = knownOf(engine, flight)
+  if (known === undefined) return false
+  const { entry, freshness } = known
   const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
   return standing === "revalidate" && offer(engine, flight, waiter, "softTimeout", "revalidating")
 }
@@ -121,7 +119,7 @@ const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
 export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
   flight.stale = given
   for (const waiter of [...flight.waiters]) {
-    if (!offerRevalidating(engine, flight, waiter, given) && waiter.softDue) {
+    if (!offerRevalidating(engine, flight, waiter) && waiter.softDue) {
       offer(engine, flight, waiter, "softTimeout", "softTimeout")
     }
   }

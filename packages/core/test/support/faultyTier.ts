@@ -1,4 +1,4 @@
-/** A shared tier with faults: `MemoryTier.layerShared` behind a switch that tests turn. */
+/** Tiers with faults: `MemoryTier.layerShared`, or what is left of it as a mere file, behind a switch that tests turn. */
 import { MemoryTier, Tier } from "@larder/core"
 import { Effect, Layer } from "effect"
 
@@ -130,16 +130,24 @@ const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => (
   arbiter: store.arbiter && faultyArbiter(store.arbiter, faults),
 })
 
-/** A shared tier of its own, whose faults are those of `faults`. */
-export const layer = (faults: Faults): Layer.Layer<Tier.Tier> =>
+/** A shared tier of its own, whose faults are those of `faults`; it stays when a larder closes. */
+export const layer = (
+  faults: Faults,
+  given: Partial<Pick<Tier.ByteTier, "name" | "scope" | "abilities">> = {},
+): Layer.Layer<Tier.Tier> =>
   Layer.effect(
     Tier.Tier,
     Effect.map(Tier.Tier, (tier) => {
       if (tier.kind !== "bytes") throw new Error("the shared tier keeps bytes")
       return {
         ...tier,
+        ...given,
         open: (options: { readonly larder: string }) =>
           Effect.map(tier.open(options), (store) => faultyStore(store, faults)),
       }
     }),
   ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
+
+/** A tier of this machine that only keeps what it is given. */
+export const fileLayer = (faults: Faults): Layer.Layer<Tier.Tier> =>
+  layer(faults, { name: "file", scope: "machine", abilities: Tier.noAbilities })

@@ -41,10 +41,11 @@ export type Change =
   | { readonly _tag: "clear"; readonly keepStale: boolean }
 
 interface Made {
-  readonly change: Change
+  change: Change
   readonly begun: number
   ended: number
   endedAt: number
+  settled: boolean
 }
 
 export interface Lookup {
@@ -168,18 +169,37 @@ export class Model {
     return this.#lookups.filter((lookup) => lookup.ended === undefined).length
   }
 
-  /** Gives what tells that the change was acknowledged. */
-  changeBegins(change: Change): () => void {
+  /** Gives what tells that the change was acknowledged, and whether as settled. */
+  changeBegins(change: Change): (settled: boolean) => void {
     const begun = this.moment()
-    const made: Made = { change, begun: begun.order, ended: Infinity, endedAt: Infinity }
+    const made: Made = {
+      change,
+      begun: begun.order,
+      ended: Infinity,
+      endedAt: Infinity,
+      settled: false,
+    }
     this.#changes.push(made)
     const vouch: Vouch = { begun: Infinity, at: begun.at }
     if (change._tag === "set") this.#truths.get(change.value)?.vouches.push(vouch)
-    return () => {
+    return (settled) => {
       const ended = this.moment()
+      made.settled = settled
       made.ended = ended.order
       made.endedAt = ended.at
       vouch.begun = ended.order
+    }
+  }
+
+  /**
+   * A process that ends takes what it has not settled with it. Where nobody else
+   * keeps marks, those are lost: nothing they covered is fresh, and that is all.
+   */
+  restarted(keepsMarks: boolean): void {
+    for (const made of this.#changes) {
+      const { change } = made
+      if (!made.settled) made.ended = Infinity
+      if (!keepsMarks && "keepStale" in change) made.change = { ...change, keepStale: true }
     }
   }
 

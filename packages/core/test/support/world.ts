@@ -3,16 +3,33 @@
  * the model. Everything happens in virtual time and from one seed.
  */
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Cause, Clock, Effect, Exit, type Fiber, Random, References, Schema, Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  Effect,
+  Exit,
+  type Fiber,
+  Layer,
+  Random,
+  References,
+  Schema,
+  Scope,
+} from "effect"
 import { TestClock } from "effect/testing"
-import { type Fault, Faults, layer as faultyTier, type Reach } from "./faultyTier.ts"
+import {
+  type Fault,
+  Faults,
+  fileLayer as fileTier,
+  layer as faultyTier,
+  type Reach,
+} from "./faultyTier.ts"
 import { type Caller, type Change, type Lookup, Model, type Moment, type Times } from "./model.ts"
 
 /** All times are multiples of it, so that boundaries are hit. */
 export const unit = 50
 
 export interface Config {
-  readonly stack: "memory" | "memory and shared" | "shared"
+  readonly stack: "memory" | "memory and shared" | "shared" | "memory and file" | "all three"
   readonly freshFor: number
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
@@ -53,7 +70,20 @@ export type Step =
       readonly units: number
       readonly tags: ReadonlyArray<string>
     }
-  | { readonly _tag: "fault"; readonly fault: Fault; readonly reach: Reach }
+  | {
+      readonly _tag: "fault"
+      readonly fault: Fault
+      readonly reach: Reach
+      readonly where: keyof Tiers
+    }
+  /** The process ends and begins again: memory is empty, the tiers behind it are as they were. */
+  | { readonly _tag: "restart" }
+
+/** The faults of each tier behind memory. */
+interface Tiers {
+  readonly file: Faults
+  readonly shared: Faults
+}
 
 const hardTimeout = 300
 const tierTimeout = 100
@@ -96,12 +126,14 @@ const policyOf = (config: Config) =>
     tierBudget,
   })
 
-const stackOf = (config: Config, faults: Faults) => {
+const stackOf = (config: Config, { file, shared }: Tiers) => {
   const memory = MemoryTier.layer({ maxEntries, maxWeight, weigh })
   const stacks = {
     memory: () => TierStack.layer(memory),
-    "memory and shared": () => TierStack.layer(memory, faultyTier(faults)),
-    shared: () => TierStack.layer(faultyTier(faults)),
+    "memory and shared": () => TierStack.layer(memory, faultyTier(shared)),
+    shared: () => TierStack.layer(faultyTier(shared)),
+    "memory and file": () => TierStack.layer(memory, fileTier(file)),
+    "all three": () => TierStack.layer(memory, fileTier(file), faultyTier(shared)),
   }
   return stacks[config.stack]()
 }
@@ -222,6 +254,11 @@ class Source {
 
 type TheLarder = Larder.Larder<string, number, string | Upstream.Shed>
 
+interface Opened {
+  readonly larder: TheLarder
+  readonly scope: Scope.Closeable
+}
+
 const changeOf = (step: ChangeStep, value: number): Change => {
   if ("tags" in step || step._tag === "clear") return step
   const { _tag, key } = step
@@ -239,10 +276,12 @@ interface Running {
 class World {
   readonly config: Config
   readonly model: Model
-  readonly faults: Faults
+  readonly tiers: Tiers
   readonly source: Source
-  readonly larder: TheLarder
   readonly clock: CountingClock
+  /** Makes the larder over the same tiers as before. */
+  readonly open: Effect.Effect<Opened>
+  #opened: Opened
   /** The last moment at which a fault was on. */
   #faultyAt = -Infinity
   #running: Array<Running> = []
@@ -250,17 +289,27 @@ class World {
   constructor(
     config: Config,
     model: Model,
-    faults: Faults,
+    tiers: Tiers,
     source: Source,
-    larder: TheLarder,
     clock: CountingClock,
+    open: Effect.Effect<Opened>,
+    opened: Opened,
   ) {
     this.config = config
     this.model = model
-    this.faults = faults
+    this.tiers = tiers
     this.source = source
-    this.larder = larder
     this.clock = clock
+    this.open = open
+    this.#opened = opened
+  }
+
+  get larder(): TheLarder {
+    return this.#opened.larder
+  }
+
+  get #isFaulty(): boolean {
+    return this.tiers.file.current !== "none" || this.tiers.shared.current !== "none"
   }
 
   get #now(): number {
@@ -303,13 +352,15 @@ class World {
       case "upstream":
         return Effect.sync(() => Object.assign(this.source, { ...step, _tag: undefined }))
       case "fault":
-        return Effect.sync(() => this.faults.turn(step.fault, step.reach))
+        return Effect.sync(() => this.tiers[step.where].turn(step.fault, step.reach))
+      case "restart":
+        return this.#restart
     }
   }
 
   #mindFaults(): void {
     if (this.config.stack !== "memory") this.model.flightsWait = tierBudget
-    if (this.faults.current === "none") return
+    if (!this.#isFaulty) return
     this.#faultyAt = this.#now
     this.model.flightsWait = tierBudget + leaseMillis
   }
@@ -416,7 +467,7 @@ class World {
       this.#bound,
       Effect.suspend(() => {
         const caller = this.#callerOf(key, { insists: true })
-        this.model.changeBegins({ _tag: "refresh", key })()
+        this.model.changeBegins({ _tag: "refresh", key })(true)
         return this.#answered(caller, this.larder.refresh(key), (value) =>
           this.model.checkGiven(caller, value, undefined),
         )
@@ -505,13 +556,14 @@ class World {
   #change(step: ChangeStep) {
     return this.#start(
       step._tag,
-      tierBudget + tierTimeout,
+      // Marks, change; and in each tier that does not arbitrate: keep, or else drop.
+      (this.config.stack === "all three" ? 4 : 3) * tierTimeout,
       Effect.suspend(() => {
         const value = step._tag === "set" ? this.model.newValue(step.key, this.source.tags) : 0
         const done = this.model.changeBegins(changeOf(step, value))
         const began = this.#now
         return Effect.map(Effect.orDie(this.#apply(step, value)), ({ pending, settled }) => {
-          done()
+          done(settled)
           if (settled !== (pending.length === 0)) {
             this.model.violated("law 15", `settled ${settled}, pending ${pending}`)
           }
@@ -542,7 +594,7 @@ class World {
   /** When faults end and time passes, everything works as if nothing had been. */
   recover(keys: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      this.faults.turn("none", "all")
+      for (const faults of Object.values(this.tiers)) faults.turn("none", "all")
       Object.assign(this.source, { answer: "value", units: 1, tags: [] })
       yield* TestClock.adjust(4 * leaseMillis)
       yield* this.checkNow
@@ -589,21 +641,44 @@ class World {
 
   #isClosing = false
 
-  /** Law 22: nothing is left. */
-  close(scope: Scope.Closeable): Effect.Effect<void> {
+  get #restart(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { faults, model } = this
+      yield* this.#shut
+      yield* TestClock.adjust(unit)
+      this.model.restarted(this.config.stack !== "memory and file")
+      this.#opened = yield* this.open
+      this.#isClosing = false
+    })
+  }
+
+  get #shut(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
       this.#isClosing = true
-      const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void), {
+      const closing = yield* Effect.forkDetach(Scope.close(this.#opened.scope, Exit.void), {
         startImmediately: true,
       })
-      if (closing.pollUnsafe() === undefined) yield* TestClock.adjust(closeTimeout)
-      if (closing.pollUnsafe() === undefined) model.violated("law 22", "closing takes too long")
-      const { written } = faults
+      for (let i = 0; i < closeTimeout / unit && closing.pollUnsafe() === undefined; i++) {
+        yield* TestClock.adjust(unit)
+      }
+      if (closing.pollUnsafe() === undefined)
+        this.model.violated("law 22", "closing takes too long")
+    })
+  }
+
+  get #written(): number {
+    return this.tiers.file.written + this.tiers.shared.written
+  }
+
+  /** Law 22: nothing is left. */
+  get close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { model } = this
+      yield* this.#shut
+      const written = this.#written
       // What disobeys, disobeys no longer than this.
       yield* TestClock.adjust(leaseMillis)
       for (const { what } of this.#running) model.violated("law 22", `${what} waits after the end`)
-      if (faults.written > written) model.violated("law 22", "tiers were written to after the end")
+      if (this.#written > written) model.violated("law 22", "tiers were written to after the end")
       if (this.clock.sleeping > 0) model.violated("law 22", `${this.clock.sleeping} still sleep`)
       if (model.running > 0) model.violated("law 22", `${model.running} lookups run`)
     })
@@ -620,15 +695,15 @@ export const violations = (
     yield* TestClock.setTime(1_000_000)
     const clock = new CountingClock(yield* Clock.Clock)
     const model = new Model(timesOf(config), () => clock.currentTimeMillisUnsafe())
-    const faults = new Faults()
+    const tiers: Tiers = { file: new Faults(), shared: new Faults() }
     const source = new Source(model)
-    const scope = yield* Scope.make()
+    const stack = yield* Layer.build(stackOf(config, tiers))
     const { failureFor } = config
     const upstream = Upstream.make({
       lookup: source.lookup,
       lookupMany: config.bulk ? source.lookupMany : undefined,
     })
-    const larder = yield* Larder.make({
+    const make = Larder.make({
       name: "properties",
       value: Schema.Finite,
       policy: policyOf(config),
@@ -638,17 +713,19 @@ export const violations = (
       upstream: config.bounded
         ? Upstream.withConcurrency(upstream, { foreground: 1, background: 1, queue: 1 })
         : upstream,
-    }).pipe(
-      Effect.provide(stackOf(config, faults)),
-      Scope.provide(scope),
-      Effect.provideService(Clock.Clock, clock),
-    )
-    const world = new World(config, model, faults, source, larder, clock)
+    })
+    const open = Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const larder = yield* make.pipe(Scope.provide(scope))
+      return { larder, scope }
+    }).pipe(Effect.provide(stack), Effect.provideService(Clock.Clock, clock))
+    const world = new World(config, model, tiers, source, clock, open, yield* open)
     for (const step of steps) yield* world.take(step)
     if (!config.abrupt) yield* world.recover(keys)
-    yield* world.close(scope)
+    yield* world.close
     return model.violations
   }).pipe(
+    Effect.scoped,
     Random.withSeed(config.seed),
     Effect.provideService(References.MinimumLogLevel, "None"),
     Effect.provide(TestClock.layer()),

@@ -7,8 +7,8 @@ import {
   mayPut,
   nextNumber,
   usable,
-} from "../../src/internal/arbitration.ts"
-import type { LeaseRecord, Stored } from "../../src/internal/arbitration.ts"
+} from "../src/Arbitration.ts"
+import type { LeaseRecord, Stored } from "../src/Arbitration.ts"
 
 const nothing: Stored = { version: 0, isValue: false }
 const value = (version: number): Stored => ({ version, isValue: true })

@@ -1,7 +1,7 @@
 /**
  * The decisions of an arbiter, pure: who may look up, what a commit or a delayed
  * write comes to, which number is next. Whatever keeps the records applies them
- * in one atomic step.
+ * in one atomic step. Use it to write a tier with an arbiter of its own.
  */
 
 /**
@@ -36,12 +36,14 @@ export const usable = (number: number | undefined): number =>
 export const nextNumber = (now: number, ...seen: ReadonlyArray<number | undefined>): number =>
   Math.max(usable(now * 1000), ...seen.map((number) => usable(number) + 1))
 
+/** What a request for a lease comes to. */
 export type AcquireDecision =
   | { readonly _tag: "Newer" }
   | { readonly _tag: "Busy"; readonly leftMillis: number }
   | { readonly _tag: "Failed"; readonly leftMillis: number }
   | { readonly _tag: "Win" }
 
+/** Whether the caller may look the key up, at `now` in the tier's clock. */
 export const decideAcquire = (
   stored: Stored,
   lease: LeaseRecord | undefined,
@@ -64,6 +66,7 @@ export const decideAcquire = (
 export const holds = (stored: Stored, lease: LeaseRecord | undefined, token: number): boolean =>
   decideCommit(stored, lease, token) === "Stored"
 
+/** What storing a looked-up value under its token comes to. */
 export const decideCommit = (
   stored: Stored,
   lease: LeaseRecord | undefined,
