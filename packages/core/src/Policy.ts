@@ -40,7 +40,17 @@ export interface Options {
   readonly tierTimeout?: Duration.Input | undefined
   /** The longest all such steps of one `get` may take together. Default twice `tierTimeout`. */
   readonly tierBudget?: Duration.Input | undefined
+  /**
+   * What `set` waits for. `"awaited"`: until the tiers behind memory have the value. `"background"`:
+   * until memory has it; the tiers follow, at most 1,000 keys at once, then `set` waits for room.
+   * Its `Ack` then says `settled: false`. Removals and invalidations are always awaited, and so is
+   * everything where there is no memory tier. Default `"awaited"`.
+   */
+  readonly tierWrites?: TierWrites | undefined
 }
+
+/** See {@link Options}. */
+export type TierWrites = "awaited" | "background"
 
 /** A checked policy. Durations are milliseconds; `Infinity` stands for no end and, in `softTimeout`, for none. */
 export interface Policy {
@@ -55,6 +65,7 @@ export interface Policy {
   readonly retryAfterFailure: number
   readonly tierTimeout: number
   readonly tierBudget: number
+  readonly tierWrites: TierWrites
 }
 
 /** A policy whose times depend on the value; see {@link adaptive}. */
@@ -63,7 +74,7 @@ export interface AdaptivePolicy<in A, in K> {
   readonly of: (value: A, key: K, base: Policy) => Policy
 }
 
-type DurationField = Exclude<keyof Options, "jitter" | "earlyRefresh">
+type DurationField = Exclude<keyof Options, "jitter" | "earlyRefresh" | "tierWrites">
 
 const millis = (
   field: DurationField,
@@ -102,7 +113,7 @@ const durations = (
 }
 
 const contradiction = (policy: Policy): InvalidPolicy | undefined => {
-  const { hardTimeout, jitter, softTimeout, tierBudget, tierTimeout } = policy
+  const { hardTimeout, jitter, softTimeout, tierBudget, tierTimeout, tierWrites } = policy
   const invalid = (field: keyof Options, reason: string) => new InvalidPolicy({ field, reason })
   if (!(jitter >= 0 && jitter <= 1)) {
     return invalid("jitter", `${jitter} is not a share; give a number from 0 to 1, such as 0.1`)
@@ -118,6 +129,9 @@ const contradiction = (policy: Policy): InvalidPolicy | undefined => {
       "softTimeout",
       `${softTimeout} ms is above hardTimeout (${hardTimeout} ms), so it would never apply; lower it or raise hardTimeout`,
     )
+  }
+  if (tierWrites !== "awaited" && tierWrites !== "background") {
+    return invalid("tierWrites", `${String(tierWrites)} is neither "awaited" nor "background"`)
   }
   if (tierTimeout === 0 || tierTimeout === Infinity) {
     return invalid(
@@ -143,6 +157,7 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
     ...checked.success,
     jitter: options.jitter ?? 0,
     earlyRefresh: options.earlyRefresh ?? none,
+    tierWrites: options.tierWrites ?? "awaited",
   })
   const contradicts = contradiction(policy)
   return contradicts === undefined ? Result.succeed(policy) : Result.fail(contradicts)

@@ -27,6 +27,7 @@ const configs = (stack: Config["stack"]): fc.Arbitrary<Config> =>
     softTimeout: fc.constantFrom(undefined, 100),
     retryAfterFailure: fc.constantFrom(100, 0, 300),
     failureFor: fc.constantFrom(undefined, 100),
+    tierWrites: fc.constantFrom("awaited", "background"),
     bulk: fc.boolean(),
     bounded: fc.integer({ min: 0, max: 4 }).map((n) => n === 4),
     abrupt: fc.integer({ min: 0, max: 4 }).map((n) => n === 4),

@@ -10,6 +10,8 @@ import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
 import type { Engine } from "./engine.ts"
 import type { Change, FartherTier } from "./fartherTier.ts"
+import { LarderClosed } from "../LarderError.ts"
+import type { Queued } from "./writeQueue.ts"
 import { dropLater, dropNearer, keepNearer, markLater } from "./recovery.ts"
 
 /** What a change has come to. */
@@ -41,7 +43,54 @@ export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
       tags: engine.settings.tags?.(value, key) ?? [],
       ...etagOf(engine, value, key),
     }
-    return change(engine, k, { key, change: { _tag: "Set", entry }, policy })
+    return isBackground(engine, policy, entry)
+      ? setInBackground(engine, k, { key, entry, policy })
+      : change(engine, k, { key, change: { _tag: "Set", entry }, policy })
+  })
+
+const isBackground = (
+  { nearName, stack }: Engine,
+  { tierWrites }: Policy,
+  { staleUntil, storedAt }: Entry.Entry<unknown>,
+): boolean =>
+  tierWrites === "background" &&
+  nearName !== "none" &&
+  stack.farther.length > 0 &&
+  storedAt < staleUntil
+
+/** Memory has the value when it is acknowledged; the tiers behind it follow. */
+const setInBackground = (engine: Engine, k: string, planned: Queued): Effect.Effect<Ack> =>
+  Effect.gen(function* () {
+    const { arbiter, farther } = engine.stack
+    if (arbiter !== undefined) yield* arbiter.ready
+    yield* engine.writes.room(k)
+    if (engine.closed) return yield* Effect.die(new LarderClosed({ larder: engine.settings.name }))
+    begun(engine, k, "Set")
+    const known = Math.max(
+      engine.near.peek(k)?.entry.version ?? 0,
+      engine.writes.newest(k)?.entry.version ?? 0,
+    )
+    const version = arbiter === undefined ? engine.nextVersion(known) : known + 1
+    const entry = { ...planned.entry, version, asOf: engine.asOf() }
+    const queued = { ...planned, entry }
+    engine.keep(k, planned.key, queued, engine.now())
+    const writing = engine.writes.offer(k, queued, (newest) => write(engine, k, newest))
+    if (writing !== undefined) engine.fork(Effect.uninterruptible(writing), engine.settling)
+    return { version, settled: false, pending: farther.map(({ name }) => name) }
+  })
+
+/** Brings a value that memory has had since it was set to the tiers behind it. */
+const write = (engine: Engine, k: string, { entry, key, policy }: Queued): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { arbiter } = engine.stack
+    const set: Change = { _tag: "Set", entry }
+    const applied = arbiter && (yield* apply(arbiter, k, set, entry.version))
+    if (arbiter !== undefined) heard(engine, k, set, applied)
+    const version = applied ?? entry.version
+    yield* changeNearer(engine, k, set, version, arbiter === undefined || applied !== undefined)
+    // Nothing else has happened to the key meanwhile.
+    if (engine.near.peek(k)?.entry !== entry) return
+    engine.keep(k, key, { entry: { ...entry, version }, policy }, engine.now())
   })
 
 const etagOf = (engine: Engine, value: unknown, key: unknown) => {
@@ -57,14 +106,18 @@ export const expire = (engine: Engine, key: unknown, k: string) =>
 
 const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack> =>
   Effect.suspend(() => {
-    begun(engine, k, planned)
+    begun(engine, k, planned.change._tag)
     const { arbiter, farther } = engine.stack
     if (farther.length === 0) {
       const version = engine.nextVersion()
       follow(engine, k, planned, version)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    return seenThrough(engine, changeTiers(engine, arbiter, k, planned))
+    // What was set before goes before.
+    return Effect.andThen(
+      engine.writes.settled(k),
+      seenThrough(engine, changeTiers(engine, arbiter, k, planned)),
+    )
   })
 
 /**
@@ -73,11 +126,15 @@ const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack>
  */
 const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect<A> =>
   Effect.uninterruptible(
-    Effect.suspend(() => Fiber.join(engine.fork(Effect.uninterruptible(effect), engine.settling))),
+    Effect.suspend(() =>
+      engine.closed
+        ? Effect.die(new LarderClosed({ larder: engine.settings.name }))
+        : Fiber.join(engine.fork(Effect.uninterruptible(effect), engine.settling)),
+    ),
   )
 
 /** Those who come from now on begin anew, and a failure of the past says nothing any more. */
-const begun = (engine: Engine, k: string, { change: { _tag } }: Planned): void => {
+const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
   if (_tag === "Remove") forgetStale(engine, k)
   engine.detach(k)
   engine.failures.forget(k)
@@ -102,15 +159,12 @@ const changeTiers = (
     const planned = { ...given, change: afterMarks(engine, given.change) }
     const applied =
       arbiter === undefined ? undefined : yield* apply(arbiter, k, planned.change, known)
-    if (arbiter !== undefined && applied === undefined) dropLater(engine, k)
-    // What it missed before does not matter any more, and must not be done after this;
-    // but for an older value, which expiring leaves there.
-    else if (planned.change._tag !== "Expire") engine.missed.keys.delete(k)
+    if (arbiter !== undefined) heard(engine, k, planned.change, applied)
     const version = applied ?? (arbiter === undefined ? engine.nextVersion(known) : known + 1)
     const isOrdered = arbiter === undefined || applied !== undefined
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
     // What began while the arbiter was being asked may have missed its answer.
-    begun(engine, k, planned)
+    begun(engine, k, planned.change._tag)
     if (engine.endTurn(k, turn)) follow(engine, k, planned, version)
     // Another change of the key began meanwhile: which of them came last, memory cannot tell.
     else engine.near.delete(k)
@@ -118,6 +172,14 @@ const changeTiers = (
     const pending = [...unheard, ...failed]
     return { version, settled: pending.length === 0, pending }
   })
+
+/** The arbiter has applied the change, or has to hear of it later. */
+const heard = (engine: Engine, k: string, change: Change, applied: number | undefined): void => {
+  if (applied === undefined) dropLater(engine, k)
+  // What it missed before does not matter any more, and must not be done after this;
+  // but for an older value, which expiring leaves there.
+  else if (change._tag !== "Expire") engine.missed.keys.delete(k)
+}
 
 const afterMarks = (engine: Engine, change: Change): Change =>
   change._tag === "Set" ? { ...change, entry: { ...change.entry, asOf: engine.asOf() } } : change

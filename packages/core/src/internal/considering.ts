@@ -1,4 +1,5 @@
 /** What a farther tier has, weighed against what is known of the key while its flight is loading. */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Entry } from "../Entry.ts"
 import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoption.ts"
@@ -54,6 +55,28 @@ export const consider = (
   else if (isBetterStale(candidate, flight.stale?.entry.version))
     keepStale(engine, flight, given, now)
 }
+
+/**
+ * What was set and has not reached the tiers yet is newer than anything they
+ * have. If it is not good enough any more, they are asked after they have it.
+ */
+export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const queued = engine.writes.newest(flight.k)
+    if (queued === undefined) return Effect.void
+    const { entry } = queued
+    const now = engine.now()
+    const freshness = engine.judge(entry, now)
+    const { storedAt, version } = entry
+    if (!isAdoptable({ freshness, storedAt, version, inMemory: undefined }, flight)) {
+      return engine.writes.settled(flight.k)
+    }
+    if (!engine.isDetached(flight)) takeOver(engine, flight, entry, now)
+    engine.end(flight)
+    const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
+    land(engine, flight, { _tag: "Value", given, instead: undefined })
+    return Effect.void
+  })
 
 const adopt = (
   engine: Engine,

@@ -27,6 +27,7 @@ import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
 import type { Stack } from "./stack.ts"
 import { Timers } from "./timers.ts"
+import { WriteQueue } from "./writeQueue.ts"
 
 /** What the owner of a larder decides. */
 export interface Settings {
@@ -75,6 +76,7 @@ export class Engine {
   readonly marks: Marks
   readonly failures = new Failures()
   readonly missed = new Missed()
+  readonly writes = new WriteQueue()
   /** Readers of farther tiers share a trip. */
   readonly reads = Coalesce.make<string, Given | undefined>()
   /** The flights that callers may join. */

@@ -41,6 +41,13 @@ export const read = (engine: Engine, k: string): Effect.Effect<Reading<unknown>>
 
 const readFarther = (engine: Engine, k: string): Effect.Effect<Given | undefined> =>
   Effect.gen(function* () {
+    const queued = engine.writes.newest(k)?.entry
+    if (queued !== undefined) {
+      const freshness = engine.judge(queued, engine.now())
+      const given = { entry: queued, exit: Exit.succeed(queued.value), freshness }
+      if (freshness._tag === "Fresh") return { ...given, tier: engine.nearName }
+      yield* engine.writes.settled(k)
+    }
     const budget = new Budget(engine.settings.policy.tierBudget)
     let best: Given | undefined
     for (const tier of engine.stack.farther) {

@@ -19,6 +19,8 @@ export interface Stats extends Readonly<Counters> {
   readonly tiers: ReadonlyArray<string>
   /** Of the upstream and of tiers behind memory, by name. */
   readonly breakers: Readonly<Record<string, State["_tag"]>>
+  /** Keys whose value was set and is still on its way to the tiers behind memory. */
+  readonly queuedWrites: number
   /** How nodes hear of each other's changes. */
   readonly backplane: string
 }
@@ -43,6 +45,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
       marks: engine.marks.size,
       tiers: engine.nearName === "none" ? names : [engine.nearName, ...names],
       breakers,
+      queuedWrites: engine.writes.size,
       backplane: "none",
     }
   })

@@ -9,7 +9,7 @@ import type { Entry } from "../Entry.ts"
 import { arrive, failed } from "./arrival.ts"
 import { cancelTogether } from "./cancelling.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
-import { consider, type Progress } from "./considering.ts"
+import { consider, considerQueued, type Progress } from "./considering.ts"
 import { Budget } from "./fartherTier.ts"
 import type { Flight } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
@@ -59,6 +59,10 @@ const loadAll = (
         stopRenewal: () => {},
       }
     })
+    if (engine.writes.size > 0) {
+      const queued = progress.map((one) => considerQueued(engine, one))
+      yield* Effect.all(queued, { discard: true, concurrency: "unbounded" })
+    }
     yield* readTiers(engine, progress, budget)
     const left = progress.filter(
       ({ flight }) => flight.landing === undefined && !landOnOwnFailure(engine, flight),

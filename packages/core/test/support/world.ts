@@ -38,6 +38,7 @@ export interface Config {
   readonly softTimeout: number | undefined
   readonly retryAfterFailure: number
   readonly failureFor: number | undefined
+  readonly tierWrites: "awaited" | "background"
   readonly bulk: boolean
   readonly bounded: boolean
   /** Closed in the middle of everything, instead of after all is well again. */
@@ -124,6 +125,7 @@ const policyOf = (config: Config) =>
     retryAfterFailure: config.retryAfterFailure,
     tierTimeout,
     tierBudget,
+    tierWrites: config.tierWrites,
   })
 
 const stackOf = (config: Config, { file, shared }: Tiers) => {
@@ -323,7 +325,12 @@ class World {
   /** The bound of law 9. Without faults nobody waits for a lease. */
   get #bound(): number {
     const waits = this.config.stack !== "memory" && this.#wasEverFaulty ? leaseMillis : 0
-    return tierBudget + waits + 2 * hardTimeout
+    return tierBudget + waits + 2 * hardTimeout + this.#queued
+  }
+
+  /** What has been set in the background goes first. */
+  get #queued(): number {
+    return this.config.tierWrites === "background" ? 4 * tierTimeout : 0
   }
 
   take(step: Step): Effect.Effect<void> {
@@ -498,7 +505,7 @@ class World {
   #look(key: string) {
     return this.#start(
       `read ${key}`,
-      2 * tierBudget,
+      2 * tierBudget + this.#queued,
       Effect.suspend(() => {
         const came = this.model.moment()
         return Effect.map(Effect.orDie(this.larder.read(key)), ({ entry, freshness }) => {
@@ -557,20 +564,30 @@ class World {
     return this.#start(
       step._tag,
       // Marks, change; and in each tier that does not arbitrate: keep, or else drop.
-      (this.config.stack === "all three" ? 4 : 3) * tierTimeout,
+      (this.config.stack === "all three" ? 4 : 3) * tierTimeout + this.#queued,
       Effect.suspend(() => {
         const value = step._tag === "set" ? this.model.newValue(step.key, this.source.tags) : 0
         const done = this.model.changeBegins(changeOf(step, value))
         const began = this.#now
-        return Effect.map(Effect.orDie(this.#apply(step, value)), ({ pending, settled }) => {
-          done(settled)
-          if (settled !== (pending.length === 0)) {
-            this.model.violated("law 15", `settled ${settled}, pending ${pending}`)
-          }
-          if (!settled && this.#faultyAt < began - breakerOpen - tierTimeout) {
-            this.model.violated("law 15", `${step._tag} is not settled though all is well`)
-          }
-        })
+        const opened = this.#opened
+        const applied = Effect.map(
+          Effect.orDie(this.#apply(step, value)),
+          ({ pending, settled }) => {
+            done(settled)
+            if (settled !== (pending.length === 0)) {
+              this.model.violated("law 15", `settled ${settled}, pending ${pending}`)
+            }
+            const mayFollow = step._tag === "set" && this.config.tierWrites === "background"
+            if (!settled && !mayFollow && this.#faultyAt < began - breakerOpen - tierTimeout) {
+              this.model.violated("law 15", `${step._tag} is not settled though all is well`)
+            }
+          },
+        )
+        return Effect.catchDefect(applied, (defect) =>
+          defect instanceof Larder.LarderClosed && (this.#isClosing || this.#opened !== opened)
+            ? Effect.void
+            : Effect.die(defect),
+        )
       }),
     )
   }
