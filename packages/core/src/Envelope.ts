@@ -14,7 +14,7 @@
  * 45 13  staleUntil
  * 58 13  storedAt
  * 71  8  schemaVersion
- * 79  1  "1" a value follows, "0" the value is undefined
+ * 79  1  "1" bytes of a wire follow, "0" the value is undefined
  * 80  8  length of the meta part
  * 88  8  checksum, lower-case hexadecimal
  * 96     meta: JSON in UTF-8 { tags, asOf, etag?, loadMillis, wire }
@@ -25,6 +25,11 @@
  * 9999999999999 is for ever. Digits have a fixed width because a server's
  * scripts may compare and patch them as text, and 16 digits hold every integer
  * below 2^53.
+ *
+ * The checksum finds accidents, not forgers. A wire that authenticates
+ * (`Wire.encrypted`) is given everything but version, freshUntil and
+ * revalidateUntil, which are patched in place, to bind it to the value; the
+ * presence byte is "1" then, since `undefined` goes through such a wire as well.
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -33,7 +38,7 @@ import * as Schema from "effect/Schema"
 import { forever } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
 import { crc32 } from "./internal/crc32.ts"
-import type { Wire } from "./Wire.ts"
+import type { Wire, WireContext, WireError } from "./Wire.ts"
 
 const tombstoneLength = 19
 const headerLength = 96
@@ -380,6 +385,31 @@ export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("Envelope
 /** A value's schema as {@link encode} and {@link decode} want it: `Schema.toCodecJson(value)`. */
 export type Codec<A, RD = never, RE = never> = Schema.ConstraintCodec<A, unknown, RD, RE>
 
+/** What a wire may bind to the value: all that is written once, as it is read back. */
+const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): WireContext => ({
+  ...context,
+  staleUntil: parts.staleUntil,
+  storedAt: parts.storedAt,
+  asOf: parts.asOf,
+  loadMillis: parts.loadMillis,
+  tags: parts.tags,
+  ...(parts.etag === undefined ? undefined : { etag: parts.etag }),
+})
+
+/** A schema's complaint may quote the value, which is not to be seen where its wire seals it. */
+const complaint = (wire: Wire, error: WireError | Schema.SchemaError): string =>
+  wire.seals === true && error._tag !== "WireError"
+    ? `the value does not fit its schema; details are withheld, since the wire ${wire.name} seals it`
+    : error.message
+
+/** A cause that may quote the value, for those who may see it. */
+const quotable = (wire: Wire, cause: unknown): unknown => (wire.seals === true ? undefined : cause)
+
+const defectText = (wire: Wire, defect: unknown): string =>
+  wire.seals === true
+    ? `the value's schema or the wire ${wire.name} threw; details are withheld, since the wire seals the value`
+    : String(defect)
+
 const encodeParts = <A, RD, RE>(
   entry: Entry<A>,
   codec: Codec<A, RD, RE>,
@@ -387,20 +417,23 @@ const encodeParts = <A, RD, RE>(
   context: EnvelopeContext,
 ) =>
   Effect.gen(function* () {
-    const times = { staleUntil: clampTime(entry.staleUntil) }
-    // JSON has no undefined: the presence field says it, and no wire ever sees it. Not even
-    // where the codec would write null for it, which may be another value of the same schema.
-    const encoded = yield* Schema.encodeEffect(codec)(entry.value)
-    const json = entry.value === undefined ? undefined : encoded
-    const value =
-      json === undefined ? undefined : yield* wire.encode(json, { ...context, ...times })
-    return make({
-      ...entry,
-      ...times,
+    const { value: _, ...rest } = entry
+    const parts = {
+      ...rest,
+      staleUntil: clampTime(entry.staleUntil),
+      storedAt: clampTime(entry.storedAt),
+      asOf: clampVersion(entry.asOf),
+      loadMillis: clampVersion(entry.loadMillis),
       schemaVersion: context.schemaVersion,
       wire: wire.name,
-      value,
-    })
+    }
+    // JSON has no undefined: the presence field says it, and only a wire that seals sees it. Not
+    // even where the codec would write null for it, which may be another value of the same schema.
+    const encoded = yield* Schema.encodeEffect(codec)(entry.value)
+    const json = entry.value === undefined ? undefined : encoded
+    const isInClear = json === undefined && wire.seals !== true
+    const value = isInClear ? undefined : yield* wire.encode(json, wireContext(parts, context))
+    return make({ ...parts, value })
   })
 
 /**
@@ -473,9 +506,11 @@ export const encode: {
       )
     }
     return encodeParts(entry, codec, wire, context).pipe(
-      Effect.catch((error) => refused(error.message, error)),
+      Effect.catch((error) =>
+        refused(complaint(wire, error), error._tag === "WireError" ? error : quotable(wire, error)),
+      ),
       // A schema or wire that throws must not fail a caller who only wants the value.
-      Effect.catchDefect((defect) => refused(String(defect), defect)),
+      Effect.catchDefect((defect) => refused(defectText(wire, defect), quotable(wire, defect))),
     )
   },
 )
@@ -504,10 +539,8 @@ const decodeValue = <A, RD, RE>(
   Effect.gen(function* () {
     const { schemaVersion: _, wire: __, value: bytes, ...rest } = parts
     const json =
-      bytes === undefined
-        ? undefined
-        : yield* wire.decode(bytes, { ...context, staleUntil: parts.staleUntil })
-    const isUndefined = bytes === undefined && Schema.is(Schema.toType(codec))(undefined)
+      bytes === undefined ? undefined : yield* wire.decode(bytes, wireContext(parts, context))
+    const isUndefined = json === undefined && Schema.is(Schema.toType(codec))(undefined)
     const value = isUndefined ? (undefined as A) : yield* Schema.decodeUnknownEffect(codec)(json)
     return { ...rest, value }
   })
@@ -557,12 +590,17 @@ export const decode: {
       if (parsed.wire !== wire.name) {
         return undecodable(`written by the wire ${parsed.wire}, not ${wire.name}`)
       }
+      if (parsed.value === undefined && wire.seals === true) {
+        return undecodable(
+          `said to be undefined in the clear, where the wire ${wire.name} seals it`,
+        )
+      }
       const { _tag, ...parts } = parsed
       return decodeValue(parts, codec, wire, context).pipe(
         Effect.map((entry): Decoded<A> => ({ _tag: "Entry", entry })),
-        Effect.catch((error) => undecodable(error.message)),
+        Effect.catch((error) => undecodable(complaint(wire, error))),
         // A transformation that throws on such bytes is no reason to fail a read.
-        Effect.catchDefect((defect) => undecodable(String(defect))),
+        Effect.catchDefect((defect) => undecodable(defectText(wire, defect))),
       )
     }),
 )

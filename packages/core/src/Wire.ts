@@ -1,14 +1,32 @@
 /**
  * How the encoded form of a value becomes bytes and bytes become it again, in
  * tiers that keep bytes. A value's `Schema` first gives JSON data (its JSON
- * codec), a wire carries that data. {@link json} is the default.
+ * codec), a wire carries that data. {@link json} is the default;
+ * {@link compressed} and {@link encrypted} go around another wire, and around
+ * each other. A byte tier takes its wire as the option `wire`.
  */
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import * as aesGcm from "./internal/aesGcm.ts"
+import * as compression from "./internal/compression.ts"
+import { notJson } from "./internal/json.ts"
+import * as keyring from "./internal/keyring.ts"
+import { InvalidWire } from "./InvalidWire.ts"
+
+export type { EncryptedOptions, EncryptionKey } from "./internal/keyring.ts"
+export { InvalidWire } from "./InvalidWire.ts"
 
 /**
- * What the bytes belong to. A wire that authenticates what it carries binds the
- * bytes to it, so that they cannot be moved to another key or made to live longer.
+ * What the bytes belong to: all that an envelope fixes when it is written. A
+ * wire that authenticates binds the bytes to it, so that they cannot be moved to
+ * another key, made to live longer, or stripped of their tags.
+ *
+ * **Details**
+ *
+ * `Envelope` gives every field, `etag` where there is one. Whoever uses a wire
+ * without an envelope gives the first four and, when decoding, the same that
+ * were given when encoding.
  */
 export interface WireContext {
   /** The larder's name. */
@@ -17,6 +35,13 @@ export interface WireContext {
   readonly schemaVersion: number
   /** The end of the entry's life as it was when the value was stored; milliseconds of the tier's clock. */
   readonly staleUntil: number
+  /** When upstream answered; milliseconds of the tier's clock. */
+  readonly storedAt?: number | undefined
+  /** The highest mark that was known when the lookup began. */
+  readonly asOf?: number | undefined
+  readonly loadMillis?: number | undefined
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly etag?: string | undefined
 }
 
 /** A wire could not carry a value, or could not read bytes. `reason` says what and what would do. */
@@ -39,10 +64,12 @@ export class WireError extends Schema.TaggedError<WireError>()("WireError", {
  *
  * **Details**
  *
- * `encode` gets JSON data, never `undefined`: an envelope has a field of its own
- * for that. `decode` gets bytes that nobody vouches for, and must fail with
- * `WireError` on any that it did not write. `name` is stored with the value; an
- * entry written through a wire of another name is not decoded.
+ * `encode` gets JSON data. It gets no `undefined`, for which an envelope has a
+ * field of its own, unless the wire `seals`. `decode` gets bytes that nobody
+ * vouches for, and must fail with `WireError` on any that it did not write; it
+ * must bound what it builds from them. A `WireError`'s reason is shown in events
+ * and logs. `name` is stored with the value; an entry written through a wire of
+ * another name is not decoded.
  *
  * **Example**
  *
@@ -68,51 +95,13 @@ export interface Wire {
   readonly name: string
   readonly encode: (json: unknown, context: WireContext) => Effect.Effect<Uint8Array, WireError>
   readonly decode: (bytes: Uint8Array, context: WireContext) => Effect.Effect<unknown, WireError>
-}
-
-interface NotJson {
-  readonly path: string
-  readonly what: string
-}
-
-const inside = (step: string, found: NotJson | undefined): NotJson | undefined =>
-  found && { path: step + found.path, what: found.what }
-
-const notJsonObject = (value: object): NotJson | undefined => {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // A root prototype of another realm is as good as ours.
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    return { path: "", what: `an instance of ${value.constructor?.name || "a class"}` }
-  }
-  for (const [name, member] of Object.entries(value)) {
-    const found = inside(`[${JSON.stringify(name)}]`, notJson(member))
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-const notJsonArray = (value: ReadonlyArray<unknown>): NotJson | undefined => {
-  for (let i = 0; i < value.length; i++) {
-    const found = inside(`[${i}]`, notJson(value[i]))
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-/** The first thing in there that JSON text would lose or change; the sign of -0 apart. */
-const notJson = (value: unknown): NotJson | undefined => {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return undefined
-    case "number":
-      return Number.isFinite(value) ? undefined : { path: "", what: String(value) }
-    case "object":
-      if (value === null) return undefined
-      return Array.isArray(value) ? notJsonArray(value) : notJsonObject(value)
-    default:
-      return { path: "", what: value === undefined ? "undefined" : `a ${typeof value}` }
-  }
+  /**
+   * Set by a wire that hides and authenticates what it carries. `undefined` then
+   * goes through it too, since in the clear it could be put in any value's place;
+   * and what a schema says of a value that does not fit, which may quote it, stays
+   * out of errors and events. A wire around a sealing one says so as well.
+   */
+  readonly seals?: boolean | undefined
 }
 
 const encoder = new TextEncoder()
@@ -173,3 +162,288 @@ const decodeJson = (bytes: Uint8Array): Effect.Effect<unknown, WireError> =>
  * ```
  */
 export const json: Wire = { name: "json", encode: encodeJson, decode: decodeJson }
+
+const formats = ["gzip", "deflate", "deflate-raw"] as const
+
+/** What {@link compressed} takes. */
+export interface CompressedOptions {
+  /** Values whose bytes are fewer are kept as they are. Default 1,024. */
+  readonly threshold?: number | undefined
+  /**
+   * How values are written from now on; all three are read. Default
+   * `"deflate-raw"`: the others add a header and a checksum, which the envelope
+   * has already.
+   */
+  readonly format?: "gzip" | "deflate" | "deflate-raw" | undefined
+  /** More than this does not come out of decompression, nor is it compressed. Default 64 MiB. */
+  readonly maxBytes?: number | undefined
+}
+
+const countOf = (field: keyof CompressedOptions, count: number, min: number): number => {
+  if (Number.isSafeInteger(count) && count >= min) return count
+  throw new InvalidWire({
+    field,
+    reason: `${count} is no number of bytes; give an integer >= ${min}`,
+  })
+}
+
+const formatOf = (format: string): compression.Format => {
+  const found = formats.find((each) => each === format)
+  if (found !== undefined) return found
+  throw new InvalidWire({
+    field: "format",
+    reason: `${JSON.stringify(format)} is no format; take ${formats.join(", ")}`,
+  })
+}
+
+/** The first byte says how the rest is written: 0 as it is, else 1 + the format's index. */
+const marked = (marker: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const result = new Uint8Array(1 + bytes.length)
+  result[0] = marker
+  result.set(bytes, 1)
+  return result
+}
+
+const makeCompressed = (wire: Wire, options: CompressedOptions = {}): Wire => {
+  const threshold = countOf("threshold", options.threshold ?? 1024, 0)
+  const maxBytes = countOf("maxBytes", options.maxBytes ?? 64 * 1024 * 1024, 1)
+  const format = formatOf(options.format ?? "deflate-raw")
+  const name = `compressed(${wire.name})`
+  const fail = (reason: string, cause?: unknown) =>
+    Effect.fail(
+      new WireError({ wire: name, reason, ...(cause === undefined ? undefined : { cause }) }),
+    )
+
+  const shorter = (bytes: Uint8Array): Effect.Effect<Uint8Array, WireError> => {
+    if (bytes.length < threshold || bytes.length === 0) return Effect.succeed(marked(0, bytes))
+    if (bytes.length > maxBytes) {
+      return fail(
+        `a value of ${bytes.length} bytes could not be read again: maxBytes is ${maxBytes}`,
+      )
+    }
+    return compression.compress(bytes, format).pipe(
+      Effect.map((short) => marked(1 + formats.indexOf(format), short)),
+      Effect.catchTag("TooLong", () => Effect.succeed(marked(0, bytes))),
+      Effect.catchTag("StreamFailed", ({ cause }) => fail("the platform does not compress", cause)),
+    )
+  }
+  const whole = (bytes: Uint8Array): Effect.Effect<Uint8Array, WireError> => {
+    const marker = bytes[0]
+    if (marker === 0) return Effect.succeed(bytes.subarray(1))
+    const format = marker === undefined ? undefined : formats[marker - 1]
+    if (format === undefined) return fail("the bytes were not written by this wire")
+    return compression.decompress(bytes.subarray(1), format, maxBytes).pipe(
+      Effect.catchTag("TooLong", () =>
+        fail(`more than ${maxBytes} bytes come out; raise maxBytes if that is meant`),
+      ),
+      Effect.catchTag("StreamFailed", ({ cause }) =>
+        fail(`the bytes are not compressed as ${format}`, cause),
+      ),
+    )
+  }
+  return {
+    name,
+    seals: wire.seals,
+    encode: (json, context) => Effect.flatMap(wire.encode(json, context), shorter),
+    decode: (bytes, context) =>
+      Effect.flatMap(whole(bytes), (bytes) => wire.decode(bytes, context)),
+  }
+}
+
+const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null && "encode" in u
+
+/**
+ * What another wire writes, compressed by the platform's `CompressionStream`.
+ *
+ * **When to use**
+ *
+ * Use it where values are of many kilobytes and the tier is far: a value costs
+ * some hundreds of microseconds each way, mostly for the stream itself, so a low
+ * `threshold` gains little. Around {@link encrypted} it
+ * finds nothing to compress; inside it the length of what is stored tells
+ * something of the value, which matters where an attacker can choose part of it.
+ *
+ * **Details**
+ *
+ * Values under the `threshold`, and those that do not become shorter, are kept
+ * as they are behind one byte. Decompression stops reading as soon as `maxBytes`
+ * have come out, so that a few bytes cannot fill the memory. Options may change
+ * between releases: what was written before is still read. Throws
+ * `InvalidWire`, which names the field.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect } from "effect"
+ * import { Wire } from "@larder/core"
+ *
+ * const wire = Wire.compressed(Wire.json, { threshold: 100 })
+ * const context = { larder: "products", key: "1", schemaVersion: 0, staleUntil: 0 }
+ * const text = "larder ".repeat(1000)
+ * const bytes = await Effect.runPromise(wire.encode(text, context))
+ * assert.ok(bytes.length < 100)
+ * assert.equal(await Effect.runPromise(wire.decode(bytes, context)), text)
+ *
+ * assert.throws(() => Wire.compressed(Wire.json, { threshold: -1 }), {
+ *   _tag: "InvalidWire",
+ *   field: "threshold",
+ * })
+ * ```
+ */
+export const compressed: {
+  (options?: CompressedOptions): (wire: Wire) => Wire
+  (wire: Wire, options?: CompressedOptions): Wire
+} = dual((args) => isWire(args[0]), makeCompressed)
+
+const format1 = 1
+
+/** A byte for the format, the key's id behind its length; then what {@link aesGcm} sealed. */
+const headOf = ({ idBytes }: keyring.Key): Uint8Array =>
+  Uint8Array.of(format1, idBytes.length, ...idBytes)
+
+/**
+ * All that is bound to the value, as the text of one JSON array: unambiguous,
+ * since strings are quoted and their lone surrogates escaped.
+ */
+const boundOf = (wire: string, keyId: string, context: WireContext): Uint8Array<ArrayBuffer> =>
+  encoder.encode(
+    JSON.stringify([
+      "larder",
+      format1,
+      keyId,
+      wire,
+      context.larder,
+      context.key,
+      context.schemaVersion,
+      context.staleUntil,
+      context.storedAt ?? null,
+      context.asOf ?? null,
+      context.loadMillis ?? null,
+      context.tags ?? null,
+      context.etag ?? null,
+    ]),
+  )
+
+interface Opened {
+  readonly key: keyring.Key
+  readonly sealed: Uint8Array
+}
+
+/** The parts of what an encrypting wire wrote, or what is wrong with it. */
+const opened = (bytes: Uint8Array, keys: keyring.Keyring): Opened | string => {
+  const [format, idLength = 0] = bytes
+  if (format !== format1)
+    return "the bytes were not written by this wire, or by another release of it"
+  const sealed = bytes.subarray(2 + idLength)
+  // One byte at least is sealed: whether there is a value.
+  if (sealed.length <= aesGcm.overhead) return "cut off"
+  const id = new TextDecoder().decode(bytes.subarray(2, 2 + idLength))
+  const key = keys.byId.get(id)
+  return key === undefined
+    ? `there is no key ${JSON.stringify(id)}, only ${keyring.idsOf(keys)}`
+    : { key, sealed }
+}
+
+const makeEncrypted = (wire: Wire, options: keyring.EncryptedOptions): Wire => {
+  const keys = keyring.make(options)
+  const head = headOf(keys.current)
+  const name = `encrypted(${wire.name})`
+  const failure = (reason: string, cause?: unknown) =>
+    new WireError({ wire: name, reason, ...(cause === undefined ? undefined : { cause }) })
+  // Without its cause, which may quote the value: a parser's complaint does.
+  const inner = (error: WireError) => failure(error.message)
+  const unavailable = ({ cause }: aesGcm.Unavailable) =>
+    failure("Web Crypto is not available, or refuses the key", cause)
+
+  return {
+    name,
+    seals: true,
+    encode: (json, context) =>
+      Effect.gen(function* () {
+        const plain =
+          json === undefined
+            ? Uint8Array.of(0)
+            : marked(1, yield* Effect.mapError(wire.encode(json, context), inner))
+        const bound = boundOf(name, keys.current.id, context)
+        const sealed = yield* Effect.mapError(aesGcm.seal(keys.current, plain, bound), unavailable)
+        const bytes = new Uint8Array(head.length + sealed.length)
+        bytes.set(head)
+        bytes.set(sealed, head.length)
+        return bytes
+      }),
+    decode: (bytes, context) =>
+      Effect.gen(function* () {
+        const parts = opened(bytes, keys)
+        if (typeof parts === "string") return yield* failure(parts)
+        const bound = boundOf(name, parts.key.id, context)
+        const plain = yield* aesGcm.open(parts.key, parts.sealed, bound).pipe(
+          Effect.catchTag("Unavailable", (error) => Effect.fail(unavailable(error))),
+          Effect.catchTag("NotAuthentic", () => Effect.fail(failure(notAuthentic(parts.key)))),
+        )
+        if (plain[0] === 0 && plain.length === 1) return undefined
+        return yield* Effect.mapError(wire.decode(plain.subarray(1), context), inner)
+      }),
+  }
+}
+
+const notAuthentic = ({ id }: keyring.Key): string =>
+  `not authentic: altered, written for another larder, key, schemaVersion, life, tags or etag, or with another key than the one now called ${JSON.stringify(id)}`
+
+/**
+ * What another wire writes, encrypted and authenticated: AES-256-GCM of Web
+ * Crypto (NIST SP 800-38D), with a random nonce of 96 bits for each value.
+ *
+ * **When to use**
+ *
+ * Use it where those who can read or write the tier must not read values, nor
+ * put one in another's place. Keys come from `Config.Redacted` (Base64 of 32
+ * bytes: `openssl rand -base64 32`), or from anywhere as bytes or `CryptoKey`.
+ *
+ * **Details**
+ *
+ * Bound to the value are the larder's name, the key, `schemaVersion`,
+ * `staleUntil`, `storedAt`, `asOf`, `loadMillis`, tags, etag, the wires' names
+ * and the id of the encryption key: where one of them is not what it was when
+ * the value was written, decoding fails. `undefined` is encrypted like any value.
+ *
+ * To rotate, add a key under a new id, everywhere, then make it `current`, and
+ * remove the old one once what it wrote has ended. An entry whose key is gone
+ * counts as missing and is loaded again. Take a new key before 2^32 values have
+ * been written with one: more make it likely that a random nonce comes twice.
+ *
+ * Throws `InvalidWire`, which names the field and never shows a key.
+ *
+ * **Gotchas**
+ *
+ * In the clear: larder name, key, tags, etag, times, and the length of the value.
+ * Not authenticated: the version and the two times within the entry's life that
+ * servers patch in place (`freshUntil`, `revalidateUntil`). So whoever can write
+ * to the tier can remove an entry, bring back one that the same key had, as long
+ * as its own life lasts and no mark of its tags has come since, and make it fresh
+ * or stale within that life.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect, Redacted } from "effect"
+ * import { Wire } from "@larder/core"
+ *
+ * const key = (byte: number) => Redacted.make(new Uint8Array(32).fill(byte))
+ * const before = Wire.encrypted(Wire.json, { keys: { a: key(1) }, current: "a" })
+ * const after = Wire.encrypted(Wire.json, { keys: { a: key(1), b: key(2) }, current: "b" })
+ *
+ * const context = { larder: "people", key: "1", schemaVersion: 0, staleUntil: 0 }
+ * const bytes = await Effect.runPromise(before.encode({ name: "Ada" }, context))
+ * assert.deepEqual(await Effect.runPromise(after.decode(bytes, context)), { name: "Ada" })
+ *
+ * const moved = after.decode(bytes, { ...context, key: "2" })
+ * const error = await Effect.runPromise(Effect.flip(moved))
+ * assert.match(error.reason, /^not authentic/)
+ * ```
+ */
+export const encrypted: {
+  (options: keyring.EncryptedOptions): (wire: Wire) => Wire
+  (wire: Wire, options: keyring.EncryptedOptions): Wire
+} = dual(2, makeEncrypted)

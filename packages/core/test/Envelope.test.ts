@@ -216,14 +216,21 @@ describe("encode and decode", () => {
           return Wire.json.decode(bytes, given)
         },
       }
-      const bytes = yield* Envelope.encode(entryOf("x"), Text, spying, context)
+      const written = { ...entryOf("x"), storedAt: 1000.7, asOf: -1, etag: "e" }
+      const bytes = yield* Envelope.encode(written, Text, spying, context)
       const later = Envelope.expireAt(Envelope.withVersion(bytes, 77), 1500)
       const decoded = yield* Envelope.decode(later, Text, spying, context)
       assert.strictEqual(decoded._tag, "Entry")
-      assert.deepStrictEqual(seen, [
-        { ...context, staleUntil: 9000 },
-        { ...context, staleUntil: 9000 },
-      ])
+      const bound = {
+        ...context,
+        staleUntil: 9000,
+        storedAt: 1000,
+        asOf: 0,
+        loadMillis: 12,
+        tags: ["a", "b"],
+        etag: "e",
+      }
+      assert.deepStrictEqual(seen, [bound, bound])
     }),
   )
 

@@ -26,7 +26,8 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     for (const flight of [...engine.airborne]) {
       const waiters = [...flight.waiters]
       flight.waiters.clear()
-      flight.landing = { _tag: "Failure", exit: closed, reason: "failed", notReturned: false }
+      // One that has landed is settling, and needs its lease for that.
+      flight.landing ??= { _tag: "Failure", exit: closed, reason: "failed", notReturned: false }
       for (const waiter of waiters) waiter.fail(closed)
       flight.cancel()
     }
