@@ -4,7 +4,16 @@
  * the README, and that a project can compile against each entry and load it.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -13,6 +22,8 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 interface Manifest {
   readonly name: string
   readonly private?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
   readonly exports: Readonly<Record<string, unknown>>
 }
 
@@ -75,21 +86,40 @@ const use = (consumer: string, entries: ReadonlyArray<string>): void => {
   run(consumer, "node", "code.mjs")
 }
 
-const checkPackage = (folder: string): void => {
-  const manifest = manifestOf(folder)
+interface Packed {
+  readonly folder: string
+  readonly manifest: Manifest
+  readonly tarball: string
+}
+
+/** The packed packages that this one needs to be installed beside it. */
+const besides = ({ manifest }: Packed, all: ReadonlyArray<Packed>): ReadonlyArray<Packed> =>
+  all.filter(
+    ({ manifest: { name } }) =>
+      manifest.dependencies?.[name] !== undefined ||
+      manifest.peerDependencies?.[name] !== undefined,
+  )
+
+const install = (consumer: string, { manifest, tarball }: Packed): string => {
+  const installed = join(consumer, "node_modules", manifest.name)
+  mkdirSync(installed, { recursive: true })
+  run(consumer, "tar", "-xzf", tarball, "--strip-components=1", "-C", installed)
+  return installed
+}
+
+const checkPackage = (packed: Packed, all: ReadonlyArray<Packed>): void => {
+  const { folder, manifest, tarball } = packed
   const { name } = manifest
   // Below the package's node_modules, so that its dependencies are found.
   const consumer = join(folder, "node_modules", ".consumer")
-  const installed = join(consumer, "node_modules", name)
   rmSync(consumer, { recursive: true, force: true })
-  mkdirSync(installed, { recursive: true })
+  mkdirSync(consumer, { recursive: true })
   try {
-    const tarball = pack(folder, consumer)
     run(root, "publint", "run", tarball, "--strict")
     run(root, "attw", tarball, "--profile", "esm-only")
-    run(consumer, "tar", "-xzf", tarball, "--strip-components=1", "-C", installed)
-    const missing = missingFrom(installed)
+    const missing = missingFrom(install(consumer, packed))
     if (missing.length > 0) throw new Error(`the tarball of ${name} has no ${missing.join(", ")}`)
+    for (const other of besides(packed, all)) install(consumer, other)
     const entries = entriesOf(manifest)
     use(consumer, entries)
     console.log(`${name}: packs well; ${entries.join(", ")}: types and code right`)
@@ -104,9 +134,15 @@ const folders = globSync("packages/*/package.json", { cwd: root })
   .toSorted()
 
 if (folders.length === 0) throw new Error("there is no package to check")
+const tarballs = mkdtempSync(join(tmpdir(), "larder-packages-"))
 try {
-  for (const folder of folders) checkPackage(folder)
+  const all = folders.map((folder): Packed => {
+    return { folder, manifest: manifestOf(folder), tarball: pack(folder, tarballs) }
+  })
+  for (const packed of all) checkPackage(packed, all)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
+} finally {
+  rmSync(tarballs, { recursive: true, force: true })
 }

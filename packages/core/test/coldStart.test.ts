@@ -57,3 +57,26 @@ it.effect("law 12: a value set before anything was read is fresh", () =>
     ),
   ),
 )
+
+it.effect("law 12: a value refreshed before anything was read is fresh, in every node", () =>
+  today(
+    Effect.gen(function* () {
+      const refreshed = Effect.scoped(
+        Effect.gen(function* () {
+          const { larder, lookups } = yield* counting
+          yield* larder.refresh("a")
+          yield* larder.get("a")
+          expect(lookups()).toBe(1)
+        }),
+      )
+      yield* refreshed
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { larder, lookups } = yield* counting
+          yield* larder.get("a")
+          expect(lookups()).toBe(0)
+        }),
+      )
+    }),
+  ),
+)

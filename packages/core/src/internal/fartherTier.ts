@@ -152,6 +152,7 @@ export class FartherTier {
     budget: Budget,
   ): Effect.Effect<Granted | undefined> {
     const step = this.#ask((arbiter) => arbiter.acquire(key, request)).pipe(
+      this.#withFirstMarks,
       Effect.flatMap((acquired) => this.#granted(key, acquired)),
     )
     return this.#step("acquire", step, budget)
@@ -311,6 +312,23 @@ export class FartherTier {
       ([answer]) => answer,
     )
   }
+
+  /**
+   * Together with `effect`, the marks if nothing has been read yet: what is looked
+   * up before any mark is known would be older than all of them. A token that was
+   * won counts even so.
+   */
+  readonly #withFirstMarks = <A>(
+    effect: Effect.Effect<A, TierError>,
+  ): Effect.Effect<A, TierError> =>
+    this.arbiter === undefined || this.#marksReadAt > -Infinity
+      ? effect
+      : Effect.map(
+          Effect.all([effect, Effect.ignore(this.#readMarks(this.arbiter))], {
+            concurrency: "unbounded",
+          }),
+          ([answer]) => answer,
+        )
 
   #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
     const { marks, observer } = this.#options

@@ -1,0 +1,192 @@
+/**
+ * A Redis client as a Layer: ioredis, for one server, a Sentinel or a Cluster,
+ * over TCP, TLS or a unix socket. It is set up for a cache, where a late answer
+ * is worth less than none:
+ *
+ * - The Layer builds at once, also while Redis is away, and connects in the
+ *   background, for ever. Commands wait for the first attempt alone.
+ * - Without a connection a command fails at once; with one, after
+ *   `commandTimeout`. No command is queued, and none is sent twice.
+ * - A connection that is silent while an answer is due is given up, and an idle
+ *   one is asked at intervals.
+ * - Closing takes at most half a second, whatever the server does.
+ *
+ * The Layer also provides the `Redis` service of effect/persistence, so that
+ * Effect's own `Persistence`, `PersistedQueue`, `RateLimiter` and
+ * `CircuitBreaker` run on the same connection.
+ *
+ * ```ts no-run
+ * import { RedisClient } from "@larder/redis"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   yield* redis.use((client) => client.set("greeting", "hello"))
+ *   return yield* redis.use((client) => client.get("greeting"))
+ * })
+ * await program.pipe(
+ *   Effect.provide(RedisClient.layer({ url: "redis://localhost:6379" })),
+ *   Effect.runPromise,
+ * )
+ * ```
+ */
+import type { Cluster, Redis as IORedis } from "ioredis"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Redis from "effect/persistence/Redis"
+import type * as Scope from "effect/Scope"
+import { type Deadlines, make as makeDeadlines } from "./internal/clientDeadlines.ts"
+import * as connection from "./internal/clientConnection.ts"
+import {
+  closed,
+  fromRejection,
+  tooLate,
+  type InvalidRedisOptions,
+  type RedisClientError,
+} from "./internal/clientErrors.ts"
+import { heartbeat, type Life, open, type State } from "./internal/clientLife.ts"
+import { type Options, settings, type Settings } from "./internal/clientOptions.ts"
+import * as persistence from "./internal/clientPersistence.ts"
+import * as subscriber from "./internal/clientSubscriber.ts"
+
+export { InvalidRedisOptions, RedisClientError } from "./internal/clientErrors.ts"
+export type { State } from "./internal/clientLife.ts"
+export type {
+  Address,
+  ClusterOptions,
+  CommonOptions,
+  HostOptions,
+  NatMap,
+  Options,
+  PathOptions,
+  Secret,
+  SentinelOptions,
+  UrlOptions,
+} from "./internal/clientOptions.ts"
+export type { Subscription, SubscriptionEvent } from "./internal/clientSubscriber.ts"
+
+/** The client, in a scope. */
+export interface Client {
+  /**
+   * ioredis itself, whose own commands have no time limit other than the silence
+   * of the connection. Its promises reject with its own errors; mind that those
+   * carry the arguments of the command. It is closed with the Layer: do not
+   * disconnect it, subscribe on it or send blocking commands.
+   */
+  readonly client: IORedis | Cluster
+  readonly isCluster: boolean
+  /** The connections to the masters as known now: several in a Cluster, else the client itself. */
+  readonly masters: Effect.Effect<ReadonlyArray<IORedis>>
+  /**
+   * Runs `f`; its rejection is a {@link RedisClientError}, and so is taking
+   * longer than `commandTimeout` as a whole. An interruption or the timeout stops
+   * the waiting, not what was sent.
+   */
+  readonly use: <A>(
+    f: (client: IORedis | Cluster) => Promise<A>,
+  ) => Effect.Effect<A, RedisClientError>
+  /**
+   * Listens to a channel until the scope closes, also over reconnections: the
+   * queue says where messages may be missing. It holds 10,000 events; it fails
+   * where the server refuses the channel, and with reason `Closed` when the
+   * client's own scope closes. All subscriptions share one connection.
+   */
+  readonly subscribe: (
+    channel: string,
+  ) => Effect.Effect<subscriber.Subscription, never, Scope.Scope>
+  /** What it is doing; `connecting` only until the first attempt has ended. */
+  readonly state: Effect.Effect<State>
+}
+
+export class RedisClient extends Context.Service<RedisClient, Client>()(
+  "@larder/redis/RedisClient",
+) {}
+
+const useWith = (life: Life, deadlines: Deadlines): Client["use"] => {
+  const { client } = life
+  const attempt = <A>(f: (client: IORedis | Cluster) => Promise<A>) =>
+    Effect.callback<A, RedisClientError>((resume) => {
+      if (life.isClosed) return resume(Exit.fail(closed()))
+      let isWaiting = true
+      const waiting = deadlines.add(() => {
+        isWaiting = false
+        resume(Exit.fail(tooLate()))
+      })
+      const stopWaiting = () => {
+        if (isWaiting) deadlines.remove(waiting)
+        isWaiting = false
+      }
+      const fail = (cause: unknown) => {
+        stopWaiting()
+        resume(Exit.fail(life.isClosed ? closed() : fromRejection(cause, life.connectionError)))
+      }
+      try {
+        f(client).then((value) => {
+          stopWaiting()
+          resume(Exit.succeed(value))
+        }, fail)
+      } catch (cause) {
+        fail(cause)
+      }
+    })
+  return (f) =>
+    Effect.suspend(() =>
+      life.isStarting ? Effect.andThen(Latch.await(life.started), attempt(f)) : attempt(f),
+    )
+}
+
+const make = (checked: Settings) =>
+  Effect.gen(function* () {
+    const random = yield* Random.Random
+    const scope = yield* Effect.scope
+    const draw = () => random.nextDoubleUnsafe()
+    const retry = connection.backoff(checked, draw)
+    const life = yield* open(checked, retry)
+    const { client } = life
+    const channels = subscriber.make(() => connection.single(checked, client, draw), retry, scope)
+    yield* heartbeat(checked, life, channels.connection)
+    const use = useWith(life, yield* makeDeadlines(checked.commandTimeout))
+    const redis = yield* persistence.make({ settings: checked, use, subscribe: channels.subscribe })
+    return Context.make(RedisClient, {
+      client,
+      isCluster: checked.place._tag === "Cluster",
+      masters: Effect.sync(() => connection.masters(client)),
+      use,
+      subscribe: channels.subscribe,
+      state: Effect.sync(() => life.state),
+    }).pipe(Context.add(Redis.Redis, redis))
+  })
+
+/**
+ * A client for the Redis that `options` names, closed with the Layer's scope.
+ * Fails with {@link InvalidRedisOptions} where an option cannot be meant; a
+ * Redis that is away, or refuses the password, is no failure of the Layer but of
+ * each command, whose error says so.
+ */
+export const layer = (
+  options: Options,
+): Layer.Layer<RedisClient | Redis.Redis, InvalidRedisOptions> =>
+  Layer.effectContext(Effect.flatMap(settings(options), make))
+
+/**
+ * {@link layer} with options from Config.
+ *
+ * ```ts
+ * import { RedisClient } from "@larder/redis"
+ * import * as Config from "effect/Config"
+ *
+ * export const fromEnvironment = RedisClient.layerConfig({
+ *   url: Config.Redacted("REDIS_URL"),
+ *   commandTimeout: Config.Duration("REDIS_TIMEOUT").pipe(Config.withDefault("500 millis")),
+ * })
+ * ```
+ */
+export const layerConfig = (
+  options: Config.Wrap<Options>,
+): Layer.Layer<RedisClient | Redis.Redis, InvalidRedisOptions | Config.ConfigError> =>
+  Layer.effectContext(Config.unwrap(options).pipe(Effect.flatMap(settings), Effect.flatMap(make)))

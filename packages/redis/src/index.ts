@@ -1,0 +1,2 @@
+export * as RedisClient from "./RedisClient.ts"
+export * as RedisTier from "./RedisTier.ts"

@@ -1,0 +1,72 @@
+/**
+ * One timer for all that wait equally long. A timer per command would cost a
+ * quarter of what a client does in a second.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+
+/** One who waits: a link in a list in the order of the deadlines, which is that of the beginnings. */
+export interface Waiting {
+  readonly at: number
+  readonly expire: () => void
+  before: Waiting | undefined
+  after: Waiting | undefined
+}
+
+export interface Deadlines {
+  readonly add: (expire: () => void) => Waiting
+  /** For one that is still waiting. */
+  readonly remove: (waiting: Waiting) => void
+}
+
+/** `millis` from each `add`, `expire` is called, unless it was removed before. */
+export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const scope = yield* Effect.scope
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    let first: Waiting | undefined
+    let last: Waiting | undefined
+    let watching = false
+
+    const remove = (waiting: Waiting): void => {
+      const { before, after } = waiting
+      if (before === undefined) first = after
+      else before.after = after
+      if (after === undefined) last = before
+      else after.before = before
+    }
+
+    const sweep = (): number => {
+      const now = clock.currentTimeMillisUnsafe()
+      for (let next = first; next !== undefined && next.at <= now; next = first) {
+        remove(next)
+        next.expire()
+      }
+      watching = first !== undefined
+      return first === undefined ? 0 : first.at - now
+    }
+
+    const watch = (sleep: number): Effect.Effect<void> =>
+      Effect.flatMap(Effect.sleep(sleep), () => {
+        const next = sweep()
+        return next === 0 ? Effect.void : watch(next)
+      })
+
+    const add = (expire: () => void): Waiting => {
+      const at = clock.currentTimeMillisUnsafe() + millis
+      const waiting: Waiting = { at, expire, before: last, after: undefined }
+      if (last === undefined) first = waiting
+      else last.after = waiting
+      last = waiting
+      if (!watching) {
+        watching = true
+        Fiber.runIn(fork(watch(millis)), scope)
+      }
+      return waiting
+    }
+
+    return { add, remove }
+  })

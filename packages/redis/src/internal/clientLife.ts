@@ -1,0 +1,163 @@
+/** From the first attempt to connect to the close: what a client is doing, and what went wrong last. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import { type Backoff, type Client, ignore, main, masters } from "./clientConnection.ts"
+import { describe, type Settings } from "./clientOptions.ts"
+
+export type State = "connecting" | "ready" | "reconnecting" | "closed"
+
+type Run = (effect: Effect.Effect<void>) => void
+
+/** The words of ioredis for it name its own options. */
+const worded = ({ message }: Error): string =>
+  message.startsWith("Socket timeout.") || message === "Command timed out"
+    ? "the server does not answer"
+    : message
+
+export class Life {
+  readonly client: Client
+  /** Opens with the outcome of the first attempt, or when that takes too long. */
+  readonly started = Latch.makeUnsafe()
+  isStarting = true
+  isClosed = false
+  /** What the connection last failed of; none while it works. */
+  connectionError: string | undefined
+  private isUp = false
+  private wasReportedDown = false
+  private endings = 0
+  private readonly place: string
+  private readonly retry: Backoff
+  private readonly run: Run
+
+  constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
+    this.client = client
+    this.place = describe(settings)
+    this.retry = retry
+    this.run = run
+    client.on("ready", this.onReady)
+    client.on("error", this.onError)
+    client.on("close", this.onDown)
+    client.on("end", this.onEnd)
+    // A Cluster reports the troubles of single nodes apart; it works on without them.
+    client.on("node error", (error: Error) => {
+      this.connectionError = worded(error)
+    })
+  }
+
+  get state(): State {
+    if (this.isClosed) return "closed"
+    if (this.client.status === "ready") return "ready"
+    return this.isStarting ? "connecting" : "reconnecting"
+  }
+
+  readonly start = (): void => {
+    this.isStarting = false
+    this.started.openUnsafe()
+  }
+
+  private readonly onReady = (): void => {
+    this.connectionError = undefined
+    this.isUp = true
+    this.endings = 0
+    this.start()
+    if (!this.wasReportedDown) return
+    this.wasReportedDown = false
+    this.run(Effect.logInfo(`Redis at ${this.place}: connected again`))
+  }
+
+  private readonly onError = (error: Error): void => {
+    this.connectionError = worded(error)
+    if (!this.isUp) this.onDown()
+  }
+
+  /**
+   * ioredis gives up for good when it is told to disconnect in the middle of an
+   * attempt to connect, as it tells itself when Sentinels announce a failover.
+   */
+  private readonly onEnd = (): void => {
+    this.onDown()
+    if (this.isClosed) return
+    const again = Effect.sync(() => {
+      if (!this.isClosed && this.client.status === "end") ignore(this.client.connect())
+    })
+    this.run(Effect.andThen(Effect.sleep(this.retry(++this.endings)), again))
+  }
+
+  /** Once per outage, however many attempts it takes. */
+  private readonly onDown = (): void => {
+    this.isUp = false
+    this.start()
+    if (this.wasReportedDown || this.isClosed) return
+    this.wasReportedDown = true
+    const reason = this.connectionError ?? "the connection ended"
+    this.run(Effect.logWarning(`Redis at ${this.place}: not connected, trying on: ${reason}`))
+  }
+}
+
+/** Sockets live in real time, also under a clock of the test's own. */
+const inRealTime = Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+
+const ended = (client: Client): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    // While it pauses between two attempts there is nothing that could end.
+    if (client.status === "end" || client.status === "reconnecting") return resume(Effect.void)
+    client.once("end", () => {
+      resume(Effect.void)
+    })
+    return undefined
+  })
+
+const close = (life: Life): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    life.isClosed = true
+    life.start()
+    const end = ended(life.client)
+    life.client.disconnect()
+    return Effect.interruptible(end).pipe(Effect.timeoutOption("500 millis"), inRealTime)
+  }).pipe(Effect.asVoid)
+
+/** Connects in the background, for ever; disconnects with the scope, within half a second. */
+export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const life = yield* Effect.acquireRelease(
+      Effect.sync(
+        () =>
+          new Life(main(settings, retry), settings, retry, (effect) => {
+            Fiber.runIn(fork(effect), scope)
+          }),
+      ),
+      close,
+    )
+    ignore(life.client.connect())
+    yield* Effect.sleep(settings.connectTimeout).pipe(
+      Effect.andThen(Effect.sync(life.start)),
+      Effect.forkScoped({ startImmediately: true }),
+    )
+    return life
+  })
+
+/** Asks every connection at intervals; one that does not answer is given up by its socket timeout. */
+export const heartbeat = (
+  settings: Settings,
+  life: Life,
+  subscriber: () => ReturnType<typeof masters>[number] | undefined,
+): Effect.Effect<void, never, Scope.Scope> => {
+  if (settings.heartbeat === Infinity) return Effect.void
+  const beat = Effect.sync(() => {
+    const others = subscriber()
+    for (const each of [...masters(life.client), ...(others === undefined ? [] : [others])]) {
+      if (each.status === "ready") ignore(each.ping())
+    }
+  })
+  return Effect.sleep(settings.heartbeat).pipe(
+    Effect.andThen(beat),
+    Effect.forever,
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid,
+  )
+}

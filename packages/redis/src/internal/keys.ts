@@ -1,0 +1,98 @@
+/**
+ * The names of what the tier keeps in Redis, `prefix` being the tier's:
+ *
+ * ```text
+ * prefix:v:larder:{key}   the entry of a key: an envelope
+ * prefix:l:larder:{key}   the record of its last lease, in the same slot
+ * prefix:m:{larder}       the marks of a larder
+ * prefix:f:{larder}       their floors, in the same slot
+ * prefix:c:{larder}       the channel that tells of its changes
+ * ```
+ *
+ * Names of larders and keys are escaped, so that what is in braces is exactly
+ * one of them, whatever they are.
+ */
+
+const special = /[%:{}]/
+const allSpecial = /[%:{}]/g
+
+const hex = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+
+/** Percent-encodes what has a meaning in a name; nothing at all, which cannot be a hash tag, becomes `%`. */
+export const escape = (text: string): string => {
+  if (text === "") return "%"
+  return special.test(text) ? text.replace(allSpecial, hex) : text
+}
+
+/** The text that {@link escape} made this of; `undefined` where it made none such. */
+export const unescape = (escaped: string): string | undefined => {
+  if (escaped === "%") return ""
+  const text = escaped.replace(/%(25|3A|7B|7D)/g, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  )
+  return escape(text) === escaped ? text : undefined
+}
+
+/** The names of one larder. */
+export interface LarderKeys {
+  readonly entry: (key: string) => string
+  readonly lease: (key: string) => string
+  readonly marks: string
+  readonly floors: string
+  readonly channel: string
+}
+
+export const keysOf = (prefix: string, larder: string): LarderKeys => {
+  const name = escape(larder)
+  return {
+    entry: (key) => `${prefix}:v:${name}:{${escape(key)}}`,
+    lease: (key) => `${prefix}:l:${name}:{${escape(key)}}`,
+    marks: `${prefix}:m:{${name}}`,
+    floors: `${prefix}:f:{${name}}`,
+    channel: `${prefix}:c:{${name}}`,
+  }
+}
+
+/** Why a text cannot be a prefix; `undefined` where it can. */
+export const invalidPrefix = (prefix: unknown): string | undefined => {
+  if (typeof prefix !== "string" || prefix === "") {
+    return 'give a text that is not empty, such as "larder"'
+  }
+  if (/[{}]/.test(prefix)) return "braces say where Redis Cluster keeps a key; leave them out"
+  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+  if (/[\u0000-\u001f\u007f]/.test(prefix)) return "leave out control characters"
+  // Its marks would have the names of another prefix's entries.
+  if (/:[vlmfc]$/.test(prefix)) return "let it not end in one of :v, :l, :m, :f, :c"
+  return undefined
+}
+
+/** What a name in Redis stands for. */
+export type Named =
+  | { readonly _tag: "Entry" | "Lease"; readonly larder: string; readonly key: string }
+  | { readonly _tag: "Marks" | "Floors"; readonly larder: string }
+
+const ofKey = /^([vl]):([^:{}]+):\{([^:{}]+)\}$/
+const ofLarder = /^([mf]):\{([^:{}]+)\}$/
+
+/** What the name stands for under the prefix; `undefined` for names of somebody else. */
+export const parse = (prefix: string, name: string): Named | undefined => {
+  if (!name.startsWith(`${prefix}:`)) return undefined
+  const rest = name.slice(prefix.length + 1)
+  const [, kind, name1, name2] = ofKey.exec(rest) ?? ofLarder.exec(rest) ?? []
+  const larder = name1 === undefined ? undefined : unescape(name1)
+  if (larder === undefined) return undefined
+  if (name2 === undefined) return { _tag: kind === "m" ? "Marks" : "Floors", larder }
+  const key = unescape(name2)
+  return key === undefined ? undefined : { _tag: kind === "v" ? "Entry" : "Lease", larder, key }
+}
+
+const literally = (text: string): string => text.replace(/[\\*?[\]]/g, (found) => `\\${found}`)
+
+/** A pattern for SCAN that finds all entries of a larder, or of all larders of the prefix; and names that {@link parse} refuses. */
+export const entryPattern = (prefix: string, larder: string | undefined): string =>
+  larder === undefined
+    ? `${literally(prefix)}:v:*`
+    : `${literally(prefix)}:v:${literally(escape(larder))}:*`
+
+/** As {@link entryPattern}, for everything that is kept under the prefix. */
+export const anyPattern = (prefix: string): string => `${literally(prefix)}:[vlmf]:*`

@@ -1,0 +1,225 @@
+/**
+ * The scripts that work on one key: KEYS are its entry and the record of its
+ * last lease. They are the decisions of core's Arbitration in Lua, each with the
+ * storing in one atomic step.
+ *
+ * Of an entry only the header is read (the offsets are those of Envelope). Where
+ * memory is full, Redis refuses to a script whatever needs memory, unless it has
+ * done a write that needs none: so what has to be kept in any case, a lease or a
+ * tombstone, is tried, and then written after an UNLINK.
+ *
+ * No lease outlives a change: what a lookup brings from before it finds no
+ * record of its lease.
+ */
+
+const prelude = `
+local LIMIT = 9007199254740991
+local FOREVER = 9999999999999
+local SETTLE = 60000
+local TOMBSTONE = 120000
+
+local clock = redis.call('TIME')
+local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local now = math.floor(micros / 1000)
+
+local function digits(text, first, last)
+  local part = string.sub(text, first, last)
+  if #part == last - first + 1 and string.match(part, '^[0-9]+$') then return tonumber(part) end
+end
+
+local function usable(number)
+  if number and number > 0 and number < LIMIT then return number end
+  return 0
+end
+
+local function wide(number) return string.format('%016.0f', number) end
+local function time(number) return string.format('%013.0f', math.min(number, FOREVER)) end
+
+local function header(key)
+  local found = redis.pcall('GETRANGE', key, 0, 95)
+  if type(found) == 'string' then return found end
+  redis.call('UNLINK', key)
+  return ''
+end
+
+local head = header(KEYS[1])
+local kind = string.sub(head, 1, 3)
+local isTombstone = kind == 'L1T' and #head == 19 and (digits(head, 4, 19) or LIMIT + 1) <= LIMIT
+local isValue = head ~= '' and not isTombstone
+local version = 0
+if isTombstone or (kind == 'L1V' and #head == 96) then version = usable(digits(head, 4, 19)) end
+
+local record = KEYS[2] and header(KEYS[2]) or ''
+local lease = nil
+if #record == 42 and string.match(record, '^[0-9]+$') then
+  lease = { token = usable(digits(record, 1, 16)), till = digits(record, 17, 29), failed = digits(record, 30, 42) }
+end
+
+local function nextNumber(known)
+  return math.max(micros, version + 1, lease and lease.token + 1 or 1, known + 1)
+end
+
+local function keep(key, bytes, life)
+  local done = redis.pcall('SET', key, bytes, 'PX', life)
+  if not done.err then return end
+  redis.call('UNLINK', key)
+  redis.call('SET', key, bytes, 'PX', life)
+end
+
+local function keepLease(token, till, failed, life)
+  keep(KEYS[2], wide(token) .. time(till) .. time(failed), life)
+end
+
+local function changed(number, channel, key)
+  redis.call('UNLINK', KEYS[2])
+  redis.call('PUBLISH', channel, 'c' .. wide(number) .. key)
+end
+
+local function bury(number)
+  keep(KEYS[1], 'L1T' .. wide(number), TOMBSTONE)
+end
+
+local function store(number, envelope, life)
+  if life == '0' then
+    bury(number)
+    return 'kept'
+  end
+  local bytes = string.sub(envelope, 1, 3) .. wide(number) .. string.sub(envelope, 20)
+  local done
+  if life == 'forever' then
+    done = redis.pcall('SET', KEYS[1], bytes)
+  else
+    done = redis.pcall('SET', KEYS[1], bytes, 'PX', life)
+  end
+  if not done.err then return 'kept' end
+  redis.call('UNLINK', KEYS[1])
+  if head ~= '' then bury(number) end
+  return 'refused'
+end
+`
+
+const script = (body: string): string => `${prelude}${body}`
+
+/** ARGV: known, lease in ms, 1 to force. */
+export const acquire = script(`
+local known, life = tonumber(ARGV[1]), tonumber(ARGV[2])
+if ARGV[3] ~= '1' then
+  if isValue and version > known then return { 'Newer', now, redis.call('GET', KEYS[1]) } end
+  if lease then
+    if lease.till > now and lease.token > version then return { 'Busy', now, lease.till - now } end
+    if lease.failed > now then return { 'Failed', now, lease.failed - now } end
+  end
+end
+local token = nextNumber(known)
+keepLease(token, now + life, 0, math.max(life, SETTLE))
+return { 'Won', now, wide(token) }
+`)
+
+const decideCommit = `
+local token = tonumber(ARGV[1])
+local function decide()
+  if version >= token then return 'Superseded' end
+  if not lease then return 'Lost' end
+  if lease.token ~= token then return 'Superseded' end
+  if lease.till == 0 then return 'Lost' end
+  return 'Stored'
+end
+`
+
+/** ARGV: token, lease in ms. */
+export const renew = script(`${decideCommit}
+local life = tonumber(ARGV[2])
+if decide() ~= 'Stored' then return 0 end
+keepLease(token, now + life, 0, math.max(life, SETTLE))
+return 1
+`)
+
+/** ARGV: token, failure in ms. */
+export const release = script(`
+local failure = tonumber(ARGV[2])
+if not lease or lease.token ~= tonumber(ARGV[1]) or lease.till == 0 then return 0 end
+local life = math.max(redis.call('PTTL', KEYS[2]), failure, 1)
+keepLease(lease.token, 0, failure > 0 and now + failure or 0, life)
+return 1
+`)
+
+/** ARGV: token, envelope, life in ms, channel, key. */
+export const commit = script(`${decideCommit}
+local decision = decide()
+if decision ~= 'Stored' then return { decision, 'kept' } end
+local kept = store(token, ARGV[2], ARGV[3])
+changed(token, ARGV[4], ARGV[5])
+return { decision, kept }
+`)
+
+/** ARGV: version, envelope, life in ms, channel, key. */
+export const put = script(`
+local number = tonumber(ARGV[1])
+local may = number > version and (not lease or number > lease.token or (number == lease.token and lease.till > 0))
+if not may then return { 0, 'kept' } end
+local kept = store(number, ARGV[2], ARGV[3])
+changed(number, ARGV[4], ARGV[5])
+return { 1, kept }
+`)
+
+/**
+ * ARGV: version. A dropped version that is ahead of the clock lives on in the
+ * record of an ended lease: numbers must go on rising from it.
+ */
+export const drop = script(`
+if version > tonumber(ARGV[1]) then return 0 end
+redis.call('UNLINK', KEYS[1])
+if version >= micros and (not lease or lease.token < version) then keepLease(version, 0, 0, SETTLE) end
+return 1
+`)
+
+/** ARGV: known, envelope, life in ms, channel, key. */
+export const set = script(`
+local number = nextNumber(tonumber(ARGV[1]))
+local kept = store(number, ARGV[2], ARGV[3])
+changed(number, ARGV[4], ARGV[5])
+return { wide(number), now, kept }
+`)
+
+/** ARGV: known, channel, key. */
+export const remove = script(`
+local number = nextNumber(tonumber(ARGV[1]))
+bury(number)
+changed(number, ARGV[2], ARGV[3])
+return { wide(number), now, 'kept' }
+`)
+
+/**
+ * ARGV: known, channel, key. Where nothing is stored that could carry the
+ * version, the record of an ended lease does. Version, freshUntil and
+ * revalidateUntil are neighbours in the header; patched in place, the value
+ * keeps its own end.
+ */
+export const expire = script(`
+local number = nextNumber(tonumber(ARGV[1]))
+if not isValue then
+  keepLease(number, 0, 0, SETTLE)
+  redis.call('PUBLISH', ARGV[2], 'c' .. wide(number) .. ARGV[3])
+  return { wide(number), now, 'kept' }
+end
+local stale = kind == 'L1V' and #head == 96 and digits(head, 46, 58) or 0
+if stale > now then
+  local function past(first, last)
+    local at = digits(head, first, last)
+    return at and time(math.min(at, now)) or string.sub(head, first, last)
+  end
+  redis.call('UNLINK', KEYS[2])
+  redis.call('SETRANGE', KEYS[1], 3, wide(number) .. past(20, 32) .. past(33, 45))
+else
+  bury(number)
+end
+changed(number, ARGV[2], ARGV[3])
+return { wide(number), now, 'kept' }
+`)
+
+/** Takes away what is no string: nobody who keeps entries here wrote it. KEYS: the entry. */
+export const clear = `
+local kind = redis.call('TYPE', KEYS[1])['ok']
+if kind == 'string' or kind == 'none' then return 0 end
+return redis.call('UNLINK', KEYS[1])
+`

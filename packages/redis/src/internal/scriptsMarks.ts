@@ -1,0 +1,139 @@
+/**
+ * The scripts that work on the marks of one larder. KEYS: a sorted set of marks,
+ * `k` or `d` (keeps the stale value, or drops it) and `:tag`, or nothing for
+ * everything, by number; and a hash of floors: `last`, `floor`, `dropFloor`,
+ * `lastDrop`, the number of the last mark that drops, and `marked`, that of the last mark.
+ *
+ * Whatever is lost of them, the floors rise, and what the lost marks covered is
+ * no longer fresh:
+ *
+ * - No floors: everything was lost, or the larder is new. They begin at the time.
+ * - No marks though there were some: the floors rise to the last number.
+ * - A last number below one that this node has seen here: they rise to that.
+ *
+ * The floor below which entries are gone rises with it where marks that drop may
+ * be among the lost ones: where this node has seen one, where the marks are there
+ * without floors, or where the server evicts keys that never expire, so that marks
+ * can be lost while entries are not.
+ */
+
+/** ARGV: since, the highest number and the highest dropping number seen here, and how many marks to answer at most. */
+const prelude = `
+local MARKS, FLOORS = KEYS[1], KEYS[2]
+local clock = redis.call('TIME')
+local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local since, seen, seenDrop = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local most = tonumber(ARGV[4])
+
+local function wide(number) return string.format('%016.0f', number) end
+local function plain(number) return string.format('%.0f', number) end
+
+local function evicts()
+  local info = redis.pcall('INFO', 'memory')
+  return type(info) ~= 'string' or not string.match(info, 'maxmemory_policy:noeviction')
+    and not string.match(info, 'maxmemory_policy:volatile')
+end
+
+local count = redis.pcall('ZCARD', MARKS)
+if type(count) ~= 'number' then
+  redis.call('UNLINK', MARKS)
+  count = 0
+end
+local fields = redis.pcall('HMGET', FLOORS, 'last', 'floor', 'dropFloor', 'lastDrop', 'marked')
+if fields.err then
+  redis.call('UNLINK', FLOORS)
+  fields = {}
+end
+local function field(i) return tonumber(fields[i] or nil) end
+local last, floor, dropFloor, lastDrop, marked = field(1), field(2), field(3), field(4), field(5)
+
+local function keep()
+  -- A write that needs no memory, so that the next one is allowed where memory is full.
+  redis.call('ZREMRANGEBYRANK', MARKS, 1, 0)
+  redis.call('HSET', FLOORS, 'last', wide(last), 'floor', wide(floor), 'dropFloor', wide(dropFloor),
+    'lastDrop', wide(lastDrop), 'marked', wide(marked))
+end
+
+if not (last and floor and dropFloor and lastDrop and marked) then
+  local highest = redis.call('ZREVRANGE', MARKS, 0, 0, 'WITHSCORES')
+  last = math.max(micros, since + 1, seen + 1, (tonumber(highest[2] or nil) or 0) + 1)
+  floor = last
+  dropFloor = (seenDrop > 0 or count > 0 or evicts()) and floor or 0
+  lastDrop, marked = dropFloor, 0
+  redis.call('UNLINK', MARKS)
+  count = 0
+  keep()
+else
+  local begun = last
+  local floorWas, dropWas = floor, dropFloor
+  if count == 0 and marked > floor then
+    floor = last
+    dropFloor = math.max(dropFloor, lastDrop)
+  end
+  if seen > last then
+    last, floor = seen, seen
+    if seenDrop > lastDrop then dropFloor, lastDrop = seenDrop, seenDrop end
+  end
+  if last > begun or floor > floorWas or dropFloor > dropWas then keep() end
+end
+
+local function page(after)
+  local found = redis.call('ZRANGEBYSCORE', MARKS, '(' .. plain(after), '+inf', 'WITHSCORES', 'LIMIT', 0, most)
+  if #found < 2 * most then return found, 0 end
+  -- All those of the last number, so that the next page can begin above it.
+  local upTo = found[#found]
+  while found[#found] == upTo do
+    found[#found] = nil
+    found[#found] = nil
+  end
+  local tied = redis.call('ZRANGEBYSCORE', MARKS, upTo, upTo)
+  for i = 1, #tied do
+    found[#found + 1] = tied[i]
+    found[#found + 1] = upTo
+  end
+  return found, upTo
+end
+
+local function answer(number)
+  local found, more = page(since)
+  return {
+    wide(number), wide(last), wide(floor), wide(dropFloor), wide(lastDrop),
+    math.floor(micros / 1000), tostring(more), found
+  }
+end
+`
+
+/** Reads; writes only where something was lost or is new. */
+export const marks = `${prelude}
+return answer(0)
+`
+
+/** More ARGV: the kind, the most marks, how long they are kept in microseconds, the channel, the tags in JSON, members. */
+export const mark = `${prelude}
+local kind, cap, retention, channel, tags = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9]
+local previous = last
+local number = math.max(micros, last + 1, since + 1)
+redis.call('ZREMRANGEBYRANK', MARKS, 1, 0)
+for i = 10, #ARGV do redis.call('ZADD', MARKS, plain(number), ARGV[i]) end
+last = number
+if #ARGV > 9 then
+  marked = number
+  if kind == 'd' then lastDrop = number end
+end
+
+local old = redis.call('ZCOUNT', MARKS, '-inf', plain(math.max(micros - retention, 0)))
+local excess = redis.call('ZCARD', MARKS) - cap
+local surplus = math.min(math.max(old, excess), math.max(1000, 2 * (#ARGV - 9)))
+if surplus > 0 then
+  local gone = redis.call('ZRANGE', MARKS, 0, surplus - 1, 'WITHSCORES')
+  for i = 1, #gone, 2 do
+    local score = tonumber(gone[i + 1])
+    floor = math.max(floor, score)
+    if string.sub(gone[i], 1, 1) == 'd' then dropFloor = math.max(dropFloor, score) end
+  end
+  redis.call('ZREMRANGEBYRANK', MARKS, 0, surplus - 1)
+end
+keep()
+redis.call('PUBLISH', channel, 'm' .. wide(previous) .. wide(number) .. wide(floor) .. wide(dropFloor) .. kind .. tags)
+return answer(number)
+`

@@ -1,0 +1,91 @@
+/** What an operator should know of the servers a tier keeps its entries on. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { Client } from "../RedisClient.ts"
+import type { RedisClientError } from "./clientErrors.ts"
+import { mastersOf } from "./tierMasters.ts"
+
+export interface Facts {
+  readonly version: string
+  readonly maxmemory: number
+  readonly policy: string
+}
+
+/** The oldest version of Redis whose commands do what the scripts need. */
+const oldest = [6, 2] as const
+
+const field = (info: string, name: string): string | undefined =>
+  new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1]
+
+export const factsOf = (info: string): Facts | undefined => {
+  const [version, maxmemory, policy] = ["redis_version", "maxmemory", "maxmemory_policy"].map(
+    (name) => field(info, name),
+  )
+  return version === undefined || maxmemory === undefined || policy === undefined
+    ? undefined
+    : { version, maxmemory: Number(maxmemory), policy }
+}
+
+const isTooOld = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+}
+
+const ofPolicy = ({ maxmemory, policy }: Facts): string | undefined => {
+  // Without a limit nothing is evicted or refused.
+  if (maxmemory === 0) return undefined
+  if (policy === "noeviction") {
+    return "maxmemory-policy is noeviction: when memory is full, Redis refuses values. What a refused value would replace becomes a tombstone, so nothing stale comes back, but this tier keeps nothing new until entries end. Consider volatile-lru."
+  }
+  if (policy.startsWith("allkeys-")) {
+    return `maxmemory-policy is ${policy}: when memory is full, Redis may evict a larder's marks and floors too. Then all its entries are looked up again; nothing that was invalidated comes back. Consider volatile-lru, which leaves them alone.`
+  }
+  return undefined
+}
+
+/** What the facts mean, for people; nothing where all is well. */
+export const warningsOf = (facts: Facts): ReadonlyArray<string> => {
+  const policy = ofPolicy(facts)
+  return [
+    ...(isTooOld(facts.version)
+      ? [`Redis ${facts.version} is older than ${oldest.join(".")}: this tier does not support it.`]
+      : []),
+    ...(policy === undefined ? [] : [policy]),
+  ]
+}
+
+const ask = (redis: Client) =>
+  Effect.flatMap(mastersOf(redis), (masters) =>
+    Effect.map(
+      redis.use(() => Promise.all(masters.map((master) => master.info()))),
+      (infos) => infos.map(factsOf),
+    ),
+  )
+
+/** Redis refuses everything for a while: it reads its data, or a script takes long. */
+const passing = new Set(["LOADING", "BUSY", "MASTERDOWN"])
+
+const mayPass = ({ code, reason }: RedisClientError): boolean =>
+  reason !== "Reply" || passing.has(code)
+
+const retries = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("30 seconds")])
+
+/**
+ * The warnings, each once, as soon as Redis is there; none where it does not let
+ * itself be asked.
+ */
+export const check = (redis: Client): Effect.Effect<ReadonlyArray<string>> =>
+  ask(redis).pipe(
+    Effect.retry({ schedule: retries, while: mayPass }),
+    Effect.matchEffect({
+      onFailure: (error) =>
+        Effect.as(Effect.logDebug(`Redis could not be checked: ${error.message}`), []),
+      onSuccess: (facts) => {
+        const known = facts.filter((each) => each !== undefined)
+        const warnings = [...new Set(known.flatMap(warningsOf))]
+        return known.length === facts.length
+          ? Effect.succeed(warnings)
+          : Effect.as(Effect.logDebug("Redis could not be checked: INFO lacks fields"), warnings)
+      },
+    }),
+  )

@@ -1,0 +1,40 @@
+/**
+ * What is said on the channel of a larder, in text:
+ *
+ * ```text
+ * c version(16) key
+ * m previous(16) last(16) floor(16) dropFloor(16) kind(1) tags, JSON; null for everything
+ * ```
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Tier } from "@larder/core"
+
+const changed = /^c(\d{16})(.*)$/s
+const marked = /^m(\d{16})(\d{16})(\d{16})(\d{16})([kd])(.*)$/s
+
+const Tags = Schema.fromJsonString(Schema.Array(Schema.NullOr(Schema.String)))
+const decodeTags = Schema.decodeUnknownOption(Tags)
+
+/** The tags of a mark as they are sent. */
+export const tagsToText = (tags: ReadonlyArray<string | undefined>): string =>
+  JSON.stringify(tags.map((tag) => tag ?? null))
+
+/** The message; `undefined` for what is none. */
+export const parse = (text: string): Tier.Message | undefined => {
+  const change = changed.exec(text)
+  if (change !== null) return { _tag: "Changed", key: change[2]!, version: Number(change[1]) }
+  const mark = marked.exec(text)
+  if (mark === null) return undefined
+  const tags = Option.getOrUndefined(decodeTags(mark[6]))
+  if (tags === undefined) return undefined
+  const [previous, last, floor, dropFloor] = mark.slice(1, 5).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ]
+  const keepStale = mark[5] === "k"
+  const marks = tags.map((tag): Tier.Mark => ({ tag: tag ?? undefined, keepStale, number: last }))
+  return { _tag: "Marked", previous, page: { last, floor, dropFloor, marks } }
+}

@@ -1,0 +1,259 @@
+/** The entries of one larder in Redis, and who may write them. */
+import { Arbitration, Envelope, type Tier } from "@larder/core"
+import * as Effect from "effect/Effect"
+import type { LarderKeys } from "./keys.ts"
+import { bytes, count, list, text } from "./replies.ts"
+import * as scripts from "./scripts.ts"
+import type { Asking } from "./tierAsking.ts"
+import { NoEnvelope } from "./tierFailures.ts"
+import type { Marks } from "./tierMarks.ts"
+import { read, type Found } from "./tierReading.ts"
+
+type Notify = ((notice: Tier.Notice) => void) | undefined
+
+/** The furthest time a header can name. */
+const farthest = 9_999_999_999_999
+
+/** As the scripts take it: whole, and of what is for ever, the word. */
+const lifeOf = (millis: number): string => {
+  if (!(millis > 0)) return "0"
+  return millis >= farthest ? "forever" : String(Math.max(1, Math.floor(millis)))
+}
+
+const spanOf = (millis: number): number =>
+  millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
+
+const acquiredOf = (reply: unknown): Tier.Acquired | undefined => {
+  const [tag, at, detail] = list(reply)
+  const time = count(at)
+  if (time === undefined) return undefined
+  const _tag = text(tag)
+  switch (_tag) {
+    case "Newer": {
+      const envelope = bytes(detail)
+      return envelope && { _tag, envelope, time }
+    }
+    case "Busy":
+    case "Failed": {
+      const leftMillis = count(detail)
+      return leftMillis === undefined ? undefined : { _tag, leftMillis, time }
+    }
+    case "Won": {
+      const token = count(detail)
+      return token === undefined ? undefined : { _tag, token, time }
+    }
+    default:
+      return undefined
+  }
+}
+
+const isKept = (part: unknown): boolean | undefined => {
+  const word = text(part)
+  return word === "kept" || word === "refused" ? word === "kept" : undefined
+}
+
+const committedOf = (reply: unknown) => {
+  const [first, second] = list(reply)
+  const [decision, kept] = [text(first), isKept(second)]
+  if (kept === undefined) return undefined
+  return decision === "Stored" || decision === "Superseded" || decision === "Lost"
+    ? ({ decision, kept } as const)
+    : undefined
+}
+
+const putOf = (reply: unknown) => {
+  const [first, second] = list(reply)
+  const [done, kept] = [flag(first), isKept(second)]
+  return done === undefined || kept === undefined ? undefined : { done, kept }
+}
+
+const writtenOf = (reply: unknown) => {
+  const [first, second, third] = list(reply)
+  const [version, time, kept] = [count(first), count(second), isKept(third)]
+  return version === undefined || time === undefined || kept === undefined
+    ? undefined
+    : { version, time, kept }
+}
+
+const flag = (reply: unknown): boolean | undefined =>
+  reply === 0 || reply === 1 ? reply === 1 : undefined
+
+export class Store {
+  readonly #asking: Asking
+  readonly #keys: LarderKeys
+  readonly #marks: Marks
+  readonly #notify: Notify
+
+  constructor(asking: Asking, keys: LarderKeys, marks: Marks, notify: Notify) {
+    this.#asking = asking
+    this.#keys = keys
+    this.#marks = marks
+    this.#notify = notify
+  }
+
+  readonly read = (
+    keys: ReadonlyArray<string>,
+  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> =>
+    Effect.suspend(() => {
+      const names = keys.map(this.#keys.entry)
+      return Effect.matchEffect(
+        this.#asking.redis.use((client) => read(client, names)),
+        {
+          onFailure: (cause) => Effect.fail(this.#asking.fail("read", cause)),
+          onSuccess: (found) => this.#bytesOf(names, found),
+        },
+      )
+    })
+
+  readonly put = (
+    key: string,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ): Effect.Effect<boolean, Tier.TierError> =>
+    this.#withVersion("put", envelope, (version) =>
+      Effect.map(
+        this.#asking.script(
+          "put",
+          scripts.put,
+          this.#both(key),
+          [version, envelope, lifeOf(lifeMillis), this.#keys.channel, key],
+          putOf,
+        ),
+        ({ done, kept }) => {
+          if (!kept) this.#refused(key)
+          return done
+        },
+      ),
+    )
+
+  readonly drop = (key: string, version: number): Effect.Effect<void, Tier.TierError> =>
+    Effect.suspend(() => {
+      const highest = Math.min(Math.max(0, Math.floor(version)), Number.MAX_SAFE_INTEGER)
+      return Effect.asVoid(
+        this.#asking.script("drop", scripts.drop, this.#both(key), [highest], flag),
+      )
+    })
+
+  acquire(
+    key: string,
+    request: { readonly known: number; readonly leaseMillis: number; readonly force: boolean },
+  ): Effect.Effect<Tier.Acquired, Tier.TierError> {
+    const { force, known, leaseMillis } = request
+    const args = [Arbitration.usable(known), spanOf(leaseMillis), force ? 1 : 0]
+    return this.#asking.script("acquire", scripts.acquire, this.#both(key), args, acquiredOf)
+  }
+
+  renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean, Tier.TierError> {
+    const args = [Arbitration.usable(token), spanOf(leaseMillis)]
+    return this.#asking.script("renew", scripts.renew, this.#both(key), args, flag)
+  }
+
+  release(key: string, token: number, failedMillis: number): Effect.Effect<void, Tier.TierError> {
+    const args = [Arbitration.usable(token), spanOf(failedMillis)]
+    return Effect.asVoid(
+      this.#asking.script("release", scripts.release, this.#both(key), args, flag),
+    )
+  }
+
+  commit(
+    key: string,
+    token: number,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ): Effect.Effect<"Stored" | "Superseded" | "Lost", Tier.TierError> {
+    return this.#withVersion("commit", envelope, () =>
+      Effect.map(
+        this.#asking.script(
+          "commit",
+          scripts.commit,
+          this.#both(key),
+          [Arbitration.usable(token), envelope, lifeOf(lifeMillis), this.#keys.channel, key],
+          committedOf,
+        ),
+        ({ decision, kept }) => {
+          if (!kept) this.#refused(key)
+          return decision
+        },
+      ),
+    )
+  }
+
+  write(
+    key: string,
+    write: Tier.Write,
+    known: number,
+  ): Effect.Effect<{ readonly version: number; readonly time: number }, Tier.TierError> {
+    const { channel } = this.#keys
+    const number = Arbitration.usable(known)
+    const written = (script: scripts.Script, args: ReadonlyArray<scripts.Argument>) =>
+      Effect.map(
+        this.#asking.script("write", script, this.#both(key), [number, ...args], writtenOf),
+        ({ kept, time, version }) => {
+          if (!kept) this.#refused(key)
+          return { version, time }
+        },
+      )
+    switch (write._tag) {
+      case "Set":
+        return this.#withVersion("write", write.envelope, () =>
+          written(scripts.set, [write.envelope, lifeOf(write.lifeMillis), channel, key]),
+        )
+      case "Remove":
+        return written(scripts.remove, [channel, key])
+      case "Expire":
+        return written(scripts.expire, [channel, key])
+    }
+  }
+
+  /** As one object: the arbiter of a tier is handed around. */
+  arbiter(messages: Tier.Arbiter["messages"]): Tier.Arbiter {
+    return {
+      acquire: (key, request) => this.acquire(key, request),
+      renew: (key, token, leaseMillis) => this.renew(key, token, leaseMillis),
+      release: (key, token, failedMillis) => this.release(key, token, failedMillis),
+      commit: (key, token, envelope, lifeMillis) => this.commit(key, token, envelope, lifeMillis),
+      write: (key, write, known) => this.write(key, write, known),
+      mark: this.#marks.mark,
+      marks: this.#marks.marks,
+      messages,
+    }
+  }
+
+  #both(key: string): ReadonlyArray<string> {
+    return [this.#keys.entry(key), this.#keys.lease(key)]
+  }
+
+  #withVersion<A>(
+    operation: string,
+    envelope: Uint8Array,
+    use: (version: number) => Effect.Effect<A, Tier.TierError>,
+  ): Effect.Effect<A, Tier.TierError> {
+    return Effect.suspend(() => {
+      const version = Envelope.version(envelope)
+      return version === undefined
+        ? Effect.fail(this.#asking.fail(operation, new NoEnvelope()))
+        : use(Arbitration.usable(version))
+    })
+  }
+
+  #bytesOf(
+    names: ReadonlyArray<string>,
+    found: ReadonlyArray<Found>,
+  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> {
+    const bytes = found.map((each) => (each === null || each === "wrongType" ? undefined : each))
+    const foreign = names.filter((_, i) => found[i] === "wrongType")
+    if (foreign.length === 0) return Effect.succeed(bytes)
+    return Effect.as(
+      Effect.forEach(
+        foreign,
+        (name) => this.#asking.script("read", scripts.clear, [name], [], flag),
+        { concurrency: "unbounded", discard: true },
+      ),
+      bytes,
+    )
+  }
+
+  #refused(key: string): void {
+    this.#notify?.({ _tag: "Evicted", key, cause: "refused" })
+  }
+}

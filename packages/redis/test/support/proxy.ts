@@ -1,0 +1,47 @@
+import * as net from "node:net"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** A way to a server that can fall silent: connections stay open, new ones are taken, and nothing comes through. */
+export interface Proxy {
+  readonly port: number
+  readonly silence: Effect.Effect<void>
+  readonly restore: Effect.Effect<void>
+}
+
+export const start = (to: number): Effect.Effect<Proxy, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<{ readonly server: net.Server; readonly state: { silent: boolean } }>(
+        (resume) => {
+          const state = { silent: false }
+          const server = net.createServer((near) => {
+            const far = net.connect({ host: "127.0.0.1", port: to })
+            // Bytes that arrive in silence are lost, as in a partition that ends by a reset.
+            near.on("data", (chunk) => !state.silent && far.write(chunk))
+            far.on("data", (chunk) => !state.silent && near.write(chunk))
+            for (const [one, other] of [
+              [near, far],
+              [far, near],
+            ] as const) {
+              one.on("error", () => undefined)
+              one.on("close", () => other.destroy())
+            }
+          })
+          server.listen(0, "127.0.0.1", () => {
+            resume(Effect.succeed({ server, state }))
+          })
+        },
+      ),
+      ({ server }) => Effect.sync(() => server.close()),
+    ),
+    ({ server, state }) => ({
+      port: (server.address() as net.AddressInfo).port,
+      silence: Effect.sync(() => {
+        state.silent = true
+      }),
+      restore: Effect.sync(() => {
+        state.silent = false
+      }),
+    }),
+  )

@@ -1,0 +1,1 @@
+export * as SqliteTier from "./SqliteTier.ts"

@@ -1,0 +1,104 @@
+/** The marks of one larder in a connection, numbered as an arbiter does. Runs within a transaction. */
+import { Arbitration, type Tier } from "@larder/core"
+import type { Connection, Row } from "./connection.ts"
+
+const keptMillis = 7 * 24 * 60 * 60 * 1000
+const maxMarks = 100_000
+const trimmedPerCall = 64
+
+interface Numbers {
+  readonly last: number
+  readonly floor: number
+  readonly dropFloor: number
+  /** How many marks there are. */
+  readonly marks: number
+}
+
+const numbersOf = (row: Row | undefined): Numbers => ({
+  last: Number(row?.["last"] ?? 0),
+  floor: Number(row?.["floor"] ?? 0),
+  dropFloor: Number(row?.["drop_floor"] ?? 0),
+  marks: Number(row?.["marks"] ?? 0),
+})
+
+const markOf = (row: Row): Tier.Mark => ({
+  tag: row["is_tag"] === 1 ? String(row["tag"]) : undefined,
+  keepStale: row["keeps"] === 1,
+  number: Number(row["number"]),
+})
+
+const pageOf = ({ dropFloor, floor, last }: Numbers, marks: ReadonlyArray<Tier.Mark>) => ({
+  last,
+  floor,
+  dropFloor,
+  marks,
+})
+
+export class MarkTable {
+  readonly #connection: Connection
+  readonly #larder: number
+  readonly #now: number
+
+  constructor(connection: Connection, larder: number, now: number) {
+    this.#connection = connection
+    this.#larder = larder
+    this.#now = now
+  }
+
+  after(since: number): Tier.MarkPage {
+    const marks = this.#connection.all("marksAfter", this.#larder, since)
+    return pageOf(this.#numbers(), marks.map(markOf))
+  }
+
+  /** Sets marks with the next number; says which number came before. */
+  add(
+    tags: ReadonlyArray<string | undefined>,
+    keepStale: boolean,
+    known: number,
+  ): { readonly previous: number; readonly number: number; readonly page: Tier.MarkPage } {
+    const before = this.#numbers()
+    const number = Arbitration.nextNumber(this.#now, before.last, known)
+    let { marks } = before
+    const keeps = keepStale ? 1 : 0
+    for (const tag of new Set(tags)) {
+      const identity = [this.#larder, keeps, tag === undefined ? 0 : 1, tag ?? ""]
+      if (this.#connection.get("hasMark", ...identity) === undefined) marks += 1
+      this.#connection.run("setMark", ...identity, number, this.#now)
+    }
+    const numbers = this.#trim({ ...before, last: number, marks })
+    this.#connection.run(
+      "setNumbers",
+      numbers.last,
+      numbers.floor,
+      numbers.dropFloor,
+      numbers.marks,
+      this.#larder,
+    )
+    const own = Array.from(new Set(tags), (tag): Tier.Mark => ({ tag, keepStale, number }))
+    return { previous: before.last, number, page: pageOf(numbers, own) }
+  }
+
+  #numbers(): Numbers {
+    return numbersOf(this.#connection.get("numbers", this.#larder))
+  }
+
+  /** The floors rise to the highest number *removed*: everything a forgotten mark covered has a lower `asOf`. */
+  #trim(numbers: Numbers): Numbers {
+    let { dropFloor, floor, marks } = numbers
+    for (const row of this.#connection.all("oldestMarks", this.#larder, trimmedPerCall)) {
+      const { keepStale, number, tag } = markOf(row)
+      if (marks <= maxMarks && this.#now - Number(row["at"]) < keptMillis) break
+      this.#connection.run(
+        "removeMark",
+        this.#larder,
+        keepStale ? 1 : 0,
+        tag === undefined ? 0 : 1,
+        tag ?? "",
+      )
+      marks -= 1
+      floor = Math.max(floor, number)
+      if (!keepStale) dropFloor = Math.max(dropFloor, number)
+    }
+    return { ...numbers, floor, dropFloor, marks }
+  }
+}

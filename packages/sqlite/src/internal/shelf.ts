@@ -1,0 +1,286 @@
+/**
+ * The entries and leases of one larder in a connection. Everything here runs
+ * within one transaction, which makes each operation of the tier atomic among
+ * all processes; what it decides is decided by `Arbitration`.
+ */
+import { Arbitration, Entry, Envelope, type Tier } from "@larder/core"
+import type { Connection, Row } from "./connection.ts"
+
+/** No commit or delayed write arrives later than this: lease records are kept as long at least. */
+const settleMillis = 60_000
+const tombstoneMillis = 2 * settleMillis
+/** Expired rows that a write takes along: more than the one that it adds. */
+const sweptPerWrite = 8
+/** Rows that a write takes away for lack of room: those that a large value replaces go with several writes. */
+const evictedPerWrite = 64
+const evictedAtOnce = 8
+
+const nothing: Arbitration.Stored = { version: 0, isValue: false }
+
+const numberOf = (row: Row, column: string): number => Number(row[column])
+
+/** An entry that had to go for another. */
+export interface Evicted {
+  readonly larder: number
+  readonly key: string
+  readonly cause: Tier.EvictionCause
+}
+
+export interface Bounds {
+  readonly maxEntries: number
+  readonly maxBytes: number
+}
+
+/** A shelf for one moment: `now` in milliseconds, whole. */
+export class Shelf {
+  readonly #connection: Connection
+  readonly #larder: number
+  readonly #now: number
+  readonly #bounds: Bounds
+  readonly #refused: Array<Evicted> = []
+
+  constructor(connection: Connection, larder: number, now: number, bounds: Bounds) {
+    this.#connection = connection
+    this.#larder = larder
+    this.#now = now
+    this.#bounds = bounds
+  }
+
+  stored(key: string): Arbitration.Stored {
+    const row = this.#connection.get("stored", this.#larder, key, this.#now)
+    return row === undefined
+      ? nothing
+      : { version: numberOf(row, "version"), isValue: row["is_value"] === 1 }
+  }
+
+  lease(key: string): Arbitration.LeaseRecord | undefined {
+    const row = this.#connection.get("lease", this.#larder, key)
+    if (row === undefined || numberOf(row, "expires") <= this.#now) return undefined
+    return {
+      token: numberOf(row, "token"),
+      until: row["until"] === null ? undefined : numberOf(row, "until"),
+      failedUntil: numberOf(row, "failed_until"),
+      expiresAt: numberOf(row, "expires"),
+    }
+  }
+
+  put(key: string, envelope: Uint8Array, lifeMillis: number): boolean {
+    const version = Arbitration.usable(Envelope.version(envelope))
+    if (!Arbitration.mayPut(this.stored(key), this.lease(key), version)) return false
+    this.#store(key, envelope, version, lifeMillis)
+    return true
+  }
+
+  drop(key: string, version: number): void {
+    const stored = this.stored(key)
+    if (stored.version > version) return
+    this.#connection.run("remove", this.#larder, key)
+    this.#lose(this.#larder, stored.version)
+  }
+
+  acquire(key: string, request: Parameters<Tier.Arbiter["acquire"]>[1]): Tier.Acquired {
+    const time = this.#now
+    const lease = this.lease(key)
+    const stored = this.stored(key)
+    const decision = Arbitration.decideAcquire(stored, lease, request, time)
+    if (decision._tag === "Newer") {
+      const row = this.#connection.get("present", this.#larder, key, time)
+      return { ...decision, envelope: envelopeOf(row), time }
+    }
+    if (decision._tag !== "Win") return { ...decision, time }
+    const token = this.#next(stored.version, lease?.token, request.known)
+    this.#lease(key, token, request.leaseMillis)
+    return { _tag: "Won", token, time }
+  }
+
+  renew(key: string, token: number, leaseMillis: number): boolean {
+    if (!Arbitration.holds(this.stored(key), this.lease(key), token)) return false
+    this.#lease(key, token, leaseMillis)
+    return true
+  }
+
+  release(key: string, token: number, failedMillis: number): void {
+    const lease = this.lease(key)
+    if (lease === undefined || lease.token !== token || lease.until === undefined) return
+    const failedUntil = failedMillis > 0 ? this.#after(failedMillis) : 0
+    const expires = Math.max(lease.expiresAt, failedUntil)
+    this.#connection.run("setLease", this.#larder, key, token, null, failedUntil, expires)
+  }
+
+  commit(
+    key: string,
+    token: number,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ): "Stored" | "Superseded" | "Lost" {
+    const decision = Arbitration.decideCommit(this.stored(key), this.lease(key), token)
+    if (decision === "Stored") this.#store(key, envelope, token, lifeMillis)
+    return decision
+  }
+
+  write(key: string, write: Tier.Write, known: number): number {
+    const version = this.#next(this.stored(key).version, this.lease(key)?.token, known)
+    if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis)
+    else if (write._tag === "Remove") this.bury(key, version)
+    else this.#expire(key, version)
+    return version
+  }
+
+  /** Leaves a tombstone: nothing older comes back. */
+  bury(key: string, version: number): void {
+    const envelope = Envelope.tombstone(version)
+    this.#replace(key, version, false, this.#after(tombstoneMillis), envelope)
+  }
+
+  /** The version that a value which did not fit would have had. */
+  versionBeyond(key: string, known: number): number {
+    return this.#next(this.stored(key).version, this.lease(key)?.token, known)
+  }
+
+  /** Takes a few expired rows away, and what is too much; tells what was refused as well. */
+  sweep(): ReadonlyArray<Evicted> {
+    this.#sweepLeases()
+    return [...this.#refused, ...this.#sweepExpired(), ...this.evict(this.#bounds, evictedPerWrite)]
+  }
+
+  /**
+   * Takes away the oldest written, `most` at most; those that were read since get
+   * one more turn, once, as in the CLOCK algorithm.
+   */
+  evict(bounds: Bounds, most: number): ReadonlyArray<Evicted> {
+    const evicted: Array<Evicted> = []
+    const total = this.#connection.get("totals")
+    let entries = total === undefined ? 0 : numberOf(total, "entries")
+    let bytes = total === undefined ? 0 : numberOf(total, "bytes")
+    const isFull = () => entries > bounds.maxEntries || bytes > bounds.maxBytes
+    while (isFull() && evicted.length < most) {
+      const rows = this.#connection.all("oldest", evictedAtOnce)
+      if (rows.length === 0) break
+      for (const row of rows) {
+        if (!isFull() || evicted.length === most) break
+        const id = numberOf(row, "id")
+        if (this.#connection.touched.delete(id)) {
+          this.#connection.run("renew", id)
+          continue
+        }
+        evicted.push({
+          larder: numberOf(row, "larder"),
+          key: String(row["key"]),
+          cause: entries > bounds.maxEntries ? "size" : "weight",
+        })
+        entries -= 1
+        bytes -= numberOf(row, "bytes")
+        this.#removeRow(row)
+      }
+    }
+    return evicted
+  }
+
+  #sweepExpired(): ReadonlyArray<Evicted> {
+    const rows = this.#connection.all("expired", this.#now, sweptPerWrite)
+    for (const row of rows) this.#removeRow(row)
+    return rows
+      .filter((row) => row["is_value"] === 1)
+      .map((row) => ({
+        larder: numberOf(row, "larder"),
+        key: String(row["key"]),
+        cause: "expired",
+      }))
+  }
+
+  #sweepLeases(): void {
+    for (const row of this.#connection.all("expiredLeases", this.#now, sweptPerWrite)) {
+      const larder = numberOf(row, "larder")
+      this.#connection.run("endLease", larder, String(row["key"]))
+      this.#lose(larder, numberOf(row, "token"))
+    }
+  }
+
+  #removeRow(row: Row): void {
+    const id = numberOf(row, "id")
+    this.#connection.run("removeId", id)
+    this.#connection.touched.delete(id)
+    this.#lose(numberOf(row, "larder"), numberOf(row, "version"))
+  }
+
+  /** New numbers are above those whose record is gone: else a clock that stands still would give one twice. */
+  #lose(larder: number, number: number): void {
+    if (number > 0) this.#connection.run("lose", number, larder)
+  }
+
+  #next(...seen: ReadonlyArray<number | undefined>): number {
+    const row = this.#connection.get("lost", this.#larder)
+    const lost = row === undefined ? 0 : numberOf(row, "lost")
+    return Arbitration.nextNumber(this.#now, lost, ...seen)
+  }
+
+  #lease(key: string, token: number, leaseMillis: number): void {
+    const until = this.#after(leaseMillis)
+    const expires = Math.max(until, this.#after(settleMillis))
+    this.#connection.run("setLease", this.#larder, key, token, until, 0, expires)
+  }
+
+  /** A value without a life, or without room, leaves a tombstone: what it replaces must go, and stay away. */
+  #store(key: string, envelope: Uint8Array, version: number, lifeMillis: number): void {
+    if (!(lifeMillis > 0)) return this.bury(key, version)
+    if (bytesOf(key, envelope) > this.#bounds.maxBytes) {
+      this.#refused.push({ larder: this.#larder, key, cause: "refused" })
+      return this.bury(key, version)
+    }
+    const bytes = Envelope.withVersion(envelope, version)
+    const isValue = !Envelope.isTombstone(bytes)
+    this.#replace(key, version, isValue, this.#after(lifeMillis), bytes)
+  }
+
+  #expire(key: string, version: number): void {
+    const row = this.#connection.get("present", this.#larder, key, this.#now)
+    if (row === undefined || row["is_value"] !== 1) return this.#endLease(key, version)
+    const present = envelopeOf(row)
+    if (!(Arbitration.usable(Envelope.staleUntil(present)) > this.#now)) {
+      return this.bury(key, version)
+    }
+    const envelope = Envelope.expireAt(Envelope.withVersion(present, version), this.#now)
+    this.#connection.run("patch", version, envelope, this.#larder, key)
+    this.#connection.run("endLease", this.#larder, key)
+  }
+
+  /** Where nothing is stored that could carry the version, the record of an ended lease does. */
+  #endLease(key: string, token: number): void {
+    const expires = this.#after(settleMillis)
+    this.#connection.run("setLease", this.#larder, key, token, null, 0, expires)
+  }
+
+  #replace(
+    key: string,
+    version: number,
+    isValue: boolean,
+    expires: number,
+    envelope: Uint8Array,
+  ): void {
+    this.#connection.run("remove", this.#larder, key)
+    this.#connection.run(
+      "insert",
+      this.#larder,
+      key,
+      version,
+      isValue ? 1 : 0,
+      expires,
+      bytesOf(key, envelope),
+      envelope,
+    )
+    this.#connection.run("endLease", this.#larder, key)
+  }
+
+  #after(millis: number): number {
+    return Math.ceil(Entry.after(this.#now, millis))
+  }
+}
+
+/** What an entry counts for: keys are short, and most are ASCII. */
+const bytesOf = (key: string, envelope: Uint8Array): number => envelope.length + 4 * key.length
+
+const envelopeOf = (row: Row | undefined): Uint8Array => {
+  const bytes = row?.["envelope"]
+  if (bytes instanceof Uint8Array) return bytes
+  throw new TypeError("an envelope that is no blob")
+}

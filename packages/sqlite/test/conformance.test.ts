@@ -1,0 +1,15 @@
+import { TierConformance } from "@larder/testing"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { SqliteTier } from "../src/index.ts"
+import { temporaryFile } from "./support/files.ts"
+
+TierConformance.suite({
+  name: "SQLite in memory",
+  layer: SqliteTier.layer({ filename: ":memory:" }),
+})
+
+TierConformance.suite({
+  name: "SQLite in a file",
+  layer: Layer.unwrap(Effect.map(temporaryFile, (filename) => SqliteTier.layer({ filename }))),
+})

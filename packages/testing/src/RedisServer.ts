@@ -1,0 +1,31 @@
+/**
+ * Real Redis servers for tests: one, a Cluster, or a master and a replica under
+ * Sentinels; each a scoped effect that ends with its scope. They can be killed,
+ * frozen, restarted and failed over in the middle of a test.
+ *
+ * They live in real time, whatever clock the test has; so a test that waits for
+ * a client to notice something runs in real time as well (`it.live`).
+ *
+ * ```ts no-run
+ * import * as assert from "node:assert"
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const server = yield* RedisServer.start({ config: { maxmemory: "10mb" } })
+ *   yield* server.cli("SET", "a", "1")
+ *   yield* server.restart()
+ *   assert.strictEqual(yield* server.cli("GET", "a"), null)
+ * })
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
+ */
+export { type ClusterOptions, type RedisCluster, startCluster } from "./internal/redisCluster.ts"
+export { RedisServerError } from "./internal/redisError.ts"
+export { find, type Options, type RedisServer, start } from "./internal/redisNode.ts"
+export {
+  type RedisReplicated,
+  type ReplicatedOptions,
+  startReplicated,
+} from "./internal/redisReplicated.ts"
+export type { Reply, ReplyError } from "./internal/reply.ts"

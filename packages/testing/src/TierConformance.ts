@@ -1,0 +1,150 @@
+/**
+ * What Larder relies on, as tests for anyone's tier. The checks are those that
+ * the tier's declared abilities call for: a tier that keeps bytes is asked for
+ * less than one that arbitrates.
+ *
+ * **When to use**
+ *
+ * For a tier of your own, in its test folder; or to see that the servers you
+ * have behave as the tier that uses them expects.
+ *
+ * **Details**
+ *
+ * Each test builds the layer anew and uses larders of names that no other test
+ * has, so a server may be shared, and need not be empty. Times of the tier must
+ * be near those of the clock it is tested with.
+ *
+ * **Example**
+ *
+ * ```ts no-run
+ * import { SqliteTier } from "@larder/sqlite"
+ * import { TierConformance } from "@larder/testing"
+ *
+ * TierConformance.suite({
+ *   name: "SQLite",
+ *   layer: SqliteTier.layer({ filename: ":memory:" }),
+ * })
+ * ```
+ */
+import { Tier } from "@larder/core"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import { describe, it } from "vitest"
+import { arbiterChecks } from "./internal/conformance/arbiterChecks.ts"
+import { larderChecks } from "./internal/conformance/larderChecks.ts"
+import { markChecks } from "./internal/conformance/markChecks.ts"
+import { sequenceChecks } from "./internal/conformance/sequenceChecks.ts"
+import { storeChecks } from "./internal/conformance/storeChecks.ts"
+import type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
+
+export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
+
+/** All checks, as values: for another test runner, or to see what a broken tier fails. */
+export const checks: ReadonlyArray<Check> = [
+  ...storeChecks,
+  ...arbiterChecks,
+  ...markChecks,
+  ...sequenceChecks,
+  ...larderChecks,
+]
+
+/** Whether a check is asked of a tier that declares what this one does. */
+export const applies = ({ needs }: Check, tier: Tier.ObjectTier | Tier.ByteTier): boolean => {
+  if (needs === "any") return true
+  if (tier.kind !== "bytes") return false
+  if (needs === "bytes") return true
+  const { clock, lease, marks, notifies, versions } = tier.abilities
+  return clock && lease && marks && versions && (needs === "arbiter" || notifies)
+}
+
+export interface Options<E> {
+  /** What the group of tests is called. */
+  readonly name: string
+  readonly layer: Layer.Layer<Tier.Tier, E>
+  /**
+   * Whose clock the tier goes by. `virtual` (default): Effect's `Clock`, which the
+   * tests move, so that nothing waits. `real`: that of a server; the tests run in
+   * real time then, and those that need time to pass take a second or two.
+   */
+  readonly time?: "virtual" | "real" | undefined
+  /** For one test, in milliseconds. Default 30,000. */
+  readonly timeout?: number | undefined
+}
+
+/** Real time, until that of the tier has come as far. */
+const passReally = (tier: Tier.ObjectTier | Tier.ByteTier, millis: number) => {
+  const time =
+    tier.kind === "bytes"
+      ? Effect.scoped(
+          Effect.flatMap(tier.open({ larder: "time" }), ({ arbiter }) =>
+            arbiter === undefined
+              ? Clock.currentTimeMillis
+              : Effect.map(arbiter.marks(0), ({ time }) => time),
+          ),
+        ).pipe(Effect.orDie)
+      : Clock.currentTimeMillis
+  return Effect.gen(function* () {
+    const begin = yield* time
+    do yield* Effect.sleep(Duration.millis(Math.min(millis, 50)))
+    while ((yield* time) - begin < millis)
+  })
+}
+
+/** The tier as its layer builds it, and its time. */
+export const subject = <E>({
+  layer,
+  time = "virtual",
+}: Options<E>): Effect.Effect<Subject, E, Scope.Scope> =>
+  Effect.map(Layer.build(Layer.fresh(layer)), (context) => {
+    const tier = Context.get(context, Tier.Tier)
+    return time === "virtual"
+      ? { tier, isVirtual: true, rounds: 200, pass: (millis) => TestClock.adjust(millis) }
+      : { tier, isVirtual: false, rounds: 10, pass: (millis) => passReally(tier, millis) }
+  })
+
+const lacking: Readonly<Record<Needs, string>> = {
+  any: "",
+  bytes: "the tier keeps no bytes",
+  arbiter: "the tier does not declare versions, lease, marks and clock",
+  notifies: "the tier does not declare that it notifies",
+}
+
+/** A moment that a tier may have in its numbers: microseconds since 1970. */
+const someTime = 1_790_000_000_000
+
+/**
+ * Registers the tests, in a group of their own. Those that the tier's abilities
+ * do not call for are shown as skipped, with the ability that it lacks.
+ */
+export const suite = <E>(options: Options<E>): void => {
+  const { name, time = "virtual", timeout = 30_000 } = options
+  /** What the tier lacks for the check; else undefined, when it has passed. */
+  const outcome = (check: Check): Promise<string | undefined> => {
+    const checked = Effect.scoped(
+      Effect.gen(function* () {
+        if (time === "virtual") yield* TestClock.setTime(someTime)
+        const given = yield* subject(options)
+        if (!applies(check, given.tier)) return lacking[check.needs]
+        yield* check.run(given)
+        return undefined
+      }),
+    )
+    return Effect.runPromise(
+      time === "virtual" ? Effect.provide(checked, TestClock.layer()) : checked,
+    )
+  }
+  describe(`${name} conforms`, () => {
+    for (const check of checks) {
+      it(check.name, { timeout }, (context) =>
+        outcome(check).then((lack) => {
+          if (lack !== undefined) context.skip(lack)
+        }),
+      )
+    }
+  })
+}

@@ -1,0 +1,1 @@
+export * as TierConformance from "./TierConformance.ts"

@@ -1,0 +1,325 @@
+/** What every tier holds that issues versions and leases. */
+import { Envelope } from "@larder/core"
+import * as Effect from "effect/Effect"
+import { strict as assert } from "node:assert"
+import {
+  arbitrated,
+  type Arbitrated,
+  assertNoValue,
+  byteTier,
+  checksThat,
+  envelope,
+  leaseMillis,
+  lifeMillis,
+  textOf,
+} from "./subject.ts"
+
+/** The ways to change a key, on one that may be loading. */
+const changes = ({ expire, remove, set }: Arbitrated) => [
+  ["set", (key: string) => set(key, "new")] as const,
+  ["remove", remove] as const,
+  ["expire", expire] as const,
+]
+
+const leases = checksThat("arbiter")({
+  "a token is the tier's time in microseconds, or one above all that are known": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, time, win } = yield* arbitrated(subject)
+      const before = yield* time
+      const won = yield* acquire("k")
+      const after = yield* time
+      assert.ok(won._tag === "Won")
+      assert.ok(before <= won.time && won.time <= after, `${before} <= ${won.time} <= ${after}`)
+      assert.ok(won.token >= before * 1000, `${won.token} is before ${before} ms`)
+      assert.ok(won.token < (after + 1000) * 1000, `${won.token} is long after ${after} ms`)
+      const known = won.token + 3_600_000_000
+      assert.equal(yield* win("known", { known }), known + 1)
+    }),
+
+  "law 7: one node at a time has the lease of a key; of other keys others": (subject) =>
+    Effect.gen(function* () {
+      const { acquire } = yield* arbitrated(subject)
+      const all = yield* Effect.all(
+        Array.from({ length: 20 }, () => acquire("k")),
+        { concurrency: "unbounded" },
+      )
+      assert.equal(all.filter(({ _tag }) => _tag === "Won").length, 1)
+      for (const acquired of all) {
+        if (acquired._tag === "Won") continue
+        assert.ok(acquired._tag === "Busy", acquired._tag)
+        assert.ok(acquired.leftMillis > 0 && acquired.leftMillis <= leaseMillis)
+      }
+      assert.equal((yield* acquire("other"))._tag, "Won")
+    }),
+
+  "acquire answers what is newer than the caller knows, but no tombstone": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, remove, set, text, win } = yield* arbitrated(subject)
+      const version = yield* set("k", "kept")
+      const newer = yield* acquire("k", { known: version - 1 })
+      assert.ok(newer._tag === "Newer", newer._tag)
+      assert.equal(textOf(newer.envelope), "kept")
+      newer.envelope.fill(0)
+      assert.equal(yield* text("k"), "kept")
+      assert.ok((yield* win("k", { known: version })) > version)
+      yield* remove("k")
+      assert.equal((yield* acquire("k"))._tag, "Won")
+    }),
+
+  "law 10: a lease whose holder is gone passes on after its time, with a higher token": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, arbiter, commit, text, win } = yield* arbitrated(subject)
+      const first = yield* win("k", { lease: 1000 })
+      assert.equal((yield* acquire("k"))._tag, "Busy")
+      yield* subject.pass(1000)
+      const second = yield* win("k")
+      assert.ok(second > first, `${second} after ${first}`)
+      assert.equal(yield* commit("k", first, "late"), "Superseded")
+      assert.equal(yield* arbiter.renew("k", first, leaseMillis), false)
+      yield* arbiter.release("k", first, 5000)
+      assert.equal((yield* acquire("k"))._tag, "Busy")
+      assert.equal(yield* text("k"), undefined)
+      assert.equal(yield* commit("k", second, "second"), "Stored")
+      assert.equal(yield* commit("k", first, "late"), "Superseded")
+      assert.equal(yield* text("k"), "second")
+    }),
+
+  "law 10: a slow holder renews, and commits later": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, arbiter, commit, text, win } = yield* arbitrated(subject)
+      const token = yield* win("k", { lease: 1000 })
+      assert.equal(yield* arbiter.renew("k", token, leaseMillis), true)
+      yield* subject.pass(1000)
+      assert.equal((yield* acquire("k"))._tag, "Busy")
+      assert.equal(yield* commit("k", token, "slow"), "Stored")
+      assert.equal(yield* text("k"), "slow")
+      assert.equal(yield* arbiter.renew("k", token, leaseMillis), false)
+    }),
+
+  "force takes the lease, whatever is stored, held or failed": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, arbiter, commit, set, text, win } = yield* arbitrated(subject)
+      const known = yield* set("k", "kept")
+      const held = yield* win("k", { known })
+      const forced = yield* win("k", { force: true })
+      assert.ok(forced > held, `${forced} after ${held}`)
+      assert.equal(yield* commit("k", held, "held"), "Superseded")
+      yield* arbiter.release("k", forced, 5000)
+      assert.equal((yield* acquire("k", { known }))._tag, "Failed")
+      assert.equal((yield* acquire("k", { force: true }))._tag, "Won")
+      assert.equal(yield* text("k"), "kept")
+    }),
+
+  "a released lease can be won at once, and its token commits nothing more": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, commit, text, win } = yield* arbitrated(subject)
+      const first = yield* win("k")
+      yield* arbiter.release("k", first, 0)
+      assert.notEqual(yield* commit("k", first, "late"), "Stored")
+      assert.equal(yield* arbiter.renew("k", first, leaseMillis), false)
+      assert.ok((yield* win("k")) > first)
+      assert.equal(yield* text("k"), undefined)
+    }),
+
+  "a failed lookup keeps others from asking for a while": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, arbiter, win } = yield* arbitrated(subject)
+      yield* arbiter.release("k", yield* win("k"), 1000)
+      const failed = yield* acquire("k")
+      assert.ok(failed._tag === "Failed", failed._tag)
+      assert.ok(failed.leftMillis > 0 && failed.leftMillis <= 1000, String(failed.leftMillis))
+      yield* subject.pass(1000)
+      assert.equal((yield* acquire("k"))._tag, "Won")
+    }),
+})
+
+const commits = checksThat("arbiter")({
+  "law 11: what was looked up before a change is not stored after it": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { arbiter, commit, set, text, win } = own
+      for (const [name, change] of changes(own)) {
+        const token = yield* win(name)
+        yield* change(name)
+        assert.equal(yield* arbiter.renew(name, token, leaseMillis), false, name)
+        assert.notEqual(yield* commit(name, token, "old"), "Stored", name)
+        const next = yield* win(name, { force: true })
+        assert.ok(next > token, `${name}: ${next} after ${token}`)
+        assert.notEqual(yield* commit(name, token, "old"), "Stored", name)
+        assert.notEqual(yield* text(name), "old")
+
+        const present = `${name} of what is there`
+        const known = yield* set(present, "kept")
+        const late = yield* win(present, { known })
+        yield* change(present)
+        assert.notEqual(yield* commit(present, late, "old"), "Stored", present)
+        assert.notEqual(yield* text(present), "old")
+      }
+    }),
+
+  "commit stores under the token, whatever version the bytes came with, once": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, commit, text, time, version, win } = yield* arbitrated(subject)
+      const token = yield* win("k")
+      const bytes = envelope("kept", yield* time, { version: 9_000_000_000_000_000 })
+      assert.equal(yield* arbiter.commit("k", token, bytes, lifeMillis), "Stored")
+      assert.equal(yield* version("k"), token)
+      assert.equal(yield* commit("k", token, "again"), "Superseded")
+      assert.equal(yield* text("k"), "kept")
+    }),
+
+  "commit without a record of the lease stores nothing": (subject) =>
+    Effect.gen(function* () {
+      const { commit, text, time } = yield* arbitrated(subject)
+      const now = yield* time
+      for (const token of [5, now * 1000, (now + 60_000) * 1000]) {
+        assert.equal(yield* commit("k", token, "never looked up"), "Lost")
+        assert.equal(yield* text("k"), undefined)
+      }
+    }),
+
+  "law 13: a committed value without a life takes the previous one away": (subject) =>
+    Effect.gen(function* () {
+      const { commit, set, text, win } = yield* arbitrated(subject)
+      const known = yield* set("k", "old")
+      assert.equal(yield* commit("k", yield* win("k", { known }), "new", 0), "Stored")
+      assertNoValue(yield* text("k"))
+    }),
+
+  "bytes that are no envelope are refused with the operation's name": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, text, win } = yield* arbitrated(subject)
+      const garbage = new Uint8Array([1, 2, 3])
+      const errors = [
+        yield* Effect.flip(arbiter.commit("k", yield* win("k"), garbage, lifeMillis)),
+        yield* Effect.flip(arbiter.write("k", { _tag: "Set", envelope: garbage, lifeMillis }, 0)),
+      ]
+      const { name } = byteTier(subject)
+      assert.deepEqual(
+        errors.map(({ operation, tier }) => [tier, operation]),
+        [
+          [name, "commit"],
+          [name, "write"],
+        ],
+      )
+      assert.equal(yield* text("k"), undefined)
+    }),
+})
+
+const writes = checksThat("arbiter")({
+  "law 20: a change is above what is stored, held and known": (subject) =>
+    Effect.gen(function* () {
+      const { put, set, text, time, version, win } = yield* arbitrated(subject)
+      const ahead = ((yield* time) + 3_600_000) * 1000
+      assert.equal(yield* put("k", "ahead", ahead), true)
+      const stored = yield* set("k", "set")
+      assert.ok(stored > ahead, `${stored} over ${ahead}`)
+      const token = yield* win("k", { known: ahead + 1000 })
+      const held = yield* set("k", "set over a lease")
+      assert.ok(held > token, `${held} over the token ${token}`)
+      assert.equal(yield* set("k", "known", held + 1000), held + 1001)
+      assert.equal(yield* version("k"), held + 1001)
+      assert.equal(yield* text("k"), "known")
+    }),
+
+  "a version at the end of the numbers does not stop writes": (subject) =>
+    Effect.gen(function* () {
+      const { put, set, text } = yield* arbitrated(subject)
+      assert.equal(yield* put("k", "damaged", Number.MAX_SAFE_INTEGER), false)
+      const version = yield* set("k", "kept", Number.MAX_SAFE_INTEGER)
+      assert.ok(version < Number.MAX_SAFE_INTEGER)
+      assert.equal(yield* text("k"), "kept")
+    }),
+
+  "law 12: what remove took away does not come back by a delayed write": (subject) =>
+    Effect.gen(function* () {
+      const { put, remove, set, text } = yield* arbitrated(subject)
+      const version = yield* set("k", "removed")
+      const removed = yield* remove("k")
+      assert.ok(removed > version)
+      assertNoValue(yield* text("k"))
+      assert.equal(yield* put("k", "delayed", version), false)
+      assert.equal(yield* put("k", "delayed", removed), false)
+      assertNoValue(yield* text("k"))
+      assert.equal(yield* put("k", "later", removed + 1), true)
+    }),
+
+  "expire keeps the value for error grace, and the end of its life": (subject) =>
+    Effect.gen(function* () {
+      const { expire, first, set, time } = yield* arbitrated(subject)
+      yield* set("k", "kept")
+      const before = Envelope.parse((yield* first("k"))!)
+      const version = yield* expire("k")
+      const now = yield* time
+      const after = Envelope.parse((yield* first("k"))!)
+      assert.ok(before._tag === "Value" && after._tag === "Value")
+      assert.equal(after.version, version)
+      assert.equal(after.staleUntil, before.staleUntil)
+      assert.ok(after.freshUntil <= now && after.revalidateUntil <= now, "fresh no longer")
+      assert.deepEqual(
+        { ...after, version: 0, freshUntil: 0, revalidateUntil: 0 },
+        { ...before, version: 0, freshUntil: 0, revalidateUntil: 0 },
+      )
+    }),
+
+  "expire never lengthens a life": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, expire, text, time } = yield* arbitrated(subject)
+      const bytes = envelope("short", yield* time, { freshFor: 500, staleFor: 1000 })
+      yield* arbiter.write("k", { _tag: "Set", envelope: bytes, lifeMillis: 1000 }, 0)
+      yield* expire("k")
+      yield* subject.pass(1000)
+      assertNoValue(yield* text("k"))
+      yield* expire("k")
+      assertNoValue(yield* text("k"))
+    }),
+
+  "expire of what is past its life is a removal, and of nothing stores nothing": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, expire, text, time } = yield* arbitrated(subject)
+      const bytes = envelope("over", yield* time, { freshFor: 0, staleFor: 0 })
+      yield* arbiter.write("k", { _tag: "Set", envelope: bytes, lifeMillis }, 0)
+      yield* expire("k")
+      assertNoValue(yield* text("k"))
+      yield* expire("nothing")
+      assertNoValue(yield* text("nothing"))
+    }),
+
+  "a change ends any lease and failure: a reader after it can win at once": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { acquire, arbiter, win } = own
+      for (const [name, change] of changes(own)) {
+        yield* win(name)
+        const held = yield* change(name)
+        assert.equal((yield* acquire(name, { known: held }))._tag, "Won", name)
+        const failing = `${name} after a failure`
+        yield* arbiter.release(failing, yield* win(failing), 10_000)
+        const failed = yield* change(failing)
+        assert.equal((yield* acquire(failing, { known: failed }))._tag, "Won", failing)
+      }
+    }),
+
+  "a delayed value from before a lease or an expiry does not get in": (subject) =>
+    Effect.gen(function* () {
+      const { expire, put, text, win } = yield* arbitrated(subject)
+      const token = yield* win("k")
+      assert.equal(yield* put("k", "delayed", token - 1), false)
+      assert.equal(yield* put("k", "the holder's own, replayed", token), true)
+      const version = yield* expire("l")
+      assert.equal(yield* put("l", "delayed", version - 1), false)
+      assert.equal(yield* put("l", "delayed", version), false)
+      assert.equal(yield* text("l"), undefined)
+    }),
+
+  "a version that was dropped is not given out again": (subject) =>
+    Effect.gen(function* () {
+      const { put, set, store, time } = yield* arbitrated(subject)
+      const ahead = ((yield* time) + 30_000) * 1000
+      yield* put("k", "ahead", ahead)
+      yield* store.drop("k", ahead)
+      assert.ok((yield* set("k", "next")) > ahead)
+    }),
+})
+
+export const arbiterChecks = [...leases, ...commits, ...writes]

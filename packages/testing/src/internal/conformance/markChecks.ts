@@ -1,0 +1,216 @@
+/** What every tier holds that keeps marks, and what those tell that notify. */
+import type { Tier } from "@larder/core"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import { strict as assert } from "node:assert"
+import { arbitrated, arbitratedAs, checksThat, freshName } from "./subject.ts"
+
+const byTag = (marks: ReadonlyArray<Tier.Mark>): Readonly<Record<string, Tier.Mark>> =>
+  Object.fromEntries(marks.map((mark) => [`${mark.keepStale} ${mark.tag ?? "*"}`, mark]))
+
+const marks = checksThat("arbiter")({
+  "the first opening makes a floor, which stays": (subject) =>
+    Effect.gen(function* () {
+      const name = yield* freshName("floor")
+      const { arbiter } = yield* arbitratedAs(subject, name)
+      const first = yield* arbiter.marks(0)
+      yield* subject.pass(10)
+      const again = yield* arbitratedAs(subject, name)
+      const second = yield* again.arbiter.marks(0)
+      assert.deepEqual(
+        [second.last, second.floor, second.dropFloor, second.marks],
+        [first.last, first.floor, first.dropFloor, []],
+      )
+      assert.ok(first.last >= first.floor && first.floor >= first.dropFloor)
+      assert.ok(second.time >= first.time + 10, "the time goes on")
+    }),
+
+  "mark answers what the caller has missed, its own included, by rising numbers": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* arbitrated(subject)
+      const before = yield* arbiter.marks(0)
+      const first = yield* arbiter.mark(["a"], true, before.last)
+      assert.ok(first.number > before.last)
+      const second = yield* arbiter.mark(["b", undefined], false, before.last)
+      assert.ok(second.number > first.number)
+      assert.deepEqual(byTag(second.marks), {
+        "true a": { tag: "a", keepStale: true, number: first.number },
+        "false b": { tag: "b", keepStale: false, number: second.number },
+        "false *": { tag: undefined, keepStale: false, number: second.number },
+      })
+      const third = yield* arbiter.mark(["c"], true, second.number)
+      const own = [{ tag: "c", keepStale: true, number: third.number }]
+      assert.deepEqual(third.marks, own)
+      const since = yield* arbiter.marks(second.number)
+      assert.deepEqual([since.last, since.marks], [third.number, own])
+      assert.deepEqual((yield* arbiter.marks(third.number)).marks, [])
+      assert.equal(since.floor, before.floor)
+    }),
+
+  "a mark is above every number the caller has seen": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, time } = yield* arbitrated(subject)
+      const seen = ((yield* time) + 3_600_000) * 1000
+      const { number } = yield* arbiter.mark(["a"], true, seen)
+      assert.ok(number > seen)
+      assert.ok((yield* arbiter.mark(["b"], true, 0)).number > number)
+    }),
+
+  "a tag that is marked again has the higher number; keeping and dropping are apart": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* arbitrated(subject)
+      const drop = yield* arbiter.mark(["a"], false, 0)
+      yield* arbiter.mark(["a"], true, 0)
+      const keep = yield* arbiter.mark(["a"], true, 0)
+      const { marks } = yield* arbiter.marks(0)
+      const numbers = (keepStale: boolean) =>
+        marks.filter((mark) => mark.keepStale === keepStale).map(({ number }) => number)
+      assert.equal(Math.max(...numbers(true)), keep.number)
+      assert.equal(Math.max(...numbers(false)), drop.number)
+    }),
+
+  "any text is a tag, and many fit in one mark": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* arbitrated(subject)
+      const odd = [
+        "",
+        ":",
+        "k",
+        "d",
+        "d:a",
+        "{a}",
+        "a,b",
+        "null",
+        "\u0000",
+        '"',
+        "é",
+        "🗝",
+        "__proto__",
+      ]
+      const many = [...odd, ...Array.from({ length: 500 }, (_, i) => `tag ${i}`)]
+      const { number } = yield* arbiter.mark(many, true, 0)
+      const found = new Map((yield* arbiter.marks(0)).marks.map((mark) => [mark.tag, mark.number]))
+      for (const tag of many) assert.equal(found.get(tag), number, JSON.stringify(tag))
+      assert.equal(found.has(undefined), false)
+    }),
+
+  "marks of one larder are not those of another": (subject) =>
+    Effect.gen(function* () {
+      const one = yield* arbitrated(subject)
+      const other = yield* arbitrated(subject)
+      const before = yield* other.arbiter.marks(0)
+      yield* one.arbiter.mark(["a", undefined], false, 0)
+      const after = yield* other.arbiter.marks(0)
+      assert.deepEqual([after.last, after.marks], [before.last, []])
+    }),
+
+  "thousands of marks come back complete": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* arbitrated(subject)
+      const tags = Array.from({ length: 3000 }, (_, i) => `tag ${i}`)
+      yield* arbiter.mark(tags.slice(0, 1000), true, 0)
+      const { number } = yield* arbiter.mark(tags.slice(1000, 1001), true, 0)
+      yield* arbiter.mark(tags.slice(1001), true, 0)
+      const all = yield* arbiter.marks(0)
+      assert.equal(new Set(all.marks.map(({ tag }) => tag)).size, tags.length)
+      assert.equal((yield* arbiter.marks(number)).marks.length, tags.length - 1001)
+    }),
+})
+
+/** The messages until that of a change of the key `end`, so that no absence has to be waited for. */
+const heardUpToEnd = (queue: Queue.Dequeue<Tier.Message>) =>
+  Effect.gen(function* () {
+    const heard: Array<Tier.Message> = []
+    for (;;) {
+      const message = yield* Queue.take(queue)
+      heard.push(message)
+      if (message._tag === "Changed" && message.key === "end") return heard
+    }
+  })
+
+const shown = (message: Tier.Message): string =>
+  message._tag === "Changed"
+    ? `${message.key} ${message.version}`
+    : `${message.previous} -> ${message.page.last} ${message.page.marks.map((mark) => `${mark.tag}:${mark.keepStale}:${mark.number}`).join()}`
+
+/** By what they are about: servers that share the keys tell of theirs in an order of their own. */
+const apart = (messages: ReadonlyArray<string>): ReadonlyArray<string> =>
+  messages.toSorted((a, b) => {
+    const [one, other] = [a.split(" ")[0]!, b.split(" ")[0]!]
+    return one < other ? -1 : one > other ? 1 : 0
+  })
+
+const messages = checksThat("notifies")({
+  "law 18: every change is told to every node, those of a key in their order": (subject) =>
+    Effect.gen(function* () {
+      const name = yield* freshName("told")
+      const one = yield* arbitratedAs(subject, name)
+      const { arbiter, commit, expire, put, remove, set, time, win } = one
+      const queues = [
+        yield* arbiter.messages,
+        yield* (yield* arbitratedAs(subject, name)).arbiter.messages,
+      ]
+      const { last } = yield* arbiter.marks(0)
+      const first = yield* set("set", "v")
+      const second = yield* win("commit")
+      yield* commit("commit", second, "v")
+      const third = yield* remove("remove")
+      const fourth = yield* expire("set")
+      const fifth = yield* expire("nothing")
+      const { number } = yield* arbiter.mark(["t", undefined], true, 0)
+      const ahead = ((yield* time) + 1000) * 1000
+      yield* put("put", "v", ahead)
+      const end = yield* set("end", "v")
+      const expected = [
+        `set ${first}`,
+        `commit ${second}`,
+        `remove ${third}`,
+        `set ${fourth}`,
+        `nothing ${fifth}`,
+        `${last} -> ${number} t:true:${number},undefined:true:${number}`,
+        `put ${ahead}`,
+        `end ${end}`,
+      ]
+      for (const queue of queues) {
+        const heard = yield* Effect.forEach(expected, () => Queue.take(queue))
+        assert.deepEqual(apart(heard.map(shown)), apart(expected))
+      }
+    }),
+
+  "what was refused, and what only concerns leases, is not told": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, commit, put, set, store, win } = yield* arbitrated(subject)
+      const version = yield* set("k", "v")
+      const queue = yield* arbiter.messages
+      yield* put("k", "refused", version)
+      yield* commit("k", version, "refused")
+      yield* commit("l", 5, "refused")
+      const token = yield* win("k", { known: version })
+      yield* arbiter.renew("k", token, 10_000)
+      yield* arbiter.release("k", token, 0)
+      yield* store.drop("k", version)
+      const end = yield* set("end", "v")
+      assert.deepEqual((yield* heardUpToEnd(queue)).map(shown), [`end ${end}`])
+    }),
+
+  "messages of one larder are not told to another, and end with their scope": (subject) =>
+    Effect.gen(function* () {
+      const other = yield* arbitrated(subject)
+      const { arbiter, set } = yield* arbitrated(subject)
+      const queue = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const queue = yield* arbiter.messages
+          const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
+          yield* other.set("k", "v")
+          const version = yield* set("k", "v")
+          assert.deepEqual(yield* Fiber.join(waiting), { _tag: "Changed", key: "k", version })
+          return queue
+        }),
+      )
+      yield* set("k", "w")
+      assert.equal(Queue.sizeUnsafe(queue), 0)
+    }),
+})
+
+export const markChecks = [...marks, ...messages]

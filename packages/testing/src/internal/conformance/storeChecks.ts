@@ -1,0 +1,235 @@
+/** What every tier that keeps bytes holds. */
+import { Envelope } from "@larder/core"
+import * as Effect from "effect/Effect"
+import { strict as assert } from "node:assert"
+import {
+  assertNoValue,
+  byteTier,
+  checksThat,
+  envelope,
+  freshName,
+  lifeMillis,
+  opened,
+  openedAs,
+  textOf,
+} from "./subject.ts"
+
+/** Keys, and names of larders, that look like what a tier may have in its own names. */
+const oddTexts = [
+  "",
+  " ",
+  "a",
+  "A",
+  "a:b",
+  "a:",
+  ":a",
+  "{a}",
+  "{",
+  "}{",
+  "%",
+  "%25",
+  "%3A",
+  "a/b",
+  "../a",
+  "a\\b",
+  "*",
+  "a?",
+  "[a]",
+  "'",
+  '"',
+  "; DROP TABLE entries",
+  "__proto__",
+  "constructor",
+  "#1",
+  "1",
+  "é",
+  "e\u0301",
+  "鍵",
+  "🗝",
+  "k".repeat(1024),
+  `${"k".repeat(1023)}l`,
+]
+
+const allBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+
+export const storeChecks = checksThat("bytes")({
+  "what it declares is what its stores have": (subject) =>
+    Effect.gen(function* () {
+      const { abilities, name, scope } = byteTier(subject)
+      const { store } = yield* opened(subject)
+      assert.notEqual(name.trim(), "")
+      assert.ok(["process", "machine", "shared"].includes(scope), scope)
+      const { clock, lease, marks, versions } = abilities
+      assert.equal(store.arbiter !== undefined, clock && lease && marks && versions)
+    }),
+
+  "a larder opened again finds what was there; other larders do not": (subject) =>
+    Effect.gen(function* () {
+      const name = yield* freshName("reopened")
+      yield* Effect.scoped(
+        Effect.flatMap(openedAs(subject, name), ({ put }) => put("k", "kept", 5)),
+      )
+      const again = yield* openedAs(subject, name)
+      assert.equal(yield* again.text("k"), "kept")
+      const other = yield* openedAs(subject, `${name}:`)
+      assert.equal(yield* other.text("k"), undefined)
+      yield* other.put("k", "other", 6)
+      yield* other.store.drop("k", 6)
+      assert.equal(yield* again.text("k"), "kept")
+    }),
+
+  "any text is a key, and no two are the same": (subject) =>
+    Effect.gen(function* () {
+      const { put, store } = yield* opened(subject)
+      for (const [i, key] of oddTexts.entries()) assert.ok(yield* put(key, `of ${i}`, 5), key)
+      const read = yield* store.read(oddTexts)
+      assert.deepEqual(
+        read.map(textOf),
+        oddTexts.map((_, i) => `of ${i}`),
+      )
+    }),
+
+  "any text is the name of a larder, and no two are the same": (subject) =>
+    Effect.gen(function* () {
+      const prefix = yield* freshName("odd")
+      for (const text of oddTexts) {
+        const { put } = yield* openedAs(subject, `${prefix}${text}`)
+        assert.ok(yield* put("k", text, 5), text)
+      }
+      for (const text of oddTexts) {
+        const own = yield* openedAs(subject, `${prefix}${text}`)
+        assert.equal(yield* own.text("k"), text)
+      }
+    }),
+
+  "bytes come back as they went in, few or many": (subject) =>
+    Effect.gen(function* () {
+      const { first, now, store } = yield* opened(subject)
+      const header = envelope("", yield* now, { version: 5 })
+      for (const value of [new Uint8Array(0), allBytes, new Uint8Array(1_000_000).fill(0xff)]) {
+        const parsed = Envelope.parse(header)
+        assert.ok(parsed._tag === "Value")
+        const bytes = Envelope.make({ ...parsed, value })
+        const key = `of ${value.length}`
+        assert.ok(yield* store.put(key, bytes, lifeMillis))
+        const found = yield* first(key)
+        assert.ok(found !== undefined && Buffer.compare(found, bytes) === 0, key)
+      }
+    }),
+
+  "buffers are not shared with callers": (subject) =>
+    Effect.gen(function* () {
+      const { now, store, text } = yield* opened(subject)
+      const given = envelope("kept", yield* now, { version: 5 })
+      yield* store.put("k", given, lifeMillis)
+      given.fill(0)
+      const [read] = yield* store.read(["k"])
+      read?.fill(0)
+      assert.equal(yield* text("k"), "kept")
+    }),
+
+  "a part of a larger buffer is stored as that part alone": (subject) =>
+    Effect.gen(function* () {
+      const { now, store, text } = yield* opened(subject)
+      const whole = envelope("kept", yield* now, { version: 5 })
+      const larger = new Uint8Array(whole.length + 20)
+      larger.set(whole, 10)
+      yield* store.put("k", larger.subarray(10, 10 + whole.length), lifeMillis)
+      assert.equal(yield* text("k"), "kept")
+    }),
+
+  "bytes that are no envelope are refused with the operation's name, and not stored": (subject) =>
+    Effect.gen(function* () {
+      const { store, text } = yield* opened(subject)
+      const error = yield* Effect.flip(store.put("k", new Uint8Array([1, 2, 3]), lifeMillis))
+      assert.deepEqual(
+        [error._tag, error.tier, error.operation],
+        ["TierError", byteTier(subject).name, "put"],
+      )
+      assert.equal(yield* text("k"), undefined)
+    }),
+
+  "put stores over a lower version only, and says whether it did": (subject) =>
+    Effect.gen(function* () {
+      const { put, text } = yield* opened(subject)
+      assert.equal(yield* put("k", "five", 5), true)
+      assert.equal(yield* put("k", "four", 4), false)
+      assert.equal(yield* put("k", "another five", 5), false)
+      assert.equal(yield* text("k"), "five")
+      assert.equal(yield* put("k", "six", 6), true)
+      assert.equal(yield* text("k"), "six")
+      const high = 9_007_199_254_740_000
+      assert.equal(yield* put("k", "high", high), true)
+      assert.equal(yield* put("k", "not as high", high - 1), false)
+      assert.equal(yield* text("k"), "high")
+    }),
+
+  "law 13: a value without a life takes the previous one away": (subject) =>
+    Effect.gen(function* () {
+      const { put, text } = yield* opened(subject)
+      for (const life of [0, -1000]) {
+        const key = `life ${life}`
+        yield* put(key, "five", 5)
+        assert.equal(yield* put(key, "six", 6, life), true)
+        assertNoValue(yield* text(key))
+      }
+    }),
+
+  "drop removes what is there up to a version": (subject) =>
+    Effect.gen(function* () {
+      const { put, store, text } = yield* opened(subject)
+      yield* put("k", "five", 5)
+      yield* put("l", "five", 5)
+      yield* store.drop("k", 4)
+      assert.equal(yield* text("k"), "five")
+      yield* store.drop("k", 5)
+      assert.equal(yield* text("k"), undefined)
+      yield* store.drop("k", 5)
+      yield* store.drop("nothing", Number.MAX_SAFE_INTEGER)
+      assert.equal(yield* text("l"), "five")
+      yield* store.drop("l", Number.MAX_SAFE_INTEGER)
+      assert.equal(yield* text("l"), undefined)
+    }),
+
+  "read answers in the order of the keys, however many": (subject) =>
+    Effect.gen(function* () {
+      const { put, store } = yield* opened(subject)
+      yield* put("a", "of a", 1)
+      yield* put("b", "of b", 1)
+      const read = (...keys: ReadonlyArray<string>) =>
+        Effect.map(store.read(keys), (all) => all.map(textOf))
+      assert.deepEqual(yield* read(), [])
+      assert.deepEqual(yield* read("b", "x", "a", "b"), ["of b", undefined, "of a", "of b"])
+      const many = Array.from({ length: 2500 }, (_, i) => (i % 2 === 0 ? "a" : `none ${i}`))
+      assert.deepEqual(
+        yield* read(...many),
+        many.map((key) => (key === "a" ? "of a" : undefined)),
+      )
+    }),
+
+  "a life ends when it is over, and not before": (subject) =>
+    Effect.gen(function* () {
+      const { put, store } = yield* opened(subject)
+      yield* put("short", "short", 1, 1000)
+      yield* put("replaced", "short", 1, 1000)
+      yield* put("replaced", "long", 2)
+      yield* put("long", "long", 1)
+      yield* put("for ever", "for ever", 1, Infinity)
+      const read = Effect.map(store.read(["short", "replaced", "long", "for ever"]), (all) =>
+        all.map(textOf),
+      )
+      assert.deepEqual(yield* read, ["short", "long", "long", "for ever"])
+      yield* subject.pass(1000)
+      assert.deepEqual(yield* read, [undefined, "long", "long", "for ever"])
+    }),
+
+  "many at once do not get into each other's way": (subject) =>
+    Effect.gen(function* () {
+      const { put, store, text } = yield* opened(subject)
+      const keys = Array.from({ length: 50 }, (_, i) => `k${i % 10}`)
+      yield* Effect.forEach(keys, (key, i) => put(key, `${i}`, i + 1), { concurrency: "unbounded" })
+      for (let i = 40; i < 50; i++) assert.equal(yield* text(`k${i % 10}`), `${i}`)
+      yield* Effect.forEach(keys, (key) => store.drop(key, 100), { concurrency: "unbounded" })
+      assert.equal(yield* text("k0"), undefined)
+    }),
+})

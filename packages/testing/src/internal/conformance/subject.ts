@@ -1,0 +1,160 @@
+/** What a check is given: a tier, its time, and short ways to use a store of it. */
+import { Envelope, type Tier } from "@larder/core"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import { strict as assert } from "node:assert"
+
+/** How long a lease and a value are held, in checks that do not wait for their end. */
+export const leaseMillis = 10_000
+export const lifeMillis = 100_000
+
+export interface Subject {
+  readonly tier: Tier.ObjectTier | Tier.ByteTier
+  /** Lets that much time pass, in the clock of the tier. */
+  readonly pass: (millis: number) => Effect.Effect<void>
+  /** Whether `pass` takes no time. */
+  readonly isVirtual: boolean
+  /** Fewer rounds where each is a trip to a server. */
+  readonly rounds: number
+}
+
+let names = 0
+
+/** A name that no larder had before: not in this run, nor on a server that outlives it. */
+export const freshName = (prefix: string): Effect.Effect<string> =>
+  Effect.map(Random.nextIntBetween(0, 2 ** 48), (number) => `${prefix} ${++names} ${number}`)
+
+export const byteTier = ({ tier }: Subject): Tier.ByteTier => {
+  assert(tier.kind === "bytes")
+  return tier
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** The bytes of a text, unlike which a larder's would carry times of the tier's clock. */
+export const envelope = (
+  text: string,
+  now: number,
+  times: { readonly freshFor?: number; readonly staleFor?: number; readonly version?: number } = {},
+): Uint8Array =>
+  Envelope.make({
+    version: times.version ?? 0,
+    freshUntil: now + (times.freshFor ?? 10_000),
+    revalidateUntil: now + (times.freshFor ?? 10_000),
+    staleUntil: now + (times.staleFor ?? lifeMillis),
+    storedAt: now,
+    schemaVersion: 0,
+    loadMillis: 1,
+    asOf: 0,
+    tags: [],
+    wire: "json",
+    value: encoder.encode(text),
+  })
+
+/** The text in an envelope; `tombstone`, or what is wrong with the bytes, in brackets. */
+export const textOf = (bytes: Uint8Array | undefined): string | undefined => {
+  if (bytes === undefined) return undefined
+  const parsed = Envelope.parse(bytes)
+  if (parsed._tag === "Value") return decoder.decode(parsed.value)
+  return parsed._tag === "Tombstone" ? "[tombstone]" : `[${parsed.reason}]`
+}
+
+/** Nothing that could be served: nothing at all, or a tombstone. */
+export const assertNoValue = (text: string | undefined): void => {
+  assert.ok(text === undefined || text === "[tombstone]", `there is still ${text}`)
+}
+
+/** The store of one larder and what checks do with it. */
+export const openedAs = (subject: Subject, larder: string) =>
+  Effect.gen(function* () {
+    const store = yield* byteTier(subject).open({ larder })
+    const now = Clock.currentTimeMillis
+    const first = (key: string) => Effect.map(store.read([key]), ([bytes]) => bytes)
+    return {
+      store,
+      first,
+      now,
+      text: (key: string) => Effect.map(first(key), textOf),
+      version: (key: string) =>
+        Effect.map(first(key), (bytes) =>
+          bytes === undefined ? 0 : (Envelope.version(bytes) ?? 0),
+        ),
+      put: (key: string, text: string, version: number, life: number = lifeMillis) =>
+        Effect.flatMap(now, (now) => store.put(key, envelope(text, now, { version }), life)),
+    }
+  })
+
+export const opened = (subject: Subject) =>
+  Effect.flatMap(freshName("conformance"), (larder) => openedAs(subject, larder))
+
+export type Opened = Effect.Success<ReturnType<typeof opened>>
+
+/** As {@link openedAs}, of a tier with an arbiter. */
+export const arbitratedAs = (subject: Subject, larder: string) =>
+  Effect.gen(function* () {
+    const own = yield* openedAs(subject, larder)
+    const { arbiter } = own.store
+    assert.ok(arbiter, "a tier with versions, lease, marks and clock opens stores with an arbiter")
+    const time = Effect.map(arbiter.marks(0), ({ time }) => time)
+    const acquire = (
+      key: string,
+      options: { readonly known?: number; readonly lease?: number; readonly force?: boolean } = {},
+    ) =>
+      arbiter.acquire(key, {
+        known: options.known ?? 0,
+        leaseMillis: options.lease ?? leaseMillis,
+        force: options.force ?? false,
+      })
+    return {
+      ...own,
+      arbiter,
+      time,
+      acquire,
+      win: (key: string, options: Parameters<typeof acquire>[1] = {}) =>
+        Effect.map(acquire(key, options), (acquired) => {
+          assert.ok(acquired._tag === "Won", `acquire of ${key} gave ${acquired._tag}, not Won`)
+          return acquired.token
+        }),
+      commit: (key: string, token: number, text: string, life: number = lifeMillis) =>
+        Effect.flatMap(time, (now) => arbiter.commit(key, token, envelope(text, now), life)),
+      set: (key: string, text: string, known = 0) =>
+        Effect.flatMap(time, (now) =>
+          Effect.map(
+            arbiter.write(key, { _tag: "Set", envelope: envelope(text, now), lifeMillis }, known),
+            ({ version }) => version,
+          ),
+        ),
+      remove: (key: string) =>
+        Effect.map(arbiter.write(key, { _tag: "Remove" }, 0), ({ version }) => version),
+      expire: (key: string) =>
+        Effect.map(arbiter.write(key, { _tag: "Expire" }, 0), ({ version }) => version),
+    }
+  })
+
+export const arbitrated = (subject: Subject) =>
+  Effect.flatMap(freshName("conformance"), (larder) => arbitratedAs(subject, larder))
+
+export type Arbitrated = Effect.Success<ReturnType<typeof arbitrated>>
+
+/**
+ * What a tier must declare for a check to be asked of it: nothing (`any`), to
+ * keep bytes, to arbitrate (versions, lease, marks, clock), or to tell of
+ * changes as well.
+ */
+export type Needs = "any" | "bytes" | "arbiter" | "notifies"
+
+export interface Check {
+  readonly name: string
+  readonly needs: Needs
+  /** Fails, or dies with an `AssertionError`, where the tier does not hold what the name says. */
+  readonly run: (subject: Subject) => Effect.Effect<void, unknown, Scope.Scope>
+}
+
+/** Names the checks of one kind. */
+export const checksThat =
+  (needs: Needs) =>
+  (named: Readonly<Record<string, Check["run"]>>): ReadonlyArray<Check> =>
+    Object.entries(named).map(([name, run]) => ({ name, needs, run }))

@@ -1,0 +1,161 @@
+/** A master, a replica, and the Sentinels that watch them. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { eventually, inRealTime } from "./realTime.ts"
+import type { RedisServerError } from "./redisError.ts"
+import { type Options, type RedisServer, start, startSentinel } from "./redisNode.ts"
+
+/** Options of {@link startReplicated}. */
+export interface ReplicatedOptions {
+  /** What the Sentinels call the master. Default `"larder"`. */
+  readonly name?: string | undefined
+  /** How many Sentinels; more than half of them decide. Default 1; 0 for a pair that nobody watches. */
+  readonly sentinels?: number | undefined
+  /** After how long without an answer a master is down, in ms. Default 500. */
+  readonly downAfter?: number | undefined
+  /** For both servers; see {@link Options}. */
+  readonly config?: Options["config"]
+  /** Required of clients of both servers, not of the Sentinels. */
+  readonly password?: string | undefined
+}
+
+export interface RedisReplicated {
+  readonly name: string
+  /** Both servers: the one that began as the master first. */
+  readonly nodes: readonly [RedisServer, RedisServer]
+  readonly sentinels: ReadonlyArray<RedisServer>
+  /** Who is the master now: as the Sentinels say, or without any as the servers do. */
+  readonly master: Effect.Effect<RedisServer, RedisServerError>
+  /** The other one. */
+  readonly replica: Effect.Effect<RedisServer, RedisServerError>
+  /**
+   * Makes the replica the master, and returns it when it is. With Sentinels they
+   * do it; the old master goes on as a master for some 8 s, until they turn it
+   * into a replica. Without, the old one becomes a replica at once.
+   */
+  readonly failover: Effect.Effect<RedisServer, RedisServerError>
+}
+
+const inStep = (replica: RedisServer) =>
+  eventually(
+    `the replica ${replica.port} is in step`,
+    Effect.map(
+      replica.info("replication"),
+      (info) => info.get("role") === "slave" && info.get("master_link_status") === "up",
+    ),
+  )
+
+const sentinelLines = (options: ReplicatedOptions, master: RedisServer) => {
+  const name = options.name ?? "larder"
+  const quorum = Math.floor((options.sentinels ?? 1) / 2) + 1
+  return {
+    sentinel: [
+      `monitor ${name} 127.0.0.1 ${master.port} ${quorum}`,
+      `down-after-milliseconds ${name} ${options.downAfter ?? 500}`,
+      `failover-timeout ${name} 1000`,
+      ...(options.password === undefined ? [] : [`auth-pass ${name} ${options.password}`]),
+    ],
+  }
+}
+
+/** The fields of `SENTINEL MASTER`, which are listed as name, value, name, value. */
+const watched = (sentinel: RedisServer, name: string) =>
+  Effect.map(sentinel.cli("SENTINEL", "MASTER", name), (reply) => {
+    const words = reply as ReadonlyArray<string>
+    return new Map(
+      words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? ""] as const] : [])),
+    )
+  })
+
+const watching = (sentinels: ReadonlyArray<RedisServer>, name: string) =>
+  Effect.forEach(
+    sentinels,
+    (sentinel) =>
+      eventually(
+        `the Sentinel ${sentinel.port} knows them all`,
+        Effect.map(
+          watched(sentinel, name),
+          (fields) =>
+            fields.get("num-slaves") === "1" &&
+            fields.get("num-other-sentinels") === String(sentinels.length - 1),
+        ),
+        30,
+      ),
+    { concurrency: "unbounded", discard: true },
+  )
+
+const masterPort = (sentinel: RedisServer, name: string) =>
+  Effect.map(sentinel.cli("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name), (reply) =>
+    Number((reply as ReadonlyArray<string>)[1]),
+  )
+
+const isMaster = (node: RedisServer) =>
+  Effect.map(node.info("replication"), (info) => info.get("role") === "master")
+
+const replicatedOf = (
+  name: string,
+  nodes: readonly [RedisServer, RedisServer],
+  sentinels: ReadonlyArray<RedisServer>,
+): RedisReplicated => {
+  const [a, b] = nodes
+  const [sentinel] = sentinels
+  const master =
+    sentinel === undefined
+      ? Effect.map(
+          Effect.orElseSucceed(isMaster(a), () => false),
+          (yes) => (yes ? a : b),
+        )
+      : Effect.map(masterPort(sentinel, name), (port) => (port === a.port ? a : b))
+  const replica = Effect.map(master, (node) => (node === a ? b : a))
+  const promote = (from: RedisServer, to: RedisServer) =>
+    sentinel === undefined
+      ? to
+          .cli("REPLICAOF", "NO", "ONE")
+          .pipe(Effect.andThen(Effect.ignore(from.cli("REPLICAOF", to.host, String(to.port)))))
+      : eventually(
+          "a Sentinel starts the failover",
+          Effect.as(sentinel.cli("SENTINEL", "FAILOVER", name), true),
+        )
+  const isNow = (to: RedisServer) =>
+    Effect.gen(function* () {
+      for (const each of sentinels) {
+        if ((yield* masterPort(each, name)) !== to.port) return false
+      }
+      return yield* isMaster(to)
+    })
+  return {
+    name,
+    nodes,
+    sentinels,
+    master,
+    replica,
+    failover: Effect.gen(function* () {
+      const [from, to] = [yield* master, yield* replica]
+      yield* promote(from, to)
+      yield* eventually(`${to.port} is the master`, isNow(to), 30)
+      return to
+    }).pipe(inRealTime),
+  }
+}
+
+/** Starts a master, its replica, and Sentinels, as `start` does, and waits until they know each other. */
+export const startReplicated = (
+  options: ReplicatedOptions = {},
+): Effect.Effect<RedisReplicated, RedisServerError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { config, password } = options
+    const name = options.name ?? "larder"
+    const [a, b] = yield* Effect.all([start({ config, password }), start({ config, password })], {
+      concurrency: 2,
+    })
+    yield* b.cli("REPLICAOF", a.host, String(a.port))
+    yield* inStep(b)
+    const sentinels = yield* Effect.all(
+      Array.from({ length: options.sentinels ?? 1 }, () =>
+        startSentinel(sentinelLines(options, a)),
+      ),
+      { concurrency: "unbounded" },
+    )
+    yield* watching(sentinels, name)
+    return replicatedOf(name, [a, b], sentinels)
+  }).pipe(inRealTime)

@@ -1,0 +1,222 @@
+/** The kit finds what is wrong: each of these tiers breaks one promise, and fails at least one check. */
+import { Envelope, MemoryTier, Tier } from "@larder/core"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as TestClock from "effect/testing/TestClock"
+import { expect, it } from "vitest"
+import * as TierConformance from "../src/TierConformance.ts"
+
+type Store = Tier.ByteStore
+type Arbiter = Tier.Arbiter
+
+/** The arbiter of `MemoryTier.layerShared`, changed. */
+const withStore = (change: (store: Store, larder: string) => Store) =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.gen(function* () {
+      const built = yield* Layer.build(Layer.fresh(MemoryTier.layerShared))
+      const tier = Context.get(built, Tier.Tier)
+      if (tier.kind !== "bytes") throw new Error("a byte tier")
+      return {
+        ...tier,
+        open: (options: { readonly larder: string }) =>
+          Effect.map(tier.open(options), (store) => change(store, options.larder)),
+      }
+    }),
+  )
+
+const withArbiter = (change: (arbiter: Arbiter, store: Store) => Partial<Arbiter>) =>
+  withStore((store) => {
+    const arbiter = store.arbiter!
+    const own: Arbiter = {
+      acquire: (key, request) => arbiter.acquire(key, request),
+      renew: (key, token, lease) => arbiter.renew(key, token, lease),
+      release: (key, token, failed) => arbiter.release(key, token, failed),
+      commit: (key, token, envelope, life) => arbiter.commit(key, token, envelope, life),
+      write: (key, write, known) => arbiter.write(key, write, known),
+      mark: (tags, keepStale, known) => arbiter.mark(tags, keepStale, known),
+      marks: (since) => arbiter.marks(since),
+      messages: arbiter.messages,
+    }
+    return {
+      read: (keys) => store.read(keys),
+      put: (key, envelope, life) => store.put(key, envelope, life),
+      drop: (key, version) => store.drop(key, version),
+      arbiter: { ...own, ...change(own, store) },
+    }
+  })
+
+const plain = (store: Store): Store => ({
+  read: (keys) => store.read(keys),
+  put: (key, envelope, life) => store.put(key, envelope, life),
+  drop: (key, version) => store.drop(key, version),
+  arbiter: store.arbiter,
+})
+
+const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
+  "has no arbiter though it says so": withStore((store) => ({
+    ...plain(store),
+    arbiter: undefined,
+  })),
+  "answers in another order": withStore((store) => ({
+    ...plain(store),
+    read: (keys) => Effect.map(store.read(keys), (found) => found.toReversed()),
+  })),
+  "forgets keys beyond a thousand": withStore((store) => ({
+    ...plain(store),
+    read: (keys) => store.read(keys.slice(0, 1000)),
+  })),
+  "folds the case of keys": withStore((store) => ({
+    ...plain(store),
+    read: (keys) => store.read(keys.map((key) => key.toLowerCase())),
+    put: (key, envelope, life) => store.put(key.toLowerCase(), envelope, life),
+  })),
+  "lets any version in": withStore((store) => ({
+    ...plain(store),
+    put: (key, envelope, life) =>
+      Effect.andThen(
+        store.drop(key, Number.MAX_SAFE_INTEGER),
+        Effect.as(store.put(key, envelope, life), true),
+      ),
+  })),
+  "never says that it refused": withStore((store) => ({
+    ...plain(store),
+    put: (key, envelope, life) => Effect.as(store.put(key, envelope, life), true),
+  })),
+  "keeps for ever": withStore((store) => ({
+    ...plain(store),
+    put: (key, envelope, life) => store.put(key, envelope, life > 0 ? Infinity : life),
+  })),
+  "lets lives end too soon": withStore((store) => ({
+    ...plain(store),
+    put: (key, envelope, life) => store.put(key, envelope, Math.min(life, 900)),
+  })),
+  "drops whatever the version": withStore((store) => ({
+    ...plain(store),
+    drop: (key) => store.drop(key, Number.MAX_SAFE_INTEGER),
+  })),
+  "does not drop": withStore((store) => ({ ...plain(store), drop: () => Effect.void })),
+  "keeps nothing that has no life": withStore((store) => ({
+    ...plain(store),
+    put: (key, envelope, life) =>
+      life > 0 ? store.put(key, envelope, life) : Effect.succeed(true),
+  })),
+  "stores what is no envelope": withStore((store) => ({
+    ...plain(store),
+    put: (key, envelope, life) =>
+      Envelope.version(envelope) === undefined
+        ? Effect.succeed(true)
+        : store.put(key, envelope, life),
+  })),
+  "grants the lease to everybody": withArbiter((arbiter) => ({
+    acquire: (key, request) => arbiter.acquire(key, { ...request, force: true }),
+  })),
+  "does not force": withArbiter((arbiter) => ({
+    acquire: (key, request) => arbiter.acquire(key, { ...request, force: false }),
+  })),
+  "never answers what is newer": withArbiter((arbiter) => ({
+    acquire: (key, request) =>
+      arbiter.acquire(key, { ...request, known: Number.MAX_SAFE_INTEGER - 1 }),
+  })),
+  "holds leases ten times as long": withArbiter((arbiter) => ({
+    acquire: (key, request) =>
+      arbiter.acquire(key, { ...request, leaseMillis: request.leaseMillis * 10 }),
+  })),
+  "does not renew": withArbiter(() => ({ renew: () => Effect.succeed(true) })),
+  "renews for everybody": withArbiter((arbiter) => ({
+    renew: (key, token, lease) => Effect.as(arbiter.renew(key, token, lease), true),
+  })),
+  "does not take leases back": withArbiter(() => ({ release: () => Effect.void })),
+  "forgets failures": withArbiter((arbiter) => ({
+    release: (key, token) => arbiter.release(key, token, 0),
+  })),
+  "commits as if it were a set": withArbiter((arbiter) => ({
+    commit: (key, _token, envelope, lifeMillis) =>
+      Effect.as(arbiter.write(key, { _tag: "Set", envelope, lifeMillis }, 0), "Stored" as const),
+  })),
+  "puts where it should commit": withArbiter((_, store) => ({
+    commit: (key, token, envelope, life) =>
+      Effect.map(store.put(key, Envelope.withVersion(envelope, token), life), (done) =>
+        done ? ("Stored" as const) : ("Superseded" as const),
+      ),
+  })),
+  "does not commit": withArbiter(() => ({
+    commit: () => Effect.succeed("Stored" as const),
+  })),
+  "ignores what the writer knows": withArbiter((arbiter) => ({
+    write: (key, write) => arbiter.write(key, write, 0),
+  })),
+  "drops where it should remove": withArbiter((arbiter, store) => ({
+    write: (key, write, known) =>
+      write._tag === "Remove"
+        ? Effect.andThen(
+            store.drop(key, Number.MAX_SAFE_INTEGER),
+            Effect.map(arbiter.marks(0), ({ time }) => ({ version: time * 1000, time })),
+          )
+        : arbiter.write(key, write, known),
+  })),
+  "removes where it should expire": withArbiter((arbiter) => ({
+    write: (key, write, known) =>
+      arbiter.write(key, write._tag === "Expire" ? { _tag: "Remove" } : write, known),
+  })),
+  "does not expire": withArbiter((arbiter) => ({
+    write: (key, write, known) =>
+      write._tag === "Expire"
+        ? Effect.map(arbiter.marks(0), ({ time }) => ({ version: time * 1000 + 5, time }))
+        : arbiter.write(key, write, known),
+  })),
+  "forgets marks": withArbiter((arbiter) => ({
+    marks: (since) => Effect.map(arbiter.marks(since), (page) => ({ ...page, marks: [] })),
+  })),
+  "answers all marks, also those that are known": withArbiter((arbiter) => ({
+    marks: () => arbiter.marks(0),
+  })),
+  "does not say that marks drop": withArbiter((arbiter) => ({
+    mark: (tags, _, known) => arbiter.mark(tags, true, known),
+  })),
+  "marks tags as everything": withArbiter((arbiter) => ({
+    mark: (_, keepStale, known) => arbiter.mark([undefined], keepStale, known),
+  })),
+  "gives marks numbers of the past": withArbiter((arbiter) => ({
+    mark: (tags, keepStale) => arbiter.mark(tags, keepStale, 0),
+  })),
+  "raises the floor with every reading": withArbiter((arbiter) => ({
+    marks: (since) =>
+      Effect.map(arbiter.marks(since), (page) => ({ ...page, floor: page.time * 1000 })),
+  })),
+  "is silent": withArbiter(() => ({ messages: Queue.unbounded<Tier.Message>() })),
+}
+
+/** The checks that fail, or do not end within a time. */
+const failedChecks = (
+  layer: Layer.Layer<Tier.Tier>,
+  patience: Duration.Input,
+): Promise<ReadonlyArray<string>> => {
+  const outcome = (check: TierConformance.Check) =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const subject = yield* TierConformance.subject({ name: "a mutant", layer })
+      yield* check.run({ ...subject, rounds: 20 })
+    }).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.timeout(patience), Effect.exit)
+  const failed = Effect.filter(
+    TierConformance.checks,
+    (check) => Effect.map(outcome(check), Exit.isFailure),
+    { concurrency: "unbounded" },
+  )
+  return Effect.runPromise(Effect.map(failed, (checks) => checks.map(({ name }) => name)))
+}
+
+it("the tier that they are made of passes", async () => {
+  const whole = [MemoryTier.layerShared, withStore(plain), withArbiter(() => ({}))]
+  for (const layer of whole) expect(await failedChecks(layer, "10 seconds")).toEqual([])
+})
+
+for (const [name, layer] of Object.entries(mutants)) {
+  it(`finds a tier that ${name}`, async () => {
+    expect(await failedChecks(layer, "1 second")).not.toEqual([])
+  })
+}
