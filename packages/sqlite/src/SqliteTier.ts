@@ -88,7 +88,9 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  * file that cannot be used is no failure of the Layer but of each operation,
  * and is tried again every second. A file that is damaged is set aside as
  * `<filename>.corrupt-<n>`, with a warning, and a new one begun. A database of
- * something else, or of a newer release, is not touched.
+ * something else, or of a newer release, is not touched. A full disk makes room
+ * by evicting; what cannot be written even so leaves a tombstone, or fails where
+ * not even that fits: then this process gives nothing older, but others may.
  *
  * **Gotchas**
  *

@@ -47,6 +47,7 @@ const sql = {
     WHERE larder = ? AND number > ? ORDER BY number`,
   oldestMarks: `SELECT keeps, is_tag, tag, number, at FROM marks
     WHERE larder = ? ORDER BY number LIMIT ?`,
+  checkpoint: "PRAGMA wal_checkpoint(RESTART)",
   removeMark: "DELETE FROM marks WHERE larder = ? AND keeps = ? AND is_tag = ? AND tag = ?",
 } as const
 
@@ -107,6 +108,11 @@ export class Connection {
       this.#rollBack()
       throw cause
     }
+  }
+
+  /** Moves the log into the file, so that the next change is written over the log's beginning: it needs no room. */
+  checkpoint(): void {
+    this.get("checkpoint")
   }
 
   close(): void {

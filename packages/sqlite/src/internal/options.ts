@@ -67,6 +67,9 @@ export const settings = (options: Options): Settings => {
   ] as const) {
     if (!(value >= 1)) throw invalid(field, `${value} is no bound; give a number of at least 1`)
   }
+  if (typeof name !== "string" || name.trim() === "") {
+    throw invalid("name", `${JSON.stringify(name)} is no name; give a text such as "sqlite"`)
+  }
   if (!modes.includes(synchronous)) {
     throw invalid("synchronous", `${synchronous} is none of ${modes.join(", ")}`)
   }

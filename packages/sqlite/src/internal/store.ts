@@ -224,15 +224,18 @@ export class SqliteStore {
     refusal: unknown,
   ): A {
     try {
+      connection.checkpoint()
       this.#evicted(
         connection,
         connection.atomically(() =>
           this.#shelf(connection, now).evict({ maxEntries: 0, maxBytes: 0 }, evictedWhenFull),
         ),
       )
+      connection.checkpoint()
       return this.#swept(connection, now, keep)
     } catch (cause) {
       if (failureOf(cause) !== "full") throw cause
+      connection.checkpoint()
       connection.atomically(() => {
         const shelf = this.#shelf(connection, now)
         const version = versionOf(shelf)
