@@ -59,6 +59,26 @@ it.effect("law 22: a change that is under way is written before the larder is cl
   }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))))
 })
 
+it.effect(
+  "law 12: what is expired while it is on its way to the arbiter is kept for error grace",
+  () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const larder = yield* make((_, n) => Effect.succeed(n), { staleIfError: 10_000 })
+      faults.turn("slow", "writes")
+      const asking = yield* fork(larder.get("a"))
+      expect(yield* Fiber.join(asking)).toBe(1)
+      faults.turn("none", "all")
+      const expiring = yield* fork(larder.expire("a"))
+      yield* TestClock.adjust(50)
+      expect(yield* Fiber.join(expiring)).toMatchObject({ settled: true })
+      const { entry, freshness } = yield* larder.read("a")
+      expect([freshness, entry?.value]).toEqual([{ _tag: "Stale", grace: "error" }, 1])
+      expect(yield* larder.get("a")).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))))
+  },
+)
+
 it.effect("law 3: who joined a refresh that fails is given what a farther tier has", () => {
   let down = false
   return Effect.gen(function* () {

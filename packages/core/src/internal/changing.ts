@@ -106,7 +106,7 @@ export const expire = (engine: Engine, key: unknown, k: string) =>
 
 const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack> =>
   Effect.suspend(() => {
-    begun(engine, k, planned.change._tag)
+    if (!expiresSettling(engine, k, planned.change)) begun(engine, k, planned.change._tag)
     const { arbiter, farther } = engine.stack
     if (farther.length === 0) {
       const version = engine.nextVersion()
@@ -133,6 +133,13 @@ const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect
     ),
   )
 
+/**
+ * What has been looked up and is on its way to the arbiter is expired once it is
+ * there: to be kept from it would leave nothing for when upstream fails.
+ */
+const expiresSettling = (engine: Engine, k: string, { _tag }: Change): boolean =>
+  _tag === "Expire" && engine.flights.get(k)?.settling !== undefined
+
 /** Those who come from now on begin anew, and a failure of the past says nothing any more. */
 const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
   if (_tag === "Remove") forgetStale(engine, k)
@@ -153,6 +160,11 @@ const changeTiers = (
 ): Effect.Effect<Ack> =>
   Effect.gen(function* () {
     const turn = engine.takeTurn(k)
+    const settling = engine.flights.get(k)?.settling
+    if (settling !== undefined && given.change._tag === "Expire") {
+      yield* Fiber.await(settling)
+      begun(engine, k, given.change._tag)
+    }
     const known = engine.near.peek(k)?.entry.version ?? 0
     // A value set before any mark was known would be older than all of them.
     if (arbiter !== undefined) yield* arbiter.ready

@@ -24,7 +24,7 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   if (arbiter !== undefined && progress.token !== undefined) {
     // Still on the board: until the arbiter has answered, those who come now get the same.
     land(engine, flight, landing)
-    engine.fork(commit(engine, arbiter, progress, kept), engine.settling)
+    flight.settling = engine.fork(commit(engine, arbiter, progress, kept), engine.settling)
     return
   }
   engine.end(flight)
