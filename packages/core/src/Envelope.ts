@@ -32,6 +32,7 @@
  * presence byte is "1" then, since `undefined` goes through such a wire as well.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -133,10 +134,20 @@ const patch = (bytes: Uint8Array, offset: number, text: string): void => {
  * So corruption gives no wrong value and no longer life; in the patched digits
  * it can give a wrong order or other moments of freshness within that life.
  */
-const checksum = (bytes: Uint8Array): string =>
+const checksum = (bytes: Uint8Array): number =>
   crc32(bytes.subarray(field.staleUntil.offset, checksumOffset), bytes.subarray(headerLength))
-    .toString(16)
-    .padStart(8, "0")
+
+const lowerHex = "0123456789abcdef"
+const hexDigits = Uint8Array.from(lowerHex, ascii)
+
+const isIntact = (bytes: Uint8Array): boolean => {
+  let rest = checksum(bytes)
+  for (let i = headerLength - 1; i >= checksumOffset; i--) {
+    if (bytes[i] !== hexDigits[rest & 15]) return false
+    rest >>>= 4
+  }
+  return true
+}
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
@@ -149,6 +160,18 @@ const Meta = Schema.Struct({
 })
 
 const decodeMeta = Schema.decodeUnknownResult(Meta)
+
+type Meta = typeof Meta.Type
+
+const isCount = (u: unknown): boolean => Number.isSafeInteger(u) && (u as number) >= 0
+
+/** What almost every meta part is, told faster than a schema can; any other goes through the schema. */
+const isPlainMeta = (u: unknown): u is Meta => {
+  const { asOf, etag, loadMillis, tags, wire } = (u ?? {}) as Partial<Record<keyof Meta, unknown>>
+  if (!Array.isArray(tags) || !isCount(asOf) || !isCount(loadMillis)) return false
+  for (const tag of tags) if (typeof tag !== "string") return false
+  return typeof wire === "string" && etag === undefined
+}
 
 /** What an envelope of a value says, with the value still in the form its wire gave it. */
 export interface Parts {
@@ -204,7 +227,7 @@ export const make = (parts: Parts): Uint8Array => {
   patch(bytes, 0, header)
   bytes.set(meta, headerLength)
   if (parts.value !== undefined) bytes.set(parts.value, headerLength + meta.length)
-  patch(bytes, checksumOffset, checksum(bytes))
+  patch(bytes, checksumOffset, checksum(bytes).toString(16).padStart(8, "0"))
   return bytes
 }
 
@@ -251,50 +274,64 @@ const parseTombstone = (bytes: Uint8Array): Parsed => {
     : { _tag: "Tombstone", version }
 }
 
-const parseMeta = (bytes: Uint8Array): Result.Result<typeof Meta.Type, string> => {
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const parseMeta = (bytes: Uint8Array): Result.Result<Meta, string> => {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
-    return Result.mapError(decodeMeta(JSON.parse(text)), (error) => `meta: ${String(error)}`)
+    const json: unknown = JSON.parse(utf8.decode(bytes))
+    if (isPlainMeta(json)) return Result.succeed(json)
+    return Result.mapError(decodeMeta(json), (error) => `meta: ${String(error)}`)
   } catch (cause) {
     return Result.fail(`meta: ${String(cause)}`)
   }
 }
 
+const noNumber = (name: Field): Unreadable =>
+  unreadable(`${name} is no number below 2^53 in digits`)
+
 const parseValue = (bytes: Uint8Array): Parsed => {
   if (bytes.length < headerLength) return unreadable(`cut off: ${bytes.length} bytes of header`)
-  const header = {
-    version: readNumber(bytes, "version"),
-    freshUntil: readTime(bytes, "freshUntil"),
-    revalidateUntil: readTime(bytes, "revalidateUntil"),
-    staleUntil: readTime(bytes, "staleUntil"),
-    storedAt: readTime(bytes, "storedAt"),
-    schemaVersion: readNumber(bytes, "schemaVersion"),
-    metaLength: readNumber(bytes, "metaLength"),
-  }
-  for (const [name, number] of Object.entries(header)) {
-    if (number === undefined) return unreadable(`${name} is no number below 2^53 in digits`)
-  }
-  const { metaLength, ...numbers } = header as { readonly [Name in Field]: number }
+  const version = readNumber(bytes, "version")
+  if (version === undefined) return noNumber("version")
+  const freshUntil = readTime(bytes, "freshUntil")
+  if (freshUntil === undefined) return noNumber("freshUntil")
+  const revalidateUntil = readTime(bytes, "revalidateUntil")
+  if (revalidateUntil === undefined) return noNumber("revalidateUntil")
+  const staleUntil = readTime(bytes, "staleUntil")
+  if (staleUntil === undefined) return noNumber("staleUntil")
+  const storedAt = readTime(bytes, "storedAt")
+  if (storedAt === undefined) return noNumber("storedAt")
+  const schemaVersion = readNumber(bytes, "schemaVersion")
+  if (schemaVersion === undefined) return noNumber("schemaVersion")
+  const metaLength = readNumber(bytes, "metaLength")
+  if (metaLength === undefined) return noNumber("metaLength")
   const presence = bytes[presenceOffset]
   if (presence !== digit0 && presence !== digit1) return unreadable("presence is neither 0 nor 1")
   const valueOffset = headerLength + metaLength
   if (bytes.length < valueOffset) return unreadable(`cut off: ${bytes.length} bytes`)
-  const stored = String.fromCharCode(...bytes.subarray(checksumOffset, headerLength))
-  if (stored !== checksum(bytes)) return unreadable("corrupted: the checksum does not match")
+  if (!isIntact(bytes)) return unreadable("corrupted: the checksum does not match")
   if (presence === digit0 && bytes.length > valueOffset) {
     return unreadable("bytes of a value that is said to be undefined")
   }
   const meta = parseMeta(bytes.subarray(headerLength, valueOffset))
   if (Result.isFailure(meta)) return unreadable(meta.failure)
-  return {
+  const { asOf, etag, loadMillis, tags, wire } = meta.success
+  const parts = {
     _tag: "Value",
-    ...numbers,
+    version,
     // Outside the checksum: a flipped digit must not outlast what is inside it.
-    freshUntil: Math.min(numbers.freshUntil, numbers.staleUntil),
-    revalidateUntil: Math.min(numbers.revalidateUntil, numbers.staleUntil),
-    ...meta.success,
+    freshUntil: Math.min(freshUntil, staleUntil),
+    revalidateUntil: Math.min(revalidateUntil, staleUntil),
+    staleUntil,
+    storedAt,
+    schemaVersion,
+    tags,
+    asOf,
+    loadMillis,
+    wire,
     value: presence === digit0 ? undefined : bytes.subarray(valueOffset),
-  }
+  } as const
+  return etag === undefined ? parts : { ...parts, etag }
 }
 
 /**
@@ -386,15 +423,19 @@ export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("Envelope
 export type Codec<A, RD = never, RE = never> = Schema.ConstraintCodec<A, unknown, RD, RE>
 
 /** What a wire may bind to the value: all that is written once, as it is read back. */
-const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): WireContext => ({
-  ...context,
-  staleUntil: parts.staleUntil,
-  storedAt: parts.storedAt,
-  asOf: parts.asOf,
-  loadMillis: parts.loadMillis,
-  tags: parts.tags,
-  ...(parts.etag === undefined ? undefined : { etag: parts.etag }),
-})
+const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): WireContext => {
+  const bound = {
+    larder: context.larder,
+    key: context.key,
+    schemaVersion: context.schemaVersion,
+    staleUntil: parts.staleUntil,
+    storedAt: parts.storedAt,
+    asOf: parts.asOf,
+    loadMillis: parts.loadMillis,
+    tags: parts.tags,
+  }
+  return parts.etag === undefined ? bound : { ...bound, etag: parts.etag }
+}
 
 /** A schema's complaint may quote the value, which is not to be seen where its wire seals it. */
 const complaint = (wire: Wire, error: WireError | Schema.SchemaError): string =>
@@ -530,20 +571,60 @@ export type Decoded<A> =
   | { readonly _tag: "OlderSchema"; readonly version: number; readonly schemaVersion: number }
   | { readonly _tag: "Undecodable"; readonly reason: string; readonly version: number | undefined }
 
+/** What is derived from a codec, once. */
+interface Decoder<A, RD> {
+  readonly decode: (json: unknown) => Effect.Effect<A, Schema.SchemaError, RD>
+  readonly hasUndefined: boolean
+}
+
+const decoders = new WeakMap<object, Decoder<unknown, unknown>>()
+
+const decoderOf = <A, RD, RE>(codec: Codec<A, RD, RE>): Decoder<A, RD> => {
+  const known = decoders.get(codec)
+  // It was derived from this very codec.
+  if (known !== undefined) return known as Decoder<A, RD>
+  const decoder: Decoder<A, RD> = {
+    decode: Schema.decodeUnknownEffect(codec),
+    hasUndefined: Schema.is(Schema.toType(codec))(undefined),
+  }
+  decoders.set(codec, decoder)
+  return decoder
+}
+
+const entryOf = <A>(parts: Parts, value: A): Decoded<A> => {
+  const { asOf, etag, freshUntil, loadMillis, revalidateUntil } = parts
+  const { staleUntil, storedAt, tags, version } = parts
+  const times = { storedAt, freshUntil, revalidateUntil, staleUntil }
+  const entry = { value, ...times, loadMillis, version, asOf, tags }
+  return { _tag: "Entry", entry: etag === undefined ? entry : { ...entry, etag } }
+}
+
+/** The exit that an effect is, if it is one: an exit is an effect that has ended. */
+const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Exit.Exit<A, E> | undefined =>
+  Exit.isExit(effect) ? (effect as Exit.Exit<A, E>) : undefined
+
+/** At once where wire and schema answer at once, as they mostly do. */
 const decodeValue = <A, RD, RE>(
   parts: Parts,
   codec: Codec<A, RD, RE>,
   wire: Wire,
   context: EnvelopeContext,
-) =>
-  Effect.gen(function* () {
-    const { schemaVersion: _, wire: __, value: bytes, ...rest } = parts
-    const json =
-      bytes === undefined ? undefined : yield* wire.decode(bytes, wireContext(parts, context))
-    const isUndefined = json === undefined && Schema.is(Schema.toType(codec))(undefined)
-    const value = isUndefined ? (undefined as A) : yield* Schema.decodeUnknownEffect(codec)(json)
-    return { ...rest, value }
-  })
+): Effect.Effect<Decoded<A>, WireError | Schema.SchemaError, RD> => {
+  const { decode, hasUndefined } = decoderOf(codec)
+  const valued = (json: unknown): Effect.Effect<Decoded<A>, Schema.SchemaError, RD> => {
+    if (json === undefined && hasUndefined) return Exit.succeed(entryOf(parts, undefined as A))
+    const value = decode(json)
+    const done = atOnce(value)
+    return done === undefined
+      ? Effect.map(value, (value) => entryOf(parts, value))
+      : Exit.map(done, (value) => entryOf(parts, value))
+  }
+  if (parts.value === undefined) return valued(undefined)
+  const json = wire.decode(parts.value, wireContext(parts, context))
+  const done = atOnce(json)
+  if (done === undefined) return Effect.flatMap(json, valued)
+  return Exit.isSuccess(done) ? valued(done.value) : Exit.failCause(done.cause)
+}
 
 /**
  * What the bytes hold, for this schema, wire and `schemaVersion`. Never fails,
@@ -576,12 +657,12 @@ export const decode: {
   ): Effect.Effect<Decoded<A>, never, RD> =>
     Effect.suspend((): Effect.Effect<Decoded<A>, never, RD> => {
       const undecodable = (reason: string) =>
-        Effect.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
+        Exit.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
       const parsed = parse(bytes)
       if (parsed._tag === "Unreadable") return undecodable(parsed.reason)
-      if (parsed._tag === "Tombstone") return Effect.succeed(parsed)
+      if (parsed._tag === "Tombstone") return Exit.succeed(parsed)
       if (parsed.schemaVersion !== context.schemaVersion) {
-        return Effect.succeed({
+        return Exit.succeed({
           _tag: parsed.schemaVersion > context.schemaVersion ? "NewerSchema" : "OlderSchema",
           version: parsed.version,
           schemaVersion: parsed.schemaVersion,
@@ -595,12 +676,18 @@ export const decode: {
           `said to be undefined in the clear, where the wire ${wire.name} seals it`,
         )
       }
-      const { _tag, ...parts } = parsed
-      return decodeValue(parts, codec, wire, context).pipe(
-        Effect.map((entry): Decoded<A> => ({ _tag: "Entry", entry })),
-        Effect.catch((error) => undecodable(complaint(wire, error))),
-        // A transformation that throws on such bytes is no reason to fail a read.
-        Effect.catchDefect((defect) => undecodable(defectText(wire, defect))),
-      )
+      // A transformation that throws on such bytes is no reason to fail a read.
+      const threw = (defect: unknown) => undecodable(defectText(wire, defect))
+      try {
+        const decoded = decodeValue(parsed, codec, wire, context)
+        const done = atOnce(decoded)
+        if (done !== undefined && Exit.isSuccess(done)) return Exit.succeed(done.value)
+        return decoded.pipe(
+          Effect.catch((error) => undecodable(complaint(wire, error))),
+          Effect.catchDefect(threw),
+        )
+      } catch (defect) {
+        return threw(defect)
+      }
     }),
 )

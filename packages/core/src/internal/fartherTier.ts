@@ -4,14 +4,11 @@
  * sick tier costs little and then nothing. A step that fails gives `undefined`.
  */
 import type * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
-import * as Deadline from "../Deadline.ts"
 import * as Entry from "../Entry.ts"
 import * as Envelope from "../Envelope.ts"
 import {
@@ -20,13 +17,13 @@ import {
   type ByteStore,
   type ByteTier,
   type Notice,
-  TierError,
+  type TierError,
   type Write,
 } from "../Tier.ts"
 import * as Wire from "../Wire.ts"
-import type { LarderEvent } from "../LarderEvent.ts"
 import type { Marks } from "./marks.ts"
-import { monotonicMillis } from "./monotonic.ts"
+import { type Budget, TierSteps } from "./tierSteps.ts"
+import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
 import type { Observer } from "./observer.ts"
 
@@ -68,14 +65,6 @@ const markMaxAge = 5_000
 const breakerOpenFor = Duration.seconds(5)
 const breakerFailures = 5
 
-/** All steps in tiers of one `get` share one. */
-export class Budget {
-  left: number
-  constructor(millis: number) {
-    this.left = millis
-  }
-}
-
 /** The lifetime as a store takes it. */
 const lifeOf = (entry: Entry.Entry<unknown>, now: number): number =>
   entry.staleUntil === Entry.forever ? Infinity : entry.staleUntil - now
@@ -104,6 +93,7 @@ export class FartherTier {
   /** The arbiter itself is believed. */
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
+  readonly #steps: TierSteps
   #offset: Offset = { least: 0, most: 0 }
   #marksReadAt = -Infinity
 
@@ -113,6 +103,7 @@ export class FartherTier {
     breaker: CircuitBreaker.CircuitBreaker,
     options: Options,
     role: Role,
+    steps: TierSteps,
   ) {
     this.name = tier.name
     this.scope = tier.scope
@@ -123,6 +114,7 @@ export class FartherTier {
     this.#store = store
     this.#wire = tier.wire ?? Wire.json
     this.#options = options
+    this.#steps = steps
   }
 
   /** What is at these keys, in one trip. */
@@ -138,12 +130,17 @@ export class FartherTier {
     return this.#step("read", step, budget)
   }
 
-  /** Its marks and its clock must have been read once before anything is written. */
+  /** What is set covers the marks up to now: they, and the clock, must be known before it is written. */
   get ready(): Effect.Effect<void> {
     const { arbiter } = this
-    return arbiter === undefined || this.#marksReadAt > -Infinity
+    return arbiter === undefined || this.#hasMarks
       ? Effect.void
       : this.#step("marks", this.#readMarks(arbiter))
+  }
+
+  get #hasMarks(): boolean {
+    const now = this.#options.observer.clock.currentTimeMillisUnsafe()
+    return now - this.#marksReadAt < markMaxAge
   }
 
   acquire(
@@ -304,9 +301,7 @@ export class FartherTier {
    * where the tier pipelines.
    */
   #withMarks<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
-    const { observer } = this.#options
-    const now = observer.clock.currentTimeMillisUnsafe()
-    if (this.arbiter === undefined || now - this.#marksReadAt < markMaxAge) return effect
+    if (this.arbiter === undefined || this.#hasMarks) return effect
     return Effect.map(
       Effect.all([effect, this.#readMarks(this.arbiter)], { concurrency: "unbounded" }),
       ([answer]) => answer,
@@ -377,7 +372,7 @@ export class FartherTier {
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
         onSuccess: (envelope) => use(envelope, life),
         onFailure: ({ message }) => {
-          this.#told("encode", { reason: "failed", message })
+          this.#steps.tellFailed("encode", message)
           return Effect.succeed(undefined)
         },
       })
@@ -414,56 +409,8 @@ export class FartherTier {
     effect: Effect.Effect<A, TierError>,
     budget?: Budget,
   ): Effect.Effect<A | undefined> {
-    const { observer, tierTimeout } = this.#options
-    return Effect.suspend(() => {
-      const after = Math.min(tierTimeout, budget?.left ?? tierTimeout)
-      if (after <= 0) return Effect.succeed(undefined)
-      const began = monotonicMillis(observer.clock)
-      const bounded = Deadline.hard(effect, {
-        after,
-        onTimeout: () =>
-          Effect.fail(
-            new TierError({
-              tier: this.name,
-              operation,
-              cause: new TierTimeout({ millis: after }),
-            }),
-          ),
-      })
-      return Effect.map(Effect.exit(this.breaker.execute(bounded, { key: this.name })), (exit) => {
-        if (budget !== undefined) budget.left -= monotonicMillis(observer.clock) - began
-        if (Exit.isSuccess(exit)) return exit.value
-        this.#told(operation, failureOf(exit))
-        return undefined
-      })
-    })
+    return this.#steps.run(operation, effect, budget)
   }
-
-  #told(
-    operation: string,
-    failure: Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reason" | "message">,
-  ): void {
-    const { observer } = this.#options
-    observer.counters.tierFailures += 1
-    observer.tell({ _tag: "TierFailed", tier: this.name, operation, ...failure })
-  }
-}
-
-class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
-  override get message(): string {
-    return `no answer within ${this.millis} ms`
-  }
-}
-
-const failureOf = (
-  exit: Exit.Failure<unknown, TierError | CircuitBreaker.CircuitBreakerError>,
-): { readonly reason: "failed" | "timedOut" | "breakerOpen"; readonly message: string } => {
-  const first = exit.cause.reasons[0]
-  if (first?._tag !== "Fail") return { reason: "failed", message: String(first) }
-  const { error } = first
-  if (error._tag === "CircuitBreakerError") return { reason: "breakerOpen", message: error.message }
-  const message = error.cause instanceof Error ? error.cause.message : String(error.cause)
-  return { reason: error.cause instanceof TierTimeout ? "timedOut" : "failed", message }
 }
 
 /** `arbiter`: orders the writes. `inFront`: nearer than the tier that does. `alone`: nobody does. */
@@ -485,7 +432,12 @@ export const open = (
       openDuration: breakerOpenFor,
     }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
     yield* watchBreaker(tier.name, breaker.transitions, options.observer)
-    return new FartherTier(tier, store, breaker, options, role)
+    const timers = new Timers(yield* Effect.context<never>(), "lingers")
+    // Whoever still waits for a step then is not left waiting.
+    yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
+    const { observer, tierTimeout } = options
+    const steps = new TierSteps(tier.name, breaker, timers, observer, tierTimeout)
+    return new FartherTier(tier, store, breaker, options, role, steps)
   })
 
 const noticed = (tier: string, notice: Notice, observer: Observer): void => {

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import { consider, type Progress } from "./considering.ts"
 import { landOnOthersFailure } from "./holdingBack.ts"
 import type { Engine } from "./engine.ts"
-import { Budget, type FartherTier } from "./fartherTier.ts"
+import type { FartherTier } from "./fartherTier.ts"
+import { Budget } from "./tierSteps.ts"
 import type { Flight } from "./flight.ts"
 
 /** How often to look whether another node's lookup has ended: at first, and at most. */

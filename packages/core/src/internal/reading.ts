@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Entry from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import type { Engine } from "./engine.ts"
-import { Budget } from "./fartherTier.ts"
+import { Budget } from "./tierSteps.ts"
 import type { Given } from "./flight.ts"
 import { recover } from "./recovery.ts"
 

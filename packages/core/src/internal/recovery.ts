@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Entry } from "../Entry.ts"
 import type { Engine } from "./engine.ts"
-import type { Budget, FartherTier } from "./fartherTier.ts"
+import type { FartherTier } from "./fartherTier.ts"
+import type { Budget } from "./tierSteps.ts"
 import type { MissedMark } from "./missed.ts"
 
 /** More keys become one mark: dropping what is in doubt is safe, a queue without a bound is not. */

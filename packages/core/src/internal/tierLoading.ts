@@ -10,7 +10,7 @@ import { arrive, failed } from "./arrival.ts"
 import { cancelTogether } from "./cancelling.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
 import { consider, considerQueued, type Progress } from "./considering.ts"
-import { Budget } from "./fartherTier.ts"
+import { Budget } from "./tierSteps.ts"
 import type { Flight } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
 import { leaseFor } from "./lease.ts"
@@ -81,7 +81,8 @@ const lookUpApart = (
   span: CallerSpan,
 ): void => {
   const { flight } = progress
-  const fiber = engine.fork(lookUpAlone(engine, progress, new Budget(budget.left), span))
+  const own = new Budget(budget.whole, budget.left)
+  const fiber = engine.fork(lookUpAlone(engine, progress, own, span))
   const leaveCompanions = flight.cancel
   flight.cancel = () => {
     leaveCompanions()

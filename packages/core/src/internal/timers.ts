@@ -31,9 +31,15 @@ export class Timers {
   #sleeper: Fiber.Fiber<void> | undefined
   #wakesAt = Infinity
   #firing = false
+  readonly #lingers: boolean
 
-  constructor(context: Context.Context<never>) {
+  /**
+   * `lingers`: the fiber sleeps on when its deadlines are cancelled. For short
+   * ones that come one after the other, of which hardly any passes.
+   */
+  constructor(context: Context.Context<never>, rest: "stops" | "lingers" = "stops") {
     this.#context = context
+    this.#lingers = rest === "lingers"
     this.#clock = Context.get(context, Clock.Clock)
   }
 
@@ -53,7 +59,14 @@ export class Timers {
     if (timer?.run === undefined) return
     timer.run = undefined
     this.#active -= 1
-    if (this.#active === 0) this.stop()
+    if (this.#active === 0 && !this.#lingers) this.stop()
+  }
+
+  /** As if all that wait were due. */
+  flush(): void {
+    const due = this.#timers.map(({ run }) => run)
+    this.stop()
+    for (const run of due) run?.()
   }
 
   stop(): void {

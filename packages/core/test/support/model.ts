@@ -193,7 +193,8 @@ export class Model {
 
   /**
    * A process that ends takes what it has not settled with it. Where nobody else
-   * keeps marks, those are lost: nothing they covered is fresh, and that is all.
+   * keeps marks, or can be asked for them, those are lost: nothing they covered is
+   * fresh, and that is all.
    */
   restarted(keepsMarks: boolean): void {
     for (const made of this.#changes) {

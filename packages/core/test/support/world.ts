@@ -662,7 +662,7 @@ class World {
     return Effect.gen({ self: this }, function* () {
       yield* this.#shut
       yield* TestClock.adjust(unit)
-      this.model.restarted(this.config.stack !== "memory and file")
+      this.model.restarted(this.config.stack !== "memory and file" && isWell(this.tiers.shared))
       this.#opened = yield* this.open
       this.#isClosing = false
     })
@@ -703,6 +703,8 @@ class World {
 }
 
 /** Runs the steps; gives what went against the laws. */
+const isWell = ({ current }: Faults): boolean => current === "none"
+
 export const violations = (
   config: Config,
   steps: ReadonlyArray<Step>,

@@ -1,0 +1,206 @@
+/**
+ * Steps in one tier: each bounded in time and behind the tier's breaker. A step
+ * that fails, or does not end, gives `undefined` and is told.
+ */
+import type * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import type { LarderEvent } from "../LarderEvent.ts"
+import { TierError } from "../Tier.ts"
+import { monotonicMillis } from "./monotonic.ts"
+import type { Observer } from "./observer.ts"
+import type { Timers } from "./timers.ts"
+
+/** All steps in tiers of one `get` share one. */
+export class Budget {
+  readonly whole: number
+  left: number
+  constructor(whole: number, left: number = whole) {
+    this.whole = whole
+    this.left = left
+  }
+}
+
+const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
+
+/** A deadline that is noticed so much too late says that this node was busy, not the tier slow. */
+const busyAfter = 10
+
+class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
+  override get message(): string {
+    return `no answer within ${this.millis} ms`
+  }
+}
+
+type Failure = Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reason" | "message">
+
+export class TierSteps {
+  readonly #tier: string
+  readonly #breaker: CircuitBreaker.CircuitBreaker
+  readonly #timers: Timers
+  readonly #observer: Observer
+  readonly #tierTimeout: number
+  /**
+   * Set by a failure, and until the breaker has seen a success after it. While it
+   * is not set the breaker is closed and has counted nothing, so that it need not
+   * be asked, which takes longer than a step in a near tier.
+   */
+  #isSuspect = false
+
+  constructor(
+    tier: string,
+    breaker: CircuitBreaker.CircuitBreaker,
+    timers: Timers,
+    observer: Observer,
+    tierTimeout: number,
+  ) {
+    this.#tier = tier
+    this.#breaker = breaker
+    this.#timers = timers
+    this.#observer = observer
+    this.#tierTimeout = tierTimeout
+  }
+
+  run<A>(
+    operation: string,
+    effect: Effect.Effect<A, TierError>,
+    budget?: Budget,
+  ): Effect.Effect<A | undefined> {
+    return Effect.suspend(() => {
+      const whole = Math.min(this.#tierTimeout, budget?.whole ?? Infinity)
+      const millis = Math.min(whole, budget?.left ?? Infinity)
+      // With what is left of a budget a tier that is well might not answer in time.
+      if (millis < whole / 2 || millis <= 0) return nothing
+      const bounded = this.#bounded(operation, effect, millis, budget)
+      return this.#isSuspect
+        ? this.#guarded(operation, bounded)
+        : Effect.matchCauseEffect(bounded, {
+            onSuccess: (value) =>
+              this.#isSuspect ? this.#guarded(operation, Exit.succeed(value)) : Exit.succeed(value),
+            onFailure: (cause) => this.#failed(operation, cause),
+          })
+    })
+  }
+
+  /** Through the breaker, which counts it, or does not let it through. */
+  #guarded<A>(
+    operation: string,
+    effect: Effect.Effect<A, TierError>,
+  ): Effect.Effect<A | undefined> {
+    return Effect.matchCauseEffect(this.#breaker.execute(effect, { key: this.#tier }), {
+      onSuccess: (value) => {
+        this.#isSuspect = false
+        return Exit.succeed(value)
+      },
+      onFailure: (cause) => {
+        this.#told(operation, failureOf(cause))
+        return nothing
+      },
+    })
+  }
+
+  #failed(operation: string, cause: Cause.Cause<TierError>): Effect.Effect<undefined> {
+    this.#isSuspect = true
+    return Effect.as(this.#guarded(operation, Exit.failCause(cause)), undefined)
+  }
+
+  /** In a fiber of its own: it may not obey its interruption. */
+  #bounded<A>(
+    operation: string,
+    effect: Effect.Effect<A, TierError>,
+    millis: number,
+    budget: Budget | undefined,
+  ): Effect.Effect<A, TierError> {
+    const { clock } = this.#observer
+    return Effect.withFiber((caller) =>
+      Effect.callback<A, TierError>((resume) => {
+        const began = monotonicMillis(clock)
+        const spend = () => {
+          if (budget !== undefined) {
+            budget.left -= Math.min(monotonicMillis(clock) - began, millis)
+          }
+        }
+        const running = Effect.runForkWith(caller.context)(effect)
+        const ended = running.pollUnsafe()
+        if (ended !== undefined) {
+          spend()
+          return resume(ended)
+        }
+        // Until the caller leaves: then whoever waits for the step to end.
+        let answer = resume
+        const deadline = this.#deadline(millis, () => {
+          spend()
+          running.interruptUnsafe()
+          const cause = new TierTimeout({ millis })
+          answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
+        })
+        running.addObserver((exit) => {
+          if (!deadline.cancel()) return
+          spend()
+          answer(exit)
+        })
+        // Interrupted, and waited for, but not beyond the deadline.
+        return Effect.callback<void>((left) => {
+          answer = () => left(Exit.void)
+          running.interruptUnsafe()
+        })
+      }),
+    )
+  }
+
+  /**
+   * Where this node was so busy that it notices the deadline late, an answer may
+   * be there and not have been read: it gets as long again as the node was late.
+   */
+  #deadline(millis: number, giveUp: () => void): Deadline {
+    const { clock } = this.#observer
+    let isOver = false
+    const wait = (length: number) => {
+      const due = monotonicMillis(clock) + length
+      return this.#timers.schedule(clock.currentTimeMillisUnsafe() + length, () => {
+        const late = monotonicMillis(clock) - due
+        if (late > busyAfter) {
+          timer = wait(Math.min(late, millis))
+          return
+        }
+        isOver = true
+        giveUp()
+      })
+    }
+    let timer = wait(millis)
+    return {
+      cancel: () => {
+        if (isOver) return false
+        isOver = true
+        this.#timers.cancel(timer)
+        return true
+      },
+    }
+  }
+
+  #told(operation: string, failure: Failure): void {
+    this.#observer.counters.tierFailures += 1
+    this.#observer.tell({ _tag: "TierFailed", tier: this.#tier, operation, ...failure })
+  }
+
+  /** What is no fault of the tier, so that its breaker does not hear of it. */
+  tellFailed(operation: string, message: string): void {
+    this.#told(operation, { reason: "failed", message })
+  }
+}
+
+interface Deadline {
+  /** False if it has passed, or was cancelled before. */
+  readonly cancel: () => boolean
+}
+
+const failureOf = (cause: Cause.Cause<TierError | CircuitBreaker.CircuitBreakerError>): Failure => {
+  const first = cause.reasons[0]
+  if (first?._tag !== "Fail") return { reason: "failed", message: String(first) }
+  const { error } = first
+  if (error._tag === "CircuitBreakerError") return { reason: "breakerOpen", message: error.message }
+  const message = error.cause instanceof Error ? error.cause.message : String(error.cause)
+  return { reason: error.cause instanceof TierTimeout ? "timedOut" : "failed", message }
+}
