@@ -41,6 +41,7 @@ import * as Random from "effect/Random"
 import * as Redis from "effect/persistence/Redis"
 import type * as Scope from "effect/Scope"
 import { type Deadlines, make as makeDeadlines } from "./internal/clientDeadlines.ts"
+import * as batching from "./internal/clientBatching.ts"
 import * as connection from "./internal/clientConnection.ts"
 import {
   closed,
@@ -107,17 +108,27 @@ export class RedisClient extends Context.Service<RedisClient, Client>()(
   "@larder/redis/RedisClient",
 ) {}
 
-const useWith = (life: Life, deadlines: Deadlines): Client["use"] => {
+const useWith = (
+  life: Life,
+  deadlines: Deadlines,
+  fork: (effect: Effect.Effect<void>) => void,
+): Client["use"] => {
   const { client } = life
+  const hold = batching.make(client, fork)
+  let inFlight = 0
   const attempt = <A>(f: (client: IORedis | Cluster) => Promise<A>) =>
     Effect.callback<A, RedisClientError>((resume) => {
       if (life.isClosed) return resume(Exit.fail(closed()))
+      // Alone, a command gains nothing by waiting for others.
+      if (inFlight > 0) hold()
+      inFlight += 1
       let isWaiting = true
       const waiting = deadlines.add(() => {
         isWaiting = false
         resume(Exit.fail(tooLate()))
       })
       const stopWaiting = () => {
+        inFlight -= 1
         if (isWaiting) deadlines.remove(waiting)
         isWaiting = false
       }
@@ -150,7 +161,8 @@ const make = (checked: Settings) =>
     const { client } = life
     const channels = subscriber.make(() => connection.single(checked, client, draw), retry, scope)
     yield* heartbeat(checked, life, channels.connection)
-    const use = useWith(life, yield* makeDeadlines(checked.commandTimeout))
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const use = useWith(life, yield* makeDeadlines(checked.commandTimeout), fork)
     const redis = yield* persistence.make({ settings: checked, use, subscribe: channels.subscribe })
     return Context.make(RedisClient, {
       client,

@@ -144,6 +144,11 @@ const passOn = (
  * master that fails may take with it the last writes it acknowledged, as
  * replication is asynchronous.
  *
+ * A value that is set, and the right to look one up, are refused by Redis when
+ * they were on their way for more than half a second, by its own clock: what
+ * somebody has given up overtakes nothing that came after it. Who still waits
+ * asks once more.
+ *
  * Soon after the layer is built, the version and `maxmemory-policy` of the
  * servers are looked at: what they mean is logged as a warning, and told to each
  * larder. Marks and floors never expire, so with one of the `volatile-` policies

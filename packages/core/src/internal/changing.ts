@@ -162,7 +162,7 @@ const changeTiers = (
     const turn = engine.takeTurn(k)
     const settling = engine.flights.get(k)?.settling
     if (settling !== undefined && given.change._tag === "Expire") {
-      yield* Fiber.await(settling)
+      yield* settling.await
       begun(engine, k, given.change._tag)
     }
     const known = engine.near.peek(k)?.entry.version ?? 0

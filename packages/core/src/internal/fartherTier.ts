@@ -130,6 +130,14 @@ export class FartherTier {
     return this.#step("read", step, budget)
   }
 
+  /** What is at this key: as `read`, for what readers mostly ask. */
+  readOne(key: string, budget: Budget): Effect.Effect<Found | undefined> {
+    const step = Effect.flatMap(this.#withMarks(this.#store.read([key])), ([envelope]) =>
+      Effect.map(this.#decode(key, envelope), (found) => this.#believed(key, found)),
+    )
+    return this.#step("read", step, budget)
+  }
+
   /** What is set covers the marks up to now: they, and the clock, must be known before it is written. */
   get ready(): Effect.Effect<void> {
     const { arbiter } = this
@@ -381,10 +389,8 @@ export class FartherTier {
 
   #decode(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
     if (envelope === undefined) return Effect.succeed(nothing)
-    const { codec, context, observer } = this.#options
-    const decoded = Envelope.decode(envelope, codec, this.#wire, this.#context(key)).pipe(
-      Effect.provideContext(context),
-    )
+    const { codec, observer } = this.#options
+    const decoded = Envelope.decode(envelope, codec, this.#wire, this.#context(key))
     return Effect.map(decoded, (decoded): Found => {
       switch (decoded._tag) {
         case "Entry":
@@ -435,8 +441,7 @@ export const open = (
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
     // Whoever still waits for a step then is not left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
-    const { observer, tierTimeout } = options
-    const steps = new TierSteps(tier.name, breaker, timers, observer, tierTimeout)
+    const steps = new TierSteps(tier.name, breaker, timers, options)
     return new FartherTier(tier, store, breaker, options, role, steps)
   })
 

@@ -1,6 +1,6 @@
 /** One running lookup of one key in this node, and the callers that wait for it. */
 import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import type * as Latch from "effect/Latch"
 import type { Demand } from "../Decision.ts"
 import type { Entry } from "../Entry.ts"
 import type { Freshness } from "../Freshness.ts"
@@ -69,8 +69,8 @@ export class Flight {
   /** The best that could be given if the lookup fails. */
   stale: Given | undefined
   landing: Landing | undefined
-  /** Its value on the way to the arbiter. */
-  settling: Fiber.Fiber<void> | undefined
+  /** Its value is on the way to the arbiter, until this is opened. */
+  settling: Latch.Latch | undefined
   cancel: () => void = () => {}
 
   constructor(options: {

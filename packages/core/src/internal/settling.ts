@@ -3,6 +3,7 @@
  * then nearer tiers keep what it accepted.
  */
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type { Arrived } from "./arrival.ts"
 import type { Progress } from "./considering.ts"
 import type { Engine, Keeping } from "./engine.ts"
@@ -22,9 +23,13 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   }
   const { arbiter } = engine.stack
   if (arbiter !== undefined && progress.token !== undefined) {
+    // Before those who wait are answered: the first thing they do may be to change the key.
+    const settled = Latch.makeUnsafe()
+    flight.settling = settled
     // Still on the board: until the arbiter has answered, those who come now get the same.
     land(engine, flight, landing)
-    flight.settling = engine.fork(commit(engine, arbiter, progress, kept), engine.settling)
+    const committing = Effect.ensuring(commit(engine, arbiter, progress, kept), settled.open)
+    engine.fork(committing, engine.settling)
     return
   }
   engine.end(flight)

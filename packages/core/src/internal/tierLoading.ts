@@ -10,6 +10,7 @@ import { arrive, failed } from "./arrival.ts"
 import { cancelTogether } from "./cancelling.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
 import { consider, considerQueued, type Progress } from "./considering.ts"
+import type { FartherTier, Found } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Flight } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
@@ -45,33 +46,48 @@ const loadAll = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const budget = new Budget(engine.settings.policy.tierBudget)
-    const progress = flights.map((flight): Progress => {
-      const known = engine.near.peek(flight.k)?.entry.version ?? 0
-      return {
-        flight,
-        known,
-        foreign: false,
-        arbiterAnswers: false,
-        token: undefined,
-        stopRenewal: () => {},
-      }
-    })
-    if (engine.writes.size > 0) {
-      const queued = progress.map((one) => considerQueued(engine, one))
-      yield* Effect.all(queued, { discard: true, concurrency: "unbounded" })
-    }
-    yield* readTiers(engine, progress, budget)
-    const left = progress.filter(
-      ({ flight }) => flight.landing === undefined && !landOnOwnFailure(engine, flight),
-    )
-    const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
-    if (bulk) yield* lookUpTogether(engine, left, budget, span)
-    else if (left.length === 1) yield* lookUpAlone(engine, left[0], budget, span)
-    else for (const one of left) lookUpApart(engine, one, budget, span)
-  })
+): Effect.Effect<void> => {
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  const progress = flights.map((flight) => progressOf(engine, flight))
+  const fromTiers = Effect.flatMap(readTiers(engine, progress, budget), () =>
+    lookUpLeft(engine, flights, progress, budget, span),
+  )
+  if (engine.writes.size === 0) return fromTiers
+  const queued = progress.map((one) => considerQueued(engine, one))
+  return Effect.andThen(
+    Effect.all(queued, { discard: true, concurrency: "unbounded" }),
+    Effect.suspend(() => fromTiers),
+  )
+}
+
+const progressOf = (engine: Engine, flight: Flight): Progress => ({
+  flight,
+  known: engine.near.peek(flight.k)?.entry.version ?? 0,
+  foreign: false,
+  arbiterAnswers: false,
+  token: undefined,
+  stopRenewal: () => {},
+})
+
+/** Upstream is asked for what no tier had. */
+const lookUpLeft = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+  span: CallerSpan,
+): Effect.Effect<void> => {
+  const left = progress.filter(
+    ({ flight }) => flight.landing === undefined && !landOnOwnFailure(engine, flight),
+  )
+  const [only] = left
+  if (only === undefined) return Effect.void
+  const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
+  if (bulk) return lookUpTogether(engine, left, budget, span)
+  if (left.length === 1) return lookUpAlone(engine, only, budget, span)
+  for (const one of left) lookUpApart(engine, one, budget, span)
+  return Effect.void
+}
 
 /** A flight that goes on by itself, so that a slow one does not hold up its companions. */
 const lookUpApart = (
@@ -90,32 +106,52 @@ const lookUpApart = (
   }
 }
 
+/** Nearest first, from the tier at `place` on. Not a generator: what a tier has is answered here. */
 const readTiers = (
   engine: Engine,
   progress: ReadonlyArray<Progress>,
   budget: Budget,
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    for (const tier of engine.stack.farther) {
-      const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
-      const arbitrates = tier === engine.stack.arbiter
-      // What the arbiter missed has to reach it before anything it says can be believed.
-      if (arbitrates && !(yield* recover(engine, budget))) continue
-      if (!Arr.isReadonlyArrayNonEmpty(asking)) {
-        for (const one of progress) one.arbiterAnswers ||= arbitrates
-        continue
-      }
-      const found = yield* tier.read(
-        asking.map(({ flight }) => flight.k),
-        budget,
-      )
-      if (found === undefined) continue
-      for (const [i, one] of asking.entries()) {
-        one.arbiterAnswers ||= arbitrates
-        consider(engine, one, tier, found[i])
-      }
-    }
+  place = 0,
+): Effect.Effect<void> => {
+  const tier = engine.stack.farther[place]
+  if (tier === undefined) return Effect.void
+  const farther = () => readTiers(engine, progress, budget, place + 1)
+  if (tier !== engine.stack.arbiter) {
+    return Effect.flatMap(readTier(engine, progress, tier, budget), farther)
+  }
+  const read = Effect.suspend(() => readTier(engine, progress, tier, budget))
+  if (engine.missed.isEmpty) return read
+  // What the arbiter missed has to reach it before anything it says can be believed.
+  return Effect.flatMap(recover(engine, budget), (done) => (done ? read : Effect.void))
+}
+
+const readTier = (
+  engine: Engine,
+  progress: ReadonlyArray<Progress>,
+  tier: FartherTier,
+  budget: Budget,
+): Effect.Effect<void> => {
+  const arbitrates = tier === engine.stack.arbiter
+  const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
+  const [first] = asking
+  if (first === undefined) {
+    for (const one of progress) one.arbiterAnswers ||= arbitrates
+    return Effect.void
+  }
+  const consideredBy = (one: Progress, found: Found) => {
+    one.arbiterAnswers ||= arbitrates
+    consider(engine, one, tier, found)
+  }
+  if (asking.length === 1) {
+    return Effect.map(tier.readOne(first.flight.k, budget), (found) => {
+      if (found !== undefined) consideredBy(first, found)
+    })
+  }
+  const keys = asking.map(({ flight }) => flight.k)
+  return Effect.map(tier.read(keys, budget), (found) => {
+    if (found !== undefined) for (const [i, one] of asking.entries()) consideredBy(one, found[i]!)
   })
+}
 
 const hasArbiter = (engine: Engine, { arbiterAnswers, foreign }: Progress): boolean =>
   engine.stack.arbiter !== undefined && arbiterAnswers && !foreign

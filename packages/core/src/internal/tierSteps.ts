@@ -3,9 +3,11 @@
  * that fails, or does not end, gives `undefined` and is told.
  */
 import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { LarderEvent } from "../LarderEvent.ts"
 import { TierError } from "../Tier.ts"
@@ -36,12 +38,20 @@ class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: num
 
 type Failure = Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reason" | "message">
 
+export interface Options {
+  /** What steps run in: the values' schema may need it. */
+  readonly context: Context.Context<never>
+  readonly observer: Observer
+  readonly tierTimeout: number
+}
+
 export class TierSteps {
   readonly #tier: string
   readonly #breaker: CircuitBreaker.CircuitBreaker
   readonly #timers: Timers
   readonly #observer: Observer
   readonly #tierTimeout: number
+  readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   /**
    * Set by a failure, and until the breaker has seen a success after it. While it
    * is not set the breaker is closed and has counted nothing, so that it need not
@@ -53,14 +63,14 @@ export class TierSteps {
     tier: string,
     breaker: CircuitBreaker.CircuitBreaker,
     timers: Timers,
-    observer: Observer,
-    tierTimeout: number,
+    { context, observer, tierTimeout }: Options,
   ) {
     this.#tier = tier
     this.#breaker = breaker
     this.#timers = timers
     this.#observer = observer
     this.#tierTimeout = tierTimeout
+    this.#fork = Effect.runForkWith(context)
   }
 
   run<A>(
@@ -114,40 +124,38 @@ export class TierSteps {
     budget: Budget | undefined,
   ): Effect.Effect<A, TierError> {
     const { clock } = this.#observer
-    return Effect.withFiber((caller) =>
-      Effect.callback<A, TierError>((resume) => {
-        const began = monotonicMillis(clock)
-        const spend = () => {
-          if (budget !== undefined) {
-            budget.left -= Math.min(monotonicMillis(clock) - began, millis)
-          }
+    return Effect.callback<A, TierError>((resume) => {
+      const began = monotonicMillis(clock)
+      const spend = () => {
+        if (budget !== undefined) {
+          budget.left -= Math.min(monotonicMillis(clock) - began, millis)
         }
-        const running = Effect.runForkWith(caller.context)(effect)
-        const ended = running.pollUnsafe()
-        if (ended !== undefined) {
-          spend()
-          return resume(ended)
-        }
-        // Until the caller leaves: then whoever waits for the step to end.
-        let answer = resume
-        const deadline = this.#deadline(millis, () => {
-          spend()
-          running.interruptUnsafe()
-          const cause = new TierTimeout({ millis })
-          answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
-        })
-        running.addObserver((exit) => {
-          if (!deadline.cancel()) return
-          spend()
-          answer(exit)
-        })
-        // Interrupted, and waited for, but not beyond the deadline.
-        return Effect.callback<void>((left) => {
-          answer = () => left(Exit.void)
-          running.interruptUnsafe()
-        })
-      }),
-    )
+      }
+      const running = this.#fork(effect)
+      const ended = running.pollUnsafe()
+      if (ended !== undefined) {
+        spend()
+        return resume(ended)
+      }
+      // Until the caller leaves: then whoever waits for the step to end.
+      let answer = resume
+      const deadline = this.#deadline(millis, () => {
+        spend()
+        running.interruptUnsafe()
+        const cause = new TierTimeout({ millis })
+        answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
+      })
+      running.addObserver((exit) => {
+        if (!deadline.cancel()) return
+        spend()
+        answer(exit)
+      })
+      // Interrupted, and waited for, but not beyond the deadline.
+      return Effect.callback<void>((left) => {
+        answer = () => left(Exit.void)
+        running.interruptUnsafe()
+      })
+    })
   }
 
   /**

@@ -37,12 +37,17 @@ const bytesOf = (argument: Uint8Array): Buffer =>
 const isUnknown = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.startsWith("NOSCRIPT")
 
-/** Runs a script in one trip; in two on a server that sees it for the first time, which then has not begun it. */
+/**
+ * Runs a script in one trip; in two on a server that sees it for the first time,
+ * which then has not begun it. Nothing is sent for somebody who has stopped
+ * waiting: by then a later change may have been made.
+ */
 export const run = (
   client: Redis | Cluster,
   { sha, text }: Script,
   keys: ReadonlyArray<string>,
   args: ReadonlyArray<Argument>,
+  isWaiting: () => boolean,
 ): Promise<unknown> => {
   const rest = [
     keys.length,
@@ -50,7 +55,7 @@ export const run = (
     ...args.map((arg) => (arg instanceof Uint8Array ? bytesOf(arg) : arg)),
   ]
   return client.callBuffer("evalsha", sha, ...rest).catch((cause: unknown) => {
-    if (!isUnknown(cause)) throw cause
+    if (!isUnknown(cause) || !isWaiting()) throw cause
     return client.callBuffer("eval", text, ...rest)
   })
 }

@@ -100,10 +100,20 @@ end
 
 const script = (body: string): string => `${prelude}${body}`
 
-/** ARGV: known, lease in ms, 1 to force. */
-export const acquire = script(`
-local known, life = tonumber(ARGV[1]), tonumber(ARGV[2])
-if ARGV[3] ~= '1' then
+/**
+ * First ARGV of what must not be done late: the time after which it is refused.
+ * What was held up, while whoever sent it has given up, would overtake a later
+ * change, or take a lease for nobody.
+ */
+const timely = (body: string): string =>
+  script(`
+if now > tonumber(ARGV[1]) then return { 'Late', now } end
+${body}`)
+
+/** More ARGV: known, lease in ms, 1 to force. */
+export const acquire = timely(`
+local known, life = tonumber(ARGV[2]), tonumber(ARGV[3])
+if ARGV[4] ~= '1' then
   if isValue and version > known then return { 'Newer', now, redis.call('GET', KEYS[1]) } end
   if lease then
     if lease.till > now and lease.token > version then return { 'Busy', now, lease.till - now } end
@@ -173,11 +183,11 @@ if version >= micros and (not lease or lease.token < version) then keepLease(ver
 return 1
 `)
 
-/** ARGV: known, envelope, life in ms, channel, key. */
-export const set = script(`
-local number = nextNumber(tonumber(ARGV[1]))
-local kept = store(number, ARGV[2], ARGV[3])
-changed(number, ARGV[4], ARGV[5])
+/** More ARGV: known, envelope, life in ms, channel, key. */
+export const set = timely(`
+local number = nextNumber(tonumber(ARGV[2]))
+local kept = store(number, ARGV[3], ARGV[4])
+changed(number, ARGV[5], ARGV[6])
 return { wide(number), now, kept }
 `)
 

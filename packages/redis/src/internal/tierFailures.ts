@@ -25,3 +25,10 @@ export class NoEnvelope extends Data.TaggedError("NoEnvelope") {
     return "the bytes are no envelope of format 1 with a version"
   }
 }
+
+/** Twice in a row it took so long to reach Redis that it was not done. */
+export class Late extends Data.TaggedError("Late") {
+  override get message(): string {
+    return "it came to Redis too late, and was not done"
+  }
+}

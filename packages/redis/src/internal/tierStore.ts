@@ -67,7 +67,13 @@ const putOf = (reply: unknown) => {
   return done === undefined || kept === undefined ? undefined : { done, kept }
 }
 
-const writtenOf = (reply: unknown) => {
+interface Written {
+  readonly version: number
+  readonly time: number
+  readonly kept: boolean
+}
+
+const writtenOf = (reply: unknown): Written | undefined => {
   const [first, second, third] = list(reply)
   const [version, time, kept] = [count(first), count(second), isKept(third)]
   return version === undefined || time === undefined || kept === undefined
@@ -140,7 +146,14 @@ export class Store {
   ): Effect.Effect<Tier.Acquired, Tier.TierError> {
     const { force, known, leaseMillis } = request
     const args = [Arbitration.usable(known), spanOf(leaseMillis), force ? 1 : 0]
-    return this.#asking.script("acquire", scripts.acquire, this.#both(key), args, acquiredOf)
+    const both = this.#both(key)
+    const { acquire, release, run } = scripts
+    return this.#asking.timely("acquire", acquire, both, args, acquiredOf, (reply, client) => {
+      const acquired = acquiredOf(reply)
+      if (acquired?._tag !== "Won") return
+      // Nobody knows of this lease, and everybody would wait for it. If it cannot be given back, it passes.
+      run(client, release, both, [acquired.token, 0], () => true).catch(() => {})
+    })
   }
 
   renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean, Tier.TierError> {
@@ -185,23 +198,25 @@ export class Store {
   ): Effect.Effect<{ readonly version: number; readonly time: number }, Tier.TierError> {
     const { channel } = this.#keys
     const number = Arbitration.usable(known)
-    const written = (script: scripts.Script, args: ReadonlyArray<scripts.Argument>) =>
-      Effect.map(
-        this.#asking.script("write", script, this.#both(key), [number, ...args], writtenOf),
-        ({ kept, time, version }) => {
-          if (!kept) this.#refused(key)
-          return { version, time }
-        },
-      )
+    const written = (asked: Effect.Effect<Written, Tier.TierError>) =>
+      Effect.map(asked, ({ kept, time, version }) => {
+        if (!kept) this.#refused(key)
+        return { version, time }
+      })
+    const script = (script: scripts.Script) =>
+      this.#asking.script("write", script, this.#both(key), [number, channel, key], writtenOf)
     switch (write._tag) {
       case "Set":
-        return this.#withVersion("write", write.envelope, () =>
-          written(scripts.set, [write.envelope, lifeOf(write.lifeMillis), channel, key]),
-        )
+        return this.#withVersion("write", write.envelope, () => {
+          const args = [number, write.envelope, lifeOf(write.lifeMillis), channel, key]
+          return written(
+            this.#asking.timely("write", scripts.set, this.#both(key), args, writtenOf),
+          )
+        })
       case "Remove":
-        return written(scripts.remove, [channel, key])
+        return written(script(scripts.remove))
       case "Expire":
-        return written(scripts.expire, [channel, key])
+        return written(script(scripts.expire))
     }
   }
 

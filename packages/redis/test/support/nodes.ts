@@ -3,7 +3,7 @@ import {
   type LarderEvent,
   MemoryTier,
   Policy,
-  Tier,
+  type Tier,
   TierStack,
   Upstream,
 } from "@larder/core"
@@ -78,7 +78,7 @@ export const node = (redis: RedisClient.Client, options: NodeOptions) =>
       }),
       tags: options.tags,
       closeTimeout: options.closeTimeout,
-    }).pipe(Effect.provide(stack))
+    }).pipe(Effect.provide(stack), Effect.provide(Logger.layer([])))
   })
 
 /** What a larder tells, from now on. */
