@@ -1,5 +1,6 @@
-/** The same shop three times: without a cache, with a plain TTL cache, with Larder. */
-import { Cache, Cause, Effect, Exit, Option } from "effect"
+/** The same shop several times: without a cache, with a plain TTL cache, with Larder; and what lies between. */
+import { Coalesce } from "@larder/core"
+import { Cache, Cause, Clock, Duration, Effect, Exit, FiberSet, Option, type Scope } from "effect"
 import {
   CatalogueClient,
   type CatalogueFault,
@@ -8,7 +9,7 @@ import {
   type ProductGone,
 } from "./catalogueClient.ts"
 import type { Product } from "./product.ts"
-import { freshFor, pricesTag, Products } from "./products.ts"
+import { freshFor, pricesTag, Products, revalidateFor } from "./products.ts"
 
 /** Where a product came from: still fresh, stale, or `missing` from the cache and so waited for. */
 export type Source = "fresh" | "stale" | "missing"
@@ -30,6 +31,9 @@ export interface Shop {
 
 /** More than there are products, so that no shop loses anything for want of room. */
 export const capacity = 20_000
+
+const freshMillis = Duration.toMillis(freshFor)
+const graceMillis = Duration.toMillis(revalidateFor)
 
 const shown = (product: Product, source?: Source): View => ({ _tag: "Shown", product, source })
 const gone = (id: number): View => ({ _tag: "Gone", id })
@@ -70,6 +74,8 @@ const listed = <E extends { readonly _tag: string }>(
   })
 
 // The shops without Larder have the same patience with the catalogue as the one with it.
+type LookupError = CatalogueFault | ProductGone | Cause.TimeoutError
+
 const patiently = <A, E extends CatalogueFault | ProductGone>(lookup: Effect.Effect<A, E>) =>
   lookup.pipe(Effect.retry(onceMore), Effect.timeout(patience))
 
@@ -128,6 +134,86 @@ export const withTtlCache: Effect.Effect<Shop, never, CatalogueClient> = Effect.
     newPriceList: Cache.invalidateAll(cache),
   }
 })
+
+/** What the cache of one's own below does beyond keeping values for a time. */
+export interface OwnCache {
+  readonly staleWhileRevalidate: boolean
+  readonly coalescing: boolean
+}
+
+interface Kept {
+  readonly product: Product
+  readonly storedAt: number
+}
+
+/** The first steps towards a cache, taken by hand: a map with times, then more. */
+export const withOwnCache = (
+  options: OwnCache,
+): Effect.Effect<Shop, never, CatalogueClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const catalogue = yield* CatalogueClient
+    const clock = yield* Clock.Clock
+    const now = () => clock.currentTimeMillisUnsafe()
+    const refreshes = yield* FiberSet.make<unknown>()
+    const fork = yield* FiberSet.runtime(refreshes)()
+    const coalesce = Coalesce.make<number, Product, LookupError>()
+    let kept: ReadonlyMap<number, Kept> & Map<number, Kept> = new Map()
+    const refreshing = new Set<number>()
+
+    const keep = (product: Product) => kept.set(product.id, { product, storedAt: now() })
+    const lookup = (id: number) => {
+      const asked = Effect.tap(patiently(catalogue.product(id)), (product) =>
+        Effect.sync(() => keep(product)),
+      )
+      return options.coalescing ? coalesce(id, asked) : asked
+    }
+    const refresh = (id: number): void => {
+      if (refreshing.has(id)) return
+      refreshing.add(id)
+      fork(
+        Effect.ensuring(
+          Effect.exit(lookup(id)),
+          Effect.sync(() => refreshing.delete(id)),
+        ),
+      )
+    }
+
+    const found = (id: number): View | undefined => {
+      const entry = kept.get(id)
+      if (entry === undefined) return undefined
+      const age = now() - entry.storedAt
+      if (age < freshMillis) return shown(entry.product, "fresh")
+      if (!options.staleWhileRevalidate || age >= freshMillis + graceMillis) return undefined
+      refresh(id)
+      return shown(entry.product, "stale")
+    }
+
+    const listing = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
+      const views = ids.flatMap((id) => found(id) ?? [])
+      const there = new Set(
+        views.map((view) => (view._tag === "Shown" ? view.product.id : view.id)),
+      )
+      const lacking = ids.filter((id) => !there.has(id))
+      if (lacking.length === 0) return views
+      const answer = yield* Effect.exit(patiently(catalogue.products(lacking)))
+      if (Exit.isSuccess(answer)) answer.value.forEach(keep)
+      return [...views, ...listed(lacking, answer)]
+    })
+
+    return {
+      page: (id) =>
+        Effect.suspend(() => {
+          const view = found(id)
+          return view === undefined
+            ? Effect.map(lookup(id), (product) => shown(product, "missing"))
+            : Effect.succeed(view)
+        }).pipe(pageOf(id)),
+      listing,
+      newPriceList: Effect.sync(() => {
+        kept = new Map()
+      }),
+    }
+  })
 
 export const withLarder: Effect.Effect<Shop, never, Products> = Effect.map(Products, (larder) => ({
   page: (id) =>

@@ -1,20 +1,18 @@
 /** Puts the parts together: the catalogue's process, three shops, the traffic, the report. */
 import { fileURLToPath } from "node:url"
-import { MemoryTier, TierStack } from "@larder/core"
-import { Clock, Console, Duration, Effect, Layer, Random } from "effect"
-import { HttpClient } from "effect/http"
+import { Clock, Console, Duration, Effect, Random } from "effect"
 import { CatalogueClient } from "./catalogueClient.ts"
 import * as CatalogueProcess from "./catalogueProcess.ts"
-import * as Contenders from "./contenders.ts"
 import * as Insights from "./insights.ts"
-import { Ledger } from "./ledger.ts"
 import { type Phase, phases } from "./phases.ts"
-import { Products } from "./products.ts"
 import * as Report from "./report.ts"
+import * as Shops from "./shops.ts"
 import * as Trace from "./trace.ts"
 import * as Traffic from "./traffic.ts"
 
-export interface Settings {
+export interface Settings extends Shops.Places {
+  /** One shop for each step from no cache to Larder over all tiers, instead of three. */
+  readonly ladder: boolean
   readonly rate: number
   readonly phaseSeconds: number
   readonly inFlight: number
@@ -30,49 +28,6 @@ export interface Display {
 }
 
 const tracePath = fileURLToPath(new URL("../data/web12.txt.gz", import.meta.url))
-
-/** The catalogue as one shop reaches it, each request noted in the shop's ledger. */
-const clientLayer = (url: string, ledger: Ledger) =>
-  CatalogueClient.layer(url).pipe(
-    Layer.provide(
-      Layer.effect(
-        HttpClient.HttpClient,
-        Effect.map(
-          HttpClient.HttpClient,
-          HttpClient.tapRequest(() => Effect.sync(() => ledger.lookup())),
-        ),
-      ),
-    ),
-  )
-
-const openShops = Effect.fnUntraced(function* (url: string) {
-  const ledgers = { none: new Ledger(), ttl: new Ledger(), larder: new Ledger() }
-  const larderContext = yield* Layer.build(
-    Products.layer.pipe(
-      Layer.provide(TierStack.layer(MemoryTier.layer({ maxEntries: Contenders.capacity }))),
-      Layer.provide(clientLayer(url, ledgers.larder)),
-    ),
-  )
-  const lanes: ReadonlyArray<Traffic.Lane> = [
-    {
-      name: "no cache",
-      ledger: ledgers.none,
-      shop: yield* Effect.provide(Contenders.withoutCache, clientLayer(url, ledgers.none)),
-    },
-    {
-      name: "TTL cache",
-      ledger: ledgers.ttl,
-      shop: yield* Effect.provide(Contenders.withTtlCache, clientLayer(url, ledgers.ttl)),
-    },
-    {
-      name: "Larder",
-      ledger: ledgers.larder,
-      shop: yield* Effect.provide(Contenders.withLarder, larderContext),
-    },
-  ]
-  const insights = yield* Effect.provide(Insights.watch, larderContext)
-  return { lanes, insights }
-})
 
 /**
  * Exercises the way to the catalogue before anybody measures it: what "cold"
@@ -92,10 +47,12 @@ export const run = Effect.fnUntraced(function* (settings: Settings, display: Dis
   const { from, inFlight, phaseSeconds, rate, seed } = settings
   const trace = yield* Trace.read(tracePath)
   const catalogue = yield* CatalogueProcess.start(seed)
-  const { insights, lanes } = yield* openShops(catalogue.url).pipe(Random.withSeed(seed))
+  const insights = new Map<string, number>()
+  const open = settings.ladder ? Shops.ladder : Shops.sideBySide
+  const lanes = yield* open(catalogue.url, insights, settings).pipe(Random.withSeed(seed))
   yield* Effect.provide(warmUp, CatalogueClient.layer(catalogue.url))
   yield* Console.log(
-    `${rate} requests per second to each of three shops, ${phases.length} phases of ${phaseSeconds} s, catalogue at ${catalogue.url}`,
+    `${rate} requests per second to each of ${lanes.length} shops, ${phases.length} phases of ${phaseSeconds} s, catalogue at ${catalogue.url}`,
   )
 
   const start = yield* Clock.currentTimeMillis
@@ -124,8 +81,12 @@ export const run = Effect.fnUntraced(function* (settings: Settings, display: Dis
   }).pipe(Effect.scoped, Effect.ensuring(display.clear))
 
   const results = lanes.map(({ ledger, name }) => ({ name, book: ledger.close() }))
-  yield* Console.log(`\n${Report.table(results)}\n`)
-  const words = [Insights.describe(insights), ...Report.findings(results)]
+  const table = settings.ladder ? Report.ladder(results) : Report.table(results)
+  yield* Console.log(`\n${table}\n`)
+  const words = [
+    Insights.describe(insights),
+    ...(settings.ladder ? Report.missing(settings) : Report.findings(results)),
+  ]
   yield* Console.log(words.map((line) => Report.wrap(line)).join("\n"))
   const larder = results.at(-1)!
   const pages = Report.costOfOutage(larder)

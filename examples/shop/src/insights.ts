@@ -19,22 +19,23 @@ const nameOf = (event: Event): string => {
 
 export type Counts = ReadonlyMap<string, number>
 
-/** Counts events from now on, until the scope closes. */
-export const watch: Effect.Effect<Counts, never, Products | Scope.Scope> = Effect.gen(function* () {
-  const larder = yield* Products
-  const counts = new Map<string, number>()
-  yield* larder.events.pipe(
-    Stream.runForEach((event) =>
-      Effect.sync(() => {
-        const name = nameOf(event)
-        counts.set(name, (counts.get(name) ?? 0) + 1)
-      }),
-    ),
-    // At once, or what happens before this fiber's first turn is missed.
-    Effect.forkScoped({ startImmediately: true }),
-  )
-  return counts
-})
+/** Adds the events to the counts from now on, until the scope closes. */
+export const watch = (
+  counts: Map<string, number>,
+): Effect.Effect<void, never, Products | Scope.Scope> =>
+  Effect.gen(function* () {
+    const larder = yield* Products
+    yield* larder.events.pipe(
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          const name = nameOf(event)
+          counts.set(name, (counts.get(name) ?? 0) + 1)
+        }),
+      ),
+      // At once, or what happens before this fiber's first turn is missed.
+      Effect.forkScoped({ startImmediately: true }),
+    )
+  })
 
 const told: ReadonlyArray<readonly [name: string, words: string]> = [
   ["StaleServed revalidating", "stale pages given while they were refreshed"],

@@ -27,7 +27,7 @@ const rate = number("rate", "whole number", 1, 5_000).pipe(
 // A longer run would outlive the larder's ten minutes of stale-if-error.
 const phaseSeconds = number("phase-seconds", "number", 0.5, 60).pipe(
   Flag.withDescription(
-    "Length of each of the seven phases, 0.5 to 60; by default 5, or 1.2 with --fast",
+    "Length of each of the eight phases, 0.5 to 60; by default 5, or 1.2 with --fast",
   ),
   Flag.optional,
 )
@@ -55,6 +55,25 @@ const fast = Flag.Boolean("fast").pipe(
   Flag.withDefault(false),
 )
 
+const sqlite = Flag.String("sqlite").pipe(
+  Flag.withMetavar("file"),
+  Flag.withDescription(
+    "The file in which Larder keeps products over a restart; by default a new one in a temporary folder",
+  ),
+  Flag.optional,
+)
+const redis = Flag.String("redis").pipe(
+  Flag.withMetavar("url"),
+  Flag.withDescription("A Redis server as the farthest tier, such as redis://127.0.0.1:6379"),
+  Flag.optional,
+)
+const ladder = Flag.Boolean("ladder").pipe(
+  Flag.withDescription(
+    "One shop for each step, from no cache to Larder over all tiers, and a row for each",
+  ),
+  Flag.withDefault(false),
+)
+
 const terminal: Display = {
   everyMillis: 200,
   show: (line) =>
@@ -72,10 +91,15 @@ const lines: Display = {
 
 const shop = Command.make(
   "shop",
-  { rate, phaseSeconds, inFlight, from, seed, fast },
-  ({ fast, phaseSeconds, ...settings }) =>
+  { rate, phaseSeconds, inFlight, from, seed, fast, sqlite, redis, ladder },
+  ({ fast, phaseSeconds, redis, sqlite, ...settings }) =>
     run(
-      { ...settings, phaseSeconds: Option.getOrElse(phaseSeconds, () => (fast ? 1.2 : 5)) },
+      {
+        ...settings,
+        phaseSeconds: Option.getOrElse(phaseSeconds, () => (fast ? 1.2 : 5)),
+        sqlite: Option.getOrUndefined(sqlite),
+        redis: Option.getOrUndefined(redis),
+      },
       process.stdout.isTTY ? terminal : lines,
     ).pipe(
       Effect.mapError((cause) => new CliError.UserError({ cause, userMessage: cause.message })),

@@ -8,6 +8,7 @@ export const phases = [
   "slow",
   "outage",
   "recovery",
+  "restart",
   "price change",
 ] as const
 
@@ -53,6 +54,8 @@ const moods: Readonly<Record<Phase, Mood>> = {
     ],
   },
   recovery: healthy,
+  // Of the shops, not of the catalogue: a new version is rolled out.
+  restart: healthy,
   "price change": healthy,
 }
 

@@ -8,13 +8,16 @@ import { Product } from "./product.ts"
 /** How long a product may be shown without asking again; the TTL cache beside it gets the same. */
 export const freshFor = "2 seconds"
 
+/** How much longer it may be shown while it is asked for again behind the customer's back. */
+export const revalidateFor = "10 seconds"
+
 /** Everything the catalogue prices carries this tag, so that a new price list takes one write. */
 export const pricesTag = "prices"
 
 const policy = Policy.make({
   freshFor,
   // A page somebody looked at a few seconds ago is shown at once, and refreshed behind it...
-  staleWhileRevalidate: "10 seconds",
+  staleWhileRevalidate: revalidateFor,
   // ...and an old page is better than none for as long as an outage may last.
   staleIfError: "10 minutes",
   jitter: 0.1,

@@ -69,11 +69,56 @@ export const table = (results: ReadonlyArray<Result>): string => {
   return [head, "-".repeat(head.length), ...body.slice(1), "", legend].join("\n")
 }
 
+const sum = (book: Book, of: (figures: Figures) => number): number =>
+  phases.reduce((sum, phase) => sum + of(book[phase]), 0)
+
+const steps: ReadonlyArray<readonly [title: string, width: number, cell: (book: Book) => string]> =
+  [
+    ["p50 ms", 8, (book) => millis(percentile(allLatencies(book), 0.5))],
+    ["p99 ms", 8, (book) => millis(percentile(allLatencies(book), 0.99))],
+    ["slow p50", 9, ({ slow }) => millis(percentile(slow.latencies, 0.5))],
+    ["lookups", 9, (book) => whole(sum(book, (of) => of.lookups))],
+    ["restart", 9, ({ restart }) => whole(restart.lookups)],
+    ["failed", 8, (book) => whole(sum(book, (of) => of.failed))],
+    ["outage", 8, ({ outage }) => percent(outage.failed, outage.requests)],
+    ["seen", 7, ({ outage }) => whole(outage.failedSeen)],
+  ]
+
+const allLatencies = (book: Book): ReadonlyArray<number> =>
+  phases.flatMap((phase) => book[phase].latencies).toSorted((a, b) => a - b)
+
+const step = (name: string, cells: ReadonlyArray<string>): string =>
+  [name.padEnd(26), ...cells.map((cell, at) => cell.padStart(steps[at]![1]))].join(" ").trimEnd()
+
+/** A row for each step, all phases together. */
+export const ladder = (results: ReadonlyArray<Result>): string => {
+  const head = step(
+    "step",
+    steps.map(([title]) => title),
+  )
+  const rows = results.map(({ book, name }) =>
+    step(
+      name,
+      steps.map(([, , cell]) => cell(book)),
+    ),
+  )
+  return [head, "-".repeat(head.length), ...rows, "", ladderLegend].join("\n")
+}
+
+const ladderLegend = `
+p50, p99  of all answers, from the moment the request was due; slow p50: while the catalogue was slow
+lookups   requests sent to the catalogue, second tries included; restart: those in the phase after one
+failed    requests that failed for the customer; outage: their share of that phase; seen: of those in it,
+          the ones with a product that this shop had shown before`.slice(1)
+
+/** What a step would have needed that is not there. */
+export const missing = ({ redis }: { readonly redis: string | undefined }): ReadonlyArray<string> =>
+  redis === undefined
+    ? ["There is no step with Redis: give the address of a server, --redis redis://127.0.0.1:6379."]
+    : []
+
 const list = (parts: ReadonlyArray<string>): string =>
   parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`
-
-const total = (book: Book, of: (figures: Figures) => number): number =>
-  phases.reduce((sum, phase) => sum + of(book[phase]), 0)
 
 const compared = (ours: number, theirs: number): string => {
   if (ours === theirs) return "as many as"
@@ -90,24 +135,25 @@ export const findings = (results: ReadonlyArray<Result>): ReadonlyArray<string> 
   if (last === undefined) return []
   const each = (say: (book: Book) => string) =>
     list(results.map(({ book, name }) => `${name} ${say(book)}`))
-  const lookups = total(last.book, (of) => of.lookups)
+  const lookups = sum(last.book, (of) => of.lookups)
   const others = results.slice(0, -1).map(
     ({ book, name }) =>
       `${compared(
         lookups,
-        total(book, (of) => of.lookups),
+        sum(book, (of) => of.lookups),
       )} ${name}`,
   )
-  const turnedAway = results.filter(({ book }) => total(book, (of) => of.turnedAway) > 0)
+  const turnedAway = results.filter(({ book }) => sum(book, (of) => of.turnedAway) > 0)
   return [
     `Requests that failed in the outage: ${each(({ outage }) => percent(outage.failed, outage.requests))}; ` +
       `for pages the shop had shown before: ${each(({ outage }) => whole(outage.failedSeen))}.`,
     `Half of the answers while the catalogue was slow came within: ${each(({ slow }) => `${millis(percentile(slow.latencies, 0.5))} ms`)}.`,
-    `Lookups in all: ${each((book) => whole(total(book, (of) => of.lookups)))}; that is for ${last.name} ${list(others)}.`,
+    `Lookups in all: ${each((book) => whole(sum(book, (of) => of.lookups)))}; that is for ${last.name} ${list(others)}.`,
+    `After a restart, with nothing in memory, these lookups were needed: ${each(({ restart }) => whole(restart.lookups))}.`,
     `Old prices were asked for and shown after the price change: ${each((book) => lastOldPrice(book["price change"]))}.`,
     ...turnedAway.map(
       ({ book, name }) =>
-        `${name} turned ${whole(total(book, (of) => of.turnedAway))} requests away, too many being in flight: raise --in-flight, or lower --rate.`,
+        `${name} turned ${whole(sum(book, (of) => of.turnedAway))} requests away, too many being in flight: raise --in-flight, or lower --rate.`,
     ),
   ]
 }

@@ -12,8 +12,11 @@ import { type Request, requestAt, type Trace } from "./trace.ts"
 
 export interface Lane {
   readonly name: string
+  /** The shop as it is now: another one after a restart. */
   readonly shop: Shop
   readonly ledger: Ledger
+  /** Opens the shop anew; customers of the old one are still served by it. */
+  readonly restart: Effect.Effect<void>
 }
 
 export interface Options<E, R> {
@@ -79,6 +82,9 @@ export const replay = Effect.fnUntraced(function* <E, R>(
   for (const [place, phase] of phases.entries()) {
     yield* options.enter(phase)
     for (const lane of lanes) lane.ledger.enter(phase)
+    if (phase === "restart") {
+      yield* Effect.forEach(lanes, ({ restart }) => restart, { discard: true })
+    }
     const elapsed = yield* counter
     if (phase === "price change") {
       const news = Effect.forEach(lanes, ({ shop }) => shop.newPriceList, { discard: true })

@@ -261,3 +261,58 @@ describe("listing pages", () => {
     }),
   )
 })
+
+describe("a cache of one's own, step by step", () => {
+  const openOwn = (options: Contenders.OwnCache) =>
+    Effect.gen(function* () {
+      const catalogue = yield* ScriptedCatalogue.make
+      const client = CatalogueClient.layer("http://catalogue").pipe(Layer.provide(catalogue.layer))
+      yield* catalogue.behave(healthy)
+      return { catalogue, shop: yield* Effect.provide(Contenders.withOwnCache(options), client) }
+    })
+  const ttl = { staleWhileRevalidate: false, coalescing: false }
+
+  it.effect("with a time to live: kept for two seconds, then waited for", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* openOwn(ttl)
+      assert.deepStrictEqual(yield* visit(shop, 1), ["missing", 20])
+      assert.deepStrictEqual(yield* visit(shop, 1), ["fresh", 0])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* visit(shop, 1), ["missing", 20])
+    }),
+  )
+
+  it.effect("+ stale-while-revalidate: shown at once, and refreshed behind", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* openOwn({ ...ttl, staleWhileRevalidate: true })
+      yield* visit(shop, 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* visit(shop, 1), ["stale", 0])
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(yield* visit(shop, 1), ["fresh", 0])
+    }),
+  )
+
+  it.effect("+ coalescing: customers who come at once share a lookup", () =>
+    Effect.gen(function* () {
+      const asked = Effect.fnUntraced(function* (coalescing: boolean) {
+        const { catalogue, shop } = yield* openOwn({ ...ttl, coalescing })
+        const { millis } = yield* timed(
+          Effect.all([shop.page(1), shop.page(1)], { concurrency: 2 }),
+        )
+        assert.strictEqual(millis, 20)
+        return (yield* catalogue.asked).length
+      })
+      assert.deepStrictEqual([yield* asked(false), yield* asked(true)], [2, 1])
+    }),
+  )
+
+  it.effect("a new price list empties it", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* openOwn({ ...ttl, staleWhileRevalidate: true })
+      yield* visit(shop, 1)
+      yield* shop.newPriceList
+      assert.deepStrictEqual(yield* visit(shop, 1), ["missing", 20])
+    }),
+  )
+})

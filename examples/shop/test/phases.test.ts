@@ -30,6 +30,6 @@ describe("phases", () => {
   })
 
   it("only the last phase has the new price list", () => {
-    assert.deepStrictEqual(phases.map(priceListOf), [1, 1, 1, 1, 1, 1, 2])
+    assert.deepStrictEqual(phases.map(priceListOf), [1, 1, 1, 1, 1, 1, 1, 2])
   })
 })

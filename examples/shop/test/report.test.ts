@@ -4,10 +4,12 @@ import { Ledger } from "../src/ledger.ts"
 import { phases } from "../src/phases.ts"
 import { productAt } from "../src/product.ts"
 import {
+  OutageCostCustomers,
   avoided,
   costOfOutage,
   findings,
-  OutageCostCustomers,
+  ladder,
+  missing,
   percentile,
   progress,
   table,
@@ -171,13 +173,27 @@ describe("report", () => {
   })
 
   it("the sentences say what the figures say", () => {
-    const [outage, slow, lookups, prices, ...rest] = findings(results)
+    const [outage, slow, lookups, restart, prices, ...rest] = findings(results)
     assert.include(outage, "no cache 100.0 %, TTL cache 100.0 % and Larder 0.0 %")
     assert.include(slow, "no cache 12.0 ms, TTL cache - ms")
     assert.include(lookups, "no cache 2, TTL cache 1 and Larder 3")
     assert.include(lookups, "for Larder 50 % more than no cache and 200 % more than TTL cache")
+    assert.include(restart, "no cache 0, TTL cache 0 and Larder 0")
     assert.include(prices, "TTL cache not at all and Larder until 0.50 s after it")
     assert.deepStrictEqual(rest, [])
+  })
+
+  it("the ladder has a row for each step, and says what it lacks", () => {
+    const lines = ladder(results).split("\n")
+    for (const { name } of results) {
+      assert.lengthOf(
+        lines.filter((line) => line.startsWith(name)),
+        1,
+      )
+    }
+    assert.isAtMost(Math.max(...lines.map((line) => line.length)), 120)
+    assert.lengthOf(missing({ redis: undefined }), 1)
+    assert.lengthOf(missing({ redis: "redis://127.0.0.1" }), 0)
   })
 
   it("customers turned away are named, with what to do about it", () => {

@@ -34,6 +34,13 @@ const shopTaking = (millis: number) =>
     return { shop, visits, news }
   })
 
+const laneOf = (name: string, shop: Shop) => ({
+  name,
+  shop,
+  ledger: new Ledger(),
+  restart: Effect.void,
+})
+
 const replay = (
   lanes: ReadonlyArray<Traffic.Lane>,
   inFlight: number,
@@ -63,6 +70,7 @@ describe("traffic", () => {
           name: `${at}`,
           shop,
           ledger: new Ledger(),
+          restart: Effect.void,
         }))
         yield* replay(lanes, 100)
         const visits = yield* Ref.get(quick.visits)
@@ -92,8 +100,8 @@ describe("traffic", () => {
 
   it.effect("turns away what is beyond the bound of its shop, and no other's", () =>
     Effect.gen(function* () {
-      const quick = { name: "quick", shop: (yield* shopTaking(10)).shop, ledger: new Ledger() }
-      const slow = { name: "slow", shop: (yield* shopTaking(950)).shop, ledger: new Ledger() }
+      const quick = laneOf("quick", (yield* shopTaking(10)).shop)
+      const slow = laneOf("slow", (yield* shopTaking(950)).shop)
       yield* replay([quick, slow], 5)
       assert.strictEqual(quick.ledger.close().cold.failed, 0)
       const { cold } = slow.ledger.close()
@@ -107,7 +115,7 @@ describe("traffic", () => {
       Effect.gen(function* () {
         const { news, shop } = yield* shopTaking(0)
         const entered = yield* Ref.make<ReadonlyArray<readonly [Phase, number]>>([])
-        yield* replay([{ name: "shop", shop, ledger: new Ledger() }], 5, (phase) =>
+        yield* replay([laneOf("shop", shop)], 5, (phase) =>
           Effect.flatMap(Clock.currentTimeMillis, (at) =>
             Ref.update(entered, (all) => [...all, [phase, at] as const]),
           ),
@@ -116,8 +124,18 @@ describe("traffic", () => {
           yield* Ref.get(entered),
           phases.map((phase, place) => [phase, place * 1_000] as const),
         )
-        assert.deepStrictEqual(yield* Ref.get(news), [6_000 + Traffic.newsMillis])
+        assert.deepStrictEqual(yield* Ref.get(news), [7_000 + Traffic.newsMillis])
       }),
+  )
+
+  it.effect("restarts the shops once, when their phase begins", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* shopTaking(0)
+      const restarts: Array<number> = []
+      const restart = Effect.map(Clock.currentTimeMillis, (at) => void restarts.push(at))
+      yield* replay([{ ...laneOf("shop", shop), restart }], 5)
+      assert.deepStrictEqual(restarts, [phases.indexOf("restart") * 1_000])
+    }),
   )
 
   it.effect("customers who are never answered saw a failure, and do not hold up the end", () =>
@@ -128,9 +146,9 @@ describe("traffic", () => {
         newPriceList: Effect.void,
       }
       const ledger = new Ledger()
-      yield* replay([{ name: "shop", shop, ledger }], 100)
+      yield* replay([{ ...laneOf("shop", shop), ledger }], 100)
       const ended = yield* Clock.currentTimeMillis
-      assert.isAtMost(ended, 7_000 + Traffic.lastCallMillis + 10)
+      assert.isAtMost(ended, 8_000 + Traffic.lastCallMillis + 10)
       const book = ledger.close()
       for (const phase of phases) assert.strictEqual(book[phase].failed, 10)
     }),
