@@ -23,6 +23,8 @@ import { check } from "./internal/tierCheck.ts"
 import { invalidPrefix, keysOf } from "./internal/keys.ts"
 import { messages } from "./internal/tierListening.ts"
 import { defaultBounds, Marks } from "./internal/tierMarks.ts"
+import { mastersOf } from "./internal/tierMasters.ts"
+import * as scripts from "./internal/scripts.ts"
 import { Store } from "./internal/tierStore.ts"
 import { type Client, RedisClient } from "./RedisClient.ts"
 
@@ -72,6 +74,12 @@ const checkedName = (name: string = "redis"): Effect.Effect<string, InvalidRedis
         }),
       )
 
+/** Where it is not allowed, or comes too late, a script is sent with its first run. */
+const loadScripts = (redis: Client): Effect.Effect<void> =>
+  Effect.flatMap(mastersOf(redis), (masters) =>
+    redis.use(() => Promise.all(masters.map(scripts.load))),
+  ).pipe(Effect.ignore)
+
 /** Begun with the tier, and awaited by nobody but those who pass it on. */
 const startCheck = (name: string, redis: Client) =>
   Effect.gen(function* () {
@@ -89,6 +97,7 @@ const make = (options: Options) =>
     const name = yield* checkedName(options.name)
     const redis = yield* RedisClient
     const warnings = yield* startCheck(name, redis)
+    yield* Effect.forkScoped(loadScripts(redis))
     const asking = new Asking(name, redis)
     const open: Tier.ByteTier["open"] = ({ larder, notify }) =>
       Effect.gen(function* () {

@@ -27,6 +27,25 @@ export const clear = script(entry.clear)
 export const readMarks = script(marks.marks)
 export const mark = script(marks.mark)
 
+const all: ReadonlyArray<Script> = [
+  acquire,
+  renew,
+  release,
+  commit,
+  put,
+  drop,
+  set,
+  remove,
+  expire,
+  clear,
+  readMarks,
+  mark,
+]
+
+/** Makes a server know all scripts, so that none has to be sent twice when it is first run. */
+export const load = (server: Redis): Promise<unknown> =>
+  Promise.all(all.map(({ text }) => server.script("LOAD", text)))
+
 export type Argument = string | number | Uint8Array
 
 const bytesOf = (argument: Uint8Array): Buffer =>
