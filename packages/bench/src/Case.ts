@@ -21,10 +21,12 @@ export interface Case {
   readonly baseline: ContenderName
   /** The ratio of medians that the contender has to stay at or below. */
   readonly goal: { readonly contender: ContenderName; readonly ratio: number }
+  /** What has to be there; where it is not, the case is left out with a word. */
+  readonly needs?: "redis"
   /** Calls in one sample. */
   readonly calls: number
-  /** `ns`: nanoseconds a call. `ms`: milliseconds for all calls of a sample together. */
-  readonly unit: "ns" | "ms"
+  /** `us`: microseconds a call. `ns`: nanoseconds a call. `ms`: milliseconds for all calls of a sample together. */
+  readonly unit: "ns" | "us" | "ms"
   /** How long a round takes samples for, warm-up not counted. */
   readonly seconds: number
 }
@@ -37,6 +39,36 @@ const hits: ReadonlyArray<Variant> = [
   { name: "zipf", draw: "zipf", latency: "none" },
   { name: "uniform", draw: "uniform", latency: "none" },
 ]
+
+const uniform: ReadonlyArray<Variant> = [{ name: "uniform", draw: "uniform", latency: "none" }]
+
+const peers = [
+  "bentocache",
+  "cacheable",
+  "cache-manager",
+  "async-cache-dedupe",
+  "layered-loader",
+] as const
+
+const overRedis = (
+  name: string,
+  title: string,
+  shape: Shape,
+  goal: number,
+  others: ReadonlyArray<ContenderName> = peers,
+): Case => ({
+  name,
+  title,
+  shape,
+  variants: uniform,
+  contenders: ["larder over redis", "ioredis", ...others],
+  baseline: "ioredis",
+  goal: { contender: "larder over redis", ratio: goal },
+  needs: "redis",
+  calls: 1_000,
+  unit: "us",
+  seconds: 1,
+})
 
 export const cases: ReadonlyArray<Case> = [
   {
@@ -77,6 +109,35 @@ export const cases: ReadonlyArray<Case> = [
     calls: 10_000,
     unit: "ms",
     seconds: 3,
+  },
+  // A rate of at least 0.9 of the bare client's is a time of at most 1.11.
+  overRedis("redis", "hit in Redis, none in memory, one after another, us a hit", "fiber", 1.11),
+  overRedis("redis64", "hit in Redis, 64 in flight, us a hit", "window64", 1.11),
+  overRedis("redis256", "hit in Redis, 256 in flight, us a hit", "window256", 1.11),
+  overRedis("redisMany", "getMany of 100 from Redis, us a key", "many", 1.25, ["layered-loader"]),
+  {
+    name: "sqlite",
+    title: "hit in SQLite, none in memory, one after another, us a hit",
+    shape: "fiber",
+    variants: uniform,
+    contenders: ["larder over sqlite", "node:sqlite"],
+    baseline: "node:sqlite",
+    goal: { contender: "larder over sqlite", ratio: 4 },
+    calls: 1_000,
+    unit: "us",
+    seconds: 1,
+  },
+  {
+    name: "sqliteMany",
+    title: "getMany of 100 from SQLite, us a key",
+    shape: "many",
+    variants: uniform,
+    contenders: ["larder over sqlite", "node:sqlite"],
+    baseline: "node:sqlite",
+    goal: { contender: "larder over sqlite", ratio: 3 },
+    calls: 1_000,
+    unit: "us",
+    seconds: 1,
   },
 ]
 

@@ -68,3 +68,9 @@ export const lists = (
   )
   return (sample) => drawn[sample % drawnLists]!
 }
+
+/** The keys in groups of a hundred, for what asks for many at once. */
+export const hundreds = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
+  Array.from({ length: Math.ceil(keys.length / 100) }, (_, group) =>
+    keys.slice(group * 100, group * 100 + 100),
+  )

@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import type { Case, Variant } from "./Case.ts"
-import { type ContenderName, load } from "./contenders/registry.ts"
+import { type ContenderName, packagesOf } from "./contenders/registry.ts"
 import { environment } from "./environment.ts"
 import { options, type Options, usage, UsageError } from "./options.ts"
+import * as redis from "./redis.ts"
 import { type Result, result } from "./result.ts"
 import { heading, legend, table } from "./table.ts"
 
@@ -17,13 +18,29 @@ const samplesOf = async (
   bench: Case,
   variant: Variant,
   contender: ContenderName,
+  settings: NodeJS.ProcessEnv,
 ): Promise<ReadonlyArray<number>> => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [roundScript, bench.name, variant.name, contender],
-    { maxBuffer: 64 * 1024 * 1024 },
+    { maxBuffer: 64 * 1024 * 1024, env: settings },
   )
   return JSON.parse(stdout)
+}
+
+/** A server of its own for each round that needs one: empty, and shared with nobody. */
+const inItsPlace = async (
+  bench: Case,
+  variant: Variant,
+  contender: ContenderName,
+): Promise<ReadonlyArray<number>> => {
+  if (bench.needs === undefined) return samplesOf(bench, variant, contender, process.env)
+  const server = await redis.start()
+  try {
+    return await samplesOf(bench, variant, contender, { ...process.env, ...server.environment })
+  } finally {
+    await server.stop()
+  }
 }
 
 const runVariant = async (bench: Case, variant: Variant, rounds: number): Promise<Result> => {
@@ -34,18 +51,22 @@ const runVariant = async (bench: Case, variant: Variant, rounds: number): Promis
         `${bench.name} ${variant.name}, round ${round} of ${rounds}: ${contender}\n`,
       )
       const own = (samples[contender] ??= [])
-      own.push(await samplesOf(bench, variant, contender))
+      own.push(await inItsPlace(bench, variant, contender))
     }
   }
   return result(bench, variant, samples)
 }
 
 const main = async (chosen: Options): Promise<void> => {
-  const contenders = new Set(chosen.cases.flatMap((bench) => bench.contenders))
-  const loaded = await Promise.all([...contenders].map(load))
-  const place = environment(loaded.flatMap(({ packages }) => packages))
+  const hasRedis = await redis.hasRedis()
+  const possible = chosen.cases.filter(({ needs }) => needs === undefined || hasRedis)
+  for (const { name } of chosen.cases.filter((bench) => !possible.includes(bench))) {
+    console.error(`${name} is left out: found no redis-server (LARDER_REDIS_SERVER, or on PATH)`)
+  }
+  const contenders = new Set(possible.flatMap((bench) => bench.contenders))
+  const place = environment([...contenders].flatMap((name) => packagesOf(name)))
   const results: Array<Result> = []
-  for (const bench of chosen.cases) {
+  for (const bench of possible) {
     for (const variant of bench.variants) {
       results.push(await runVariant(bench, variant, chosen.rounds))
     }

@@ -8,15 +8,16 @@ import * as Source from "./source.ts"
 
 const warmUpMillis = 1_000
 
+const perCall = { ns: 1e6, us: 1e3 }
+
 const inUnit = (unit: Case["unit"], millis: number, calls: number): number =>
-  unit === "ns" ? (millis * 1e6) / calls : millis
+  unit === "ms" ? millis : (millis * perCall[unit]) / calls
 
 /** One sample at a time; rejects where an answer is wrong or a lookup is one too many or too few. */
 type Checked = (keys: ReadonlyArray<string>, lookups: number) => Promise<Sample>
 
-const checked = <Subject>(
-  run: (subject: Subject, keys: ReadonlyArray<string>) => Promise<Sample>,
-  subject: Subject,
+const checked = (
+  run: (keys: ReadonlyArray<string>) => Promise<Sample>,
   source: Source.Source,
 ): Checked => {
   const sums = new WeakMap<ReadonlyArray<string>, number>()
@@ -30,7 +31,7 @@ const checked = <Subject>(
   return async (keys, lookups) => {
     const expectedSum = sumOf(keys)
     const before = source.lookups()
-    const sample = await run(subject, keys)
+    const sample = await run(keys)
     strictEqual(sample.sum, expectedSum, "the products are not those of the source")
     deepStrictEqual(sample.last, source.expected(keys.at(-1)!))
     strictEqual(source.lookups() - before, lookups, "lookups in one sample")
@@ -39,20 +40,26 @@ const checked = <Subject>(
 }
 
 /** The samples of one round, in the case's unit. */
-export const measure = async <Subject>(
-  contender: Contender<Subject>,
+export const measure = async (
+  contender: Contender,
   bench: Case,
   variant: Variant,
 ): Promise<ReadonlyArray<number>> => {
-  const run = contender.run[bench.shape]
-  if (run === undefined) throw new Error(`${contender.title} cannot run as ${bench.shape}`)
   const source = Source.make(keyCount, variant.latency)
   const listOf = lists(variant.draw, source.keys, { size: bench.calls, seed: 1 })
   const cold = variant.draw === "cold"
   const subject = await contender.setup(source)
-  const take = checked(run, subject, source)
-
-  if (!cold) for (const key of source.keys) await take([key], 1)
+  const run = subject.run[bench.shape]
+  // One by one, since many can be had at once only where they are.
+  const fill = subject.run.promise
+  if (run === undefined || fill === undefined) {
+    throw new Error(`${contender.title} cannot run as ${bench.shape}`)
+  }
+  if (!cold) {
+    const fillOne = checked(fill, source)
+    for (const key of source.keys) await fillOne([key], 1)
+  }
+  const take = checked(run, source)
   let next = 0
   const samplesFor = async (millis: number): Promise<ReadonlyArray<number>> => {
     const samples: Array<number> = []
@@ -65,6 +72,6 @@ export const measure = async <Subject>(
   }
   await samplesFor(warmUpMillis)
   const samples = await samplesFor(bench.seconds * 1_000)
-  await contender.close(subject)
+  await subject.close()
   return samples
 }

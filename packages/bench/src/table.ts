@@ -5,7 +5,7 @@ import type { Line, Result } from "./result.ts"
 const heads = ["", "", "median", "p99", "min", "ratio", "by min", "rounds", "goal", ""] as const
 
 const figure = (unit: Result["unit"], value: number): string =>
-  unit === "ns" ? value.toFixed(0) : value.toFixed(1)
+  unit === "ns" ? value.toFixed(0) : value.toFixed(unit === "us" ? 2 : 1)
 
 const ratio = (value: number): string => `${value.toFixed(2)}x`
 

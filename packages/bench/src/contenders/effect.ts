@@ -6,7 +6,6 @@ import { effectful, lookup } from "./effectful.ts"
 
 export const contender = effectful({
   title: "Effect Cache",
-  packages: ["effect"],
   setup: (source) =>
     Effect.gen(function* () {
       const cache = yield* Cache.make({

@@ -2,10 +2,13 @@
 import * as Effect from "effect/Effect"
 import { now } from "../clock.ts"
 import type { Contender, Sample } from "../Contender.ts"
+import { hundreds } from "../draw.ts"
 import type { Product, Source } from "../source.ts"
 
 export interface Effectful {
   readonly get: (key: string) => Effect.Effect<Product, unknown>
+  /** The products in the order of the keys. */
+  readonly getMany?: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Product>, unknown>
   readonly close: Effect.Effect<void>
 }
 
@@ -54,27 +57,53 @@ const byPromise = async (subject: Effectful, keys: ReadonlyArray<string>): Promi
   return { millis: now() - start, sum, last }
 }
 
-const allAtOnce = (subject: Effectful, keys: ReadonlyArray<string>): Promise<Sample> => {
-  const { get } = subject
-  return Effect.runPromise(
+const inFlight = (
+  { get }: Effectful,
+  keys: ReadonlyArray<string>,
+  concurrency: number | "unbounded",
+): Promise<Sample> =>
+  Effect.runPromise(
     Effect.gen(function* () {
       const start = now()
-      const products = yield* Effect.forEach(keys, (key) => get(key), { concurrency: "unbounded" })
+      const products = yield* Effect.forEach(keys, (key) => get(key), { concurrency })
       const millis = now() - start
       const sum = products.reduce((total, product) => total + product.number, 0)
       return { millis, sum, last: products.at(-1) }
     }),
   )
+
+const many = ({ getMany }: Effectful, keys: ReadonlyArray<string>): Promise<Sample> => {
+  if (getMany === undefined) throw new Error("it has no getMany")
+  return Effect.runPromise(
+    Effect.gen(function* () {
+      let sum = 0
+      let last: Product | undefined
+      const start = now()
+      for (const hundred of hundreds(keys)) {
+        for (last of yield* getMany(hundred)) sum += last.number
+      }
+      return { millis: now() - start, sum, last }
+    }),
+  )
 }
 
-export const effectful = (
-  library: Pick<Contender<Effectful>, "title" | "packages"> & {
-    readonly setup: (source: Source) => Effect.Effect<Effectful>
-  },
-): Contender<Effectful> => ({
+export const effectful = (library: {
+  readonly title: string
+  readonly setup: (source: Source) => Effect.Effect<Effectful>
+}): Contender => ({
   title: library.title,
-  packages: library.packages,
-  setup: (source) => Effect.runPromise(library.setup(source)),
-  run: { fiber: inFiber, promise: byPromise, stampede: allAtOnce },
-  close: (subject) => Effect.runPromise(subject.close),
+  setup: async (source) => {
+    const subject = await Effect.runPromise(library.setup(source))
+    return {
+      run: {
+        fiber: (keys) => inFiber(subject, keys),
+        promise: (keys) => byPromise(subject, keys),
+        stampede: (keys) => inFlight(subject, keys, "unbounded"),
+        window64: (keys) => inFlight(subject, keys, 64),
+        window256: (keys) => inFlight(subject, keys, 256),
+        ...(subject.getMany && { many: (keys) => many(subject, keys) }),
+      },
+      close: () => Effect.runPromise(subject.close),
+    }
+  },
 })

@@ -1,0 +1,78 @@
+/** The schema of what the source gives, and a larder over it for any stack. */
+import { EarlyRefresh, Larder, Policy, type TierStack, Upstream } from "@larder/core"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type { Product as SourceProduct } from "../source.ts"
+import { effectful, lookup } from "./effectful.ts"
+
+export const Product = Schema.Struct({
+  id: Schema.String,
+  number: Schema.Finite,
+  name: Schema.String,
+  category: Schema.String,
+  brand: Schema.String,
+  price: Schema.Finite,
+  description: Schema.String,
+})
+
+const policy = Policy.make({
+  freshFor: "1 hour",
+  staleWhileRevalidate: "10 minutes",
+  staleIfError: "1 day",
+  earlyRefresh: EarlyRefresh.xfetch(),
+})
+
+export interface OpenLarder {
+  readonly lookup: (key: string) => Effect.Effect<SourceProduct>
+  readonly stack: Layer.Layer<TierStack.TierStack, unknown>
+  /** What is other than in the policy of the benchmarks. */
+  readonly policy?: Partial<Policy.Options>
+  /** Default: two. */
+  readonly tags?: (product: SourceProduct) => ReadonlyArray<string>
+}
+
+/** With everything on: early refresh, both graces, tags with a mark set, statistics and metrics. */
+export const openLarder = ({
+  lookup,
+  policy: changed = {},
+  stack,
+  tags = (product) => [product.category, product.brand],
+}: OpenLarder) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(stack, scope)
+    const larder = yield* Larder.make({
+      name: "bench",
+      value: Product,
+      upstream: Upstream.make({ lookup }),
+      policy: Policy.make({ ...policy, ...changed }),
+      tags,
+    }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
+    // A mark that covers nothing here: a larder without any mark could skip the comparison.
+    yield* larder.invalidateTags(["seasonal"])
+    return { larder, close: Scope.close(scope, Exit.void) }
+  })
+
+export const larderOver = (title: string, stack: Layer.Layer<TierStack.TierStack, unknown>) =>
+  effectful({
+    title,
+    setup: (source) =>
+      Effect.orDie(
+        Effect.map(openLarder({ lookup: lookup(source), stack }), ({ close, larder }) => ({
+          get: (key: string) => larder.get(key),
+          getMany: (keys: ReadonlyArray<string>) =>
+            Effect.map(larder.getMany(keys), (found) =>
+              keys.map((key) => productOf(found.get(key))),
+            ),
+          close,
+        })),
+      ),
+  })
+
+const productOf = (exit: Exit.Exit<SourceProduct, unknown> | undefined): SourceProduct => {
+  if (exit !== undefined && Exit.isSuccess(exit)) return exit.value
+  throw new Error(`no product but ${String(exit)}`)
+}

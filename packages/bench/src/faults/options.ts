@@ -1,0 +1,68 @@
+/** The command line of `pnpm bench:frozen`. */
+import { parseArgs } from "node:util"
+import { isLayered, type LayeredName, layeredNames } from "../contenders/layered.ts"
+import { UsageError } from "../options.ts"
+import { type Scenario, type ScenarioName, scenarios } from "./Scenario.ts"
+
+export interface Options {
+  readonly libraries: ReadonlyArray<LayeredName>
+  readonly scenarios: ReadonlyArray<Scenario>
+  readonly json: string | undefined
+}
+
+export const usage = `Usage: pnpm bench:frozen [library ...] [--scenario NAME ...] [--json FILE]
+
+What callers see of Larder and its peers, over memory and Redis, when Redis does not answer:
+a process each, one after the other. Some take more than 15 s for the last scenario.
+
+Libraries (all of them by default): ${layeredNames.join(", ")}
+
+Scenarios (all of them by default):
+${scenarios.map(({ name, title }) => `  ${name.padEnd(13)}${title}`).join("\n")}
+
+Options:
+  --scenario NAME  only this one; may be given several times
+  --json FILE      writes the figures as JSON too
+  --help           shows this`
+
+const parse = (args: ReadonlyArray<string>) => {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        scenario: { type: "string", multiple: true, default: [] },
+        json: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+const libraryFrom = (name: string): LayeredName => {
+  if (isLayered(name)) return name
+  throw new UsageError(
+    `there is no library ${JSON.stringify(name)}: give one of ${layeredNames.join(", ")}`,
+  )
+}
+
+const scenarioFrom = (name: string): Scenario => {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (found !== undefined) return found
+  const names = scenarios.map((known): ScenarioName => known.name).join(", ")
+  throw new UsageError(`there is no scenario ${JSON.stringify(name)}: give one of ${names}`)
+}
+
+/** The options, or `"help"`. Throws {@link UsageError}. */
+export const options = (args: ReadonlyArray<string>): Options | "help" => {
+  const { positionals, values } = parse(args)
+  if (values.help) return "help"
+  return {
+    libraries: positionals.length === 0 ? layeredNames : [...new Set(positionals)].map(libraryFrom),
+    scenarios:
+      values.scenario.length === 0 ? scenarios : [...new Set(values.scenario)].map(scenarioFrom),
+    json: values.json,
+  }
+}

@@ -1,0 +1,44 @@
+/** Calls that begin at a steady pace, whatever has become of those before: what callers see when a server is ill. */
+import { after, now, sleep } from "../clock.ts"
+
+/** How a call ended, and how long after its begin. */
+export interface Outcome {
+  readonly ended: "answered" | "failed" | "given up"
+  readonly millis: number
+}
+
+export interface Pace {
+  readonly calls: number
+  /** Between the begins of two calls. */
+  readonly everyMillis: number
+  /** A call that takes longer is not waited for. */
+  readonly patienceMillis: number
+}
+
+const timed = (call: () => Promise<unknown>, patienceMillis: number): Promise<Outcome> =>
+  new Promise((resolve) => {
+    const begin = now()
+    const end = (ended: Outcome["ended"]) => {
+      stopWaiting()
+      resolve({ ended, millis: now() - begin })
+    }
+    const stopWaiting = after(patienceMillis, () => end("given up"))
+    call().then(
+      () => end("answered"),
+      () => end("failed"),
+    )
+  })
+
+/** In the order of the calls; `call` is given the number of each. */
+export const paced = async (
+  { calls, everyMillis, patienceMillis }: Pace,
+  call: (number: number) => Promise<unknown>,
+): Promise<ReadonlyArray<Outcome>> => {
+  const begin = now()
+  const outcomes: Array<Promise<Outcome>> = []
+  for (let number = 0; number < calls; number++) {
+    await sleep(begin + number * everyMillis - now())
+    outcomes.push(timed(() => call(number), patienceMillis))
+  }
+  return Promise.all(outcomes)
+}

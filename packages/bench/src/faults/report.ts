@@ -1,0 +1,72 @@
+/** What was seen in a scenario, as figures and as text. */
+import { quantile } from "../statistics.ts"
+import type { LayeredName } from "../contenders/layered.ts"
+import type { Outcome } from "./paced.ts"
+import type { Scenario } from "./Scenario.ts"
+
+/** A time; a call that was not waited for took longer than it. */
+export interface Time {
+  readonly millis: number
+  readonly orMore: boolean
+}
+
+/** Times of all calls, failed ones too: their callers have waited as well. */
+export interface Seen {
+  readonly calls: number
+  readonly failed: number
+  readonly lookups: number
+  readonly median: Time
+  readonly p99: Time
+  readonly max: Time
+}
+
+export const seen = (outcomes: ReadonlyArray<Outcome>, lookups: number): Seen => {
+  const sorted = outcomes.toSorted((a, b) => a.millis - b.millis)
+  const millis = sorted.map((outcome) => outcome.millis)
+  const at = (share: number): Time => {
+    const time = quantile(millis, share)
+    const orMore = sorted.some((outcome) => outcome.millis === time && outcome.ended === "given up")
+    return { millis: time, orMore }
+  }
+  return {
+    calls: outcomes.length,
+    failed: outcomes.filter(({ ended }) => ended === "failed").length,
+    lookups,
+    median: at(0.5),
+    p99: at(0.99),
+    max: at(1),
+  }
+}
+
+const time = ({ millis, orMore }: Time): string => {
+  if (orMore) return `> ${(millis / 1_000).toFixed(0)} s`
+  return millis < 1_000 ? `${millis.toFixed(1)} ms` : `${(millis / 1_000).toFixed(2)} s`
+}
+
+export type Lines = ReadonlyArray<readonly [library: LayeredName, seen: Seen]>
+
+const heads = ["", "median", "p99", "max", "failed", "lookups"]
+
+const row = ([library, { calls, failed, lookups, max, median, p99 }]: Lines[number]) => [
+  library,
+  time(median),
+  time(p99),
+  time(max),
+  `${failed} of ${calls}`,
+  String(lookups),
+]
+
+/** One scenario, a library in each line. */
+export const table = ({ title }: Scenario, lines: Lines): string => {
+  const rows = [heads, ...lines.map(row)]
+  const widths = heads.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)))
+  const text = rows.map((cells) =>
+    cells
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+      )
+      .join("  ")
+      .trimEnd(),
+  )
+  return [title, ...text.map((line) => `  ${line}`)].join("\n")
+}

@@ -1,0 +1,104 @@
+/** The process of one scenario and library, forked by main.ts: tells what was seen, and ends. */
+import * as Effect from "effect/Effect"
+import { after, now, sleep } from "../clock.ts"
+import { isLayered, layered } from "../contenders/layered.ts"
+import type { Open, Opened, OpenOptions } from "../contenders/peers/peer.ts"
+import { lookup } from "../contenders/promised.ts"
+import * as redis from "../redis.ts"
+import * as Source from "../source.ts"
+import { paced } from "./paced.ts"
+import { type Seen, seen } from "./report.ts"
+import { faultMillis, pace, type ScenarioName, scenarios, upstreamMillis } from "./Scenario.ts"
+
+const warmUpCalls = 100
+
+const source = Source.make(pace.calls + warmUpCalls, upstreamMillis)
+const asked = source.keys.slice(0, pace.calls)
+const others = source.keys.slice(pace.calls)
+
+type Get = (key: string) => Promise<unknown>
+
+const options = (url: string): OpenOptions => ({
+  url,
+  load: lookup(source),
+  memory: true,
+  freshMillis: 1_000,
+  graceMillis: 3_600_000,
+})
+
+/** Makes the calls, each for a key of its own, and counts what they ask upstream. */
+const watched = async (get: Get): Promise<Seen> => {
+  const before = source.lookups()
+  const outcomes = await paced(pace, (number) => get(asked[number]!))
+  return seen(outcomes, source.lookups() - before)
+}
+
+/** Few at once: a burst could look like a fault already. */
+const all = async (keys: ReadonlyArray<string>, get: Get): Promise<void> => {
+  const left = keys.values()
+  const worker = async () => {
+    for (const key of left) await get(key)
+  }
+  await Promise.all(Array.from({ length: 10 }, worker))
+}
+
+/** Until no lookup has begun for a while: refreshes behind the warm-up are none of the callers' doing. */
+const quiet = async (): Promise<void> => {
+  for (let before = -1; before !== source.lookups(); await sleep(300)) before = source.lookups()
+}
+
+/** Misses, hits, values that are due for a refresh: code that is compiled, connections that are made. */
+const warmUp = async (get: Get, keys: ReadonlyArray<string>): Promise<void> => {
+  await all(keys, get)
+  await all(others, get)
+  await sleep(1_200)
+  await paced({ ...pace, calls: others.length }, (number) => get(others[number]!))
+  await quiet()
+}
+
+/** What Redis is not asked for, its fault does not slow down: that would be no finding. */
+const untilItUsesRedis = async ({ get, usesRedis }: Opened): Promise<void> => {
+  if (usesRedis === undefined) return
+  const end = now() + 20_000
+  while (!(await usesRedis())) {
+    if (now() > end) throw new Error("it has given up a Redis that is well")
+    await get(others[0]!)
+    await sleep(200)
+  }
+}
+
+const frozen =
+  (inMemory: boolean) =>
+  async (open: Open): Promise<Seen> => {
+    const { server } = await redis.start()
+    const opened = await open(options(server.url))
+    const { get } = opened
+    await warmUp(get, inMemory ? [...asked, ...others] : others)
+    await untilItUsesRedis(opened)
+    await Effect.runPromise(server.freeze)
+    after(faultMillis, () => Effect.runFork(server.thaw))
+    return watched(get)
+  }
+
+/** The port of a server that is gone. Opening may wait for it: that is the callers' time too. */
+const unreachable = async (open: Open): Promise<Seen> => {
+  const { server, stop } = await redis.start()
+  await stop()
+  const opened = open(options(server.url))
+  return watched(async (key) => (await opened).get(key))
+}
+
+const run: Readonly<Record<ScenarioName, (open: Open) => Promise<Seen>>> = {
+  grace: frozen(true),
+  cold: frozen(false),
+  unreachable,
+}
+
+const [scenarioName, libraryName = ""] = process.argv.slice(2)
+const scenario = scenarios.find(({ name }) => name === scenarioName)
+if (scenario === undefined || !isLayered(libraryName) || process.send === undefined) {
+  throw new Error(`no such round: ${process.argv.slice(2).join(" ")}`)
+}
+const figures = await run[scenario.name](await layered(libraryName).open())
+// A client that tries to reconnect would keep the process.
+process.send(figures, () => process.exit())
