@@ -38,6 +38,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { forever } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
+import { atOnce } from "./internal/atOnce.ts"
 import { crc32 } from "./internal/crc32.ts"
 import type { Wire, WireContext, WireError } from "./Wire.ts"
 
@@ -599,10 +600,6 @@ const entryOf = <A>(parts: Parts, value: A): Decoded<A> => {
   return { _tag: "Entry", entry: etag === undefined ? entry : { ...entry, etag } }
 }
 
-/** The exit that an effect is, if it is one: an exit is an effect that has ended. */
-const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Exit.Exit<A, E> | undefined =>
-  Exit.isExit(effect) ? (effect as Exit.Exit<A, E>) : undefined
-
 /** At once where wire and schema answer at once, as they mostly do. */
 const decodeValue = <A, RD, RE>(
   parts: Parts,
@@ -632,8 +629,9 @@ const decodeValue = <A, RD, RE>(
  *
  * **Details**
  *
- * Times are those of the tier's clock: shift the entry to the clock it is used
- * with (`Entry.shift`).
+ * The bytes are read at once; where wire and schema answer at once, the effect is
+ * an `Exit`. Times are those of the tier's clock: shift the entry to the clock it
+ * is used with (`Entry.shift`).
  */
 export const decode: {
   <A, RD, RE>(
@@ -654,40 +652,37 @@ export const decode: {
     codec: Codec<A, RD, RE>,
     wire: Wire,
     context: EnvelopeContext,
-  ): Effect.Effect<Decoded<A>, never, RD> =>
-    Effect.suspend((): Effect.Effect<Decoded<A>, never, RD> => {
-      const undecodable = (reason: string) =>
-        Exit.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
-      const parsed = parse(bytes)
-      if (parsed._tag === "Unreadable") return undecodable(parsed.reason)
-      if (parsed._tag === "Tombstone") return Exit.succeed(parsed)
-      if (parsed.schemaVersion !== context.schemaVersion) {
-        return Exit.succeed({
-          _tag: parsed.schemaVersion > context.schemaVersion ? "NewerSchema" : "OlderSchema",
-          version: parsed.version,
-          schemaVersion: parsed.schemaVersion,
-        })
-      }
-      if (parsed.wire !== wire.name) {
-        return undecodable(`written by the wire ${parsed.wire}, not ${wire.name}`)
-      }
-      if (parsed.value === undefined && wire.seals === true) {
-        return undecodable(
-          `said to be undefined in the clear, where the wire ${wire.name} seals it`,
-        )
-      }
-      // A transformation that throws on such bytes is no reason to fail a read.
-      const threw = (defect: unknown) => undecodable(defectText(wire, defect))
-      try {
-        const decoded = decodeValue(parsed, codec, wire, context)
-        const done = atOnce(decoded)
-        if (done !== undefined && Exit.isSuccess(done)) return Exit.succeed(done.value)
-        return decoded.pipe(
-          Effect.catch((error) => undecodable(complaint(wire, error))),
-          Effect.catchDefect(threw),
-        )
-      } catch (defect) {
-        return threw(defect)
-      }
-    }),
+  ): Effect.Effect<Decoded<A>, never, RD> => {
+    const undecodable = (reason: string) =>
+      Exit.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
+    const parsed = parse(bytes)
+    if (parsed._tag === "Unreadable") return undecodable(parsed.reason)
+    if (parsed._tag === "Tombstone") return Exit.succeed(parsed)
+    if (parsed.schemaVersion !== context.schemaVersion) {
+      return Exit.succeed({
+        _tag: parsed.schemaVersion > context.schemaVersion ? "NewerSchema" : "OlderSchema",
+        version: parsed.version,
+        schemaVersion: parsed.schemaVersion,
+      })
+    }
+    if (parsed.wire !== wire.name) {
+      return undecodable(`written by the wire ${parsed.wire}, not ${wire.name}`)
+    }
+    if (parsed.value === undefined && wire.seals === true) {
+      return undecodable(`said to be undefined in the clear, where the wire ${wire.name} seals it`)
+    }
+    // A transformation that throws on such bytes is no reason to fail a read.
+    const threw = (defect: unknown) => undecodable(defectText(wire, defect))
+    try {
+      const decoded = decodeValue(parsed, codec, wire, context)
+      const done = atOnce(decoded)
+      if (done !== undefined && Exit.isSuccess(done)) return Exit.succeed(done.value)
+      return decoded.pipe(
+        Effect.catch((error) => undecodable(complaint(wire, error))),
+        Effect.catchDefect(threw),
+      )
+    } catch (defect) {
+      return threw(defect)
+    }
+  },
 )

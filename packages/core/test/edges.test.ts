@@ -1,9 +1,9 @@
 /** Cases that random sequences meet too seldom to rely on them alone. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Cause, Effect, Exit, Fiber, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Faults, layer as faultyTier } from "./support/faultyTier.ts"
+import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -78,6 +78,45 @@ it.effect(
     }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))))
   },
 )
+
+for (const [name, layer] of [
+  ["an arbiter", faultyTier],
+  ["a mere file", fileLayer],
+] as const) {
+  const stack = Effect.map(Layer.build(layer(new Faults())), (tier) =>
+    TierStack.layer(MemoryTier.layer(), Layer.succeedContext(tier)),
+  )
+  const once = <A, E>(
+    stack: Layer.Layer<TierStack.TierStack>,
+    use: (larder: Effect.Success<ReturnType<typeof make>>) => Effect.Effect<A, E>,
+  ) =>
+    Effect.scoped(
+      Effect.flatMap(
+        make((_, n) => Effect.succeed(n), { freshFor: 10_000 }),
+        use,
+      ),
+    ).pipe(Effect.provide(stack))
+
+  it.effect(
+    `law 22: what was looked up is in ${name}, though its caller closes the larder at once`,
+    () =>
+      Effect.gen(function* () {
+        const tiers = yield* stack
+        yield* once(tiers, (larder) => larder.get("a"))
+        const { entry } = yield* once(tiers, (larder) => larder.read("a"))
+        expect(entry?.value).toBe(1)
+      }).pipe(Effect.scoped),
+  )
+
+  it.effect(`law 11: what its caller removes at once does not stay in ${name}`, () =>
+    Effect.gen(function* () {
+      const tiers = yield* stack
+      yield* once(tiers, (larder) => Effect.andThen(larder.get("a"), larder.remove("a")))
+      const { entry } = yield* once(tiers, (larder) => larder.read("a"))
+      expect(entry).toBe(undefined)
+    }).pipe(Effect.scoped),
+  )
+}
 
 it.effect("law 3: who joined a refresh that fails is given what a farther tier has", () => {
   let down = false

@@ -173,11 +173,15 @@ export class Engine {
     context: Context.Context<never> = this.context,
   ): Fiber.Fiber<A, E> {
     const fiber = Effect.runForkWith(context)(effect)
-    if (fiber.pollUnsafe() === undefined) {
-      owner.add(fiber)
-      fiber.addObserver(() => owner.delete(fiber))
-    }
+    this.own(fiber, owner)
     return fiber
+  }
+
+  /** Makes a fiber end with the larder. */
+  own(fiber: Fiber.Fiber<unknown, unknown>, owner = this.running): void {
+    if (fiber.pollUnsafe() !== undefined) return
+    owner.add(fiber)
+    fiber.addObserver(() => owner.delete(fiber))
   }
 
   /** Interrupts a fiber that nobody waits for any more, not even when the larder closes. */

@@ -6,6 +6,7 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
@@ -21,8 +22,9 @@ import {
   type Write,
 } from "../Tier.ts"
 import * as Wire from "../Wire.ts"
+import { atOnce } from "./atOnce.ts"
 import type { Marks } from "./marks.ts"
-import { type Budget, TierSteps } from "./tierSteps.ts"
+import { type Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
 import type { Observer } from "./observer.ts"
@@ -123,19 +125,17 @@ export class FartherTier {
     budget: Budget,
   ): Effect.Effect<ReadonlyArray<Found> | undefined> {
     const step = Effect.flatMap(this.#withMarks(this.#store.read(keys)), (envelopes) =>
-      Effect.forEach(keys, (key, i) =>
-        Effect.map(this.#decode(key, envelopes[i]), (found) => this.#believed(key, found)),
-      ),
+      Effect.forEach(keys, (key, i) => this.#found(key, envelopes[i])),
     )
     return this.#step("read", step, budget)
   }
 
-  /** What is at this key: as `read`, for what readers mostly ask. */
-  readOne(key: string, budget: Budget): Effect.Effect<Found | undefined> {
+  /** What is at this key, told as soon as it is known: as `read`, for what readers mostly ask. */
+  readOne(key: string, budget: Budget, answer: (found: Found | undefined) => void): Step {
     const step = Effect.flatMap(this.#withMarks(this.#store.read([key])), ([envelope]) =>
-      Effect.map(this.#decode(key, envelope), (found) => this.#believed(key, found)),
+      this.#found(key, envelope),
     )
-    return this.#step("read", step, budget)
+    return this.#steps.start("read", step, budget, answer)
   }
 
   /** What is set covers the marks up to now: they, and the clock, must be known before it is written. */
@@ -387,27 +387,41 @@ export class FartherTier {
     })
   }
 
+  #found(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
+    const decoded = this.#decode(key, envelope)
+    const done = atOnce(decoded)
+    return done === undefined
+      ? Effect.map(decoded, (found) => this.#believed(key, found))
+      : Exit.map(done, (found) => this.#believed(key, found))
+  }
+
   #decode(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
-    if (envelope === undefined) return Effect.succeed(nothing)
-    const { codec, observer } = this.#options
+    if (envelope === undefined) return Exit.succeed(nothing)
+    const { codec } = this.#options
     const decoded = Envelope.decode(envelope, codec, this.#wire, this.#context(key))
-    return Effect.map(decoded, (decoded): Found => {
-      switch (decoded._tag) {
-        case "Entry":
-          return { _tag: "Entry", entry: Entry.shift(decoded.entry, -this.#offset.most) }
-        case "Tombstone":
-        case "OlderSchema":
-          return { _tag: "Nothing", version: decoded.version }
-        case "NewerSchema":
-          return { _tag: "Foreign", version: decoded.version }
-        case "Undecodable": {
-          const { reason, version = 0 } = decoded
-          observer.counters.undecodable += 1
-          observer.tell({ _tag: "Undecodable", key, tier: this.name, reason })
-          return { _tag: "Nothing", version }
-        }
+    const done = atOnce(decoded)
+    return done === undefined
+      ? Effect.map(decoded, (decoded) => this.#foundIn(key, decoded))
+      : Exit.map(done, (decoded) => this.#foundIn(key, decoded))
+  }
+
+  #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
+    const { observer } = this.#options
+    switch (decoded._tag) {
+      case "Entry":
+        return { _tag: "Entry", entry: Entry.shift(decoded.entry, -this.#offset.most) }
+      case "Tombstone":
+      case "OlderSchema":
+        return { _tag: "Nothing", version: decoded.version }
+      case "NewerSchema":
+        return { _tag: "Foreign", version: decoded.version }
+      case "Undecodable": {
+        const { reason, version = 0 } = decoded
+        observer.counters.undecodable += 1
+        observer.tell({ _tag: "Undecodable", key, tier: this.name, reason })
+        return { _tag: "Nothing", version }
       }
-    })
+    }
   }
 
   #step<A>(

@@ -23,20 +23,33 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   }
   const { arbiter } = engine.stack
   if (arbiter !== undefined && progress.token !== undefined) {
-    // Before those who wait are answered: the first thing they do may be to change the key.
     const settled = Latch.makeUnsafe()
     flight.settling = settled
-    // Still on the board: until the arbiter has answered, those who come now get the same.
-    land(engine, flight, landing)
     const committing = Effect.ensuring(commit(engine, arbiter, progress, kept), settled.open)
-    engine.fork(committing, engine.settling)
+    // Still on the board: until the arbiter has answered, those who come now get the same.
+    whenAnswered(engine, committing, () => land(engine, flight, landing))
     return
   }
-  engine.end(flight)
   const problem = keepInMemory(engine, flight, kept)
-  land(engine, flight, problem ?? landing)
-  if (progress.foreign || engine.isDetached(flight)) return
-  engine.fork(putNearer(engine, flight.k, kept, arbiter === undefined), engine.settling)
+  const put = Effect.suspend(() => {
+    // Still on the board until here, so that a change of the key by those who were answered is seen.
+    const isUnwanted = progress.foreign || engine.isDetached(flight)
+    engine.end(flight)
+    return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, arbiter === undefined)
+  })
+  whenAnswered(engine, put, () => land(engine, flight, problem ?? landing))
+}
+
+/**
+ * Forks an effect that begins when `answer` has been called, and is known to the
+ * larder before: the first thing that those who are answered do may be to change
+ * the key, or to close the larder, which then waits.
+ */
+const whenAnswered = (engine: Engine, effect: Effect.Effect<void>, answer: () => void): void => {
+  const answered = Latch.makeUnsafe()
+  engine.fork(Effect.andThen(answered.await, effect), engine.settling)
+  answer()
+  answered.openUnsafe()
 }
 
 /** A value without a life where there was none before. Where there was one, that one has to go. */

@@ -4,6 +4,7 @@
  * up; ask upstream; and, when those who wait have been answered, settle.
  */
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Entry } from "../Entry.ts"
 import { arrive, failed } from "./arrival.ts"
@@ -26,20 +27,69 @@ export const load = (
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
 ): void => {
-  const loading = Effect.catchCause(loadAll(engine, flights, span), (cause) =>
-    Effect.sync(() => {
-      // Nobody may wait for ever because of a defect in here or in a tier.
-      for (const flight of flights) {
-        engine.end(flight)
-        land(engine, flight, failed(engine, flight, cause, false).landing)
-      }
-    }),
-  )
+  if (flights.length === 1 && isPlain(engine, flights[0])) loadOne(engine, flights[0], span)
+  else goOn(engine, flights, loadAll(engine, flights, span))
+}
+
+/** The rest of what flights do, in a fiber of theirs. */
+const goOn = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  loading: Effect.Effect<void>,
+): void => {
   let cancel = () => {}
   // Before it starts: it may part the flights at once, and each then cancels itself as well.
   cancelTogether(flights, () => cancel())
-  const fiber = engine.fork(loading)
+  const guarded = Effect.catchCause(loading, (cause) =>
+    Effect.sync(() => brokenBy(engine, flights, cause)),
+  )
+  const fiber = engine.fork(guarded)
   cancel = () => fiber.interruptUnsafe()
+}
+
+/** Nobody may wait for ever because of a defect in here or in a tier. */
+const brokenBy = (
+  engine: Engine,
+  flights: ReadonlyArray<Flight>,
+  cause: Cause.Cause<never>,
+): void => {
+  for (const flight of flights) {
+    engine.end(flight)
+    land(engine, flight, failed(engine, flight, cause, false).landing)
+  }
+}
+
+/** Whether the nearest tier can be asked before anything else is done. */
+const isPlain = (engine: Engine, flight: Flight): boolean =>
+  !flight.force && engine.writes.size === 0 && engine.missed.isEmpty
+
+/** One key: where the nearest tier has it, no fiber is needed but the tier's own. */
+const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  const progress = progressOf(engine, flight)
+  const tier = engine.stack.farther[0]!
+  const rest = Effect.suspend(() =>
+    Effect.flatMap(readTiers(engine, [progress], budget, 1), () =>
+      lookUpLeft(engine, [flight], [progress], budget, span),
+    ),
+  )
+  let isLeft = false
+  const step = tier.readOne(flight.k, budget, (found) => {
+    // Whoever gave the flight up, or closed the larder, has ended it.
+    if (isLeft || flight.landing !== undefined) return
+    try {
+      if (found !== undefined) considered(engine, progress, tier, found)
+      if (flight.landing === undefined) goOn(engine, [flight], rest)
+    } catch (defect) {
+      brokenBy(engine, [flight], Cause.die(defect))
+    }
+  })
+  if (step === undefined || step.fiber.pollUnsafe() !== undefined) return
+  engine.own(step.fiber)
+  flight.cancel = () => {
+    isLeft = true
+    step.cancel()
+  }
 }
 
 const loadAll = (
@@ -133,24 +183,20 @@ const readTier = (
 ): Effect.Effect<void> => {
   const arbitrates = tier === engine.stack.arbiter
   const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
-  const [first] = asking
-  if (first === undefined) {
+  if (!Arr.isReadonlyArrayNonEmpty(asking)) {
     for (const one of progress) one.arbiterAnswers ||= arbitrates
     return Effect.void
   }
-  const consideredBy = (one: Progress, found: Found) => {
-    one.arbiterAnswers ||= arbitrates
-    consider(engine, one, tier, found)
-  }
-  if (asking.length === 1) {
-    return Effect.map(tier.readOne(first.flight.k, budget), (found) => {
-      if (found !== undefined) consideredBy(first, found)
-    })
-  }
   const keys = asking.map(({ flight }) => flight.k)
   return Effect.map(tier.read(keys, budget), (found) => {
-    if (found !== undefined) for (const [i, one] of asking.entries()) consideredBy(one, found[i]!)
+    if (found === undefined) return
+    for (const [i, one] of asking.entries()) considered(engine, one, tier, found[i]!)
   })
+}
+
+const considered = (engine: Engine, one: Progress, tier: FartherTier, found: Found): void => {
+  one.arbiterAnswers ||= tier === engine.stack.arbiter
+  consider(engine, one, tier, found)
 }
 
 const hasArbiter = (engine: Engine, { arbiterAnswers, foreign }: Progress): boolean =>

@@ -79,10 +79,8 @@ export class TierSteps {
     budget?: Budget,
   ): Effect.Effect<A | undefined> {
     return Effect.suspend(() => {
-      const whole = Math.min(this.#tierTimeout, budget?.whole ?? Infinity)
-      const millis = Math.min(whole, budget?.left ?? Infinity)
-      // With what is left of a budget a tier that is well might not answer in time.
-      if (millis < whole / 2 || millis <= 0) return nothing
+      const millis = this.#millis(budget)
+      if (millis === undefined) return nothing
       const bounded = this.#bounded(operation, effect, millis, budget)
       return this.#isSuspect
         ? this.#guarded(operation, bounded)
@@ -92,6 +90,47 @@ export class TierSteps {
             onFailure: (cause) => this.#failed(operation, cause),
           })
     })
+  }
+
+  /** As `run`, without a fiber that waits for the answer: it is told, perhaps before this returns. */
+  start<A>(
+    operation: string,
+    effect: Effect.Effect<A, TierError>,
+    budget: Budget,
+    answer: (value: A | undefined) => void,
+  ): Step {
+    const told = (step: Effect.Effect<A | undefined>): Step => {
+      const fiber = this.#fork(step)
+      fiber.addObserver((exit) => answer(Exit.isSuccess(exit) ? exit.value : undefined))
+      return { fiber, cancel: () => fiber.interruptUnsafe() }
+    }
+    if (this.#isSuspect) return told(this.run(operation, effect, budget))
+    const millis = this.#millis(budget)
+    if (millis === undefined) {
+      answer(undefined)
+      return undefined
+    }
+    const begun = this.#begin(operation, effect, millis, budget, (exit) => {
+      if (Exit.isFailure(exit)) told(this.#failed(operation, exit.cause))
+      else if (this.#isSuspect) told(this.#guarded(operation, Exit.succeed(exit.value)))
+      else answer(exit.value)
+    })
+    const { running } = begun
+    if (running === undefined) return undefined
+    const cancel = () => {
+      // That it was given up says nothing about the tier.
+      begun.answer = () => answer(undefined)
+      running.interruptUnsafe()
+    }
+    return { fiber: running, cancel }
+  }
+
+  /** How long a step may take; `undefined` where it is not worth trying. */
+  #millis(budget: Budget | undefined): number | undefined {
+    const whole = Math.min(this.#tierTimeout, budget?.whole ?? Infinity)
+    const millis = Math.min(whole, budget?.left ?? Infinity)
+    // With what is left of a budget a tier that is well might not answer in time.
+    return millis < whole / 2 || millis <= 0 ? undefined : millis
   }
 
   /** Through the breaker, which counts it, or does not let it through. */
@@ -116,46 +155,55 @@ export class TierSteps {
     return Effect.as(this.#guarded(operation, Exit.failCause(cause)), undefined)
   }
 
-  /** In a fiber of its own: it may not obey its interruption. */
   #bounded<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
     millis: number,
     budget: Budget | undefined,
   ): Effect.Effect<A, TierError> {
-    const { clock } = this.#observer
     return Effect.callback<A, TierError>((resume) => {
-      const began = monotonicMillis(clock)
-      const spend = () => {
-        if (budget !== undefined) {
-          budget.left -= Math.min(monotonicMillis(clock) - began, millis)
-        }
-      }
-      const running = this.#fork(effect)
-      const ended = running.pollUnsafe()
-      if (ended !== undefined) {
-        spend()
-        return resume(ended)
-      }
-      // Until the caller leaves: then whoever waits for the step to end.
-      let answer = resume
-      const deadline = this.#deadline(millis, () => {
-        spend()
-        running.interruptUnsafe()
-        const cause = new TierTimeout({ millis })
-        answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
-      })
-      running.addObserver((exit) => {
-        if (!deadline.cancel()) return
-        spend()
-        answer(exit)
-      })
+      const begun = this.#begin(operation, effect, millis, budget, resume)
       // Interrupted, and waited for, but not beyond the deadline.
       return Effect.callback<void>((left) => {
-        answer = () => left(Exit.void)
-        running.interruptUnsafe()
+        begun.answer = () => left(Exit.void)
+        begun.running?.interruptUnsafe()
       })
     })
+  }
+
+  /** In a fiber of its own: it may not obey its interruption. */
+  #begin<A>(
+    operation: string,
+    effect: Effect.Effect<A, TierError>,
+    millis: number,
+    budget: Budget | undefined,
+    answer: (exit: Exit.Exit<A, TierError>) => void,
+  ): Begun<A> {
+    const { clock } = this.#observer
+    const began = monotonicMillis(clock)
+    const spend = () => {
+      if (budget !== undefined) budget.left -= Math.min(monotonicMillis(clock) - began, millis)
+    }
+    const running = this.#fork(effect)
+    const ended = running.pollUnsafe()
+    if (ended !== undefined) {
+      spend()
+      answer(ended)
+      return { running: undefined, answer }
+    }
+    const begun: Begun<A> = { running, answer }
+    const deadline = this.#deadline(millis, () => {
+      spend()
+      running.interruptUnsafe()
+      const cause = new TierTimeout({ millis })
+      begun.answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
+    })
+    running.addObserver((exit) => {
+      if (!deadline.cancel()) return
+      spend()
+      begun.answer(exit)
+    })
+    return begun
   }
 
   /**
@@ -197,6 +245,17 @@ export class TierSteps {
   tellFailed(operation: string, message: string): void {
     this.#told(operation, { reason: "failed", message })
   }
+}
+
+/** A step that runs; `undefined` for one that has ended. */
+export type Step =
+  | { readonly fiber: Fiber.Fiber<unknown, unknown>; readonly cancel: () => void }
+  | undefined
+
+interface Begun<A> {
+  readonly running: Fiber.Fiber<A, TierError> | undefined
+  /** Who hears of the end; changed when the caller leaves. */
+  answer: (exit: Exit.Exit<A, TierError>) => void
 }
 
 interface Deadline {

@@ -1,0 +1,6 @@
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+/** The exit that an effect is, if it is one: an exit is an effect that has ended. */
+export const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Exit.Exit<A, E> | undefined =>
+  Exit.isExit(effect) ? (effect as Exit.Exit<A, E>) : undefined
