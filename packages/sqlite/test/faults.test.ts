@@ -319,3 +319,24 @@ describe("a full disk", () => {
     )
   }
 })
+
+describe("a read-only disk", () => {
+  it.effect.skipIf(!canMount)(
+    "law 14: costs nothing but the tier, and is used again once it can be written",
+    (context) =>
+      Effect.gen(function* () {
+        const { folder, mounted } = yield* disk(2000)
+        if (!mounted) return context.skip("no disk can be mounted here")
+        const filename = `${folder}/larder.sqlite`
+        yield* Effect.scoped(Effect.flatMap(openOn({ filename }), ({ put }) => put("k", "v", 1)))
+        const remount = (how: "ro" | "rw") =>
+          assert.strictEqual(spawnSync("mount", ["-o", `remount,${how}`, folder]).status, 0)
+        remount("ro")
+        yield* assertHarmless(filename)
+        remount("rw")
+        const { put, text } = yield* openOn({ filename })
+        assert.strictEqual(yield* text("k"), "v")
+        assert.isTrue(yield* put("k", "w", 2))
+      }),
+  )
+})
