@@ -218,7 +218,7 @@ const column = (trouble: Trouble): Effect.Effect<ReadonlyArray<string>, unknown>
 
 /** The table in Markdown. */
 export const table: Effect.Effect<string, unknown> = Effect.map(
-  Effect.forEach(troubles, column),
+  Effect.provide(Effect.forEach(troubles, column), Logger.layer([])),
   (columns) => {
     const row = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
     return [

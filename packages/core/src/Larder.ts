@@ -32,6 +32,7 @@ import { type AnyOptions, codecOf, schemaVersionOf, settingsOf } from "./interna
 import * as stack from "./internal/stack.ts"
 import { type Stats, statsOf } from "./internal/stats.ts"
 import { sweep } from "./internal/sweeping.ts"
+import { wellFormed } from "./internal/tags.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type * as Policy from "./Policy.ts"
@@ -262,7 +263,9 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
       asked(key, { stale: "never" }, (call) => asking.refresh(engine, call), exitOf),
     invalidateTags: (tags, options) =>
       open(
-        Effect.suspend(() => changing.mark(engine, [...new Set(tags)], options?.keepStale ?? true)),
+        Effect.suspend(() =>
+          changing.mark(engine, wellFormed(new Set(tags)), options?.keepStale ?? true),
+        ),
       ),
     clear: (options) => open(changing.mark(engine, [undefined], options?.keepStale ?? true)),
     events: engine.observer.events,

@@ -1,7 +1,7 @@
 /** Cases that random sequences meet too seldom to rely on them alone. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Cause, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
 
@@ -117,6 +117,29 @@ for (const [name, layer] of [
     }).pipe(Effect.scoped),
   )
 }
+
+it.effect("law 22: closing as the first thing after an answer reports nothing left behind", () => {
+  const faults = new Faults()
+  const said: Array<unknown> = []
+  const logger = Logger.make(({ message }) => said.push(message))
+  return Effect.gen(function* () {
+    const once = Effect.scoped(
+      Effect.flatMap(
+        make((_, n) => Effect.succeed(n), { freshFor: 10_000 }),
+        (larder) => larder.get("a"),
+      ),
+    )
+    yield* once
+    faults.turn("slow", "reads")
+    const asking = yield* fork(once)
+    yield* TestClock.adjust(50)
+    expect(yield* Fiber.join(asking)).toBe(1)
+    expect(said).toEqual([])
+  }).pipe(
+    Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))),
+    Effect.provide(Logger.layer([logger])),
+  )
+})
 
 it.effect("law 3: who joined a refresh that fails is given what a farther tier has", () => {
   let down = false

@@ -3,6 +3,7 @@
  * clear. First those who come later are kept from joining what is running, then
  * the arbiter decides, then nearer tiers follow, then it is acknowledged.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Entry from "../Entry.ts"
@@ -257,6 +258,9 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
   }
 }
 
+/** More tags take several marks, one after the other: a tier has a time for each step. */
+const tagsPerMark = 1_000
+
 export const mark = (
   engine: Engine,
   tags: ReadonlyArray<string | undefined>,
@@ -268,18 +272,31 @@ export const mark = (
       const version = marked(engine, tags, keepStale)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    return seenThrough(
-      engine,
-      Effect.map(arbiter.mark(tags, keepStale), (number) => {
-        if (number !== undefined) {
-          afterMark(engine, tags, keepStale)
-          return { version: number, settled: true, pending: [] }
-        }
-        markLater(engine, { tags, keepStale })
-        const version = marked(engine, tags, keepStale)
-        return { version, settled: false, pending: [arbiter.name] }
-      }),
+    const [first = [], ...more] = Arr.chunksOf(tags, tagsPerMark)
+    const one = (part: ReadonlyArray<string | undefined>) =>
+      markOnce(engine, arbiter, part, keepStale)
+    const all = more.reduce(
+      (before, part) =>
+        Effect.zipWith(before, one(part), (a, b) => (a.settled ? b : { ...a, version: b.version })),
+      one(first),
     )
+    return seenThrough(engine, all)
+  })
+
+const markOnce = (
+  engine: Engine,
+  arbiter: FartherTier,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): Effect.Effect<Ack> =>
+  Effect.map(arbiter.mark(tags, keepStale), (number) => {
+    if (number !== undefined) {
+      afterMark(engine, tags, keepStale)
+      return { version: number, settled: true, pending: [] }
+    }
+    markLater(engine, { tags, keepStale })
+    const version = marked(engine, tags, keepStale)
+    return { version, settled: false, pending: [arbiter.name] }
   })
 
 const marked = (

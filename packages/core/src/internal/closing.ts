@@ -14,6 +14,10 @@ const settled = (engine: Engine): Effect.Effect<void> =>
       : Effect.andThen(Fiber.awaitAll([...engine.settling]), settled(engine)),
   )
 
+/** One whose end is just being told may be the reason for the closing, and still be among them. */
+const unended = (fibers: ReadonlySet<Fiber.Fiber<unknown, unknown>>): number =>
+  [...fibers].filter((fiber) => fiber.pollUnsafe() === undefined).length
+
 export const close = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { closeMillis, name } = engine.settings
@@ -44,7 +48,7 @@ export const close = (engine: Engine): Effect.Effect<void> =>
       Effect.andThen(settled(engine)),
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
-    const left = engine.running.size + engine.settling.size + engine.abandoned.size
+    const left = unended(engine.running) + unended(engine.settling) + unended(engine.abandoned)
     if (left > 0) {
       yield* Effect.logWarning(
         `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,

@@ -239,7 +239,7 @@ export class FartherTier {
       return Effect.flatMap(stored, (done) => {
         const dropped = trust.endPut(key)
         if (dropped >= entry.version) return this.drop(key, dropped)
-        if (done !== undefined) trust.kept(key, entry.version, done)
+        if (done !== undefined) trust.kept(key, entry, done)
         return Effect.succeed(done !== undefined)
       }).pipe(Effect.onInterrupt(() => Effect.sync(() => trust.endPut(key))))
     })
@@ -289,7 +289,7 @@ export class FartherTier {
     const { entry } = found
     const { version } = entry
     if (version <= trust.missedAt(key)) return { _tag: "Nothing", version }
-    if (!this.#isInFront || trust.isConfirmed(key, version)) return found
+    if (!this.#isInFront || trust.isConfirmed(key, entry)) return found
     const now = this.#options.observer.clock.currentTimeMillisUnsafe()
     const suspect = Entry.expireAt(entry, now)
     return suspect === undefined ? { _tag: "Nothing", version } : { _tag: "Entry", entry: suspect }

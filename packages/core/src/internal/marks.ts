@@ -3,6 +3,7 @@
  * invalid", in O(1): marks are numbered, an entry carries the number of the last
  * mark known when its lookup began (`asOf`), and is compared when it is read.
  */
+import { usable } from "../Arbitration.ts"
 import type { Entry } from "../Entry.ts"
 import type { Mark, MarkPage } from "../Tier.ts"
 
@@ -13,6 +14,9 @@ const maxMarks = 100_000
 const maxAgeMillis = 7 * 24 * 60 * 60 * 1000
 /** Beyond this many marks during one flight, what they covered is no longer told apart. */
 const maxLog = 1_000
+
+/** How far a tier's clock may be ahead of this node's, ms. */
+const maxAhead = 24 * 60 * 60 * 1000
 
 interface Numbered {
   readonly number: number
@@ -62,6 +66,8 @@ export class Marks {
   last = 0
   readonly #keeping = new MarkSet()
   readonly #dropping = new MarkSet()
+  /** The highest `asOf` of an entry: another node may have known of later marks than this one. */
+  #seen = 0
   #log: Array<Mark> = []
   #logComplete = true
 
@@ -80,9 +86,11 @@ export class Marks {
     this.last = number
   }
 
-  /** Sets marks with the next number, above `known`, and gives it. */
+  /** Sets marks with the next number, above `known` and what any entry was looked up after, and gives it. */
   add(tags: ReadonlyArray<string | undefined>, keepStale: boolean, now: number, known = 0): number {
-    const number = Math.max(this.last, known) + 1
+    // A damaged one must not use up the numbers.
+    const seen = Math.min(this.#seen, usable((now + maxAhead) * 1000))
+    const number = Math.max(this.last, known, seen) + 1
     for (const tag of tags) this.#set({ tag, keepStale, number }, now)
     this.last = number
     return number
@@ -97,6 +105,7 @@ export class Marks {
   }
 
   judge(entry: Entry<unknown>): Verdict {
+    if (entry.asOf > this.#seen) this.#seen = entry.asOf
     if (this.#dropping.above(entry)) return "dropped"
     return this.#keeping.above(entry) ? "stale" : "valid"
   }

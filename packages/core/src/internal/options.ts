@@ -6,6 +6,7 @@ import type * as Upstream from "../Upstream.ts"
 import type { Settings } from "./engine.ts"
 import * as keys from "./key.ts"
 import { millisOrReason } from "./millis.ts"
+import { wellFormed } from "./tags.ts"
 
 /** An option that cannot be meant; a defect of `Larder.make`. */
 export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
@@ -65,7 +66,7 @@ export const settingsOf = (
     policy: Policy.isPolicy(policy) ? policy : policy.base,
     adapt: Policy.isPolicy(policy) ? undefined : policy.of,
     keyOf: options.key ?? keys.ofPrimitive,
-    tags,
+    tags: tags && ((value, key) => wellFormed(tags(value, key) ?? [])),
     etag,
     failureFor:
       failureFor && ((error, key) => millisOf(name, "failureFor", failureFor(error, key))),

@@ -6,14 +6,19 @@
  * from before the larder was opened.
  */
 
+import type { Entry } from "../Entry.ts"
+
 /** More are confirmed by the arbiter once more. */
 const maxConfirmed = 100_000
 /** More are told apart no longer. */
 const maxMissed = 1_000
 
+/** By the version alone an entry is not known: while the arbiter is away, each node gives its own. */
+type Kept = Pick<Entry<unknown>, "storedAt" | "version">
+
 export class Trust {
-  /** The version of each key that this larder kept there; the oldest written first. */
-  readonly #confirmed = new Map<string, number>()
+  /** What this larder kept there, of each key; the oldest written first. */
+  readonly #confirmed = new Map<string, Kept>()
   /** Of each key the highest version that should be gone. */
   readonly #missed = new Map<string, number>()
   /** Whatever the key: of this version and below, everything should be gone. */
@@ -41,10 +46,10 @@ export class Trust {
     if (putting !== undefined) putting.dropped = Math.max(putting.dropped, version)
   }
 
-  /** The larder kept this version there; `stored` where it was not there before. */
-  kept(key: string, version: number, stored: boolean): void {
+  /** The larder kept this there; `stored` where it was not there before. */
+  kept(key: string, { storedAt, version }: Kept, stored: boolean): void {
     this.#confirmed.delete(key)
-    this.#confirmed.set(key, version)
+    this.#confirmed.set(key, { storedAt, version })
     if (stored || (this.#missed.get(key) ?? Infinity) <= version) this.#missed.delete(key)
     if (this.#confirmed.size <= maxConfirmed) return
     for (const oldest of this.#confirmed.keys()) {
@@ -53,8 +58,9 @@ export class Trust {
     }
   }
 
-  isConfirmed(key: string, version: number): boolean {
-    return this.#confirmed.get(key) === version
+  isConfirmed(key: string, { storedAt, version }: Kept): boolean {
+    const kept = this.#confirmed.get(key)
+    return kept !== undefined && kept.version === version && kept.storedAt === storedAt
   }
 
   /** The tier did not follow a change: what it has up to this version is not to be given. */

@@ -91,3 +91,20 @@ it("law 7: more marks than are told apart during one lookup count as covering it
   marks.add(["x"], true, 0)
   expect(marks.fellBetween(["other"], 1_001, 1_002)).toBe(false)
 })
+
+it("law 12: a node's own mark covers what another node looked up after marks that this one has not heard of", () => {
+  const marks = new Marks()
+  const someTime = 1_790_000_000_000
+  const adopted = entry(someTime * 1000, "x")
+  expect(marks.judge(adopted)).toBe("valid")
+  expect(marks.add(["x"], true, someTime)).toBe(someTime * 1000 + 1)
+  expect(marks.judge(adopted)).toBe("stale")
+})
+
+it("a damaged asOf does not use up the numbers of marks", () => {
+  const marks = new Marks()
+  const someTime = 1_790_000_000_000
+  marks.judge(entry(Number.MAX_SAFE_INTEGER - 1, "x"))
+  const day = 24 * 60 * 60 * 1000
+  expect(marks.add(["x"], true, someTime)).toBe((someTime + day) * 1000 + 1)
+})
