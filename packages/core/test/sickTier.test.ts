@@ -51,6 +51,23 @@ const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 law(
+  "law 14: what a burst waits for in vain is one failure, not many: its breaker stays closed",
+  (tier) =>
+    Effect.gen(function* () {
+      const { larder } = yield* make()
+      tier.turn("hang", "all")
+      const keys = Array.from({ length: 50 }, (_, i) => `k${i}`)
+      const [, millis] = yield* took(
+        Effect.forEach(keys, (key) => larder.get(key), { concurrency: "unbounded" }),
+      )
+      expect(millis).toBeLessThanOrEqual(200)
+      expect((yield* larder.stats).breakers["shared"]).toBe("Closed")
+      for (let i = 0; i < 5; i++) yield* took(larder.get(`later ${i}`))
+      expect((yield* larder.stats).breakers["shared"]).toBe("Open")
+    }),
+)
+
+law(
   "law 14: a tier that hangs costs a read tierTimeout, then, its breaker open, nothing; a probe brings it back",
   (tier) =>
     Effect.gen(function* () {

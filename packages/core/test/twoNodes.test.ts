@@ -26,21 +26,21 @@ const nodes = (title: string, body: Effect.Effect<void, unknown, StackA | StackB
   )
 
 /** A clock that shows another time of day, and runs like the test's. */
-const skewed = (millis: number) =>
+const skewed = (millis: () => number) =>
   Effect.map(Effect.clockWith(Effect.succeed), (clock): Clock.Clock => ({
     ...clock,
-    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + millis,
-    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + millis),
+    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + millis(),
+    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + millis()),
   }))
 
 const make = <Self>(
   node: Context.Service<Self, TierStack.TierStack["Service"]>,
   lookup: () => Effect.Effect<number, string>,
-  options: { readonly schemaVersion?: number; readonly skewMillis?: number } = {},
+  options: { readonly schemaVersion?: number; readonly skewMillis?: () => number } = {},
 ) =>
   Effect.gen(function* () {
     const stack = yield* node
-    const clock = yield* skewed(options.skewMillis ?? 0)
+    const clock = yield* skewed(options.skewMillis ?? (() => 0))
     return yield* Larder.make({
       name: "nodes",
       value: Schema.Finite,
@@ -99,7 +99,7 @@ for (const skewMillis of [300_000, -300_000]) {
     Effect.gen(function* () {
       const { asked, lookup } = counting(0)
       const a = yield* make(StackA, lookup)
-      const b = yield* make(StackB, lookup, { skewMillis })
+      const b = yield* make(StackB, lookup, { skewMillis: () => skewMillis })
       expect(yield* b.get("k")).toBe(1)
       expect(yield* a.get("k")).toBe(1)
       yield* TestClock.adjust("9999 millis")
@@ -117,7 +117,7 @@ for (const skewMillis of [300_000, -300_000]) {
     Effect.gen(function* () {
       const { lookup } = counting(1_000)
       const a = yield* make(StackA, lookup)
-      const b = yield* make(StackB, lookup, { skewMillis })
+      const b = yield* make(StackB, lookup, { skewMillis: () => skewMillis })
       const running = yield* fork(b.get("k"))
       yield* TestClock.adjust("500 millis")
       expect((yield* a.remove("k")).settled).toBe(true)
@@ -125,6 +125,25 @@ for (const skewMillis of [300_000, -300_000]) {
       expect(yield* Fiber.join(running)).toBe(1)
       expect((yield* a.read("k")).freshness).toEqual({ _tag: "Missing" })
       expect((yield* b.read("k")).freshness).toEqual({ _tag: "Missing" })
+    }),
+  )
+
+  nodes(
+    `law 20: a node's clock is set by ${skewMillis} ms while it runs: what it adopts then lives as long as it should`,
+    Effect.gen(function* () {
+      const { asked, lookup } = counting(0)
+      let skew = 0
+      const a = yield* make(StackA, lookup)
+      const b = yield* make(StackB, lookup, { skewMillis: () => skew })
+      yield* b.get("another")
+      skew = skewMillis
+      expect(yield* a.get("k")).toBe(2)
+      expect(yield* b.get("k")).toBe(2)
+      yield* TestClock.adjust("9999 millis")
+      expect(yield* b.get("k")).toBe(2)
+      yield* TestClock.adjust("1 millis")
+      expect(yield* b.get("k")).toBe(3)
+      expect(asked()).toBe(3)
     }),
   )
 }

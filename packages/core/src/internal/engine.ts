@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
+import * as Semaphore from "effect/Semaphore"
 import type * as Tracer from "effect/Tracer"
 import { nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
@@ -87,6 +88,8 @@ export class Engine {
   readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
   /** Interrupted before, and still not ended. */
   readonly abandoned = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** Commits wait for each other, so that many at once do not all take too long. */
+  readonly commits = Semaphore.makeUnsafe(64)
   /** Waited for when the larder closes. */
   readonly settling = new Set<Fiber.Fiber<unknown, unknown>>()
   closed = false

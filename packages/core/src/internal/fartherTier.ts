@@ -23,6 +23,7 @@ import {
 } from "../Tier.ts"
 import * as Wire from "../Wire.ts"
 import { atOnce } from "./atOnce.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import type { Marks } from "./marks.ts"
 import { type Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { Timers } from "./timers.ts"
@@ -72,7 +73,7 @@ const lifeOf = (entry: Entry.Entry<unknown>, now: number): number =>
   entry.staleUntil === Entry.forever ? Infinity : entry.staleUntil - now
 
 /**
- * How much the tier's clock is ahead of the node's: between two bounds, since a
+ * How much a tier's clock is ahead of another: between two bounds, since a
  * reading takes time. What is read is taken to be older, what is written to live
  * shorter, so that no life grows on its way.
  */
@@ -96,7 +97,9 @@ export class FartherTier {
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
   readonly #steps: TierSteps
-  #offset: Offset = { least: 0, most: 0 }
+  /** Of the tier's clock to the time that never steps back; undefined for a tier that has the node's. */
+  #ahead: Offset | undefined
+  /** In that time. */
   #marksReadAt = -Infinity
 
   constructor(
@@ -147,8 +150,7 @@ export class FartherTier {
   }
 
   get #hasMarks(): boolean {
-    const now = this.#options.observer.clock.currentTimeMillisUnsafe()
-    return now - this.#marksReadAt < markMaxAge
+    return monotonicMillis(this.#options.observer.clock) - this.#marksReadAt < markMaxAge
   }
 
   acquire(
@@ -336,14 +338,22 @@ export class FartherTier {
   #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
     const { marks, observer } = this.#options
     return Effect.suspend(() => {
-      const sent = observer.clock.currentTimeMillisUnsafe()
+      const sent = monotonicMillis(observer.clock)
       return Effect.map(arbiter.marks(marks.last), (page) => {
-        const received = observer.clock.currentTimeMillisUnsafe()
-        this.#offset = { least: page.time - received, most: page.time - sent }
-        marks.merge(page, received)
+        const received = monotonicMillis(observer.clock)
+        this.#ahead = { least: page.time - received, most: page.time - sent }
+        marks.merge(page, observer.clock.currentTimeMillisUnsafe())
         this.#marksReadAt = received
       })
     })
+  }
+
+  /** The tier's clock to the node's as it is now: it may have been set since the tier's was read. */
+  #offset(bound: keyof Offset): number {
+    if (this.#ahead === undefined) return 0
+    const { clock } = this.#options.observer
+    const offset = this.#ahead[bound] + monotonicMillis(clock) - clock.currentTimeMillisUnsafe()
+    return bound === "least" ? Math.floor(offset) : Math.ceil(offset)
   }
 
   #granted(key: string, acquired: Acquired): Effect.Effect<Granted> {
@@ -374,7 +384,7 @@ export class FartherTier {
   ): Effect.Effect<A | undefined> {
     const { codec, context, observer } = this.#options
     return Effect.suspend(() => {
-      const inTierTime = Entry.shift(entry, this.#offset.least)
+      const inTierTime = Entry.shift(entry, this.#offset("least"))
       const life = lifeOf(entry, observer.clock.currentTimeMillisUnsafe())
       const encoded = Envelope.encode(inTierTime, codec, this.#wire, this.#context(key))
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
@@ -409,7 +419,7 @@ export class FartherTier {
     const { observer } = this.#options
     switch (decoded._tag) {
       case "Entry":
-        return { _tag: "Entry", entry: Entry.shift(decoded.entry, -this.#offset.most) }
+        return { _tag: "Entry", entry: Entry.shift(decoded.entry, -this.#offset("most")) }
       case "Tombstone":
       case "OlderSchema":
         return { _tag: "Nothing", version: decoded.version }

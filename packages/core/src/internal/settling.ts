@@ -72,7 +72,7 @@ const commit = (
   kept: Keeping,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const stored = yield* arbiter.commit(flight.k, kept.entry)
+    const stored = yield* engine.commits.withPermits(1)(arbiter.commit(flight.k, kept.entry))
     engine.endLease(flight)
     if (engine.isDetached(flight) || stored === "Superseded" || stored === "Lost") {
       superseded(engine, flight)

@@ -225,6 +225,9 @@ const lookUpAlone = (
     })
   }).pipe(Effect.onInterrupt(() => Effect.sync(() => giveBack(engine, progress))))
 
+/** More requests at once take longer each, and in all. */
+const leasesAtOnce = 64
+
 const lookUpTogether = (
   engine: Engine,
   progress: ReadonlyArray<Progress>,
@@ -232,14 +235,17 @@ const lookUpTogether = (
   span: CallerSpan,
 ): Effect.Effect<void> => {
   const together = new Set(progress)
+  const began = engine.stopwatch()
   const loading = Effect.gen(function* () {
     const ready: Array<Progress> = []
     yield* Effect.forEach(
       progress,
       (one) =>
         Effect.gen(function* () {
+          // All of them together take no longer than one may: those that come last may have nothing left.
+          const own = new Budget(budget.whole, budget.left - (engine.stopwatch() - began))
           const busy =
-            hasArbiter(engine, one) && (yield* leaseFor(engine, one, budget, "once")) === "busy"
+            hasArbiter(engine, one) && (yield* leaseFor(engine, one, own, "once")) === "busy"
           if (busy) {
             // Whoever has to wait for another node does so by itself.
             together.delete(one)
@@ -247,7 +253,7 @@ const lookUpTogether = (
           } else if (one.flight.landing === undefined) ready.push(one)
           else giveBack(engine, one)
         }),
-      { concurrency: "unbounded", discard: true },
+      { concurrency: leasesAtOnce, discard: true },
     )
     if (!Arr.isArrayNonEmpty(ready)) return
     const flights = Arr.map(ready, ({ flight }) => flight)

@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { LarderEvent } from "../LarderEvent.ts"
 import { TierError } from "../Tier.ts"
 import { monotonicMillis } from "./monotonic.ts"
@@ -58,6 +58,12 @@ export class TierSteps {
    * be asked, which takes longer than a step in a near tier.
    */
   #isSuspect = false
+  /**
+   * Failures counted so far. Steps that were under way when one was counted, and
+   * then take too long as well, are an echo of it: a burst against a tier that is
+   * well would else open its breaker.
+   */
+  #failures = 0
 
   constructor(
     tier: string,
@@ -82,12 +88,15 @@ export class TierSteps {
       const millis = this.#millis(budget)
       if (millis === undefined) return nothing
       const bounded = this.#bounded(operation, effect, millis, budget)
+      const before = this.#failures
       return this.#isSuspect
-        ? this.#guarded(operation, bounded)
+        ? this.#guarded(operation, bounded, before)
         : Effect.matchCauseEffect(bounded, {
             onSuccess: (value) =>
-              this.#isSuspect ? this.#guarded(operation, Exit.succeed(value)) : Exit.succeed(value),
-            onFailure: (cause) => this.#failed(operation, cause),
+              this.#isSuspect
+                ? this.#guarded(operation, Exit.succeed(value), before)
+                : Exit.succeed(value),
+            onFailure: (cause) => this.#failed(operation, cause, before),
           })
     })
   }
@@ -110,9 +119,10 @@ export class TierSteps {
       answer(undefined)
       return undefined
     }
+    const before = this.#failures
     const begun = this.#begin(operation, effect, millis, budget, (exit) => {
-      if (Exit.isFailure(exit)) told(this.#failed(operation, exit.cause))
-      else if (this.#isSuspect) told(this.#guarded(operation, Exit.succeed(exit.value)))
+      if (Exit.isFailure(exit)) told(this.#failed(operation, exit.cause, before))
+      else if (this.#isSuspect) told(this.#guarded(operation, Exit.succeed(exit.value), before))
       else answer(exit.value)
     })
     const { running } = begun
@@ -137,8 +147,16 @@ export class TierSteps {
   #guarded<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
+    before: number,
   ): Effect.Effect<A | undefined> {
-    return Effect.matchCauseEffect(this.#breaker.execute(effect, { key: this.#tier }), {
+    const classify = (exit: Exit.Exit<A, TierError>): CircuitBreaker.Outcome => {
+      if (Exit.isSuccess(exit)) return CircuitBreaker.success
+      if (this.#isEcho(exit.cause, before)) return CircuitBreaker.ignored
+      this.#failures += 1
+      return CircuitBreaker.failure()
+    }
+    const counted = this.#breaker.execute(effect, { key: this.#tier, classify })
+    return Effect.matchCauseEffect(counted, {
       onSuccess: (value) => {
         this.#isSuspect = false
         return Exit.succeed(value)
@@ -150,9 +168,21 @@ export class TierSteps {
     })
   }
 
-  #failed(operation: string, cause: Cause.Cause<TierError>): Effect.Effect<undefined> {
+  #failed(
+    operation: string,
+    cause: Cause.Cause<TierError>,
+    before: number,
+  ): Effect.Effect<undefined> {
+    if (this.#isEcho(cause, before)) {
+      this.#told(operation, failureOf(cause))
+      return nothing
+    }
     this.#isSuspect = true
-    return Effect.as(this.#guarded(operation, Exit.failCause(cause)), undefined)
+    return Effect.as(this.#guarded(operation, Exit.failCause(cause), before), undefined)
+  }
+
+  #isEcho(cause: Cause.Cause<TierError>, before: number): boolean {
+    return this.#failures > before && failureOf(cause).reason === "timedOut"
   }
 
   #bounded<A>(
