@@ -51,6 +51,20 @@ describe.each(Object.entries(stacks))("over %s", (_, stack) => {
     }).pipe(Effect.scoped, Effect.provide(stack())),
   )
 
+  it.effect("an adaptive policy with a time that is no number is a defect that names it", () =>
+    Effect.gen(function* () {
+      const larder = yield* Larder.make({
+        ...base,
+        upstream: upstream((n) => Effect.succeed(n)),
+        policy: Policy.adaptive(base.policy, (value, _key, own) =>
+          value === 1 ? { ...own, freshFor: Number.NaN } : own,
+        ),
+      })
+      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("freshFor is NaN")
+      expect(yield* larder.get("a")).toBe(2)
+    }).pipe(Effect.scoped, Effect.provide(stack())),
+  )
+
   it.effect("failureFor that throws, or is no duration, does not leave the key hanging", () =>
     Effect.gen(function* () {
       const answers = (n: number) => (n < 3 ? Effect.fail(`e${n}`) : Effect.succeed(n))

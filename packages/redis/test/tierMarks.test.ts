@@ -254,6 +254,19 @@ redisSuite("marks", () => {
       }),
     )
 
+    it.live("of sense in the floors counts as their loss", () =>
+      Effect.gen(function* () {
+        const { a, keys, redis } = yield* open()
+        for (const garbage of ["nan", "inf", "1e300", "-1", "9007199254740993000", "0.5"]) {
+          const { number } = yield* a.mark(["t"], true, 0)
+          yield* redis.use((client) =>
+            client.hset(keys.floors, { last: garbage, floor: garbage, marked: garbage }),
+          )
+          assert.isAbove((yield* a.mark(["t"], true, 0)).floor, number, garbage)
+        }
+      }),
+    )
+
     it.live("where keys without an end may be evicted, new floors are for what drops too", () =>
       Effect.gen(function* () {
         const { a } = yield* open()

@@ -314,9 +314,17 @@ export class Engine {
 }
 
 const checkedPolicy = (policy: Policy): Policy => {
-  if (isPolicy(policy)) return policy
-  const reason = "the function gave no policy; give what Policy.make gives, or base"
-  throw new InvalidPolicy({ field: "adaptive", reason })
+  if (!isPolicy(policy)) {
+    const reason = "the function gave no policy; give what Policy.make gives, or base"
+    throw new InvalidPolicy({ field: "adaptive", reason })
+  }
+  // A copy with a field of its own has passed no check.
+  for (const [field, value] of Object.entries(policy)) {
+    if (!Number.isNaN(value)) continue
+    const reason = `the function gave a policy whose ${field} is NaN; make it with Policy.make`
+    throw new InvalidPolicy({ field: "adaptive", reason })
+  }
+  return policy
 }
 
 export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {

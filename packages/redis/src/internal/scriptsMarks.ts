@@ -44,7 +44,10 @@ if fields.err then
   redis.call('UNLINK', FLOORS)
   fields = {}
 end
-local function field(i) return tonumber(fields[i] or nil) end
+local function field(i)
+  local number = tonumber(fields[i] or nil)
+  if number and number >= 0 and number < 9007199254740991 and number == math.floor(number) then return number end
+end
 local last, floor, dropFloor, lastDrop, marked = field(1), field(2), field(3), field(4), field(5)
 
 local function keep()
