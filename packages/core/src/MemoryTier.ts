@@ -29,7 +29,9 @@ export interface Options {
   readonly weigh?: ((value: unknown, key: string) => number) | undefined
   /**
    * The longest an entry is fresh here. Short times in front of a shared tier
-   * bound how long a node can miss a change. Default: as long as the policy says.
+   * bound how long a node can miss that another one has set, expired or removed
+   * it; tag invalidations and clears are asked for every 5 seconds anyway. Default:
+   * as long as the policy says.
    */
   readonly maxFreshFor?: Duration.Input | undefined
 }

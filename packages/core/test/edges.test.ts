@@ -136,8 +136,12 @@ it.effect("law 22: closing as the first thing after an answer reports nothing le
     expect(yield* Fiber.join(asking)).toBe(1)
     expect(said).toEqual([])
   }).pipe(
-    Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))),
-    Effect.provide(Logger.layer([logger])),
+    Effect.provide(
+      Layer.mergeAll(
+        TierStack.layer(MemoryTier.layer(), faultyTier(faults)),
+        Logger.layer([logger]),
+      ),
+    ),
   )
 })
 

@@ -162,6 +162,21 @@ describe("a damaged file", () => {
     }),
   )
 
+  it.effect("whose tables somebody has dropped is set aside as well", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile
+      const { put, text } = yield* openOn({ filename })
+      yield* put("k", "v", 1)
+      const other = new DatabaseSync(filename)
+      other.exec("DROP TABLE entries; DROP TABLE leases")
+      other.close()
+      yield* Effect.exit(put("k", "w", 2))
+      assert.isTrue(yield* put("l", "w", 1))
+      assert.strictEqual(yield* text("l"), "w")
+      assert.isNotEmpty(corruptions(filename))
+    }),
+  )
+
   it.effect("law 16: bytes changed behind its back are a miss, never another value", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile

@@ -272,16 +272,26 @@ export const mark = (
       const version = marked(engine, tags, keepStale)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    const [first = [], ...more] = Arr.chunksOf(tags, tagsPerMark)
-    const one = (part: ReadonlyArray<string | undefined>) =>
-      markOnce(engine, arbiter, part, keepStale)
-    const all = more.reduce(
-      (before, part) =>
-        Effect.zipWith(before, one(part), (a, b) => (a.settled ? b : { ...a, version: b.version })),
-      one(first),
+    return seenThrough(
+      engine,
+      Effect.map(
+        Effect.forEach(Arr.chunksOf(tags, tagsPerMark), (part) =>
+          markOnce(engine, arbiter, part, keepStale),
+        ),
+        (acks) => together(acks, engine.marks.last),
+      ),
     )
-    return seenThrough(engine, all)
   })
+
+/** Of several marks, that of all. */
+const together = (acks: ReadonlyArray<Ack>, last: number): Ack => {
+  const unsettled = acks.find(({ settled }) => !settled)
+  return {
+    version: acks.at(-1)?.version ?? last,
+    settled: unsettled === undefined,
+    pending: unsettled?.pending ?? [],
+  }
+}
 
 const markOnce = (
   engine: Engine,

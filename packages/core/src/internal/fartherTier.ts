@@ -127,10 +127,20 @@ export class FartherTier {
     keys: ReadonlyArray<string>,
     budget: Budget,
   ): Effect.Effect<ReadonlyArray<Found> | undefined> {
-    const step = Effect.flatMap(this.#withMarks(this.#store.read(keys)), (envelopes) =>
-      Effect.forEach(keys, (key, i) => this.#found(key, envelopes[i])),
-    )
-    return this.#step("read", step, budget)
+    const step = this.#step("read", this.#withMarks(this.#store.read(keys)), budget)
+    return Effect.flatMap(step, (envelopes) => {
+      if (envelopes === undefined) return Exit.succeed(undefined)
+      // Not in the tier's time: what this node makes of its answer is no slowness of the tier.
+      const all = keys.map((key, i) => this.#found(key, envelopes[i]))
+      const found: Array<Found> = []
+      for (const one of all) {
+        const done = atOnce(one)
+        if (done !== undefined && Exit.isSuccess(done)) found.push(done.value)
+      }
+      return found.length === all.length
+        ? Exit.succeed(found)
+        : this.#step("decode", Effect.all(all, { concurrency: "unbounded" }))
+    })
   }
 
   /** What is at this key, told as soon as it is known: as `read`, for what readers mostly ask. */

@@ -22,9 +22,14 @@ const byCode: Readonly<Record<number, Failure>> = {
   26: "corrupt",
 }
 
+/** Somebody has taken tables away, or changed them. */
+const otherTables = /no such table|no such column|has no column|columns but/
+
 /** By SQLite's primary result code. */
 export const failureOf = (cause: unknown): Failure => {
-  const code =
-    typeof cause === "object" && cause !== null && "errcode" in cause ? cause.errcode : undefined
-  return typeof code === "number" ? (byCode[code & 0xff] ?? "other") : "other"
+  if (!(cause instanceof Error) || !("errcode" in cause)) return "other"
+  const { errcode } = cause
+  if (typeof errcode !== "number") return "other"
+  if (errcode === 1 && otherTables.test(cause.message)) return "corrupt"
+  return byCode[errcode & 0xff] ?? "other"
 }
