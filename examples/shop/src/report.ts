@@ -18,6 +18,10 @@ const millis = (n: number | undefined): string =>
 const percent = (part: number, of: number): string =>
   of === 0 ? "-" : `${((100 * part) / of).toFixed(1)} %`
 
+/** The share of product pages shown that had to be asked for while the customer waited. */
+const waitedFor = ({ fresh, missing, stale }: Figures): string =>
+  percent(missing, fresh + stale + missing)
+
 /** Lookups a shop was spared, against one for every request. */
 export const avoided = ({ lookups, requests }: Figures): number => Math.max(0, requests - lookups)
 
@@ -29,7 +33,7 @@ const columns: ReadonlyArray<
   ["p99 ms", 8, (of) => millis(percentile(of.latencies, 0.99))],
   ["fresh", 9, (of) => percent(of.fresh, of.fresh + of.stale + of.missing)],
   ["stale", 9, (of) => percent(of.stale, of.fresh + of.stale + of.missing)],
-  ["missing", 9, (of) => percent(of.missing, of.fresh + of.stale + of.missing)],
+  ["missing", 9, waitedFor],
   ["lookups", 9, (of) => whole(of.lookups)],
   ["avoided", 9, (of) => whole(avoided(of))],
   ["failed", 8, (of) => whole(of.failed)],
@@ -149,7 +153,7 @@ export const findings = (results: ReadonlyArray<Result>): ReadonlyArray<string> 
       `for pages the shop had shown before: ${each(({ outage }) => whole(outage.failedSeen))}.`,
     `Half of the answers while the catalogue was slow came within: ${each(({ slow }) => `${millis(percentile(slow.latencies, 0.5))} ms`)}.`,
     `Lookups in all: ${each((book) => whole(sum(book, (of) => of.lookups)))}; that is for ${last.name} ${list(others)}.`,
-    `After a restart, with nothing in memory, these lookups were needed: ${each(({ restart }) => whole(restart.lookups))}.`,
+    `Product pages that had to wait for the catalogue when nothing was in memory, at first: ${each(({ cold }) => waitedFor(cold))}; after a restart: ${each(({ restart }) => waitedFor(restart))}.`,
     `Old prices were asked for and shown after the price change: ${each((book) => lastOldPrice(book["price change"]))}.`,
     ...turnedAway.map(
       ({ book, name }) =>
