@@ -103,6 +103,24 @@ test(
 )
 
 test(
+  "law 12: with the arbiter away after a restart, a clear that drops covers what the file has",
+  Effect.gen(function* () {
+    const faults = new Faults()
+    const a = yield* machine("arbiter", sharedLayer(faults))
+    yield* run(a, (larder) => larder.set("k", 100))
+    faults.turn("fail", "all")
+    a.upstream = Effect.fail("down")
+    yield* run(a, (larder) =>
+      Effect.gen(function* () {
+        expect((yield* larder.clear({ keepStale: false })).settled).toBe(false)
+        expect((yield* larder.read("k")).freshness._tag).toBe("Missing")
+        expect(yield* Effect.flip(larder.get("k"))).toBe("down")
+      }),
+    )
+  }),
+)
+
+test(
   "law 1: what a larder itself has kept in the file is fresh for it",
   Effect.gen(function* () {
     const a = yield* machine("arbiter")

@@ -304,7 +304,9 @@ export class FartherTier {
     if (!this.#isInFront || trust.isConfirmed(key, entry)) return found
     const now = this.#options.observer.clock.currentTimeMillisUnsafe()
     const suspect = Entry.expireAt(entry, now)
-    return suspect === undefined ? { _tag: "Nothing", version } : { _tag: "Entry", entry: suspect }
+    if (suspect === undefined) return { _tag: "Nothing", version }
+    const asOf = this.#options.marks.surelyAfter(suspect.asOf)
+    return { _tag: "Entry", entry: { ...suspect, asOf } }
   }
 
   #ask<A>(

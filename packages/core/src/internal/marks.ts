@@ -68,6 +68,8 @@ export class Marks {
   readonly #dropping = new MarkSet()
   /** The highest `asOf` of an entry: another node may have known of later marks than this one. */
   #seen = 0
+  /** The last number before the first mark that this node numbered by itself. */
+  #beforeOwn: number | undefined
   #log: Array<Mark> = []
   #logComplete = true
 
@@ -91,6 +93,7 @@ export class Marks {
     // A damaged one must not use up the numbers.
     const seen = Math.min(this.#seen, usable((now + maxAhead) * 1000))
     const number = Math.max(this.last, known, seen) + 1
+    this.#beforeOwn ??= this.last
     for (const tag of tags) this.#set({ tag, keepStale, number }, now)
     this.last = number
     return number
@@ -102,6 +105,15 @@ export class Marks {
     this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
     this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
     this.last = Math.max(this.last, page.last)
+  }
+
+  /**
+   * What an entry that is found in front of the arbiter, and that this node knows
+   * nothing of, was looked up after at most: its number may be above those that
+   * this node has given to marks of its own while the arbiter was away.
+   */
+  surelyAfter(asOf: number): number {
+    return this.#beforeOwn === undefined ? asOf : Math.min(asOf, this.#beforeOwn)
   }
 
   judge(entry: Entry<unknown>): Verdict {
