@@ -38,7 +38,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { forever } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
-import { atOnce } from "./internal/atOnce.ts"
+import { atOnce, mapAtOnce } from "./internal/atOnce.ts"
 import { crc32 } from "./internal/crc32.ts"
 import type { Wire, WireContext, WireError } from "./Wire.ts"
 
@@ -610,11 +610,7 @@ const decodeValue = <A, RD, RE>(
   const { decode, hasUndefined } = decoderOf(codec)
   const valued = (json: unknown): Effect.Effect<Decoded<A>, Schema.SchemaError, RD> => {
     if (json === undefined && hasUndefined) return Exit.succeed(entryOf(parts, undefined as A))
-    const value = decode(json)
-    const done = atOnce(value)
-    return done === undefined
-      ? Effect.map(value, (value) => entryOf(parts, value))
-      : Exit.map(done, (value) => entryOf(parts, value))
+    return mapAtOnce(decode(json), (value) => entryOf(parts, value))
   }
   if (parts.value === undefined) return valued(undefined)
   const json = wire.decode(parts.value, wireContext(parts, context))

@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
+import { Faults, fileLayer, layer as faultyShared } from "./support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -168,4 +168,21 @@ test("a tier that does not take it hears of it later, and holds nothing older me
 it("a word that is neither is refused", () => {
   const tierWrites = "later" as "background"
   expect(() => Policy.make({ freshFor: 1, tierWrites })).toThrow(/neither/)
+})
+
+it.effect("no tier is asked for what is on its way to it", () => {
+  const file = new Faults()
+  return Effect.gen(function* () {
+    const larder = yield* make
+    file.turn("slow", "writes")
+    yield* larder.set("k", 1)
+    yield* larder.set("other", 2)
+    file.trips.length = 0
+    expect(yield* larder.get("k")).toBe(1)
+    expect(file.trips).not.toContain("read")
+    yield* TestClock.adjust(200)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(TierStack.layer(MemoryTier.layer({ maxEntries: 1 }), fileLayer(file))),
+  )
 })

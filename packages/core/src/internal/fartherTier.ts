@@ -22,7 +22,7 @@ import {
   type Write,
 } from "../Tier.ts"
 import * as Wire from "../Wire.ts"
-import { atOnce } from "./atOnce.ts"
+import { atOnce, mapAtOnce } from "./atOnce.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Marks } from "./marks.ts"
 import { type Budget, type Step, TierSteps } from "./tierSteps.ts"
@@ -127,7 +127,7 @@ export class FartherTier {
     keys: ReadonlyArray<string>,
     budget: Budget,
   ): Effect.Effect<ReadonlyArray<Found> | undefined> {
-    const step = this.#step("read", this.#withMarks(this.#store.read(keys)), budget)
+    const step = this.#steps.run("read", this.#withMarks(this.#store.read(keys)), budget)
     return Effect.flatMap(step, (envelopes) => {
       if (envelopes === undefined) return Exit.succeed(undefined)
       // Not in the tier's time: what this node makes of its answer is no slowness of the tier.
@@ -139,7 +139,7 @@ export class FartherTier {
       }
       return found.length === all.length
         ? Exit.succeed(found)
-        : this.#step("decode", Effect.all(all, { concurrency: "unbounded" }))
+        : this.#steps.run("decode", Effect.all(all, { concurrency: "unbounded" }), budget)
     })
   }
 
@@ -156,7 +156,7 @@ export class FartherTier {
     const { arbiter } = this
     return arbiter === undefined || this.#hasMarks
       ? Effect.void
-      : this.#step("marks", this.#readMarks(arbiter))
+      : this.#steps.run("marks", this.#readMarks(arbiter))
   }
 
   get #hasMarks(): boolean {
@@ -172,18 +172,18 @@ export class FartherTier {
       this.#withFirstMarks,
       Effect.flatMap((acquired) => this.#granted(key, acquired)),
     )
-    return this.#step("acquire", step, budget)
+    return this.#steps.run("acquire", step, budget)
   }
 
   renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean | undefined> {
-    return this.#step(
+    return this.#steps.run(
       "renew",
       this.#ask((arbiter) => arbiter.renew(key, token, leaseMillis)),
     )
   }
 
   release(key: string, token: number, failedMillis: number): Effect.Effect<void> {
-    return this.#step(
+    return this.#steps.run(
       "release",
       this.#ask((arbiter) => arbiter.release(key, token, failedMillis)),
     )
@@ -194,7 +194,7 @@ export class FartherTier {
     entry: Entry.Entry<unknown>,
   ): Effect.Effect<"Stored" | "Superseded" | "Lost" | undefined> {
     return this.#encoded(key, entry, (bytes, life) =>
-      this.#step(
+      this.#steps.run(
         "commit",
         this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
       ),
@@ -209,7 +209,7 @@ export class FartherTier {
     budget?: Budget,
   ): Effect.Effect<number | undefined> {
     const asked = (write: Write) =>
-      this.#step(
+      this.#steps.run(
         "write",
         this.#ask((arbiter) =>
           Effect.map(arbiter.write(key, write, known), (done) => done.version),
@@ -236,13 +236,13 @@ export class FartherTier {
         return page.number
       }),
     )
-    return this.#step("mark", step, budget)
+    return this.#steps.run("mark", step, budget)
   }
 
   /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
   put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
     const stored = this.#encoded(key, entry, (bytes, life) =>
-      this.#step("put", this.#store.put(key, bytes, life)),
+      this.#steps.run("put", this.#store.put(key, bytes, life)),
     )
     const trust = this.#trust
     if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
@@ -272,7 +272,7 @@ export class FartherTier {
     const step = Effect.as(this.#store.drop(key, version), true)
     return Effect.suspend(() => {
       this.#trust?.dropping(key, version)
-      return Effect.map(this.#step("drop", step), (done) => {
+      return Effect.map(this.#steps.run("drop", step), (done) => {
         if (done === true) this.#trust?.gone(key)
         else this.#trust?.miss(key, version)
         return done === true
@@ -324,10 +324,7 @@ export class FartherTier {
    */
   #withMarks<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
     if (this.arbiter === undefined || this.#hasMarks) return effect
-    return Effect.map(
-      Effect.all([effect, this.#readMarks(this.arbiter)], { concurrency: "unbounded" }),
-      ([answer]) => answer,
-    )
+    return besides(effect, this.#readMarks(this.arbiter))
   }
 
   /**
@@ -340,12 +337,7 @@ export class FartherTier {
   ): Effect.Effect<A, TierError> =>
     this.arbiter === undefined || this.#marksReadAt > -Infinity
       ? effect
-      : Effect.map(
-          Effect.all([effect, Effect.ignore(this.#readMarks(this.arbiter))], {
-            concurrency: "unbounded",
-          }),
-          ([answer]) => answer,
-        )
+      : besides(effect, Effect.ignore(this.#readMarks(this.arbiter)))
 
   #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
     const { marks, observer } = this.#options
@@ -410,21 +402,14 @@ export class FartherTier {
   }
 
   #found(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
-    const decoded = this.#decode(key, envelope)
-    const done = atOnce(decoded)
-    return done === undefined
-      ? Effect.map(decoded, (found) => this.#believed(key, found))
-      : Exit.map(done, (found) => this.#believed(key, found))
+    return mapAtOnce(this.#decode(key, envelope), (found) => this.#believed(key, found))
   }
 
   #decode(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
     if (envelope === undefined) return Exit.succeed(nothing)
     const { codec } = this.#options
     const decoded = Envelope.decode(envelope, codec, this.#wire, this.#context(key))
-    const done = atOnce(decoded)
-    return done === undefined
-      ? Effect.map(decoded, (decoded) => this.#foundIn(key, decoded))
-      : Exit.map(done, (decoded) => this.#foundIn(key, decoded))
+    return mapAtOnce(decoded, (decoded) => this.#foundIn(key, decoded))
   }
 
   #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
@@ -445,15 +430,14 @@ export class FartherTier {
       }
     }
   }
-
-  #step<A>(
-    operation: string,
-    effect: Effect.Effect<A, TierError>,
-    budget?: Budget,
-  ): Effect.Effect<A | undefined> {
-    return this.#steps.run(operation, effect, budget)
-  }
 }
+
+/** What the first gives, when both have ended well. */
+const besides = <A>(
+  effect: Effect.Effect<A, TierError>,
+  other: Effect.Effect<void, TierError>,
+): Effect.Effect<A, TierError> =>
+  Effect.map(Effect.all([effect, other], { concurrency: "unbounded" }), ([answer]) => answer)
 
 /** `arbiter`: orders the writes. `inFront`: nearer than the tier that does. `alone`: nobody does. */
 export type Role = "arbiter" | "inFront" | "alone"

@@ -112,3 +112,15 @@ const keepLease = (engine: Engine, flight: Flight, token: number): (() => void) 
     engine.timers.cancel(timer)
   }
 }
+
+/** Gives a lease back, so that nobody waits for it; after a failure others should not ask for a while. */
+export const releaseLease = (
+  engine: Engine,
+  { flight, token }: Progress,
+  failedMillis: number,
+): void => {
+  const { arbiter } = engine.stack
+  if (arbiter === undefined || token === undefined) return
+  engine.endLease(flight)
+  engine.fork(arbiter.release(flight.k, token, failedMillis), engine.settling)
+}

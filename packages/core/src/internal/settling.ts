@@ -9,6 +9,7 @@ import type { Progress } from "./considering.ts"
 import type { Engine, Keeping } from "./engine.ts"
 import type { FartherTier } from "./fartherTier.ts"
 import { keepInMemory, superseded } from "./keeping.ts"
+import { releaseLease } from "./lease.ts"
 import { dropLater, keepNearer } from "./recovery.ts"
 import { land } from "./waiting.ts"
 
@@ -17,7 +18,9 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   if (kept === undefined || engine.isDetached(flight) || leavesNoTrace(engine, progress, kept)) {
     engine.end(flight)
     if (kept !== undefined && engine.isDetached(flight)) superseded(engine, flight)
-    giveBack(engine, progress, landing._tag === "Failure")
+    // It brought nothing to keep.
+    const { retryAfterFailure } = engine.settings.policy
+    releaseLease(engine, progress, landing._tag === "Failure" ? retryAfterFailure : 0)
     land(engine, flight, landing)
     return
   }
@@ -55,15 +58,6 @@ const whenAnswered = (engine: Engine, effect: Effect.Effect<void>, answer: () =>
 /** A value without a life where there was none before. Where there was one, that one has to go. */
 const leavesNoTrace = (engine: Engine, { flight, known }: Progress, { entry }: Keeping): boolean =>
   entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(flight.k) === undefined
-
-/** The lease of a lookup that brought nothing to keep. After a failure others should not ask at once. */
-const giveBack = (engine: Engine, { flight, token }: Progress, failure: boolean): void => {
-  const { arbiter } = engine.stack
-  if (arbiter === undefined || token === undefined) return
-  const failedMillis = failure ? engine.settings.policy.retryAfterFailure : 0
-  engine.endLease(flight)
-  engine.fork(arbiter.release(flight.k, token, failedMillis), engine.settling)
-}
 
 const commit = (
   engine: Engine,

@@ -15,7 +15,7 @@ import type { FartherTier, Found } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Flight } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
-import { leaseFor } from "./lease.ts"
+import { leaseFor, releaseLease } from "./lease.ts"
 import * as lookup from "./lookup.ts"
 import { recover } from "./recovery.ts"
 import { settle } from "./settling.ts"
@@ -68,10 +68,8 @@ const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
   const budget = new Budget(engine.settings.policy.tierBudget)
   const progress = progressOf(engine, flight)
   const tier = engine.stack.farther[0]!
-  const rest = Effect.suspend(() =>
-    Effect.flatMap(readTiers(engine, [progress], budget, 1), () =>
-      lookUpLeft(engine, [flight], [progress], budget, span),
-    ),
+  const rest = Effect.flatMap(readTiers(engine, [progress], budget, 1), () =>
+    lookUpLeft(engine, [flight], [progress], budget, span),
   )
   let isLeft = false
   const step = tier.readOne(flight.k, budget, (found) => {
@@ -104,10 +102,8 @@ const loadAll = (
   )
   if (engine.writes.size === 0) return fromTiers
   const queued = progress.map((one) => considerQueued(engine, one))
-  return Effect.andThen(
-    Effect.all(queued, { discard: true, concurrency: "unbounded" }),
-    Effect.suspend(() => fromTiers),
-  )
+  const fromQueue = Effect.all(queued, { discard: true, concurrency: "unbounded" })
+  return Effect.andThen(fromQueue, fromTiers)
 }
 
 const progressOf = (engine: Engine, flight: Flight): Progress => ({
@@ -165,34 +161,35 @@ const readTiers = (
 ): Effect.Effect<void> => {
   const tier = engine.stack.farther[place]
   if (tier === undefined) return Effect.void
-  const farther = () => readTiers(engine, progress, budget, place + 1)
-  if (tier !== engine.stack.arbiter) {
-    return Effect.flatMap(readTier(engine, progress, tier, budget), farther)
-  }
-  const read = Effect.suspend(() => readTier(engine, progress, tier, budget))
-  if (engine.missed.isEmpty) return read
+  const read = readTier(engine, progress, tier, budget)
   // What the arbiter missed has to reach it before anything it says can be believed.
-  return Effect.flatMap(recover(engine, budget), (done) => (done ? read : Effect.void))
+  const believed =
+    tier === engine.stack.arbiter
+      ? Effect.flatMap(recover(engine, budget), (done) => (done ? read : Effect.void))
+      : read
+  return Effect.flatMap(believed, () => readTiers(engine, progress, budget, place + 1))
 }
 
+/** Asks for those that have not landed by then. */
 const readTier = (
   engine: Engine,
   progress: ReadonlyArray<Progress>,
   tier: FartherTier,
   budget: Budget,
-): Effect.Effect<void> => {
-  const arbitrates = tier === engine.stack.arbiter
-  const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
-  if (!Arr.isReadonlyArrayNonEmpty(asking)) {
-    for (const one of progress) one.arbiterAnswers ||= arbitrates
-    return Effect.void
-  }
-  const keys = asking.map(({ flight }) => flight.k)
-  return Effect.map(tier.read(keys, budget), (found) => {
-    if (found === undefined) return
-    for (const [i, one] of asking.entries()) considered(engine, one, tier, found[i]!)
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const arbitrates = tier === engine.stack.arbiter
+    const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
+    if (!Arr.isReadonlyArrayNonEmpty(asking)) {
+      for (const one of progress) one.arbiterAnswers ||= arbitrates
+      return Effect.void
+    }
+    const keys = asking.map(({ flight }) => flight.k)
+    return Effect.map(tier.read(keys, budget), (found) => {
+      if (found === undefined) return
+      for (const [i, one] of asking.entries()) considered(engine, one, tier, found[i]!)
+    })
   })
-}
 
 const considered = (engine: Engine, one: Progress, tier: FartherTier, found: Found): void => {
   one.arbiterAnswers ||= tier === engine.stack.arbiter
@@ -276,14 +273,10 @@ const lookUpTogether = (
   )
 }
 
-/** Nobody waits any more: the lease is given back so that nobody waits for it either. */
-const giveBack = (engine: Engine, { flight, stopRenewal, token }: Progress): void => {
-  stopRenewal()
-  const { arbiter } = engine.stack
-  // A flight that has landed with a value settles, and needs its lease for that.
-  if (token === undefined || arbiter === undefined || flight.landing?._tag === "Value") return
-  engine.endLease(flight)
-  engine.fork(arbiter.release(flight.k, token, 0), engine.settling)
+/** Nobody waits any more. A flight that has landed with a value settles, and needs its lease for that. */
+const giveBack = (engine: Engine, progress: Progress): void => {
+  progress.stopRenewal()
+  if (progress.flight.landing?._tag !== "Value") releaseLease(engine, progress, 0)
 }
 
 const arrived = (

@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { LarderEvent } from "../LarderEvent.ts"
 import { TierError } from "../Tier.ts"
+import { atOnce } from "./atOnce.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Observer } from "./observer.ts"
 import type { Timers } from "./timers.ts"
@@ -91,13 +92,7 @@ export class TierSteps {
       const before = this.#failures
       return this.#isSuspect
         ? this.#guarded(operation, bounded, before)
-        : Effect.matchCauseEffect(bounded, {
-            onSuccess: (value) =>
-              this.#isSuspect
-                ? this.#guarded(operation, Exit.succeed(value), before)
-                : Exit.succeed(value),
-            onFailure: (cause) => this.#failed(operation, cause, before),
-          })
+        : Effect.flatMap(Effect.exit(bounded), (exit) => this.#outcome(operation, exit, before))
     })
   }
 
@@ -121,9 +116,10 @@ export class TierSteps {
     }
     const before = this.#failures
     const begun = this.#begin(operation, effect, millis, budget, (exit) => {
-      if (Exit.isFailure(exit)) told(this.#failed(operation, exit.cause, before))
-      else if (this.#isSuspect) told(this.#guarded(operation, Exit.succeed(exit.value), before))
-      else answer(exit.value)
+      const outcome = this.#outcome(operation, exit, before)
+      const done = atOnce(outcome)
+      if (done !== undefined && Exit.isSuccess(done)) answer(done.value)
+      else told(outcome)
     })
     const { running } = begun
     if (running === undefined) return undefined
@@ -168,23 +164,28 @@ export class TierSteps {
     })
   }
 
-  #failed(
+  /** What a step comes to that the breaker was not asked about: a success while all is well, at once. */
+  #outcome<A>(
     operation: string,
-    cause: Cause.Cause<TierError>,
+    exit: Exit.Exit<A, TierError>,
     before: number,
-  ): Effect.Effect<undefined> {
-    if (this.#isEcho(cause, before)) {
-      this.#told(operation, failureOf(cause))
+  ): Effect.Effect<A | undefined> {
+    if (Exit.isSuccess(exit)) {
+      return this.#isSuspect ? this.#guarded(operation, exit, before) : Exit.succeed(exit.value)
+    }
+    if (this.#isEcho(exit.cause, before)) {
+      this.#told(operation, failureOf(exit.cause))
       return nothing
     }
     this.#isSuspect = true
-    return Effect.as(this.#guarded(operation, Exit.failCause(cause), before), undefined)
+    return this.#guarded(operation, exit, before)
   }
 
   #isEcho(cause: Cause.Cause<TierError>, before: number): boolean {
     return this.#failures > before && failureOf(cause).reason === "timedOut"
   }
 
+  /** As `Deadline.hard`, whose fiber for each deadline costs more than most steps. */
   #bounded<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
