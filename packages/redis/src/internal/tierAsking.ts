@@ -26,7 +26,7 @@ const refusalOf = (reply: unknown): (Timed & { readonly refused: true }) | undef
 export class Asking {
   readonly tier: string
   readonly #redis: Client
-  /** How much the server's clock is ahead of this node's, at most; not known before its first answer. */
+  /** At most; not known before the first answer. */
   #ahead = -Infinity
 
   constructor(tier: string, redis: Client) {
@@ -89,28 +89,37 @@ export class Asking {
     parse: (reply: unknown) => A | undefined,
     unheard?: (reply: unknown, client: Redis | Cluster) => void,
   ): Effect.Effect<A, Tier.TierError> {
-    const ask = Effect.flatMap(Clock.currentTimeMillis, (sent) => {
-      const latest = Math.max(0, Math.floor(sent + this.#ahead + patience))
-      const asked = this.script(
+    const ask = this.heard((latest) =>
+      this.script(
         operation,
         script,
         keys,
         [latest, ...args],
         (reply) => refusalOf(reply) ?? parse(reply),
         unheard,
-      )
-      return Effect.flatMap(asked, (answer) => {
-        this.hear(answer, sent)
-        return "refused" in answer
-          ? Effect.fail(this.fail(operation, new Late()))
-          : Effect.succeed(answer)
-      })
-    })
-    return Effect.retry(ask, { times: 1, while: ({ cause }) => cause instanceof Late })
+      ),
+    )
+    const done = Effect.flatMap(ask, (answer) =>
+      "refused" in answer ? Effect.fail(this.fail(operation, new Late())) : Effect.succeed(answer),
+    )
+    return Effect.retry(done, { times: 1, while: ({ cause }) => cause instanceof Late })
   }
 
-  /** An answer to what was sent at that time of this node. */
-  hear({ time }: Timed, sent: number): void {
-    this.#ahead = time - sent
+  /**
+   * Learns from the answer how far the server's clock is ahead of the time that
+   * never steps back; `latest` is until when, in the server's time, what is asked
+   * now may be done.
+   */
+  heard<A extends Timed>(
+    ask: (latest: number) => Effect.Effect<A, Tier.TierError>,
+  ): Effect.Effect<A, Tier.TierError> {
+    return Effect.flatMap(Clock.monotonicTimeNanos, (nanos) => {
+      const sent = Number(nanos) / 1_000_000
+      const latest = Math.max(0, Math.floor(sent + this.#ahead + patience))
+      return Effect.map(ask(latest), (answer) => {
+        this.#ahead = answer.time - sent
+        return answer
+      })
+    })
   }
 }

@@ -1,7 +1,6 @@
 /** The marks of one larder as this node asks for them. */
 import type { Tier } from "@larder/core"
 import { Arbitration } from "@larder/core"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { LarderKeys } from "./keys.ts"
 import { count, list, text } from "./replies.ts"
@@ -125,19 +124,17 @@ export class Marks {
     })
 
   #page(operation: string, script: Script, since: number, more: ReadonlyArray<Argument>) {
-    return Effect.flatMap(Clock.currentTimeMillis, (sent) => {
-      const { floors, marks } = this.#keys
+    const { floors, marks } = this.#keys
+    const asked = this.#asking.heard(() => {
       const args = [Arbitration.usable(since), this.#seen, this.#seenDrop, this.#bounds.pageSize]
-      return Effect.tap(
-        this.#asking.script(operation, script, [marks, floors], [...args, ...more], pageOf),
-        (page) =>
-          Effect.sync(() => {
-            this.#asking.hear(page, sent)
-            this.#seen = Math.max(this.#seen, page.last)
-            this.#seenDrop = Math.max(this.#seenDrop, page.lastDrop)
-          }),
-      )
+      return this.#asking.script(operation, script, [marks, floors], [...args, ...more], pageOf)
     })
+    return Effect.tap(asked, (page) =>
+      Effect.sync(() => {
+        this.#seen = Math.max(this.#seen, page.last)
+        this.#seenDrop = Math.max(this.#seenDrop, page.lastDrop)
+      }),
+    )
   }
 
   /** The following pages too. Their floors and numbers are the later ones, and a tag that was marked again is among them. */
