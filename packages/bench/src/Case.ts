@@ -50,25 +50,31 @@ const peers = [
   "layered-loader",
 ] as const
 
-const overRedis = (
-  name: string,
-  title: string,
-  shape: Shape,
-  goal: number,
-  others: ReadonlyArray<ContenderName> = peers,
-): Case => ({
-  name,
-  title,
-  shape,
-  variants: uniform,
-  contenders: ["larder over redis", "ioredis", ...others],
-  baseline: "ioredis",
-  goal: { contender: "larder over redis", ratio: goal },
-  needs: "redis",
-  calls: 1_000,
-  unit: "us",
-  seconds: 1,
-})
+/** What a farther tier answers, beside a bare client of the same. */
+const over =
+  (larder: ContenderName, client: ContenderName, needs: Pick<Case, "needs"> = {}) =>
+  (
+    name: string,
+    title: string,
+    shape: Shape,
+    ratio: number,
+    peers: ReadonlyArray<ContenderName> = [],
+  ): Case => ({
+    name,
+    title,
+    shape,
+    variants: uniform,
+    contenders: [larder, client, ...peers],
+    baseline: client,
+    goal: { contender: larder, ratio },
+    ...needs,
+    calls: 1_000,
+    unit: "us",
+    seconds: 1,
+  })
+
+const overRedis = over("larder over redis", "ioredis", { needs: "redis" })
+const overSqlite = over("larder over sqlite", "node:sqlite")
 
 export const cases: ReadonlyArray<Case> = [
   {
@@ -111,34 +117,18 @@ export const cases: ReadonlyArray<Case> = [
     seconds: 3,
   },
   // A rate of at least 0.9 of the bare client's is a time of at most 1.11.
-  overRedis("redis", "hit in Redis, none in memory, one after another, us a hit", "fiber", 1.11),
-  overRedis("redis64", "hit in Redis, 64 in flight, us a hit", "window64", 1.11),
-  overRedis("redis256", "hit in Redis, 256 in flight, us a hit", "window256", 1.11),
+  overRedis(
+    "redis",
+    "hit in Redis, none in memory, one after another, us a hit",
+    "fiber",
+    1.11,
+    peers,
+  ),
+  overRedis("redis64", "hit in Redis, 64 in flight, us a hit", "window64", 1.11, peers),
+  overRedis("redis256", "hit in Redis, 256 in flight, us a hit", "window256", 1.11, peers),
   overRedis("redisMany", "getMany of 100 from Redis, us a key", "many", 1.25, ["layered-loader"]),
-  {
-    name: "sqlite",
-    title: "hit in SQLite, none in memory, one after another, us a hit",
-    shape: "fiber",
-    variants: uniform,
-    contenders: ["larder over sqlite", "node:sqlite"],
-    baseline: "node:sqlite",
-    goal: { contender: "larder over sqlite", ratio: 4 },
-    calls: 1_000,
-    unit: "us",
-    seconds: 1,
-  },
-  {
-    name: "sqliteMany",
-    title: "getMany of 100 from SQLite, us a key",
-    shape: "many",
-    variants: uniform,
-    contenders: ["larder over sqlite", "node:sqlite"],
-    baseline: "node:sqlite",
-    goal: { contender: "larder over sqlite", ratio: 3 },
-    calls: 1_000,
-    unit: "us",
-    seconds: 1,
-  },
+  overSqlite("sqlite", "hit in SQLite, none in memory, one after another, us a hit", "fiber", 4),
+  overSqlite("sqliteMany", "getMany of 100 from SQLite, us a key", "many", 3),
 ]
 
 export const findCase = (name: string): Case | undefined =>

@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import type { Case, Variant } from "./Case.ts"
+import * as command from "./command.ts"
 import { type ContenderName, packagesOf } from "./contenders/registry.ts"
 import { environment } from "./environment.ts"
-import { options, type Options, usage, UsageError } from "./options.ts"
+import { options, type Options, usage } from "./options.ts"
 import * as redis from "./redis.ts"
 import { type Result, result } from "./result.ts"
 import { heading, legend, table } from "./table.ts"
@@ -78,12 +79,4 @@ const main = async (chosen: Options): Promise<void> => {
   }
 }
 
-try {
-  const chosen = options(process.argv.slice(2))
-  if (chosen === "help") console.log(usage)
-  else await main(chosen)
-} catch (error) {
-  if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
-  else console.error(error)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-}
+await command.run(usage, options, main)

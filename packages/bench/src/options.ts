@@ -1,6 +1,6 @@
 /** The command line. */
-import { parseArgs } from "node:util"
 import { type Case, cases, findCase } from "./Case.ts"
+import { parse, UsageError } from "./command.ts"
 
 export interface Options {
   readonly cases: ReadonlyArray<Case>
@@ -20,25 +20,6 @@ Options:
   --json FILE  writes figures of every round as JSON too
   --help       shows this`
 
-/** Bad input, with a remedy. */
-export class UsageError extends Error {}
-
-const parse = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        rounds: { type: "string", default: "5" },
-        json: { type: "string" },
-        help: { type: "boolean", default: false },
-      },
-    })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
-}
-
 const roundsFrom = (text: string): number => {
   if (!/^[1-9]\d{0,3}$/.test(text)) {
     throw new UsageError(`--rounds ${text}: give a whole number from 1 to 9999`)
@@ -57,7 +38,11 @@ const caseFrom = (name: string): Case => {
 
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
-  const { positionals, values } = parse(args)
+  const { positionals, values } = parse(args, {
+    rounds: { type: "string", default: "5" },
+    json: { type: "string" },
+    help: { type: "boolean", default: false },
+  })
   if (values.help) return "help"
   return {
     cases: positionals.length === 0 ? cases : [...new Set(positionals)].map(caseFrom),

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest"
 import { findCase } from "../src/Case.ts"
-import { options, UsageError } from "../src/options.ts"
+import { UsageError } from "../src/command.ts"
+import { options } from "../src/options.ts"
 import { result } from "../src/result.ts"
 import { table } from "../src/table.ts"
 

@@ -2,9 +2,9 @@
 import { fork } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import * as command from "../command.ts"
 import { layered, type LayeredName } from "../contenders/layered.ts"
 import { environment } from "../environment.ts"
-import { UsageError } from "../options.ts"
 import { heading } from "../table.ts"
 import { options, type Options, usage } from "./options.ts"
 import { type Lines, type Seen, table } from "./report.ts"
@@ -60,12 +60,4 @@ const main = async (chosen: Options): Promise<void> => {
   }
 }
 
-try {
-  const chosen = options(process.argv.slice(2))
-  if (chosen === "help") console.log(usage)
-  else await main(chosen)
-} catch (error) {
-  if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
-  else console.error(error)
-  process.exitCode = error instanceof UsageError ? 2 : 1
-}
+await command.run(usage, options, main)

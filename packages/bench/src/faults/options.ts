@@ -1,7 +1,6 @@
 /** The command line of `pnpm bench:frozen`. */
-import { parseArgs } from "node:util"
 import { isLayered, type LayeredName, layeredNames } from "../contenders/layered.ts"
-import { UsageError } from "../options.ts"
+import { parse, UsageError } from "../command.ts"
 import { type Scenario, type ScenarioName, scenarios } from "./Scenario.ts"
 
 export interface Options {
@@ -25,22 +24,6 @@ Options:
   --json FILE      writes the figures as JSON too
   --help           shows this`
 
-const parse = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        scenario: { type: "string", multiple: true, default: [] },
-        json: { type: "string" },
-        help: { type: "boolean", default: false },
-      },
-    })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
-}
-
 const libraryFrom = (name: string): LayeredName => {
   if (isLayered(name)) return name
   throw new UsageError(
@@ -57,7 +40,11 @@ const scenarioFrom = (name: string): Scenario => {
 
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
-  const { positionals, values } = parse(args)
+  const { positionals, values } = parse(args, {
+    scenario: { type: "string", multiple: true, default: [] },
+    json: { type: "string" },
+    help: { type: "boolean", default: false },
+  })
   if (values.help) return "help"
   return {
     libraries: positionals.length === 0 ? layeredNames : [...new Set(positionals)].map(libraryFrom),

@@ -2,7 +2,7 @@ import { expect, it } from "vitest"
 import { layeredNames } from "../../src/contenders/layered.ts"
 import { options } from "../../src/faults/options.ts"
 import { scenarios } from "../../src/faults/Scenario.ts"
-import { UsageError } from "../../src/options.ts"
+import { UsageError } from "../../src/command.ts"
 
 it("without arguments all libraries take part in all scenarios", () => {
   expect(options([])).toEqual({ libraries: layeredNames, scenarios, json: undefined })

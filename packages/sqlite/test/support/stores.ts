@@ -1,36 +1,16 @@
-import { Envelope, Tier } from "@larder/core"
+import { Tier } from "@larder/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as conformance from "../../../testing/src/internal/conformance/subject.ts"
 import { SqliteTier } from "../../src/index.ts"
 
 export const life = 1_000_000_000
 
-const encoder = new TextEncoder()
-
-/** A value as a larder would store it: a text, padded to a length. */
-export const envelope = (text: string, version = 0, now = 0): Uint8Array =>
-  Envelope.make({
-    version,
-    freshUntil: now + life,
-    revalidateUntil: now + life,
-    staleUntil: now + life,
-    storedAt: now,
-    schemaVersion: 0,
-    loadMillis: 1,
-    asOf: 0,
-    tags: [],
-    wire: "json",
-    value: encoder.encode(text),
-  })
-
-export const textOf = (bytes: Uint8Array | undefined): string | undefined => {
-  if (bytes === undefined) return undefined
-  const parsed = Envelope.parse(bytes)
-  if (parsed._tag === "Value") return new TextDecoder().decode(parsed.value)
-  return parsed._tag === "Tombstone" ? "[tombstone]" : `[${parsed.reason}]`
-}
+/** A value as a larder would store it. */
+export const envelope = (text: string, version = 0): Uint8Array =>
+  conformance.envelope(text, 0, { version, freshFor: life, staleFor: life })
 
 /** The tier and what it tells, in the scope of the test. */
 export const tierOn = (options: SqliteTier.Options) =>
@@ -48,7 +28,8 @@ export const open = (tier: Tier.ByteTier, larder = "products") =>
     const notices: Array<Tier.Notice> = []
     const store = yield* tier.open({ larder, notify: (notice) => void notices.push(notice) })
     const arbiter = store.arbiter!
-    const text = (key: string) => Effect.map(store.read([key]), ([bytes]) => textOf(bytes))
+    const text = (key: string) =>
+      Effect.map(store.read([key]), ([bytes]) => conformance.textOf(bytes))
     return {
       store,
       arbiter,

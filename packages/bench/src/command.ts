@@ -1,0 +1,34 @@
+/** What the programs of the bench have in common as commands: bad input, help, the exit status. */
+import { parseArgs, type ParseArgsConfig } from "node:util"
+
+/** Bad input, with a remedy. */
+export class UsageError extends Error {}
+
+/** As `parseArgs`, for words and options alike. Throws {@link UsageError}. */
+export const parse = <const O extends NonNullable<ParseArgsConfig["options"]>>(
+  args: ReadonlyArray<string>,
+  options: O,
+) => {
+  try {
+    return parseArgs({ args: [...args], allowPositionals: true, options })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Does what was chosen, or says how to choose. */
+export const run = async <Options>(
+  usage: string,
+  options: (args: ReadonlyArray<string>) => Options | "help",
+  main: (chosen: Options) => Promise<void>,
+): Promise<void> => {
+  try {
+    const chosen = options(process.argv.slice(2))
+    if (chosen === "help") console.log(usage)
+    else await main(chosen)
+  } catch (error) {
+    if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
+    else console.error(error)
+    process.exitCode = error instanceof UsageError ? 2 : 1
+  }
+}
