@@ -3,8 +3,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import { lru } from "./internal/evictionPolicy.ts"
+import type { Eviction } from "./BoundedMap.ts"
 import * as objectStore from "./internal/objectStore.ts"
 import { noAbilities, Tier } from "./Tier.ts"
 
@@ -28,6 +29,12 @@ export interface Options {
   /** The weight of a value: an integer of at least 0. Default 1 for every value. */
   readonly weigh?: ((value: unknown, key: string) => number) | undefined
   /**
+   * What goes first when there is no room. Default `"w-tinylfu"`: what was asked
+   * for least often of late, with a window for newcomers that adapts; `"lru"`:
+   * what was asked for longest ago.
+   */
+  readonly eviction?: Eviction | undefined
+  /**
    * The longest an entry is fresh here. Short times in front of a shared tier
    * bound how long a node can miss that another one has set, expired or removed
    * it; tag invalidations and clears are asked for every 5 seconds anyway. Default:
@@ -44,7 +51,7 @@ const bound = (field: "maxEntries" | "maxWeight", value: number): number => {
   })
 }
 
-const checked = (options: Options): objectStore.Bounds => {
+const checked = (options: Options) => {
   const maxFreshFor = Duration.fromInput(options.maxFreshFor ?? "Infinity")
   const millis = Option.isSome(maxFreshFor) ? Duration.toMillis(maxFreshFor.value) : Number.NaN
   if (!(millis > 0) || Number.isNaN(options.maxFreshFor)) {
@@ -53,7 +60,15 @@ const checked = (options: Options): objectStore.Bounds => {
       reason: `${String(options.maxFreshFor)} is no duration above 0, such as "1 second"`,
     })
   }
+  const { eviction = "w-tinylfu" } = options
+  if (eviction !== "w-tinylfu" && eviction !== "lru") {
+    throw new InvalidMemoryTier({
+      field: "eviction",
+      reason: `${String(eviction)} is none; give "w-tinylfu" or "lru"`,
+    })
+  }
   return {
+    eviction,
     maxEntries: bound("maxEntries", options.maxEntries ?? 10_000),
     maxWeight: bound("maxWeight", options.maxWeight ?? Infinity),
     weigh: options.weigh ?? (() => 1),
@@ -71,8 +86,9 @@ const checked = (options: Options): objectStore.Bounds => {
  * **Details**
  *
  * The bounds hold for each larder by itself, at every moment. Expired entries
- * go first, then the least recently read. An entry heavier than `maxWeight` is
- * not kept, and what was at its key goes.
+ * go first; then what is worth least by {@link Options.eviction}, which may be
+ * the newcomer. An entry heavier than `maxWeight` is not kept, and what was at
+ * its key goes.
  *
  * **Gotchas**
  *
@@ -92,12 +108,17 @@ const checked = (options: Options): objectStore.Bounds => {
  * ```
  */
 export const layer = (options: Options = {}): Layer.Layer<Tier> => {
-  const bounds = checked(options)
+  const checkedOptions = checked(options)
   return Layer.succeed(Tier, {
     kind: "objects",
     name: "memory",
     scope: "process",
     abilities: noAbilities,
-    open: ({ onEvicted }) => Effect.sync(() => objectStore.make(bounds, lru, onEvicted)),
+    open: ({ onEvicted }) =>
+      // Drawn anew each time: who does not know the seed can not choose keys that collide.
+      Effect.map(
+        Random.nextIntBetween(-(2 ** 31), 2 ** 31 - 1),
+        (seed) => new objectStore.ObjectStore({ ...checkedOptions, seed, onEvicted }),
+      ),
   })
 }

@@ -13,6 +13,7 @@ import type * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { Cause } from "./BoundedMap.ts"
 import type { ObjectStore } from "./internal/objectStore.ts"
 import type { Wire } from "./Wire.ts"
 
@@ -168,7 +169,7 @@ export interface ObjectTier {
 }
 
 /** Why an entry left a tier that keeps a bound. */
-export type EvictionCause = "size" | "weight" | "expired" | "refused"
+export type EvictionCause = Cause
 
 /** What a byte tier tells its larder besides its answers. */
 export type Notice =

@@ -1,4 +1,5 @@
 export * as Arbitration from "./Arbitration.ts"
+export * as BoundedMap from "./BoundedMap.ts"
 export * as Coalesce from "./Coalesce.ts"
 export * as Deadline from "./Deadline.ts"
 export * as Decision from "./Decision.ts"

@@ -139,7 +139,7 @@ export const immediate = (
   }
   if (hand === undefined) return undefined
   if (action._tag === "Serve") {
-    engine.near.hit(hand.slot)
+    engine.near.hit(hand.slot, hand.held)
     counters.hits += 1
     engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
     if (action.refresh) {
@@ -150,7 +150,7 @@ export const immediate = (
     return hand
   }
   if (action._tag === "ServeStale") {
-    engine.near.hit(hand.slot)
+    engine.near.hit(hand.slot, hand.held)
     counters.staleServed += 1
     const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
     engine.observer.tell({ _tag: "StaleServed", key: k, reason })
@@ -283,7 +283,7 @@ const enter = (
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
   const waiter = new Caller(engine, call, overtaken, resume)
-  const softAt = call.since + (hand?.slot.policy ?? engine.settings.policy).softTimeout
+  const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
   const limits = { softAt, until: overtaken?.until }
   countWaiting(engine, call.k, flight)
   if (flight !== undefined) return waiting.join(engine, flight, waiter, limits)

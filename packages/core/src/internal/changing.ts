@@ -245,15 +245,15 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
       engine.near.delete(k)
       return
     case "Expire": {
-      const slot = engine.near.peek(k)
-      if (slot === undefined) return
-      const expired = Entry.expireAt(slot.entry, now)
+      const held = engine.near.peek(k)
+      if (held === undefined) return
+      const expired = Entry.expireAt(held.entry, now)
       if (expired === undefined) {
         engine.near.delete(k)
         return
       }
-      const entry = { ...expired, version: Math.max(version, slot.entry.version) }
-      engine.keep(k, key, { entry, policy: slot.policy }, now)
+      const entry = { ...expired, version: Math.max(version, held.entry.version) }
+      engine.keep(k, key, { entry, policy: held.policy }, now)
     }
   }
 }

@@ -23,7 +23,7 @@ import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
 import type { Marks } from "./marks.ts"
 import { monotonicMillis } from "./monotonic.ts"
-import type { ObjectStore, Slot } from "./objectStore.ts"
+import type { Held, ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
 import type { Stack } from "./stack.ts"
@@ -55,7 +55,9 @@ export interface Surroundings {
 
 /** What memory has for a key, as far as this moment and the marks allow. */
 export interface AtHand extends Given {
-  readonly slot: Slot
+  readonly held: Held
+  /** Where memory has it: good until memory is written. */
+  readonly slot: number
 }
 
 /** An entry, with the policy of its value. */
@@ -217,25 +219,26 @@ export class Engine {
 
   /** What memory has that can still be given; what cannot is taken out. */
   atHand(k: string, now: number): AtHand | undefined {
-    const slot = this.near.peek(k)
-    if (slot === undefined) return undefined
-    const entry = capped(slot.entry, slot.freshCap)
+    const slot = this.near.find(k)
+    if (slot === 0) return undefined
+    const held = this.near.at(slot)
+    const entry = capped(held.entry, held.freshCap)
     const freshness = this.judge(entry, now)
     if (freshness._tag === "Missing") {
       this.near.delete(k)
       return undefined
     }
-    if (freshness._tag === "Fresh" && slot.checkedAt !== this.marks.last) {
-      slot.checkedAt = this.marks.last
-      slot.until = hitUntil(slot.entry, slot.freshCap, slot.policy)
+    if (freshness._tag === "Fresh" && held.checkedAt !== this.marks.last) {
+      held.checkedAt = this.marks.last
+      held.until = hitUntil(held.entry, held.freshCap, held.policy)
     }
-    return { slot, entry, exit: slot.exit, freshness, tier: this.nearName }
+    return { held, slot, entry, exit: held.exit, freshness, tier: this.nearName }
   }
 
   /** Whether the early refresh of a fresh entry has come; draws only where a draw can matter. */
   isDue(hand: AtHand, now: number): boolean {
-    const { earlyRefresh } = hand.slot.policy
-    const { entry } = hand.slot
+    const { earlyRefresh } = hand.held.policy
+    const { entry } = hand.held
     return (
       hand.freshness._tag === "Fresh" &&
       now >= EarlyRefresh.earliest(earlyRefresh, entry) &&

@@ -76,19 +76,21 @@ Object.setPrototypeOf(
       const { engine } = this
       if (this.options === undefined) {
         const k = engine.settings.keyOf(this.key)
-        const slot = k === undefined ? undefined : engine.near.peek(k)
-        if (
-          slot !== undefined &&
-          slot.checkedAt === engine.marks.last &&
-          engine.clock.currentTimeMillisUnsafe() < slot.until
-        ) {
-          engine.near.hit(slot)
-          const { observer } = engine
-          observer.counters.hits += 1
-          if (observer.listeners !== 0) {
-            observer.tell({ _tag: "Hit", key: slot.key, tier: engine.nearName })
+        const slot = k === undefined ? 0 : engine.near.find(k)
+        if (slot !== 0) {
+          const held = engine.near.at(slot)
+          if (
+            held.checkedAt === engine.marks.last &&
+            engine.clock.currentTimeMillisUnsafe() < held.until
+          ) {
+            engine.near.hit(slot, held)
+            const { observer } = engine
+            observer.counters.hits += 1
+            if (observer.listeners !== 0) {
+              observer.tell({ _tag: "Hit", key: held.key, tier: engine.nearName })
+            }
+            return held.exit
           }
-          return slot.exit
         }
       }
       return asking.ask(engine, question(engine, this.key, this.options, fiber, exitOf))

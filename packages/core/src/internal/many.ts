@@ -116,7 +116,7 @@ const gather = (
       countWaiting(engine, k, flight)
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)
-      const softAt = now + (hand?.slot.policy ?? engine.settings.policy).softTimeout
+      const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
       left.push(waiting.join(engine, joined, waiterFor(asked), { softAt, until: undefined }))
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)

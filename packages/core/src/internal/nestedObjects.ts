@@ -24,10 +24,12 @@ export const nestedObjects = (tier: ObjectTier): ByteTier => ({
 
 const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
   const bytesAt = (key: string): Uint8Array | undefined => {
-    const slot = store.peek(key)
-    if (slot === undefined || slot.entry.staleUntil <= now()) return undefined
-    store.hit(slot)
-    return slot.entry.value as Uint8Array
+    const slot = store.find(key)
+    if (slot === 0) return undefined
+    const held = store.at(slot)
+    if (held.entry.staleUntil <= now()) return undefined
+    store.hit(slot, held)
+    return held.entry.value as Uint8Array
   }
   const versionAt = (key: string): number => store.peek(key)?.entry.version ?? -1
   return {

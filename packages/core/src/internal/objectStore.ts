@@ -1,41 +1,41 @@
-/**
- * The entries one larder keeps in memory: bounded by entries and by weight at
- * every moment, expired entries given up first, without a timer.
- */
+/** The entries one larder keeps in memory, each with what a hit needs beside it. */
 import type * as Exit from "effect/Exit"
-import type { Entry } from "../Entry.ts"
+import * as BoundedMap from "../BoundedMap.ts"
+import { type Entry, forever } from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import type { EvictionCause } from "../Tier.ts"
-import type { EvictionPolicy } from "./evictionPolicy.ts"
-import { ExpiryHeap } from "./expiryHeap.ts"
 
-/**
- * One kept entry with what a hit needs beside it. The one mutable thing here: a
- * refresh replaces the entry in its slot, so that it is neither a hit nor an insertion.
- */
-export class Slot {
-  readonly key: string
-  entry: Entry<unknown>
+/** What is kept of an entry. */
+export interface Kept {
+  readonly entry: Entry<unknown>
   /** The value as the effect that a hit returns. */
-  exit: Exit.Exit<unknown>
+  readonly exit: Exit.Exit<unknown>
   /** Before this moment a read is a plain hit: the end of freshness, or the earliest early refresh. */
-  until: number
+  readonly until: number
   /** The number of the last mark this entry was compared with. */
-  checkedAt: number
+  readonly checkedAt: number
   /** The key as it was asked for, to refresh it without a caller. */
-  asked: unknown
+  readonly asked: unknown
   /** The policy of this value, so that a read asks nobody for it. */
-  policy: Policy
+  readonly policy: Policy
   /** The moment from which this tier's own bound, not the entry's, ends freshness. */
-  freshCap: number
-  /** Whether somebody asked for it since it was kept; somebody did when it came. */
-  wasRead = true
-  weight: number
-  heapIndex = -1
-  newer: Slot | undefined = undefined
-  older: Slot | undefined = undefined
+  readonly freshCap: number
+}
 
-  constructor(key: string, kept: Kept, weight: number) {
+/** One kept entry. Mutable only in what reads find out about it. */
+export class Held implements Kept {
+  readonly key: string
+  readonly entry: Entry<unknown>
+  readonly exit: Exit.Exit<unknown>
+  until: number
+  checkedAt: number
+  readonly asked: unknown
+  readonly policy: Policy
+  readonly freshCap: number
+  /** Whether somebody asked for it since it was kept. */
+  wasRead: boolean
+
+  constructor(key: string, kept: Kept, wasRead: boolean) {
     this.key = key
     this.entry = kept.entry
     this.exit = kept.exit
@@ -44,196 +44,105 @@ export class Slot {
     this.asked = kept.asked
     this.policy = kept.policy
     this.freshCap = kept.freshCap
-    this.weight = weight
+    this.wasRead = wasRead
   }
 }
 
-export interface Kept {
-  readonly entry: Entry<unknown>
-  readonly exit: Exit.Exit<unknown>
-  readonly until: number
-  readonly checkedAt: number
-  readonly asked: unknown
-  readonly policy: Policy
-  readonly freshCap: number
-}
-
-export interface ObjectStore {
+export interface Options extends BoundedMap.Bounds {
+  readonly eviction: BoundedMap.Eviction
+  readonly seed: number
+  readonly weigh: (value: unknown, key: string) => number
   /** No entry is fresh here for longer than this many milliseconds. */
   readonly maxFreshFor: number
-  readonly size: number
-  readonly weight: number
-  /** What is kept, expired or not; no read. */
-  readonly peek: (key: string) => Slot | undefined
-  /** Reports a read of a kept slot. */
-  readonly hit: (slot: Slot) => void
-  /**
-   * Keeps an entry in place of what is at the key. Undefined when it is refused
-   * (too heavy, or no life left): what was at the key is gone then too.
-   */
-  readonly put: (key: string, kept: Kept, now: number) => Slot | undefined
-  readonly delete: (key: string) => boolean
-  /** Drops everything, in one step whatever there is. */
-  readonly clear: () => void
-  /** Of so many slots, the most recently read first, those that were read since they were kept. */
-  readonly hot: (limit: number) => ReadonlyArray<Slot>
+  readonly onEvicted: (key: string, cause: EvictionCause) => void
 }
 
-export interface Bounds {
-  readonly maxEntries: number
-  readonly maxWeight: number
-  readonly weigh: (value: unknown, key: string) => number
+export class ObjectStore {
   readonly maxFreshFor: number
-}
+  readonly #weigh: Options["weigh"]
+  readonly #map: BoundedMap.BoundedMap<Held>
 
-/** Expired entries removed with each write even when there is room, so that they do not pile up. */
-const expiredPerWrite = 8
-
-class MemoryStore implements ObjectStore {
-  #slots = new Map<string, Slot>()
-  #expiry = new ExpiryHeap()
-  readonly #bounds: Bounds
-  readonly #makePolicy: () => EvictionPolicy
-  #policy: EvictionPolicy
-  readonly #onEvicted: (key: string, cause: EvictionCause) => void
-  #weight = 0
-
-  constructor(
-    bounds: Bounds,
-    makePolicy: () => EvictionPolicy,
-    onEvicted: (key: string, cause: EvictionCause) => void,
-  ) {
-    this.#bounds = bounds
-    this.#makePolicy = makePolicy
-    this.#policy = makePolicy()
-    this.#onEvicted = onEvicted
-  }
-
-  get maxFreshFor(): number {
-    return this.#bounds.maxFreshFor
+  constructor(options: Options) {
+    const { onEvicted } = options
+    this.maxFreshFor = options.maxFreshFor
+    this.#weigh = options.weigh
+    this.#map = BoundedMap.make<Held>({
+      ...options,
+      onEvicted: (key, _, cause) => onEvicted(key, cause),
+    })
   }
 
   get size(): number {
-    return this.#slots.size
+    return this.#map.size
   }
 
   get weight(): number {
-    return this.#weight
+    return this.#map.weight
   }
 
-  peek(key: string): Slot | undefined {
-    return this.#slots.get(key)
+  /** The slot of a key, good until the next write; 0 when nothing is kept. No read. */
+  find(key: string): number {
+    return this.#map.find(key)
   }
 
-  hit(slot: Slot): void {
-    slot.wasRead = true
-    this.#policy.hit(slot)
+  at(slot: number): Held {
+    return this.#map.at(slot)
   }
 
-  put(key: string, kept: Kept, now: number): Slot | undefined {
-    const weight = this.#weigh(kept.entry.value, key)
-    const fits = this.#bounds.maxEntries >= 1 && weight <= this.#bounds.maxWeight
-    if (!fits || kept.entry.staleUntil <= now) {
-      if (!fits) this.#onEvicted(key, "refused")
-      this.delete(key)
-      return undefined
-    }
-    const present = this.#slots.get(key)
-    if (present !== undefined) {
-      this.#replace(present, kept, weight)
-      this.#makeRoom(0, 0, now, present)
-      return present
-    }
-    this.#makeRoom(1, weight, now, undefined)
-    const slot = new Slot(key, kept, weight)
-    this.#slots.set(key, slot)
-    this.#weight += weight
-    this.#policy.added(slot)
-    this.#expiry.add(slot)
-    return slot
+  /** What is kept, expired or not; no read. */
+  peek(key: string): Held | undefined {
+    const slot = this.#map.find(key)
+    return slot === 0 ? undefined : this.#map.at(slot)
+  }
+
+  /** Reports a read of a slot just found. */
+  hit(slot: number, held: Held): void {
+    held.wasRead = true
+    this.#map.hit(slot)
+  }
+
+  /**
+   * Keeps an entry in place of what is at the key; whether it is kept. It is not
+   * when it is too heavy, has no life left, or is worth less than all the others:
+   * what was at the key is gone then too.
+   */
+  put(key: string, kept: Kept, now: number): boolean {
+    // Somebody asked for it when it came; a refresh nobody asked for.
+    const wasRead = this.#map.find(key) === 0
+    const { staleUntil, value } = kept.entry
+    const weight = this.#weigh(value, key)
+    const expiresAt = staleUntil < forever ? staleUntil : Infinity
+    return this.#map.set(key, new Held(key, kept, wasRead), { weight, expiresAt, now })
   }
 
   delete(key: string): boolean {
-    const slot = this.#slots.get(key)
-    if (slot === undefined) return false
-    this.#remove(slot)
-    return true
+    return this.#map.delete(key)
   }
 
+  /** Drops everything, in one step whatever there is. */
   clear(): void {
-    // New ones instead of emptying the old: the collector takes its time, callers do not wait.
-    this.#slots = new Map()
-    this.#expiry = new ExpiryHeap()
-    this.#policy = this.#makePolicy()
-    this.#weight = 0
+    this.#map.clear()
   }
 
-  hot(limit: number): ReadonlyArray<Slot> {
-    const hot: Array<Slot> = []
+  /** Sets other bounds; what is over them goes by and by, with `shrink` at once. */
+  resize(bounds: Partial<BoundedMap.Bounds>): void {
+    this.#map.resize({ ...this.#map.bounds, ...bounds })
+  }
+
+  /** Gives up to `limit` entries up that are over lowered bounds; whether some still are. */
+  shrink(limit: number): boolean {
+    return this.#map.shrink(limit)
+  }
+
+  /** Of so many entries, those most worth keeping, the ones that were read since they were kept. */
+  hot(limit: number): ReadonlyArray<Held> {
+    const hot: Array<Held> = []
     let seen = 0
-    for (const slot of this.#policy.recent()) {
-      if (slot.wasRead) hot.push(slot)
+    for (const held of this.#map.hottest()) {
+      if (held.wasRead) hot.push(held)
       seen += 1
       if (seen === limit) break
     }
     return hot
   }
-
-  #replace(slot: Slot, kept: Kept, weight: number): void {
-    this.#weight += weight - slot.weight
-    slot.weight = weight
-    slot.entry = kept.entry
-    slot.exit = kept.exit
-    slot.until = kept.until
-    slot.checkedAt = kept.checkedAt
-    slot.asked = kept.asked
-    slot.policy = kept.policy
-    slot.freshCap = kept.freshCap
-    slot.wasRead = false
-    this.#expiry.moved(slot)
-  }
-
-  /** Makes room for what comes, expired entries first. `spared` is what was just written. */
-  #makeRoom(entries: number, weight: number, now: number, spared: Slot | undefined): void {
-    const { maxEntries, maxWeight } = this.#bounds
-    const tooMany = () => this.#slots.size + entries > maxEntries
-    const tooHeavy = () => this.#weight + weight > maxWeight
-    for (let removed = 0; removed < expiredPerWrite || tooMany() || tooHeavy(); removed += 1) {
-      const first = this.#expiry.first()
-      if (first === undefined || first.entry.staleUntil > now) break
-      this.#evict(first, "expired")
-    }
-    while (tooMany() || tooHeavy()) {
-      const cause = tooMany() ? "size" : "weight"
-      const victim = this.#policy.victim(spared)
-      if (victim === undefined) return
-      this.#evict(victim, cause)
-    }
-  }
-
-  #evict(slot: Slot, cause: EvictionCause): void {
-    this.#remove(slot)
-    this.#onEvicted(slot.key, cause)
-  }
-
-  #remove(slot: Slot): void {
-    this.#slots.delete(slot.key)
-    this.#weight -= slot.weight
-    this.#policy.removed(slot)
-    this.#expiry.remove(slot)
-  }
-
-  #weigh(value: unknown, key: string): number {
-    const weight = this.#bounds.weigh(value, key)
-    if (Number.isSafeInteger(weight) && weight >= 0) return weight
-    throw new RangeError(
-      `MemoryTier weigh gave ${String(weight)} for ${JSON.stringify(key)}; a weight is an integer of at least 0`,
-    )
-  }
 }
-
-export const make = (
-  bounds: Bounds,
-  policy: () => EvictionPolicy,
-  onEvicted: (key: string, cause: EvictionCause) => void,
-): ObjectStore => new MemoryStore(bounds, policy, onEvicted)

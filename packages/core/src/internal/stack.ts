@@ -2,11 +2,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ByteTier, ObjectTier } from "../Tier.ts"
-import { lru } from "./evictionPolicy.ts"
 import * as fartherTier from "./fartherTier.ts"
 import type { FartherTier } from "./fartherTier.ts"
-import * as objectStore from "./objectStore.ts"
-import type { ObjectStore } from "./objectStore.ts"
+import { ObjectStore } from "./objectStore.ts"
 import { nestedObjects } from "./nestedObjects.ts"
 
 /** How long the right to look a key up lasts. It is renewed at a third. */
@@ -25,11 +23,15 @@ export interface Stack {
 
 /** A stack that begins with a byte tier keeps nothing in memory. */
 const keepsNothing = (): ObjectStore =>
-  objectStore.make(
-    { maxEntries: 0, maxWeight: Infinity, weigh: () => 1, maxFreshFor: Infinity },
-    lru,
-    () => {},
-  )
+  new ObjectStore({
+    maxEntries: 0,
+    maxWeight: Infinity,
+    eviction: "lru",
+    seed: 0,
+    weigh: () => 1,
+    maxFreshFor: Infinity,
+    onEvicted: () => {},
+  })
 
 const roleOf = (hasArbiter: boolean, isFarthest: boolean): fartherTier.Role => {
   if (!hasArbiter) return "alone"

@@ -16,12 +16,12 @@ const tick = (engine: Engine, latch: Latch.Latch): Effect.Effect<void> =>
       const now = engine.now()
       // Nothing here is fresh any more: rest until something is kept.
       if (now >= engine.lastFresh) latch.closeUnsafe()
-      for (const slot of engine.near.hot(hotKeys)) {
-        const { action, hand } = decide(engine, slot.key, anything, now)
+      for (const { asked, key } of engine.near.hot(hotKeys)) {
+        const { action, hand } = decide(engine, key, anything, now)
         if (action._tag !== "Serve" || !action.refresh || hand === undefined) continue
         engine.observer.counters.earlyRefreshes += 1
-        engine.observer.tell({ _tag: "EarlyRefresh", key: slot.key })
-        inBackground(engine, { key: slot.asked, k: slot.key, span: undefined }, hand, true)
+        engine.observer.tell({ _tag: "EarlyRefresh", key })
+        inBackground(engine, { key: asked, k: key, span: undefined }, hand, true)
       }
     }),
   )

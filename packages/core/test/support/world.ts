@@ -616,6 +616,7 @@ class World {
       yield* TestClock.adjust(4 * leaseMillis)
       yield* this.checkNow
       for (const { what } of this.#running) this.model.violated("law 9", `${what} never ended`)
+      for (const key of keys) yield* Effect.orDie(this.larder.remove(key))
       for (const key of keys) yield* this.#worksAgain(key)
       const { inFlight } = yield* this.larder.stats
       if (inFlight !== 0) this.model.violated("liveness", `${inFlight} in flight`)
@@ -636,6 +637,8 @@ class World {
       if (freshFor < 2 * unit || this.config.jitter > 0 || this.config.early !== "none") return
       const again = yield* this.#got(key)
       if (first !== again) model.violated("liveness", `${key} is not kept`)
+      // Room for the next: where there is none, memory may think more of what it has.
+      yield* Effect.orDie(larder.remove(key))
     })
   }
 

@@ -1,0 +1,432 @@
+/**
+ * A map by string keys that keeps within bounds, by giving up what is least
+ * likely to be asked for again: the memory of a cache. A plain mutable data
+ * structure: no Effect, no clock, no timer; the same seed and the same calls give
+ * the same result.
+ */
+import { firstSlot, grown, none, Objects } from "./internal/bounded/columns.ts"
+import type { EvictionPolicy, Kept } from "./internal/bounded/evictionPolicy.ts"
+import { ExpiryHeap } from "./internal/bounded/expiryHeap.ts"
+import { HashIndex } from "./internal/bounded/hashIndex.ts"
+import { LeastRecentlyUsed } from "./internal/bounded/leastRecentlyUsed.ts"
+import { type HashKey, hashKey, stringHash } from "./internal/bounded/stringHash.ts"
+import { TinyLfu } from "./internal/bounded/tinyLfu.ts"
+
+/**
+ * What to give up first. `"w-tinylfu"`: what was asked for least often of late,
+ * with a window for newcomers that adapts to how keys are asked for. `"lru"`: what
+ * was asked for longest ago.
+ */
+export type Eviction = "w-tinylfu" | "lru"
+
+/** Why an entry left without having been deleted. `"refused"`: it was never kept, being heavier than all may be together. */
+export type Cause = "size" | "weight" | "expired" | "refused"
+
+export interface Bounds {
+  /** The most entries: an integer of at least 0, or `Infinity`. */
+  readonly maxEntries: number
+  /** The most weight of all entries together: an integer of at least 0, or `Infinity`. */
+  readonly maxWeight: number
+}
+
+export interface Options<V> {
+  /** Default 10,000. */
+  readonly maxEntries?: number | undefined
+  /** Default `Infinity`. */
+  readonly maxWeight?: number | undefined
+  /** Default `"w-tinylfu"`. */
+  readonly eviction?: Eviction | undefined
+  /**
+   * A 32-bit integer. Draw it at random where strangers choose the keys: it
+   * keeps them from choosing keys whose hashes are the same. Default 0.
+   */
+  readonly seed?: number | undefined
+  /** Told of every entry that was given up, after it has gone. */
+  readonly onEvicted?: ((key: string, value: V, cause: Cause) => void) | undefined
+}
+
+export interface SetOptions {
+  /** The time, in the unit and from the origin of `expiresAt`. Default 0. */
+  readonly now?: number | undefined
+  /** An integer of at least 0. Default 1. */
+  readonly weight?: number | undefined
+  /** From this time on the entry is as good as gone, and goes before any other. Default `Infinity`. */
+  readonly expiresAt?: number | undefined
+}
+
+/**
+ * **When to use**
+ *
+ * Use for what has to stay within bounds in memory, where a whole larder is too
+ * much, or to build a cache of one's own.
+ *
+ * **Details**
+ *
+ * A write costs the same whether there are ten entries or a million: nothing is
+ * rehashed, swept or copied as a whole. Beyond keys and values an entry takes
+ * some 60 to 95 bytes, and replacing entries by others makes no garbage.
+ *
+ * `find`, `at` and `hit` take `get` apart, for those who have to look at a value
+ * before they know whether it is of use.
+ *
+ * **Gotchas**
+ *
+ * It knows no time but what it is told: an entry that has expired counts until
+ * something is written, and `at` still gives it. A slot number is good until the
+ * next write. A newcomer may be given up at once, when all others are worth more.
+ * Throws a `RangeError` for bounds and weights that cannot be meant.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { BoundedMap } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const pages = BoundedMap.make<string>({ maxEntries: 1_000, maxWeight: 1_000_000 })
+ * const body = "<h1>Jam</h1>"
+ * pages.set("/jam", body, { weight: body.length, now: 0, expiresAt: 60_000 })
+ * assert.strictEqual(pages.get("/jam", 59_999), body)
+ * assert.strictEqual(pages.get("/jam", 60_000), undefined)
+ * ```
+ */
+export interface BoundedMap<V> {
+  readonly size: number
+  readonly weight: number
+  readonly bounds: Bounds
+  /** A read: what is kept and has not expired. */
+  readonly get: (key: string, now?: number) => V | undefined
+  /** The slot of a key, 0 when it is not there; no read. */
+  readonly find: (key: string) => number
+  /** What is in a slot that `find` gave. */
+  readonly at: (slot: number) => V
+  /** Reports a read of a slot that `find` gave. */
+  readonly hit: (slot: number) => void
+  /**
+   * Keeps a value in place of what is at the key; a key that was there is thereby
+   * not read. `false` when it was not kept: what was at the key is gone then too.
+   */
+  readonly set: (key: string, value: V, options?: SetOptions) => boolean
+  /** Whether it was there. */
+  readonly delete: (key: string) => boolean
+  /** Drops everything, in one step whatever there is. */
+  readonly clear: () => void
+  /**
+   * Sets other bounds. What is over lower ones goes with the next writes, some
+   * at a time, so that no call takes long: `shrink` makes it go.
+   */
+  readonly resize: (bounds: Bounds) => void
+  /** Gives up to `limit` entries up that are over lowered bounds; whether some still are. */
+  readonly shrink: (limit: number) => boolean
+  /** Gives up to `limit` entries up that have expired; whether there are more. */
+  readonly expire: (now: number, limit: number) => boolean
+  /** When the next entry expires; `Infinity` when none does. */
+  readonly nextExpiry: number
+  /** From what is most worth keeping to what is least. */
+  readonly hottest: () => Iterable<V>
+}
+
+/** Expired entries that go with each write even when there is room, so that they do not pile up. */
+const expiredPerWrite = 8
+/** Entries that go with each write while bounds that were lowered are not reached. */
+const shrunkPerWrite = 64
+/** Hits that are remembered before the policy is told: on the hot path a hit is one number stored. */
+const hitsLogged = 128
+
+class Bounded<V> implements BoundedMap<V> {
+  readonly #hashKey: HashKey
+  readonly #makePolicy: (most: number) => EvictionPolicy
+  readonly #onEvicted: (key: string, value: V, cause: Cause) => void
+  #wanted: Bounds
+  /** What is held to: the wanted bounds, unless these were lowered and are not reached yet. */
+  #maxEntries: number
+  #maxWeight: number
+  #index: HashIndex
+  #keys: Objects<string>
+  #values: Objects<V | undefined>
+  #expiry: ExpiryHeap
+  #policy: EvictionPolicy
+  /** Made once an entry has another weight than 1. */
+  #weights: Float64Array<ArrayBuffer> | undefined
+  #weight = 0
+  readonly #log = new Int32Array(hitsLogged)
+  #logged = 0
+
+  constructor(
+    bounds: Bounds,
+    eviction: Eviction,
+    seed: number,
+    onEvicted: (key: string, value: V, cause: Cause) => void,
+  ) {
+    this.#wanted = bounds
+    this.#maxEntries = bounds.maxEntries
+    this.#maxWeight = bounds.maxWeight
+    this.#hashKey = hashKey(seed)
+    this.#onEvicted = onEvicted
+    const kept: Kept = {
+      size: () => this.#index.size,
+      hashOf: (slot) => this.#index.hashOf(slot),
+      weightOf: (slot) => this.#weightOf(slot),
+      costOf: (entries, weight) =>
+        entries / this.#wanted.maxEntries + weight / this.#wanted.maxWeight,
+    }
+    this.#makePolicy =
+      eviction === "lru"
+        ? (most) => new LeastRecentlyUsed(most)
+        : (most) => new TinyLfu(kept, most, seed)
+    const most = this.#mostSlots()
+    this.#index = new HashIndex(most)
+    this.#keys = new Objects("")
+    this.#values = new Objects<V | undefined>(undefined)
+    this.#expiry = new ExpiryHeap(most)
+    this.#policy = this.#makePolicy(most)
+  }
+
+  get size(): number {
+    return this.#index.size
+  }
+
+  get weight(): number {
+    return this.#weight
+  }
+
+  get bounds(): Bounds {
+    return this.#wanted
+  }
+
+  get(key: string, now = 0): V | undefined {
+    const slot = this.find(key)
+    if (slot === none || this.#expiry.endOf(slot) <= now) return undefined
+    this.hit(slot)
+    return this.at(slot)
+  }
+
+  find(key: string): number {
+    return this.#find(key, stringHash(key, this.#hashKey))
+  }
+
+  at(slot: number): V {
+    // `find` gave the slot, so there is a value.
+    return this.#values.get(slot) as V
+  }
+
+  hit(slot: number): void {
+    this.#log[this.#logged] = slot
+    this.#logged += 1
+    if (this.#logged === hitsLogged) this.#tellHits()
+  }
+
+  set(
+    key: string,
+    value: V,
+    { expiresAt = Infinity, now = 0, weight = 1 }: SetOptions = {},
+  ): boolean {
+    checkWeight(weight, key)
+    this.#tellHits()
+    const hash = stringHash(key, this.#hashKey)
+    const present = this.#find(key, hash)
+    const fits = this.#wanted.maxEntries >= 1 && weight <= this.#wanted.maxWeight
+    if (!fits || !(expiresAt > now)) {
+      if (present !== none) this.#remove(present, true)
+      if (!fits) this.#onEvicted(key, value, "refused")
+      return false
+    }
+    if (present === none) return this.#add(key, hash, value, weight, expiresAt, now)
+    this.#replace(present, value, weight, expiresAt)
+    this.#makeRoom(now, present)
+    return true
+  }
+
+  delete(key: string): boolean {
+    const slot = this.find(key)
+    if (slot === none) return false
+    this.#tellHits()
+    this.#remove(slot, true)
+    return true
+  }
+
+  clear(): void {
+    // New ones instead of emptying the old: the collector takes its time, callers do not wait.
+    const most = this.#mostSlots()
+    this.#index = new HashIndex(most)
+    this.#keys = new Objects("")
+    this.#values = new Objects<V | undefined>(undefined)
+    this.#expiry = new ExpiryHeap(most)
+    this.#policy = this.#makePolicy(most)
+    this.#weights = undefined
+    this.#weight = 0
+    this.#logged = 0
+    this.#maxEntries = this.#wanted.maxEntries
+    this.#maxWeight = this.#wanted.maxWeight
+  }
+
+  resize(bounds: Bounds): void {
+    this.#wanted = checked(bounds)
+    this.#maxEntries = Math.max(bounds.maxEntries, Math.min(this.#maxEntries, this.size))
+    this.#maxWeight = Math.max(bounds.maxWeight, Math.min(this.#maxWeight, this.#weight))
+  }
+
+  shrink(limit: number): boolean {
+    const { maxEntries, maxWeight } = this.#wanted
+    this.#tellHits()
+    for (let left = limit; left > 0; left -= 1) {
+      if (this.size <= maxEntries && this.#weight <= maxWeight) break
+      const victim = this.#policy.victim(none)
+      if (victim === none) break
+      this.#evict(victim, this.size > maxEntries ? "size" : "weight")
+    }
+    this.#maxEntries = Math.max(maxEntries, Math.min(this.#maxEntries, this.size))
+    this.#maxWeight = Math.max(maxWeight, Math.min(this.#maxWeight, this.#weight))
+    return this.#maxEntries > maxEntries || this.#maxWeight > maxWeight
+  }
+
+  expire(now: number, limit: number): boolean {
+    this.#tellHits()
+    for (let left = limit; left > 0 && this.#expiry.hasEnded(now); left -= 1) {
+      this.#evict(this.#expiry.first(), "expired")
+    }
+    return this.#expiry.hasEnded(now)
+  }
+
+  get nextExpiry(): number {
+    const first = this.#expiry.first()
+    return first === none ? Infinity : this.#expiry.endOf(first)
+  }
+
+  *hottest(): Iterable<V> {
+    this.#tellHits()
+    for (const slot of this.#policy.hottest()) yield this.at(slot)
+  }
+
+  #mostSlots(): number {
+    // One more than fits, since a newcomer takes its slot before another goes.
+    return this.#wanted.maxEntries + firstSlot + 1
+  }
+
+  #find(key: string, hash: number): number {
+    let slot = this.#index.first(hash)
+    while (slot !== none && this.#keys.get(slot) !== key) slot = this.#index.following(slot)
+    return slot
+  }
+
+  #add(
+    key: string,
+    hash: number,
+    value: V,
+    weight: number,
+    expiresAt: number,
+    now: number,
+  ): boolean {
+    const slot = this.#index.add(hash)
+    this.#keys.set(slot, key)
+    this.#values.set(slot, value)
+    this.#setWeight(slot, weight)
+    this.#weight += weight
+    if (expiresAt !== Infinity) this.#expiry.set(slot, expiresAt)
+    this.#policy.added(slot)
+    return this.#makeRoom(now, none, slot)
+  }
+
+  #replace(slot: number, value: V, weight: number, expiresAt: number): void {
+    const by = weight - this.#weightOf(slot)
+    if (by !== 0) {
+      this.#policy.reweighed(slot, by)
+      this.#setWeight(slot, weight)
+      this.#weight += by
+    }
+    this.#values.set(slot, value)
+    this.#expiry.set(slot, expiresAt)
+  }
+
+  /**
+   * Back within the bounds, expired entries first. `spared` stays, being what was
+   * just written anew; whether `newcomer` has stayed is given back.
+   */
+  #makeRoom(now: number, spared: number, newcomer: number = none): boolean {
+    for (let gone = 0; gone < expiredPerWrite || this.#isOver(); gone += 1) {
+      if (!this.#expiry.hasEnded(now)) break
+      this.#evict(this.#expiry.first(), "expired")
+    }
+    let stays = true
+    while (this.#isOver()) {
+      const victim = this.#policy.victim(spared)
+      if (victim === none) break
+      if (victim === newcomer) stays = false
+      this.#evict(victim, this.size > this.#maxEntries ? "size" : "weight")
+    }
+    const isShrinking =
+      this.#maxEntries > this.#wanted.maxEntries || this.#maxWeight > this.#wanted.maxWeight
+    if (isShrinking) this.shrink(shrunkPerWrite)
+    return stays
+  }
+
+  #isOver(): boolean {
+    return this.#index.size > this.#maxEntries || this.#weight > this.#maxWeight
+  }
+
+  #evict(slot: number, cause: Cause): void {
+    const key = this.#keys.get(slot)
+    const value = this.at(slot)
+    this.#remove(slot, cause === "expired")
+    this.#onEvicted(key, value, cause)
+  }
+
+  #remove(slot: number, wasTaken: boolean): void {
+    this.#policy.removed(slot, wasTaken)
+    this.#expiry.remove(slot)
+    this.#weight -= this.#weightOf(slot)
+    this.#index.remove(slot)
+    this.#keys.delete(slot)
+    this.#values.delete(slot)
+  }
+
+  #tellHits(): void {
+    const policy = this.#policy
+    for (let i = 0; i < this.#logged; i += 1) policy.hit(this.#log[i]!)
+    this.#logged = 0
+  }
+
+  #weightOf(slot: number): number {
+    return this.#weights === undefined ? 1 : this.#weights[slot]!
+  }
+
+  #setWeight(slot: number, weight: number): void {
+    if (this.#weights === undefined) {
+      if (weight === 1) return
+      this.#weights = new Float64Array(Math.max(112, slot + 1)).fill(1)
+    }
+    while (slot >= this.#weights.length) {
+      this.#weights = grown(this.#weights, this.#mostSlots())
+    }
+    this.#weights[slot] = weight
+  }
+}
+
+/** An empty map. */
+export const make = <V>(options: Options<V> = {}): BoundedMap<V> => {
+  const { eviction = "w-tinylfu", maxEntries = 10_000, maxWeight = Infinity, seed = 0 } = options
+  if (eviction !== "w-tinylfu" && eviction !== "lru") {
+    throw new RangeError(`eviction ${String(eviction)}: give "w-tinylfu" or "lru"`)
+  }
+  const onEvicted = options.onEvicted ?? (() => {})
+  return new Bounded<V>(checked({ maxEntries, maxWeight }), eviction, seed | 0, onEvicted)
+}
+
+const checked = (bounds: Bounds): Bounds => {
+  for (const field of ["maxEntries", "maxWeight"] as const) {
+    const value = bounds[field]
+    if (value === Infinity || isCount(value)) continue
+    throw new RangeError(
+      `${field} ${String(value)} is no bound; give an integer of at least 0, or Infinity`,
+    )
+  }
+  return bounds
+}
+
+const checkWeight = (weight: number, key: string): void => {
+  if (isCount(weight)) return
+  throw new RangeError(
+    `the weight of ${JSON.stringify(key)} is ${String(weight)}; a weight is an integer of at least 0`,
+  )
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0

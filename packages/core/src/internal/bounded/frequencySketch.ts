@@ -1,0 +1,81 @@
+/**
+ * How often a key was asked for lately: a count-min sketch of 4-bit counters in
+ * four rows, halved now and then so that the past fades (G. Einziger, R.
+ * Friedman, B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM
+ * TOS 2017). The four counters of a key lie in one block of 64 bytes, so that
+ * counting touches one cache line.
+ */
+
+const blockBits = 4
+const blockLength = 1 << blockBits
+/** One block counts for so many entries: 8 bytes an entry. */
+const entriesPerBlock = 8
+/** Counts of so many times the entries are remembered before they are halved. */
+const sampleFactor = 10
+const fewestEntries = 16
+
+export class FrequencySketch {
+  #counters = new Int32Array((fewestEntries / entriesPerBlock) * blockLength)
+  #blockMask = fewestEntries / entriesPerBlock - 1
+  #entries = fewestEntries
+  #counted = 0
+
+  /** Makes room for so many entries. What was counted stays. */
+  ensure(entries: number): void {
+    if (entries <= this.#entries) return
+    this.#entries = entries
+    while (entries > (this.#blockMask + 1) * entriesPerBlock) {
+      // A hash goes to one of the two blocks that its old block becomes: both know its counts.
+      const doubled = new Int32Array(this.#counters.length * 2)
+      doubled.set(this.#counters)
+      doubled.set(this.#counters, this.#counters.length)
+      this.#counters = doubled
+      this.#blockMask = this.#blockMask * 2 + 1
+    }
+  }
+
+  /** From 0 to 15. */
+  of(hash: number): number {
+    const counters = this.#counters
+    const block = (hash & this.#blockMask) << blockBits
+    let picks = picksOf(hash)
+    let least = 15
+    for (let row = 0; row < blockLength; row += 4) {
+      const count = (counters[block + row + (picks & 3)]! >>> (picks & 28)) & 15
+      if (count < least) least = count
+      picks >>>= 5
+    }
+    return least
+  }
+
+  add(hash: number): void {
+    const counters = this.#counters
+    const block = (hash & this.#blockMask) << blockBits
+    let picks = picksOf(hash)
+    let added = 0
+    for (let row = 0; row < blockLength; row += 4) {
+      const at = block + row + (picks & 3)
+      const shift = picks & 28
+      const count = (counters[at]! >>> shift) & 15
+      if (count < 15) {
+        counters[at]! += 1 << shift
+        added = 1
+      }
+      picks >>>= 5
+    }
+    this.#counted += added
+    if (this.#counted >= this.#entries * sampleFactor) this.#halve()
+  }
+
+  #halve(): void {
+    const counters = this.#counters
+    for (let i = 0; i < counters.length; i += 1) counters[i] = (counters[i]! >>> 1) & 0x77777777
+    this.#counted >>>= 1
+  }
+}
+
+/** Five bits for each row: which of four words, which of its eight counters. */
+const picksOf = (hash: number): number => {
+  const mixed = Math.imul(hash, 0x31848bab)
+  return mixed ^ (mixed >>> 14)
+}
