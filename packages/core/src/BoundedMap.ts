@@ -4,8 +4,8 @@
  * structure: no Effect, no clock, no timer; the same seed and the same calls give
  * the same result.
  */
-import { firstSlot, grown, none, Objects } from "./internal/bounded/columns.ts"
-import type { EvictionPolicy, Kept } from "./internal/bounded/evictionPolicy.ts"
+import { firstSlot, grown, none, Pairs } from "./internal/bounded/columns.ts"
+import type { Costs, EvictionPolicy, Kept } from "./internal/bounded/evictionPolicy.ts"
 import { ExpiryHeap } from "./internal/bounded/expiryHeap.ts"
 import { HashIndex } from "./internal/bounded/hashIndex.ts"
 import { LeastRecentlyUsed } from "./internal/bounded/leastRecentlyUsed.ts"
@@ -41,7 +41,10 @@ export interface Options<V> {
    * keeps them from choosing keys whose hashes are the same. Default 0.
    */
   readonly seed?: number | undefined
-  /** Told of every entry that was given up, after it has gone. */
+  /**
+   * Told of every entry that was given up, after it has gone. It may call the map;
+   * what it throws comes out of the call that gave up, once that is done.
+   */
   readonly onEvicted?: ((key: string, value: V, cause: Cause) => void) | undefined
 }
 
@@ -136,13 +139,13 @@ class Bounded<V> implements BoundedMap<V> {
   readonly #hashKey: HashKey
   readonly #makePolicy: (most: number) => EvictionPolicy
   readonly #onEvicted: (key: string, value: V, cause: Cause) => void
+  readonly #costs: Costs
   #wanted: Bounds
   /** What is held to: the wanted bounds, unless these were lowered and are not reached yet. */
   #maxEntries: number
   #maxWeight: number
   #index: HashIndex
-  #keys: Objects<string>
-  #values: Objects<V | undefined>
+  #pairs: Pairs<V>
   #expiry: ExpiryHeap
   #policy: EvictionPolicy
   /** Made once an entry has another weight than 1. */
@@ -150,6 +153,8 @@ class Bounded<V> implements BoundedMap<V> {
   #weight = 0
   readonly #log = new Int32Array(hitsLogged)
   #logged = 0
+  /** What `onEvicted` threw first during a call that is still giving up. */
+  #failure: { readonly error: unknown } | undefined
 
   constructor(
     bounds: Bounds,
@@ -158,25 +163,22 @@ class Bounded<V> implements BoundedMap<V> {
     onEvicted: (key: string, value: V, cause: Cause) => void,
   ) {
     this.#wanted = bounds
+    this.#costs = costsOf(bounds)
     this.#maxEntries = bounds.maxEntries
     this.#maxWeight = bounds.maxWeight
     this.#hashKey = hashKey(seed)
     this.#onEvicted = onEvicted
     const kept: Kept = {
-      size: () => this.#index.size,
       hashOf: (slot) => this.#index.hashOf(slot),
       weightOf: (slot) => this.#weightOf(slot),
-      costOf: (entries, weight) =>
-        entries / this.#wanted.maxEntries + weight / this.#wanted.maxWeight,
     }
     this.#makePolicy =
       eviction === "lru"
         ? (most) => new LeastRecentlyUsed(most)
-        : (most) => new TinyLfu(kept, most, seed)
+        : (most) => new TinyLfu(kept, this.#costs, most, seed)
     const most = this.#mostSlots()
     this.#index = new HashIndex(most)
-    this.#keys = new Objects("")
-    this.#values = new Objects<V | undefined>(undefined)
+    this.#pairs = new Pairs<V>()
     this.#expiry = new ExpiryHeap(most)
     this.#policy = this.#makePolicy(most)
   }
@@ -205,11 +207,11 @@ class Bounded<V> implements BoundedMap<V> {
   }
 
   at(slot: number): V {
-    // `find` gave the slot, so there is a value.
-    return this.#values.get(slot) as V
+    return this.#pairs.value(slot)
   }
 
   hit(slot: number): void {
+    if (slot === none) return
     this.#log[this.#logged] = slot
     this.#logged += 1
     if (this.#logged === hitsLogged) this.#tellHits()
@@ -230,16 +232,16 @@ class Bounded<V> implements BoundedMap<V> {
       if (!fits) this.#onEvicted(key, value, "refused")
       return false
     }
-    if (present === none) return this.#add(key, hash, value, weight, expiresAt, now)
-    this.#replace(present, value, weight, expiresAt)
+    if (present === none) this.#add(key, hash, value, weight, expiresAt)
+    else this.#replace(present, value, weight, expiresAt)
     this.#makeRoom(now, present)
-    return true
+    this.#throwFailure()
+    return this.#find(key, hash) !== none
   }
 
   delete(key: string): boolean {
     const slot = this.find(key)
     if (slot === none) return false
-    this.#tellHits()
     this.#remove(slot, true)
     return true
   }
@@ -248,8 +250,7 @@ class Bounded<V> implements BoundedMap<V> {
     // New ones instead of emptying the old: the collector takes its time, callers do not wait.
     const most = this.#mostSlots()
     this.#index = new HashIndex(most)
-    this.#keys = new Objects("")
-    this.#values = new Objects<V | undefined>(undefined)
+    this.#pairs = new Pairs<V>()
     this.#expiry = new ExpiryHeap(most)
     this.#policy = this.#makePolicy(most)
     this.#weights = undefined
@@ -261,22 +262,16 @@ class Bounded<V> implements BoundedMap<V> {
 
   resize(bounds: Bounds): void {
     this.#wanted = checked(bounds)
+    Object.assign(this.#costs, costsOf(bounds))
     this.#maxEntries = Math.max(bounds.maxEntries, Math.min(this.#maxEntries, this.size))
     this.#maxWeight = Math.max(bounds.maxWeight, Math.min(this.#maxWeight, this.#weight))
   }
 
   shrink(limit: number): boolean {
-    const { maxEntries, maxWeight } = this.#wanted
     this.#tellHits()
-    for (let left = limit; left > 0; left -= 1) {
-      if (this.size <= maxEntries && this.#weight <= maxWeight) break
-      const victim = this.#policy.victim(none)
-      if (victim === none) break
-      this.#evict(victim, this.size > maxEntries ? "size" : "weight")
-    }
-    this.#maxEntries = Math.max(maxEntries, Math.min(this.#maxEntries, this.size))
-    this.#maxWeight = Math.max(maxWeight, Math.min(this.#maxWeight, this.#weight))
-    return this.#maxEntries > maxEntries || this.#maxWeight > maxWeight
+    const isOver = this.#shrink(limit, -Infinity, none)
+    this.#throwFailure()
+    return isOver
   }
 
   expire(now: number, limit: number): boolean {
@@ -284,6 +279,7 @@ class Bounded<V> implements BoundedMap<V> {
     for (let left = limit; left > 0 && this.#expiry.hasEnded(now); left -= 1) {
       this.#evict(this.#expiry.first(), "expired")
     }
+    this.#throwFailure()
     return this.#expiry.hasEnded(now)
   }
 
@@ -304,26 +300,17 @@ class Bounded<V> implements BoundedMap<V> {
 
   #find(key: string, hash: number): number {
     let slot = this.#index.first(hash)
-    while (slot !== none && this.#keys.get(slot) !== key) slot = this.#index.following(slot)
+    while (slot !== none && this.#pairs.key(slot) !== key) slot = this.#index.following(slot)
     return slot
   }
 
-  #add(
-    key: string,
-    hash: number,
-    value: V,
-    weight: number,
-    expiresAt: number,
-    now: number,
-  ): boolean {
+  #add(key: string, hash: number, value: V, weight: number, expiresAt: number): void {
     const slot = this.#index.add(hash)
-    this.#keys.set(slot, key)
-    this.#values.set(slot, value)
+    this.#pairs.set(slot, key, value)
     this.#setWeight(slot, weight)
     this.#weight += weight
     if (expiresAt !== Infinity) this.#expiry.set(slot, expiresAt)
     this.#policy.added(slot)
-    return this.#makeRoom(now, none, slot)
   }
 
   #replace(slot: number, value: V, weight: number, expiresAt: number): void {
@@ -333,50 +320,72 @@ class Bounded<V> implements BoundedMap<V> {
       this.#setWeight(slot, weight)
       this.#weight += by
     }
-    this.#values.set(slot, value)
+    this.#pairs.setValue(slot, value)
     this.#expiry.set(slot, expiresAt)
   }
 
-  /**
-   * Back within the bounds, expired entries first. `spared` stays, being what was
-   * just written anew; whether `newcomer` has stayed is given back.
-   */
-  #makeRoom(now: number, spared: number, newcomer: number = none): boolean {
-    for (let gone = 0; gone < expiredPerWrite || this.#isOver(); gone += 1) {
-      if (!this.#expiry.hasEnded(now)) break
+  /** Back within the bounds, and closer to lowered ones. `spared` stays, being what was just written anew. */
+  #makeRoom(now: number, spared: number): void {
+    for (let gone = 0; gone < expiredPerWrite && this.#expiry.hasEnded(now); gone += 1) {
       this.#evict(this.#expiry.first(), "expired")
     }
-    let stays = true
-    while (this.#isOver()) {
-      const victim = this.#policy.victim(spared)
-      if (victim === none) break
-      if (victim === newcomer) stays = false
-      this.#evict(victim, this.size > this.#maxEntries ? "size" : "weight")
+    while (this.size > this.#maxEntries || this.#weight > this.#maxWeight) {
+      if (!this.#giveUp(now, spared)) break
     }
-    const isShrinking =
-      this.#maxEntries > this.#wanted.maxEntries || this.#maxWeight > this.#wanted.maxWeight
-    if (isShrinking) this.shrink(shrunkPerWrite)
-    return stays
+    this.#shrink(shrunkPerWrite, now, spared)
   }
 
-  #isOver(): boolean {
-    return this.#index.size > this.#maxEntries || this.#weight > this.#maxWeight
+  /** Closer to lowered bounds; whether there is still more than is wanted. */
+  #shrink(limit: number, now: number, spared: number): boolean {
+    for (let left = limit; left > 0 && this.#isUnwanted(); left -= 1) {
+      if (!this.#giveUp(now, spared)) break
+    }
+    const { maxEntries, maxWeight } = this.#wanted
+    this.#maxEntries = Math.max(maxEntries, Math.min(this.#maxEntries, this.size))
+    this.#maxWeight = Math.max(maxWeight, Math.min(this.#maxWeight, this.#weight))
+    return this.#isUnwanted()
+  }
+
+  #isUnwanted(): boolean {
+    return this.size > this.#wanted.maxEntries || this.#weight > this.#wanted.maxWeight
+  }
+
+  /** One entry that is too many, an expired one if there is any; `false` when there is none but `spared`. */
+  #giveUp(now: number, spared: number): boolean {
+    const isExpired = this.#expiry.hasEnded(now)
+    const slot = isExpired ? this.#expiry.first() : this.#policy.victim(spared)
+    if (slot === none) return false
+    const cause = this.size > this.#wanted.maxEntries ? "size" : "weight"
+    this.#evict(slot, isExpired ? "expired" : cause)
+    return true
   }
 
   #evict(slot: number, cause: Cause): void {
-    const key = this.#keys.get(slot)
+    const key = this.#pairs.key(slot)
     const value = this.at(slot)
     this.#remove(slot, cause === "expired")
-    this.#onEvicted(key, value, cause)
+    try {
+      this.#onEvicted(key, value, cause)
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    if (failure === undefined) return
+    this.#failure = undefined
+    throw failure.error
   }
 
   #remove(slot: number, wasTaken: boolean): void {
+    // Hits may have come while evictions were told: what is in the log has to be there.
+    this.#tellHits()
     this.#policy.removed(slot, wasTaken)
     this.#expiry.remove(slot)
     this.#weight -= this.#weightOf(slot)
     this.#index.remove(slot)
-    this.#keys.delete(slot)
-    this.#values.delete(slot)
+    this.#pairs.delete(slot)
   }
 
   #tellHits(): void {
@@ -411,7 +420,8 @@ export const make = <V>(options: Options<V> = {}): BoundedMap<V> => {
   return new Bounded<V>(checked({ maxEntries, maxWeight }), eviction, seed | 0, onEvicted)
 }
 
-const checked = (bounds: Bounds): Bounds => {
+const checked = ({ maxEntries, maxWeight }: Bounds): Bounds => {
+  const bounds = { maxEntries, maxWeight }
   for (const field of ["maxEntries", "maxWeight"] as const) {
     const value = bounds[field]
     if (value === Infinity || isCount(value)) continue
@@ -421,6 +431,11 @@ const checked = (bounds: Bounds): Bounds => {
   }
   return bounds
 }
+
+const costsOf = ({ maxEntries, maxWeight }: Bounds): Costs => ({
+  perEntry: 1 / Math.max(1, maxEntries),
+  perWeight: 1 / Math.max(1, maxWeight),
+})
 
 const checkWeight = (weight: number, key: string): void => {
   if (isCount(weight)) return

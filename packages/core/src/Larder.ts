@@ -161,10 +161,8 @@ const makeAny = (
   Effect.gen(function* () {
     const { tiers } = yield* TierStack
     const scope = yield* Effect.scope
-    const context = Context.omit(
-      Scope.Scope,
-      Tracer.ParentSpan,
-    )(yield* Effect.context<Scope.Scope>())
+    const origin = yield* Effect.context<Scope.Scope>()
+    const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(origin)
     const clock = yield* Effect.clockWith(Effect.succeed)
     const random = yield* Random.Random
     const observer = new Observer(options.name, clock)
@@ -186,7 +184,7 @@ const makeAny = (
       observer,
       marks,
     })
-    const engine = new Engine(settings, { context, clock, random }, opened, observer, marks)
+    const engine = new Engine(settings, { context, origin, clock, random }, opened, observer, marks)
     // What tiers kept from before may have been marked since; where no arbiter knows, nobody does.
     if (engine.outlives && tiers.some((tier) => tier.scope !== "process")) {
       marks.beginAt(engine.asOf())

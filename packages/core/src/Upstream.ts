@@ -17,6 +17,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { Origin } from "./internal/origin.ts"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
@@ -174,7 +175,10 @@ const captured = <R>() =>
       Demand,
     )(context) as Context.Context<R>
     return <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E> =>
-      Effect.scoped(Effect.provideContext(effect, services)) as Effect.Effect<A, E>
+      Effect.withFiber((fiber) => {
+        const isThere = Context.get(fiber.context, Origin) === context
+        return Effect.scoped(isThere ? effect : Effect.provideContext(effect, services))
+      }) as Effect.Effect<A, E>
   })
 
 /**

@@ -81,15 +81,20 @@ const makeEntry = (
 ): Entry<unknown> => {
   const { etag, tags } = engine.settings
   const validator = renewed === undefined ? etag?.(value, flight.key) : renewed.etag
-  return {
+  const times = entryTimes(engine, policy)
+  // Field by field: spreading would cost more than all of it.
+  const entry = {
     value,
-    ...entryTimes(engine, policy),
+    storedAt: times.storedAt,
+    freshUntil: times.freshUntil,
+    revalidateUntil: times.revalidateUntil,
+    staleUntil: times.staleUntil,
     loadMillis,
     version,
     asOf: flight.asOf,
     tags: renewed?.tags ?? tags?.(value, flight.key) ?? [],
-    ...(validator === undefined ? undefined : { etag: validator }),
   }
+  return validator === undefined ? entry : { ...entry, etag: validator }
 }
 
 const justLookedUp = (entry: Entry<unknown>): Given => ({

@@ -195,7 +195,7 @@ export const newFlight = (
   k: string,
   options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
 ): Flight => {
-  const flight = new Flight({ key, k, asOf: engine.asOf(), ...options })
+  const flight = new Flight(key, k, engine.asOf(), options)
   // Before it starts: it may end at once, or ask for its own key.
   engine.flights.set(k, flight)
   engine.airborne.add(flight)

@@ -4,13 +4,13 @@
  * their types back.
  */
 import type * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
-import type * as Tracer from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
 import { nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
@@ -18,7 +18,7 @@ import * as EarlyRefresh from "../EarlyRefresh.ts"
 import { type Entry, forever } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
-import type { Resolved } from "../Upstream.ts"
+import * as Upstream from "../Upstream.ts"
 import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
 import type { Marks } from "./marks.ts"
@@ -26,6 +26,7 @@ import { monotonicMillis } from "./monotonic.ts"
 import type { Held, ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
+import { Origin } from "./origin.ts"
 import type { Stack } from "./stack.ts"
 import { Timers } from "./timers.ts"
 import { WriteQueue } from "./writeQueue.ts"
@@ -33,7 +34,7 @@ import { WriteQueue } from "./writeQueue.ts"
 /** What the owner of a larder decides. */
 export interface Settings {
   readonly name: string
-  readonly upstream: Resolved<unknown, unknown, unknown>
+  readonly upstream: Upstream.Resolved<unknown, unknown, unknown>
   readonly policy: Policy
   readonly adapt: AdaptivePolicy<unknown, unknown>["of"] | undefined
   /** The key as tiers know it; undefined when `key` is no key. */
@@ -49,6 +50,8 @@ export interface Settings {
 export interface Surroundings {
   /** Of the fiber that made the larder, without its scope. */
   readonly context: Context.Context<never>
+  /** The same as it was: what else is made there captures it. */
+  readonly origin: Context.Context<never>
   readonly clock: Clock.Clock
   readonly random: Random.Random
 }
@@ -101,6 +104,10 @@ export class Engine {
   onKeep: () => void = () => {}
   /** Flights that hold the lease of their key, by key. */
   readonly leased = new Map<string, Flight>()
+  /** Whether there is a tracer that shows spans to anybody. */
+  readonly isTraced: boolean
+  readonly #atOrigin: Context.Context<never>
+  readonly #lookupContexts: Array<Context.Context<never>> = []
   #version = 0
   /** The last change of each key that is being made in tiers behind memory. */
   readonly #turns = new Map<string, number>()
@@ -116,13 +123,24 @@ export class Engine {
     this.settings = settings
     this.marks = marks
     this.context = surroundings.context
+    this.isTraced = surroundings.context.mapUnsafe.has(Tracer.Tracer.key)
+    this.#atOrigin = Context.add(surroundings.context, Origin, surroundings.origin)
     this.clock = surroundings.clock
     this.random = surroundings.random
     this.stack = stack
     this.near = stack.near
     this.nearName = stack.nearName
     this.observer = observer
-    this.timers = new Timers(surroundings.context)
+    this.timers = new Timers(surroundings.context, "lingers")
+  }
+
+  /** What a lookup runs in, but for the span of who asks. */
+  lookupContext(background: boolean, stale: boolean): Context.Context<never> {
+    const which = (background ? 1 : 0) + (stale ? 2 : 0)
+    return (this.#lookupContexts[which] ??= Context.add(this.#atOrigin, Upstream.Demand, {
+      background,
+      stale,
+    }))
   }
 
   now(): number {

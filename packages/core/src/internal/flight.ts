@@ -73,20 +73,22 @@ export class Flight {
   settling: Latch.Latch | undefined
   cancel: () => void = () => {}
 
-  constructor(options: {
-    readonly key: unknown
-    readonly k: string
-    readonly asOf: number
-    readonly force: boolean
-    readonly early: boolean
-    readonly many: boolean
-    readonly background: boolean
-    readonly notBefore: number
-    readonly stale: Given | undefined
-  }) {
-    this.key = options.key
-    this.k = options.k
-    this.asOf = options.asOf
+  constructor(
+    key: unknown,
+    k: string,
+    asOf: number,
+    options: {
+      readonly force: boolean
+      readonly early: boolean
+      readonly many: boolean
+      readonly background: boolean
+      readonly notBefore: number
+      readonly stale: Given | undefined
+    },
+  ) {
+    this.key = key
+    this.k = k
+    this.asOf = asOf
     this.force = options.force
     this.early = options.early
     this.many = options.many

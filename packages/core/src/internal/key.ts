@@ -14,7 +14,6 @@ export const ofPrimitive = (key: unknown): string | undefined => {
 
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const control = /[\u0000-\u001f\u007f]/
-const loneSurrogate = /\p{Surrogate}/u
 
 const bytes = (key: string): number => new TextEncoder().encode(key).byteLength
 
@@ -27,7 +26,7 @@ export const invalid = (key: unknown): string | undefined => {
     return `it is longer than ${maxBytes} bytes of UTF-8; hash what is long`
   }
   if (control.test(key)) return "it has a control character"
-  if (loneSurrogate.test(key)) return "it has a lone surrogate"
+  if (!key.isWellFormed()) return "it has a lone surrogate"
   return undefined
 }
 

@@ -23,9 +23,10 @@ export interface Answer {
 const contextFor = (
   engine: Engine,
   span: CallerSpan,
-  demand: { readonly background: boolean; readonly stale: boolean },
+  background: boolean,
+  stale: boolean,
 ): Context.Context<never> => {
-  const context = Context.add(engine.context, Upstream.Demand, demand)
+  const context = engine.lookupContext(background, stale)
   return span === undefined ? context : Context.add(context, Tracer.ParentSpan, span)
 }
 
@@ -49,10 +50,10 @@ const run = (
     engine.timers.cancel(timer)
     onEnd(exit, Math.round(engine.stopwatch() - began))
   }
-  const fiber = engine.fork(Effect.scoped(effect), engine.running, context)
+  const fiber = engine.fork(effect, engine.running, context)
   const timer =
     fiber.pollUnsafe() === undefined
-      ? engine.timers.schedule(engine.now() + policy.hardTimeout, () => {
+      ? engine.timers.after(began, policy.hardTimeout, () => {
           end(timeout(engine, key))
           engine.abandon(fiber, Upstream.timedOut)
         })
@@ -78,14 +79,18 @@ const timeout = (engine: Engine, key: string): Exit.Exit<never, LookupTimeout> =
 /** Not `withSpan`, which takes a stack trace for each call and writes it into the causes of failures. */
 const spanned = (
   engine: Engine,
+  parent: CallerSpan,
   effect: Effect.Effect<unknown, unknown>,
-  attributes: Readonly<Record<string, unknown>>,
+  attributes: () => Readonly<Record<string, unknown>>,
 ): Effect.Effect<unknown, unknown> =>
-  Effect.useSpan(
-    "larder.lookup",
-    { attributes: { "larder.name": engine.settings.name, ...attributes } },
-    (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
-  )
+  // Where nobody traces nobody would see it, and it costs as much as all the rest of a lookup.
+  parent === undefined && !engine.isTraced
+    ? effect
+    : Effect.useSpan(
+        "larder.lookup",
+        { attributes: { "larder.name": engine.settings.name, ...attributes() } },
+        (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
+      )
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += 1
@@ -132,14 +137,12 @@ export const one = (
   started(engine, [flight])
   const { upstream } = engine.settings
   const effect = Effect.suspend(() => upstream.lookup(flight.key, previous))
-  const context = contextFor(engine, span, {
-    background: flight.background,
-    stale: flight.stale !== undefined && acceptsStale(flight),
-  })
+  const stale = flight.stale !== undefined && acceptsStale(flight)
+  const context = contextFor(engine, span, flight.background, stale)
   return run(
     engine,
     flight.k,
-    spanned(engine, effect, { "larder.key": flight.k }),
+    spanned(engine, span, effect, () => ({ "larder.key": flight.k })),
     context,
     (exit, millis) => {
       const answer: Answer = { exit, millis, notReturned: false }
@@ -171,14 +174,16 @@ export const many = (
       ? Effect.die(new Error("there is no bulk lookup"))
       : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
   )
-  const context = contextFor(engine, span, {
-    background: flights.every((flight) => flight.background),
-    stale: flights.every((flight) => flight.stale !== undefined && acceptsStale(flight)),
-  })
+  const context = contextFor(
+    engine,
+    span,
+    flights.every((flight) => flight.background),
+    flights.every((flight) => flight.stale !== undefined && acceptsStale(flight)),
+  )
   return run(
     engine,
     flights[0].k,
-    spanned(engine, effect, { "larder.keys": flights.length }),
+    spanned(engine, span, effect, () => ({ "larder.keys": flights.length })),
     context,
     (exit, millis) => {
       counted(engine, exit)

@@ -18,6 +18,8 @@ export interface Timer {
 
 /** Passed timers are cut off the front once there are this many. */
 const cutAfter = 1_024
+/** How long a fiber that lingers sleeps at most, ms: a program that has ended is not held up for longer. */
+const nap = 1_000
 /** Deadlines that differ by less are the same: the sum of two times is not exact. */
 const rounding = 0.001
 
@@ -34,8 +36,8 @@ export class Timers {
   readonly #lingers: boolean
 
   /**
-   * `lingers`: the fiber sleeps on when its deadlines are cancelled. For short
-   * ones that come one after the other, of which hardly any passes.
+   * `lingers`: the fiber sleeps on for a moment when its deadlines are cancelled.
+   * For those that come one after the other, of which hardly any passes.
    */
   constructor(context: Context.Context<never>, rest: "stops" | "lingers" = "stops") {
     this.#context = context
@@ -45,7 +47,13 @@ export class Timers {
 
   /** Runs `run` when the time of day is `at` (ms) as it looks now, or as soon as possible when that has passed. */
   schedule(at: number, run: () => void): Timer {
-    const due = monotonicMillis(this.#clock) + at - this.#clock.currentTimeMillisUnsafe()
+    const now = monotonicMillis(this.#clock)
+    return this.after(now, at - this.#clock.currentTimeMillisUnsafe(), run)
+  }
+
+  /** Runs `run` so many milliseconds after `began`, in monotonic time. */
+  after(began: number, millis: number, run: () => void): Timer {
+    const due = began + millis
     const timer: Timer = { due, run }
     const place = this.#placeOf(due)
     if (place === this.#timers.length) this.#timers.push(timer)
@@ -113,8 +121,9 @@ export class Timers {
     const next = this.#next()
     if (next === undefined || next.due >= this.#wakesAt) return
     this.#sleeper?.interruptUnsafe()
-    this.#wakesAt = next.due
-    const millis = Math.max(0, next.due - monotonicMillis(this.#clock))
+    const now = monotonicMillis(this.#clock)
+    this.#wakesAt = this.#lingers ? Math.min(next.due, now + nap) : next.due
+    const millis = Math.max(0, this.#wakesAt - now)
     const sleep = Effect.andThen(
       // Never over at once: it would fire before this sleeper is known, and before its timer is.
       millis > rounding ? this.#clock.sleep(Duration.millis(millis)) : Effect.yieldNow,

@@ -18,33 +18,43 @@ export const grown = <A extends Column>(column: A, most: number): A => {
   return longer
 }
 
-const chunkBits = 12
+const chunkBits = 11
 const chunkMask = (1 << chunkBits) - 1
 
-/** Objects by slot number, in chunks: an array of a million pointers takes too long to copy. */
-export class Objects<A> {
-  readonly #chunks: Array<Array<A>> = []
-  readonly #filler: A
+/**
+ * Keys and values by slot number, side by side, since who compares the key reads
+ * the value next; in chunks, since an array of a million takes too long to copy.
+ */
+export class Pairs<V> {
+  readonly #chunks: Array<Array<string | V | undefined>> = []
 
-  /** `filler` stands where nothing is. */
-  constructor(filler: A) {
-    this.#filler = filler
+  key(slot: number): string {
+    return this.#chunks[slot >>> chunkBits]![(slot & chunkMask) * 2] as string
   }
 
-  get(slot: number): A {
-    return this.#chunks[slot >>> chunkBits]![slot & chunkMask]!
+  value(slot: number): V {
+    return this.#chunks[slot >>> chunkBits]![(slot & chunkMask) * 2 + 1] as V
+  }
+
+  setValue(slot: number, value: V): void {
+    this.#chunks[slot >>> chunkBits]![(slot & chunkMask) * 2 + 1] = value
   }
 
   /** At a slot that was set before, or the next one. */
-  set(slot: number, value: A): void {
+  set(slot: number, key: string, value: V): void {
     const at = slot >>> chunkBits
     const chunk = (this.#chunks[at] ??= [])
-    const place = slot & chunkMask
-    while (chunk.length < place) chunk.push(this.#filler)
-    chunk[place] = value
+    const place = (slot & chunkMask) * 2
+    // Without holes, which would make every read of the array look for them.
+    while (chunk.length < place) chunk.push(undefined)
+    chunk[place] = key
+    chunk[place + 1] = value
   }
 
   delete(slot: number): void {
-    this.set(slot, this.#filler)
+    const chunk = this.#chunks[slot >>> chunkBits]!
+    const place = (slot & chunkMask) * 2
+    chunk[place] = undefined
+    chunk[place + 1] = undefined
   }
 }

@@ -4,9 +4,16 @@
 export interface Kept {
   readonly hashOf: (slot: number) => number
   readonly weightOf: (slot: number) => number
-  readonly size: () => number
-  /** The share of the bounds that so many entries of such a weight together take. */
-  readonly costOf: (entries: number, weight: number) => number
+}
+
+/**
+ * What keeping costs, as a share of the bounds: of an entry, and of each unit of
+ * weight. 0 where there is no bound. Plain numbers, since a number with a fraction
+ * that a function gives back may be garbage.
+ */
+export interface Costs {
+  perEntry: number
+  perWeight: number
 }
 
 export interface EvictionPolicy {

@@ -60,7 +60,7 @@ export class ExpiryHeap {
   }
 
   #contains(slot: number): boolean {
-    return slot < this.#places.length && this.#places[slot]! > 0
+    return this.#size > 0 && slot < this.#places.length && this.#places[slot]! > 0
   }
 
   #settle(slot: number, place: number): void {

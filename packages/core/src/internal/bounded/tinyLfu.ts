@@ -5,12 +5,12 @@
  * 2018). The window's size adapts: see windowShare.ts.
  */
 import { firstSlot, grown, none } from "./columns.ts"
-import type { EvictionPolicy, Kept } from "./evictionPolicy.ts"
+import type { Costs, EvictionPolicy, Kept } from "./evictionPolicy.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
 import { LruShadow } from "./lruShadow.ts"
 import { SlotLists } from "./slotLists.ts"
 import { finish } from "./stringHash.ts"
-import { initialShare, isBehindLru, nextShare } from "./windowShare.ts"
+import { behindLru, initialShare, nextShare } from "./windowShare.ts"
 
 const window = 1
 const probation = 2
@@ -21,8 +21,9 @@ type Region = typeof window | typeof probation | typeof guarded
 const guardedShare = 0.8
 /** The window is adapted after so many requests for each kept entry. */
 const requestsPerSample = 4
-/** Whether LRU does better is looked at more often. */
+/** Whether LRU does clearly better is looked at more often. */
 const requestsPerGlance = 0.25
+const clearlyBehind = 2
 /** A region that has become too large shrinks by so many with each request. */
 const movesPerRequest = 16
 /** A loser that was asked for more often than this is warm. */
@@ -32,6 +33,7 @@ const losersPerLucky = 128
 
 export class TinyLfu implements EvictionPolicy {
   readonly #kept: Kept
+  readonly #costs: Costs
   readonly #most: number
   readonly #lists: SlotLists
   #regions = new Uint8Array(104)
@@ -50,10 +52,13 @@ export class TinyLfu implements EvictionPolicy {
   #ownHits = 0
   #shadowHits = 0
   #gaveUp = false
+  /** While half of the room is empty nothing will go for long, and nothing is counted. */
+  #counts = false
 
   /** `most`: the number of slots there can be. */
-  constructor(kept: Kept, most: number, seed: number) {
+  constructor(kept: Kept, costs: Costs, most: number, seed: number) {
     this.#kept = kept
+    this.#costs = costs
     this.#most = most
     this.#lists = new SlotLists(most)
     this.#luck = seed
@@ -61,9 +66,8 @@ export class TinyLfu implements EvictionPolicy {
 
   added(slot: number): void {
     if (slot >= this.#regions.length) this.#regions = grown(this.#regions, this.#most)
-    this.#sketch.ensure(this.#kept.size())
     this.#candidate = none
-    this.#count(slot, false)
+    this.#countNewcomer(slot)
     if (this.#isTooLargeForWindow(slot)) {
       this.#link(probation, slot)
       this.#candidate = slot
@@ -78,9 +82,7 @@ export class TinyLfu implements EvictionPolicy {
 
   hit(slot: number): void {
     const region = this.#regions[slot]!
-    if (region === window) this.#windowHits += 1
-    else this.#mainHits += 1
-    this.#count(slot, true)
+    if (this.#counts) this.#countHit(slot, region)
     if (region !== probation) return this.#lists.renew(region, slot)
     this.#move(slot, guarded)
     for (let moves = 0; moves < movesPerRequest && this.#isGuardedFull(); moves += 1) {
@@ -104,8 +106,8 @@ export class TinyLfu implements EvictionPolicy {
     this.#gaveUp = true
     const weakest = this.#weakest(spared)
     const candidate = this.#candidate
-    if (candidate === none || weakest === none) return weakest
-    if (this.#wins(candidate, weakest)) return weakest
+    if (candidate === none || candidate === spared) return weakest
+    if (weakest !== none && this.#wins(candidate, weakest)) return weakest
     this.#candidate = none
     return candidate
   }
@@ -140,36 +142,65 @@ export class TinyLfu implements EvictionPolicy {
     return finish(this.#luck) % losersPerLucky === 0
   }
 
-  #count(slot: number, isHit: boolean): void {
+  #countNewcomer(slot: number): void {
+    const size = this.#size()
+    if (!this.#counts) {
+      const { perEntry, perWeight } = this.#costs
+      this.#counts = size * perEntry + this.#weight() * perWeight >= 0.5
+      if (!this.#counts) return
+    }
+    this.#sketch.ensure(size + 1)
     const hash = this.#kept.hashOf(slot)
     this.#sketch.add(hash)
+    if (this.#shadow.isSampled(hash)) this.#askShadow(slot, hash)
     this.#requests += 1
-    if (this.#shadow.isSampled(hash)) {
-      const cost = this.#kept.costOf(1, this.#kept.weightOf(slot))
-      if (isHit) this.#ownHits += 1
-      if (this.#shadow.request(hash, cost, this.#total())) this.#shadowHits += 1
-    }
     if (this.#requests >= this.#nextGlance) this.#glance()
   }
 
+  #countHit(slot: number, region: number): void {
+    if (region === window) this.#windowHits += 1
+    else this.#mainHits += 1
+    const hash = this.#kept.hashOf(slot)
+    this.#sketch.add(hash)
+    if (this.#shadow.isSampled(hash)) {
+      this.#ownHits += 1
+      this.#askShadow(slot, hash)
+    }
+    this.#requests += 1
+    if (this.#requests >= this.#nextGlance) this.#glance()
+  }
+
+  #askShadow(slot: number, hash: number): void {
+    const { perEntry, perWeight } = this.#costs
+    const cost = perEntry + this.#kept.weightOf(slot) * perWeight
+    const total = this.#size() * perEntry + this.#weight() * perWeight
+    if (this.#shadow.request(hash, cost, total)) this.#shadowHits += 1
+  }
+
   #glance(): void {
-    const size = this.#kept.size()
+    const size = this.#size()
+    const { perEntry, perWeight } = this.#costs
+    const entries = this.#entries
+    const weights = this.#weights
     const sample = {
       windowHits: this.#windowHits,
-      windowCost: this.#costOf(window),
+      windowCost: entries[window]! * perEntry + weights[window]! * perWeight,
       mainHits: this.#mainHits,
-      mainCost: this.#costOf(probation) + this.#costOf(guarded),
+      mainCost:
+        (entries[probation]! + entries[guarded]!) * perEntry +
+        (weights[probation]! + weights[guarded]!) * perWeight,
       ownHits: this.#ownHits,
       shadowHits: this.#shadowHits,
     }
+    const untilGlance = Math.max(1, Math.floor(size * requestsPerGlance))
     const isWhole = this.#requests >= size * requestsPerSample
-    this.#nextGlance = this.#requests + Math.max(1, size * requestsPerGlance)
-    if (!isWhole && !isBehindLru(sample)) return
+    this.#nextGlance = this.#requests + untilGlance
+    if (!isWhole && behindLru(sample) < clearlyBehind) return
     // As long as all is kept there is nothing to be learnt.
     if (this.#gaveUp) this.#share = nextShare(this.#share, sample)
     this.#gaveUp = false
     this.#requests = 0
-    this.#nextGlance = Math.max(1, size * requestsPerGlance)
+    this.#nextGlance = untilGlance
     this.#windowHits = 0
     this.#mainHits = 0
     this.#ownHits = 0
@@ -177,26 +208,36 @@ export class TinyLfu implements EvictionPolicy {
   }
 
   #isTooLargeForWindow(slot: number): boolean {
-    const cost = this.#kept.costOf(1, this.#kept.weightOf(slot))
-    const total = this.#total()
+    const { perEntry, perWeight } = this.#costs
+    const weight = this.#kept.weightOf(slot)
+    const size = this.#size() + 1
+    const cost = perEntry + weight * perWeight
+    const total = size * perEntry + (this.#weight() + weight) * perWeight
     // Where all are as large as this one, the window has room for one of them nevertheless.
-    return cost > this.#share * total && cost * this.#kept.size() > 2 * total
+    return cost > this.#share * total && cost * size > 2 * total
   }
 
   #isWindowFull(): boolean {
-    return this.#entries[window]! > 1 && this.#costOf(window) > this.#share * this.#total()
+    const { perEntry, perWeight } = this.#costs
+    const entries = this.#entries[window]!
+    if (entries < 2) return false
+    const total = this.#size() * perEntry + this.#weight() * perWeight
+    return entries * perEntry + this.#weights[window]! * perWeight > this.#share * total
   }
 
   #isGuardedFull(): boolean {
-    return this.#costOf(guarded) > guardedShare * (1 - this.#share) * this.#total()
+    const { perEntry, perWeight } = this.#costs
+    const total = this.#size() * perEntry + this.#weight() * perWeight
+    const cost = this.#entries[guarded]! * perEntry + this.#weights[guarded]! * perWeight
+    return cost > guardedShare * (1 - this.#share) * total
   }
 
-  #total(): number {
-    return this.#costOf(window) + this.#costOf(probation) + this.#costOf(guarded)
+  #size(): number {
+    return this.#entries[window]! + this.#entries[probation]! + this.#entries[guarded]!
   }
 
-  #costOf(region: Region): number {
-    return this.#kept.costOf(this.#entries[region]!, this.#weights[region]!)
+  #weight(): number {
+    return this.#weights[window]! + this.#weights[probation]! + this.#weights[guarded]!
   }
 
   #move(slot: number, to: Region): void {

@@ -23,12 +23,10 @@ const most = 0.8
 const mostAgainstLru = 0.99
 const step = 0.1
 const stepTowardsLru = 0.4
-/** Standard deviations, or so: less may be chance. */
-const clearly = 2
 
-/** Whether a plain LRU cache would clearly have had more hits. */
-export const isBehindLru = ({ ownHits, shadowHits }: Sample): boolean =>
-  shadowHits - ownHits > clearly * Math.sqrt(shadowHits + 1)
+/** By how many standard deviations, or so, a plain LRU cache had more hits. */
+export const behindLru = ({ ownHits, shadowHits }: Sample): number =>
+  (shadowHits - ownHits) / Math.sqrt(shadowHits + 1)
 
 /**
  * Towards the region with more hits for what it costs. Comparing them within one
@@ -36,7 +34,7 @@ export const isBehindLru = ({ ownHits, shadowHits }: Sample): boolean =>
  * Where LRU has more hits, towards LRU, and faster.
  */
 export const nextShare = (share: number, sample: Sample): number => {
-  if (isBehindLru(sample)) return Math.min(mostAgainstLru, share + stepTowardsLru)
+  if (behindLru(sample) > 1) return Math.min(mostAgainstLru, share + stepTowardsLru)
   const window = density(sample.windowHits, sample.windowCost)
   const main = density(sample.mainHits, sample.mainCost)
   if (window + main === 0) return share
