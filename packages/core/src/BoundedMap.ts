@@ -29,6 +29,8 @@ export interface Bounds {
   readonly maxWeight: number
 }
 
+export type OnEvicted<V> = (key: string, value: V, cause: Cause, slot: number) => void
+
 export interface Options<V> {
   /** Default 10,000. */
   readonly maxEntries?: number | undefined
@@ -42,10 +44,11 @@ export interface Options<V> {
    */
   readonly seed?: number | undefined
   /**
-   * Told of every entry that was given up, after it has gone. It may call the map;
+   * Told of every entry that was given up, after it has gone, with the slot it
+   * had: 0 when it was never kept. It may call the map;
    * what it throws comes out of the call that gave up, once that is done.
    */
-  readonly onEvicted?: ((key: string, value: V, cause: Cause) => void) | undefined
+  readonly onEvicted?: OnEvicted<V> | undefined
 }
 
 export interface SetOptions {
@@ -124,8 +127,8 @@ export interface BoundedMap<V> {
   readonly expire: (now: number, limit: number) => boolean
   /** When the next entry expires; `Infinity` when none does. */
   readonly nextExpiry: number
-  /** From what is most worth keeping to what is least. */
-  readonly hottest: () => Iterable<V>
+  /** The slots, from what is most worth keeping to what is least. */
+  readonly hottest: () => Iterable<number>
 }
 
 /** Expired entries that go with each write even when there is room, so that they do not pile up. */
@@ -138,7 +141,7 @@ const hitsLogged = 128
 class Bounded<V> implements BoundedMap<V> {
   readonly #hashKey: HashKey
   readonly #makePolicy: (most: number) => EvictionPolicy
-  readonly #onEvicted: (key: string, value: V, cause: Cause) => void
+  readonly #onEvicted: OnEvicted<V>
   readonly #costs: Costs
   #wanted: Bounds
   /** What is held to: the wanted bounds, unless these were lowered and are not reached yet. */
@@ -156,12 +159,7 @@ class Bounded<V> implements BoundedMap<V> {
   /** What `onEvicted` threw first during a call that is still giving up. */
   #failure: { readonly error: unknown } | undefined
 
-  constructor(
-    bounds: Bounds,
-    eviction: Eviction,
-    seed: number,
-    onEvicted: (key: string, value: V, cause: Cause) => void,
-  ) {
+  constructor(bounds: Bounds, eviction: Eviction, seed: number, onEvicted: OnEvicted<V>) {
     this.#wanted = bounds
     this.#costs = costsOf(bounds)
     this.#maxEntries = bounds.maxEntries
@@ -229,7 +227,7 @@ class Bounded<V> implements BoundedMap<V> {
     const fits = this.#wanted.maxEntries >= 1 && weight <= this.#wanted.maxWeight
     if (!fits || !(expiresAt > now)) {
       if (present !== none) this.#remove(present, true)
-      if (!fits) this.#onEvicted(key, value, "refused")
+      if (!fits) this.#onEvicted(key, value, "refused", none)
       return false
     }
     if (present === none) this.#add(key, hash, value, weight, expiresAt)
@@ -288,9 +286,9 @@ class Bounded<V> implements BoundedMap<V> {
     return first === none ? Infinity : this.#expiry.endOf(first)
   }
 
-  *hottest(): Iterable<V> {
+  hottest(): Iterable<number> {
     this.#tellHits()
-    for (const slot of this.#policy.hottest()) yield this.at(slot)
+    return this.#policy.hottest()
   }
 
   #mostSlots(): number {
@@ -365,7 +363,7 @@ class Bounded<V> implements BoundedMap<V> {
     const value = this.at(slot)
     this.#remove(slot, cause === "expired")
     try {
-      this.#onEvicted(key, value, cause)
+      this.#onEvicted(key, value, cause, slot)
     } catch (error) {
       this.#failure ??= { error }
     }

@@ -8,7 +8,7 @@ import type { AtHand, CallerSpan, Engine } from "./engine.ts"
 import type { Failure } from "./failures.ts"
 import { Flight, type Given, type Waiter } from "./flight.ts"
 import * as keys from "./key.ts"
-import { begin } from "./loading.ts"
+import { begin, beginSoon } from "./loading.ts"
 import * as waiting from "./waiting.ts"
 
 /** One caller's question, as it comes. */
@@ -68,6 +68,11 @@ export const decide = (
 const joinable = (engine: Engine, k: string, demand: Decision.Demand): Flight | undefined => {
   const flight = engine.flights.get(k)
   if (flight === undefined || engine.isDetached(flight)) return undefined
+  if (flight.start !== undefined) {
+    flight.start()
+    // It may have landed.
+    return joinable(engine, k, demand)
+  }
   const { landing } = flight
   if (landing === undefined) return flight
   // It settles: its result is there already, and must be good for somebody who comes now.
@@ -139,7 +144,7 @@ export const immediate = (
   }
   if (hand === undefined) return undefined
   if (action._tag === "Serve") {
-    engine.near.hit(hand.slot, hand.held)
+    engine.near.hit(hand.slot)
     counters.hits += 1
     engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
     if (action.refresh) {
@@ -150,7 +155,7 @@ export const immediate = (
     return hand
   }
   if (action._tag === "ServeStale") {
-    engine.near.hit(hand.slot, hand.held)
+    engine.near.hit(hand.slot)
     counters.staleServed += 1
     const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
     engine.observer.tell({ _tag: "StaleServed", key: k, reason })
@@ -186,7 +191,7 @@ export const inBackground = (
     many: false,
     notBefore: -Infinity,
   })
-  begin(engine, [flight], span)
+  beginSoon(engine, [flight], span)
 }
 
 export const newFlight = (

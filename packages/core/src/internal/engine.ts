@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
 import { nextNumber, usable } from "../Arbitration.ts"
@@ -23,7 +24,7 @@ import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
 import type { Marks } from "./marks.ts"
 import { monotonicMillis } from "./monotonic.ts"
-import type { Held, ObjectStore } from "./objectStore.ts"
+import { type Held, neverPlain, type ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
 import { Origin } from "./origin.ts"
@@ -106,6 +107,7 @@ export class Engine {
   readonly leased = new Map<string, Flight>()
   /** Whether there is a tracer that shows spans to anybody. */
   readonly isTraced: boolean
+  readonly #dispatcher: Scheduler.SchedulerDispatcher
   readonly #atOrigin: Context.Context<never>
   readonly #lookupContexts: Array<Context.Context<never>> = []
   #version = 0
@@ -124,6 +126,7 @@ export class Engine {
     this.marks = marks
     this.context = surroundings.context
     this.isTraced = surroundings.context.mapUnsafe.has(Tracer.Tracer.key)
+    this.#dispatcher = Context.get(surroundings.context, Scheduler.Scheduler).makeDispatcher()
     this.#atOrigin = Context.add(surroundings.context, Origin, surroundings.origin)
     this.clock = surroundings.clock
     this.random = surroundings.random
@@ -141,6 +144,11 @@ export class Engine {
       background,
       stale,
     }))
+  }
+
+  /** Runs `task` when whoever runs now has had its turn. */
+  soon(task: () => void): void {
+    this.#dispatcher.scheduleTask(task, 0)
   }
 
   now(): number {
@@ -246,9 +254,10 @@ export class Engine {
       this.near.delete(k)
       return undefined
     }
-    if (freshness._tag === "Fresh" && held.checkedAt !== this.marks.last) {
-      held.checkedAt = this.marks.last
-      held.until = hitUntil(held.entry, held.freshCap, held.policy)
+    const { last } = this.marks
+    if (freshness._tag === "Fresh" && !this.near.isStampedAt(slot, last)) {
+      const until = hitUntil(held.entry, held.freshCap, held.policy)
+      this.near.stamp(slot, { until, checkedAt: last })
     }
     return { held, slot, entry, exit: held.exit, freshness, tier: this.nearName }
   }
@@ -278,17 +287,13 @@ export class Engine {
     if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
     this.onKeep()
     const valid = this.marks.judge(entry) === "valid"
+    const stamp = valid
+      ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.marks.last }
+      : neverPlain
     this.near.put(
       k,
-      {
-        entry,
-        exit: Exit.succeed(entry.value),
-        asked,
-        policy,
-        freshCap,
-        until: valid ? hitUntil(entry, freshCap, policy) : 0,
-        checkedAt: valid ? this.marks.last : -1,
-      },
+      { entry, exit: Exit.succeed(entry.value), asked, policy, freshCap },
+      stamp,
       now,
     )
   }

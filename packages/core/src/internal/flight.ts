@@ -71,6 +71,8 @@ export class Flight {
   landing: Landing | undefined
   /** Its value is on the way to the arbiter, until this is opened. */
   settling: Latch.Latch | undefined
+  /** Starts it; undefined once it has started. */
+  start: (() => void) | undefined = undefined
   cancel: () => void = () => {}
 
   constructor(

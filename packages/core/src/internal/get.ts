@@ -8,6 +8,7 @@ import type * as Decision from "../Decision.ts"
 import * as asking from "./asking.ts"
 import type { Engine } from "./engine.ts"
 import type { Given } from "./flight.ts"
+import { hit } from "./hitting.ts"
 import { millisOf } from "./options.ts"
 
 /** What a call may ask for beyond a value. */
@@ -76,21 +77,9 @@ Object.setPrototypeOf(
       const { engine } = this
       if (this.options === undefined) {
         const k = engine.settings.keyOf(this.key)
-        const slot = k === undefined ? 0 : engine.near.find(k)
-        if (slot !== 0) {
-          const held = engine.near.at(slot)
-          if (
-            held.checkedAt === engine.marks.last &&
-            engine.clock.currentTimeMillisUnsafe() < held.until
-          ) {
-            engine.near.hit(slot, held)
-            const { observer } = engine
-            observer.counters.hits += 1
-            if (observer.listeners !== 0) {
-              observer.tell({ _tag: "Hit", key: held.key, tier: engine.nearName })
-            }
-            return held.exit
-          }
+        if (k !== undefined) {
+          const exit = hit(engine, k, engine.clock.currentTimeMillisUnsafe())
+          if (exit !== undefined) return exit
         }
       }
       return asking.ask(engine, question(engine, this.key, this.options, fiber, exitOf))

@@ -1,5 +1,5 @@
 /** What a flight does between its begin and its end, where memory is all there is. */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import type { Entry } from "../Entry.ts"
 import { arrive } from "./arrival.ts"
 import { cancelTogether } from "./cancelling.ts"
@@ -20,6 +20,37 @@ export const begin = (
   else if (flights[0].many && engine.settings.upstream.lookupMany !== undefined)
     bulk(engine, flights, span)
   else for (const flight of flights) single(engine, flight, span)
+}
+
+/**
+ * Starts refreshes that nobody waits for after the turn of who caused them, or
+ * when somebody asks for their key again: a stale hit costs its caller little
+ * more than a fresh one.
+ */
+export const beginSoon = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+): void => {
+  let started = false
+  const start = () => {
+    if (started) return
+    started = true
+    for (const flight of flights) flight.start = undefined
+    const wanted = flights.filter((flight) => !isOver(engine, flight))
+    if (Arr.isReadonlyArrayNonEmpty(wanted)) begin(engine, wanted, span)
+  }
+  for (const flight of flights) flight.start = start
+  engine.soon(start)
+}
+
+/** The larder has closed, or the key has changed and nobody waits. */
+const isOver = (engine: Engine, flight: Flight): boolean => {
+  if (flight.landing !== undefined) return true
+  if (flight.waiters.size > 0 || !engine.isDetached(flight)) return false
+  engine.end(flight)
+  engine.landed(flight)
+  return true
 }
 
 const single = (engine: Engine, flight: Flight, span: CallerSpan): void => {

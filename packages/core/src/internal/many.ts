@@ -5,7 +5,8 @@ import * as Exit from "effect/Exit"
 import { anything, closed, countWaiting, decide, immediate, newFlight, refusal } from "./asking.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
 import type { Flight, Waiter } from "./flight.ts"
-import { begin } from "./loading.ts"
+import { hit } from "./hitting.ts"
+import { begin, beginSoon } from "./loading.ts"
 import * as waiting from "./waiting.ts"
 
 type Results = Map<string, Exit.Exit<unknown, unknown>>
@@ -20,32 +21,38 @@ export const getMany = (
   engine: Engine,
   keys: Iterable<unknown>,
   span: CallerSpan,
-): Effect.Effect<Map<unknown, Exit.Exit<unknown, unknown>>> =>
-  Effect.suspend(() => {
-    const { asked, exits, ofKey } = sort(engine, keys)
-    const all = Effect.map(gather(engine, [...asked.values()], span, new Map()), (results) => {
-      for (const [key, k] of ofKey) exits.set(key, results.get(k)!)
-      return exits
-    })
-    return asked.size === 0 ? Effect.succeed(exits) : all
-  })
-
-/** Tells invalid keys from valid ones, and brings keys that mean the same together. */
-const sort = (engine: Engine, keys: Iterable<unknown>) => {
+): Effect.Effect<Map<unknown, Exit.Exit<unknown, unknown>>> => {
   const exits = new Map<unknown, Exit.Exit<unknown, unknown>>()
-  const asked = new Map<string, Asked>()
-  const ofKey = new Map<unknown, string>()
+  const waiting = new Waiting()
+  const now = engine.now()
   for (const key of keys) {
-    if (exits.has(key)) continue
     const k = engine.settings.keyOf(key)
-    const refused = refusal(engine, key, k)
-    // Its place is taken now, so that results come in the order of the keys.
-    exits.set(key, refused ?? Exit.void)
-    if (refused !== undefined || k === undefined) continue
-    ofKey.set(key, k)
-    if (!asked.has(k)) asked.set(k, { key, k })
+    const exit = k === undefined ? undefined : hit(engine, k, now)
+    if (exit !== undefined) exits.set(key, exit)
+    // What waits takes its place now, so that results come in the order of the keys.
+    else if (!exits.has(key)) exits.set(key, refusal(engine, key, k) ?? waiting.add(key, k))
   }
-  return { asked, exits, ofKey }
+  if (waiting.asked.size === 0) return Exit.succeed(exits)
+  const gathered = gather(engine, [...waiting.asked.values()], span, new Map())
+  return Effect.map(gathered, (results) => {
+    for (const [key, k] of waiting.ofKey) exits.set(key, results.get(k)!)
+    return exits
+  })
+}
+
+/** The keys that are no plain hits; those that mean the same are asked for once. */
+class Waiting {
+  readonly asked = new Map<string, Asked>()
+  readonly ofKey = new Map<unknown, string>()
+
+  /** Takes a key that can be asked for. */
+  add(key: unknown, k: string | undefined): Exit.Exit<void> {
+    if (k !== undefined) {
+      this.ofKey.set(key, k)
+      if (!this.asked.has(k)) this.asked.set(k, { key, k })
+    }
+    return Exit.void
+  }
 }
 
 /**
@@ -120,7 +127,7 @@ const gather = (
       left.push(waiting.join(engine, joined, waiterFor(asked), { softAt, until: undefined }))
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
-    if (Arr.isArrayNonEmpty(refreshes)) begin(engine, refreshes, span)
+    if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)
     done()
     return Effect.all(left, { discard: true })
   })

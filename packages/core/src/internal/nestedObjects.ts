@@ -5,7 +5,7 @@ import { after } from "../Entry.ts"
 import * as Envelope from "../Envelope.ts"
 import * as Policy from "../Policy.ts"
 import type { ByteStore, ByteTier, ObjectTier } from "../Tier.ts"
-import type { ObjectStore } from "./objectStore.ts"
+import { neverPlain, type ObjectStore } from "./objectStore.ts"
 
 const policy = Policy.make({ freshFor: "Infinity" })
 
@@ -28,7 +28,7 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
     if (slot === 0) return undefined
     const held = store.at(slot)
     if (held.entry.staleUntil <= now()) return undefined
-    store.hit(slot, held)
+    store.hit(slot)
     return held.entry.value as Uint8Array
   }
   const versionAt = (key: string): number => store.peek(key)?.entry.version ?? -1
@@ -51,8 +51,8 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
           asOf: 0,
           tags: [],
         }
-        const kept = { entry, exit: Exit.void, asked: key, policy, freshCap: Infinity, until: 0 }
-        return store.put(key, { ...kept, checkedAt: 0 }, at) !== undefined
+        const kept = { entry, exit: Exit.void, asked: key, policy, freshCap: Infinity }
+        return store.put(key, kept, neverPlain, at)
       }),
     drop: (key, version) =>
       Effect.sync(() => {

@@ -4,16 +4,13 @@ import * as BoundedMap from "../BoundedMap.ts"
 import { type Entry, forever } from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import type { EvictionCause } from "../Tier.ts"
+import { grown, Objects } from "./bounded/columns.ts"
 
 /** What is kept of an entry. */
 export interface Kept {
   readonly entry: Entry<unknown>
   /** The value as the effect that a hit returns. */
   readonly exit: Exit.Exit<unknown>
-  /** Before this moment a read is a plain hit: the end of freshness, or the earliest early refresh. */
-  readonly until: number
-  /** The number of the last mark this entry was compared with. */
-  readonly checkedAt: number
   /** The key as it was asked for, to refresh it without a caller. */
   readonly asked: unknown
   /** The policy of this value, so that a read asks nobody for it. */
@@ -22,31 +19,20 @@ export interface Kept {
   readonly freshCap: number
 }
 
-/** One kept entry. Mutable only in what reads find out about it. */
-export class Held implements Kept {
+export interface Held extends Kept {
   readonly key: string
-  readonly entry: Entry<unknown>
-  readonly exit: Exit.Exit<unknown>
-  until: number
-  checkedAt: number
-  readonly asked: unknown
-  readonly policy: Policy
-  readonly freshCap: number
-  /** Whether somebody asked for it since it was kept. */
-  wasRead: boolean
-
-  constructor(key: string, kept: Kept, wasRead: boolean) {
-    this.key = key
-    this.entry = kept.entry
-    this.exit = kept.exit
-    this.until = kept.until
-    this.checkedAt = kept.checkedAt
-    this.asked = kept.asked
-    this.policy = kept.policy
-    this.freshCap = kept.freshCap
-    this.wasRead = wasRead
-  }
 }
+
+/** When a read is a plain hit. */
+export interface Stamp {
+  /** Before this moment: the end of freshness, or the earliest early refresh. */
+  readonly until: number
+  /** While this is the number of the last mark: the entry was compared with it. */
+  readonly checkedAt: number
+}
+
+/** Of what no read may take without a second look. */
+export const neverPlain: Stamp = { until: 0, checkedAt: -1 }
 
 export interface Options extends BoundedMap.Bounds {
   readonly eviction: BoundedMap.Eviction
@@ -57,48 +43,79 @@ export interface Options extends BoundedMap.Bounds {
   readonly onEvicted: (key: string, cause: EvictionCause) => void
 }
 
+/**
+ * A hit reads the exit, which lies beside the key, and the stamp, which lies
+ * beside those of others: it does not touch the entry, which most likely is not
+ * in the processor's cache.
+ */
 export class ObjectStore {
   readonly maxFreshFor: number
   readonly #weigh: Options["weigh"]
-  readonly #map: BoundedMap.BoundedMap<Held>
+  readonly #exits: BoundedMap.BoundedMap<Exit.Exit<unknown>>
+  #held = new Objects<Held | undefined>(undefined)
+  /** By slot, side by side: `until` and `checkedAt`. */
+  #stamps = new Float64Array(160)
+  /** By slot: whether somebody asked for it since it was kept. */
+  #read = new Uint8Array(72)
 
   constructor(options: Options) {
     const { onEvicted } = options
     this.maxFreshFor = options.maxFreshFor
     this.#weigh = options.weigh
-    this.#map = BoundedMap.make<Held>({
+    this.#exits = BoundedMap.make<Exit.Exit<unknown>>({
       ...options,
-      onEvicted: (key, _, cause) => onEvicted(key, cause),
+      onEvicted: (key, _, cause, slot) => {
+        if (slot !== 0) this.#held.set(slot, undefined)
+        onEvicted(key, cause)
+      },
     })
   }
 
   get size(): number {
-    return this.#map.size
+    return this.#exits.size
   }
 
   get weight(): number {
-    return this.#map.weight
+    return this.#exits.weight
   }
 
   /** The slot of a key, good until the next write; 0 when nothing is kept. No read. */
   find(key: string): number {
-    return this.#map.find(key)
+    return this.#exits.find(key)
+  }
+
+  /** Whether a read of what is in a slot is a plain hit. */
+  isPlain(slot: number, now: number, lastMark: number): boolean {
+    return now < this.#stamps[slot * 2]! && this.#stamps[slot * 2 + 1] === lastMark
+  }
+
+  isStampedAt(slot: number, mark: number): boolean {
+    return this.#stamps[slot * 2 + 1] === mark
+  }
+
+  stamp(slot: number, { checkedAt, until }: Stamp): void {
+    this.#stamps[slot * 2] = until
+    this.#stamps[slot * 2 + 1] = checkedAt
+  }
+
+  exit(slot: number): Exit.Exit<unknown> {
+    return this.#exits.at(slot)
   }
 
   at(slot: number): Held {
-    return this.#map.at(slot)
+    return this.#held.get(slot)!
   }
 
   /** What is kept, expired or not; no read. */
   peek(key: string): Held | undefined {
-    const slot = this.#map.find(key)
-    return slot === 0 ? undefined : this.#map.at(slot)
+    const slot = this.#exits.find(key)
+    return slot === 0 ? undefined : this.at(slot)
   }
 
   /** Reports a read of a slot just found. */
-  hit(slot: number, held: Held): void {
-    held.wasRead = true
-    this.#map.hit(slot)
+  hit(slot: number): void {
+    this.#read[slot] = 1
+    this.#exits.hit(slot)
   }
 
   /**
@@ -106,40 +123,57 @@ export class ObjectStore {
    * when it is too heavy, has no life left, or is worth less than all the others:
    * what was at the key is gone then too.
    */
-  put(key: string, kept: Kept, now: number): boolean {
-    // Somebody asked for it when it came; a refresh nobody asked for.
-    const wasRead = this.#map.find(key) === 0
+  put(key: string, kept: Kept, stamp: Stamp, now: number): boolean {
+    const present = this.#exits.find(key)
     const { staleUntil, value } = kept.entry
     const weight = this.#weigh(value, key)
     const expiresAt = staleUntil < forever ? staleUntil : Infinity
-    return this.#map.set(key, new Held(key, kept, wasRead), { weight, expiresAt, now })
+    if (present !== 0) this.#held.set(present, undefined)
+    if (!this.#exits.set(key, kept.exit, { weight, expiresAt, now })) return false
+    const slot = present === 0 ? this.#exits.find(key) : present
+    const { asked, entry, exit, freshCap, policy } = kept
+    this.#held.set(slot, { key, entry, exit, asked, policy, freshCap })
+    while (slot * 2 + 1 >= this.#stamps.length) this.#stamps = grown(this.#stamps, Infinity)
+    while (slot >= this.#read.length) this.#read = grown(this.#read, Infinity)
+    this.stamp(slot, stamp)
+    // Somebody asked for it when it came; a refresh nobody asked for.
+    this.#read[slot] = present === 0 ? 1 : 0
+    return true
   }
 
   delete(key: string): boolean {
-    return this.#map.delete(key)
+    const slot = this.#exits.find(key)
+    if (slot === 0) return false
+    this.#held.set(slot, undefined)
+    return this.#exits.delete(key)
   }
 
   /** Drops everything, in one step whatever there is. */
   clear(): void {
-    this.#map.clear()
+    this.#exits.clear()
+    this.#held = new Objects<Held | undefined>(undefined)
+  }
+
+  get bounds(): BoundedMap.Bounds {
+    return this.#exits.bounds
   }
 
   /** Sets other bounds; what is over them goes by and by, with `shrink` at once. */
-  resize(bounds: Partial<BoundedMap.Bounds>): void {
-    this.#map.resize({ ...this.#map.bounds, ...bounds })
+  resize(bounds: BoundedMap.Bounds): void {
+    this.#exits.resize(bounds)
   }
 
   /** Gives up to `limit` entries up that are over lowered bounds; whether some still are. */
   shrink(limit: number): boolean {
-    return this.#map.shrink(limit)
+    return this.#exits.shrink(limit)
   }
 
   /** Of so many entries, those most worth keeping, the ones that were read since they were kept. */
   hot(limit: number): ReadonlyArray<Held> {
     const hot: Array<Held> = []
     let seen = 0
-    for (const held of this.#map.hottest()) {
-      if (held.wasRead) hot.push(held)
+    for (const slot of this.#exits.hottest()) {
+      if (this.#read[slot] === 1) hot.push(this.at(slot))
       seen += 1
       if (seen === limit) break
     }

@@ -73,6 +73,12 @@ export class Observer {
     this.clock = clock
   }
 
+  /** The same for a plain hit, which is told of more often than all else. */
+  tellHit(key: string, tier: string, at: number): void {
+    const event: LarderEvent = { _tag: "Hit", larder: this.larder, at, key, tier }
+    for (const hub of this.#hubs) this.#publish(hub, event)
+  }
+
   tell(told: Told): void {
     if (this.listeners === 0) return
     const at = this.clock.currentTimeMillisUnsafe()

@@ -21,9 +21,34 @@ export const grown = <A extends Column>(column: A, most: number): A => {
 const chunkBits = 11
 const chunkMask = (1 << chunkBits) - 1
 
+/** Objects by slot number, in chunks: an array of a million pointers takes too long to copy. */
+export class Objects<A> {
+  readonly #chunks: Array<Array<A>> = []
+  readonly #filler: A
+
+  /** `filler` stands where nothing is. */
+  constructor(filler: A) {
+    this.#filler = filler
+  }
+
+  get(slot: number): A {
+    return this.#chunks[slot >>> chunkBits]![slot & chunkMask]!
+  }
+
+  set(slot: number, value: A): void {
+    const at = slot >>> chunkBits
+    while (this.#chunks.length <= at) this.#chunks.push([])
+    const chunk = this.#chunks[at]!
+    const place = slot & chunkMask
+    // Without holes, which would make every read of the array look for them.
+    while (chunk.length < place) chunk.push(this.#filler)
+    chunk[place] = value
+  }
+}
+
 /**
  * Keys and values by slot number, side by side, since who compares the key reads
- * the value next; in chunks, since an array of a million takes too long to copy.
+ * the value next.
  */
 export class Pairs<V> {
   readonly #chunks: Array<Array<string | V | undefined>> = []

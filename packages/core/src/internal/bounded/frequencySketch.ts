@@ -24,14 +24,19 @@ export class FrequencySketch {
   ensure(entries: number): void {
     if (entries <= this.#entries) return
     this.#entries = entries
-    while (entries > (this.#blockMask + 1) * entriesPerBlock) {
-      // A hash goes to one of the two blocks that its old block becomes: both know its counts.
-      const doubled = new Int32Array(this.#counters.length * 2)
-      doubled.set(this.#counters)
-      doubled.set(this.#counters, this.#counters.length)
-      this.#counters = doubled
-      this.#blockMask = this.#blockMask * 2 + 1
-    }
+    let blocks = this.#blockMask + 1
+    while (entries > blocks * entriesPerBlock) blocks *= 2
+    if (blocks - 1 > this.#blockMask) this.#grow(blocks)
+  }
+
+  #grow(blocks: number): void {
+    const before = this.#counters
+    const grown = new Int32Array(blocks * blockLength)
+    this.#counters = grown
+    this.#blockMask = blocks - 1
+    if (this.#counted === 0) return
+    // A hash goes to one of the blocks that its old block becomes: all of them know its counts.
+    for (let at = 0; at < grown.length; at += before.length) grown.set(before, at)
   }
 
   /** From 0 to 15. */

@@ -13,7 +13,7 @@ const fewestBuckets = 16
 
 export class HashIndex {
   /** The first slot of each bucket's chain. */
-  #heads = new Int32Array(fewestBuckets)
+  #heads = new Int32Array(fewestBuckets * 1.5)
   #buckets = fewestBuckets
   /** One less than the power of two that `#buckets` is at or above, and one less than the next one. */
   #lower = fewestBuckets - 1
