@@ -29,6 +29,7 @@ import * as metrics from "./internal/metrics.ts"
 import { Observer } from "./internal/observer.ts"
 import { read, type Reading } from "./internal/reading.ts"
 import { type AnyOptions, codecOf, schemaVersionOf, settingsOf } from "./internal/options.ts"
+import * as Soon from "./internal/soon.ts"
 import * as stack from "./internal/stack.ts"
 import { type Stats, statsOf } from "./internal/stats.ts"
 import { sweep } from "./internal/sweeping.ts"
@@ -165,7 +166,8 @@ const makeAny = (
     const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(origin)
     const clock = yield* Effect.clockWith(Effect.succeed)
     const random = yield* Random.Random
-    const observer = new Observer(options.name, clock)
+    const soon = Soon.make(context)
+    const observer = new Observer(options.name, clock, soon)
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
     const upstream = yield* options.upstream.resolve as Effect.Effect<
@@ -184,7 +186,13 @@ const makeAny = (
       observer,
       marks,
     })
-    const engine = new Engine(settings, { context, origin, clock, random }, opened, observer, marks)
+    const engine = new Engine(
+      settings,
+      { context, origin, clock, random, soon },
+      opened,
+      observer,
+      marks,
+    )
     // What tiers kept from before may have been marked since; where no arbiter knows, nobody does.
     if (engine.outlives && tiers.some((tier) => tier.scope !== "process")) {
       marks.beginAt(engine.asOf())

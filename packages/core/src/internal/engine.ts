@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
-import * as Scheduler from "effect/Scheduler"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
 import { nextNumber, usable } from "../Arbitration.ts"
@@ -28,6 +27,7 @@ import { type Held, neverPlain, type ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
 import { Origin } from "./origin.ts"
+import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
 import { Timers } from "./timers.ts"
 import { WriteQueue } from "./writeQueue.ts"
@@ -55,6 +55,7 @@ export interface Surroundings {
   readonly origin: Context.Context<never>
   readonly clock: Clock.Clock
   readonly random: Random.Random
+  readonly soon: Soon
 }
 
 /** What memory has for a key, as far as this moment and the marks allow. */
@@ -75,6 +76,7 @@ export class Engine {
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   readonly random: Random.Random
+  readonly soon: Soon
   readonly stack: Stack
   readonly near: ObjectStore
   readonly nearName: string
@@ -107,7 +109,6 @@ export class Engine {
   readonly leased = new Map<string, Flight>()
   /** Whether there is a tracer that shows spans to anybody. */
   readonly isTraced: boolean
-  readonly #dispatcher: Scheduler.SchedulerDispatcher
   readonly #atOrigin: Context.Context<never>
   readonly #lookupContexts: Array<Context.Context<never>> = []
   #version = 0
@@ -126,10 +127,10 @@ export class Engine {
     this.marks = marks
     this.context = surroundings.context
     this.isTraced = surroundings.context.mapUnsafe.has(Tracer.Tracer.key)
-    this.#dispatcher = Context.get(surroundings.context, Scheduler.Scheduler).makeDispatcher()
     this.#atOrigin = Context.add(surroundings.context, Origin, surroundings.origin)
     this.clock = surroundings.clock
     this.random = surroundings.random
+    this.soon = surroundings.soon
     this.stack = stack
     this.near = stack.near
     this.nearName = stack.nearName
@@ -144,11 +145,6 @@ export class Engine {
       background,
       stale,
     }))
-  }
-
-  /** Runs `task` when whoever runs now has had its turn. */
-  soon(task: () => void): void {
-    this.#dispatcher.scheduleTask(task, 0)
   }
 
   now(): number {

@@ -9,6 +9,7 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { LarderEvent } from "../LarderEvent.ts"
+import type { Soon } from "./soon.ts"
 
 /** Events a subscriber may lag behind before it loses some. */
 const bufferSize = 4_096
@@ -67,23 +68,24 @@ export class Observer {
   listeners = 0
   #hubs: ReadonlyArray<Hub> = []
   #closed = false
+  readonly #soon: Soon
+  #wakes = false
 
-  constructor(larder: string, clock: Clock.Clock) {
+  constructor(larder: string, clock: Clock.Clock, soon: Soon) {
     this.larder = larder
     this.clock = clock
+    this.#soon = soon
   }
 
   /** The same for a plain hit, which is told of more often than all else. */
   tellHit(key: string, tier: string, at: number): void {
-    const event: LarderEvent = { _tag: "Hit", larder: this.larder, at, key, tier }
-    for (const hub of this.#hubs) this.#publish(hub, event)
+    this.#publish({ _tag: "Hit", larder: this.larder, at, key, tier })
   }
 
   tell(told: Told): void {
     if (this.listeners === 0) return
     const at = this.clock.currentTimeMillisUnsafe()
-    const event = { larder: this.larder, at, ...told } as LarderEvent
-    for (const hub of this.#hubs) this.#publish(hub, event)
+    this.#publish({ larder: this.larder, at, ...told } as LarderEvent)
   }
 
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope> =
@@ -110,6 +112,8 @@ export class Observer {
   /** Ends every subscription. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const hubs = this.#hubs
+    // What was told last is heard.
+    this.#wake()
     this.#closed = true
     this.#setHubs([])
     return Effect.forEach(hubs, (hub) => PubSub.shutdown(hub.pubsub), { discard: true })
@@ -120,16 +124,31 @@ export class Observer {
     this.listeners = hubs.length
   }
 
-  #publish(hub: Hub, event: LarderEvent): void {
-    if (hub.lost > 0) {
-      const dropped = {
-        _tag: "Dropped",
-        larder: event.larder,
-        at: event.at,
-        count: hub.lost,
-      } as const
-      if (PubSub.publishUnsafe(hub.pubsub, dropped)) hub.lost = 0
+  #publish(event: LarderEvent): void {
+    for (const hub of this.#hubs) {
+      offer(hub, event)
+      // Those who wait are woken together for many events: waking costs more than a hit.
+      if (!this.#wakes && hub.pubsub.subscribers.size > 0) {
+        this.#wakes = true
+        this.#soon(this.#wake)
+      }
     }
-    if (hub.lost > 0 || !PubSub.publishUnsafe(hub.pubsub, event)) hub.lost += 1
   }
+
+  readonly #wake = (): void => {
+    this.#wakes = false
+    for (const { pubsub } of this.#hubs) {
+      pubsub.strategy.completeSubscribersUnsafe(pubsub.pubsub, pubsub.subscribers)
+    }
+  }
+}
+
+/** Whoever takes finds it at once; where there is no room it is counted as lost. */
+const offer = (hub: Hub, event: LarderEvent): void => {
+  const { pubsub } = hub.pubsub
+  if (hub.lost > 0) {
+    const { at, larder } = event
+    if (pubsub.publish({ _tag: "Dropped", larder, at, count: hub.lost })) hub.lost = 0
+  }
+  if (hub.lost > 0 || !pubsub.publish(event)) hub.lost += 1
 }
