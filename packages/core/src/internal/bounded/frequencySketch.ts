@@ -13,12 +13,16 @@ const entriesPerBlock = 8
 /** Counts of so many times the entries are remembered before they are halved. */
 const sampleFactor = 10
 const fewestEntries = 16
+/** Words of eight counters that are halved with each count, once it is time. */
+const halvedPerCount = 256
 
 export class FrequencySketch {
   #counters = new Int32Array((fewestEntries / entriesPerBlock) * blockLength)
   #blockMask = fewestEntries / entriesPerBlock - 1
   #entries = fewestEntries
   #counted = 0
+  /** So many counters of eight have been halved; all of them, while nothing is to be halved. */
+  #halved = this.#counters.length
 
   /** Makes room for so many entries. What was counted stays. */
   ensure(entries: number): void {
@@ -31,7 +35,9 @@ export class FrequencySketch {
 
   #grow(blocks: number): void {
     const before = this.#counters
+    while (this.#halved < before.length) this.#halve()
     const grown = new Int32Array(blocks * blockLength)
+    this.#halved = grown.length
     this.#counters = grown
     this.#blockMask = blocks - 1
     if (this.#counted === 0) return
@@ -64,13 +70,19 @@ export class FrequencySketch {
       raise(counters, block + 8 + ((picks >>> 10) & 3), (picks >>> 10) & 28) |
       raise(counters, block + 12 + ((picks >>> 15) & 3), (picks >>> 15) & 28)
     this.#counted += added
-    if (this.#counted >= this.#entries * sampleFactor) this.#halve()
+    if (this.#counted >= this.#entries * sampleFactor) {
+      this.#counted >>>= 1
+      this.#halved = 0
+    }
+    if (this.#halved < counters.length) this.#halve()
   }
 
+  /** A part of it: a sketch of a million entries takes longer than a write may. */
   #halve(): void {
     const counters = this.#counters
-    for (let i = 0; i < counters.length; i += 1) counters[i] = (counters[i]! >>> 1) & 0x77777777
-    this.#counted >>>= 1
+    const end = Math.min(this.#halved + halvedPerCount, counters.length)
+    for (let i = this.#halved; i < end; i += 1) counters[i] = (counters[i]! >>> 1) & 0x77777777
+    this.#halved = end
   }
 }
 
