@@ -4,23 +4,49 @@ import type { Shape } from "./Contender.ts"
 import type { Draw } from "./draw.ts"
 import type { Latency } from "./source.ts"
 
+/** Of keys that are cached: how they are drawn. `cold`: new keys, each once. `burst`: one new key, for all calls. */
+export type Asked = Draw | "cold" | "burst"
+
 export interface Variant {
   readonly name: string
-  readonly draw: Draw
+  readonly asked: Asked
   readonly latency: Latency
+  /** How many details of about 100 bytes a product has. Default: none. */
+  readonly details?: number
+}
+
+/** Who takes part, and how, where that differs from the case. */
+export interface Entrant {
+  /** The name shown in tables. */
+  readonly name: string
+  readonly contender: ContenderName
+  readonly shape?: Shape
+  readonly age?: Age
+}
+
+/** Of the entries that are asked for: in time, or in grace, so that they are given at once and refreshed behind. */
+export type Age = "fresh" | "stale"
+
+/** The ratio of medians that an entrant has to stay at or below. */
+export interface Goal {
+  readonly entrant: string
+  /** Default: the baseline. */
+  readonly than?: string
+  readonly ratio: number
 }
 
 export interface Case {
   readonly name: string
   readonly title: string
   readonly shape: Shape
+  /** Default: fresh. */
+  readonly age?: Age
   readonly variants: ReadonlyArray<Variant>
   /** Run in this order in every round. */
-  readonly contenders: ReadonlyArray<ContenderName>
-  /** Whom the others are compared with. */
-  readonly baseline: ContenderName
-  /** The ratio of medians that the contender has to stay at or below. */
-  readonly goal: { readonly contender: ContenderName; readonly ratio: number }
+  readonly entrants: ReadonlyArray<Entrant>
+  /** The entrant whom the others are compared with. */
+  readonly baseline: string
+  readonly goals: ReadonlyArray<Goal>
   /** What has to be there; where it is not, the case is left out with a word. */
   readonly needs?: "redis"
   /** Calls in one sample. */
@@ -35,68 +61,115 @@ export interface Case {
 export const keyCount = 10_000
 export const maxEntries = 50_000
 
-const hits: ReadonlyArray<Variant> = [
-  { name: "zipf", draw: "zipf", latency: "none" },
-  { name: "uniform", draw: "uniform", latency: "none" },
-]
+/** Under their own names. */
+const plain = (...names: ReadonlyArray<ContenderName>): ReadonlyArray<Entrant> =>
+  names.map((name) => ({ name, contender: name }))
 
-const uniform: ReadonlyArray<Variant> = [{ name: "uniform", draw: "uniform", latency: "none" }]
+const bulk = (contender: ContenderName, call: string): Entrant => ({
+  name: `${contender} ${call}`,
+  contender,
+  shape: "many",
+})
 
 const peers = [
+  "lru-cache",
   "bentocache",
   "cacheable",
   "cache-manager",
   "async-cache-dedupe",
   "layered-loader",
+  "cachified",
 ] as const
 
-/** What a farther tier answers, beside a bare client of the same. */
-const over =
-  (larder: ContenderName, client: ContenderName, needs: Pick<Case, "needs"> = {}) =>
-  (
-    name: string,
-    title: string,
-    shape: Shape,
-    ratio: number,
-    peers: ReadonlyArray<ContenderName> = [],
-  ): Case => ({
-    name,
-    title,
-    shape,
-    variants: uniform,
-    contenders: [larder, client, ...peers],
-    baseline: client,
-    goal: { contender: larder, ratio },
-    ...needs,
-    calls: 1_000,
-    unit: "us",
-    seconds: 1,
-  })
+/** Not slower than `ratio` times each of them. */
+const against = (entrant: string, ratio: number, others: ReadonlyArray<string>) =>
+  others.map((than): Goal => ({ entrant, than, ratio }))
 
-const overRedis = over("larder over redis", "ioredis", { needs: "redis" })
-const overSqlite = over("larder over sqlite", "node:sqlite")
+const zipf: Variant = { name: "zipf", asked: "zipf", latency: "none" }
+const uniform: Variant = { name: "uniform", asked: "uniform", latency: "none" }
+const large: Variant = { name: "10 KB", asked: "uniform", latency: "none", details: 100 }
 
-export const cases: ReadonlyArray<Case> = [
+const inMemory: ReadonlyArray<Case> = [
   {
     name: "hit",
     title: "memory hit inside a fiber, ns a hit",
     shape: "fiber",
-    variants: hits,
-    contenders: ["larder", "effect"],
+    variants: [zipf, uniform],
+    entrants: plain("larder", "effect"),
     baseline: "effect",
-    goal: { contender: "larder", ratio: 0.75 },
+    goals: [{ entrant: "larder", ratio: 0.6 }],
     calls: 10_000,
     unit: "ns",
     seconds: 1,
   },
   {
-    name: "runPromise",
-    title: "memory hit by one Effect.runPromise each, ns a hit",
-    shape: "promise",
-    variants: hits,
-    contenders: ["larder", "effect"],
+    name: "hitListener",
+    title: "memory hit inside a fiber while a subscriber takes every event, ns a hit",
+    shape: "fiber",
+    variants: [zipf, uniform],
+    entrants: plain("larder with a listener", "effect"),
     baseline: "effect",
-    goal: { contender: "larder", ratio: 0.9 },
+    goals: [{ entrant: "larder with a listener", ratio: 0.7 }],
+    calls: 10_000,
+    unit: "ns",
+    seconds: 1,
+  },
+  {
+    name: "hit10k",
+    title: "memory hit of a 10 KB object, in a fiber or awaited, ns a hit",
+    shape: "fiber",
+    variants: [large],
+    entrants: plain("larder", "effect", ...peers),
+    baseline: "effect",
+    goals: [{ entrant: "larder", ratio: 0.6 }],
+    calls: 1_000,
+    unit: "ns",
+    seconds: 1,
+  },
+  {
+    name: "runPromise",
+    title: "memory hit by one Effect.runPromise each, or awaited, ns a hit",
+    shape: "promise",
+    variants: [zipf, uniform],
+    entrants: plain("larder", "effect", ...peers),
+    baseline: "lru-cache",
+    goals: [
+      { entrant: "larder", ratio: 1.2 },
+      ...against("larder", 0.1, ["bentocache", "cacheable"]),
+    ],
+    calls: 10_000,
+    unit: "ns",
+    seconds: 1,
+  },
+  ...(["miss", "miss64"] as const).map((name): Case => ({
+    name,
+    title:
+      name === "miss"
+        ? "miss, the lookup answers in a later turn, one after another, us a miss"
+        : "miss, the lookup answers in a later turn, 64 in flight, us a miss",
+    shape: name === "miss" ? "fiber" : "window64",
+    variants: [{ name: "cold", asked: "cold", latency: "turn" }],
+    entrants: plain("larder", "effect", ...peers),
+    baseline: "effect",
+    goals: [{ entrant: "larder", ratio: 1.3 }],
+    calls: 1_000,
+    unit: "us",
+    seconds: 1,
+  })),
+  {
+    name: "many",
+    title: "100 memory hits by one call, beside one by one, ns a key",
+    shape: "fiber",
+    variants: [{ name: "each", asked: "each", latency: "none" }],
+    entrants: [
+      bulk("larder", "getMany"),
+      ...plain("larder"),
+      bulk("cacheable", "getMany"),
+      bulk("cache-manager", "mget"),
+      bulk("layered-loader", "getMany"),
+    ],
+    baseline: "larder",
+    goals: [{ entrant: "larder getMany", ratio: 0.3 }],
     calls: 10_000,
     unit: "ns",
     seconds: 1,
@@ -106,27 +179,155 @@ export const cases: ReadonlyArray<Case> = [
     title: "10,000 concurrent callers of one cold key, one lookup, ms for all",
     shape: "stampede",
     variants: [
-      { name: "turn", draw: "cold", latency: "turn" },
-      { name: "5 ms", draw: "cold", latency: 5 },
+      { name: "turn", asked: "burst", latency: "turn" },
+      { name: "5 ms", asked: "burst", latency: 5 },
     ],
-    contenders: ["larder", "effect"],
+    entrants: [
+      ...plain("larder"),
+      { name: "larder, runPromise", contender: "larder", shape: "together" },
+      ...plain("effect", ...peers),
+    ],
     baseline: "effect",
-    goal: { contender: "larder", ratio: 1.1 },
+    goals: against("larder", 1, peers),
     calls: 10_000,
+    unit: "ms",
+    seconds: 2,
+  },
+  {
+    name: "failing",
+    title: "1,000 concurrent callers of one cold key whose lookup fails, ms for all",
+    shape: "failing",
+    variants: [{ name: "turn", asked: "burst", latency: "turn" }],
+    entrants: plain("larder", "effect", ...peers),
+    baseline: "effect",
+    goals: [],
+    calls: 1_000,
+    unit: "ms",
+    seconds: 1,
+  },
+  {
+    name: "stale",
+    title: "hit of a stale entry, refreshed behind: until the caller has the value, ns a hit",
+    shape: "fiber",
+    age: "stale",
+    variants: [{ name: "each", asked: "each", latency: "turn" }],
+    entrants: [
+      ...plain("larder"),
+      { name: "larder, fresh", contender: "larder", age: "fresh" },
+      { name: "larder, runPromise", contender: "larder", shape: "promise" },
+      {
+        name: "larder, runPromise, fresh",
+        contender: "larder",
+        shape: "promise",
+        age: "fresh",
+      },
+      ...plain(
+        "lru-cache",
+        "bentocache",
+        "cache-manager",
+        "async-cache-dedupe",
+        "layered-loader",
+        "cachified",
+      ),
+    ],
+    baseline: "larder, fresh",
+    goals: [
+      { entrant: "larder", ratio: 2 },
+      { entrant: "larder, runPromise", than: "larder, runPromise, fresh", ratio: 2 },
+    ],
+    calls: 100,
+    unit: "ns",
+    seconds: 2,
+  },
+  {
+    name: "tags",
+    title: "10,000 keys of one tag: dropped by it and all read back, ms for all",
+    shape: "tags",
+    variants: [{ name: "each", asked: "each", latency: "none" }],
+    entrants: plain("larder", "bentocache", "cacheable", "async-cache-dedupe"),
+    baseline: "async-cache-dedupe",
+    goals: against("larder", 0.5, ["bentocache", "cacheable", "async-cache-dedupe"]),
+    calls: keyCount,
     unit: "ms",
     seconds: 3,
   },
+  {
+    name: "mixed",
+    title: "memory hits with 1 % of sets among them, in a fiber or awaited, ns a call",
+    shape: "mixed",
+    variants: [zipf],
+    entrants: plain(
+      "larder",
+      "effect",
+      "lru-cache",
+      "bentocache",
+      "cacheable",
+      "cache-manager",
+      "layered-loader",
+    ),
+    baseline: "effect",
+    goals: [],
+    calls: 10_000,
+    unit: "ns",
+    seconds: 1,
+  },
+]
+
+/** What a farther tier answers, beside a bare client of the same. */
+const over =
+  (larder: ContenderName, client: ContenderName, needs: Pick<Case, "needs"> = {}) =>
+  (
+    name: string,
+    title: string,
+    shape: Shape,
+    ratio: number,
+    others: ReadonlyArray<Entrant> = [],
+  ): Case => ({
+    name,
+    title,
+    shape,
+    variants: [shape === "many" ? { name: "each", asked: "each", latency: "none" } : uniform],
+    entrants: [...plain(larder, client), ...others],
+    baseline: client,
+    goals: [{ entrant: larder, ratio }],
+    ...needs,
+    calls: 1_000,
+    unit: "us",
+    seconds: 1,
+  })
+
+const overRedis = over("larder over redis", "ioredis", { needs: "redis" })
+const overSqlite = over("larder over sqlite", "node:sqlite")
+
+const peersOverRedis = plain(
+  "effect over redis",
+  "bentocache over redis",
+  "cacheable over redis",
+  "cache-manager over redis",
+  "async-cache-dedupe over redis",
+  "layered-loader over redis",
+  "cachified over redis",
+)
+
+export const cases: ReadonlyArray<Case> = [
+  ...inMemory,
   // A rate of at least 0.9 of the bare client's is a time of at most 1.11.
   overRedis(
     "redis",
     "hit in Redis, none in memory, one after another, us a hit",
     "fiber",
     1.11,
-    peers,
+    peersOverRedis,
   ),
-  overRedis("redis64", "hit in Redis, 64 in flight, us a hit", "window64", 1.11, peers),
-  overRedis("redis256", "hit in Redis, 256 in flight, us a hit", "window256", 1.11, peers),
-  overRedis("redisMany", "getMany of 100 from Redis, us a key", "many", 1.25, ["layered-loader"]),
+  overRedis("redis64", "hit in Redis, 64 in flight, us a hit", "window64", 1.11, peersOverRedis),
+  overRedis("redis256", "hit in Redis, 256 in flight, us a hit", "window256", 1.11, peersOverRedis),
+  overRedis(
+    "redisMany",
+    "getMany of 100 from Redis, us a key",
+    "many",
+    1.25,
+    plain("cacheable over redis", "cache-manager over redis", "layered-loader over redis"),
+  ),
   overSqlite("sqlite", "hit in SQLite, none in memory, one after another, us a hit", "fiber", 4),
   overSqlite("sqliteMany", "getMany of 100 from SQLite, us a key", "many", 3),
 ]

@@ -2,17 +2,34 @@
 import type { Product, Source } from "./source.ts"
 
 /**
- * How the keys of a sample are asked for.
+ * What is done with the keys of a sample.
  *
- * - `fiber`: one after another, inside one fiber where the library has fibers.
- * - `promise`: one awaited promise each.
- * - `stampede`: all at once.
+ * - `fiber`: asked for one after another, inside one fiber where the library has fibers.
+ * - `promise`: by one awaited promise each.
+ * - `stampede`: all at once, inside fibers where the library has fibers.
+ * - `together`: all at once, by one awaited promise each.
+ * - `failing`: all at once, of a source that fails; every call has to tell so.
  * - `window64`, `window256`: so many in flight.
  * - `many`: a hundred by one call.
+ * - `mixed`: one after another, each hundredth of them set.
+ * - `tags`: dropped by their tag, then asked for one after another.
  */
-export type Shape = "fiber" | "promise" | "stampede" | "window64" | "window256" | "many"
+export type Shape =
+  | "fiber"
+  | "promise"
+  | "stampede"
+  | "together"
+  | "failing"
+  | "window64"
+  | "window256"
+  | "many"
+  | "mixed"
+  | "tags"
 
-/** One sample: its time, the sum of the `number`s of the products it was given, and the last of them. */
+/**
+ * One sample: its time, the sum of the `number`s of the products it was given, and the last of them.
+ * Where all calls fail as they should: no sum and no product.
+ */
 export interface Sample {
   readonly millis: number
   readonly sum: number
@@ -28,9 +45,22 @@ export interface Subject {
   readonly close: () => Promise<void>
 }
 
-export interface Contender {
-  /** The name shown in tables. */
-  readonly title: string
-  /** A cold cache over the source, bounded by `maxEntries` of Case.ts, with lifetimes far beyond a run. */
-  readonly setup: (source: Source) => Promise<Subject>
+/** How long values are fresh, and then given at once while they are refreshed behind. */
+export interface Lifetimes {
+  readonly freshMillis: number
+  readonly graceMillis: number
 }
+
+export interface Setup {
+  readonly source: Source
+  /** Default: fresh far beyond a run. */
+  readonly lifetimes?: Lifetimes | undefined
+  /** A tag of every product. Default: none. */
+  readonly tag?: string | undefined
+}
+
+/** Sets up a cold cache over the source, bounded by `maxEntries` of Case.ts. */
+export type Contender = (setup: Setup) => Promise<Subject>
+
+/** Whether `place` in a `mixed` sample is a write. */
+export const isWrite = (place: number): boolean => place % 100 === 99

@@ -14,3 +14,9 @@ export const sleep = (millis: number): Promise<void> =>
 
 /** The next turn of the event loop. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Milliseconds of processor time that this process has had so far: what others do on the machine takes none of it. */
+export const worked = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1_000
+}

@@ -1,7 +1,7 @@
 /** Which keys are asked for, drawn before any clock starts and the same in every run. */
 
-/** How keys are chosen: evenly, by Zipf's law with exponent 1, or one cold key after the other. */
-export type Draw = "uniform" | "zipf" | "cold"
+/** How keys are chosen of those that are known: evenly, by Zipf's law with exponent 1, or each once before any again. */
+export type Draw = "uniform" | "zipf" | "each"
 
 /** A generator of numbers in [0, 1) (mulberry32): the same seed draws the same keys for every library. */
 export const generator = (seed: number) => (): number => {
@@ -38,7 +38,7 @@ const shuffle = <A>(items: ReadonlyArray<A>, random: () => number): ReadonlyArra
   return shuffled
 }
 
-/** Lists of a hit workload that are drawn beforehand and then asked for in turn. */
+/** Lists that are drawn beforehand and then asked for in turn. */
 const drawnLists = 64
 
 /**
@@ -52,21 +52,28 @@ export const lists = (
   options: { readonly size: number; readonly seed: number },
 ): ((sample: number) => ReadonlyArray<string>) => {
   const { size } = options
-  if (draw === "cold") {
-    return (sample) => {
-      const key = keys[sample]
-      if (key === undefined) throw new RangeError(`only ${keys.length} keys to be cold`)
-      return new Array<string>(size).fill(key)
-    }
-  }
   const random = generator(options.seed)
   const scattered = shuffle(keys, random)
   const rank =
     draw === "zipf" ? zipf(keys.length, random) : () => Math.floor(random() * keys.length)
-  const drawn = Array.from({ length: drawnLists }, () =>
-    Array.from({ length: size }, () => scattered[rank()]!),
+  const drawn =
+    draw === "each"
+      ? slices(scattered, size)
+      : Array.from({ length: drawnLists }, () =>
+          Array.from({ length: size }, () => scattered[rank()]!),
+        )
+  return (sample) => drawn[sample % drawn.length]!
+}
+
+/** The keys in lists of `size`, without those that do not fill one. */
+const slices = (
+  keys: ReadonlyArray<string>,
+  size: number,
+): ReadonlyArray<ReadonlyArray<string>> => {
+  if (size > keys.length) throw new RangeError(`only ${keys.length} keys for a list of ${size}`)
+  return Array.from({ length: Math.floor(keys.length / size) }, (_, place) =>
+    keys.slice(place * size, (place + 1) * size),
   )
-  return (sample) => drawn[sample % drawnLists]!
 }
 
 /** The keys in groups of a hundred, for what asks for many at once. */

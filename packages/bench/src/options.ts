@@ -1,14 +1,20 @@
 /** The command line. */
 import { type Case, cases, findCase } from "./Case.ts"
 import { parse, UsageError } from "./command.ts"
+import { folder } from "./output/results.ts"
 
 export interface Options {
   readonly cases: ReadonlyArray<Case>
   readonly rounds: number
-  readonly json: string | undefined
+  /** For which a round takes samples. Default: what the case says. */
+  readonly seconds: number | undefined
+  /** Where figures and charts are written. */
+  readonly folder: string
 }
 
-export const usage = `Usage: pnpm bench [case ...] [--rounds N] [--json FILE]
+const defaultRounds = 5
+
+export const usage = `Usage: pnpm bench [case ...] [--rounds N] [--seconds S] [--to FOLDER]
 
 Measures Larder and its peers side by side: one process per library and round, rounds interleaved.
 
@@ -16,8 +22,9 @@ Cases (all of them by default):
 ${cases.map(({ name, title }) => `  ${name.padEnd(12)}${title}`).join("\n")}
 
 Options:
-  --rounds N   rounds per library and variant (default 5)
-  --json FILE  writes figures of every round as JSON too
+  --rounds N   rounds per library and variant (default ${defaultRounds})
+  --seconds S  for which a round takes samples (default: 1 to 3, by the case)
+  --to FOLDER  where <case>.json and <case>.svg are written (default packages/bench/results)
   --help       shows this`
 
 const roundsFrom = (text: string): number => {
@@ -25,6 +32,12 @@ const roundsFrom = (text: string): number => {
     throw new UsageError(`--rounds ${text}: give a whole number from 1 to 9999`)
   }
   return Number(text)
+}
+
+const secondsFrom = (text: string): number => {
+  const seconds = Number(text)
+  if (seconds > 0 && seconds <= 3_600) return seconds
+  throw new UsageError(`--seconds ${text}: give a number above 0, at most 3600, such as 0.2`)
 }
 
 const caseFrom = (name: string): Case => {
@@ -39,14 +52,23 @@ const caseFrom = (name: string): Case => {
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const { positionals, values } = parse(args, {
-    rounds: { type: "string", default: "5" },
-    json: { type: "string" },
+    rounds: { type: "string", default: String(defaultRounds) },
+    seconds: { type: "string" },
+    to: { type: "string", default: folder },
     help: { type: "boolean", default: false },
   })
   if (values.help) return "help"
   return {
     cases: positionals.length === 0 ? cases : [...new Set(positionals)].map(caseFrom),
     rounds: roundsFrom(values.rounds),
-    json: values.json,
+    seconds: values.seconds === undefined ? undefined : secondsFrom(values.seconds),
+    folder: values.to,
   }
 }
+
+/** What the command line was given, beside the cases, for measuring the same again. */
+export const given = ({ rounds, seconds }: Options): string =>
+  [
+    ...(rounds === defaultRounds ? [] : [`--rounds ${rounds}`]),
+    ...(seconds === undefined ? [] : [`--seconds ${seconds}`]),
+  ].join(" ")

@@ -37,10 +37,11 @@ describe("draws", () => {
     expect(found[99]!).toBeGreaterThan(0.007)
   })
 
-  it("a cold list is one key, a new one for each sample, and says when they are used up", () => {
-    const cold = lists("cold", keys, { size: 3, seed: 1 })
-    expect(cold(0)).toEqual(["key/0", "key/0", "key/0"])
-    expect(cold(99)).toEqual(["key/99", "key/99", "key/99"])
-    expect(() => cold(100)).toThrow("only 100 keys to be cold")
+  it("each key is asked for once in a pass, and then again", () => {
+    const each = lists("each", keys, { size: 30, seed: 1 })
+    const pass = [each(0), each(1), each(2)].flat()
+    expect(new Set(pass).size).toBe(90)
+    expect(each(3)).toEqual(each(0))
+    expect(() => lists("each", keys, { size: 101, seed: 1 })).toThrow("only 100 keys for a list")
   })
 })

@@ -1,18 +1,20 @@
-/** Effect's own `Cache`: capacity, one lookup for all who wait, a time to live. */
+/** Effect's own `Cache`: capacity, one lookup for all who wait, a time to live. No grace, no tags, nothing that asks for many. */
 import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
 import { maxEntries } from "../Case.ts"
 import { effectful, lookup } from "./effectful.ts"
 
-export const contender = effectful({
-  title: "Effect Cache",
-  setup: (source) =>
-    Effect.gen(function* () {
-      const cache = yield* Cache.make({
-        lookup: lookup(source),
-        capacity: maxEntries,
-        timeToLive: "1 hour",
-      })
-      return { get: (key) => Cache.get(cache, key), close: Effect.void }
-    }),
-})
+export const contender = effectful(({ source }) =>
+  Effect.gen(function* () {
+    const cache = yield* Cache.make({
+      lookup: lookup(source),
+      capacity: maxEntries,
+      timeToLive: "1 hour",
+    })
+    return {
+      get: (key) => Cache.get(cache, key),
+      set: (key, product) => Cache.set(cache, key, product),
+      close: Effect.void,
+    }
+  }),
+)

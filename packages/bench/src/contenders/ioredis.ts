@@ -4,25 +4,22 @@ import { redisUrl } from "../redis.ts"
 import type { Product } from "../source.ts"
 import { lookup, promised } from "./promised.ts"
 
-export const contender = promised({
-  title: "ioredis GET",
-  setup: async (source) => {
-    const client = new Redis(redisUrl())
-    const load = lookup(source)
-    const keyOf = (key: string) => `raw:${key}`
-    return {
-      get: async (key) => {
-        const found = await client.get(keyOf(key))
-        if (found !== null) return JSON.parse(found)
-        const product = await load(key)
-        await client.set(keyOf(key), JSON.stringify(product), "PX", 3_600_000)
-        return product
-      },
-      getMany: async (keys) => {
-        const found = await client.mget(keys.map(keyOf))
-        return found.map((text): Product => JSON.parse(text!))
-      },
-      close: async () => client.disconnect(),
-    }
-  },
+export const contender = promised(async ({ source }) => {
+  const client = new Redis(redisUrl())
+  const load = lookup(source)
+  const keyOf = (key: string) => `raw:${key}`
+  return {
+    get: async (key): Promise<Product> => {
+      const found = await client.get(keyOf(key))
+      if (found !== null) return JSON.parse(found)
+      const product = await load(key)
+      await client.set(keyOf(key), JSON.stringify(product), "PX", 3_600_000)
+      return product
+    },
+    getMany: async (keys) => {
+      const found = await client.mget(keys.map(keyOf))
+      return found.map((text): Product => JSON.parse(text!))
+    },
+    close: async () => client.disconnect(),
+  }
 })

@@ -9,6 +9,7 @@ import { openLarder } from "./product.ts"
 import type { Open, OpenOptions } from "./peers/peer.ts"
 
 const stackOf = ({ memory, url }: OpenOptions) => {
+  if (url === undefined) throw new Error("it needs a Redis server")
   const redis = RedisTier.layer({ prefix: "larder" }).pipe(
     Layer.provide(RedisClient.layer({ url })),
     Layer.provide(Logger.layer([])),

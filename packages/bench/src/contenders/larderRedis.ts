@@ -6,7 +6,6 @@ import { redisUrl } from "../redis.ts"
 import { larderOver } from "./product.ts"
 
 export const contender = larderOver(
-  "Larder over Redis",
   TierStack.layer(
     RedisTier.layer({ prefix: "larder" }).pipe(
       Layer.provide(RedisClient.layer({ url: redisUrl() })),

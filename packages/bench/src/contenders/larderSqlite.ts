@@ -10,6 +10,5 @@ const folder = mkdtempSync(join(tmpdir(), "larder-bench-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 
 export const contender = larderOver(
-  "Larder over SQLite",
   TierStack.layer(SqliteTier.layer({ filename: join(folder, "bench.db") })),
 )

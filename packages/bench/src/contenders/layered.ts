@@ -1,5 +1,6 @@
 /** The libraries over memory and Redis by name, each as it is set up without special measures. Loaded on demand. */
 import type { Open } from "./peers/peer.ts"
+import { type Peer, peers } from "./peers/registry.ts"
 
 interface Layered {
   /** It keeps values in its own memory in front of Redis. */
@@ -10,6 +11,8 @@ interface Layered {
   readonly packages: ReadonlyArray<string>
 }
 
+const of = ({ client, open, packages }: Peer) => ({ open, packages: [...packages, client] })
+
 const registry = {
   larder: {
     hasMemory: true,
@@ -17,36 +20,11 @@ const registry = {
     open: async () => (await import("./larderLayered.ts")).open,
     packages: ["@larder/core", "@larder/redis", "effect", "ioredis"],
   },
-  bentocache: {
-    hasMemory: true,
-    hasGrace: true,
-    open: async () => (await import("./peers/bentocache.ts")).open,
-    packages: ["bentocache", "ioredis"],
-  },
-  cacheable: {
-    hasMemory: true,
-    hasGrace: false,
-    open: async () => (await import("./peers/cacheable.ts")).open,
-    packages: ["cacheable", "@keyv/redis"],
-  },
-  "cache-manager": {
-    hasMemory: true,
-    hasGrace: true,
-    open: async () => (await import("./peers/cacheManager.ts")).open,
-    packages: ["cache-manager", "cacheable", "@keyv/redis"],
-  },
-  "async-cache-dedupe": {
-    hasMemory: false,
-    hasGrace: true,
-    open: async () => (await import("./peers/asyncCacheDedupe.ts")).open,
-    packages: ["async-cache-dedupe", "ioredis"],
-  },
-  "layered-loader": {
-    hasMemory: true,
-    hasGrace: true,
-    open: async () => (await import("./peers/layeredLoader.ts")).open,
-    packages: ["layered-loader", "ioredis"],
-  },
+  bentocache: { hasMemory: true, hasGrace: true, ...of(peers.bentocache) },
+  cacheable: { hasMemory: true, hasGrace: false, ...of(peers.cacheable) },
+  "cache-manager": { hasMemory: true, hasGrace: true, ...of(peers["cache-manager"]) },
+  "async-cache-dedupe": { hasMemory: false, hasGrace: true, ...of(peers["async-cache-dedupe"]) },
+  "layered-loader": { hasMemory: true, hasGrace: true, ...of(peers["layered-loader"]) },
 } satisfies Readonly<Record<string, Layered>>
 
 export type LayeredName = keyof typeof registry

@@ -5,7 +5,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import type { Product as SourceProduct } from "../source.ts"
+import type { Lifetimes } from "../Contender.ts"
+import type { Product as SourceProduct, Unavailable } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
 
 export const Product = Schema.Struct({
@@ -16,6 +17,9 @@ export const Product = Schema.Struct({
   brand: Schema.String,
   price: Schema.Finite,
   description: Schema.String,
+  details: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ name: Schema.String, text: Schema.String, rank: Schema.Finite })),
+  ),
 })
 
 const policy = Policy.make({
@@ -26,12 +30,12 @@ const policy = Policy.make({
 })
 
 export interface OpenLarder {
-  readonly lookup: (key: string) => Effect.Effect<SourceProduct>
+  readonly lookup: (key: string) => Effect.Effect<SourceProduct, Unavailable>
   readonly stack: Layer.Layer<TierStack.TierStack, unknown>
   /** What is other than in the policy of the benchmarks. */
-  readonly policy?: Partial<Policy.Options>
+  readonly policy?: Partial<Policy.Options> | undefined
   /** Default: two. */
-  readonly tags?: (product: SourceProduct) => ReadonlyArray<string>
+  readonly tags?: ((product: SourceProduct) => ReadonlyArray<string>) | undefined
 }
 
 /** With everything on: early refresh, both graces, tags with a mark set, statistics and metrics. */
@@ -53,24 +57,43 @@ export const openLarder = ({
     }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
     // A mark that covers nothing here: a larder without any mark could skip the comparison.
     yield* larder.invalidateTags(["seasonal"])
-    return { larder, close: Scope.close(scope, Exit.void) }
+    return { larder, scope, close: Scope.close(scope, Exit.void) }
   })
 
-export const larderOver = (title: string, stack: Layer.Layer<TierStack.TierStack, unknown>) =>
-  effectful({
-    title,
-    setup: (source) =>
-      Effect.orDie(
-        Effect.map(openLarder({ lookup: lookup(source), stack }), ({ close, larder }) => ({
-          get: (key: string) => larder.get(key),
-          getMany: (keys: ReadonlyArray<string>) =>
-            Effect.map(larder.getMany(keys), (found) =>
-              keys.map((key) => productOf(found.get(key))),
-            ),
-          close,
-        })),
-      ),
-  })
+export type OpenedLarder = Effect.Success<ReturnType<typeof openLarder>>
+
+const policyOf = ({ freshMillis, graceMillis }: Lifetimes): Partial<Policy.Options> => ({
+  freshFor: freshMillis,
+  staleWhileRevalidate: graceMillis,
+})
+
+/** `alongside`: what else goes on while it is measured. */
+export const larderOver = (
+  stack: Layer.Layer<TierStack.TierStack, unknown>,
+  alongside: (opened: OpenedLarder) => Effect.Effect<void> = () => Effect.void,
+) =>
+  effectful(({ lifetimes, source, tag }) =>
+    Effect.gen(function* () {
+      const opened = yield* openLarder({
+        lookup: lookup(source),
+        stack,
+        policy: lifetimes && policyOf(lifetimes),
+        tags: tag === undefined ? undefined : () => [tag],
+      })
+      yield* alongside(opened)
+      const { close, larder } = opened
+      return {
+        get: (key: string) => larder.get(key),
+        getMany: (keys: ReadonlyArray<string>) =>
+          Effect.map(larder.getMany(keys), (found) => keys.map((key) => productOf(found.get(key)))),
+        set: larder.set,
+        // Its peers keep nothing of what they drop.
+        dropTagged:
+          tag === undefined ? undefined : larder.invalidateTags([tag], { keepStale: false }),
+        close,
+      }
+    }).pipe(Effect.orDie),
+  )
 
 const productOf = (exit: Exit.Exit<SourceProduct, unknown> | undefined): SourceProduct => {
   if (exit !== undefined && Exit.isSuccess(exit)) return exit.value

@@ -4,7 +4,7 @@ import type { RedisServer } from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
 import { layered, type LayeredName } from "../contenders/layered.ts"
 import type { OpenOptions } from "../contenders/peers/peer.ts"
-import { lookup, type Promised } from "../contenders/promised.ts"
+import { type Answer, found, lookup, type Promised } from "../contenders/promised.ts"
 import * as redis from "../redis.ts"
 import * as Source from "../source.ts"
 import { counted } from "./report.ts"
@@ -36,12 +36,13 @@ const callsOf = async (server: RedisServer): Promise<ReadonlyArray<readonly [str
 
 const callsFor = async (
   server: RedisServer,
-  ask: () => Promise<ReadonlyArray<Source.Product>>,
+  ask: () => Promise<ReadonlyArray<Answer>>,
 ): Promise<string> => {
   const total = async () => (await callsOf(server)).reduce((sum, [, times]) => sum + times, 0)
   await settled(total)
   await Effect.runPromise(server.cli("CONFIG", "RESETSTAT"))
-  for (const product of await ask()) deepStrictEqual(product, source.expected(product.id))
+  for (const product of (await ask()).map(found))
+    deepStrictEqual(product, source.expected(product.id))
   await settled(total)
   return counted(await callsOf(server))
 }

@@ -1,4 +1,7 @@
-/** bentocache over Redis, with or without memory in front. */
+/**
+ * bentocache over memory, Redis or both. Values in memory are serialized, as by
+ * default: without that it is broken over Redis. It has nothing that asks for many.
+ */
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { redisDriver } from "bentocache/drivers/redis"
@@ -6,33 +9,39 @@ import { Redis } from "ioredis"
 import { maxEntries } from "../../Case.ts"
 import { ignore, type Open } from "./peer.ts"
 
-export const open: Open = async ({ freshMillis, graceMillis, load, memory, url }) => {
+const connectionTo = (url: string): Redis => {
   const connection = new Redis(url)
   connection.on("error", ignore)
-  const redis = redisDriver({ connection })
-  const store = bentostore()
+  return connection
+}
+
+const storeOf = (memory: boolean, connection: Redis | undefined) => {
+  const inMemory = memory
+    ? bentostore().useL1Layer(memoryDriver({ maxItems: maxEntries }))
+    : bentostore()
+  return connection === undefined ? inMemory : inMemory.useL2Layer(redisDriver({ connection }))
+}
+
+export const open: Open = async ({ freshMillis, graceMillis, load, memory, tag, url }) => {
+  const connection = url === undefined ? undefined : connectionTo(url)
   const bento = new BentoCache({
-    default: "layered",
-    stores: {
-      layered: (memory
-        ? store.useL1Layer(memoryDriver({ maxItems: maxEntries }))
-        : store
-      ).useL2Layer(redis),
-    },
+    default: "products",
+    stores: { products: storeOf(memory, connection) },
   })
+  const options = {
+    ttl: freshMillis,
+    grace: graceMillis === 0 ? (false as const) : graceMillis,
+    // What is stale is given at once, and refreshed behind.
+    timeout: 0,
+    ...(tag !== undefined && { tags: [tag] }),
+  }
   return {
-    get: (key) =>
-      bento.getOrSet({
-        key,
-        ttl: freshMillis,
-        grace: graceMillis,
-        // What is stale is given at once, and refreshed behind.
-        timeout: 0,
-        factory: () => load(key),
-      }),
+    get: (key) => bento.getOrSet({ key, ...options, factory: () => load(key) }),
+    set: (key, value) => bento.set({ key, ...options, value }),
+    dropTagged: tag === undefined ? undefined : () => bento.deleteByTag({ tags: [tag] }),
     close: async () => {
       await bento.disconnectAll()
-      connection.disconnect()
+      connection?.disconnect()
     },
   }
 }

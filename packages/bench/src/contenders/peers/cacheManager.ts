@@ -1,20 +1,32 @@
-/** cache-manager over Redis, with or without memory in front. */
+/** cache-manager over memory, Redis or both. Its memory is cacheable's, which clones values as by default. It has no tags. */
 import KeyvRedis from "@keyv/redis"
 import { createCache } from "cache-manager"
 // cache-manager takes stores of Keyv 5, which it does not export; cacheable has the same.
 import { createKeyv, Keyv } from "cacheable"
 import { maxEntries } from "../../Case.ts"
-import { ignore, type Open } from "./peer.ts"
+import type { Product } from "../../source.ts"
+import { ignore, lifeOf, type Open } from "./peer.ts"
 
-export const open: Open = async ({ freshMillis, graceMillis, load, memory, url }) => {
+const redisAt = (url: string): Keyv => {
   const redis = new Keyv({ store: new KeyvRedis(url) })
   redis.on("error", ignore)
+  return redis
+}
+
+export const open: Open = async (options) => {
+  const { graceMillis, load, memory, url } = options
   const cache = createCache({
-    stores: memory ? [createKeyv({ lruSize: maxEntries }), redis] : [redis],
-    refreshThreshold: graceMillis,
+    stores: [
+      ...(memory ? [createKeyv({ lruSize: maxEntries })] : []),
+      ...(url === undefined ? [] : [redisAt(url)]),
+    ],
+    ...(graceMillis > 0 && { refreshThreshold: graceMillis }),
   })
+  const life = lifeOf(options)
   return {
-    get: (key) => cache.wrap(key, () => load(key), freshMillis + graceMillis),
+    get: (key) => cache.wrap(key, () => load(key), life),
+    getMany: (keys) => cache.mget<Product>([...keys]),
+    set: (key, product) => cache.set(key, product, life),
     close: () => cache.disconnect().then(ignore),
   }
 }

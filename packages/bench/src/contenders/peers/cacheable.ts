@@ -1,21 +1,40 @@
-/** cacheable over Redis, with or without memory in front. It gives nothing stale. */
+/**
+ * cacheable over memory, Redis or both. Values in memory are cloned, as by
+ * default. It gives nothing stale.
+ */
 import KeyvRedis from "@keyv/redis"
 import { Cacheable, createKeyv } from "cacheable"
 import { maxEntries } from "../../Case.ts"
+import type { Product } from "../../source.ts"
 import { ignore, type Open } from "./peer.ts"
 
-export const open: Open = async ({ freshMillis, load, memory, url }) => {
-  const redis = new KeyvRedis<unknown>(url)
-  const cache = memory
-    ? new Cacheable({ primary: createKeyv({ lruSize: maxEntries }), secondary: redis })
-    : new Cacheable({ primary: redis })
+const storesOf = (memory: boolean, url: string | undefined) => {
+  const inMemory = memory ? [createKeyv({ lruSize: maxEntries })] : []
+  const inRedis = url === undefined ? [] : [new KeyvRedis<unknown>(url)]
+  const [primary, secondary] = [...inMemory, ...inRedis]
+  return { ...(primary && { primary }), ...(secondary && { secondary }) }
+}
+
+export const open: Open = async ({ freshMillis, load, memory, tag, url }) => {
+  const cache = new Cacheable({ ...storesOf(memory, url), tags: tag !== undefined })
   cache.on("error", ignore)
+  const options = { ttl: freshMillis, ...(tag !== undefined && { tags: [tag] }) }
+  /** getOrSet knows no tags. */
+  const getTagged = async (key: string): Promise<Product> => {
+    const known = await cache.get<Product>(key)
+    if (known !== undefined) return known
+    const product = await load(key)
+    await cache.set(key, product, options)
+    return product
+  }
+  // What fails is told, not left out.
+  const get = (key: string) =>
+    cache.getOrSet(key, () => load(key), { ttl: freshMillis, throwErrors: "function" })
   return {
-    get: async (key) => {
-      const found = await cache.getOrSet(key, () => load(key), { ttl: freshMillis })
-      if (found === undefined) throw new Error(`no product ${key}`)
-      return found
-    },
+    get: tag === undefined ? get : getTagged,
+    getMany: (keys) => cache.getMany<Product>([...keys]),
+    set: (key, product) => cache.set(key, product, options),
+    dropTagged: tag === undefined ? undefined : () => cache.tags.invalidateTag(tag),
     close: () => cache.disconnect(),
   }
 }

@@ -1,28 +1,39 @@
-/** layered-loader over Redis, with or without memory in front. */
+/** layered-loader over memory, Redis or both. It has groups, no tags. */
 import { Redis } from "ioredis"
 import { Loader, RedisCache } from "layered-loader"
 import { maxEntries } from "../../Case.ts"
 import type { Product } from "../../source.ts"
-import { ignore, type Open } from "./peer.ts"
+import { ignore, lifeOf, type Open } from "./peer.ts"
 
-export const open: Open = async ({ freshMillis, graceMillis, load, memory, url }) => {
+const clientOf = (url: string): Redis => {
   const client = new Redis(url)
   client.on("error", ignore)
-  const ttlInMsecs = freshMillis + graceMillis
+  return client
+}
+
+export const open: Open = async (options) => {
+  const { graceMillis, load, memory, url } = options
+  const client = url === undefined ? undefined : clientOf(url)
+  const ttlInMsecs = lifeOf(options)
   const loader = new Loader<Product>({
     ...(memory && {
-      inMemoryCache: { ttlInMsecs, ttlLeftBeforeRefreshInMsecs: graceMillis, maxItems: maxEntries },
+      inMemoryCache: {
+        ttlInMsecs,
+        maxItems: maxEntries,
+        ...(graceMillis > 0 && { ttlLeftBeforeRefreshInMsecs: graceMillis }),
+      },
     }),
-    asyncCache: new RedisCache<Product>(client, { json: true, ttlInMsecs }),
+    ...(client && { asyncCache: new RedisCache<Product>(client, { json: true, ttlInMsecs }) }),
+    // It would print each failure.
+    logger: { error: ignore },
+    cacheKeyFromValueResolver: ({ id }) => id,
     dataSourceGetOneFn: load,
+    dataSourceGetManyFn: (keys) => Promise.all(keys.map(load)),
   })
   return {
-    get: async (key) => {
-      const found = await loader.get(key)
-      if (found === undefined || found === null) throw new Error(`no product ${key}`)
-      return found
-    },
-    getMany: (keys) => Promise.all(keys.map((key) => loader.get(key).then((found) => found!))),
-    close: async () => client.disconnect(),
+    get: (key) => loader.get(key),
+    getMany: (keys) => loader.getMany([...keys]),
+    set: (key, product) => loader.forceSetValue(key, product),
+    close: async () => client?.disconnect(),
   }
 }

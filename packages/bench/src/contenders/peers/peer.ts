@@ -1,18 +1,17 @@
-/** How a library is set up over Redis: for second-tier hits without memory, for faults with it. */
-import type { Contender } from "../../Contender.ts"
+/** How a library is set up over memory, over Redis, and over both. */
+import type { Contender, Lifetimes } from "../../Contender.ts"
 import { redisUrl } from "../../redis.ts"
 import type { Product } from "../../source.ts"
 import { lookup, type Promised, promised } from "../promised.ts"
 
-export interface OpenOptions {
-  /** Of the Redis server. */
-  readonly url: string
+export interface OpenOptions extends Lifetimes {
+  /** Of the Redis server. Default: none. */
+  readonly url?: string | undefined
   readonly load: (key: string) => Promise<Product>
-  /** A memory tier in front, of the same size for all. Where a library cannot have one, it has none. */
+  /** A memory tier, of the same size for all. Where a library cannot have one in front of Redis, it has none. */
   readonly memory: boolean
-  readonly freshMillis: number
-  /** How long after that a value is given at once and refreshed behind, where a library does so. */
-  readonly graceMillis: number
+  /** Of every product, where a library has tags. Default: none. */
+  readonly tag?: string | undefined
 }
 
 export interface Opened extends Promised {
@@ -25,15 +24,18 @@ export type Open = (options: OpenOptions) => Promise<Opened>
 /** Clients tell of a server that is away by an event; the figures tell what their callers see. */
 export const ignore = (): void => undefined
 
-export const overRedis = (title: string, open: Open): Contender =>
-  promised({
-    title,
-    setup: (source) =>
-      open({
-        url: redisUrl(),
-        load: lookup(source),
-        memory: false,
-        freshMillis: 3_600_000,
-        graceMillis: 600_000,
-      }),
-  })
+/** The milliseconds for which a value is of any use. */
+export const lifeOf = ({ freshMillis, graceMillis }: Lifetimes): number => freshMillis + graceMillis
+
+/** Without a grace, which asks some libraries for more work at every hit. */
+const longFresh: Lifetimes = { freshMillis: 3_600_000, graceMillis: 0 }
+
+export const overMemory = (open: Open): Contender =>
+  promised(({ lifetimes = longFresh, source, tag }) =>
+    open({ ...lifetimes, load: lookup(source), memory: true, tag }),
+  )
+
+export const overRedis = (open: Open): Contender =>
+  promised(({ lifetimes = longFresh, source }) =>
+    open({ ...lifetimes, load: lookup(source), memory: false, url: redisUrl() }),
+  )

@@ -1,0 +1,48 @@
+/**
+ * Effect's `PersistedCache` over Redis, on the connection of @larder/redis. Its
+ * memory cannot be left out, so what is in it ends at once. It is asked by
+ * requests, which are made beforehand as other keys are; with a new one for each
+ * call it would compile its schema in each. Nothing in it asks for many, and it
+ * has no grace and no tags.
+ */
+import { RedisClient } from "@larder/redis"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Persistable from "effect/persistence/Persistable"
+import * as PersistedCache from "effect/persistence/PersistedCache"
+import * as Persistence from "effect/persistence/Persistence"
+import * as Scope from "effect/Scope"
+import { maxEntries } from "../Case.ts"
+import { redisUrl } from "../redis.ts"
+import { effectful, lookup } from "./effectful.ts"
+import { Product } from "./product.ts"
+
+class ProductRequest extends Persistable.Class<{ payload: { readonly key: string } }>()(
+  "ProductRequest",
+  { primaryKey: ({ key }) => key, success: Product },
+) {}
+
+export const contender = effectful(({ source }) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(
+      Persistence.layerRedis.pipe(
+        Layer.provide(RedisClient.layer({ url: redisUrl(), commandTimeout: "10 seconds" })),
+      ),
+      scope,
+    )
+    const load = lookup(source)
+    const requests = new Map(source.keys.map((key) => [key, new ProductRequest({ key })]))
+    const cache = yield* PersistedCache.make(({ key }: ProductRequest) => Effect.orDie(load(key)), {
+      storeId: "effect",
+      timeToLive: () => "1 hour",
+      inMemoryCapacity: maxEntries,
+      inMemoryTTL: () => 0,
+    }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
+    return {
+      get: (key: string) => cache.get(requests.get(key)!),
+      close: Scope.close(scope, Exit.void),
+    }
+  }).pipe(Effect.orDie),
+)

@@ -1,0 +1,70 @@
+/**
+ * cachified over memory, which is lru-cache as its README has it, or Redis; it has
+ * one tier. It has no tags, and what it calls a batch is of lookups, not of reads.
+ */
+import { type Cache, type CacheEntry, cachified, totalTtl } from "@epic-web/cachified"
+import { Redis } from "ioredis"
+import { LRUCache } from "lru-cache"
+import { maxEntries } from "../../Case.ts"
+import { ignore, type Open } from "./peer.ts"
+
+interface Store {
+  readonly cache: Cache
+  readonly close: () => void
+}
+
+/** What never ends has no time to live. */
+const lifeLeft = ({ metadata }: CacheEntry): number | undefined => {
+  const life = totalTtl(metadata)
+  return life === Infinity ? undefined : life
+}
+
+const inMemory = (): Store => {
+  const kept = new LRUCache<string, CacheEntry>({ max: maxEntries })
+  return {
+    cache: {
+      get: (key) => kept.get(key),
+      set: (key, entry) => {
+        const ttl = lifeLeft(entry)
+        return kept.set(key, entry, ttl === undefined ? {} : { ttl })
+      },
+      delete: (key) => kept.delete(key),
+    },
+    close: ignore,
+  }
+}
+
+const inRedis = (url: string): Store => {
+  const client = new Redis(url)
+  client.on("error", ignore)
+  return {
+    cache: {
+      get: async (key): Promise<CacheEntry | null> => {
+        const text = await client.get(key)
+        return text === null ? null : JSON.parse(text)
+      },
+      set: (key, entry) => {
+        const ttl = lifeLeft(entry)
+        const text = JSON.stringify(entry)
+        return ttl === undefined ? client.set(key, text) : client.set(key, text, "PX", ttl)
+      },
+      delete: (key) => client.del(key),
+    },
+    close: () => client.disconnect(),
+  }
+}
+
+export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
+  const { cache, close } = url === undefined ? inMemory() : inRedis(url)
+  return {
+    get: (key) =>
+      cachified({
+        cache,
+        key,
+        ttl: freshMillis,
+        swr: graceMillis,
+        getFreshValue: () => load(key),
+      }),
+    close: async () => close(),
+  }
+}

@@ -1,0 +1,19 @@
+/** lru-cache, by its `fetch`; memory is all it has. Nothing in it ends a grace. */
+import { LRUCache } from "lru-cache"
+import { maxEntries } from "../../Case.ts"
+import type { Product } from "../../source.ts"
+import { ignore, type Open } from "./peer.ts"
+
+export const open: Open = async ({ freshMillis, graceMillis, load }) => {
+  const cache = new LRUCache<string, Product>({
+    max: maxEntries,
+    ttl: freshMillis,
+    allowStale: graceMillis > 0,
+    fetchMethod: load,
+  })
+  return {
+    get: (key) => cache.fetch(key),
+    set: async (key, product) => cache.set(key, product),
+    close: async () => ignore(),
+  }
+}

@@ -1,0 +1,28 @@
+/** The command line of `pnpm bench:guard`. */
+import { parse, UsageError } from "../command.ts"
+import { bounds, type CheckName, isCheck } from "./bounds.ts"
+
+const names = Object.keys(bounds).filter(isCheck)
+
+export const usage = `Usage: pnpm bench:guard [check ...]
+
+Fails if Larder has become slower than what it is compared with in the same run, or does more per operation,
+than the bounds in packages/bench/src/guard/bounds.ts allow.
+
+Checks (all of them by default):
+${names.map((name) => `  ${name.padEnd(23)}${bounds[name].title}`).join("\n")}
+
+Options:
+  --help    shows this`
+
+const checkFrom = (name: string): CheckName => {
+  if (isCheck(name)) return name
+  throw new UsageError(`there is no check ${JSON.stringify(name)}: give one of ${names.join(", ")}`)
+}
+
+/** The checks, or `"help"`. Throws {@link UsageError}. */
+export const options = (args: ReadonlyArray<string>): ReadonlyArray<CheckName> | "help" => {
+  const { positionals, values } = parse(args, { help: { type: "boolean", default: false } })
+  if (values.help) return "help"
+  return positionals.length === 0 ? names : [...new Set(positionals)].map(checkFrom)
+}

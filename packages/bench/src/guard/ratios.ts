@@ -1,0 +1,146 @@
+/**
+ * Two ways side by side in one process: many short samples in turn, so that whatever else the machine does
+ * to its caches happens to both, and the median of the ratios of neighbours.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { now } from "../clock.ts"
+import * as Source from "../source.ts"
+import { quantile } from "../statistics.ts"
+import { byPromise, inFiber, once, stampede } from "./runs.ts"
+import { asHundreds, inTurn, sampleSize, stale, warm, warmCache } from "./situations.ts"
+import { openCache, openLarder, surroundings } from "./subjects.ts"
+
+type Sample = () => Promise<number>
+
+/** Milliseconds, for both together. */
+const warmUp = 700
+const measured = 1_400
+const fewestPairs = 9
+/** So that what is asked for once only still fits into memory. */
+const mostPairs = 120
+
+/** Keys that nobody has asked for. */
+const missesInSample = 200
+
+/** The ratios of pairs for so long. */
+const ratiosFor = async (
+  millis: number,
+  ours: Sample,
+  theirs: Sample,
+): Promise<ReadonlyArray<number>> => {
+  const ratios: Array<number> = []
+  const end = now() + millis
+  while (ratios.length < fewestPairs || (now() < end && ratios.length < mostPairs)) {
+    // Whoever comes second has what the first one left to be collected.
+    const first = ratios.length % 2 === 0 ? await ours() : undefined
+    const other = await theirs()
+    ratios.push((first ?? (await ours())) / other)
+  }
+  return ratios
+}
+
+/** The median of `ours / theirs`, measured in turn. */
+const sideBySide = async (ours: Sample, theirs: Sample): Promise<number> => {
+  await ratiosFor(warmUp, ours, theirs)
+  const ratios = await ratiosFor(measured, ours, theirs)
+  return quantile(
+    ratios.toSorted((a, b) => a - b),
+    0.5,
+  )
+}
+
+export const hit = async (): Promise<number> => {
+  const { keys, larder, source } = await warm()
+  const cache = await warmCache(source)
+  const theirs = inTurn(source.keys, sampleSize)
+  return sideBySide(
+    () => inFiber(larder.get, keys()),
+    () => inFiber(cache, theirs()),
+  )
+}
+
+export const hitByPromise = async (): Promise<number> => {
+  const { keys, larder, source } = await warm()
+  const cache = await warmCache(source)
+  const theirs = inTurn(source.keys, sampleSize)
+  return sideBySide(
+    () => byPromise(larder.get, keys()),
+    () => byPromise(cache, theirs()),
+  )
+}
+
+export const hitHeard = async (): Promise<number> => {
+  const heard = await warm()
+  const unheard = await warm()
+  Effect.runFork(Stream.runDrain(heard.larder.events))
+  return sideBySide(
+    () => inFiber(heard.larder.get, heard.keys()),
+    () => inFiber(unheard.larder.get, unheard.keys()),
+  )
+}
+
+export const many = async (): Promise<number> => {
+  const { keys, larder, source } = await warm()
+  const singly = inTurn(source.keys, sampleSize)
+  return sideBySide(
+    () => once(asHundreds(larder, keys())),
+    () => inFiber(larder.get, singly()),
+  )
+}
+
+export const staleHit = async (): Promise<number> => {
+  const size = 200
+  const { larder, staleAgain } = await stale(surroundings(), size)
+  const fresh = await warm()
+  const keys = inTurn(fresh.source.keys, size)
+  return sideBySide(
+    async () => inFiber(larder.get, await staleAgain()),
+    () => inFiber(fresh.larder.get, keys()),
+  )
+}
+
+export const miss = async (): Promise<number> => {
+  const source = Source.make(0, "turn")
+  const larder = await openLarder(source)
+  const cache = await openCache(source)
+  return sideBySide(
+    () => inFiber(larder.get, source.unasked(missesInSample)),
+    () => inFiber(cache, source.unasked(missesInSample)),
+  )
+}
+
+export const missWhenFull = async (): Promise<number> => {
+  const source = Source.make(0, "none")
+  const full = await openLarder(source, { maxEntries: 1_000 })
+  const roomy = await openLarder(source)
+  return sideBySide(
+    () => inFiber(full.get, source.unasked(missesInSample)),
+    () => inFiber(roomy.get, source.unasked(missesInSample)),
+  )
+}
+
+export const stampeded = async (): Promise<number> => {
+  const source = Source.make(0, "turn")
+  const larder = await openLarder(source)
+  const cache = await openCache(source)
+  return sideBySide(
+    () => stampede(larder.get, source.unasked(1)[0]!, 1_000),
+    () => stampede(cache, source.unasked(1)[0]!, 1_000),
+  )
+}
+
+export const tagDrop = async (): Promise<number> => {
+  const fill = async (count: number) => {
+    const source = Source.make(count, "none")
+    const larder = await openLarder(source, { tag: "all" })
+    await inFiber(larder.get, source.keys)
+    return larder
+  }
+  const [large, small] = [await fill(10_000), await fill(100)]
+  const drops = Array.from({ length: 50 })
+  return sideBySide(
+    () => once(Effect.forEach(drops, () => large.invalidateTags(["all"]), { discard: true })),
+    () => once(Effect.forEach(drops, () => small.invalidateTags(["all"]), { discard: true })),
+  )
+}

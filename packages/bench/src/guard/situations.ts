@@ -1,0 +1,88 @@
+/** Larders in the states that are guarded, and lists of keys to ask for. */
+import { strictEqual } from "node:assert"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { turn } from "../clock.ts"
+import { hundreds } from "../draw.ts"
+import * as Source from "../source.ts"
+import { type Get, inFiber, type Keys } from "./runs.ts"
+import { type How, type OpenLarder, openCache, openLarder, type Surroundings } from "./subjects.ts"
+
+/** Asked for in one sample. */
+export const sampleSize = 1_000
+
+/** Milliseconds: into the grace in which a stale value is given at once. */
+const pastFreshness = 61 * 60_000
+
+/** Filled, all of it fresh. */
+export const warm = async (how: How = {}) => {
+  const source = Source.make(10 * sampleSize, "none")
+  const larder = await openLarder(source, how)
+  await inFiber(larder.get, source.keys)
+  return { larder, source, keys: inTurn(source.keys, sampleSize) }
+}
+
+/** The same of Effect's own cache. */
+export const warmCache = async (source: Source.Source): Promise<Get> => {
+  const get = await openCache(source)
+  await inFiber(get, source.keys)
+  return get
+}
+
+/** Lists of `size` keys, one after the other and round again. */
+export const inTurn = (keys: Keys, size: number): (() => Keys) => {
+  let from = 0
+  return () => {
+    const list = keys.slice(from, from + size)
+    from = (from + size) % keys.length
+    return list
+  }
+}
+
+const servedStale = async (larder: OpenLarder, times: number): Promise<void> =>
+  strictEqual((await Effect.runPromise(larder.stats)).staleServed, times, "stale hits")
+
+/** Every value past its freshness as often as is wanted, with a lookup that takes a turn. */
+export const stale = async (within: Surroundings, size: number) => {
+  const source = Source.make(size, "turn")
+  const larder = await openLarder(source, { within })
+  await inFiber(larder.get, source.keys)
+  let asked = 0
+  const staleAgain = async (): Promise<Keys> => {
+    // Until the refreshes of the time before have ended.
+    while ((await Effect.runPromise(larder.stats)).inFlight > 0) await turn()
+    await servedStale(larder, asked)
+    asked += size
+    within.pass(pastFreshness)
+    return source.keys
+  }
+  return { larder, source, staleAgain }
+}
+
+/** Every value past its freshness, and the refresh of each under way for ever. */
+export const refreshing = async (within: Surroundings) => {
+  const source = Source.make(sampleSize, "none")
+  let filled = false
+  const larder = await openLarder(source, {
+    within,
+    lookup: (key) => (filled ? Effect.never : Effect.sync(() => source.take(key))),
+  })
+  await inFiber(larder.get, source.keys)
+  filled = true
+  within.pass(pastFreshness)
+  await inFiber(larder.get, source.keys)
+  await servedStale(larder, source.keys.length)
+  // Refreshes begin when those who caused them have had their turn.
+  await turn()
+  return { larder, keys: source.keys }
+}
+
+/** By a hundred, all of which must be there. */
+export const asHundreds = (larder: OpenLarder, keys: Keys): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    let last: Exit.Exit<Source.Product, unknown> | undefined
+    for (const hundred of hundreds(keys)) {
+      last = (yield* larder.getMany(hundred)).get(hundred.at(-1)!)
+    }
+    strictEqual(last !== undefined && Exit.isSuccess(last), true, "not all keys were found")
+  })

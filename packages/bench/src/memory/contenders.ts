@@ -1,0 +1,119 @@
+/** Maps with a bound, and one without, as all cases ask them. */
+import { BoundedMap } from "@larder/core"
+import { LRUCache } from "lru-cache"
+
+export interface Store {
+  /** Whether it is there; a hit like any other. */
+  readonly get: (key: string) => boolean
+  /** Stores what all keys have in common. */
+  readonly set: (key: string) => void
+}
+
+/** One for all entries, so that no value counts. */
+const value = { stored: true }
+
+const hour = 3_600_000
+
+const bareMap = (capacity: number): Store => {
+  const map = new Map<string, typeof value>()
+  // Begun when it is needed: one that is not moved on keeps all tables the map has outgrown.
+  let oldest: MapIterator<string> | undefined
+  return {
+    get: (key) => map.get(key) !== undefined,
+    set: (key) => {
+      map.set(key, value)
+      if (map.size <= capacity) return
+      oldest ??= map.keys()
+      const first = oldest.next()
+      if (first.done !== true) map.delete(first.value)
+    },
+  }
+}
+
+const lruCache =
+  (options: { readonly ttl?: number }) =>
+  (max: number): Store => {
+    const cache = new LRUCache<string, typeof value>({ max, ...options })
+    return {
+      get: (key) => cache.get(key) !== undefined,
+      set: (key) => void cache.set(key, value),
+    }
+  }
+
+/** Whoever asks has read the clock: one time for all, as lru-cache has it in a loop that yields to no timer. */
+const now = 1_790_000_000_000
+
+const seed = 1
+
+/** Of each entry, where entries are weighed. */
+const weight = 10
+
+// Options exist beforehand like keys and values: what is left as garbage is what the map made.
+const undated = { now }
+const weighed = { now, weight }
+const lives = Array.from({ length: 1_024 }, (_, life) => ({
+  now,
+  expiresAt: now + hour + ((life * 7_919) % 1_024) * 3_500,
+}))
+
+type Eviction = "w-tinylfu" | "lru"
+
+const ask = (map: BoundedMap.BoundedMap<typeof value>): Pick<Store, "get"> => ({
+  get: (key) => map.get(key, now) !== undefined,
+})
+
+const bounded =
+  (eviction: Eviction) =>
+  (maxEntries: number): Store => {
+    const map = BoundedMap.make<typeof value>({ maxEntries, eviction, seed })
+    return { ...ask(map), set: (key) => void map.set(key, value, undated) }
+  }
+
+const expiring =
+  (eviction: Eviction) =>
+  (maxEntries: number): Store => {
+    const map = BoundedMap.make<typeof value>({ maxEntries, eviction, seed })
+    let count = 0
+    return {
+      ...ask(map),
+      set: (key) => void map.set(key, value, lives[count++ % lives.length]),
+    }
+  }
+
+const weighing = (capacity: number): Store => {
+  const map = BoundedMap.make<typeof value>({
+    maxEntries: Infinity,
+    maxWeight: weight * capacity,
+    seed,
+  })
+  return { ...ask(map), set: (key) => void map.set(key, value, weighed) }
+}
+
+export const baselines = ["lru-cache", "lru-cache, ttl"] as const
+
+interface Contender {
+  /** An empty store with room for so many entries. */
+  readonly make: (capacity: number) => Store
+  readonly baseline: (typeof baselines)[number]
+  /** Whether goals are for it. */
+  readonly isLarder: boolean
+}
+
+const known = {
+  Map: { make: bareMap, baseline: "lru-cache", isLarder: false },
+  "lru-cache": { make: lruCache({}), baseline: "lru-cache", isLarder: false },
+  "lru-cache, ttl": { make: lruCache({ ttl: hour }), baseline: "lru-cache, ttl", isLarder: false },
+  larder: { make: bounded("w-tinylfu"), baseline: "lru-cache", isLarder: true },
+  "larder, weights": { make: weighing, baseline: "lru-cache", isLarder: true },
+  "larder, expiry": { make: expiring("w-tinylfu"), baseline: "lru-cache, ttl", isLarder: true },
+  "larder lru": { make: bounded("lru"), baseline: "lru-cache", isLarder: true },
+  "larder lru, expiry": { make: expiring("lru"), baseline: "lru-cache, ttl", isLarder: true },
+} satisfies Record<string, Contender>
+
+export type ContenderName = keyof typeof known
+
+export const isContender = (name: string): name is ContenderName => Object.hasOwn(known, name)
+
+export const contenderNames: ReadonlyArray<ContenderName> = Object.keys(known).filter(isContender)
+
+export const contender = (name: ContenderName): Contender => known[name]

@@ -1,0 +1,50 @@
+/** Where Larder stands in one variant of a case. */
+import type { ContenderName } from "../contenders/registry.ts"
+import type { Line, Result } from "../result.ts"
+import { byMedian, isBaseline, isLarder } from "./Report.ts"
+
+export interface Rival {
+  readonly name: string
+  readonly median: number
+  /** Larder's median over the rival's: below 1 Larder is faster. */
+  readonly ratio: number
+}
+
+export interface Standing {
+  readonly result: Result
+  readonly larder: Line
+  readonly baseline: Rival
+  /** The fastest library besides Larder, which may be the baseline; absent where there is none. */
+  readonly peer?: Rival
+}
+
+/** What a library over them cannot be faster than: no peers. */
+const bareClients: ReadonlySet<string> = new Set<ContenderName>(["ioredis", "node:sqlite"])
+
+const only = <A>(found: A | undefined, what: string, { case: name, variant }: Result): A => {
+  if (found === undefined) throw new Error(`${name} (${variant}) has no ${what}`)
+  return found
+}
+
+/** The name of the case says over what. */
+const shortName = ({ contender }: Line): string => contender.replace(/ over (redis|sqlite)$/, "")
+
+export const standing = (result: Result): Standing => {
+  const lines = byMedian(result.lines)
+  const own = lines.filter(isLarder)
+  // Where Larder is measured in several ways, the one that the case judges.
+  const judged = own.find(({ contender }) => contender === result.verdicts[0]?.contender)
+  const larder = only(judged ?? own[0], "larder", result)
+  const rival = (line: Line): Rival => ({
+    name: shortName(line),
+    median: line.summary.median,
+    ratio: larder.summary.median / line.summary.median,
+  })
+  const peer = lines.find((line) => !isLarder(line) && !bareClients.has(line.contender))
+  return {
+    result,
+    larder,
+    baseline: rival(only(lines.find(isBaseline), "baseline", result)),
+    ...(peer && { peer: rival(peer) }),
+  }
+}

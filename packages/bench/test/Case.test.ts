@@ -1,0 +1,25 @@
+import { expect, it } from "vitest"
+import { cases } from "../src/Case.ts"
+import { packagesOf } from "../src/contenders/registry.ts"
+
+it.each(cases)("$name compares those who take part in it", (bench) => {
+  const names = bench.entrants.map(({ name }) => name)
+  expect(new Set(names).size).toBe(names.length)
+  expect(names).toContain(bench.baseline)
+  for (const { entrant, than = bench.baseline } of bench.goals) {
+    expect(names).toContain(entrant)
+    expect(names).toContain(than)
+    expect(than).not.toBe(entrant)
+  }
+})
+
+it.each(cases)("$name needs Redis where somebody in it talks to Redis", (bench) => {
+  const clients = new Set(["ioredis", "@keyv/redis"])
+  const packages = bench.entrants.flatMap(({ contender }) => packagesOf(contender))
+  expect(packages.some((name) => clients.has(name))).toBe(bench.needs === "redis")
+})
+
+it("cases and their variants have names of their own", () => {
+  const names = cases.flatMap((bench) => bench.variants.map(({ name }) => `${bench.name}/${name}`))
+  expect(new Set(names).size).toBe(names.length)
+})

@@ -1,0 +1,60 @@
+import { expect, it } from "vitest"
+import { UsageError } from "../../src/command.ts"
+import { current, replaced, section } from "../../src/output/readme.ts"
+import { hit, onAnotherMachine, redis, withOptions, withVersion } from "./samples.ts"
+
+it("every case has a row with Larder, the baseline and the fastest other library, whoever is faster", () => {
+  const rows = section([hit, redis])
+    .split("\n")
+    .filter((row) => row.startsWith("| ["))
+    .map((row) =>
+      row
+        .split("|")
+        .map((cell) => cell.trim())
+        .slice(2, -1),
+    )
+  expect(rows).toEqual([
+    ["zipf", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x"],
+    ["uniform", "200 us", "ioredis 160 us", "1.25x", "cacheable 180 us", "1.11x"],
+  ])
+})
+
+it("the section names the machine, the versions and the command", () => {
+  const text = section([hit])
+  expect(text).toContain("Node v24.1.0, A <fast> CPU, 2 cores.")
+  expect(text).toContain("lru-cache 11.5.3.")
+  expect(text).toContain("`npx --yes pnpm@12 bench`: 5 rounds, a process each")
+  const short = section([withOptions(hit, "--seconds 0.2")])
+  expect(short).toContain("`npx --yes pnpm@12 bench --seconds 0.2`")
+})
+
+it("results that do not go together are refused with a remedy", () => {
+  expect(() => section([hit, onAnotherMachine(redis)])).toThrow(
+    /results of redis have another machine.*64 cores.*measure them all again/,
+  )
+  expect(() => section([hit, withVersion(redis, "effect", "4.2.0")])).toThrow(
+    "there are results of effect 4.1.0 and of 4.2.0",
+  )
+  expect(() => section([hit, withOptions(redis, "--rounds 1")])).toThrow(
+    "redis have another command (npx --yes pnpm@12 bench --rounds 1)",
+  )
+  expect(() => section([])).toThrow("run pnpm bench first")
+})
+
+const page = "before\n\n<!-- performance -->\nold\n<!-- /performance -->\n\nafter\n"
+
+it("only what stands between the markers is replaced, and twice is as once", () => {
+  const once = replaced(page, "new")
+  expect(once).toBe("before\n\n<!-- performance -->\n\nnew\n\n<!-- /performance -->\n\nafter\n")
+  expect(replaced(once, "new")).toBe(once)
+  expect([current(page), current(once)]).toEqual(["old", "new"])
+})
+
+it("a page without markers, or with them in the wrong order, says what to put there", () => {
+  const reversed = "<!-- /performance -->\n<!-- performance -->"
+  for (const broken of ["# Larder", reversed]) {
+    expect(() => replaced(broken, "new")).toThrow(UsageError)
+    expect(() => replaced(broken, "new")).toThrow("put <!-- performance --> and, below it")
+    expect(current(broken)).toBeUndefined()
+  }
+})
