@@ -26,12 +26,14 @@ import { exitOf, get as getOne, type GetOptions, question } from "./internal/get
 import { getMany } from "./internal/many.ts"
 import { Marks } from "./internal/marks.ts"
 import * as metrics from "./internal/metrics.ts"
+import type { InvalidMemoryTier, MemoryBounds } from "./internal/memoryBounds.ts"
 import { Observer } from "./internal/observer.ts"
 import { read, type Reading } from "./internal/reading.ts"
 import { type AnyOptions, codecOf, schemaVersionOf, settingsOf } from "./internal/options.ts"
 import * as Soon from "./internal/soon.ts"
 import * as stack from "./internal/stack.ts"
 import { type Stats, statsOf } from "./internal/stats.ts"
+import { resize } from "./internal/resizing.ts"
 import { sweep } from "./internal/sweeping.ts"
 import { wellFormed } from "./internal/tags.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
@@ -103,6 +105,12 @@ export interface Larder<in K, in out A, out E = never> {
   readonly invalidateTags: (tags: Iterable<string>, options?: MarkOptions) => Effect.Effect<Ack>
   /** Invalidates every value of this larder, in one step; other larders on the same tiers are not touched. */
   readonly clear: (options?: MarkOptions) => Effect.Effect<Ack>
+  /**
+   * Holds this larder's memory to other bounds from now on; one that is left out
+   * stays. Ends when memory is within them: what is over lower ones goes in
+   * slices, so that nobody else waits.
+   */
+  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidMemoryTier>
   /** What happens, from when the stream is run until the larder closes. */
   readonly events: Stream.Stream<LarderEvent>
   /** What happens, from when this effect ends. */
@@ -244,7 +252,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
         ? how(k)
         : (refused as Exit.Exit<never, InvalidKey>)
     })
-  const open = <A>(effect: Effect.Effect<A>) =>
+  const open = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => (engine.closed ? asking.closed(engine) : effect))
   return {
     [TypeId]: TypeId,
@@ -274,6 +282,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
         ),
       ),
     clear: (options) => open(changing.mark(engine, [undefined], options?.keepStale ?? true)),
+    resizeMemory: (bounds) => open(resize(engine, bounds)),
     events: engine.observer.events,
     subscribe: engine.observer.subscribe,
     stats: Effect.suspend(() => statsOf(engine)),
@@ -366,6 +375,7 @@ export interface ServiceClass<Self, Id extends string, K, A, E, R> extends Conte
     options?: MarkOptions,
   ) => Effect.Effect<Ack, never, Self>
   readonly clear: (options?: MarkOptions) => Effect.Effect<Ack, never, Self>
+  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidMemoryTier, Self>
   readonly events: Stream.Stream<LarderEvent, never, Self>
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
   readonly stats: Effect.Effect<Stats, never, Self>
@@ -390,7 +400,8 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
         | "remove"
         | "refresh"
         | "invalidateTags"
-        | "clear",
+        | "clear"
+        | "resizeMemory",
     >(
       name: M,
     ) =>
@@ -411,6 +422,7 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
     refresh: method("refresh"),
     invalidateTags: method("invalidateTags"),
     clear: method("clear"),
+    resizeMemory: method("resizeMemory"),
     events: Stream.unwrap(Effect.map(tag, (larder: Any) => larder.events)),
     subscribe: Effect.flatMap(tag, (larder: Any) => larder.subscribe),
     stats: Effect.flatMap(tag, (larder: Any) => larder.stats),

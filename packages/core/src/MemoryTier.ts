@@ -4,28 +4,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as Schema from "effect/Schema"
 import type { Eviction } from "./BoundedMap.ts"
+import { invalid, InvalidMemoryTier, type MemoryBounds } from "./internal/memoryBounds.ts"
 import * as objectStore from "./internal/objectStore.ts"
 import { noAbilities, Tier } from "./Tier.ts"
 
+export { InvalidMemoryTier } from "./internal/memoryBounds.ts"
 export { layerShared } from "./internal/sharedTier.ts"
 
-/** A bound that cannot be meant. `field` is the option, `reason` says what was given and what would do. */
-export class InvalidMemoryTier extends Schema.TaggedError<InvalidMemoryTier>()(
-  "InvalidMemoryTier",
-  { field: Schema.String, reason: Schema.String },
-) {
-  override get message(): string {
-    return `MemoryTier ${this.field}: ${this.reason}`
-  }
-}
-
-export interface Options {
-  /** The most entries kept per larder: an integer of at least 1, or `Infinity`. Default 10,000. */
-  readonly maxEntries?: number | undefined
-  /** The most weight kept per larder, in the unit of `weigh`. Default: no such bound. */
-  readonly maxWeight?: number | undefined
+/** `maxEntries` is 10,000 by default, `maxWeight` is `Infinity`. */
+export interface Options extends MemoryBounds {
   /** The weight of a value: an integer of at least 0. Default 1 for every value. */
   readonly weigh?: ((value: unknown, key: string) => number) | undefined
   /**
@@ -43,15 +31,9 @@ export interface Options {
   readonly maxFreshFor?: Duration.Input | undefined
 }
 
-const bound = (field: "maxEntries" | "maxWeight", value: number): number => {
-  if (value === Infinity || (Number.isSafeInteger(value) && value >= 1)) return value
-  throw new InvalidMemoryTier({
-    field,
-    reason: `${value} is no bound; give an integer of at least 1, or Infinity`,
-  })
-}
-
 const checked = (options: Options) => {
+  const problem = invalid(options)
+  if (problem !== undefined) throw problem
   const maxFreshFor = Duration.fromInput(options.maxFreshFor ?? "Infinity")
   const millis = Option.isSome(maxFreshFor) ? Duration.toMillis(maxFreshFor.value) : Number.NaN
   if (!(millis > 0) || Number.isNaN(options.maxFreshFor)) {
@@ -69,8 +51,8 @@ const checked = (options: Options) => {
   }
   return {
     eviction,
-    maxEntries: bound("maxEntries", options.maxEntries ?? 10_000),
-    maxWeight: bound("maxWeight", options.maxWeight ?? Infinity),
+    maxEntries: options.maxEntries ?? 10_000,
+    maxWeight: options.maxWeight ?? Infinity,
     weigh: options.weigh ?? (() => 1),
     maxFreshFor: millis,
   }

@@ -43,5 +43,9 @@ export const operations: ReadonlyArray<Operation> = [
   },
   { title: "cleared", run: ({ larder }) => larder.clear() },
   { title: "cleared, nothing kept", run: ({ larder }) => larder.clear({ keepStale: false }) },
+  {
+    title: "resized to a tenth",
+    run: ({ entries, larder }) => larder.resizeMemory({ maxEntries: entries / 10 }),
+  },
   { title: "all expired", run: ({ expireAll }) => Effect.sync(expireAll) },
 ]

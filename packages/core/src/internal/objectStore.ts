@@ -163,9 +163,9 @@ export class ObjectStore {
     this.#exits.resize(bounds)
   }
 
-  /** Gives up to `limit` entries up that are over lowered bounds; whether some still are. */
-  shrink(limit: number): boolean {
-    return this.#exits.shrink(limit)
+  /** Gives up so many entries that have expired or are over lowered bounds; whether there are more. */
+  shrink(limit: number, now: number): boolean {
+    return this.#exits.expire(now, limit) || this.#exits.shrink(limit)
   }
 
   /** Of so many entries, those most worth keeping, the ones that were read since they were kept. */

@@ -11,7 +11,9 @@ import { nestedObjects } from "./nestedObjects.ts"
 const leaseMillis = 10_000
 
 export interface Stack {
+  /** Nothing is kept where the stack begins with a byte tier. */
   readonly near: ObjectStore
+  readonly hasMemory: boolean
   readonly nearName: string
   /** Nearest first. */
   readonly farther: ReadonlyArray<FartherTier>
@@ -62,6 +64,7 @@ export const open = (
     const arbiter = last?.arbiter === undefined ? undefined : last
     return {
       near,
+      hasMemory,
       nearName: hasMemory ? first.name : "none",
       farther,
       arbiter,

@@ -94,7 +94,7 @@ describe("FrequencySketch", () => {
     let before = sum()
     let highest = before
     let steps = 0
-    for (let next = 0; steps < 100; next += 1) {
+    for (let next = 0; steps < 200; next += 1) {
       sketch.add(keys[next % keys.length]!)
       const after = sum()
       if (after < before) steps += 1
