@@ -107,12 +107,14 @@ export const closed = (engine: Engine): Exit.Exit<never> =>
 
 /** Answers a call that is no plain hit. */
 export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> => {
-  const refused = refusal(engine, question.key, question.k)
-  if (refused !== undefined) return refused
+  // What memory has is at a key that can be asked for, of a larder that is open.
+  if (question.k === undefined || engine.near.find(question.k) === 0) {
+    const refused = refusal(engine, question.key, question.k)
+    // With nothing in memory the caller most likely waits: it is decided where it starts to.
+    return refused ?? wait(engine, question as Call, undefined)
+  }
   const call = question as Call
-  // With nothing in memory the caller most likely waits: it is decided where it starts to.
-  if (engine.near.peek(call.k) === undefined) return wait(engine, call, undefined)
-  const decided = decide(engine, call.k, call.demand, engine.now())
+  const decided = decide(engine, call.k, call.demand, call.since)
   return answerNow(engine, call, decided) ?? wait(engine, call, undefined)
 }
 
@@ -222,8 +224,8 @@ const wait = (
   overtaken: Overtaken | undefined,
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    const refused = refusal(engine, call.key, call.k)
-    if (refused !== undefined) return resume(refused)
+    // It may have closed since.
+    if (engine.closed) return resume(closed(engine))
     // Decided here, in one step with joining: something may have landed a moment ago.
     const decided = decide(engine, call.k, call.demand, engine.now())
     const now = answerNow(engine, call, decided)

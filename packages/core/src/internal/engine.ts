@@ -245,13 +245,14 @@ export class Engine {
     if (slot === 0) return undefined
     const held = this.near.at(slot)
     const entry = capped(held.entry, held.freshCap)
-    const freshness = this.judge(entry, now)
+    const { last } = this.marks
+    const isValid = this.near.isStampedAt(slot, last)
+    const freshness = isValid ? Freshness.of(entry, now) : this.judge(entry, now)
     if (freshness._tag === "Missing") {
       this.near.delete(k)
       return undefined
     }
-    const { last } = this.marks
-    if (freshness._tag === "Fresh" && !this.near.isStampedAt(slot, last)) {
+    if (freshness._tag === "Fresh" && !isValid) {
       const until = hitUntil(held.entry, held.freshCap, held.policy)
       this.near.stamp(slot, { until, checkedAt: last })
     }

@@ -59,7 +59,7 @@ export class Flight {
   /** The key was fresh when it began: only a newer version is worth taking over. */
   readonly early: boolean
   readonly many: boolean
-  readonly waiters = new Set<Waiter>()
+  #waiters: Set<Waiter> | undefined
   /** Belongs to the larder: it goes on when nobody waits. */
   background: boolean
   /** Values stored before this moment are not taken over from farther tiers. */
@@ -97,5 +97,10 @@ export class Flight {
     this.background = options.background
     this.notBefore = options.notBefore
     this.stale = options.stale
+  }
+
+  /** Made when somebody looks: most refreshes have none. */
+  get waiters(): Set<Waiter> {
+    return (this.#waiters ??= new Set())
   }
 }

@@ -45,6 +45,7 @@ class MarkSet {
   above(entry: Entry<unknown>): boolean {
     const { asOf, tags } = entry
     if (asOf < this.floor || this.everything > asOf) return true
+    if (this.tags.size === 0) return false
     for (const tag of tags) {
       const mark = this.tags.get(tag)
       if (mark !== undefined && mark.number > asOf) return true
