@@ -85,7 +85,7 @@ export const larderOver = (
       return {
         get: (key: string) => larder.get(key),
         getMany: (keys: ReadonlyArray<string>) =>
-          Effect.map(larder.getMany(keys), (found) => keys.map((key) => productOf(found.get(key)))),
+          Effect.map(larder.getMany(keys), (found) => found.values()),
         set: larder.set,
         // Its peers keep nothing of what they drop.
         dropTagged:
@@ -94,8 +94,3 @@ export const larderOver = (
       }
     }).pipe(Effect.orDie),
   )
-
-const productOf = (exit: Exit.Exit<SourceProduct, unknown> | undefined): SourceProduct => {
-  if (exit !== undefined && Exit.isSuccess(exit)) return exit.value
-  throw new Error(`no product but ${String(exit)}`)
-}
