@@ -16,32 +16,32 @@ export const bounds = {
   hit: {
     title: "a fresh hit inside a fiber, to Effect's Cache.get",
     unit: "times",
-    atMost: 1.05,
+    atMost: 0.85,
   },
   hitByPromise: {
     title: "a fresh hit by Effect.runPromise, to Effect's Cache.get by it",
     unit: "times",
-    atMost: 1.15,
+    atMost: 1,
   },
   hitHeard: {
     title: "a fresh hit with a listener attached, to one without",
     unit: "times",
-    atMost: 9,
+    atMost: 2.5,
   },
   many: {
     title: "a key of getMany of 100 fresh hits, to a single hit",
     unit: "times",
-    atMost: 3.4,
+    atMost: 0.9,
   },
   staleHit: {
     title: "a stale hit that begins a refresh, what the caller waits for, to a fresh hit",
     unit: "times",
-    atMost: 20,
+    atMost: 6,
   },
   miss: {
     title: "an asynchronous miss, to that of Effect's Cache.get",
     unit: "times",
-    atMost: 7,
+    atMost: 3.6,
   },
   missWhenFull: {
     title: "a miss that makes another entry leave, to one with room",
@@ -66,17 +66,17 @@ export const bounds = {
   staleHitBytes: {
     title: "bytes allocated by a stale hit whose refresh is under way",
     unit: "bytes",
-    atMost: 650,
+    atMost: 680,
   },
   manyBytes: {
     title: "bytes allocated by getMany of 100 fresh hits, for each key",
     unit: "bytes",
-    atMost: 850,
+    atMost: 120,
   },
   missBytes: {
     title: "bytes allocated by an asynchronous miss, what is kept included",
     unit: "bytes",
-    atMost: 20_000,
+    atMost: 9_000,
   },
   hitForks: { title: "fibers begun by a fresh hit", unit: "count", atMost: 0 },
   hitReadings: { title: "clock readings of a fresh hit", unit: "count", atMost: 1 },
@@ -99,13 +99,13 @@ export const bounds = {
   manyReadings: {
     title: "clock readings of getMany of fresh hits, for each key",
     unit: "count",
-    atMost: 1,
+    atMost: 0.02,
   },
-  missForks: { title: "fibers begun by an asynchronous miss", unit: "count", atMost: 2 },
+  missForks: { title: "fibers begun by an asynchronous miss", unit: "count", atMost: 1 },
   missSleeps: {
     title: "sleeps begun by an asynchronous miss",
     unit: "count",
-    atMost: 1,
+    atMost: 0.01,
   },
 } as const satisfies Readonly<Record<string, Bound>>
 

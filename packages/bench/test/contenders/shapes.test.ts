@@ -34,7 +34,8 @@ const both: ReadonlyArray<readonly [string, Contender]> = [
         })
       return Effect.succeed({
         get,
-        getMany: (keys: ReadonlyArray<string>) => Effect.forEach(keys, get),
+        getMany: (keys: ReadonlyArray<string>) =>
+          Effect.forEach(keys, (key) => Effect.exit(get(key))),
         set: (key: string, product: Source.Product) => Effect.sync(() => kept.set(key, product)),
         dropTagged: Effect.sync(() => kept.clear()),
         close: Effect.void,
