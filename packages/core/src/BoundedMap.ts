@@ -399,7 +399,7 @@ class Bounded<V> implements BoundedMap<V> {
   #setWeight(slot: number, weight: number): void {
     if (this.#weights === undefined) {
       if (weight === 1) return
-      this.#weights = new Float64Array(Math.max(112, slot + 1)).fill(1)
+      this.#weights = new Float64Array(Math.max(112, this.#index.slots)).fill(1)
     }
     while (slot >= this.#weights.length) {
       this.#weights = grown(this.#weights, this.#mostSlots())
@@ -435,7 +435,8 @@ const costsOf = ({ maxEntries, maxWeight }: Bounds): Costs => ({
   perWeight: 1 / Math.max(1, maxWeight),
 })
 
-const checkWeight = (weight: number, key: string): void => {
+/** Throws a `RangeError` for what is no weight. */
+export const checkWeight = (weight: number, key: string): void => {
   if (isCount(weight)) return
   throw new RangeError(
     `the weight of ${JSON.stringify(key)} is ${String(weight)}; a weight is an integer of at least 0`,

@@ -17,7 +17,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Origin } from "./internal/origin.ts"
+import { isFrom } from "./internal/origin.ts"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
@@ -176,7 +176,7 @@ const captured = <R>() =>
     )(context) as Context.Context<R>
     return <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E> =>
       Effect.withFiber((fiber) => {
-        const isThere = Context.get(fiber.context, Origin) === context
+        const isThere = isFrom(fiber.context, context)
         return Effect.scoped(isThere ? effect : Effect.provideContext(effect, services))
       }) as Effect.Effect<A, E>
   })

@@ -96,11 +96,13 @@ export const refusal = (
   k: string | undefined,
 ): Exit.Exit<never, unknown> | undefined => {
   if (engine.closed) return closed(engine)
-  const reason = keys.invalid(k ?? key)
+  const reason = keys.invalid(k ?? key) ?? (k === undefined ? noString : undefined)
   return reason === undefined
     ? undefined
     : Exit.fail(new InvalidKey({ larder: engine.settings.name, key: keys.show(key), reason }))
 }
+
+const noString = "the `key` function gave no string for it"
 
 export const closed = (engine: Engine): Exit.Exit<never> =>
   Exit.die(new LarderClosed({ larder: engine.settings.name }))
@@ -289,6 +291,8 @@ const enter = (
   overtaken: Overtaken | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
+  // It was asked for, even though it is not good enough; its replacement is no request.
+  if (hand !== undefined) engine.near.hit(hand.slot)
   const waiter = new Caller(engine, call, overtaken, resume)
   const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
   const limits = { softAt, until: overtaken?.until }
@@ -318,8 +322,10 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
     if (refused !== undefined) return resume(refused)
     const call = question as Call
     engine.detach(call.k)
+    const hand = engine.atHand(call.k, engine.now())
+    if (hand !== undefined) engine.near.hit(hand.slot)
     const flight = newFlight(engine, call.key, call.k, {
-      stale: engine.atHand(call.k, engine.now()),
+      stale: hand,
       early: false,
       background: false,
       force: true,

@@ -6,6 +6,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type { Held } from "./objectStore.ts"
 import * as Entry from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
@@ -38,7 +39,7 @@ export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
     const entry: Entry.Entry<unknown> = {
       value,
       ...entryTimes(engine, policy),
-      loadMillis: engine.near.peek(k)?.entry.loadMillis ?? 0,
+      loadMillis: writtenAnew(engine, k)?.entry.loadMillis ?? 0,
       version: 0,
       asOf: engine.asOf(),
       tags: engine.settings.tags?.(value, key) ?? [],
@@ -93,6 +94,14 @@ const write = (engine: Engine, k: string, { entry, key, policy }: Queued): Effec
     if (engine.near.peek(k)?.entry !== entry) return
     engine.keep(k, key, { entry: { ...entry, version }, policy }, engine.now())
   })
+
+/** What is written again is in use, as what is read is. */
+const writtenAnew = (engine: Engine, k: string): Held | undefined => {
+  const slot = engine.near.find(k)
+  if (slot === 0) return undefined
+  engine.near.hit(slot)
+  return engine.near.at(slot)
+}
 
 const etagOf = (engine: Engine, value: unknown, key: unknown) => {
   const etag = engine.settings.etag?.(value, key)

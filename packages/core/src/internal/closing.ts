@@ -23,6 +23,8 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const { closeMillis, name } = engine.settings
     const began = engine.stopwatch()
     engine.closed = true
+    // Nothing to hit any more: every call takes the way on which it learns that the larder is closed.
+    engine.near.clear()
     // Those that were given up before and have not ended yet are known to disobey.
     const running = [...engine.running]
     // Told first, and that it is closed: they were not interrupted themselves.
@@ -38,8 +40,6 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     engine.airborne.clear()
     engine.flights.clear()
     engine.timers.stop()
-    // Nothing to hit any more: every call takes the way on which it learns that the larder is closed.
-    engine.near.clear()
     replayOnce(engine)
     for (const fiber of engine.running) fiber.interruptUnsafe()
     // Together with the writes: a lookup that disobeys must not use up their time.

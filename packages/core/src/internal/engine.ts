@@ -26,7 +26,7 @@ import { monotonicMillis } from "./monotonic.ts"
 import { type Held, neverPlain, type ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
-import { Origin } from "./origin.ts"
+import { setOrigin } from "./origin.ts"
 import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
 import { Timers } from "./timers.ts"
@@ -109,7 +109,7 @@ export class Engine {
   readonly leased = new Map<string, Flight>()
   /** Whether there is a tracer that shows spans to anybody. */
   readonly isTraced: boolean
-  readonly #atOrigin: Context.Context<never>
+  readonly #origin: Context.Context<never>
   readonly #lookupContexts: Array<Context.Context<never>> = []
   #version = 0
   /** The last change of each key that is being made in tiers behind memory. */
@@ -127,7 +127,7 @@ export class Engine {
     this.marks = marks
     this.context = surroundings.context
     this.isTraced = surroundings.context.mapUnsafe.has(Tracer.Tracer.key)
-    this.#atOrigin = Context.add(surroundings.context, Origin, surroundings.origin)
+    this.#origin = surroundings.origin
     this.clock = surroundings.clock
     this.random = surroundings.random
     this.soon = surroundings.soon
@@ -141,10 +141,12 @@ export class Engine {
   /** What a lookup runs in, but for the span of who asks. */
   lookupContext(background: boolean, stale: boolean): Context.Context<never> {
     const which = (background ? 1 : 0) + (stale ? 2 : 0)
-    return (this.#lookupContexts[which] ??= Context.add(this.#atOrigin, Upstream.Demand, {
-      background,
-      stale,
-    }))
+    const known = this.#lookupContexts[which]
+    if (known !== undefined) return known
+    const context = Context.add(this.context, Upstream.Demand, { background, stale })
+    setOrigin(context, this.#origin)
+    this.#lookupContexts[which] = context
+    return context
   }
 
   now(): number {

@@ -38,6 +38,7 @@ export const beginSoon = (
     started = true
     for (const flight of flights) flight.start = undefined
     const wanted = flights.filter((flight) => !isOver(engine, flight))
+    for (const flight of wanted) asItIsNow(engine, flight)
     if (Arr.isReadonlyArrayNonEmpty(wanted)) begin(engine, wanted, span)
   }
   for (const flight of flights) flight.start = start
@@ -51,6 +52,15 @@ const isOver = (engine: Engine, flight: Flight): boolean => {
   engine.end(flight)
   engine.landed(flight)
   return true
+}
+
+/** What has happened to its key since does not concern a lookup that begins only now. */
+const asItIsNow = (engine: Engine, flight: Flight): void => {
+  flight.asOf = engine.asOf()
+  const { stale } = flight
+  if (stale === undefined) return
+  const freshness = engine.judge(stale.entry, engine.now())
+  flight.stale = freshness._tag === "Missing" ? undefined : { ...stale, freshness }
 }
 
 const single = (engine: Engine, flight: Flight, span: CallerSpan): void => {

@@ -51,8 +51,10 @@ const run = (
     onEnd(exit, Math.round(engine.stopwatch() - began))
   }
   const fiber = engine.fork(effect, engine.running, context)
+  // Its first step may have closed the larder, which could not know of it yet.
+  if (engine.closed) engine.abandon(fiber)
   const timer =
-    fiber.pollUnsafe() === undefined
+    fiber.pollUnsafe() === undefined && !engine.closed
       ? engine.timers.after(began, policy.hardTimeout, () => {
           end(timeout(engine, key))
           engine.abandon(fiber, Upstream.timedOut)

@@ -120,6 +120,7 @@ const gather = (
         results.set(k, Exit.isExit(answer) ? answer : answer.exit)
         continue
       }
+      if (hand !== undefined) engine.near.hit(hand.slot)
       countWaiting(engine, k, flight)
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)

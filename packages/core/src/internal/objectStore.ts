@@ -124,10 +124,11 @@ export class ObjectStore {
    * what was at the key is gone then too.
    */
   put(key: string, kept: Kept, stamp: Stamp, now: number): boolean {
-    const present = this.#exits.find(key)
     const { staleUntil, value } = kept.entry
-    const weight = this.#weigh(value, key)
+    // First of all: it is the user's, who may change what is kept here.
+    const weight = this.#weighed(value, key)
     const expiresAt = staleUntil < forever ? staleUntil : Infinity
+    const present = this.#exits.find(key)
     if (present !== 0) this.#held.set(present, undefined)
     if (!this.#exits.set(key, kept.exit, { weight, expiresAt, now })) return false
     const slot = present === 0 ? this.#exits.find(key) : present
@@ -139,6 +140,18 @@ export class ObjectStore {
     // Somebody asked for it when it came; a refresh nobody asked for.
     this.#read[slot] = present === 0 ? 1 : 0
     return true
+  }
+
+  /** What has no weight is not kept, and what was at its key goes. */
+  #weighed(value: unknown, key: string): number {
+    try {
+      const weight = this.#weigh(value, key)
+      BoundedMap.checkWeight(weight, key)
+      return weight
+    } catch (error) {
+      this.delete(key)
+      throw error
+    }
   }
 
   delete(key: string): boolean {

@@ -111,10 +111,10 @@ export class Observer {
 
   /** Ends every subscription. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    const hubs = this.#hubs
-    // What was told last is heard.
-    this.#wake()
     this.#closed = true
+    // What was told last is heard; who subscribes on hearing it finds the larder closed.
+    this.#wake()
+    const hubs = this.#hubs
     this.#setHubs([])
     return Effect.forEach(hubs, (hub) => PubSub.shutdown(hub.pubsub), { discard: true })
   })

@@ -1,6 +1,15 @@
-/** Where a larder was made: what runs there already has the services that were captured there. */
-import * as Context from "effect/Context"
+/** Where a larder was made: what its lookups run in already has the services that were captured there. */
+import type * as Context from "effect/Context"
 
-export const Origin = Context.Reference<Context.Context<never> | undefined>("~larder/Origin", {
-  defaultValue: () => undefined,
-})
+const origins = new WeakMap<Context.Context<never>, Context.Context<never>>()
+
+/** Tells that `context` has all that `origin` has, and nothing else in its place. */
+export const setOrigin = (
+  context: Context.Context<never>,
+  origin: Context.Context<never>,
+): void => {
+  origins.set(context, origin)
+}
+
+export const isFrom = (context: Context.Context<never>, origin: Context.Context<never>): boolean =>
+  origins.get(context) === origin

@@ -68,6 +68,7 @@ export class Timers {
     timer.run = undefined
     this.#active -= 1
     if (this.#active === 0 && !this.#lingers) this.stop()
+    else if (this.#timers.length - this.#first > 2 * this.#active + cutAfter) this.#compact()
   }
 
   /** As if all that wait were due. */
@@ -86,6 +87,12 @@ export class Timers {
     const sleeper = this.#sleeper
     this.#sleeper = undefined
     sleeper?.interruptUnsafe()
+  }
+
+  /** One that waits long must not keep all that were cancelled after it. */
+  #compact(): void {
+    this.#timers = this.#timers.filter(({ run }) => run !== undefined)
+    this.#first = 0
   }
 
   #placeOf(due: number): number {

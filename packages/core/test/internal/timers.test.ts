@@ -83,3 +83,21 @@ it.effect("thousands that are cancelled leave the rest in order", () =>
     expect(ran).toEqual(["999", "1999", "2999", "3999", "4999"])
   }),
 )
+
+it.effect(
+  "one that waits long keeps none of those that were cancelled after it, and all others run",
+  () =>
+    Effect.gen(function* () {
+      const timers = new Timers(yield* Effect.context<never>(), "lingers")
+      const ran: Array<string> = []
+      timers.schedule(60_000, () => ran.push("long"))
+      for (let i = 0; i < 10_000; i += 1) {
+        const timer = timers.schedule(30_000 + (i % 7), () => ran.push(`cancelled ${i}`))
+        if (i % 2_500 === 0) timers.schedule(40_000 - i, () => ran.push(`${i}`))
+        timers.cancel(timer)
+      }
+      yield* TestClock.adjust("1 minute")
+      expect(ran).toEqual(["7500", "5000", "2500", "0", "long"])
+      timers.stop()
+    }),
+)

@@ -56,6 +56,11 @@ export class HashIndex {
     return this.#size
   }
 
+  /** One more than the highest slot that was ever taken. */
+  get slots(): number {
+    return this.#next
+  }
+
   /** Takes a slot: one that was given back, or the next one. */
   add(hash: number): number {
     const slot = this.#take()
