@@ -16,6 +16,24 @@ export const parse = <const O extends NonNullable<ParseArgsConfig["options"]>>(
   }
 }
 
+/** Throws {@link UsageError}; `name` is what it is given as. */
+export const wholeNumber = (name: string, text: string, least: number, most: number): number => {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (number >= least && number <= most) return number
+  throw new UsageError(`${name} ${text}: give a whole number from ${least} to ${most}`)
+}
+
+/** What is known by a name. Throws {@link UsageError}; `kind` is what it is. */
+export const known =
+  <A>(kind: string, names: ReadonlyArray<string>, find: (name: string) => A | undefined) =>
+  (name: string): A => {
+    const found = find(name)
+    if (found !== undefined) return found
+    throw new UsageError(
+      `there is no ${kind} ${JSON.stringify(name)}: give one of ${names.join(", ")}`,
+    )
+  }
+
 /** Does what was chosen, or says how to choose. */
 export const run = async <Options>(
   usage: string,

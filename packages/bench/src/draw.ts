@@ -11,11 +11,15 @@ export const generator = (seed: number) => (): number => {
   return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
 }
 
-/** Draws a rank below `count`; rank `r` has a share proportional to `1 / (r + 1)`. */
-export const zipf = (count: number, random: () => number): (() => number) => {
+/** Draws numbers below `count`, `n` with a share proportional to `weight(n)`. */
+export const weighted = (
+  count: number,
+  weight: (n: number) => number,
+  random: () => number,
+): (() => number) => {
   const cumulative = new Float64Array(count)
   let total = 0
-  for (let rank = 0; rank < count; rank++) cumulative[rank] = total += 1 / (rank + 1)
+  for (let n = 0; n < count; n++) cumulative[n] = total += weight(n)
   return () => {
     const target = random() * total
     let low = 0
@@ -28,6 +32,10 @@ export const zipf = (count: number, random: () => number): (() => number) => {
     return low
   }
 }
+
+/** Draws a rank below `count`; rank `r` has a share proportional to `1 / (r + 1)`. */
+export const zipf = (count: number, random: () => number): (() => number) =>
+  weighted(count, (rank) => 1 / (rank + 1), random)
 
 const shuffle = <A>(items: ReadonlyArray<A>, random: () => number): ReadonlyArray<A> => {
   const shuffled = [...items]

@@ -1,6 +1,6 @@
 /** The command line. */
 import { type Case, cases, findCase } from "./Case.ts"
-import { parse, UsageError } from "./command.ts"
+import { known, parse, UsageError, wholeNumber } from "./command.ts"
 import { folder } from "./output/results.ts"
 
 export interface Options {
@@ -27,27 +27,17 @@ Options:
   --to FOLDER  where <case>.json and <case>.svg are written (default packages/bench/results)
   --help       shows this`
 
-const roundsFrom = (text: string): number => {
-  if (!/^[1-9]\d{0,3}$/.test(text)) {
-    throw new UsageError(`--rounds ${text}: give a whole number from 1 to 9999`)
-  }
-  return Number(text)
-}
-
 const secondsFrom = (text: string): number => {
   const seconds = Number(text)
   if (seconds > 0 && seconds <= 3_600) return seconds
   throw new UsageError(`--seconds ${text}: give a number above 0, at most 3600, such as 0.2`)
 }
 
-const caseFrom = (name: string): Case => {
-  const found = findCase(name)
-  if (found === undefined) {
-    const names = cases.map((known) => known.name).join(", ")
-    throw new UsageError(`there is no case ${JSON.stringify(name)}: give one of ${names}`)
-  }
-  return found
-}
+const caseFrom = known(
+  "case",
+  cases.map(({ name }) => name),
+  findCase,
+)
 
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
@@ -60,7 +50,7 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
   if (values.help) return "help"
   return {
     cases: positionals.length === 0 ? cases : [...new Set(positionals)].map(caseFrom),
-    rounds: roundsFrom(values.rounds),
+    rounds: wholeNumber("--rounds", values.rounds, 1, 9_999),
     seconds: values.seconds === undefined ? undefined : secondsFrom(values.seconds),
     folder: values.to,
   }

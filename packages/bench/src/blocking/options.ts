@@ -1,5 +1,5 @@
 /** The command line of `pnpm bench:blocking`. */
-import { parse, UsageError } from "../command.ts"
+import { parse, UsageError, wholeNumber } from "../command.ts"
 
 export interface Options {
   readonly entries: number
@@ -15,12 +15,6 @@ Options:
 
 const most = 10_000_000
 
-const entriesFrom = (text: string): number => {
-  const entries = Number(text)
-  if (Number.isSafeInteger(entries) && entries >= 1 && entries <= most) return entries
-  throw new UsageError(`ENTRIES ${text}: give a whole number from 1 to ${most}`)
-}
-
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const { positionals, values } = parse(args, { help: { type: "boolean", default: false } })
@@ -28,5 +22,5 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const [entries = "1000000", ...others] = positionals
   if (others.length > 0)
     throw new UsageError(`${others.join(" ")}: give one number of entries only`)
-  return { entries: entriesFrom(entries) }
+  return { entries: wholeNumber("ENTRIES", entries, 1, most) }
 }

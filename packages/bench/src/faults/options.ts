@@ -1,7 +1,7 @@
 /** The command line of `pnpm bench:frozen`. */
 import { isLayered, type LayeredName, layeredNames } from "../contenders/layered.ts"
-import { parse, UsageError } from "../command.ts"
-import { type Scenario, type ScenarioName, scenarios } from "./Scenario.ts"
+import { known, parse } from "../command.ts"
+import { type Scenario, scenarios } from "./Scenario.ts"
 
 export interface Options {
   readonly libraries: ReadonlyArray<LayeredName>
@@ -24,19 +24,13 @@ Options:
   --json FILE      writes the figures as JSON too
   --help           shows this`
 
-const libraryFrom = (name: string): LayeredName => {
-  if (isLayered(name)) return name
-  throw new UsageError(
-    `there is no library ${JSON.stringify(name)}: give one of ${layeredNames.join(", ")}`,
-  )
-}
+const libraryFrom = known("library", layeredNames, (name) => (isLayered(name) ? name : undefined))
 
-const scenarioFrom = (name: string): Scenario => {
-  const found = scenarios.find((scenario) => scenario.name === name)
-  if (found !== undefined) return found
-  const names = scenarios.map((known): ScenarioName => known.name).join(", ")
-  throw new UsageError(`there is no scenario ${JSON.stringify(name)}: give one of ${names}`)
-}
+const scenarioFrom = known(
+  "scenario",
+  scenarios.map(({ name }) => name),
+  (name) => scenarios.find((scenario) => scenario.name === name),
+)
 
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {

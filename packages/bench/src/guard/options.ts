@@ -1,5 +1,5 @@
 /** The command line of `pnpm bench:guard`. */
-import { parse, UsageError } from "../command.ts"
+import { known, parse } from "../command.ts"
 import { bounds, type CheckName, isCheck } from "./bounds.ts"
 
 const names = Object.keys(bounds).filter(isCheck)
@@ -15,10 +15,7 @@ ${names.map((name) => `  ${name.padEnd(23)}${bounds[name].title}`).join("\n")}
 Options:
   --help    shows this`
 
-const checkFrom = (name: string): CheckName => {
-  if (isCheck(name)) return name
-  throw new UsageError(`there is no check ${JSON.stringify(name)}: give one of ${names.join(", ")}`)
-}
+const checkFrom = known("check", names, (name) => (isCheck(name) ? name : undefined))
 
 /** The checks, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): ReadonlyArray<CheckName> | "help" => {

@@ -1,5 +1,5 @@
 /** The command line of `pnpm bench:memory`. */
-import { parse, UsageError } from "../command.ts"
+import { known, parse, wholeNumber } from "../command.ts"
 import { contenderNames } from "./contenders.ts"
 
 const titles = {
@@ -35,17 +35,7 @@ Options:
   --json FILE  writes the figures as JSON too
   --help       shows this`
 
-const caseFrom = (name: string): CaseName => {
-  if (isCase(name)) return name
-  throw new UsageError(
-    `there is no case ${JSON.stringify(name)}: give one of ${caseNames.join(", ")}`,
-  )
-}
-
-const roundsFrom = (text: string): number => {
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
-  throw new UsageError(`--rounds ${text}: give a whole number from 1 to 9999`)
-}
+const caseFrom = known("case", caseNames, (name) => (isCase(name) ? name : undefined))
 
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
@@ -57,7 +47,7 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
   if (values.help) return "help"
   return {
     cases: positionals.length === 0 ? caseNames : [...new Set(positionals)].map(caseFrom),
-    rounds: roundsFrom(values.rounds),
+    rounds: wholeNumber("--rounds", values.rounds, 1, 9_999),
     json: values.json,
   }
 }

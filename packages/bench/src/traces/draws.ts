@@ -1,28 +1,12 @@
 /** Sources of requests to build traces from. Keys are whole numbers. */
 
+import { weighted } from "../draw.ts"
+
 /** Gives the key of the next request. */
 export type Draw = () => number
 
 /** Numbers in [0, 1). */
 export type Random = () => number
-
-/** A number below `count`, `n` with a share proportional to `weight(n)`. */
-export const weighted = (count: number, weight: (n: number) => number, random: Random): Draw => {
-  const cumulative = new Float64Array(count)
-  let total = 0
-  for (let n = 0; n < count; n++) cumulative[n] = total += weight(n)
-  return () => {
-    const target = random() * total
-    let low = 0
-    let high = count - 1
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (cumulative[middle]! > target) high = middle
-      else low = middle + 1
-    }
-    return low
-  }
-}
 
 /** Zipf's law: rank `r` has a share proportional to `1 / (r + 1) ** exponent`. */
 export const zipf = (count: number, exponent: number, random: Random): Draw =>

@@ -2,7 +2,7 @@
  * Traces drawn with a seed, each of a kind that some policy does badly on. The
  * sizes are those of a cache for which the kind is what its name says.
  */
-import { generator } from "../draw.ts"
+import { generator, weighted } from "../draw.ts"
 import {
   apart,
   type Draw,
@@ -14,7 +14,6 @@ import {
   recent,
   twice,
   uniform,
-  weighted,
   zipf,
 } from "./draws.ts"
 import { recorder, type Trace } from "./Trace.ts"

@@ -1,5 +1,5 @@
 /** The command line of `pnpm bench:traces`. */
-import { parse, UsageError } from "../command.ts"
+import { parse, UsageError, wholeNumber } from "../command.ts"
 import { generated } from "./generated.ts"
 import { bundledSources, fileSource, generatedSources, type Source } from "./sources.ts"
 
@@ -38,11 +38,6 @@ const sizesFrom = (text: string): ReadonlyArray<number> => {
   return [...new Set(parts.map(Number))]
 }
 
-const seedFrom = (text: string): number => {
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new UsageError(`--seed ${text}: give a whole number from 0 to 999999999`)
-}
-
 const sourcesFrom = (
   files: ReadonlyArray<string>,
   withGenerated: boolean,
@@ -62,7 +57,7 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
     help: { type: "boolean", default: false },
   })
   if (values.help) return "help"
-  const seed = seedFrom(values.seed)
+  const seed = wholeNumber("--seed", values.seed, 0, 999_999_999)
   return {
     sources: sourcesFrom(positionals, values.generated, seed),
     sizes: values.sizes === undefined ? undefined : sizesFrom(values.sizes),

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { generator } from "../../src/draw.ts"
+import { generator, weighted } from "../../src/draw.ts"
 import {
   apart,
   type Draw,
@@ -9,7 +9,6 @@ import {
   moving,
   recent,
   twice,
-  weighted,
   zipf,
 } from "../../src/traces/draws.ts"
 
