@@ -171,13 +171,11 @@ export const immediate = (
 
 /** Counts a caller that has to wait: for what is running, or for what it begins. */
 export const countWaiting = (engine: Engine, k: string, flight: Flight | undefined): void => {
-  const { observer } = engine
-  observer.counters.misses += 1
-  if (flight === undefined) observer.tell({ _tag: "Miss", key: k })
-  else {
-    observer.counters.coalesced += 1
-    observer.tell({ _tag: "Coalesced", key: k })
-  }
+  const { counters, listeners } = engine.observer
+  counters.misses += 1
+  if (flight !== undefined) counters.coalesced += 1
+  if (listeners === 0) return
+  engine.observer.tell({ _tag: flight === undefined ? "Miss" : "Coalesced", key: k })
 }
 
 /** Begins a refresh that belongs to the larder. */

@@ -49,6 +49,8 @@ export interface Waiter {
   rejoin(): void
 }
 
+const nothing = () => {}
+
 export class Flight {
   readonly key: unknown
   readonly k: string
@@ -73,7 +75,7 @@ export class Flight {
   settling: Latch.Latch | undefined
   /** Starts it; undefined once it has started. */
   start: (() => void) | undefined = undefined
-  cancel: () => void = () => {}
+  cancel: () => void = nothing
 
   constructor(
     key: unknown,

@@ -16,7 +16,9 @@ export const keepInMemory = (
   try {
     engine.failures.forget(flight.k)
     engine.keep(flight.k, flight.key, kept, engine.now())
-    engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
+    if (engine.observer.listeners !== 0) {
+      engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
+    }
     return undefined
   } catch (defect) {
     engine.near.delete(flight.k)

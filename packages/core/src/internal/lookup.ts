@@ -96,6 +96,7 @@ const spanned = (
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += 1
+  if (engine.observer.listeners === 0) return
   for (const { background, k } of flights) {
     engine.observer.tell({ _tag: "LookupStarted", key: k, background })
   }
