@@ -113,7 +113,10 @@ export interface Larder<in K, in out A, out E = never> {
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidMemoryTier>
   /** What happens, from when the stream is run until the larder closes. */
   readonly events: Stream.Stream<LarderEvent>
-  /** What happens, from when this effect ends. */
+  /**
+   * What happens, from when this effect ends. Whoever takes finds all of it so
+   * far; who waits is woken after the turn of whoever caused it.
+   */
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
   readonly stats: Effect.Effect<Stats>
 }
