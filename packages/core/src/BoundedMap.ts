@@ -19,6 +19,9 @@ import { TinyLfu } from "./internal/bounded/tinyLfu.ts"
  */
 export type Eviction = "w-tinylfu" | "lru"
 
+/** Whether a setting from outside names a way to choose what goes. */
+export const isEviction = (u: unknown): u is Eviction => u === "w-tinylfu" || u === "lru"
+
 /** Why an entry left without having been deleted. `"refused"`: it was never kept, being heavier than all may be together. */
 export type Cause = "size" | "weight" | "expired" | "refused"
 
@@ -411,7 +414,7 @@ class Bounded<V> implements BoundedMap<V> {
 /** An empty map. */
 export const make = <V>(options: Options<V> = {}): BoundedMap<V> => {
   const { eviction = "w-tinylfu", maxEntries = 10_000, maxWeight = Infinity, seed = 0 } = options
-  if (eviction !== "w-tinylfu" && eviction !== "lru") {
+  if (!isEviction(eviction)) {
     throw new RangeError(`eviction ${String(eviction)}: give "w-tinylfu" or "lru"`)
   }
   const onEvicted = options.onEvicted ?? (() => {})

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type { Eviction } from "./BoundedMap.ts"
+import { type Eviction, isEviction } from "./BoundedMap.ts"
 import { invalid, InvalidMemoryTier, type MemoryBounds } from "./internal/memoryBounds.ts"
 import * as objectStore from "./internal/objectStore.ts"
 import { noAbilities, Tier } from "./Tier.ts"
@@ -43,7 +43,7 @@ const checked = (options: Options) => {
     })
   }
   const { eviction = "w-tinylfu" } = options
-  if (eviction !== "w-tinylfu" && eviction !== "lru") {
+  if (!isEviction(eviction)) {
     throw new InvalidMemoryTier({
       field: "eviction",
       reason: `${String(eviction)} is none; give "w-tinylfu" or "lru"`,

@@ -421,6 +421,19 @@ describe("lowered bounds", () => {
   })
 })
 
+/** A hundred entries of weight 1, and no room for more weight. */
+const fullOfLight = () => {
+  const gone: Array<string> = []
+  const map = BoundedMap.make<number>({
+    maxEntries: Infinity,
+    maxWeight: 100,
+    onEvicted: (key) => gone.push(key),
+  })
+  const light = keysOf(100)
+  for (const key of light) map.set(key, 1)
+  return { gone, light, map }
+}
+
 /** What must be so of any map: each of its parts knows of the same entries. */
 const assertSound = (map: BoundedMap.BoundedMap<string>, keys: ReadonlyArray<string>): void => {
   const kept = keys.filter((key) => map.find(key) !== 0)
@@ -589,14 +602,7 @@ describe("W-TinyLFU", () => {
   })
 
   it("lets a heavy newcomer in once it is worth all that has to go, and until then nothing goes", () => {
-    const gone: Array<string> = []
-    const map = BoundedMap.make<number>({
-      maxEntries: Infinity,
-      maxWeight: 100,
-      onEvicted: (key) => gone.push(key),
-    })
-    const light = keysOf(100)
-    for (const key of light) map.set(key, 1)
+    const { gone, light, map } = fullOfLight()
     for (let i = 0; i < 4; i += 1) for (const key of light) map.get(key)
     let tries = 1
     while (!map.set("heavy", 1, { weight: 30 })) {
@@ -611,14 +617,7 @@ describe("W-TinyLFU", () => {
   })
 
   it("gives a heavy newcomer up at the first that it cannot beat", () => {
-    const gone: Array<string> = []
-    const map = BoundedMap.make<number>({
-      maxEntries: Infinity,
-      maxWeight: 100,
-      onEvicted: (key) => gone.push(key),
-    })
-    const light = keysOf(100)
-    for (const key of light) map.set(key, 1)
+    const { gone, light, map } = fullOfLight()
     const weak = new Set(light.slice(0, 10))
     for (let i = 0; i < 4; i += 1) for (const key of light) if (!weak.has(key)) map.get(key)
     for (let i = 0; i < 3 && gone.length < 2; i += 1) {

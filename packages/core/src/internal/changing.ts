@@ -6,13 +6,13 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Held } from "./objectStore.ts"
 import * as Entry from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
 import type { Engine } from "./engine.ts"
 import type { Change, FartherTier } from "./fartherTier.ts"
 import { LarderClosed } from "../LarderError.ts"
+import type { Held } from "./objectStore.ts"
 import type { Queued } from "./writeQueue.ts"
 import { dropLater, dropNearer, keepNearer, markLater } from "./recovery.ts"
 
@@ -51,12 +51,12 @@ export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
   })
 
 const isBackground = (
-  { nearName, stack }: Engine,
+  { stack }: Engine,
   { tierWrites }: Policy,
   { staleUntil, storedAt }: Entry.Entry<unknown>,
 ): boolean =>
   tierWrites === "background" &&
-  nearName !== "none" &&
+  stack.hasMemory &&
   stack.farther.length > 0 &&
   storedAt < staleUntil
 

@@ -43,7 +43,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
       entries: engine.near.size,
       weight: engine.near.weight,
       marks: engine.marks.size,
-      tiers: engine.nearName === "none" ? names : [engine.nearName, ...names],
+      tiers: engine.stack.hasMemory ? [engine.nearName, ...names] : names,
       breakers,
       queuedWrites: engine.writes.size,
       backplane: "none",

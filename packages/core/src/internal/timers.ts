@@ -16,7 +16,7 @@ export interface Timer {
   run: (() => void) | undefined
 }
 
-/** Passed timers are cut off the front once there are this many. */
+/** Timers that have passed or were cancelled are let go once there are this many. */
 const cutAfter = 1_024
 /** How long a fiber that lingers sleeps at most, ms: a program that has ended is not held up for longer. */
 const nap = 1_000
@@ -116,10 +116,7 @@ export class Timers {
     ) {
       this.#first += 1
     }
-    if (this.#first >= cutAfter) {
-      this.#timers = this.#timers.slice(this.#first)
-      this.#first = 0
-    }
+    if (this.#first >= cutAfter) this.#compact()
     return this.#timers[this.#first]
   }
 

@@ -1,7 +1,7 @@
 /**
  * Slots by hash: chains in buckets that are split one at a time as slots are
- * added and joined again as they go (W. Litwin, "Linear Hashing", VLDB 1980), so
- * that no write ever rehashes everything. A JavaScript `Map` of a million keys
+ * added (W. Litwin, "Linear Hashing", VLDB 1980), so that no write ever rehashes
+ * everything. A JavaScript `Map` of a million keys
  * does so now and then, also while its size does not change, and holds the
  * process up for a tenth of a second and more.
  */
@@ -94,10 +94,6 @@ export class HashIndex {
     links[slot * 2 + 1] = this.#free
     this.#free = slot
     this.#size -= 1
-    // At half of what would be split, so that a size that wavers does not split and join in turn.
-    if (this.#buckets > fewestBuckets && this.#buckets > this.#size * bucketsPerSlot * 2) {
-      this.#join()
-    }
   }
 
   #bucketOf(hash: number): number {
@@ -130,21 +126,6 @@ export class HashIndex {
     if (this.#buckets > this.#upper) {
       this.#lower = this.#upper
       this.#upper = this.#upper * 2 + 1
-    }
-  }
-
-  #join(): void {
-    if (this.#buckets === this.#lower + 1) {
-      this.#upper = this.#lower
-      this.#lower = this.#lower >>> 1
-    }
-    this.#buckets -= 1
-    let slot = this.#heads[this.#buckets]!
-    const into = this.#buckets & this.#lower
-    while (slot !== none) {
-      const next = this.#links[slot * 2 + 1]!
-      this.#push(into, slot, this.#links[slot * 2]!)
-      slot = next
     }
   }
 }

@@ -150,20 +150,21 @@ export class TinyLfu implements EvictionPolicy {
       if (!this.#counts) return
     }
     this.#sketch.ensure(size + 1)
-    const hash = this.#kept.hashOf(slot)
-    this.#sketch.add(hash)
-    if (this.#shadow.isSampled(hash)) this.#askShadow(slot, hash)
-    this.#requests += 1
-    if (this.#requests >= this.#nextGlance) this.#glance()
+    this.#count(slot, 0)
   }
 
   #countHit(slot: number, region: number): void {
     if (region === window) this.#windowHits += 1
     else this.#mainHits += 1
+    this.#count(slot, 1)
+  }
+
+  /** A request, and whether it was a hit: 1 or 0. */
+  #count(slot: number, hits: number): void {
     const hash = this.#kept.hashOf(slot)
     this.#sketch.add(hash)
     if (this.#shadow.isSampled(hash)) {
-      this.#ownHits += 1
+      this.#ownHits += hits
       this.#askShadow(slot, hash)
     }
     this.#requests += 1
