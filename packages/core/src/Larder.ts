@@ -246,7 +246,11 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     options: GetOptions | undefined,
     how: (call: asking.Question) => Effect.Effect<unknown, unknown>,
     reply: asking.Question["reply"],
-  ) => Effect.withFiber((fiber) => how(question(engine, key, options, fiber, reply)))
+  ) =>
+    Effect.withFiber((fiber) => {
+      const k = engine.settings.keyOf(key)
+      return how(question(engine, key, k, options, engine.now(), fiber, reply))
+    })
   const checked = <A>(key: unknown, how: (k: string) => Effect.Effect<A>) =>
     Effect.suspend((): Effect.Effect<A, InvalidKey> => {
       const k = engine.settings.keyOf(key)

@@ -55,15 +55,15 @@ const succeeded = (
   const renewed = Upstream.isNotModified(answered) ? previous : undefined
   const value = renewed === undefined ? answered : renewed.value
   const policy = engine.policyOf(value, flight.key)
-  const known = knownOf(engine, flight)
-  if (renewed === undefined && known !== undefined && isOlder(engine, value, known)) {
+  const newer = renewed === undefined ? newerOf(engine, flight, value) : undefined
+  if (newer !== undefined) {
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
     holdBack(engine, flight, Exit.void, "failed")
     const given = justLookedUp(
       makeEntry(engine, flight, policy, value, undefined, loadMillis, version),
     )
-    return { landing: { _tag: "Value", given, instead: known }, kept: undefined }
+    return { landing: { _tag: "Value", given, instead: newer }, kept: undefined }
   }
   const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
   const given = justLookedUp(entry)
@@ -121,10 +121,12 @@ export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
     : { ...stale, freshness }
 }
 
-/** Whether the source's own version of `value` is lower: it comes from a replica that lags. */
-const isOlder = (engine: Engine, value: unknown, known: Given): boolean => {
+/** What is known that is newer than `value` by the source's own version: it comes from a replica that lags. */
+const newerOf = (engine: Engine, flight: Flight, value: unknown): Given | undefined => {
   const { revision } = engine.settings
-  return revision !== undefined && revision(value) < revision(known.entry.value)
+  if (revision === undefined) return undefined
+  const known = knownOf(engine, flight)
+  return known !== undefined && revision(value) < revision(known.entry.value) ? known : undefined
 }
 
 export const failed = (

@@ -6,7 +6,7 @@ import * as Freshness from "../Freshness.ts"
 import { InvalidKey, LarderClosed } from "../LarderError.ts"
 import type { AtHand, CallerSpan, Engine } from "./engine.ts"
 import type { Failure } from "./failures.ts"
-import { Flight, type Given, type Waiter } from "./flight.ts"
+import { Flight, type Given, Waiter } from "./flight.ts"
 import * as keys from "./key.ts"
 import { begin, beginSoon } from "./loading.ts"
 import * as waiting from "./waiting.ts"
@@ -109,13 +109,15 @@ export const closed = (engine: Engine): Exit.Exit<never> =>
 
 /** Answers a call that is no plain hit. */
 export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> => {
+  const slot = question.k === undefined ? 0 : engine.near.find(question.k)
   // What memory has is at a key that can be asked for, of a larder that is open.
-  if (question.k === undefined || engine.near.find(question.k) === 0) {
-    const refused = refusal(engine, question.key, question.k)
-    // With nothing in memory the caller most likely waits: it is decided where it starts to.
-    return refused ?? wait(engine, question as Call, undefined)
-  }
+  const refused = slot === 0 ? refusal(engine, question.key, question.k) : undefined
+  if (refused !== undefined) return refused
   const call = question as Call
+  // Without anything in memory that no mark may cover the caller most likely waits: it is decided where it starts to.
+  if (slot === 0 || !engine.near.isStampedAt(slot, engine.marks.last)) {
+    return wait(engine, call, undefined)
+  }
   const decided = decide(engine, call.k, call.demand, call.since)
   return answerNow(engine, call, decided) ?? wait(engine, call, undefined)
 }
@@ -141,7 +143,7 @@ export const immediate = (
   { action, failure, hand }: Decided,
   refresh: (stale: AtHand, early: boolean) => void,
 ): AtHand | Exit.Exit<unknown, unknown> | undefined => {
-  const { counters } = engine.observer
+  const { counters, listeners } = engine.observer
   if (action._tag === "Fail") {
     counters.failures += 1
     return failure?.exit
@@ -150,7 +152,7 @@ export const immediate = (
   if (action._tag === "Serve") {
     engine.near.hit(hand.slot)
     counters.hits += 1
-    engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
+    if (listeners !== 0) engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
     if (action.refresh) {
       counters.earlyRefreshes += 1
       engine.observer.tell({ _tag: "EarlyRefresh", key: k })
@@ -161,8 +163,10 @@ export const immediate = (
   if (action._tag === "ServeStale") {
     engine.near.hit(hand.slot)
     counters.staleServed += 1
-    const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
-    engine.observer.tell({ _tag: "StaleServed", key: k, reason })
+    if (listeners !== 0) {
+      const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
+      engine.observer.tell({ _tag: "StaleServed", key: k, reason })
+    }
     if (action.refresh) refresh(hand, false)
     return hand
   }
@@ -233,18 +237,14 @@ const wait = (
     return enter(engine, call, decided, overtaken, resume)
   })
 
-/** One waiting caller. A class, since a stampede makes thousands at once. */
-class Caller implements Waiter {
+/** One waiting caller. */
+class Caller extends Waiter {
   readonly engine: Engine
   readonly call: Call
   readonly overtaken: Overtaken | undefined
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
   readonly demand: Decision.Demand
-  readonly arrivedMark: number
-  readonly again: boolean
   readonly many = false
-  softDue = false
-  timers: Waiter["timers"] = undefined
 
   constructor(
     engine: Engine,
@@ -252,13 +252,12 @@ class Caller implements Waiter {
     overtaken: Overtaken | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
   ) {
+    super(engine.marks.last, overtaken !== undefined)
     this.engine = engine
     this.call = call
     this.overtaken = overtaken
     this.resume = resume
     this.demand = call.demand
-    this.arrivedMark = engine.marks.last
-    this.again = overtaken !== undefined
   }
 
   give(given: Given): void {
@@ -293,9 +292,8 @@ const enter = (
   if (hand !== undefined) engine.near.hit(hand.slot)
   const waiter = new Caller(engine, call, overtaken, resume)
   const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
-  const limits = { softAt, until: overtaken?.until }
   countWaiting(engine, call.k, flight)
-  if (flight !== undefined) return waiting.join(engine, flight, waiter, limits)
+  if (flight !== undefined) return waiting.join(engine, flight, waiter, softAt, overtaken?.until)
   const begun = newFlight(engine, call.key, call.k, {
     stale: hand,
     early: false,
@@ -305,7 +303,7 @@ const enter = (
     notBefore: call.demand.notBefore,
   })
   // Joined before it starts, so that a flight that ends at once finds its waiter.
-  const left = waiting.join(engine, begun, waiter, limits)
+  const left = waiting.join(engine, begun, waiter, softAt, overtaken?.until)
   begin(engine, [begun], call.span)
   return left
 }
@@ -331,7 +329,7 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
       notBefore: -Infinity,
     })
     const waiter = new Caller(engine, call, undefined, resume)
-    const left = waiting.join(engine, flight, waiter, { softAt: Infinity, until: undefined })
+    const left = waiting.join(engine, flight, waiter)
     begin(engine, [flight], call.span)
     return left
   })

@@ -159,7 +159,7 @@ const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
 
 /** A removed value is not given to anybody, not even to those whose lookup fails. */
 const forgetStale = (engine: Engine, k: string): void => {
-  for (const flight of engine.airborne) if (flight.k === k) flight.stale = undefined
+  for (const flight of engine.airborne.all()) if (flight.k === k) flight.stale = undefined
 }
 
 const changeTiers = (

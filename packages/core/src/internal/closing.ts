@@ -29,15 +29,12 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const running = [...engine.running]
     // Told first, and that it is closed: they were not interrupted themselves.
     const closed = Exit.die(new LarderClosed({ larder: name }))
-    for (const flight of [...engine.airborne]) {
-      const waiters = [...flight.waiters]
-      flight.waiters.clear()
+    engine.airborne.drain((flight) => {
       // One that has landed is settling, and needs its lease for that.
       flight.landing ??= { _tag: "Failure", exit: closed, reason: "failed", notReturned: false }
-      for (const waiter of waiters) waiter.fail(closed)
+      flight.waiters.drain((waiter) => waiter.fail(closed))
       flight.cancel()
-    }
-    engine.airborne.clear()
+    })
     engine.flights.clear()
     engine.timers.stop()
     replayOnce(engine)

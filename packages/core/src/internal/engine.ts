@@ -20,6 +20,7 @@ import * as Freshness from "../Freshness.ts"
 import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
 import * as Upstream from "../Upstream.ts"
 import { Failures } from "./failures.ts"
+import { Chain } from "./chain.ts"
 import type { Flight, Given } from "./flight.ts"
 import type { Marks } from "./marks.ts"
 import { monotonicMillis } from "./monotonic.ts"
@@ -91,7 +92,7 @@ export class Engine {
   /** The flights that callers may join. */
   readonly flights = new Map<string, Flight>()
   /** Every flight that has not landed, detached ones too. */
-  readonly airborne = new Set<Flight>()
+  readonly airborne = new Chain<Flight>()
   /** Interrupted when the larder closes. */
   readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
   /** Interrupted before, and still not ended. */
@@ -317,9 +318,7 @@ export class Engine {
 
   /** Keys being looked up; those that land just now are not. */
   inFlight(): number {
-    let flights = 0
-    for (const { landing } of this.airborne) if (landing === undefined) flights += 1
-    return flights
+    return this.airborne.all().filter(({ landing }) => landing === undefined).length
   }
 
   landed(flight: Flight): void {

@@ -4,6 +4,7 @@ import type * as Latch from "effect/Latch"
 import type { Demand } from "../Decision.ts"
 import type { Entry } from "../Entry.ts"
 import type { Freshness } from "../Freshness.ts"
+import { Chain, Linked } from "./chain.ts"
 import type { Timer } from "./timers.ts"
 
 /** A value on its way to a caller. */
@@ -33,25 +34,33 @@ export type Landing =
       readonly notReturned: boolean
     }
 
-export interface Waiter {
-  readonly demand: Demand
+/** A class, since a stampede makes thousands at once. */
+export abstract class Waiter extends Linked<Waiter> {
+  abstract readonly demand: Demand
   /** The number of the last mark when it came. */
   readonly arrivedMark: number
   /** It has already waited for a lookup that a mark overtook, and takes what this one brings. */
   readonly again: boolean
-  readonly many: boolean
+  abstract readonly many: boolean
   /** Its soft timeout has passed: the first stale value that turns up is given. */
-  softDue: boolean
+  softDue = false
   /** Its deadlines. */
-  timers: ReadonlyArray<Timer> | undefined
-  give(given: Given): void
-  fail(exit: Exit.Exit<never, unknown>): void
-  rejoin(): void
+  timers: ReadonlyArray<Timer> | undefined = undefined
+
+  constructor(arrivedMark: number, again: boolean) {
+    super()
+    this.arrivedMark = arrivedMark
+    this.again = again
+  }
+
+  abstract give(given: Given): void
+  abstract fail(exit: Exit.Exit<never, unknown>): void
+  abstract rejoin(): void
 }
 
 const nothing = () => {}
 
-export class Flight {
+export class Flight extends Linked<Flight> {
   readonly key: unknown
   readonly k: string
   /** The number of the last mark when it began, and, once upstream is asked, when that began. */
@@ -61,7 +70,7 @@ export class Flight {
   /** The key was fresh when it began: only a newer version is worth taking over. */
   readonly early: boolean
   readonly many: boolean
-  #waiters: Set<Waiter> | undefined
+  readonly waiters = new Chain<Waiter>()
   /** Belongs to the larder: it goes on when nobody waits. */
   background: boolean
   /** Values stored before this moment are not taken over from farther tiers. */
@@ -90,6 +99,7 @@ export class Flight {
       readonly stale: Given | undefined
     },
   ) {
+    super()
     this.key = key
     this.k = k
     this.asOf = asOf
@@ -99,10 +109,5 @@ export class Flight {
     this.background = options.background
     this.notBefore = options.notBefore
     this.stale = options.stale
-  }
-
-  /** Made when somebody looks: most refreshes have none. */
-  get waiters(): Set<Waiter> {
-    return (this.#waiters ??= new Set())
   }
 }

@@ -54,35 +54,33 @@ export const exitOf = (given: Given): Exit.Exit<unknown> => given.exit
 export const question = (
   engine: Engine,
   key: unknown,
+  k: string | undefined,
   options: GetOptions | undefined,
+  now: number,
   fiber: Fiber.Fiber<unknown, unknown>,
   reply: asking.Question["reply"],
-): asking.Question => {
-  const now = engine.now()
-  return {
-    key,
-    k: engine.settings.keyOf(key),
-    demand: demandOf(engine, options, now),
-    span: fiber.cache.span,
-    since: now,
-    reply,
-  }
-}
+): asking.Question => ({
+  key,
+  k,
+  demand: demandOf(engine, options, now),
+  span: fiber.cache.span,
+  since: now,
+  reply,
+})
 
 Object.setPrototypeOf(
   Get.prototype,
   Effectable.Prototype<Effect.Effect<unknown, unknown> & Get>({
     label: "Larder.get",
     evaluate(fiber) {
-      const { engine } = this
-      if (this.options === undefined) {
-        const k = engine.settings.keyOf(this.key)
-        if (k !== undefined) {
-          const exit = hit(engine, k, engine.clock.currentTimeMillisUnsafe())
-          if (exit !== undefined) return exit
-        }
+      const { engine, key, options } = this
+      const k = engine.settings.keyOf(key)
+      const now = engine.now()
+      if (options === undefined && k !== undefined) {
+        const exit = hit(engine, k, now)
+        if (exit !== undefined) return exit
       }
-      return asking.ask(engine, question(engine, this.key, this.options, fiber, exitOf))
+      return asking.ask(engine, question(engine, key, k, options, now, fiber, exitOf))
     },
   }),
 )

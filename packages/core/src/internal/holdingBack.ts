@@ -8,8 +8,7 @@ import { land } from "./waiting.ts"
 const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
   if (stale === undefined || engine.judge(stale.entry, engine.now())._tag === "Missing")
     return false
-  for (const { demand } of waiters) if (!demand.allowStale) return false
-  return true
+  return !waiters.some(({ demand }) => !demand.allowStale)
 }
 
 /** A failure of this node: what a farther tier had is given in its place; where it had nothing, the failure is, while it is remembered. */

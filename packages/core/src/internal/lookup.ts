@@ -157,10 +157,8 @@ export const one = (
 }
 
 /** Whether everybody who waits could be given something stale. */
-const acceptsStale = (flight: Flight): boolean => {
-  for (const waiter of flight.waiters) if (!waiter.demand.allowStale) return false
-  return true
-}
+const acceptsStale = ({ waiters }: Flight): boolean =>
+  !waiters.some(({ demand }) => !demand.allowStale)
 
 /** Looks many keys up in one go; upstream must have a bulk lookup. */
 export const many = (

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { anything, closed, countWaiting, decide, immediate, newFlight, refusal } from "./asking.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
-import type { Flight, Waiter } from "./flight.ts"
+import { type Flight, type Given, Waiter } from "./flight.ts"
 import { hit } from "./hitting.ts"
 import { begin, beginSoon } from "./loading.ts"
 import * as waiting from "./waiting.ts"
@@ -55,6 +55,35 @@ class Waiting {
   }
 }
 
+/** One key that a caller waits for among others. */
+class OneOfMany extends Waiter {
+  readonly demand = anything
+  readonly many = true
+  /** Told what there is for the key; nothing where its lookup was overtaken. */
+  readonly end: (exit: Exit.Exit<unknown, unknown> | undefined) => void
+
+  constructor(
+    arrivedMark: number,
+    again: boolean,
+    end: (exit: Exit.Exit<unknown, unknown> | undefined) => void,
+  ) {
+    super(arrivedMark, again)
+    this.end = end
+  }
+
+  give({ exit }: Given): void {
+    this.end(exit)
+  }
+
+  fail(exit: Exit.Exit<never, unknown>): void {
+    this.end(exit)
+  }
+
+  rejoin(): void {
+    this.end(undefined)
+  }
+}
+
 /**
  * Joins or begins what is needed for all the keys and waits, in one step. Keys
  * whose lookup was overtaken by a mark are gathered once more.
@@ -84,24 +113,11 @@ const gather = (
     }
     const waiterFor = (asked: Asked): Waiter => {
       open += 1
-      const end = (exit: Exit.Exit<unknown, unknown>) => {
-        results.set(asked.k, exit)
+      return new OneOfMany(engine.marks.last, again, (exit) => {
+        if (exit === undefined) overtaken.push(asked)
+        else results.set(asked.k, exit)
         done()
-      }
-      return {
-        demand: anything,
-        arrivedMark: engine.marks.last,
-        again,
-        many: true,
-        softDue: false,
-        timers: undefined,
-        give: ({ exit }) => end(exit),
-        fail: end,
-        rejoin: () => {
-          overtaken.push(asked)
-          done()
-        },
-      }
+      })
     }
     for (const asked of keys) {
       const { k, key } = asked
@@ -125,7 +141,7 @@ const gather = (
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)
       const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
-      left.push(waiting.join(engine, joined, waiterFor(asked), { softAt, until: undefined }))
+      left.push(waiting.join(engine, joined, waiterFor(asked), softAt))
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
     if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)

@@ -9,12 +9,16 @@ import { knownOf } from "./arrival.ts"
 import type { Engine } from "./engine.ts"
 import type { FailureReason, Flight, Given, Landing, Waiter } from "./flight.ts"
 
-/** Adds a waiter to a flight; the effect given back takes it out again. */
+/**
+ * Adds a waiter to a flight; the effect given back takes it out again. From `softAt`
+ * on something stale will do; at `until` it has waited for long enough.
+ */
 export const join = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  { softAt, until }: { readonly softAt: number; readonly until: number | undefined },
+  softAt = Infinity,
+  until: number | undefined = undefined,
 ): Effect.Effect<void> => {
   const { landing } = flight
   if (landing !== undefined) {
@@ -111,14 +115,18 @@ const offer = (
 }
 
 const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
-  if (waiter.timers !== undefined) for (const timer of waiter.timers) engine.timers.cancel(timer)
+  cancelTimers(engine, waiter)
   flight.waiters.delete(waiter)
+}
+
+const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
+  if (timers !== undefined) for (const timer of timers) engine.timers.cancel(timer)
 }
 
 /** A farther tier had something stale: those it is good enough for need not wait any longer. */
 export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
   flight.stale = given
-  for (const waiter of [...flight.waiters]) {
+  for (const waiter of flight.waiters.all()) {
     if (!offerRevalidating(engine, flight, waiter) && waiter.softDue) {
       offer(engine, flight, waiter, "softTimeout", "softTimeout")
     }
@@ -129,11 +137,10 @@ export const offerAll = (engine: Engine, flight: Flight, given: Given): void => 
 export const land = (engine: Engine, flight: Flight, landing: Landing): void => {
   if (flight.landing !== undefined) return
   flight.landing = landing
-  // One that is woken here may make another leave: the set then skips it.
-  for (const waiter of flight.waiters) {
-    release(engine, flight, waiter)
+  flight.waiters.drain((waiter) => {
+    cancelTimers(engine, waiter)
     answer(engine, flight, waiter, landing)
-  }
+  })
   engine.landed(flight)
 }
 

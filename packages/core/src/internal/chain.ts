@@ -1,0 +1,67 @@
+/**
+ * A set in order of arrival whose members hold the links: to add one and to take
+ * one out allocates nothing. A `Set` makes its table anew whenever it has shrunk
+ * by much, and so does one to which a single member comes and goes.
+ */
+
+/** A member of one chain at most. The fields belong to the chain. */
+export abstract class Linked<T> {
+  chain: object | undefined = undefined
+  before: T | undefined = undefined
+  after: T | undefined = undefined
+}
+
+export class Chain<T extends Linked<T>> {
+  #first: T | undefined
+  #last: T | undefined
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  add(member: T): void {
+    member.chain = this
+    member.before = this.#last
+    if (this.#last === undefined) this.#first = member
+    else this.#last.after = member
+    this.#last = member
+    this.#size += 1
+  }
+
+  /** Does nothing where it is no member. */
+  delete(member: T): void {
+    if (member.chain !== this) return
+    const { after, before } = member
+    if (before === undefined) this.#first = after
+    else before.after = after
+    if (after === undefined) this.#last = before
+    else after.before = before
+    member.chain = undefined
+    member.before = undefined
+    member.after = undefined
+    this.#size -= 1
+  }
+
+  /** Takes all out, first come first, each just before it is told of: what one does may take others out. */
+  drain(tell: (member: T) => void): void {
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      this.delete(first)
+      tell(first)
+    }
+  }
+
+  /** Those who are in it now, in a list of their own. */
+  all(): ReadonlyArray<T> {
+    const all: Array<T> = []
+    for (let member = this.#first; member !== undefined; member = member.after) all.push(member)
+    return all
+  }
+
+  some(is: (member: T) => boolean): boolean {
+    for (let member = this.#first; member !== undefined; member = member.after) {
+      if (is(member)) return true
+    }
+    return false
+  }
+}
