@@ -3,8 +3,11 @@ import type { Case } from "./Case.ts"
 import { now } from "./clock.ts"
 import * as command from "./command.ts"
 import { packagesOf } from "./contenders/registry.ts"
+import { layeredNames } from "./contenders/layered.ts"
 import { type Environment, environment } from "./environment.ts"
-import { given, options, type Options, usage } from "./options.ts"
+import { measured } from "./faults/measured.ts"
+import { scenarios } from "./faults/Scenario.ts"
+import { frozen, given, options, type Options, usage } from "./options.ts"
 import { reporter } from "./output/progress.ts"
 import * as results from "./output/results.ts"
 import { stepsOf } from "./output/steps.ts"
@@ -31,18 +34,25 @@ const placeOf = (cases: Options["cases"]): Environment =>
     cases.flatMap(({ entrants }) => entrants).flatMap(({ contender }) => packagesOf(contender)),
   )
 
-/** The cases whose needs are met; of the others it says so. */
-const possible = async (cases: Options["cases"]): Promise<Options["cases"]> => {
-  if (await redis.hasRedis()) return cases
-  for (const { name } of cases.filter(({ needs }) => needs === "redis")) {
+/** What can be measured here; of the rest it says so. */
+const possible = async (chosen: Options): Promise<Options> => {
+  if (await redis.hasRedis()) return chosen
+  const needing = chosen.cases.filter(({ needs }) => needs === "redis").map(({ name }) => name)
+  for (const name of [...needing, ...(chosen.frozen ? [frozen] : [])]) {
     console.error(`${name} is left out: found no redis-server (LARDER_REDIS_SERVER, or on PATH)`)
   }
-  return cases.filter(({ needs }) => needs === undefined)
+  const cases = chosen.cases.filter(({ needs }) => needs === undefined)
+  return { ...chosen, cases, frozen: false }
 }
 
-const main = async (chosen: Options): Promise<void> => {
-  const { folder, rounds, seconds } = chosen
-  const cases = await possible(chosen.cases)
+const runFrozen = async ({ folder }: Options): Promise<void> => {
+  const { report, text } = await measured(layeredNames, scenarios)
+  results.writeFrozen(report, folder)
+  console.log(`\n${text}`)
+}
+
+const runCases = async (chosen: Options): Promise<void> => {
+  const { cases, folder, rounds, seconds } = chosen
   const progress = reporter(stepsOf(cases, rounds, seconds), process.stderr, now)
   const all: Array<Result> = []
   try {
@@ -57,6 +67,12 @@ const main = async (chosen: Options): Promise<void> => {
   }
   console.log([heading(placeOf(cases)), legend(rounds), "", table(all)].join("\n"))
   console.error(`\nwritten to ${folder}: ${cases.map(({ name }) => name).join(", ")}`)
+}
+
+const main = async (wanted: Options): Promise<void> => {
+  const chosen = await possible(wanted)
+  if (chosen.cases.length > 0) await runCases(chosen)
+  if (chosen.frozen) await runFrozen(chosen)
 }
 
 await command.run(usage, options, main)

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { type Case, findCase } from "../src/Case.ts"
+import { type Case, cases, findCase } from "../src/Case.ts"
 import { UsageError } from "../src/command.ts"
 import { options } from "../src/options.ts"
 import { result, type Round } from "../src/result.ts"
@@ -9,6 +9,10 @@ const zipf = findCase("hit")!.variants[0]!
 
 const bench: Case = {
   ...findCase("hit")!,
+  entrants: [
+    { name: "larder", contender: "larder" },
+    { name: "effect", contender: "effect" },
+  ],
   goals: [
     { entrant: "larder", ratio: 0.75 },
     { entrant: "effect", than: "larder", ratio: 1.1 },
@@ -78,6 +82,12 @@ it("a table shows the libraries side by side and says which goals are missed", (
     "  MISSED  zipf: larder at 0.97x of effect, wanted 0.75x at most",
     "  met     zipf: effect at 1.03x of larder, wanted 1.10x at most",
   ])
+})
+
+it("all is measured where nothing is named", () => {
+  expect(options([])).toMatchObject({ cases, frozen: true })
+  expect(options(["hit"])).toMatchObject({ cases: [findCase("hit")], frozen: false })
+  expect(options(["frozen"])).toMatchObject({ cases: [], frozen: true })
 })
 
 it("the command line names what is wrong and what would be right", () => {

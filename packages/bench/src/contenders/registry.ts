@@ -39,6 +39,10 @@ const registry = {
     packages: ["effect"],
     load: async () => (await import("./effect.ts")).contender,
   },
+  "bare Map": {
+    packages: ["effect"],
+    load: async () => (await import("./bareMap.ts")).contender,
+  },
   "effect over redis": {
     packages: ["effect", "@larder/redis", "ioredis"],
     load: async () => (await import("./effectPersisted.ts")).contender,

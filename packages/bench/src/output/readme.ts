@@ -29,15 +29,25 @@ const against = (unit: Standing["result"]["unit"], rival: Rival | undefined): Ce
     ? ["", ""]
     : [`${rival.name} ${figure(unit, rival.median)}`, times(rival.ratio)]
 
-const row = ({ baseline, larder, peer, result }: Standing): Cells => [
+const row = ({ baseline, floor, larder, peer, result }: Standing): Cells => [
   `[${result.title}](${folder}/${result.case}.svg)`,
   result.variant,
   figure(result.unit, larder.summary.median),
   ...against(result.unit, baseline),
   ...against(result.unit, peer),
+  floor === undefined ? "" : times(floor.ratio),
 ]
 
-const heads = ["case", "variant", "Larder", "baseline", "ratio", "fastest other library", "ratio"]
+const heads = [
+  "case",
+  "variant",
+  "Larder",
+  "baseline",
+  "ratio",
+  "fastest other library",
+  "ratio",
+  "to bare",
+]
 
 /** What belongs between the markers. Throws `UsageError` where the reports do not go together. */
 export const section = (reports: ReadonlyArray<Report>): string => {
@@ -46,7 +56,7 @@ export const section = (reports: ReadonlyArray<Report>): string => {
   return [
     `![Larder's median time as a multiple of the baseline's and of the fastest other library's, per case](${folder}/overview.svg)`,
     markdownTable([heads, ...rows]),
-    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. The charts behind the cases show all libraries, and p99.",
+    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` asked in a fiber, where nothing ends, is bound or counted: what no cache on Effect can be faster than. The charts behind the cases show all libraries, and p99.",
     `${machine}.\n${versions}.\n\`${command}\`: ${method}.`,
   ].join("\n\n")
 }

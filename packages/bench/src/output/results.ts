@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { cases } from "../Case.ts"
 import { UsageError } from "../command.ts"
+import type { Report as Frozen } from "../faults/measured.ts"
 import { chart } from "./chart.ts"
 import { facts } from "./facts.ts"
 import { overview } from "./overview.ts"
@@ -26,13 +27,21 @@ const parsed = (text: string, file: string): Report => {
 export const read = (from = folder): ReadonlyArray<Report> => {
   const files = existsSync(from) ? readdirSync(from).filter((file) => file.endsWith(".json")) : []
   const known = cases.map(({ name }) => `${name}.json`)
-  const strange = files.find((file) => !known.includes(file))
+  const strange = files.find((file) => file !== frozenFile && !known.includes(file))
   if (strange !== undefined) {
     throw new UsageError(`results/${strange} belongs to no case that there is: delete it`)
   }
   return known
     .filter((file) => files.includes(file))
     .map((file) => parsed(readFileSync(join(from, file), "utf8"), file))
+}
+
+const frozenFile = "frozen.json"
+
+/** What was seen while Redis was frozen or unreachable: no case, and no picture. */
+export const writeFrozen = (report: Frozen, to = folder): void => {
+  mkdirSync(to, { recursive: true })
+  writeFileSync(join(to, frozenFile), `${JSON.stringify(report, null, 2)}\n`)
 }
 
 export const write = (report: Report, to = folder): void => {

@@ -16,10 +16,21 @@ export interface Standing {
   readonly baseline: Rival
   /** The fastest library besides Larder, which may be the baseline; absent where there is none. */
   readonly peer?: Rival
+  /** What no cache on Effect can be faster than, where that is measured. */
+  readonly floor?: Rival
 }
 
 /** What a library over them cannot be faster than: no peers. */
-const bareClients: ReadonlySet<string> = new Set<ContenderName>(["ioredis", "node:sqlite"])
+const bareClients: ReadonlyArray<ContenderName> = ["ioredis", "node:sqlite"]
+const bareMap: ContenderName = "bare Map"
+
+const isOneOf =
+  (names: ReadonlyArray<string>) =>
+  ({ contender }: Line): boolean =>
+    names.some((name) => contender.startsWith(name))
+
+const isFloor = isOneOf([bareMap])
+const isNoLibrary = isOneOf([bareMap, ...bareClients])
 
 const only = <A>(found: A | undefined, what: string, { case: name, variant }: Result): A => {
   if (found === undefined) throw new Error(`${name} (${variant}) has no ${what}`)
@@ -40,11 +51,13 @@ export const standing = (result: Result): Standing => {
     median: line.summary.median,
     ratio: larder.summary.median / line.summary.median,
   })
-  const peer = lines.find((line) => !isLarder(line) && !bareClients.has(line.contender))
+  const peer = lines.find((line) => !isLarder(line) && !isNoLibrary(line))
+  const floor = lines.find(isFloor)
   return {
     result,
     larder,
     baseline: rival(only(lines.find(isBaseline), "baseline", result)),
     ...(peer && { peer: rival(peer) }),
+    ...(floor && { floor: rival(floor) }),
   }
 }

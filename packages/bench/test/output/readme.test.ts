@@ -1,10 +1,20 @@
 import { expect, it } from "vitest"
 import { UsageError } from "../../src/command.ts"
 import { current, replaced, section } from "../../src/output/readme.ts"
-import { hit, onAnotherMachine, redis, withOptions, withVersion } from "./samples.ts"
+import {
+  hit,
+  line,
+  onAnotherMachine,
+  redis,
+  report,
+  result,
+  withOptions,
+  withVersion,
+} from "./samples.ts"
 
-it("every case has a row with Larder, the baseline and the fastest other library, whoever is faster", () => {
-  const rows = section([hit, redis])
+it("every case has a row with Larder, the baseline, the fastest other library, whoever is faster, and what none is faster than", () => {
+  const bare = [line("effect", 400, 900), line("bare Map", 240, 300)] as const
+  const rows = section([hit, redis, report(result("many", line("larder", 300, 600), bare))])
     .split("\n")
     .filter((row) => row.startsWith("| ["))
     .map((row) =>
@@ -14,8 +24,9 @@ it("every case has a row with Larder, the baseline and the fastest other library
         .slice(2, -1),
     )
   expect(rows).toEqual([
-    ["zipf", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x"],
-    ["uniform", "200 us", "ioredis 160 us", "1.25x", "cacheable 180 us", "1.11x"],
+    ["zipf", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", ""],
+    ["uniform", "200 us", "ioredis 160 us", "1.25x", "cacheable 180 us", "1.11x", ""],
+    ["each", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", "1.25x"],
   ])
 })
 

@@ -11,13 +11,13 @@ const environment = {
   versions: { effect: "4.1.0", "lru-cache": "11.5.3" },
 }
 
-const line = (contender: Line["contender"], median: number, p99: number): Line => {
+export const line = (contender: Line["contender"], median: number, p99: number): Line => {
   const summary = { samples: 9, median, p99, min: median }
   return { contender, summary, rounds: [summary], lookups: 0 }
 }
 
 /** The first of the others is the baseline. */
-const result = (
+export const result = (
   name: string,
   larder: Line,
   [baseline, ...peers]: readonly [Line, ...ReadonlyArray<Line>],
@@ -39,7 +39,7 @@ const result = (
   }
 }
 
-const report = (result: Result): Report => ({
+export const report = (result: Result): Report => ({
   environment,
   options: "",
   rounds: 5,

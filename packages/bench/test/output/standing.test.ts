@@ -12,6 +12,14 @@ it("a baseline that is a library may be the fastest other one; a bare client is 
   })
 })
 
+it("what no cache can be faster than is no library, and is told apart", () => {
+  const bare = { ...result!.lines[0]!, contender: "bare Map getMany" }
+  const { floor, peer } = standing({ ...result!, lines: [bare, ...result!.lines] })
+  expect(floor).toMatchObject({ name: "bare Map getMany", ratio: 1 })
+  expect(peer?.name).toBe("effect")
+  expect(standing(result!).floor).toBeUndefined()
+})
+
 it("of several ways to ask a larder it is the one that is judged, however fast", () => {
   const slower = { ...result!.lines[0]!, contender: "larder, judged" }
   const twice = { ...result!, lines: [slower, ...result!.lines] }

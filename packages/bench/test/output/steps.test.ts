@@ -9,12 +9,16 @@ it("libraries take turns in every round of every variant", () => {
   expect(steps.map(({ contender, round, variant }) => `${variant} ${round} ${contender}`)).toEqual([
     "zipf 1 larder",
     "zipf 1 effect",
+    "zipf 1 bare Map",
     "zipf 2 larder",
     "zipf 2 effect",
+    "zipf 2 bare Map",
     "uniform 1 larder",
     "uniform 1 effect",
+    "uniform 1 bare Map",
     "uniform 2 larder",
     "uniform 2 effect",
+    "uniform 2 bare Map",
   ])
 })
 
