@@ -73,7 +73,7 @@ export interface SetOptions {
  *
  * A write costs the same whether there are ten entries or a million: nothing is
  * rehashed, swept or copied as a whole. Beyond keys and values an entry takes
- * some 60 to 95 bytes, and replacing entries by others makes no garbage.
+ * some 40 to 75 bytes, and replacing entries by others makes no garbage.
  *
  * `find`, `at` and `hit` take `get` apart, for those who have to look at a value
  * before they know whether it is of use.
@@ -140,6 +140,8 @@ const expiredPerWrite = 8
 const shrunkPerWrite = 64
 /** Hits that are remembered before the policy is told: on the hot path a hit is one number stored. */
 const hitsLogged = 128
+
+const noOptions: SetOptions = {}
 
 class Bounded<V> implements BoundedMap<V> {
   readonly #hashKey: HashKey
@@ -221,7 +223,7 @@ class Bounded<V> implements BoundedMap<V> {
   set(
     key: string,
     value: V,
-    { expiresAt = Infinity, now = 0, weight = 1 }: SetOptions = {},
+    { expiresAt = Infinity, now = 0, weight = 1 }: SetOptions = noOptions,
   ): boolean {
     checkWeight(weight, key)
     this.#tellHits()
@@ -333,7 +335,7 @@ class Bounded<V> implements BoundedMap<V> {
     while (this.size > this.#maxEntries || this.#weight > this.#maxWeight) {
       if (!this.#giveUp(now, spared)) break
     }
-    this.#shrink(shrunkPerWrite, now, spared)
+    if (this.#isLowered()) this.#shrink(shrunkPerWrite, now, spared)
   }
 
   /** Closer to lowered bounds; whether there is still more than is wanted. */
@@ -345,6 +347,11 @@ class Bounded<V> implements BoundedMap<V> {
     this.#maxEntries = Math.max(maxEntries, Math.min(this.#maxEntries, this.size))
     this.#maxWeight = Math.max(maxWeight, Math.min(this.#maxWeight, this.#weight))
     return this.#isUnwanted()
+  }
+
+  /** Whether bounds were lowered and are not reached yet. */
+  #isLowered(): boolean {
+    return this.#maxEntries > this.#wanted.maxEntries || this.#maxWeight > this.#wanted.maxWeight
   }
 
   #isUnwanted(): boolean {

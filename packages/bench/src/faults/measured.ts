@@ -2,25 +2,9 @@
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { layered, type LayeredName } from "../contenders/layered.ts"
-import { type Environment, environment } from "../environment.ts"
-import { heading } from "../table.ts"
-import { type Lines, type Seen, table } from "./report.ts"
-import { pace, type Scenario, type ScenarioName, upstreamMillis } from "./Scenario.ts"
-
-/** As it is written to a file. */
-export interface Report {
-  readonly environment: Environment
-  readonly scenarios: ReadonlyArray<{
-    readonly scenario: ScenarioName
-    readonly title: string
-    readonly seen: Readonly<Record<string, Seen>>
-  }>
-}
-
-export interface Measured {
-  readonly report: Report
-  readonly text: string
-}
+import { environment } from "../environment.ts"
+import type { Lines, Report, Seen } from "./report.ts"
+import type { Scenario } from "./Scenario.ts"
 
 const roundScript = fileURLToPath(new URL("./round.ts", import.meta.url))
 
@@ -43,34 +27,25 @@ const takesPart = ({ needs }: Scenario, library: LayeredName): boolean => {
 }
 
 const run = async (scenario: Scenario, libraries: ReadonlyArray<LayeredName>): Promise<Lines> => {
-  const lines: Array<Lines[number]> = []
+  const lines: Record<string, Seen> = {}
   for (const library of libraries.filter((name) => takesPart(scenario, name))) {
     process.stderr.write(`${scenario.name}: ${library}\n`)
-    lines.push([library, await round(scenario, library)])
+    lines[library] = await round(scenario, library)
   }
   return lines
 }
 
-const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a key of its own; a lookup takes ${upstreamMillis} ms.
-Clients as they are by default. "> 15 s": not waited for any longer.`
-
 export const measured = async (
   libraries: ReadonlyArray<LayeredName>,
   scenarios: ReadonlyArray<Scenario>,
-): Promise<Measured> => {
-  const place = environment(libraries.flatMap((name) => layered(name).packages))
-  const all: Array<readonly [Scenario, Lines]> = []
-  for (const scenario of scenarios) all.push([scenario, await run(scenario, libraries)])
-  const tables = all.map(([scenario, lines]) => table(scenario, lines))
+): Promise<Report> => {
+  const seen: Array<Report["scenarios"][number]> = []
+  for (const scenario of scenarios) {
+    const { name, title } = scenario
+    seen.push({ scenario: name, title, seen: await run(scenario, libraries) })
+  }
   return {
-    report: {
-      environment: place,
-      scenarios: all.map(([{ name, title }, lines]) => ({
-        scenario: name,
-        title,
-        seen: Object.fromEntries(lines),
-      })),
-    },
-    text: [heading(place), legend, "", tables.join("\n\n")].join("\n"),
+    environment: environment(libraries.flatMap((name) => layered(name).packages)),
+    scenarios: seen,
   }
 }

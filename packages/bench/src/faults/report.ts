@@ -1,8 +1,8 @@
 /** What was seen in a scenario, as figures and as text. */
 import { quantile } from "../statistics.ts"
-import type { LayeredName } from "../contenders/layered.ts"
+import type { Environment } from "../environment.ts"
 import type { Outcome } from "./paced.ts"
-import type { Scenario } from "./Scenario.ts"
+import { pace, type ScenarioName, upstreamMillis } from "./Scenario.ts"
 
 /** A time; a call that was not waited for took longer than it. */
 export interface Time {
@@ -43,11 +43,22 @@ const time = ({ millis, orMore }: Time): string => {
   return millis < 1_000 ? `${millis.toFixed(1)} ms` : `${(millis / 1_000).toFixed(2)} s`
 }
 
-export type Lines = ReadonlyArray<readonly [library: LayeredName, seen: Seen]>
+/** By the names of the libraries, in the order in which they are shown. */
+export type Lines = Readonly<Record<string, Seen>>
+
+/** As it is written to a file. */
+export interface Report {
+  readonly environment: Environment
+  readonly scenarios: ReadonlyArray<{
+    readonly scenario: ScenarioName
+    readonly title: string
+    readonly seen: Lines
+  }>
+}
 
 const heads = ["", "median", "p99", "max", "failed", "lookups"]
 
-const row = ([library, { calls, failed, lookups, max, median, p99 }]: Lines[number]) => [
+const row = ([library, { calls, failed, lookups, max, median, p99 }]: readonly [string, Seen]) => [
   library,
   time(median),
   time(p99),
@@ -57,8 +68,8 @@ const row = ([library, { calls, failed, lookups, max, median, p99 }]: Lines[numb
 ]
 
 /** One scenario, a library in each line. */
-export const table = ({ title }: Scenario, lines: Lines): string => {
-  const rows = [heads, ...lines.map(row)]
+const table = ({ seen, title }: Report["scenarios"][number]): string => {
+  const rows = [heads, ...Object.entries(seen).map(row)]
   const widths = heads.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)))
   const text = rows.map((cells) =>
     cells
@@ -70,3 +81,9 @@ export const table = ({ title }: Scenario, lines: Lines): string => {
   )
   return [title, ...text.map((line) => `  ${line}`)].join("\n")
 }
+
+export const tables = ({ scenarios }: Pick<Report, "scenarios">): string =>
+  scenarios.map(table).join("\n\n")
+
+export const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a key of its own; a lookup takes ${upstreamMillis} ms.
+Clients as they are by default. "> 15 s": not waited for any longer.`

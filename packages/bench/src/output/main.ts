@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as command from "../command.ts"
-import { replaced, section } from "./readme.ts"
+import { frozenSection, replaced, section } from "./readme.ts"
 import * as results from "./results.ts"
 
 const usage = `Usage: pnpm bench:readme
@@ -24,7 +24,9 @@ const options = (args: ReadonlyArray<string>): Record<string, never> | "help" =>
 
 const main = async (): Promise<void> => {
   const reports = results.read()
-  const text = replaced(readFileSync(readme, "utf8"), section(reports))
+  const frozen = results.readFrozen()
+  const measured = replaced(readFileSync(readme, "utf8"), "performance", section(reports))
+  const text = frozen === undefined ? measured : replaced(measured, "frozen", frozenSection(frozen))
   for (const [file, picture] of results.pictures(reports)) {
     writeFileSync(join(results.folder, file), picture)
   }

@@ -1,12 +1,10 @@
 /** The README's part about performance, as the results give it. */
 import { UsageError } from "../command.ts"
+import { legend, type Report as Frozen, tables } from "../faults/report.ts"
 import { facts } from "./facts.ts"
 import { figure, times } from "./figures.ts"
 import type { Report } from "./Report.ts"
 import { type Rival, type Standing, standing } from "./standing.ts"
-
-const begin = "<!-- performance -->"
-const end = "<!-- /performance -->"
 
 /** From the README's folder. */
 const folder = "packages/bench/results"
@@ -61,24 +59,34 @@ export const section = (reports: ReadonlyArray<Report>): string => {
   ].join("\n\n")
 }
 
-const marked = (readme: string): readonly [from: number, to: number] | undefined => {
-  const from = readme.indexOf(begin)
-  const to = readme.indexOf(end)
-  return from < 0 || to < from ? undefined : [from + begin.length, to]
+/** What callers see of a sick Redis. */
+export const frozenSection = (report: Frozen): string =>
+  ["```text", `${legend}\n`, tables(report), "```"].join("\n")
+
+/** The parts of the README that are written from results. */
+export type Part = "performance" | "frozen"
+
+const begin = (part: Part): string => `<!-- ${part} -->`
+const end = (part: Part): string => `<!-- /${part} -->`
+
+const marked = (readme: string, part: Part): readonly [from: number, to: number] | undefined => {
+  const from = readme.indexOf(begin(part))
+  const to = readme.indexOf(end(part))
+  return from < 0 || to < from ? undefined : [from + begin(part).length, to]
 }
 
-/** What stands between the markers now; undefined without them. */
-export const current = (readme: string): string | undefined => {
-  const found = marked(readme)
+/** What stands between the markers of a part now; undefined without them. */
+export const current = (readme: string, part: Part): string | undefined => {
+  const found = marked(readme, part)
   return found === undefined ? undefined : readme.slice(...found).trim()
 }
 
-/** The README with a section in the place of what stood between its markers. Throws {@link UsageError}. */
-export const replaced = (readme: string, section: string): string => {
-  const found = marked(readme)
+/** The README with a section in the place of what stood between the markers of a part. Throws {@link UsageError}. */
+export const replaced = (readme: string, part: Part, section: string): string => {
+  const found = marked(readme, part)
   if (found === undefined) {
     throw new UsageError(
-      `README.md has no place for the figures: put ${begin} and, below it, ${end} on lines of their own`,
+      `README.md has no place for the figures: put ${begin(part)} and, below it, ${end(part)} on lines of their own`,
     )
   }
   const [from, to] = found

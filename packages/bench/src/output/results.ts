@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { cases } from "../Case.ts"
 import { UsageError } from "../command.ts"
-import type { Report as Frozen } from "../faults/measured.ts"
+import type { Report as Frozen } from "../faults/report.ts"
 import { chart } from "./chart.ts"
 import { facts } from "./facts.ts"
 import { overview } from "./overview.ts"
@@ -42,6 +42,12 @@ const frozenFile = "frozen.json"
 export const writeFrozen = (report: Frozen, to = folder): void => {
   mkdirSync(to, { recursive: true })
   writeFileSync(join(to, frozenFile), `${JSON.stringify(report, null, 2)}\n`)
+}
+
+/** Undefined where it was not measured. */
+export const readFrozen = (from = folder): Frozen | undefined => {
+  const file = join(from, frozenFile)
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined
 }
 
 export const write = (report: Report, to = folder): void => {

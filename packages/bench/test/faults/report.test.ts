@@ -1,7 +1,6 @@
 import { expect, it } from "vitest"
 import type { Outcome } from "../../src/faults/paced.ts"
-import { seen, table } from "../../src/faults/report.ts"
-import { scenarios } from "../../src/faults/Scenario.ts"
+import { seen, tables } from "../../src/faults/report.ts"
 
 const answered = (millis: number): Outcome => ({ ended: "answered", millis })
 
@@ -25,13 +24,18 @@ it("times are those of all calls, failed ones too", () => {
 it("a call that was given up took longer than it was waited for, and a table says so", () => {
   const half = seen([answered(0.25), answered(2_071), { ended: "given up", millis: 15_003 }], 2)
   expect(
-    table(scenarios[1]!, [
-      ["larder", seen([answered(20.44)], 1)],
-      ["bentocache", half],
-    ]),
+    tables({
+      scenarios: [
+        {
+          scenario: "cold",
+          title: "Redis is frozen",
+          seen: { larder: seen([answered(20.44)], 1), bentocache: half },
+        },
+      ],
+    }),
   ).toBe(
     [
-      "Redis frozen for 2 s, nothing in memory",
+      "Redis is frozen",
       "               median      p99      max  failed  lookups",
       "  larder      20.4 ms  20.4 ms  20.4 ms  0 of 1        1",
       "  bentocache   2.07 s   > 15 s   > 15 s  0 of 3        2",

@@ -55,17 +55,19 @@ it("results that do not go together are refused with a remedy", () => {
 const page = "before\n\n<!-- performance -->\nold\n<!-- /performance -->\n\nafter\n"
 
 it("only what stands between the markers is replaced, and twice is as once", () => {
-  const once = replaced(page, "new")
+  const once = replaced(page, "performance", "new")
   expect(once).toBe("before\n\n<!-- performance -->\n\nnew\n\n<!-- /performance -->\n\nafter\n")
-  expect(replaced(once, "new")).toBe(once)
-  expect([current(page), current(once)]).toEqual(["old", "new"])
+  expect(replaced(once, "performance", "new")).toBe(once)
+  expect([current(page, "performance"), current(once, "performance")]).toEqual(["old", "new"])
 })
 
 it("a page without markers, or with them in the wrong order, says what to put there", () => {
   const reversed = "<!-- /performance -->\n<!-- performance -->"
   for (const broken of ["# Larder", reversed]) {
-    expect(() => replaced(broken, "new")).toThrow(UsageError)
-    expect(() => replaced(broken, "new")).toThrow("put <!-- performance --> and, below it")
-    expect(current(broken)).toBeUndefined()
+    expect(() => replaced(broken, "performance", "new")).toThrow(UsageError)
+    expect(() => replaced(broken, "performance", "new")).toThrow(
+      "put <!-- performance --> and, below it",
+    )
+    expect(current(broken, "performance")).toBeUndefined()
   }
 })

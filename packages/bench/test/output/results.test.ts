@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import { chart } from "../../src/output/chart.ts"
-import { current, section } from "../../src/output/readme.ts"
+import { current, frozenSection, section } from "../../src/output/readme.ts"
 import * as results from "../../src/output/results.ts"
 import { hit, redis } from "./samples.ts"
 
@@ -34,7 +34,9 @@ it("the README and the pictures say what the committed results give: `pnpm bench
   const readme = readFileSync(new URL("../../../../README.md", import.meta.url), "utf8")
   const reports = results.read()
   const expected = reports.length === 0 ? undefined : section(reports)
-  expect(current(readme)).toBe(expected)
+  expect(current(readme, "performance")).toBe(expected)
+  const frozen = results.readFrozen()
+  expect(current(readme, "frozen")).toBe(frozen && frozenSection(frozen))
   for (const [file, picture] of reports.length === 0 ? [] : results.pictures(reports)) {
     expect(readFileSync(join(results.folder, file), "utf8"), file).toBe(picture)
   }

@@ -290,12 +290,8 @@ export class Engine {
     const stamp = valid
       ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.marks.last }
       : neverPlain
-    this.near.put(
-      k,
-      { entry, exit: Exit.succeed(entry.value), asked, policy, freshCap },
-      stamp,
-      now,
-    )
+    const exit = Exit.succeed(entry.value)
+    this.near.put({ key: k, entry, exit, asked, policy, freshCap }, stamp, now)
   }
 
   /** Those who wait get the result of what is running; those who come later begin anew. */

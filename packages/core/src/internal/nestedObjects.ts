@@ -51,8 +51,8 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
           asOf: 0,
           tags: [],
         }
-        const kept = { entry, exit: Exit.void, asked: key, policy, freshCap: Infinity }
-        return store.put(key, kept, neverPlain, at)
+        const held = { key, entry, exit: Exit.void, asked: key, policy, freshCap: Infinity }
+        return store.put(held, neverPlain, at)
       }),
     drop: (key, version) =>
       Effect.sync(() => {

@@ -7,7 +7,8 @@ import type { EvictionCause } from "../Tier.ts"
 import { grown, Objects } from "./bounded/columns.ts"
 
 /** What is kept of an entry. */
-export interface Kept {
+export interface Held {
+  readonly key: string
   readonly entry: Entry<unknown>
   /** The value as the effect that a hit returns. */
   readonly exit: Exit.Exit<unknown>
@@ -17,10 +18,6 @@ export interface Kept {
   readonly policy: Policy
   /** The moment from which this tier's own bound, not the entry's, ends freshness. */
   readonly freshCap: number
-}
-
-export interface Held extends Kept {
-  readonly key: string
 }
 
 /** When a read is a plain hit. */
@@ -123,17 +120,17 @@ export class ObjectStore {
    * when it is too heavy, has no life left, or is worth less than all the others:
    * what was at the key is gone then too.
    */
-  put(key: string, kept: Kept, stamp: Stamp, now: number): boolean {
-    const { staleUntil, value } = kept.entry
+  put(held: Held, stamp: Stamp, now: number): boolean {
+    const { entry, exit, key } = held
+    const { staleUntil, value } = entry
     // First of all: it is the user's, who may change what is kept here.
     const weight = this.#weighed(value, key)
     const expiresAt = staleUntil < forever ? staleUntil : Infinity
     const present = this.#exits.find(key)
     if (present !== 0) this.#held.set(present, undefined)
-    if (!this.#exits.set(key, kept.exit, { weight, expiresAt, now })) return false
+    if (!this.#exits.set(key, exit, { weight, expiresAt, now })) return false
     const slot = present === 0 ? this.#exits.find(key) : present
-    const { asked, entry, exit, freshCap, policy } = kept
-    this.#held.set(slot, { key, entry, exit, asked, policy, freshCap })
+    this.#held.set(slot, held)
     while (slot * 2 + 1 >= this.#stamps.length) this.#stamps = grown(this.#stamps, Infinity)
     while (slot >= this.#read.length) this.#read = grown(this.#read, Infinity)
     this.stamp(slot, stamp)

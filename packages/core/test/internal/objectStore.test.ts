@@ -1,11 +1,12 @@
 import { Policy } from "@larder/core"
 import { Exit } from "effect"
 import { expect, it } from "vitest"
-import { type Kept, ObjectStore, type Options } from "../../src/internal/objectStore.ts"
+import { type Held, ObjectStore, type Options } from "../../src/internal/objectStore.ts"
 
 const policy = Policy.make({ freshFor: 1 })
 
-const kept = (value: number, staleUntil: number): Kept => ({
+const held = (key: string, value: number, staleUntil: number): Held => ({
+  key,
   entry: {
     value,
     storedAt: 0,
@@ -40,8 +41,8 @@ const storeOf = (options: Partial<Options> = {}) =>
 it("what is refused takes the previous one with it", () => {
   const refused: Array<string> = []
   const store = storeOf({ onEvicted: (key, cause) => refused.push(`${key} ${cause}`) })
-  store.put("a", kept(1, 100), stamp, 0)
-  expect(store.put("a", kept(11, 100), stamp, 0)).toBe(false)
+  store.put(held("a", 1, 100), stamp, 0)
+  expect(store.put(held("a", 11, 100), stamp, 0)).toBe(false)
   expect(store.peek("a")).toBe(undefined)
   expect(refused).toEqual(["a refused"])
 })
@@ -49,28 +50,28 @@ it("what is refused takes the previous one with it", () => {
 it("what has no life left is not kept, and no eviction", () => {
   const evicted: Array<string> = []
   const store = storeOf({ onEvicted: (key) => evicted.push(key) })
-  store.put("a", kept(1, 100), stamp, 0)
-  expect(store.put("a", kept(1, 50), stamp, 50)).toBe(false)
+  store.put(held("a", 1, 100), stamp, 0)
+  expect(store.put(held("a", 1, 50), stamp, 50)).toBe(false)
   expect([store.size, store.weight, evicted]).toEqual([0, 0, []])
 })
 
 it("a weight that is none is refused by name", () => {
   const store = storeOf({ weigh: () => Number.NaN })
-  expect(() => store.put("a", kept(1, 100), stamp, 0)).toThrow(/the weight of "a" is NaN/)
+  expect(() => store.put(held("a", 1, 100), stamp, 0)).toThrow(/the weight of "a" is NaN/)
 })
 
 it("law 17: the weight is that of the value kept last", () => {
   const store = storeOf()
-  store.put("a", kept(3, 100), stamp, 0)
-  store.put("b", kept(4, 100), stamp, 0)
-  store.put("a", kept(5, 100), stamp, 0)
+  store.put(held("a", 3, 100), stamp, 0)
+  store.put(held("b", 4, 100), stamp, 0)
+  store.put(held("a", 5, 100), stamp, 0)
   expect([store.size, store.weight]).toEqual([2, 9])
 })
 
 it("hot: those read since they were kept, most recently read first", () => {
   const store = storeOf({ weigh: () => 1 })
-  for (const key of ["a", "b", "c"]) store.put(key, kept(1, 100), stamp, 0)
-  store.put("b", kept(2, 100), stamp, 0)
+  for (const key of ["a", "b", "c"]) store.put(held(key, 1, 100), stamp, 0)
+  store.put(held("b", 2, 100), stamp, 0)
   store.hit(store.find("a"))
   expect(store.hot(10).map(({ key }) => key)).toEqual(["a", "c"])
   expect(store.hot(1).map(({ key }) => key)).toEqual(["a"])

@@ -17,6 +17,9 @@ const probation = 2
 const guarded = 3
 type Region = typeof window | typeof probation | typeof guarded
 
+/** Where entries go from first when none is due to go. */
+const weakestFirst = [probation, guarded, window] as const
+
 /** Of the main region: what was read again after it left the window. */
 const guardedShare = 0.8
 /** The window is adapted after so many requests for each kept entry. */
@@ -121,7 +124,7 @@ export class TinyLfu implements EvictionPolicy {
   }
 
   #weakest(spared: number): number {
-    for (const list of [probation, guarded, window]) {
+    for (const list of weakestFirst) {
       let slot = this.#lists.oldest(list)
       while (slot >= firstSlot && (slot === spared || slot === this.#candidate)) {
         slot = this.#lists.newer(slot)
