@@ -2,6 +2,7 @@
  * Bytes on the heap before and after, with no collection in between: round.ts gives the process a young generation
  * that the samples do not fill. Where one is disturbed all the same, the median is not.
  */
+import { BoundedMap } from "@larder/core"
 import * as Exit from "effect/Exit"
 import * as Source from "../source.ts"
 import { quantile } from "../statistics.ts"
@@ -62,5 +63,17 @@ export const miss = async (): Promise<number> => {
   return perKey(
     () => source.unasked(200),
     (asked) => inFiber(larder.get, asked),
+  )
+}
+
+export const churn = async (): Promise<number> => {
+  const size = 10_000
+  const map = BoundedMap.make<boolean>({ maxEntries: size })
+  let made = 0
+  return perKey(
+    () => Array.from({ length: size }, () => `key/${made++}`),
+    async (keys) => {
+      for (const key of keys) map.set(key, true)
+    },
   )
 }

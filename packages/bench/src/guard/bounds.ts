@@ -73,6 +73,11 @@ export const bounds = {
     unit: "bytes",
     atMost: 120,
   },
+  churnBytes: {
+    title: "bytes allocated by a new key in a full map, beyond key and value",
+    unit: "bytes",
+    atMost: 8,
+  },
   missBytes: {
     title: "bytes allocated by an asynchronous miss, what is kept included",
     unit: "bytes",

@@ -22,6 +22,7 @@ export const checks: Readonly<Record<CheckName, () => Promise<number>>> = {
   staleHitBytes: allocation.staleHit,
   manyBytes: allocation.many,
   missBytes: allocation.miss,
+  churnBytes: allocation.churn,
   hitForks: count(counts.hit, "forks"),
   hitReadings: count(counts.hit, "readings"),
   hitDraws: count(counts.hit, "draws"),
