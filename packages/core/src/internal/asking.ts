@@ -213,11 +213,6 @@ export const newFlight = (
   return flight
 }
 
-/** A call whose first lookup was overtaken by a mark waits for another, but not for ever. */
-interface Overtaken {
-  readonly until: number
-}
-
 /**
  * Finds or begins the flight, joins it and waits, in one step: an interruption
  * finds the caller either not yet counted or counted.
@@ -225,23 +220,23 @@ interface Overtaken {
 const wait = (
   engine: Engine,
   call: Call,
-  overtaken: Overtaken | undefined,
+  until: number | undefined,
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    // It may have closed since.
-    if (engine.closed) return resume(closed(engine))
     // Decided here, in one step with joining: something may have landed a moment ago.
     const decided = decide(engine, call.k, call.demand, engine.now())
+    // It may have closed since, also by a refresh that was begun to be joined.
+    if (engine.closed) return resume(closed(engine))
     const now = answerNow(engine, call, decided)
     if (now !== undefined) return resume(now)
-    return enter(engine, call, decided, overtaken, resume)
+    return enter(engine, call, decided, until, resume)
   })
 
 /** One waiting caller. */
 class Caller extends Waiter {
   readonly engine: Engine
   readonly call: Call
-  readonly overtaken: Overtaken | undefined
+  readonly until: number | undefined
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
   readonly demand: Decision.Demand
   readonly many = false
@@ -249,13 +244,13 @@ class Caller extends Waiter {
   constructor(
     engine: Engine,
     call: Call,
-    overtaken: Overtaken | undefined,
+    until: number | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
   ) {
-    super(engine.marks.last, overtaken !== undefined)
+    super(engine.marks.last, until !== undefined)
     this.engine = engine
     this.call = call
-    this.overtaken = overtaken
+    this.until = until
     this.resume = resume
     this.demand = call.demand
   }
@@ -269,31 +264,39 @@ class Caller extends Waiter {
   }
 
   rejoin(): void {
-    const { call, engine, overtaken, resume } = this
-    resume(wait(engine, call, overtaken ?? { until: call.since + longestWait(engine) }))
+    const { call, engine, resume, until } = this
+    resume(wait(engine, call, until ?? patience(engine, call.since)))
   }
 }
 
-/** Law 9: however many lookups a call has to wait for, it ends within this. */
-const longestWait = (engine: Engine): number => {
+/**
+ * Law 9: however many lookups a call has to wait for, it ends by this moment, in
+ * monotonic time. For how long it has waited is not believed of a clock that was set.
+ */
+export const patience = (engine: Engine, since: number): number => {
   const { hardTimeout, tierBudget } = engine.settings.policy
-  return tierBudget + engine.stack.leaseMillis + hardTimeout
+  const longest = tierBudget + engine.stack.leaseMillis + hardTimeout
+  const waited = engine.now() - since
+  return engine.stopwatch() + longest - (waited >= 0 && waited < longest ? waited : 0)
 }
 
-/** Joins what is running, or begins it; gives what takes the caller out again. */
+/**
+ * Joins what is running, or begins it; gives what takes the caller out again. `until`:
+ * for a call whose first lookup was overtaken; it was counted when it waited for that.
+ */
 const enter = (
   engine: Engine,
   call: Call,
   { flight, hand }: Decided,
-  overtaken: Overtaken | undefined,
+  until: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
   // It was asked for, even though it is not good enough; its replacement is no request.
   if (hand !== undefined) engine.near.hit(hand.slot)
-  const waiter = new Caller(engine, call, overtaken, resume)
+  const waiter = new Caller(engine, call, until, resume)
   const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
-  countWaiting(engine, call.k, flight)
-  if (flight !== undefined) return waiting.join(engine, flight, waiter, softAt, overtaken?.until)
+  if (until === undefined) countWaiting(engine, call.k, flight)
+  if (flight !== undefined) return waiting.join(engine, flight, waiter, softAt, until)
   const begun = newFlight(engine, call.key, call.k, {
     stale: hand,
     early: false,
@@ -303,7 +306,7 @@ const enter = (
     notBefore: call.demand.notBefore,
   })
   // Joined before it starts, so that a flight that ends at once finds its waiter.
-  const left = waiting.join(engine, begun, waiter, softAt, overtaken?.until)
+  const left = waiting.join(engine, begun, waiter, softAt, until)
   begin(engine, [begun], call.span)
   return left
 }

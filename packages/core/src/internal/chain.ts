@@ -43,12 +43,25 @@ export class Chain<T extends Linked<T>> {
     this.#size -= 1
   }
 
-  /** Takes all out, first come first, each just before it is told of: what one does may take others out. */
+  has(member: T): boolean {
+    return member.chain === this
+  }
+
+  /**
+   * Takes all out, first come first, each just before it is told of: what one does
+   * may take others out. What is thrown first is thrown again when all have been told of.
+   */
   drain(tell: (member: T) => void): void {
+    let failure: { readonly error: unknown } | undefined
     for (let first = this.#first; first !== undefined; first = this.#first) {
       this.delete(first)
-      tell(first)
+      try {
+        tell(first)
+      } catch (error) {
+        failure ??= { error }
+      }
     }
+    if (failure !== undefined) throw failure.error
   }
 
   /** Those who are in it now, in a list of their own. */

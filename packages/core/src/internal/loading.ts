@@ -16,10 +16,15 @@ export const begin = (
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
 ): void => {
+  // Whoever waited for them has been told so.
+  if (engine.closed) return
   if (engine.stack.farther.length > 0) load(engine, flights, span)
   else if (flights[0].many && engine.settings.upstream.lookupMany !== undefined)
     bulk(engine, flights, span)
-  else for (const flight of flights) single(engine, flight, span)
+  else {
+    // The lookup of one may close the larder, which ends the others.
+    for (const flight of flights) if (flight.landing === undefined) single(engine, flight, span)
+  }
 }
 
 /**

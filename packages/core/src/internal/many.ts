@@ -2,7 +2,16 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { anything, closed, countWaiting, decide, immediate, newFlight, refusal } from "./asking.ts"
+import {
+  anything,
+  closed,
+  countWaiting,
+  decide,
+  immediate,
+  newFlight,
+  patience,
+  refusal,
+} from "./asking.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
 import { type Flight, type Given, Waiter } from "./flight.ts"
 import { hit } from "./hitting.ts"
@@ -33,7 +42,7 @@ export const getMany = (
     else if (!exits.has(key)) exits.set(key, refusal(engine, key, k) ?? waiting.add(key, k))
   }
   if (waiting.asked.size === 0) return Exit.succeed(exits)
-  const gathered = gather(engine, [...waiting.asked.values()], span, new Map())
+  const gathered = gather(engine, [...waiting.asked.values()], span, new Map(), { since: now })
   return Effect.map(gathered, (results) => {
     for (const [key, k] of waiting.ofKey) exits.set(key, results.get(k)!)
     return exits
@@ -93,7 +102,7 @@ const gather = (
   keys: ReadonlyArray<Asked>,
   span: CallerSpan,
   results: Results,
-  again = false,
+  { since, until }: { readonly since: number; readonly until?: number },
 ): Effect.Effect<Results> =>
   Effect.callback((resume) => {
     const overtaken: Array<Asked> = []
@@ -105,15 +114,13 @@ const gather = (
     const done = () => {
       open -= 1
       if (open > 0) return
-      resume(
-        overtaken.length === 0
-          ? Effect.succeed(results)
-          : gather(engine, overtaken, span, results, true),
-      )
+      if (overtaken.length === 0) return resume(Effect.succeed(results))
+      const patient = { since, until: until ?? patience(engine, since) }
+      resume(gather(engine, overtaken, span, results, patient))
     }
     const waiterFor = (asked: Asked): Waiter => {
       open += 1
-      return new OneOfMany(engine.marks.last, again, (exit) => {
+      return new OneOfMany(engine.marks.last, until !== undefined, (exit) => {
         if (exit === undefined) overtaken.push(asked)
         else results.set(asked.k, exit)
         done()
@@ -121,13 +128,13 @@ const gather = (
     }
     for (const asked of keys) {
       const { k, key } = asked
-      // It may have closed since the first lookup of a key was overtaken.
+      const now = engine.now()
+      const decided = decide(engine, k, anything, now)
+      // It may have closed since, also by a refresh that was begun to be joined.
       if (engine.closed) {
         results.set(k, closed(engine))
         continue
       }
-      const now = engine.now()
-      const decided = decide(engine, k, anything, now)
       const { flight, hand } = decided
       const answer = immediate(engine, k, decided, (stale, early) =>
         refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
@@ -137,11 +144,11 @@ const gather = (
         continue
       }
       if (hand !== undefined) engine.near.hit(hand.slot)
-      countWaiting(engine, k, flight)
+      if (until === undefined) countWaiting(engine, k, flight)
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)
       const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
-      left.push(waiting.join(engine, joined, waiterFor(asked), softAt))
+      left.push(waiting.join(engine, joined, waiterFor(asked), softAt, until))
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
     if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)

@@ -8,10 +8,11 @@ import type { StaleServed } from "../LarderEvent.ts"
 import { knownOf } from "./arrival.ts"
 import type { Engine } from "./engine.ts"
 import type { FailureReason, Flight, Given, Landing, Waiter } from "./flight.ts"
+import type { Timer } from "./timers.ts"
 
 /**
  * Adds a waiter to a flight; the effect given back takes it out again. From `softAt`
- * on something stale will do; at `until` it has waited for long enough.
+ * on something stale will do; at `until`, in monotonic time, it has waited for long enough.
  */
 export const join = (
   engine: Engine,
@@ -30,10 +31,16 @@ export const join = (
   // Nothing stale can turn up where memory is all there is and has nothing.
   const mayTurnUp = flight.stale !== undefined || engine.stack.farther.length > 0
   if (softAt < Infinity && mayTurnUp && waiter.demand.allowStale) {
-    setTimer(engine, waiter, softAt, () => softTimeout(engine, flight, waiter))
+    setTimer(
+      waiter,
+      engine.timers.schedule(softAt, () => softTimeout(engine, flight, waiter)),
+    )
   }
   if (until !== undefined) {
-    setTimer(engine, waiter, until, () => giveUp(engine, flight, waiter))
+    setTimer(
+      waiter,
+      engine.timers.after(until, 0, () => giveUp(engine, flight, waiter)),
+    )
   }
   // What a farther tier had was offered to those who waited then; it is good for this one too.
   if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter)
@@ -57,8 +64,8 @@ const offerRevalidating = (engine: Engine, flight: Flight, waiter: Waiter): bool
   return standing === "revalidate" && offer(engine, flight, waiter, "softTimeout", "revalidating")
 }
 
-const setTimer = (engine: Engine, waiter: Waiter, at: number, run: () => void): void => {
-  waiter.timers = [...(waiter.timers ?? []), engine.timers.schedule(at, run)]
+const setTimer = (waiter: Waiter, timer: Timer): void => {
+  waiter.timers = [...(waiter.timers ?? []), timer]
 }
 
 const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
@@ -74,6 +81,8 @@ const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
 const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const { name, policy } = engine.settings
   const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
+  // First taken out: what it does on hearing of it may make the flight land.
+  release(engine, flight, waiter)
   failure(engine, flight, waiter, Exit.fail(timeout), "failed", false)
   leave(engine, flight, waiter)
 }
@@ -127,6 +136,8 @@ const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
 export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
   flight.stale = given
   for (const waiter of flight.waiters.all()) {
+    // One that is woken here may make another leave.
+    if (!flight.waiters.has(waiter)) continue
     if (!offerRevalidating(engine, flight, waiter) && waiter.softDue) {
       offer(engine, flight, waiter, "softTimeout", "softTimeout")
     }
@@ -137,11 +148,14 @@ export const offerAll = (engine: Engine, flight: Flight, given: Given): void => 
 export const land = (engine: Engine, flight: Flight, landing: Landing): void => {
   if (flight.landing !== undefined) return
   flight.landing = landing
-  flight.waiters.drain((waiter) => {
-    cancelTimers(engine, waiter)
-    answer(engine, flight, waiter, landing)
-  })
-  engine.landed(flight)
+  try {
+    flight.waiters.drain((waiter) => {
+      cancelTimers(engine, waiter)
+      answer(engine, flight, waiter, landing)
+    })
+  } finally {
+    engine.landed(flight)
+  }
 }
 
 const answer = (engine: Engine, flight: Flight, waiter: Waiter, landing: Landing): void => {
@@ -162,10 +176,13 @@ const value = (
   }
   // Law 7: a mark that fell between the lookup's begin and this caller's
   // arrival covers the result, so the caller asked for something newer.
-  const { entry } = given
+  const { entry, tier } = given
   const overtaken =
     !waiter.again && engine.marks.fellBetween(entry.tags, flight.asOf, waiter.arrivedMark)
-  if (overtaken || entry.storedAt < waiter.demand.notBefore) waiter.rejoin()
+  // A second lookup began after the caller came, whatever a clock that was set back says.
+  const isSurelyNew = waiter.again && tier === "upstream"
+  const isTooOld = !isSurelyNew && entry.storedAt < waiter.demand.notBefore
+  if (overtaken || isTooOld) waiter.rejoin()
   else waiter.give(given)
 }
 
