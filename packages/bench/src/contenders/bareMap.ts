@@ -1,5 +1,5 @@
 /**
- * What a cache on Effect cannot be faster than: a `Map` that is asked in a fiber.
+ * About the least that Effect itself costs: a `Map` that is asked in a fiber.
  * The clock is read, callers of a key that is looked up share its lookup, and
  * that is all: no end of freshness, no bound, no counts.
  */

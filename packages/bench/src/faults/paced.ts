@@ -37,7 +37,7 @@ export const paced = async (
   const begin = now()
   const outcomes: Array<Promise<Outcome>> = []
   for (let number = 0; number < calls; number++) {
-    await sleep(begin + number * everyMillis - now())
+    await sleep(Math.max(0, begin + number * everyMillis - now()))
     outcomes.push(timed(() => call(number), patienceMillis))
   }
   return Promise.all(outcomes)

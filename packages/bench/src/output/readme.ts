@@ -54,7 +54,7 @@ export const section = (reports: ReadonlyArray<Report>): string => {
   return [
     `![Larder's median time as a multiple of the baseline's and of the fastest other library's, per case](${folder}/overview.svg)`,
     markdownTable([heads, ...rows]),
-    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` asked in a fiber, where nothing ends, is bound or counted: what no cache on Effect can be faster than. The charts behind the cases show all libraries, and p99.",
+    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` asked in a fiber, where nothing ends, is bound or counted: about the least that Effect itself costs. The charts behind the cases show all libraries, and p99.",
     `${machine}.\n${versions}.\n\`${command}\`: ${method}.`,
   ].join("\n\n")
 }

@@ -16,7 +16,7 @@ export interface Standing {
   readonly baseline: Rival
   /** The fastest library besides Larder, which may be the baseline; absent where there is none. */
   readonly peer?: Rival
-  /** What no cache on Effect can be faster than, where that is measured. */
+  /** A bare map asked in a fiber, where that is measured. */
   readonly floor?: Rival
 }
 

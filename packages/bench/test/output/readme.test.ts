@@ -12,7 +12,7 @@ import {
   withVersion,
 } from "./samples.ts"
 
-it("every case has a row with Larder, the baseline, the fastest other library, whoever is faster, and what none is faster than", () => {
+it("every case has a row with Larder, the baseline, the fastest other library, whoever is faster, and the bare map", () => {
   const bare = [line("effect", 400, 900), line("bare Map", 240, 300)] as const
   const rows = section([hit, redis, report(result("many", line("larder", 300, 600), bare))])
     .split("\n")

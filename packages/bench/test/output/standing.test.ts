@@ -12,7 +12,7 @@ it("a baseline that is a library may be the fastest other one; a bare client is 
   })
 })
 
-it("what no cache can be faster than is no library, and is told apart", () => {
+it("a bare map is no library, and is told apart", () => {
   const bare = { ...result!.lines[0]!, contender: "bare Map getMany" }
   const { floor, peer } = standing({ ...result!, lines: [bare, ...result!.lines] })
   expect(floor).toMatchObject({ name: "bare Map getMany", ratio: 1 })
