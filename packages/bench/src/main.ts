@@ -6,7 +6,7 @@ import { packagesOf } from "./contenders/registry.ts"
 import { layeredNames } from "./contenders/layered.ts"
 import { type Environment, environment } from "./environment.ts"
 import { measured } from "./faults/measured.ts"
-import { legend as legendOfFaults, tables } from "./faults/report.ts"
+import { text } from "./faults/report.ts"
 import { scenarios } from "./faults/Scenario.ts"
 import { frozen, given, options, type Options, usage } from "./options.ts"
 import { reporter } from "./output/progress.ts"
@@ -49,7 +49,7 @@ const possible = async (chosen: Options): Promise<Options> => {
 const runFrozen = async ({ folder }: Options): Promise<void> => {
   const report = await measured(layeredNames, scenarios)
   results.writeFrozen(report, folder)
-  console.log(["", heading(report.environment), legendOfFaults, "", tables(report)].join("\n"))
+  console.log(`\n${text(report)}`)
 }
 
 const runCases = async (chosen: Options): Promise<void> => {

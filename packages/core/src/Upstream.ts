@@ -29,9 +29,9 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "./Entry.ts"
 import { abandonable } from "./internal/abandonable.ts"
-import { isFrom } from "./internal/origin.ts"
 import * as Gate from "./internal/gate.ts"
 import { millisOrReason } from "./internal/millis.ts"
+import { isFrom } from "./internal/origin.ts"
 
 export { Shed } from "./internal/gate.ts"
 

@@ -1,6 +1,8 @@
 /** What was seen in a scenario, as figures and as text. */
-import { quantile } from "../statistics.ts"
+import { aligned } from "../aligned.ts"
 import type { Environment } from "../environment.ts"
+import { quantile } from "../statistics.ts"
+import { heading } from "../table.ts"
 import type { Outcome } from "./paced.ts"
 import { pace, type ScenarioName, upstreamMillis } from "./Scenario.ts"
 
@@ -69,21 +71,19 @@ const row = ([library, { calls, failed, lookups, max, median, p99 }]: readonly [
 
 /** One scenario, a library in each line. */
 const table = ({ seen, title }: Report["scenarios"][number]): string => {
-  const rows = [heads, ...Object.entries(seen).map(row)]
-  const widths = heads.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)))
-  const text = rows.map((cells) =>
-    cells
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-      )
-      .join("  ")
-      .trimEnd(),
-  )
-  return [title, ...text.map((line) => `  ${line}`)].join("\n")
+  const lines = aligned([heads, ...Object.entries(seen).map(row)], 1)
+  return [title, ...lines.map((line) => `  ${line}`)].join("\n")
 }
 
 export const tables = ({ scenarios }: Pick<Report, "scenarios">): string =>
   scenarios.map(table).join("\n\n")
 
-export const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a key of its own; a lookup takes ${upstreamMillis} ms.
+const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a key of its own; a lookup takes ${upstreamMillis} ms.
 Clients as they are by default. "> 15 s": not waited for any longer.`
+
+/** What was done, and what callers saw. */
+export const body = (report: Report): string => [legend, "", tables(report)].join("\n")
+
+/** The same, and where it was measured. */
+export const text = (report: Report): string =>
+  [heading(report.environment), body(report)].join("\n")

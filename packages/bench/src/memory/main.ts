@@ -1,11 +1,11 @@
 /** `pnpm bench:memory`: see options.ts for its command line. */
 import { execFile } from "node:child_process"
-import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as command from "../command.ts"
 import { environment } from "../environment.ts"
 import { heading } from "../table.ts"
+import { writeJson } from "../writeJson.ts"
 import type { Churn } from "./churn.ts"
 import { type ContenderName, contenderNames } from "./contenders.ts"
 import { type Draw, draws } from "./hits.ts"
@@ -91,7 +91,7 @@ const main = async (chosen: Options): Promise<void> => {
   if (chosen.json !== undefined) {
     const results = all.map(({ table: _, ...figures }) => figures)
     const report = { environment: place, rounds: chosen.rounds, results }
-    writeFileSync(chosen.json, `${JSON.stringify(report, null, 2)}\n`)
+    writeJson(chosen.json, report)
   }
 }
 

@@ -1,6 +1,6 @@
 /** The README's part about performance, as the results give it. */
 import { UsageError } from "../command.ts"
-import { legend, type Report as Frozen, tables } from "../faults/report.ts"
+import { body, type Report as Frozen } from "../faults/report.ts"
 import { facts } from "./facts.ts"
 import { figure, times } from "./figures.ts"
 import type { Report } from "./Report.ts"
@@ -60,8 +60,7 @@ export const section = (reports: ReadonlyArray<Report>): string => {
 }
 
 /** What callers see of a sick Redis. */
-export const frozenSection = (report: Frozen): string =>
-  ["```text", `${legend}\n`, tables(report), "```"].join("\n")
+export const frozenSection = (report: Frozen): string => ["```text", body(report), "```"].join("\n")
 
 /** The parts of the README that are written from results. */
 export type Part = "performance" | "frozen"

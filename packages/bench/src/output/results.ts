@@ -5,11 +5,14 @@ import { fileURLToPath } from "node:url"
 import { cases } from "../Case.ts"
 import { UsageError } from "../command.ts"
 import type { Report as Frozen } from "../faults/report.ts"
+import { writeJson } from "../writeJson.ts"
 import { chart } from "./chart.ts"
 import { facts } from "./facts.ts"
 import { overview } from "./overview.ts"
 import { caseOf, type Report } from "./Report.ts"
 import { standing } from "./standing.ts"
+
+const frozenFile = "frozen.json"
 
 export const folder = fileURLToPath(new URL("../../results", import.meta.url))
 
@@ -36,12 +39,10 @@ export const read = (from = folder): ReadonlyArray<Report> => {
     .map((file) => parsed(readFileSync(join(from, file), "utf8"), file))
 }
 
-const frozenFile = "frozen.json"
-
 /** What was seen while Redis was frozen or unreachable: no case, and no picture. */
 export const writeFrozen = (report: Frozen, to = folder): void => {
   mkdirSync(to, { recursive: true })
-  writeFileSync(join(to, frozenFile), `${JSON.stringify(report, null, 2)}\n`)
+  writeJson(join(to, frozenFile), report)
 }
 
 /** Undefined where it was not measured. */
@@ -53,7 +54,7 @@ export const readFrozen = (from = folder): Frozen | undefined => {
 export const write = (report: Report, to = folder): void => {
   mkdirSync(to, { recursive: true })
   const file = join(to, caseOf(report))
-  writeFileSync(`${file}.json`, `${JSON.stringify(report, null, 2)}\n`)
+  writeJson(`${file}.json`, report)
   writeFileSync(`${file}.svg`, chart(report))
 }
 

@@ -1,8 +1,8 @@
 /** `pnpm bench:traces`: see options.ts for its command line. */
-import { writeFileSync } from "node:fs"
 import * as command from "../command.ts"
 import { environment } from "../environment.ts"
 import { heading } from "../table.ts"
+import { writeJson } from "../writeJson.ts"
 import { figures, type Replayed } from "./figures.ts"
 import { limit, nextRequests } from "./limit.ts"
 import { options, type Options, usage } from "./options.ts"
@@ -52,7 +52,7 @@ const main = async (chosen: Options): Promise<void> => {
   console.log(`\n${summary(all)}`)
   if (chosen.json !== undefined) {
     const report = { environment: place, seed: chosen.seed, traces: all }
-    writeFileSync(chosen.json, `${JSON.stringify(report, null, 2)}\n`)
+    writeJson(chosen.json, report)
   }
 }
 

@@ -236,7 +236,6 @@ const wait = (
 class Caller extends Waiter {
   readonly engine: Engine
   readonly call: Call
-  readonly until: number | undefined
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
   readonly demand: Decision.Demand
   readonly many = false
@@ -247,10 +246,9 @@ class Caller extends Waiter {
     until: number | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
   ) {
-    super(engine.marks.last, until !== undefined)
+    super(engine.marks.last, until)
     this.engine = engine
     this.call = call
-    this.until = until
     this.resume = resume
     this.demand = call.demand
   }
@@ -296,7 +294,7 @@ const enter = (
   const waiter = new Caller(engine, call, until, resume)
   const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
   if (until === undefined) countWaiting(engine, call.k, flight)
-  if (flight !== undefined) return waiting.join(engine, flight, waiter, softAt, until)
+  if (flight !== undefined) return waiting.join(engine, flight, waiter, softAt)
   const begun = newFlight(engine, call.key, call.k, {
     stale: hand,
     early: false,
@@ -306,7 +304,7 @@ const enter = (
     notBefore: call.demand.notBefore,
   })
   // Joined before it starts, so that a flight that ends at once finds its waiter.
-  const left = waiting.join(engine, begun, waiter, softAt, until)
+  const left = waiting.join(engine, begun, waiter, softAt)
   begin(engine, [begun], call.span)
   return left
 }

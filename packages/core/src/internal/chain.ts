@@ -31,7 +31,7 @@ export class Chain<T extends Linked<T>> {
 
   /** Does nothing where it is no member. */
   delete(member: T): void {
-    if (member.chain !== this) return
+    if (!this.has(member)) return
     const { after, before } = member
     if (before === undefined) this.#first = after
     else before.after = after

@@ -39,18 +39,23 @@ export abstract class Waiter extends Linked<Waiter> {
   abstract readonly demand: Demand
   /** The number of the last mark when it came. */
   readonly arrivedMark: number
-  /** It has already waited for a lookup that a mark overtook, and takes what this one brings. */
-  readonly again: boolean
+  /** For one that has already waited for a lookup: in monotonic time, when it has waited for long enough. */
+  readonly until: number | undefined
   abstract readonly many: boolean
   /** Its soft timeout has passed: the first stale value that turns up is given. */
   softDue = false
   /** Its deadlines. */
   timers: ReadonlyArray<Timer> | undefined = undefined
 
-  constructor(arrivedMark: number, again: boolean) {
+  constructor(arrivedMark: number, until: number | undefined) {
     super()
     this.arrivedMark = arrivedMark
-    this.again = again
+    this.until = until
+  }
+
+  /** Its first lookup was overtaken by a mark: it takes what this one brings. */
+  get again(): boolean {
+    return this.until !== undefined
   }
 
   abstract give(given: Given): void

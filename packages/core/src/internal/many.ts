@@ -73,10 +73,10 @@ class OneOfMany extends Waiter {
 
   constructor(
     arrivedMark: number,
-    again: boolean,
+    until: number | undefined,
     end: (exit: Exit.Exit<unknown, unknown> | undefined) => void,
   ) {
-    super(arrivedMark, again)
+    super(arrivedMark, until)
     this.end = end
   }
 
@@ -120,7 +120,7 @@ const gather = (
     }
     const waiterFor = (asked: Asked): Waiter => {
       open += 1
-      return new OneOfMany(engine.marks.last, until !== undefined, (exit) => {
+      return new OneOfMany(engine.marks.last, until, (exit) => {
         if (exit === undefined) overtaken.push(asked)
         else results.set(asked.k, exit)
         done()
@@ -148,7 +148,7 @@ const gather = (
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)
       const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
-      left.push(waiting.join(engine, joined, waiterFor(asked), softAt, until))
+      left.push(waiting.join(engine, joined, waiterFor(asked), softAt))
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
     if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)

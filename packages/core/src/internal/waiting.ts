@@ -10,18 +10,15 @@ import type { Engine } from "./engine.ts"
 import type { FailureReason, Flight, Given, Landing, Waiter } from "./flight.ts"
 import type { Timer } from "./timers.ts"
 
-/**
- * Adds a waiter to a flight; the effect given back takes it out again. From `softAt`
- * on something stale will do; at `until`, in monotonic time, it has waited for long enough.
- */
+/** Adds a waiter to a flight; the effect given back takes it out again. From `softAt` on something stale will do. */
 export const join = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
   softAt = Infinity,
-  until: number | undefined = undefined,
 ): Effect.Effect<void> => {
   const { landing } = flight
+  const { until } = waiter
   if (landing !== undefined) {
     answer(engine, flight, waiter, asOfNow(engine, landing))
     return Effect.void

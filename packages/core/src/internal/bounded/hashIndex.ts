@@ -1,9 +1,9 @@
 /**
  * Slots by hash: chains in buckets that are split one at a time as slots are
  * added (W. Litwin, "Linear Hashing", VLDB 1980), so that no write ever rehashes
- * everything. A JavaScript `Map` of a million keys
- * does so now and then, also while its size does not change, and holds the
- * process up for a tenth of a second and more.
+ * everything. A JavaScript `Map` of a million keys does so now and then, also
+ * while its size does not change, and holds the process up for a tenth of a
+ * second and more.
  */
 import { firstSlot, grown, none } from "./columns.ts"
 

@@ -17,7 +17,7 @@ const probation = 2
 const guarded = 3
 type Region = typeof window | typeof probation | typeof guarded
 
-/** Where entries go from first when none is due to go. */
+/** The regions in the order in which entries are given up. */
 const weakestFirst = [probation, guarded, window] as const
 
 /** Of the main region: what was read again after it left the window. */
