@@ -165,6 +165,35 @@ describe("calls that wait for a second lookup", () => {
     }).pipe(Effect.scoped, Effect.provide(memory)),
   )
 
+  it.effect(
+    "get what a tier has in error grace, however many refreshes they joined that failed",
+    () =>
+      Effect.gen(function* () {
+        const shared = Layer.succeedContext(yield* Layer.build(faultyTier(new Faults())))
+        let isDown = false
+        const make = Larder.make({
+          name: "refreshed",
+          value: Schema.Finite,
+          policy: Policy.make({ freshFor: 100, staleIfError: "1 minute", hardTimeout: 1_000 }),
+          upstream: Upstream.make({
+            lookup: (_: string) =>
+              isDown ? Effect.andThen(Effect.sleep(500), Effect.fail("down")) : Effect.succeed(1),
+          }),
+        }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), shared)))
+        const writer = yield* fork(Effect.flatMap(make, (larder) => larder.get("a")))
+        yield* TestClock.adjust(300)
+        yield* Fiber.join(writer)
+        isDown = true
+        const larder = yield* make
+        yield* fork(Effect.exit(larder.refresh("a")))
+        const call = yield* fork(larder.get("a"))
+        yield* TestClock.adjust(100)
+        yield* fork(Effect.exit(larder.refresh("a")))
+        for (let i = 0; i < 40; i += 1) yield* TestClock.adjust(50)
+        assert.deepStrictEqual(call.pollUnsafe(), Exit.succeed(1))
+      }).pipe(Effect.scoped),
+  )
+
   it.effect("fail once, also where what the caller does then makes its lookup fail", () =>
     Effect.gen(function* () {
       const first = yield* Deferred.make<void, string>()

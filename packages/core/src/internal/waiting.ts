@@ -80,7 +80,7 @@ const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
   // First taken out: what it does on hearing of it may make the flight land.
   release(engine, flight, waiter)
-  failure(engine, flight, waiter, Exit.fail(timeout), "failed", false)
+  refuse(engine, flight, waiter, Exit.fail(timeout), "failed")
   leave(engine, flight, waiter)
 }
 
@@ -195,17 +195,21 @@ const failure = (
     waiter.rejoin()
     return
   }
-  if (offer(engine, flight, waiter, "failed", reason)) return
   // A refresh asks no tier: those who joined it may still be given what one has.
-  if (
-    flight.force &&
-    !waiter.again &&
-    waiter.demand.allowStale &&
-    engine.stack.farther.length > 0
-  ) {
-    waiter.rejoin()
-    return
-  }
+  const mayHave = flight.force && waiter.demand.allowStale && engine.stack.farther.length > 0
+  if (!mayHave) refuse(engine, flight, waiter, exit, reason)
+  else if (!offer(engine, flight, waiter, "failed", reason)) waiter.rejoin()
+}
+
+/** Gives a failure, unless memory has something that is better than that. */
+const refuse = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  exit: Exit.Exit<never, unknown>,
+  reason: FailureReason,
+): void => {
+  if (offer(engine, flight, waiter, "failed", reason)) return
   engine.observer.counters.failures += 1
   waiter.fail(exit)
 }
