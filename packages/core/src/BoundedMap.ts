@@ -108,6 +108,8 @@ export interface BoundedMap<V> {
   readonly find: (key: string) => number
   /** What is in a slot that `find` gave. */
   readonly at: (slot: number) => V
+  /** The weight of what is in a slot that `find` gave. */
+  readonly weightOf: (slot: number) => number
   /** Reports a read of a slot that `find` gave. */
   readonly hit: (slot: number) => void
   /**
@@ -173,7 +175,7 @@ class Bounded<V> implements BoundedMap<V> {
     this.#onEvicted = onEvicted
     const kept: Kept = {
       hashOf: (slot) => this.#index.hashOf(slot),
-      weightOf: (slot) => this.#weightOf(slot),
+      weightOf: (slot) => this.weightOf(slot),
     }
     this.#makePolicy =
       eviction === "lru"
@@ -317,7 +319,7 @@ class Bounded<V> implements BoundedMap<V> {
   }
 
   #replace(slot: number, value: V, weight: number, expiresAt: number): void {
-    const by = weight - this.#weightOf(slot)
+    const by = weight - this.weightOf(slot)
     if (by !== 0) {
       this.#policy.reweighed(slot, by)
       this.#setWeight(slot, weight)
@@ -391,7 +393,7 @@ class Bounded<V> implements BoundedMap<V> {
     this.#tellHits()
     this.#policy.removed(slot, wasTaken)
     this.#expiry.remove(slot)
-    this.#weight -= this.#weightOf(slot)
+    this.#weight -= this.weightOf(slot)
     this.#index.remove(slot)
     this.#pairs.delete(slot)
   }
@@ -402,7 +404,7 @@ class Bounded<V> implements BoundedMap<V> {
     this.#logged = 0
   }
 
-  #weightOf(slot: number): number {
+  weightOf(slot: number): number {
     return this.#weights === undefined ? 1 : this.#weights[slot]!
   }
 

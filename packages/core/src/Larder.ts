@@ -42,7 +42,7 @@ import type * as Policy from "./Policy.ts"
 import { TierStack } from "./TierStack.ts"
 import * as Upstream from "./Upstream.ts"
 
-export type { Ack } from "./internal/changing.ts"
+export type { Ack, SetOptions } from "./internal/changing.ts"
 export type { GetOptions } from "./internal/get.ts"
 export { InvalidLarder } from "./internal/options.ts"
 export type { Reading } from "./internal/reading.ts"
@@ -54,9 +54,11 @@ export {
   type LarderError,
   LookupInterrupted,
   LookupTimeout,
+  OptionFailed,
 } from "./LarderError.ts"
 
 type Ack = changing.Ack
+type SetOptions = changing.SetOptions
 
 export const TypeId = "~larder/Larder"
 
@@ -93,8 +95,14 @@ export interface Larder<in K, in out A, out E = never> {
   ) => Effect.Effect<WithMeta<A>, E | LarderError>
   /** What the tiers have, stale or fresh; never asks upstream and changes nothing. */
   readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey>
-  /** Puts a value in every tier, with the policy's times. */
-  readonly set: (key: K, value: A) => Effect.Effect<Ack, InvalidKey>
+  /**
+   * Puts a value in every tier, with the policy's times. With `revision`, a value
+   * whose revision is lower than that of a value still in its life is refused, and
+   * the `Ack` says so; `force` sets it all the same. Such a `set` takes two trips to
+   * the arbiter, one without `revision`. A function of the options that fails on the
+   * value is a defect, `OptionFailed`, and nothing changes.
+   */
+  readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<Ack, InvalidKey>
   /** Ends freshness now; the value may still be given when upstream fails. */
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey>
   /** Drops the value everywhere. */
@@ -133,7 +141,11 @@ export interface BaseOptions<A, K, E, R> {
   readonly etag?: ((value: A, key: NoInfer<K>) => string | undefined) | undefined
   /** How long a typed failure of upstream is given again without asking. Default: not at all. */
   readonly failureFor?: ((error: NoInfer<E>, key: NoInfer<K>) => Duration.Input) | undefined
-  /** The source's own version of a value: one that is lower than what is known is not kept. */
+  /**
+   * The source's own version of a value. A lookup that brings a lower one than is
+   * known comes from a replica that lags: it is not kept, and its callers get the
+   * known value while that may be given. A `set` of a lower one is refused, unless forced.
+   */
   readonly revision?: ((value: A) => number | bigint | string) | undefined
   /** Of the encoded values: entries that another release wrote under another number are not read. An integer of at least 0, default 0. */
   readonly schemaVersion?: number | undefined
@@ -276,8 +288,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
         WithMeta<unknown>,
         unknown
       >,
-    read: (key) => checked(key, (k) => read(engine, k)),
-    set: (key, value) => checked(key, (k) => changing.set(engine, key, k, value)),
+    read: (key) => checked(key, (k) => read(engine, key, k)),
+    set: (key, value, options) => checked(key, (k) => changing.set(engine, key, k, value, options)),
     expire: (key) => checked(key, (k) => changing.expire(engine, key, k)),
     remove: (key) => checked(key, (k) => changing.remove(engine, key, k)),
     refresh: (key) =>
@@ -373,7 +385,7 @@ export interface ServiceClass<Self, Id extends string, K, A, E, R> extends Conte
     options?: GetOptions,
   ) => Effect.Effect<WithMeta<A>, E | LarderError, Self>
   readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey, Self>
-  readonly set: (key: K, value: A) => Effect.Effect<Ack, InvalidKey, Self>
+  readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<Ack, InvalidKey, Self>
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError, Self>

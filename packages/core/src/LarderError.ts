@@ -56,3 +56,22 @@ export class LookupInterrupted extends Data.TaggedError("LookupInterrupted")<{
     return `${this.larder}: the lookup of ${JSON.stringify(this.key)} interrupted itself`
   }
 }
+
+/**
+ * A defect: a function among the options (`tags`, `etag`, `revision`, an adaptive
+ * `policy`, the memory tier's `weigh`, ...) threw, or gave what it may not give.
+ * A caller meets it in `set`, which then changes nothing. A lookup gives its value
+ * all the same, and does not keep it; a stored entry counts as undecodable.
+ */
+export class OptionFailed extends Data.TaggedError("OptionFailed")<{
+  readonly larder: string
+  /** The option's name. */
+  readonly option: string
+  readonly reason: string
+  /** What the function threw, if it threw. */
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `${this.larder}: the option ${this.option} failed: ${this.reason}`
+  }
+}

@@ -1,11 +1,7 @@
 /** User code that throws, asks back, or answers nonsense: contained, and the key is free again. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Cause, type Duration, Effect, Exit, Layer, Schema } from "effect"
-
-const boom = (): never => {
-  throw new Error("boom")
-}
+import { Cause, Effect, Exit, Layer, Schema } from "effect"
 
 const stacks = {
   memory: () => TierStack.layer(MemoryTier.layer()),
@@ -28,57 +24,6 @@ const defect = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "no failure"
 
 describe.each(Object.entries(stacks))("over %s", (_, stack) => {
-  const throwing: ReadonlyArray<
-    readonly [string, Partial<Larder.SchemaOptions<typeof Schema.Finite, string, string, never>>]
-  > = [
-    ["tags", { tags: (value) => (value === 1 ? boom() : []) }],
-    ["etag", { etag: (value) => (value === 1 ? boom() : undefined) }],
-    [
-      "an adaptive policy",
-      { policy: Policy.adaptive(base.policy, (value, _key, own) => (value === 1 ? boom() : own)) },
-    ],
-  ]
-  it.effect.each(throwing)("%s that throws is a defect of that lookup alone", ([, options]) =>
-    Effect.gen(function* () {
-      const larder = yield* Larder.make({
-        ...base,
-        upstream: upstream((n) => Effect.succeed(n)),
-        ...options,
-      })
-      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("boom")
-      expect(yield* larder.get("a")).toBe(2)
-      expect(yield* larder.get("a")).toBe(2)
-    }).pipe(Effect.scoped, Effect.provide(stack())),
-  )
-
-  it.effect("an adaptive policy with a time that is no number is a defect that names it", () =>
-    Effect.gen(function* () {
-      const larder = yield* Larder.make({
-        ...base,
-        upstream: upstream((n) => Effect.succeed(n)),
-        policy: Policy.adaptive(base.policy, (value, _key, own) =>
-          value === 1 ? { ...own, freshFor: Number.NaN } : own,
-        ),
-      })
-      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("freshFor is NaN")
-      expect(yield* larder.get("a")).toBe(2)
-    }).pipe(Effect.scoped, Effect.provide(stack())),
-  )
-
-  it.effect("failureFor that throws, or is no duration, does not leave the key hanging", () =>
-    Effect.gen(function* () {
-      const answers = (n: number) => (n < 3 ? Effect.fail(`e${n}`) : Effect.succeed(n))
-      const larder = yield* Larder.make({
-        ...base,
-        upstream: upstream(answers),
-        failureFor: (error): Duration.Input => (error === "e1" ? boom() : Number.NaN),
-      })
-      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("boom")
-      expect(defect(yield* Effect.exit(larder.get("a")))).toContain("failureFor")
-      expect(yield* larder.get("a")).toBe(3)
-    }).pipe(Effect.scoped, Effect.provide(stack())),
-  )
-
   it.effect("a lookup may set, remove and read its own key", () =>
     Effect.gen(function* () {
       const made: Array<Larder.Larder<string, number, string>> = []

@@ -11,6 +11,7 @@ import type { Engine, Keeping } from "./engine.ts"
 import type { FailureReason, Flight, Given, Landing } from "./flight.ts"
 import { Shed } from "./gate.ts"
 import type { Answer } from "./lookup.ts"
+import { attempt } from "./userCode.ts"
 
 export interface Arrived {
   readonly landing: Landing
@@ -18,10 +19,7 @@ export interface Arrived {
   readonly kept: Keeping | undefined
 }
 
-/**
- * What an answer means. A user's function that throws (`tags`, `revision`, an
- * adaptive policy) is a defect of this lookup, not of whoever reads later.
- */
+/** What an answer means. */
 export const arrive = (
   engine: Engine,
   flight: Flight,
@@ -54,20 +52,52 @@ const succeeded = (
   }
   const renewed = Upstream.isNotModified(answered) ? previous : undefined
   const value = renewed === undefined ? answered : renewed.value
+  return attempt(
+    () => usable(engine, flight, value, renewed, loadMillis, version),
+    (failure) => {
+      // The previous value is good no longer: the next lookup must not be shown it again.
+      if (renewed !== undefined && !engine.isDetached(flight)) engine.near.delete(flight.k)
+      engine.optionFailed(failure)
+      const given = justLookedUp(unkept(engine, flight, value, loadMillis, version))
+      return { landing: { _tag: "Value", given, instead: undefined }, kept: undefined }
+    },
+  )
+}
+
+/** A value that is kept, unless a newer one is known; throws `OptionFailed`. */
+const usable = (
+  engine: Engine,
+  flight: Flight,
+  value: unknown,
+  renewed: Entry<unknown> | undefined,
+  loadMillis: number,
+  version: number,
+): Arrived => {
   const policy = engine.policyOf(value, flight.key)
   const newer = renewed === undefined ? newerOf(engine, flight, value) : undefined
+  const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
+  const given = justLookedUp(entry)
   if (newer !== undefined) {
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
     holdBack(engine, flight, Exit.void, "failed")
-    const given = justLookedUp(
-      makeEntry(engine, flight, policy, value, undefined, loadMillis, version),
-    )
     return { landing: { _tag: "Value", given, instead: newer }, kept: undefined }
   }
-  const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
-  const given = justLookedUp(entry)
-  return { landing: { _tag: "Value", given, instead: undefined }, kept: { entry, policy } }
+  const kept = { entry, policy, weight: engine.weigh(value, flight.k) }
+  return { landing: { _tag: "Value", given, instead: undefined }, kept }
+}
+
+/** The entry of a value that only its callers get. */
+const unkept = (
+  engine: Engine,
+  flight: Flight,
+  value: unknown,
+  loadMillis: number,
+  version: number,
+): Entry<unknown> => {
+  const now = Math.floor(engine.now())
+  const times = { storedAt: now, freshUntil: now, revalidateUntil: now, staleUntil: now }
+  return { value, ...times, loadMillis, version, asOf: flight.asOf, tags: [] }
 }
 
 const makeEntry = (
@@ -125,8 +155,17 @@ export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
 const newerOf = (engine: Engine, flight: Flight, value: unknown): Given | undefined => {
   const { revision } = engine.settings
   if (revision === undefined) return undefined
+  const own = revision(value)
   const known = knownOf(engine, flight)
-  return known !== undefined && revision(value) < revision(known.entry.value) ? known : undefined
+  if (known === undefined) return undefined
+  const theirs = attempt(
+    () => revision(known.entry.value),
+    (failure) => engine.undecodable(flight.k, known.tier, failure),
+  )
+  if (theirs !== undefined) return own < theirs ? known : undefined
+  engine.near.delete(flight.k)
+  flight.stale = undefined
+  return undefined
 }
 
 export const failed = (
@@ -166,7 +205,13 @@ const rememberMillis = (
   const error = errorOf(exit)
   if (error === undefined || error.value instanceof LookupTimeout) return 0
   if (error.value instanceof KeyNotReturned) return 0
-  return failureFor(error.value, flight.key)
+  return attempt(
+    () => failureFor(error.value, flight.key),
+    (failure) => {
+      engine.optionFailed(failure)
+      return 0
+    },
+  )
 }
 
 const errorOf = (exit: Exit.Exit<unknown, unknown>): { readonly value: unknown } | undefined => {

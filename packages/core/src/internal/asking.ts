@@ -96,13 +96,11 @@ export const refusal = (
   k: string | undefined,
 ): Exit.Exit<never, unknown> | undefined => {
   if (engine.closed) return closed(engine)
-  const reason = keys.invalid(k ?? key) ?? (k === undefined ? noString : undefined)
+  const reason = k === undefined ? engine.settings.keyProblem(key) : keys.invalid(k)
   return reason === undefined
     ? undefined
     : Exit.fail(new InvalidKey({ larder: engine.settings.name, key: keys.show(key), reason }))
 }
-
-const noString = "the `key` function gave no string for it"
 
 export const closed = (engine: Engine): Exit.Exit<never> =>
   Exit.die(new LarderClosed({ larder: engine.settings.name }))

@@ -9,11 +9,20 @@ import * as Fiber from "effect/Fiber"
 import * as Entry from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
-import type { Engine } from "./engine.ts"
+import { checkedPolicy, type Engine, type Keeping } from "./engine.ts"
 import type { Change, FartherTier } from "./fartherTier.ts"
 import { LarderClosed } from "../LarderError.ts"
 import type { Held } from "./objectStore.ts"
 import type { Queued } from "./writeQueue.ts"
+import {
+  type Applied,
+  applyUnlessNewer,
+  type IsNewer,
+  newerIn,
+  newerInMemory,
+  newerNearby,
+  newerThan,
+} from "./revisedSet.ts"
 import { dropLater, dropNearer, keepNearer, markLater } from "./recovery.ts"
 
 /** What a change has come to. */
@@ -24,18 +33,38 @@ export interface Ack {
   readonly settled: boolean
   /** The tiers that have not heard of it yet. */
   readonly pending: ReadonlyArray<string>
+  /** Nothing has changed: a value of a higher `revision` is known, whose version `version` is. */
+  readonly refused?: true | undefined
+}
+
+/** How a value is set. */
+export interface SetOptions {
+  /** The times of this value; default the larder's policy. */
+  readonly policy?: Policy | undefined
+  /** Sets the value even though one of a higher `revision` is known. Default false. */
+  readonly force?: boolean | undefined
 }
 
 interface Planned {
   readonly key: unknown
   readonly change: Change
   /** Of the value that is set. */
-  readonly policy: Policy | undefined
+  readonly kept: Omit<Keeping, "entry"> | undefined
+  /** The value is refused where an entry is newer; undefined where it replaces whatever is there. */
+  readonly isNewer: IsNewer | undefined
 }
 
-export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
+export const set = (
+  engine: Engine,
+  key: unknown,
+  k: string,
+  value: unknown,
+  options: SetOptions = {},
+): Effect.Effect<Ack> =>
   Effect.suspend(() => {
-    const policy = engine.policyOf(value, key)
+    const isNewer = options.force === true ? undefined : newerThan(engine, k, value)
+    const policy =
+      options.policy === undefined ? engine.policyOf(value, key) : checkedPolicy(options.policy)
     const entry: Entry.Entry<unknown> = {
       value,
       ...entryTimes(engine, policy),
@@ -45,10 +74,29 @@ export const set = (engine: Engine, key: unknown, k: string, value: unknown) =>
       tags: engine.settings.tags?.(value, key) ?? [],
       ...etagOf(engine, value, key),
     }
-    return isBackground(engine, policy, entry)
-      ? setInBackground(engine, k, { key, entry, policy })
-      : change(engine, k, { key, change: { _tag: "Set", entry }, policy })
+    const kept = { policy, weight: engine.weigh(value, k) }
+    const applied = isBackground(engine, policy, entry)
+      ? setInBackground(engine, k, { key, entry, ...kept })
+      : change(engine, k, { key, change: { _tag: "Set", entry }, kept, isNewer })
+    return isNewer === undefined ? applied : unlessNewer(engine, k, isNewer, applied)
   })
+
+/** Changes nothing where memory, or a tier that does not arbitrate, has a newer value; the arbiter compares for itself. */
+const unlessNewer = (
+  engine: Engine,
+  k: string,
+  isNewer: IsNewer,
+  applied: Effect.Effect<Ack>,
+): Effect.Effect<Ack> => {
+  const inMemory = newerInMemory(engine, k, isNewer)
+  if (inMemory !== undefined) return Effect.succeed(refusal(inMemory.version))
+  if (engine.stack.farther.length === 0) return applied
+  return Effect.flatMap(newerNearby(engine, k, isNewer), (newer) =>
+    newer === undefined ? applied : Effect.succeed(refusal(newer.version)),
+  )
+}
+
+const refusal = (version: number): Ack => ({ version, settled: false, pending: [], refused: true })
 
 const isBackground = (
   { stack }: Engine,
@@ -82,17 +130,21 @@ const setInBackground = (engine: Engine, k: string, planned: Queued): Effect.Eff
   })
 
 /** Brings a value that memory has had since it was set to the tiers behind it. */
-const write = (engine: Engine, k: string, { entry, key, policy }: Queued): Effect.Effect<void> =>
+const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { arbiter } = engine.stack
+    const { entry, key } = queued
     const set: Change = { _tag: "Set", entry }
-    const applied = arbiter && (yield* apply(arbiter, k, set, entry.version))
+    const answer =
+      arbiter &&
+      (yield* apply(engine, arbiter, k, { change: set, isNewer: undefined }, entry.version))
+    const applied = answer?.version
     if (arbiter !== undefined) heard(engine, k, set, applied)
     const version = applied ?? entry.version
     yield* changeNearer(engine, k, set, version, arbiter === undefined || applied !== undefined)
     // Nothing else has happened to the key meanwhile.
     if (engine.near.peek(k)?.entry !== entry) return
-    engine.keep(k, key, { entry: { ...entry, version }, policy }, engine.now())
+    engine.keep(k, key, { ...queued, entry: { ...entry, version } }, engine.now())
   })
 
 /** What is written again is in use, as what is read is. */
@@ -108,16 +160,22 @@ const etagOf = (engine: Engine, value: unknown, key: unknown) => {
   return etag === undefined ? undefined : { etag }
 }
 
+const nothingKept = { kept: undefined, isNewer: undefined }
+
 export const remove = (engine: Engine, key: unknown, k: string) =>
-  change(engine, k, { key, change: { _tag: "Remove" }, policy: undefined })
+  change(engine, k, { key, change: { _tag: "Remove" }, ...nothingKept })
 
 export const expire = (engine: Engine, key: unknown, k: string) =>
-  change(engine, k, { key, change: { _tag: "Expire" }, policy: undefined })
+  change(engine, k, { key, change: { _tag: "Expire" }, ...nothingKept })
 
 const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack> =>
   Effect.suspend(() => {
-    if (!expiresSettling(engine, k, planned.change)) begun(engine, k, planned.change._tag)
     const { arbiter, farther } = engine.stack
+    // A value that the arbiter may refuse disturbs no lookup before it is accepted.
+    const mayBeRefused = planned.isNewer !== undefined && arbiter !== undefined
+    if (!mayBeRefused && !expiresSettling(engine, k, planned.change)) {
+      begun(engine, k, planned.change._tag)
+    }
     if (farther.length === 0) {
       const version = engine.nextVersion()
       follow(engine, k, planned, version)
@@ -179,8 +237,13 @@ const changeTiers = (
     // A value set before any mark was known would be older than all of them.
     if (arbiter !== undefined) yield* arbiter.ready
     const planned = { ...given, change: afterMarks(engine, given.change) }
-    const applied =
-      arbiter === undefined ? undefined : yield* apply(arbiter, k, planned.change, known)
+    const answer =
+      arbiter === undefined ? undefined : yield* apply(engine, arbiter, k, planned, known)
+    if (answer?.refused === true) {
+      engine.endTurn(k, turn)
+      return refusal(answer.version)
+    }
+    const applied = answer?.version
     if (arbiter !== undefined) heard(engine, k, planned.change, applied)
     const version = applied ?? (arbiter === undefined ? engine.nextVersion(known) : known + 1)
     const isOrdered = arbiter === undefined || applied !== undefined
@@ -208,14 +271,23 @@ const afterMarks = (engine: Engine, change: Change): Change =>
 
 /** A value that is over before it begins is not kept: what was there goes. */
 const apply = (
+  engine: Engine,
   arbiter: FartherTier,
   k: string,
-  change: Change,
+  { change, isNewer }: Pick<Planned, "change" | "isNewer">,
   known: number,
-): Effect.Effect<number | undefined> =>
-  change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
-    ? arbiter.write(k, { _tag: "Remove" }, known)
-    : arbiter.write(k, change, known)
+): Effect.Effect<Applied | undefined> => {
+  const hasNoLife = change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
+  const written = Effect.map(
+    arbiter.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
+    (version) => (version === undefined ? undefined : { version, refused: false }),
+  )
+  if (change._tag !== "Set" || isNewer === undefined) return written
+  if (!hasNoLife) return applyUnlessNewer(engine, arbiter, k, change.entry, known, isNewer)
+  return Effect.flatMap(newerIn(engine, arbiter, k, isNewer), (newer) =>
+    newer === undefined ? written : Effect.succeed({ version: newer.version, refused: true }),
+  )
+}
 
 /**
  * The tiers that do not arbitrate; gives the names of those that did not follow.
@@ -243,26 +315,28 @@ const changeNearer = (
 
 /** Memory does what was decided. */
 const follow = (engine: Engine, k: string, planned: Planned, version: number): void => {
-  const { change, key, policy } = planned
+  const { change, kept, key } = planned
   const now = engine.now()
   switch (change._tag) {
     case "Set":
-      if (policy !== undefined)
-        engine.keep(k, key, { entry: { ...change.entry, version }, policy }, now)
+      if (kept !== undefined)
+        engine.keep(k, key, { entry: { ...change.entry, version }, ...kept }, now)
       return
     case "Remove":
       engine.near.delete(k)
       return
     case "Expire": {
-      const held = engine.near.peek(k)
-      if (held === undefined) return
+      const slot = engine.near.find(k)
+      if (slot === 0) return
+      const held = engine.near.at(slot)
       const expired = Entry.expireAt(held.entry, now)
       if (expired === undefined) {
         engine.near.delete(k)
         return
       }
       const entry = { ...expired, version: Math.max(version, held.entry.version) }
-      engine.keep(k, key, { entry, policy: held.policy }, now)
+      const { policy } = held
+      engine.keep(k, key, { entry, policy, weight: engine.near.weightOf(slot) }, now)
     }
   }
 }

@@ -1,9 +1,8 @@
 /** What a farther tier has, weighed against what is known of the key while its flight is loading. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Entry } from "../Entry.ts"
 import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoption.ts"
-import type { Engine } from "./engine.ts"
+import type { Engine, Keeping } from "./engine.ts"
 import type { FartherTier, Found } from "./fartherTier.ts"
 import type { Flight, Given } from "./flight.ts"
 import { land, offerAll } from "./waiting.ts"
@@ -38,6 +37,8 @@ export const consider = (
   }
   const { entry } = found
   progress.known = Math.max(progress.known, entry.version)
+  const keeping = engine.examined(flight.k, flight.key, tier.name, entry)
+  if (keeping === undefined) return
   const now = engine.now()
   const candidate: AdoptionCandidate = {
     freshness: engine.judge(entry, now),
@@ -51,9 +52,11 @@ export const consider = (
     freshness: candidate.freshness,
     tier: tier.name,
   }
-  if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, now)
-  else if (isBetterStale(candidate, flight.stale?.entry.version))
-    keepStale(engine, flight, given, now)
+  if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, keeping)
+  else if (isBetterStale(candidate, flight.stale?.entry.version)) {
+    if (!engine.isDetached(flight)) takeOver(engine, flight, keeping, now)
+    offerAll(engine, flight, given)
+  }
 }
 
 /**
@@ -71,7 +74,7 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
     if (!isAdoptable({ freshness, storedAt, version, inMemory: undefined }, flight)) {
       return engine.writes.settled(flight.k)
     }
-    if (!engine.isDetached(flight)) takeOver(engine, flight, entry, now)
+    if (!engine.isDetached(flight)) takeOver(engine, flight, queued, now)
     engine.end(flight)
     const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
     land(engine, flight, { _tag: "Value", given, instead: undefined })
@@ -83,11 +86,11 @@ const adopt = (
   flight: Flight,
   tier: FartherTier,
   given: Given,
-  now: number,
+  keeping: Keeping,
 ): void => {
   const { entry } = given
   if (!engine.isDetached(flight)) {
-    takeOver(engine, flight, entry, now)
+    takeOver(engine, flight, keeping, engine.now())
     const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
     for (const other of nearer) engine.fork(other.put(flight.k, entry), engine.settling)
   }
@@ -95,17 +98,8 @@ const adopt = (
   land(engine, flight, { _tag: "Value", given, instead: undefined })
 }
 
-const keepStale = (engine: Engine, flight: Flight, given: Given, now: number): void => {
-  if (!engine.isDetached(flight)) takeOver(engine, flight, given.entry, now)
-  offerAll(engine, flight, given)
-}
-
-const takeOver = (engine: Engine, flight: Flight, entry: Entry<unknown>, now: number): void => {
-  engine.keep(
-    flight.k,
-    flight.key,
-    { entry, policy: engine.policyOf(entry.value, flight.key) },
-    now,
-  )
+const takeOver = (engine: Engine, flight: Flight, keeping: Keeping, now: number): void => {
+  engine.keep(flight.k, flight.key, keeping, now)
+  const { entry } = keeping
   if (entry.freshUntil > now) engine.failures.forget(flight.k)
 }

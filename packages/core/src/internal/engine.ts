@@ -17,6 +17,7 @@ import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
 import { type Entry, forever } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
+import type { OptionFailed } from "../LarderError.ts"
 import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
 import * as Upstream from "../Upstream.ts"
 import { Chain } from "./chain.ts"
@@ -31,9 +32,11 @@ import { setOrigin } from "./origin.ts"
 import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
 import { Timers } from "./timers.ts"
+import { attempt, guarded } from "./userCode.ts"
+import { Warnings } from "./warnings.ts"
 import { WriteQueue } from "./writeQueue.ts"
 
-/** What the owner of a larder decides. */
+/** What the owner of a larder decides. Its functions throw `OptionFailed`, but for `keyOf`, which never throws. */
 export interface Settings {
   readonly name: string
   readonly upstream: Upstream.Resolved<unknown, unknown, unknown>
@@ -41,6 +44,8 @@ export interface Settings {
   readonly adapt: AdaptivePolicy<unknown, unknown>["of"] | undefined
   /** The key as tiers know it; undefined when `key` is no key. */
   readonly keyOf: (key: unknown) => string | undefined
+  /** Why `keyOf` gave nothing. */
+  readonly keyProblem: (key: unknown) => string
   readonly tags: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
   readonly etag: ((value: unknown, key: unknown) => string | undefined) | undefined
   /** Milliseconds for which a typed failure is given again. */
@@ -66,10 +71,12 @@ export interface AtHand extends Given {
   readonly slot: number
 }
 
-/** An entry, with the policy of its value. */
+/** An entry, with what the user's functions say of its value. */
 export interface Keeping {
   readonly entry: Entry<unknown>
   readonly policy: Policy
+  /** In memory. */
+  readonly weight: number
 }
 
 export class Engine {
@@ -83,6 +90,10 @@ export class Engine {
   readonly nearName: string
   readonly observer: Observer
   readonly timers: Timers
+  readonly warnings: Warnings
+  /** The weight of a value in memory; throws `OptionFailed`. */
+  readonly weigh: (value: unknown, k: string) => number
+  readonly #policyFor: ((value: unknown, key: unknown) => Policy) | undefined
   readonly marks: Marks
   readonly failures = new Failures()
   readonly missed = new Missed()
@@ -137,6 +148,11 @@ export class Engine {
     this.nearName = stack.nearName
     this.observer = observer
     this.timers = new Timers(surroundings.context, "lingers")
+    const { adapt, name, policy } = settings
+    this.warnings = new Warnings(name, surroundings.clock, surroundings.context)
+    this.weigh = guarded(name, "weigh", (value, k: string) => this.near.weigh(value, k))
+    this.#policyFor =
+      adapt && guarded(name, "policy", (value, key) => checkedPolicy(adapt(value, key, policy)))
   }
 
   /** What a lookup runs in, but for the span of who asks. */
@@ -223,9 +239,42 @@ export class Engine {
     fiber.addObserver(() => this.abandoned.delete(fiber))
   }
 
+  /** The policy of a value; throws `OptionFailed`. */
   policyOf(value: unknown, key: unknown): Policy {
-    const { adapt, policy } = this.settings
-    return adapt === undefined ? policy : checkedPolicy(adapt(value, key, policy))
+    return this.#policyFor === undefined ? this.settings.policy : this.#policyFor(value, key)
+  }
+
+  /**
+   * What is kept of an entry that a tier has. Undefined where the user's functions
+   * fail on its value: an entry that cannot be used is undecodable, and told as such.
+   */
+  examined(k: string, asked: unknown, tier: string, entry: Entry<unknown>): Keeping | undefined {
+    return attempt(
+      () => {
+        this.settings.revision?.(entry.value)
+        const policy = this.policyOf(entry.value, asked)
+        return { entry, policy, weight: this.weigh(entry.value, k) }
+      },
+      (failure) => this.undecodable(k, tier, failure),
+    )
+  }
+
+  /** An option failed on a value that is stored: the next load repairs the key. */
+  undecodable(k: string, tier: string, { message, option }: OptionFailed): undefined {
+    this.observer.counters.undecodable += 1
+    this.observer.tell({ _tag: "Undecodable", key: k, tier, reason: message })
+    this.warnings.warn(
+      `stored ${option}`,
+      `the option ${option} failed on a value stored in ${tier}; the value counts as missing until the next lookup replaces it. Make ${option} work for every value that the schema allows, or raise schemaVersion`,
+    )
+  }
+
+  /** An option failed on what upstream has just answered: callers get the answer, and nothing is kept. */
+  optionFailed({ option }: OptionFailed): void {
+    this.warnings.warn(
+      `answered ${option}`,
+      `the option ${option} failed on an answer of upstream; callers get the answer, which is not kept. Make ${option} work for every answer`,
+    )
   }
 
   /** By time, and by the marks. */
@@ -280,7 +329,7 @@ export class Engine {
   }
 
   /** Keeps an entry in memory, unless something newer is there. */
-  keep(k: string, asked: unknown, { entry, policy }: Keeping, now: number): void {
+  keep(k: string, asked: unknown, { entry, policy, weight }: Keeping, now: number): void {
     const present = this.near.peek(k)
     if (this.closed || (present !== undefined && present.entry.version > entry.version)) return
     const freshCap = now + this.near.maxFreshFor
@@ -291,7 +340,7 @@ export class Engine {
       ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.marks.last }
       : neverPlain
     const exit = Exit.succeed(entry.value)
-    this.near.put({ key: k, entry, exit, asked, policy, freshCap }, stamp, now)
+    this.near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)
   }
 
   /** Those who wait get the result of what is running; those who come later begin anew. */
@@ -333,7 +382,7 @@ export class Engine {
   }
 }
 
-const checkedPolicy = (policy: Policy): Policy => {
+export const checkedPolicy = (policy: Policy): Policy => {
   if (!isPolicy(policy)) {
     const reason = "the function gave no policy; give what Policy.make gives, or base"
     throw new InvalidPolicy({ field: "adaptive", reason })

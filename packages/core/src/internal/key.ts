@@ -12,6 +12,35 @@ export const ofPrimitive = (key: unknown): string | undefined => {
   return typeof key === "number" ? `#${key}` : undefined
 }
 
+/** Keys by the user's function: one that throws, or gives no string, gives no key. */
+export const by =
+  (key: (key: unknown) => string) =>
+  (asked: unknown): string | undefined => {
+    try {
+      const k: unknown = key(asked)
+      return typeof k === "string" ? k : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+/** Why {@link by} gave no key. */
+export const problemOf =
+  (key: (key: unknown) => string) =>
+  (asked: unknown): string => {
+    try {
+      const k: unknown = key(asked)
+      return `the \`key\` function gave ${k === null ? "null" : `a value of type ${typeof k}`}; give a string`
+    } catch (cause) {
+      const what = cause instanceof Error ? cause.message : String(cause)
+      return `the \`key\` function threw: ${what}; make it give a string for every key`
+    }
+  }
+
+/** Why {@link ofPrimitive} gave no key. */
+export const noKeyFunction = (asked: unknown): string =>
+  `it is ${asked === null ? "null" : `of type ${typeof asked}`}; give a \`key\` function that makes a string of it`
+
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const control = /[\u0000-\u001f\u007f]/
 
@@ -19,9 +48,7 @@ const bytes = (key: string): number => new TextEncoder().encode(key).byteLength
 
 /** Why a string cannot be a key; undefined when it can. */
 export const invalid = (key: unknown): string | undefined => {
-  if (typeof key !== "string") {
-    return `it is ${key === null ? "null" : `of type ${typeof key}`}; give a \`key\` function that makes a string of it`
-  }
+  if (typeof key !== "string") return noKeyFunction(key)
   if (key.length > maxBytes / 3 && (key.length > maxBytes || bytes(key) > maxBytes)) {
     return `it is longer than ${maxBytes} bytes of UTF-8; hash what is long`
   }

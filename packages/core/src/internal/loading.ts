@@ -101,6 +101,6 @@ const settle = (
   engine.end(flight)
   const detached = engine.isDetached(flight)
   if (kept !== undefined && detached) superseded(engine, flight)
-  const problem = kept === undefined || detached ? undefined : keepInMemory(engine, flight, kept)
-  land(engine, flight, problem ?? landing)
+  else if (kept !== undefined) keepInMemory(engine, flight, kept)
+  land(engine, flight, landing)
 }

@@ -22,6 +22,16 @@ export const nestedObjects = (tier: ObjectTier): ByteTier => ({
     }),
 })
 
+/** Bytes whose weight cannot be told are not kept, and what was at their key goes. */
+const weighed = (store: ObjectStore, key: string, envelope: Uint8Array): number | undefined => {
+  try {
+    return store.weigh(envelope, key)
+  } catch {
+    store.delete(key)
+    return undefined
+  }
+}
+
 const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
   const bytesAt = (key: string): Uint8Array | undefined => {
     const slot = store.find(key)
@@ -52,7 +62,8 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
           tags: [],
         }
         const held = { key, entry, exit: Exit.void, asked: key, policy, freshCap: Infinity }
-        return store.put(held, neverPlain, at)
+        const weight = weighed(store, key, envelope)
+        return weight !== undefined && store.put(held, weight, neverPlain, at)
       }),
     drop: (key, version) =>
       Effect.sync(() => {

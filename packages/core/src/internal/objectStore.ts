@@ -120,11 +120,9 @@ export class ObjectStore {
    * when it is too heavy, has no life left, or is worth less than all the others:
    * what was at the key is gone then too.
    */
-  put(held: Held, stamp: Stamp, now: number): boolean {
+  put(held: Held, weight: number, stamp: Stamp, now: number): boolean {
     const { entry, exit, key } = held
-    const { staleUntil, value } = entry
-    // First of all: it is the user's, who may change what is kept here.
-    const weight = this.#weighed(value, key)
+    const { staleUntil } = entry
     const expiresAt = staleUntil < forever ? staleUntil : Infinity
     const present = this.#exits.find(key)
     if (present !== 0) this.#held.set(present, undefined)
@@ -139,16 +137,16 @@ export class ObjectStore {
     return true
   }
 
-  /** What has no weight is not kept, and what was at its key goes. */
-  #weighed(value: unknown, key: string): number {
-    try {
-      const weight = this.#weigh(value, key)
-      BoundedMap.checkWeight(weight, key)
-      return weight
-    } catch (error) {
-      this.delete(key)
-      throw error
-    }
+  /** The weight of a value, by the user's function; throws what it throws, and a `RangeError` for what is no weight. */
+  weigh(value: unknown, key: string): number {
+    const weight = this.#weigh(value, key)
+    BoundedMap.checkWeight(weight, key)
+    return weight
+  }
+
+  /** The weight of what is in a slot. */
+  weightOf(slot: number): number {
+    return this.#exits.weightOf(slot)
   }
 
   delete(key: string): boolean {

@@ -7,6 +7,7 @@ import type { Settings } from "./engine.ts"
 import * as keys from "./key.ts"
 import { millisOrReason } from "./millis.ts"
 import { wellFormed } from "./tags.ts"
+import { guarded } from "./userCode.ts"
 
 /** An option that cannot be meant; a defect of `Larder.make`. */
 export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
@@ -59,20 +60,41 @@ export const settingsOf = (
   options: AnyOptions,
   upstream: Upstream.Resolved<unknown, unknown, unknown>,
 ): Settings => {
-  const { etag, failureFor, name, policy, revision, tags } = options
+  const { etag, failureFor, key, name, policy, revision, tags } = options
   return {
     name,
     upstream,
     policy: Policy.isPolicy(policy) ? policy : policy.base,
     adapt: Policy.isPolicy(policy) ? undefined : policy.of,
-    keyOf: options.key ?? keys.ofPrimitive,
-    tags: tags && ((value, key) => wellFormed(tags(value, key) ?? [])),
-    etag,
+    keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
+    keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),
+    tags: tags && guarded(name, "tags", (value, asked) => wellFormed(tags(value, asked) ?? [])),
+    etag: etag && guarded(name, "etag", etag, noEtag),
     failureFor:
-      failureFor && ((error, key) => millisOf(name, "failureFor", failureFor(error, key))),
-    revision,
+      failureFor &&
+      guarded(name, "failureFor", (error, asked) =>
+        millisOf(name, "failureFor", failureFor(error, asked)),
+      ),
+    revision: revisionOf(name, revision),
     closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
   }
+}
+
+const noEtag = (etag: unknown): string | undefined =>
+  etag === undefined || typeof etag === "string" ? undefined : `${String(etag)} is no string`
+
+const revisionOf = (name: string, revision: AnyOptions["revision"]): Settings["revision"] => {
+  if (revision === undefined) return undefined
+  const guardedRevision = guarded(name, "revision", revision, noRevision)
+  return (value) => guardedRevision(value, undefined)
+}
+
+const noRevision = (revision: unknown): string | undefined => {
+  const isOrdered =
+    typeof revision === "string" ||
+    typeof revision === "bigint" ||
+    (typeof revision === "number" && !Number.isNaN(revision))
+  return isOrdered ? undefined : `${String(revision)} is no number, bigint or string`
 }
 
 /** A codec for the values; `undefined` stands for a schema that nobody gave. */

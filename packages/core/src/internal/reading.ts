@@ -28,18 +28,18 @@ const missing: Reading<never> = {
 }
 
 /** The nearest fresh entry, else the newest there is. */
-export const read = (engine: Engine, k: string): Effect.Effect<Reading<unknown>> =>
+export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Reading<unknown>> =>
   Effect.suspend(() => {
     const hand = engine.atHand(k, engine.now())
     if (hand?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
       return Effect.succeed(readingOf(engine, hand))
     }
-    const asked = engine.reads(k, readFarther(engine, k))
+    const asked = engine.reads(k, readFarther(engine, key, k))
     // Judged by each reader for itself: a mark may have come since the tiers were asked.
     return Effect.map(asked, (found) => readingOf(engine, better(engine, hand, found)))
   })
 
-const readFarther = (engine: Engine, k: string): Effect.Effect<Given | undefined> =>
+const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Given | undefined> =>
   Effect.gen(function* () {
     const queued = engine.writes.newest(k)?.entry
     if (queued !== undefined) {
@@ -55,6 +55,7 @@ const readFarther = (engine: Engine, k: string): Effect.Effect<Given | undefined
       const [found] = (yield* tier.read([k], budget)) ?? []
       if (found?._tag !== "Entry") continue
       const { entry } = found
+      if (engine.examined(k, key, tier.name, entry) === undefined) continue
       const freshness = engine.judge(entry, engine.now())
       const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
       if (freshness._tag === "Fresh") return given

@@ -33,14 +33,14 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
     whenAnswered(engine, committing, () => land(engine, flight, landing))
     return
   }
-  const problem = keepInMemory(engine, flight, kept)
+  keepInMemory(engine, flight, kept)
   const put = Effect.suspend(() => {
     // Still on the board until here, so that a change of the key by those who were answered is seen.
     const isUnwanted = progress.foreign || engine.isDetached(flight)
     engine.end(flight)
     return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, arbiter === undefined)
   })
-  whenAnswered(engine, put, () => land(engine, flight, problem ?? landing))
+  whenAnswered(engine, put, () => land(engine, flight, landing))
 }
 
 /**

@@ -5,18 +5,15 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import type { Entry } from "../Entry.ts"
-import type { Policy } from "../Policy.ts"
+import type { Keeping } from "./engine.ts"
 
 /** More keys than that wait before they get in: a queue without a bound would hide a tier that cannot keep up. */
 const maxKeys = 1_000
 const maxWriting = 16
 
 /** A value on its way, with a version that this node guessed. */
-export interface Queued {
+export interface Queued extends Keeping {
   readonly key: unknown
-  readonly entry: Entry<unknown>
-  readonly policy: Policy
 }
 
 interface Pending {

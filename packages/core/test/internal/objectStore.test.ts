@@ -38,11 +38,14 @@ const storeOf = (options: Partial<Options> = {}) =>
     ...options,
   })
 
+const put = (store: ObjectStore, kept: Held, now: number) =>
+  store.put(kept, store.weigh(kept.entry.value, kept.key), stamp, now)
+
 it("what is refused takes the previous one with it", () => {
   const refused: Array<string> = []
   const store = storeOf({ onEvicted: (key, cause) => refused.push(`${key} ${cause}`) })
-  store.put(held("a", 1, 100), stamp, 0)
-  expect(store.put(held("a", 11, 100), stamp, 0)).toBe(false)
+  put(store, held("a", 1, 100), 0)
+  expect(put(store, held("a", 11, 100), 0)).toBe(false)
   expect(store.peek("a")).toBe(undefined)
   expect(refused).toEqual(["a refused"])
 })
@@ -50,28 +53,28 @@ it("what is refused takes the previous one with it", () => {
 it("what has no life left is not kept, and no eviction", () => {
   const evicted: Array<string> = []
   const store = storeOf({ onEvicted: (key) => evicted.push(key) })
-  store.put(held("a", 1, 100), stamp, 0)
-  expect(store.put(held("a", 1, 50), stamp, 50)).toBe(false)
+  put(store, held("a", 1, 100), 0)
+  expect(put(store, held("a", 1, 50), 50)).toBe(false)
   expect([store.size, store.weight, evicted]).toEqual([0, 0, []])
 })
 
 it("a weight that is none is refused by name", () => {
   const store = storeOf({ weigh: () => Number.NaN })
-  expect(() => store.put(held("a", 1, 100), stamp, 0)).toThrow(/the weight of "a" is NaN/)
+  expect(() => put(store, held("a", 1, 100), 0)).toThrow(/the weight of "a" is NaN/)
 })
 
 it("law 17: the weight is that of the value kept last", () => {
   const store = storeOf()
-  store.put(held("a", 3, 100), stamp, 0)
-  store.put(held("b", 4, 100), stamp, 0)
-  store.put(held("a", 5, 100), stamp, 0)
+  put(store, held("a", 3, 100), 0)
+  put(store, held("b", 4, 100), 0)
+  put(store, held("a", 5, 100), 0)
   expect([store.size, store.weight]).toEqual([2, 9])
 })
 
 it("hot: those read since they were kept, most recently read first", () => {
   const store = storeOf({ weigh: () => 1 })
-  for (const key of ["a", "b", "c"]) store.put(held(key, 1, 100), stamp, 0)
-  store.put(held("b", 2, 100), stamp, 0)
+  for (const key of ["a", "b", "c"]) put(store, held(key, 1, 100), 0)
+  put(store, held("b", 2, 100), 0)
   store.hit(store.find("a"))
   expect(store.hot(10).map(({ key }) => key)).toEqual(["a", "c"])
   expect(store.hot(1).map(({ key }) => key)).toEqual(["a"])

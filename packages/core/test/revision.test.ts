@@ -1,0 +1,166 @@
+/** `revision`: a value that is older by the source's own version never replaces a newer one, whoever brings it. */
+import { describe, expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Fiber, Logger, Schema, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
+
+const Revised = Schema.Struct({ revision: Schema.Finite, text: Schema.String })
+type Revised = typeof Revised.Type
+
+const of = (revision: number, text = "v"): Revised => ({ revision, text })
+
+const stacks = {
+  memory: (_: Faults) => TierStack.layer(MemoryTier.layer()),
+  "memory and shared": (faults: Faults) => TierStack.layer(MemoryTier.layer(), faultyTier(faults)),
+  shared: (faults: Faults) => TierStack.layer(faultyTier(faults)),
+  "memory and file": (faults: Faults) => TierStack.layer(MemoryTier.layer(), fileLayer(faults)),
+  file: (faults: Faults) => TierStack.layer(fileLayer(faults)),
+  "memory, file and shared": (faults: Faults) =>
+    TierStack.layer(MemoryTier.layer(), fileLayer(new Faults()), faultyTier(faults)),
+} as const
+
+const make = (policy: Partial<Policy.Options> = {}, lookup: () => Revised = () => of(0)) =>
+  Larder.make({
+    name: "revised",
+    value: Revised,
+    policy: Policy.make({ freshFor: "1 minute", staleIfError: "1 hour", ...policy }),
+    upstream: Upstream.make({ lookup: (_: string) => Effect.sync(lookup) }),
+    revision: (value) => value.revision,
+  })
+
+describe.each(Object.entries(stacks))("over %s", (name, stack) => {
+  const law = (
+    title: string,
+    body: (faults: Faults) => Effect.Effect<void, unknown, TierStack.TierStack | Scope.Scope>,
+  ) =>
+    it.effect(title, () =>
+      Effect.suspend(() => {
+        const faults = new Faults()
+        return Effect.andThen(
+          TestClock.setTime(1_790_000_000_000),
+          body(faults).pipe(Effect.scoped, Effect.provide([stack(faults), Logger.layer([])])),
+        )
+      }),
+    )
+
+  for (const tierWrites of ["awaited", "background"] as const) {
+    law(
+      `a set of a lower revision is refused and nothing changes; forced, it wins (writes ${tierWrites})`,
+      () =>
+        Effect.gen(function* () {
+          const larder = yield* make({ tierWrites })
+          yield* larder.set("k", of(5, "newer"))
+          yield* TestClock.adjust("1 second")
+          const before = yield* larder.read("k")
+          const ack = yield* larder.set("k", of(4, "older"))
+          expect(ack).toEqual({
+            version: before.entry?.version,
+            settled: false,
+            pending: [],
+            refused: true,
+          })
+          expect(yield* larder.get("k")).toEqual(of(5, "newer"))
+          expect(yield* larder.read("k")).toEqual(before)
+          const equal = yield* larder.set("k", of(5, "again"))
+          expect(equal.refused).toBe(undefined)
+          yield* TestClock.adjust("1 second")
+          expect(yield* larder.get("k")).toEqual(of(5, "again"))
+          const forced = yield* larder.set("k", of(3, "forced"), { force: true })
+          expect(forced.refused).toBe(undefined)
+          yield* TestClock.adjust("1 second")
+          expect(yield* larder.get("k")).toEqual(of(3, "forced"))
+        }),
+    )
+  }
+
+  law("a set is refused while the newer value may still be given, and not once that is over", () =>
+    Effect.gen(function* () {
+      const larder = yield* make()
+      yield* larder.set("k", of(5))
+      yield* TestClock.adjust("30 minutes")
+      expect((yield* larder.set("k", of(4))).refused).toBe(true)
+      yield* TestClock.adjust("31 minutes")
+      expect((yield* larder.set("k", of(4))).refused).toBe(undefined)
+      expect(yield* larder.get("k")).toEqual(of(4))
+    }),
+  )
+
+  law("a removal makes room for any revision", () =>
+    Effect.gen(function* () {
+      const larder = yield* make()
+      yield* larder.set("k", of(5))
+      yield* larder.remove("k")
+      expect((yield* larder.set("k", of(1))).refused).toBe(undefined)
+      expect(yield* larder.get("k")).toEqual(of(1))
+    }),
+  )
+
+  law("a set of a lower revision with no life left removes nothing", () =>
+    Effect.gen(function* () {
+      const larder = yield* make()
+      yield* larder.set("k", of(5))
+      const none = Policy.make({ freshFor: 0 })
+      expect((yield* larder.set("k", of(4), { policy: none })).refused).toBe(true)
+      expect(yield* larder.get("k")).toEqual(of(5))
+      expect((yield* larder.set("k", of(6), { policy: none })).refused).toBe(undefined)
+      expect((yield* larder.read("k")).freshness).toEqual({ _tag: "Missing" })
+    }),
+  )
+
+  law("the policy given to a set decides its times", () =>
+    Effect.gen(function* () {
+      const larder = yield* make()
+      yield* larder.set("k", of(1), {
+        policy: Policy.make({ freshFor: "5 seconds", staleIfError: "5 seconds" }),
+      })
+      const { entry } = yield* larder.read("k")
+      expect(entry!.freshUntil - entry!.storedAt).toBe(5_000)
+      expect(entry!.staleUntil - entry!.storedAt).toBe(10_000)
+    }),
+  )
+
+  if (name.includes("shared")) {
+    law("law 20: sets of many nodes at once end with the highest revision", (faults) =>
+      Effect.gen(function* () {
+        faults.turn("slow", "all")
+        const nodes = yield* Effect.all([make(), make(), make()])
+        const revisions = [3, 9, 1, 7, 2, 8, 4, 6, 5]
+        const sets = yield* Effect.forEach(revisions, (revision, i) =>
+          Effect.forkChild(nodes[i % 3]!.set("k", of(revision)), { startImmediately: true }),
+        )
+        yield* TestClock.adjust("10 seconds")
+        const acks = yield* Effect.forEach(sets, (fiber) => Fiber.join(fiber))
+        faults.turn("none", "all")
+        expect(acks.filter(({ settled }) => settled).length).toBeGreaterThan(0)
+        const fresh = yield* make()
+        expect((yield* fresh.read("k")).entry?.value.revision).toBe(9)
+      }),
+    )
+
+    law(
+      "a set while another node looks the key up wins by its revision, and the lookup is not kept",
+      () =>
+        Effect.gen(function* () {
+          const slow = yield* Larder.make({
+            name: "revised",
+            value: Revised,
+            policy: Policy.make({ freshFor: "1 minute" }),
+            upstream: Upstream.make({
+              lookup: (_: string) => Effect.delay(Effect.succeed(of(1, "looked up")), "1 second"),
+            }),
+            revision: (value) => value.revision,
+          })
+          const setting = yield* make()
+          const waiting = yield* Effect.forkChild(slow.get("k"), { startImmediately: true })
+          yield* TestClock.adjust("100 millis")
+          expect((yield* setting.set("k", of(2, "set"))).settled).toBe(true)
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(waiting)).toEqual(of(1, "looked up"))
+          expect((yield* setting.read("k")).entry?.value).toEqual(of(2, "set"))
+          const fresh = yield* make()
+          expect(yield* fresh.get("k")).toEqual(of(2, "set"))
+        }),
+    )
+  }
+})
