@@ -24,8 +24,14 @@ export const isAdoptable = (
   return flight.early ? version > inMemory : version >= inMemory
 }
 
-/** Whether it is the best so far that could be given if upstream fails. */
-export const isBetterStale = (candidate: AdoptionCandidate, best: number | undefined): boolean =>
-  candidate.freshness._tag !== "Missing" &&
-  candidate.version > (best ?? -1) &&
-  candidate.version > (candidate.inMemory ?? -1)
+/**
+ * Whether it is the best so far that could be given while the lookup runs, or if it
+ * fails. A fresh one of the version that is known is: the tier has confirmed it.
+ */
+export const isBetterStale = (candidate: AdoptionCandidate, best: number | undefined): boolean => {
+  const { freshness, inMemory = -1, version } = candidate
+  const known = Math.max(best ?? -1, inMemory)
+  return freshness._tag === "Fresh"
+    ? version >= known
+    : freshness._tag === "Stale" && version > known
+}

@@ -8,7 +8,7 @@ import type { AtHand, CallerSpan, Engine } from "./engine.ts"
 import type { Failure } from "./failures.ts"
 import { Flight, type Given, Waiter } from "./flight.ts"
 import * as keys from "./key.ts"
-import { begin, beginSoon } from "./loading.ts"
+import { begin, beginSoon, readBeside } from "./loading.ts"
 import * as waiting from "./waiting.ts"
 
 /** One caller's question, as it comes. */
@@ -237,18 +237,21 @@ class Caller extends Waiter {
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
   readonly demand: Decision.Demand
   readonly many = false
+  readonly insists: boolean
 
   constructor(
     engine: Engine,
     call: Call,
     until: number | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
+    insists = false,
   ) {
     super(engine.marks.last, until)
     this.engine = engine
     this.call = call
     this.resume = resume
     this.demand = call.demand
+    this.insists = insists
   }
 
   give(given: Given): void {
@@ -292,7 +295,11 @@ const enter = (
   const waiter = new Caller(engine, call, until, resume)
   const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
   if (until === undefined) countWaiting(engine, call.k, flight)
-  if (flight !== undefined) return waiting.join(engine, flight, waiter, softAt)
+  if (flight !== undefined) {
+    const left = waiting.join(engine, flight, waiter, softAt)
+    readBeside(engine, flight, waiter)
+    return left
+  }
   const begun = newFlight(engine, call.key, call.k, {
     stale: hand,
     early: false,
@@ -308,8 +315,9 @@ const enter = (
 }
 
 /**
- * A lookup that nobody else has begun: what is running is detached, those who
- * come later join this one. No grace: the caller wants to know.
+ * A lookup of this caller's own: what is running is detached, and callers that come
+ * later join this one, unless a tier has what they may be given. The caller gets what
+ * upstream answers, or its failure, never an older value.
  */
 export const refresh = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
@@ -327,7 +335,7 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
       many: false,
       notBefore: -Infinity,
     })
-    const waiter = new Caller(engine, call, undefined, resume)
+    const waiter = new Caller(engine, call, undefined, resume, true)
     const left = waiting.join(engine, flight, waiter)
     begin(engine, [flight], call.span)
     return left

@@ -10,6 +10,12 @@ import { land, offerAll } from "./waiting.ts"
 /** What is known of a key while its flight is loading. */
 export interface Progress {
   readonly flight: Flight
+  /** Tiers are not asked: the caller wants what upstream has. */
+  readonly skipsTiers: boolean
+  /** A tier has an entry that can be used. */
+  hasEntry: boolean
+  /** A tier that was asked has not answered. */
+  lacksAnswer: boolean
   /** The highest version seen anywhere. */
   known: number
   /** A newer release of the application wrote the key: its entry is not to be overwritten. */
@@ -39,6 +45,7 @@ export const consider = (
   progress.known = Math.max(progress.known, entry.version)
   const keeping = engine.examined(flight.k, flight.key, tier.name, entry)
   if (keeping === undefined) return
+  progress.hasEntry = true
   const now = engine.now()
   const candidate: AdoptionCandidate = {
     freshness: engine.judge(entry, now),

@@ -42,6 +42,8 @@ export abstract class Waiter extends Linked<Waiter> {
   /** For one that has already waited for a lookup: in monotonic time, when it has waited for long enough. */
   readonly until: number | undefined
   abstract readonly many: boolean
+  /** Only what this lookup brings is an answer, or its failure: `refresh`. */
+  abstract readonly insists: boolean
   /** Its soft timeout has passed: the first stale value that turns up is given. */
   softDue = false
   /** Its deadlines. */
@@ -85,6 +87,8 @@ export class Flight extends Linked<Flight> {
   /** The best that could be given if the lookup fails. */
   stale: Given | undefined
   landing: Landing | undefined
+  /** A read of the farther tiers for callers that joined, beside a lookup that answers nothing from tiers. */
+  beside: "none" | "running" | "fresh" | "nothingFresh" = "none"
   /** Its value is on the way to the arbiter, until this is opened. */
   settling: Latch.Latch | undefined
   /** Starts it; undefined once it has started. */

@@ -8,6 +8,7 @@ import type { Flight } from "./flight.ts"
 import { keepInMemory, superseded } from "./keeping.ts"
 import * as lookup from "./lookup.ts"
 import { load } from "./tierLoading.ts"
+export { readBeside } from "./tierLoading.ts"
 import { land } from "./waiting.ts"
 
 /** Starts flights that are on the board already. Those of one call share trips and a bulk lookup. */

@@ -15,7 +15,7 @@ import {
 import type { CallerSpan, Engine } from "./engine.ts"
 import { type Flight, type Given, Waiter } from "./flight.ts"
 import { hit } from "./hitting.ts"
-import { begin, beginSoon } from "./loading.ts"
+import { begin, beginSoon, readBeside } from "./loading.ts"
 import * as waiting from "./waiting.ts"
 
 type Results = Map<string, Exit.Exit<unknown, unknown>>
@@ -68,6 +68,7 @@ class Waiting {
 class OneOfMany extends Waiter {
   readonly demand = anything
   readonly many = true
+  readonly insists = false
   /** Told what there is for the key; nothing where its lookup was overtaken. */
   readonly end: (exit: Exit.Exit<unknown, unknown> | undefined) => void
 
@@ -148,7 +149,9 @@ const gather = (
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)
       const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
-      left.push(waiting.join(engine, joined, waiterFor(asked), softAt))
+      const waiter = waiterFor(asked)
+      left.push(waiting.join(engine, joined, waiter, softAt))
+      if (flight !== undefined) readBeside(engine, joined, waiter)
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
     if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)

@@ -13,7 +13,7 @@ import type { CallerSpan, Engine } from "./engine.ts"
 import { consider, considerQueued, type Progress } from "./considering.ts"
 import type { FartherTier, Found } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
-import type { Flight } from "./flight.ts"
+import type { Flight, Waiter } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
 import { leaseFor, releaseLease } from "./lease.ts"
 import * as lookup from "./lookup.ts"
@@ -106,8 +106,41 @@ const loadAll = (
   return Effect.andThen(fromQueue, fromTiers)
 }
 
-const progressOf = (engine: Engine, flight: Flight): Progress => ({
+/**
+ * Asks the farther tiers on behalf of a caller that joined a lookup which takes no
+ * answer from them: that of `refresh`, or of a caller with a `maxAge`. The caller gets
+ * what it would have had if that lookup did not run; the lookup goes on.
+ */
+export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void => {
+  const takesNothing = flight.force || flight.notBefore > waiter.demand.notBefore
+  const { farther, hasMemory } = engine.stack
+  if (!takesNothing || farther.length === 0 || flight.landing !== undefined) return
+  // Where memory keeps what tiers have, one answer without anything fresh is enough for a lookup.
+  const isKnown = flight.beside === "nothingFresh" && hasMemory
+  if (flight.beside === "running" || isKnown || !flight.waiters.has(waiter)) return
+  flight.beside = "running"
+  const progress = progressOf(engine, flight, false)
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  const reading = Effect.andThen(
+    considerQueued(engine, progress),
+    readTiers(engine, [progress], budget),
+  )
+  const done = Effect.sync(() => {
+    const { hasEntry, lacksAnswer } = progress
+    // What an earlier read found has been removed since, perhaps by another node.
+    const isGone = !hasEntry && !lacksAnswer && flight.stale?.tier !== engine.nearName
+    if (isGone) flight.stale = undefined
+    const isFresh = flight.stale?.freshness._tag === "Fresh"
+    flight.beside = isFresh ? "fresh" : "nothingFresh"
+  })
+  engine.fork(Effect.ensuring(reading, done))
+}
+
+const progressOf = (engine: Engine, flight: Flight, skipsTiers = flight.force): Progress => ({
   flight,
+  skipsTiers,
+  hasEntry: false,
+  lacksAnswer: false,
   known: engine.near.peek(flight.k)?.entry.version ?? 0,
   foreign: false,
   arbiterAnswers: false,
@@ -179,14 +212,19 @@ const readTier = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const arbitrates = tier === engine.stack.arbiter
-    const asking = progress.filter(({ flight }) => !flight.force && flight.landing === undefined)
+    const asking = progress.filter(
+      ({ flight, skipsTiers }) => !skipsTiers && flight.landing === undefined,
+    )
     if (!Arr.isReadonlyArrayNonEmpty(asking)) {
       for (const one of progress) one.arbiterAnswers ||= arbitrates
       return Effect.void
     }
     const keys = asking.map(({ flight }) => flight.k)
     return Effect.map(tier.read(keys, budget), (found) => {
-      if (found === undefined) return
+      if (found === undefined) {
+        for (const one of asking) one.lacksAnswer = true
+        return
+      }
       for (const [i, one] of asking.entries()) considered(engine, one, tier, found[i]!)
     })
   })

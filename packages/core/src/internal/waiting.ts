@@ -103,6 +103,7 @@ const offer = (
     known === undefined
       ? "missing"
       : Decision.standing(known.freshness, known.entry.storedAt, false, waiter.demand)
+  if (waiter.insists) return false
   const action = Decision.next({
     happening,
     standing,
@@ -129,16 +130,29 @@ const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
   if (timers !== undefined) for (const timer of timers) engine.timers.cancel(timer)
 }
 
-/** A farther tier had something stale: those it is good enough for need not wait any longer. */
+/** A farther tier had something: callers it is good enough for need not wait any longer. */
 export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
   flight.stale = given
   for (const waiter of flight.waiters.all()) {
     // One that is woken here may make another leave.
-    if (!flight.waiters.has(waiter)) continue
+    if (!flight.waiters.has(waiter) || offerFresh(engine, flight, waiter, given)) continue
     if (!offerRevalidating(engine, flight, waiter) && waiter.softDue) {
       offer(engine, flight, waiter, "softTimeout", "softTimeout")
     }
   }
+}
+
+/**
+ * A lookup that runs for a caller who wants something newer must not keep from others
+ * what a tier has just said to be fresh.
+ */
+const offerFresh = (engine: Engine, flight: Flight, waiter: Waiter, given: Given): boolean => {
+  const { entry, freshness } = given
+  const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
+  if (standing !== "fresh" || waiter.insists) return false
+  release(engine, flight, waiter)
+  waiter.give(given)
+  return true
 }
 
 /** The first landing counts; a late one is harmless. */
@@ -195,8 +209,13 @@ const failure = (
     waiter.rejoin()
     return
   }
-  // A refresh asks no tier: those who joined it may still be given what one has.
-  const mayHave = flight.force && waiter.demand.allowStale && engine.stack.farther.length > 0
+  // A refresh asks no tier: a caller that joined may still be given what one has.
+  const mayHave =
+    flight.force &&
+    !waiter.insists &&
+    waiter.demand.allowStale &&
+    engine.stack.farther.length > 0 &&
+    flight.beside !== "nothingFresh"
   if (!mayHave) refuse(engine, flight, waiter, exit, reason)
   else if (!offer(engine, flight, waiter, "failed", reason)) waiter.rejoin()
 }
