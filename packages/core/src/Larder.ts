@@ -14,6 +14,7 @@ import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import type { Entry } from "./Entry.ts"
 import type { Freshness } from "./Freshness.ts"
 import * as asking from "./internal/asking.ts"
 import * as changing from "./internal/changing.ts"
@@ -28,7 +29,7 @@ import { Marks } from "./internal/marks.ts"
 import * as metrics from "./internal/metrics.ts"
 import type { InvalidMemoryTier, MemoryBounds } from "./internal/memoryBounds.ts"
 import { Observer } from "./internal/observer.ts"
-import { read, type Reading } from "./internal/reading.ts"
+import { read, type Reading, shown } from "./internal/reading.ts"
 import { type AnyOptions, codecOf, schemaVersionOf, settingsOf } from "./internal/options.ts"
 import { resize } from "./internal/resizing.ts"
 import * as Soon from "./internal/soon.ts"
@@ -62,12 +63,17 @@ type SetOptions = changing.SetOptions
 
 export const TypeId = "~larder/Larder"
 
-/** A value with where it came from. `age` is the time since `storedAt`, ms; `tier` is "upstream" for a value just looked up. */
+/** A value with where it came from. */
 export interface WithMeta<out A> {
   readonly value: A
+  /** How good the value was when it was given. */
   readonly freshness: Freshness
+  /** The tier that had it; "upstream" for a value just looked up. */
   readonly tier: string
+  /** The time since `entry.storedAt`, ms. */
   readonly age: number
+  /** What was answered with: times, tags, version and etag of this value, whatever the tiers have by now. */
+  readonly entry: Entry<A>
 }
 
 /** What a mark leaves: with `keepStale` (the default) values may still be given when upstream fails. */
@@ -88,7 +94,7 @@ export interface Larder<in K, in out A, out E = never> {
   readonly getMany: <K2 extends K>(
     keys: Iterable<K2>,
   ) => Effect.Effect<Map<K2, Exit.Exit<A, E | LarderError | KeyNotReturned>>>
-  /** {@link Larder.get}, with where the value came from and how good it is. */
+  /** {@link Larder.get}, with the entry that is answered with, the tier that had it, and how good it is. */
   readonly getWithMeta: (
     key: K,
     options?: GetOptions,
@@ -248,6 +254,7 @@ const withMeta =
       freshness,
       tier,
       age: Math.max(0, engine.now() - entry.storedAt),
+      entry: shown(engine, entry, freshness),
     })
 
 const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {

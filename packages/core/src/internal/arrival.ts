@@ -146,7 +146,8 @@ export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
   if (stale === undefined) return hand
   const freshness = engine.judge(stale.entry, now)
   if (freshness._tag === "Missing") return hand
-  return hand !== undefined && hand.entry.version >= stale.entry.version
+  // Of one version, what was found elsewhere: memory has it from there.
+  return hand !== undefined && hand.entry.version > stale.entry.version
     ? hand
     : { ...stale, freshness }
 }

@@ -78,11 +78,21 @@ const better = (
 
 const readingOf = (engine: Engine, given: Given | undefined): Reading<unknown> => {
   if (given === undefined) return missing
-  const now = engine.now()
-  const freshness = engine.judge(given.entry, now)
+  const freshness = engine.judge(given.entry, engine.now())
   if (freshness._tag === "Missing") return missing
-  // What a mark has left of the entry is what `expire` leaves: its times say the same as its freshness.
-  const marked = freshness !== Freshness.of(given.entry, now)
-  const entry = marked ? (Entry.expireAt(given.entry, now) ?? given.entry) : given.entry
-  return { freshness, entry, tier: given.tier }
+  return { freshness, entry: shown(engine, given.entry, freshness), tier: given.tier }
+}
+
+/**
+ * The entry as a caller sees it: a mark leaves of an entry what `expire` leaves, so
+ * that its times say the same as its freshness.
+ */
+export const shown = (
+  engine: Engine,
+  entry: Entry.Entry<unknown>,
+  freshness: Freshness.Freshness,
+): Entry.Entry<unknown> => {
+  const now = engine.now()
+  const isMarked = freshness._tag === "Stale" && freshness !== Freshness.of(entry, now)
+  return isMarked ? (Entry.expireAt(entry, now) ?? entry) : entry
 }
