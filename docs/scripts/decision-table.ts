@@ -44,12 +44,13 @@ const words = (action: Decision.Action): string => {
   }
 }
 
-type Flag = "inFlight" | "throttled" | "failureKnown"
+type Flag = "inFlight" | "throttled" | "failureKnown" | "graceDenied"
 
 const flags: ReadonlyArray<readonly [flag: Flag, yes: string, no: string]> = [
   ["inFlight", "a lookup is running", "no lookup is running"],
   ["throttled", "a refresh has just failed", "no refresh has just failed"],
   ["failureKnown", "a failure is remembered", "no failure is remembered"],
+  ["graceDenied", "`graceFor` denies it grace", "it gets grace"],
 ]
 
 /** Splits situations by flags only where the action depends on them. */

@@ -34,6 +34,8 @@ export interface Situation {
   readonly throttled: boolean
   /** A failure of this key is remembered (`failureFor`). */
   readonly failureKnown: boolean
+  /** The failure that is known, or that has just come, is one that grace must not hide (`graceFor`). */
+  readonly graceDenied: boolean
 }
 
 export type StaleReason = "revalidating" | "failed" | "softTimeout"
@@ -64,7 +66,8 @@ const fail: Action = { _tag: "Fail" }
 const wait: Action = { _tag: "Wait" }
 
 const onArrival = (situation: Situation): Action => {
-  const { failureKnown, inFlight, standing } = situation
+  const { failureKnown, graceDenied, inFlight, standing } = situation
+  const insteadOfLookup = graceDenied ? fail : staleAfterFailure
   const heldBack = situation.throttled || failureKnown
   switch (standing) {
     case "fresh":
@@ -73,10 +76,10 @@ const onArrival = (situation: Situation): Action => {
       return inFlight || heldBack ? serve : serveAndRefresh
     case "revalidate":
       if (inFlight) return revalidating
-      return heldBack ? staleAfterFailure : revalidate
+      return heldBack ? insteadOfLookup : revalidate
     case "error":
       if (inFlight) return join
-      return heldBack ? staleAfterFailure : begin
+      return heldBack ? insteadOfLookup : begin
     case "missing":
       if (inFlight) return join
       return failureKnown ? fail : begin
@@ -93,7 +96,8 @@ const onArrival = (situation: Situation): Action => {
  * import * as assert from "node:assert"
  *
  * const action = Decision.next({
- *   happening: "arrived", standing: "revalidate", inFlight: false, throttled: false, failureKnown: false
+ *   happening: "arrived", standing: "revalidate", inFlight: false,
+ *   throttled: false, failureKnown: false, graceDenied: false
  * })
  * assert.deepStrictEqual(action, { _tag: "ServeStale", reason: "revalidating", refresh: true })
  * ```
@@ -105,7 +109,20 @@ export const next = (situation: Situation): Action => {
     case "softTimeout":
       return situation.standing === "missing" ? wait : staleAfterSoftTimeout
     case "failed":
-      return situation.standing === "missing" ? fail : staleAfterFailure
+      return onFailure(situation)
+  }
+}
+
+const onFailure = ({ graceDenied, standing }: Situation): Action => {
+  switch (standing) {
+    case "fresh":
+    case "due":
+      return staleAfterFailure
+    case "revalidate":
+    case "error":
+      return graceDenied ? fail : staleAfterFailure
+    case "missing":
+      return fail
   }
 }
 
@@ -145,13 +162,16 @@ export const situations: ReadonlyArray<Situation> = happenings.flatMap((happenin
   standings.flatMap((standing) =>
     either.flatMap((inFlight) =>
       either.flatMap((throttled) =>
-        either.map((failureKnown) => ({
-          happening,
-          standing,
-          inFlight,
-          throttled,
-          failureKnown,
-        })),
+        either.flatMap((failureKnown) =>
+          either.map((graceDenied) => ({
+            happening,
+            standing,
+            inFlight,
+            throttled,
+            failureKnown,
+            graceDenied,
+          })),
+        ),
       ),
     ),
   ),

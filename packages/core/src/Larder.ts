@@ -135,6 +135,11 @@ export interface Larder<in K, in out A, out E = never> {
   readonly stats: Effect.Effect<Stats>
 }
 
+/** A function of a typed failure. Bivariant, so that one for the upstream's own errors alone fits. */
+export type OfFailure<E, K, A> = {
+  of(error: NoInfer<E> | KeyNotReturned, key: NoInfer<K>): A
+}["of"]
+
 /** What every larder is made of, whatever its keys. */
 export interface BaseOptions<A, K, E, R> {
   /** Appears in events, metrics, spans, and in the keys of shared tiers: larders of one name share entries there. */
@@ -145,8 +150,20 @@ export interface BaseOptions<A, K, E, R> {
   readonly tags?: ((value: A, key: NoInfer<K>) => ReadonlyArray<string>) | undefined
   /** The validator that came with a value; a later lookup sees it as `previous.etag`. */
   readonly etag?: ((value: A, key: NoInfer<K>) => string | undefined) | undefined
-  /** How long a typed failure of upstream is given again without asking. Default: not at all. */
-  readonly failureFor?: ((error: NoInfer<E>, key: NoInfer<K>) => Duration.Input) | undefined
+  /**
+   * How long a typed failure of upstream is given again without asking. `KeyNotReturned`
+   * is that of a key which the bulk lookup left out: `getMany` gives it again, `get` asks.
+   * Default: not at all.
+   */
+  readonly failureFor?: OfFailure<E, K, Duration.Input> | undefined
+  /**
+   * Whether something stale may be given in place of a typed failure. `false` for
+   * errors that callers must see, such as 403 or 404: until `retryAfterFailure` has
+   * passed they get the error, and nothing is revalidated behind their backs any more.
+   * Defects, timeouts, `Shed` and an open breaker always get grace, and so does a value
+   * that is still fresh. Default: always.
+   */
+  readonly graceFor?: OfFailure<E, K, boolean> | undefined
   /**
    * The source's own version of a value. A lookup that brings a lower one than is
    * known comes from a replica that lags: it is not kept, and its callers get the
@@ -526,13 +543,14 @@ export interface FnOptions<
   E,
 > extends Omit<
   SchemaOptions<S, Args, E, never>,
-  "upstream" | "tags" | "etag" | "failureFor" | "policy"
+  "upstream" | "tags" | "etag" | "failureFor" | "graceFor" | "policy"
 > {
   readonly policy: Policy.Policy | Policy.AdaptivePolicy<S["Type"], Args>
   /** The arguments as a string. Can be left out where there is one argument, a string or a number. */
   readonly key?: ((...args: Args) => string) | undefined
   readonly tags?: ((value: S["Type"], args: Args) => ReadonlyArray<string>) | undefined
   readonly failureFor?: ((error: E, args: Args) => Duration.Input) | undefined
+  readonly graceFor?: ((error: E, args: Args) => boolean) | undefined
 }
 
 /** A cached function, and the larder behind it, whose keys are the lists of arguments. */
@@ -583,9 +601,12 @@ export const fn =
   <A extends Args, E2 extends E, R = never>(
     f: (...args: A) => Effect.Effect<S["Type"], E2, R>,
   ): Effect.Effect<CachedFn<A, S["Type"], E2>, never, Needs | SchemaServices<S> | R> => {
-    const { key, ...rest } = options
+    const { failureFor, graceFor, key, ...rest } = options
     const made = make<S, A, E2, Exclude<R, Scope.Scope>>({
       ...rest,
+      // There is no bulk lookup, so no key is left out of an answer: the errors are those of `f`.
+      failureFor: failureFor as OfFailure<E2, A, Duration.Input> | undefined,
+      graceFor: graceFor as OfFailure<E2, A, boolean> | undefined,
       key: key === undefined ? onlyArgument : (args) => key(...args),
       upstream: Upstream.make<A, S["Type"], E2, R>({ lookup: (args) => f(...args) }),
     })

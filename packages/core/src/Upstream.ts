@@ -77,11 +77,20 @@ export interface Lookups<K, A, E, R> {
    * lookups; its value is `unknown` unless the parameter is annotated.
    */
   lookup(key: K, previous: Entry<unknown> | undefined): Effect.Effect<A | NotModified, E, R>
-  /** Looks many keys up in one go. Keys that are missing in its answer are unknown to the source. */
+  /**
+   * Looks many keys up in one go. The answer has a value for each key, or an `Exit`
+   * where keys fail one by one. A key that is missing in it is `KeyNotReturned`.
+   */
   readonly lookupMany?:
-    | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, A>, E, R>)
+    | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, Answer<A, E>>, E, R>)
     | undefined
 }
+
+/**
+ * What a bulk lookup says of one key: its value, or an `Exit` of its own. An `Exit`
+ * is always taken as the outcome; a value that is itself an `Exit` comes in `Exit.succeed`.
+ */
+export type Answer<A, E> = A | Exit.Exit<A, E>
 
 /** A circuit of {@link withCircuitBreaker}, to watch. */
 export interface UpstreamBreaker {
@@ -102,7 +111,9 @@ export interface Resolved<in K, out A, out E = never> {
     previous: Entry<unknown> | undefined,
   ) => Effect.Effect<A | NotModified, E>
   readonly lookupMany:
-    | (<K2 extends K>(keys: NonEmptyReadonlyArray<K2>) => Effect.Effect<ReadonlyMap<K2, A>, E>)
+    | (<K2 extends K>(
+        keys: NonEmptyReadonlyArray<K2>,
+      ) => Effect.Effect<ReadonlyMap<K2, Answer<A, E>>, E>)
     | undefined
   readonly breakers: ReadonlyArray<UpstreamBreaker>
 }
@@ -225,7 +236,9 @@ export const make = <K, A, E = never, R = never>(
     }),
   )
 
-type Many<K, A, E> = (keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, A>, E>
+type Many<K, A, E> = (
+  keys: NonEmptyReadonlyArray<K>,
+) => Effect.Effect<ReadonlyMap<K, Answer<A, E>>, E>
 
 /** The keys of the answer are the source's own: of the type that was asked for, seen as `K2` by a caller who asked with that. */
 const asked = <K, A, E>(many: Many<K, A, E>) => many as NonNullable<Resolved<K, A, E>["lookupMany"]>
@@ -445,9 +458,9 @@ export interface BreakerOptions<RS = never> {
     | undefined
 }
 
-/** Says of an answer whether it counts. Bulk lookups answer with a Map. */
+/** Says of an answer whether it counts. Bulk lookups answer with a Map, in which keys may have failed. */
 export type Classify<A, E, R = never> = (
-  exit: Exit.Exit<A | NotModified | ReadonlyMap<unknown, A>, E>,
+  exit: Exit.Exit<A | NotModified | ReadonlyMap<unknown, Answer<A, E>>, E>,
 ) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome, never, R>
 
 /** Options with a `classify`, by which not every failure is the upstream's fault. */
@@ -643,7 +656,7 @@ export interface ServiceClass<Self, Id extends string, K, A, E> extends Context.
 export interface ServiceLookups<K, A, E, R> {
   readonly lookup: (key: K, previous: Entry<A> | undefined) => Effect.Effect<A | NotModified, E, R>
   readonly lookupMany?:
-    | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, A>, E, R>)
+    | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, Answer<A, E>>, E, R>)
     | undefined
 }
 

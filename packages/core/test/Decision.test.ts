@@ -11,38 +11,47 @@ const laws: ReadonlyArray<
   ]
 > = [
   // law 1: a fresh value calls nothing and begins nothing unless its early refresh is due
-  ["arrived", "fresh", "...", "Serve"],
-  ["arrived", "due", "---", "Serve+refresh"],
-  ["arrived", "due", "!..", "Serve"],
-  ["arrived", "due", "-!.", "Serve"],
-  ["arrived", "due", "--!", "Serve"],
+  ["arrived", "fresh", "....", "Serve"],
+  ["arrived", "due", "---.", "Serve+refresh"],
+  ["arrived", "due", "!...", "Serve"],
+  ["arrived", "due", "-!..", "Serve"],
+  ["arrived", "due", "--!.", "Serve"],
   // law 2: at once, and one refresh, unless one is running or has just failed
-  ["arrived", "revalidate", "---", "ServeStale revalidating+refresh"],
-  ["arrived", "revalidate", "!..", "ServeStale revalidating"],
-  ["arrived", "revalidate", "-!.", "ServeStale failed"],
-  ["arrived", "revalidate", "--!", "ServeStale failed"],
+  ["arrived", "revalidate", "---.", "ServeStale revalidating+refresh"],
+  ["arrived", "revalidate", "!...", "ServeStale revalidating"],
+  ["arrived", "revalidate", "-!.-", "ServeStale failed"],
+  ["arrived", "revalidate", "--!-", "ServeStale failed"],
   // law 3: the lookup is tried; within retryAfterFailure it is not
-  ["arrived", "error", "---", "Begin"],
-  ["arrived", "error", "!..", "Join"],
-  ["arrived", "error", "-!.", "ServeStale failed"],
-  ["arrived", "error", "--!", "ServeStale failed"],
-  // laws 6 and 7: one lookup for all; a failure is given again only while it is remembered
-  ["arrived", "missing", "!..", "Join"],
-  ["arrived", "missing", "-.-", "Begin"],
-  ["arrived", "missing", "-.!", "Fail"],
-  ["softTimeout", "missing", "...", "Wait"],
-  ["failed", "missing", "...", "Fail"],
-  ...(["fresh", "due", "revalidate", "error"] as const).flatMap((standing) => [
-    ["softTimeout", standing, "...", "ServeStale softTimeout"] as const,
-    ["failed", standing, "...", "ServeStale failed"] as const,
+  ["arrived", "error", "---.", "Begin"],
+  ["arrived", "error", "!...", "Join"],
+  ["arrived", "error", "-!.-", "ServeStale failed"],
+  ["arrived", "error", "--!-", "ServeStale failed"],
+  // an error that grace must not hide is given instead, as long as upstream is not asked again
+  ...(["revalidate", "error"] as const).flatMap((standing) => [
+    ["arrived", standing, "-!.!", "Fail"] as const,
+    ["arrived", standing, "--!!", "Fail"] as const,
+    ["failed", standing, "...!", "Fail"] as const,
+    ["failed", standing, "...-", "ServeStale failed"] as const,
   ]),
+  // laws 6 and 7: one lookup for all; a failure is given again only while it is remembered
+  ["arrived", "missing", "!...", "Join"],
+  ["arrived", "missing", "-.-.", "Begin"],
+  ["arrived", "missing", "-.!.", "Fail"],
+  ["softTimeout", "missing", "....", "Wait"],
+  ["failed", "missing", "....", "Fail"],
+  ["failed", "fresh", "....", "ServeStale failed"],
+  ["failed", "due", "....", "ServeStale failed"],
+  ...(["fresh", "due", "revalidate", "error"] as const).map(
+    (standing) => ["softTimeout", standing, "....", "ServeStale softTimeout"] as const,
+  ),
 ]
 
 const matches = (pattern: string, flags: ReadonlyArray<boolean>) =>
   flags.every((flag, i) => pattern[i] === "." || (pattern[i] === "!") === flag)
 
 const expected = (situation: Decision.Situation) => {
-  const flags = [situation.inFlight, situation.throttled, situation.failureKnown]
+  const { failureKnown, graceDenied, inFlight, throttled } = situation
+  const flags = [inFlight, throttled, failureKnown, graceDenied]
   return laws
     .filter(
       ([happening, standing, pattern]) =>
@@ -60,13 +69,13 @@ const said = (action: Decision.Action): string => {
 }
 
 describe("Decision", () => {
-  it("there are all 120 situations, each once", () => {
-    expect(new Set(Decision.situations.map((one) => JSON.stringify(one))).size).toBe(120)
-    expect(Decision.situations.length).toBe(120)
+  it("there are all 240 situations, each once", () => {
+    expect(new Set(Decision.situations.map((one) => JSON.stringify(one))).size).toBe(240)
+    expect(Decision.situations.length).toBe(240)
   })
 
   it.each(Decision.situations)(
-    "$happening, $standing, in flight $inFlight, throttled $throttled, failure known $failureKnown",
+    "$happening, $standing, in flight $inFlight, throttled $throttled, failure known $failureKnown, grace denied $graceDenied",
     (situation) => {
       expect([said(Decision.next(situation))]).toEqual(expected(situation))
     },

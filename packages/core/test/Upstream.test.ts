@@ -476,7 +476,9 @@ describe("Upstream.withCircuitBreaker", () => {
             classify: (exit) => {
               expectTypeOf(exit).toEqualTypeOf<
                 Exit.Exit<
-                  number | Upstream.NotModified | ReadonlyMap<unknown, number>,
+                  | number
+                  | Upstream.NotModified
+                  | ReadonlyMap<unknown, Upstream.Answer<number, NotFound | Down>>,
                   NotFound | Down
                 >
               >()

@@ -4,10 +4,11 @@ import * as Exit from "effect/Exit"
 import { CircuitBreakerError } from "effect/persistence/CircuitBreaker"
 import type { Entry } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
-import { KeyNotReturned, LookupTimeout } from "../LarderError.ts"
+import { LookupTimeout } from "../LarderError.ts"
 import * as Policy from "../Policy.ts"
 import * as Upstream from "../Upstream.ts"
 import type { Engine, Keeping } from "./engine.ts"
+import type { Failure } from "./failures.ts"
 import type { FailureReason, Flight, Given, Landing } from "./flight.ts"
 import { Shed } from "./gate.ts"
 import type { Answer } from "./lookup.ts"
@@ -64,6 +65,14 @@ const succeeded = (
   )
 }
 
+/** The source answered with an older value than is known: it is not asked again for a while. */
+const lagging = {
+  exit: Exit.void,
+  reason: "failed",
+  graceDenied: false,
+  notReturned: false,
+} as const
+
 /** A value that is kept, unless a newer one is known; throws `OptionFailed`. */
 const usable = (
   engine: Engine,
@@ -80,7 +89,7 @@ const usable = (
   if (newer !== undefined) {
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
-    holdBack(engine, flight, Exit.void, "failed")
+    holdBack(engine, flight, lagging)
     return { landing: { _tag: "Value", given, instead: newer }, kept: undefined }
   }
   const kept = { entry, policy, weight: engine.weigh(value, flight.k) }
@@ -175,25 +184,50 @@ export const failed = (
   cause: Cause.Cause<unknown>,
   notReturned: boolean,
 ): Arrived => {
-  const failure = Exit.failCause(cause)
+  const exit = Exit.failCause(cause)
   const reason = reasonOf(cause)
-  if (!engine.isDetached(flight)) holdBack(engine, flight, failure, reason)
-  return { landing: { _tag: "Failure", exit: failure, reason, notReturned }, kept: undefined }
+  const graceDenied = isGraceDenied(engine, flight, exit, reason)
+  if (!engine.isDetached(flight)) {
+    holdBack(engine, flight, { exit, reason, graceDenied, notReturned })
+    // Its callers would get the stale value and the error in turn, once each retryAfterFailure.
+    if (graceDenied) engine.endRevalidation(flight.k)
+  }
+  const landing: Landing = { _tag: "Failure", exit, reason, graceDenied, notReturned }
+  return { landing, kept: undefined }
+}
+
+/** Whether the owner of the larder wants callers to see this error rather than something stale. */
+const isGraceDenied = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  reason: FailureReason,
+): boolean => {
+  const { graceFor } = engine.settings
+  if (graceFor === undefined || reason !== "failed") return false
+  const error = errorOf(exit)
+  if (error === undefined || error.value instanceof LookupTimeout) return false
+  return attempt(
+    () => !graceFor(error.value, flight.key),
+    (failure) => {
+      engine.optionFailed(failure)
+      return false
+    },
+  )
 }
 
 /** Remembers a failure: for `failureFor`, and to leave upstream alone for `retryAfterFailure`. */
 const holdBack = (
   engine: Engine,
   flight: Flight,
-  exit: Exit.Exit<unknown, unknown>,
-  reason: FailureReason,
+  failure: Omit<Failure, "retryAt" | "rememberUntil">,
 ): void => {
   const now = engine.now()
-  const remembered = rememberMillis(engine, flight, exit)
+  const remembered = rememberMillis(engine, flight, failure.exit)
   const known = knownOf(engine, flight)
   if (known === undefined && remembered === 0) return
   const retryAt = known === undefined ? 0 : now + engine.settings.policy.retryAfterFailure
-  engine.failures.set(flight.k, { exit, reason, retryAt, rememberUntil: now + remembered })
+  engine.failures.set(flight.k, { ...failure, retryAt, rememberUntil: now + remembered })
 }
 
 const rememberMillis = (
@@ -205,7 +239,6 @@ const rememberMillis = (
   if (failureFor === undefined) return 0
   const error = errorOf(exit)
   if (error === undefined || error.value instanceof LookupTimeout) return 0
-  if (error.value instanceof KeyNotReturned) return 0
   return attempt(
     () => failureFor(error.value, flight.key),
     (failure) => {

@@ -39,17 +39,20 @@ export interface Decided {
   readonly failure: Failure | undefined
 }
 
+/** `many`: the caller asks for many keys, and can be told that the bulk lookup does not know this one. */
 export const decide = (
   engine: Engine,
   k: string,
   demand: Decision.Demand,
   now: number,
+  many = false,
 ): Decided => {
   const flight = joinable(engine, k, demand)
   // Whoever waited for a flight that settles has its value already: nobody gets an older one after that.
   const settles = flight?.landing !== undefined
   const hand = settles ? undefined : engine.atHand(k, now)
   const failure = engine.failures.at(k, now)
+  const canBeTold = failure !== undefined && (many || !failure.notReturned)
   const action = Decision.next({
     happening: "arrived",
     standing: engine.standing(hand, demand, now),
@@ -57,9 +60,10 @@ export const decide = (
     throttled: failure !== undefined && now < failure.retryAt,
     // Where memory has nothing, a farther tier may still have something stale to give instead.
     failureKnown:
-      failure !== undefined &&
+      canBeTold &&
       now < failure.rememberUntil &&
       (hand !== undefined || engine.stack.farther.length === 0),
+    graceDenied: canBeTold && failure.graceDenied,
   })
   return { action, hand, flight, failure }
 }

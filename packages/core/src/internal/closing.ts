@@ -31,7 +31,13 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const closed = Exit.die(new LarderClosed({ larder: name }))
     engine.airborne.drain((flight) => {
       // One that has landed is settling, and needs its lease for that.
-      flight.landing ??= { _tag: "Failure", exit: closed, reason: "failed", notReturned: false }
+      flight.landing ??= {
+        _tag: "Failure",
+        exit: closed,
+        reason: "failed",
+        graceDenied: false,
+        notReturned: false,
+      }
       flight.waiters.drain((waiter) => waiter.fail(closed))
       flight.cancel()
     })

@@ -15,7 +15,7 @@ import { nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
-import { type Entry, forever } from "../Entry.ts"
+import { type Entry, expireAt, forever } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import type { OptionFailed } from "../LarderError.ts"
 import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
@@ -50,6 +50,8 @@ export interface Settings {
   readonly etag: ((value: unknown, key: unknown) => string | undefined) | undefined
   /** Milliseconds for which a typed failure is given again. */
   readonly failureFor: ((error: unknown, key: unknown) => number) | undefined
+  /** Whether something stale may be given in place of a typed failure. */
+  readonly graceFor: ((error: unknown, key: unknown) => boolean) | undefined
   readonly revision: ((value: unknown) => number | bigint | string) | undefined
   readonly closeMillis: number
 }
@@ -341,6 +343,18 @@ export class Engine {
       : neverPlain
     const exit = Exit.succeed(entry.value)
     this.near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)
+  }
+
+  /** Ends the revalidate grace of what memory has, if it is in it: callers wait for a lookup. */
+  endRevalidation(k: string): void {
+    const slot = this.near.find(k)
+    if (slot === 0) return
+    const now = this.now()
+    const { asked, entry, freshCap, policy } = this.near.at(slot)
+    if (Freshness.of(capped(entry, freshCap), now) !== Freshness.staleRevalidate) return
+    const expired = expireAt(entry, now)
+    const weight = this.near.weightOf(slot)
+    if (expired !== undefined) this.keep(k, asked, { entry: expired, policy, weight }, now)
   }
 
   /** Those who wait get the result of what is running; those who come later begin anew. */

@@ -9,6 +9,10 @@ export interface Failure {
   readonly rememberUntil: number
   readonly exit: Exit.Exit<unknown, unknown>
   readonly reason: FailureReason
+  /** Stale values must not hide it. */
+  readonly graceDenied: boolean
+  /** The bulk lookup did not know the key: nothing that a caller of one key can be told. */
+  readonly notReturned: boolean
 }
 
 /** More are forgotten, oldest first: that costs a lookup, nothing else. */

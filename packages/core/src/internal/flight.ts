@@ -30,6 +30,8 @@ export type Landing =
       readonly _tag: "Failure"
       readonly exit: Exit.Exit<never, unknown>
       readonly reason: FailureReason
+      /** Stale values must not hide it. */
+      readonly graceDenied: boolean
       /** The bulk lookup did not know the key: only those who asked for many can be told so. */
       readonly notReturned: boolean
     }

@@ -16,15 +16,18 @@ export const landOnOwnFailure = (engine: Engine, flight: Flight): boolean => {
   const now = engine.now()
   const failure = engine.failures.at(flight.k, now)
   if (failure === undefined || flight.force) return false
-  if (!allHaveStale(engine, flight) && now >= failure.rememberUntil) return false
+  const { graceDenied, notReturned, reason } = failure
+  const isRemembered = now < failure.rememberUntil && (!notReturned || flight.many)
+  if (!allHaveStale(engine, flight) && !isRemembered) return false
   engine.end(flight)
-  const { reason } = failure
   const exit: Exit.Exit<never, unknown> = Exit.isFailure(failure.exit)
     ? Exit.failCause(failure.exit.cause)
     : Exit.die(new Error("held back"))
-  land(engine, flight, { _tag: "Failure", exit, reason, notReturned: false })
+  land(engine, flight, { _tag: "Failure", exit, reason, graceDenied, notReturned })
   return true
 }
+
+const failedElsewhere = { reason: "failed", graceDenied: false, notReturned: false } as const
 
 /** Another node's lookup has just failed: where everybody has something stale, upstream is not asked. */
 export const landOnOthersFailure = (
@@ -37,8 +40,8 @@ export const landOnOthersFailure = (
   engine.end(flight)
   if (!engine.isDetached(flight)) {
     const retryAt = engine.now() + leftMillis
-    engine.failures.set(flight.k, { exit, reason: "failed", retryAt, rememberUntil: 0 })
+    engine.failures.set(flight.k, { ...failedElsewhere, exit, retryAt, rememberUntil: 0 })
   }
-  land(engine, flight, { _tag: "Failure", exit, reason: "failed", notReturned: false })
+  land(engine, flight, { _tag: "Failure", exit, ...failedElsewhere })
   return true
 }

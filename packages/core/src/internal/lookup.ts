@@ -41,7 +41,7 @@ const run = (
   context: Context.Context<never>,
   onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
 ): (() => void) => {
-  const { name, policy } = engine.settings
+  const { policy } = engine.settings
   const began = engine.stopwatch()
   let ended = false
   const end = (exit: Exit.Exit<unknown, unknown>) => {
@@ -61,9 +61,7 @@ const run = (
         })
       : undefined
   fiber.addObserver((exit) => {
-    // Nobody who waits was interrupted, so nobody may be told so.
-    const interrupted = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-    end(interrupted ? Exit.die(new LookupInterrupted({ larder: name, key })) : exit)
+    end(uninterrupted(engine, key, exit))
   })
   return () => {
     if (ended) return
@@ -72,6 +70,16 @@ const run = (
     engine.abandon(fiber)
   }
 }
+
+/** Callers were not interrupted: an interrupt-only cause becomes a `LookupInterrupted` defect. */
+const uninterrupted = (
+  engine: Engine,
+  key: string,
+  exit: Exit.Exit<unknown, unknown>,
+): Exit.Exit<unknown, unknown> =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    ? Exit.die(new LookupInterrupted({ larder: engine.settings.name, key }))
+    : exit
 
 const timeout = (engine: Engine, key: string): Exit.Exit<never, LookupTimeout> => {
   const { name, policy } = engine.settings
@@ -95,7 +103,7 @@ const spanned = (
       )
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
-  engine.observer.counters.lookups += 1
+  engine.observer.counters.lookups += flights.length
   if (engine.observer.listeners === 0) return
   for (const { background, k } of flights) {
     engine.observer.tell({ _tag: "LookupStarted", key: k, background })
@@ -187,9 +195,9 @@ export const many = (
     spanned(engine, span, effect, () => ({ "larder.keys": flights.length })),
     context,
     (exit, millis) => {
-      counted(engine, exit)
       for (const flight of flights) {
         const answer = answerFor(engine, flight, exit, millis)
+        counted(engine, answer.exit)
         told(engine, flight, answer)
         onAnswer(flight, answer)
       }
@@ -217,7 +225,9 @@ const answerFor = (
   if (Exit.isFailure(exit)) return { exit, millis, notReturned: false }
   const values = exit.value as ReadonlyMap<string, unknown>
   if (values.has(flight.k)) {
-    return { exit: Exit.succeed(values.get(flight.k)), millis, notReturned: false }
+    const answer = values.get(flight.k)
+    const own = Exit.isExit(answer) ? uninterrupted(engine, flight.k, answer) : Exit.succeed(answer)
+    return { exit: own, millis, notReturned: false }
   }
   const error = new KeyNotReturned({ larder: engine.settings.name, key: flight.k })
   return { exit: Exit.fail(error), millis, notReturned: true }

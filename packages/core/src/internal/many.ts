@@ -130,7 +130,7 @@ const gather = (
     for (const asked of keys) {
       const { k, key } = asked
       const now = engine.now()
-      const decided = decide(engine, k, anything, now)
+      const decided = decide(engine, k, anything, now, true)
       // It may have closed since, also by a refresh that was begun to be joined.
       if (engine.closed) {
         results.set(k, closed(engine))

@@ -30,6 +30,7 @@ export interface AnyOptions {
   readonly tags?: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
   readonly etag?: ((value: unknown, key: unknown) => string | undefined) | undefined
   readonly failureFor?: ((error: unknown, key: unknown) => Duration.Input) | undefined
+  readonly graceFor?: ((error: unknown, key: unknown) => boolean) | undefined
   readonly revision?: ((value: unknown) => number | bigint | string) | undefined
   readonly schemaVersion?: number | undefined
   readonly closeTimeout?: Duration.Input | undefined
@@ -60,7 +61,7 @@ export const settingsOf = (
   options: AnyOptions,
   upstream: Upstream.Resolved<unknown, unknown, unknown>,
 ): Settings => {
-  const { etag, failureFor, key, name, policy, revision, tags } = options
+  const { etag, failureFor, graceFor, key, name, policy, revision, tags } = options
   return {
     name,
     upstream,
@@ -75,10 +76,14 @@ export const settingsOf = (
       guarded(name, "failureFor", (error, asked) =>
         millisOf(name, "failureFor", failureFor(error, asked)),
       ),
+    graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
     closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
   }
 }
+
+const notBoolean = (answer: unknown): string | undefined =>
+  typeof answer === "boolean" ? undefined : `${String(answer)} is neither true nor false`
 
 const noEtag = (etag: unknown): string | undefined =>
   etag === undefined || typeof etag === "string" ? undefined : `${String(etag)} is no string`

@@ -20,7 +20,9 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
     if (kept !== undefined && engine.isDetached(flight)) superseded(engine, flight)
     // It brought nothing to keep.
     const { retryAfterFailure } = engine.settings.policy
-    releaseLease(engine, progress, landing._tag === "Failure" ? retryAfterFailure : 0)
+    // Other nodes would hide the error behind something stale: they ask for themselves.
+    const restsElsewhere = landing._tag === "Failure" && !landing.graceDenied
+    releaseLease(engine, progress, restsElsewhere ? retryAfterFailure : 0)
     land(engine, flight, landing)
     return
   }

@@ -7,7 +7,7 @@ import { LookupTimeout } from "../LarderError.ts"
 import type { StaleServed } from "../LarderEvent.ts"
 import { knownOf } from "./arrival.ts"
 import type { Engine } from "./engine.ts"
-import type { FailureReason, Flight, Given, Landing, Waiter } from "./flight.ts"
+import type { Flight, Given, Landing, Waiter } from "./flight.ts"
 import type { Timer } from "./timers.ts"
 
 /** Adds a waiter to a flight; the effect given back takes it out again. From `softAt` on something stale will do. */
@@ -58,7 +58,14 @@ const offerRevalidating = (engine: Engine, flight: Flight, waiter: Waiter): bool
   if (known === undefined) return false
   const { entry, freshness } = known
   const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
-  return standing === "revalidate" && offer(engine, flight, waiter, "softTimeout", "revalidating")
+  if (standing !== "revalidate" || isGraceDenied(engine, flight, waiter)) return false
+  return offer(engine, flight, waiter, "softTimeout", "revalidating")
+}
+
+/** A failure that is known and may not be hidden is given instead, once the tiers have been read. */
+const isGraceDenied = (engine: Engine, flight: Flight, waiter: Waiter): boolean => {
+  const failure = engine.failures.at(flight.k, engine.now())
+  return failure?.graceDenied === true && (waiter.many || !failure.notReturned)
 }
 
 const setTimer = (waiter: Waiter, timer: Timer): void => {
@@ -80,7 +87,8 @@ const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
   // First taken out: what it does on hearing of it may make the flight land.
   release(engine, flight, waiter)
-  refuse(engine, flight, waiter, Exit.fail(timeout), "failed")
+  const failed = { exit: Exit.fail(timeout), reason: "failed", graceDenied: false } as const
+  refuse(engine, flight, waiter, failed)
   leave(engine, flight, waiter)
 }
 
@@ -96,6 +104,7 @@ const offer = (
   waiter: Waiter,
   happening: Decision.Happening,
   reason: StaleServed["reason"],
+  graceDenied = false,
 ): boolean => {
   const now = engine.now()
   const known = knownOf(engine, flight)
@@ -110,6 +119,7 @@ const offer = (
     inFlight: true,
     throttled: false,
     failureKnown: false,
+    graceDenied,
   })
   if (action._tag !== "ServeStale" || known === undefined) return false
   // It was answered, it has not left: the lookup goes on for the larder.
@@ -171,7 +181,7 @@ export const land = (engine: Engine, flight: Flight, landing: Landing): void => 
 
 const answer = (engine: Engine, flight: Flight, waiter: Waiter, landing: Landing): void => {
   if (landing._tag === "Value") value(engine, flight, waiter, landing)
-  else failure(engine, flight, waiter, landing.exit, landing.reason, landing.notReturned)
+  else failure(engine, flight, waiter, landing)
 }
 
 const value = (
@@ -197,15 +207,10 @@ const value = (
   else waiter.give(given)
 }
 
-const failure = (
-  engine: Engine,
-  flight: Flight,
-  waiter: Waiter,
-  exit: Exit.Exit<never, unknown>,
-  reason: FailureReason,
-  notReturned: boolean,
-): void => {
-  if (notReturned && !waiter.many) {
+type FailedLanding = Extract<Landing, { readonly _tag: "Failure" }>
+
+const failure = (engine: Engine, flight: Flight, waiter: Waiter, landing: FailedLanding): void => {
+  if (landing.notReturned && !waiter.many) {
     waiter.rejoin()
     return
   }
@@ -216,19 +221,25 @@ const failure = (
     waiter.demand.allowStale &&
     engine.stack.farther.length > 0 &&
     flight.beside !== "nothingFresh"
-  if (!mayHave) refuse(engine, flight, waiter, exit, reason)
-  else if (!offer(engine, flight, waiter, "failed", reason)) waiter.rejoin()
+  if (!mayHave) refuse(engine, flight, waiter, landing)
+  else if (!offerAfter(engine, flight, waiter, landing)) waiter.rejoin()
 }
+
+const offerAfter = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  { graceDenied, reason }: Pick<FailedLanding, "graceDenied" | "reason">,
+): boolean => offer(engine, flight, waiter, "failed", reason, graceDenied)
 
 /** Gives a failure, unless memory has something that is better than that. */
 const refuse = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  exit: Exit.Exit<never, unknown>,
-  reason: FailureReason,
+  failed: Pick<FailedLanding, "exit" | "graceDenied" | "reason">,
 ): void => {
-  if (offer(engine, flight, waiter, "failed", reason)) return
+  if (offerAfter(engine, flight, waiter, failed)) return
   engine.observer.counters.failures += 1
-  waiter.fail(exit)
+  waiter.fail(failed.exit)
 }
