@@ -432,6 +432,26 @@ export class FartherTier {
   }
 }
 
+/** A tier's operation that throws instead of giving an effect is a failed step like any other. */
+const suspended = (store: ByteStore): ByteStore => {
+  const { arbiter } = store
+  return {
+    read: (keys) => Effect.suspend(() => store.read(keys)),
+    put: (...args) => Effect.suspend(() => store.put(...args)),
+    drop: (...args) => Effect.suspend(() => store.drop(...args)),
+    arbiter: arbiter && {
+      acquire: (...args) => Effect.suspend(() => arbiter.acquire(...args)),
+      renew: (...args) => Effect.suspend(() => arbiter.renew(...args)),
+      release: (...args) => Effect.suspend(() => arbiter.release(...args)),
+      commit: (...args) => Effect.suspend(() => arbiter.commit(...args)),
+      write: (...args) => Effect.suspend(() => arbiter.write(...args)),
+      mark: (...args) => Effect.suspend(() => arbiter.mark(...args)),
+      marks: (since) => Effect.suspend(() => arbiter.marks(since)),
+      messages: arbiter.messages,
+    },
+  }
+}
+
 /** What the first gives, when both have ended well. */
 const besides = <A>(
   effect: Effect.Effect<A, TierError>,
@@ -462,7 +482,7 @@ export const open = (
     // Whoever still waits for a step then is not left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
     const steps = new TierSteps(tier.name, breaker, timers, options)
-    return new FartherTier(tier, store, breaker, options, role, steps)
+    return new FartherTier(tier, suspended(store), breaker, options, role, steps)
   })
 
 const noticed = (tier: string, notice: Notice, observer: Observer): void => {
