@@ -63,6 +63,15 @@ export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined 
       }
 
 /**
+ * The entry as a node at `now` may take it over from elsewhere. One that says it
+ * was stored later than now comes from a clock that was ahead, so its age is not
+ * known: it is no longer fresh, whatever it says, and what it says of its
+ * duration counts from now. `undefined` when nothing of its life is left.
+ */
+export const believedAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined =>
+  entry.storedAt <= now ? entry : expireAt(shift(entry, now - entry.storedAt), now)
+
+/**
  * The entry with all its times moved by `offset` milliseconds: from the clock
  * of one place to the clock of another. {@link forever} stays as it is.
  */

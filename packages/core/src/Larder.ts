@@ -35,6 +35,7 @@ import { resize } from "./internal/resizing.ts"
 import * as Soon from "./internal/soon.ts"
 import * as stack from "./internal/stack.ts"
 import { type Stats, statsOf } from "./internal/stats.ts"
+import { steadyOf } from "./internal/steadyClock.ts"
 import { sweep } from "./internal/sweeping.ts"
 import { wellFormed } from "./internal/tags.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
@@ -211,6 +212,7 @@ const makeAny = (
     const origin = yield* Effect.context<Scope.Scope>()
     const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(origin)
     const clock = yield* Effect.clockWith(Effect.succeed)
+    const steady = steadyOf(clock)
     const random = yield* Random.Random
     const soon = Soon.make(context)
     const observer = new Observer(options.name, clock, soon)
@@ -229,12 +231,13 @@ const makeAny = (
       context,
       schemaVersion: schemaVersionOf(options),
       tierTimeout: settings.policy.tierTimeout,
+      clock: steady,
       observer,
       marks,
     })
     const engine = new Engine(
       settings,
-      { context, origin, clock, random, soon },
+      { context, origin, clock: steady, random, soon },
       opened,
       observer,
       marks,

@@ -9,12 +9,14 @@
  * {@link Arbiter} orders the writes of everybody who shares it.
  */
 import * as Context from "effect/Context"
+import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Cause } from "./BoundedMap.ts"
 import type { ObjectStore } from "./internal/objectStore.ts"
+import * as steady from "./internal/steadyClock.ts"
 import type { Wire } from "./Wire.ts"
 
 /** How far a tier reaches: this process, this machine, or every node. */
@@ -26,7 +28,8 @@ export type TierScope = "process" | "machine" | "shared"
  * - `versions`: orders writes, so that an older one never replaces a newer one.
  * - `lease`: grants the right to look a key up to one node at a time.
  * - `marks`: keeps the numbered marks of tag invalidations and clears.
- * - `clock`: has a time of its own, in which its entries' times are kept.
+ * - `clock`: has a time of its own, in which its entries' times are kept. It must
+ *   not step back: see {@link steadyClock}.
  * - `notifies`: tells every node of each change.
  */
 export interface Abilities {
@@ -176,6 +179,44 @@ export type Notice =
   | { readonly _tag: "Evicted"; readonly key: string; readonly cause: EvictionCause }
   /** Something an operator should know: a file set aside, a server set up so that it loses things. */
   | { readonly _tag: "Warning"; readonly message: string }
+
+/**
+ * The `Clock` of where it is asked for, with a time of day that never steps back:
+ * monotonic time plus the most that the time of day was ever ahead of it.
+ *
+ * **When to use**
+ *
+ * In a tier of your own with the ability `clock` that takes its time from this
+ * process. When an operator or NTP sets a clock back that was ahead, what was
+ * stored before would otherwise live longer by as much, and leases with it.
+ *
+ * **Details**
+ *
+ * Steps forward are followed at once. Larders, `MemoryTier.layerShared` and
+ * circuit breakers measure by the same clock. Its monotonic time and `sleep` are
+ * those of the given one.
+ *
+ * **Gotchas**
+ *
+ * Its time of day is ahead of what other processes see, until the clock is there
+ * again: it is for durations, not to be shown.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Tier } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const time = Effect.gen(function* () {
+ *   const clock = yield* Tier.steadyClock
+ *   const before = clock.currentTimeMillisUnsafe()
+ *   return clock.currentTimeMillisUnsafe() - before
+ * })
+ * assert.ok(Effect.runSync(time) >= 0)
+ * ```
+ */
+export const steadyClock: Effect.Effect<Clock.Clock> = steady.steadyClock
 
 /** A tier that keeps envelopes. */
 export interface ByteTier {

@@ -32,6 +32,7 @@ import { abandonable } from "./internal/abandonable.ts"
 import * as Gate from "./internal/gate.ts"
 import { millisOrReason } from "./internal/millis.ts"
 import { isFrom } from "./internal/origin.ts"
+import { inSteadyTime } from "./internal/steadyBreaker.ts"
 
 export { Shed } from "./internal/gate.ts"
 
@@ -490,7 +491,7 @@ const storeOf = <RS>(
   never,
   Exclude<RS, Scope.Scope> | Scope.Scope
 > => {
-  const store = given ?? CircuitBreaker.layerStoreMemory()
+  const store = given ?? inSteadyTime(CircuitBreaker.layerStoreMemory())
   if (!Layer.isLayer(store))
     return Effect.succeed(store as CircuitBreaker.CircuitBreakerStore["Service"])
   const layer = store as Layer.Layer<

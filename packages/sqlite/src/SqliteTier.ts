@@ -8,7 +8,6 @@
  * for it to confirm what the file says.
  */
 import { Tier } from "@larder/core"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { DatabaseFile } from "./internal/databaseFile.ts"
@@ -19,7 +18,7 @@ export { InvalidSqliteTier, type Options, type Synchronous } from "./internal/op
 
 const make = (checked: Settings) =>
   Effect.gen(function* () {
-    const clock = yield* Clock.Clock
+    const clock = yield* Tier.steadyClock
     const context = yield* Effect.context<never>()
     const notices: Shared["notices"] = new Map()
     const warn = (message: string): void => {
@@ -78,7 +77,7 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  *
  * **Details**
  *
- * Its time is the `Clock` of the build. Each operation is one transaction; it is
+ * Its time is the `Clock` of the build, and goes on where that is set back. Each operation is one transaction; it is
  * synchronous and takes some microseconds, and waits for other processes without
  * blocking, for `busyTimeout` at most. It has no timers: what has expired, and
  * what is beyond the bounds, goes a few rows at a time with each write; the

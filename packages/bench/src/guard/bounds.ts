@@ -85,6 +85,11 @@ export const bounds = {
   },
   hitForks: { title: "fibers begun by a fresh hit", unit: "count", atMost: 0 },
   hitReadings: { title: "clock readings of a fresh hit", unit: "count", atMost: 1 },
+  hitMonotonic: {
+    title: "readings of monotonic time by a fresh hit, under a clock that is not the system's",
+    unit: "count",
+    atMost: 1,
+  },
   hitDraws: { title: "random draws of a fresh hit", unit: "count", atMost: 0 },
   staleHitForks: {
     title: "fibers begun by a stale hit that begins a refresh",

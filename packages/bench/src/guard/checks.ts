@@ -25,6 +25,7 @@ export const checks: Readonly<Record<CheckName, () => Promise<number>>> = {
   churnBytes: allocation.churn,
   hitForks: count(counts.hit, "forks"),
   hitReadings: count(counts.hit, "readings"),
+  hitMonotonic: count(counts.hit, "monotonic"),
   hitDraws: count(counts.hit, "draws"),
   staleHitForks: count(counts.staleHit, "forks"),
   staleHitUnderWayForks: count(counts.staleHitUnderWay, "forks"),

@@ -7,7 +7,10 @@ import { openLarder, type Surroundings, surroundings } from "./subjects.ts"
 
 export interface Counts {
   readonly forks: number
+  /** Of the time of day. */
   readonly readings: number
+  /** Of monotonic time, by a clock that is not the system's, of which each reading takes one. */
+  readonly monotonic: number
   readonly draws: number
   readonly sleeps: number
 }
@@ -27,6 +30,7 @@ export const counted = async (
   return {
     forks: forks / keys.length,
     readings: (counts.readings - from.readings) / keys.length,
+    monotonic: (counts.monotonic - from.monotonic) / keys.length,
     draws: (counts.draws - from.draws) / keys.length,
     sleeps: (counts.sleeps - from.sleeps) / keys.length,
   }

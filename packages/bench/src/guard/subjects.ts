@@ -11,7 +11,8 @@ import type { Source } from "../source.ts"
 export interface Surroundings {
   readonly clock: Clock.Clock
   readonly random: Random.Random
-  readonly counts: { readings: number; sleeps: number; draws: number }
+  /** `readings` of the time of day; those of monotonic time are counted apart. */
+  readonly counts: { readings: number; monotonic: number; sleeps: number; draws: number }
   /** Moves time on. */
   readonly pass: (millis: number) => void
 }
@@ -20,7 +21,7 @@ export interface Surroundings {
 export const surroundings = (): Surroundings => {
   const real = Clock.Clock.defaultValue()
   const chance = Random.Random.defaultValue()
-  const counts = { readings: 0, sleeps: 0, draws: 0 }
+  const counts = { readings: 0, monotonic: 0, sleeps: 0, draws: 0 }
   let passed = 0
   const counted =
     <A>(count: keyof typeof counts, use: () => A) =>
@@ -31,7 +32,7 @@ export const surroundings = (): Surroundings => {
   const millis = counted("readings", () => real.currentTimeMillisUnsafe() + passed)
   const nanosPassed = () => BigInt(passed) * 1_000_000n
   const nanos = counted("readings", () => real.currentTimeNanosUnsafe() + nanosPassed())
-  const monotonic = counted("readings", () => real.monotonicTimeNanosUnsafe() + nanosPassed())
+  const monotonic = counted("monotonic", () => real.monotonicTimeNanosUnsafe() + nanosPassed())
   return {
     clock: {
       currentTimeMillisUnsafe: millis,

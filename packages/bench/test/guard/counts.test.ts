@@ -26,6 +26,7 @@ it("what does nothing counts nothing", async () => {
   expect(await askedBy(surroundings(), Effect.void)).toEqual({
     forks: 0,
     readings: 0,
+    monotonic: 0,
     draws: 0,
     sleeps: 0,
   })
@@ -36,7 +37,11 @@ it("every fiber, clock reading, draw and sleep of an operation is counted, for e
   const forking = Effect.andThen(fork, fork)
   expect(await askedBy(surroundings(), forking)).toMatchObject({ forks: 2, readings: 0 })
   const reading = Effect.andThen(Clock.currentTimeMillis, Clock.monotonicTimeNanos)
-  expect(await askedBy(surroundings(), reading)).toMatchObject({ forks: 0, readings: 2 })
+  expect(await askedBy(surroundings(), reading)).toMatchObject({
+    forks: 0,
+    readings: 1,
+    monotonic: 1,
+  })
   expect(await askedBy(surroundings(), Random.next)).toMatchObject({ draws: 1 })
   expect(await askedBy(surroundings(), Effect.sleep(0))).toMatchObject({ sleeps: 1 })
 })

@@ -3,7 +3,6 @@
  * else is made of. Values and errors are `unknown` in here; `Larder` gives them
  * their types back.
  */
-import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,7 +14,7 @@ import { nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
-import { type Entry, expireAt, forever } from "../Entry.ts"
+import { type Entry, expireAt, forever, shift } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import type { OptionFailed } from "../LarderError.ts"
 import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
@@ -31,6 +30,7 @@ import type { Observer } from "./observer.ts"
 import { setOrigin } from "./origin.ts"
 import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
+import type { SteadyClock } from "./steadyClock.ts"
 import { Timers } from "./timers.ts"
 import { attempt, guarded } from "./userCode.ts"
 import { Warnings } from "./warnings.ts"
@@ -61,7 +61,7 @@ export interface Surroundings {
   readonly context: Context.Context<never>
   /** The same as it was: what else is made there captures it. */
   readonly origin: Context.Context<never>
-  readonly clock: Clock.Clock
+  readonly clock: SteadyClock
   readonly random: Random.Random
   readonly soon: Soon
 }
@@ -84,7 +84,7 @@ export interface Keeping {
 export class Engine {
   readonly settings: Settings
   readonly context: Context.Context<never>
-  readonly clock: Clock.Clock
+  readonly clock: SteadyClock
   readonly random: Random.Random
   readonly soon: Soon
   readonly stack: Stack
@@ -168,8 +168,14 @@ export class Engine {
     return context
   }
 
+  /** A time of day that does not step back: see `SteadyClock`. */
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
+  }
+
+  /** An entry for users of the larder: its times are of the time of day as it is now. */
+  inTimeOfDay<A>(entry: Entry<A>): Entry<A> {
+    return shift(entry, -this.clock.behindUnsafe())
   }
 
   /** For how long something takes: not moved by a clock that is set. */

@@ -25,6 +25,8 @@ import * as Wire from "../Wire.ts"
 import { atOnce, mapAtOnce } from "./atOnce.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Marks } from "./marks.ts"
+import { inSteadyTime } from "./steadyBreaker.ts"
+import type { SteadyClock } from "./steadyClock.ts"
 import { type Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
@@ -59,6 +61,8 @@ export interface Options {
   readonly context: Context.Context<never>
   readonly schemaVersion: number
   readonly tierTimeout: number
+  /** The node's time. */
+  readonly clock: SteadyClock
   readonly observer: Observer
   readonly marks: Marks
 }
@@ -97,7 +101,7 @@ export class FartherTier {
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
   readonly #steps: TierSteps
-  /** Of the tier's clock to the time that never steps back; undefined for a tier that has the node's. */
+  /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
   #ahead: Offset | undefined
   /** In that time. */
   #marksReadAt = -Infinity
@@ -160,7 +164,7 @@ export class FartherTier {
   }
 
   get #hasMarks(): boolean {
-    return monotonicMillis(this.#options.observer.clock) - this.#marksReadAt < markMaxAge
+    return monotonicMillis(this.#options.clock) - this.#marksReadAt < markMaxAge
   }
 
   acquire(
@@ -229,10 +233,10 @@ export class FartherTier {
     keepStale: boolean,
     budget?: Budget,
   ): Effect.Effect<number | undefined> {
-    const { marks, observer } = this.#options
+    const { clock, marks } = this.#options
     const step = this.#ask((arbiter) => arbiter.mark(tags, keepStale, marks.last)).pipe(
       Effect.map((page) => {
-        marks.merge(page, observer.clock.currentTimeMillisUnsafe())
+        marks.merge(page, clock.currentTimeMillisUnsafe())
         return page.number
       }),
     )
@@ -302,7 +306,7 @@ export class FartherTier {
     const { version } = entry
     if (version <= trust.missedAt(key)) return { _tag: "Nothing", version }
     if (!this.#isInFront || trust.isConfirmed(key, entry)) return found
-    const now = this.#options.observer.clock.currentTimeMillisUnsafe()
+    const now = this.#options.clock.currentTimeMillisUnsafe()
     const suspect = Entry.expireAt(entry, now)
     if (suspect === undefined) return { _tag: "Nothing", version }
     const asOf = this.#options.marks.surelyAfter(suspect.asOf)
@@ -340,22 +344,26 @@ export class FartherTier {
       : besides(effect, Effect.ignore(this.#readMarks(this.arbiter)))
 
   #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
-    const { marks, observer } = this.#options
+    const { clock, marks } = this.#options
     return Effect.suspend(() => {
-      const sent = monotonicMillis(observer.clock)
+      const sent = monotonicMillis(clock)
       return Effect.map(arbiter.marks(marks.last), (page) => {
-        const received = monotonicMillis(observer.clock)
+        const received = monotonicMillis(clock)
         this.#ahead = { least: page.time - received, most: page.time - sent }
-        marks.merge(page, observer.clock.currentTimeMillisUnsafe())
+        marks.merge(page, clock.currentTimeMillisUnsafe())
         this.#marksReadAt = received
       })
     })
   }
 
-  /** The tier's clock to the node's as it is now: it may have been set since the tier's was read. */
+  /**
+   * How much the tier's time is ahead of the node's as both are now. A tier without
+   * a time of its own keeps the time of day, so that another process reads it right;
+   * where no other process can, the node's.
+   */
   #offset(bound: keyof Offset): number {
-    if (this.#ahead === undefined) return 0
-    const { clock } = this.#options.observer
+    const { clock } = this.#options
+    if (this.#ahead === undefined) return this.scope === "process" ? 0 : -clock.behindUnsafe()
     const offset = this.#ahead[bound] + monotonicMillis(clock) - clock.currentTimeMillisUnsafe()
     return bound === "least" ? Math.floor(offset) : Math.ceil(offset)
   }
@@ -386,10 +394,10 @@ export class FartherTier {
     entry: Entry.Entry<unknown>,
     use: (envelope: Uint8Array, lifeMillis: number) => Effect.Effect<A | undefined>,
   ): Effect.Effect<A | undefined> {
-    const { codec, context, observer } = this.#options
+    const { clock, codec, context } = this.#options
     return Effect.suspend(() => {
       const inTierTime = Entry.shift(entry, this.#offset("least"))
-      const life = lifeOf(entry, observer.clock.currentTimeMillisUnsafe())
+      const life = lifeOf(entry, clock.currentTimeMillisUnsafe())
       const encoded = Envelope.encode(inTierTime, codec, this.#wire, this.#context(key))
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
         onSuccess: (envelope) => use(envelope, life),
@@ -412,11 +420,20 @@ export class FartherTier {
     return mapAtOnce(decoded, (decoded) => this.#foundIn(key, decoded))
   }
 
+  #foundEntry(inTierTime: Entry.Entry<unknown>): Found {
+    const { clock } = this.#options
+    const entry = Entry.shift(inTierTime, -this.#offset("most"))
+    const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
+    return believed === undefined
+      ? { _tag: "Nothing", version: entry.version }
+      : { _tag: "Entry", entry: believed }
+  }
+
   #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
     const { observer } = this.#options
     switch (decoded._tag) {
       case "Entry":
-        return { _tag: "Entry", entry: Entry.shift(decoded.entry, -this.#offset("most")) }
+        return this.#foundEntry(decoded.entry)
       case "Tombstone":
       case "OlderSchema":
         return { _tag: "Nothing", version: decoded.version }
@@ -476,7 +493,7 @@ export const open = (
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(breakerFailures),
       openDuration: breakerOpenFor,
-    }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
+    }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
     yield* watchBreaker(tier.name, breaker.transitions, options.observer)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
     // Whoever still waits for a step then is not left waiting.

@@ -9,6 +9,6 @@ export const hit = (engine: Engine, k: string, now: number): Exit.Exit<unknown> 
   if (slot === 0 || !near.isPlain(slot, now, engine.marks.last)) return undefined
   near.hit(slot)
   observer.counters.hits += 1
-  if (observer.listeners !== 0) observer.tellHit(k, engine.nearName, now)
+  if (observer.listeners !== 0) observer.tellHit(k, engine.nearName)
   return near.exit(slot)
 }

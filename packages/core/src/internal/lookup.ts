@@ -147,7 +147,9 @@ export const one = (
 ): (() => void) => {
   started(engine, [flight])
   const { upstream } = engine.settings
-  const effect = Effect.suspend(() => upstream.lookup(flight.key, previous))
+  const effect = Effect.suspend(() =>
+    upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
+  )
   const stale = flight.stale !== undefined && acceptsStale(flight)
   const context = contextFor(engine, span, flight.background, stale)
   return run(

@@ -6,6 +6,7 @@ import * as Envelope from "../Envelope.ts"
 import * as Policy from "../Policy.ts"
 import type { ByteStore, ByteTier, ObjectTier } from "../Tier.ts"
 import { neverPlain, type ObjectStore } from "./objectStore.ts"
+import { steadyClock } from "./steadyClock.ts"
 
 const policy = Policy.make({ freshFor: "Infinity" })
 
@@ -16,7 +17,7 @@ export const nestedObjects = (tier: ObjectTier): ByteTier => ({
   abilities: tier.abilities,
   open: ({ larder }) =>
     Effect.gen(function* () {
-      const clock = yield* Effect.clockWith(Effect.succeed)
+      const clock = yield* steadyClock
       const store = yield* tier.open({ larder, onEvicted: () => {} })
       return byteStore(store, () => clock.currentTimeMillisUnsafe())
     }),

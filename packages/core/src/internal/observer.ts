@@ -62,6 +62,7 @@ export type Told = LarderEvent extends infer E
 
 export class Observer {
   readonly larder: string
+  /** The time of day of events, as it is shown: it may step back. */
   readonly clock: Clock.Clock
   readonly counters: Counters = noCounts()
   /** Read on the hot path: no listener, no event. */
@@ -78,7 +79,8 @@ export class Observer {
   }
 
   /** The same for a plain hit, which is told of more often than all else. */
-  tellHit(key: string, tier: string, at: number): void {
+  tellHit(key: string, tier: string): void {
+    const at = this.clock.currentTimeMillisUnsafe()
     this.#publish({ _tag: "Hit", larder: this.larder, at, key, tier })
   }
 

@@ -85,7 +85,7 @@ const readingOf = (engine: Engine, given: Given | undefined): Reading<unknown> =
 
 /**
  * The entry as a caller sees it: a mark leaves of an entry what `expire` leaves, so
- * that its times say the same as its freshness.
+ * that its times say the same as its freshness. They are of the time of day as it is now.
  */
 export const shown = (
   engine: Engine,
@@ -94,5 +94,5 @@ export const shown = (
 ): Entry.Entry<unknown> => {
   const now = engine.now()
   const isMarked = freshness._tag === "Stale" && freshness !== Freshness.of(entry, now)
-  return isMarked ? (Entry.expireAt(entry, now) ?? entry) : entry
+  return engine.inTimeOfDay(isMarked ? (Entry.expireAt(entry, now) ?? entry) : entry)
 }

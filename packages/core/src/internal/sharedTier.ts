@@ -3,10 +3,10 @@
  * server does for many nodes, done in memory, for several nodes of one program.
  *
  * Every operation is one synchronous step, so operations are atomic. Its time is
- * that of the `Clock` it was built with. It has no timers: what has ended goes
+ * that of the `Clock` it was built with, but that it never steps back. It has no timers: what has ended goes
  * when it is met.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -18,6 +18,7 @@ import { decideAcquire, decideCommit, holds, mayPut, nextNumber, usable } from "
 import type { LeaseRecord, Stored } from "../Arbitration.ts"
 import { ExpiringMap } from "./expiringMap.ts"
 import { MarkLog } from "./markLog.ts"
+import { steadyClock } from "./steadyClock.ts"
 
 const name = "shared"
 const maxEntries = 100_000
@@ -304,7 +305,7 @@ const make = (clock: Clock.Clock): ByteTier => {
  *
  * **Details**
  *
- * Its time is the `Clock` of the build. It keeps at most 100,000 entries per
+ * Its time is the `Clock` of the build, and goes on where that is set back. It keeps at most 100,000 entries per
  * larder, the oldest written goes first; marks for 7 days, 100,000 at most;
  * tombstones for 120 seconds. What it keeps of a larder stays when the larder
  * closes. An operation fails only where it is given bytes that are no envelope.
@@ -335,4 +336,4 @@ const make = (clock: Clock.Clock): ByteTier => {
  * assert.deepEqual(read, [Envelope.tombstone(7), undefined])
  * ```
  */
-export const layerShared: Layer.Layer<Tier> = Layer.effect(Tier, Effect.map(Clock.Clock, make))
+export const layerShared: Layer.Layer<Tier> = Layer.effect(Tier, Effect.map(steadyClock, make))

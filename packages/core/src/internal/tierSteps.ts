@@ -14,6 +14,7 @@ import { TierError } from "../Tier.ts"
 import { atOnce } from "./atOnce.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Observer } from "./observer.ts"
+import type { SteadyClock } from "./steadyClock.ts"
 import type { Timers } from "./timers.ts"
 
 /** All steps in tiers of one `get` share one. */
@@ -28,9 +29,6 @@ export class Budget {
 
 const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
 
-/** A deadline that is noticed so much too late says that this node was busy, not the tier slow. */
-const busyAfter = 10
-
 class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
   override get message(): string {
     return `no answer within ${this.millis} ms`
@@ -42,6 +40,7 @@ type Failure = Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reas
 export interface Options {
   /** What steps run in: the values' schema may need it. */
   readonly context: Context.Context<never>
+  readonly clock: SteadyClock
   readonly observer: Observer
   readonly tierTimeout: number
 }
@@ -51,6 +50,7 @@ export class TierSteps {
   readonly #breaker: CircuitBreaker.CircuitBreaker
   readonly #timers: Timers
   readonly #observer: Observer
+  readonly #clock: SteadyClock
   readonly #tierTimeout: number
   readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   /**
@@ -70,12 +70,13 @@ export class TierSteps {
     tier: string,
     breaker: CircuitBreaker.CircuitBreaker,
     timers: Timers,
-    { context, observer, tierTimeout }: Options,
+    { clock, context, observer, tierTimeout }: Options,
   ) {
     this.#tier = tier
     this.#breaker = breaker
     this.#timers = timers
     this.#observer = observer
+    this.#clock = clock
     this.#tierTimeout = tierTimeout
     this.#fork = Effect.runForkWith(context)
   }
@@ -210,7 +211,7 @@ export class TierSteps {
     budget: Budget | undefined,
     answer: (exit: Exit.Exit<A, TierError>) => void,
   ): Begun<A> {
-    const { clock } = this.#observer
+    const clock = this.#clock
     const began = monotonicMillis(clock)
     const spend = () => {
       if (budget !== undefined) budget.left -= Math.min(monotonicMillis(clock) - began, millis)
@@ -223,48 +224,22 @@ export class TierSteps {
       return { running: undefined, answer }
     }
     const begun: Begun<A> = { running, answer }
-    const deadline = this.#deadline(millis, () => {
+    let isOver = false
+    const deadline = this.#timers.deadline(monotonicMillis(clock), millis, () => {
+      isOver = true
       spend()
       running.interruptUnsafe()
       const cause = new TierTimeout({ millis })
       begun.answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
     })
     running.addObserver((exit) => {
-      if (!deadline.cancel()) return
+      if (isOver) return
+      isOver = true
+      this.#timers.cancel(deadline)
       spend()
       begun.answer(exit)
     })
     return begun
-  }
-
-  /**
-   * Where this node was so busy that it notices the deadline late, an answer may
-   * be there and not have been read: it gets as long again as the node was late.
-   */
-  #deadline(millis: number, giveUp: () => void): Deadline {
-    const { clock } = this.#observer
-    let isOver = false
-    const wait = (length: number) => {
-      const due = monotonicMillis(clock) + length
-      return this.#timers.schedule(clock.currentTimeMillisUnsafe() + length, () => {
-        const late = monotonicMillis(clock) - due
-        if (late > busyAfter) {
-          timer = wait(Math.min(late, millis))
-          return
-        }
-        isOver = true
-        giveUp()
-      })
-    }
-    let timer = wait(millis)
-    return {
-      cancel: () => {
-        if (isOver) return false
-        isOver = true
-        this.#timers.cancel(timer)
-        return true
-      },
-    }
   }
 
   #told(operation: string, failure: Failure): void {
@@ -287,11 +262,6 @@ interface Begun<A> {
   readonly running: Fiber.Fiber<A, TierError> | undefined
   /** Who hears of the end; changed when the caller leaves. */
   answer: (exit: Exit.Exit<A, TierError>) => void
-}
-
-interface Deadline {
-  /** False if it has passed, or was cancelled before. */
-  readonly cancel: () => boolean
 }
 
 const failureOf = (cause: Cause.Cause<TierError | CircuitBreaker.CircuitBreakerError>): Failure => {

@@ -1,6 +1,7 @@
 /**
  * The deadlines of one larder: one sleeping fiber for all of them, and none
- * while there is nothing to wait for.
+ * while there is nothing to wait for. And what a deadline is worth that is noticed
+ * late, in one place for tiers, lookups, callers and `Deadline.hard`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -8,13 +9,38 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { monotonicMillis } from "./monotonic.ts"
+import { type SteadyClock, steadyOf } from "./steadyClock.ts"
 
 export interface Timer {
   /** In monotonic time: a clock that is set back must not put a deadline off. */
   readonly due: number
-  /** Undefined once it has run or was cancelled. */
-  run: (() => void) | undefined
+  /** Undefined once it has run or was cancelled. Told how many milliseconds after `due` it runs. */
+  run: ((late: number) => void) | undefined
+  /** The one that waits in its place, where it was put off. */
+  instead: Timer | undefined
 }
+
+/** A deadline that is noticed so much too late says that this node was busy, not that what it waits for is slow. */
+const busyAfter = 10
+
+/**
+ * For how much longer a deadline of so many milliseconds is put off when it is
+ * noticed so late: while the node was busy an answer may have come that it has
+ * not read yet. Once, so that a node that is always busy gives up all the same.
+ */
+export const putOff = (late: number, millis: number): number =>
+  late > busyAfter ? Math.min(late, millis) : 0
+
+/** Sleeps until a deadline, and where that is noticed late, for as long as it is put off. */
+export const sleepToDeadline = (millis: number): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const due = monotonicMillis(clock) + millis
+    const rest = Effect.suspend(() => {
+      const more = putOff(monotonicMillis(clock) - due, millis)
+      return more > 0 ? Effect.sleep(more) : Effect.void
+    })
+    return Effect.andThen(Effect.sleep(millis), rest)
+  })
 
 /** Timers that have passed or were cancelled are let go once there are this many. */
 const cutAfter = 1_024
@@ -23,9 +49,11 @@ const nap = 1_000
 /** Deadlines that differ by less are the same: the sum of two times is not exact. */
 const rounding = 0.001
 
+type Run = NonNullable<Timer["run"]>
+
 export class Timers {
   readonly #context: Context.Context<never>
-  readonly #clock: Clock.Clock
+  readonly #clock: SteadyClock
   /** From `#first` on, earliest first. Most deadlines are equally long, so a new one goes to the end. */
   #timers: Array<Timer> = []
   #first = 0
@@ -42,19 +70,19 @@ export class Timers {
   constructor(context: Context.Context<never>, rest: "stops" | "lingers" = "stops") {
     this.#context = context
     this.#lingers = rest === "lingers"
-    this.#clock = Context.get(context, Clock.Clock)
+    this.#clock = steadyOf(Context.get(context, Clock.Clock))
   }
 
-  /** Runs `run` when the time of day is `at` (ms) as it looks now, or as soon as possible when that has passed. */
-  schedule(at: number, run: () => void): Timer {
+  /** Runs `run` when the steady time of day is `at` (ms) as it looks now, or as soon as possible when that has passed. */
+  schedule(at: number, run: Run): Timer {
     const now = monotonicMillis(this.#clock)
     return this.after(now, at - this.#clock.currentTimeMillisUnsafe(), run)
   }
 
   /** Runs `run` so many milliseconds after `began`, in monotonic time. */
-  after(began: number, millis: number, run: () => void): Timer {
+  after(began: number, millis: number, run: Run): Timer {
     const due = began + millis
-    const timer: Timer = { due, run }
+    const timer: Timer = { due, run, instead: undefined }
     const place = this.#placeOf(due)
     if (place === this.#timers.length) this.#timers.push(timer)
     else this.#timers.splice(place, 0, timer)
@@ -63,7 +91,18 @@ export class Timers {
     return timer
   }
 
+  /** As `after`, but that a deadline which is noticed late is put off: see `putOff`. */
+  deadline(began: number, millis: number, giveUp: () => void): Timer {
+    const timer = this.after(began, millis, (late) => {
+      const more = putOff(late, millis)
+      if (more > 0) timer.instead = this.after(timer.due + late, more, giveUp)
+      else giveUp()
+    })
+    return timer
+  }
+
   cancel(timer: Timer | undefined): void {
+    if (timer?.instead !== undefined) return this.cancel(timer.instead)
     if (timer?.run === undefined) return
     timer.run = undefined
     this.#active -= 1
@@ -75,7 +114,7 @@ export class Timers {
   flush(): void {
     const due = this.#timers.map(({ run }) => run)
     this.stop()
-    for (const run of due) run?.()
+    for (const run of due) run?.(0)
   }
 
   stop(): void {
@@ -146,7 +185,7 @@ export class Timers {
       const run = timer.run
       timer.run = undefined
       this.#active -= 1
-      run?.()
+      run?.(Math.max(0, now - rounding - timer.due))
     }
     this.#firing = false
     this.#arm()

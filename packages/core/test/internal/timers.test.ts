@@ -1,7 +1,10 @@
 import { expect, it } from "@effect/vitest"
 import { Clock, Context, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { monotonicMillis } from "../../src/internal/monotonic.ts"
+import { steadyOf } from "../../src/internal/steadyClock.ts"
 import { Timers } from "../../src/internal/timers.ts"
+import { wallClock } from "../support/wallClock.ts"
 
 /** Timers, what has run, and how many sleeps there are. */
 const make = Effect.gen(function* () {
@@ -100,4 +103,70 @@ it.effect(
       expect(ran).toEqual(["7500", "5000", "2500", "0", "long"])
       timers.stop()
     }),
+)
+
+/** Timers on a clock of which time can go on while nothing runs. */
+const onBusyNode = Effect.gen(function* () {
+  const wall = yield* wallClock
+  const context = Context.add(yield* Effect.context<never>(), Clock.Clock, wall.clock)
+  const timers = new Timers(context)
+  const ran: Array<string> = []
+  const deadline = (millis: number, name: string) =>
+    timers.deadline(monotonicMillis(wall.clock), millis, () => ran.push(name))
+  return { deadline, ran, timers, wall }
+})
+
+it.effect("law 9: a deadline that is noticed late is put off once, by at most its own length", () =>
+  Effect.gen(function* () {
+    const { deadline, ran, wall } = yield* onBusyNode
+    deadline(100, "late")
+    deadline(1_000, "in time")
+    wall.block(50)
+    yield* TestClock.adjust(100)
+    expect(ran).toEqual([])
+    wall.block(30)
+    yield* TestClock.adjust(49)
+    expect(ran).toEqual([])
+    yield* TestClock.adjust(1)
+    expect(ran).toEqual(["late"])
+    wall.block(5_000)
+    yield* TestClock.adjust(770)
+    yield* TestClock.adjust(999)
+    expect(ran).toEqual(["late"])
+    yield* TestClock.adjust(1)
+    expect(ran).toEqual(["late", "in time"])
+  }),
+)
+
+it.effect("one that was put off can be cancelled, and is given up with all others", () =>
+  Effect.gen(function* () {
+    const { deadline, ran, timers, wall } = yield* onBusyNode
+    const cancelled = deadline(100, "cancelled")
+    deadline(100, "put off")
+    deadline(2_000, "due")
+    wall.block(100)
+    yield* TestClock.adjust(100)
+    timers.cancel(cancelled)
+    timers.cancel(cancelled)
+    expect(ran).toEqual([])
+    wall.block(5_000)
+    timers.flush()
+    expect(ran).toEqual(["put off", "due"])
+    yield* TestClock.adjust("1 minute")
+    expect(ran).toEqual(["put off", "due"])
+  }),
+)
+
+it.effect("law 21: a clock that is set back puts no timer off", () =>
+  Effect.gen(function* () {
+    const { ran, timers, wall } = yield* onBusyNode
+    const steady = steadyOf(wall.clock)
+    steady.currentTimeMillisUnsafe()
+    wall.step(-3_600_000)
+    timers.schedule(steady.currentTimeMillisUnsafe() + 10, () => ran.push("a"))
+    yield* TestClock.adjust(9)
+    expect(ran).toEqual([])
+    yield* TestClock.adjust(1)
+    expect(ran).toEqual(["a"])
+  }),
 )
