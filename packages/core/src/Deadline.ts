@@ -13,6 +13,7 @@ import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { millisOrReason } from "./internal/millis.ts"
+import { sleepToDeadline } from "./internal/timers.ts"
 
 /** Thrown where a deadline is made: `after` cannot be waited for. */
 export class InvalidDeadline extends Schema.TaggedError<InvalidDeadline>()("InvalidDeadline", {
@@ -65,6 +66,9 @@ export interface SoftOptions<A, E, R> {
  *   interrupted even where the caller cannot.
  * - A caller that is interrupted first interrupts the effect and waits for it,
  *   at most until the deadline.
+ * - Where this process was so busy that it notices the deadline more than 10 ms
+ *   late, the effect gets as long again as it was late, at most `after`, once: its
+ *   answer may be there and not have been read.
  * - What an effect that was given up does afterwards is nobody's business: its
  *   late result is ignored.
  *
@@ -120,7 +124,7 @@ const giveUpAfter = <A, E, R, A2, E2, R2>(
       const ended = running.pollUnsafe()
       if (ended !== undefined) return resume(ended)
       let givenUp = false
-      const timer = fork(Effect.sleep(millis))
+      const timer = fork(sleepToDeadline(millis))
       running.addObserver((exit) => {
         // its interruption at the deadline must not become the caller's
         if (!givenUp) resume(exit)

@@ -55,7 +55,7 @@ const run = (
   if (engine.closed) engine.abandon(fiber)
   const timer =
     fiber.pollUnsafe() === undefined && !engine.closed
-      ? engine.timers.after(began, policy.hardTimeout, () => {
+      ? engine.timers.deadline(began, policy.hardTimeout, () => {
           end(timeout(engine, key))
           engine.abandon(fiber, Upstream.timedOut)
         })

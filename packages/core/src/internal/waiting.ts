@@ -34,9 +34,10 @@ export const join = (
     )
   }
   if (until !== undefined) {
+    const now = engine.stopwatch()
     setTimer(
       waiter,
-      engine.timers.after(until, 0, () => giveUp(engine, flight, waiter)),
+      engine.timers.deadline(now, until - now, () => giveUp(engine, flight, waiter)),
     )
   }
   // What a farther tier had was offered to those who waited then; it is good for this one too.
