@@ -548,6 +548,65 @@ describe("law 21: several nodes", () => {
   )
 })
 
+/** A server whose clock was ahead, and is set back while nodes use it: not even its monotonic time goes on. */
+describe("law 21: a shared tier whose own time steps back", () => {
+  const server = Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    let ahead = 10 * hours
+    const tier = yield* Layer.build(shared()).pipe(
+      Effect.provideService(Clock.Clock, {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + ahead,
+        monotonicTimeNanosUnsafe: () =>
+          clock.monotonicTimeNanosUnsafe() + BigInt(ahead) * 1_000_000n,
+      }),
+    )
+    const wall = yield* wallClock
+    return {
+      setBack: () => {
+        ahead = 0
+      },
+      node: (answer: (n: number) => Effect.Effect<number, string>) =>
+        make(wall, { staleIfError: "1 hour", retryAfterFailure: "2 seconds" }, answer).pipe(
+          Effect.provide(TierStack.layer(MemoryTier.layer(), Layer.succeedContext(tier))),
+        ),
+    }
+  })
+
+  it.effect("what it kept before is asked for once, and is not fresh for longer than it is", () =>
+    Effect.gen(function* () {
+      const { node, setBack } = yield* server
+      const a = yield* node(Effect.succeed)
+      yield* a.larder.get("k")
+      yield* a.larder.get("other")
+      setBack()
+      const b = yield* node((n) => Effect.succeed(n + 1))
+      assert.strictEqual(yield* b.larder.get("k"), 2)
+      assert.strictEqual(yield* b.larder.get("k"), 2)
+      assert.strictEqual(b.asked(), 1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* a.larder.get("other"), 3)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("a failure that it was told of holds refreshes back for no longer than they are", () =>
+    Effect.gen(function* () {
+      const { node, setBack } = yield* server
+      const a = yield* node((n) => (n === 1 ? Effect.succeed(n) : Effect.fail("down")))
+      yield* a.larder.get("k")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* a.larder.get("k"), 1)
+      assert.strictEqual(a.asked(), 2)
+      setBack()
+      const b = yield* node((n) => Effect.succeed(n + 10))
+      yield* b.larder.get("k")
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* b.larder.get("k"), 11)
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("law 21: a process that starts after the clock was corrected", () => {
   /** What the first process left in a file, read by a second one: of which the clock is right, or not any more. */
   const restarted = (policy: Partial<Policy.Options> = {}) =>

@@ -90,8 +90,13 @@ const request = (
         if (progress.foreign) return "unanswered"
         // Asked again, it is not newer any more than what is known; unless its version cannot be read.
         return progress.known > asked.known ? "again" : "takeOver"
-      case "Failed":
-        return landOnOthersFailure(engine, flight, granted.leftMillis) ? "landed" : "takeOver"
+      case "Failed": {
+        // More is left than refreshes are held back for: the tier's clock was set back since.
+        const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
+        return isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)
+          ? "landed"
+          : "takeOver"
+      }
     }
   })
 
