@@ -112,6 +112,35 @@ export const hard: {
   },
 )
 
+/**
+ * Sleeps until a deadline, as {@link hard} does: where this process was so busy
+ * that it notices the deadline more than 10 ms late, for as long again as it was
+ * late, at most `after`, once.
+ *
+ * **When to use**
+ *
+ * Use in a client of your own that gives up what is not answered in time: after
+ * the event loop was blocked, an answer may be there that nobody has read.
+ *
+ * **Gotchas**
+ *
+ * Throws {@link InvalidDeadline} for NaN and negative durations.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Deadline } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const reply = Effect.succeed("pong")
+ * const answer = Effect.raceFirst(reply, Effect.as(Deadline.sleep("1 second"), "no reply"))
+ * assert.strictEqual(await Effect.runPromise(answer), "pong")
+ * ```
+ */
+export const sleep = (after: Duration.Input): Effect.Effect<void> =>
+  sleepToDeadline(checkedMillis(after))
+
 const giveUpAfter = <A, E, R, A2, E2, R2>(
   self: Effect.Effect<A, E, R>,
   millis: number,

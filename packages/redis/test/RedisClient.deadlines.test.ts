@@ -1,5 +1,6 @@
 /** One timer serves all commands that wait, each to its own deadline. */
 import { it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -51,6 +52,50 @@ describe("deadlines", () => {
       expect(expired).toEqual(["a"])
       yield* TestClock.adjust(1)
       expect(expired).toEqual(["a", "b"])
+    }),
+  )
+
+  /** On the clock of the test, of which the time of day is `set`, and which goes on by `blocked` while nothing runs. */
+  const onClock = Effect.gen(function* () {
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    const moved = { set: 0, blocked: 0 }
+    const all = yield* deadlines.make(100).pipe(
+      Effect.provideService(Clock.Clock, {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + moved.blocked + moved.set,
+        monotonicTimeNanosUnsafe: () =>
+          clock.monotonicTimeNanosUnsafe() + BigInt(moved.blocked) * 1_000_000n,
+      }),
+    )
+    const expired: Array<string> = []
+    return { add: (name: string) => all.add(() => expired.push(name)), all, expired, moved }
+  })
+
+  it.effect("law 21: a clock that is set back keeps nobody waiting", () =>
+    Effect.gen(function* () {
+      const { add, expired, moved } = yield* onClock
+      add("a")
+      moved.set = -3_600_000
+      yield* TestClock.adjust(99)
+      expect(expired).toEqual([])
+      yield* TestClock.adjust(1)
+      expect(expired).toEqual(["a"])
+    }),
+  )
+
+  it.effect("law 14: a reply that came while the event loop was blocked has come in time", () =>
+    Effect.gen(function* () {
+      const { add, all, expired, moved } = yield* onClock
+      const answered = add("answered")
+      add("unanswered")
+      moved.blocked = 2_900
+      yield* TestClock.adjust(100)
+      expect(expired).toEqual([])
+      all.remove(answered)
+      yield* TestClock.adjust(99)
+      expect(expired).toEqual([])
+      yield* TestClock.adjust(1)
+      expect(expired).toEqual(["unanswered"])
     }),
   )
 

@@ -1,11 +1,19 @@
 /**
  * One timer for all that wait equally long. A timer per command would cost a
- * quarter of what a client does in a second.
+ * quarter of what a client does in a second. In monotonic time: a clock that is
+ * set back must not keep a command waiting.
  */
+import { Deadline } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+
+const monotonicMillis = (clock: Clock.Clock): number =>
+  Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+
+/** The sum of two times is not exact, in ms. */
+const rounding = 0.001
 
 /** One who waits: a link in a list in the order of the deadlines, which is that of the beginnings. */
 export interface Waiting {
@@ -40,7 +48,7 @@ export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scop
     }
 
     const sweep = (): number => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = monotonicMillis(clock) + rounding
       for (let next = first; next !== undefined && next.at <= now; next = first) {
         remove(next)
         next.expire()
@@ -50,13 +58,14 @@ export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scop
     }
 
     const watch = (sleep: number): Effect.Effect<void> =>
-      Effect.flatMap(Effect.sleep(sleep), () => {
+      // Noticed late, a reply may be there that this process was too busy to read.
+      Effect.flatMap(Deadline.sleep(sleep), () => {
         const next = sweep()
         return next === 0 ? Effect.void : watch(next)
       })
 
     const add = (expire: () => void): Waiting => {
-      const at = clock.currentTimeMillisUnsafe() + millis
+      const at = monotonicMillis(clock) + millis
       const waiting: Waiting = { at, expire, before: last, after: undefined }
       if (last === undefined) first = waiting
       else last.after = waiting
