@@ -33,6 +33,12 @@ export interface Options<B, E, R, R2 = never> {
  * Nothing is given after the entry's `staleUntil`. Interruption is not a
  * failure: a cause of interruptions alone passes through.
  *
+ * **Gotchas**
+ *
+ * The entry's times are compared with the time of day. Where the clock was ahead
+ * when they were made, and was set back since, the entry lives longer by as much;
+ * make and compare them by `Tier.steadyClock` to prevent that.
+ *
  * **Example** (A catalogue that is down)
  *
  * ```ts
