@@ -12,7 +12,9 @@ import {
 } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
@@ -75,6 +77,7 @@ const make = Effect.fnUntraced(function* (
   const larder = yield* Larder.make({
     name: "clock",
     value: Schema.Finite,
+    tags: () => ["all"],
     policy: Policy.make({ freshFor: "10 seconds", ...policy }),
     upstream: Upstream.make({
       lookup: (_: string) => Effect.suspend(() => answer(begun.push(monotonic()))),
@@ -309,7 +312,9 @@ for (const [name, stack] of Object.entries(stacks)) {
         const { entry } = yield* larder.read("a")
         const age = isDoubted ? 0 : 1_000
         assert.deepInclude(entry, { storedAt: now - age, freshUntil: now + 10_000 - age })
-        assert.strictEqual((yield* larder.getWithMeta("a")).age, age)
+        const meta = yield* larder.getWithMeta("a")
+        assert.strictEqual(meta.age, age)
+        assert.deepInclude(meta.entry, { storedAt: now - age, freshUntil: now + 10_000 - age })
         yield* larder.refresh("a")
         if (!isDoubted && name !== "shared") assert.strictEqual(seen.at(-1), now - age)
       }),
@@ -607,6 +612,37 @@ describe("law 21: a shared tier whose own time steps back", () => {
   )
 })
 
+it.effect("law 13: of two changes within a millisecond a file keeps the later", () =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    const held = yield* Deferred.make<void>()
+    let puts = 0
+    const slowFile = Layer.effect(
+      Tier.Tier,
+      Effect.map(Tier.Tier, (tier) => {
+        if (tier.kind !== "bytes") throw new Error("a file keeps bytes")
+        const open: Tier.ByteTier["open"] = (options) =>
+          Effect.map(tier.open(options), (store) => ({
+            ...store,
+            put: (...args) =>
+              Effect.suspend(() => {
+                puts += 1
+                const put = store.put(...args)
+                return puts === 1 ? Effect.andThen(Deferred.await(held), put) : put
+              }),
+          }))
+        return { ...tier, open }
+      }),
+    ).pipe(Layer.provide(file()))
+    const { larder } = yield* make(yield* wallClock).pipe(Effect.provide(TierStack.layer(slowFile)))
+    const first = yield* fork(larder.set("a", 1))
+    yield* larder.set("a", 2)
+    yield* Deferred.succeed(held, undefined)
+    yield* Fiber.join(first)
+    assert.strictEqual((yield* larder.read("a")).entry?.value, 2)
+  }).pipe(Effect.scoped),
+)
+
 describe("law 21: a process that starts after the clock was corrected", () => {
   /** What the first process left in a file, read by a second one: of which the clock is right, or not any more. */
   const restarted = (policy: Partial<Policy.Options> = {}) =>
@@ -659,6 +695,48 @@ describe("law 21: a process that starts after the clock was corrected", () => {
       yield* TestClock.adjust(1)
       assert.strictEqual(yield* Effect.flip(larder.get("a")), "down")
     }).pipe(Effect.scoped),
+  )
+
+  it.effect(
+    "lets an invalidation that drops cover it, although its numbers are of the future",
+    () =>
+      Effect.gen(function* () {
+        const { run, wall } = yield* restarted({ staleIfError: "20 seconds" })
+        wall.step(10 * hours)
+        yield* Effect.scoped(
+          Effect.flatMap(run(wall.clock, Effect.succeed), ({ larder }) => larder.get("a")),
+        )
+        correct(wall)
+        const { larder } = yield* run(wall.again(), () => Effect.fail("down"))
+        yield* larder.invalidateTags(["all"], { keepStale: false })
+        assert.strictEqual(yield* Effect.flip(larder.get("a")), "down")
+      }).pipe(Effect.scoped),
+  )
+
+  it.effect.each(["remove", "set", "refresh"] as const)(
+    "is followed by what it changes, although versions are of the future: %s",
+    (how) =>
+      Effect.gen(function* () {
+        const { run, wall } = yield* restarted({ staleIfError: "20 hours" })
+        wall.step(10 * hours)
+        yield* Effect.scoped(
+          Effect.flatMap(run(wall.clock, Effect.succeed), ({ larder }) => larder.get("a")),
+        )
+        correct(wall)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { larder } = yield* run(wall.again(), () => Effect.succeed(2))
+            if (how === "set") yield* larder.set("a", 2)
+            else yield* larder[how]("a")
+          }),
+        )
+        const { larder } = yield* run(wall.again(), () => Effect.fail("down"))
+        const given = Effect.exit(larder.get("a"))
+        const expected = how === "remove" ? Exit.fail("down") : Exit.succeed(2)
+        assert.deepStrictEqual(yield* given, expected)
+        yield* TestClock.adjust("10 hours")
+        assert.deepStrictEqual(yield* given, expected)
+      }).pipe(Effect.scoped),
   )
 
   it.effect("reads right what was stored after the clock of the first was set back", () =>

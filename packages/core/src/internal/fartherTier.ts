@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import { nextNumber, usable } from "../Arbitration.ts"
 import * as Entry from "../Entry.ts"
 import * as Envelope from "../Envelope.ts"
 import {
@@ -69,6 +70,8 @@ export interface Options {
 
 /** Marks that nodes set elsewhere are looked for at most this much later, while the tier is read. */
 const markMaxAge = 5_000
+/** Many changes in one millisecond take numbers of those to come: not of more than so many. */
+const versionsAhead = 1_000
 const breakerOpenFor = Duration.seconds(5)
 const breakerFailures = 5
 
@@ -100,6 +103,8 @@ export class FartherTier {
   /** The arbiter itself is believed. */
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
+  /** Nobody orders changes: each process numbers its own by its clock. */
+  readonly #isAlone: boolean
   readonly #steps: TierSteps
   /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
   #ahead: Offset | undefined
@@ -119,6 +124,7 @@ export class FartherTier {
     this.arbiter = role === "arbiter" ? store.arbiter : undefined
     this.#trust = role === "arbiter" ? undefined : new Trust()
     this.#isInFront = role === "inFront"
+    this.#isAlone = role === "alone"
     this.breaker = breaker
     this.#store = store
     this.#wire = tier.wire ?? Wire.json
@@ -246,7 +252,7 @@ export class FartherTier {
   /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
   put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
     const stored = this.#encoded(key, entry, (bytes, life) =>
-      this.#steps.run("put", this.#store.put(key, bytes, life)),
+      this.#steps.run("put", this.#putOver(key, bytes, life)),
     )
     const trust = this.#trust
     if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
@@ -273,7 +279,7 @@ export class FartherTier {
 
   /** Drops what is there up to a version, whatever is there by default. What cannot be dropped is not given any more. */
   drop(key: string, version: number = whatever): Effect.Effect<boolean> {
-    const step = Effect.as(this.#store.drop(key, version), true)
+    const step = Effect.as(this.#dropUpTo(key, version), true)
     return Effect.suspend(() => {
       this.#trust?.dropping(key, version)
       return Effect.map(this.#steps.run("drop", step), (done) => {
@@ -281,6 +287,44 @@ export class FartherTier {
         else this.#trust?.miss(key, version)
         return done === true
       })
+    })
+  }
+
+  #putOver(
+    key: string,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ): Effect.Effect<boolean, TierError> {
+    const put = this.#store.put(key, envelope, lifeMillis)
+    if (!this.#isAlone) return put
+    return Effect.flatMap(put, (done) =>
+      done
+        ? Effect.succeed(true)
+        : Effect.flatMap(this.#futureVersion(key), (version) =>
+            version === 0
+              ? Effect.succeed(false)
+              : Effect.andThen(this.#store.drop(key, version), put),
+          ),
+    )
+  }
+
+  #dropUpTo(key: string, version: number): Effect.Effect<void, TierError> {
+    if (!this.#isAlone || version === whatever) return this.#store.drop(key, version)
+    return Effect.flatMap(this.#futureVersion(key), (future) =>
+      this.#store.drop(key, Math.max(version, future)),
+    )
+  }
+
+  /**
+   * The version at a key where it is of a time to come, else 0. A process whose clock
+   * was ahead gave it, and no arbiter gives higher ones: until that time it would be
+   * newer than whatever this process changes.
+   */
+  #futureVersion(key: string): Effect.Effect<number, TierError> {
+    return Effect.map(this.#store.read([key]), ([envelope]) => {
+      const version = envelope === undefined ? 0 : usable(Envelope.version(envelope))
+      const latest = nextNumber(this.#options.clock.currentTimeMillisUnsafe() + versionsAhead)
+      return version > latest ? version : 0
     })
   }
 
@@ -424,9 +468,10 @@ export class FartherTier {
     const { clock } = this.#options
     const entry = Entry.shift(inTierTime, -this.#offset("most"))
     const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
-    return believed === undefined
-      ? { _tag: "Nothing", version: entry.version }
-      : { _tag: "Entry", entry: believed }
+    if (believed === undefined) return { _tag: "Nothing", version: entry.version }
+    // Where no arbiter numbers marks, its number is of the clock that was ahead: any mark may cover it.
+    const isOfThatClock = believed !== entry && this.#isAlone
+    return { _tag: "Entry", entry: isOfThatClock ? { ...believed, asOf: 0 } : believed }
   }
 
   #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
