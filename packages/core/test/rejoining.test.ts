@@ -96,7 +96,11 @@ const settable = Effect.map(Clock.Clock, (clock) => {
 
 describe("a clock that is set while a caller waits", () => {
   /** A call with `ask` whose first lookup lands once `first` is let go, after the clock was set by `step`. */
-  const landsAfter = Effect.fnUntraced(function* (step: number, options: Larder.GetOptions) {
+  const landsAfter = Effect.fnUntraced(function* (
+    step: number,
+    options: Larder.GetOptions,
+    isOvertaken = true,
+  ) {
     yield* TestClock.adjust("10 hours")
     const { clock, step: set } = yield* settable
     const first = yield* Deferred.make<void>()
@@ -115,7 +119,7 @@ describe("a clock that is set while a caller waits", () => {
       }),
     }).pipe(Effect.provideService(Clock.Clock, clock))
     const leading = yield* fork(larder.get("a"))
-    yield* larder.invalidateTags(["all"])
+    if (isOvertaken) yield* larder.invalidateTags(["all"])
     const call = yield* fork(larder.get("a", options))
     set(step)
     yield* Deferred.succeed(first, undefined)
@@ -129,6 +133,14 @@ describe("a clock that is set while a caller waits", () => {
       const { exit, lookups } = yield* landsAfter(-3_600_000, { maxAge: 0 })
       assert.deepStrictEqual(exit, Exit.succeed(2))
       assert.strictEqual(lookups, 2)
+    }).pipe(Effect.scoped, Effect.provide(memory)),
+  )
+
+  it.effect("back: a caller that wants nothing old is content with a lookup that it joined", () =>
+    Effect.gen(function* () {
+      const { exit, lookups } = yield* landsAfter(-3_600_000, { maxAge: 0 }, false)
+      assert.deepStrictEqual(exit, Exit.succeed(1))
+      assert.strictEqual(lookups, 1)
     }).pipe(Effect.scoped, Effect.provide(memory)),
   )
 

@@ -198,13 +198,10 @@ const value = (
   }
   // Law 7: a mark that fell between the lookup's begin and this caller's
   // arrival covers the result, so the caller asked for something newer.
-  const { entry, tier } = given
-  const overtaken =
-    !waiter.again && engine.marks.fellBetween(entry.tags, flight.asOf, waiter.arrivedMark)
-  // A second lookup began after the caller came, whatever a clock that was set back says.
-  const isSurelyNew = waiter.again && tier === "upstream"
-  const isTooOld = !isSurelyNew && entry.storedAt < waiter.demand.notBefore
-  if (overtaken || isTooOld) waiter.rejoin()
+  // Its maxAge needs no check: `join` has told the flight, which adopts nothing older.
+  const { tags } = given.entry
+  const overtaken = !waiter.again && engine.marks.fellBetween(tags, flight.asOf, waiter.arrivedMark)
+  if (overtaken) waiter.rejoin()
   else waiter.give(given)
 }
 
