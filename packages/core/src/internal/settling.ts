@@ -8,6 +8,7 @@ import type { Arrived } from "./arrival.ts"
 import type { Progress } from "./considering.ts"
 import type { Engine, Keeping } from "./engine.ts"
 import type { FartherTier } from "./fartherTier.ts"
+import type { Flight, Landing } from "./flight.ts"
 import { keepInMemory, superseded } from "./keeping.ts"
 import { releaseLease } from "./lease.ts"
 import { dropLater, keepNearer } from "./recovery.ts"
@@ -19,10 +20,7 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
     engine.end(flight)
     if (kept !== undefined && engine.isDetached(flight)) superseded(engine, flight)
     // It brought nothing to keep.
-    const { retryAfterFailure } = engine.settings.policy
-    // Other nodes would hide the error behind something stale: they ask for themselves.
-    const restsElsewhere = landing._tag === "Failure" && !landing.graceDenied
-    releaseLease(engine, progress, restsElsewhere ? retryAfterFailure : 0)
+    releaseLease(engine, progress, restOfOthers(engine, flight, landing))
     land(engine, flight, landing)
     return
   }
@@ -44,6 +42,16 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   })
   whenAnswered(engine, put, () => land(engine, flight, landing))
 }
+
+/**
+ * For how long other nodes hold back after a lookup. Not after an error that grace must not
+ * hide, since they would give something stale in its place; nor after a lookup that was
+ * detached: a failure from before a clear says nothing about what comes after it.
+ */
+const restOfOthers = (engine: Engine, flight: Flight, landing: Landing): number =>
+  landing._tag === "Failure" && !landing.graceDenied && !engine.isDetached(flight)
+    ? engine.settings.policy.retryAfterFailure
+    : 0
 
 /**
  * Forks an effect that begins when `answer` has been called, and is known to the
