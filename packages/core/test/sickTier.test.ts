@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
+import { Faults, fileLayer, layer as faultyShared } from "./support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -209,3 +209,28 @@ law(
     }),
   false,
 )
+
+for (const [left, isRead] of [
+  [49, false],
+  [50, true],
+] as const) {
+  it.effect(
+    `law 14: a tier is ${isRead ? "" : "not "}asked with ${left} ms of the budget left, and tierTimeout 100 ms`,
+    () => {
+      const file = new Faults()
+      const shared = new Faults()
+      return Effect.gen(function* () {
+        yield* TestClock.setTime(1_790_000_000_000)
+        const { larder } = yield* make({ tierTimeout: 100, tierBudget: 100 + left })
+        file.turn("hang", "reads")
+        // With so little time even a tier that is well might not answer, and would count as sick.
+        expect(yield* took(larder.get("k"))).toEqual([1, 100])
+        expect(shared.trips.includes("read")).toBe(isRead)
+        expect((yield* larder.stats).tierFailures).toBe(1)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(TierStack.layer(MemoryTier.layer(), fileLayer(file), faultyShared(shared))),
+      )
+    },
+  )
+}

@@ -16,3 +16,16 @@ it("of what is confirmed the oldest is forgotten first", () => {
   expect(trust.isConfirmed("k0", { version: 1, storedAt: 1 })).toBe(false)
   expect(trust.isConfirmed("k1", { version: 1, storedAt: 1 })).toBe(true)
 })
+
+it("law 13: a key that should be gone stays so until something above it was put, or anything was stored", () => {
+  const trust = new Trust()
+  const later = { version: 10, storedAt: 1 }
+  trust.miss("k", 10)
+  trust.kept("k", { version: 5, storedAt: 1 }, false)
+  expect(trust.missedAt("k")).toBe(10)
+  trust.kept("k", later, false)
+  expect(trust.missedAt("k")).toBe(0)
+  trust.miss("k", 10)
+  trust.kept("k", { version: 5, storedAt: 1 }, true)
+  expect(trust.missedAt("k")).toBe(0)
+})
