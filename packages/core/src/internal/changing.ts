@@ -23,7 +23,7 @@ import {
   newerNearby,
   newerThan,
 } from "./revisedSet.ts"
-import { dropLater, dropNearer, keepNearer, markLater } from "./recovery.ts"
+import { dropLater, dropNearer, expireNearer, keepNearer, markLater } from "./recovery.ts"
 
 /** What a change has come to. */
 export interface Ack {
@@ -304,14 +304,30 @@ const changeNearer = (
     const failed: Array<string> = []
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter) continue
-      const done =
-        change._tag === "Set"
-          ? yield* keepNearer(engine, tier, k, { ...change.entry, version }, isOrdered)
-          : yield* dropNearer(engine, tier, k, isOrdered ? version : undefined)
+      const done = yield* changeIn(engine, tier, k, change, version, isOrdered)
       if (!done) failed.push(tier.name)
     }
     return failed
   })
+
+const changeIn = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  change: Change,
+  version: number,
+  isOrdered: boolean,
+): Effect.Effect<boolean> => {
+  const upTo = isOrdered ? version : undefined
+  switch (change._tag) {
+    case "Set":
+      return keepNearer(engine, tier, k, { ...change.entry, version }, isOrdered)
+    case "Remove":
+      return dropNearer(engine, tier, k, upTo)
+    case "Expire":
+      return expireNearer(engine, tier, k, upTo)
+  }
+}
 
 /** Memory does what was decided. */
 const follow = (engine: Engine, k: string, planned: Planned, version: number): void => {
@@ -334,7 +350,10 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
         engine.near.delete(k)
         return
       }
-      const entry = { ...expired, version: Math.max(version, held.entry.version) }
+      // Where there is an arbiter its value may be another one: that version is not for this value.
+      const isArbitrated = engine.stack.arbiter !== undefined
+      const own = Math.max(version, expired.version)
+      const entry = { ...expired, version: isArbitrated ? expired.version : own }
       const { policy } = held
       engine.keep(k, key, { entry, policy, weight: engine.near.weightOf(slot) }, now)
     }

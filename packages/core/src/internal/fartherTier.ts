@@ -76,8 +76,8 @@ const breakerOpenFor = Duration.seconds(5)
 const breakerFailures = 5
 
 /** The lifetime as a store takes it. */
-const lifeOf = (entry: Entry.Entry<unknown>, now: number): number =>
-  entry.staleUntil === Entry.forever ? Infinity : entry.staleUntil - now
+const lifeUntil = (staleUntil: number, now: number): number =>
+  staleUntil === Entry.forever ? Infinity : staleUntil - now
 
 /**
  * How much a tier's clock is ahead of another: between two bounds, since a
@@ -278,11 +278,13 @@ export class FartherTier {
   }
 
   /** Drops what is there up to a version, whatever is there by default. What cannot be dropped is not given any more. */
-  drop(key: string, version: number = whatever): Effect.Effect<boolean> {
+  drop(key: string, version: number = whatever, budget?: Budget): Effect.Effect<boolean> {
     const step = Effect.as(this.#dropUpTo(key, version), true)
     return Effect.suspend(() => {
       this.#trust?.dropping(key, version)
-      return Effect.map(this.#steps.run("drop", step), (done) => {
+      return Effect.map(this.#steps.run("drop", step, budget), (done) => {
+        // Race: what was read elsewhere before the change came and is being put since.
+        this.#trust?.dropping(key, version)
         if (done === true) this.#trust?.gone(key)
         else this.#trust?.miss(key, version)
         return done === true
@@ -325,6 +327,54 @@ export class FartherTier {
       const version = envelope === undefined ? 0 : usable(Envelope.version(envelope))
       const latest = nextNumber(this.#options.clock.currentTimeMillisUnsafe() + versionsAhead)
       return version > latest ? version : 0
+    })
+  }
+
+  /**
+   * Ends the freshness of what is there up to a version, whatever is there by default, and
+   * keeps it for when upstream fails; says whether nothing up to that version is fresh any
+   * more. What cannot be expired is dropped.
+   */
+  expire(key: string, version: number = whatever, budget: Budget): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      // Race: a lookup's or a caller's value is being put, and is what has to be expired.
+      if (this.#trust !== undefined) yield* this.#trust.putsEnded(key)
+      const read = yield* this.#steps.run("read", this.#store.read([key]), budget)
+      const found = read?.[0]
+      if (read !== undefined && (found === undefined || Envelope.isTombstone(found))) {
+        this.#trust?.expired(key, version)
+        return true
+      }
+      const expired = found && this.#expired(key, found, version)
+      // A put that failed may be there all the same, and one that was refused met something newer.
+      if (expired === undefined || !(yield* this.#putExpired(key, expired, budget))) {
+        return yield* this.drop(key, version, budget)
+      }
+      this.#trust?.expired(key, version)
+      return true
+    })
+  }
+
+  /**
+   * What takes the place of an envelope when its key is expired. Undefined where nothing may:
+   * it is newer than the change, damaged, or should have been dropped before.
+   */
+  #expired(key: string, envelope: Uint8Array, version: number): Uint8Array | undefined {
+    const found = Envelope.version(envelope)
+    const missedAt = this.#trust?.missedAt(key) ?? 0
+    if (found === undefined || found > version || found <= missedAt) return undefined
+    // In front of an arbiter the value may be an older one than the arbiter's: its version
+    // must stay below that of the change, so as not to pass for what the arbiter has.
+    const next = this.#isInFront ? nextNumber(0, found) : version
+    return Envelope.expireAt(Envelope.withVersion(envelope, next), this.#nowInTierTime())
+  }
+
+  #putExpired(key: string, envelope: Uint8Array, budget: Budget): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const now = this.#nowInTierTime()
+      const life = lifeUntil(Envelope.staleUntil(envelope) ?? now, now)
+      const put = this.#steps.run("put", this.#store.put(key, envelope, life), budget)
+      return Effect.map(put, (done) => done === true)
     })
   }
 
@@ -400,6 +450,10 @@ export class FartherTier {
     })
   }
 
+  #nowInTierTime(): number {
+    return this.#options.clock.currentTimeMillisUnsafe() + this.#offset("least")
+  }
+
   /**
    * How much the tier's time is ahead of the node's as both are now. A tier without
    * a time of its own keeps the time of day, so that another process reads it right;
@@ -441,7 +495,7 @@ export class FartherTier {
     const { clock, codec, context } = this.#options
     return Effect.suspend(() => {
       const inTierTime = Entry.shift(entry, this.#offset("least"))
-      const life = lifeOf(entry, clock.currentTimeMillisUnsafe())
+      const life = lifeUntil(entry.staleUntil, clock.currentTimeMillisUnsafe())
       const encoded = Envelope.encode(inTierTime, codec, this.#wire, this.#context(key))
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
         onSuccess: (envelope) => use(envelope, life),

@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import type { Entry } from "../Entry.ts"
 import type { Engine } from "./engine.ts"
 import type { FartherTier } from "./fartherTier.ts"
-import type { Budget } from "./tierSteps.ts"
+import { Budget } from "./tierSteps.ts"
 import type { MissedMark } from "./missed.ts"
 
 /** More keys become one mark: dropping what is in doubt is safe, a queue without a bound is not. */
@@ -58,8 +58,25 @@ export const dropNearer = (
   tier: FartherTier,
   k: string,
   version: number | undefined,
+): Effect.Effect<boolean> => orLater(engine, tier, tier.drop(k, version))
+
+/** Expires what a tier that does not arbitrate has up to a version, or whatever it has; what it cannot expire is dropped, as above. */
+export const expireNearer = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  version: number | undefined,
+): Effect.Effect<boolean> => {
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  return orLater(engine, tier, tier.expire(k, version, budget))
+}
+
+const orLater = (
+  engine: Engine,
+  tier: FartherTier,
+  followed: Effect.Effect<boolean>,
 ): Effect.Effect<boolean> =>
-  Effect.tap(tier.drop(k, version), (done) =>
+  Effect.tap(followed, (done) =>
     Effect.sync(() => {
       if (!done) dropMissedLater(engine, tier)
     }),

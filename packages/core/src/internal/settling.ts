@@ -34,13 +34,22 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
     return
   }
   keepInMemory(engine, flight, kept)
+  const settled = Latch.makeUnsafe()
+  flight.settling = settled
   const put = Effect.suspend(() => {
-    // Still on the board until here, so that a change of the key by those who were answered is seen.
     const isUnwanted = progress.foreign || engine.isDetached(flight)
-    engine.end(flight)
     return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, arbiter === undefined)
   })
-  whenAnswered(engine, put, () => land(engine, flight, landing))
+  // Still on the board until the tiers have it: a change by those who are answered is seen,
+  // and those who come get the same.
+  const putting = Effect.ensuring(
+    Effect.andThen(
+      put,
+      Effect.sync(() => engine.end(flight)),
+    ),
+    settled.open,
+  )
+  whenAnswered(engine, putting, () => land(engine, flight, landing))
 }
 
 /**

@@ -6,12 +6,22 @@
  * from before the larder was opened.
  */
 
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type { Entry } from "../Entry.ts"
 
 /** More are confirmed by the arbiter once more. */
 const maxConfirmed = 100_000
 /** More are told apart no longer. */
 const maxMissed = 1_000
+
+interface Putting {
+  count: number
+  /** Up to which version the key was dropped meanwhile. */
+  dropped: number
+  /** Who waits, each for as many ends as puts were under way when it came. */
+  readonly waiting: Array<{ left: number; readonly ended: Latch.Latch }>
+}
 
 /** By the version alone an entry is not known: while the arbiter is away, each node gives its own. */
 type Kept = Pick<Entry<unknown>, "storedAt" | "version">
@@ -23,12 +33,12 @@ export class Trust {
   readonly #missed = new Map<string, number>()
   /** Whatever the key: of this version and below, everything should be gone. */
   #missedBelow = 0
-  /** Of each key that is being put: how often, and up to which version it was dropped meanwhile. */
-  readonly #putting = new Map<string, { count: number; dropped: number }>()
+  /** The keys that are being put. */
+  readonly #putting = new Map<string, Putting>()
 
   beginPut(key: string): void {
     const putting = this.#putting.get(key)
-    if (putting === undefined) this.#putting.set(key, { count: 1, dropped: 0 })
+    if (putting === undefined) this.#putting.set(key, { count: 1, dropped: 0, waiting: [] })
     else putting.count += 1
   }
 
@@ -38,7 +48,22 @@ export class Trust {
     if (putting === undefined) return 0
     putting.count -= 1
     if (putting.count === 0) this.#putting.delete(key)
+    for (const one of putting.waiting) {
+      one.left -= 1
+      if (one.left === 0) one.ended.openUnsafe()
+    }
     return putting.dropped
+  }
+
+  /** Waits for as many puts of the key to end as are under way: for `tierTimeout` at most, however many come later. */
+  putsEnded(key: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const putting = this.#putting.get(key)
+      if (putting === undefined) return Effect.void
+      const ended = Latch.makeUnsafe()
+      putting.waiting.push({ left: putting.count, ended })
+      return ended.await
+    })
   }
 
   dropping(key: string, version: number): void {
@@ -71,6 +96,12 @@ export class Trust {
       this.#missedBelow = Math.max(this.#missedBelow, missed)
     }
     this.#missed.clear()
+  }
+
+  /** Nothing up to this version is fresh in the tier, and what is being put must not be either. */
+  expired(key: string, version: number): void {
+    this.dropping(key, version)
+    this.#confirmed.delete(key)
   }
 
   /** The tier has nothing of the key any more. */
