@@ -68,9 +68,10 @@ export interface LeaseBusy extends OfKey {
   readonly _tag: "LeaseBusy"
   readonly leftMillis: number
 }
-/** The wait for another node's lookup is over. */
+/** The wait for another node's lookup is over; there was one only after a `LeaseBusy`. */
 export interface LeaseWaited extends OfKey {
   readonly _tag: "LeaseWaited"
+  /** Since the first busy answer. */
   readonly millis: number
 }
 /** The lease passed to somebody else before the lookup ended. */

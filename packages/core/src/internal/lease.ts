@@ -36,12 +36,18 @@ export const leaseFor = (
     let force = flight.force || (own !== undefined && engine.isDetached(own))
     let trip = budget
     let pause = firstPause
+    // Since the first busy answer: the arbiter's own trip is no wait for another node.
+    let busySince: number | undefined
     while (flight.landing === undefined) {
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
       const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, force, trip))
-      const waited = Math.round(engine.stopwatch() - began)
-      if (granted !== "busy" && waited > 0) {
-        engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis: waited })
+      const now = engine.stopwatch()
+      const waited = Math.round(now - began)
+      if (granted === "busy") busySince ??= now
+      else if (busySince !== undefined) {
+        const millis = Math.round(now - busySince)
+        engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis })
+        busySince = undefined
       }
       if (granted === "again") continue
       if (granted !== "busy" && granted !== "takeOver") return "settled"
