@@ -28,9 +28,16 @@ import { getMany } from "./internal/many.ts"
 import { Marks } from "./internal/marks.ts"
 import * as metrics from "./internal/metrics.ts"
 import type { InvalidMemoryTier, MemoryBounds } from "./internal/memoryBounds.ts"
+import * as namesakes from "./internal/namesakes.ts"
 import { Observer } from "./internal/observer.ts"
 import { read, type Reading, shown } from "./internal/reading.ts"
-import { type AnyOptions, codecOf, schemaVersionOf, settingsOf } from "./internal/options.ts"
+import {
+  type AnyOptions,
+  codecOf,
+  nameOf,
+  schemaVersionOf,
+  settingsOf,
+} from "./internal/options.ts"
 import { resize } from "./internal/resizing.ts"
 import * as Soon from "./internal/soon.ts"
 import * as stack from "./internal/stack.ts"
@@ -143,7 +150,11 @@ export type OfFailure<E, K, A> = {
 
 /** What every larder is made of, whatever its keys. */
 export interface BaseOptions<A, K, E, R> {
-  /** Appears in events, metrics, spans, and in the keys of shared tiers: larders of one name share entries there. */
+  /**
+   * Appears in events, metrics, spans, and in the keys of shared tiers: larders of one name
+   * share entries there. A name of white space alone is refused; a second larder of one name
+   * on one `TierStack` that keeps bytes is warned of in the log.
+   */
   readonly name: string
   readonly upstream: Upstream.Upstream<K, A, E, R>
   readonly policy: Policy.Policy | Policy.AdaptivePolicy<A, NoInfer<K>>
@@ -205,9 +216,11 @@ type SchemaServices<S extends Schema.Constraint> = S["DecodingServices"] | S["En
 
 const makeAny = (
   options: AnyOptions,
+  made: namesakes.Made = namesakes.here(),
 ): Effect.Effect<Larder<unknown, unknown, unknown>, never, TierStack | Scope.Scope> =>
   Effect.gen(function* () {
     const { tiers } = yield* TierStack
+    yield* namesakes.register(tiers, nameOf(options), made)
     const scope = yield* Effect.scope
     const origin = yield* Effect.context<Scope.Scope>()
     const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(origin)

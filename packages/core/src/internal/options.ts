@@ -46,6 +46,16 @@ export const millisOf = (larder: string, field: string, input: Duration.Input): 
   })
 }
 
+/** The name, which entries in shared tiers are kept under. */
+export const nameOf = ({ name }: AnyOptions): string => {
+  if (typeof name === "string" && name.trim() !== "") return name
+  throw new InvalidLarder({
+    larder: "a larder without a name",
+    field: "name",
+    reason: `${JSON.stringify(name)} is no name; give one that no other larder on the same tiers has, such as "products"`,
+  })
+}
+
 export const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number => {
   if (Number.isSafeInteger(schemaVersion) && schemaVersion >= 0 && schemaVersion <= 99_999_999) {
     return schemaVersion
