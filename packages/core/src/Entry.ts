@@ -41,11 +41,11 @@ export const forever: number = Number.MAX_SAFE_INTEGER
 
 /**
  * The moment `millis` after `start`, without overflow: anything that is not a
- * safe integer any more is {@link forever}.
+ * safe integer any more is {@link forever}. NaN stays NaN, which is no time at all.
  */
 export const after = (start: number, millis: number): number => {
   const at = start + millis
-  return at < forever ? at : forever
+  return at >= forever ? forever : at
 }
 
 /**
@@ -54,13 +54,13 @@ export const after = (start: number, millis: number): number => {
  * left of its life. `undefined` when nothing of its life is left.
  */
 export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined =>
-  now >= entry.staleUntil
-    ? undefined
-    : {
+  now < entry.staleUntil
+    ? {
         ...entry,
-        freshUntil: Math.min(entry.freshUntil, now),
-        revalidateUntil: Math.min(entry.revalidateUntil, now),
+        freshUntil: entry.freshUntil < now ? entry.freshUntil : now,
+        revalidateUntil: entry.revalidateUntil < now ? entry.revalidateUntil : now,
       }
+    : undefined
 
 /**
  * The entry as a node at `now` may take it over from elsewhere. One that says it

@@ -36,7 +36,7 @@ export const missing: Freshness = Object.freeze({ _tag: "Missing" })
  * **Details**
  *
  * `staleUntil` is looked at first, so that an entry whose times contradict each
- * other is never served too long.
+ * other is never served too long. A time that is NaN has passed.
  *
  * **Example** (The boundary)
  *
@@ -58,7 +58,8 @@ export const of: {
   (now: number): (entry: Entry<unknown> | undefined) => Freshness
   (entry: Entry<unknown> | undefined, now: number): Freshness
 } = dual(2, (entry: Entry<unknown> | undefined, now: number): Freshness => {
-  if (entry === undefined || now >= entry.staleUntil) return missing
+  // Each comparison is one that NaN fails: a time that is no number is no life.
+  if (entry === undefined || !(now < entry.staleUntil)) return missing
   if (now < entry.freshUntil) return fresh
   return now < entry.revalidateUntil ? staleRevalidate : staleError
 })

@@ -30,6 +30,14 @@ describe("FailSafe.orStale", () => {
     }),
   )
 
+  it.effect("a stale value whose end is NaN is not given", () =>
+    Effect.gen(function* () {
+      const stale = () => ({ ...entry, staleUntil: Number.NaN })
+      const exit = yield* Effect.exit(FailSafe.orStale(Effect.fail("down"), { stale }))
+      assert.deepStrictEqual(exit, Exit.fail("down"))
+    }),
+  )
+
   it.effect("failure, defect and timeout give the stale value and tell the cause", () =>
     Effect.gen(function* () {
       const causes: Array<Cause.Cause<string>> = []

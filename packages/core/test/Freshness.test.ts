@@ -65,3 +65,27 @@ it("total, and only ever worse with time, whatever the times are", () => {
     }),
   )
 })
+
+it("a time that is NaN is no life", () => {
+  const nan = Number.NaN
+  expect(Freshness.of(entry(nan, nan, nan), 5)._tag).toBe("Missing")
+  expect(Freshness.of(entry(10, 20, nan), 5)._tag).toBe("Missing")
+  expect(Freshness.of(entry(10, 20, 30), nan)._tag).toBe("Missing")
+  expect(Freshness.of(entry(nan, 20, 30), 5)).toEqual({ _tag: "Stale", grace: "revalidate" })
+  expect(Freshness.of(entry(nan, nan, 30), 5)).toEqual({ _tag: "Stale", grace: "error" })
+})
+
+it("a time that is NaN does not become one that never comes", () => {
+  const nan = Number.NaN
+  expect(Entry.after(nan, 1)).toBeNaN()
+  expect(Entry.after(1, nan)).toBeNaN()
+  expect(Entry.shift(entry(nan, nan, nan), 5).staleUntil).toBeNaN()
+  expect(Entry.shift(entry(10, 20, 30), nan).staleUntil).toBeNaN()
+  expect(Entry.expireAt(entry(10, 20, nan), 5)).toBe(undefined)
+  expect(Entry.expireAt(entry(10, 20, 30), nan)).toBe(undefined)
+  expect(Entry.expireAt(entry(nan, nan, 30), 5)).toMatchObject({
+    freshUntil: 5,
+    revalidateUntil: 5,
+    staleUntil: 30,
+  })
+})

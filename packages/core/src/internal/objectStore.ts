@@ -123,7 +123,7 @@ export class ObjectStore {
   put(held: Held, weight: number, stamp: Stamp, now: number): boolean {
     const { entry, exit, key } = held
     const { staleUntil } = entry
-    const expiresAt = staleUntil < forever ? staleUntil : Infinity
+    const expiresAt = staleUntil >= forever ? Infinity : staleUntil
     const present = this.#exits.find(key)
     if (present !== 0) this.#held.set(present, undefined)
     if (!this.#exits.set(key, exit, { weight, expiresAt, now })) return false

@@ -79,3 +79,9 @@ it("hot: those read since they were kept, most recently read first", () => {
   expect(store.hot(10).map(({ key }) => key)).toEqual(["a", "c"])
   expect(store.hot(1).map(({ key }) => key)).toEqual(["a"])
 })
+
+it("an entry whose end is NaN is not kept", () => {
+  const store = storeOf()
+  expect(put(store, held("a", 1, Number.NaN), 0)).toBe(false)
+  expect(store.size).toBe(0)
+})
