@@ -9,7 +9,7 @@ import type * as Schedule from "effect/Schedule"
 import { dual } from "effect/Function"
 import type { Entry } from "./Entry.ts"
 import { forever } from "./Entry.ts"
-import { InvalidPolicy } from "./InvalidPolicy.ts"
+import * as problems from "./internal/earlyRefreshProblems.ts"
 
 /** No early refresh. */
 export interface None {
@@ -62,12 +62,8 @@ export const none: None = Object.freeze({ _tag: "None" })
  * ```
  */
 export const after = (fraction: number): After => {
-  if (!(fraction > 0 && fraction < 1)) {
-    throw new InvalidPolicy({
-      field: "earlyRefresh",
-      reason: `after(${fraction}) is not a share of freshFor; give a number above 0 and below 1, such as 0.8`,
-    })
-  }
+  const problem = problems.ofAfter(fraction)
+  if (problem !== undefined) throw problem
   return Object.freeze({ _tag: "After", fraction })
 }
 
@@ -101,18 +97,8 @@ export const xfetch = (options?: {
 }): XFetch => {
   const beta = options?.beta ?? 1
   const maxFraction = options?.maxFraction ?? 0.5
-  if (!(beta > 0 && beta < Infinity)) {
-    throw new InvalidPolicy({
-      field: "earlyRefresh.beta",
-      reason: `${beta} is not a finite number above 0; 1 is the default`,
-    })
-  }
-  if (!(maxFraction > 0 && maxFraction <= 1)) {
-    throw new InvalidPolicy({
-      field: "earlyRefresh.maxFraction",
-      reason: `${maxFraction} is not a share of freshFor; give a number above 0, at most 1`,
-    })
-  }
+  const problem = problems.ofXFetch(beta, maxFraction)
+  if (problem !== undefined) throw problem
   return Object.freeze({ _tag: "XFetch", beta, maxFraction })
 }
 
@@ -123,7 +109,14 @@ export const xfetch = (options?: {
  *
  * **Details**
  *
- * The sweep sleeps while nothing is read.
+ * The sweep sleeps while nothing is fresh. A larder has one sweep for each schedule, from
+ * when the first entry with it is kept, and at most 16.
+ *
+ * **Gotchas**
+ *
+ * Make the schedule once, not in the function of an adaptive policy: entries beyond the
+ * sixteenth schedule are swept on the first one, and a warning says so. Throws
+ * `InvalidPolicy` for what is no early refresh or no schedule.
  *
  * **Example**
  *
@@ -140,9 +133,11 @@ export const xfetch = (options?: {
 export const scheduled: {
   (schedule: Schedule.Schedule<unknown>): (early: After | XFetch) => Scheduled
   (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled
-} = dual(2, (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled =>
-  Object.freeze({ _tag: "Scheduled", early, schedule }),
-)
+} = dual(2, (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled => {
+  const problem = problems.ofScheduled(early, schedule)
+  if (problem !== undefined) throw problem
+  return Object.freeze({ _tag: "Scheduled", early, schedule })
+})
 
 /**
  * -ln(u) of a double in (0, 1] is at most 53 ln 2, below 37: outside this many

@@ -9,6 +9,8 @@ import * as Result from "effect/Result"
 import type { EarlyRefresh } from "./EarlyRefresh.ts"
 import { none } from "./EarlyRefresh.ts"
 import * as Entry from "./Entry.ts"
+import * as problems from "./internal/earlyRefreshProblems.ts"
+import * as madePolicies from "./internal/madePolicies.ts"
 import { InvalidPolicy } from "./InvalidPolicy.ts"
 
 export { InvalidPolicy } from "./InvalidPolicy.ts"
@@ -52,7 +54,10 @@ export interface Options {
 /** See {@link Options}. */
 export type TierWrites = "awaited" | "background"
 
-/** A checked policy. Durations are milliseconds; `Infinity` stands for no end and, in `softTimeout`, for none. */
+/**
+ * A checked policy. Durations are milliseconds; `Infinity` stands for no end and, in
+ * `softTimeout`, for none. A copy made by hand is checked where a larder is given it.
+ */
 export interface Policy {
   readonly [TypeId]: typeof TypeId
   readonly freshFor: number
@@ -113,7 +118,8 @@ const durations = (
 }
 
 const contradiction = (policy: Policy): InvalidPolicy | undefined => {
-  const { hardTimeout, jitter, softTimeout, tierBudget, tierTimeout, tierWrites } = policy
+  const { earlyRefresh, hardTimeout, jitter, softTimeout, tierBudget, tierTimeout, tierWrites } =
+    policy
   const invalid = (field: keyof Options, reason: string) => new InvalidPolicy({ field, reason })
   if (!(jitter >= 0 && jitter <= 1)) {
     return invalid("jitter", `${jitter} is not a share; give a number from 0 to 1, such as 0.1`)
@@ -130,6 +136,8 @@ const contradiction = (policy: Policy): InvalidPolicy | undefined => {
       `${softTimeout} ms is above hardTimeout (${hardTimeout} ms), so it would never apply; lower it or raise hardTimeout`,
     )
   }
+  const noEarlyRefresh = problems.of(earlyRefresh)
+  if (noEarlyRefresh !== undefined) return noEarlyRefresh
   if (tierWrites !== "awaited" && tierWrites !== "background") {
     return invalid("tierWrites", `${String(tierWrites)} is neither "awaited" nor "background"`)
   }
@@ -156,11 +164,13 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
     [TypeId]: TypeId,
     ...checked.success,
     jitter: options.jitter ?? 0,
-    earlyRefresh: options.earlyRefresh ?? none,
+    earlyRefresh: options.earlyRefresh === undefined ? none : options.earlyRefresh,
     tierWrites: options.tierWrites ?? "awaited",
   })
   const contradicts = contradiction(policy)
-  return contradicts === undefined ? Result.succeed(policy) : Result.fail(contradicts)
+  if (contradicts !== undefined) return Result.fail(contradicts)
+  madePolicies.add(policy)
+  return Result.succeed(policy)
 }
 
 /**
@@ -228,6 +238,7 @@ export const adaptive: {
   }),
 )
 
+/** Whether it is a policy, or a copy of one; {@link make} alone checks its fields. */
 export const isPolicy = (u: unknown): u is Policy =>
   typeof u === "object" && u !== null && TypeId in u
 

@@ -109,6 +109,54 @@ describe("Policy", () => {
   })
 })
 
+describe("an early refresh made by hand", () => {
+  const schedule = Schedule.spaced("1 second")
+  it.each([
+    ["earlyRefresh", 0.8],
+    ["earlyRefresh", "After"],
+    ["earlyRefresh", null],
+    ["earlyRefresh", {}],
+    ["earlyRefresh", { _tag: "after", fraction: 0.8 }],
+    ["earlyRefresh", { _tag: "After" }],
+    ["earlyRefresh", { _tag: "After", fraction: Number.NaN }],
+    ["earlyRefresh", { _tag: "After", fraction: "0.8" }],
+    ["earlyRefresh.beta", { _tag: "XFetch", beta: 0, maxFraction: 0.5 }],
+    ["earlyRefresh.maxFraction", { _tag: "XFetch", beta: 1, maxFraction: 2 }],
+    ["earlyRefresh", { _tag: "Scheduled", early: 0.8, schedule }],
+    ["earlyRefresh.schedule", { _tag: "Scheduled", early: EarlyRefresh.after(0.8), schedule: 5 }],
+    [
+      "earlyRefresh",
+      {
+        _tag: "Scheduled",
+        early: EarlyRefresh.scheduled(EarlyRefresh.xfetch(), schedule),
+        schedule,
+      },
+    ],
+  ])("is refused, and named: %s %j", (field, earlyRefresh) => {
+    const options = { freshFor: 1, earlyRefresh: earlyRefresh as EarlyRefresh.EarlyRefresh }
+    expect(() => Policy.make(options)).toThrow(
+      expect.objectContaining({ _tag: "InvalidPolicy", field }),
+    )
+  })
+
+  it("is taken where it is like one that is made", () => {
+    const early = { _tag: "After", fraction: 0.8 } as const
+    expect(Policy.make({ freshFor: 1, earlyRefresh: early }).earlyRefresh).toEqual(early)
+    const none = { _tag: "Scheduled", early: EarlyRefresh.none, schedule } as const
+    expect(Policy.make({ freshFor: 1, earlyRefresh: none }).earlyRefresh).toEqual(none)
+  })
+
+  it("scheduled around nonsense is refused", () => {
+    const nonsense = [0.8, undefined, EarlyRefresh.scheduled(EarlyRefresh.xfetch(), schedule)]
+    for (const early of nonsense) {
+      expect(() => EarlyRefresh.scheduled(early as never, schedule)).toThrow(Policy.InvalidPolicy)
+    }
+    expect(() => EarlyRefresh.scheduled(EarlyRefresh.after(0.8), 5 as never)).toThrow(
+      expect.objectContaining({ field: "earlyRefresh.schedule" }),
+    )
+  })
+})
+
 describe("EarlyRefresh", () => {
   const entry = {
     value: 1,

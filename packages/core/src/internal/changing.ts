@@ -9,7 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Entry from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
-import { checkedPolicy, type Engine, type Keeping } from "./engine.ts"
+import { checkedPolicy } from "./checkedPolicy.ts"
+import type { Engine, Keeping } from "./engine.ts"
 import type { Change, FartherTier } from "./fartherTier.ts"
 import { LarderClosed } from "../LarderError.ts"
 import type { Held } from "./objectStore.ts"
@@ -64,7 +65,9 @@ export const set = (
   Effect.suspend(() => {
     const isNewer = options.force === true ? undefined : newerThan(engine, k, value)
     const policy =
-      options.policy === undefined ? engine.policyOf(value, key) : checkedPolicy(options.policy)
+      options.policy === undefined
+        ? engine.policyOf(value, key)
+        : checkedPolicy(options.policy, "the policy given to set")
     const entry: Entry.Entry<unknown> = {
       value,
       ...entryTimes(engine, policy),

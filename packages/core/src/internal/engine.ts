@@ -17,9 +17,10 @@ import * as EarlyRefresh from "../EarlyRefresh.ts"
 import { type Entry, expireAt, forever, shift } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import type { OptionFailed } from "../LarderError.ts"
-import { type AdaptivePolicy, InvalidPolicy, isPolicy, type Policy } from "../Policy.ts"
+import type { AdaptivePolicy, Policy } from "../Policy.ts"
 import * as Upstream from "../Upstream.ts"
 import { Chain } from "./chain.ts"
+import { checkedPolicy } from "./checkedPolicy.ts"
 import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
 import type { Marks } from "./marks.ts"
@@ -154,7 +155,10 @@ export class Engine {
     this.warnings = new Warnings(name, surroundings.clock, surroundings.context)
     this.weigh = guarded(name, "weigh", (value, k: string) => this.near.weigh(value, k))
     this.#policyFor =
-      adapt && guarded(name, "policy", (value, key) => checkedPolicy(adapt(value, key, policy)))
+      adapt &&
+      guarded(name, "policy", (value, key) =>
+        checkedPolicy(adapt(value, key, policy), "what the function gave"),
+      )
   }
 
   /** What a lookup runs in, but for the span of who asks. */
@@ -400,20 +404,6 @@ export class Engine {
   isDetached(flight: Flight): boolean {
     return flight.detached || this.marks.everything > flight.asOf
   }
-}
-
-export const checkedPolicy = (policy: Policy): Policy => {
-  if (!isPolicy(policy)) {
-    const reason = "the function gave no policy; give what Policy.make gives, or base"
-    throw new InvalidPolicy({ field: "adaptive", reason })
-  }
-  // A copy with a field of its own has passed no check.
-  for (const [field, value] of Object.entries(policy)) {
-    if (!Number.isNaN(value)) continue
-    const reason = `the function gave a policy whose ${field} is NaN; make it with Policy.make`
-    throw new InvalidPolicy({ field: "adaptive", reason })
-  }
-  return policy
 }
 
 export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as Policy from "../Policy.ts"
 import type * as Upstream from "../Upstream.ts"
 import type { Settings } from "./engine.ts"
+import { checkedPolicy } from "./checkedPolicy.ts"
 import * as keys from "./key.ts"
 import { millisOrReason } from "./millis.ts"
 import { wellFormed } from "./tags.ts"
@@ -75,8 +76,7 @@ export const settingsOf = (
   return {
     name,
     upstream,
-    policy: Policy.isPolicy(policy) ? policy : policy.base,
-    adapt: Policy.isPolicy(policy) ? undefined : policy.of,
+    ...policiesOf(name, policy),
     keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
     keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),
     tags: tags && guarded(name, "tags", (value, asked) => wellFormed(tags(value, asked) ?? [])),
@@ -94,6 +94,23 @@ export const settingsOf = (
 
 const notBoolean = (answer: unknown): string | undefined =>
   typeof answer === "boolean" ? undefined : `${String(answer)} is neither true nor false`
+
+const policiesOf = (
+  name: string,
+  policy: AnyOptions["policy"],
+): Pick<Settings, "policy" | "adapt"> => {
+  if (Policy.isPolicy(policy)) {
+    return { policy: checkedPolicy(policy, "the option policy"), adapt: undefined }
+  }
+  if (typeof policy?.of === "function") {
+    return { policy: checkedPolicy(policy.base, "the base of the policy"), adapt: policy.of }
+  }
+  throw new InvalidLarder({
+    larder: name,
+    field: "policy",
+    reason: `${typeof policy === "object" ? "an object" : String(policy)} is no policy; give what Policy.make or Policy.adaptive gives`,
+  })
+}
 
 const noEtag = (etag: unknown): string | undefined =>
   etag === undefined || typeof etag === "string" ? undefined : `${String(etag)} is no string`
