@@ -43,7 +43,7 @@ import * as Soon from "./internal/soon.ts"
 import * as stack from "./internal/stack.ts"
 import { type Stats, statsOf } from "./internal/stats.ts"
 import { steadyOf } from "./internal/steadyClock.ts"
-import { sweep } from "./internal/sweeping.ts"
+import { Sweeps } from "./internal/sweeping.ts"
 import { wellFormed } from "./internal/tags.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
@@ -272,8 +272,7 @@ const makeAny = (
       },
       context,
     )
-    const { earlyRefresh } = settings.policy
-    if (earlyRefresh._tag === "Scheduled") yield* sweep(engine, earlyRefresh.schedule)
+    if (opened.hasMemory) engine.onKeep = new Sweeps(engine).kept
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     return larderOf(engine)

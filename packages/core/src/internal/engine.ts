@@ -118,8 +118,8 @@ export class Engine {
   closed = false
   /** From this moment on nothing in memory is fresh, unless it is so for ever. */
   lastFresh = 0
-  /** Called when something is kept, for those who rest while nothing is fresh. */
-  onKeep: () => void = () => {}
+  /** Called when an entry is kept, for the sweeps that look at it. */
+  onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
   /** Flights that hold the lease of their key, by key. */
   readonly leased = new Map<string, Flight>()
   /** Whether there is a tracer that shows spans to anybody. */
@@ -346,7 +346,7 @@ export class Engine {
     if (this.closed || (present !== undefined && present.entry.version > entry.version)) return
     const freshCap = now + this.near.maxFreshFor
     if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
-    this.onKeep()
+    this.onKeep(policy.earlyRefresh)
     const valid = this.marks.judge(entry) === "valid"
     const stamp = valid
       ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.marks.last }
