@@ -26,6 +26,7 @@ import * as keys from "./internal/key.ts"
 import { exitOf, get as getOne, type GetOptions, question } from "./internal/get.ts"
 import { getMany } from "./internal/many.ts"
 import { Marks } from "./internal/marks.ts"
+import * as memoryAlone from "./internal/memoryAlone.ts"
 import * as metrics from "./internal/metrics.ts"
 import type { InvalidMemoryTier, MemoryBounds } from "./internal/memoryBounds.ts"
 import * as namesakes from "./internal/namesakes.ts"
@@ -272,6 +273,7 @@ const makeAny = (
       },
       context,
     )
+    yield* memoryAlone.tell(opened, settings.name)
     if (opened.hasMemory) engine.onKeep = new Sweeps(engine).kept
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))

@@ -5,7 +5,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import { type Eviction, isEviction } from "./BoundedMap.ts"
-import { invalid, InvalidMemoryTier, type MemoryBounds } from "./internal/memoryBounds.ts"
+import {
+  defaultBounds,
+  invalid,
+  InvalidMemoryTier,
+  type MemoryBounds,
+} from "./internal/memoryBounds.ts"
 import * as objectStore from "./internal/objectStore.ts"
 import { noAbilities, Tier } from "./Tier.ts"
 
@@ -51,8 +56,8 @@ const checked = (options: Options) => {
   }
   return {
     eviction,
-    maxEntries: options.maxEntries ?? 10_000,
-    maxWeight: options.maxWeight ?? Infinity,
+    maxEntries: options.maxEntries ?? defaultBounds.maxEntries,
+    maxWeight: options.maxWeight ?? defaultBounds.maxWeight,
     weigh: options.weigh ?? (() => 1),
     maxFreshFor: millis,
   }

@@ -18,6 +18,9 @@ export interface MemoryBounds {
   readonly maxWeight?: number | undefined
 }
 
+/** Of a memory tier for which nothing else was chosen. */
+export const defaultBounds = { maxEntries: 10_000, maxWeight: Infinity } as const
+
 /** Why these are no bounds; undefined when they are. */
 export const invalid = (bounds: MemoryBounds): InvalidMemoryTier | undefined => {
   for (const field of ["maxEntries", "maxWeight"] as const) {

@@ -2,6 +2,9 @@
 import * as Effect from "effect/Effect"
 import type { State } from "effect/persistence/CircuitBreaker"
 import type { Engine } from "./engine.ts"
+import type { TierScope } from "../Tier.ts"
+import type { FartherTier } from "./fartherTier.ts"
+import type { MemoryBounds } from "./memoryBounds.ts"
 import type { Counters } from "./observer.ts"
 
 /** Counts since the larder was made, and what it holds now. */
@@ -17,12 +20,30 @@ export interface Stats extends Readonly<Counters> {
   readonly marks: number
   /** The tiers, nearest first. */
   readonly tiers: ReadonlyArray<string>
+  /**
+   * How far its entries reach: `"process"` where they are in this process alone, so that no
+   * other sees them and a restart begins without them; `"machine"`; or `"shared"`.
+   */
+  readonly reach: TierScope
+  /** What memory is held to now; undefined without a memory tier. */
+  readonly bounds: Required<MemoryBounds> | undefined
   /** Of the upstream and of tiers behind memory, by name. */
   readonly breakers: Readonly<Record<string, State["_tag"]>>
   /** Keys whose value was set and is still on its way to the tiers behind memory. */
   readonly queuedWrites: number
   /** How nodes hear of each other's changes. */
   readonly backplane: string
+}
+
+const reachOf = (farther: ReadonlyArray<FartherTier>): TierScope => {
+  const scopes = new Set(farther.map(({ scope }) => scope))
+  if (scopes.has("shared")) return "shared"
+  return scopes.has("machine") ? "machine" : "process"
+}
+
+const boundsOf = ({ near }: Engine): Required<MemoryBounds> => {
+  const { maxEntries, maxWeight } = near.bounds
+  return { maxEntries, maxWeight }
 }
 
 export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
@@ -44,6 +65,8 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
       weight: engine.near.weight,
       marks: engine.marks.size,
       tiers: engine.stack.hasMemory ? [engine.nearName, ...names] : names,
+      reach: reachOf(engine.stack.farther),
+      bounds: engine.stack.hasMemory ? boundsOf(engine) : undefined,
       breakers,
       queuedWrites: engine.writes.size,
       backplane: "none",
