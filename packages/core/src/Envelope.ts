@@ -372,6 +372,10 @@ export const schemaVersion = (bytes: Uint8Array): number | undefined =>
 export const staleUntil = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) ? readTime(bytes, "staleUntil") : undefined
 
+/** The `storedAt` of the header; undefined when the bytes are no value, or damaged there. */
+export const storedAt = (bytes: Uint8Array): number | undefined =>
+  isValue(bytes) ? readTime(bytes, "storedAt") : undefined
+
 /** A copy with another version. Bytes that are no envelope are copied as they are. */
 export const withVersion: {
   (version: number): (bytes: Uint8Array) => Uint8Array

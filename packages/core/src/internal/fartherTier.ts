@@ -363,10 +363,13 @@ export class FartherTier {
     const found = Envelope.version(envelope)
     const missedAt = this.#trust?.missedAt(key) ?? 0
     if (found === undefined || found > version || found <= missedAt) return undefined
+    const now = this.#nowInTierTime()
+    // A clock that was ahead gave the times: left in place, they would let the value live longer by as much.
+    if ((Envelope.storedAt(envelope) ?? now) > now) return undefined
     // In front of an arbiter the value may be an older one than the arbiter's: its version
     // must stay below that of the change, so as not to pass for what the arbiter has.
     const next = this.#isInFront ? nextNumber(0, found) : version
-    return Envelope.expireAt(Envelope.withVersion(envelope, next), this.#nowInTierTime())
+    return Envelope.expireAt(Envelope.withVersion(envelope, next), now)
   }
 
   #putExpired(key: string, envelope: Uint8Array, budget: Budget): Effect.Effect<boolean> {
