@@ -130,8 +130,17 @@ export interface Upstream<in K, out A, out E = never, out R = never> extends Pip
  * What is at stake in a lookup, for upstreams that treat lookups differently.
  * A larder provides it to each.
  *
- * - `background`: no caller waits for it.
- * - `stale`: something stale can be given instead of waiting for it.
+ * **Details**
+ *
+ * - `background`: no caller waits for the lookup.
+ * - `stale`: every caller that waits could be given something stale instead.
+ *
+ * **Gotchas**
+ *
+ * A larder's demand is live: a caller that comes for a key whose refresh is
+ * running joins it, and the refresh is no background work any more. Read the
+ * fields when they matter, not once when the lookup begins. After the lookup has
+ * ended they mean nothing.
  */
 export interface Demand {
   readonly background: boolean
@@ -375,13 +384,14 @@ const checkedConcurrency = (options: number | Concurrency): Concurrency => {
 const bounded = (options: number | Concurrency) => {
   const { background, foreground, queue } = checkedConcurrency(options)
   const make = Effect.sync(() => {
-    const front = Gate.make({ limit: foreground, queue, background: false })
+    const front = new Gate.Gate({ limit: foreground, queue, background: false })
     const back =
-      background === undefined ? front : Gate.make({ limit: background, queue, background: true })
+      background === undefined
+        ? front
+        : new Gate.Gate({ limit: background, queue, background: true })
+    const gates: Gate.Gates = { foreground: front, background: back }
     const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | Gate.Shed> =>
-      Effect.flatMap(Demand, (demand) =>
-        Gate.enter(demand.background ? back : front, effect, demand.stale),
-      )
+      Effect.flatMap(Demand, (demand) => Gate.enter(gates, demand, effect))
     return { guard }
   })
   return <K, A, E, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | Gate.Shed, R> =>
@@ -401,8 +411,10 @@ const bounded = (options: number | Concurrency) => {
  * - A bulk lookup takes one permit, as a single one does. Lookups get permits in
  *   the order they asked; one that is interrupted, as by the larder's
  *   `hardTimeout`, leaves the line. Waiting counts towards `hardTimeout`.
- * - `background` gives lookups that nobody waits for permits, and a line, of
- *   their own, so that refreshes do not stand in the way of misses.
+ * - `background` gives refreshes that no caller waits for permits, and a line, of
+ *   their own, so that they do not stand in the way of misses. A refresh that a
+ *   caller joins goes from there to the end of the other line; where that is full,
+ *   as soon as it has room.
  * - With `queue`, a lookup beyond the line fails with {@link Shed}, and so does
  *   one that finds no free permit while something stale can be given in its
  *   place: stale is preferred to waiting.

@@ -20,6 +20,10 @@ export class Chain<T extends Linked<T>> {
     return this.#size
   }
 
+  get first(): T | undefined {
+    return this.#first
+  }
+
   add(member: T): void {
     member.chain = this
     member.before = this.#last
@@ -71,10 +75,14 @@ export class Chain<T extends Linked<T>> {
     return all
   }
 
-  some(is: (member: T) => boolean): boolean {
+  find(is: (member: T) => boolean): T | undefined {
     for (let member = this.#first; member !== undefined; member = member.after) {
-      if (is(member)) return true
+      if (is(member)) return member
     }
-    return false
+    return undefined
+  }
+
+  some(is: (member: T) => boolean): boolean {
+    return this.find(is) !== undefined
   }
 }

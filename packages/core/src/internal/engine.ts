@@ -3,7 +3,7 @@
  * else is made of. Values and errors are `unknown` in here; `Larder` gives them
  * their types back.
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -18,17 +18,17 @@ import { type Entry, expireAt, forever, shift } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import type { OptionFailed } from "../LarderError.ts"
 import type { AdaptivePolicy, Policy } from "../Policy.ts"
-import * as Upstream from "../Upstream.ts"
+import type * as Upstream from "../Upstream.ts"
 import { Chain } from "./chain.ts"
 import { checkedPolicy } from "./checkedPolicy.ts"
 import { Failures } from "./failures.ts"
 import type { Flight, Given } from "./flight.ts"
+import { LookupDemands } from "./lookupDemand.ts"
 import type { Marks } from "./marks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import { type Held, neverPlain, type ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
-import { setOrigin } from "./origin.ts"
 import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
 import type { SteadyClock } from "./steadyClock.ts"
@@ -124,8 +124,7 @@ export class Engine {
   readonly leased = new Map<string, Flight>()
   /** Whether there is a tracer that shows spans to anybody. */
   readonly isTraced: boolean
-  readonly #origin: Context.Context<never>
-  readonly #lookupContexts: Array<Context.Context<never>> = []
+  readonly demands: LookupDemands
   #version = 0
   /** The last change of each key that is being made in tiers behind memory. */
   readonly #turns = new Map<string, number>()
@@ -142,7 +141,7 @@ export class Engine {
     this.marks = marks
     this.context = surroundings.context
     this.isTraced = surroundings.context.mapUnsafe.has(Tracer.Tracer.key)
-    this.#origin = surroundings.origin
+    this.demands = new LookupDemands(this, surroundings.origin)
     this.clock = surroundings.clock
     this.random = surroundings.random
     this.soon = surroundings.soon
@@ -159,17 +158,6 @@ export class Engine {
       guarded(name, "policy", (value, key) =>
         checkedPolicy(adapt(value, key, policy), "what the function gave"),
       )
-  }
-
-  /** What a lookup runs in, but for the span of who asks. */
-  lookupContext(background: boolean, stale: boolean): Context.Context<never> {
-    const which = (background ? 1 : 0) + (stale ? 2 : 0)
-    const known = this.#lookupContexts[which]
-    if (known !== undefined) return known
-    const context = Context.add(this.context, Upstream.Demand, { background, stale })
-    setOrigin(context, this.#origin)
-    this.#lookupContexts[which] = context
-    return context
   }
 
   /** A time of day that does not step back: see `SteadyClock`. */

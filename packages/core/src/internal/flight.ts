@@ -5,6 +5,7 @@ import type { Demand } from "../Decision.ts"
 import type { Entry } from "../Entry.ts"
 import type { Freshness } from "../Freshness.ts"
 import { Chain, Linked } from "./chain.ts"
+import type { LiveDemand } from "./liveDemand.ts"
 import type { Timer } from "./timers.ts"
 
 /** A value on its way to a caller. */
@@ -91,6 +92,8 @@ export class Flight extends Linked<Flight> {
   landing: Landing | undefined
   /** A read of the farther tiers for callers that joined, beside a lookup that answers nothing from tiers. */
   beside: "none" | "running" | "fresh" | "nothingFresh" = "none"
+  /** What its lookup is told, while that runs. */
+  demand: LiveDemand | undefined = undefined
   /** Its value is on the way to the arbiter, until this is opened. */
   settling: Latch.Latch | undefined
   /** Starts it; undefined once it has started. */

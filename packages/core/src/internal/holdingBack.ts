@@ -2,14 +2,8 @@
 import * as Exit from "effect/Exit"
 import type { Engine } from "./engine.ts"
 import type { Flight } from "./flight.ts"
+import { allHaveStale } from "./lookupDemand.ts"
 import { land } from "./waiting.ts"
-
-/** Whether everybody who waits can be given something stale. */
-const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
-  if (stale === undefined || engine.judge(stale.entry, engine.now())._tag === "Missing")
-    return false
-  return !waiters.some(({ demand }) => !demand.allowStale)
-}
 
 /** A failure of this node: what a farther tier had is given in its place; where it had nothing, the failure is, while it is remembered. */
 export const landOnOwnFailure = (engine: Engine, flight: Flight): boolean => {

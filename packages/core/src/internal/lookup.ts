@@ -19,17 +19,6 @@ export interface Answer {
   readonly notReturned: boolean
 }
 
-/** The larder's context, with what is the caller's: its span, and what is at stake. */
-const contextFor = (
-  engine: Engine,
-  span: CallerSpan,
-  background: boolean,
-  stale: boolean,
-): Context.Context<never> => {
-  const context = engine.lookupContext(background, stale)
-  return span === undefined ? context : Context.add(context, Tracer.ParentSpan, span)
-}
-
 /**
  * Runs `effect` until it ends or `hardTimeout` has passed, whichever is first;
  * does not wait for one that disobeys its interruption. Gives what cancels it.
@@ -38,7 +27,8 @@ const run = (
   engine: Engine,
   key: string,
   effect: Effect.Effect<unknown, unknown>,
-  context: Context.Context<never>,
+  flights: ReadonlyArray<Flight>,
+  span: CallerSpan,
   onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
 ): (() => void) => {
   const { policy } = engine.settings
@@ -50,7 +40,13 @@ const run = (
     engine.timers.cancel(timer)
     onEnd(exit, Math.round(engine.stopwatch() - began))
   }
-  const fiber = engine.fork(effect, engine.running, context)
+  const demand = engine.demands.take(flights)
+  const { context } = demand
+  const fiber = engine.fork(
+    effect,
+    engine.running,
+    span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
+  )
   // Its first step may have closed the larder, which could not know of it yet.
   if (engine.closed) engine.abandon(fiber)
   const timer =
@@ -61,6 +57,7 @@ const run = (
         })
       : undefined
   fiber.addObserver((exit) => {
+    engine.demands.giveBack(demand)
     end(uninterrupted(engine, key, exit))
   })
   return () => {
@@ -145,18 +142,18 @@ export const one = (
   span: CallerSpan,
   onAnswer: (answer: Answer) => void,
 ): (() => void) => {
-  started(engine, [flight])
+  const flights = [flight]
+  started(engine, flights)
   const { upstream } = engine.settings
   const effect = Effect.suspend(() =>
     upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
   )
-  const stale = flight.stale !== undefined && acceptsStale(flight)
-  const context = contextFor(engine, span, flight.background, stale)
   return run(
     engine,
     flight.k,
     spanned(engine, span, effect, () => ({ "larder.key": flight.k })),
-    context,
+    flights,
+    span,
     (exit, millis) => {
       const answer: Answer = { exit, millis, notReturned: false }
       counted(engine, exit)
@@ -165,10 +162,6 @@ export const one = (
     },
   )
 }
-
-/** Whether everybody who waits could be given something stale. */
-const acceptsStale = ({ waiters }: Flight): boolean =>
-  !waiters.some(({ demand }) => !demand.allowStale)
 
 /** Looks many keys up in one go; upstream must have a bulk lookup. */
 export const many = (
@@ -185,17 +178,12 @@ export const many = (
       ? Effect.die(new Error("there is no bulk lookup"))
       : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
   )
-  const context = contextFor(
-    engine,
-    span,
-    flights.every((flight) => flight.background),
-    flights.every((flight) => flight.stale !== undefined && acceptsStale(flight)),
-  )
   return run(
     engine,
     flights[0].k,
     spanned(engine, span, effect, () => ({ "larder.keys": flights.length })),
-    context,
+    flights,
+    span,
     (exit, millis) => {
       for (const flight of flights) {
         const answer = answerFor(engine, flight, exit, millis)

@@ -42,6 +42,7 @@ export const join = (
   }
   // What a farther tier had was offered to those who waited then; it is good for this one too.
   if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter)
+  if (flight.waiters.has(waiter)) flight.demand?.joined()
   return Effect.sync(() => leave(engine, flight, waiter))
 }
 
