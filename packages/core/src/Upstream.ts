@@ -33,6 +33,7 @@ import * as Gate from "./internal/gate.ts"
 import { millisOrReason } from "./internal/millis.ts"
 import { isFrom } from "./internal/origin.ts"
 import { inSteadyTime } from "./internal/steadyBreaker.ts"
+import * as Reach from "./internal/reach.ts"
 
 export { Shed } from "./internal/gate.ts"
 
@@ -194,6 +195,7 @@ const captured = <R>() =>
       Scope.Scope,
       Tracer.ParentSpan,
       Demand,
+      Reach.tag,
     )(context) as Context.Context<R>
     return <A, E>(effect: Effect.Effect<A, E, R | Scope.Scope>): Effect.Effect<A, E> =>
       Effect.withFiber((fiber) => {
@@ -236,15 +238,34 @@ export const make = <K, A, E = never, R = never>(
   fromResolve(
     Effect.map(captured<R>(), (provide): Resolved<K, A, E> => {
       const { lookupMany } = lookups
-      return {
-        lookup: (key, previous) => provide(Effect.suspend(() => lookups.lookup(key, previous))),
+      return noted<Resolved<K, A, E>>({
+        lookup: (key, previous) => provide(Reach.entering(() => lookups.lookup(key, previous))),
         lookupMany:
           lookupMany &&
-          asked<K, A, E>((keys) => provide(Effect.suspend(() => lookupMany.call(lookups, keys)))),
+          asked<K, A, E>((keys) => provide(Reach.entering(() => lookupMany.call(lookups, keys)))),
         breakers: [],
-      }
+      })
     }),
   )
+
+/** The upstreams that note when they are reached. */
+const noting = new WeakSet<object>()
+
+const noted = <T extends object>(resolved: T): T => {
+  noting.add(resolved)
+  return resolved
+}
+
+/** An upstream that somebody else has made is reached when it is called. */
+const ensureNoted = <K, A, E>(resolved: Resolved<K, A, E>): Resolved<K, A, E> => {
+  if (noting.has(resolved)) return resolved
+  const { breakers, lookup, lookupMany } = resolved
+  return noted<Resolved<K, A, E>>({
+    lookup: (key, previous) => Reach.entering(() => lookup(key, previous)),
+    lookupMany: lookupMany && ((keys) => Reach.entering(() => lookupMany(keys))),
+    breakers,
+  })
+}
 
 type Many<K, A, E> = (
   keys: NonEmptyReadonlyArray<K>,
@@ -259,13 +280,14 @@ type Guard<E, E2> = <A>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | E2>
 const guarded = <K, A, E, E2>(
   resolved: Resolved<K, A, E>,
   guard: Guard<E, E2>,
+  breaker: UpstreamBreaker | undefined,
 ): Resolved<K, A, E | E2> => {
-  const { lookupMany } = resolved
-  return {
-    lookup: (key, previous) => guard(Effect.suspend(() => resolved.lookup(key, previous))),
+  const { breakers, lookup, lookupMany } = ensureNoted(resolved)
+  return noted<Resolved<K, A, E | E2>>({
+    lookup: (key, previous) => guard(Effect.suspend(() => lookup(key, previous))),
     lookupMany: lookupMany && ((keys) => guard(Effect.suspend(() => lookupMany(keys)))),
-    breakers: resolved.breakers,
-  }
+    breakers: breaker === undefined ? breakers : [...breakers, breaker],
+  })
 }
 
 /** The upstream with a guard made anew at each `resolve`, and the circuit that guard is, if it is one. */
@@ -285,12 +307,7 @@ const withGuard = <K, A, E, R, E2, R2>(
           never,
           Exclude<R2, Scope.Scope> | Scope.Scope
         >,
-        ({ breaker, guard }) => {
-          const outer = guarded(resolved, guard)
-          return breaker === undefined
-            ? outer
-            : { ...outer, breakers: [...outer.breakers, breaker] }
-        },
+        ({ breaker, guard }) => guarded(resolved, guard, breaker),
       ),
     ),
   )
@@ -478,7 +495,10 @@ export type Classify<A, E, R = never> = (
 
 /** Options with a `classify`, by which not every failure is the upstream's fault. */
 export interface ClassifyOptions<A, E, R2 = never, RS = never> extends BreakerOptions<RS> {
-  /** By default every failure and defect counts as a failure. Interruption is never asked about. */
+  /**
+   * By default every failure and defect counts as a failure. Not asked about
+   * interruption, nor about a lookup that never reached upstream.
+   */
   readonly classify: Classify<A, E, R2>
 }
 
@@ -514,14 +534,8 @@ const storeOf = <RS>(
   return Effect.map(Layer.build(layer), Context.get(CircuitBreaker.CircuitBreakerStore))
 }
 
-/** A lookup that was turned away has not asked upstream: it says nothing about its health. */
-const byDefault = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => {
-  if (Exit.isSuccess(exit)) return CircuitBreaker.success
-  const shed = exit.cause.reasons.some(
-    (reason) => reason._tag === "Fail" && reason.error instanceof Gate.Shed,
-  )
-  return shed ? CircuitBreaker.ignored : CircuitBreaker.failure()
-}
+const byDefault = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
+  Exit.isSuccess(exit) ? CircuitBreaker.success : CircuitBreaker.failure()
 
 const tookTooLong = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) && Context.get(Cause.annotations(exit.cause), TimedOut)
@@ -562,34 +576,42 @@ const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) =
     withGuard<K, A, E, R, CircuitBreaker.CircuitBreakerError, R2 | RS | Scope.Scope>(self, make)
 }
 
+type Outcomes = (
+  exit: Exit.Exit<unknown, unknown>,
+) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome>
+
 /**
- * The circuit ignores interrupted calls, since most are interrupted because
- * nobody wants their answer any more. One that took too long is a failure, which
- * is told to it in a call of its own, unless the circuit has opened meanwhile.
+ * The circuit ignores calls that have not reached upstream. It ignores interrupted
+ * ones as well, since most are interrupted because no caller wants their answer any
+ * more. One that took too long is a failure, which is told to it in a call of its
+ * own, unless the circuit has opened meanwhile.
  */
-const throughCircuit =
-  (
-    breaker: CircuitBreaker.CircuitBreaker,
-    key: string,
-    classify:
-      | ((
-          exit: Exit.Exit<unknown, unknown>,
-        ) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome>)
-      | undefined,
-  ) =>
-  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | CircuitBreaker.CircuitBreakerError> => {
-    const countTimeout = Effect.flatMap(breaker.state(key), (state) =>
-      state._tag === "Open" ? Effect.void : breaker.execute(Effect.fail("took too long"), { key }),
-    )
-    // abandonable: a probe that disobeys its interruption must not keep the circuit half-open for ever
-    return breaker
-      .execute(abandonable(effect), { key, classify })
-      .pipe(
-        Effect.onExit((exit) =>
-          tookTooLong(exit) ? Effect.asVoid(Effect.exit(countTimeout)) : Effect.void,
-        ),
-      )
-  }
+const throughCircuit = (
+  breaker: CircuitBreaker.CircuitBreaker,
+  key: string,
+  classify: Outcomes,
+) => {
+  const countTimeout = Effect.flatMap(breaker.state(key), (state) =>
+    state._tag === "Open" ? Effect.void : breaker.execute(Effect.fail("took too long"), { key }),
+  )
+  return <A, E>(
+    effect: Effect.Effect<A, E>,
+  ): Effect.Effect<A, E | CircuitBreaker.CircuitBreakerError> =>
+    Effect.withFiber((fiber) => {
+      const { call, context } = Reach.beginIn(fiber.context)
+      const outcome: Outcomes = (exit) => (call.reached ? classify(exit) : CircuitBreaker.ignored)
+      // abandonable: a probe that disobeys its interruption must not keep the circuit half-open for ever
+      return breaker
+        .execute(abandonable(effect, context), { key, classify: outcome })
+        .pipe(
+          Effect.onExit((exit) =>
+            call.reached && tookTooLong(exit)
+              ? Effect.asVoid(Effect.exit(countTimeout))
+              : Effect.void,
+          ),
+        )
+    })
+}
 
 /**
  * Stops asking an upstream that fails: Effect's `CircuitBreaker`, one circuit
@@ -600,8 +622,10 @@ const throughCircuit =
  * - After five failures in a row (`tripPolicy`) lookups fail at once with
  *   `CircuitBreakerError`, for 10 seconds (`openDuration`). Then one is let
  *   through as a probe, and closes the circuit or opens it again.
- * - Every failure and defect counts, but for `Shed`, unless `classify` says
- *   otherwise: "not found" is not an outage.
+ * - Every failure and defect of a lookup that reached upstream counts, unless
+ *   `classify` says otherwise: "not found" is not an outage. A lookup that stood in
+ *   the line of `withConcurrency`, was shed there or was refused by another circuit
+ *   has not reached upstream, and counts in no way; `classify` is not asked.
  * - A lookup that is interrupted does not count, unless it was interrupted for
  *   taking too long, as by the larder's `hardTimeout`: see {@link timedOut}.
  * - Each larder has a circuit of its own, in memory, unless a `store` is given.

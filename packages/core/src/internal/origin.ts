@@ -11,5 +11,15 @@ export const setOrigin = (
   origins.set(context, origin)
 }
 
+/** For a context made of another by adding what no lookup captures. */
+export const keepOrigin = (
+  from: Context.Context<never>,
+  to: Context.Context<never>,
+): Context.Context<never> => {
+  const origin = origins.get(from)
+  if (origin !== undefined) origins.set(to, origin)
+  return to
+}
+
 export const isFrom = (context: Context.Context<never>, origin: Context.Context<never>): boolean =>
   origins.get(context) === origin
