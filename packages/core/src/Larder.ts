@@ -34,6 +34,7 @@ import { Observer } from "./internal/observer.ts"
 import { read, type Reading, shown } from "./internal/reading.ts"
 import {
   type AnyOptions,
+  checkBreakers,
   codecOf,
   nameOf,
   schemaVersionOf,
@@ -249,6 +250,7 @@ const makeAny = (
       observer,
       marks,
     })
+    checkBreakers(options.name, upstream, opened.farther)
     const engine = new Engine(
       settings,
       { context, origin, clock: steady, random, soon },

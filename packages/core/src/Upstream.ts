@@ -34,6 +34,7 @@ import { millisOrReason } from "./internal/millis.ts"
 import { isFrom } from "./internal/origin.ts"
 import { inSteadyTime } from "./internal/steadyBreaker.ts"
 import * as Reach from "./internal/reach.ts"
+import { uniqueName } from "./internal/uniqueName.ts"
 
 export { Shed } from "./internal/gate.ts"
 
@@ -290,20 +291,22 @@ const guarded = <K, A, E, E2>(
   })
 }
 
-/** The upstream with a guard made anew at each `resolve`, and the circuit that guard is, if it is one. */
+interface Made<E, E2> {
+  readonly guard: Guard<E, E2>
+  /** The circuit that the guard is, if it is one. */
+  readonly breaker?: UpstreamBreaker
+}
+
+/** The upstream with a guard made anew at each `resolve`, which knows the names of the circuits inside. */
 const withGuard = <K, A, E, R, E2, R2>(
   self: Upstream<K, A, E, R>,
-  make: Effect.Effect<
-    { readonly guard: Guard<E, E2>; readonly breaker?: UpstreamBreaker },
-    never,
-    R2
-  >,
+  make: (circuits: ReadonlyArray<string>) => Effect.Effect<Made<E, E2>, never, R2>,
 ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
   fromResolve<K, A, E | E2, R | Exclude<R2, Scope.Scope>>(
     Effect.flatMap(self.resolve, (resolved) =>
       Effect.map(
-        make as Effect.Effect<
-          Effect.Success<typeof make>,
+        make(resolved.breakers.map(({ name }) => name)) as Effect.Effect<
+          Made<E, E2>,
           never,
           Exclude<R2, Scope.Scope> | Scope.Scope
         >,
@@ -347,8 +350,7 @@ export const withRetry: {
     self: Upstream<K, A, E, R>,
     schedule: Schedule.Schedule<X, E, E2, R2>,
   ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
-    withGuard(
-      self,
+    withGuard(self, () =>
       Effect.map(captured<R2>(), (provide) => ({
         guard: <B>(effect: Effect.Effect<B, E>) => provide(Effect.retry(effect, schedule)),
       })),
@@ -412,7 +414,7 @@ const bounded = (options: number | Concurrency) => {
     return { guard }
   })
   return <K, A, E, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | Gate.Shed, R> =>
-    withGuard<K, A, E, R, Gate.Shed, never>(self, make)
+    withGuard<K, A, E, R, Gate.Shed, never>(self, () => make)
 }
 
 /**
@@ -479,7 +481,12 @@ export interface BreakerOptions<RS = never> {
   readonly maxOpenDuration?: Duration.Input | undefined
   /** What to do when the store cannot be reached: let calls through ("allow", the default) or fail them. */
   readonly onStoreError?: "allow" | "fail" | undefined
-  /** The circuit's key in its store. Default "upstream"; give one of its own where a store is shared. */
+  /**
+   * The circuit's key in its store, and its name in `stats`. Default "upstream", in
+   * the same pipe then "upstream-2" and so on; give one where a store is shared. A
+   * key that another circuit of the pipe has is {@link InvalidUpstream}, a defect
+   * when the upstream is resolved.
+   */
   readonly key?: string | undefined
   /** Where the circuit's state is kept. By default in memory, a circuit for each larder. */
   readonly store?:
@@ -537,14 +544,24 @@ const storeOf = <RS>(
 const byDefault = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
   Exit.isSuccess(exit) ? CircuitBreaker.success : CircuitBreaker.failure()
 
+const keyOf = (given: string | undefined, circuits: ReadonlyArray<string>): string => {
+  if (given === undefined) return uniqueName("upstream", circuits)
+  if (!circuits.includes(given)) return given
+  throw new InvalidUpstream({
+    field: "withCircuitBreaker key",
+    reason: `"${given}" is the key of another circuit inside this one; give each circuit of a pipe a key of its own, or none`,
+  })
+}
+
 const tookTooLong = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) && Context.get(Cause.annotations(exit.cause), TimedOut)
 
 const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) => {
   checkedOpenDuration("openDuration", options.openDuration)
   checkedOpenDuration("maxOpenDuration", options.maxOpenDuration)
-  const { classify, key = "upstream", onStoreError = "allow" } = options
-  const make = Effect.gen(function* () {
+  const { classify, onStoreError = "allow" } = options
+  const make = Effect.fnUntraced(function* (circuits: ReadonlyArray<string>) {
+    const key = keyOf(options.key, circuits)
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: options.tripPolicy ?? CircuitBreaker.consecutive(5),
       openDuration: options.openDuration ?? "10 seconds",

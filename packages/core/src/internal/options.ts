@@ -129,6 +129,25 @@ const noRevision = (revision: unknown): string | undefined => {
   return isOrdered ? undefined : `${String(revision)} is no number, bigint or string`
 }
 
+/** Refuses circuits that hide another, or a tier's, in `stats.breakers`. */
+export const checkBreakers = (
+  larder: string,
+  upstream: Upstream.Resolved<unknown, unknown, unknown>,
+  tiers: ReadonlyArray<{ readonly name: string }>,
+): void => {
+  const taken = tiers.map(({ name }) => name)
+  for (const { name } of upstream.breakers) {
+    if (taken.includes(name)) {
+      throw new InvalidLarder({
+        larder,
+        field: "upstream",
+        reason: `its circuit "${name}" has the name of another circuit or of a tier; give Upstream.withCircuitBreaker a key of its own`,
+      })
+    }
+    taken.push(name)
+  }
+}
+
 /** A codec for the values; `undefined` stands for a schema that nobody gave. */
 export const codecOf = (options: AnyOptions, needed: boolean) => {
   if (options.value !== undefined) return Schema.toCodecJson(options.value)
