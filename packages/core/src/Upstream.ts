@@ -440,9 +440,15 @@ const bounded = (options: number | Concurrency) => {
  *
  * **Gotchas**
  *
- * Throws {@link InvalidUpstream} for NaN, fractions, zero and negatives. A
- * lookup that does not obey its interruption keeps its permit until it ends,
- * since it is still at work.
+ * - Without this guard lookups have no bound: 200,000 misses are 200,000 lookups at
+ *   once, which take 6.4 KB each of this process alone.
+ * - A lookup that asks its own larder for another key holds its permit while the
+ *   other waits for one. Under one permit, or when all are held so, it waits for
+ *   itself until `hardTimeout`. Ask the source for the other key, not the larder, or
+ *   keep the two kinds of keys in two larders with permits of their own.
+ * - A lookup that does not obey its interruption keeps its permit until it ends,
+ *   since it is still at work.
+ * - Throws {@link InvalidUpstream} for NaN, fractions, zero and negatives.
  *
  * **Example**
  *
