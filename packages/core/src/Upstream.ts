@@ -29,7 +29,9 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "./Entry.ts"
 import { abandonable } from "./internal/abandonable.ts"
+import { Circuit } from "./internal/circuit.ts"
 import * as Gate from "./internal/gate.ts"
+import { LiveDemand } from "./internal/liveDemand.ts"
 import { millisOrReason } from "./internal/millis.ts"
 import { isFrom } from "./internal/origin.ts"
 import { inSteadyTime } from "./internal/steadyBreaker.ts"
@@ -485,6 +487,17 @@ export interface BreakerOptions<RS = never> {
   readonly openDuration?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
   /** The longest it stays open when a failure says when to come back. Default 1 hour. */
   readonly maxOpenDuration?: Duration.Input | undefined
+  /**
+   * While lookups wait for it, a probe is let through so long after the circuit
+   * opened, even if `openDuration` is longer. Default 1 second. Not where a `store`
+   * is given, nor before the moment that a failure's `retryAfter` names.
+   */
+  readonly probeEvery?: Duration.Input | undefined
+  /**
+   * How many lookups of a larder may wait for the outcome of the next probe; the
+   * others fail at once, and with 0 all do. Default 1,000.
+   */
+  readonly probeQueue?: number | undefined
   /** What to do when the store cannot be reached: let calls through ("allow", the default) or fail them. */
   readonly onStoreError?: "allow" | "fail" | undefined
   /**
@@ -520,9 +533,20 @@ interface AnyBreakerOptions<A, E, R2, RS> extends BreakerOptions<RS> {
 }
 
 const checkedOpenDuration = (field: string, input: BreakerOptions["openDuration"]) => {
-  if (input === undefined || Schedule.isSchedule(input)) return
+  if (input !== undefined && !Schedule.isSchedule(input)) checkedMillis(field, input)
+}
+
+const checkedQueue = (queue: number): number => {
+  if (Number.isSafeInteger(queue) && queue >= 0) return queue
+  throw new InvalidUpstream({
+    field: "withCircuitBreaker probeQueue",
+    reason: `${queue} is no number of lookups; give a whole number, 0 or more`,
+  })
+}
+
+const checkedMillis = (field: string, input: Duration.Input): number => {
   const millis = millisOrReason(input)
-  if (typeof millis === "number" && millis > 0) return
+  if (typeof millis === "number" && millis > 0) return millis
   throw new InvalidUpstream({
     field: `withCircuitBreaker ${field}`,
     reason: `${typeof millis === "number" ? "0 ms is no time" : millis}; give a duration above 0, such as "10 seconds"`,
@@ -565,29 +589,41 @@ const tookTooLong = (exit: Exit.Exit<unknown, unknown>) =>
 const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) => {
   checkedOpenDuration("openDuration", options.openDuration)
   checkedOpenDuration("maxOpenDuration", options.maxOpenDuration)
+  const probeEvery = checkedMillis("probeEvery", options.probeEvery ?? "1 second")
+  const queue = checkedQueue(options.probeQueue ?? 1_000)
   const { classify, onStoreError = "allow" } = options
   const make = Effect.fnUntraced(function* (circuits: ReadonlyArray<string>) {
     const key = keyOf(options.key, circuits)
+    const isOwn = options.store === undefined
+    const circuit = new Circuit(yield* Effect.context(), { key, probeEvery, queue, isOwn })
+    yield* Effect.addFinalizer(() => Effect.sync(() => circuit.stop()))
+    const store = circuit.watch(yield* storeOf(options.store))
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: options.tripPolicy ?? CircuitBreaker.consecutive(5),
       openDuration: options.openDuration ?? "10 seconds",
       maxOpenDuration: options.maxOpenDuration,
       onStoreError,
-    }).pipe(Effect.provideServiceEffect(CircuitBreaker.CircuitBreakerStore, storeOf(options.store)))
+    }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, store))
     const provide = yield* captured<R2>()
+    const hinting = (outcome: CircuitBreaker.Outcome): CircuitBreaker.Outcome => {
+      if (outcome._tag === "Failure" && outcome.retryAfter !== undefined) {
+        circuit.hinted(outcome.retryAfter)
+      }
+      return outcome
+    }
     const outcome =
       classify === undefined
         ? byDefault
         : (exit: Exit.Exit<unknown, unknown>) => {
             const answer = classify(exit as Parameters<typeof classify>[0])
-            return Effect.isEffect(answer) ? provide(answer) : answer
+            return Effect.isEffect(answer) ? Effect.map(provide(answer), hinting) : hinting(answer)
           }
     const unreachable: CircuitBreaker.State =
       onStoreError === "allow"
         ? { _tag: "Closed", key }
         : { _tag: "Open", key, retryAfter: Duration.zero, consecutiveOpenings: 0 }
     return {
-      guard: throughCircuit(breaker, key, outcome),
+      guard: throughCircuit(breaker, circuit, key, outcome),
       breaker: {
         name: key,
         state: Effect.orElseSucceed(breaker.state(key), () => unreachable),
@@ -611,6 +647,7 @@ type Outcomes = (
  */
 const throughCircuit = (
   breaker: CircuitBreaker.CircuitBreaker,
+  circuit: Circuit,
   key: string,
   classify: Outcomes,
 ) => {
@@ -622,10 +659,15 @@ const throughCircuit = (
   ): Effect.Effect<A, E | CircuitBreaker.CircuitBreakerError> =>
     Effect.withFiber((fiber) => {
       const { call, context } = Reach.beginIn(fiber.context)
-      const outcome: Outcomes = (exit) => (call.reached ? classify(exit) : CircuitBreaker.ignored)
+      let admitted = false
       // abandonable: a probe that disobeys its interruption must not keep the circuit half-open for ever
-      return breaker
-        .execute(abandonable(effect, context), { key, classify: outcome })
+      const begin = Effect.suspend(() => {
+        admitted = true
+        return abandonable(effect, context)
+      })
+      const outcome: Outcomes = (exit) => (call.reached ? classify(exit) : CircuitBreaker.ignored)
+      const attempt = breaker
+        .execute(begin, { key, classify: outcome })
         .pipe(
           Effect.onExit((exit) =>
             call.reached && tookTooLong(exit)
@@ -633,6 +675,15 @@ const throughCircuit = (
               : Effect.void,
           ),
         )
+      const demand = Context.get(fiber.context, Demand)
+      // Without a larder no deadline bounds the wait.
+      if (!(demand instanceof LiveDemand)) return attempt
+      const patient: typeof attempt = Effect.catch(attempt, (error) =>
+        admitted || !(error instanceof CircuitBreaker.CircuitBreakerError)
+          ? Effect.fail(error)
+          : Effect.andThen(circuit.wait(demand, error), patient),
+      )
+      return patient
     })
 }
 
@@ -652,10 +703,23 @@ const throughCircuit = (
  * - A lookup that is interrupted does not count, unless it was interrupted for
  *   taking too long, as by the larder's `hardTimeout`: see {@link timedOut}.
  * - Each larder has a circuit of its own, in memory, unless a `store` is given.
+ * - A lookup of a larder whose callers have nothing stale does not fail at once: it
+ *   waits for the outcome of the next probe, within its `hardTimeout`. While such
+ *   lookups wait, up to `probeQueue`, a probe goes through `probeEvery` after the
+ *   circuit opened, and one of them is the probe. When the probe succeeds all go
+ *   on; when it fails they fail with the circuit's error. A background refresh, a
+ *   lookup whose callers have something stale, and one whose `hardTimeout` is over
+ *   before the next probe, never wait.
  *
  * **Gotchas**
  *
- * Throws {@link InvalidUpstream} for durations that are NaN, zero or negative.
+ * - A lookup that waits for a probe keeps the permit of a `withConcurrency` outside.
+ *   With `withConcurrency` before `withCircuitBreaker` in the pipe it holds none.
+ * - With a `store` that is given, a probe waits for all of `openDuration`.
+ * - An upstream that is resolved without a larder has no `hardTimeout`, so its
+ *   lookups never wait.
+ * - Throws {@link InvalidUpstream} for durations that are NaN, zero or negative, and
+ *   for a `probeQueue` that is no whole number.
  *
  * **Example** ("not found" is no failure of the upstream)
  *

@@ -598,6 +598,12 @@ describe("Upstream.withCircuitBreaker", () => {
       invalid("withCircuitBreaker maxOpenDuration", () =>
         Upstream.withCircuitBreaker({ maxOpenDuration: duration }),
       )
+      invalid("withCircuitBreaker probeEvery", () =>
+        Upstream.withCircuitBreaker({ probeEvery: duration }),
+      )
+    }
+    for (const probeQueue of [NaN, -1, 1.5, Infinity]) {
+      invalid("withCircuitBreaker probeQueue", () => Upstream.withCircuitBreaker({ probeQueue }))
     }
   })
 })

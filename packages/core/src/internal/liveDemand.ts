@@ -6,6 +6,8 @@ export abstract class LiveDemand {
   abstract readonly background: boolean
   /** Every caller that waits for it could be given something stale. */
   abstract readonly stale: boolean
+  /** When the lookup is given up at the latest, in monotonic time, ms. */
+  abstract readonly endsAt: number
   #listeners: Set<() => void> | undefined
 
   /** Calls `listener` whenever a caller has come; gives what ends that. */

@@ -40,7 +40,7 @@ const run = (
     engine.timers.cancel(timer)
     onEnd(exit, Math.round(engine.stopwatch() - began))
   }
-  const demand = engine.demands.take(flights)
+  const demand = engine.demands.take(flights, began + policy.hardTimeout)
   const { context } = demand
   const fiber = engine.fork(
     effect,

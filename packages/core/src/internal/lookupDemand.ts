@@ -20,6 +20,7 @@ export class LookupDemand extends LiveDemand {
   readonly context: Context.Context<never>
   readonly #engine: Engine
   #flights = none
+  endsAt = 0
 
   constructor(engine: Engine, origin: Context.Context<never>) {
     super()
@@ -36,8 +37,9 @@ export class LookupDemand extends LiveDemand {
     return this.#flights.every((flight) => allHaveStale(this.#engine, flight))
   }
 
-  begin(flights: ReadonlyArray<Flight>): void {
+  begin(flights: ReadonlyArray<Flight>, endsAt: number): void {
     this.#flights = flights
+    this.endsAt = endsAt
     for (const flight of flights) flight.demand = this
   }
 
@@ -60,9 +62,9 @@ export class LookupDemands {
     this.#origin = origin
   }
 
-  take(flights: ReadonlyArray<Flight>): LookupDemand {
+  take(flights: ReadonlyArray<Flight>, endsAt: number): LookupDemand {
     const demand = this.#idle.pop() ?? new LookupDemand(this.#engine, this.#origin)
-    demand.begin(flights)
+    demand.begin(flights, endsAt)
     return demand
   }
 

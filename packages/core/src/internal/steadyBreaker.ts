@@ -1,9 +1,15 @@
 /** Circuit breakers whose open time is monotonic. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
 import { steadyClock } from "./steadyClock.ts"
+
+/** So many milliseconds later than it is, for one call of a store: an open time may be cut short. */
+export const Ahead = Context.Reference<number>("@larder/core/internal/Ahead", {
+  defaultValue: () => 0,
+})
 
 /**
  * A store in the memory of this process, by a time of day that never steps back:
@@ -19,7 +25,9 @@ export const inSteadyTime = <E, R>(
       const clock = yield* steadyClock
       const { admit, record, state } = yield* CircuitBreakerStore
       const steadily = <A, E2, R2>(effect: Effect.Effect<A, E2, R2>) =>
-        Effect.provideService(effect, Clock.Clock, clock)
+        Effect.flatMap(Ahead, (ahead) =>
+          Effect.provideService(effect, Clock.Clock, ahead === 0 ? clock : later(clock, ahead)),
+        )
       return {
         admit: (key) => steadily(admit(key)),
         record: (outcome) => steadily(record(outcome)),
@@ -27,3 +35,17 @@ export const inSteadyTime = <E, R>(
       }
     }),
   ).pipe(Layer.provide(store))
+
+/** What a store of circuits reads of a clock. */
+const later = (clock: Clock.Clock, millis: number): Clock.Clock => {
+  const nanos = BigInt(Math.ceil(millis)) * 1_000_000n
+  return {
+    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + millis,
+    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + millis),
+    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + nanos,
+    currentTimeNanos: Effect.map(clock.currentTimeNanos, (now) => now + nanos),
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + nanos,
+    monotonicTimeNanos: Effect.map(clock.monotonicTimeNanos, (now) => now + nanos),
+    sleep: (duration) => clock.sleep(duration),
+  }
+}

@@ -8,6 +8,7 @@ const fork = Effect.forkChild({ startImmediately: true })
 class Demand extends LiveDemand {
   background: boolean
   stale: boolean
+  readonly endsAt = Infinity
   constructor(background: boolean, stale = false) {
     super()
     this.background = background
