@@ -29,7 +29,7 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "./Entry.ts"
 import { abandonable } from "./internal/abandonable.ts"
-import { Circuit } from "./internal/circuit.ts"
+import { Circuit, setCircuit } from "./internal/circuit.ts"
 import * as Gate from "./internal/gate.ts"
 import { LiveDemand } from "./internal/liveDemand.ts"
 import { millisOrReason } from "./internal/millis.ts"
@@ -624,11 +624,14 @@ const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) =
         : { _tag: "Open", key, retryAfter: Duration.zero, consecutiveOpenings: 0 }
     return {
       guard: throughCircuit(breaker, circuit, key, outcome),
-      breaker: {
-        name: key,
-        state: Effect.orElseSucceed(breaker.state(key), () => unreachable),
-        transitions: breaker.transitions,
-      },
+      breaker: setCircuit<UpstreamBreaker>(
+        {
+          name: key,
+          state: Effect.orElseSucceed(breaker.state(key), () => unreachable),
+          transitions: breaker.transitions,
+        },
+        circuit,
+      ),
     }
   })
   return <K, R>(self: Upstream<K, A, E, R>) =>
@@ -678,10 +681,14 @@ const throughCircuit = (
       const demand = Context.get(fiber.context, Demand)
       // Without a larder no deadline bounds the wait.
       if (!(demand instanceof LiveDemand)) return attempt
-      const patient: typeof attempt = Effect.catch(attempt, (error) =>
-        admitted || !(error instanceof CircuitBreaker.CircuitBreakerError)
-          ? Effect.fail(error)
-          : Effect.andThen(circuit.wait(demand, error), patient),
+      const patient: typeof attempt = Effect.catchIf(
+        attempt,
+        (error) => !admitted && error instanceof CircuitBreaker.CircuitBreakerError,
+        (error) =>
+          Effect.andThen(
+            circuit.wait(demand, error as CircuitBreaker.CircuitBreakerError),
+            patient,
+          ),
       )
       return patient
     })

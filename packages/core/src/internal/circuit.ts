@@ -63,6 +63,8 @@ export class Circuit {
   /** When a lookup that waited was sent to be the probe, until it was admitted or refused. */
   #electedAt: number | undefined
   #timer: Timer | undefined
+  /** A lookup that may be the probe of an open time that is over is on its way here. */
+  #isApproached = false
 
   constructor(context: Context.Context<never>, options: Options) {
     this.#options = options
@@ -78,6 +80,28 @@ export class Circuit {
   hinted(retryAfter: Duration.Duration): void {
     const until = this.#now() + Duration.toMillis(retryAfter)
     this.#notBefore = Math.max(this.#notBefore, until)
+  }
+
+  /**
+   * What a lookup would be refused with, as far as this process knows; one that does
+   * not wait for a probe. So that it need not take a lease first.
+   */
+  refusal(): Refusal | undefined {
+    if (this.#state === "Closed") return undefined
+    const { key } = this.#options
+    const left = this.#openUntil - this.#now()
+    if (this.#state === "Open" && left > 0) return open(key, Duration.millis(left))
+    const isTaken = this.#probe !== undefined || left > 0 || this.#isApproached
+    return isTaken ? halfOpen(key) : undefined
+  }
+
+  /** From now on others are refused as if this lookup were the probe already; gives what ends that. */
+  approach(): () => void {
+    if (this.#state === "Closed" || this.#isApproached) return () => {}
+    this.#isApproached = true
+    return () => {
+      this.#isApproached = false
+    }
   }
 
   /** The store, with what it tells noted here; it may let a probe through early. */
@@ -206,9 +230,7 @@ export class Circuit {
     if (transition?.to !== "Open") return
     if (transition.from === "HalfOpen" && this.#isEarly) this.#early += 1
     this.#opened(transition.retryAfter)
-    const { retryAfter } = transition
-    const reason = new CircuitBreaker.CircuitOpen({ key: this.#options.key, retryAfter })
-    this.#wakeAll(Effect.fail(new CircuitBreaker.CircuitBreakerError({ reason })))
+    this.#wakeAll(Effect.fail(open(this.#options.key, transition.retryAfter)))
   }
 
   #recorded(generation: number): void {
@@ -236,3 +258,22 @@ export class Circuit {
     return monotonicMillis(this.#clock)
   }
 }
+
+const open = (key: string, retryAfter: Duration.Duration): Refusal =>
+  new CircuitBreaker.CircuitBreakerError({
+    reason: new CircuitBreaker.CircuitOpen({ key, retryAfter }),
+  })
+
+const halfOpen = (key: string): Refusal =>
+  new CircuitBreaker.CircuitBreakerError({ reason: new CircuitBreaker.CircuitHalfOpen({ key }) })
+
+const circuits = new WeakMap<object, Circuit>()
+
+/** Notes whose circuit a breaker of an upstream shows. */
+export const setCircuit = <B extends object>(breaker: B, circuit: Circuit): B => {
+  circuits.set(breaker, circuit)
+  return breaker
+}
+
+/** Undefined for a breaker that was made by hand. */
+export const circuitOf = (breaker: object): Circuit | undefined => circuits.get(breaker)

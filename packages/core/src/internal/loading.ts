@@ -7,6 +7,7 @@ import type { CallerSpan, Engine } from "./engine.ts"
 import type { Flight } from "./flight.ts"
 import { keepInMemory, superseded } from "./keeping.ts"
 import * as lookup from "./lookup.ts"
+import { landOnOpenCircuit } from "./outage.ts"
 import { load } from "./tierLoading.ts"
 export { readBeside } from "./tierLoading.ts"
 import { land } from "./waiting.ts"
@@ -78,11 +79,10 @@ const single = (engine: Engine, flight: Flight, span: CallerSpan): void => {
   flight.cancel = cancel
 }
 
-const bulk = (
-  engine: Engine,
-  flights: Arr.NonEmptyReadonlyArray<Flight>,
-  span: CallerSpan,
-): void => {
+const bulk = (engine: Engine, all: Arr.NonEmptyReadonlyArray<Flight>, span: CallerSpan): void => {
+  // One that has nothing stale waits for a circuit's next probe; the others must not wait with it.
+  const flights = all.filter((flight) => !landOnOpenCircuit(engine, flight))
+  if (!Arr.isArrayNonEmpty(flights)) return
   const versions = new Map(flights.map((flight) => [flight, engine.nextVersion()]))
   const cancel = lookup.many(engine, flights, span, (flight, answer) =>
     settle(engine, flight, answer, undefined, versions.get(flight) ?? 0),

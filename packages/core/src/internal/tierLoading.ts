@@ -17,6 +17,7 @@ import type { Flight, Waiter } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
 import { leaseFor, releaseLease } from "./lease.ts"
 import * as lookup from "./lookup.ts"
+import { approachCircuits, landOnOpenCircuit } from "./outage.ts"
 import { recover } from "./recovery.ts"
 import { settle } from "./settling.ts"
 import { land } from "./waiting.ts"
@@ -162,11 +163,25 @@ const lookUpLeft = (
   const [only] = left
   if (only === undefined) return Effect.void
   const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
-  if (bulk) return lookUpTogether(engine, left, budget, span)
+  if (bulk)
+    return unlessRefused(engine, left, (asking) => lookUpTogether(engine, asking, budget, span))
   if (left.length === 1) return lookUpAlone(engine, only, budget, span)
   for (const one of left) lookUpApart(engine, one, budget, span)
   return Effect.void
 }
+
+/** Before any lease: where upstream would refuse the lookup, one would be taken only to be given back. */
+const unlessRefused = (
+  engine: Engine,
+  progress: ReadonlyArray<Progress>,
+  lookUp: (asking: ReadonlyArray<Progress>) => Effect.Effect<void>,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const asking = progress.filter(({ flight }) => !landOnOpenCircuit(engine, flight))
+    if (asking.length === 0) return Effect.void
+    const leave = approachCircuits(engine)
+    return Effect.ensuring(lookUp(asking), Effect.sync(leave))
+  })
 
 /** A flight that goes on by itself, so that a slow one does not hold up its companions. */
 const lookUpApart = (
@@ -238,6 +253,14 @@ const hasArbiter = (engine: Engine, { arbiterAnswers, foreign }: Progress): bool
   engine.stack.arbiter !== undefined && arbiterAnswers && !foreign
 
 const lookUpAlone = (
+  engine: Engine,
+  progress: Progress,
+  budget: Budget,
+  span: CallerSpan,
+): Effect.Effect<void> =>
+  unlessRefused(engine, [progress], () => lookUpWithLease(engine, progress, budget, span))
+
+const lookUpWithLease = (
   engine: Engine,
   progress: Progress,
   budget: Budget,

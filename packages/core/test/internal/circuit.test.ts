@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { CircuitBreaker } from "effect/persistence"
+import { TestClock } from "effect/testing"
 import { Circuit } from "../../src/internal/circuit.ts"
 import { LiveDemand } from "../../src/internal/liveDemand.ts"
 
@@ -73,6 +74,46 @@ describe("Circuit", () => {
       assert.strictEqual(sleeping, 1)
       yield* Fiber.interrupt(second)
       assert.strictEqual(sleeping, 0)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("says what a lookup would be refused with, but for the one on its way to probe", () =>
+    Effect.gen(function* () {
+      const options = { key: "upstream", probeEvery: 1_000, queue: 9, isOwn: true }
+      const circuit = new Circuit(yield* Effect.context(), options)
+      const store = circuit.watch(
+        yield* Effect.map(
+          Layer.build(CircuitBreaker.layerStoreMemory()),
+          Context.get(CircuitBreaker.CircuitBreakerStore),
+        ),
+      )
+      const tripPolicy = CircuitBreaker.consecutive(1)
+      const openFor = Duration.seconds(10)
+      const fail = (generation: number) =>
+        store.record({ key: "upstream", generation, outcome: "Failure", tripPolicy, openFor })
+      const refused = () => circuit.refusal()?.reason
+
+      const { generation } = yield* store.admit("upstream")
+      assert.strictEqual(refused(), undefined)
+      // It was on its way when the circuit was closed: it holds no place of a probe.
+      circuit.approach()
+      yield* fail(generation)
+      yield* TestClock.adjust("4 seconds")
+      assert.deepInclude(refused(), { _tag: "CircuitOpen", retryAfter: Duration.seconds(6) })
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual(refused(), undefined)
+
+      const leave = circuit.approach()
+      assert.deepInclude(refused(), { _tag: "CircuitHalfOpen" })
+      circuit.approach()()
+      assert.deepInclude(refused(), { _tag: "CircuitHalfOpen" })
+      leave()
+      assert.strictEqual(refused(), undefined)
+
+      const probe = yield* store.admit("upstream")
+      assert.deepInclude(refused(), { _tag: "CircuitHalfOpen" })
+      yield* fail(probe.generation)
+      assert.deepInclude(refused(), { _tag: "CircuitOpen", retryAfter: openFor })
     }).pipe(Effect.scoped),
   )
 })
