@@ -124,3 +124,27 @@ for (const [stackName, stack] of Object.entries(stacks)) {
     )
   }
 }
+
+it.effect.each(Object.entries(calls))(
+  "law 7: while the result of a refresh settles no caller gets the older one, fresh as it is: %s",
+  ([, call]) => {
+    const shared = new Faults()
+    return Effect.gen(function* () {
+      yield* start
+      const { larder } = yield* make()
+      const first = yield* fork(larder.get("k"))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(first)).toBe(1)
+      shared.turn("slow", "writes")
+      const refreshing = yield* fork(larder.refresh("k"))
+      yield* TestClock.adjust(100)
+      expect(yield* Fiber.join(refreshing)).toBe(2)
+      expect(yield* call(larder)).toBe(2)
+      yield* TestClock.adjust("1 second")
+      expect(yield* call(larder)).toBe(2)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(TierStack.layer(MemoryTier.layer(), faultyShared(shared))),
+    )
+  },
+)

@@ -39,6 +39,8 @@ export const consider = (
   if (found._tag !== "Entry") {
     progress.known = Math.max(progress.known, found.version)
     progress.foreign ||= found._tag === "Foreign"
+    const isRemoved = found._tag === "Nothing" && found.isRemoved === true
+    if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
     return
   }
   const { entry } = found
@@ -63,6 +65,17 @@ export const consider = (
   else if (isBetterStale(candidate, flight.stale?.entry.version)) {
     if (!engine.isDetached(flight)) takeOver(engine, flight, keeping, now)
     offerAll(engine, flight, given)
+  }
+}
+
+/** Another node has removed the key: older values that this node has are not given any more, whatever fails. */
+const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
+  const { k, stale } = flight
+  if (stale !== undefined && stale.entry.version < version) flight.stale = undefined
+  const inMemory = engine.near.peek(k)
+  if (inMemory !== undefined && inMemory.entry.version < version) engine.near.delete(k)
+  for (const nearer of engine.stack.farther) {
+    if (nearer !== engine.stack.arbiter) engine.fork(nearer.drop(k, version), engine.settling)
   }
 }
 

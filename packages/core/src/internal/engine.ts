@@ -74,6 +74,12 @@ export interface AtHand extends Given {
   readonly slot: number
 }
 
+/** What the farther tiers have for a key, and the version at which the arbiter says that it was removed, 0 for never. */
+export interface FartherReading {
+  readonly best: Given | undefined
+  readonly removedAt: number
+}
+
 /** An entry, with what the user's functions say of its value. */
 export interface Keeping {
   readonly entry: Entry<unknown>
@@ -102,7 +108,7 @@ export class Engine {
   readonly missed = new Missed()
   readonly writes = new WriteQueue()
   /** Readers of farther tiers share a trip. */
-  readonly reads = Coalesce.make<string, Given | undefined>()
+  readonly reads = Coalesce.make<string, FartherReading>()
   /** The flights that callers may join. */
   readonly flights = new Map<string, Flight>()
   /** Every flight that has not landed, detached ones too. */

@@ -36,8 +36,8 @@ import type { Observer } from "./observer.ts"
 /** What a tier has at a key. Times are the node's. */
 export type Found =
   | { readonly _tag: "Entry"; readonly entry: Entry.Entry<unknown> }
-  /** Nothing that can be used; `version` is the highest there was, 0 for none. */
-  | { readonly _tag: "Nothing"; readonly version: number }
+  /** Nothing that can be used; `version` is the highest there was, 0 for none. `isRemoved`: at that version the key was removed. */
+  | { readonly _tag: "Nothing"; readonly version: number; readonly isRemoved?: boolean }
   /** A newer release of the application wrote it: to be left alone. */
   | { readonly _tag: "Foreign"; readonly version: number }
 
@@ -537,6 +537,7 @@ export class FartherTier {
       case "Entry":
         return this.#foundEntry(decoded.entry)
       case "Tombstone":
+        return { _tag: "Nothing", version: decoded.version, isRemoved: true }
       case "OlderSchema":
         return { _tag: "Nothing", version: decoded.version }
       case "NewerSchema":

@@ -95,6 +95,12 @@ export class ObjectStore {
     this.#stamps[slot * 2 + 1] = checkedAt
   }
 
+  /** No read of the key is a plain hit until it is judged once more. */
+  forgetStamp(key: string): void {
+    const slot = this.#exits.find(key)
+    if (slot !== 0) this.stamp(slot, neverPlain)
+  }
+
   exit(slot: number): Exit.Exit<unknown> {
     return this.#exits.at(slot)
   }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Entry from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
-import type { Engine } from "./engine.ts"
+import type { Engine, FartherReading } from "./engine.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Given } from "./flight.ts"
 import { recover } from "./recovery.ts"
@@ -36,16 +36,21 @@ export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Rea
     }
     const asked = engine.reads(k, readFarther(engine, key, k))
     // Judged by each reader for itself: a mark may have come since the tiers were asked.
-    return Effect.map(asked, (found) => readingOf(engine, better(engine, hand, found)))
+    return Effect.map(asked, ({ best, removedAt }) => {
+      const isRemoved = hand !== undefined && hand.entry.version < removedAt
+      return readingOf(engine, better(engine, isRemoved ? undefined : hand, best))
+    })
   })
 
-const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Given | undefined> =>
+const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<FartherReading> =>
   Effect.gen(function* () {
     const queued = engine.writes.newest(k)?.entry
     if (queued !== undefined) {
       const freshness = engine.judge(queued, engine.now())
       const given = { entry: queued, exit: Exit.succeed(queued.value), freshness }
-      if (freshness._tag === "Fresh") return { ...given, tier: engine.nearName }
+      if (freshness._tag === "Fresh") {
+        return { best: { ...given, tier: engine.nearName }, removedAt: 0 }
+      }
       yield* engine.writes.settled(k)
     }
     const budget = new Budget(engine.settings.policy.tierBudget)
@@ -53,15 +58,20 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Giv
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter && !(yield* recover(engine, budget))) continue
       const [found] = (yield* tier.read([k], budget)) ?? []
+      const isRemoved = found?._tag === "Nothing" && found.isRemoved === true
+      if (isRemoved && tier === engine.stack.arbiter) {
+        const { version } = found
+        return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
+      }
       if (found?._tag !== "Entry") continue
       const { entry } = found
       if (engine.examined(k, key, tier.name, entry) === undefined) continue
       const freshness = engine.judge(entry, engine.now())
       const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
-      if (freshness._tag === "Fresh") return given
+      if (freshness._tag === "Fresh") return { best: given, removedAt: 0 }
       best = better(engine, best, given)
     }
-    return best
+    return { best, removedAt: 0 }
   })
 
 const better = (

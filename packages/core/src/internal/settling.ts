@@ -28,6 +28,9 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
   if (arbiter !== undefined && progress.token !== undefined) {
     const settled = Latch.makeUnsafe()
     flight.settling = settled
+    // Race: a caller is answered with the new value, and a plain hit of the next one would
+    // still give the older value that memory has until the arbiter has answered.
+    engine.near.forgetStamp(flight.k)
     const committing = Effect.ensuring(commit(engine, arbiter, progress, kept), settled.open)
     // Still on the board: until the arbiter has answered, those who come now get the same.
     whenAnswered(engine, committing, () => land(engine, flight, landing))

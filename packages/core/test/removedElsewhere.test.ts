@@ -1,0 +1,53 @@
+/** Law 12: what another node has removed is given by no node that asks the arbiter, whatever fails. */
+import { describe, expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Exit, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
+
+const make = (answer: () => Effect.Effect<number, string>) =>
+  Larder.make({
+    name: "removed",
+    value: Schema.Finite,
+    policy: Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour" }),
+    upstream: Upstream.make({ lookup: (_: string) => Effect.suspend(answer) }),
+  })
+
+const reads = {
+  get: (larder: Larder.Larder<string, number, string>) => larder.get("k"),
+  getMany: (larder: Larder.Larder<string, number, string>) =>
+    Effect.flatMap(larder.getMany(["k"]), (exits) => exits.get("k")!),
+} as const
+
+describe.each(["memory", "file", "memory and file"])("a node with %s in front", (front) => {
+  it.effect.each(Object.entries(reads))("%s: upstream fails, and so does the read", ([, read]) =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const shared = Layer.succeedContext(yield* Layer.build(faultyTier(new Faults())))
+      const file = Layer.succeedContext(yield* Layer.build(fileLayer(new Faults())))
+      const stacks = {
+        memory: () => TierStack.layer(MemoryTier.layer(), shared),
+        file: () => TierStack.layer(file, shared),
+        "memory and file": () => TierStack.layer(MemoryTier.layer(), file, shared),
+      }
+      let isDown = false
+      const larder = yield* Effect.provide(
+        make(() => (isDown ? Effect.fail("down") : Effect.succeed(1))),
+        stacks[front as keyof typeof stacks](),
+      )
+      const other = yield* Effect.provide(
+        make(() => Effect.succeed(2)),
+        TierStack.layer(MemoryTier.layer(), shared),
+      )
+      yield* larder.get("k")
+      yield* TestClock.adjust("20 seconds")
+      isDown = true
+      expect(yield* read(larder)).toBe(1)
+      yield* other.remove("k")
+      yield* TestClock.adjust("1 second")
+      expect((yield* larder.read("k")).freshness).toEqual({ _tag: "Missing" })
+      expect(yield* Effect.exit(read(larder))).toEqual(Exit.fail("down"))
+      expect((yield* larder.read("k")).freshness).toEqual({ _tag: "Missing" })
+    }).pipe(Effect.scoped),
+  )
+})
