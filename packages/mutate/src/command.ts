@@ -1,0 +1,2 @@
+/** Bad input, with a remedy. */
+export class UsageError extends Error {}

@@ -1,0 +1,68 @@
+/** Survivors that no test can notice, each with a reason, from `explained.json`. */
+import type { Result } from "../run/results.ts"
+import type { Mutant } from "../source/mutant.ts"
+
+/** Matched by the text of the source, which stays where line numbers move. */
+export interface Explanation {
+  readonly file: string
+  /** The line the mutant begins in, without indentation. */
+  readonly line: string
+  readonly original: string
+  readonly mutated: string
+  readonly reason: string
+}
+
+const fields = ["file", "line", "original", "mutated", "reason"] as const
+
+export class InvalidExplanation extends Error {}
+
+/** Throws {@link InvalidExplanation}. */
+export const parse = (text: string): ReadonlyArray<Explanation> => {
+  const entries: unknown = JSON.parse(text)
+  if (!Array.isArray(entries)) throw new InvalidExplanation("explained.json must be an array")
+  return entries.map((entry: Partial<Explanation>, index) => {
+    for (const field of fields) {
+      if (typeof entry?.[field] !== "string" || (field !== "mutated" && entry[field] === "")) {
+        throw new InvalidExplanation(
+          `explained.json: entry ${index + 1} has no ${field}; copy it from the report, with a reason of your own`,
+        )
+      }
+    }
+    return entry as Explanation
+  })
+}
+
+const matches = (explanation: Explanation, mutant: Mutant): boolean =>
+  explanation.file === mutant.file &&
+  explanation.line === mutant.text &&
+  explanation.original === mutant.original &&
+  explanation.mutated === mutant.mutated
+
+export interface Explained {
+  readonly result: Result
+  readonly reason: string
+}
+
+/** Apart from the other results: survivors that are explained, and explanations that no mutant needs any more. */
+export const explain = (
+  results: ReadonlyArray<Result>,
+  explanations: ReadonlyArray<Explanation>,
+  all: ReadonlyArray<Mutant>,
+) => {
+  const explained: Array<Explained> = []
+  const others: Array<Result> = []
+  for (const result of results) {
+    const found = explanations.find((each) => matches(each, result.mutant))
+    if (found !== undefined && result.fate._tag === "Survived") {
+      explained.push({ result, reason: found.reason })
+    } else others.push(result)
+  }
+  const files = new Set(all.map(({ file }) => file))
+  const unneeded = explanations.filter(
+    (each) =>
+      files.has(each.file) &&
+      (!all.some((mutant) => matches(each, mutant)) ||
+        others.some(({ fate, mutant }) => matches(each, mutant) && fate._tag !== "NotCovered")),
+  )
+  return { explained, others, unneeded }
+}

@@ -1,0 +1,42 @@
+/** What is shown while mutants are tried. */
+import type { Progress } from "../run/campaign.ts"
+import { isCaught } from "../run/results.ts"
+
+const seconds = (millis: number): string => {
+  const whole = Math.round(millis / 1_000)
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
+
+/** Where the output is no terminal, a line is shown this often, ms. */
+const everyMillis = 10_000
+
+/** A line that is overwritten on a terminal, and now and then a line elsewhere. */
+export const shown = (total: number): Progress => {
+  const { stderr } = process
+  let began = Date.now()
+  let last = 0
+  let done = 0
+  let caught = 0
+  const tell = (line: string, always: boolean) => {
+    if (stderr.isTTY) stderr.write(`\r\u{1b}[K${line}${always ? "\n" : ""}`)
+    else if (always || Date.now() - last > everyMillis) {
+      last = Date.now()
+      stderr.write(`${line}\n`)
+    }
+  }
+  return {
+    measured: (tests, millis) => {
+      began = Date.now()
+      tell(`${tests} tests take ${seconds(millis)} without a mutant; ${total} mutants`, true)
+    },
+    done: (result) => {
+      done += 1
+      if (isCaught(result)) caught += 1
+      const left = ((Date.now() - began) / done) * (total - done)
+      const share = ((100 * caught) / done).toFixed(1)
+      tell(`${done} of ${total}, ${share} % caught, about ${seconds(left)} left`, done === total)
+    },
+  }
+}
+
+export const silent: Progress = { measured: () => undefined, done: () => undefined }

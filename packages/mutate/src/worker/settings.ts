@@ -1,0 +1,29 @@
+/** What the command hands to a worker, in its environment. */
+
+export interface Settings {
+  readonly worker: number
+  /** Where the command listens. */
+  readonly socket: string
+  /** Where transformed modules are kept for the other workers of the run. */
+  readonly cache: string
+  /** The mutant that is switched on before anything is loaded; 0 for none. */
+  readonly active: number
+  readonly root: string
+  /** The files that are mutated, relative to `root`. */
+  readonly files: ReadonlyArray<string>
+  /** The test files, relative to `root`. */
+  readonly tests: ReadonlyArray<string>
+  readonly placements: number
+}
+
+const variable = "LARDER_MUTATE_WORKER"
+
+export const toEnvironment = (settings: Settings): Record<string, string> => ({
+  [variable]: JSON.stringify(settings),
+})
+
+export const fromEnvironment = (): Settings => {
+  const text = process.env[variable]
+  if (text === undefined) throw new Error(`${variable} is not set: start this with pnpm mutate`)
+  return JSON.parse(text) as Settings
+}
