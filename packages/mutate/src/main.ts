@@ -13,15 +13,15 @@ import { CampaignFailed, run } from "./run/campaign.ts"
 import { groupOf } from "./run/groups.ts"
 import { sample } from "./run/sample.ts"
 import { targets, testFiles } from "./run/targets.ts"
-import { make, WorkerFailed } from "./run/workers.ts"
+import { make, WorkerFailed, type Workers } from "./run/workers.ts"
 import { instrumentAll } from "./source/instrumentAll.ts"
 import type { Mutant } from "./source/mutant.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const explanations = fileURLToPath(new URL("../explained.json", import.meta.url))
 
-/** Few sequences for each mutant, and the same for all. */
-const environment = { LARDER_RUNS: "40", LARDER_SEED: "20261121" }
+/** As many random sequences for each mutant, and the same. */
+const environment = ({ runs }: Options) => ({ LARDER_RUNS: String(runs), LARDER_SEED: "20261121" })
 
 /** So many of each group. */
 const sampled = (mutants: ReadonlyArray<Mutant>, size: number, seed: number) => {
@@ -35,29 +35,41 @@ const sampled = (mutants: ReadonlyArray<Mutant>, size: number, seed: number) => 
 const chosenOf = (mutants: ReadonlyArray<Mutant>, { sample: size, seed }: Options) =>
   size === undefined ? { chosen: mutants, sampledOf: undefined } : sampled(mutants, size, seed)
 
+/** The first signal stops the run, with a report of what was tried; the second ends it at once. */
+const stopping = (workers: Workers): AbortSignal => {
+  const controller = new AbortController()
+  const end = () => {
+    if (controller.signal.aborted) {
+      workers.close()
+      process.exit(1)
+    }
+    console.error("stopping: the report follows once the mutants being tried are done")
+    controller.abort()
+  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end)
+  return controller.signal
+}
+
 const campaign = async (chosen: Options): Promise<Report> => {
   const known = existsSync(explanations) ? parse(readFileSync(explanations, "utf8")) : []
   const files = targets(root, chosen.paths, chosen.groups)
   const tests = testFiles(root, files, chosen.tests)
   const { mutants: all, placements } = instrumentAll(root, files)
   const selection = chosenOf(all, chosen)
-  const workers = await make({ root, files, tests, placements }, environment)
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
-      workers.close()
-      process.exit(1)
-    })
-  }
+  const workers = await make({ root, files, tests, placements }, environment(chosen))
+  const stop = stopping(workers)
   try {
     const results = await run(workers, {
       all,
       chosen: selection.chosen,
       lanes: chosen.workers,
+      stop,
       progress: chosen.quiet ? silent : shown(selection.chosen.length),
     })
     const { explained, others, unneeded } = explain(results, known, all)
     const { sampledOf } = selection
-    return { results: others, explained, unneeded, sampledOf, seed: chosen.seed }
+    const untried = selection.chosen.length - results.length
+    return { results: others, explained, unneeded, sampledOf, seed: chosen.seed, untried }
   } finally {
     workers.close()
   }

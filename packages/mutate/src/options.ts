@@ -14,6 +14,8 @@ Options:
 ${groups.map(({ name, title }) => `                        ${name.padEnd(11)}${title}`).join("\n")}
   --sample N          N mutants of each group or folder, drawn at random, instead of all
   --seed S            what the sample is drawn from, a whole number; 1 by default
+  --runs N            random sequences per stack in packages/core/test/sequences.test.ts; 40 by default, pnpm test
+                      runs 250 to 500
   --tests PATH        a test file or folder beyond the tests of the packages that are mutated; may be given again
   --workers N         processes that run tests; as many as there are cores by default
   --at-least PERCENT  exit with 1 where a smaller share of the mutants is caught
@@ -28,6 +30,8 @@ export interface Options {
   readonly groups: ReadonlyArray<string>
   readonly sample: number | undefined
   readonly seed: number
+  /** Random sequences per stack. */
+  readonly runs: number
   readonly tests: ReadonlyArray<string>
   readonly workers: number
   readonly atLeast: number | undefined
@@ -44,6 +48,7 @@ const parsed = (args: ReadonlyArray<string>) => {
         group: { type: "string", multiple: true, default: [] },
         sample: { type: "string" },
         seed: { type: "string", default: "1" },
+        runs: { type: "string", default: "40" },
         tests: { type: "string", multiple: true, default: [] },
         workers: { type: "string", default: String(availableParallelism()) },
         "at-least": { type: "string" },
@@ -80,6 +85,7 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
     groups: values.group,
     sample: sample === undefined ? undefined : wholeNumber("--sample", sample, 1, 1_000_000),
     seed: wholeNumber("--seed", values.seed, 0, 2 ** 32 - 1),
+    runs: wholeNumber("--runs", values.runs, 1, 100_000),
     tests: values.tests,
     workers: wholeNumber("--workers", values.workers, 1, 64),
     atLeast: atLeast === undefined ? undefined : percent(atLeast),

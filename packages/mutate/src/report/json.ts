@@ -4,8 +4,9 @@ import { dirname } from "node:path"
 import { figures } from "./figures.ts"
 import { byGroup, type Report } from "./text.ts"
 
-export const json = ({ explained, results, sampledOf, seed }: Report) => ({
+export const json = ({ explained, results, sampledOf, seed, untried }: Report) => ({
   sample: sampledOf === undefined ? undefined : { seed, of: Object.fromEntries(sampledOf) },
+  untried,
   all: figures(results),
   groups: Object.fromEntries([...byGroup(results)].map(([name, own]) => [name, figures(own)])),
   mutants: results.map(({ fate, mutant }) => ({ ...mutant, fate })),

@@ -13,6 +13,8 @@ export interface Report {
   /** How many mutants there are of each group; `undefined` where all were tried. */
   readonly sampledOf: ReadonlyMap<string, number> | undefined
   readonly seed: number
+  /** How many mutants were left when the run was stopped. */
+  readonly untried: number
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
@@ -100,7 +102,7 @@ const withTag = (results: ReadonlyArray<Result>, tag: Result["fate"]["_tag"]) =>
   results.filter(({ fate }) => fate._tag === tag).map(({ mutant }) => told(mutant))
 
 export const text = (report: Report): string => {
-  const { explained, results, sampledOf, seed, unneeded } = report
+  const { explained, results, sampledOf, seed, unneeded, untried } = report
   const alone = results
     .filter(({ fate }) => fate._tag === "Caught" && fate.alone)
     .map(({ mutant }) => told(mutant))
@@ -109,6 +111,7 @@ export const text = (report: Report): string => {
     ...(sampledOf === undefined
       ? []
       : ["", `A sample, drawn from seed ${seed}; intervals at 95 % (Wilson).`]),
+    ...(untried === 0 ? [] : ["", `Stopped before ${untried} more mutants were tried.`]),
     ...listed("Survived", withTag(results, "Survived")),
     ...listed("Not covered by any test", withTag(results, "NotCovered")),
     ...listed("Caught by random sequences alone", alone),

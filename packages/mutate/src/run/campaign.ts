@@ -143,12 +143,14 @@ export interface Campaign {
   readonly all: ReadonlyArray<Mutant>
   readonly chosen: ReadonlyArray<Mutant>
   readonly lanes: number
+  /** Once aborted, the mutants that are being tried are the last. */
+  readonly stop: AbortSignal
   readonly progress: Progress
 }
 
-/** What became of each chosen mutant, in their order. */
+/** What became of each chosen mutant that was tried, in their order. */
 export const run = async (workers: Workers, campaign: Campaign): Promise<ReadonlyArray<Result>> => {
-  const { all, chosen, lanes, progress } = campaign
+  const { all, chosen, lanes, progress, stop } = campaign
   const first = (await workers.open(0))!
   const coverage = await measure(first)
   progress.measured(
@@ -177,6 +179,7 @@ export const run = async (workers: Workers, campaign: Campaign): Promise<Readonl
   const lane = async (worker?: Worker) => {
     const own = reopening(workers, worker)
     for (const mutant of switched) {
+      if (stop.aborted) break
       const tests = testsFor(mutant, coverage, noticed.of(mutant.file))
       const fate = await own.fateOf(mutant, tests)
       // What loading also evaluates was evaluated before the mutant was switched on.
@@ -191,10 +194,11 @@ export const run = async (workers: Workers, campaign: Campaign): Promise<Readonl
   const fresh = evaluatedOnLoad.values()
   const freshLane = async () => {
     for (const mutant of fresh) {
+      if (stop.aborted) break
       const tests = testsForLoaded(placements.get(mutant.file)!, coverage)
       keep(mutant, await inFresh(workers, mutant, tests))
     }
   }
   await Promise.all(Array.from({ length: lanes }, freshLane))
-  return chosen.map((mutant) => results.get(mutant)!)
+  return chosen.flatMap((mutant) => results.get(mutant) ?? [])
 }

@@ -113,7 +113,8 @@ export const make = async (
       cwd: shared.root,
       // A group of its own, which can be killed as a whole.
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      // The host ends when its input does, and so when this process dies.
+      stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...environment, ...toEnvironment(settings) },
     })
     running.add(child)

@@ -92,6 +92,8 @@ const ofConstant = (node: Node, { text }: Site): ReadonlyArray<Change> => {
   const written = text(node)
   if (/^0(\.0*)?$/.test(written)) return [change("number", "1")]
   if (written === "1") return [change("number", "0")]
+  // Below zero is mostly "none" or "the last": twice as much would be the same.
+  if (written.startsWith("-")) return [change("number", written.slice(1))]
   // A limit that is twice as high is still noticed where a test goes to the limit.
   return [change("number", `(${written}) * 2`)]
 }

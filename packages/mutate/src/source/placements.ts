@@ -1,6 +1,6 @@
 /** Walks a program for the nodes that can be changed. */
 import type { ESTree } from "vite"
-import { calleeOf, type Child, children, methodOf, type Node } from "./ast.ts"
+import { calleeOf, type Child, children, isConstant, methodOf, type Node } from "./ast.ts"
 import { changesOf, type Role } from "./expressions.ts"
 import type { Placement } from "./mutant.ts"
 import { isLeftOut } from "./statements.ts"
@@ -91,6 +91,12 @@ const expressionAt = (place: Place, text: (node: Node) => string): Placement | u
 const isBinding = ({ node, parents: [parent], slot }: Place): boolean =>
   node.type === "Identifier" && (slot === "id" || slot === "params" || parent?.type === "Property")
 
+/** What is added by `+= 1`: without it is the same as without the statement. */
+const isStep = ({ parents: [parent], slot }: Place): boolean =>
+  parent?.type === "AssignmentExpression" &&
+  slot === "right" &&
+  (parent.operator === "+=" || parent.operator === "-=")
+
 /** A number that is written down as a sum or product is one number. */
 const isWhole = (placement: Placement | undefined): boolean =>
   placement?.changes.some(({ operator }) => operator === "number") === true
@@ -101,7 +107,11 @@ export const placementsOf = (program: ESTree.Program, source: string): ReadonlyA
   const text = ({ end, start }: Node) => source.slice(start, end)
   const visit = (place: Place): void => {
     const { node, parents } = place
-    const found = statementAt(place) ?? (isBinding(place) ? undefined : expressionAt(place, text))
+    const found =
+      statementAt(place) ??
+      (isBinding(place) || (isStep(place) && isConstant(node))
+        ? undefined
+        : expressionAt(place, text))
     if (found !== undefined) placements.push(found)
     if (isWhole(found) || endsWalk(node)) return
     for (const child of children(node)) {

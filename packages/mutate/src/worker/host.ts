@@ -10,6 +10,9 @@ const { code } = instrumentAll(settings.root, settings.files)
 // What a global set-up loads is instrumented as well.
 install(settings.placements, 0)
 
+// The command holds the other end: where it has died, neither this process nor its worker may run on.
+process.stdin.resume().once("close", () => process.kill(-process.pid, "SIGKILL"))
+
 const needsRedis = settings.tests.some((file) => file.startsWith("packages/redis/"))
 
 await startVitest(

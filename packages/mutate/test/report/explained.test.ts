@@ -1,0 +1,47 @@
+import { expect, it } from "vitest"
+import { explain, type Explanation, parse } from "../../src/report/explained.ts"
+import type { Fate, Result } from "../../src/run/results.ts"
+import { mutantsOf } from "../source/mutants.ts"
+
+const all = mutantsOf("const limit = b <= c")
+const explanation: Explanation = {
+  file: "a.ts",
+  line: "const limit = b <= c",
+  original: "b <= c",
+  mutated: "b < c",
+  reason: "b is never c",
+}
+const survived: Fate = { _tag: "Survived" }
+const withFate = (fate: Fate): ReadonlyArray<Result> => all.map((mutant) => ({ mutant, fate }))
+
+it("a survivor with a reason is told apart, wherever its line has moved", () => {
+  const moved = mutantsOf("\n\nconst limit = b <= c").map((mutant) => ({ mutant, fate: survived }))
+  const { explained, others, unneeded } = explain(moved, [explanation], all)
+  expect(explained.map(({ reason }) => reason)).toEqual(["b is never c"])
+  expect(others).toHaveLength(1)
+  expect(unneeded).toEqual([])
+})
+
+it("another change of the same text is not explained", () => {
+  const { explained } = explain(withFate(survived), [{ ...explanation, mutated: "b > d" }], all)
+  expect(explained).toEqual([])
+})
+
+it("an explanation of what is caught, or is no more, is unneeded", () => {
+  const caught: Fate = { _tag: "Caught", by: "a test", alone: false }
+  expect(explain(withFate(caught), [explanation], all).unneeded).toEqual([explanation])
+  const gone = { ...explanation, line: "const gone = b <= c" }
+  expect(explain(withFate(survived), [gone], all).unneeded).toEqual([gone])
+})
+
+it("an explanation in a file that is not mutated is not judged", () => {
+  const elsewhere = { ...explanation, file: "b.ts" }
+  expect(explain(withFate(survived), [elsewhere], all).unneeded).toEqual([])
+})
+
+it("an entry without a reason is refused", () => {
+  expect(() => parse(JSON.stringify([{ ...explanation, reason: "" }]))).toThrow(
+    "entry 1 has no reason",
+  )
+  expect(() => parse("{}")).toThrow("must be an array")
+})
