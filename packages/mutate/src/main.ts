@@ -54,9 +54,9 @@ const campaign = async (chosen: Options): Promise<Report> => {
   const known = existsSync(explanations) ? parse(readFileSync(explanations, "utf8")) : []
   const files = targets(root, chosen.paths, chosen.groups)
   const tests = testFiles(root, files, chosen.tests)
-  const { mutants: all, placements } = instrumentAll(root, files)
+  const { code, mutants: all, placements } = instrumentAll(root, files)
   const selection = chosenOf(all, chosen)
-  const workers = await make({ root, files, tests, placements }, environment(chosen))
+  const workers = await make({ root, code, tests, placements }, environment(chosen))
   const stop = stopping(workers)
   try {
     const results = await run(workers, {

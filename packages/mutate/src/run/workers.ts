@@ -1,6 +1,6 @@
 /** The processes in which tests run: started, asked, and killed where they do not answer. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -77,14 +77,24 @@ const killGroup = ({ pid }: ChildProcess): void => {
   }
 }
 
-type Shared = Omit<Settings, "worker" | "socket" | "cache" | "active">
+type Shared = Pick<Settings, "root" | "tests" | "placements"> & {
+  /** The instrumented code of each source, by its absolute path. */
+  readonly code: ReadonlyMap<string, string>
+}
 
 export const make = async (
   shared: Shared,
   environment: Readonly<Record<string, string>>,
 ): Promise<Workers> => {
   const folder = mkdtempSync(join(tmpdir(), "larder-mutate-"))
-  const places = { socket: join(folder, "socket"), cache: join(folder, "modules") }
+  const { code, ...common } = shared
+  const places = {
+    socket: join(folder, "socket"),
+    cache: join(folder, "modules"),
+    code: join(folder, "code.json"),
+  }
+  // Read from there by every worker: a source that is edited meanwhile changes no numbers.
+  writeFileSync(places.code, JSON.stringify(Object.fromEntries(code)))
   const inboxes = new Map<number, Inbox>()
   const sockets = new Map<number, Socket>()
   const running = new Set<ChildProcess>()
@@ -136,7 +146,7 @@ export const make = async (
     const box = inbox()
     inboxes.set(worker, box)
     const began = box.next(startMillis)
-    const { child, written } = start({ ...shared, ...places, worker, active }, box)
+    const { child, written } = start({ ...common, ...places, worker, active }, box)
     const kill = () => {
       killGroup(child)
       inboxes.delete(worker)

@@ -1,12 +1,14 @@
 /** A process with one worker of Vitest in it, which loads instrumented sources. */
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { startVitest } from "vitest/node"
-import { instrumentAll } from "../source/instrumentAll.ts"
 import { fromEnvironment } from "./settings.ts"
 import { install } from "./switchboard.ts"
 
 const settings = fromEnvironment()
-const { code } = instrumentAll(settings.root, settings.files)
+const code = new Map(
+  Object.entries(JSON.parse(readFileSync(settings.code, "utf8")) as Record<string, string>),
+)
 // What a global set-up loads is instrumented as well.
 install(settings.placements, 0)
 

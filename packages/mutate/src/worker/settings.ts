@@ -9,8 +9,8 @@ export interface Settings {
   /** The mutant that is switched on before anything is loaded; 0 for none. */
   readonly active: number
   readonly root: string
-  /** The files that are mutated, relative to `root`. */
-  readonly files: ReadonlyArray<string>
+  /** A file with the instrumented code of each source, by its absolute path: the same for all workers of a run. */
+  readonly code: string
   /** The test files, relative to `root`. */
   readonly tests: ReadonlyArray<string>
   readonly placements: number
