@@ -10,6 +10,10 @@ const seconds = (millis: number): string => {
 /** Where the output is no terminal, a line is shown this often, ms. */
 const everyMillis = 10_000
 
+const leftOut = (tests: ReadonlyArray<string>): void => {
+  for (const test of tests) console.error(`left out, as it fails without a mutant: ${test}`)
+}
+
 /** A line that is overwritten on a terminal, and now and then a line elsewhere. */
 export const shown = (total: number): Progress => {
   const { stderr } = process
@@ -25,6 +29,7 @@ export const shown = (total: number): Progress => {
     }
   }
   return {
+    leftOut,
     measured: (tests, millis) => {
       began = Date.now()
       tell(`${tests} tests take ${seconds(millis)} without a mutant; ${total} mutants`, true)
@@ -39,4 +44,4 @@ export const shown = (total: number): Progress => {
   }
 }
 
-export const silent: Progress = { measured: () => undefined, done: () => undefined }
+export const silent: Progress = { leftOut, measured: () => undefined, done: () => undefined }
