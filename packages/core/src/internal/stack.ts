@@ -6,7 +6,6 @@ import * as fartherTier from "./fartherTier.ts"
 import type { FartherTier } from "./fartherTier.ts"
 import { ObjectStore } from "./objectStore.ts"
 import { nestedObjects } from "./nestedObjects.ts"
-import { uniqueName } from "./uniqueName.ts"
 
 /** How long the right to look a key up lasts. It is renewed at a third. */
 const leaseMillis = 10_000
@@ -36,29 +35,6 @@ const keepsNothing = (): ObjectStore =>
     onEvicted: () => {},
   })
 
-/** Tiers of one name would hide each other in `stats` and in events. */
-const withNames = (
-  tiers: ReadonlyArray<ByteTier>,
-  nearName: ReadonlyArray<string>,
-): ReadonlyArray<ByteTier> => {
-  const taken = [...nearName]
-  return tiers.map((tier) => {
-    const name = uniqueName(tier.name, taken)
-    taken.push(name)
-    return name === tier.name ? tier : renamed(tier, name)
-  })
-}
-
-/** Not spread: it may be an instance of a class. */
-const renamed = (tier: ByteTier, name: string): ByteTier => ({
-  kind: tier.kind,
-  name,
-  scope: tier.scope,
-  abilities: tier.abilities,
-  wire: tier.wire,
-  open: (options) => tier.open(options),
-})
-
 const roleOf = (hasArbiter: boolean, isFarthest: boolean): fartherTier.Role => {
   if (!hasArbiter) return "alone"
   return isFarthest ? "arbiter" : "inFront"
@@ -77,11 +53,8 @@ export const open = (
       observer.tell({ _tag: "Evicted", key, tier: first?.name ?? "memory", cause })
     }
     const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
-    const behind = withNames(
-      (hasMemory ? tiers.slice(1) : tiers).map((tier) =>
-        tier.kind === "bytes" ? tier : nestedObjects(tier),
-      ),
-      hasMemory ? [first.name] : [],
+    const behind = (hasMemory ? tiers.slice(1) : tiers).map((tier) =>
+      tier.kind === "bytes" ? tier : nestedObjects(tier),
     )
     const hasArbiter = behind.at(-1)?.abilities.versions === true
     const farther = yield* Effect.forEach(behind, (tier, i) =>

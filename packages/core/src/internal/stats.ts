@@ -6,6 +6,7 @@ import type { TierScope } from "../Tier.ts"
 import type { FartherTier } from "./fartherTier.ts"
 import type { MemoryBounds } from "./memoryBounds.ts"
 import type { Counters } from "./observer.ts"
+import { uniqueName } from "./uniqueName.ts"
 
 /** Counts since the larder was made, and what it holds now. */
 export interface Stats extends Readonly<Counters> {
@@ -27,7 +28,7 @@ export interface Stats extends Readonly<Counters> {
   readonly reach: TierScope
   /** What memory is held to now; undefined without a memory tier. */
   readonly bounds: Required<MemoryBounds> | undefined
-  /** Of the upstream and of tiers behind memory, by name. */
+  /** Of the upstream and of tiers behind memory, by name; a second tier of one name is `name-2` here. */
   readonly breakers: Readonly<Record<string, State["_tag"]>>
   /** Keys whose value was set and is still on its way to the tiers behind memory. */
   readonly queuedWrites: number
@@ -54,7 +55,10 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
     }
     for (const { breaker, name } of engine.stack.farther) {
       const state = yield* Effect.option(breaker.state(name))
-      if (state._tag === "Some") breakers[name] = state.value._tag
+      // Tiers of one name must not hide each other.
+      if (state._tag === "Some") {
+        breakers[uniqueName(name, Object.keys(breakers))] = state.value._tag
+      }
     }
     const names = engine.stack.farther.map(({ name }) => name)
     return {
