@@ -61,6 +61,14 @@ export interface ByteStore {
   ) => Effect.Effect<boolean, TierError>
   /** Removes what is there if its version is at most `version`. */
   readonly drop: (key: string, version: number) => Effect.Effect<void, TierError>
+  /**
+   * For a tier of several servers that can fail one by one: a name of the server
+   * that has the key now, or, for `undefined`, the marks of the larder. Synchronous,
+   * and may change its answer. A larder counts the failures of each server for
+   * itself, and reads the keys of each in a trip of its own. Absent: the tier is one
+   * server.
+   */
+  readonly partOf?: ((key: string | undefined) => string) | undefined
   /** Present where the tier has the abilities `versions`, `lease`, `marks` and `clock`. */
   readonly arbiter: Arbiter | undefined
 }
@@ -179,6 +187,8 @@ export type Notice =
   | { readonly _tag: "Evicted"; readonly key: string; readonly cause: EvictionCause }
   /** Something an operator should know: a file set aside, a server set up so that it loses things. */
   | { readonly _tag: "Warning"; readonly message: string }
+  /** A connection that was lost is there again: a tier that was given up is worth a try. */
+  | { readonly _tag: "Connected" }
 
 /**
  * The `Clock` of where it is asked for, with a time of day that never steps back:

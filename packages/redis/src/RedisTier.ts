@@ -23,7 +23,7 @@ import { check } from "./internal/tierCheck.ts"
 import { invalidPrefix, keysOf } from "./internal/keys.ts"
 import { messages } from "./internal/tierListening.ts"
 import { defaultBounds, Marks } from "./internal/tierMarks.ts"
-import { mastersOf } from "./internal/tierMasters.ts"
+import { mastersOf, ownerOf } from "./internal/tierMasters.ts"
 import * as scripts from "./internal/scripts.ts"
 import { Store } from "./internal/tierStore.ts"
 import { type Client, RedisClient } from "./RedisClient.ts"
@@ -105,7 +105,9 @@ const make = (options: Options) =>
         const marks = new Marks(asking, keys, defaultBounds)
         const store = new Store(asking, keys, marks, notify)
         if (notify !== undefined) yield* passOn(warnings, notify)
+        const { client } = redis
         return {
+          partOf: "slots" in client ? (key) => ownerOf(client, keys.slot(key)) : undefined,
           read: store.read,
           put: store.put,
           drop: store.drop,

@@ -5,6 +5,7 @@ import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoption.t
 import type { Engine, Keeping } from "./engine.ts"
 import type { FartherTier, Found } from "./fartherTier.ts"
 import type { Flight, Given } from "./flight.ts"
+import { judgeable } from "./recovery.ts"
 import { land, offerAll } from "./waiting.ts"
 
 /** What is known of a key while its flight is loading. */
@@ -43,7 +44,7 @@ export const consider = (
     if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
     return
   }
-  const { entry } = found
+  const entry = judgeable(engine, tier, found.entry)
   progress.known = Math.max(progress.known, entry.version)
   const keeping = engine.examined(flight.k, flight.key, tier.name, entry)
   if (keeping === undefined) return

@@ -28,7 +28,8 @@ import { monotonicMillis } from "./monotonic.ts"
 import type { Marks } from "./marks.ts"
 import { inSteadyTime } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
-import { type Budget, type Step, TierSteps } from "./tierSteps.ts"
+import { Budget, type Step, TierSteps } from "./tierSteps.ts"
+import { TierParts } from "./tierParts.ts"
 import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
 import type { Observer } from "./observer.ts"
@@ -74,6 +75,8 @@ const markMaxAge = 5_000
 const versionsAhead = 1_000
 const breakerOpenFor = Duration.seconds(5)
 const breakerFailures = 5
+/** Values that are decoded side by side: each has its own time, which others must not take. */
+const decodedAtOnce = 16
 
 /** The lifetime as a store takes it. */
 const lifeUntil = (staleUntil: number, now: number): number =>
@@ -105,7 +108,7 @@ export class FartherTier {
   readonly #isInFront: boolean
   /** Nobody orders changes: each process numbers its own by its clock. */
   readonly #isAlone: boolean
-  readonly #steps: TierSteps
+  readonly #parts: TierParts
   /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
   #ahead: Offset | undefined
   /** In that time. */
@@ -117,7 +120,7 @@ export class FartherTier {
     breaker: CircuitBreaker.CircuitBreaker,
     options: Options,
     role: Role,
-    steps: TierSteps,
+    parts: TierParts,
   ) {
     this.name = tier.name
     this.scope = tier.scope
@@ -129,44 +132,153 @@ export class FartherTier {
     this.#store = store
     this.#wire = tier.wire ?? Wire.json
     this.#options = options
-    this.#steps = steps
+    this.#parts = parts
   }
 
-  /** What is at these keys, in one trip. */
+  /** The names of its breaker's circuits: its own, and one for each part that was met. */
+  get circuits(): ReadonlyArray<string> {
+    return this.#parts.all().map(({ circuit }) => circuit)
+  }
+
+  /** Whether it is one server, so that what holds for one key holds for all. */
+  get isOne(): boolean {
+    return this.#parts.isOne
+  }
+
+  /** The part of the tier that a key is on; `undefined` asks for the marks. */
+  partOf(key: string | undefined): string {
+    return this.#parts.of(key)
+  }
+
+  /**
+   * What is at these keys, in one trip to each part of the tier that has some of
+   * them; `undefined` for keys whose part gave no answer.
+   */
   read(
     keys: ReadonlyArray<string>,
     budget: Budget,
-  ): Effect.Effect<ReadonlyArray<Found> | undefined> {
-    const step = this.#steps.run("read", this.#withMarks(this.#store.read(keys)), budget)
-    return Effect.flatMap(step, (envelopes) => {
-      if (envelopes === undefined) return Exit.succeed(undefined)
-      // Not in the tier's time: what this node makes of its answer is no slowness of the tier.
-      const all = keys.map((key, i) => this.#found(key, envelopes[i]))
-      const found: Array<Found> = []
-      for (const one of all) {
-        const done = atOnce(one)
-        if (done !== undefined && Exit.isSuccess(done)) found.push(done.value)
-      }
-      return found.length === all.length
-        ? Exit.succeed(found)
-        : this.#steps.run("decode", Effect.all(all, { concurrency: "unbounded" }), budget)
+  ): Effect.Effect<ReadonlyArray<Found | undefined>> {
+    if (this.#parts.isOne || keys.length === 1) {
+      return this.#readPart(this.#parts.of(keys[0]), keys, budget)
+    }
+    return Effect.suspend(() => {
+      const found = new Array<Found | undefined>(keys.length).fill(undefined)
+      const budgets: Array<Budget> = []
+      const reads = Array.from(this.#parts.places(keys), ([part, places]) => {
+        const own = new Budget(budget.whole, budget.left)
+        budgets.push(own)
+        const theirs = places.map((place) => keys[place]!)
+        return Effect.map(this.#readPart(part, theirs, own), (answers) => {
+          for (const [i, place] of places.entries()) found[place] = answers[i]
+        })
+      })
+      return Effect.map(Effect.all(reads, { concurrency: "unbounded", discard: true }), () => {
+        budget.left = Math.min(budget.left, ...budgets.map(({ left }) => left))
+        return found
+      })
     })
   }
 
   /** What is at this key, told as soon as it is known: as `read`, for what readers mostly ask. */
   readOne(key: string, budget: Budget, answer: (found: Found | undefined) => void): Step {
-    const step = Effect.flatMap(this.#withMarks(this.#store.read([key])), ([envelope]) =>
-      this.#found(key, envelope),
-    )
-    return this.#steps.start("read", step, budget, answer)
+    const part = this.#parts.of(key)
+    const steps = this.#parts.steps(part)
+    if (this.#needsMarksOf(part)) {
+      const apart = Effect.map(this.#readPart(part, [key], budget), ([found]) => found)
+      return steps.follow(apart, answer)
+    }
+    steps.lastKey = key
+    const read = this.#withMarks(this.#store.read([key]))
+    return steps.start("read", read, ([envelope]) => this.#found(key, envelope), budget, answer)
+  }
+
+  /**
+   * Marks that another part keeps are a step of that part, beside the read. While
+   * that part is away, entries are judged by the marks known so far; a node that has
+   * never known any cannot judge, and has no answer.
+   */
+  #readPart(
+    part: string,
+    keys: ReadonlyArray<string>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Found | undefined>> {
+    return Effect.suspend(() => {
+      const steps = this.#parts.steps(part)
+      steps.lastKey = keys[0]
+      const read = this.#store.read(keys)
+      const answered = this.#needsMarksOf(part)
+        ? besides(
+            steps.run("read", read, budget),
+            this.#marksApart(new Budget(budget.whole, budget.left)),
+          )
+        : steps.run("read", this.#withMarks(read), budget)
+      return Effect.flatMap(answered, (envelopes) =>
+        envelopes === undefined || !this.#knowsMarks
+          ? Exit.succeed(keys.map(() => undefined))
+          : this.#foundAt(keys, envelopes, budget),
+      )
+    })
+  }
+
+  /** Not in the tier's time: what this node makes of its answer is no slowness of the tier. */
+  #foundAt(
+    keys: ReadonlyArray<string>,
+    envelopes: ReadonlyArray<Uint8Array | undefined>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Found | undefined>> {
+    const all = keys.map((key, i) => this.#found(key, envelopes[i]))
+    const found: Array<Found> = []
+    for (const one of all) {
+      const done = atOnce(one)
+      if (done !== undefined && Exit.isSuccess(done)) found.push(done.value)
+    }
+    if (found.length === all.length) return Exit.succeed(found)
+    return Effect.suspend(() => {
+      const { clock } = this.#options
+      const until = monotonicMillis(clock) + budget.left
+      // Those whose turn comes after the caller's time are left out; the tier has answered for them.
+      const inTime = (one: Effect.Effect<Found>) =>
+        Effect.suspend((): Effect.Effect<Found | undefined> =>
+          monotonicMillis(clock) < until ? one : Exit.succeed(undefined),
+        )
+      return Effect.forEach(all, inTime, { concurrency: decodedAtOnce })
+    })
+  }
+
+  /** Whether marks are to be read before entries of this part are believed, and another part has them. */
+  #needsMarksOf(part: string): boolean {
+    if (this.arbiter === undefined || this.#parts.isOne || this.#hasMarks) return false
+    return this.#parts.of(undefined) !== part
+  }
+
+  get #knowsMarks(): boolean {
+    return this.arbiter === undefined || this.#marksReadAt > -Infinity
+  }
+
+  #marksApart(budget?: Budget): Effect.Effect<void> {
+    const { arbiter } = this
+    return arbiter === undefined
+      ? Effect.void
+      : this.#parts.stepsOf(undefined).run("marks", this.#readMarks(arbiter), budget)
+  }
+
+  /** Asks each part that has failed of late once, whatever its breaker says; one that answers is used again. */
+  get probed(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { arbiter } = this
+      const marked = this.#parts.stepsOf(undefined)
+      const probes = this.#parts.all().map((steps) => {
+        if (arbiter !== undefined && steps === marked) return steps.probe(this.#readMarks(arbiter))
+        const key = steps.lastKey
+        return key === undefined ? Effect.void : steps.probe(this.#store.read([key]))
+      })
+      return Effect.all(probes, { concurrency: "unbounded", discard: true })
+    })
   }
 
   /** What is set covers the marks up to now: they, and the clock, must be known before it is written. */
   get ready(): Effect.Effect<void> {
-    const { arbiter } = this
-    return arbiter === undefined || this.#hasMarks
-      ? Effect.void
-      : this.#steps.run("marks", this.#readMarks(arbiter))
+    return this.#hasMarks ? Effect.void : this.#marksApart()
   }
 
   get #hasMarks(): boolean {
@@ -178,22 +290,28 @@ export class FartherTier {
     request: Parameters<Arbiter["acquire"]>[1],
     budget: Budget,
   ): Effect.Effect<Granted | undefined> {
-    const step = this.#ask((arbiter) => arbiter.acquire(key, request)).pipe(
-      this.#withFirstMarks,
-      Effect.flatMap((acquired) => this.#granted(key, acquired)),
-    )
-    return this.#steps.run("acquire", step, budget)
+    return Effect.suspend(() => {
+      const part = this.#parts.of(key)
+      const asked = this.#ask((arbiter) => arbiter.acquire(key, request))
+      const isApart = !this.#knowsMarks && this.#needsMarksOf(part)
+      const step = isApart ? asked : this.#withFirstMarks(asked)
+      const acquired = this.#parts.steps(part).run("acquire", step, budget)
+      const answered = isApart ? besides(acquired, this.#marksApart()) : acquired
+      return Effect.flatMap(answered, (acquired): Effect.Effect<Granted | undefined> =>
+        acquired === undefined ? Exit.succeed(undefined) : this.#granted(key, acquired),
+      )
+    })
   }
 
   renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean | undefined> {
-    return this.#steps.run(
+    return this.#parts.stepsOf(key).run(
       "renew",
       this.#ask((arbiter) => arbiter.renew(key, token, leaseMillis)),
     )
   }
 
   release(key: string, token: number, failedMillis: number): Effect.Effect<void> {
-    return this.#steps.run(
+    return this.#parts.stepsOf(key).run(
       "release",
       this.#ask((arbiter) => arbiter.release(key, token, failedMillis)),
     )
@@ -204,7 +322,7 @@ export class FartherTier {
     entry: Entry.Entry<unknown>,
   ): Effect.Effect<"Stored" | "Superseded" | "Lost" | undefined> {
     return this.#encoded(key, entry, (bytes, life) =>
-      this.#steps.run(
+      this.#parts.stepsOf(key).run(
         "commit",
         this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
       ),
@@ -219,7 +337,7 @@ export class FartherTier {
     budget?: Budget,
   ): Effect.Effect<number | undefined> {
     const asked = (write: Write) =>
-      this.#steps.run(
+      this.#parts.stepsOf(key).run(
         "write",
         this.#ask((arbiter) =>
           Effect.map(arbiter.write(key, write, known), (done) => done.version),
@@ -246,13 +364,13 @@ export class FartherTier {
         return page.number
       }),
     )
-    return this.#steps.run("mark", step, budget)
+    return this.#parts.stepsOf(undefined).run("mark", step, budget)
   }
 
   /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
   put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
     const stored = this.#encoded(key, entry, (bytes, life) =>
-      this.#steps.run("put", this.#putOver(key, bytes, life)),
+      this.#parts.stepsOf(key).run("put", this.#putOver(key, bytes, life)),
     )
     const trust = this.#trust
     if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
@@ -282,7 +400,7 @@ export class FartherTier {
     const step = Effect.as(this.#dropUpTo(key, version), true)
     return Effect.suspend(() => {
       this.#trust?.dropping(key, version)
-      return Effect.map(this.#steps.run("drop", step, budget), (done) => {
+      return Effect.map(this.#parts.stepsOf(key).run("drop", step, budget), (done) => {
         // Race: what was read elsewhere before the change came and is being put since.
         this.#trust?.dropping(key, version)
         if (done === true) this.#trust?.gone(key)
@@ -339,7 +457,7 @@ export class FartherTier {
     return Effect.gen({ self: this }, function* () {
       // Race: a lookup's or a caller's value is being put, and is what has to be expired.
       if (this.#trust !== undefined) yield* this.#trust.putsEnded(key)
-      const read = yield* this.#steps.run("read", this.#store.read([key]), budget)
+      const read = yield* this.#parts.stepsOf(key).run("read", this.#store.read([key]), budget)
       const found = read?.[0]
       if (read !== undefined && (found === undefined || Envelope.isTombstone(found))) {
         this.#trust?.expired(key, version)
@@ -376,7 +494,7 @@ export class FartherTier {
     return Effect.suspend(() => {
       const now = this.#nowInTierTime()
       const life = lifeUntil(Envelope.staleUntil(envelope) ?? now, now)
-      const put = this.#steps.run("put", this.#store.put(key, envelope, life), budget)
+      const put = this.#parts.stepsOf(key).run("put", this.#store.put(key, envelope, life), budget)
       return Effect.map(put, (done) => done === true)
     })
   }
@@ -472,7 +590,7 @@ export class FartherTier {
   #granted(key: string, acquired: Acquired): Effect.Effect<Granted> {
     switch (acquired._tag) {
       case "Newer":
-        return Effect.map(this.#decode(key, acquired.envelope), (found) => ({
+        return Effect.map(this.#decoded(key, acquired.envelope), (found) => ({
           _tag: "Newer",
           found,
         }))
@@ -503,7 +621,7 @@ export class FartherTier {
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
         onSuccess: (envelope) => use(envelope, life),
         onFailure: ({ message }) => {
-          this.#steps.tellFailed("encode", message)
+          this.#parts.stepsOf(key).tellFailed("encode", message)
           return Effect.succeed(undefined)
         },
       })
@@ -511,7 +629,19 @@ export class FartherTier {
   }
 
   #found(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
-    return mapAtOnce(this.#decode(key, envelope), (found) => this.#believed(key, found))
+    return mapAtOnce(this.#decoded(key, envelope), (found) => this.#believed(key, found))
+  }
+
+  /** Decoding that takes longer than a step may is given up: the bytes cannot be read, and the tier is well. */
+  #decoded(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
+    const decoded = this.#decode(key, envelope)
+    if (envelope === undefined || atOnce(decoded) !== undefined) return decoded
+    const { tierTimeout } = this.#options
+    return Effect.map(this.#parts.stepsOf(key).within(decoded), (found) => {
+      if (found !== undefined) return found
+      const reason = `not decoded within ${tierTimeout} ms; raise tierTimeout if such values are meant`
+      return this.#undecodable(key, reason, Envelope.version(envelope))
+    })
   }
 
   #decode(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
@@ -532,7 +662,6 @@ export class FartherTier {
   }
 
   #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
-    const { observer } = this.#options
     switch (decoded._tag) {
       case "Entry":
         return this.#foundEntry(decoded.entry)
@@ -542,13 +671,16 @@ export class FartherTier {
         return { _tag: "Nothing", version: decoded.version }
       case "NewerSchema":
         return { _tag: "Foreign", version: decoded.version }
-      case "Undecodable": {
-        const { reason, version = 0 } = decoded
-        observer.counters.undecodable += 1
-        observer.tell({ _tag: "Undecodable", key, tier: this.name, reason })
-        return { _tag: "Nothing", version }
-      }
+      case "Undecodable":
+        return this.#undecodable(key, decoded.reason, decoded.version)
     }
+  }
+
+  #undecodable(key: string, reason: string, version = 0): Found {
+    const { observer } = this.#options
+    observer.counters.undecodable += 1
+    observer.tell({ _tag: "Undecodable", key, tier: this.name, reason })
+    return { _tag: "Nothing", version }
   }
 }
 
@@ -559,6 +691,7 @@ const suspended = (store: ByteStore): ByteStore => {
     read: (keys) => Effect.suspend(() => store.read(keys)),
     put: (...args) => Effect.suspend(() => store.put(...args)),
     drop: (...args) => Effect.suspend(() => store.drop(...args)),
+    partOf: store.partOf,
     arbiter: arbiter && {
       acquire: (...args) => Effect.suspend(() => arbiter.acquire(...args)),
       renew: (...args) => Effect.suspend(() => arbiter.renew(...args)),
@@ -573,10 +706,10 @@ const suspended = (store: ByteStore): ByteStore => {
 }
 
 /** What the first gives, when both have ended well. */
-const besides = <A>(
-  effect: Effect.Effect<A, TierError>,
-  other: Effect.Effect<void, TierError>,
-): Effect.Effect<A, TierError> =>
+const besides = <A, E>(
+  effect: Effect.Effect<A, E>,
+  other: Effect.Effect<void, E>,
+): Effect.Effect<A, E> =>
   Effect.map(Effect.all([effect, other], { concurrency: "unbounded" }), ([answer]) => answer)
 
 /** `arbiter`: orders the writes. `inFront`: nearer than the tier that does. `alone`: nobody does. */
@@ -589,23 +722,38 @@ export const open = (
   role: Role,
 ): Effect.Effect<FartherTier, never, Scope.Scope> =>
   Effect.gen(function* () {
+    let connected = () => {}
     const store = yield* tier.open({
       larder: options.larder,
-      notify: (notice) => noticed(tier.name, notice, options.observer),
+      notify: (notice) => {
+        if (notice._tag === "Connected") connected()
+        else noticed(tier.name, notice, options.observer)
+      },
     })
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(breakerFailures),
       openDuration: breakerOpenFor,
     }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
-    yield* watchBreaker(tier.name, breaker.transitions, options.observer)
+    yield* watchBreaker(undefined, breaker.transitions, options.observer)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
     // Whoever still waits for a step then is not left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
-    const steps = new TierSteps(tier.name, breaker, timers, options)
-    return new FartherTier(tier, suspended(store), breaker, options, role, steps)
+    const parts = new TierParts(
+      store.partOf,
+      (part) => new TierSteps(tier.name, breaker, timers, options, part),
+    )
+    const opened = new FartherTier(tier, suspended(store), breaker, options, role, parts)
+    const fork = Effect.runForkWith(options.context)
+    connected = () => void fork(opened.probed)
+    yield* Effect.addFinalizer(() => Effect.sync(() => (connected = () => {})))
+    return opened
   })
 
-const noticed = (tier: string, notice: Notice, observer: Observer): void => {
+const noticed = (
+  tier: string,
+  notice: Exclude<Notice, { readonly _tag: "Connected" }>,
+  observer: Observer,
+): void => {
   if (notice._tag === "Warning") {
     observer.tell({ _tag: "TierWarning", tier, message: notice.message })
     return
@@ -615,14 +763,17 @@ const noticed = (tier: string, notice: Notice, observer: Observer): void => {
   observer.tell({ _tag: "Evicted", key, tier, cause })
 }
 
+/** `breaker` is its name; undefined where each circuit has one of its own. */
 export const watchBreaker = (
-  breaker: string,
+  breaker: string | undefined,
   transitions: Stream.Stream<CircuitBreaker.Transition>,
   observer: Observer,
 ): Effect.Effect<void, never, Scope.Scope> =>
   transitions.pipe(
-    Stream.runForEach(({ from, to }) =>
-      Effect.sync(() => observer.tell({ _tag: "BreakerChanged", breaker, from, to })),
+    Stream.runForEach(({ from, key, to }) =>
+      Effect.sync(() =>
+        observer.tell({ _tag: "BreakerChanged", breaker: breaker ?? key, from, to }),
+      ),
     ),
     Effect.forkScoped({ startImmediately: true }),
     Effect.asVoid,

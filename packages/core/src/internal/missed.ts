@@ -11,6 +11,8 @@ export class Missed {
   readonly tiers = new Set<FartherTier>()
   readonly keys = new Set<string>()
   readonly marks: Array<MissedMark> = []
+  /** Keys became a mark: until it is sent, any key may be one of them. */
+  keysForgotten = false
   /** One recovery at a time. */
   running = false
   scheduled = false

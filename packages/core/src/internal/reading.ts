@@ -6,7 +6,7 @@ import * as Freshness from "../Freshness.ts"
 import type { Engine, FartherReading } from "./engine.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Given } from "./flight.ts"
-import { recover } from "./recovery.ts"
+import { isBelieved, judgeable, recover } from "./recovery.ts"
 
 /** What a larder has for a key. `entry` and `tier` are there unless it is missing. */
 export type Reading<A> =
@@ -56,15 +56,18 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
     const budget = new Budget(engine.settings.policy.tierBudget)
     let best: Given | undefined
     for (const tier of engine.stack.farther) {
-      if (tier === engine.stack.arbiter && !(yield* recover(engine, budget))) continue
-      const [found] = (yield* tier.read([k], budget)) ?? []
+      if (tier === engine.stack.arbiter && !isBelieved(engine, k)) {
+        yield* recover(engine, budget)
+        if (!isBelieved(engine, k)) continue
+      }
+      const [found] = yield* tier.read([k], budget)
       const isRemoved = found?._tag === "Nothing" && found.isRemoved === true
       if (isRemoved && tier === engine.stack.arbiter) {
         const { version } = found
         return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
       }
       if (found?._tag !== "Entry") continue
-      const { entry } = found
+      const entry = judgeable(engine, tier, found.entry)
       if (engine.examined(k, key, tier.name, entry) === undefined) continue
       const freshness = engine.judge(entry, engine.now())
       const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }

@@ -20,6 +20,7 @@ export const dropLater = (engine: Engine, k: string): void => {
   missed.keys.add(k)
   if (missed.keys.size > maxKeys) {
     missed.keys.clear()
+    missed.keysForgotten = true
     missed.marks.push({ tags: [undefined], keepStale: true })
   }
   retryLater(engine)
@@ -104,7 +105,36 @@ const retryLater = (engine: Engine): void => {
   })
 }
 
-/** Replays what was missed; says whether nothing is left. Reads of the arbiter wait for it. */
+/**
+ * Whether what the arbiter has at a key can be believed: nothing of what it missed
+ * may concern the key. Where the arbiter is one server, it has to hear of everything
+ * first. Where one of several is away, the keys of the others are believed, and
+ * judged by {@link judgeable}.
+ */
+export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
+  const { arbiter } = stack
+  if (missed.isEmpty || arbiter === undefined) return true
+  if (arbiter.isOne || missed.keysForgotten || missed.keys.has(k)) return false
+  // Its marks wait only for their own server, which would have to answer for this key too.
+  return missed.marks.length === 0 || arbiter.partOf(k) !== arbiter.partOf(undefined)
+}
+
+/**
+ * An entry of the arbiter while it has not heard of marks of this node. Race: another
+ * node sets a mark, whose number is above those that this node gave to its own, and
+ * stores what it had looked up before them: by its `asOf` alone the entry would be
+ * younger than all marks. So it counts as looked up before the first own mark.
+ */
+export const judgeable = (
+  { marks, missed, stack }: Engine,
+  tier: FartherTier,
+  entry: Entry<unknown>,
+): Entry<unknown> => {
+  if (tier !== stack.arbiter || missed.marks.length === 0) return entry
+  return { ...entry, asOf: marks.surelyAfter(entry.asOf) }
+}
+
+/** Replays what was missed; says whether nothing is left. Reads of keys that it may concern wait for it. */
 export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     if (engine.missed.isEmpty) return Effect.succeed(true)
@@ -134,19 +164,61 @@ export const replayOnce = (engine: Engine, budget?: Budget): Fiber.Fiber<boolean
     engine.settling,
   )
 
+/** One server that does not answer keeps nothing from the others. */
 const replay = (
   engine: Engine,
   arbiter: FartherTier,
   budget: Budget | undefined,
+): Effect.Effect<boolean> => {
+  const { missed } = engine
+  const marksPart = arbiter.partOf(undefined)
+  const ofPart = new Map<string, Array<string>>([[marksPart, []]])
+  for (const k of missed.keys) {
+    const part = arbiter.partOf(k)
+    const others = ofPart.get(part)
+    if (others === undefined) ofPart.set(part, [k])
+    else others.push(k)
+  }
+  const budgets: Array<Budget> = []
+  const parts = Array.from(ofPart, ([part, keys]) => {
+    const own = budget && new Budget(budget.whole, budget.left)
+    if (own !== undefined) budgets.push(own)
+    const marks = part === marksPart ? replayMarks(engine, arbiter, own) : Effect.succeed(true)
+    return Effect.flatMap(marks, (done) =>
+      done ? replayKeys(engine, arbiter, keys, own) : Effect.succeed(false),
+    )
+  })
+  return Effect.map(Effect.all(parts, { concurrency: "unbounded" }), (done) => {
+    if (budget !== undefined) budget.left = Math.min(...budgets.map(({ left }) => left))
+    return !done.includes(false)
+  })
+}
+
+const replayMarks = (
+  { missed }: Engine,
+  arbiter: FartherTier,
+  budget: Budget | undefined,
 ): Effect.Effect<boolean> =>
   Effect.gen(function* () {
-    const { missed } = engine
     for (let mark = missed.marks[0]; mark !== undefined; mark = missed.marks[0]) {
       if ((yield* arbiter.mark(mark.tags, mark.keepStale, budget)) === undefined) return false
       missed.marks.shift()
     }
-    for (const k of missed.keys) {
-      const present = engine.near.peek(k)?.entry.version ?? 0
+    missed.keysForgotten = false
+    return true
+  })
+
+const replayKeys = (
+  { missed, near }: Engine,
+  arbiter: FartherTier,
+  keys: ReadonlyArray<string>,
+  budget: Budget | undefined,
+): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    for (const k of keys) {
+      // A later change of the key may have reached the arbiter meanwhile.
+      if (!missed.keys.has(k)) continue
+      const present = near.peek(k)?.entry.version ?? 0
       if ((yield* arbiter.write(k, { _tag: "Remove" }, present, budget)) === undefined) return false
       missed.keys.delete(k)
     }

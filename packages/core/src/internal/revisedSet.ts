@@ -68,7 +68,7 @@ export const newerIn = (
   budget: Budget = new Budget(engine.settings.policy.tierBudget),
 ): Effect.Effect<Entry<unknown> | undefined> =>
   Effect.map(tier.read([k], budget), (found) => {
-    const [first] = found ?? []
+    const [first] = found
     if (first?._tag !== "Entry") return undefined
     const isUsable = engine.judge(first.entry, engine.now())._tag !== "Missing"
     return isUsable && isNewer(first.entry) ? first.entry : undefined

@@ -28,7 +28,10 @@ export interface Stats extends Readonly<Counters> {
   readonly reach: TierScope
   /** What memory is held to now; undefined without a memory tier. */
   readonly bounds: Required<MemoryBounds> | undefined
-  /** Of the upstream and of tiers behind memory, by name; a second tier of one name is `name-2` here. */
+  /**
+   * Of the upstream and of tiers behind memory, by name; a second tier of one name is
+   * `name-2` here. Of a tier of several servers, also of each server.
+   */
   readonly breakers: Readonly<Record<string, State["_tag"]>>
   /** Keys whose value was set and is still on its way to the tiers behind memory. */
   readonly queuedWrites: number
@@ -53,11 +56,13 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
     for (const { name, state } of engine.settings.upstream.breakers) {
       breakers[name] = (yield* state)._tag
     }
-    for (const { breaker, name } of engine.stack.farther) {
-      const state = yield* Effect.option(breaker.state(name))
-      // Tiers of one name must not hide each other.
-      if (state._tag === "Some") {
-        breakers[uniqueName(name, Object.keys(breakers))] = state.value._tag
+    for (const { breaker, circuits } of engine.stack.farther) {
+      for (const circuit of circuits) {
+        const state = yield* Effect.option(breaker.state(circuit))
+        // Tiers of one name must not hide each other.
+        if (state._tag === "Some") {
+          breakers[uniqueName(circuit, Object.keys(breakers))] = state.value._tag
+        }
       }
     }
     const names = engine.stack.farther.map(({ name }) => name)

@@ -18,7 +18,7 @@ import { landOnOwnFailure } from "./holdingBack.ts"
 import { leaseFor, releaseLease } from "./lease.ts"
 import * as lookup from "./lookup.ts"
 import { approachCircuits, landOnOpenCircuit } from "./outage.ts"
-import { recover } from "./recovery.ts"
+import { isBelieved, recover } from "./recovery.ts"
 import { settle } from "./settling.ts"
 import { land } from "./waiting.ts"
 
@@ -210,11 +210,11 @@ const readTiers = (
   const tier = engine.stack.farther[place]
   if (tier === undefined) return Effect.void
   const read = readTier(engine, progress, tier, budget)
-  // What the arbiter missed has to reach it before anything it says can be believed.
-  const believed =
-    tier === engine.stack.arbiter
-      ? Effect.flatMap(recover(engine, budget), (done) => (done ? read : Effect.void))
-      : read
+  // What the arbiter missed has to reach it before anything that may be older can be believed.
+  const isBehind =
+    tier === engine.stack.arbiter &&
+    progress.some(({ flight }) => flight.landing === undefined && !isBelieved(engine, flight.k))
+  const believed = isBehind ? Effect.andThen(recover(engine, budget), read) : read
   return Effect.flatMap(believed, () => readTiers(engine, progress, budget, place + 1))
 }
 
@@ -231,16 +231,24 @@ const readTier = (
       ({ flight, skipsTiers }) => !skipsTiers && flight.landing === undefined,
     )
     if (!Arr.isReadonlyArrayNonEmpty(asking)) {
-      for (const one of progress) one.arbiterAnswers ||= arbitrates
+      for (const one of progress) {
+        one.arbiterAnswers ||= arbitrates && isBelieved(engine, one.flight.k)
+      }
       return Effect.void
     }
-    const keys = asking.map(({ flight }) => flight.k)
+    const believed: Array<Progress> = []
+    for (const one of asking) {
+      if (arbitrates && !isBelieved(engine, one.flight.k)) one.lacksAnswer = true
+      else believed.push(one)
+    }
+    if (believed.length === 0) return Effect.void
+    const keys = believed.map(({ flight }) => flight.k)
     return Effect.map(tier.read(keys, budget), (found) => {
-      if (found === undefined) {
-        for (const one of asking) one.lacksAnswer = true
-        return
+      for (const [i, one] of believed.entries()) {
+        const there = found[i]
+        if (there === undefined) one.lacksAnswer = true
+        else considered(engine, one, tier, there)
       }
-      for (const [i, one] of asking.entries()) considered(engine, one, tier, found[i]!)
     })
   })
 

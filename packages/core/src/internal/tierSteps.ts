@@ -1,10 +1,12 @@
 /**
- * Steps in one tier: each bounded in time and behind the tier's breaker. A step
- * that fails, or does not end, gives `undefined` and is told.
+ * Steps in one tier, or in one of the servers it consists of: each bounded in time
+ * and behind a breaker. A step that fails, or does not end, gives `undefined` and
+ * is told.
  */
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -14,8 +16,9 @@ import { TierError } from "../Tier.ts"
 import { atOnce } from "./atOnce.ts"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Observer } from "./observer.ts"
+import { Ahead } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
-import type { Timers } from "./timers.ts"
+import type { Timer, Timers } from "./timers.ts"
 
 /** All steps in tiers of one `get` share one. */
 export class Budget {
@@ -47,6 +50,8 @@ export interface Options {
 
 export class TierSteps {
   readonly #tier: string
+  /** What the breaker calls it: the tier, and the part where there are several. */
+  readonly circuit: string
   readonly #breaker: CircuitBreaker.CircuitBreaker
   readonly #timers: Timers
   readonly #observer: Observer
@@ -65,14 +70,19 @@ export class TierSteps {
    * well would else open its breaker.
    */
   #failures = 0
+  #isProbing = false
+  /** A key that was asked for here: what a probe can ask for. */
+  lastKey: string | undefined
 
   constructor(
     tier: string,
     breaker: CircuitBreaker.CircuitBreaker,
     timers: Timers,
     { clock, context, observer, tierTimeout }: Options,
+    part = "",
   ) {
     this.#tier = tier
+    this.circuit = part === "" ? tier : `${tier} ${part}`
     this.#breaker = breaker
     this.#timers = timers
     this.#observer = observer
@@ -97,31 +107,37 @@ export class TierSteps {
     })
   }
 
-  /** As `run`, without a fiber that waits for the answer: it is told, perhaps before this returns. */
-  start<A>(
+  /**
+   * As `run`, without a fiber that waits for the answer: it is told, perhaps before
+   * this returns. `after` works on the tier's answer in this node's own time.
+   */
+  start<A, B>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
+    after: (answer: A) => Effect.Effect<B | undefined>,
     budget: Budget,
-    answer: (value: A | undefined) => void,
+    answer: (value: B | undefined) => void,
   ): Step {
-    const told = (step: Effect.Effect<A | undefined>): Step => {
-      const fiber = this.#fork(step)
-      fiber.addObserver((exit) => answer(Exit.isSuccess(exit) ? exit.value : undefined))
-      return { fiber, cancel: () => fiber.interruptUnsafe() }
+    if (this.#isSuspect) {
+      const whole = Effect.flatMap(
+        this.run(operation, effect, budget),
+        (found): Effect.Effect<B | undefined> => (found === undefined ? nothing : after(found)),
+      )
+      return this.follow(whole, answer)
     }
-    if (this.#isSuspect) return told(this.run(operation, effect, budget))
     const millis = this.#millis(budget)
     if (millis === undefined) {
       answer(undefined)
       return undefined
     }
     const before = this.#failures
-    const begun = this.#begin(operation, effect, millis, budget, (exit) => {
+    const told = (exit: Exit.Exit<B | undefined, TierError>) => {
       const outcome = this.#outcome(operation, exit, before)
       const done = atOnce(outcome)
       if (done !== undefined && Exit.isSuccess(done)) answer(done.value)
-      else told(outcome)
-    })
+      else this.follow(outcome, answer)
+    }
+    const begun = this.#begin(operation, effect, millis, budget, told, after)
     const { running } = begun
     if (running === undefined) return undefined
     const cancel = () => {
@@ -130,6 +146,64 @@ export class TierSteps {
       running.interruptUnsafe()
     }
     return { fiber: running, cancel }
+  }
+
+  /**
+   * Once, past an open breaker: the way to the tier is there again. An answer closes
+   * the breaker; a failure is told to nobody, and changes nothing.
+   */
+  probe(effect: Effect.Effect<unknown, TierError>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.#isSuspect || this.#isProbing) return Effect.void
+      this.#isProbing = true
+      const bounded = this.#bounded("probe", effect, this.#tierTimeout, undefined)
+      return Effect.flatMap(Effect.exit(bounded), (exit) => {
+        this.#isProbing = false
+        return Exit.isSuccess(exit) ? this.#close : Effect.void
+      })
+    })
+  }
+
+  /**
+   * The breaker has no way to close it but a call that it lets through: it is given a
+   * successful one at the time at which it would let one through.
+   */
+  get #close(): Effect.Effect<void> {
+    return this.#breaker.state(this.circuit).pipe(
+      Effect.flatMap((state) => {
+        const ahead = state._tag === "Open" ? Duration.toMillis(state.retryAfter) : 0
+        const counted = this.#breaker.execute(Effect.void, { key: this.circuit })
+        return Effect.provideService(counted, Ahead, ahead)
+      }),
+      Effect.map(() => {
+        this.#isSuspect = false
+        // Steps that still wait on the lost connection say nothing of this one.
+        this.#failures += 1
+      }),
+      // Another probe is under way, and decides.
+      Effect.ignore,
+    )
+  }
+
+  /** Runs an effect that is bounded already, and tells what it gives. */
+  follow<A>(effect: Effect.Effect<A | undefined>, answer: (value: A | undefined) => void): Step {
+    const fiber = this.#fork(effect)
+    fiber.addObserver((exit) => answer(Exit.isSuccess(exit) ? exit.value : undefined))
+    return { fiber, cancel: () => fiber.interruptUnsafe() }
+  }
+
+  /**
+   * What this node does with an answer: bounded as a step is, but nothing that the
+   * breaker hears of. `undefined` where it takes too long.
+   */
+  within<A>(effect: Effect.Effect<A>): Effect.Effect<A | undefined> {
+    return Effect.callback<A | undefined, TierError>((resume) => {
+      const told = (exit: Exit.Exit<A, TierError>) =>
+        resume(Exit.isSuccess(exit) || !isTimeout(exit.cause) ? exit : nothing)
+      const millis = this.#tierTimeout
+      const begun = this.#begin("decode", effect, millis, undefined, told, Exit.succeed)
+      return Effect.sync(() => begun.running?.interruptUnsafe())
+    }).pipe(Effect.orDie)
   }
 
   /** How long a step may take; `undefined` where it is not worth trying. */
@@ -152,7 +226,7 @@ export class TierSteps {
       this.#failures += 1
       return CircuitBreaker.failure()
     }
-    const counted = this.#breaker.execute(effect, { key: this.#tier, classify })
+    const counted = this.#breaker.execute(effect, { key: this.circuit, classify })
     return Effect.matchCauseEffect(counted, {
       onSuccess: (value) => {
         this.#isSuspect = false
@@ -183,7 +257,7 @@ export class TierSteps {
   }
 
   #isEcho(cause: Cause.Cause<TierError>, before: number): boolean {
-    return this.#failures > before && failureOf(cause).reason === "timedOut"
+    return this.#failures > before && isTimeout(cause)
   }
 
   /** As `Deadline.hard`, whose fiber for each deadline costs more than most steps. */
@@ -194,7 +268,7 @@ export class TierSteps {
     budget: Budget | undefined,
   ): Effect.Effect<A, TierError> {
     return Effect.callback<A, TierError>((resume) => {
-      const begun = this.#begin(operation, effect, millis, budget, resume)
+      const begun = this.#begin(operation, effect, millis, budget, resume, Exit.succeed)
       // Interrupted, and waited for, but not beyond the deadline.
       return Effect.callback<void>((left) => {
         begun.answer = () => left(Exit.void)
@@ -203,40 +277,54 @@ export class TierSteps {
     })
   }
 
-  /** In a fiber of its own: it may not obey its interruption. */
-  #begin<A>(
+  /**
+   * In a fiber of its own: it may not obey its interruption. The deadline is for
+   * `effect` alone, not for what is done `after` it.
+   */
+  #begin<A, B>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
     millis: number,
     budget: Budget | undefined,
-    answer: (exit: Exit.Exit<A, TierError>) => void,
-  ): Begun<A> {
+    answer: (exit: Exit.Exit<B, TierError>) => void,
+    after: (answer: A) => Effect.Effect<B>,
+  ): Begun<B> {
     const clock = this.#clock
     const began = monotonicMillis(clock)
-    const spend = () => {
+    let isAnswered = false
+    let isGivenUp = false
+    let deadline: Timer | undefined
+    const answered = () => {
+      if (isAnswered) return
+      isAnswered = true
+      this.#timers.cancel(deadline)
       if (budget !== undefined) budget.left -= Math.min(monotonicMillis(clock) - began, millis)
     }
-    const running = this.#fork(effect)
+    const running = this.#fork(
+      Effect.flatMap(effect, (found) => {
+        answered()
+        return after(found)
+      }),
+    )
     const ended = running.pollUnsafe()
     if (ended !== undefined) {
-      spend()
+      answered()
       answer(ended)
       return { running: undefined, answer }
     }
-    const begun: Begun<A> = { running, answer }
-    let isOver = false
-    const deadline = this.#timers.deadline(monotonicMillis(clock), millis, () => {
-      isOver = true
-      spend()
-      running.interruptUnsafe()
-      const cause = new TierTimeout({ millis })
-      begun.answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
-    })
+    const begun: Begun<B> = { running, answer }
+    if (!isAnswered) {
+      deadline = this.#timers.deadline(began, millis, () => {
+        answered()
+        isGivenUp = true
+        running.interruptUnsafe()
+        const cause = new TierTimeout({ millis })
+        begun.answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
+      })
+    }
     running.addObserver((exit) => {
-      if (isOver) return
-      isOver = true
-      this.#timers.cancel(deadline)
-      spend()
+      if (isGivenUp) return
+      answered()
       begun.answer(exit)
     })
     return begun
@@ -263,6 +351,8 @@ interface Begun<A> {
   /** Who hears of the end; changed when the caller leaves. */
   answer: (exit: Exit.Exit<A, TierError>) => void
 }
+
+const isTimeout = (cause: Cause.Cause<TierError>): boolean => failureOf(cause).reason === "timedOut"
 
 const failureOf = (cause: Cause.Cause<TierError | CircuitBreaker.CircuitBreakerError>): Failure => {
   const first = cause.reasons[0]

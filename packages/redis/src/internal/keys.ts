@@ -13,6 +13,8 @@
  * one of them, whatever they are.
  */
 
+import { slotOf } from "./keySlot.ts"
+
 const special = /[%:{}]/
 const allSpecial = /[%:{}]/g
 
@@ -35,6 +37,8 @@ export const unescape = (escaped: string): string | undefined => {
 
 /** The names of one larder. */
 export interface LarderKeys {
+  /** The slot of a Cluster that has the entry of a key, or, for `undefined`, the marks. */
+  readonly slot: (key: string | undefined) => number
   readonly entry: (key: string) => string
   readonly lease: (key: string) => string
   readonly marks: string
@@ -45,6 +49,7 @@ export interface LarderKeys {
 export const keysOf = (prefix: string, larder: string): LarderKeys => {
   const name = escape(larder)
   return {
+    slot: (key) => slotOf(key === undefined ? name : escape(key)),
     entry: (key) => `${prefix}:v:${name}:{${escape(key)}}`,
     lease: (key) => `${prefix}:l:${name}:{${escape(key)}}`,
     marks: `${prefix}:m:{${name}}`,

@@ -1,7 +1,10 @@
-import type { Redis } from "ioredis"
+import type { Cluster, Redis } from "ioredis"
 import * as Effect from "effect/Effect"
 import type { Client } from "../RedisClient.ts"
 import { RedisClientError } from "./clientErrors.ts"
+
+/** The address of the master that has a slot, as far as the client knows; else nothing. */
+export const ownerOf = (cluster: Cluster, slot: number): string => cluster.slots[slot]?.[0] ?? ""
 
 /** The connections to all masters, once there are any: a Cluster that is not known yet is not an empty one. */
 export const mastersOf = (redis: Client): Effect.Effect<ReadonlyArray<Redis>, RedisClientError> =>
