@@ -184,7 +184,13 @@ export type EvictionCause = Cause
 
 /** What a byte tier tells its larder besides its answers. */
 export type Notice =
-  | { readonly _tag: "Evicted"; readonly key: string; readonly cause: EvictionCause }
+  | {
+      readonly _tag: "Evicted"
+      readonly key: string
+      readonly cause: EvictionCause
+      /** The size of a value that was refused, where the tier knows it. */
+      readonly bytes?: number | undefined
+    }
   /** Something an operator should know: a file set aside, a server set up so that it loses things. */
   | { readonly _tag: "Warning"; readonly message: string }
   /** A connection that was lost is there again: a tier that was given up is worth a try. */

@@ -30,6 +30,7 @@ import { inSteadyTime } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
 import { Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { TierParts } from "./tierParts.ts"
+import { TierWarnings } from "./tierWarnings.ts"
 import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
 import type { Observer } from "./observer.ts"
@@ -109,6 +110,7 @@ export class FartherTier {
   /** Nobody orders changes: each process numbers its own by its clock. */
   readonly #isAlone: boolean
   readonly #parts: TierParts
+  readonly #warnings: TierWarnings
   /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
   #ahead: Offset | undefined
   /** In that time. */
@@ -121,6 +123,7 @@ export class FartherTier {
     options: Options,
     role: Role,
     parts: TierParts,
+    warnings: TierWarnings,
   ) {
     this.name = tier.name
     this.scope = tier.scope
@@ -133,6 +136,7 @@ export class FartherTier {
     this.#wire = tier.wire ?? Wire.json
     this.#options = options
     this.#parts = parts
+    this.#warnings = warnings
   }
 
   /** The names of its breaker's circuits: its own, and one for each part that was met. */
@@ -325,6 +329,8 @@ export class FartherTier {
       this.#parts.stepsOf(key).run(
         "commit",
         this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
+        undefined,
+        this.#warnings.ofSize(bytes.length),
       ),
     )
   }
@@ -343,6 +349,7 @@ export class FartherTier {
           Effect.map(arbiter.write(key, write, known), (done) => done.version),
         ),
         budget,
+        write._tag === "Set" ? this.#warnings.ofSize(write.envelope.length) : undefined,
       )
     return change._tag === "Set"
       ? this.#encoded(key, change.entry, (envelope, lifeMillis) =>
@@ -370,7 +377,14 @@ export class FartherTier {
   /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
   put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
     const stored = this.#encoded(key, entry, (bytes, life) =>
-      this.#parts.stepsOf(key).run("put", this.#putOver(key, bytes, life)),
+      this.#parts
+        .stepsOf(key)
+        .run(
+          "put",
+          this.#putOver(key, bytes, life),
+          undefined,
+          this.#warnings.ofSize(bytes.length),
+        ),
     )
     const trust = this.#trust
     if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
@@ -622,6 +636,7 @@ export class FartherTier {
         onSuccess: (envelope) => use(envelope, life),
         onFailure: ({ message }) => {
           this.#parts.stepsOf(key).tellFailed("encode", message)
+          this.#warnings.unwritable()
           return Effect.succeed(undefined)
         },
       })
@@ -722,12 +737,13 @@ export const open = (
   role: Role,
 ): Effect.Effect<FartherTier, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const warnings = new TierWarnings(tier.name, options)
     let connected = () => {}
     const store = yield* tier.open({
       larder: options.larder,
       notify: (notice) => {
         if (notice._tag === "Connected") connected()
-        else noticed(tier.name, notice, options.observer)
+        else noticed(tier.name, notice, options.observer, warnings)
       },
     })
     const breaker = yield* CircuitBreaker.make({
@@ -742,7 +758,7 @@ export const open = (
       store.partOf,
       (part) => new TierSteps(tier.name, breaker, timers, options, part),
     )
-    const opened = new FartherTier(tier, suspended(store), breaker, options, role, parts)
+    const opened = new FartherTier(tier, suspended(store), breaker, options, role, parts, warnings)
     const fork = Effect.runForkWith(options.context)
     connected = () => void fork(opened.probed)
     yield* Effect.addFinalizer(() => Effect.sync(() => (connected = () => {})))
@@ -753,12 +769,14 @@ const noticed = (
   tier: string,
   notice: Exclude<Notice, { readonly _tag: "Connected" }>,
   observer: Observer,
+  warnings: TierWarnings,
 ): void => {
   if (notice._tag === "Warning") {
     observer.tell({ _tag: "TierWarning", tier, message: notice.message })
     return
   }
   const { cause, key } = notice
+  if (cause === "refused") warnings.refused(notice.bytes)
   observer.counters.evictions += 1
   observer.tell({ _tag: "Evicted", key, tier, cause })
 }

@@ -95,11 +95,20 @@ export class TierSteps {
     operation: string,
     effect: Effect.Effect<A, TierError>,
     budget?: Budget,
+    onFailure?: (reason: "failed" | "timedOut") => void,
   ): Effect.Effect<A | undefined> {
     return Effect.suspend(() => {
       const millis = this.#millis(budget)
       if (millis === undefined) return nothing
-      const bounded = this.#bounded(operation, effect, millis, budget)
+      const asked = this.#bounded(operation, effect, millis, budget)
+      const bounded =
+        onFailure === undefined
+          ? asked
+          : Effect.tapCause(asked, (cause) => {
+              const { reason } = failureOf(cause)
+              if (reason !== "breakerOpen") onFailure(reason)
+              return Effect.void
+            })
       const before = this.#failures
       return this.#isSuspect
         ? this.#guarded(operation, bounded, before)

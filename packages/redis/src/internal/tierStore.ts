@@ -126,7 +126,7 @@ export class Store {
           putOf,
         ),
         ({ done, kept }) => {
-          if (!kept) this.#refused(key)
+          if (!kept) this.#refused(key, envelope.length)
           return done
         },
       ),
@@ -184,7 +184,7 @@ export class Store {
           committedOf,
         ),
         ({ decision, kept }) => {
-          if (!kept) this.#refused(key)
+          if (!kept) this.#refused(key, envelope.length)
           return decision
         },
       ),
@@ -200,7 +200,9 @@ export class Store {
     const number = Arbitration.usable(known)
     const written = (asked: Effect.Effect<Written, Tier.TierError>) =>
       Effect.map(asked, ({ kept, time, version }) => {
-        if (!kept) this.#refused(key)
+        if (!kept) {
+          this.#refused(key, write._tag === "Set" ? write.envelope.length : undefined)
+        }
         return { version, time }
       })
     const script = (script: scripts.Script) =>
@@ -268,7 +270,7 @@ export class Store {
     )
   }
 
-  #refused(key: string): void {
-    this.#notify?.({ _tag: "Evicted", key, cause: "refused" })
+  #refused(key: string, bytes: number | undefined): void {
+    this.#notify?.({ _tag: "Evicted", key, cause: "refused", bytes })
   }
 }
