@@ -330,6 +330,27 @@ law("a connection that is back closes the breaker by a probe at once", (shared) 
   }),
 )
 
+law("a server that refuses for a while after it is back is asked again, in pauses", (shared) =>
+  Effect.gen(function* () {
+    const servers = new Servers()
+    const { larder } = yield* node(shared, servers)
+    servers.away.set("a", "fails")
+    for (const key of range(8, "a")) assert.isFalse((yield* larder.set(key, "v")).settled)
+    servers.notify?.({ _tag: "Connected" })
+    yield* TestClock.adjust("1200 millis")
+    take(servers)
+    servers.away.clear()
+    yield* TestClock.adjust("400 millis")
+    assert.deepStrictEqual(take(servers)[0], "read a")
+    assert.isTrue((yield* larder.set("a1", "v")).settled)
+    yield* TestClock.adjust("10 seconds")
+    assert.deepStrictEqual(
+      take(servers).filter((trip) => trip === "read a"),
+      [],
+    )
+  }),
+)
+
 law("a tier that cannot say where a key is has one breaker for such keys", (shared) =>
   Effect.gen(function* () {
     const servers = new Servers()

@@ -100,6 +100,11 @@ export interface Client {
   readonly subscribe: (
     channel: string,
   ) => Effect.Effect<subscriber.Subscription, never, Scope.Scope>
+  /**
+   * Calls `listener` whenever a connection to a server is there, be it the first one
+   * or one that was lost; in a Cluster, to each of the masters. Ends with the scope.
+   */
+  readonly whenConnected: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
   /** What it is doing; `connecting` only until the first attempt has ended. */
   readonly state: Effect.Effect<State>
 }
@@ -170,6 +175,7 @@ const make = (checked: Settings) =>
       masters: Effect.sync(() => connection.masters(client)),
       use,
       subscribe: channels.subscribe,
+      whenConnected: life.whenConnected,
       state: Effect.sync(() => life.state),
     }).pipe(Context.add(Redis.Redis, redis))
   })

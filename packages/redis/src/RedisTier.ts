@@ -104,7 +104,10 @@ const make = (options: Options) =>
         const keys = keysOf(prefix, larder)
         const marks = new Marks(asking, keys, defaultBounds)
         const store = new Store(asking, keys, marks, notify)
-        if (notify !== undefined) yield* passOn(warnings, notify)
+        if (notify !== undefined) {
+          yield* passOn(warnings, notify)
+          yield* redis.whenConnected(() => notify({ _tag: "Connected" }))
+        }
         const { client } = redis
         return {
           partOf: "slots" in client ? (key) => ownerOf(client, keys.slot(key)) : undefined,

@@ -7,6 +7,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
@@ -266,7 +267,7 @@ export class FartherTier {
       : this.#parts.stepsOf(undefined).run("marks", this.#readMarks(arbiter), budget)
   }
 
-  /** Asks each part that has failed of late once, whatever its breaker says; one that answers is used again. */
+  /** Asks each part that has failed of late, whatever its breaker says; one that answers is used again. */
   get probed(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { arbiter } = this
@@ -759,9 +760,11 @@ export const open = (
       (part) => new TierSteps(tier.name, breaker, timers, options, part),
     )
     const opened = new FartherTier(tier, suspended(store), breaker, options, role, parts, warnings)
+    const scope = yield* Effect.scope
     const fork = Effect.runForkWith(options.context)
-    connected = () => void fork(opened.probed)
-    yield* Effect.addFinalizer(() => Effect.sync(() => (connected = () => {})))
+    connected = () => {
+      if (scope.state._tag !== "Closed") Fiber.runIn(fork(opened.probed), scope)
+    }
     return opened
   })
 

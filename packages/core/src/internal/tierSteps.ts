@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { LarderEvent } from "../LarderEvent.ts"
 import { TierError } from "../Tier.ts"
@@ -31,6 +32,10 @@ export class Budget {
 }
 
 const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
+
+/** Of a server that is back: later its breaker lets a call through by itself. */
+const probePauses = Schedule.spaced("500 millis")
+const probeTimes = 10
 
 class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
   override get message(): string {
@@ -70,7 +75,7 @@ export class TierSteps {
    * well would else open its breaker.
    */
   #failures = 0
-  #isProbing = false
+  #probes = 0
   /** A key that was asked for here: what a probe can ask for. */
   lastKey: string | undefined
 
@@ -158,18 +163,23 @@ export class TierSteps {
   }
 
   /**
-   * Once, past an open breaker: the way to the tier is there again. An answer closes
-   * the breaker; a failure is told to nobody, and changes nothing.
+   * Past an open breaker: the way to the tier is there again. An answer closes the
+   * breaker. A server that has just started may refuse for a while, so it is asked a
+   * few times, in pauses; a failure changes nothing.
    */
   probe(effect: Effect.Effect<unknown, TierError>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.#isSuspect || this.#isProbing) return Effect.void
-      this.#isProbing = true
-      const bounded = this.#bounded("probe", effect, this.#tierTimeout, undefined)
-      return Effect.flatMap(Effect.exit(bounded), (exit) => {
-        this.#isProbing = false
-        return Exit.isSuccess(exit) ? this.#close : Effect.void
+      if (!this.#isSuspect) return Effect.void
+      const own = ++this.#probes
+      const isOver = Effect.suspend(() => {
+        if (!this.#isSuspect || own !== this.#probes) return Effect.succeed(true)
+        const bounded = this.#bounded("probe", effect, this.#tierTimeout, undefined)
+        return Effect.flatMap(Effect.exit(bounded), (exit) =>
+          Exit.isSuccess(exit) ? Effect.as(this.#close, true) : Effect.succeed(false),
+        )
       })
+      const again = { until: (over: boolean) => over, schedule: probePauses, times: probeTimes }
+      return Effect.asVoid(Effect.repeat(isOver, again))
     })
   }
 

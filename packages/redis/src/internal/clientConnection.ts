@@ -147,8 +147,81 @@ const guardAsking = (node: Redis): void => {
 }
 
 const connectMasters = (cluster: Cluster): void => {
-  for (const node of cluster.nodes("master")) {
-    if (node.status === "wait") ignore(node.connect())
+  for (const node of cluster.nodes("master")) connectAhead(node)
+}
+
+/** Else it would be connected by the first command that needs it, which then waits. */
+const connectAhead = (node: Redis): void => {
+  if (node.status === "wait") ignore(node.connect())
+}
+
+type Answer<A> = (error?: Error | null, answer?: A) => void
+
+/** What ioredis does to learn the slots, and whether the Cluster is well. */
+interface Learning {
+  getInfoFromNode: (node: Redis, answer: Answer<undefined>) => void
+  readyCheck: (answer: Answer<string>) => void
+}
+
+/** The first of the nodes that answers: on the connection it has, or on one of its own. */
+const firstToAnswer = (nodes: ReadonlyArray<Redis>): Promise<Redis> => {
+  const own: Array<Redis> = []
+  const answers = nodes.map(async (node) => {
+    if (node.status === "ready") await node.ping()
+    else {
+      const connection = node.duplicate({
+        lazyConnect: true,
+        enableOfflineQueue: true,
+        enableReadyCheck: false,
+        retryStrategy: null,
+      })
+      own.push(connection)
+      connection.on("error", noop)
+      await connection.ping()
+    }
+    return node
+  })
+  return Promise.any(answers).finally(() => {
+    for (const connection of own) connection.disconnect()
+  })
+}
+
+const clusterState = (info: unknown): string | undefined =>
+  /^cluster_state:(\w+)/m.exec(String(info))?.[1]
+
+/** A user who may not ask how the Cluster is finds out by its commands. */
+const mayNotAsk = (cause: unknown): boolean =>
+  cause instanceof Error && cause.message.startsWith("NOPERM")
+
+const isWell = async (node: Redis): Promise<void> => {
+  const info = await node.cluster("INFO").catch((cause: unknown) => {
+    if (mayNotAsk(cause)) return ""
+    throw cause
+  })
+  if (clusterState(info) === "fail") throw new Error("the Cluster is down")
+}
+
+/**
+ * ioredis asks one node after the other, at random, and waits for one that is frozen
+ * until its time is up: before it knows the slots, and once more before it is ready.
+ * Here all are asked side by side, and the first that answers is the one.
+ */
+const askSideBySide = (cluster: Cluster): void => {
+  const learning = cluster as unknown as Learning
+  const getInfo = learning.getInfoFromNode.bind(cluster)
+  learning.getInfoFromNode = (node, answer) => {
+    const nodes = cluster.nodes()
+    if (nodes.length < 2) return getInfo(node, answer)
+    firstToAnswer(nodes).then(
+      (first) => getInfo(first, answer),
+      () => getInfo(node, answer),
+    )
+  }
+  learning.readyCheck = (answer) => {
+    Promise.any(cluster.nodes("master").map(isWell)).then(
+      () => answer(),
+      (causes: AggregateError) => answer(causes.errors[0] as Error),
+    )
   }
 }
 
@@ -174,7 +247,11 @@ const cluster = (
     },
   )
   refuseWhileAway(client)
-  client.on("+node", guardAsking)
+  askSideBySide(client)
+  client.on("+node", (node: Redis) => {
+    guardAsking(node)
+    if (client.status === "ready" && node.options.readOnly !== true) connectAhead(node)
+  })
   client.on("ready", () => {
     connectMasters(client)
   })
@@ -186,6 +263,23 @@ export const main = (settings: Settings, retry: Backoff): Client =>
   settings.place._tag === "Cluster"
     ? cluster(settings.place, settings, retry)
     : redis(settings, retry)
+
+/**
+ * Calls `connected` for each connection to a server that is ready, and `lost` when a
+ * node of a Cluster has gone: ioredis does not come back to it before a command asks
+ * for one of its keys, and is not told of its return.
+ */
+export const watch = (client: Client, connected: () => void, lost: () => void): void => {
+  client.on("ready", connected)
+  if (!(client instanceof Cluster)) return
+  client.on("+node", (node: Redis) => node.on("ready", connected))
+  client.on("-node", lost)
+}
+
+/** Learns the slots of a Cluster anew, and with them the nodes that it had lost. */
+export const learnNodes = (client: Client): void => {
+  if (client instanceof Cluster && client.status === "ready") client.refreshSlotsCache()
+}
 
 /** The connections of a client to its masters, one each. */
 export const masters = (client: Client): ReadonlyArray<Redis> =>

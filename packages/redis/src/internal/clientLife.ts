@@ -4,7 +4,15 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
-import { type Backoff, type Client, ignore, main, masters } from "./clientConnection.ts"
+import {
+  type Backoff,
+  type Client,
+  ignore,
+  learnNodes,
+  main,
+  masters,
+  watch,
+} from "./clientConnection.ts"
 import { describe, type Settings } from "./clientOptions.ts"
 
 export type State = "connecting" | "ready" | "reconnecting" | "closed"
@@ -28,6 +36,9 @@ export class Life {
   private isUp = false
   private wasReportedDown = false
   private endings = 0
+  private losses = 0
+  private isLearning = false
+  private readonly listeners = new Set<() => void>()
   private readonly place: string
   private readonly retry: Backoff
   private readonly run: Run
@@ -41,6 +52,7 @@ export class Life {
     client.on("error", this.onError)
     client.on("close", this.onDown)
     client.on("end", this.onEnd)
+    watch(client, this.onConnected, this.onNodeLost)
     // A Cluster reports the troubles of single nodes apart; it works on without them.
     client.on("node error", (error: Error) => {
       this.connectionError = worded(error)
@@ -51,6 +63,29 @@ export class Life {
     if (this.isClosed) return "closed"
     if (this.client.status === "ready") return "ready"
     return this.isStarting ? "connecting" : "reconnecting"
+  }
+
+  /** Called for each connection to a server that is ready, until the scope closes. */
+  readonly whenConnected = (listener: () => void): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => void this.listeners.add(listener)),
+      () => Effect.sync(() => void this.listeners.delete(listener)),
+    )
+
+  private readonly onConnected = (): void => {
+    this.losses = 0
+    for (const listener of this.listeners) listener()
+  }
+
+  /** Looks for the node until it is back, or the Cluster does without it. */
+  private readonly onNodeLost = (): void => {
+    if (this.isClosed || this.isLearning) return
+    this.isLearning = true
+    const learn = Effect.sync(() => {
+      this.isLearning = false
+      if (!this.isClosed) learnNodes(this.client)
+    })
+    this.run(Effect.andThen(Effect.sleep(this.retry(++this.losses)), learn))
   }
 
   readonly start = (): void => {
