@@ -7,11 +7,11 @@
  * key are in one slot, and all marks of one larder, so that it runs on a single
  * server, behind Sentinel and on a Cluster alike.
  *
- * It needs Redis 6.2 or Valkey, and a user that may run EVALSHA, EVAL, GET, MGET,
- * INFO and what the scripts run, on keys `prefix:*` and channels `prefix:*`.
+ * It needs Redis 6.2 or Valkey, and a user with the rights that docs/redis.md lists:
+ * when it starts it tries each of them, and logs what is missing with the line that
+ * gives it.
  */
 import { Tier, type Wire } from "@larder/core"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -80,23 +80,45 @@ const loadScripts = (redis: Client): Effect.Effect<void> =>
     redis.use(() => Promise.all(masters.map(scripts.load))),
   ).pipe(Effect.ignore)
 
-/** Begun with the tier, and awaited by nobody but those who pass it on. */
-const startCheck = (name: string, redis: Client) =>
-  Effect.gen(function* () {
-    const warnings = yield* Deferred.make<ReadonlyArray<string>>()
-    const told = Effect.tap(check(redis), (all) =>
-      Effect.forEach(all, (warning) => Effect.logWarning(`Tier ${name}: ${warning}`)),
+/** What the check says, in the log once, and to each larder. */
+class Told {
+  readonly #all: Array<string> = []
+  readonly #larders = new Set<(notice: Tier.Notice) => void>()
+
+  readonly tell = (message: string): void => {
+    this.#all.push(message)
+    for (const notify of this.#larders) notify({ _tag: "Warning", message })
+  }
+
+  /** Also what was said before. Until the scope closes. */
+  readonly passOn = (
+    notify: (notice: Tier.Notice) => void,
+  ): Effect.Effect<void, never, Scope.Scope> => {
+    const begin = Effect.sync(() => {
+      this.#larders.add(notify)
+      for (const message of this.#all) notify({ _tag: "Warning", message })
+    })
+    return Effect.acquireRelease(begin, () => Effect.sync(() => void this.#larders.delete(notify)))
+  }
+}
+
+/** Begun with the tier, and awaited by nobody. */
+const startCheck = (name: string, prefix: string, redis: Client) => {
+  const told = new Told()
+  const warn = (warning: string) =>
+    Effect.andThen(
+      Effect.logWarning(`Tier ${name}: ${warning}`),
+      Effect.sync(() => told.tell(warning)),
     )
-    yield* Effect.forkScoped(Deferred.into(told, warnings))
-    return warnings
-  })
+  return Effect.as(Effect.forkScoped(check(redis, prefix, warn)), told)
+}
 
 const make = (options: Options) =>
   Effect.gen(function* () {
     const prefix = yield* checkedPrefix(options.prefix)
     const name = yield* checkedName(options.name)
     const redis = yield* RedisClient
-    const warnings = yield* startCheck(name, redis)
+    const told = yield* startCheck(name, prefix, redis)
     yield* Effect.forkScoped(loadScripts(redis))
     const asking = new Asking(name, redis)
     const open: Tier.ByteTier["open"] = ({ larder, notify }) =>
@@ -105,7 +127,7 @@ const make = (options: Options) =>
         const marks = new Marks(asking, keys, defaultBounds)
         const store = new Store(asking, keys, marks, notify)
         if (notify !== undefined) {
-          yield* passOn(warnings, notify)
+          yield* told.passOn(notify)
           yield* redis.whenConnected(() => notify({ _tag: "Connected" }))
         }
         const { client } = redis
@@ -126,14 +148,6 @@ const make = (options: Options) =>
       open,
     })
   })
-
-const passOn = (
-  warnings: Deferred.Deferred<ReadonlyArray<string>>,
-  notify: (notice: Tier.Notice) => void,
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.map(Deferred.await(warnings), (all) => {
-    for (const message of all) notify({ _tag: "Warning", message })
-  }).pipe(Effect.forkScoped, Effect.asVoid)
 
 /**
  * A shared tier in Redis, with all abilities of an arbiter.
@@ -164,8 +178,8 @@ const passOn = (
  * asks once more.
  *
  * Soon after the layer is built, the version and `maxmemory-policy` of the
- * servers are looked at: what they mean is logged as a warning, and told to each
- * larder. Marks and floors never expire, so with one of the `volatile-` policies
+ * servers are looked at, and the rights of the user: what they mean is logged as a
+ * warning, and told to each larder. Marks and floors never expire, so with one of the `volatile-` policies
  * they are never evicted; neither are entries that live for ever.
  *
  * `messages` of its arbiter resume after a lost connection; what was published

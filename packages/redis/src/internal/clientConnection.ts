@@ -2,6 +2,7 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis"
 import * as Redacted from "effect/Redacted"
 import type { Place, Settings } from "./clientOptions.ts"
+import { quiet } from "./clientQuiet.ts"
 
 export type Client = Redis | Cluster
 
@@ -105,7 +106,14 @@ const quietSentinels = (client: Redis): void => {
   }
 }
 
-const redis = (settings: Settings, retry: Backoff | null, options: Options = {}): Redis => {
+type Say = (text: string) => void
+
+const redis = (
+  settings: Settings,
+  retry: Backoff | null,
+  options: Options = {},
+  say?: Say,
+): Redis => {
   const client = new Redis({
     ...shared(settings),
     ...placed(settings, retry),
@@ -114,6 +122,7 @@ const redis = (settings: Settings, retry: Backoff | null, options: Options = {})
     ...options,
   })
   if (settings.place._tag === "Sentinel") quietSentinels(client)
+  quiet(client, say)
   return client
 }
 
@@ -166,21 +175,23 @@ interface Learning {
 /** The first of the nodes that answers: on the connection it has, or on one of its own. */
 const firstToAnswer = (nodes: ReadonlyArray<Redis>): Promise<Redis> => {
   const own: Array<Redis> = []
-  const answers = nodes.map(async (node) => {
-    if (node.status === "ready") await node.ping()
-    else {
-      const connection = node.duplicate({
-        lazyConnect: true,
-        enableOfflineQueue: true,
-        enableReadyCheck: false,
-        retryStrategy: null,
-      })
-      own.push(connection)
-      connection.on("error", noop)
-      await connection.ping()
-    }
-    return node
-  })
+  const connectionTo = (node: Redis): Redis => {
+    if (node.status === "ready") return node
+    const connection = node.duplicate({
+      lazyConnect: true,
+      enableOfflineQueue: true,
+      enableReadyCheck: false,
+      retryStrategy: null,
+    })
+    connection.on("error", noop)
+    own.push(connection)
+    return connection
+  }
+  const answers = nodes.map((node) =>
+    connectionTo(node)
+      .ping()
+      .then(() => node),
+  )
   return Promise.any(answers).finally(() => {
     for (const connection of own) connection.disconnect()
   })
@@ -193,13 +204,15 @@ const clusterState = (info: unknown): string | undefined =>
 const mayNotAsk = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.startsWith("NOPERM")
 
-const isWell = async (node: Redis): Promise<void> => {
-  const info = await node.cluster("INFO").catch((cause: unknown) => {
-    if (mayNotAsk(cause)) return ""
-    throw cause
-  })
-  if (clusterState(info) === "fail") throw new Error("the Cluster is down")
-}
+const isWell = (node: Redis): Promise<void> =>
+  node.cluster("INFO").then(
+    (info) => {
+      if (clusterState(info) === "fail") throw new Error("the Cluster is down")
+    },
+    (cause: unknown) => {
+      if (!mayNotAsk(cause)) throw cause
+    },
+  )
 
 /**
  * ioredis asks one node after the other, at random, and waits for one that is frozen
@@ -225,11 +238,18 @@ const askSideBySide = (cluster: Cluster): void => {
   }
 }
 
+/** The connection for subscriptions on the Cluster itself, which has one even if there are none. */
+const withoutSubscriber = (cluster: Cluster): void => {
+  const { subscriber } = cluster as unknown as { readonly subscriber: { start: () => void } }
+  subscriber.start = noop
+}
+
 const cluster = (
   place: Extract<Place, { readonly _tag: "Cluster" }>,
   settings: Settings,
   retry: Backoff | null,
   options: Options = {},
+  say?: Say,
 ): Cluster => {
   const client = new Cluster(
     place.nodes.map(({ host, port }) => ({ host, port })),
@@ -248,7 +268,9 @@ const cluster = (
   )
   refuseWhileAway(client)
   askSideBySide(client)
+  withoutSubscriber(client)
   client.on("+node", (node: Redis) => {
+    quiet(node, say)
     guardAsking(node)
     if (client.status === "ready" && node.options.readOnly !== true) connectAhead(node)
   })
@@ -258,11 +280,11 @@ const cluster = (
   return client
 }
 
-/** The client of all, not yet connected. */
-export const main = (settings: Settings, retry: Backoff): Client =>
+/** The client of all, not yet connected. `say` gets what an operator should know. */
+export const main = (settings: Settings, retry: Backoff, say: Say): Client =>
   settings.place._tag === "Cluster"
-    ? cluster(settings.place, settings, retry)
-    : redis(settings, retry)
+    ? cluster(settings.place, settings, retry, {}, say)
+    : redis(settings, retry, {}, say)
 
 /**
  * Calls `connected` for each connection to a server that is ready, and `lost` when a

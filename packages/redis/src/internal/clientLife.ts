@@ -43,7 +43,18 @@ export class Life {
   private readonly retry: Backoff
   private readonly run: Run
 
-  constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
+  static of(settings: Settings, retry: Backoff, run: Run): Life {
+    const said = new Set<string>()
+    const place = describe(settings)
+    const client = main(settings, retry, (text) => {
+      if (said.has(text)) return
+      said.add(text)
+      run(Effect.logWarning(`Redis at ${place}: ${text}`))
+    })
+    return new Life(client, settings, retry, run)
+  }
+
+  private constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
     this.client = client
     this.place = describe(settings)
     this.retry = retry
@@ -160,11 +171,10 @@ export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, ne
     const scope = yield* Effect.scope
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const life = yield* Effect.acquireRelease(
-      Effect.sync(
-        () =>
-          new Life(main(settings, retry), settings, retry, (effect) => {
-            Fiber.runIn(fork(effect), scope)
-          }),
+      Effect.sync(() =>
+        Life.of(settings, retry, (effect) => {
+          Fiber.runIn(fork(effect), scope)
+        }),
       ),
       close,
     )
@@ -176,6 +186,15 @@ export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, ne
     return life
   })
 
+/**
+ * A connection on which an answer was lost gives each later one to the wrong command,
+ * for as long as there are any: it is given up.
+ */
+const alive = (node: ReturnType<typeof masters>[number], word: string): Promise<void> =>
+  node.ping(word).then((answer) => {
+    if (answer !== word && node.status === "ready") node.disconnect(true)
+  })
+
 /** Asks every connection at intervals; one that does not answer is given up by its socket timeout. */
 export const heartbeat = (
   settings: Settings,
@@ -183,10 +202,12 @@ export const heartbeat = (
   subscriber: () => ReturnType<typeof masters>[number] | undefined,
 ): Effect.Effect<void, never, Scope.Scope> => {
   if (settings.heartbeat === Infinity) return Effect.void
+  let beats = 0
   const beat = Effect.sync(() => {
-    const others = subscriber()
-    for (const each of [...masters(life.client), ...(others === undefined ? [] : [others])]) {
-      if (each.status === "ready") ignore(each.ping())
+    const listening = subscriber()
+    if (listening?.status === "ready") ignore(listening.ping())
+    for (const each of masters(life.client)) {
+      if (each.status === "ready") ignore(alive(each, `beat ${++beats}`))
     }
   })
   return Effect.sleep(settings.heartbeat).pipe(

@@ -35,9 +35,16 @@ end
 local function wide(number) return string.format('%016.0f', number) end
 local function time(number) return string.format('%013.0f', math.min(number, FOREVER)) end
 
+-- Of what a command may refuse, one reason has an answer; any other is the caller's to hear.
+local function refusedFor(reason, reply, ...)
+  if type(reply) ~= 'table' or not reply.err then return false end
+  if not string.find(reply.err, reason, 1, true) then redis.call(...) end
+  return true
+end
+
 local function header(key)
   local found = redis.pcall('GETRANGE', key, 0, 95)
-  if type(found) == 'string' then return found end
+  if not refusedFor('WRONGTYPE', found, 'GETRANGE', key, 0, 95) then return found end
   redis.call('UNLINK', key)
   return ''
 end
@@ -61,7 +68,7 @@ end
 
 local function keep(key, bytes, life)
   local done = redis.pcall('SET', key, bytes, 'PX', life)
-  if not done.err then return end
+  if not refusedFor('OOM', done, 'SET', key, bytes, 'PX', life) then return end
   redis.call('UNLINK', key)
   redis.call('SET', key, bytes, 'PX', life)
 end
@@ -85,13 +92,11 @@ local function store(number, envelope, life)
     return 'kept'
   end
   local bytes = string.sub(envelope, 1, 3) .. wide(number) .. string.sub(envelope, 20)
-  local done
-  if life == 'forever' then
-    done = redis.pcall('SET', KEYS[1], bytes)
-  else
-    done = redis.pcall('SET', KEYS[1], bytes, 'PX', life)
+  local set = { 'SET', KEYS[1], bytes }
+  if life ~= 'forever' then
+    set[4], set[5] = 'PX', life
   end
-  if not done.err then return 'kept' end
+  if not refusedFor('OOM', redis.pcall(unpack(set)), unpack(set)) then return 'kept' end
   redis.call('UNLINK', KEYS[1])
   if head ~= '' then bury(number) end
   return 'refused'

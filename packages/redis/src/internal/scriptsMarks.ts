@@ -34,13 +34,21 @@ local function evicts()
     and not string.match(info, 'maxmemory_policy:volatile')
 end
 
+-- What is of another type is nobody's marks; any other refusal is the caller's to hear.
+local function isForeign(reply, ...)
+  if type(reply) ~= 'table' or not reply.err then return false end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then redis.call(...) end
+  return true
+end
+
 local count = redis.pcall('ZCARD', MARKS)
-if type(count) ~= 'number' then
+if isForeign(count, 'ZCARD', MARKS) then
   redis.call('UNLINK', MARKS)
   count = 0
 end
-local fields = redis.pcall('HMGET', FLOORS, 'last', 'floor', 'dropFloor', 'lastDrop', 'marked')
-if fields.err then
+local read = { 'HMGET', FLOORS, 'last', 'floor', 'dropFloor', 'lastDrop', 'marked' }
+local fields = redis.pcall(unpack(read))
+if isForeign(fields, unpack(read)) then
   redis.call('UNLINK', FLOORS)
   fields = {}
 end

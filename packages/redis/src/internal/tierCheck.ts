@@ -1,9 +1,11 @@
 /** What an operator should know of the servers a tier keeps its entries on. */
+import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Client } from "../RedisClient.ts"
 import type { RedisClientError } from "./clientErrors.ts"
 import { mastersOf } from "./tierMasters.ts"
+import * as rights from "./tierRights.ts"
 
 export interface Facts {
   readonly version: string
@@ -54,13 +56,17 @@ export const warningsOf = (facts: Facts): ReadonlyArray<string> => {
   ]
 }
 
-const ask = (redis: Client) =>
-  Effect.flatMap(mastersOf(redis), (masters) =>
-    Effect.map(
-      redis.use(() => Promise.all(masters.map((master) => master.info()))),
-      (infos) => infos.map(factsOf),
-    ),
-  )
+const factsOn = (redis: Client, master: Redis) =>
+  redis
+    .use(() => master.info())
+    .pipe(
+      Effect.map(factsOf),
+      Effect.tap((facts) =>
+        facts === undefined
+          ? Effect.logDebug("Redis could not be checked: INFO lacks fields")
+          : Effect.void,
+      ),
+    )
 
 /** Redis refuses everything for a while: it reads its data, or a script takes long. */
 const passing = new Set(["LOADING", "BUSY", "MASTERDOWN"])
@@ -70,22 +76,41 @@ const mayPass = ({ code, reason }: RedisClientError): boolean =>
 
 const retries = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("30 seconds")])
 
-/**
- * The warnings, each once, as soon as Redis is there; none where it does not let
- * itself be asked.
- */
-export const check = (redis: Client): Effect.Effect<ReadonlyArray<string>> =>
-  ask(redis).pipe(
+/** As soon as the server is there; nothing where it does not let itself be asked. */
+const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<A | undefined> =>
+  asked.pipe(
     Effect.retry({ schedule: retries, while: mayPass }),
     Effect.matchEffect({
       onFailure: (error) =>
-        Effect.as(Effect.logDebug(`Redis could not be checked: ${error.message}`), []),
-      onSuccess: (facts) => {
-        const known = facts.filter((each) => each !== undefined)
-        const warnings = [...new Set(known.flatMap(warningsOf))]
-        return known.length === facts.length
-          ? Effect.succeed(warnings)
-          : Effect.as(Effect.logDebug("Redis could not be checked: INFO lacks fields"), warnings)
-      },
+        Effect.as(Effect.logDebug(`Redis could not be checked: ${error.message}`), undefined),
+      onSuccess: (answer) => Effect.succeed(answer),
     }),
   )
+
+/**
+ * Warns of each thing once, as soon as a server that it holds for is there: one that is
+ * away keeps nobody from hearing of the others.
+ */
+export const check = (
+  redis: Client,
+  prefix: string,
+  warn: (warning: string) => Effect.Effect<void>,
+): Effect.Effect<void> => {
+  const warned = new Set<string>()
+  const once = (warning: string | undefined) =>
+    Effect.suspend(() => {
+      if (warning === undefined || warned.has(warning)) return Effect.void
+      warned.add(warning)
+      return warn(warning)
+    })
+  const ofMaster = (master: Redis) =>
+    Effect.gen(function* () {
+      const missing = yield* patiently(rights.missing(redis, master, prefix))
+      yield* once(rights.warningOf(missing ?? []))
+      const facts = yield* patiently(factsOn(redis, master))
+      for (const warning of facts === undefined ? [] : warningsOf(facts)) yield* once(warning)
+    })
+  return Effect.flatMap(patiently(mastersOf(redis)), (masters = []) =>
+    Effect.forEach(masters, ofMaster, { concurrency: "unbounded", discard: true }),
+  )
+}

@@ -1,0 +1,38 @@
+/**
+ * The ACL lines of docs/redis.md, from the lists that the tier checks a server against
+ * when it starts; packages/redis/test/tierRights.test.ts takes each right away. Run it
+ * with `node docs/scripts/redis-rights.ts` after a change of those lists.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { best, rules } from "../../packages/redis/src/internal/tierRights.ts"
+
+const page = fileURLToPath(new URL("../redis.md", import.meta.url))
+const begin = "<!-- rights: made by docs/scripts/redis-rights.ts -->"
+const end = "<!-- end of rights -->"
+
+const line = (comment: string, needs: Parameters<typeof best>[0]): string =>
+  `# ${comment}\nACL SETUSER shop on >password ${rules("shop", best(needs))}`
+
+/** The lines in Markdown. */
+export const lines: string = [
+  "```text",
+  line("one server, or Sentinel", { isCluster: false }),
+  "",
+  line("a Cluster, on each node", { isCluster: true }),
+  "",
+  "# for RedisTier.keys and RedisTier.removeAll as well",
+  "ACL SETUSER shop +scan",
+  "```",
+].join("\n")
+
+/** The page with these lines in the place of its own. */
+export const withLines = (text: string): string => {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`the page has no place for the rights: ${begin}`)
+  return `${text.slice(0, from)}${begin}\n\n${lines}\n\n${text.slice(to)}`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(page, withLines(readFileSync(page, "utf8")))
+}
