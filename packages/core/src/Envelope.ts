@@ -17,7 +17,7 @@
  * 79  1  "1" bytes of a wire follow, "0" the value is undefined
  * 80  8  length of the meta part
  * 88  8  checksum, lower-case hexadecimal
- * 96     meta: JSON in UTF-8 { tags, asOf, etag?, loadMillis, wire }
+ * 96     meta: JSON in UTF-8 { tags, asOf, etag?, loadMillis, place?, wire }
  *        the value's bytes, as its wire wrote them
  * ```
  *
@@ -25,6 +25,9 @@
  * 9999999999999 is for ever. Digits have a fixed width because a server's
  * scripts may compare and patch them as text, and 16 digits hold every integer
  * below 2^53.
+ *
+ * `place` is the checksum of where the envelope belongs: the tier's namespace, the
+ * larder and the key. Envelopes of releases that did not write it are read as well.
  *
  * The checksum finds accidents, not forgers. A wire that authenticates
  * (`Wire.encrypted`) is given everything but version, freshUntil and
@@ -158,6 +161,7 @@ const Meta = Schema.Struct({
   etag: Schema.optionalKey(Schema.String),
   loadMillis: Count,
   wire: Schema.String,
+  place: Schema.optionalKey(Schema.String),
 })
 
 const decodeMeta = Schema.decodeUnknownResult(Meta)
@@ -168,10 +172,13 @@ const isCount = (u: unknown): boolean => Number.isSafeInteger(u) && (u as number
 
 /** What almost every meta part is, told faster than a schema can; any other goes through the schema. */
 const isPlainMeta = (u: unknown): u is Meta => {
-  const { asOf, etag, loadMillis, tags, wire } = (u ?? {}) as Partial<Record<keyof Meta, unknown>>
+  const { asOf, etag, loadMillis, place, tags, wire } = (u ?? {}) as Partial<
+    Record<keyof Meta, unknown>
+  >
   if (!Array.isArray(tags) || !isCount(asOf) || !isCount(loadMillis)) return false
   for (const tag of tags) if (typeof tag !== "string") return false
-  return typeof wire === "string" && etag === undefined
+  const hasPlace = place === undefined || typeof place === "string"
+  return typeof wire === "string" && etag === undefined && hasPlace
 }
 
 /** What an envelope of a value says, with the value still in the form its wire gave it. */
@@ -188,6 +195,8 @@ export interface Parts {
   readonly etag?: string | undefined
   /** The name of the wire that wrote the value. */
   readonly wire: string
+  /** Where it belongs, see {@link placeOf}; absent in envelopes of older releases. */
+  readonly place?: string | undefined
   /** The value's bytes; `undefined` where the value itself is `undefined`. */
   readonly value: Uint8Array | undefined
 }
@@ -208,6 +217,7 @@ export const make = (parts: Parts): Uint8Array => {
       asOf: clampVersion(parts.asOf),
       ...(parts.etag === undefined ? undefined : { etag: parts.etag }),
       loadMillis: clampVersion(parts.loadMillis),
+      ...(parts.place === undefined ? undefined : { place: parts.place }),
       wire: parts.wire,
     }),
   )
@@ -316,7 +326,7 @@ const parseValue = (bytes: Uint8Array): Parsed => {
   }
   const meta = parseMeta(bytes.subarray(headerLength, valueOffset))
   if (Result.isFailure(meta)) return unreadable(meta.failure)
-  const { asOf, etag, loadMillis, tags, wire } = meta.success
+  const { asOf, etag, loadMillis, place, tags, wire } = meta.success
   const parts = {
     _tag: "Value",
     version,
@@ -332,7 +342,8 @@ const parseValue = (bytes: Uint8Array): Parsed => {
     wire,
     value: presence === digit0 ? undefined : bytes.subarray(valueOffset),
   } as const
-  return etag === undefined ? parts : { ...parts, etag }
+  const placed = place === undefined ? parts : { ...parts, place }
+  return etag === undefined ? placed : { ...placed, etag }
 }
 
 /**
@@ -410,7 +421,22 @@ export interface EnvelopeContext {
   readonly key: string
   /** An integer from 0 to {@link maxSchemaVersion}. */
   readonly schemaVersion: number
+  /** Of the tier, where it has one: see `Tier.ByteTier`. */
+  readonly namespace?: string | undefined
 }
+
+/**
+ * Where an envelope belongs, as eight hexadecimal digits: bytes that end up under
+ * another key, in another larder or under another namespace are not believed there.
+ */
+export const placeOf = ({
+  key,
+  larder,
+  namespace,
+}: Pick<EnvelopeContext, "key" | "larder" | "namespace">): string =>
+  crc32(encoder.encode(JSON.stringify([namespace ?? null, larder, key])))
+    .toString(16)
+    .padStart(8, "0")
 
 /** An entry cannot be written as bytes: its schema or its wire refuses the value, or a part does not fit. */
 export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("EnvelopeError", {
@@ -439,7 +465,11 @@ const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): Wir
     loadMillis: parts.loadMillis,
     tags: parts.tags,
   }
-  return parts.etag === undefined ? bound : { ...bound, etag: parts.etag }
+  const { namespace } = context
+  // Before there was a place, a wire was not given the namespace.
+  const placed =
+    parts.place === undefined || namespace === undefined ? bound : { ...bound, namespace }
+  return parts.etag === undefined ? placed : { ...placed, etag: parts.etag }
 }
 
 /** A schema's complaint may quote the value, which is not to be seen where its wire seals it. */
@@ -472,6 +502,7 @@ const encodeParts = <A, RD, RE>(
       loadMillis: clampVersion(entry.loadMillis),
       schemaVersion: context.schemaVersion,
       wire: wire.name,
+      place: placeOf(context),
     }
     // JSON has no undefined: the presence field says it, and only a wire that seals sees it. Not
     // even where the codec would write null for it, which may be another value of the same schema.
@@ -670,6 +701,11 @@ export const decode: {
     }
     if (parsed.value === undefined && wire.seals === true) {
       return undecodable(`said to be undefined in the clear, where the wire ${wire.name} seals it`)
+    }
+    // A wire that seals is bound to the place itself, and says what it finds.
+    const { place } = parsed
+    if (wire.seals !== true && place !== undefined && place !== placeOf(context)) {
+      return undecodable("written for another key, larder or namespace")
     }
     // A transformation that throws on such bytes is no reason to fail a read.
     const threw = (defect: unknown) => undecodable(defectText(wire, defect))

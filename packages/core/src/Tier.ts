@@ -242,6 +242,11 @@ export interface ByteTier {
   readonly abilities: Abilities
   /** How values are written in it. Default `Wire.json`. */
   readonly wire?: Wire | undefined
+  /**
+   * What separates this tier's entries from those of others in the same place, such
+   * as a prefix. It is bound to each entry: bytes of another namespace are not believed.
+   */
+  readonly namespace?: string | undefined
   readonly open: (options: {
     readonly larder: string
     /** Synchronous, never throws. */

@@ -43,6 +43,8 @@ export interface WireContext {
   readonly loadMillis?: number | undefined
   readonly tags?: ReadonlyArray<string> | undefined
   readonly etag?: string | undefined
+  /** Of the tier, where it has one, such as the prefix of a `RedisTier`. */
+  readonly namespace?: string | undefined
 }
 
 /** A wire could not carry a value, or could not read bytes. `reason` says what and what would do. */
@@ -327,6 +329,8 @@ const boundOf = (wire: string, keyId: string, context: WireContext): Uint8Array<
       context.loadMillis ?? null,
       context.tags ?? null,
       context.etag ?? null,
+      // What was written before tiers had a namespace is bound to none.
+      ...(context.namespace === undefined ? [] : [context.namespace]),
     ]),
   )
 
@@ -393,7 +397,7 @@ const makeEncrypted = (wire: Wire, options: keyring.EncryptedOptions): Wire => {
 }
 
 const notAuthentic = ({ id }: keyring.Key): string =>
-  `not authentic: altered, written for another larder, key, schemaVersion, life, tags or etag, or with another key than the one now called ${JSON.stringify(id)}`
+  `not authentic: altered, written for another larder, key, namespace, schemaVersion, life, tags or etag, or with another key than the one now called ${JSON.stringify(id)}`
 
 /**
  * What another wire writes, encrypted and authenticated: AES-256-GCM of Web
@@ -407,7 +411,8 @@ const notAuthentic = ({ id }: keyring.Key): string =>
  *
  * **Details**
  *
- * Bound to the value are the larder's name, the key, `schemaVersion`,
+ * Bound to the value are the larder's name, the key, the tier's namespace (the
+ * prefix of a `RedisTier`), `schemaVersion`,
  * `staleUntil`, `storedAt`, `asOf`, `loadMillis`, tags, etag, the wires' names
  * and the id of the encryption key: where one of them is not what it was when
  * the value was written, decoding fails. `undefined` is encrypted like any value.

@@ -123,11 +123,11 @@ describe("format 1", () => {
         "0000000001000" +
         "00000003" +
         "1" +
-        "00000057",
+        "00000076",
     )
     assert.strictEqual(
       latin1(sample).slice(96),
-      '{"tags":["a","b"],"asOf":4,"loadMillis":12,"wire":"json"}"value"',
+      `{"tags":["a","b"],"asOf":4,"loadMillis":12,"place":"${Envelope.placeOf(context)}","wire":"json"}"value"`,
     )
   })
 

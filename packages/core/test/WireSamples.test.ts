@@ -43,7 +43,10 @@ describe("frozen samples of the wires", () => {
         assert.deepStrictEqual(yield* wire.encode(data, frozen.context), bytes)
       }
       const { text, wire } = frozen.envelopes
-      assert.deepStrictEqual(yield* Envelope.encode(text.entry, codec, wire, context), text.bytes)
+      const written = Envelope.parse(yield* Envelope.encode(text.entry, codec, wire, context))
+      const before = Envelope.parse(text.bytes)
+      assert(before._tag === "Value")
+      assert.deepStrictEqual(written, { ...before, place: Envelope.placeOf(context) })
     }).pipe(Effect.scoped),
   )
 })

@@ -145,6 +145,7 @@ const make = (options: Options) =>
       scope: "shared",
       abilities: { versions: true, lease: true, marks: true, clock: true, notifies: true },
       wire: options.wire,
+      namespace: prefix,
       open,
     })
   })

@@ -104,6 +104,7 @@ export class FartherTier {
   readonly breaker: CircuitBreaker.CircuitBreaker
   readonly #store: ByteStore
   readonly #wire: Wire.Wire
+  readonly #namespace: string | undefined
   readonly #options: Options
   /** The arbiter itself is believed. */
   readonly #trust: Trust | undefined
@@ -135,6 +136,7 @@ export class FartherTier {
     this.breaker = breaker
     this.#store = store
     this.#wire = tier.wire ?? Wire.json
+    this.#namespace = tier.namespace
     this.#options = options
     this.#parts = parts
     this.#warnings = warnings
@@ -619,7 +621,7 @@ export class FartherTier {
 
   #context(key: string): Envelope.EnvelopeContext {
     const { larder, schemaVersion } = this.#options
-    return { larder, key, schemaVersion }
+    return { larder, key, schemaVersion, namespace: this.#namespace }
   }
 
   /** A value that cannot be written as bytes is no fault of the tier: its breaker does not hear of it. */
