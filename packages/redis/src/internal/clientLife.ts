@@ -14,16 +14,11 @@ import {
   watch,
 } from "./clientConnection.ts"
 import { describe, type Settings } from "./clientOptions.ts"
+import { Reports, worded } from "./clientReports.ts"
 
 export type State = "connecting" | "ready" | "reconnecting" | "closed"
 
 type Run = (effect: Effect.Effect<void>) => void
-
-/** The words of ioredis for it name its own options. */
-const worded = ({ message }: Error): string =>
-  message.startsWith("Socket timeout.") || message === "Command timed out"
-    ? "the server does not answer"
-    : message
 
 export class Life {
   readonly client: Client
@@ -34,12 +29,12 @@ export class Life {
   /** What the connection last failed of; none while it works. */
   connectionError: string | undefined
   private isUp = false
-  private wasReportedDown = false
   private endings = 0
   private losses = 0
   private isLearning = false
   private readonly listeners = new Set<() => void>()
-  private readonly place: string
+  private readonly settings: Settings
+  private readonly reports: Reports
   private readonly retry: Backoff
   private readonly run: Run
 
@@ -56,7 +51,8 @@ export class Life {
 
   private constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
     this.client = client
-    this.place = describe(settings)
+    this.settings = settings
+    this.reports = new Reports(describe(settings), run)
     this.retry = retry
     this.run = run
     client.on("ready", this.onReady)
@@ -66,7 +62,7 @@ export class Life {
     watch(client, this.onConnected, this.onNodeLost)
     // A Cluster reports the troubles of single nodes apart; it works on without them.
     client.on("node error", (error: Error) => {
-      this.connectionError = worded(error)
+      this.connectionError = worded(error, settings)
     })
   }
 
@@ -109,13 +105,11 @@ export class Life {
     this.isUp = true
     this.endings = 0
     this.start()
-    if (!this.wasReportedDown) return
-    this.wasReportedDown = false
-    this.run(Effect.logInfo(`Redis at ${this.place}: connected again`))
+    this.reports.up()
   }
 
   private readonly onError = (error: Error): void => {
-    this.connectionError = worded(error)
+    this.connectionError = worded(error, this.settings)
     if (!this.isUp) this.onDown()
   }
 
@@ -132,14 +126,10 @@ export class Life {
     this.run(Effect.andThen(Effect.sleep(this.retry(++this.endings)), again))
   }
 
-  /** Once per outage, however many attempts it takes. */
   private readonly onDown = (): void => {
     this.isUp = false
     this.start()
-    if (this.wasReportedDown || this.isClosed) return
-    this.wasReportedDown = true
-    const reason = this.connectionError ?? "the connection ended"
-    this.run(Effect.logWarning(`Redis at ${this.place}: not connected, trying on: ${reason}`))
+    if (!this.isClosed) this.reports.down(this.connectionError)
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a user says about a Redis, checked once and brought into one shape. */
-import type { ConnectionOptions } from "node:tls"
+import { X509Certificate } from "node:crypto"
+import { type ConnectionOptions, createSecureContext } from "node:tls"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -180,10 +181,44 @@ const addresses = (field: string, given: ReadonlyArray<Address>): ReadonlyArray<
         port: port(`${field}[${i}].port`, each.port),
       }))
 
+const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** Node leaves out what it cannot read of `ca`, and then trusts nobody. */
+const isCertificates = (given: unknown): boolean => {
+  if (typeof given !== "string" && !(given instanceof Uint8Array)) return false
+  const found = Buffer.from(given).toString("latin1").match(certificate) ?? []
+  try {
+    return found.length > 0 && found.every((each) => new X509Certificate(each).raw.length > 0)
+  } catch {
+    return false
+  }
+}
+
+const checkTls = (field: string, given: ConnectionOptions): ConnectionOptions => {
+  const authorities: ReadonlyArray<unknown> =
+    given.ca === undefined ? [] : Array.isArray(given.ca) ? given.ca : [given.ca]
+  if (!authorities.every(isCertificates)) {
+    invalid(
+      `${field}.ca`,
+      "holds no certificate in PEM; give the text of the file that begins with -----BEGIN CERTIFICATE-----, not its path",
+    )
+  }
+  try {
+    createSecureContext(given)
+  } catch (cause) {
+    // What OpenSSL says of a key or certificate shows nothing of it.
+    invalid(field, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+  return given
+}
+
 const tlsOptions = (
+  field: string,
   given: boolean | ConnectionOptions | undefined,
-): ConnectionOptions | undefined =>
-  given === undefined || given === false ? undefined : given === true ? {} : given
+): ConnectionOptions | undefined => {
+  if (given === undefined || given === false) return undefined
+  return given === true ? {} : checkTls(field, given)
+}
 
 interface FromUrl {
   readonly place: Place
@@ -261,7 +296,7 @@ const placeOf = (options: Options): FromUrl => {
         name: text("name", options.name ?? ""),
         username: options.sentinelUsername,
         password: secret(options.sentinelPassword),
-        tls: tlsOptions(options.sentinelTls),
+        tls: tlsOptions("sentinelTls", options.sentinelTls),
         natMap: options.natMap,
       },
     }
@@ -298,7 +333,7 @@ const check = (options: Options): Settings => {
     username: options.username ?? from.username,
     password: secret(options.password ?? from.password),
     db: database(options.db ?? from.db ?? 0, from.place),
-    tls: tlsOptions(options.tls ?? from.tls),
+    tls: tlsOptions("tls", options.tls ?? from.tls),
     connectionName: options.connectionName,
     commandTimeout: millis("commandTimeout", options.commandTimeout ?? "1 second"),
     connectTimeout: millis("connectTimeout", options.connectTimeout ?? "2 seconds"),
