@@ -1,0 +1,43 @@
+/** What must not have been seen, and the lines that show it. */
+import type { Line } from "../history/Line.ts"
+
+export type RuleName =
+  | "stale given as fresh"
+  | "overtaken on its own node"
+  | "given after it was replaced"
+  | "settled although earlier changes wait"
+  | "lived too long"
+  | "settled set lost"
+  | "settled set covered by an older mark"
+  | "queued set lost"
+  | "hangs"
+  | "error instead of stale"
+  | "refresh gave an older value"
+  | "defect"
+  | "unhandled"
+  | "value from nowhere"
+  | "not recovered"
+  | "nodes disagree"
+  | "unharmed keys not served"
+
+export interface Violation {
+  readonly rule: RuleName
+  readonly larder: string
+  readonly key: string | undefined
+  readonly at: number
+  readonly text: string
+  /** What it is about, such as a change and a value: however often that is seen, it is one violation. */
+  readonly about: string
+  readonly lines: ReadonlyArray<Line>
+}
+
+/** The first of each, in the order in which they were seen. */
+export const distinct = (violations: ReadonlyArray<Violation>): ReadonlyArray<Violation> => {
+  const first = new Map<string, Violation>()
+  for (const violation of violations.toSorted((a, b) => a.at - b.at)) {
+    const { about, key, larder, rule } = violation
+    const name = [rule, larder, key, about].join("\n")
+    if (!first.has(name)) first.set(name, violation)
+  }
+  return [...first.values()]
+}

@@ -1,0 +1,32 @@
+/** All rules over one round's lines. Knows nothing of Larder but what its documentation promises. */
+import { type History, histories } from "../history/History.ts"
+import type { Line } from "../history/Line.ts"
+import { convergence } from "./convergence.ts"
+import { errors } from "./errors.ts"
+import { freshness } from "./freshness.ts"
+import { hangs } from "./hangs.ts"
+import { isolation } from "./isolation.ts"
+import { lives } from "./lives.ts"
+import { losses } from "./losses.ts"
+import { unhandled, values } from "./values.ts"
+import { distinct, type Violation } from "./Violation.ts"
+
+const ofLarder: ReadonlyArray<(history: History) => ReadonlyArray<Violation>> = [
+  freshness,
+  lives,
+  losses,
+  hangs,
+  errors,
+  values,
+  convergence,
+  isolation,
+]
+
+export const check = (lines: ReadonlyArray<Line>): ReadonlyArray<Violation> => {
+  const all = histories(lines)
+  const first = all[0]
+  return distinct([
+    ...all.flatMap((history) => ofLarder.flatMap((rule) => rule(history))),
+    ...(first === undefined ? [] : unhandled(first)),
+  ])
+}

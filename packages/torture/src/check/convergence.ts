@@ -1,0 +1,55 @@
+/** When faults and changes are over, every node recovers and all of them give the same. */
+import type { History, Read } from "../history/History.ts"
+import type { Violation } from "./Violation.ts"
+
+const strip = ({ by: _, ...line }: Read) => line
+
+const recovered = (history: History): ReadonlyArray<Violation> =>
+  [...history.sessions.values()].flatMap((session) => {
+    const line = history.quiet.get(session.id)
+    if (line === undefined || line.quiet) return []
+    const text = `${session.node} has not recovered: ${line.detail}`
+    return [
+      {
+        rule: "not recovered",
+        larder: history.larder,
+        key: undefined,
+        at: line.at,
+        text,
+        about: session.id,
+        lines: [line],
+      },
+    ]
+  })
+
+/** Where values live longer than a round, the last reads of all nodes can differ for no good reason. */
+const agreement = (history: History): ReadonlyArray<Violation> => {
+  if (history.round.freshFor < 30_000) return []
+  const isCompared = ({ error, final, op, tierFailed }: Read): boolean =>
+    final === true && op === "getWithMeta" && error === undefined && tierFailed !== true
+  const last = Map.groupBy(history.reads.filter(isCompared), ({ key }) => key)
+  return [...last].flatMap(([key, reads]) => {
+    const given = new Set(reads.map(({ value }) => value))
+    if (given.size < 2) return []
+    const origins = [...given].flatMap((value) =>
+      value === undefined ? [] : (history.origins.get(value)?.lines ?? []),
+    )
+    const text = `the nodes give ${given.size} different values when all is over`
+    return [
+      {
+        rule: "nodes disagree" as const,
+        larder: history.larder,
+        key,
+        at: reads[0]!.begin,
+        text,
+        about: key,
+        lines: [...origins, ...reads.map(strip)],
+      },
+    ]
+  })
+}
+
+export const convergence = (history: History): ReadonlyArray<Violation> => [
+  ...recovered(history),
+  ...agreement(history),
+]

@@ -1,0 +1,45 @@
+/** One server of a cluster that is away hurts only its own keys. */
+import type { History, Read } from "../history/History.ts"
+import type { Violation } from "./Violation.ts"
+
+const strip = ({ by: _, ...line }: Read) => line
+/** Clients take this long to notice. */
+const notice = 1_000
+/** Fewer say nothing. */
+const least = 20
+
+/** A `read` asks Redis wherever memory has nothing fresh, and then finds what is there. */
+const wasServed = ({ freshness }: Read): boolean => freshness === "fresh"
+
+export const isolation = (history: History): ReadonlyArray<Violation> =>
+  history.faults.flatMap(({ detail, from, to, unharmed = [] }) => {
+    const keys = new Set(unharmed)
+    const during = history.reads.filter(
+      ({ begin, end, key, op }) =>
+        op === "read" && keys.has(key) && begin > from + notice && end < to,
+    )
+    // Values that were there right before: a key without one says nothing.
+    const present = new Set(
+      history.reads
+        .filter(({ begin, end, key }) => keys.has(key) && begin > from - 1_000 && end < from)
+        .filter((read) => read.by.node === "observer" && wasServed(read))
+        .map(({ key }) => key),
+    )
+    const asked = during.filter(({ by, key }) => by.node !== "observer" && present.has(key))
+    return [...Map.groupBy(asked, ({ session }) => session).values()].flatMap((reads) => {
+      const served = reads.filter(wasServed)
+      if (reads.length < least || served.length * 10 >= reads.length) return []
+      const text = `${reads[0]!.by.node} was given ${served.length} of ${reads.length} values of keys on masters that were well (${detail})`
+      return [
+        {
+          rule: "unharmed keys not served" as const,
+          larder: history.larder,
+          key: undefined,
+          at: from,
+          text,
+          about: reads[0]!.session,
+          lines: reads.slice(0, 5).map(strip),
+        },
+      ]
+    })
+  })

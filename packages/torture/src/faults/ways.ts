@@ -1,0 +1,169 @@
+/** Faults between a node and the servers. */
+import * as Effect from "effect/Effect"
+import * as keys from "../keys.ts"
+import type { Proxy } from "../run/proxy.ts"
+import { replies } from "../run/workers.ts"
+import type { Reply } from "../worker/Config.ts"
+import type { Fault, Target, World } from "./Fault.ts"
+
+const always = () => true
+
+const each = (of: ReadonlyArray<Target>, f: (proxy: Proxy) => void): Effect.Effect<void> =>
+  Effect.sync(() => {
+    for (const { links } of of) links.proxies.forEach(f)
+  })
+
+const namesOf = (of: ReadonlyArray<Target>): string =>
+  of.map(({ worker }) => worker.name).join(", ")
+
+/** Begins, lasts, and ends whatever comes. */
+const during = <A, E>(
+  of: ReadonlyArray<Target>,
+  begin: (proxy: Proxy) => void,
+  end: (proxy: Proxy) => void,
+  effect: Effect.Effect<A, E>,
+): Effect.Effect<A, E> =>
+  Effect.andThen(each(of, begin), effect).pipe(Effect.ensuring(each(of, end)))
+
+/** One node, or now and then all. */
+const someOf = ({ nodes, random }: World, node: Target): ReadonlyArray<Target> =>
+  random.chance(0.75) ? [node] : nodes
+
+const slow = (of: ReadonlyArray<Target>, millis: number, lasting: Effect.Effect<void>) =>
+  during(
+    of,
+    (proxy) => proxy.delay(millis),
+    (proxy) => proxy.delay(0),
+    lasting,
+  )
+
+const cutFor = (of: ReadonlyArray<Target>, lasting: Effect.Effect<void>) =>
+  during(
+    of,
+    (proxy) => proxy.cut(true),
+    (proxy) => proxy.cut(false),
+    lasting,
+  )
+
+const delay: Fault = {
+  kind: "delay",
+  at: "node",
+  suits: always,
+  run: (world, node) =>
+    Effect.gen(function* () {
+      const of = someOf(world, node)
+      const [each, millis] = [world.random.between(10, 45), world.random.between(1_000, 4_000)]
+      yield* slow(of, each, Effect.sleep(millis))
+      return { detail: `${namesOf(of)}: ${each} ms each way, for ${millis} ms` }
+    }),
+}
+
+const pause: Fault = {
+  kind: "pause",
+  at: "node",
+  suits: always,
+  run: (world, node) =>
+    Effect.gen(function* () {
+      const of = someOf(world, node)
+      const millis = world.random.between(100, 2_000)
+      yield* during(
+        of,
+        (proxy) => proxy.pause(true),
+        (proxy) => proxy.pause(false),
+        Effect.sleep(millis),
+      )
+      return { detail: `${namesOf(of)} for ${millis} ms` }
+    }),
+}
+
+/** Breakers stay open for 5 s. Until they are tried again, what follows is part of the fault. */
+const probeMillis = 5_500
+
+/** A node that was cut off finds a slow Redis, so that making up for what it missed takes time. */
+const cut: Fault = {
+  kind: "cut",
+  at: "node",
+  suits: always,
+  run: (world, node) =>
+    Effect.gen(function* () {
+      const of = someOf(world, node)
+      const millis = world.random.between(400, 3_000)
+      yield* cutFor(of, Effect.sleep(millis))
+      const each = world.random.chance(0.6) ? world.random.between(15, 40) : 0
+      if (each > 0) yield* slow(of, each, Effect.sleep(probeMillis))
+      return { detail: `${namesOf(of)} for ${millis} ms, then ${each} ms each way` }
+    }),
+}
+
+/** As many missed marks as are kept one by one, and a few more while the first is made up for. */
+const flood: Fault = {
+  kind: "flood",
+  at: "node",
+  suits: always,
+  run: (_, node) =>
+    Effect.gen(function* () {
+      const { worker } = node
+      // The next probe is then 5 s after the cut.
+      yield* worker.ask({ _tag: "AwaitBreakers", millis: 6_000 }, replies("Closed"), 6_500)
+      const flooding = Effect.andThen(
+        Effect.sleep(600),
+        worker.ask({ _tag: "Flood" }, replies("Flooded"), 3_500),
+      )
+      yield* cutFor([node], Effect.asVoid(flooding))
+      yield* slow([node], 40, Effect.sleep(probeMillis))
+      return { detail: `${worker.name} misses ${keys.floodTags} marks` }
+    }),
+}
+
+let bursts = 0
+
+/** Sends a burst, and gives its keys to the world. */
+const sendBurst = (world: World, { worker }: Target, count: number, times: number) =>
+  Effect.suspend(() => {
+    const from = bursts
+    bursts += count
+    world.burstKeys.push(...keys.burst(worker.name, from, count))
+    const isDone = (reply: Reply) => reply._tag === "BurstDone" && reply.from === from
+    return worker.ask({ _tag: "Burst", from, keys: count, times }, isDone, 12_000)
+  })
+
+/** Queues of writes that are full, again and again. */
+const burst: Fault = {
+  kind: "burst",
+  at: "node",
+  suits: always,
+  run: (world, node) =>
+    Effect.gen(function* () {
+      const both = Effect.all([sendBurst(world, node, 1_000, 1), sendBurst(world, node, 100, 5)], {
+        concurrency: "unbounded",
+        discard: true,
+      })
+      yield* slow([node], 20, Effect.repeat(both, { times: 2 }).pipe(Effect.asVoid))
+      return { detail: `${node.worker.name}, 3 times` }
+    }),
+}
+
+/** A queue of writes, and then no Redis for a while. */
+const queue: Fault = {
+  kind: "queue",
+  at: "node",
+  suits: always,
+  run: (world, node) =>
+    Effect.gen(function* () {
+      const { backend, random } = world
+      const millis = random.between(1_500, 2_500)
+      const freezing = Effect.gen(function* () {
+        yield* Effect.sleep(150)
+        yield* Effect.forEach(backend.servers, (server) => server.freeze)
+        yield* Effect.sleep(millis)
+      }).pipe(Effect.ensuring(Effect.forEach(backend.servers, (server) => server.thaw)))
+      const both = Effect.all([sendBurst(world, node, 800, 1), freezing], {
+        concurrency: "unbounded",
+        discard: true,
+      })
+      yield* slow([node], 20, both)
+      return { detail: `${node.worker.name} queues 800 sets, Redis is frozen for ${millis} ms` }
+    }),
+}
+
+export const ofWays: ReadonlyArray<Fault> = [delay, pause, cut, flood, burst, queue]

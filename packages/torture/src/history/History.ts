@@ -1,0 +1,250 @@
+/** Lines brought together: sessions, where values come from, what changed which key. Pure. */
+import { tagsOf } from "../keys.ts"
+import type * as L from "./Line.ts"
+
+export interface Session {
+  readonly id: string
+  readonly node: string
+  readonly larder: string
+  readonly opened: number
+  /** When it began to close; undefined for one that never did, or whose process was killed. */
+  readonly closing: number | undefined
+  readonly closed: number | undefined
+}
+
+/** A value's birth: a lookup, or a `set`. `end` is undefined where nobody was told of it. */
+export interface Origin {
+  readonly kind: "lookup" | "set"
+  readonly value: string
+  readonly key: string
+  readonly session: Session
+  readonly begin: number
+  readonly end: number | undefined
+  readonly failed: boolean
+  readonly lines: ReadonlyArray<L.Line>
+}
+
+export interface Change {
+  readonly id: string
+  readonly op: L.ChangeOp
+  readonly session: Session
+  readonly key: string | undefined
+  readonly value: string | undefined
+  readonly background: boolean
+  /** Leaves nothing older, not even for when upstream fails. */
+  readonly drops: boolean
+  /** Of tags, or of everything: other nodes hear of it later than of a change of a key. */
+  readonly isMark: boolean
+  readonly covers: (key: string) => boolean
+  readonly begin: number
+  /** When it was acknowledged. */
+  readonly end: number | undefined
+  readonly settled: boolean
+  readonly pending: ReadonlyArray<string>
+  readonly lines: ReadonlyArray<L.Line>
+}
+
+export interface Read extends L.ReadLine {
+  readonly by: Session
+}
+
+export interface History {
+  readonly round: L.RoundLine
+  readonly larder: string
+  readonly sessions: ReadonlyMap<string, Session>
+  readonly origins: ReadonlyMap<string, Origin>
+  readonly lookups: (key: string) => ReadonlyArray<Origin>
+  /** In the order in which they began. */
+  readonly changes: ReadonlyArray<Change>
+  readonly changesOf: (key: string) => ReadonlyArray<Change>
+  readonly reads: ReadonlyArray<Read>
+  readonly pending: ReadonlyArray<L.PendingLine>
+  readonly events: ReadonlyArray<L.EventLine>
+  readonly quiet: ReadonlyMap<string, L.QuietLine>
+  readonly faults: ReadonlyArray<L.FaultLine>
+  readonly unhandled: ReadonlyArray<L.UnhandledLine>
+  readonly faultsOver: number
+  readonly changesOver: number
+  /** Of the time between two moments, what a node could work in. */
+  readonly active: (node: string, from: number, to: number) => number
+}
+
+/** The observer looks from outside: it has no proxies, no faults and makes no changes. */
+export const observer = "observer"
+
+const none: RoundLineDefaults = { round: 0, seed: 0, stack: "", wire: "" }
+type RoundLineDefaults = Pick<L.RoundLine, "round" | "seed" | "stack" | "wire">
+
+export const defaultRound: L.RoundLine = {
+  t: "round",
+  ...none,
+  freshFor: 60_000,
+  life: 120_000,
+  hardTimeout: 2_000,
+  tierBudget: 500,
+  maxFreshFor: 300,
+}
+
+const of = <T extends L.Line["t"]>(lines: ReadonlyArray<L.Line>, ...kinds: ReadonlyArray<T>) =>
+  lines.filter((line): line is Extract<L.Line, { readonly t: T }> =>
+    (kinds as ReadonlyArray<L.Line["t"]>).includes(line.t),
+  )
+
+const sessionsOf = (lines: ReadonlyArray<L.Line>): ReadonlyMap<string, Session> => {
+  const ends = (kind: "closing" | "closed") =>
+    new Map(
+      of(lines, "closing", "closed")
+        .filter(({ t }) => t === kind)
+        .map(({ at, session }): [string, number] => [session, at]),
+    )
+  const [closing, closed] = [ends("closing"), ends("closed")]
+  return new Map(
+    of(lines, "opened").map(({ at, larder, node, session }) => [
+      session,
+      {
+        id: session,
+        node,
+        larder,
+        opened: at,
+        closing: closing.get(session),
+        closed: closed.get(session),
+      },
+    ]),
+  )
+}
+
+const covering = ({ key, op, tags }: L.ChangeLine): ((key: string) => boolean) => {
+  if (op === "clear") return () => true
+  if (op !== "tags") return (other) => other === key
+  const marked = new Set(tags)
+  return (other) => tagsOf(other).some((tag) => marked.has(tag))
+}
+
+const changeOf = (session: Session, line: L.ChangeLine, end: L.ChangedLine | undefined): Change => {
+  const isMark = line.op === "tags" || line.op === "clear"
+  const acknowledged = end !== undefined && end.error === undefined
+  return {
+    id: line.id,
+    op: line.op,
+    session,
+    key: line.key,
+    value: line.value,
+    background: line.background === true,
+    drops: isMark ? line.drops === true : line.op !== "expire",
+    isMark,
+    covers: covering(line),
+    begin: line.at,
+    end: acknowledged ? end.at : undefined,
+    settled: acknowledged && end.settled,
+    pending: end?.pending ?? [],
+    lines: end === undefined ? [line] : [line, end],
+  }
+}
+
+const setOrigin = ({ begin, end, key, lines, session, value }: Change): ReadonlyArray<Origin> =>
+  key === undefined || value === undefined
+    ? []
+    : [{ kind: "set", value, key, session, begin, end, failed: false, lines }]
+
+const lookupOrigin = (
+  session: Session,
+  line: L.LookupLine,
+  end: L.AnsweredLine | undefined,
+): Origin => ({
+  kind: "lookup",
+  value: line.value,
+  key: line.key,
+  session,
+  begin: line.at,
+  end: end?.at,
+  failed: end?.failed === true,
+  lines: end === undefined ? [line] : [line, end],
+})
+
+/** The sum of what overlaps, without counting a moment twice. */
+const stalled = (stalls: ReadonlyArray<L.StallLine>, from: number, to: number): number => {
+  let until = from
+  let sum = 0
+  for (const stall of stalls) {
+    const begin = Math.max(stall.from, until)
+    const end = Math.min(stall.to, to)
+    if (end <= begin) continue
+    sum += end - begin
+    until = end
+  }
+  return sum
+}
+
+const grouped = <A>(
+  all: ReadonlyArray<A>,
+  keyOf: (a: A) => string,
+): ReadonlyMap<string, Array<A>> => {
+  const groups = new Map<string, Array<A>>()
+  for (const one of all) {
+    const group = groups.get(keyOf(one))
+    if (group === undefined) groups.set(keyOf(one), [one])
+    else group.push(one)
+  }
+  return groups
+}
+
+const memoized = <A>(f: (key: string) => A): ((key: string) => A) => {
+  const known = new Map<string, A>()
+  return (key) => {
+    if (!known.has(key)) known.set(key, f(key))
+    return known.get(key) as A
+  }
+}
+
+const phase = (lines: ReadonlyArray<L.Line>, name: L.PhaseLine["name"]): number =>
+  of(lines, "phase").find((line) => line.name === name)?.at ?? Infinity
+
+const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
+  const all = sessionsOf(lines)
+  const sessions = new Map([...all].filter(([, session]) => session.larder === larder))
+  const inLarder = <A extends { readonly session: string }>(line: A): boolean =>
+    sessions.has(line.session)
+  const sessionOf = ({ session }: { readonly session: string }): Session => sessions.get(session)!
+  const ends = new Map(of(lines, "changed").map((line) => [line.id, line]))
+  const answers = new Map(of(lines, "answered").map((line) => [line.value, line]))
+  const changes = of(lines, "change")
+    .filter(inLarder)
+    .map((line) => changeOf(sessionOf(line), line, ends.get(line.id)))
+    .toSorted((a, b) => a.begin - b.begin)
+  const lookups = of(lines, "lookup")
+    .filter(inLarder)
+    .map((line) => lookupOrigin(sessionOf(line), line, answers.get(line.value)))
+  const stalls = grouped(
+    of(lines, "stall").toSorted((a, b) => a.from - b.from),
+    ({ node }) => node,
+  )
+  const byKey = grouped(lookups, ({ key }) => key)
+  const origins = [...lookups, ...changes.flatMap(setOrigin)]
+  return {
+    round: of(lines, "round")[0] ?? defaultRound,
+    larder,
+    sessions,
+    origins: new Map(origins.map((origin) => [origin.value, origin])),
+    lookups: (key) => byKey.get(key) ?? [],
+    changes,
+    changesOf: memoized((key) => changes.filter(({ covers }) => covers(key))),
+    reads: of(lines, "read")
+      .filter(inLarder)
+      .map((line) => ({ ...line, by: sessionOf(line) })),
+    pending: of(lines, "pending").filter(inLarder),
+    events: of(lines, "event").filter(inLarder),
+    quiet: new Map(of(lines, "quiet").map((line) => [line.session, line])),
+    faults: of(lines, "fault"),
+    unhandled: of(lines, "unhandled"),
+    faultsOver: phase(lines, "faults over"),
+    changesOver: phase(lines, "changes over"),
+    active: (node, from, to) =>
+      to <= from ? to - from : to - from - stalled(stalls.get(node) ?? [], from, to),
+  }
+}
+
+/** One for each larder by name: larders of different names have nothing in common. */
+export const histories = (lines: ReadonlyArray<L.Line>): ReadonlyArray<History> =>
+  [...new Set(of(lines, "opened").map(({ larder }) => larder))].map((larder) =>
+    historyOf(lines, larder),
+  )

@@ -1,0 +1,30 @@
+/** The keys of a round and their tags. Each kind of key sees only the operations that its rules can judge. */
+
+const numbered = (letter: string, count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, i) => `${letter}${i}`)
+
+/** All operations, from all nodes. */
+export const hot = numbered("h", 6)
+/** `set` and `read` alone: nothing is looked up, so a value that was set is there or was lost. */
+export const setOnly = numbered("s", 12)
+/** Looked up once, then only read and invalidated by one of their tags. */
+export const quiet = numbered("q", 10)
+/** What a burst sets: a key of its own for each. */
+export const burst = (node: string, from: number, count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, i) => `b${node}-${from + i}`)
+
+export const isBurst = (key: string): boolean => key.startsWith("b")
+
+/** So many missed changes are kept one by one. */
+export const floodTags = 1_000
+
+export const floodTag = (i: number): string => `f${i}`
+
+export const hotTags = ["t0", "t1"]
+
+export const tagsOf = (key: string): ReadonlyArray<string> => {
+  const number = Number(key.slice(1))
+  if (key.startsWith("h")) return [`t${number % 2}`]
+  if (key.startsWith("q")) return [floodTag(100 * number + 7), floodTag(100 * number + 57)]
+  return []
+}

@@ -1,0 +1,60 @@
+/** The servers behind a stack: one, or a Cluster of three. They live for a whole run. */
+import * as RedisServer from "@larder/testing/RedisServer"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Place } from "../worker/Config.ts"
+import * as Proxy from "./proxy.ts"
+
+export const stacks = ["memory+redis", "memory+sqlite+redis", "memory+cluster"] as const
+export type StackName = (typeof stacks)[number]
+
+export interface Backend {
+  readonly servers: ReadonlyArray<RedisServer.RedisServer>
+  readonly cluster: RedisServer.RedisCluster | undefined
+}
+
+/** The ways from one node to all servers, and where the node has to connect to. */
+export interface Links {
+  readonly proxies: ReadonlyArray<Proxy.Proxy>
+  readonly place: Place
+}
+
+export const single: Effect.Effect<Backend, RedisServer.RedisServerError, Scope.Scope> = Effect.map(
+  RedisServer.start(),
+  (server) => ({ servers: [server], cluster: undefined }),
+)
+
+export const cluster: Effect.Effect<Backend, RedisServer.RedisServerError, Scope.Scope> =
+  Effect.map(
+    RedisServer.startCluster({ config: { "cluster-require-full-coverage": "no" } }),
+    (cluster) => ({ servers: cluster.masters, cluster }),
+  )
+
+const placeOf = (backend: Backend, through: ReadonlyArray<number>): Place => {
+  const ports = backend.servers.map(({ port }) => port)
+  if (backend.cluster === undefined) return { _tag: "Single", port: through[0]! }
+  return {
+    _tag: "Cluster",
+    ports,
+    through: Object.fromEntries(ports.map((port, i) => [port, through[i]!])),
+  }
+}
+
+/** Past all proxies. */
+export const directPlace = (backend: Backend): Place =>
+  placeOf(
+    backend,
+    backend.servers.map(({ port }) => port),
+  )
+
+export const link = (backend: Backend): Effect.Effect<Links, never, Scope.Scope> =>
+  Effect.map(
+    Effect.forEach(backend.servers, ({ port }) => Proxy.start(port)),
+    (proxies) => ({
+      proxies,
+      place: placeOf(
+        backend,
+        proxies.map(({ port }) => port),
+      ),
+    }),
+  )

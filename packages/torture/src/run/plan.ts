@@ -1,0 +1,55 @@
+/** What a round is made of, from the seed. Pure. */
+import { plan as planFaults, type Planned } from "../faults/plan.ts"
+import type { Options } from "../options.ts"
+import * as Random from "../random.ts"
+import { type PolicyTimes, type WireName, wires } from "../worker/Config.ts"
+import type { StackName } from "./backend.ts"
+
+export interface RoundPlan {
+  readonly round: number
+  readonly seed: number
+  readonly stack: StackName
+  readonly wire: WireName
+  readonly policy: PolicyTimes
+  readonly maxFreshFor: number
+  readonly clears: boolean
+  readonly faults: ReadonlyArray<Planned>
+  /** Draws what faults leave open while they run. */
+  readonly random: Random.Random
+}
+
+const timeouts = { hardTimeout: 2_000, tierTimeout: 250, tierBudget: 500 }
+
+/** Values that outlive the round show what changes them; short lives show when they end. */
+const long: PolicyTimes = {
+  ...timeouts,
+  freshFor: 60_000,
+  staleWhileRevalidate: 0,
+  staleIfError: 60_000,
+}
+const short: PolicyTimes = {
+  ...timeouts,
+  freshFor: 1_500,
+  staleWhileRevalidate: 1_000,
+  staleIfError: 5_000,
+}
+
+export const lifeOf = ({ freshFor, staleIfError, staleWhileRevalidate }: PolicyTimes): number =>
+  freshFor + Math.max(staleIfError, staleWhileRevalidate)
+
+export const planRound = (options: Options, round: number): RoundPlan => {
+  const seed = Random.derived(options.seed, "round", round)
+  const random = Random.make(seed)
+  const stack = options.stacks[(round - 1) % options.stacks.length]!
+  return {
+    round,
+    seed,
+    stack,
+    wire: random.pick(wires),
+    policy: random.chance(0.25) ? short : long,
+    maxFreshFor: 300,
+    clears: random.chance(0.25),
+    faults: planFaults(random, stack, options.nodes, options.faults),
+    random,
+  }
+}

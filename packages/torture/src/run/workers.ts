@@ -1,0 +1,139 @@
+/** Worker processes: forked, told what to do, killed and forked again. */
+import { type ChildProcess, fork } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { tmpdir } from "node:os"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Command, Config, Reply } from "../worker/Config.ts"
+
+const script = fileURLToPath(new URL("../worker/main.ts", import.meta.url))
+
+const { env: inherited } = process
+
+const living = new Set<ChildProcess>()
+
+/** A stopped process does not notice that this one is gone. */
+process.once("exit", () => {
+  for (const child of living) child.kill("SIGKILL")
+})
+
+type IsReply = (reply: Reply) => boolean
+
+/** Replies of a kind. */
+export const replies =
+  (tag: Reply["_tag"]): IsReply =>
+  (reply) =>
+    reply._tag === tag
+
+export interface Worker {
+  readonly name: string
+  readonly tell: (command: Command) => void
+  /** Waits for a reply to `command`; `false` if none comes in time. */
+  readonly ask: (command: Command, isReply: IsReply, millis: number) => Effect.Effect<boolean>
+  readonly signal: (signal: NodeJS.Signals) => void
+  /** Ends without warning, and waits until it is gone. */
+  readonly kill: Effect.Effect<void>
+  /** Forks it again, and waits until it is ready; `false` if it is not in time. */
+  readonly start: Effect.Effect<boolean>
+  readonly operations: () => number
+}
+
+/** Configuration of the n-th process of a node. */
+export type ConfigOf = (generation: number) => Config
+
+const exited = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) resume(Effect.void)
+    else child.once("exit", () => resume(Effect.void))
+  })
+
+const readyMillis = 40_000
+
+/** Compiled once, not in each process. */
+const compiled = path.join(tmpdir(), "larder-torture-compiled")
+
+class Process implements Worker {
+  readonly name: string
+  readonly #configOf: ConfigOf
+  readonly #errors: string
+  #generation = 0
+  #child: ChildProcess | undefined
+  #before = 0
+  #count = 0
+  readonly #waiting = new Set<{ readonly isReply: IsReply; readonly resume: () => void }>()
+
+  constructor(name: string, errors: string, configOf: ConfigOf) {
+    this.name = name
+    this.#errors = errors
+    this.#configOf = configOf
+  }
+
+  operations = (): number => this.#before + this.#count
+
+  tell = (command: Command): void => {
+    if (this.#child?.connected === true) this.#child.send(command)
+  }
+
+  signal = (signal: NodeJS.Signals): void => void this.#child?.kill(signal)
+
+  ask = (command: Command, isReply: IsReply, millis: number): Effect.Effect<boolean> =>
+    this.#heard(isReply, millis, () => this.tell(command))
+
+  get start(): Effect.Effect<boolean> {
+    return this.#heard(replies("Ready"), readyMillis, () => this.#fork())
+  }
+
+  get kill(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const child = this.#child
+      if (child === undefined) return Effect.void
+      child.kill("SIGKILL")
+      return exited(child)
+    })
+  }
+
+  #fork(): void {
+    this.#generation += 1
+    this.#before += this.#count
+    this.#count = 0
+    const errors = openSync(this.#errors, "a")
+    const child = fork(script, [JSON.stringify(this.#configOf(this.#generation))], {
+      stdio: ["ignore", errors, errors, "ipc"],
+      env: { ...inherited, NODE_COMPILE_CACHE: compiled },
+    })
+    closeSync(errors)
+    this.#child = child
+    living.add(child)
+    child.once("exit", () => living.delete(child))
+    child.on("error", () => undefined)
+    child.on("message", (reply: Reply) => this.#hear(reply))
+  }
+
+  #hear(reply: Reply): void {
+    if (reply._tag === "Count") this.#count = reply.operations
+    for (const waiting of this.#waiting) if (waiting.isReply(reply)) waiting.resume()
+  }
+
+  #heard(isReply: IsReply, millis: number, begin: () => void): Effect.Effect<boolean> {
+    const heard = Effect.callback<boolean>((resume) => {
+      const waiting = { isReply, resume: () => resume(Effect.succeed(true)) }
+      this.#waiting.add(waiting)
+      begin()
+      return Effect.sync(() => this.#waiting.delete(waiting))
+    })
+    return Effect.map(Effect.timeoutOption(heard, millis), ({ _tag }) => _tag === "Some")
+  }
+}
+
+/** Started by `start`; killed when the scope closes. */
+export const make = (
+  name: string,
+  errors: string,
+  configOf: ConfigOf,
+): Effect.Effect<Worker, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Process(name, errors, configOf)),
+    (worker) => worker.kill,
+  )

@@ -1,0 +1,276 @@
+/** One larder of this process, from when it is made to when it closes: every call of it is written down. */
+import { Freshness, type Larder, Policy } from "@larder/core"
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { now } from "../clock.ts"
+import type * as L from "../history/Line.ts"
+import type { Log } from "../history/log.ts"
+import type { LarderName, PolicyTimes } from "./Config.ts"
+import type { UpstreamDown, Value } from "./Value.ts"
+
+export type Node = Larder.Larder<string, Value, UpstreamDown>
+
+interface Call {
+  readonly op: string
+  readonly key: string | undefined
+  readonly background: boolean
+  readonly begin: number
+}
+
+/** What is known of the end of a read. */
+type Given = Pick<L.ReadLine, "value" | "freshness" | "tier" | "error" | "defect">
+
+const freshnessName = (freshness: Freshness.Freshness): L.Freshness =>
+  Freshness.match(freshness, {
+    onFresh: () => "fresh" as const,
+    onStale: (grace) => grace,
+    onMissing: () => "missing" as const,
+  })
+
+const failure = (cause: Cause.Cause<unknown>): Given | undefined => {
+  const [first] = cause.reasons
+  if (first === undefined || first._tag === "Interrupt") return undefined
+  return first._tag === "Fail"
+    ? { error: tagOf(first.error) }
+    : { error: tagOf(first.defect), defect: true }
+}
+
+const tagOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "_tag" in error
+    ? String(error._tag)
+    : String(error instanceof Error ? error.stack : error)
+
+/** Names of values and calls are unique among all processes and rounds. */
+const namer = (of: string): (() => string) => {
+  let count = 0
+  return () => `${of}-${(count += 1)}`
+}
+
+export const policyOf = (times: PolicyTimes, tierWrites: Policy.TierWrites): Policy.Policy =>
+  Policy.make({ ...times, retryAfterFailure: 300, tierWrites })
+
+export class Session {
+  readonly larder: Node
+  readonly name: LarderName
+  readonly id: string
+  readonly nameValue: () => string
+  operations = 0
+  /** Its keys, and `#mark`, whose change Redis has not heard of. */
+  readonly owes = new Set<string>()
+  missedMarks = 0
+  readonly #log: Log
+  readonly #awaited: Policy.Policy
+  readonly #nameChange: () => string
+  readonly #running = new Map<string, Call>()
+
+  constructor(options: {
+    readonly larder: Node
+    readonly name: LarderName
+    readonly id: string
+    readonly log: Log
+    readonly times: PolicyTimes
+    readonly nameValue: () => string
+  }) {
+    this.larder = options.larder
+    this.name = options.name
+    this.id = options.id
+    this.nameValue = options.nameValue
+    this.#log = options.log
+    this.#awaited = policyOf(options.times, "awaited")
+    this.#nameChange = namer(`${options.id}!`)
+  }
+
+  get(key: string, options: Larder.GetOptions, final = false) {
+    return this.#read("get", key, this.larder.get(key, options), options, final, ({ id }) => ({
+      value: id,
+    }))
+  }
+
+  getWithMeta(key: string, options: Larder.GetOptions, final = false) {
+    return this.#read(
+      "getWithMeta",
+      key,
+      this.larder.getWithMeta(key, options),
+      options,
+      final,
+      ({ freshness, tier, value }) => ({
+        value: value.id,
+        freshness: freshnessName(freshness),
+        tier,
+      }),
+    )
+  }
+
+  refresh(key: string) {
+    return this.#read("refresh", key, this.larder.refresh(key), {}, false, ({ id }) => ({
+      value: id,
+    }))
+  }
+
+  read(key: string, final = false, failedBy?: Effect.Effect<boolean>) {
+    const effect = this.larder.read(key)
+    return this.#read(
+      "read",
+      key,
+      effect,
+      {},
+      final,
+      ({ entry, freshness, tier }) => ({
+        value: entry?.value.id,
+        freshness: freshnessName(freshness),
+        tier,
+      }),
+      failedBy,
+    )
+  }
+
+  getMany(keys: ReadonlyArray<string>) {
+    return this.#called("getMany", keys[0], false, (begin) =>
+      Effect.map(Effect.exit(this.larder.getMany(keys)), (exit) => {
+        const end = now()
+        const line = (key: string, given: Given) =>
+          this.#log.write({ t: "read", session: this.id, op: "getMany", key, begin, end, ...given })
+        if (Exit.isFailure(exit)) {
+          const given = failure(exit.cause)
+          if (given !== undefined) line(keys[0] ?? "", given)
+          return
+        }
+        for (const [key, one] of exit.value) {
+          const given = Exit.isSuccess(one) ? { value: one.value.id } : failure(one.cause)
+          if (given !== undefined) line(key, given)
+        }
+      }),
+    )
+  }
+
+  /** `awaited`: waits for farther tiers, whatever the larder's policy. */
+  set(key: string, awaited: boolean) {
+    const value = this.nameValue()
+    const background = this.name === "background" && !awaited
+    const options = background ? {} : { policy: this.#awaited }
+    return this.#change(
+      { op: "set", key, value, background },
+      this.larder.set(key, { key, id: value, padding: "" }, options),
+    )
+  }
+
+  remove(key: string) {
+    return this.#change({ op: "remove", key }, this.larder.remove(key))
+  }
+
+  expire(key: string) {
+    return this.#change({ op: "expire", key }, this.larder.expire(key))
+  }
+
+  invalidateTags(tags: ReadonlyArray<string>, drops: boolean) {
+    return this.#change(
+      { op: "tags", tags, drops },
+      this.larder.invalidateTags(tags, { keepStale: !drops }),
+    )
+  }
+
+  get clear() {
+    return this.#change({ op: "clear", drops: false }, this.larder.clear())
+  }
+
+  /** What has not ended. */
+  writePending(): void {
+    const at = now()
+    for (const { background, begin, key, op } of this.#running.values()) {
+      this.#log.write({ t: "pending", session: this.id, op, key, background, begin, at })
+    }
+  }
+
+  recovered(): void {
+    this.owes.clear()
+    this.missedMarks = 0
+  }
+
+  #called<A>(
+    op: string,
+    key: string | undefined,
+    background: boolean,
+    call: (begin: number) => Effect.Effect<A>,
+  ): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      this.operations += 1
+      const name = this.#nameChange()
+      const begin = now()
+      this.#running.set(name, { op, key, background, begin })
+      return Effect.ensuring(
+        call(begin),
+        Effect.sync(() => this.#running.delete(name)),
+      )
+    })
+  }
+
+  #read<A, E>(
+    op: L.ReadOp,
+    key: string,
+    effect: Effect.Effect<A, E>,
+    options: Larder.GetOptions,
+    final: boolean,
+    given: (value: A) => Given,
+    failedBy: Effect.Effect<boolean> = Effect.succeed(false),
+  ): Effect.Effect<void> {
+    return this.#called(op, key, false, (begin) =>
+      Effect.gen({ self: this }, function* () {
+        const exit = yield* Effect.exit(effect)
+        const end = now()
+        const seen = Exit.isSuccess(exit) ? given(exit.value) : failure(exit.cause)
+        // Interrupted: nobody was told anything.
+        if (seen === undefined) return
+        const tierFailed = yield* failedBy
+        this.#log.write({
+          t: "read",
+          session: this.id,
+          op,
+          key,
+          begin,
+          end,
+          ...seen,
+          ...(options.stale === "never" ? { stale: "never" as const } : {}),
+          ...(options.maxAge === undefined ? {} : { maxAge: Number(options.maxAge) }),
+          ...(tierFailed ? { tierFailed } : {}),
+          ...(final ? { final } : {}),
+        })
+      }),
+    )
+  }
+
+  #change<E>(
+    what: Omit<L.ChangeLine, "t" | "session" | "id" | "at">,
+    effect: Effect.Effect<Larder.Ack, E>,
+  ): Effect.Effect<void> {
+    const background = what.background === true
+    return this.#called(what.op, what.key, background, (at) =>
+      Effect.gen({ self: this }, function* () {
+        const id = this.#nameChange()
+        this.#log.write({ t: "change", session: this.id, id, at, ...what })
+        const exit = yield* Effect.exit(effect)
+        const end = { t: "changed", id, at: now() } as const
+        if (Exit.isFailure(exit)) {
+          const error = failure(exit.cause)?.error
+          if (error !== undefined) {
+            this.#log.write({ ...end, settled: false, pending: [], error })
+          }
+          return
+        }
+        const { pending, settled } = exit.value
+        this.#owe(what, pending.includes("redis"))
+        this.#log.write({ ...end, settled, pending })
+      }),
+    )
+  }
+
+  #owe({ background, key, op }: Pick<L.ChangeLine, "op" | "key" | "background">, owes: boolean) {
+    if (background === true) return
+    if (owes) {
+      this.owes.add(key ?? "#mark")
+      if (key === undefined) this.missedMarks += 1
+    } else if (key !== undefined && op !== "expire") this.owes.delete(key)
+  }
+}
+
+export { namer }

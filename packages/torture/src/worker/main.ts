@@ -1,0 +1,72 @@
+/** A worker process: forked by the coordinator, with its configuration as argument. */
+import { flushCompileCache } from "node:module"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import { every, now } from "../clock.ts"
+import { type Log, open as openLog } from "../history/log.ts"
+import * as Random from "../random.ts"
+import type { Command, Config, Reply } from "./Config.ts"
+import { node } from "./node.ts"
+import { observer } from "./observe.ts"
+import { clockAhead, stackOf } from "./stack.ts"
+
+const tickMillis = 20
+const stallMillis = 80
+
+/** A tick that comes late says that the process did not run. */
+const watchStalls = (name: string, log: Log): void => {
+  let last = now()
+  every(tickMillis, () => {
+    const at = now()
+    if (at - last > stallMillis) log.write({ t: "stall", node: name, from: last, to: at })
+    last = at
+  })
+}
+
+const watchErrors = (name: string, log: Log): void => {
+  const tell = (error: unknown) =>
+    log.write({
+      t: "unhandled",
+      node: name,
+      at: now(),
+      error: String(error instanceof Error ? error.stack : error),
+    })
+  process.on("unhandledRejection", tell)
+  process.on("uncaughtException", tell)
+}
+
+const reply = (message: Reply): void => {
+  if (process.connected) process.send?.(message)
+}
+
+const config = JSON.parse(process.argv[2] ?? "") as Config
+const log = openLog(config.log)
+watchStalls(config.node, log)
+watchErrors(config.node, log)
+// The coordinator is gone.
+process.on("disconnect", () => process.exit())
+
+const program = Effect.gen(function* () {
+  const scope = yield* Scope.make()
+  const silent = Logger.layer([])
+  const tiers = yield* Layer.buildWithScope(Layer.provide(stackOf(config), silent), scope)
+  const random = Random.make(Random.derived(config.seed, config.node, "lookups"))
+  const world = { config, log, random, source: { fails: false }, tiers }
+  const role = config.role === "node" ? node(world, reply) : observer(world, reply)
+  const { obey, operations } = yield* Scope.provide(role, scope)
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  process.on("message", (command: Command) => void fork(obey(command)))
+  every(500, () => reply({ _tag: "Count", operations: operations() }))
+  reply({ _tag: "Ready" })
+  // Processes that are killed leave nothing behind otherwise.
+  flushCompileCache()
+  return yield* Effect.never
+}).pipe(
+  Effect.provideService(Clock.Clock, clockAhead(config.clockAhead)),
+  Effect.provide(Logger.layer([])),
+)
+
+Effect.runFork(program)

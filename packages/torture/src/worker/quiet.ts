@@ -1,0 +1,48 @@
+/** Whether a session has nothing left to make up for. */
+import * as Effect from "effect/Effect"
+import { now } from "../clock.ts"
+import type { Log } from "../history/log.ts"
+import type { Session } from "./Session.ts"
+
+const openBreakers = (session: Session): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(session.larder.stats, ({ breakers }) =>
+    Object.entries(breakers)
+      .filter(([, state]) => state !== "Closed")
+      .map((entry) => entry.join(" ")),
+  )
+
+/** Waits until all are closed, `millis` at most. */
+export const awaitBreakers = (session: Session, millis: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const end = now() + millis
+    while (now() < end && (yield* openBreakers(session)).length > 0) yield* Effect.sleep(20)
+  })
+
+/** Why not, or `undefined`. */
+const unrest = (session: Session): Effect.Effect<string | undefined> =>
+  Effect.gen(function* () {
+    const open = yield* openBreakers(session)
+    if (open.length > 0) return `breaker ${open.join(", ")}`
+    const { queuedWrites } = yield* session.larder.stats
+    if (queuedWrites > 0) return `${queuedWrites} queued writes`
+    if (session.owes.size === 0) return undefined
+    return `${session.owes.size} missed changes, and no Recovered: ${[...session.owes].slice(0, 5).join(", ")}`
+  })
+
+/** What was missed is tried again every second: a shorter quiet says nothing. */
+const quietMillis = 1_500
+
+/** Waits for it, `millis` at most, and writes down what came of it. */
+export const awaitQuiet = (session: Session, log: Log, millis: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const end = now() + millis
+    let since = now()
+    let why = yield* unrest(session)
+    while (now() < end && (why !== undefined || now() - since < quietMillis)) {
+      yield* Effect.sleep(50)
+      why = yield* unrest(session)
+      if (why !== undefined) since = now()
+    }
+    const quiet = why === undefined
+    log.write({ t: "quiet", session: session.id, at: now(), quiet, detail: why ?? "" })
+  })

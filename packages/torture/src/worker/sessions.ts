@@ -1,0 +1,100 @@
+/** Makes larders over this process's tiers, writes down what they tell, and closes them. */
+import { Larder, type LarderEvent, type TierStack } from "@larder/core"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { now } from "../clock.ts"
+import type { Log } from "../history/log.ts"
+import { tagsOf } from "../keys.ts"
+import type { Random } from "../random.ts"
+import type { Config, LarderName } from "./Config.ts"
+import { namer, policyOf, Session } from "./Session.ts"
+import { type Source, upstreamOf } from "./source.ts"
+import { Value } from "./Value.ts"
+
+export interface World {
+  readonly config: Config
+  readonly log: Log
+  readonly random: Random
+  readonly source: Source
+  readonly tiers: Context.Context<TierStack.TierStack>
+}
+
+export interface Open {
+  readonly session: Session
+  readonly close: Effect.Effect<void>
+}
+
+const told: Readonly<Record<string, (event: never) => string>> = {
+  Recovered: ({ changes, tier }: LarderEvent.Recovered) => `${tier} ${changes}`,
+  BreakerChanged: ({ breaker, from, to }: LarderEvent.BreakerChanged) => `${breaker} ${from} ${to}`,
+  TierWarning: ({ message, tier }: LarderEvent.TierWarning) => `${tier} ${message}`,
+}
+
+/** `onProbe`: Redis is about to be tried again. */
+const listen = (session: Session, log: Log, onProbe: (session: Session) => void) =>
+  Effect.gen(function* () {
+    const subscription = yield* session.larder.subscribe
+    const hear = (event: LarderEvent.LarderEvent): void => {
+      const detail = told[event._tag]
+      if (detail === undefined) return
+      log.write({
+        t: "event",
+        session: session.id,
+        at: now(),
+        event: event._tag,
+        detail: detail(event as never),
+      })
+      if (event._tag === "Recovered") session.recovered()
+      if (event._tag === "BreakerChanged" && event.to === "HalfOpen") onProbe(session)
+    }
+    yield* Stream.fromSubscription(subscription).pipe(
+      Stream.runForEach((event) => Effect.sync(() => hear(event))),
+      Effect.forkScoped({ startImmediately: true }),
+    )
+  })
+
+let opened = 0
+
+/** A larder by this name. `onProbe` is called when its breaker for a tier turns half-open. */
+export const open = (
+  { config, log, random, source, tiers }: World,
+  name: LarderName,
+  onProbe: (session: Session) => void,
+): Effect.Effect<Open> =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const id = `${config.node}.${process.pid}.${name}.${(opened += 1)}`
+    const nameValue = namer(`${id}=`)
+    const upstream = upstreamOf({
+      source,
+      session: id,
+      log,
+      random,
+      nameValue,
+      bulk: name === "background",
+    })
+    // Before the larder exists: whatever it gives is from later.
+    log.write({ t: "opened", session: id, node: config.node, larder: name, at: now() })
+    const session = yield* Effect.gen(function* () {
+      const larder = yield* Larder.make({
+        name,
+        value: Value,
+        upstream,
+        policy: policyOf(config.policy, name),
+        tags: (_, key: string) => tagsOf(key),
+      })
+      const made = new Session({ larder, name, id, log, times: config.policy, nameValue })
+      yield* listen(made, log, onProbe)
+      return made
+    }).pipe(Effect.provide(tiers), Scope.provide(scope))
+    const close = Effect.suspend(() => {
+      log.write({ t: "closing", session: id, at: now() })
+      return Effect.map(Scope.close(scope, Exit.void), () =>
+        log.write({ t: "closed", session: id, at: now() }),
+      )
+    })
+    return { session, close }
+  })

@@ -1,0 +1,65 @@
+/** The tiers of a worker, as its configuration says. */
+import { MemoryTier, type Tier, TierStack, Wire } from "@larder/core"
+import { msgpack } from "@larder/core/WireMsgpack"
+import { RedisClient, RedisTier } from "@larder/redis"
+import { SqliteTier } from "@larder/sqlite"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type { Config, Place, WireName } from "./Config.ts"
+
+const host = "127.0.0.1"
+/** All processes have it. */
+const secret = Redacted.make(new Uint8Array(32).fill(7))
+
+const wireOf: Readonly<Record<WireName, Wire.Wire>> = {
+  json: Wire.json,
+  compressed: Wire.compressed(Wire.json),
+  encrypted: Wire.encrypted(Wire.json, { keys: { one: secret }, current: "one" }),
+  msgpack,
+}
+
+const client = (place: Place): RedisClient.Options => {
+  const common = {
+    commandTimeout: 500,
+    connectTimeout: 1_000,
+    reconnect: { base: 20, max: 200 },
+    heartbeat: "1 second",
+  } as const
+  if (place._tag === "Single") return { ...common, host, port: place.port }
+  const natMap = Object.fromEntries(
+    Object.entries(place.through).map(([port, proxy]) => [
+      `${host}:${port}`,
+      { host, port: proxy },
+    ]),
+  )
+  return { ...common, cluster: { nodes: place.ports.map((port) => ({ host, port })), natMap } }
+}
+
+export const stackOf = (config: Config) => {
+  const wire = wireOf[config.wire]
+  const redis: Layer.Layer<Tier.Tier, unknown> = RedisTier.layer({
+    prefix: config.prefix,
+    wire,
+  }).pipe(Layer.provide(RedisClient.layer(client(config.place))))
+  const memory = MemoryTier.layer({ maxFreshFor: config.maxFreshFor })
+  return config.sqlite === undefined
+    ? TierStack.layer(memory, redis)
+    : TierStack.layer(memory, SqliteTier.layer({ filename: config.sqlite, wire }), redis)
+}
+
+/** A wall clock that is wrong by a constant; time goes by as it does for everybody. */
+export const clockAhead = (millis: number): Clock.Clock => {
+  const clock = Clock.Clock.defaultValue()
+  const nanos = BigInt(millis) * 1_000_000n
+  return {
+    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + millis,
+    currentTimeMillis: Effect.map(clock.currentTimeMillis, (time) => time + millis),
+    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + nanos,
+    currentTimeNanos: Effect.map(clock.currentTimeNanos, (time) => time + nanos),
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+    monotonicTimeNanos: clock.monotonicTimeNanos,
+    sleep: (duration) => clock.sleep(duration),
+  }
+}

@@ -1,0 +1,126 @@
+/** What callers of a node do all the time: reads of all kinds, changes of all kinds. */
+import * as Effect from "effect/Effect"
+import * as keys from "../keys.ts"
+import type { Random } from "../random.ts"
+import type { Session } from "./Session.ts"
+
+/** What a session may do now. */
+export interface Permission {
+  marks: boolean
+  changes: boolean
+  reads: boolean
+  /** No changes from now on, whatever comes. */
+  over: boolean
+  readonly clears: boolean
+}
+
+const readWeights = {
+  getWithMeta: 35,
+  get: 15,
+  getMany: 8,
+  readHot: 10,
+  readSet: 20,
+  readQuiet: 8,
+  refresh: 4,
+}
+
+/** Nothing that asks upstream where there is something fresh. */
+const calmWeights = { ...readWeights, refresh: 0 }
+
+const someKeys = (random: Random): ReadonlyArray<string> =>
+  keys.hot.filter(() => random.chance(0.5)).concat(random.pick(keys.hot))
+
+const demand = (random: Random, calm: boolean) => {
+  if (calm) return {}
+  if (random.chance(0.08)) return { stale: "never" } as const
+  return random.chance(0.05) ? { maxAge: random.between(50, 1_000) } : {}
+}
+
+const reading = (session: Session, random: Random, calm: boolean): Effect.Effect<void> => {
+  const key = random.pick(keys.hot)
+  switch (random.weighted(calm ? calmWeights : readWeights)) {
+    case "getWithMeta":
+      return session.getWithMeta(key, demand(random, calm))
+    case "get":
+      return session.get(key, demand(random, calm))
+    case "getMany":
+      return session.getMany([...new Set(someKeys(random))])
+    case "readHot":
+      return session.read(key)
+    case "readSet":
+      return session.read(random.pick(keys.setOnly))
+    case "readQuiet":
+      return session.read(random.pick(keys.quiet))
+    case "refresh":
+      return session.refresh(key)
+  }
+}
+
+const changeWeights = { setOnly: 45, set: 20, remove: 12, expire: 11, tags: 11, clear: 1 }
+
+const changing = (
+  session: Session,
+  random: Random,
+  permission: Permission,
+): Effect.Effect<void> => {
+  const key = random.pick(keys.hot)
+  const kind = random.weighted(changeWeights)
+  switch (kind) {
+    case "setOnly":
+      return session.set(random.pick(keys.setOnly), random.chance(0.6))
+    case "set":
+      return session.set(key, random.chance(0.5))
+    case "remove":
+      return session.remove(key)
+    case "expire":
+      return session.expire(key)
+    case "tags":
+    case "clear": {
+      if (!permission.marks) return Effect.void
+      if (kind === "clear") return permission.clears ? session.clear : Effect.void
+      return session.invalidateTags([random.pick(keys.hotTags)], random.chance(0.2))
+    }
+  }
+}
+
+/** Now and then a caller leaves before its call has ended. */
+const impatient = (random: Random, call: Effect.Effect<void>): Effect.Effect<void> =>
+  random.chance(0.04) ? Effect.asVoid(Effect.timeoutOption(call, random.between(1, 30))) : call
+
+const endlessly = (
+  random: Random,
+  pause: readonly [number, number],
+  call: () => Effect.Effect<void>,
+): Effect.Effect<void> =>
+  Effect.forever(
+    Effect.andThen(
+      Effect.suspend(() => Effect.sleep(random.between(...pause))),
+      Effect.suspend(() => impatient(random, call())),
+    ),
+  )
+
+const readers = 4
+const changers = 2
+
+/** Of the session that is the current one at each moment. */
+export const traffic = (
+  current: () => Session,
+  permission: Permission,
+  randomOf: (part: string) => Random,
+): Effect.Effect<void> => {
+  const read = Array.from({ length: readers }, (_, i) => {
+    const random = randomOf(`reads ${i}`)
+    return endlessly(random, [10, 60], () =>
+      permission.reads ? reading(current(), random, permission.over) : Effect.void,
+    )
+  })
+  const change = Array.from({ length: changers }, (_, i) => {
+    const random = randomOf(`changes ${i}`)
+    return endlessly(random, [40, 160], () =>
+      permission.changes && !permission.over
+        ? changing(current(), random, permission)
+        : Effect.void,
+    )
+  })
+  return Effect.all([...read, ...change], { concurrency: "unbounded", discard: true })
+}

@@ -1,0 +1,83 @@
+/** In real time, since sockets know no other; each test waits for what it expects, not for a time. */
+import * as net from "node:net"
+import { it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { describe, expect } from "vitest"
+import { now } from "../../src/clock.ts"
+import * as Proxy from "../../src/run/proxy.ts"
+
+/** A server that gives back what it gets. */
+const echo = Effect.acquireRelease(
+  Effect.callback<net.Server>((resume) => {
+    const server = net.createServer((socket) => socket.pipe(socket))
+    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  }),
+  (server) => Effect.sync(() => server.close()),
+)
+
+const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port
+
+const connect = (port: number) =>
+  Effect.acquireRelease(
+    Effect.callback<net.Socket>((resume) => {
+      const socket = net.connect({ host: "127.0.0.1", port }, () => resume(Effect.succeed(socket)))
+      socket.on("error", () => undefined)
+    }),
+    (socket) => Effect.sync(() => socket.destroy()),
+  )
+
+const received = (socket: net.Socket, text: string): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    let all = ""
+    socket.on("data", (chunk: Buffer) => {
+      all += chunk.toString()
+      if (all === text) resume(Effect.void)
+    })
+  })
+
+const setUp = Effect.gen(function* () {
+  const proxy = yield* Proxy.start(portOf(yield* echo))
+  return { proxy, socket: yield* connect(proxy.port) }
+})
+
+describe("the way to a server", () => {
+  it.live("delays each direction, in order", () =>
+    Effect.gen(function* () {
+      const { proxy, socket } = yield* setUp
+      proxy.delay(30)
+      const begin = now()
+      for (const piece of ["a", "b", "c"]) socket.write(piece)
+      yield* received(socket, "abc")
+      expect(now() - begin).toBeGreaterThan(55)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("holds everything back while it is paused, and loses nothing", () =>
+    Effect.gen(function* () {
+      const { proxy, socket } = yield* setUp
+      proxy.pause(true)
+      socket.write("late")
+      let isThere = false
+      yield* Effect.forkChild(Effect.map(received(socket, "late"), () => (isThere = true)))
+      yield* Effect.sleep(50)
+      expect(isThere).toBe(false)
+      proxy.pause(false)
+      while (!isThere) yield* Effect.sleep(5)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("hangs up when it is cut, and takes connections again afterwards", () =>
+    Effect.gen(function* () {
+      const { proxy, socket } = yield* setUp
+      const closed = Effect.callback<void>((resume) => {
+        socket.once("close", () => resume(Effect.void))
+        proxy.cut(true)
+      })
+      yield* closed
+      proxy.cut(false)
+      const again = yield* connect(proxy.port)
+      again.write("x")
+      yield* received(again, "x")
+    }).pipe(Effect.scoped),
+  )
+})
