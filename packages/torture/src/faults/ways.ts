@@ -138,8 +138,8 @@ const burst: Fault = {
         concurrency: "unbounded",
         discard: true,
       })
-      yield* slow([node], 20, Effect.repeat(both, { times: 2 }).pipe(Effect.asVoid))
-      return { detail: `${node.worker.name}, 3 times` }
+      yield* slow([node], 20, Effect.repeat(both, { times: 3 }).pipe(Effect.asVoid))
+      return { detail: `${node.worker.name}, 4 times` }
     }),
 }
 

@@ -2,6 +2,7 @@
 import * as net from "node:net"
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { describe, expect } from "vitest"
 import { now } from "../../src/clock.ts"
 import * as Proxy from "../../src/run/proxy.ts"
@@ -57,12 +58,11 @@ describe("the way to a server", () => {
       const { proxy, socket } = yield* setUp
       proxy.pause(true)
       socket.write("late")
-      let isThere = false
-      yield* Effect.forkChild(Effect.map(received(socket, "late"), () => (isThere = true)))
+      const arriving = yield* Effect.forkChild(received(socket, "late"))
       yield* Effect.sleep(50)
-      expect(isThere).toBe(false)
+      expect(arriving.pollUnsafe()).toBe(undefined)
       proxy.pause(false)
-      while (!isThere) yield* Effect.sleep(5)
+      yield* Fiber.join(arriving)
     }).pipe(Effect.scoped),
   )
 
