@@ -8,6 +8,7 @@ import { hangs } from "./hangs.ts"
 import { isolation } from "./isolation.ts"
 import { lives } from "./lives.ts"
 import { losses } from "./losses.ts"
+import { room } from "./room.ts"
 import { unhandled, values } from "./values.ts"
 import { distinct, type Violation } from "./Violation.ts"
 
@@ -20,6 +21,7 @@ const ofLarder: ReadonlyArray<(history: History) => ReadonlyArray<Violation>> = 
   values,
   convergence,
   isolation,
+  room,
 ]
 
 export const check = (lines: ReadonlyArray<Line>): ReadonlyArray<Violation> => {

@@ -2,7 +2,7 @@
 import type { Change, History, Read } from "../history/History.ts"
 import { observer } from "../history/History.ts"
 import { endedBefore, isBefore } from "./order.ts"
-import type { Violation } from "./Violation.ts"
+import type { RuleName, Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
 
@@ -14,14 +14,17 @@ const noNewerLookup = (history: History, key: string, since: number, read: Read)
   history.lookups(key).every(({ begin }) => begin < since || begin > read.end)
 
 /** What an unsettled mark covers may go when the mark is made up for. */
-const mayComeLater = (change: Change): boolean => change.isMark && change.drops && !change.settled
+const mayComeLater = (change: Change, read: Read): boolean =>
+  change.isMark && !change.settled && (change.drops || read.freshness !== "missing")
 
 const isUndisturbed = (history: History, set: Change & { end: number }, read: Read): boolean =>
   history
     .changesOf(read.key)
     .every(
       (other) =>
-        other === set || other.begin > read.end || (isBefore(other, set) && !mayComeLater(other)),
+        other === set ||
+        other.begin > read.end ||
+        (isBefore(other, set) && !mayComeLater(other, read)),
     ) &&
   noNewerLookup(history, read.key, set.begin, read) &&
   !dataWasLost(history, set.begin, read.end)
@@ -35,49 +38,92 @@ const lastSettled = (history: History, read: Read): (Change & { end: number }) |
         change.op === "set" && change.settled && endedBefore(change, read),
     )
 
-const isMissing = (read: Read): boolean =>
-  read.by.node === observer &&
-  read.op === "read" &&
-  read.freshness === "missing" &&
-  read.tierFailed !== true
+const wasAsked = ({ by, op, tierFailed }: Read): boolean =>
+  by.node === observer && op === "read" && tierFailed !== true
+
+const isMissing = (read: Read): boolean => wasAsked(read) && read.freshness === "missing"
 
 /** Nodes hear of a mark 5 s later at most: a set that came after it may have been made as if it came before. */
 const unheardMillis = 6_000
 
 /** The mark of another node that the one that set the value may not have heard of. */
-const unheardMark = (history: History, set: Change): Change | undefined =>
+const unheardMark = (history: History, set: Change, read: Read): Change | undefined =>
   history
-    .changesOf(set.key ?? "")
+    .changesOf(read.key)
     .findLast(
       ({ begin, drops, isMark, session }) =>
         isMark &&
-        drops &&
+        (drops || read.freshness !== "missing") &&
         session !== set.session &&
         begin < set.begin &&
         begin > set.begin - unheardMillis,
     )
 
+/** So many missed changes become a mark that covers everything. */
+const mayOverflow = ({ faults }: History): boolean =>
+  faults.some(({ kind }) => kind === "burst" || kind === "queue" || kind === "flood")
+
+/** The value is there, and no longer fresh. */
+const isCovered = (history: History, read: Read): boolean =>
+  wasAsked(read) && read.freshness === "error" && !mayOverflow(history)
+
+/** Changes of the key that Redis had missed, and that had not been made up for, when the value was set. */
+const missedBefore = (history: History, set: Change): ReadonlyArray<Change & { end: number }> =>
+  history.changesOf(set.key ?? "").filter((other): other is Change & { end: number } => {
+    const { end, session } = other
+    if (other.settled || other.isMark || end === undefined || end >= set.begin) return false
+    return !history.events.some(
+      ({ at, event, session: of }) =>
+        event === "Recovered" && of === session.id && at > end && at < set.begin,
+    )
+  })
+
+interface Loss {
+  readonly rule: RuleName
+  readonly why: string
+  readonly before: ReadonlyArray<Change>
+}
+
+const lossOf = (history: History, set: Change, read: Read): Loss => {
+  const mark = unheardMark(history, set, read)
+  if (mark !== undefined) {
+    const why = `${mark.session.node} had invalidated its tag before`
+    return { rule: "settled set covered by an older mark", why, before: [mark] }
+  }
+  const missed = missedBefore(history, set)
+  const [own, others] = [true, false].map((isOwn) =>
+    missed.filter(({ session }) => (session === set.session) === isOwn),
+  ) as [ReadonlyArray<Change>, ReadonlyArray<Change>]
+  const before = missed.slice(-3)
+  if (others.length > 0 && own.length === 0) {
+    const why = `Redis had missed an earlier change of ${others.at(-1)!.session.node}`
+    return { rule: "settled set lost to another node's missed change", why, before }
+  }
+  if (own.length > 0 && others.length === 0) {
+    const why = "Redis had missed an earlier change of the same node"
+    return { rule: "settled set lost to its own node's missed change", why, before }
+  }
+  return { rule: "settled set lost", why: "nothing newer has happened to the key", before }
+}
+
 const settledSet = (history: History, read: Read): ReadonlyArray<Violation> => {
   const set = lastSettled(history, read)
   if (set === undefined || !isUndisturbed(history, set, read)) return []
-  if (read.end > set.begin + history.round.life - 500) return []
-  const mark = unheardMark(history, set)
-  const earlier = history
-    .changesOf(read.key)
-    .filter((other) => !other.settled && isBefore(other, set))
-    .slice(-3)
-  const before = mark === undefined ? earlier : [mark]
-  const by =
-    mark === undefined
-      ? "nothing newer has happened to the key"
-      : `${mark.session.node} had invalidated its tag before`
+  const isGone = read.freshness === "missing"
+  const { freshFor, life } = history.round
+  if (read.end > set.begin + (isGone ? life : freshFor) - 500) return []
+  const { before, rule, why } = lossOf(history, set, read)
+  if (!isGone && (read.value !== set.value || rule !== "settled set covered by an older mark")) {
+    return []
+  }
+  const has = isGone ? "has nothing" : "has it as no longer fresh"
   return [
     {
-      rule: mark === undefined ? "settled set lost" : "settled set covered by an older mark",
+      rule,
       larder: history.larder,
       key: read.key,
       at: read.begin,
-      text: `Redis has nothing ${(read.begin - set.end).toFixed(0)} ms after ${set.session.node}'s set was settled; ${by}`,
+      text: `Redis ${has} ${(read.begin - set.end).toFixed(0)} ms after ${set.session.node}'s set was settled; ${why}`,
       about: set.id,
       lines: [...before.flatMap(({ lines }) => lines), ...set.lines, strip(read)],
     },
@@ -109,7 +155,9 @@ const queuedSet = (history: History, read: Read): ReadonlyArray<Violation> => {
   ]
 }
 
-export const losses = (history: History): ReadonlyArray<Violation> =>
-  history.reads
-    .filter(isMissing)
-    .flatMap((read) => [...settledSet(history, read), ...queuedSet(history, read)])
+export const losses = (history: History): ReadonlyArray<Violation> => [
+  ...history.reads
+    .filter((read) => isMissing(read) || isCovered(history, read))
+    .flatMap((read) => settledSet(history, read)),
+  ...history.reads.filter(isMissing).flatMap((read) => queuedSet(history, read)),
+]

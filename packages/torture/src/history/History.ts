@@ -59,6 +59,7 @@ export interface History {
   readonly changesOf: (key: string) => ReadonlyArray<Change>
   readonly reads: ReadonlyArray<Read>
   readonly pending: ReadonlyArray<L.PendingLine>
+  readonly queues: ReadonlyArray<L.QueueLine>
   readonly events: ReadonlyArray<L.EventLine>
   readonly quiet: ReadonlyMap<string, L.QuietLine>
   readonly faults: ReadonlyArray<L.FaultLine>
@@ -232,6 +233,7 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
       .filter(inLarder)
       .map((line) => ({ ...line, by: sessionOf(line) })),
     pending: of(lines, "pending").filter(inLarder),
+    queues: of(lines, "queue").filter(inLarder),
     events: of(lines, "event").filter(inLarder),
     quiet: new Map(of(lines, "quiet").map((line) => [line.session, line])),
     faults: of(lines, "fault"),

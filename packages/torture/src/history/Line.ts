@@ -124,6 +124,14 @@ export interface StallLine {
   readonly to: number
 }
 
+/** How many keys a session's queue of writes has, ten times a second. */
+export interface QueueLine {
+  readonly t: "queue"
+  readonly session: string
+  readonly at: number
+  readonly size: number
+}
+
 export interface EventLine {
   readonly t: "event"
   readonly session: string
@@ -178,6 +186,7 @@ export type Line =
   | ReadLine
   | PendingLine
   | StallLine
+  | QueueLine
   | EventLine
   | UnhandledLine
   | FaultLine

@@ -1,6 +1,6 @@
 /** A node: traffic on each of its larders, and what it is told to do. */
 import * as Effect from "effect/Effect"
-import { block } from "../clock.ts"
+import { block, now } from "../clock.ts"
 import * as keys from "../keys.ts"
 import * as Random from "../random.ts"
 import type { Command, LarderName, Reply } from "./Config.ts"
@@ -46,6 +46,15 @@ export const node = (world: World, reply: (reply: Reply) => void) =>
     for (const { session } of current.values()) {
       yield* Effect.forEach(keys.quiet, (key) => session.get(key, {}), { concurrency: 5 })
     }
+
+    const sampleQueue = Effect.suspend(() => {
+      const session = current.get("background")?.session
+      if (session === undefined) return Effect.void
+      return Effect.map(session.larder.stats, ({ queuedWrites: size }) =>
+        log.write({ t: "queue", session: session.id, at: now(), size }),
+      )
+    })
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(sampleQueue, Effect.sleep(100))))
 
     const each = (f: (current: Current) => Effect.Effect<void>): Effect.Effect<void> =>
       Effect.forEach([...current.values()], f, { concurrency: "unbounded", discard: true })

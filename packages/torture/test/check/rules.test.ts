@@ -40,8 +40,16 @@ describe("a settled set", () => {
   })
 
   it("is not taken away by what the arbiter missed before it", () => {
-    const missed = set("A", [50, 60], "s0", "missed", unsettled)
-    expect(rules(observer, missed, kept, gone)).toEqual(["settled set lost"])
+    const theirs = set("A", [50, 60], "s0", "missed", unsettled)
+    const own = set("B", [50, 60], "s0", "missed too", unsettled)
+    const recovered: Line = { t: "event", session: "A", at: 70, event: "Recovered", detail: "" }
+    const toAnother = "settled set lost to another node's missed change"
+    expect(rules(observer, theirs, kept, gone)).toEqual([toAnother])
+    expect(rules(observer, own, kept, gone)).toEqual([
+      "settled set lost to its own node's missed change",
+    ])
+    expect(rules(observer, theirs, own, kept, gone)).toEqual(["settled set lost"])
+    expect(rules(observer, theirs, recovered, kept, gone)).toEqual(["settled set lost"])
   })
 
   it.each<readonly [string, ReadonlyArray<Line>]>([
@@ -58,7 +66,15 @@ describe("a settled set", () => {
     const mark = change("A", [50, 60], { op: "tags", tags: ["t0"], drops: true })
     const later = set("B", [100, 110], "h0", "kept")
     const hot = read("observer", [300, 301], "h0", missing)
-    expect(rules(observer, mark, later, hot)).toEqual(["settled set covered by an older mark"])
+    const stale = read("observer", [300, 301], "h0", {
+      op: "read",
+      freshness: "error",
+      value: "kept",
+    })
+    const rule = "settled set covered by an older mark"
+    expect(rules(observer, mark, later, hot)).toEqual([rule])
+    expect(rules(observer, mark, later, stale)).toEqual([rule])
+    expect(rules(observer, later, stale)).toEqual([])
   })
 
   it("says nothing where a tier failed, or Redis was not asked", () => {
@@ -84,6 +100,20 @@ describe("a set in the background", () => {
     expect(rules(opened("observer"), queued, gone)).toEqual([])
     const closing: Line = { t: "closing", session: "A", at: 3_000 }
     expect(rules(opened("observer"), queued, quiet, closing, gone)).toEqual([])
+  })
+})
+
+describe("the queue of writes", () => {
+  const waited = (end: number) =>
+    change("A", [0, end], { op: "set", key: "s0", value: "v", background: true }, unsettled)
+  const sizes = (size: number) =>
+    Array.from({ length: 40 }, (_, i): Line => ({ t: "queue", session: "A", at: 100 * i, size }))
+
+  it("has room unless it is full", () => {
+    expect(rules(waited(2_000), sizes(600))).toEqual(["waits although there is room"])
+    expect(rules(waited(2_000), sizes(1_000))).toEqual([])
+    expect(rules(waited(1_400), sizes(600))).toEqual([])
+    expect(rules(waited(2_000))).toEqual([])
   })
 })
 
