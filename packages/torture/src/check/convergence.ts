@@ -4,10 +4,16 @@ import type { Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
 
+/** A process that gets no processor cannot recover. */
+const wasStarved = (history: History, node: string, at: number): boolean =>
+  history.active(node, at - windowMillis, at) < 0.8 * windowMillis
+
+const windowMillis = 15_000
+
 const recovered = (history: History): ReadonlyArray<Violation> =>
   [...history.sessions.values()].flatMap((session) => {
     const line = history.quiet.get(session.id)
-    if (line === undefined || line.quiet) return []
+    if (line === undefined || line.quiet || wasStarved(history, session.node, line.at)) return []
     const text = `${session.node} has not recovered: ${line.detail}`
     return [
       {

@@ -28,6 +28,8 @@ export const isolation = (history: History): ReadonlyArray<Violation> =>
     const asked = during.filter(({ by, key }) => by.node !== "observer" && present.has(key))
     return [...Map.groupBy(asked, ({ session }) => session).values()].flatMap((reads) => {
       const served = reads.filter(wasServed)
+      const active = history.active(reads[0]!.by.node, from, to)
+      if (active < 0.8 * (to - from)) return []
       if (reads.length < least || served.length * 10 >= reads.length) return []
       const text = `${reads[0]!.by.node} was given ${served.length} of ${reads.length} values of keys on masters that were well (${detail})`
       return [

@@ -91,9 +91,8 @@ const lossOf = (history: History, set: Change, read: Read): Loss => {
     return { rule: "settled set covered by an older mark", why, before: [mark] }
   }
   const missed = missedBefore(history, set)
-  const [own, others] = [true, false].map((isOwn) =>
-    missed.filter(({ session }) => (session === set.session) === isOwn),
-  ) as [ReadonlyArray<Change>, ReadonlyArray<Change>]
+  const own = missed.filter(({ session }) => session === set.session)
+  const others = missed.filter(({ session }) => session !== set.session)
   const before = missed.slice(-3)
   if (others.length > 0 && own.length === 0) {
     const why = `Redis had missed an earlier change of ${others.at(-1)!.session.node}`
@@ -103,7 +102,11 @@ const lossOf = (history: History, set: Change, read: Read): Loss => {
     const why = "Redis had missed an earlier change of the same node"
     return { rule: "settled set lost to its own node's missed change", why, before }
   }
-  return { rule: "settled set lost", why: "nothing newer has happened to the key", before }
+  const why =
+    missed.length > 0
+      ? "Redis had missed earlier changes of the same node and of others"
+      : "nothing newer has happened to the key"
+  return { rule: "settled set lost", why, before }
 }
 
 const settledSet = (history: History, read: Read): ReadonlyArray<Violation> => {

@@ -31,6 +31,16 @@ const backends = (chosen: ReadonlyArray<StackName>) =>
     return (stack: StackName): Backend => (stack === "memory+cluster" ? three! : one!)
   })
 
+/** Stays behind where it shows a violation; not when the run is interrupted before there is one. */
+const folderOfRun = (isNeeded: () => boolean) =>
+  Effect.acquireRelease(
+    Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "larder-torture-"))),
+    (folder) =>
+      Effect.sync(() => {
+        if (!isNeeded()) fs.rmSync(folder, { recursive: true, force: true })
+      }),
+  )
+
 export interface Progress {
   readonly begun: (plan: RoundPlan) => void
   readonly judged: (round: Judged) => void
@@ -41,8 +51,9 @@ export const run = (options: Options, progress: Progress) =>
   Effect.gen(function* () {
     const end = now() + options.seconds * 1_000
     const backendOf = yield* backends(options.stacks)
-    const root = fs.mkdtempSync(path.join(os.tmpdir(), "larder-torture-"))
     const rounds: Array<Judged> = []
+    const isNeeded = () => options.keep || rounds.some(({ found }) => found.length > 0)
+    const root = yield* folderOfRun(isNeeded)
     for (let round = options.round; rounds.length === 0 || now() < end; round += 1) {
       const plan = planRound(options, round)
       progress.begun(plan)
@@ -55,7 +66,5 @@ export const run = (options: Options, progress: Progress) =>
       progress.judged(one)
       rounds.push(one)
     }
-    const isClean = rounds.every(({ found }) => found.length === 0)
-    if (isClean && !options.keep) fs.rmSync(root, { recursive: true, force: true })
     return rounds
   }).pipe(Effect.scoped)

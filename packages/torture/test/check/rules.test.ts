@@ -206,6 +206,8 @@ describe("convergence", () => {
   it("every node recovers", () => {
     const line: Line = { t: "quiet", session: "A", at: 9, quiet: false, detail: "breaker open" }
     expect(rules(line)).toEqual(["not recovered"])
+    const stall: Line = { t: "stall", node: "A", from: -9_000, to: 0 }
+    expect(rules(stall, line)).toEqual([])
   })
 })
 
