@@ -67,15 +67,25 @@ const mayOverflow = ({ faults }: History): boolean =>
 const isCovered = (history: History, read: Read): boolean =>
   wasAsked(read) && read.freshness === "error" && !mayOverflow(history)
 
-/** Changes of the key that Redis had missed, and that had not been made up for, when the value was set. */
-const missedBefore = (history: History, set: Change): ReadonlyArray<Change & { end: number }> =>
-  history.changesOf(set.key ?? "").filter((other): other is Change & { end: number } => {
+const recoveries = (history: History, session: string): ReadonlyArray<number> =>
+  history.events
+    .filter((line) => line.session === session && line.event === "Recovered")
+    .map(({ at }) => at)
+
+/** A node is told that it has recovered when all is made up for, and writes that down a little later. */
+const recoveryMillis = 2_000
+
+/** Changes of the key that Redis had missed, and that were made up for between the `set` and the read. */
+const missedBefore = (
+  history: History,
+  set: Change,
+  read: Read,
+): ReadonlyArray<Change & { end: number }> =>
+  history.changesOf(read.key).filter((other): other is Change & { end: number } => {
     const { end, session } = other
     if (other.settled || other.isMark || end === undefined || end >= set.begin) return false
-    return !history.events.some(
-      ({ at, event, session: of }) =>
-        event === "Recovered" && of === session.id && at > end && at < set.begin,
-    )
+    const recovered = recoveries(history, session.id).find((at) => at > end)
+    return recovered !== undefined && recovered > set.begin && recovered < read.end + recoveryMillis
   })
 
 interface Loss {
@@ -90,7 +100,7 @@ const lossOf = (history: History, set: Change, read: Read): Loss => {
     const why = `${mark.session.node} had invalidated its tag before`
     return { rule: "settled set covered by an older mark", why, before: [mark] }
   }
-  const missed = missedBefore(history, set)
+  const missed = missedBefore(history, set, read)
   const own = missed.filter(({ session }) => session === set.session)
   const others = missed.filter(({ session }) => session !== set.session)
   const before = missed.slice(-3)

@@ -20,7 +20,8 @@ export interface Planned {
 }
 
 /** Takes so long that one in a round is enough. */
-const isLong = ({ kind }: Fault): boolean => ["flood", "burst", "queue", "away"].includes(kind)
+const isLong = ({ kind }: Fault): boolean =>
+  ["cut", "flood", "burst", "queue", "away"].includes(kind)
 
 const withinMillis = 3_000
 

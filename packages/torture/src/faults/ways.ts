@@ -27,7 +27,7 @@ const during = <A, E>(
 
 /** One node, or now and then all. */
 const someOf = ({ nodes, random }: World, node: Target): ReadonlyArray<Target> =>
-  random.chance(0.75) ? [node] : nodes
+  random.chance(0.85) ? [node] : nodes
 
 const slow = (of: ReadonlyArray<Target>, millis: number, lasting: Effect.Effect<void>) =>
   during(

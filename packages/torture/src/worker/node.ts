@@ -7,7 +7,7 @@ import type { Command, LarderName, Reply } from "./Config.ts"
 import { awaitBreakers, awaitQuiet } from "./quiet.ts"
 import type { Session } from "./Session.ts"
 import { type Open, open, type World } from "./sessions.ts"
-import { atProbe, burst, flood } from "./surges.ts"
+import { atProbe, atReplay, burst, flood } from "./surges.ts"
 import { type Permission, traffic } from "./traffic.ts"
 
 interface Current extends Open {
@@ -17,7 +17,7 @@ interface Current extends Open {
 /** Makes the larders, and gives what obeys commands. */
 export const node = (world: World, reply: (reply: Reply) => void) =>
   Effect.gen(function* () {
-    const { config, log, source } = world
+    const { config, log, random, source } = world
     const current = new Map<LarderName, Current>()
     const flooded = new Set<string>()
     const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -35,10 +35,17 @@ export const node = (world: World, reply: (reply: Reply) => void) =>
       fork(then)
     }
 
+    const onReturn = (session: Session): void => {
+      const permission = current.get(session.name)?.permission
+      if (permission === undefined || permission.over) return
+      fork(atReplay(session, random.chance(0.5)))
+    }
+    const reactions = { onProbe, onReturn }
+
     for (const name of config.larders) {
       const { clears } = config
       const permission = { marks: true, changes: true, reads: true, over: false, clears }
-      current.set(name, { ...(yield* open(world, name, onProbe)), permission })
+      current.set(name, { ...(yield* open(world, name, reactions)), permission })
       const randomOf = (part: string) =>
         Random.make(Random.derived(config.seed, config.node, name, part))
       yield* Effect.forkScoped(traffic(() => current.get(name)!.session, permission, randomOf))
@@ -66,7 +73,7 @@ export const node = (world: World, reply: (reply: Reply) => void) =>
         // Callers go on with the one that closes, for as long as that takes.
         yield* old.close
         old.session.writePending()
-        current.set(name, { ...(yield* open(world, name, onProbe)), permission: old.permission })
+        current.set(name, { ...(yield* open(world, name, reactions)), permission: old.permission })
       })
 
     const final = (asked: ReadonlyArray<string>): Effect.Effect<void> =>

@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
 import type { Command, LarderName, Reply } from "./Config.ts"
-import { open, type World } from "./sessions.ts"
+import { noReactions, open, type World } from "./sessions.ts"
 
 const pauseMillis = 120
 const watched = [...keys.hot, ...keys.setOnly, ...keys.quiet]
 
 const look = (world: World, name: LarderName, of: ReadonlyArray<string>, final: boolean) =>
   Effect.gen(function* () {
-    const { close, session } = yield* open(world, name, () => undefined)
+    const { close, session } = yield* open(world, name, noReactions)
     const failed = Effect.map(session.larder.stats, ({ tierFailures }) => tierFailures > 0)
     yield* Effect.forEach(of, (key) => session.read(key, final, failed), {
       concurrency: 8,

@@ -33,8 +33,17 @@ const told: Readonly<Record<string, (event: never) => string>> = {
   TierWarning: ({ message, tier }: LarderEvent.TierWarning) => `${tier} ${message}`,
 }
 
-/** `onProbe`: Redis is about to be tried again. */
-const listen = (session: Session, log: Log, onProbe: (session: Session) => void) =>
+/** What a session's traffic reacts to. */
+export interface Reactions {
+  /** Redis is about to be tried again. */
+  readonly onProbe: (session: Session) => void
+  /** It has answered, and what it missed is being made up for. */
+  readonly onReturn: (session: Session) => void
+}
+
+export const noReactions: Reactions = { onProbe: () => undefined, onReturn: () => undefined }
+
+const listen = (session: Session, log: Log, reactions: Reactions) =>
   Effect.gen(function* () {
     const subscription = yield* session.larder.subscribe
     const hear = (event: LarderEvent.LarderEvent): void => {
@@ -48,7 +57,9 @@ const listen = (session: Session, log: Log, onProbe: (session: Session) => void)
         detail: detail(event as never),
       })
       if (event._tag === "Recovered") session.recovered()
-      if (event._tag === "BreakerChanged" && event.to === "HalfOpen") onProbe(session)
+      if (event._tag !== "BreakerChanged") return
+      if (event.to === "HalfOpen") reactions.onProbe(session)
+      if (event.to === "Closed") reactions.onReturn(session)
     }
     yield* Stream.fromSubscription(subscription).pipe(
       Stream.runForEach((event) => Effect.sync(() => hear(event))),
@@ -58,11 +69,11 @@ const listen = (session: Session, log: Log, onProbe: (session: Session) => void)
 
 let opened = 0
 
-/** A larder by this name. `onProbe` is called when its breaker for a tier turns half-open. */
+/** A larder by this name. */
 export const open = (
   { config, log, random, source, tiers }: World,
   name: LarderName,
-  onProbe: (session: Session) => void,
+  reactions: Reactions,
 ): Effect.Effect<Open> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
@@ -87,7 +98,7 @@ export const open = (
         tags: (_, key: string) => tagsOf(key),
       })
       const made = new Session({ larder, name, id, log, times: config.policy, nameValue })
-      yield* listen(made, log, onProbe)
+      yield* listen(made, log, reactions)
       return made
     }).pipe(Effect.provide(tiers), Scope.provide(scope))
     const close = Effect.suspend(() => {

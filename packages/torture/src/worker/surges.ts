@@ -28,6 +28,18 @@ export const atProbe = (session: Session): Effect.Effect<void> =>
     { concurrency: "unbounded", discard: true },
   )
 
+/**
+ * What comes while the node makes up for what it missed: keys are made up for in
+ * the order in which they were missed, and set once more one after the other, in
+ * that order or from the end, so that both come to a key at one moment.
+ */
+export const atReplay = (session: Session, fromTheEnd: boolean): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const missed = [...session.owes].filter((key) => keys.setOnly.includes(key))
+    const order = fromTheEnd ? missed.toReversed() : missed.slice(1)
+    return Effect.forEach(order, (key) => session.set(key, true), { discard: true })
+  })
+
 /** Each key several times, all at once. */
 export const burst = (
   session: Session,

@@ -42,14 +42,23 @@ describe("a settled set", () => {
   it("is not taken away by what the arbiter missed before it", () => {
     const theirs = set("A", [50, 60], "s0", "missed", unsettled)
     const own = set("B", [50, 60], "s0", "missed too", unsettled)
-    const recovered: Line = { t: "event", session: "A", at: 70, event: "Recovered", detail: "" }
-    const toAnother = "settled set lost to another node's missed change"
-    expect(rules(observer, theirs, kept, gone)).toEqual([toAnother])
-    expect(rules(observer, own, kept, gone)).toEqual([
+    const recovered = (session: string, at: number): Line => ({
+      t: "event",
+      session,
+      at,
+      event: "Recovered",
+      detail: "",
+    })
+    const lost = (...lines: ReadonlyArray<Line>) => rules(observer, lines, kept, gone)
+    const [a, b] = [recovered("A", 250), recovered("B", 250)]
+    expect(lost(...theirs, a)).toEqual(["settled set lost to another node's missed change"])
+    expect(lost(...own, b)).toEqual(["settled set lost to its own node's missed change"])
+    // It is not back yet, or has been for long.
+    expect(lost(...theirs, ...own, b)).toEqual(["settled set lost to its own node's missed change"])
+    expect(lost(...theirs, ...own, recovered("A", 70), b)).toEqual([
       "settled set lost to its own node's missed change",
     ])
-    expect(rules(observer, theirs, own, kept, gone)).toEqual(["settled set lost"])
-    expect(rules(observer, theirs, recovered, kept, gone)).toEqual(["settled set lost"])
+    expect(lost(...theirs, ...own, a, b)).toEqual(["settled set lost"])
   })
 
   it.each<readonly [string, ReadonlyArray<Line>]>([
