@@ -17,6 +17,17 @@ const noNewerLookup = (history: History, key: string, since: number, read: Read)
 const mayComeLater = (change: Change, read: Read): boolean =>
   change.isMark && !change.settled && (change.drops || read.freshness !== "missing")
 
+/** So many missed changes become a mark that covers everything. */
+const mayOverflow = ({ faults }: History): boolean =>
+  faults.some(({ kind }) => kind === "burst" || kind === "queue" || kind === "flood")
+
+/** That mark drops everything where one of those that it stands for drops something. */
+const mayDropAll = (history: History, read: Read): boolean =>
+  mayOverflow(history) &&
+  history.changes.some(
+    ({ begin, drops, isMark, settled }) => isMark && drops && !settled && begin < read.end,
+  )
+
 const isUndisturbed = (history: History, set: Change & { end: number }, read: Read): boolean =>
   history
     .changesOf(read.key)
@@ -27,6 +38,7 @@ const isUndisturbed = (history: History, set: Change & { end: number }, read: Re
         (isBefore(other, set) && !mayComeLater(other, read)),
     ) &&
   noNewerLookup(history, read.key, set.begin, read) &&
+  !mayDropAll(history, read) &&
   !dataWasLost(history, set.begin, read.end)
 
 /** The last `set` that was settled before the read. */
@@ -58,10 +70,6 @@ const unheardMark = (history: History, set: Change, read: Read): Change | undefi
         begin < set.begin &&
         begin > set.begin - unheardMillis,
     )
-
-/** So many missed changes become a mark that covers everything. */
-const mayOverflow = ({ faults }: History): boolean =>
-  faults.some(({ kind }) => kind === "burst" || kind === "queue" || kind === "flood")
 
 /** The value is there, and no longer fresh. */
 const isCovered = (history: History, read: Read): boolean =>

@@ -86,6 +86,15 @@ describe("a settled set", () => {
     expect(rules(observer, later, stale)).toEqual([])
   })
 
+  it("may be gone where too many missed marks became one that drops everything", () => {
+    const flood: Line = { t: "fault", kind: "flood", from: 0, to: 90, detail: "", loses: false }
+    const dropping = { op: "tags", tags: ["t1"], drops: true } as const
+    const mark = change("A", [20, 30], dropping, unsettled)
+    expect(rules(observer, mark, kept, gone)).toEqual(["settled set lost"])
+    expect(rules(observer, flood, kept, gone)).toEqual(["settled set lost"])
+    expect(rules(observer, flood, mark, kept, gone)).toEqual([])
+  })
+
   it("says nothing where a tier failed, or Redis was not asked", () => {
     const failed = read("observer", [300, 301], "s0", { ...missing, tierFailed: true })
     expect(rules(observer, kept, failed)).toEqual([])
