@@ -234,3 +234,25 @@ for (const [left, isRead] of [
     },
   )
 }
+
+law("law 14: a step that succeeds after the breaker has opened does not leave it open", (tier) =>
+  Effect.gen(function* () {
+    const { larder } = yield* make()
+    tier.turn("fail", "all")
+    yield* larder.get("first")
+    // Let through while the breaker is closed and in doubt; it answers after it has opened.
+    tier.turn("slow", "all")
+    const late = yield* fork(larder.read("late"))
+    tier.turn("fail", "all")
+    for (let i = 0; i < 5; i++) yield* larder.get(`k${i}`)
+    expect((yield* larder.stats).breakers).toEqual({ shared: "Open" })
+    tier.turn("none", "all")
+    yield* TestClock.adjust(50)
+    yield* Fiber.join(late)
+    expect((yield* larder.stats).breakers).toEqual({ shared: "Open" })
+    yield* TestClock.adjust("5 seconds")
+    yield* larder.get("after")
+    yield* TestClock.adjust(1)
+    expect((yield* larder.stats).breakers).toEqual({ shared: "Closed" })
+  }),
+)

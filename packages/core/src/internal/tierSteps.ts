@@ -247,15 +247,25 @@ export class TierSteps {
     }
     const counted = this.#breaker.execute(effect, { key: this.circuit, classify })
     return Effect.matchCauseEffect(counted, {
-      onSuccess: (value) => {
-        this.#isSuspect = false
-        return Exit.succeed(value)
-      },
+      onSuccess: (value) => Effect.as(this.#believe, value),
       onFailure: (cause) => {
         this.#told(operation, failureOf(cause))
         return nothing
       },
     })
+  }
+
+  /**
+   * The breaker need not be asked any more, if it is closed. Race: a step that was let
+   * through before the breaker opened succeeds after that; unasked, it would stay open.
+   */
+  get #believe(): Effect.Effect<void> {
+    return this.#breaker.state(this.circuit).pipe(
+      Effect.map(({ _tag }) => {
+        if (_tag === "Closed") this.#isSuspect = false
+      }),
+      Effect.ignore,
+    )
   }
 
   /** What a step comes to that the breaker was not asked about: a success while all is well, at once. */
