@@ -120,6 +120,31 @@ describe.each(Object.entries(stacks))("over %s", (name, stack) => {
     }),
   )
 
+  law("a value that a clear or a tag has dropped refuses nothing", () =>
+    Effect.gen(function* () {
+      const larder = yield* make()
+      yield* larder.set("k", of(9))
+      yield* larder.clear({ keepStale: false })
+      expect((yield* larder.set("k", of(2))).refused).toBe(undefined)
+      expect(yield* larder.get("k")).toEqual(of(2))
+    }),
+  )
+
+  law("a refresh that brings a lower revision is not kept, wherever the newer value is", () =>
+    Effect.gen(function* () {
+      let revision = 5
+      const larder = yield* make({}, () => of(revision))
+      yield* larder.get("k")
+      yield* TestClock.adjust("1 second")
+      // Memory may have lost it meanwhile.
+      if (name !== "memory") yield* Effect.ignore(larder.resizeMemory({ maxEntries: 1 }))
+      yield* larder.get("other")
+      revision = 4
+      expect(yield* larder.refresh("k")).toEqual(of(5))
+      expect(yield* larder.get("k")).toEqual(of(5))
+    }),
+  )
+
   if (name.includes("shared")) {
     law("law 20: sets of many nodes at once end with the highest revision", (faults) =>
       Effect.gen(function* () {

@@ -70,9 +70,12 @@ export const newerIn = (
   Effect.map(tier.read([k], budget), (found) => {
     const [first] = found
     if (first?._tag !== "Entry") return undefined
-    const isUsable = engine.judge(first.entry, engine.now())._tag !== "Missing"
-    return isUsable && isNewer(first.entry) ? first.entry : undefined
+    return isUsable(engine, first.entry) && isNewer(first.entry) ? first.entry : undefined
   })
+
+/** An entry that is past its life, or that a mark has dropped, stands in no value's way. */
+const isUsable = (engine: Engine, entry: Entry<unknown>): boolean =>
+  engine.judge(entry, engine.now())._tag !== "Missing"
 
 /** Other changes of the key may come in between this often. */
 const attempts = 8
@@ -107,7 +110,9 @@ export const applyUnlessNewer = (
       if (granted._tag === "Newer") {
         const { found }: { readonly found: Found } = granted
         const version: number = found._tag === "Entry" ? found.entry.version : found.version
-        if (found._tag === "Entry" && isNewer(found.entry)) return { version, refused: true }
+        if (found._tag === "Entry" && isUsable(engine, found.entry) && isNewer(found.entry)) {
+          return { version, refused: true }
+        }
         // A version that does not rise would be answered again.
         force = version <= seen
         seen = Math.max(seen, version)

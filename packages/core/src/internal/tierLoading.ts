@@ -137,7 +137,15 @@ export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void
   engine.fork(Effect.ensuring(reading, done))
 }
 
-const progressOf = (engine: Engine, flight: Flight, skipsTiers = flight.force): Progress => ({
+/** What is known elsewhere may be newer by the source's own version than what a refresh brings. */
+const skipsTiersFor = (engine: Engine, { force }: Flight): boolean =>
+  force && engine.settings.revision === undefined
+
+const progressOf = (
+  engine: Engine,
+  flight: Flight,
+  skipsTiers = skipsTiersFor(engine, flight),
+): Progress => ({
   flight,
   skipsTiers,
   hasEntry: false,
