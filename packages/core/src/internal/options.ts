@@ -79,7 +79,8 @@ export const settingsOf = (
     ...policiesOf(name, policy),
     keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
     keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),
-    tags: tags && guarded(name, "tags", (value, asked) => wellFormed(tags(value, asked) ?? [])),
+    tags:
+      tags && guarded(name, "tags", (value, asked) => wellFormed(checkedTags(tags(value, asked)))),
     etag: etag && guarded(name, "etag", etag, noEtag),
     failureFor:
       failureFor &&
@@ -90,6 +91,12 @@ export const settingsOf = (
     revision: revisionOf(name, revision),
     closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
   }
+}
+
+/** Text has members as well, its letters. */
+const checkedTags = (tags: unknown): ReadonlyArray<string> => {
+  if (Array.isArray(tags)) return tags
+  throw new TypeError(`${String(tags)} is no array of strings; give [] for no tags`)
 }
 
 const notBoolean = (answer: unknown): string | undefined =>
