@@ -68,15 +68,17 @@ const wait: Action = { _tag: "Wait" }
 const onArrival = (situation: Situation): Action => {
   const { failureKnown, graceDenied, inFlight, standing } = situation
   const insteadOfLookup = graceDenied ? fail : staleAfterFailure
+  // A refresh in the background would give callers the stale value and the error in turn.
+  const waits = graceDenied && standing === "revalidate" ? "error" : standing
   const heldBack = situation.throttled || failureKnown
-  switch (standing) {
+  switch (waits) {
     case "fresh":
       return serve
     case "due":
       return inFlight || heldBack ? serve : serveAndRefresh
     case "revalidate":
       if (inFlight) return revalidating
-      return heldBack ? insteadOfLookup : revalidate
+      return heldBack ? staleAfterFailure : revalidate
     case "error":
       if (inFlight) return join
       return heldBack ? insteadOfLookup : begin

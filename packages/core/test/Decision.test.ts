@@ -17,8 +17,8 @@ const laws: ReadonlyArray<
   ["arrived", "due", "-!..", "Serve"],
   ["arrived", "due", "--!.", "Serve"],
   // law 2: at once, and one refresh, unless one is running or has just failed
-  ["arrived", "revalidate", "---.", "ServeStale revalidating+refresh"],
-  ["arrived", "revalidate", "!...", "ServeStale revalidating"],
+  ["arrived", "revalidate", "----", "ServeStale revalidating+refresh"],
+  ["arrived", "revalidate", "!..-", "ServeStale revalidating"],
   ["arrived", "revalidate", "-!.-", "ServeStale failed"],
   ["arrived", "revalidate", "--!-", "ServeStale failed"],
   // law 3: the lookup is tried; within retryAfterFailure it is not
@@ -26,6 +26,9 @@ const laws: ReadonlyArray<
   ["arrived", "error", "!...", "Join"],
   ["arrived", "error", "-!.-", "ServeStale failed"],
   ["arrived", "error", "--!-", "ServeStale failed"],
+  // ... and where an error that grace must not hide is known, the caller waits for a lookup
+  ["arrived", "revalidate", "---!", "Begin"],
+  ["arrived", "revalidate", "!..!", "Join"],
   // an error that grace must not hide is given instead, as long as upstream is not asked again
   ...(["revalidate", "error"] as const).flatMap((standing) => [
     ["arrived", standing, "-!.!", "Fail"] as const,

@@ -189,8 +189,6 @@ export const failed = (
   const graceDenied = isGraceDenied(engine, flight, exit, reason)
   if (!engine.isDetached(flight)) {
     holdBack(engine, flight, { exit, reason, graceDenied, notReturned })
-    // Its callers would get the stale value and the error in turn, once each retryAfterFailure.
-    if (graceDenied) engine.endRevalidation(flight.k)
   }
   const landing: Landing = { _tag: "Failure", exit, reason, graceDenied, notReturned }
   return { landing, kept: undefined }
@@ -210,7 +208,7 @@ const isGraceDenied = (
   return attempt(
     () => !graceFor(error.value, flight.key),
     (failure) => {
-      engine.optionFailed(failure)
+      engine.failureOptionFailed(failure)
       return false
     },
   )
@@ -220,14 +218,19 @@ const isGraceDenied = (
 const holdBack = (
   engine: Engine,
   flight: Flight,
-  failure: Omit<Failure, "retryAt" | "rememberUntil">,
+  failure: Omit<Failure, "retryAt" | "rememberUntil" | "deniedUntil">,
 ): void => {
   const now = engine.now()
   const remembered = rememberMillis(engine, flight, failure.exit)
   const known = knownOf(engine, flight)
-  if (known === undefined && remembered === 0) return
-  const retryAt = known === undefined ? 0 : now + engine.settings.policy.retryAfterFailure
-  engine.failures.set(flight.k, { ...failure, retryAt, rememberUntil: now + remembered })
+  const { graceDenied } = failure
+  // A tier may have something stale that a refresh has not asked for.
+  const mayHaveStale = known !== undefined || (graceDenied && engine.stack.farther.length > 0)
+  if (!mayHaveStale && remembered === 0) return
+  const retryAt = mayHaveStale ? now + engine.settings.policy.retryAfterFailure : 0
+  const deniedUntil = graceDenied ? (known?.entry.staleUntil ?? retryAt) : 0
+  const rememberUntil = now + remembered
+  engine.failures.set(flight.k, { ...failure, retryAt, rememberUntil, deniedUntil })
 }
 
 const rememberMillis = (
@@ -242,7 +245,7 @@ const rememberMillis = (
   return attempt(
     () => failureFor(error.value, flight.key),
     (failure) => {
-      engine.optionFailed(failure)
+      engine.failureOptionFailed(failure)
       return 0
     },
   )

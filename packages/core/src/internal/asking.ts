@@ -210,8 +210,7 @@ export const newFlight = (
 ): Flight => {
   const flight = new Flight(key, k, engine.asOf(), options)
   // Before it starts: it may end at once, or ask for its own key.
-  engine.flights.set(k, flight)
-  engine.airborne.add(flight)
+  engine.begin(flight)
   return flight
 }
 

@@ -14,7 +14,7 @@ import { nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
-import { type Entry, expireAt, forever, shift } from "../Entry.ts"
+import { type Entry, forever, shift } from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import type { OptionFailed } from "../LarderError.ts"
 import type { AdaptivePolicy, Policy } from "../Policy.ts"
@@ -111,6 +111,13 @@ export class Engine {
   readonly reads = Coalesce.make<string, FartherReading>()
   /** The flights that callers may join. */
   readonly flights = new Map<string, Flight>()
+  /**
+   * Flights that callers cannot join any more, because a newer one of their key runs,
+   * and that have not ended. Race: a clear comes while a flight reads tiers, a newer
+   * flight begins, and a change of the key must reach the older one as well, whose
+   * lookup begins after the clear.
+   */
+  readonly #displaced = new Map<string, Set<Flight>>()
   /** Every flight that has not landed, detached ones too. */
   readonly airborne = new Chain<Flight>()
   /** Interrupted when the larder closes. */
@@ -283,6 +290,14 @@ export class Engine {
     )
   }
 
+  /** An option failed on an error of upstream: it is as if the option were not there. */
+  failureOptionFailed({ option }: OptionFailed): void {
+    this.warnings.warn(
+      `failed ${option}`,
+      `the option ${option} failed on an error of upstream and is left out of account. Make ${option} work for every error`,
+    )
+  }
+
   /** By time, and by the marks. */
   judge(entry: Entry<unknown>, now: number): Freshness.Freshness {
     const freshness = Freshness.of(entry, now)
@@ -349,29 +364,37 @@ export class Engine {
     this.near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)
   }
 
-  /** Ends the revalidate grace of what memory has, if it is in it: callers wait for a lookup. */
-  endRevalidation(k: string): void {
-    const slot = this.near.find(k)
-    if (slot === 0) return
-    const now = this.now()
-    const { asked, entry, freshCap, policy } = this.near.at(slot)
-    if (Freshness.of(capped(entry, freshCap), now) !== Freshness.staleRevalidate) return
-    const expired = expireAt(entry, now)
-    const weight = this.near.weightOf(slot)
-    if (expired !== undefined) this.keep(k, asked, { entry: expired, policy, weight }, now)
+  /** Makes a flight the one that callers of its key join. */
+  begin(flight: Flight): void {
+    const { k } = flight
+    const before = this.flights.get(k)
+    if (before !== undefined) {
+      const displaced = this.#displaced.get(k) ?? new Set()
+      this.#displaced.set(k, displaced.add(before))
+    }
+    this.flights.set(k, flight)
+    this.airborne.add(flight)
   }
 
-  /** Those who wait get the result of what is running; those who come later begin anew. */
+  /** Callers that wait get the result of what is running; callers that come later begin anew. */
   detach(k: string): void {
     const flight = this.flights.get(k)
-    if (flight === undefined) return
-    flight.detached = true
-    this.flights.delete(k)
+    if (flight !== undefined) {
+      flight.detached = true
+      this.flights.delete(k)
+    }
+    const displaced = this.#displaced.get(k)
+    if (displaced === undefined) return
+    for (const older of displaced) older.detached = true
+    this.#displaced.delete(k)
   }
 
-  /** Takes a flight off the board; whoever comes now begins anew. */
+  /** Callers do not join the flight any more: the next one begins anew. */
   end(flight: Flight): void {
-    if (this.flights.get(flight.k) === flight) this.flights.delete(flight.k)
+    const { k } = flight
+    if (this.flights.get(k) === flight) this.flights.delete(k)
+    const displaced = this.#displaced.get(k)
+    if (displaced?.delete(flight) === true && displaced.size === 0) this.#displaced.delete(k)
     this.#forgetMarks()
   }
 

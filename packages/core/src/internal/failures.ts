@@ -11,9 +11,14 @@ export interface Failure {
   readonly reason: FailureReason
   /** Stale values must not hide it. */
   readonly graceDenied: boolean
+  /** Where they must not: until a lookup succeeds, or this moment, callers wait for a lookup instead of a refresh. */
+  readonly deniedUntil: number
   /** The bulk lookup did not know the key: nothing that a caller of one key can be told. */
   readonly notReturned: boolean
 }
+
+const endOf = ({ deniedUntil, rememberUntil, retryAt }: Failure): number =>
+  Math.max(deniedUntil, rememberUntil, retryAt)
 
 /** More are forgotten, oldest first: that costs a lookup, nothing else. */
 const maxFailures = 10_000
@@ -24,8 +29,7 @@ export class Failures {
   at(k: string, now: number): Failure | undefined {
     if (this.#failures.size === 0) return undefined
     const failure = this.#failures.get(k)
-    if (failure === undefined || now < Math.max(failure.retryAt, failure.rememberUntil))
-      return failure
+    if (failure === undefined || now < endOf(failure)) return failure
     this.#failures.delete(k)
     return undefined
   }

@@ -12,7 +12,8 @@ export const landOnOwnFailure = (engine: Engine, flight: Flight): boolean => {
   if (failure === undefined || flight.force) return false
   const { graceDenied, notReturned, reason } = failure
   const isRemembered = now < failure.rememberUntil && (!notReturned || flight.many)
-  if (!allHaveStale(engine, flight) && !isRemembered) return false
+  const isThrottled = now < Math.max(failure.retryAt, failure.rememberUntil)
+  if (!isRemembered && !(isThrottled && allHaveStale(engine, flight))) return false
   engine.end(flight)
   const exit: Exit.Exit<never, unknown> = Exit.isFailure(failure.exit)
     ? Exit.failCause(failure.exit.cause)
@@ -34,7 +35,8 @@ export const landOnOthersFailure = (
   engine.end(flight)
   if (!engine.isDetached(flight)) {
     const retryAt = engine.now() + leftMillis
-    engine.failures.set(flight.k, { ...failedElsewhere, exit, retryAt, rememberUntil: 0 })
+    const times = { retryAt, rememberUntil: 0, deniedUntil: 0 }
+    engine.failures.set(flight.k, { ...failedElsewhere, ...times, exit })
   }
   land(engine, flight, { _tag: "Failure", exit, ...failedElsewhere })
   return true
