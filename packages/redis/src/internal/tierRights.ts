@@ -129,28 +129,18 @@ const missingOf = (reply: unknown): ReadonlyArray<Right> =>
     return command === undefined ? [] : [rightOf(command, words ?? "")]
   })
 
-/** A connection for a moment: the one in use would be in subscriber mode. */
-const triedToListen = (node: Redis, channel: string): Promise<ReadonlyArray<Right>> => {
-  const connection = node.duplicate({
-    lazyConnect: true,
-    enableReadyCheck: false,
-    retryStrategy: null,
-  })
-  connection.on("error", () => undefined)
-  return connection
-    .connect()
-    .then(() => tried("subscribe", () => connection.subscribe(channel)))
-    .then((missing) =>
-      missing.length > 0 ? missing : tried("unsubscribe", () => connection.unsubscribe(channel)),
-    )
-    .catch(() => [])
-    .finally(() => {
-      connection.disconnect()
-    })
-}
+/** The last of all: the connection is in subscriber mode then. */
+const triedToListen = (connection: Redis, channel: string): Promise<ReadonlyArray<Right>> =>
+  tried("subscribe", () => connection.subscribe(channel)).then((missing) =>
+    missing.length > 0 ? missing : tried("unsubscribe", () => connection.unsubscribe(channel)),
+  )
 
-/** One after the other: nobody waits for it, and callers' commands go in between. */
-const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<ReadonlyArray<Right>> => {
+/** One after the other: nobody waits for it. */
+const triedOn = (
+  node: Redis,
+  prefix: string,
+  isCluster: boolean,
+): Promise<ReadonlyArray<Right>> => {
   // No larder has an empty name.
   const keys = keysOf(prefix, "")
   const [name, channel] = [keys.entry(""), keys.channel]
@@ -179,6 +169,22 @@ const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<Readon
     (before, next) => before.then((found) => next().then((more) => [...found, ...more])),
     Promise.resolve([]),
   )
+}
+
+/** On a connection of its own for a moment: callers' commands are not among those that are tried. */
+const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<ReadonlyArray<Right>> => {
+  const connection = node.duplicate({
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: null,
+  })
+  connection.on("error", () => undefined)
+  return connection
+    .connect()
+    .then(() => triedOn(connection, prefix, isCluster))
+    .finally(() => {
+      connection.disconnect()
+    })
 }
 
 /** What a server refuses, as it would be given. */
