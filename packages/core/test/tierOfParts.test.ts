@@ -351,6 +351,41 @@ law("a server that refuses for a while after it is back is asked again, in pause
   }),
 )
 
+law("a connection that comes twice is probed by one loop", (shared) =>
+  Effect.gen(function* () {
+    const servers = new Servers()
+    const { larder } = yield* node(shared, servers)
+    servers.away.set("a", "fails")
+    for (const key of range(8, "a")) assert.isFalse((yield* larder.set(key, "v")).settled)
+    take(servers)
+    for (const _ of range(3, "")) servers.notify?.({ _tag: "Connected" })
+    yield* TestClock.adjust("600 millis")
+    assert.lengthOf(
+      take(servers).filter((trip) => trip === "read a"),
+      4,
+    )
+  }),
+)
+
+law("what still waits on a connection that was lost does not open the breaker again", (shared) =>
+  Effect.gen(function* () {
+    const servers = new Servers()
+    const { larder } = yield* node(shared, servers)
+    servers.away.set("a", "fails")
+    for (const key of range(8, "a")) assert.isFalse((yield* larder.set(key, "v")).settled)
+    servers.away.set("a", "hangs")
+    yield* TestClock.adjust("6 seconds")
+    // The breaker's own probe is under way when the connection is made anew.
+    const probe = yield* Effect.forkChild(larder.set("a1", "v"), { startImmediately: true })
+    yield* TestClock.adjust(10)
+    servers.away.clear()
+    servers.notify?.({ _tag: "Connected" })
+    yield* TestClock.adjust(200)
+    assert.isFalse((yield* Fiber.join(probe)).settled)
+    assert.isTrue((yield* larder.set("a2", "v")).settled)
+  }),
+)
+
 law("a tier that cannot say where a key is has one breaker for such keys", (shared) =>
   Effect.gen(function* () {
     const servers = new Servers()

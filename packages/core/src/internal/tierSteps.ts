@@ -190,14 +190,15 @@ export class TierSteps {
   get #close(): Effect.Effect<void> {
     return this.#breaker.state(this.circuit).pipe(
       Effect.flatMap((state) => {
+        // Steps that still wait on the lost connection, the breaker's own probe among them, say
+        // nothing of this one.
+        this.#failures += 1
         const ahead = state._tag === "Open" ? Duration.toMillis(state.retryAfter) : 0
         const counted = this.#breaker.execute(Effect.void, { key: this.circuit })
         return Effect.provideService(counted, Ahead, ahead)
       }),
       Effect.map(() => {
         this.#isSuspect = false
-        // Steps that still wait on the lost connection say nothing of this one.
-        this.#failures += 1
       }),
       // Another probe is under way, and decides.
       Effect.ignore,
