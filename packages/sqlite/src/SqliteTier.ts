@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import { DatabaseFile } from "./internal/databaseFile.ts"
 import { InvalidSqliteTier, type Options, type Settings, settings } from "./internal/options.ts"
 import { listen, type Shared, SqliteStore } from "./internal/store.ts"
+import { Warnings } from "./internal/warnings.ts"
 
 export { InvalidSqliteTier, type Options, type Synchronous } from "./internal/options.ts"
 
@@ -29,12 +30,15 @@ const make = (checked: Settings) =>
     }
     const shared: Shared = {
       file: yield* Effect.acquireRelease(
-        Effect.sync(() => new DatabaseFile(checked.filename, checked.synchronous, warn)),
+        Effect.sync(
+          () => new DatabaseFile(checked.filename, checked.synchronous, new Warnings(warn)),
+        ),
         (file) => Effect.sync(() => file.close()),
       ),
       settings: checked,
       now: () => Math.max(0, Math.floor(clock.currentTimeMillisUnsafe())),
       notices,
+      seen: new Map(),
       subscribers: new Map(),
     }
     const tier: Tier.ByteTier = {
@@ -84,12 +88,21 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  * oldest written first, those read since later.
  *
  * The Layer fails for options that cannot be meant, with `InvalidSqliteTier`. A
- * file that cannot be used is no failure of the Layer but of each operation,
- * and is tried again every second. A file that is damaged is set aside as
- * `<filename>.corrupt-<n>`, with a warning, and a new one begun. A database of
- * something else, or of a newer release, is not touched. A full disk makes room
- * by evicting; what cannot be written even so leaves a tombstone, or fails where
- * not even that fits: then this process gives nothing older, but others may.
+ * file that cannot be used fails each operation instead, with one warning that
+ * names the path and the remedy, and is tried again every second. The folder has
+ * to exist. A file that is no cache of this package (a text, a database of
+ * something else, one of a newer release) is never moved, changed or emptied.
+ *
+ * A cache file that is damaged is set aside as `<filename>.corrupt-<n>`, with a
+ * warning, and a new one begun. A file that is removed, replaced, truncated or
+ * overwritten while it is open is noticed within a second of use; its entries are
+ * lost, and what was invalidated in it does not come back.
+ *
+ * A full disk makes room by evicting, the oldest written first, with one warning.
+ * Invalidations always fit: `<filename>-reserve` keeps 1 MiB free for them on
+ * disks that have it, and where even that is not enough the file is begun anew,
+ * without its entries. A value that is too large for the disk leaves a tombstone
+ * and fails.
  *
  * **Gotchas**
  *

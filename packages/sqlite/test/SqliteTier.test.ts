@@ -7,7 +7,7 @@ import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { SqliteTier } from "../src/index.ts"
 import { temporaryFile, temporaryFolder } from "./support/files.ts"
-import { open, openOn, tierOn } from "./support/stores.ts"
+import { open, openOn, tierOn, warnings } from "./support/stores.ts"
 
 const evicted = (notices: ReadonlyArray<Tier.Notice>): ReadonlyArray<string> =>
   notices.flatMap((notice) => (notice._tag === "Evicted" ? [`${notice.key}: ${notice.cause}`] : []))
@@ -66,11 +66,18 @@ describe("what it declares", () => {
     }),
   )
 
-  it.effect("folders on the way to the file are made", () =>
+  it.effect("a folder that does not exist is not made: the warning names it", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const { put, text } = yield* openOn({ filename: `${folder}/a/b/larder.sqlite` })
-      yield* put("k", "v", 1)
+      const { notices, put, text } = yield* openOn({ filename: `${folder}/a/b/larder.sqlite` })
+      yield* Effect.flip(put("k", "v", 1))
+      assert.isFalse(fs.existsSync(`${folder}/a`))
+      assert.deepStrictEqual(warnings(notices), [
+        `${folder}/a/b/larder.sqlite cannot be opened: there is no folder ${folder}/a/b; the tier is left out until it can. Make the folder, or correct the path`,
+      ])
+      fs.mkdirSync(`${folder}/a/b`, { recursive: true })
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(yield* put("k", "v", 1))
       assert.strictEqual(yield* text("k"), "v")
     }),
   )

@@ -1,52 +1,22 @@
 /** Files that are locked, damaged, full, gone, somebody else's: law 14 for what is behind a disk. */
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Larder,
-  type LarderEvent,
-  MemoryTier,
-  Policy,
-  Tier,
-  TierStack,
-  Upstream,
-} from "@larder/core"
+import type { LarderEvent } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
-import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { canMount, disk } from "./support/disk.ts"
 import { temporaryFile, temporaryFolder } from "./support/files.ts"
-import { openOn, tierOn } from "./support/stores.ts"
+import { larderOn } from "./support/larders.ts"
+import { openOn, warnings } from "./support/stores.ts"
 
 const Events = {
   named: (events: ReadonlyArray<LarderEvent.LarderEvent>, _tag: string) =>
     events.filter((event) => event._tag === _tag),
 }
-
-/** A larder over the file alone, that counts what upstream is asked. */
-const larderOn = (filename: string, maxEntries = 1000) =>
-  Effect.gen(function* () {
-    const tier = yield* tierOn({ filename })
-    const asked: Array<string> = []
-    const larder = yield* Larder.make({
-      name: "products",
-      value: Schema.String,
-      upstream: Upstream.make({
-        lookup: (key: string) => Effect.sync(() => (asked.push(key), `${key} ${asked.length}`)),
-      }),
-      policy: Policy.make({ freshFor: "1 hour", staleIfError: "1 hour" }),
-    }).pipe(
-      Effect.provide(
-        TierStack.layer(MemoryTier.layer({ maxEntries }), Layer.succeed(Tier.Tier, tier)),
-      ),
-    )
-    const subscription = yield* larder.subscribe
-    return { larder, asked, events: PubSub.takeUpTo(subscription, 1000) }
-  })
 
 /** Whatever is there: callers get values, and changes are acknowledged as unsettled. */
 const assertHarmless = (filename: string) =>
@@ -78,6 +48,57 @@ describe("a file that cannot be used", () => {
     }),
   )
 
+  for (const [what, content] of [
+    ["a text file", "this is no database, and never was one ".repeat(100)],
+    ["a short text file", "keep me"],
+    ["half a database", Buffer.from("SQLite format 3\0")],
+  ] as const) {
+    it.effect(`${what} given as the cache is left as it is, and the tier stays closed`, () =>
+      Effect.gen(function* () {
+        const filename = yield* temporaryFile
+        fs.writeFileSync(filename, content)
+        yield* assertHarmless(filename)
+        const { notices, put, store, text } = yield* openOn({ filename })
+        for (let i = 0; i < 3; i++) {
+          yield* Effect.flip(put("k", "v", 1))
+          yield* Effect.flip(store.read(["k"]))
+          yield* TestClock.adjust("1 second")
+        }
+        assert.deepStrictEqual(warnings(notices), [
+          `${filename} cannot be opened: it is no SQLite database; the tier is left out until it can. Give the tier a file of its own; this one is not touched`,
+        ])
+        assert.deepStrictEqual(fs.readFileSync(filename), Buffer.from(content))
+        assert.deepStrictEqual(fs.readdirSync(path.dirname(filename)), [path.basename(filename)])
+        fs.rmSync(filename)
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(yield* put("k", "v", 1))
+        assert.strictEqual(yield* text("k"), "v")
+      }),
+    )
+  }
+
+  it.effect("a pipe in its place is not opened, which would wait for a writer", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile
+      if (spawnSync("mkfifo", [filename]).status !== 0) return
+      assert.match(yield* refusal(filename), /it is no file/)
+    }),
+  )
+
+  it.effect("a damaged database of something else is left as it is", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile
+      const theirs = new DatabaseSync(filename)
+      theirs.exec("CREATE TABLE accounts (id INTEGER); INSERT INTO accounts VALUES (1)")
+      theirs.close()
+      fs.truncateSync(filename, 5000)
+      const before = fs.readFileSync(filename)
+      yield* assertHarmless(filename)
+      assert.deepStrictEqual(fs.readFileSync(filename), before)
+      assert.deepStrictEqual(fs.readdirSync(path.dirname(filename)), [path.basename(filename)])
+    }),
+  )
+
   it.effect("a database of something else is refused, and left as it is", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile
@@ -88,6 +109,7 @@ describe("a file that cannot be used", () => {
       yield* assertHarmless(filename)
       const again = new DatabaseSync(filename)
       assert.strictEqual(again.prepare("SELECT count(*) AS n FROM accounts").get()?.["n"], 1)
+      assert.strictEqual(again.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "delete")
       again.close()
       assert.deepStrictEqual(corruptions(filename), [])
     }),
@@ -104,6 +126,34 @@ describe("a file that cannot be used", () => {
       yield* assertHarmless(filename)
       assert.deepStrictEqual(corruptions(filename), [])
     }),
+  )
+
+  it.effect.skipIf(process.getuid?.() !== 0)(
+    "a file without the right to read it is told, once",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const filename = path.join(folder, "larder.sqlite")
+        yield* Effect.scoped(Effect.flatMap(openOn({ filename }), ({ put }) => put("k", "v", 1)))
+        fs.chmodSync(folder, 0o755)
+        fs.chmodSync(filename, 0)
+        const { notices, text } = yield* openOn({ filename })
+        const as = process.seteuid!
+        as.call(process, 65_534)
+        try {
+          for (let i = 0; i < 3; i++) yield* Effect.flip(text("k"))
+          assert.lengthOf(warnings(notices), 1)
+          assert.match(
+            warnings(notices)[0]!,
+            /EACCES.* Give this process the right to read and write/,
+          )
+        } finally {
+          as.call(process, 0)
+        }
+        fs.chmodSync(filename, 0o644)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* text("k"), "v")
+      }),
   )
 
   it.effect("it is tried again every second, and used once it can be", () =>
@@ -125,14 +175,14 @@ describe("a damaged file", () => {
   it.effect("law 14: is set aside with an event, and a new one begun", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile
-      const garbage = "this is no database, and never was one ".repeat(100)
-      fs.writeFileSync(filename, garbage)
+      yield* Effect.scoped(Effect.flatMap(larderOn(filename), ({ larder }) => larder.get("a")))
+      fs.truncateSync(filename, 5000)
       const { asked, events, larder } = yield* larderOn(filename)
       assert.strictEqual(yield* larder.get("a"), "a 1")
       assert.isTrue((yield* larder.set("b", "set")).settled)
       const [warning] = Events.named(yield* events, "TierWarning")
       assert.match(JSON.stringify(warning), /is damaged .* kept as .*corrupt-1/)
-      assert.strictEqual(fs.readFileSync(`${filename}.corrupt-1`, "utf8"), garbage)
+      assert.strictEqual(fs.statSync(`${filename}.corrupt-1`).size, 5000)
       assert.deepStrictEqual(asked, ["a"])
     }),
   )
@@ -190,6 +240,123 @@ describe("a damaged file", () => {
       assert.strictEqual(yield* larder.get("a"), "a 1")
       assert.deepStrictEqual(asked, ["a"])
       assert.isNotEmpty(Events.named(yield* events, "Undecodable"))
+    }),
+  )
+})
+
+describe("a file that is changed behind the back of an open one", () => {
+  const large = "x".repeat(500)
+  const changesOf = (older: string) =>
+    [
+      ["truncated to nothing", (filename: string) => fs.truncateSync(filename), true],
+      ["truncated", (filename: string) => fs.truncateSync(filename, 10_000), true],
+      [
+        "overwritten by an older copy",
+        (filename: string) => fs.writeFileSync(filename, fs.readFileSync(older)),
+        true,
+      ],
+      ["overwritten by text", (filename: string) => fs.writeFileSync(filename, "keep me"), false],
+      [
+        "overwritten by as much text",
+        (filename: string) => {
+          const file = fs.openSync(filename, "r+")
+          fs.writeSync(
+            file,
+            Buffer.alloc(fs.fstatSync(file).size, "keep me"),
+            0,
+            fs.fstatSync(file).size,
+            0,
+          )
+          fs.closeSync(file)
+        },
+        false,
+      ],
+      [
+        "overwritten by a database of something else",
+        (filename: string) => {
+          const theirs = new DatabaseSync(`${filename}.theirs`)
+          theirs.exec("CREATE TABLE accounts (id INTEGER); INSERT INTO accounts VALUES (1)")
+          theirs.close()
+          fs.writeFileSync(filename, fs.readFileSync(`${filename}.theirs`))
+        },
+        false,
+      ],
+    ] as const
+
+  for (const [what, , goesOn] of changesOf("")) {
+    it.effect(
+      `law 12: ${what}: noticed within a second, what was in it is lost safely, one warning`,
+      () =>
+        Effect.gen(function* () {
+          const filename = yield* temporaryFile
+          const { arbiter, notices, put, set, text } = yield* openOn({ filename })
+          for (let i = 0; i < 100; i++) yield* put(`k${i}`, large, 1)
+          yield* set("removed", "v")
+          const copy = new DatabaseSync(filename)
+          copy.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+          copy.close()
+          fs.copyFileSync(filename, `${filename}.older`)
+          for (let i = 100; i < 200; i++) yield* put(`k${i}`, large, 1)
+          const { version } = yield* arbiter.write("removed", { _tag: "Remove" }, 0)
+          const marked = yield* arbiter.mark(["t"], true, 0)
+          const another = new DatabaseSync(filename)
+          another.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+          another.close()
+          yield* put("last", "in the log", 1)
+
+          const change = changesOf(`${filename}.older`).find(([name]) => name === what)![1]
+          yield* TestClock.adjust("1 second")
+          assert.isDefined(yield* text("k7"))
+          change(filename)
+          const left = fs.readFileSync(filename)
+          yield* TestClock.adjust("1 second")
+          const outcome = yield* Effect.exit(put("l", "w", 1))
+          assert.lengthOf(warnings(notices), 1, warnings(notices).join("\n"))
+          assert.isUndefined(yield* Effect.catch(text("k7"), () => Effect.undefined))
+          assert.isUndefined(yield* Effect.catch(text("removed"), () => Effect.undefined))
+          if (goesOn) {
+            assert.strictEqual(outcome._tag, "Success")
+            assert.strictEqual(yield* text("l"), "w")
+            const page = yield* arbiter.marks(0)
+            assert.isAbove(page.floor, marked.number)
+            assert.isAbove(yield* set("removed", "again"), version)
+          } else {
+            assert.strictEqual(outcome._tag, "Failure")
+            assert.match(warnings(notices)[0]!, /cannot be opened: .* not touched/)
+            assert.deepStrictEqual(fs.readFileSync(filename), left)
+            assert.deepStrictEqual(corruptions(filename), [])
+            fs.rmSync(filename)
+            yield* TestClock.adjust("1 second")
+            assert.isTrue(yield* put("l", "w", 1))
+            assert.isAbove((yield* arbiter.marks(0)).floor, marked.number)
+          }
+        }),
+    )
+  }
+
+  it.effect("law 12: replaced by an older copy: what was removed since does not come back", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile
+      const { arbiter, put, set, text } = yield* openOn({ filename })
+      yield* put("k", "v", 1)
+      const version = yield* set("removed", "v")
+      const { asOf } = yield* Effect.map(arbiter.marks(0), ({ last }) => ({ asOf: last }))
+      const copy = new DatabaseSync(filename)
+      copy.exec(`VACUUM INTO '${filename}.older'`)
+      copy.close()
+      const removed = yield* arbiter.write("removed", { _tag: "Remove" }, 0)
+      assert.isAbove(removed.version, version)
+      fs.renameSync(`${filename}.older`, filename)
+      yield* TestClock.adjust("1 second")
+      yield* text("k")
+      // An entry of the copy is from before both floors: it is not given, not even in error grace.
+      const page = yield* arbiter.marks(0)
+      assert.isAbove(page.floor, Math.max(asOf, removed.version))
+      assert.isAbove(page.dropFloor, Math.max(asOf, removed.version))
+      assert.isAbove(yield* set("removed", "again"), removed.version)
+      // Once: its floors do not rise with each connection.
+      const again = yield* arbiter.marks(0)
+      assert.strictEqual(again.floor, page.floor)
     }),
   )
 })
@@ -273,64 +440,6 @@ describe("a file that is gone", () => {
         // What was marked in the file that is gone is not forgotten.
         assert.isAbove((yield* arbiter.marks(0)).floor, last)
       }),
-    )
-  }
-})
-
-/** A disk of so many KiB, where this process may have one. */
-const canMount = process.platform === "linux" && process.getuid?.() === 0
-const disk = (kibibytes: number) =>
-  Effect.acquireRelease(
-    Effect.map(temporaryFolder, (folder) => {
-      const size = `size=${kibibytes}k`
-      const done = spawnSync("mount", ["-t", "tmpfs", "-o", size, "tmpfs", folder])
-      return { folder, mounted: done.status === 0 }
-    }),
-    ({ folder, mounted }) => Effect.sync(() => mounted && spawnSync("umount", ["-l", folder])),
-  )
-
-describe("a full disk", () => {
-  for (const size of [300, 2000]) {
-    it.effect.skipIf(!canMount)(
-      `law 13: ${size} KiB make room, or refuse: never an older value in place of a newer`,
-      (context) =>
-        Effect.gen(function* () {
-          const { folder, mounted } = yield* disk(size)
-          if (!mounted) return context.skip("no disk can be mounted here")
-          const filename = `${folder}/larder.sqlite`
-          const { put, text } = yield* openOn({ filename })
-          let refused = 0
-          for (let i = 1; i <= 600; i++) {
-            const key = `k${i % 40}`
-            const done = yield* Effect.exit(put(key, `${i} ${"x".repeat(8000)}`, i))
-            if (done._tag === "Failure") refused += 1
-            const found = yield* text(key)
-            // What could not be written at all is told by the failure.
-            if (done._tag === "Success") assert.match(found ?? "", new RegExp(`^${i} `))
-          }
-          // The log takes as much as the file; where both are too small, nothing can be moved.
-          if (size > 1000) assert.strictEqual(refused, 0)
-          else assert.isAbove(refused, 0)
-        }),
-    )
-
-    it.effect.skipIf(!canMount)(
-      `laws 13, 14: over ${size} KiB callers get what was set last, or what upstream says`,
-      (context) =>
-        Effect.gen(function* () {
-          const { folder, mounted } = yield* disk(size)
-          if (!mounted) return context.skip("no disk can be mounted here")
-          const { larder } = yield* larderOn(`${folder}/larder.sqlite`, 3)
-          for (let i = 1; i <= 200; i++) {
-            const key = `k${i % 20}`
-            yield* larder.set(key, `${i} ${"x".repeat(8000)}`)
-            const found = yield* larder.get(key)
-            assert.match(found, new RegExp(`^(?:${i}|${key}) `))
-            const before = yield* larder.get(`k${(i + 10) % 20}`)
-            if (i > 20 && /^\d/.test(before)) assert.isAtLeast(Number.parseInt(before, 10), i - 10)
-            yield* TestClock.adjust("1 second")
-          }
-        }),
     )
   }
 })

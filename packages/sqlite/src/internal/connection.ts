@@ -1,11 +1,14 @@
 /** One open file with its prepared statements. */
-import { statSync } from "node:fs"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import { fitsLog, type Limits, limitsOf, roomOf, unlimited, usualLogPages } from "./diskRoom.ts"
+import { type Fate, FileWatch } from "./header.ts"
 import type { Synchronous } from "./options.ts"
-import { migrate } from "./schema.ts"
+import * as reserve from "./reserve.ts"
+import { migrate, refuseForeign } from "./schema.ts"
 
-/** Pages of the write-ahead log before they are moved into the file: little at a time, so that no write takes long. */
-const checkpointPages = 128
+/** The disk is looked at after so many changes, and after so many bytes of them. */
+const lookedAfterChanges = 32
+const lookedAfterBytes = 64 * 1024
 
 const sql = {
   begin: "BEGIN IMMEDIATE",
@@ -25,6 +28,8 @@ const sql = {
   totals: "SELECT entries, bytes FROM totals",
   expired: "SELECT id, larder, key, version, is_value FROM entries WHERE expires <= ? LIMIT ?",
   oldest: "SELECT id, larder, key, version, is_value, bytes FROM entries ORDER BY id LIMIT ?",
+  oldestValues: `SELECT id, larder, key, version, is_value, bytes FROM entries
+    WHERE is_value = 1 ORDER BY id LIMIT ?`,
   removeId: "DELETE FROM entries WHERE id = ?",
   renew: "UPDATE entries SET id = (SELECT max(id) + 1 FROM entries) WHERE id = ?",
 
@@ -33,9 +38,11 @@ const sql = {
   endLease: "DELETE FROM leases WHERE larder = ? AND key = ?",
   expiredLeases: "SELECT larder, key, token FROM leases WHERE expires <= ? LIMIT ?",
 
-  larder: "SELECT id FROM larders WHERE name = ?",
+  larder: "SELECT id, floor FROM larders WHERE name = ?",
   addLarder: `INSERT INTO larders (name, lost, last, floor, drop_floor, marks)
-    VALUES (?, 0, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
+    VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING`,
+  raise: `UPDATE larders SET lost = max(lost, ?), last = max(last, ?), floor = ?, drop_floor = ?
+    WHERE id = ?`,
   lost: "SELECT lost FROM larders WHERE id = ?",
   lose: "UPDATE larders SET lost = max(lost, ?) WHERE id = ?",
 
@@ -55,26 +62,29 @@ type Name = keyof typeof sql
 
 export type Row = Readonly<Record<string, SQLInputValue>>
 
-/** The inode, or undefined where there is no such file. */
-export const inodeOf = (filename: string): number | undefined =>
-  filename === ":memory:" ? 0 : statSync(filename, { throwIfNoEntry: false })?.ino
-
 export class Connection {
   readonly #database: DatabaseSync
   readonly #statements: Partial<Record<Name, StatementSync>> = {}
-  readonly inode: number | undefined
+  readonly #filename: string
+  readonly #watch: FileWatch | undefined
+  #limits: Limits = unlimited
+  #changes = 0
+  #bytes = Infinity
   /** Of the larders that were asked for here. */
   readonly larders = new Map<string, number>()
   /** Entries read since they were last considered for eviction, by id. Reading writes nothing. */
   readonly touched = new Set<number>()
 
+  /** Throws `NotOurs` for a database of something else, which it leaves as it is. */
   constructor(filename: string, synchronous: Synchronous) {
+    this.#filename = filename
     this.#database = new DatabaseSync(filename, { timeout: 0 })
     try {
+      refuseForeign(this.#database)
       this.#database.exec(
         `PRAGMA journal_mode = WAL;
          PRAGMA synchronous = ${synchronous};
-         PRAGMA wal_autocheckpoint = ${checkpointPages};
+         PRAGMA wal_autocheckpoint = ${usualLogPages};
          PRAGMA journal_size_limit = 1048576`,
       )
       migrate(this.#database)
@@ -82,7 +92,46 @@ export class Connection {
       this.#database.close()
       throw cause
     }
-    this.inode = inodeOf(filename)
+    this.#watch = filename === ":memory:" ? undefined : new FileWatch(filename)
+  }
+
+  /** What has become of the file since it was opened. */
+  fate(): Fate {
+    return this.#watch?.look() ?? "sound"
+  }
+
+  /** Whether the log beside the file, whatever file that is now, is that of this connection. */
+  get hasItsLog(): boolean {
+    return this.#watch?.hasItsLog ?? false
+  }
+
+  /**
+   * Before a change of so many bytes: keeps the file so small that its log can
+   * always be moved into it. False: the disk cannot take the change at all.
+   */
+  prepare(bytes: number): boolean {
+    this.#changes += 1
+    this.#bytes += bytes
+    if (this.#changes <= lookedAfterChanges && this.#bytes <= lookedAfterBytes) return true
+    this.#changes = 0
+    this.#bytes = 0
+    const room = roomOf(this.#filename)
+    this.#limit(limitsOf(room, bytes))
+    reserve.keep(this.#filename, room)
+    return fitsLog(room, bytes)
+  }
+
+  /** The disk is not what it was taken for: the next change looks at it again. */
+  lookAgain(): void {
+    this.#bytes = Infinity
+  }
+
+  #limit({ logPages, pages }: Limits): void {
+    if (pages !== this.#limits.pages) this.#database.exec(`PRAGMA max_page_count = ${pages}`)
+    if (logPages !== this.#limits.logPages) {
+      this.#database.exec(`PRAGMA wal_autocheckpoint = ${logPages}`)
+    }
+    this.#limits = { pages, logPages }
   }
 
   run(name: Name, ...values: ReadonlyArray<SQLInputValue>): void {
@@ -110,13 +159,23 @@ export class Connection {
     }
   }
 
+  /** Whether there are entries that could be given up for room. */
+  get isEmpty(): boolean {
+    return Number(this.get("totals")?.["entries"] ?? 0) === 0
+  }
+
   /** Moves the log into the file, so that the next change is written over the log's beginning: it needs no room. */
   checkpoint(): void {
     this.get("checkpoint")
   }
 
   close(): void {
-    this.#database.close()
+    try {
+      this.#database.close()
+    } catch {
+      // A damaged file may refuse even that; the handle goes with the object.
+    }
+    this.#watch?.close()
   }
 
   /** A full disk or a damaged file may have ended the transaction already. */

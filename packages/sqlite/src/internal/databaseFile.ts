@@ -1,43 +1,76 @@
 /**
  * The file behind a tier: opened when it is first needed, and again after it
  * could not be used, was replaced, or turned out to be damaged. A cache starts,
- * and goes on, whatever has become of its file.
+ * and goes on, whatever has become of its file; a file that is no cache is left
+ * as it is.
  */
-import { existsSync, mkdirSync, renameSync } from "node:fs"
+import { existsSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
 import { dirname } from "node:path"
-import { Connection, inodeOf } from "./connection.ts"
-import { failureOf } from "./failure.ts"
+import { Connection } from "./connection.ts"
+import { isFull, roomOf } from "./diskRoom.ts"
+import { failureOf, NotOurs } from "./failure.ts"
+import { type Fate, headerOf, identityOf } from "./header.ts"
 import type { Synchronous } from "./options.ts"
+import * as reserve from "./reserve.ts"
+import type { Warnings } from "./warnings.ts"
 
 /** A file that could not be opened is not tried again before, and one that is open is looked at as often. */
 const patienceMillis = 1_000
+const beside = ["-wal", "-shm"]
+
+/**
+ * What an operation may cost where the disk is full: a read nothing; a change the
+ * entries of an open file, where evicting some was not enough; an invalidation
+ * also those of a file that cannot even be opened.
+ */
+export type Need = "read" | "change" | "invalidation"
 
 export class DatabaseFile {
   readonly filename: string
   readonly #synchronous: Synchronous
-  readonly #warn: (message: string) => void
+  readonly #warnings: Warnings
   #connection: Connection | undefined
+  #identity: string | undefined
   #lookedAt = 0
   #failed: { readonly at: number; readonly cause: unknown } | undefined
   #closed = false
+  #losses = 0
 
-  constructor(filename: string, synchronous: Synchronous, warn: (message: string) => void) {
+  constructor(filename: string, synchronous: Synchronous, warnings: Warnings) {
     this.filename = filename
     this.#synchronous = synchronous
-    this.#warn = warn
+    this.#warnings = warnings
+  }
+
+  /** How often what was in the file was lost, or replaced by something else. */
+  get losses(): number {
+    return this.#losses
   }
 
   /** What `body` gives. Throws what it throws, and what keeps the file from being opened. */
-  use<A>(now: number, body: (connection: Connection) => A): A {
-    const connection = this.#open(now)
+  use<A>(now: number, need: Need, body: (connection: Connection) => A): A {
+    return this.#attempt(now, need, body, false)
+  }
+
+  #attempt<A>(now: number, need: Need, body: (connection: Connection) => A, isRetry: boolean): A {
+    const connection = this.#open(now, need)
     try {
       return body(connection)
     } catch (cause) {
-      const failure = failureOf(cause)
-      if (failure === "corrupt") this.#setAside(connection.inode, cause)
-      if (failure === "unusable") this.#closeConnection()
+      if (this.#recovers(now, need, connection, cause, isRetry)) {
+        return this.#attempt(now, need, body, true)
+      }
       throw cause
     }
+  }
+
+  /** One warning, where the disk has no room. */
+  warnFull(now: number): void {
+    this.#warnings.warn(
+      "full",
+      now,
+      `the disk of ${this.filename} is full: the cache makes room by evicting, oldest entries first; free some room, lower maxBytes, or move the file to another disk`,
+    )
   }
 
   close(): void {
@@ -45,72 +78,210 @@ export class DatabaseFile {
     this.#closeConnection()
   }
 
-  #open(now: number): Connection {
+  #open(now: number, need: Need): Connection {
     if (this.#closed) throw new Error("the tier is closed")
     this.#lookAfter(now)
     if (this.#connection !== undefined) return this.#connection
-    if (this.#failed !== undefined && now - this.#failed.at < patienceMillis) {
-      throw this.#failed.cause
-    }
-    this.#connection = this.#connect(now)
+    const failed = this.#failed
+    const isEarly = failed !== undefined && Math.abs(now - failed.at) < patienceMillis
+    if (isEarly && !(need === "invalidation" && this.#canDiscard())) throw failed.cause
+    this.#connection = this.#connect(now, need)
+    this.#identity = identityOf(this.filename)
     this.#failed = undefined
     this.#lookedAt = now
     return this.#connection
   }
 
-  #connect(now: number): Connection {
+  #connect(now: number, need: Need): Connection {
     try {
-      if (this.filename !== ":memory:") mkdirSync(dirname(this.filename), { recursive: true })
-      const inode = inodeOf(this.filename)
-      try {
-        return new Connection(this.filename, this.#synchronous)
-      } catch (cause) {
-        if (failureOf(cause) !== "corrupt") throw cause
-        this.#setAside(inode, cause)
-        return new Connection(this.filename, this.#synchronous)
-      }
+      return this.#connectOnce(now, need)
     } catch (cause) {
       // Another process that is opening it has done so in a moment.
-      if (failureOf(cause) !== "busy") this.#failed = { at: now, cause }
+      if (failureOf(cause) === "busy") throw cause
+      this.#failed = { at: now, cause }
+      this.#warnClosed(now, cause)
       throw cause
     }
   }
 
-  /** Somebody who deletes or replaces an open file leaves us with one that nobody else sees. */
+  #connectOnce(now: number, need: Need): Connection {
+    this.#refuse()
+    const identity = identityOf(this.filename)
+    try {
+      return new Connection(this.filename, this.#synchronous)
+    } catch (cause) {
+      const isFull = this.#isFull()
+      if (isFull) this.warnFull(now)
+      if (isFull && reserve.release(this.filename)) return this.#connectOnce(now, need)
+      if (need === "invalidation" && this.#canDiscard()) this.#discard(now)
+      else if (failureOf(cause) === "corrupt") this.#setAside(now, identity, cause)
+      else throw cause
+      return new Connection(this.filename, this.#synchronous)
+    }
+  }
+
+  /** Throws for what must not be opened: SQLite would make, change or recover it. */
+  #refuse(): void {
+    if (this.filename === ":memory:") return
+    const folder = dirname(this.filename)
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new Error(`there is no folder ${folder}`)
+    }
+    const header = headerOf(this.filename)
+    if (header._tag === "Foreign") throw new NotOurs({ reason: header.reason })
+  }
+
+  #warnClosed(now: number, cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    this.#warnings.warn(
+      "closed",
+      now,
+      `${this.filename} cannot be opened: ${reason}; the tier is left out until it can. ${remedyFor(cause, this.filename)}`,
+    )
+  }
+
+  /** Whether `body` can be tried once more, with what is there now. */
+  #recovers(
+    now: number,
+    need: Need,
+    connection: Connection,
+    cause: unknown,
+    isRetry: boolean,
+  ): boolean {
+    switch (failureOf(cause)) {
+      case "full":
+        if (need === "read") return false
+        if (!isRetry && reserve.release(this.filename)) return true
+        if (connection.isEmpty) return false
+        this.#discard(now)
+        return true
+      case "corrupt":
+        this.#lose(now, cause)
+        return false
+      case "unusable":
+        this.#closeConnection()
+        this.#warnClosed(now, cause)
+        return false
+      default:
+        return false
+    }
+  }
+
   #lookAfter(now: number): void {
     if (this.#connection === undefined || Math.abs(now - this.#lookedAt) < patienceMillis) return
     this.#lookedAt = now
-    if (inodeOf(this.filename) === this.#connection.inode) return
-    this.#warn(`${this.filename} was removed or replaced while it was open: it is opened anew`)
-    this.#closeConnection()
+    const fate = this.#connection.fate()
+    if (fate === "sound") return
+    // Race: other processes open the new file while this one still writes to the old one.
+    if (fate === "moved") {
+      this.#losses += 1
+      // SQLite would take the log of a file that is gone for that of the one that is there.
+      if (this.#connection.hasItsLog) this.#removeBeside()
+      this.#warnings.warn(
+        "replaced",
+        now,
+        `${this.filename} was removed or replaced while it was open: it is opened anew`,
+      )
+      this.#closeConnection()
+    } else {
+      this.#lose(now, new Error(`it was ${fate} while it was open`), fate)
+    }
+  }
+
+  /** What is open is damaged: a file of ours goes aside, and anything else stays as it is. */
+  #lose(now: number, cause: unknown, fate?: Fate): void {
+    const { _tag } = headerOf(this.filename)
+    if (_tag === "Ours") return this.#setAside(now, this.#identity, cause)
+    this.#abandon()
+    // Opening it says why it is left alone.
+    if (_tag === "Foreign" || _tag === "Unnamed") return
+    const what = fate ?? "damaged"
+    this.#warnings.warn(
+      "lost",
+      now,
+      `${this.filename} was ${what} while it was open: it is begun anew, without its entries`,
+    )
   }
 
   /**
    * A damaged file is kept under another name, for whoever wants to know, and a
    * new one begun. Not if another process was quicker: then a new one is there.
    */
-  #setAside(inode: number | undefined, cause: unknown): void {
-    this.#closeConnection()
-    if (this.filename === ":memory:" || inodeOf(this.filename) !== inode) return
+  #setAside(now: number, identity: string | undefined, cause: unknown): void {
+    this.#losses += 1
+    if (this.filename === ":memory:" || identityOf(this.filename) !== identity) {
+      return this.#closeConnection()
+    }
+    if (headerOf(this.filename)._tag !== "Ours")
+      throw new NotOurs({ reason: "it is no sound database" })
     let n = 1
     while (existsSync(`${this.filename}.corrupt-${n}`)) n += 1
     const aside = `${this.filename}.corrupt-${n}`
     // The log first: a file without its log is damaged still, but a log never meets a new file.
-    for (const suffix of ["-wal", "-shm", ""]) {
+    for (const suffix of [...beside, ""]) {
       if (existsSync(this.filename + suffix)) renameSync(this.filename + suffix, aside + suffix)
     }
-    this.#warn(
+    // Afterwards: what is moved away is closed as it is.
+    this.#closeConnection()
+    this.#warnings.warn(
+      "damaged",
+      now,
       `${this.filename} is damaged (${String(cause)}): it is kept as ${aside}, and begun anew`,
     )
+  }
+
+  #isFull(): boolean {
+    return this.filename !== ":memory:" && isFull(roomOf(this.filename))
+  }
+
+  /** Whether giving up the file makes room: it is a cache, and there is none. */
+  #canDiscard(): boolean {
+    return this.#isFull() && headerOf(this.filename)._tag === "Ours"
+  }
+
+  /** The last resort on a full disk: without its entries there is room for what must be written. */
+  #discard(now: number): void {
+    this.#losses += 1
+    // Emptied first: another process may have them open, and keep their room until it closes them.
+    for (const suffix of ["-wal", ""]) {
+      if (existsSync(this.filename + suffix)) truncateSync(this.filename + suffix)
+    }
+    for (const suffix of [...beside, ""]) rmSync(this.filename + suffix, { force: true })
+    this.#closeConnection()
+    this.#warnings.warn(
+      "discarded",
+      now,
+      `the disk of ${this.filename} is so full that nothing can be written: the file is begun anew, without its entries; free some room, or move the file to another disk`,
+    )
+  }
+
+  /**
+   * Closes a connection to what is no cache any more. Closing would move the log
+   * into it: so the log goes first.
+   */
+  #abandon(): void {
+    this.#losses += 1
+    if (this.#connection === undefined) return
+    const log = `${this.filename}-wal`
+    if (existsSync(log)) truncateSync(log)
+    this.#closeConnection()
+    this.#removeBeside()
+  }
+
+  #removeBeside(): void {
+    for (const suffix of beside) rmSync(this.filename + suffix, { force: true })
   }
 
   #closeConnection(): void {
     const connection = this.#connection
     this.#connection = undefined
-    try {
-      connection?.close()
-    } catch {
-      // A damaged file may refuse even that; the handle goes with the object.
-    }
+    connection?.close()
   }
+}
+
+const remedyFor = (cause: unknown, filename: string): string => {
+  if (cause instanceof NotOurs) return "Give the tier a file of its own; this one is not touched"
+  if (!existsSync(dirname(filename))) return "Make the folder, or correct the path"
+  if (isFull(roomOf(filename))) return "Free some room on its disk, or give the tier another path"
+  return "Give this process the right to read and write the file and its folder, or another path"
 }

@@ -1,4 +1,5 @@
 /** What an error of SQLite means for the tier. */
+import * as Schema from "effect/Schema"
 
 export type Failure =
   /** Another process is writing: in a moment it has done so. */
@@ -20,6 +21,20 @@ const byCode: Readonly<Record<number, Failure>> = {
   13: "full",
   14: "unusable",
   26: "corrupt",
+}
+
+/** The file is something else's: it is neither moved nor changed. */
+export class NotOurs extends Schema.TaggedError<NotOurs>()("NotOurs", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** The disk cannot take a value, even when entries go for it. */
+export class NoRoom extends Schema.TaggedError<NoRoom>()("NoRoom", { bytes: Schema.Finite }) {
+  override get message(): string {
+    return `the disk has no room for ${this.bytes} bytes`
+  }
 }
 
 /** Somebody has taken tables away, or changed them. */

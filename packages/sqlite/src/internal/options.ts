@@ -17,7 +17,7 @@ export class InvalidSqliteTier extends Schema.TaggedError<InvalidSqliteTier>()(
 }
 
 export interface Options {
-  /** The path of the file; missing folders are made. `:memory:` keeps everything in this process, for tests. */
+  /** The path of the file, in a folder that exists. `:memory:` keeps everything in this process, for tests. */
   readonly filename: string
   /** The most entries in the file, of all larders together. Default 100,000. */
   readonly maxEntries?: number | undefined

@@ -1,8 +1,9 @@
 /** The tables of a file, and how a file of an earlier format becomes one of this. */
 import type { DatabaseSync } from "node:sqlite"
+import { NotOurs } from "./failure.ts"
 
 /** "LARD": a database with another mark, or none, belongs to somebody else. */
-const applicationId = 0x4c415244
+export const applicationId = 0x4c415244
 
 /**
  * Each step brings a file from the format of its place to the next.
@@ -70,37 +71,40 @@ export const format = steps.length
 const pragma = (database: DatabaseSync, name: string): number =>
   Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
 
-/** Why a sound database is not to be touched, or undefined. */
+/** Why a sound database must not be touched, or undefined. */
 const foreign = (database: DatabaseSync): string | undefined => {
   const id = pragma(database, "application_id")
   const found = pragma(database, "user_version")
   const isEmpty = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
   if (isEmpty) return undefined
   if (id !== applicationId) {
-    return "it is a database of something else; give the tier a file of its own"
+    return "it is a database of something else"
   }
   return found > format
     ? `it was written by a newer release, format ${found} instead of ${format}; update this one, or give it another file`
     : undefined
 }
 
-/** Creates what is missing. Throws for a file that belongs to somebody else; nothing in it is changed then. */
+/** Throws `NotOurs` for a database that belongs to something else, and changes nothing in it. */
+export const refuseForeign = (database: DatabaseSync): void => {
+  const reason = foreign(database)
+  if (reason !== undefined) throw new NotOurs({ reason })
+}
+
+/** Creates what is missing. Throws for a file that belongs to something else; nothing in it is changed then. */
 export const migrate = (database: DatabaseSync): void => {
-  const refuse = (): void => {
-    const reason = foreign(database)
-    if (reason !== undefined) throw new Error(reason)
-  }
-  refuse()
   if (pragma(database, "user_version") === format) return
   database.exec("BEGIN IMMEDIATE")
   try {
     // Another process may have done it meanwhile.
-    refuse()
+    refuseForeign(database)
     for (const step of steps.slice(pragma(database, "user_version"))) database.exec(step)
     database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${format}`)
     database.exec("COMMIT")
   } catch (cause) {
-    database.exec("ROLLBACK")
+    if (database.isTransaction) database.exec("ROLLBACK")
     throw cause
   }
+  // Whose file it is stands in its log until that is moved: here, so that the file itself says it.
+  database.exec("PRAGMA wal_checkpoint(PASSIVE)")
 }

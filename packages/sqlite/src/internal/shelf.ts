@@ -14,6 +14,11 @@ const sweptPerWrite = 8
 /** Rows that a write takes away for lack of room: those that a large value replaces go with several writes. */
 const evictedPerWrite = 64
 const evictedAtOnce = 8
+/** Among the oldest so many, those that were not read since go first where the disk is full. */
+const consideredAtOnce = 64
+
+/** SQLite takes no row of more than 1,000,000,000 bytes. */
+const mostBytes = 999_000_000
 
 const nothing: Arbitration.Stored = { version: 0, isValue: false }
 
@@ -24,6 +29,8 @@ export interface Evicted {
   readonly larder: number
   readonly key: string
   readonly cause: Tier.EvictionCause
+  /** Of a value that was refused. */
+  readonly bytes?: number | undefined
 }
 
 export interface Bounds {
@@ -176,6 +183,29 @@ export class Shelf {
     return evicted
   }
 
+  /**
+   * Takes away a few values for room on the disk: expired ones, else the oldest
+   * written that were not read since. Unlike `evict` it writes to no row that
+   * stays, since there is hardly room for that; tombstones stay, they are small.
+   */
+  makeRoom(): { readonly evicted: ReadonlyArray<Evicted>; readonly bytes: number } {
+    const expired = this.#sweepExpired()
+    const { touched } = this.#connection
+    const oldest = this.#connection.all("oldestValues", consideredAtOnce)
+    const untouched = oldest.filter((row) => !touched.has(numberOf(row, "id")))
+    const rows = (untouched.length > 0 ? untouched : oldest).slice(0, evictedAtOnce)
+    for (const row of rows) this.#removeRow(row)
+    const evicted = rows.map((row): Evicted => ({
+      larder: numberOf(row, "larder"),
+      key: String(row["key"]),
+      cause: "weight",
+    }))
+    return {
+      evicted: [...expired, ...evicted],
+      bytes: rows.reduce((sum, row) => sum + numberOf(row, "bytes"), 0),
+    }
+  }
+
   #sweepExpired(): ReadonlyArray<Evicted> {
     const rows = this.#connection.all("expired", this.#now, sweptPerWrite)
     for (const row of rows) this.#removeRow(row)
@@ -223,8 +253,9 @@ export class Shelf {
   /** A value without a life, or without room, leaves a tombstone: what it replaces must go, and stay away. */
   #store(key: string, envelope: Uint8Array, version: number, lifeMillis: number): void {
     if (!(lifeMillis > 0)) return this.bury(key, version)
-    if (bytesOf(key, envelope) > this.#bounds.maxBytes) {
-      this.#refused.push({ larder: this.#larder, key, cause: "refused" })
+    if (bytesOf(key, envelope) > Math.min(this.#bounds.maxBytes, mostBytes)) {
+      const bytes = envelope.length
+      this.#refused.push({ larder: this.#larder, key, cause: "refused", bytes })
       return this.bury(key, version)
     }
     const bytes = Envelope.withVersion(envelope, version)

@@ -3,16 +3,18 @@ import { Arbitration, Envelope, Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Connection } from "./connection.ts"
-import type { DatabaseFile } from "./databaseFile.ts"
-import { failureOf } from "./failure.ts"
+import type { DatabaseFile, Need } from "./databaseFile.ts"
+import { isLarge } from "./diskRoom.ts"
+import { failureOf, NoRoom } from "./failure.ts"
 import { MarkTable } from "./markTable.ts"
 import type { Settings } from "./options.ts"
+import { Seen } from "./seen.ts"
 import { type Evicted, Shelf } from "./shelf.ts"
 
 /** Between two looks whether other processes have finished writing. */
 const pauseMillis = 2
-/** Evicted at once where the disk is full, before a value is refused. */
-const evictedWhenFull = 64
+/** Bytes of entries that are evicted at first where the disk is full; twice as many the next time. */
+const firstEvicted = 32 * 1024
 
 export interface Shared {
   readonly file: DatabaseFile
@@ -20,6 +22,8 @@ export interface Shared {
   /** Milliseconds, whole, not negative. */
   readonly now: () => number
   readonly notices: Map<string, Set<(notice: Tier.Notice) => void>>
+  /** By larder; stays when a larder closes. */
+  readonly seen: Map<string, Seen>
   readonly subscribers: Map<string, Set<Queue.Queue<Tier.Message>>>
 }
 
@@ -39,15 +43,18 @@ export const listen = (
 export class SqliteStore {
   readonly #shared: Shared
   readonly #larder: string
+  readonly #seen: Seen
 
   constructor(shared: Shared, larder: string) {
     this.#shared = shared
     this.#larder = larder
+    this.#seen = shared.seen.get(larder) ?? new Seen()
+    shared.seen.set(larder, this.#seen)
   }
 
   readonly read: Tier.ByteStore["read"] = (keys) =>
-    this.#step("read", (connection, now) => {
-      const id = this.#known(connection)
+    this.#step("read", "read", (connection, now) => {
+      const id = this.#known(connection, now)
       if (id === undefined || keys.length === 0) return keys.map(() => undefined)
       const [only] = keys
       if (keys.length === 1 && only !== undefined) {
@@ -85,16 +92,19 @@ export class SqliteStore {
   }
 
   readonly drop: Tier.ByteStore["drop"] = (key, version) =>
-    this.#change("drop", (shelf) => shelf.drop(key, version))
+    this.#change("drop", "invalidation", (shelf) => shelf.drop(key, version))
 
   readonly acquire: Tier.Arbiter["acquire"] = (key, request) =>
-    this.#change("acquire", (shelf) => shelf.acquire(key, request))
+    Effect.tap(
+      this.#change("acquire", "change", (shelf) => shelf.acquire(key, request)),
+      (acquired) => Effect.sync(() => acquired._tag === "Won" && this.#seen.number(acquired.token)),
+    )
 
   readonly renew: Tier.Arbiter["renew"] = (key, token, leaseMillis) =>
-    this.#change("renew", (shelf) => shelf.renew(key, token, leaseMillis))
+    this.#change("renew", "change", (shelf) => shelf.renew(key, token, leaseMillis))
 
   readonly release: Tier.Arbiter["release"] = (key, token, failedMillis) =>
-    this.#change("release", (shelf) => shelf.release(key, token, failedMillis))
+    this.#change("release", "change", (shelf) => shelf.release(key, token, failedMillis))
 
   readonly commit: Tier.Arbiter["commit"] = (key, token, envelope, lifeMillis) =>
     Effect.tap(
@@ -121,7 +131,7 @@ export class SqliteStore {
             (shelf) => shelf.write(key, write, known),
             (shelf) => shelf.versionBeyond(key, known),
           )
-        : this.#change("write", (shelf) => shelf.write(key, write, known))
+        : this.#change("write", "invalidation", (shelf) => shelf.write(key, write, known))
     return Effect.map(done, (version) => {
       this.#publish({ _tag: "Changed", key, version })
       return { version, time: this.#shared.now() }
@@ -130,23 +140,32 @@ export class SqliteStore {
 
   readonly mark: Tier.Arbiter["mark"] = (tags, keepStale, known) =>
     Effect.map(
-      this.#step("mark", (connection, now) =>
-        connection.atomically(() => {
-          const table = new MarkTable(connection, this.#id(connection, now), now)
-          const added = table.add(tags, keepStale, known)
-          return { added, page: table.after(known) }
-        }),
+      this.#step("mark", "invalidation", (connection, now) =>
+        this.#fitted(connection, now, 0, () =>
+          connection.atomically(() => {
+            const table = new MarkTable(connection, this.#id(connection, now), now)
+            const added = table.add(tags, keepStale, known)
+            return { added, page: table.after(known) }
+          }),
+        ),
       ),
       ({ added: { number, page: own, previous }, page }) => {
+        this.#seen.page(page)
         this.#publish({ _tag: "Marked", previous, page: own })
         return { ...page, number }
       },
     )
 
   readonly marks: Tier.Arbiter["marks"] = (since) =>
-    this.#step("marks", (connection, now) => {
-      const id = this.#known(connection) ?? connection.atomically(() => this.#id(connection, now))
-      return { ...new MarkTable(connection, id, now).after(since), time: now }
+    this.#step("marks", "change", (connection, now) => {
+      const id =
+        this.#known(connection, now) ??
+        this.#fitted(connection, now, 0, () =>
+          connection.atomically(() => this.#id(connection, now)),
+        )
+      const page = new MarkTable(connection, id, now).after(since)
+      this.#seen.page(page)
+      return { ...page, time: now }
     })
 
   /** Of this process. */
@@ -162,18 +181,25 @@ export class SqliteStore {
   )
 
   #publish(message: Tier.Message): void {
+    if (message._tag === "Changed") this.#seen.number(message.version)
     for (const queue of this.#shared.subscribers.get(this.#larder) ?? []) {
       Queue.offerUnsafe(queue, message)
     }
   }
 
-  #known(connection: Connection): number | undefined {
+  #known(connection: Connection, now: number): number | undefined {
     const known = connection.larders.get(this.#larder)
     if (known !== undefined) return known
     const row = connection.get("larder", this.#larder)
     if (row === undefined) return undefined
     const id = Number(row["id"])
-    connection.larders.set(this.#larder, id)
+    if (this.#seen.isBehind(Number(row["floor"]), this.#shared.file.losses)) {
+      const first = Arbitration.nextNumber(now, this.#seen.highest)
+      // Not remembered: looked at again, since the transaction may be rolled back.
+      connection.run("raise", this.#seen.highest, first, first, first, id)
+    } else {
+      connection.larders.set(this.#larder, id)
+    }
     return id
   }
 
@@ -182,10 +208,11 @@ export class SqliteStore {
    * before it, so its floor is its beginning.
    */
   #id(connection: Connection, now: number): number {
-    const known = this.#known(connection)
+    const known = this.#known(connection, now)
     if (known !== undefined) return known
-    const first = Arbitration.nextNumber(now)
-    connection.run("addLarder", this.#larder, first, first)
+    const { drops, highest } = this.#seen
+    const first = Arbitration.nextNumber(now, highest)
+    connection.run("addLarder", this.#larder, highest, first, first, drops ? first : 0)
     // Not remembered before it is committed: the transaction may be rolled back.
     return Number(connection.get("larder", this.#larder)?.["id"])
   }
@@ -203,46 +230,85 @@ export class SqliteStore {
         const cause = new Error("the bytes are no envelope of format 1 with a version")
         return Effect.fail(this.#failure(operation, cause))
       }
-      return this.#step(operation, (connection, now) => {
+      return this.#step(operation, "change", (connection, now) => {
         try {
-          return this.#swept(connection, now, keep)
+          return this.#fitted(connection, now, envelope.length, () =>
+            this.#swept(connection, now, keep),
+          )
         } catch (cause) {
-          if (failureOf(cause) !== "full") throw cause
-          return this.#keepWhenFull(connection, now, key, keep, versionOf, cause)
+          if (!(cause instanceof NoRoom)) throw cause
+          this.#buryUnfit(connection, now, key, versionOf)
+          this.#evicted(connection, [
+            { larder: this.#id(connection, now), key, cause: "refused", bytes: envelope.length },
+          ])
+          throw cause
         }
       })
     })
   }
 
-  /** Makes room and tries again; what does not fit then leaves a tombstone, so that nothing older stays. */
-  #keepWhenFull<A>(
+  /** What does not fit leaves a tombstone, so that nothing older stays. */
+  #buryUnfit(
     connection: Connection,
     now: number,
     key: string,
-    keep: (shelf: Shelf) => A,
     versionOf: (shelf: Shelf) => number,
-    refusal: unknown,
-  ): A {
-    try {
-      connection.checkpoint()
-      this.#evicted(
-        connection,
-        connection.atomically(() =>
-          this.#shelf(connection, now).evict({ maxEntries: 0, maxBytes: 0 }, evictedWhenFull),
-        ),
-      )
-      connection.checkpoint()
-      return this.#swept(connection, now, keep)
-    } catch (cause) {
-      if (failureOf(cause) !== "full") throw cause
-      connection.checkpoint()
+  ): void {
+    this.#fitted(connection, now, 0, () =>
       connection.atomically(() => {
         const shelf = this.#shelf(connection, now)
         const version = versionOf(shelf)
         if (version > shelf.stored(key).version) shelf.bury(key, version)
-      })
-      throw refusal
+      }),
+    )
+  }
+
+  /** A change of about so many bytes, for which entries go where the disk is full. */
+  #fitted<A>(connection: Connection, now: number, bytes: number, change: () => A): A {
+    if (!connection.prepare(bytes)) throw new NoRoom({ bytes })
+    try {
+      return change()
+    } catch (cause) {
+      if (failureOf(cause) !== "full") throw cause
+      this.#shared.file.warnFull(now)
+      connection.lookAgain()
+      if (!connection.prepare(bytes)) throw new NoRoom({ bytes })
+      return this.#fittedAfterEvicting(connection, now, bytes, firstEvicted + 2 * bytes, change)
     }
+  }
+
+  #fittedAfterEvicting<A>(
+    connection: Connection,
+    now: number,
+    bytes: number,
+    evictedBytes: number,
+    change: () => A,
+  ): A {
+    connection.checkpoint()
+    const freed = this.#makeRoom(connection, now, evictedBytes)
+    try {
+      return change()
+    } catch (cause) {
+      if (failureOf(cause) !== "full") throw cause
+      if (freed > 0) {
+        return this.#fittedAfterEvicting(connection, now, bytes, 2 * evictedBytes, change)
+      }
+      throw isLarge(bytes) ? new NoRoom({ bytes }) : cause
+    }
+  }
+
+  /** Evicts a few entries at a time, each over the log's beginning: there is no room to do more at once. */
+  #makeRoom(connection: Connection, now: number, bytes: number): number {
+    let freed = 0
+    let step = 0
+    do {
+      const made = connection.atomically(() => this.#shelf(connection, now).makeRoom())
+      this.#evicted(connection, made.evicted)
+      connection.checkpoint()
+      step = made.bytes
+      freed += step
+    } while (step > 0 && freed < bytes)
+    return freed
   }
 
   /** A change, and a little of the tidying that falls to each. */
@@ -256,8 +322,14 @@ export class SqliteStore {
     return result
   }
 
-  #change<A>(operation: string, change: (shelf: Shelf) => A): Effect.Effect<A, Tier.TierError> {
-    return this.#step(operation, (connection, now) => this.#swept(connection, now, change))
+  #change<A>(
+    operation: string,
+    need: Need,
+    change: (shelf: Shelf) => A,
+  ): Effect.Effect<A, Tier.TierError> {
+    return this.#step(operation, need, (connection, now) =>
+      this.#fitted(connection, now, 0, () => this.#swept(connection, now, change)),
+    )
   }
 
   #shelf(connection: Connection, now: number): Shelf {
@@ -265,10 +337,10 @@ export class SqliteStore {
   }
 
   #evicted(connection: Connection, evicted: ReadonlyArray<Evicted>): void {
-    for (const { cause, key, larder } of evicted) {
+    for (const { bytes, cause, key, larder } of evicted) {
       for (const [name, notify] of this.#shared.notices) {
         if (connection.larders.get(name) !== larder) continue
-        for (const tell of notify) tell({ _tag: "Evicted", key, cause })
+        for (const tell of notify) tell({ _tag: "Evicted", key, cause, bytes })
       }
     }
   }
@@ -276,6 +348,7 @@ export class SqliteStore {
   /** Waits for other processes without blocking this one. */
   #step<A>(
     operation: string,
+    need: Need,
     body: (connection: Connection, now: number) => A,
   ): Effect.Effect<A, Tier.TierError> {
     const { file, now, settings } = this.#shared
@@ -283,7 +356,7 @@ export class SqliteStore {
       Effect.suspend(() => {
         try {
           const at = now()
-          return Effect.succeed(file.use(at, (connection) => body(connection, at)))
+          return Effect.succeed(file.use(at, need, (connection) => body(connection, at)))
         } catch (cause) {
           return failureOf(cause) === "busy" && left > 0
             ? Effect.andThen(Effect.sleep(pauseMillis), attempt(left - pauseMillis))

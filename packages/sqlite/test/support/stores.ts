@@ -47,3 +47,6 @@ export const open = (tier: Tier.ByteTier, larder = "products") =>
 
 export const openOn = (options: SqliteTier.Options, larder?: string) =>
   Effect.flatMap(tierOn(options), (tier) => open(tier, larder))
+
+export const warnings = (notices: ReadonlyArray<Tier.Notice>): ReadonlyArray<string> =>
+  notices.flatMap((notice) => (notice._tag === "Warning" ? [notice.message] : []))
