@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
@@ -306,16 +307,18 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
       const k = engine.settings.keyOf(key)
       return how(question(engine, key, k, options, engine.now(), fiber, reply))
     })
+  // Memory answers at once.
+  const waits = engine.stack.farther.length === 0 ? identity : engine.callers.during
   const checked = <A>(key: unknown, how: (k: string) => Effect.Effect<A>) =>
     Effect.suspend((): Effect.Effect<A, InvalidKey> => {
       const k = engine.settings.keyOf(key)
       const refused = asking.refusal(engine, key, k)
       return refused === undefined && k !== undefined
-        ? how(k)
+        ? waits(how(k))
         : (refused as Exit.Exit<never, InvalidKey>)
     })
   const open = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.suspend(() => (engine.closed ? asking.closed(engine) : effect))
+    Effect.suspend(() => (engine.closed ? asking.closed(engine) : waits(effect)))
   return {
     [TypeId]: TypeId,
     name,

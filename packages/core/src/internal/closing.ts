@@ -38,7 +38,10 @@ export const close = (engine: Engine): Effect.Effect<void> =>
         graceDenied: false,
         notReturned: false,
       }
-      flight.waiters.drain((waiter) => waiter.fail(closed))
+      flight.waiters.drain((waiter) => {
+        engine.callers.left()
+        waiter.fail(closed)
+      })
       flight.cancel()
     })
     engine.flights.clear()

@@ -4,6 +4,7 @@
  * their types back.
  */
 import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -29,6 +30,7 @@ import { monotonicMillis } from "./monotonic.ts"
 import { type Held, neverPlain, type ObjectStore } from "./objectStore.ts"
 import { Missed } from "./missed.ts"
 import type { Observer } from "./observer.ts"
+import { WaitingCallers } from "./processLife.ts"
 import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
 import type { SteadyClock } from "./steadyClock.ts"
@@ -100,6 +102,8 @@ export class Engine {
   readonly observer: Observer
   readonly timers: Timers
   readonly warnings: Warnings
+  /** They keep the process alive. */
+  readonly callers: WaitingCallers
   /** The weight of a value in memory; throws `OptionFailed`. */
   readonly weigh: (value: unknown, k: string) => number
   readonly #policyFor: ((value: unknown, key: unknown) => Policy) | undefined
@@ -163,6 +167,7 @@ export class Engine {
     this.nearName = stack.nearName
     this.observer = observer
     this.timers = new Timers(surroundings.context, "lingers")
+    this.callers = new WaitingCallers(surroundings.clock.isSystem)
     const { adapt, name, policy } = settings
     this.warnings = new Warnings(name, surroundings.clock, surroundings.context)
     this.weigh = guarded(name, "weigh", (value, k: string) => this.near.weigh(value, k))
@@ -181,6 +186,11 @@ export class Engine {
   /** An entry for users of the larder: its times are of the time of day as it is now. */
   inTimeOfDay<A>(entry: Entry<A>): Entry<A> {
     return shift(entry, -this.clock.behindUnsafe())
+  }
+
+  /** A pause in work of the larder, which does not keep the process alive. */
+  sleep(millis: number): Effect.Effect<void> {
+    return this.clock.pause(Duration.millis(millis))
   }
 
   /** For how long something takes: not moved by a clock that is set. */

@@ -1,5 +1,4 @@
 /** Getting the right to look a key up, where an arbiter grants it to one node at a time. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { consider, type Progress } from "./considering.ts"
 import { landOnOthersFailure } from "./holdingBack.ts"
@@ -56,7 +55,7 @@ export const leaseFor = (
         continue
       }
       if (patience === "once") return "busy"
-      yield* Effect.sleep(Duration.millis(Math.min(pause, engine.stack.leaseMillis - waited)))
+      yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
       pause = Math.min(2 * pause, longestPause)
       // Waiting for another node is not a tier's slowness.
       trip = new Budget(engine.settings.policy.tierTimeout)

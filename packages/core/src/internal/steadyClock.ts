@@ -4,9 +4,9 @@
  * them lasts longer than its duration of monotonic time.
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./monotonic.ts"
+import { forBackground, systemClock } from "./processLife.ts"
 
 /**
  * Readings of the system clock within one of its milliseconds that share one
@@ -23,6 +23,8 @@ const nanosPerMilli = 1_000_000n
  */
 export class SteadyClock implements Clock.Clock {
   readonly #clock: Clock.Clock
+  /** Whether it is Effect's own, in real time. */
+  readonly isSystem: boolean
   /** Readings that share one of monotonic time: none but the system clock is known to be so fine. */
   readonly #shared: number
   #ahead = -Infinity
@@ -36,8 +38,8 @@ export class SteadyClock implements Clock.Clock {
 
   constructor(clock: Clock.Clock) {
     this.#clock = clock
-    const isSystem = clock === Context.get(Context.empty(), Clock.Clock)
-    this.#shared = isSystem ? readingsPerMilli : 0
+    this.isSystem = clock === systemClock
+    this.#shared = this.isSystem ? readingsPerMilli : 0
   }
 
   currentTimeMillisUnsafe(): number {
@@ -82,6 +84,9 @@ export class SteadyClock implements Clock.Clock {
   readonly monotonicTimeNanos = Effect.sync(() => this.monotonicTimeNanosUnsafe())
 
   sleep: Clock.Clock["sleep"] = (duration) => this.#clock.sleep(duration)
+
+  /** Sleeps without keeping the process alive, for work that no caller waits for. */
+  pause: Clock.Clock["sleep"] = (duration) => forBackground(this.#clock).sleep(duration)
 }
 
 const known = new WeakMap<Clock.Clock, SteadyClock>()

@@ -1,10 +1,13 @@
 /** Early refresh on a schedule: the draw that a read would make, made for keys that are read in bursts. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Schedule from "effect/Schedule"
 import type { EarlyRefresh } from "../EarlyRefresh.ts"
 import { anything, decide, inBackground } from "./asking.ts"
 import type { Engine } from "./engine.ts"
+import { forBackground } from "./processLife.ts"
 
 /** A sweep looks at so many keys, those read last first. */
 const hotKeys = 1_000
@@ -45,7 +48,9 @@ export class Sweeps {
   #begin(schedule: Schedule.Schedule<unknown>): Sweep {
     const sweep: Sweep = { schedule, latch: Latch.makeUnsafe(false) }
     this.#sweeps.set(schedule, sweep)
-    this.#engine.fork(Effect.repeat(this.#tick(sweep), schedule))
+    const clock = forBackground(Context.get(this.#engine.context, Clock.Clock))
+    const sweeps = Effect.repeat(this.#tick(sweep), schedule)
+    this.#engine.fork(Effect.provideService(sweeps, Clock.Clock, clock))
     return sweep
   }
 

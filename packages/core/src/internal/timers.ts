@@ -44,7 +44,7 @@ export const sleepToDeadline = (millis: number): Effect.Effect<void> =>
 
 /** Timers that have passed or were cancelled are let go once there are this many. */
 const cutAfter = 1_024
-/** How long a fiber that lingers sleeps at most, ms: a program that has ended is not held up for longer. */
+/** How long a fiber that lingers sleeps at most, ms: its timers may be gone by then. */
 const nap = 1_000
 /** Deadlines that differ by less are the same: the sum of two times is not exact. */
 const rounding = 0.001
@@ -169,7 +169,8 @@ export class Timers {
     const millis = Math.max(0, this.#wakesAt - now)
     const sleep = Effect.andThen(
       // Never over at once: it would fire before this sleeper is known, and before its timer is.
-      millis > rounding ? this.#clock.sleep(Duration.millis(millis)) : Effect.yieldNow,
+      // Callers that wait keep the process alive, not their deadlines.
+      millis > rounding ? this.#clock.pause(Duration.millis(millis)) : Effect.yieldNow,
       Effect.sync(() => this.#fire()),
     )
     this.#sleeper = Effect.runForkWith(this.#context)(sleep)

@@ -24,6 +24,7 @@ export const join = (
     return Effect.void
   }
   flight.waiters.add(waiter)
+  engine.callers.joined()
   flight.notBefore = Math.max(flight.notBefore, waiter.demand.notBefore)
   // Nothing stale can turn up where memory is all there is and has nothing.
   const mayTurnUp = flight.stale !== undefined || engine.stack.farther.length > 0
@@ -135,7 +136,9 @@ const offer = (
 
 const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   cancelTimers(engine, waiter)
+  if (!flight.waiters.has(waiter)) return
   flight.waiters.delete(waiter)
+  engine.callers.left()
 }
 
 const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
@@ -173,6 +176,7 @@ export const land = (engine: Engine, flight: Flight, landing: Landing): void => 
   flight.landing = landing
   try {
     flight.waiters.drain((waiter) => {
+      engine.callers.left()
       cancelTimers(engine, waiter)
       answer(engine, flight, waiter, landing)
     })
