@@ -26,11 +26,29 @@ export interface Stored {
 }
 
 /**
- * A number that can be counted on from; anything else counts as none, so that a
- * damaged one cannot use up all that are left.
+ * The highest number that an arbiter believes of a record, and of a caller. Numbers
+ * are microseconds since 1970, so nothing sound comes near in the next 200 years;
+ * and above what callers bring there is room for a trillion numbers more, so that
+ * nothing an arbiter gives out is ever too high for itself.
  */
-export const usable = (number: number | undefined): number =>
-  number !== undefined && number > 0 && number < Number.MAX_SAFE_INTEGER ? Math.floor(number) : 0
+export const highestRecorded = 2 ** 53 - 2 ** 40
+export const highestBrought = 2 ** 53 - 2 ** 41
+
+const upTo = (number: number | undefined, highest: number): number =>
+  number !== undefined && number > 0 && number <= highest ? Math.floor(number) : 0
+
+/**
+ * A recorded number that can be counted on from: a version that is stored, a token,
+ * the last mark. Anything else counts as none, so that a damaged one cannot use up
+ * all that are left.
+ */
+export const usable = (number: number | undefined): number => upTo(number, highestRecorded)
+
+/**
+ * A number that a caller brings, such as the highest it knows or the version of a
+ * delayed write; none where it leaves too little room above.
+ */
+export const brought = (number: number | undefined): number => upTo(number, highestBrought)
 
 /** The next version, token or mark number: the time in microseconds, or one above all those seen. */
 export const nextNumber = (now: number, ...seen: ReadonlyArray<number | undefined>): number =>
@@ -51,7 +69,7 @@ export const decideAcquire = (
   now: number,
 ): AcquireDecision => {
   if (request.force) return { _tag: "Win" }
-  if (stored.isValue && stored.version > request.known) return { _tag: "Newer" }
+  if (stored.isValue && stored.version > usable(request.known)) return { _tag: "Newer" }
   if (lease === undefined) return { _tag: "Win" }
   // A token not above what is stored can commit nothing any more: not worth waiting for.
   if (lease.until !== undefined && lease.until > now && lease.token > stored.version) {

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import {
+  brought,
   decideAcquire,
   decideCommit,
+  highestBrought,
+  highestRecorded,
   holds,
   mayPut,
   nextNumber,
@@ -42,8 +45,18 @@ describe("nextNumber", () => {
   })
 
   it("does not count on from a number that leaves nothing above it", () => {
-    const damaged = [Number.MAX_SAFE_INTEGER, Infinity, Number.NaN, -1]
+    const damaged = [Number.MAX_SAFE_INTEGER, 2 ** 53 - 2, 2 ** 53 - 3, Infinity, Number.NaN, -1]
     assert.strictEqual(nextNumber(3, ...damaged), 3000)
+    for (const number of damaged) assert.strictEqual(brought(number), 0)
+  })
+
+  it("counts on from the highest that a caller may bring, a trillion times", () => {
+    assert.strictEqual(brought(highestBrought), highestBrought)
+    assert.strictEqual(brought(highestBrought + 1), 0)
+    assert.strictEqual(usable(highestBrought + 1), highestBrought + 1)
+    assert.strictEqual(usable(highestRecorded), highestRecorded)
+    assert.strictEqual(usable(highestRecorded + 1), 0)
+    assert.isAbove(highestRecorded - highestBrought, 1_000_000_000_000)
   })
 })
 

@@ -451,6 +451,36 @@ redisSuite("RedisTier", () => {
       }),
     )
 
+    it.live("law 20: stored numbers without room above them count as none", () =>
+      Effect.gen(function* () {
+        const redis = yield* client
+        const { arbiter, commit, set, text, win } = yield* openOn(redis, { larder: "ends" })
+        const end = 2 ** 53 - 2
+        const sound = yield* envelope("damaged")
+        const lease = `${end}${"9".repeat(13)}${"0".repeat(13)}`
+        for (const [key, bytes] of [
+          ["value", Envelope.withVersion(sound, end)],
+          ["tombstone", Envelope.tombstone(end)],
+        ] as const) {
+          yield* redis.use((client) =>
+            client.mset(
+              `larder:v:ends:{${key}}`,
+              Buffer.from(bytes),
+              `larder:l:ends:{${key}}`,
+              lease,
+            ),
+          )
+          const token = yield* win(key)
+          assert.isBelow(token, end - 1_000_000)
+          const asked = { known: 0, leaseMillis: 1000, force: false }
+          assert.strictEqual((yield* arbiter.acquire(key, asked))._tag, "Busy")
+          assert.strictEqual(yield* commit(key, token, "good"), "Stored")
+          assert.isAbove(yield* set(key, "set"), token)
+          assert.strictEqual(yield* text(key), "set")
+        }
+      }),
+    )
+
     it.live("damaged entries and lease records count as none", () =>
       Effect.gen(function* () {
         const redis = yield* client

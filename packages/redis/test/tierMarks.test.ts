@@ -257,7 +257,15 @@ redisSuite("marks", () => {
     it.live("of sense in the floors counts as their loss", () =>
       Effect.gen(function* () {
         const { a, keys, redis } = yield* open()
-        for (const garbage of ["nan", "inf", "1e300", "-1", "9007199254740993000", "0.5"]) {
+        for (const garbage of [
+          "nan",
+          "inf",
+          "1e300",
+          "-1",
+          "9007199254740993000",
+          "9007199254740990",
+          "0.5",
+        ]) {
           const { number } = yield* a.mark(["t"], true, 0)
           yield* redis.use((client) =>
             client.hset(keys.floors, { last: garbage, floor: garbage, marked: garbage }),

@@ -227,6 +227,38 @@ describe("a damaged file", () => {
     }),
   )
 
+  it.effect("law 20: stored numbers without room above them count as none", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile
+      const { arbiter, set, text } = yield* openOn({ filename })
+      const acquire = arbiter.acquire("k", { known: 0, leaseMillis: 1000, force: false })
+      yield* set("k", "v")
+      yield* arbiter.acquire("leased", { known: 0, leaseMillis: 1000, force: false })
+      const marked = yield* arbiter.mark(["t"], true, 0)
+      const database = new DatabaseSync(filename)
+      const end = 2 ** 53 - 2
+      database.exec(`UPDATE entries SET version = ${end}; UPDATE leases SET token = ${end};
+        UPDATE larders SET last = ${end}, lost = ${end}; UPDATE marks SET number = ${end}`)
+      database.close()
+      assert.strictEqual((yield* acquire)._tag, "Won")
+      assert.strictEqual((yield* acquire)._tag, "Busy")
+      const version = yield* set("k", "w")
+      assert.isBelow(version, 2 ** 53 - 2 ** 40)
+      assert.isAbove(yield* set("k", "x"), version)
+      assert.strictEqual(yield* text("k"), "x")
+      const leased = { known: 0, leaseMillis: 1000, force: true }
+      const won = yield* arbiter.acquire("leased", leased)
+      assert.isTrue(won._tag === "Won" && won.token < end)
+      // What the damaged marks covered is not fresh any more, and nothing they say is believed.
+      const page = yield* arbiter.marks(0)
+      assert.isAtLeast(page.floor, marked.number)
+      assert.isBelow(page.last, end)
+      assert.deepStrictEqual(page.marks, [])
+      assert.deepStrictEqual((yield* arbiter.marks(0)).floor, page.floor)
+      assert.isAbove((yield* arbiter.mark(["t"], true, 0)).number, page.last)
+    }),
+  )
+
   it.effect("law 16: bytes changed behind its back are a miss, never another value", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile

@@ -1,5 +1,5 @@
 /** The kit finds what is wrong: each of these tiers breaks one promise, and fails at least one check. */
-import { Envelope, MemoryTier, Tier } from "@larder/core"
+import { Arbitration, Envelope, MemoryTier, Tier } from "@larder/core"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -146,6 +146,12 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   })),
   "does not commit": withArbiter(() => ({
     commit: () => Effect.succeed("Stored" as const),
+  })),
+  "counts on from whatever it is told": withArbiter((arbiter) => ({
+    acquire: (key, request) =>
+      request.known > Arbitration.highestBrought
+        ? Effect.succeed({ _tag: "Won", token: request.known + 1, time: 0 })
+        : arbiter.acquire(key, request),
   })),
   "ignores what the writer knows": withArbiter((arbiter) => ({
     write: (key, write) => arbiter.write(key, write, 0),

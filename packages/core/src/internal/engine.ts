@@ -11,7 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
-import { nextNumber, usable } from "../Arbitration.ts"
+import { brought, nextNumber, usable } from "../Arbitration.ts"
 import * as Coalesce from "../Coalesce.ts"
 import * as Decision from "../Decision.ts"
 import * as EarlyRefresh from "../EarlyRefresh.ts"
@@ -203,7 +203,9 @@ export class Engine {
    * no arbiter does. Above what tiers may have kept since before, if there are any.
    */
   nextVersion(known = 0): number {
-    this.#version = this.outlives ? nextNumber(this.now(), this.#version, known) : this.#version + 1
+    this.#version = this.outlives
+      ? nextNumber(this.now(), this.#version, brought(known))
+      : this.#version + 1
     return this.#version
   }
 

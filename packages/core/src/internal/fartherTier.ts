@@ -681,14 +681,18 @@ export class FartherTier {
 
   #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
     switch (decoded._tag) {
-      case "Entry":
-        return this.#foundEntry(decoded.entry)
+      case "Entry": {
+        const { entry } = decoded
+        const version = usable(entry.version)
+        // Kept under a version without room above, nothing newer would ever replace it.
+        return this.#foundEntry(version === entry.version ? entry : { ...entry, version })
+      }
       case "Tombstone":
-        return { _tag: "Nothing", version: decoded.version, isRemoved: true }
+        return { _tag: "Nothing", version: usable(decoded.version), isRemoved: true }
       case "OlderSchema":
-        return { _tag: "Nothing", version: decoded.version }
+        return { _tag: "Nothing", version: usable(decoded.version) }
       case "NewerSchema":
-        return { _tag: "Foreign", version: decoded.version }
+        return { _tag: "Foreign", version: usable(decoded.version) }
       case "Undecodable":
         return this.#undecodable(key, decoded.reason, decoded.version)
     }

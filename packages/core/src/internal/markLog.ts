@@ -3,7 +3,7 @@
  * their numbers, a tag that is marked again moving to the end.
  */
 import type { Mark, MarkPage } from "../Tier.ts"
-import { nextNumber } from "../Arbitration.ts"
+import { brought, nextNumber } from "../Arbitration.ts"
 
 const keptMillis = 7 * 24 * 60 * 60 * 1000
 
@@ -49,7 +49,7 @@ export class MarkLog {
     now: number,
   ): { readonly previous: number; readonly number: number; readonly page: MarkPage } {
     const previous = this.#last
-    const number = nextNumber(now, previous, known)
+    const number = nextNumber(now, previous, brought(known))
     const marks = Array.from(new Set(tags), (tag): Mark => ({ tag, keepStale, number }))
     for (const mark of marks) {
       const logged = { mark, at: now }
@@ -66,7 +66,7 @@ export class MarkLog {
     this.#trim(now)
     return this.#page(
       this.#log
-        .slice(this.#firstAbove(since))
+        .slice(this.#firstAbove(brought(since)))
         .filter((logged) => this.#isCurrent(logged))
         .map(({ mark }) => mark),
     )

@@ -14,7 +14,15 @@ import { after } from "../Entry.ts"
 import * as Envelope from "../Envelope.ts"
 import { Tier, TierError } from "../Tier.ts"
 import type { Acquired, Arbiter, ByteStore, ByteTier, Message, Write } from "../Tier.ts"
-import { decideAcquire, decideCommit, holds, mayPut, nextNumber, usable } from "../Arbitration.ts"
+import {
+  brought,
+  decideAcquire,
+  decideCommit,
+  holds,
+  mayPut,
+  nextNumber,
+  usable,
+} from "../Arbitration.ts"
 import type { LeaseRecord, Stored } from "../Arbitration.ts"
 import { ExpiringMap } from "./expiringMap.ts"
 import { MarkLog } from "./markLog.ts"
@@ -81,7 +89,7 @@ class Shelf {
 
   put(key: string, envelope: Uint8Array, lifeMillis: number): boolean {
     const now = this.#now()
-    const version = usable(Envelope.version(envelope))
+    const version = brought(Envelope.version(envelope))
     const lease = this.#leases.get(key, now)
     if (!mayPut(storedOf(this.#entries.get(key, now)), lease, version)) return false
     this.#store(key, envelope, version, lifeMillis, now)
@@ -108,7 +116,7 @@ class Shelf {
       return { ...decision, envelope: new Uint8Array(kept!.bytes), time }
     }
     if (decision._tag !== "Win") return { ...decision, time }
-    const token = nextNumber(time, stored.version, lease?.token, request.known, this.#lost)
+    const token = nextNumber(time, stored.version, lease?.token, brought(request.known), this.#lost)
     this.#lease(key, token, request.leaseMillis, time)
     return { _tag: "Won", token, time }
   }
@@ -151,7 +159,7 @@ class Shelf {
     const time = this.#now()
     const kept = this.#entries.get(key, time)
     const token = this.#leases.get(key, time)?.token
-    const version = nextNumber(time, storedOf(kept).version, token, known, this.#lost)
+    const version = nextNumber(time, storedOf(kept).version, token, brought(known), this.#lost)
     if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis, time)
     else if (write._tag === "Remove") this.#bury(key, version, time)
     else this.#expire(key, kept, version, time)

@@ -11,9 +11,12 @@
  * No lease outlives a change: what a lookup brings from before it finds no
  * record of its lease.
  */
+import { Arbitration } from "@larder/core"
 
 const prelude = `
 local LIMIT = 9007199254740991
+local HIGHEST = ${Arbitration.highestRecorded}
+local BROUGHT = ${Arbitration.highestBrought}
 local FOREVER = 9999999999999
 local SETTLE = 60000
 local TOMBSTONE = 120000
@@ -28,7 +31,7 @@ local function digits(text, first, last)
 end
 
 local function usable(number)
-  if number and number > 0 and number < LIMIT then return number end
+  if number and number > 0 and number <= HIGHEST then return number end
   return 0
 end
 
@@ -63,6 +66,7 @@ if #record == 42 and string.match(record, '^[0-9]+$') then
 end
 
 local function nextNumber(known)
+  if known > BROUGHT then known = 0 end
   return math.max(micros, version + 1, lease and lease.token + 1 or 1, known + 1)
 end
 

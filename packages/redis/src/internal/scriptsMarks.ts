@@ -16,6 +16,7 @@
  * without floors, or where the server evicts keys that never expire, so that marks
  * can be lost while entries are not.
  */
+import { Arbitration } from "@larder/core"
 
 /** ARGV: since, the highest number and the highest dropping number seen here, and how many marks to answer at most. */
 const prelude = `
@@ -54,7 +55,7 @@ if isForeign(fields, unpack(read)) then
 end
 local function field(i)
   local number = tonumber(fields[i] or nil)
-  if number and number >= 0 and number < 9007199254740991 and number == math.floor(number) then return number end
+  if number and number >= 0 and number <= ${Arbitration.highestRecorded} and number == math.floor(number) then return number end
 end
 local last, floor, dropFloor, lastDrop, marked = field(1), field(2), field(3), field(4), field(5)
 

@@ -88,7 +88,7 @@ export class Marks {
     since: number,
   ): Effect.Effect<Tier.MarkPage & { readonly time: number }, Tier.TierError> =>
     Effect.map(
-      this.#all("marks", this.#page("marks", readMarks, since, [])),
+      this.#all("marks", this.#page("marks", readMarks, Arbitration.brought(since), [])),
       ({ dropFloor, floor, last, marks, time }) => ({ last, floor, dropFloor, marks, time }),
     )
 
@@ -101,7 +101,7 @@ export class Marks {
       const kind = keepStale ? "k" : "d"
       const { keptMillis, maxMarks } = this.#bounds
       const own = [...new Set(tags)]
-      const first = this.#page("mark", markScript, known, [
+      const first = this.#page("mark", markScript, Arbitration.brought(known), [
         kind,
         maxMarks,
         keptMillis * 1000,
@@ -126,7 +126,7 @@ export class Marks {
   #page(operation: string, script: Script, since: number, more: ReadonlyArray<Argument>) {
     const { floors, marks } = this.#keys
     const asked = this.#asking.heard(() => {
-      const args = [Arbitration.usable(since), this.#seen, this.#seenDrop, this.#bounds.pageSize]
+      const args = [since, this.#seen, this.#seenDrop, this.#bounds.pageSize]
       return this.#asking.script(operation, script, [marks, floors], [...args, ...more], pageOf)
     })
     return Effect.tap(asked, (page) =>
@@ -144,7 +144,10 @@ export class Marks {
   ): Effect.Effect<Page, Tier.TierError> {
     return Effect.flatMap(first, (page) => {
       if (page.more === 0) return Effect.succeed(page)
-      const next = this.#all(operation, this.#page(operation, readMarks, page.more, []))
+      const next = this.#all(
+        operation,
+        this.#page(operation, readMarks, Arbitration.usable(page.more), []),
+      )
       return Effect.map(next, (rest) => ({ ...rest, marks: [...page.marks, ...rest.marks] }))
     })
   }

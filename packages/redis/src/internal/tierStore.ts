@@ -249,7 +249,7 @@ export class Store {
       const version = Envelope.version(envelope)
       return version === undefined
         ? Effect.fail(this.#asking.fail(operation, new NoEnvelope()))
-        : use(Arbitration.usable(version))
+        : use(Arbitration.brought(version))
     })
   }
 

@@ -55,6 +55,7 @@ const sql = {
   oldestMarks: `SELECT keeps, is_tag, tag, number, at FROM marks
     WHERE larder = ? ORDER BY number LIMIT ?`,
   checkpoint: "PRAGMA wal_checkpoint(RESTART)",
+  removeMarks: "DELETE FROM marks WHERE larder = ?",
   removeMark: "DELETE FROM marks WHERE larder = ? AND keeps = ? AND is_tag = ? AND tag = ?",
 } as const
 

@@ -46,8 +46,9 @@ export class MarkTable {
   }
 
   after(since: number): Tier.MarkPage {
-    const marks = this.#connection.all("marksAfter", this.#larder, since)
-    return pageOf(this.#numbers(), marks.map(markOf))
+    const numbers = this.#numbers()
+    const marks = this.#connection.all("marksAfter", this.#larder, Arbitration.brought(since))
+    return pageOf(numbers, marks.map(markOf))
   }
 
   /** Sets marks with the next number; says which number came before. */
@@ -57,7 +58,7 @@ export class MarkTable {
     known: number,
   ): { readonly previous: number; readonly number: number; readonly page: Tier.MarkPage } {
     const before = this.#numbers()
-    const number = Arbitration.nextNumber(this.#now, before.last, known)
+    const number = Arbitration.nextNumber(this.#now, before.last, Arbitration.brought(known))
     let { marks } = before
     const keeps = keepStale ? 1 : 0
     for (const tag of new Set(tags)) {
@@ -66,20 +67,32 @@ export class MarkTable {
       this.#connection.run("setMark", ...identity, number, this.#now)
     }
     const numbers = this.#trim({ ...before, last: number, marks })
-    this.#connection.run(
-      "setNumbers",
-      numbers.last,
-      numbers.floor,
-      numbers.dropFloor,
-      numbers.marks,
-      this.#larder,
-    )
+    this.#keep(numbers)
     const own = Array.from(new Set(tags), (tag): Tier.Mark => ({ tag, keepStale, number }))
     return { previous: before.last, number, page: pageOf(numbers, own) }
   }
 
   #numbers(): Numbers {
-    return numbersOf(this.#connection.get("numbers", this.#larder))
+    const numbers = numbersOf(this.#connection.get("numbers", this.#larder))
+    const { dropFloor, floor, last } = numbers
+    const isSound = [last, floor, dropFloor].every(
+      (number) => Arbitration.usable(number) === number,
+    )
+    return isSound ? numbers : this.#begunAnew(numbers)
+  }
+
+  /** Numbers that nothing can be above say nothing: all that was marked is forgotten, so the floors rise. */
+  #begunAnew(damaged: Numbers): Numbers {
+    const { dropFloor, floor, last } = damaged
+    const first = Arbitration.nextNumber(this.#now, last, floor, dropFloor)
+    const numbers = { last: first, floor: first, dropFloor: first, marks: 0 }
+    this.#connection.run("removeMarks", this.#larder)
+    this.#keep(numbers)
+    return numbers
+  }
+
+  #keep({ dropFloor, floor, last, marks }: Numbers): void {
+    this.#connection.run("setNumbers", last, floor, dropFloor, marks, this.#larder)
   }
 
   /** The floors rise to the highest number *removed*: everything a forgotten mark covered has a lower `asOf`. */

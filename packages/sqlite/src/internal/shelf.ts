@@ -57,14 +57,14 @@ export class Shelf {
     const row = this.#connection.get("stored", this.#larder, key, this.#now)
     return row === undefined
       ? nothing
-      : { version: numberOf(row, "version"), isValue: row["is_value"] === 1 }
+      : { version: Arbitration.usable(numberOf(row, "version")), isValue: row["is_value"] === 1 }
   }
 
   lease(key: string): Arbitration.LeaseRecord | undefined {
     const row = this.#connection.get("lease", this.#larder, key)
     if (row === undefined || numberOf(row, "expires") <= this.#now) return undefined
     return {
-      token: numberOf(row, "token"),
+      token: Arbitration.usable(numberOf(row, "token")),
       until: row["until"] === null ? undefined : numberOf(row, "until"),
       failedUntil: numberOf(row, "failed_until"),
       expiresAt: numberOf(row, "expires"),
@@ -72,7 +72,7 @@ export class Shelf {
   }
 
   put(key: string, envelope: Uint8Array, lifeMillis: number): boolean {
-    const version = Arbitration.usable(Envelope.version(envelope))
+    const version = Arbitration.brought(Envelope.version(envelope))
     if (!Arbitration.mayPut(this.stored(key), this.lease(key), version)) return false
     this.#store(key, envelope, version, lifeMillis)
     return true
@@ -95,7 +95,7 @@ export class Shelf {
       return { ...decision, envelope: envelopeOf(row), time }
     }
     if (decision._tag !== "Win") return { ...decision, time }
-    const token = this.#next(stored.version, lease?.token, request.known)
+    const token = this.#next(stored.version, lease?.token, Arbitration.brought(request.known))
     this.#lease(key, token, request.leaseMillis)
     return { _tag: "Won", token, time }
   }
@@ -126,7 +126,11 @@ export class Shelf {
   }
 
   write(key: string, write: Tier.Write, known: number): number {
-    const version = this.#next(this.stored(key).version, this.lease(key)?.token, known)
+    const version = this.#next(
+      this.stored(key).version,
+      this.lease(key)?.token,
+      Arbitration.brought(known),
+    )
     if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis)
     else if (write._tag === "Remove") this.bury(key, version)
     else this.#expire(key, version)
@@ -141,7 +145,7 @@ export class Shelf {
 
   /** The version that a value which did not fit would have had. */
   versionBeyond(key: string, known: number): number {
-    return this.#next(this.stored(key).version, this.lease(key)?.token, known)
+    return this.#next(this.stored(key).version, this.lease(key)?.token, Arbitration.brought(known))
   }
 
   /** Takes a few expired rows away, and what is too much; tells what was refused as well. */

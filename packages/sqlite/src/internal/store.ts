@@ -75,7 +75,7 @@ export class SqliteStore {
     })
 
   readonly put: Tier.ByteStore["put"] = (key, envelope, lifeMillis) => {
-    const version = Arbitration.usable(Envelope.version(envelope))
+    const version = Arbitration.brought(Envelope.version(envelope))
     return Effect.tap(
       this.#keeping(
         "put",

@@ -1,5 +1,5 @@
 /** What every tier holds that issues versions and leases. */
-import { Envelope } from "@larder/core"
+import { Arbitration, Envelope } from "@larder/core"
 import * as Effect from "effect/Effect"
 import { strict as assert } from "node:assert"
 import {
@@ -229,6 +229,48 @@ const writes = checksThat("arbiter")({
       const version = yield* set("k", "kept", Number.MAX_SAFE_INTEGER)
       assert.ok(version < Number.MAX_SAFE_INTEGER)
       assert.equal(yield* text("k"), "kept")
+    }),
+
+  "numbers without room above them count as none": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, arbiter, commit, put, set, text, win } = yield* arbitrated(subject)
+      for (const end of [1, 2, 3, 1000].map((left) => 2 ** 53 - left)) {
+        const key = `of ${end}`
+        assert.equal(yield* put(key, "damaged", end), false)
+        assert.equal(yield* text(key), undefined)
+        const token = yield* win(key, { known: end })
+        assert.ok(token < end - 1_000_000, `the token ${token}`)
+        assert.equal((yield* acquire(key, { known: end }))._tag, "Busy")
+        assert.equal(yield* commit(key, token, "looked up"), "Stored")
+        assert.equal((yield* acquire(key, { known: end }))._tag, "Newer")
+        const version = yield* set(key, "set", end)
+        assert.ok(token < version && version < end - 1_000_000, `the version ${version}`)
+        assert.ok((yield* set(key, "again")) > version)
+        const first = yield* arbiter.mark(["t"], true, end)
+        assert.ok(first.number < end - 1_000_000, `the mark ${first.number}`)
+        const second = yield* arbiter.mark(["t"], true, end)
+        assert.ok(second.number > first.number, `${second.number} after ${first.number}`)
+        assert.ok(second.marks.some(({ number }) => number === second.number))
+        assert.ok((yield* arbiter.marks(end)).marks.length > 0)
+      }
+    }),
+
+  "the highest number that a caller may bring leaves the arbiter as it was": (subject) =>
+    Effect.gen(function* () {
+      const { acquire, commit, set, text, win } = yield* arbitrated(subject)
+      const highest = Arbitration.highestBrought
+      const token = yield* win("k", { known: highest })
+      assert.equal(token, highest + 1)
+      assert.equal((yield* acquire("k", { known: highest }))._tag, "Busy")
+      const forced = yield* win("k", { known: highest, force: true })
+      assert.equal(forced, token + 1)
+      assert.equal(yield* commit("k", forced, "looked up"), "Stored")
+      const version = yield* set("k", "set", highest)
+      assert.equal(version, forced + 1)
+      const next = yield* win("k", { known: version })
+      assert.equal(next, version + 1)
+      assert.equal(yield* commit("k", next, "later"), "Stored")
+      assert.equal(yield* text("k"), "later")
     }),
 
   "law 12: what remove took away does not come back by a delayed write": (subject) =>
