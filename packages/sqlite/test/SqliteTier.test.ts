@@ -2,11 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { SqliteTier } from "../src/index.ts"
 import { temporaryFile, temporaryFolder } from "./support/files.ts"
+import { larderOn } from "./support/larders.ts"
 import { open, openOn, tierOn, warnings } from "./support/stores.ts"
 
 const evicted = (notices: ReadonlyArray<Tier.Notice>): ReadonlyArray<string> =>
@@ -145,6 +147,20 @@ describe("bounds", () => {
       assert.strictEqual(yield* text("k"), "[tombstone]")
       assert.strictEqual(yield* text("l"), "[tombstone]")
       assert.deepStrictEqual(evicted(notices), ["k: refused", "l: refused"])
+    }),
+  )
+
+  it.effect("a value over maxBytes is told in the log with its size, without its key", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      const { larder } = yield* larderOn(yield* temporaryFile, 10, { maxBytes: 10_000_000 }).pipe(
+        Effect.provide(Logger.layer([logger])),
+      )
+      yield* larder.set("secret", "s".repeat(20_000_000))
+      assert.lengthOf(lines, 1)
+      assert.match(lines[0]!, /^products: sqlite refused a value of 20.0 MB, /)
+      assert.notMatch(lines[0]!, /secret|sss/)
     }),
   )
 

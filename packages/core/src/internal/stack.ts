@@ -6,6 +6,7 @@ import * as fartherTier from "./fartherTier.ts"
 import type { FartherTier } from "./fartherTier.ts"
 import { ObjectStore } from "./objectStore.ts"
 import { nestedObjects } from "./nestedObjects.ts"
+import { TierWarnings } from "./tierWarnings.ts"
 
 /** How long the right to look a key up lasts. It is renewed at a third. */
 const leaseMillis = 10_000
@@ -48,9 +49,12 @@ export const open = (
     const { larder, observer } = options
     const first = tiers[0]
     const hasMemory = first?.kind === "objects"
+    const nearName = first?.name ?? "memory"
+    const warnings = new TierWarnings(nearName, options)
     const onEvicted: Parameters<ObjectTier["open"]>[0]["onEvicted"] = (key, cause) => {
       observer.counters.evictions += 1
-      observer.tell({ _tag: "Evicted", key, tier: first?.name ?? "memory", cause })
+      observer.tell({ _tag: "Evicted", key, tier: nearName, cause })
+      if (cause === "refused") warnings.tooHeavy()
     }
     const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
     const behind = (hasMemory ? tiers.slice(1) : tiers).map((tier) =>

@@ -48,6 +48,14 @@ export class TierWarnings {
     )
   }
 
+  /** A memory tier keeps no value of this weight. */
+  tooHeavy(): void {
+    this.#warnings.warn(
+      "tooHeavy",
+      `${this.#tier} refused a value that is heavier than all may be together, and does not keep it. Raise maxWeight, make weigh count less, or store less under one key`,
+    )
+  }
+
   /** Told of a write that failed; `undefined` for one whose size is no likely reason. */
   ofSize(bytes: number): ((failure: "failed" | "timedOut") => void) | undefined {
     if (bytes < large) return undefined

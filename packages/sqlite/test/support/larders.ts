@@ -3,12 +3,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
+import type { SqliteTier } from "../../src/index.ts"
 import { tierOn } from "./stores.ts"
 
 /** A larder over the file alone, that counts what upstream is asked. */
-export const larderOn = (filename: string, maxEntries = 1000) =>
+export const larderOn = (
+  filename: string,
+  maxEntries = 1000,
+  options: Partial<SqliteTier.Options> = {},
+) =>
   Effect.gen(function* () {
-    const tier = yield* tierOn({ filename })
+    const tier = yield* tierOn({ filename, ...options })
     const asked: Array<string> = []
     const larder = yield* Larder.make({
       name: "products",
