@@ -30,6 +30,7 @@ describe.concurrent("a process with a larder that is not closed", { timeout: 20_
       tiers: "k",
       refresh: "k",
       "refresh with a lease": "k",
+      "refresh that waits for a lease": "k",
       softTimeout: "k",
       missed: false,
       interrupted: { _id: "Option", _tag: "None" },

@@ -328,7 +328,8 @@ describe("a file that is changed behind the back of an open one", () => {
           copy.exec("PRAGMA wal_checkpoint(TRUNCATE)")
           copy.close()
           fs.copyFileSync(filename, `${filename}.older`)
-          for (let i = 100; i < 200; i++) yield* put(`k${i}`, large, 1)
+          // As large as the copy: its size does not tell.
+          for (let i = 0; i < 100; i++) yield* put(`k${i}`, large, 2)
           const { version } = yield* arbiter.write("removed", { _tag: "Remove" }, 0)
           const marked = yield* arbiter.mark(["t"], true, 0)
           const another = new DatabaseSync(filename)
@@ -474,6 +475,23 @@ describe("a file that is gone", () => {
       }),
     )
   }
+
+  it.effect("law 20: numbers ahead of the clock go on from what was seen", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryFile
+      const { arbiter } = yield* openOn({ filename })
+      const ahead = 9_000_000_000
+      const marked = yield* arbiter.mark(["t"], true, ahead)
+      assert.strictEqual(marked.number, ahead + 1)
+      fs.rmSync(filename)
+      yield* TestClock.adjust("1 second")
+      assert.isAbove((yield* arbiter.mark(["t"], true, 0)).number, marked.number)
+      const { version } = yield* arbiter.write("k", { _tag: "Remove" }, ahead * 2)
+      fs.rmSync(filename)
+      yield* TestClock.adjust("1 second")
+      assert.isAbove((yield* arbiter.write("k", { _tag: "Remove" }, 0)).version, version)
+    }),
+  )
 })
 
 describe("a read-only disk", () => {

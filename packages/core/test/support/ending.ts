@@ -99,6 +99,19 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
     yield* Effect.sleep(50)
     return yield* larder.get("k")
   }),
+  "refresh that waits for a lease": Effect.gen(function* () {
+    const tier = Layer.succeedContext(yield* Layer.build(Layer.fresh(MemoryTier.layerShared)))
+    const policy = { freshFor: 1, staleWhileRevalidate: "1 hour" } as const
+    const stack = () => TierStack.layer(MemoryTier.layer(), tier)
+    const holder = yield* make(stack(), secondNever, policy)
+    const other = yield* make(stack(), soon, policy)
+    yield* holder.get("k")
+    yield* other.get("k")
+    yield* Effect.sleep(50)
+    yield* holder.get("k")
+    yield* Effect.sleep(50)
+    return yield* other.get("k")
+  }).pipe(Effect.scoped),
   softTimeout: Effect.gen(function* () {
     const larder = yield* make(memory, secondNever, {
       freshFor: 1,

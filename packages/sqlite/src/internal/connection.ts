@@ -4,7 +4,7 @@ import { fitsLog, type Limits, limitsOf, roomOf, unlimited, usualLogPages } from
 import { type Fate, FileWatch } from "./header.ts"
 import type { Synchronous } from "./options.ts"
 import * as reserve from "./reserve.ts"
-import { migrate, refuseForeign } from "./schema.ts"
+import { applicationId, migrate, refuseForeign } from "./schema.ts"
 
 /** The disk is looked at after so many changes, and after so many bytes of them. */
 const lookedAfterChanges = 32
@@ -69,6 +69,7 @@ export class Connection {
   readonly #filename: string
   readonly #watch: FileWatch | undefined
   #limits: Limits = unlimited
+  #isStampDue = false
   #changes = 0
   #bytes = Infinity
   /** Of the larders that were asked for here. */
@@ -116,6 +117,7 @@ export class Connection {
     if (this.#changes <= lookedAfterChanges && this.#bytes <= lookedAfterBytes) return true
     this.#changes = 0
     this.#bytes = 0
+    this.#isStampDue = true
     const room = roomOf(this.#filename)
     this.#limit(limitsOf(room, bytes))
     reserve.keep(this.#filename, room)
@@ -151,6 +153,7 @@ export class Connection {
   atomically<A>(body: () => A): A {
     this.run("begin")
     try {
+      if (this.#isStampDue) this.stamp()
       const result = body()
       this.run("commit")
       return result
@@ -163,6 +166,15 @@ export class Connection {
   /** Whether there are entries that could be given up for room. */
   get isEmpty(): boolean {
     return Number(this.get("totals")?.["entries"] ?? 0) === 0
+  }
+
+  /**
+   * Within a transaction: makes the file's change counter rise, which a change of
+   * rows alone does not. An older copy that is written over the file is told by it.
+   */
+  stamp(): void {
+    this.#database.exec(`PRAGMA application_id = ${applicationId}`)
+    this.#isStampDue = false
   }
 
   /** Moves the log into the file, so that the next change is written over the log's beginning: it needs no room. */

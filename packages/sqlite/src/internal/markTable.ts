@@ -57,6 +57,7 @@ export class MarkTable {
     keepStale: boolean,
     known: number,
   ): { readonly previous: number; readonly number: number; readonly page: Tier.MarkPage } {
+    this.#connection.stamp()
     const before = this.#numbers()
     const number = Arbitration.nextNumber(this.#now, before.last, Arbitration.brought(known))
     let { marks } = before

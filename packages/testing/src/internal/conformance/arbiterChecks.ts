@@ -257,7 +257,7 @@ const writes = checksThat("arbiter")({
 
   "the highest number that a caller may bring leaves the arbiter as it was": (subject) =>
     Effect.gen(function* () {
-      const { acquire, commit, set, text, win } = yield* arbitrated(subject)
+      const { acquire, arbiter, commit, put, set, text, win } = yield* arbitrated(subject)
       const highest = Arbitration.highestBrought
       const token = yield* win("k", { known: highest })
       assert.equal(token, highest + 1)
@@ -271,6 +271,12 @@ const writes = checksThat("arbiter")({
       assert.equal(next, version + 1)
       assert.equal(yield* commit("k", next, "later"), "Stored")
       assert.equal(yield* text("k"), "later")
+      const above = highest + 1
+      assert.equal(yield* put("l", "damaged", above), false)
+      assert.ok((yield* win("l", { known: above })) < highest)
+      assert.ok((yield* set("l", "set", above)) < highest)
+      assert.ok((yield* arbiter.mark(["t"], true, above)).number < highest)
+      assert.ok((yield* arbiter.marks(above)).marks.length > 0)
     }),
 
   "law 12: what remove took away does not come back by a delayed write": (subject) =>
