@@ -27,12 +27,12 @@ export interface Stored {
 
 /**
  * The highest number that an arbiter believes of a record, and of a caller. Numbers
- * are microseconds since 1970, so nothing sound comes near in the next 200 years;
- * and above what callers bring there is room for a trillion numbers more, so that
- * nothing an arbiter gives out is ever too high for itself.
+ * are microseconds since 1970, so nothing sound comes near before the year 2255; and
+ * above what callers bring there is room, so that what an arbiter then gives out is
+ * not too high for itself.
  */
-export const highestRecorded = 2 ** 53 - 2 ** 40
-export const highestBrought = 2 ** 53 - 2 ** 41
+export const highestRecorded = 2 ** 53 - 4
+export const highestBrought = 2 ** 53 - 512
 
 const upTo = (number: number | undefined, highest: number): number =>
   number !== undefined && number > 0 && number <= highest ? Math.floor(number) : 0

@@ -50,13 +50,13 @@ describe("nextNumber", () => {
     for (const number of damaged) assert.strictEqual(brought(number), 0)
   })
 
-  it("counts on from the highest that a caller may bring, a trillion times", () => {
+  it("counts on from the highest that a caller may bring, hundreds of times", () => {
     assert.strictEqual(brought(highestBrought), highestBrought)
     assert.strictEqual(brought(highestBrought + 1), 0)
     assert.strictEqual(usable(highestBrought + 1), highestBrought + 1)
     assert.strictEqual(usable(highestRecorded), highestRecorded)
     assert.strictEqual(usable(highestRecorded + 1), 0)
-    assert.isAbove(highestRecorded - highestBrought, 1_000_000_000_000)
+    assert.isAbove(highestRecorded - highestBrought, 500)
   })
 })
 

@@ -234,7 +234,7 @@ const writes = checksThat("arbiter")({
   "numbers without room above them count as none": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter, commit, put, set, text, win } = yield* arbitrated(subject)
-      for (const end of [1, 2, 3, 1000].map((left) => 2 ** 53 - left)) {
+      for (const end of [1, 2, 3].map((left) => 2 ** 53 - left)) {
         const key = `of ${end}`
         assert.equal(yield* put(key, "damaged", end), false)
         assert.equal(yield* text(key), undefined)
