@@ -16,12 +16,15 @@ const onDisk = (
   kibibytes: number,
   body: (folder: string) => Effect.Effect<void, unknown, Scope.Scope>,
 ) =>
-  it.effect.skipIf(!canMount)(name, (context) =>
-    Effect.gen(function* () {
-      const { folder, mounted } = yield* disk(kibibytes)
-      if (!mounted) return context.skip("no disk can be mounted here")
-      yield* body(folder)
-    }),
+  it.effect.skipIf(!canMount)(
+    name,
+    (context) =>
+      Effect.gen(function* () {
+        const { folder, mounted } = yield* disk(kibibytes)
+        if (!mounted) return context.skip("no disk can be mounted here")
+        yield* body(folder)
+      }),
+    20_000,
   )
 
 const isTold = (told: ReadonlyArray<string>, what: RegExp) =>
