@@ -50,6 +50,12 @@ export const usable = (number: number | undefined): number => upTo(number, highe
  */
 export const brought = (number: number | undefined): number => upTo(number, highestBrought)
 
+/**
+ * No commit and no delayed `Set` arrives later than this, ms. Records of leases are kept
+ * for as long at least, tombstones for twice as long, so that each finds what came after it.
+ */
+export const settleMillis = 60_000
+
 /** The next version, token or mark number: the time in microseconds, or one above all those seen. */
 export const nextNumber = (now: number, ...seen: ReadonlyArray<number | undefined>): number =>
   Math.max(usable(now * 1000), ...seen.map((number) => usable(number) + 1))
@@ -108,4 +114,48 @@ export const mayPut = (
   if (version <= stored.version) return false
   if (lease === undefined || version > lease.token) return true
   return version === lease.token && lease.until !== undefined
+}
+
+/** What a change comes to that was made at `at`, and is told later. */
+export type DelayedDecision =
+  /** Something newer is stored: nothing happens. */
+  | { readonly _tag: "Overtaken" }
+  | {
+      readonly _tag: "Applies"
+      /** The place of the change in the order: its version. */
+      readonly version: number
+      /** The lookup under the lease began before the change. Otherwise it stays and may commit. */
+      readonly endsLease: boolean
+      /** A value that comes so late is not stored; a tombstone takes its place. */
+      readonly isTooLate: boolean
+    }
+
+/**
+ * What a change comes to that a node made when the tier's time was `at` microseconds, and
+ * could not tell the arbiter before `now` (ms).
+ *
+ * **When to use**
+ *
+ * For a `Write` that carries `at`.
+ *
+ * **Details**
+ *
+ * An `at` that is no usable number comes to nothing. A value that is older than
+ * {@link settleMillis} may find no tombstone any more of a removal after it, so it only
+ * takes older values away.
+ */
+export const decideDelayed = (
+  stored: Stored,
+  lease: LeaseRecord | undefined,
+  at: number,
+  now: number,
+): DelayedDecision => {
+  const version = usable(at)
+  if (stored.version >= version) return { _tag: "Overtaken" }
+  return {
+    _tag: "Applies",
+    version,
+    endsLease: lease !== undefined && lease.token <= version,
+    isTooLate: usable(now * 1000) - version > settleMillis * 1000,
+  }
 }

@@ -84,10 +84,25 @@ export type Acquired =
   /** The caller may look the key up; `token` is the version its commit will have. */
   | { readonly _tag: "Won"; readonly token: number; readonly time: number }
 
-/** A change by a caller: `set` carries an envelope whose version the arbiter fills in. */
+/**
+ * A change by a caller: `Set` carries an envelope whose version the arbiter fills in.
+ *
+ * **Details**
+ *
+ * `at` is for a change that could not be told when it was made: the tier's time at that
+ * moment, in microseconds. Such a change takes that place in the order of changes, as
+ * `Arbitration.decideDelayed` says: where something of that version or a higher one is
+ * stored, nothing happens; else it is stored with `at` as its version, and ends a lease
+ * whose token is not above `at`. Without `at` a change is made now, and always wins.
+ */
 export type Write =
-  | { readonly _tag: "Set"; readonly envelope: Uint8Array; readonly lifeMillis: number }
-  | { readonly _tag: "Remove" }
+  | {
+      readonly _tag: "Set"
+      readonly envelope: Uint8Array
+      readonly lifeMillis: number
+      readonly at?: number | undefined
+    }
+  | { readonly _tag: "Remove"; readonly at?: number | undefined }
   | { readonly _tag: "Expire" }
 
 /** Marks as an arbiter has them; `last` is the highest number given out. */
@@ -149,7 +164,11 @@ export interface Arbiter {
     envelope: Uint8Array,
     lifeMillis: number,
   ) => Effect.Effect<"Stored" | "Superseded" | "Lost", TierError>
-  /** A caller's change: always wins, ends any lease. `known` is the highest version the caller has seen. */
+  /**
+   * A caller's change: wins and ends any lease, unless it carries `at` (see {@link Write}).
+   * `known` is the highest version the caller has seen. Answers the version that is there
+   * now: that of the change, or the higher one that has overtaken a change with `at`.
+   */
   readonly write: (
     key: string,
     write: Write,

@@ -4,11 +4,13 @@ import {
   brought,
   decideAcquire,
   decideCommit,
+  decideDelayed,
   highestBrought,
   highestRecorded,
   holds,
   mayPut,
   nextNumber,
+  settleMillis,
   usable,
 } from "../src/Arbitration.ts"
 import type { LeaseRecord, Stored } from "../src/Arbitration.ts"
@@ -114,5 +116,38 @@ describe("mayPut", () => {
     assert.isTrue(mayPut(nothing, lease({}), 11))
     assert.isTrue(mayPut(nothing, lease({}), 10), "the holder's own")
     assert.isFalse(mayPut(nothing, lease({ until: undefined }), 10))
+  })
+})
+
+describe("decideDelayed", () => {
+  const overtaken = { _tag: "Overtaken" } as const
+  const applies = (version: number, endsLease = false, isTooLate = false) =>
+    ({ _tag: "Applies", version, endsLease, isTooLate }) as const
+
+  it("applies over what is older, at its own place in the order", () => {
+    assert.deepStrictEqual(decideDelayed(nothing, undefined, 5, 0), applies(5))
+    assert.deepStrictEqual(decideDelayed(value(4), undefined, 5, 0), applies(5))
+    assert.deepStrictEqual(decideDelayed(value(5), undefined, 5, 0), overtaken)
+    assert.deepStrictEqual(decideDelayed(tombstone(6), undefined, 5, 0), overtaken)
+  })
+
+  it("ends a lease whose lookup began before, and leaves one that began after", () => {
+    assert.deepStrictEqual(decideDelayed(nothing, lease({}), 11, 0), applies(11, true))
+    assert.deepStrictEqual(decideDelayed(nothing, lease({}), 10, 0), applies(10, true))
+    assert.deepStrictEqual(decideDelayed(nothing, lease({}), 9, 0), applies(9, false))
+  })
+
+  it("says when no tombstone can be relied on any more", () => {
+    const now = 1_000_000
+    const youngest = (now - settleMillis) * 1000
+    assert.deepStrictEqual(decideDelayed(nothing, undefined, youngest, now), applies(youngest))
+    const tooOld = applies(youngest - 1, false, true)
+    assert.deepStrictEqual(decideDelayed(nothing, undefined, youngest - 1, now), tooOld)
+  })
+
+  it("comes to nothing at a place that is no usable number", () => {
+    for (const at of [0, -1, Number.NaN, Infinity, Number.MAX_SAFE_INTEGER]) {
+      assert.deepStrictEqual(decideDelayed(nothing, undefined, at, 0), overtaken)
+    }
   })
 })

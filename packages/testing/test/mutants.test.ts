@@ -175,6 +175,53 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
         ? Effect.map(arbiter.marks(0), ({ time }) => ({ version: time * 1000 + 5, time }))
         : arbiter.write(key, write, known),
   })),
+  "makes a change told later as if it were made now": withArbiter((arbiter) => ({
+    write: (key, write, known) =>
+      arbiter.write(key, "at" in write ? { ...write, at: undefined } : write, known),
+  })),
+  "puts what was set earlier without looking at leases": withArbiter((arbiter, store) => ({
+    write: (key, write, known) => {
+      if (write._tag !== "Set" || write.at === undefined) return arbiter.write(key, write, known)
+      const { at, envelope, lifeMillis } = write
+      return Effect.andThen(
+        store.put(key, Envelope.withVersion(envelope, at), lifeMillis),
+        Effect.map(store.read([key]), ([bytes]) => ({
+          version: bytes === undefined ? 0 : (Envelope.version(bytes) ?? 0),
+          time: 0,
+        })),
+      )
+    },
+  })),
+  "drops what was removed earlier": withArbiter((arbiter, store) => ({
+    write: (key, write, known) =>
+      write._tag === "Remove" && write.at !== undefined
+        ? Effect.as(store.drop(key, write.at), { version: write.at, time: 0 })
+        : arbiter.write(key, write, known),
+  })),
+  "ends every lease with a change told later": withArbiter((arbiter) => {
+    const tokens = new Map<string, number>()
+    return {
+      acquire: (key, request) =>
+        Effect.tap(arbiter.acquire(key, request), (acquired) =>
+          Effect.sync(() => {
+            if (acquired._tag === "Won") tokens.set(key, acquired.token)
+          }),
+        ),
+      write: (key, write, known) =>
+        Effect.tap(arbiter.write(key, write, known), () =>
+          "at" in write && write.at !== undefined
+            ? arbiter.release(key, tokens.get(key) ?? 0, 0)
+            : Effect.void,
+        ),
+    }
+  }),
+  "answers the place of a change that was overtaken": withArbiter((arbiter) => ({
+    write: (key, write, known) =>
+      Effect.map(arbiter.write(key, write, known), ({ time, version }) => ({
+        version: "at" in write && write.at !== undefined ? write.at : version,
+        time,
+      })),
+  })),
   "forgets marks": withArbiter((arbiter) => ({
     marks: (since) => Effect.map(arbiter.marks(since), (page) => ({ ...page, marks: [] })),
   })),

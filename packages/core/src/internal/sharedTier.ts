@@ -18,9 +18,11 @@ import {
   brought,
   decideAcquire,
   decideCommit,
+  decideDelayed,
   holds,
   mayPut,
   nextNumber,
+  settleMillis,
   usable,
 } from "../Arbitration.ts"
 import type { LeaseRecord, Stored } from "../Arbitration.ts"
@@ -31,8 +33,6 @@ import { steadyClock } from "./steadyClock.ts"
 const name = "shared"
 const maxEntries = 100_000
 const maxMarks = 100_000
-/** No commit or delayed write arrives later than this: lease records are kept as long at least. */
-const settleMillis = 60_000
 const tombstoneMillis = 2 * settleMillis
 
 interface Kept {
@@ -158,12 +158,29 @@ class Shelf {
   ): { readonly version: number; readonly time: number } {
     const time = this.#now()
     const kept = this.#entries.get(key, time)
+    if ("at" in write && write.at !== undefined) {
+      return { version: this.#writeDelayed(key, write, write.at, time), time }
+    }
     const token = this.#leases.get(key, time)?.token
     const version = nextNumber(time, storedOf(kept).version, token, brought(known), this.#lost)
     if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis, time)
     else if (write._tag === "Remove") this.#bury(key, version, time)
     else this.#expire(key, kept, version, time)
     return { version, time }
+  }
+
+  #writeDelayed(key: string, write: Write, at: number, time: number): number {
+    const stored = storedOf(this.#entries.get(key, time))
+    const lease = this.#leases.get(key, time)
+    const decision = decideDelayed(stored, lease, at, time)
+    if (decision._tag === "Overtaken") return stored.version
+    const { endsLease, isTooLate, version } = decision
+    const survivor = endsLease ? undefined : lease
+    if (write._tag === "Set" && !isTooLate) {
+      this.#store(key, write.envelope, version, write.lifeMillis, time)
+    } else this.#bury(key, version, time)
+    if (survivor !== undefined) this.#leases.set(key, survivor, time)
+    return version
   }
 
   mark(tags: ReadonlyArray<string | undefined>, keepStale: boolean, known: number) {

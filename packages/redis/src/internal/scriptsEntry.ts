@@ -192,16 +192,40 @@ if version >= micros and (not lease or lease.token < version) then keepLease(ver
 return 1
 `)
 
-/** More ARGV: known, envelope, life in ms, channel, key. */
-export const set = timely(`
+/** For a change that carries its place in the order. A lease above it stays: its lookup began after the change. */
+const delayed = `
+local function isOvertaken(at) return version >= usable(at) end
+local function delayedChange(at, channel, key)
+  if not lease or lease.token <= at then redis.call('UNLINK', KEYS[2]) end
+  redis.call('PUBLISH', channel, 'c' .. wide(at) .. key)
+end
+`
+
+/** More ARGV: known, envelope, life in ms, channel, key, and of a delayed change its place in the order. */
+export const set = timely(`${delayed}
+local at = tonumber(ARGV[7])
+if at then
+  if isOvertaken(at) then return { wide(version), now, 'kept' } end
+  local kept = 'kept'
+  if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[3], ARGV[4]) end
+  delayedChange(at, ARGV[5], ARGV[6])
+  return { wide(at), now, kept }
+end
 local number = nextNumber(tonumber(ARGV[2]))
 local kept = store(number, ARGV[3], ARGV[4])
 changed(number, ARGV[5], ARGV[6])
 return { wide(number), now, kept }
 `)
 
-/** ARGV: known, channel, key. */
-export const remove = script(`
+/** ARGV: known, channel, key, and of a delayed change its place in the order. */
+export const remove = script(`${delayed}
+local at = tonumber(ARGV[4])
+if at then
+  if isOvertaken(at) then return { wide(version), now, 'kept' } end
+  bury(at)
+  delayedChange(at, ARGV[2], ARGV[3])
+  return { wide(at), now, 'kept' }
+end
 local number = nextNumber(tonumber(ARGV[1]))
 bury(number)
 changed(number, ARGV[2], ARGV[3])

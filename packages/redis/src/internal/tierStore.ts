@@ -23,6 +23,10 @@ const lifeOf = (millis: number): string => {
 const spanOf = (millis: number): number =>
   millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
 
+/** Only of a change that was delayed. */
+const placeOf = (at: number | undefined): ReadonlyArray<number> =>
+  at === undefined ? [] : [Arbitration.usable(at)]
+
 const acquiredOf = (reply: unknown): Tier.Acquired | undefined => {
   const [tag, at, detail] = list(reply)
   const time = count(at)
@@ -205,18 +209,21 @@ export class Store {
         }
         return { version, time }
       })
-    const script = (script: scripts.Script) =>
-      this.#asking.script("write", script, this.#both(key), [number, channel, key], writtenOf)
+    const script = (script: scripts.Script, place: ReadonlyArray<number> = []) => {
+      const args = [number, channel, key, ...place]
+      return this.#asking.script("write", script, this.#both(key), args, writtenOf)
+    }
     switch (write._tag) {
       case "Set":
         return this.#withVersion("write", write.envelope, () => {
-          const args = [number, write.envelope, lifeOf(write.lifeMillis), channel, key]
+          const life = lifeOf(write.lifeMillis)
+          const args = [number, write.envelope, life, channel, key, ...placeOf(write.at)]
           return written(
             this.#asking.timely("write", scripts.set, this.#both(key), args, writtenOf),
           )
         })
       case "Remove":
-        return written(script(scripts.remove))
+        return written(script(scripts.remove, placeOf(write.at)))
       case "Expire":
         return written(script(scripts.expire))
     }

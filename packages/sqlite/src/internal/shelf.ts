@@ -6,8 +6,7 @@
 import { Arbitration, Entry, Envelope, type Tier } from "@larder/core"
 import type { Connection, Row } from "./connection.ts"
 
-/** No commit or delayed write arrives later than this: lease records are kept as long at least. */
-const settleMillis = 60_000
+const { settleMillis } = Arbitration
 const tombstoneMillis = 2 * settleMillis
 /** Expired rows that a write takes along: more than the one that it adds. */
 const sweptPerWrite = 8
@@ -31,6 +30,12 @@ export interface Evicted {
   readonly cause: Tier.EvictionCause
   /** Of a value that was refused. */
   readonly bytes?: number | undefined
+}
+
+/** The version that is there after a change, and whether the change made it. */
+export interface Written {
+  readonly version: number
+  readonly isChanged: boolean
 }
 
 export interface Bounds {
@@ -125,7 +130,8 @@ export class Shelf {
     return decision
   }
 
-  write(key: string, write: Tier.Write, known: number): number {
+  write(key: string, write: Tier.Write, known: number): Written {
+    if ("at" in write && write.at !== undefined) return this.#writeDelayed(key, write, write.at)
     const version = this.#next(
       this.stored(key).version,
       this.lease(key)?.token,
@@ -134,7 +140,31 @@ export class Shelf {
     if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis)
     else if (write._tag === "Remove") this.bury(key, version)
     else this.#expire(key, version)
-    return version
+    return { version, isChanged: true }
+  }
+
+  #writeDelayed(key: string, write: Tier.Write, at: number): Written {
+    const stored = this.stored(key)
+    const lease = this.lease(key)
+    const decision = Arbitration.decideDelayed(stored, lease, at, this.#now)
+    if (decision._tag === "Overtaken") return { version: stored.version, isChanged: false }
+    const { endsLease, isTooLate, version } = decision
+    if (write._tag === "Set" && !isTooLate) {
+      this.#store(key, write.envelope, version, write.lifeMillis)
+    } else this.bury(key, version)
+    if (lease !== undefined && !endsLease) {
+      const { expiresAt, failedUntil, token, until } = lease
+      this.#connection.run(
+        "setLease",
+        this.#larder,
+        key,
+        token,
+        until ?? null,
+        failedUntil,
+        expiresAt,
+      )
+    }
+    return { version, isChanged: true }
   }
 
   /** Leaves a tombstone: nothing older comes back. */
@@ -144,7 +174,8 @@ export class Shelf {
   }
 
   /** The version that a value which did not fit would have had. */
-  versionBeyond(key: string, known: number): number {
+  versionBeyond(key: string, known: number, at: number | undefined): number {
+    if (at !== undefined) return Arbitration.usable(at)
     return this.#next(this.stored(key).version, this.lease(key)?.token, Arbitration.brought(known))
   }
 

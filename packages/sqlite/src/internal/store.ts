@@ -129,11 +129,11 @@ export class SqliteStore {
             key,
             write.envelope,
             (shelf) => shelf.write(key, write, known),
-            (shelf) => shelf.versionBeyond(key, known),
+            (shelf) => shelf.versionBeyond(key, known, write.at),
           )
         : this.#change("write", "invalidation", (shelf) => shelf.write(key, write, known))
-    return Effect.map(done, (version) => {
-      this.#publish({ _tag: "Changed", key, version })
+    return Effect.map(done, ({ isChanged, version }) => {
+      if (isChanged) this.#publish({ _tag: "Changed", key, version })
       return { version, time: this.#shared.now() }
     })
   }

@@ -370,4 +370,141 @@ const writes = checksThat("arbiter")({
     }),
 })
 
-export const arbiterChecks = [...leases, ...commits, ...writes]
+/** The changes that can be told later, each at a place in the order. */
+const delayedChanges = ({ removeAt, setAt }: Arbitrated) => [
+  ["set", (key: string, at: number) => setAt(key, "delayed", at)] as const,
+  ["remove", removeAt] as const,
+]
+
+const delayed = checksThat("arbiter")({
+  "law 20: a change told later takes its place in the order: over what is older, at that version": (
+    subject,
+  ) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { set, setAt, text, time, removeAt, version } = own
+      const older = yield* set("set", "older")
+      assert.equal(yield* setAt("set", "delayed", older + 1), older + 1)
+      assert.equal(yield* text("set"), "delayed")
+      assert.equal(yield* version("set"), older + 1)
+      const removed = yield* set("remove", "older")
+      assert.equal(yield* removeAt("remove", removed + 1), removed + 1)
+      assertNoValue(yield* text("remove"))
+      const now = (yield* time) * 1000
+      assert.equal(yield* setAt("nothing", "delayed", now), now)
+      assert.equal(yield* text("nothing"), "delayed")
+    }),
+
+  "law 13: a change told later leaves what is newer, and answers its version": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { set, text, version } = own
+      for (const [name, change] of delayedChanges(own)) {
+        const newer = yield* set(name, "newer")
+        assert.equal(yield* change(name, newer - 1), newer, name)
+        assert.equal(yield* change(name, newer), newer, `${name} at the same place`)
+        assert.equal(yield* text(name), "newer")
+        assert.equal(yield* version(name), newer)
+      }
+    }),
+
+  "law 12: a set told later does not bring back what was removed after it": (subject) =>
+    Effect.gen(function* () {
+      const { remove, set, setAt, text } = yield* arbitrated(subject)
+      const before = yield* set("k", "older")
+      const removed = yield* remove("k")
+      assert.equal(yield* setAt("k", "delayed", before + 1), removed)
+      assertNoValue(yield* text("k"))
+    }),
+
+  "law 12: what a removal told later took away does not come back by a delayed write": (subject) =>
+    Effect.gen(function* () {
+      const { put, removeAt, text, time } = yield* arbitrated(subject)
+      const at = (yield* time) * 1000
+      yield* removeAt("k", at)
+      assert.equal(yield* put("k", "delayed", at), false)
+      assertNoValue(yield* text("k"))
+      assert.equal(yield* put("k", "later", at + 1), true)
+    }),
+
+  "law 11: a change told later ends a lookup that began before it": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { acquire, arbiter, commit, text, win } = own
+      for (const [name, change] of delayedChanges(own)) {
+        for (const ahead of [0, 1]) {
+          const key = `${name} ${ahead} above the token`
+          const token = yield* win(key)
+          yield* change(key, token + ahead)
+          assert.equal(yield* arbiter.renew(key, token, leaseMillis), false, key)
+          assert.notEqual(yield* commit(key, token, "old"), "Stored", key)
+          assert.notEqual(yield* text(key), "old")
+          assert.equal((yield* acquire(key, { known: token + ahead }))._tag, "Won", key)
+        }
+      }
+    }),
+
+  "a change told later leaves a lookup that began after it: it holds its lease, and commits": (
+    subject,
+  ) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { acquire, arbiter, commit, text, win } = own
+      for (const [name, change] of delayedChanges(own)) {
+        const token = yield* win(name)
+        assert.equal(yield* change(name, token - 1), token - 1)
+        assert.equal((yield* acquire(name, { known: token - 1 }))._tag, "Busy", name)
+        assert.equal(yield* arbiter.renew(name, token, leaseMillis), true, name)
+        assert.equal(yield* commit(name, token, "looked up later"), "Stored", name)
+        assert.equal(yield* text(name), "looked up later")
+      }
+    }),
+
+  "numbers rise above a change told later": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { set, time, win } = own
+      const ahead = ((yield* time) + 3_600_000) * 1000
+      for (const [name, change] of delayedChanges(own)) {
+        assert.equal(yield* change(name, ahead), ahead)
+        assert.ok((yield* win(name, { force: true })) > ahead, name)
+        assert.ok((yield* set(name, "next")) > ahead, name)
+      }
+    }),
+
+  "law 12: a value told longer after it was set than tombstones are sure to be kept is not stored":
+    (subject) =>
+      Effect.gen(function* () {
+        const { setAt, text, time } = yield* arbitrated(subject)
+        const now = (yield* time) * 1000
+        const { settleMillis } = Arbitration
+        yield* setAt("young", "young", now - (settleMillis - 10_000) * 1000)
+        assert.equal(yield* text("young"), "young")
+        yield* setAt("old", "old", now - (settleMillis + 10_000) * 1000)
+        assertNoValue(yield* text("old"))
+      }),
+
+  "law 13: a value without a life told later takes what is older away": (subject) =>
+    Effect.gen(function* () {
+      const { set, setAt, text } = yield* arbitrated(subject)
+      const older = yield* set("k", "older")
+      yield* setAt("k", "delayed", older + 1, 0)
+      assertNoValue(yield* text("k"))
+    }),
+
+  "a change told later at no usable number changes nothing": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { set, text, win } = own
+      for (const [name, change] of delayedChanges(own)) {
+        const version = yield* set(name, "kept")
+        for (const at of [0, -1, Number.NaN, Number.MAX_SAFE_INTEGER, Infinity]) {
+          assert.equal(yield* change(name, at), version, `${name} at ${at}`)
+          assert.equal(yield* text(name), "kept")
+        }
+        assert.ok((yield* win(name, { force: true })) < Number.MAX_SAFE_INTEGER)
+      }
+    }),
+})
+
+export const arbiterChecks = [...leases, ...commits, ...writes, ...delayed]

@@ -129,6 +129,20 @@ export const arbitratedAs = (subject: Subject, larder: string) =>
         ),
       remove: (key: string) =>
         Effect.map(arbiter.write(key, { _tag: "Remove" }, 0), ({ version }) => version),
+      /** As if it had been set, or removed, when the tier's time was `at` microseconds. */
+      setAt: (key: string, text: string, at: number, life: number = lifeMillis) =>
+        Effect.flatMap(time, (now) =>
+          Effect.map(
+            arbiter.write(
+              key,
+              { _tag: "Set", envelope: envelope(text, now), lifeMillis: life, at },
+              0,
+            ),
+            ({ version }) => version,
+          ),
+        ),
+      removeAt: (key: string, at: number) =>
+        Effect.map(arbiter.write(key, { _tag: "Remove", at }, 0), ({ version }) => version),
       expire: (key: string) =>
         Effect.map(arbiter.write(key, { _tag: "Expire" }, 0), ({ version }) => version),
     }
