@@ -44,9 +44,15 @@ export interface Options {
   readonly tierBudget?: Duration.Input | undefined
   /**
    * What `set` waits for. `"awaited"`: until the tiers behind memory have the value. `"background"`:
-   * until memory has it; the tiers follow, at most 1,000 keys at once, then `set` waits for room.
-   * Its `Ack` then says `settled: false`. Removals and invalidations are always awaited, and so is
-   * everything where there is no memory tier. Default `"awaited"`.
+   * until memory has it; the tiers follow. Default `"awaited"`.
+   *
+   * In the background a value keeps the place in the order of changes that it had when it was
+   * acknowledged: what another node changes later wins, also where it arrives earlier, and memory
+   * then lets the value go. A write that fails is tried again, for a minute or until the value's
+   * life ends; then the key is removed from the tiers. At most 1,000 keys are on their way at once,
+   * then `set` waits for room. What is left when the larder closes is written within `closeTimeout`.
+   * The `Ack` says `settled: false`. Removals and invalidations are always awaited, and so is
+   * everything where there is no memory tier.
    */
   readonly tierWrites?: TierWrites | undefined
 }

@@ -32,6 +32,8 @@ const test = (
     )
   })
 
+type Made = Effect.Success<typeof make>
+
 /** What another process finds. */
 const elsewhere = (key: string) =>
   Effect.scoped(Effect.flatMap(make, (larder) => Effect.exit(larder.get(key))))
@@ -84,8 +86,9 @@ test("an invalidation covers what was set before it and is written after it", (t
     tier.turn("slow", "writes")
     yield* larder.set("k", 1)
     tier.turn("none", "all")
-    yield* larder.invalidateTags(["all"], { keepStale: false })
+    const invalidating = yield* fork(larder.invalidateTags(["all"], { keepStale: false }))
     yield* TestClock.adjust(200)
+    expect((yield* Fiber.join(invalidating)).settled).toBe(true)
     expect((yield* larder.read("k")).freshness._tag).toBe("Missing")
     expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
   }))
@@ -151,7 +154,7 @@ test("law 22: what is on its way is written before the larder closes", (tier) =>
     expect(yield* elsewhere("k3")).toEqual(Exit.succeed(3))
   }))
 
-test("a tier that does not take it hears of it later, and holds nothing older meanwhile", (tier) =>
+test("law 15: a value that the tier did not take is tried again, and nothing older is there meanwhile", (tier) =>
   Effect.gen(function* () {
     const larder = yield* make
     yield* larder.set("k", 1)
@@ -159,16 +162,274 @@ test("a tier that does not take it hears of it later, and holds nothing older me
     tier.turn("fail", "writes")
     yield* larder.set("k", 2)
     yield* TestClock.adjust(10)
+    expect((yield* larder.stats).queuedWrites).toBe(1)
     tier.turn("none", "all")
-    yield* TestClock.adjust("20 seconds")
+    yield* TestClock.adjust("6 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(0)
+    expect(yield* larder.get("k")).toBe(2)
+    expect(yield* elsewhere("k")).toEqual(Exit.succeed(2))
+  }))
+
+test("law 15: an outage does not empty the queue: 800 values are written when the tier is back", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    tier.turn("hang", "all")
+    yield* Effect.forEach(
+      Array.from({ length: 800 }, (_, i) => i),
+      (i) => larder.set(`k${i}`, i),
+      {
+        discard: true,
+      },
+    )
+    yield* TestClock.adjust("2 seconds")
+    tier.turn("none", "all")
+    yield* TestClock.adjust("6 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(0)
+    for (const i of [0, 1, 400, 799]) {
+      expect(yield* elsewhere(`k${i}`)).toEqual(Exit.succeed(i))
+    }
+  }))
+
+test("law 15: during an outage few writes are tried at a time", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    tier.turn("fail", "all")
+    yield* Effect.forEach(
+      Array.from({ length: 800 }, (_, i) => i),
+      (i) => larder.set(`k${i}`, i),
+      {
+        discard: true,
+      },
+    )
+    const { tierFailures } = yield* larder.stats
+    yield* TestClock.adjust("10 seconds")
+    const tried = (yield* larder.stats).tierFailures - tierFailures
+    expect(tried).toBeGreaterThan(16)
+    expect(tried).toBeLessThan(16 * 16)
+    tier.turn("none", "all")
+  }))
+
+test("law 15: a value that could not be written for a minute becomes a removal", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("k", 1)
+    yield* TestClock.adjust(1)
+    tier.turn("fail", "writes")
+    yield* larder.set("k", 2)
+    yield* TestClock.adjust("59 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(1)
+    yield* TestClock.adjust("3 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(0)
+    tier.turn("none", "all")
+    yield* TestClock.adjust("10 seconds")
     expect(yield* larder.get("k")).toBe(2)
     expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
+  }))
+
+test("law 4: a value whose life ends while it waits is not written, and nothing older stays", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("k", 1)
+    yield* TestClock.adjust(1)
+    tier.turn("fail", "writes")
+    const policy = Policy.make({ freshFor: "2 seconds", tierWrites: "background" })
+    yield* larder.set("k", 2, { policy })
+    yield* TestClock.adjust("4 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(0)
+    tier.turn("none", "all")
+    yield* TestClock.adjust("10 seconds")
+    expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
+  }))
+
+test("law 13: a value that cannot be written as bytes holds nothing up, and nothing older stays", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("k", 1)
+    yield* TestClock.adjust(1)
+    yield* larder.set("k", Number.NaN)
+    yield* larder.set("other", 2)
+    yield* TestClock.adjust("2 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(0)
+    expect(tier.current).toBe("none")
+    expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
+    expect(yield* elsewhere("other")).toEqual(Exit.succeed(2))
+  }))
+
+for (const [name, change] of [
+  ["remove", (larder: Made) => larder.remove("k")],
+  ["expire", (larder: Made) => larder.expire("k")],
+] as const) {
+  test(`laws 12, 14: ${name} of a key whose value waits for the tier is not held up, and takes it away`, (tier) =>
+    Effect.gen(function* () {
+      const larder = yield* make
+      yield* larder.set("k", 1)
+      yield* TestClock.adjust(1)
+      tier.turn("fail", "writes")
+      yield* larder.set("k", 2)
+      yield* TestClock.adjust(10)
+      tier.turn("none", "all")
+      const changed = yield* fork(change(larder))
+      yield* TestClock.adjust(1)
+      expect((yield* Fiber.join(changed)).settled).toBe(true)
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
+    }))
+}
+
+test("law 15: no change is settled while a value that was queued before it waits", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    tier.lostKeys.add("k")
+    yield* larder.set("k", 1)
+    yield* TestClock.adjust(1)
+    const unsettled = { settled: false, pending: ["shared"] }
+    expect(yield* larder.remove("other")).toMatchObject(unsettled)
+    expect(yield* larder.invalidateTags(["x"])).toMatchObject(unsettled)
+    tier.lostKeys.clear()
+    yield* TestClock.adjust("2 seconds")
+    expect((yield* larder.remove("other")).settled).toBe(true)
+    // One that is on its way is waited for.
+    tier.turn("slow", "writes")
+    yield* larder.set("k", 2)
+    tier.turn("none", "all")
+    const removed = yield* fork(larder.remove("other"))
+    yield* TestClock.adjust(49)
+    expect(removed.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust(1)
+    expect((yield* Fiber.join(removed)).settled).toBe(true)
+  }))
+
+/** As many sets as there is room for, at a tier that answers slowly. */
+const fill = (larder: Made) =>
+  Effect.forEach(
+    Array.from({ length: 1_000 }, (_, i) => i),
+    (i) => larder.set(`k${i}`, i),
+    {
+      discard: true,
+    },
+  )
+
+test("law 15: room comes back whatever was merged while it was full", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    for (let burst = 0; burst < 2; burst++) {
+      tier.turn("slow", "writes")
+      yield* fill(larder)
+      const sets = yield* Effect.forEach(
+        Array.from({ length: 300 }, (_, i) => i),
+        (i) => fork(larder.set(`new ${i % 100}`, i)),
+      )
+      // Some leave while they wait.
+      for (const fiber of sets.slice(0, 50)) yield* Fiber.interrupt(fiber)
+      for (let i = 0; i < 100; i++) yield* TestClock.adjust(50)
+      for (const fiber of sets.slice(50)) yield* Fiber.join(fiber)
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+    }
+    yield* fill(larder)
+    expect((yield* larder.stats).queuedWrites).toBe(1_000)
+    for (let i = 0; i < 100; i++) yield* TestClock.adjust(50)
+  }))
+
+test("laws 17, 22: who waits for room when the larder closes is told so; what is queued is written", (tier) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const larder = yield* Scope.provide(make, scope)
+    yield* larder.set("warm", 0)
+    tier.turn("slow", "writes")
+    yield* fill(larder)
+    const waiting = yield* fork(Effect.exit(larder.set("one more", 1)))
+    const closed = yield* fork(Scope.close(scope, Exit.void))
+    const exit = yield* Fiber.join(waiting)
+    expect(Exit.isFailure(exit) && String(exit.cause)).toContain("LarderClosed")
+    for (let i = 0; i < 64; i++) yield* TestClock.adjust(50)
+    expect(closed.pollUnsafe()).toBeDefined()
+    tier.turn("none", "all")
+    expect(yield* elsewhere("k999")).toEqual(Exit.succeed(999))
+    expect(yield* elsewhere("one more")).toEqual(Exit.fail("asked for one more"))
+  }))
+
+for (const [fault, back] of [
+  ["hang", 3_000],
+  ["fail", 4_000],
+] as const) {
+  test(`law 22: what waits is written within closeTimeout (${fault}, back after ${back} ms)`, (tier) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const larder = yield* Scope.provide(make, scope)
+      yield* larder.set("warm", 0)
+      yield* TestClock.adjust(1)
+      tier.turn(fault, "all")
+      for (let i = 0; i < 40; i++) yield* larder.set(`k${i}`, i)
+      const closed = yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(back)
+      expect(closed.pollUnsafe()).toBeUndefined()
+      tier.turn("none", "all")
+      yield* TestClock.adjust(500)
+      expect(closed.pollUnsafe()).toBeDefined()
+      expect(yield* elsewhere("k39")).toEqual(Exit.succeed(39))
+    }))
+}
+
+test("law 22: a queue that cannot be written ends with closeTimeout, and nothing is written after it", (tier) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const larder = yield* Scope.provide(make, scope)
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    tier.turn("fail", "all")
+    yield* larder.set("k", 1)
+    const closed = yield* fork(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust(4_999)
+    expect(closed.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust(2)
+    expect(closed.pollUnsafe()).toBeDefined()
+    tier.turn("none", "all")
+    const { written } = tier
+    yield* TestClock.adjust("2 minutes")
+    expect(tier.written).toBe(written)
   }))
 
 it("a word that is neither is refused", () => {
   const tierWrites = "later" as "background"
   expect(() => Policy.make({ freshFor: 1, tierWrites })).toThrow(/neither/)
 })
+
+it.effect(
+  "law 15: a file that did not take a value is tried again, and written before the larder closes",
+  () => {
+    const file = new Faults()
+    return Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const larder = yield* Scope.provide(make, scope)
+      yield* larder.set("k", 0)
+      yield* TestClock.adjust(1)
+      file.turn("fail", "writes")
+      yield* larder.set("k", 1)
+      yield* larder.set("other", 2)
+      yield* TestClock.adjust("3 seconds")
+      file.turn("none", "all")
+      yield* TestClock.adjust("6 seconds")
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+      file.turn("fail", "writes")
+      yield* larder.set("other", 3)
+      const closed = yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      file.turn("none", "all")
+      yield* TestClock.adjust(200)
+      expect(closed.pollUnsafe()).toBeDefined()
+      expect(yield* elsewhere("k")).toEqual(Exit.succeed(1))
+      expect(yield* elsewhere("other")).toEqual(Exit.succeed(3))
+    }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), fileLayer(file))))
+  },
+)
 
 it.effect("no tier is asked for what is on its way to it", () => {
   const file = new Faults()

@@ -223,6 +223,7 @@ describe("memory, file and shared, with the shared tier away", () => {
       yield* isExpired(world, larder, 100)
       yield* evict(name, larder)
       yield* isExpired(world, larder, 100)
+      world.shared.turn("none", "all")
     }),
   )
 

@@ -115,6 +115,7 @@ test(
         expect((yield* larder.clear({ keepStale: false })).settled).toBe(false)
         expect((yield* larder.read("k")).freshness._tag).toBe("Missing")
         expect(yield* Effect.flip(larder.get("k"))).toBe("down")
+        faults.turn("none", "all")
       }),
     )
   }),
@@ -166,6 +167,8 @@ test(
     yield* larder.set("other", 3)
     expect(yield* larder.get("k")).toBe(2)
     expect(yield* Effect.flip(larder.get("removed"))).toBe("down")
+    // Well again before the larder closes, which tells the arbiter what it missed.
+    faults.turn("none", "all")
   }),
 )
 
@@ -270,32 +273,30 @@ test(
 )
 
 test(
-  "law 13: a value that the file refuses does not vouch for an older one that should be gone",
+  "law 13: what a node guessed while the arbiter was away does not stand in the way of a later value",
   Effect.gen(function* () {
     const faults = new Faults()
     const shared = Layer.succeedContext(yield* Layer.build(sharedLayer(faults)))
     const a = yield* machine("arbiter", shared)
     const b = yield* machine("arbiter", shared)
     const larder = yield* a.start(1)
-    // The clock stands still, so that versions that a node guesses meet those of the arbiter.
     yield* larder.set("k", 1)
     faults.turn("fail", "all")
-    yield* larder.set("k", 2)
     yield* larder.set("k", 3)
     a.file.turn("fail", "writes")
     yield* larder.set("k", 4)
-    yield* larder.set("other", 0)
     a.file.turn("none", "all")
     faults.turn("none", "all")
     // The replay removes what the arbiter missed; then another node sets the key.
-    yield* larder.read("nothing")
+    yield* larder.set("other", 0)
     const other = yield* b.start()
     yield* other.set("k", 5)
-    // The file still has value 3, under the version that the arbiter has given to value 5.
+    // The file still has value 3.
     expect(yield* larder.get("k")).toBe(5)
     yield* larder.set("other", 0)
     faults.turn("fail", "all")
     a.upstream = Effect.fail("down")
-    expect(yield* Effect.flip(larder.get("k"))).toBe("down")
+    // Value 5 has taken the place of value 3: its version is above all that were guessed.
+    expect(yield* larder.get("k")).toBe(5)
   }),
 )

@@ -14,7 +14,8 @@ import type { Engine, Keeping } from "./engine.ts"
 import type { Change, FartherTier } from "./fartherTier.ts"
 import { LarderClosed } from "../LarderError.ts"
 import type { Held } from "./objectStore.ts"
-import type { Queued } from "./writeQueue.ts"
+import { setInBackground } from "./background.ts"
+import { begun } from "./generation.ts"
 import {
   type Applied,
   applyUnlessNewer,
@@ -24,15 +25,15 @@ import {
   newerNearby,
   newerThan,
 } from "./revisedSet.ts"
-import { dropLater, dropNearer, expireNearer, keepNearer, markLater } from "./recovery.ts"
+import { dropLater, dropNearer, expireNearer, keepNearer, markLater, catchUp } from "./recovery.ts"
 
 /** What a change has come to. */
 export interface Ack {
   /** Its place in the order of changes of the key; of marks, the mark's number. */
   readonly version: number
-  /** The arbiter applied it and nearer tiers hold it. */
+  /** The arbiter applied it, and all changes that this node made before; nearer tiers hold it. */
   readonly settled: boolean
-  /** The tiers that have not heard of it yet. */
+  /** The tiers that have not heard yet of it, or of a change before it. */
   readonly pending: ReadonlyArray<string>
   /** Nothing has changed: a value of a higher `revision` is known, whose version `version` is. */
   readonly refused?: true | undefined
@@ -111,45 +112,6 @@ const isBackground = (
   stack.farther.length > 0 &&
   storedAt < staleUntil
 
-/** Memory has the value when it is acknowledged; the tiers behind it follow. */
-const setInBackground = (engine: Engine, k: string, planned: Queued): Effect.Effect<Ack> =>
-  Effect.gen(function* () {
-    const { arbiter, farther } = engine.stack
-    if (arbiter !== undefined) yield* arbiter.ready
-    yield* engine.writes.room(k)
-    if (engine.closed) return yield* Effect.die(new LarderClosed({ larder: engine.settings.name }))
-    begun(engine, k, "Set")
-    const known = Math.max(
-      engine.near.peek(k)?.entry.version ?? 0,
-      engine.writes.newest(k)?.entry.version ?? 0,
-    )
-    const version = arbiter === undefined ? engine.nextVersion(known) : known + 1
-    const entry = { ...planned.entry, version, asOf: engine.asOf() }
-    const queued = { ...planned, entry }
-    engine.keep(k, planned.key, queued, engine.now())
-    const writing = engine.writes.offer(k, queued, (newest) => write(engine, k, newest))
-    if (writing !== undefined) engine.fork(Effect.uninterruptible(writing), engine.settling)
-    return { version, settled: false, pending: farther.map(({ name }) => name) }
-  })
-
-/** Brings a value that memory has had since it was set to the tiers behind it. */
-const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { arbiter } = engine.stack
-    const { entry, key } = queued
-    const set: Change = { _tag: "Set", entry }
-    const answer =
-      arbiter &&
-      (yield* apply(engine, arbiter, k, { change: set, isNewer: undefined }, entry.version))
-    const applied = answer?.version
-    if (arbiter !== undefined) heard(engine, k, set, applied)
-    const version = applied ?? entry.version
-    yield* changeNearer(engine, k, set, version, arbiter === undefined || applied !== undefined)
-    // Nothing else has happened to the key meanwhile.
-    if (engine.near.peek(k)?.entry !== entry) return
-    engine.keep(k, key, { ...queued, entry: { ...entry, version } }, engine.now())
-  })
-
 /** What is written again is in use, as what is read is. */
 const writtenAnew = (engine: Engine, k: string): Held | undefined => {
   const slot = engine.near.find(k)
@@ -184,11 +146,10 @@ const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack>
       follow(engine, k, planned, version)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    // What was set before goes before.
-    return Effect.andThen(
-      engine.writes.settled(k),
-      seenThrough(engine, changeTiers(engine, arbiter, k, planned)),
-    )
+    // What is expired has to be there; what is replaced need not be written any more.
+    const isExpiring = planned.change._tag === "Expire"
+    const queued = isExpiring ? engine.writes.settled(k) : Effect.void
+    return Effect.andThen(queued, seenThrough(engine, changeTiers(engine, arbiter, k, planned)))
   })
 
 /**
@@ -211,18 +172,6 @@ const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect
 const expiresSettling = (engine: Engine, k: string, { _tag }: Change): boolean =>
   _tag === "Expire" && engine.flights.get(k)?.settling !== undefined
 
-/** Those who come from now on begin anew, and a failure of the past says nothing any more. */
-const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
-  if (_tag === "Remove") forgetStale(engine, k)
-  engine.detach(k)
-  engine.failures.forget(k)
-}
-
-/** A removed value is not given to anybody, not even to those whose lookup fails. */
-const forgetStale = (engine: Engine, k: string): void => {
-  for (const flight of engine.airborne.all()) if (flight.k === k) flight.stale = undefined
-}
-
 const changeTiers = (
   engine: Engine,
   arbiter: FartherTier | undefined,
@@ -236,19 +185,30 @@ const changeTiers = (
       yield* settling.await
       begun(engine, k, given.change._tag)
     }
-    const known = engine.near.peek(k)?.entry.version ?? 0
     // A value set before any mark was known would be older than all of them.
     if (arbiter !== undefined) yield* arbiter.ready
+    const caughtUp = catchUp(engine)
+    const known = engine.knownVersion(k)
+    const madeAt = engine.stopwatch()
+    const own = arbiter?.placeAbove(known, madeAt, "most") ?? engine.nextVersion(known)
+    const missed = engine.missed.key(k)
+    const queuedBefore = engine.writes.count
     const planned = { ...given, change: afterMarks(engine, given.change) }
     const answer =
-      arbiter === undefined ? undefined : yield* apply(engine, arbiter, k, planned, known)
+      arbiter === undefined
+        ? undefined
+        : yield* apply(engine, arbiter, k, orRemoval(engine, k, planned), known)
     if (answer?.refused === true) {
       engine.endTurn(k, turn)
       return refusal(answer.version)
     }
+    engine.writes.withdraw(k)
     const applied = answer?.version
-    if (arbiter !== undefined) heard(engine, k, planned.change, applied)
-    const version = applied ?? (arbiter === undefined ? engine.nextVersion(known) : known + 1)
+    if (applied !== undefined) engine.missed.heardKey(k, missed)
+    else if (arbiter !== undefined) {
+      dropLater(engine, k, { madeAt, atLeast: own })
+    }
+    const version = applied ?? own
     const isOrdered = arbiter === undefined || applied !== undefined
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
     // What began while the arbiter was being asked may have missed its answer.
@@ -256,18 +216,50 @@ const changeTiers = (
     if (engine.endTurn(k, turn)) follow(engine, k, planned, version)
     // Another change of the key began meanwhile: which of them came last, memory cannot tell.
     else engine.near.delete(k)
-    const unheard = arbiter !== undefined && applied === undefined ? [arbiter.name] : []
+    const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))
+    const unheard = arbiter === undefined || isHeard ? [] : [arbiter.name]
     const pending = [...unheard, ...failed]
     return { version, settled: pending.length === 0, pending }
   })
 
-/** The arbiter has applied the change, or has to hear of it later. */
-const heard = (engine: Engine, k: string, change: Change, applied: number | undefined): void => {
-  if (applied === undefined) dropLater(engine, k)
-  // What it missed before does not matter any more, and must not be done after this;
-  // but for an older value, which expiring leaves there.
-  else if (change._tag !== "Expire") engine.missed.keys.delete(k)
-}
+/** Whether the arbiter, which has just answered, knows of all that this node has changed before. */
+const isAllHeard = (
+  engine: Engine,
+  caughtUp: Effect.Effect<boolean>,
+  queuedBefore: number,
+): Effect.Effect<boolean> =>
+  Effect.flatMap(caughtUp, (isCaughtUp) =>
+    isCaughtUp ? writtenUpTo(engine, queuedBefore) : Effect.succeed(false),
+  )
+
+/** Waits for what was queued, for as long as one step in a tier may take. */
+const writtenUpTo = (engine: Engine, place: number): Effect.Effect<boolean> =>
+  Effect.callback<boolean>((resume) => {
+    const { settings, timers, writes } = engine
+    const isOver = () => {
+      const state = writes.stateUpTo(place)
+      if (state !== "pending") resume(Effect.succeed(state === "written"))
+      return state !== "pending"
+    }
+    if (isOver()) return
+    const { tierTimeout } = settings.policy
+    const timer = timers.after(engine.stopwatch(), tierTimeout, () => resume(Effect.succeed(false)))
+    const forget = writes.watch(isOver)
+    return Effect.sync(() => {
+      timers.cancel(timer)
+      forget()
+    })
+  })
+
+/**
+ * The arbiter has missed a value of the key, or it is still queued: the arbiter would expire an older
+ * one, which would then be newer than what it is told later. So that one goes.
+ */
+const orRemoval = (engine: Engine, k: string, planned: Planned): Planned =>
+  planned.change._tag === "Expire" &&
+  (engine.missed.key(k) !== undefined || engine.writes.newest(k) !== undefined)
+    ? { ...planned, change: { _tag: "Remove" } }
+    : planned
 
 const afterMarks = (engine: Engine, change: Change): Change =>
   change._tag === "Set" ? { ...change, entry: { ...change.entry, asOf: engine.asOf() } } : change
@@ -283,7 +275,7 @@ const apply = (
   const hasNoLife = change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
   const written = Effect.map(
     arbiter.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
-    (version) => (version === undefined ? undefined : { version, refused: false }),
+    (version) => (typeof version === "number" ? { version, refused: false } : undefined),
   )
   if (change._tag !== "Set" || isNewer === undefined) return written
   if (!hasNoLife) return applyUnlessNewer(engine, arbiter, k, change.entry, known, isNewer)
@@ -377,15 +369,24 @@ export const mark = (
       const version = marked(engine, tags, keepStale)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    return seenThrough(
-      engine,
-      Effect.map(
-        Effect.forEach(Arr.chunksOf(tags, tagsPerMark), (part) =>
-          markOnce(engine, arbiter, part, keepStale),
-        ),
-        (acks) => together(acks, engine.marks.last),
-      ),
+    return seenThrough(engine, markAll(engine, arbiter, tags, keepStale))
+  })
+
+const markAll = (
+  engine: Engine,
+  arbiter: FartherTier,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): Effect.Effect<Ack> =>
+  Effect.gen(function* () {
+    const caughtUp = catchUp(engine)
+    const queuedBefore = engine.writes.count
+    const acks = yield* Effect.forEach(Arr.chunksOf(tags, tagsPerMark), (part) =>
+      markOnce(engine, arbiter, part, keepStale),
     )
+    const ack = together(acks, engine.marks.last)
+    if (!ack.settled || (yield* isAllHeard(engine, caughtUp, queuedBefore))) return ack
+    return { ...ack, settled: false, pending: [arbiter.name] }
   })
 
 /** Of several marks, that of all. */
@@ -409,7 +410,7 @@ const markOnce = (
       afterMark(engine, tags, keepStale)
       return { version: number, settled: true, pending: [] }
     }
-    markLater(engine, { tags, keepStale })
+    markLater(engine, tags, keepStale)
     const version = marked(engine, tags, keepStale)
     return { version, settled: false, pending: [arbiter.name] }
   })

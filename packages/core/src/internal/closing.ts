@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { LarderClosed } from "../LarderError.ts"
 import type { Engine } from "./engine.ts"
-import { replayOnce } from "./recovery.ts"
+import { tellMissed } from "./recovery.ts"
 
 const settled = (engine: Engine): Effect.Effect<void> =>
   Effect.suspend(() =>
@@ -46,23 +46,30 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     })
     engine.flights.clear()
     engine.timers.stop()
-    replayOnce(engine)
+    // There is no later: what a breaker keeps away from a tier is tried all the same.
+    for (const tier of engine.stack.farther) tier.insist()
+    engine.writes.close()
+    const told = tellMissed(engine)
     for (const fiber of engine.running) fiber.interruptUnsafe()
     // Together with the writes: a lookup that disobeys must not use up their time.
-    yield* Effect.all([Fiber.awaitAll(running), settled(engine)], { concurrency: 2 }).pipe(
-      // Lookups that were interrupted give their leases back.
+    yield* Effect.all([Fiber.awaitAll(running), settled(engine), told], {
+      concurrency: "unbounded",
+    }).pipe(
+      // Lookups that were interrupted give their leases back, and changes that were under way may have been missed.
       Effect.andThen(settled(engine)),
+      Effect.andThen(told),
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
+    engine.writes.stop()
     const left = unended(engine.running) + unended(engine.settling) + unended(engine.abandoned)
     if (left > 0) {
       yield* Effect.logWarning(
         `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,
       )
     }
-    if (!engine.missed.isEmpty) {
+    if (!engine.missed.isEmpty || engine.writes.size > 0) {
       yield* Effect.logWarning(
-        `${name}: closed before ${engine.stack.arbiter?.name} heard of all changes`,
+        `${name}: closed before ${engine.stack.farther.at(-1)?.name} heard of all changes`,
       )
     }
     for (const fiber of engine.settling) fiber.interruptUnsafe()

@@ -46,6 +46,9 @@ export const consider = (
   }
   const entry = judgeable(engine, tier, found.entry)
   progress.known = Math.max(progress.known, entry.version)
+  // What this node has set since has not reached the tier yet.
+  const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
+  if (entry.version < queued) return
   const keeping = engine.examined(flight.k, flight.key, tier.name, entry)
   if (keeping === undefined) return
   progress.hasEntry = true
@@ -82,7 +85,8 @@ const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
 
 /**
  * What was set and has not reached the tiers yet is newer than anything they
- * have. If it is not good enough any more, they are asked after they have it.
+ * have. If it is not good enough any more, they are asked after they have it, unless
+ * they cannot take it.
  */
 export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Effect<void> =>
   Effect.suspend(() => {

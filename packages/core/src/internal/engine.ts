@@ -110,7 +110,7 @@ export class Engine {
   readonly marks: Marks
   readonly failures = new Failures()
   readonly missed = new Missed()
-  readonly writes = new WriteQueue()
+  readonly writes = new WriteQueue((effect) => this.fork(effect, this.settling))
   /** Readers of farther tiers share a trip. */
   readonly reads = Coalesce.make<string, FartherReading>()
   /** The flights that callers may join. */
@@ -207,6 +207,16 @@ export class Engine {
       ? nextNumber(this.now(), this.#version, brought(known))
       : this.#version + 1
     return this.#version
+  }
+
+  /** The highest version of the key that this node has seen and still knows of. */
+  knownVersion(k: string): number {
+    return Math.max(
+      this.near.peek(k)?.entry.version ?? 0,
+      this.writes.newest(k)?.entry.version ?? 0,
+      this.leased.get(k)?.token ?? 0,
+      this.missed.key(k)?.atLeast ?? 0,
+    )
   }
 
   /** Entries may have come from before this larder was made, and no arbiter says what has happened since. */

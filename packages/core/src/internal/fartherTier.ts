@@ -52,10 +52,10 @@ export type Granted =
   | { readonly _tag: "Failed"; readonly leftMillis: number }
   | { readonly _tag: "Won"; readonly token: number }
 
-/** What a caller does to a key. */
+/** What a caller does to a key; with `at`, at that place in the arbiter's order. */
 export type Change =
-  | { readonly _tag: "Set"; readonly entry: Entry.Entry<unknown> }
-  | { readonly _tag: "Remove" }
+  | { readonly _tag: "Set"; readonly entry: Entry.Entry<unknown>; readonly at?: number | undefined }
+  | { readonly _tag: "Remove"; readonly at?: number | undefined }
   | { readonly _tag: "Expire" }
 
 export interface Options {
@@ -115,6 +115,8 @@ export class FartherTier {
   readonly #warnings: TierWarnings
   /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
   #ahead: Offset | undefined
+  /** The highest number that this node was given, as far as it can be the tier's time. */
+  #given = 0
   /** In that time. */
   #marksReadAt = -Infinity
 
@@ -140,6 +142,11 @@ export class FartherTier {
     this.#options = options
     this.#parts = parts
     this.#warnings = warnings
+  }
+
+  /** From now on every step is tried, though the breaker is open. */
+  insist(): void {
+    this.#parts.insist()
   }
 
   /** The names of its breaker's circuits: its own, and one for each part that was met. */
@@ -288,6 +295,42 @@ export class FartherTier {
     return this.#hasMarks ? Effect.void : this.#marksApart()
   }
 
+  get knowsTime(): boolean {
+    return this.#ahead !== undefined
+  }
+
+  /**
+   * The place in the tier's order of what happened at a moment of monotonic time: its time
+   * then, in microseconds, which the node knows but for the duration of a trip. `least` is
+   * above nothing that came later, `most` above all that came before. Undefined while the
+   * tier's time is not known.
+   */
+  placeOf(moment: number, bound: keyof Offset): number | undefined {
+    if (this.#ahead === undefined) return undefined
+    const millis = this.#ahead[bound] + moment
+    // The tier tells whole milliseconds.
+    return bound === "least" ? Math.floor(millis * 1000) : Math.ceil((millis + 1) * 1000) - 1
+  }
+
+  /** The version of a change that the arbiter has not heard of: its place, and above all that is known. */
+  placeAbove(known: number, moment: number, bound: keyof Offset): number {
+    return Math.max(known + 1, this.placeOf(moment, bound) ?? 0)
+  }
+
+  /**
+   * The highest number that this node was given so far. What it does now comes after that, also
+   * where the tier's time is known less exactly.
+   */
+  get given(): number {
+    return this.#given
+  }
+
+  /** A number that runs ahead of the tier's time says nothing of what comes next. */
+  readonly #wasGiven = (version: number): void => {
+    const now = this.placeOf(monotonicMillis(this.#options.clock), "most") ?? 0
+    if (version <= now) this.#given = Math.max(this.#given, version)
+  }
+
   get #hasMarks(): boolean {
     return monotonicMillis(this.#options.clock) - this.#marksReadAt < markMaxAge
   }
@@ -338,25 +381,32 @@ export class FartherTier {
     )
   }
 
-  /** A caller's change; gives its version. */
+  /** A caller's change; gives the version that is there then, or that the value cannot be written as bytes. */
   write(
     key: string,
     change: Change,
     known: number,
     budget?: Budget,
-  ): Effect.Effect<number | undefined> {
+  ): Effect.Effect<number | "unwritable" | undefined> {
     const asked = (write: Write) =>
       this.#parts.stepsOf(key).run(
         "write",
         this.#ask((arbiter) =>
-          Effect.map(arbiter.write(key, write, known), (done) => done.version),
+          Effect.map(arbiter.write(key, write, known), ({ version }) => {
+            this.#wasGiven(version)
+            return version
+          }),
         ),
         budget,
         write._tag === "Set" ? this.#warnings.ofSize(write.envelope.length) : undefined,
       )
     return change._tag === "Set"
-      ? this.#encoded(key, change.entry, (envelope, lifeMillis) =>
-          asked({ _tag: "Set", envelope, lifeMillis }),
+      ? this.#encoded(
+          key,
+          change.entry,
+          (envelope, lifeMillis): Effect.Effect<number | "unwritable" | undefined> =>
+            asked({ _tag: "Set", envelope, lifeMillis, at: change.at }),
+          "unwritable",
         )
       : asked(change)
   }
@@ -612,6 +662,7 @@ export class FartherTier {
           found,
         }))
       case "Won":
+        this.#wasGiven(acquired.token)
         return Effect.succeed({ _tag: "Won", token: acquired.token })
       case "Busy":
       case "Failed":
@@ -629,6 +680,7 @@ export class FartherTier {
     key: string,
     entry: Entry.Entry<unknown>,
     use: (envelope: Uint8Array, lifeMillis: number) => Effect.Effect<A | undefined>,
+    unwritable?: A,
   ): Effect.Effect<A | undefined> {
     const { clock, codec, context } = this.#options
     return Effect.suspend(() => {
@@ -640,7 +692,7 @@ export class FartherTier {
         onFailure: ({ message }) => {
           this.#parts.stepsOf(key).tellFailed("encode", message)
           this.#warnings.unwritable()
-          return Effect.succeed(undefined)
+          return Effect.succeed(unwritable)
         },
       })
     })

@@ -94,6 +94,8 @@ export class Flight extends Linked<Flight> {
   beside: "none" | "running" | "fresh" | "nothingFresh" = "none"
   /** What its lookup is told, while that runs. */
   demand: LiveDemand | undefined = undefined
+  /** Of its lease; 0 without one. */
+  token = 0
   /** Its value is on the way to the arbiter, until this is opened. */
   settling: Latch.Latch | undefined
   /** Starts it; undefined once it has started. */

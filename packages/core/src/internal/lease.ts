@@ -82,6 +82,7 @@ const request = (
     switch (granted._tag) {
       case "Won":
         progress.token = granted.token
+        flight.token = granted.token
         engine.leased.set(k, flight)
         progress.stopRenewal = keepLease(engine, flight, granted.token)
         engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })

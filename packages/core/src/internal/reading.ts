@@ -57,7 +57,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
     let best: Given | undefined
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter && !isBelieved(engine, k)) {
-        yield* recover(engine, budget)
+        yield* recover(engine, budget, [k])
         if (!isBelieved(engine, k)) continue
       }
       const [found] = yield* tier.read([k], budget)
@@ -67,6 +67,8 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
         return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
       }
       if (found?._tag !== "Entry") continue
+      // What this node has set since has not reached the tier yet.
+      if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
       const entry = judgeable(engine, tier, found.entry)
       if (engine.examined(k, key, tier.name, entry) === undefined) continue
       const freshness = engine.judge(entry, engine.now())

@@ -1,38 +1,34 @@
 /**
- * Changes that the arbiter missed while it was away. Until they have reached it,
- * nothing it says is believed; then it holds nothing older than they are.
+ * Changes that the arbiter missed while it was away. Until they have reached it, nothing it
+ * says of their keys is believed; then it holds nothing older than they are.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Entry } from "../Entry.ts"
 import type { Engine } from "./engine.ts"
 import type { FartherTier } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
-import type { MissedMark } from "./missed.ts"
+import type { MissedKey, MissedMark } from "./missed.ts"
 
-/** More keys become one mark: dropping what is in doubt is safe, a queue without a bound is not. */
-const maxKeys = 1_000
 const retryEvery = 1_000
+const retryAtEnd = 100
+const tagsPerMark = 1_000
+/** A round of the replay ends when as many keys in a row could not be sent. */
+const keysAtOnce = 32
 
 /** The arbiter could still have an older value at the key: it is to be dropped. */
-export const dropLater = (engine: Engine, k: string): void => {
-  const { missed } = engine
-  missed.keys.add(k)
-  if (missed.keys.size > maxKeys) {
-    missed.keys.clear()
-    missed.keysForgotten = true
-    missed.marks.push({ tags: [undefined], keepStale: true })
-  }
+export const dropLater = (engine: Engine, k: string, change: MissedKey): void => {
+  engine.missed.addKey(k, change)
   retryLater(engine)
 }
 
-export const markLater = (engine: Engine, mark: MissedMark): void => {
-  const { missed } = engine
-  missed.marks.push(mark)
-  if (missed.marks.length > maxKeys) {
-    const keepStale = missed.marks.every((other) => other.keepStale)
-    missed.marks.splice(0, Infinity, { tags: [undefined], keepStale })
-  }
+export const markLater = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): void => {
+  engine.missed.addMarks(tags, keepStale)
   retryLater(engine)
 }
 
@@ -101,22 +97,21 @@ const retryLater = (engine: Engine): void => {
   engine.missed.scheduled = true
   engine.timers.schedule(engine.now() + retryEvery, () => {
     engine.missed.scheduled = false
-    engine.fork(recover(engine))
+    replay(engine)
   })
 }
 
 /**
  * Whether what the arbiter has at a key can be believed: nothing of what it missed
- * may concern the key. Where the arbiter is one server, it has to hear of everything
- * first. Where one of several is away, the keys of the others are believed, and
- * judged by {@link judgeable}.
+ * may concern the key: no change of it, and no mark. Where the server that has the marks
+ * is away, the keys of others are believed, and judged by {@link judgeable}.
  */
 export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
   const { arbiter } = stack
   if (missed.isEmpty || arbiter === undefined) return true
-  if (arbiter.isOne || missed.keysForgotten || missed.keys.has(k)) return false
+  if (missed.keysForgotten || missed.key(k) !== undefined) return false
   // Its marks wait only for their own server, which would have to answer for this key too.
-  return missed.marks.length === 0 || arbiter.partOf(k) !== arbiter.partOf(undefined)
+  return !missed.hasMarks || arbiter.partOf(k) !== arbiter.partOf(undefined)
 }
 
 /**
@@ -130,97 +125,192 @@ export const judgeable = (
   tier: FartherTier,
   entry: Entry<unknown>,
 ): Entry<unknown> => {
-  if (tier !== stack.arbiter || missed.marks.length === 0) return entry
+  if (tier !== stack.arbiter || !missed.hasMarks) return entry
   return { ...entry, asOf: marks.surelyAfter(entry.asOf) }
 }
 
-/** Replays what was missed; says whether nothing is left. Reads of keys that it may concern wait for it. */
-export const recover = (engine: Engine, budget?: Budget): Effect.Effect<boolean> =>
-  Effect.suspend(() => {
-    if (engine.missed.isEmpty) return Effect.succeed(true)
-    // What a reader began after the end would be written after the end.
-    return engine.closed ? Effect.succeed(false) : Fiber.join(replayOnce(engine, budget))
-  })
-
-/** On its own, so that it goes on when the reader leaves, and the larder waits for it before it closes. */
-export const replayOnce = (engine: Engine, budget?: Budget): Fiber.Fiber<boolean> =>
-  engine.fork(
-    Effect.suspend(() => {
-      const { arbiter } = engine.stack
-      const { missed } = engine
-      if (arbiter === undefined || missed.isEmpty) return Effect.succeed(true)
-      if (missed.running) return Effect.succeed(false)
-      missed.running = true
-      const changes = missed.keys.size + missed.marks.length
-      return replay(engine, arbiter, budget).pipe(
-        Effect.ensuring(Effect.sync(() => (missed.running = false))),
-        Effect.map((done) => {
-          if (done) engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes })
-          else retryLater(engine)
-          return done
-        }),
-      )
-    }),
-    engine.settling,
-  )
-
-/** One server that does not answer keeps nothing from the others. */
-const replay = (
+/**
+ * Whether the arbiter can be believed about these keys; without keys, whether it knows of all
+ * changes of this node. What it missed is replayed first, for as long as the budget allows.
+ */
+export const recover = (
   engine: Engine,
-  arbiter: FartherTier,
-  budget: Budget | undefined,
-): Effect.Effect<boolean> => {
-  const { missed } = engine
-  const marksPart = arbiter.partOf(undefined)
-  const ofPart = new Map<string, Array<string>>([[marksPart, []]])
-  for (const k of missed.keys) {
-    const part = arbiter.partOf(k)
-    const others = ofPart.get(part)
-    if (others === undefined) ofPart.set(part, [k])
-    else others.push(k)
-  }
-  const budgets: Array<Budget> = []
-  const parts = Array.from(ofPart, ([part, keys]) => {
-    const own = budget && new Budget(budget.whole, budget.left)
-    if (own !== undefined) budgets.push(own)
-    const marks = part === marksPart ? replayMarks(engine, arbiter, own) : Effect.succeed(true)
-    return Effect.flatMap(marks, (done) =>
-      done ? replayKeys(engine, arbiter, keys, own) : Effect.succeed(false),
-    )
+  budget: Budget,
+  keys?: ReadonlyArray<string>,
+): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { missed } = engine
+    const isRecovered = () =>
+      missed.isEmpty || (keys !== undefined && keys.every((k) => isBelieved(engine, k)))
+    if (isRecovered()) return Effect.succeed(true)
+    // What a reader began after the end would be written after the end.
+    if (engine.closed) return Effect.succeed(false)
+    return Effect.map(within(engine, replay(engine), budget), isRecovered)
   })
-  return Effect.map(Effect.all(parts, { concurrency: "unbounded" }), (done) => {
-    if (budget !== undefined) budget.left = Math.min(...budgets.map(({ left }) => left))
-    return !done.includes(false)
+
+/**
+ * Begins to tell the arbiter what it missed. The effect says whether the arbiter knows of all then, and
+ * waits until `tierTimeout` after the beginning. A change is made meanwhile: each has its place in the order.
+ */
+export const catchUp = (engine: Engine): Effect.Effect<boolean> => {
+  if (engine.missed.isEmpty) return Effect.succeed(true)
+  const began = engine.stopwatch()
+  const budget = new Budget(engine.settings.policy.tierTimeout)
+  const fiber = replay(engine)
+  return Effect.suspend(() => {
+    budget.left -= engine.stopwatch() - began
+    return Effect.map(within(engine, fiber, budget), () => engine.missed.isEmpty)
   })
 }
 
-const replayMarks = (
-  { missed }: Engine,
-  arbiter: FartherTier,
-  budget: Budget | undefined,
-): Effect.Effect<boolean> =>
+/** Waits for a fiber, for as long as the budget allows. The fiber goes on. */
+const within = (engine: Engine, fiber: Fiber.Fiber<unknown>, budget: Budget): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (fiber.pollUnsafe() !== undefined || budget.left <= 0) return Effect.void
+    const began = engine.stopwatch()
+    const waiting = Effect.callback<void>((resume) => {
+      const timer = engine.timers.after(began, budget.left, () => resume(Effect.void))
+      const forget = fiber.addObserver(() => resume(Effect.void))
+      return Effect.sync(() => {
+        engine.timers.cancel(timer)
+        forget()
+      })
+    })
+    const spend = Effect.sync(() => {
+      budget.left -= Math.min(budget.left, engine.stopwatch() - began)
+    })
+    return Effect.ensuring(waiting, spend)
+  })
+
+/**
+ * Begins a replay, or gives the one that runs. A fiber of its own: it goes on when the reader
+ * leaves, and the larder waits for it before it closes.
+ */
+export const replay = (engine: Engine): Fiber.Fiber<void> => {
+  const { missed } = engine
+  if (missed.replay !== undefined) return missed.replay
+  const fiber = engine.fork(replayOnce(engine), engine.settling)
+  if (fiber.pollUnsafe() !== undefined) return fiber
+  missed.replay = fiber
+  fiber.addObserver(() => {
+    missed.replay = undefined
+  })
+  return fiber
+}
+
+/** Tries until the tiers know of all that they missed, for a larder that closes. */
+export const tellMissed = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
-    for (let mark = missed.marks[0]; mark !== undefined; mark = missed.marks[0]) {
-      if ((yield* arbiter.mark(mark.tags, mark.keepStale, budget)) === undefined) return false
-      missed.marks.shift()
+    const { farther, arbiter } = engine.stack
+    const nearer = farther.filter((tier) => tier !== arbiter)
+    while (true) {
+      yield* Fiber.await(replay(engine))
+      const dropped = yield* Effect.forEach(nearer, (tier) => tier.dropMissed)
+      if (engine.missed.isEmpty && !dropped.includes(false)) return
+      yield* Effect.sleep(retryAtEnd)
     }
-    missed.keysForgotten = false
+  })
+
+const replayOnce = (engine: Engine): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { arbiter } = engine.stack
+    const { missed } = engine
+    if (arbiter === undefined || missed.isEmpty) return Effect.void
+    // Places in the arbiter's order are its time.
+    const clock = arbiter.knowsTime ? Effect.void : arbiter.ready
+    return Effect.andThen(clock, sendAll(engine, arbiter)).pipe(
+      Effect.map((isWell) => {
+        missed.failures = isWell ? 0 : missed.failures + 1
+        if (!missed.isEmpty) return retryLater(engine)
+        const { sent } = missed
+        missed.sent = 0
+        engine.observer.tell({ _tag: "Recovered", tier: arbiter.name, changes: sent })
+      }),
+    )
+  })
+
+/** Says whether the arbiter took all that was sent. One server that does not answer keeps nothing from the others. */
+const sendAll = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { hasMarks, keys } = engine.missed
+    const ofPart = Map.groupBy(keys, ([k]) => arbiter.partOf(k))
+    const marksPart = arbiter.partOf(undefined)
+    if (hasMarks && !ofPart.has(marksPart)) ofPart.set(marksPart, [])
+    const parts = Array.from(ofPart, ([part, theirs]) =>
+      Effect.gen(function* () {
+        const isMarked = part !== marksPart || (yield* sendAllMarks(engine, arbiter))
+        return (yield* sendKeys(engine, arbiter, theirs)) && isMarked
+      }),
+    )
+    return Effect.map(
+      Effect.all(parts, { concurrency: "unbounded" }),
+      (done) => !done.includes(false),
+    )
+  })
+
+const sendAllMarks = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const { marks } = engine.missed
+    const dropping = marks.filter(({ keepStale }) => !keepStale)
+    const keeping = marks.filter(({ keepStale }) => keepStale)
+    for (const chunk of [dropping, keeping].flatMap(Arr.chunksOf(tagsPerMark))) {
+      if (!(yield* sendMarks(engine, arbiter, chunk))) return false
+    }
     return true
   })
 
-const replayKeys = (
-  { missed, near }: Engine,
+/**
+ * The keys of one server. After a failure one key goes first: while the server is away, each attempt
+ * costs one step. Where some are taken, the others are tried as well.
+ */
+const sendKeys = (
+  engine: Engine,
   arbiter: FartherTier,
-  keys: ReadonlyArray<string>,
-  budget: Budget | undefined,
+  keys: ReadonlyArray<readonly [string, MissedKey]>,
 ): Effect.Effect<boolean> =>
   Effect.gen(function* () {
-    for (const k of keys) {
-      // A later change of the key may have reached the arbiter meanwhile.
-      if (!missed.keys.has(k)) continue
-      const present = near.peek(k)?.entry.version ?? 0
-      if ((yield* arbiter.write(k, { _tag: "Remove" }, present, budget)) === undefined) return false
-      missed.keys.delete(k)
+    const { failures } = engine.missed
+    const [first, rest] = Arr.splitAt(keys, failures === 0 ? 0 : 1)
+    let isWell = true
+    for (const chunk of [first, ...Arr.chunksOf(rest, keysAtOnce)]) {
+      const sent = yield* Effect.forEach(
+        chunk,
+        ([k, change]) => sendKey(engine, arbiter, k, change),
+        { concurrency: "unbounded" },
+      )
+      isWell = isWell && !sent.includes(false)
+      if (chunk.length > 0 && !sent.includes(true)) break
     }
+    return isWell
+  })
+
+const sendMarks = (
+  engine: Engine,
+  arbiter: FartherTier,
+  marks: Arr.NonEmptyReadonlyArray<MissedMark>,
+): Effect.Effect<boolean> => {
+  const tags = marks.map(({ tag }) => tag)
+  return Effect.map(arbiter.mark(tags, marks[0].keepStale), (number) => {
+    if (number === undefined) return false
+    for (const mark of marks) engine.missed.heardMark(mark)
+    engine.missed.sent += marks.length
     return true
+  })
+}
+
+/** Race: another node has changed the key since. Its change is above the place of this one, and stays. */
+const sendKey = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+  change: MissedKey,
+): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0)
+    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (version) => {
+      if (version === undefined) return false
+      engine.missed.heardKey(k, change)
+      engine.missed.sent += 1
+      return true
+    })
   })

@@ -98,7 +98,10 @@ const commit = (
     keepInMemory(engine, flight, kept)
     engine.end(flight)
     // An older value could still be where this one was refused, or did not arrive.
-    if (stored === undefined) dropLater(engine, flight.k)
+    if (stored === undefined) {
+      const { version } = kept.entry
+      dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: version })
+    }
     yield* putNearer(engine, flight.k, kept, true)
   })
 

@@ -222,7 +222,8 @@ const readTiers = (
   const isBehind =
     tier === engine.stack.arbiter &&
     progress.some(({ flight }) => flight.landing === undefined && !isBelieved(engine, flight.k))
-  const believed = isBehind ? Effect.andThen(recover(engine, budget), read) : read
+  const keys = () => progress.map(({ flight }) => flight.k)
+  const believed = isBehind ? Effect.andThen(recover(engine, budget, keys()), read) : read
   return Effect.flatMap(believed, () => readTiers(engine, progress, budget, place + 1))
 }
 
@@ -365,9 +366,19 @@ const arrived = (
   const { flight } = progress
   progress.stopRenewal()
   if (flight.landing !== undefined) return giveBack(engine, progress)
-  const present = engine.near.peek(flight.k)?.entry.version ?? 0
-  const known = Math.max(progress.known, present)
-  const own = engine.stack.arbiter === undefined ? engine.nextVersion(known) : known + 1
-  const version = progress.token ?? own
+  const version = progress.token ?? versionWithoutToken(engine, progress, answer)
   settle(engine, progress, arrive(engine, flight, answer, previous, version))
+}
+
+/** A lookup takes its version when it begins, also where no arbiter gives it one. */
+const versionWithoutToken = (
+  engine: Engine,
+  { flight, known }: Progress,
+  { millis }: lookup.Answer,
+): number => {
+  const { arbiter } = engine.stack
+  const highest = Math.max(known, engine.knownVersion(flight.k))
+  return arbiter === undefined
+    ? engine.nextVersion(highest)
+    : arbiter.placeAbove(highest, engine.stopwatch() - millis, "least")
 }

@@ -16,6 +16,7 @@ export class TierParts {
   readonly #parts = new Map<string, TierSteps>()
   /** Of a tier that is one server. */
   readonly #whole: TierSteps
+  #insists = false
 
   /** `make` builds the steps of a part; `""` is a tier that is one server, or a key whose server is not known. */
   constructor(
@@ -29,6 +30,12 @@ export class TierParts {
 
   get isOne(): boolean {
     return this.#partOf === undefined
+  }
+
+  /** From now on every step is tried, though a breaker is open. */
+  insist(): void {
+    this.#insists = true
+    for (const steps of this.all()) steps.insist()
   }
 
   /** The part that a key is on; `undefined` asks for the marks. */
@@ -46,6 +53,7 @@ export class TierParts {
     const known = this.#parts.get(part)
     if (known !== undefined) return known
     const steps = this.#make(part)
+    if (this.#insists) steps.insist()
     this.#parts.set(part, steps)
     if (this.#parts.size > maxParts) {
       for (const oldest of this.#parts.keys()) {

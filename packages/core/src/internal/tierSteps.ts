@@ -69,6 +69,8 @@ export class TierSteps {
    * be asked, which takes longer than a step in a near tier.
    */
   #isSuspect = false
+  /** The breaker is not asked any more. */
+  #insists = false
   /**
    * Failures counted so far. Steps that were under way when one was counted, and
    * then take too long as well, are an echo of it: a burst against a tier that is
@@ -96,6 +98,11 @@ export class TierSteps {
     this.#fork = Effect.runForkWith(context)
   }
 
+  /** From now on every step is tried, though the breaker is open. */
+  insist(): void {
+    this.#insists = true
+  }
+
   run<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
@@ -115,7 +122,7 @@ export class TierSteps {
               return Effect.void
             })
       const before = this.#failures
-      return this.#isSuspect
+      return this.#isSuspect && !this.#insists
         ? this.#guarded(operation, bounded, before)
         : Effect.flatMap(Effect.exit(bounded), (exit) => this.#outcome(operation, exit, before))
     })
@@ -276,9 +283,11 @@ export class TierSteps {
     before: number,
   ): Effect.Effect<A | undefined> {
     if (Exit.isSuccess(exit)) {
-      return this.#isSuspect ? this.#guarded(operation, exit, before) : Exit.succeed(exit.value)
+      return this.#isSuspect && !this.#insists
+        ? this.#guarded(operation, exit, before)
+        : Exit.succeed(exit.value)
     }
-    if (this.#isEcho(exit.cause, before)) {
+    if (this.#insists || this.#isEcho(exit.cause, before)) {
       this.#told(operation, failureOf(exit.cause))
       return nothing
     }

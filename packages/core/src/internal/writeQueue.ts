@@ -1,92 +1,297 @@
 /**
- * Values that were set and are still on their way to the tiers behind memory:
- * of each key the one that is being written, and at most one that comes after it.
+ * Values that were set and are still on their way to the tiers behind memory: of each key
+ * the one that is being written, and at most one that comes after it. What could not be
+ * written rests, and is tried again.
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Semaphore from "effect/Semaphore"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { Keeping } from "./engine.ts"
 
 /** More keys than that wait before they get in: a queue without a bound would hide a tier that cannot keep up. */
 const maxKeys = 1_000
+/** Written at once; and how many of those that rest are tried at once. */
 const maxWriting = 16
+const firstRest = 100
+const longestRest = 1_000
 
-/** A value on its way, with a version that this node guessed. */
+/** A value on its way. */
 export interface Queued extends Keeping {
   readonly key: unknown
+  /** Its version is its place in the order of changes; else the arbiter's time was not known then. */
+  readonly isPlaced: boolean
+  /** In monotonic time. */
+  readonly madeAt: number
+}
+
+/** How values get to their tiers. */
+export interface Writer {
+  /** `again`: it is to be tried once more, later. */
+  readonly write: (k: string, queued: Queued) => Effect.Effect<"done" | "again">
+  /** It is not worth writing any more: `write` gives it up. */
+  readonly isOver: (queued: Queued) => boolean
 }
 
 interface Pending {
-  /** The newest value of the key. */
   newest: Queued
-  /** It is not being written yet. */
-  waits: boolean
-  readonly done: Deferred.Deferred<void>
+  readonly writer: Writer
+  state: "ready" | "writing" | "resting"
+  /** A value came after the one that is being written. */
+  hasNext: boolean
+  /** What is being written is not to be tried again. */
+  isWithdrawn: boolean
+  /** The place, among all that were queued, of the oldest value of the key that is not written. */
+  oldest: number
+  /** Of the one that came after the one that is being written. */
+  next: number
+}
+
+interface Waiter {
+  readonly k: string
+  readonly enter: () => void
+  readonly refuse: () => void
 }
 
 export class WriteQueue {
+  readonly #fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
   readonly #pending = new Map<string, Pending>()
-  readonly #room = Semaphore.makeUnsafe(maxKeys)
-  readonly #writers = Semaphore.makeUnsafe(maxWriting)
+  readonly #ready = new Set<string>()
+  readonly #resting = new Set<string>()
+  readonly #waiting = new Set<Waiter>()
+  /** Told whenever a write has ended. */
+  readonly #watchers = new Set<() => void>()
+  #rest: Fiber.Fiber<unknown> | undefined
+  #rests = 0
+  #writing = 0
+  #count = 0
+  #isStarting = false
+  #end: "open" | "closing" | "stopped" = "open"
+
+  /** `fork` makes a fiber that the larder waits for when it closes. */
+  constructor(fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>) {
+    this.#fork = fork
+  }
 
   get size(): number {
     return this.#pending.size
   }
 
+  /** How many values have been queued so far. */
+  get count(): number {
+    return this.#count
+  }
+
   /** The value that was set last, while it has not reached the tiers. */
   newest(k: string): Queued | undefined {
-    return this.#pending.get(k)?.newest
+    const pending = this.#pending.get(k)
+    return pending?.isWithdrawn === true ? undefined : pending?.newest
   }
 
-  /** Waits until there is room for the key. What is done then must be done at once. */
-  room(k: string): Effect.Effect<void> {
-    return Effect.suspend(() => (this.#pending.has(k) ? Effect.void : this.#room.take(1)))
+  /**
+   * Waits until there is room for the key, then does `enter`, which may `put` it, in the same
+   * step: nobody else takes the room, whoever is interrupted. `closed` once the larder closes.
+   */
+  admit<A>(k: string, enter: () => A, closed: Effect.Effect<never>): Effect.Effect<A> {
+    return Effect.callback<A>((resume) => {
+      if (this.#end !== "open") return resume(closed)
+      const entered = () => resume(exitOf(enter))
+      if (this.#hasRoom(k)) return entered()
+      const waiter: Waiter = { k, enter: entered, refuse: () => resume(closed) }
+      this.#waiting.add(waiter)
+      return Effect.sync(() => this.#waiting.delete(waiter))
+    })
   }
 
-  /** After `room`. Gives what writes the key until nothing of it is left, or nothing where that is running. */
-  offer(
-    k: string,
-    queued: Queued,
-    write: (queued: Queued) => Effect.Effect<void>,
-  ): Effect.Effect<void> | undefined {
-    const present = this.#pending.get(k)
-    if (present !== undefined) {
-      present.newest = queued
-      present.waits = true
-      return undefined
+  put(k: string, queued: Queued, writer: Writer): void {
+    this.#count += 1
+    const pending = this.#pending.get(k)
+    if (pending === undefined) {
+      this.#pending.set(k, {
+        newest: queued,
+        writer,
+        state: "ready",
+        hasNext: false,
+        isWithdrawn: false,
+        oldest: this.#count,
+        next: 0,
+      })
+      this.#ready.add(k)
+      return this.#start()
     }
-    const pending: Pending = { newest: queued, waits: true, done: Deferred.makeUnsafe<void>() }
-    this.#pending.set(k, pending)
-    return this.#writeAll(k, pending, write)
+    pending.newest = queued
+    pending.isWithdrawn = false
+    if (pending.state !== "writing" || pending.hasNext) return
+    pending.hasNext = true
+    pending.next = this.#count
   }
 
-  /** Waits until nothing of the key is on its way. */
+  /** A later change of the key makes it needless to write what is queued. */
+  withdraw(k: string): void {
+    const pending = this.#pending.get(k)
+    if (pending === undefined) return
+    if (pending.state !== "writing") return this.#remove(k)
+    pending.hasNext = false
+    pending.isWithdrawn = true
+  }
+
+  /** Waits until nothing of the key is on its way, or what could not be written rests. */
   settled(k: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const pending = this.#pending.get(k)
-      return pending === undefined ? Effect.void : Deferred.await(pending.done)
+      const isSettled = () => {
+        const pending = this.#pending.get(k)
+        return pending === undefined || pending.state === "resting" || this.#end === "stopped"
+      }
+      if (isSettled()) return Effect.void
+      const done = Deferred.makeUnsafe<void>()
+      const forget = this.watch(() => {
+        if (isSettled()) Deferred.doneUnsafe(done, Exit.void)
+      })
+      return Effect.ensuring(Deferred.await(done), Effect.sync(forget))
     })
   }
 
-  #writeAll(
-    k: string,
-    pending: Pending,
-    write: (queued: Queued) => Effect.Effect<void>,
-  ): Effect.Effect<void> {
-    const once = Effect.suspend(() => {
-      pending.waits = false
-      return write(pending.newest)
-    })
-    const all: Effect.Effect<void> = Effect.flatMap(this.#writers.withPermits(1)(once), () =>
-      pending.waits ? all : Effect.void,
-    )
-    return Effect.ensuring(
-      all,
-      Effect.suspend(() => {
-        this.#pending.delete(k)
-        Deferred.doneUnsafe(pending.done, Effect.void)
-        return Effect.asVoid(this.#room.release(1))
+  /** Of the values queued up to this place: whether they are written, on their way, or one of them rests. */
+  stateUpTo(place: number): "written" | "pending" | "resting" {
+    let state: "written" | "pending" = "written"
+    for (const pending of this.#pending.values()) {
+      if (pending.oldest > place) continue
+      if (pending.state === "resting" || this.#end === "stopped") return "resting"
+      state = "pending"
+    }
+    return state
+  }
+
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  /** Nobody gets in any more; what is left is tried without long rests. */
+  close(): void {
+    this.#end = "closing"
+    for (const waiter of this.#waiting) waiter.refuse()
+    this.#waiting.clear()
+    this.#endRest()
+    this.#wake(this.#resting)
+  }
+
+  /** Nothing is tried any more. */
+  stop(): void {
+    this.#end = "stopped"
+    this.#endRest()
+    this.#ready.clear()
+    for (const watcher of this.#watchers) watcher()
+  }
+
+  #endRest(): void {
+    const rest = this.#rest
+    this.#rest = undefined
+    rest?.interruptUnsafe()
+  }
+
+  #hasRoom(k: string): boolean {
+    return this.#pending.has(k) || this.#pending.size < maxKeys
+  }
+
+  #remove(k: string): void {
+    this.#pending.delete(k)
+    this.#ready.delete(k)
+    this.#resting.delete(k)
+    for (const waiter of this.#waiting) {
+      if (!this.#hasRoom(waiter.k)) return
+      this.#waiting.delete(waiter)
+      waiter.enter()
+    }
+  }
+
+  /** Not again while it runs: a write may end at once, and then its end begins the next. */
+  #start(): void {
+    if (this.#isStarting) return
+    this.#isStarting = true
+    for (const k of this.#ready) {
+      if (this.#writing === maxWriting || this.#end === "stopped") break
+      this.#ready.delete(k)
+      this.#write(k, this.#pending.get(k)!)
+    }
+    this.#isStarting = false
+  }
+
+  #write(k: string, pending: Pending): void {
+    this.#writing += 1
+    pending.state = "writing"
+    let isDone = false
+    const fiber = this.#fork(
+      Effect.map(pending.writer.write(k, pending.newest), (outcome) => {
+        isDone = outcome === "done"
       }),
     )
+    fiber.addObserver(() => this.#ended(k, pending, isDone))
+  }
+
+  #ended(k: string, pending: Pending, isDone: boolean): void {
+    this.#writing -= 1
+    if (this.#pending.get(k) === pending) {
+      if (isDone) this.#rests = 0
+      if (!pending.hasNext && (isDone || pending.isWithdrawn)) this.#remove(k)
+      else this.#goesOn(k, pending, isDone)
+    }
+    // The tiers are back: what rests need not wait for its time.
+    if (isDone) this.#wake(this.#resting)
+    this.#start()
+    for (const watcher of this.#watchers) watcher()
+  }
+
+  #goesOn(k: string, pending: Pending, isDone: boolean): void {
+    if (isDone) pending.oldest = pending.next
+    pending.hasNext = false
+    pending.state = isDone ? "ready" : "resting"
+    if (isDone) this.#ready.add(k)
+    else {
+      this.#resting.add(k)
+      this.#sleep()
+    }
+  }
+
+  #wake(keys: Iterable<string>): void {
+    for (const k of keys) {
+      this.#resting.delete(k)
+      this.#pending.get(k)!.state = "ready"
+      this.#ready.add(k)
+    }
+    this.#start()
+  }
+
+  #sleep(): void {
+    if (this.#rest !== undefined || this.#end === "stopped") return
+    const longest = this.#end === "closing" ? firstRest : longestRest
+    const millis = Math.min(firstRest * 2 ** this.#rests, longest)
+    this.#rests += 1
+    const rest = this.#fork(Effect.sleep(Duration.millis(millis)))
+    this.#rest = rest
+    rest.addObserver(() => {
+      if (this.#rest !== rest) return
+      this.#rest = undefined
+      if (this.#end === "stopped" || this.#resting.size === 0) return
+      this.#wake(this.#tried())
+      if (this.#resting.size > 0) this.#sleep()
+    })
+  }
+
+  /** A few, to see whether the tiers are back; and those that are over. */
+  #tried(): ReadonlyArray<string> {
+    return [...this.#resting].filter((k, i) => {
+      const { newest, writer } = this.#pending.get(k)!
+      return i < maxWriting || writer.isOver(newest)
+    })
+  }
+}
+
+const exitOf = <A>(f: () => A): Exit.Exit<A> => {
+  try {
+    return Exit.succeed(f())
+  } catch (defect) {
+    return Exit.die(defect)
   }
 }

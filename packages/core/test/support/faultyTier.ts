@@ -43,6 +43,8 @@ const tooSlowMillis = 150
 export class Faults {
   current: Fault = "none"
   reach: Reach = "all"
+  /** Keys whose writes fail whatever else is on, as where a part of a server is away. */
+  readonly lostKeys = new Set<string>()
   /** Writes begun so far. */
   written = 0
   /** The operations asked for, in their order. */
@@ -65,6 +67,18 @@ export class Faults {
       const isHit = this.reach === "all" || this.reach === reach
       return isHit ? this.#hit(operation, effect, damage) : effect
     })
+
+  readonly lostOr = <A>(
+    key: string,
+    effect: Effect.Effect<A, Tier.TierError>,
+  ): Effect.Effect<A, Tier.TierError> =>
+    Effect.suspend(() =>
+      this.lostKeys.has(key)
+        ? Effect.fail(
+            new Tier.TierError({ tier: "shared", operation: "write", cause: new Error("lost") }),
+          )
+        : effect,
+    )
 
   #hit<A>(
     operation: string,
@@ -109,15 +123,15 @@ const damaged = (bytes: Uint8Array | undefined): Uint8Array | undefined => {
   return copy
 }
 
-const faultyArbiter = (arbiter: Tier.Arbiter, { around }: Faults): Tier.Arbiter => ({
+const faultyArbiter = (arbiter: Tier.Arbiter, { around, lostOr }: Faults): Tier.Arbiter => ({
   acquire: (key, request) =>
     around("acquire", arbiter.acquire(key, request), (acquired) =>
       acquired._tag === "Newer" ? { ...acquired, envelope: damaged(acquired.envelope)! } : acquired,
     ),
   renew: (...args) => around("renew", arbiter.renew(...args)),
   release: (...args) => around("release", arbiter.release(...args)),
-  commit: (...args) => around("commit", arbiter.commit(...args)),
-  write: (...args) => around("write", arbiter.write(...args)),
+  commit: (...args) => around("commit", lostOr(args[0], arbiter.commit(...args))),
+  write: (...args) => around("write", lostOr(args[0], arbiter.write(...args))),
   mark: (...args) => around("mark", arbiter.mark(...args)),
   marks: (since) => around("marks", arbiter.marks(since)),
   messages: arbiter.messages,
@@ -134,6 +148,7 @@ const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => (
 export const layer = (
   faults: Faults,
   given: Partial<Pick<Tier.ByteTier, "name" | "scope" | "abilities">> = {},
+  over: Layer.Layer<Tier.Tier> = Layer.fresh(MemoryTier.layerShared),
 ): Layer.Layer<Tier.Tier> =>
   Layer.effect(
     Tier.Tier,
@@ -146,7 +161,13 @@ export const layer = (
           Effect.map(tier.open(options), (store) => faultyStore(store, faults)),
       }
     }),
-  ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
+  ).pipe(Layer.provide(over))
+
+/** The way of one node to a tier that several nodes share. */
+export const wayToShared = (
+  faults: Faults,
+  shared: Layer.Layer<Tier.Tier>,
+): Layer.Layer<Tier.Tier> => layer(faults, {}, shared)
 
 /** A tier of this machine that only keeps what it is given. */
 export const fileLayer = (faults: Faults): Layer.Layer<Tier.Tier> =>

@@ -563,8 +563,8 @@ class World {
   #change(step: ChangeStep) {
     return this.#start(
       step._tag,
-      // Marks, change; and in each tier that does not arbitrate: keep, or else drop.
-      (this.config.stack === "all three" ? 4 : 3) * tierTimeout + this.#queued,
+      // Replay, marks, change; and in each tier that does not arbitrate: keep, or else drop.
+      (this.config.stack === "all three" ? 5 : 3) * tierTimeout + this.#queued,
       Effect.suspend(() => {
         const value = step._tag === "set" ? this.model.newValue(step.key, this.source.tags) : 0
         const done = this.model.changeBegins(changeOf(step, value))

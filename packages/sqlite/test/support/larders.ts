@@ -22,6 +22,8 @@ export const larderOn = (
         lookup: (key: string) => Effect.sync(() => (asked.push(key), `${key} ${asked.length}`)),
       }),
       policy: Policy.make({ freshFor: "1 hour", staleIfError: "1 hour" }),
+      // What the file missed is not waited for.
+      closeTimeout: 0,
     }).pipe(
       Effect.provide(
         TierStack.layer(MemoryTier.layer({ maxEntries }), Layer.succeed(Tier.Tier, tier)),
