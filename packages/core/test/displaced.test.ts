@@ -19,12 +19,12 @@ const changes = {
 
 const cases = Object.entries(stacks).flatMap(([name, stack]) =>
   Object.entries(changes).flatMap(([what, change]) =>
-    (["slow", "hang"] as const).map((then) => ({ name, stack, what, change, then })),
+    (["slow", "hang"] as const).map((fault) => ({ name, stack, what, change, fault })),
   ),
 )
 
 describe("a lookup that was reading tiers when a clear came is never kept as fresh after a later change", () => {
-  it.effect.each(cases)("$name, $what, the tier: $then", ({ change, stack, then, what }) => {
+  it.effect.each(cases)("$name, $what, the tier: $fault", ({ change, fault, stack, what }) => {
     const faults = new Faults()
     return Effect.gen(function* () {
       yield* TestClock.setTime(1_790_000_000_000)
@@ -48,7 +48,7 @@ describe("a lookup that was reading tiers when a clear came is never kept as fre
       yield* Effect.forkChild(larder.get("k"), { startImmediately: true })
       yield* TestClock.adjust(290)
       // The older lookup is still running, and began after the clear.
-      faults.turn(then, then === "hang" ? "all" : "reads")
+      faults.turn(fault, fault === "hang" ? "all" : "reads")
       const changing = yield* Effect.forkChild(change(larder), { startImmediately: true })
       yield* TestClock.adjust(400)
       faults.turn("none", "all")
