@@ -97,6 +97,8 @@ const node = (shared: Shared, servers: Servers, memory = true) =>
       }),
       policy: Policy.make({ freshFor: "1 hour", staleIfError: "1 hour", jitter: 0 }),
       tags: (_, key) => [key.slice(-1)],
+      // Servers that are still away when a test ends are not waited for.
+      closeTimeout: 0,
     }).pipe(Effect.provide(stack))
     return { larder, asked, servers }
   })

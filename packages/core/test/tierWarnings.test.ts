@@ -22,6 +22,8 @@ const make = <S extends Schema.Constraint & { readonly Type: string | number }>(
       value: value as unknown as Schema.Codec<string | number>,
       upstream: Upstream.make({ lookup: (_: string) => Effect.succeed<string | number>(answer) }),
       policy: Policy.make({ freshFor: "1 hour", jitter: 0 }),
+      // A tier that is still away when a test ends is not waited for.
+      closeTimeout: 0,
     }).pipe(Effect.provide(stack), Effect.provide(Logger.layer([logger])))
     return { larder, lines }
   })
