@@ -41,6 +41,11 @@ export class MarkLog {
     return this.#current.size
   }
 
+  /** Marks in memory, those that a later one replaced too. */
+  get logged(): number {
+    return this.#log.length
+  }
+
   /** Sets marks with the next number; says which number came before. */
   add(
     tags: ReadonlyArray<string | undefined>,

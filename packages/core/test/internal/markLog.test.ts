@@ -116,11 +116,20 @@ describe("MarkLog", () => {
     )
   })
 
+  it("law 17: its memory is bounded by what it keeps, whatever was marked and forgotten", () => {
+    const log = new MarkLog(0, 50)
+    for (let i = 0; i < 500; i++) {
+      log.add([`t${i % 70}`, "hot", undefined], i % 2 === 0, 0, 0)
+      assert.isAtMost(log.logged, 2 * log.size + 16)
+    }
+  })
+
   it("a tag marked over and over costs no room and no time", () => {
     const log = new MarkLog(0, 100)
     log.add(["first"], true, 0, 0)
     for (let i = 0; i < 100_000; i++) log.add(["hot"], true, 0, 0)
     assert.strictEqual(log.size, 2)
+    assert.isAtMost(log.logged, 2 * log.size + 16)
     assert.deepStrictEqual(
       log.after(0, 0).marks.map(({ tag }) => tag),
       ["first", "hot"],
