@@ -27,6 +27,14 @@ const lease = (over: Partial<LeaseRecord>): LeaseRecord => ({
 })
 const unforced = (known: number) => ({ known, force: false })
 
+describe("usable", () => {
+  it("counts on from whole numbers above 0 that leave one above them; anything else is none", () => {
+    const last = Number.MAX_SAFE_INTEGER
+    const numbers = [undefined, Number.NaN, -1, 0, 0.5, 1, 1.5, last - 1, last, Infinity]
+    assert.deepStrictEqual(numbers.map(usable), [0, 0, 0, 0, 0, 1, 1, last - 1, 0, 0])
+  })
+})
+
 describe("nextNumber", () => {
   it("is the time in microseconds, or one above all that was seen", () => {
     assert.strictEqual(nextNumber(1_700_000_000_000), 1_700_000_000_000_000)

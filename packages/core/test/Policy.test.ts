@@ -224,6 +224,38 @@ describe("EarlyRefresh", () => {
     expect(EarlyRefresh.shouldRefresh(early, slow, 7_500, 0.5)).toBe(true)
   })
 
+  it("xfetch is unbiased and refreshes in the second half of the freshness, unless told otherwise", () => {
+    const slow = { ...entry, loadMillis: 100_000 }
+    expect(EarlyRefresh.xfetch()).toEqual({ _tag: "XFetch", beta: 1, maxFraction: 0.5 })
+    expect(EarlyRefresh.earliest(EarlyRefresh.xfetch(), slow)).toBe(5_000)
+  })
+
+  it("xfetch draws for beta times as many load times before the end", () => {
+    const quick = { ...entry, loadMillis: 1 }
+    const drawnFor = (beta: number) =>
+      entry.freshUntil - EarlyRefresh.earliest(EarlyRefresh.xfetch({ beta }), quick)
+    // -ln(u) of the smallest draw is 37.
+    expect(drawnFor(1)).toBeGreaterThanOrEqual(37)
+    expect(drawnFor(1)).toBeLessThan(100)
+    expect(drawnFor(4)).toBe(4 * drawnFor(1))
+  })
+
+  it("what is refreshed early is a share of the freshness, whenever that began", () => {
+    const later = Entry.shift(entry, 1_000_000)
+    const slow = { ...later, loadMillis: 100_000 }
+    expect(EarlyRefresh.earliest(EarlyRefresh.after(0.8), later)).toBe(1_008_000)
+    expect(EarlyRefresh.earliest(EarlyRefresh.xfetch(), slow)).toBe(1_005_000)
+  })
+
+  it("no draw comes true before the earliest moment, which is a whole one", () => {
+    const odd = { ...entry, freshUntil: 9_999, loadMillis: 100_000 }
+    for (const early of [EarlyRefresh.after(0.5), EarlyRefresh.xfetch()]) {
+      expect(EarlyRefresh.earliest(early, odd)).toBe(5_000)
+      expect(EarlyRefresh.shouldRefresh(early, odd, 4_999, 1e-9)).toBe(false)
+      expect(EarlyRefresh.shouldRefresh(early, odd, 5_000, 1e-9)).toBe(true)
+    }
+  })
+
   it("none never refreshes; what is fresh for ever is never refreshed", () => {
     expect(EarlyRefresh.shouldRefresh(EarlyRefresh.none, entry, 99_999, 1e-12)).toBe(false)
     const endless = { ...entry, freshUntil: Entry.forever }
