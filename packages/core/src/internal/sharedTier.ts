@@ -6,7 +6,6 @@
  * that of the `Clock` it was built with, but that it never steps back. It has no timers: what has ended goes
  * when it is met.
  */
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -28,7 +27,7 @@ import {
 import type { LeaseRecord, Stored } from "../Arbitration.ts"
 import { ExpiringMap } from "./expiringMap.ts"
 import { MarkLog } from "./markLog.ts"
-import { steadyClock } from "./steadyClock.ts"
+import { type SteadyClock, steadyClock } from "./steadyClock.ts"
 
 const name = "shared"
 const maxEntries = 100_000
@@ -67,16 +66,16 @@ class Shelf {
     this.#lost = Math.max(this.#lost, token)
   })
   readonly #marks: MarkLog
-  readonly #clock: Clock.Clock
+  readonly #clock: SteadyClock
   readonly #subscribers = new Set<Queue.Queue<Message>>()
 
-  constructor(clock: Clock.Clock) {
+  constructor(clock: SteadyClock) {
     this.#clock = clock
     this.#marks = new MarkLog(this.#now(), maxMarks)
   }
 
   #now(): number {
-    return Math.max(0, Math.floor(this.#clock.currentTimeMillisUnsafe()))
+    return Math.max(0, this.#clock.currentTimeMillisUnsafe())
   }
 
   read(keys: ReadonlyArray<string>): ReadonlyArray<Uint8Array | undefined> {
@@ -301,7 +300,7 @@ const storeOf = (shelf: Shelf): ByteStore => ({
   arbiter: arbiterOf(shelf),
 })
 
-const make = (clock: Clock.Clock): ByteTier => {
+const make = (clock: SteadyClock): ByteTier => {
   const shelves = new Map<string, Shelf>()
   const shelfOf = (larder: string): Shelf => {
     const known = shelves.get(larder)

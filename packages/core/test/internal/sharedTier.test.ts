@@ -202,6 +202,16 @@ describe("put, drop, read", () => {
     }),
   )
 
+  it.effect("a value is kept for a millisecond where that is its life", () =>
+    Effect.gen(function* () {
+      const { store, text } = yield* open
+      yield* store.put("k", Envelope.withVersion(envelope("v"), 5), 1)
+      assert.strictEqual(yield* text("k"), "v")
+      yield* TestClock.adjust(1)
+      assert.isUndefined(yield* text("k"))
+    }),
+  )
+
   it.effect("drop removes up to a version, tombstones too", () =>
     Effect.gen(function* () {
       const { store, text } = yield* open
@@ -359,6 +369,29 @@ describe("acquire", () => {
     }),
   )
 
+  it.effect("law 20: a token is above a value that was there, though its record is gone", () =>
+    Effect.gen(function* () {
+      const { store, win } = yield* open
+      const put = (key: string, version: number, lifeMillis: number) =>
+        store.put(key, Envelope.withVersion(envelope("v"), version), lifeMillis)
+      yield* put("ended", 90_000_000, 1000)
+      yield* put("another", 9, 1000)
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(yield* store.read(["ended", "another"]), [undefined, undefined])
+      assert.strictEqual(yield* win("ended"), 90_000_001)
+    }),
+  )
+
+  it.effect("a lease that was given back is given back once: its failure stays known", () =>
+    Effect.gen(function* () {
+      const shared = yield* open
+      const token = yield* shared.win("k")
+      yield* shared.arbiter.release("k", token, 1000)
+      yield* shared.arbiter.release("k", token, 0)
+      assert.strictEqual((yield* acquire(shared, "k"))._tag, "Failed")
+    }),
+  )
+
   it.effect("a failed lookup keeps others from asking for a while", () =>
     Effect.gen(function* () {
       const shared = yield* open
@@ -369,6 +402,16 @@ describe("acquire", () => {
         time: 0,
       })
       yield* TestClock.adjust(1000)
+      assert.strictEqual((yield* acquire(shared, "k"))._tag, "Won")
+    }),
+  )
+
+  it.effect("a failure is remembered for a millisecond where that is asked", () =>
+    Effect.gen(function* () {
+      const shared = yield* open
+      yield* shared.arbiter.release("k", yield* shared.win("k"), 1)
+      assert.strictEqual((yield* acquire(shared, "k"))._tag, "Failed")
+      yield* TestClock.adjust(1)
       assert.strictEqual((yield* acquire(shared, "k"))._tag, "Won")
     }),
   )
@@ -583,6 +626,16 @@ describe("marks and messages", () => {
     }),
   )
 
+  it.effect("law 17: at most 100,000 marks; of those forgotten the floor tells", () =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* open
+      const tags = Array.from({ length: 100_001 }, (_, i) => `t${i}`)
+      const { floor, marks, number } = yield* arbiter.mark(tags, true, 0)
+      assert.strictEqual(marks.length, 100_000)
+      assert.strictEqual(floor, number)
+    }),
+  )
+
   it.effect("every applied change is told to every node, in the order of the changes", () =>
     Effect.gen(function* () {
       const shared = yield* open
@@ -652,6 +705,11 @@ describe("marks and messages", () => {
       )
       yield* set("k", "w")
       assert.strictEqual(Queue.sizeUnsafe(queue), 0)
+      const taking = yield* Effect.forkChild(Effect.exit(Queue.take(queue)), {
+        startImmediately: true,
+      })
+      yield* Effect.yieldNow
+      assert.isDefined(taking.pollUnsafe(), "a reader that comes late does not wait for ever")
     }),
   )
 })
@@ -685,6 +743,15 @@ describe("any sequence of operations", () => {
     Effect.runSync(
       Effect.scoped(open).pipe(Effect.provideService(Clock.Clock, clock)) as Effect.Effect<Opened>,
     )
+
+  it("its time is a whole number of milliseconds, and never ahead of the clock", () => {
+    const clock = Object.create(Effect.runSync(Clock.Clock), {
+      currentTimeMillisUnsafe: { value: () => 5.7 },
+      monotonicTimeNanosUnsafe: { value: () => 300_000n },
+    }) as Clock.Clock
+    const { arbiter } = openAt(clock)
+    assert.strictEqual(Effect.runSync(arbiter.marks(0)).time, 5)
+  })
 
   it("laws 11, 12, 20: numbers rise, and nothing looked up before a change is stored after it", () => {
     fc.assert(
