@@ -83,7 +83,7 @@ const usable = (
   version: number,
 ): Arrived => {
   const policy = engine.policyOf(value, flight.key)
-  const newer = renewed === undefined ? newerOf(engine, flight, value) : undefined
+  const newer = newerOf(engine, flight, value)
   const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
   const given = justLookedUp(entry)
   if (newer !== undefined) {
