@@ -1,0 +1,93 @@
+/** An engine by itself, over memory and whatever tiers a test makes up. */
+import { type Entry, Policy } from "@larder/core"
+import { Effect, Random } from "effect"
+import { TestClock } from "effect/testing"
+import { Engine, type Settings } from "../../src/internal/engine.ts"
+import { Marks } from "../../src/internal/marks.ts"
+import { ObjectStore } from "../../src/internal/objectStore.ts"
+import { Observer } from "../../src/internal/observer.ts"
+import type { Stack } from "../../src/internal/stack.ts"
+import { steadyOf } from "../../src/internal/steadyClock.ts"
+
+export const policy = Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour" })
+
+export const settings: Settings = {
+  name: "engine",
+  upstream: { lookup: () => Effect.void, lookupMany: undefined, breakers: [] },
+  policy,
+  adapt: undefined,
+  keyOf: (key) => (typeof key === "string" ? key : undefined),
+  keyProblem: () => "no key",
+  tags: undefined,
+  etag: undefined,
+  failureFor: undefined,
+  graceFor: undefined,
+  revision: undefined,
+  closeMillis: 5_000,
+}
+
+export const startMillis = 1_790_000_000_000
+
+/** An engine over memory, with what else a test says that there is. */
+export const makeEngine = (
+  stack: Partial<Stack> = {},
+  maxFreshFor = Infinity,
+  own: Partial<Settings> = {},
+) =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(startMillis)
+    const context = yield* Effect.context<never>()
+    const clock = steadyOf(yield* Effect.clockWith(Effect.succeed))
+    const random = yield* Random.Random
+    const soon = (task: () => void) => task()
+    const near = new ObjectStore({
+      maxEntries: 100,
+      maxWeight: Infinity,
+      eviction: "lru",
+      seed: 0,
+      weigh: () => 1,
+      maxFreshFor,
+      onEvicted: () => {},
+    })
+    const marks = new Marks()
+    const alone: Stack = {
+      near,
+      hasMemory: true,
+      nearName: "memory",
+      farther: [],
+      arbiter: undefined,
+      leaseMillis: 0,
+    }
+    const observer = new Observer("engine", clock, soon)
+    const surroundings = { context, origin: context, clock, random, soon }
+    return new Engine(
+      { ...settings, ...own },
+      surroundings,
+      { ...alone, ...stack },
+      observer,
+      marks,
+    )
+  })
+
+export const entryOf = (engine: Engine, change: Partial<Entry.Entry<unknown>> = {}) => {
+  const now = engine.now()
+  return {
+    value: "v",
+    storedAt: now,
+    freshUntil: now + 10_000,
+    revalidateUntil: now + 10_000,
+    staleUntil: now + 3_610_000,
+    loadMillis: 0,
+    version: 1,
+    asOf: 0,
+    tags: [],
+    ...change,
+  }
+}
+
+export const keep = (
+  engine: Engine,
+  k: string,
+  change: Partial<Entry.Entry<unknown>> = {},
+  own = policy,
+) => engine.keep(k, k, { entry: entryOf(engine, change), policy: own, weight: 1 }, engine.now())
