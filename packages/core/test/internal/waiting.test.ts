@@ -1,0 +1,238 @@
+/** Callers that wait for a lookup: each is answered once, by the best there is, and leaves nothing behind. */
+import { describe, expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Exit, Fiber, Layer, Logger, Schema, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Faults, layer as faultyShared } from "../support/faultyTier.ts"
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+type Options = Partial<Larder.BaseOptions<number, string, string, never>>
+
+/** Upstream does what `says` holds; lookups are counted. */
+const make = (policy: Partial<Policy.Options> = {}, options: Options = {}) =>
+  Effect.suspend(() => {
+    const source = { asked: 0, says: Effect.succeed(1) as Effect.Effect<number, string> }
+    const upstream = Upstream.make({
+      lookup: (_: string) =>
+        Effect.suspend(() => {
+          source.asked += 1
+          return source.says
+        }),
+    })
+    const made = Larder.make({
+      name: "waiting",
+      value: Schema.Finite,
+      policy: Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour", ...policy }),
+      upstream,
+      ...options,
+    })
+    return Effect.map(made, (larder) => ({ larder, source }))
+  })
+
+const within = <E>(
+  body: Effect.Effect<void, E, TierStack.TierStack | Scope.Scope>,
+  stack: Layer.Layer<TierStack.TierStack> = TierStack.layer(MemoryTier.layer()),
+) =>
+  Effect.andThen(
+    TestClock.setTime(1_790_000_000_000),
+    body.pipe(Effect.scoped, Effect.provide([stack, Logger.layer([])])),
+  )
+
+const withShared = (faults: Faults) => TierStack.layer(MemoryTier.layer(), faultyShared(faults))
+
+describe("a caller that joins a result which settles", () => {
+  it.effect("is answered once: its soft timeout serves nothing stale later", () => {
+    const faults = new Faults()
+    return within(
+      Effect.gen(function* () {
+        const { larder } = yield* make({ softTimeout: 10 })
+        faults.turn("slow", "writes")
+        expect(yield* larder.get("k")).toBe(1)
+        expect(yield* larder.get("k")).toBe(1)
+        yield* TestClock.adjust("1 second")
+        expect(yield* larder.stats).toMatchObject({ staleServed: 0, inFlight: 0 })
+      }),
+      withShared(faults),
+    )
+  })
+
+  it.effect("is told how fresh the result still is", () => {
+    const faults = new Faults()
+    return within(
+      Effect.gen(function* () {
+        const { larder } = yield* make({ freshFor: 30, staleWhileRevalidate: "1 hour" })
+        faults.turn("slow", "writes")
+        expect((yield* larder.getWithMeta("k")).freshness).toEqual({ _tag: "Fresh" })
+        yield* TestClock.adjust(29)
+        expect((yield* larder.getWithMeta("k")).freshness).toEqual({ _tag: "Fresh" })
+        yield* TestClock.adjust(1)
+        expect((yield* larder.getWithMeta("k")).freshness).toEqual({
+          _tag: "Stale",
+          grace: "revalidate",
+        })
+        // Closing waits for the commit.
+        yield* TestClock.adjust("1 second")
+      }),
+      withShared(faults),
+    )
+  })
+})
+
+describe("softTimeout", () => {
+  it.effect("of a caller that was answered in time serves nothing stale later", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make({ softTimeout: 100 })
+        yield* larder.get("k")
+        yield* TestClock.adjust("10 seconds")
+        source.says = Effect.delay(Effect.succeed(2), 50)
+        const asking = yield* fork(larder.get("k"))
+        yield* TestClock.adjust(50)
+        expect(yield* Fiber.join(asking)).toBe(2)
+        yield* TestClock.adjust("1 second")
+        expect(yield* larder.stats).toMatchObject({ staleServed: 0 })
+      }),
+    ),
+  )
+
+  it.effect("that has passed with nothing stale: what a tier then has is given at once", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const shared = Layer.succeedContext(yield* Layer.build(faultyShared(faults)))
+      const stack = () => TierStack.layer(MemoryTier.layer(), shared)
+      const writer = yield* Effect.provide(make(), stack())
+      yield* writer.larder.set("k", 7)
+      yield* TestClock.adjust("10 seconds")
+      const { larder, source } = yield* Effect.provide(make({ softTimeout: 10 }), stack())
+      source.says = Effect.never
+      faults.turn("slow", "reads")
+      const asking = yield* fork(larder.get("k"))
+      yield* TestClock.adjust(49)
+      expect(asking.pollUnsafe()).toBe(undefined)
+      yield* TestClock.adjust(1)
+      expect(asking.pollUnsafe()).toEqual(Exit.succeed(7))
+    }).pipe(Effect.scoped)
+  })
+
+  it.effect(
+    "leaves the lookup to the larder: it is stored, also when every other caller leaves",
+    () =>
+      within(
+        Effect.gen(function* () {
+          const { larder, source } = yield* make({ softTimeout: 100 })
+          yield* larder.get("k")
+          yield* TestClock.adjust("10 seconds")
+          source.says = Effect.delay(Effect.succeed(2), "1 second")
+          const served = yield* fork(larder.get("k"))
+          const leaving = yield* fork(larder.get("k", { stale: "never" }))
+          yield* TestClock.adjust(100)
+          expect(yield* Fiber.join(served)).toBe(1)
+          yield* Fiber.interrupt(leaving)
+          yield* TestClock.adjust(900)
+          expect(yield* larder.get("k")).toBe(2)
+          expect(source.asked).toBe(2)
+        }),
+      ),
+  )
+
+  it.effect("does not answer a refresh, nor a caller that takes nothing stale", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make({ softTimeout: 100 })
+        yield* larder.get("k")
+        yield* TestClock.adjust("10 seconds")
+        source.says = Effect.delay(Effect.succeed(2), "1 second")
+        const refreshing = yield* fork(larder.refresh("k"))
+        const strict = yield* fork(larder.get("k", { stale: "never" }))
+        yield* TestClock.adjust(999)
+        expect([refreshing.pollUnsafe(), strict.pollUnsafe()]).toEqual([undefined, undefined])
+        yield* TestClock.adjust(1)
+        expect(yield* Fiber.join(refreshing)).toBe(2)
+        expect(yield* Fiber.join(strict)).toBe(2)
+        expect(source.asked).toBe(2)
+      }),
+    ),
+  )
+})
+
+describe("a looked-up value of a lower revision than is known", () => {
+  const revised = { revision: (value: number) => value }
+
+  it.effect(
+    "is given all the same to callers that take nothing stale, where what is known is stale",
+    () =>
+      within(
+        Effect.gen(function* () {
+          const { larder, source } = yield* make({ staleWhileRevalidate: "1 minute" }, revised)
+          yield* larder.set("k", 5)
+          yield* TestClock.adjust("10 seconds")
+          source.says = Effect.delay(Effect.succeed(3), 100)
+          const strict = yield* fork(larder.get("k", { stale: "never" }))
+          const refreshing = yield* fork(larder.refresh("k"))
+          yield* TestClock.adjust(100)
+          expect(yield* Fiber.join(strict)).toBe(3)
+          expect(yield* Fiber.join(refreshing)).toBe(3)
+        }),
+      ),
+  )
+
+  it.effect("is not given in place of a fresh one, whatever a caller asks for", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make({}, revised)
+        yield* larder.set("k", 5)
+        source.says = Effect.succeed(3)
+        yield* TestClock.adjust("1 second")
+        expect(yield* larder.refresh("k")).toBe(5)
+        expect(yield* larder.get("k", { maxAge: 0, stale: "never" })).toBe(5)
+      }),
+    ),
+  )
+})
+
+it.effect("a get that joins a bulk lookup which leaves its key out asks for the key alone", () =>
+  within(
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const { larder } = yield* make(
+        {},
+        {
+          upstream: Upstream.make({
+            lookup: (key: string) => Effect.sync(() => asked.push(key)),
+            lookupMany: (_: ReadonlyArray<string>) =>
+              Effect.delay(Effect.succeed(new Map<string, number>()), 100),
+          }),
+        },
+      )
+      const many = yield* fork(larder.getMany(["k"]))
+      const one = yield* fork(larder.get("k"))
+      yield* TestClock.adjust(100)
+      const exits = yield* Fiber.join(many)
+      expect(JSON.stringify(exits.get("k"))).toContain("KeyNotReturned")
+      expect(yield* Fiber.join(one)).toBe(1)
+      expect(asked).toEqual(["k"])
+      expect(yield* larder.stats).toMatchObject({ failures: 1 })
+    }),
+  ),
+)
+
+it.effect("a background refresh goes on when the caller that joined it leaves", () =>
+  within(
+    Effect.gen(function* () {
+      const { larder, source } = yield* make({ staleWhileRevalidate: "1 hour" })
+      yield* larder.get("k")
+      yield* TestClock.adjust("10 seconds")
+      source.says = Effect.delay(Effect.succeed(2), "1 second")
+      expect(yield* larder.get("k")).toBe(1)
+      const leaving = yield* fork(larder.get("k", { stale: "never" }))
+      yield* TestClock.adjust(500)
+      yield* Fiber.interrupt(leaving)
+      yield* TestClock.adjust(500)
+      expect(yield* larder.get("k")).toBe(2)
+      expect(source.asked).toBe(2)
+    }),
+  ),
+)
