@@ -52,10 +52,9 @@ export const beginSoon = (
   engine.soon(start)
 }
 
-/** The larder has closed, or the key has changed and nobody waits. */
+/** The key has changed. Nobody waits: a caller that may join a flight starts it first. */
 const isOver = (engine: Engine, flight: Flight): boolean => {
-  if (flight.landing !== undefined) return true
-  if (flight.waiters.size > 0 || !engine.isDetached(flight)) return false
+  if (!engine.isDetached(flight)) return false
   engine.end(flight)
   engine.landed(flight)
   return true
@@ -85,7 +84,7 @@ const bulk = (engine: Engine, all: Arr.NonEmptyReadonlyArray<Flight>, span: Call
   if (!Arr.isArrayNonEmpty(flights)) return
   const versions = new Map(flights.map((flight) => [flight, engine.nextVersion()]))
   const cancel = lookup.many(engine, flights, span, (flight, answer) =>
-    settle(engine, flight, answer, undefined, versions.get(flight) ?? 0),
+    settle(engine, flight, answer, undefined, versions.get(flight)!),
   )
   cancelTogether(flights, cancel)
 }
