@@ -26,9 +26,8 @@ export const join = (
   flight.waiters.add(waiter)
   engine.callers.joined()
   flight.notBefore = Math.max(flight.notBefore, waiter.demand.notBefore)
-  // Nothing stale can turn up where memory is all there is and has nothing.
-  const mayTurnUp = flight.stale !== undefined || engine.stack.farther.length > 0
-  if (softAt < Infinity && mayTurnUp && waiter.demand.allowStale) {
+  // Also where there is nothing yet: a tier may have something, or a caller may set the key.
+  if (softAt < Infinity && waiter.demand.allowStale) {
     setTimer(
       waiter,
       engine.timers.schedule(softAt, () => softTimeout(engine, flight, waiter)),

@@ -138,6 +138,27 @@ describe("softTimeout", () => {
       ),
   )
 
+  it.effect.each([
+    ["allow", 100, 7],
+    ["never", 1_000, 1],
+  ] as const)(
+    "gives what was set while the caller waited, though there was nothing before: stale %s",
+    ([stale, millis, expected]) =>
+      within(
+        Effect.gen(function* () {
+          const { larder, source } = yield* make({ softTimeout: 100 })
+          source.says = Effect.delay(Effect.succeed(1), "1 second")
+          const asking = yield* fork(larder.get("k", { stale }))
+          yield* TestClock.adjust(50)
+          yield* larder.set("k", 7)
+          yield* TestClock.adjust(millis - 51)
+          expect(asking.pollUnsafe()).toBe(undefined)
+          yield* TestClock.adjust(1)
+          expect(asking.pollUnsafe()).toEqual(Exit.succeed(expected))
+        }),
+      ),
+  )
+
   it.effect("does not answer a refresh, nor a caller that takes nothing stale", () =>
     within(
       Effect.gen(function* () {
@@ -236,3 +257,48 @@ it.effect("a background refresh goes on when the caller that joined it leaves", 
     }),
   ),
 )
+
+describe("law 9: a caller whose lookup was overtaken by a mark", () => {
+  const overtaken = (stale: "allow" | "never") =>
+    Effect.gen(function* () {
+      const { larder, source } = yield* make(
+        { hardTimeout: "1 second", tierBudget: 200 },
+        { tags: () => ["t"] },
+      )
+      source.says = Effect.delay(Effect.succeed(1), 900)
+      yield* fork(larder.get("k"))
+      yield* TestClock.adjust(50)
+      yield* larder.invalidateTags(["t"])
+      const asking = yield* fork(Effect.exit(larder.get("k", { stale })))
+      source.says = Effect.onInterrupt(Effect.never, () => Effect.sync(() => (source.asked = -1)))
+      // It came at 50 ms: its patience of one lookup and the tiers' share ends at 1,250.
+      yield* TestClock.adjust(1_199)
+      expect([asking.pollUnsafe(), source.asked]).toEqual([undefined, 2])
+      yield* TestClock.adjust(1)
+      const exit = yield* Fiber.join(asking)
+      return { exit, source, stats: yield* larder.stats }
+    })
+
+  it.effect("waits no longer than one lookup may take, and takes something stale then", () =>
+    within(
+      Effect.gen(function* () {
+        const { exit, source, stats } = yield* overtaken("allow")
+        expect(exit).toEqual(Exit.succeed(1))
+        expect(stats).toMatchObject({ failures: 0, staleServed: 1, inFlight: 0 })
+        // Nobody else waits for the lookup.
+        expect(source.asked).toBe(-1)
+      }),
+    ),
+  )
+
+  it.effect("gets a LookupTimeout where it takes nothing stale", () =>
+    within(
+      Effect.gen(function* () {
+        const { exit, source, stats } = yield* overtaken("never")
+        expect(JSON.stringify(exit)).toContain("LookupTimeout")
+        expect(stats).toMatchObject({ failures: 1, staleServed: 0, inFlight: 0 })
+        expect(source.asked).toBe(-1)
+      }),
+    ),
+  )
+})
