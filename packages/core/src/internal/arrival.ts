@@ -104,7 +104,7 @@ const unkept = (
   loadMillis: number,
   version: number,
 ): Entry<unknown> => {
-  const now = Math.floor(engine.now())
+  const now = engine.now()
   const times = { storedAt: now, freshUntil: now, revalidateUntil: now, staleUntil: now }
   return { value, ...times, loadMillis, version, asOf: flight.asOf, tags: [] }
 }

@@ -59,7 +59,7 @@ export const invalid = (key: unknown): string | undefined => {
 
 /** A short form of any value, for messages. */
 export const show = (key: unknown): string => {
-  const text = typeof key === "string" ? JSON.stringify(key) : describe(key)
+  const text = describe(key)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 

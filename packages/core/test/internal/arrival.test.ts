@@ -321,23 +321,6 @@ describe("law 3: a caller whose lookup fails gets the newest value that is known
   })
 })
 
-it.effect("what an option chokes on is of a whole millisecond that has passed", () =>
-  Effect.gen(function* () {
-    const { larder } = yield* make(
-      {},
-      {
-        tags: () => {
-          throw new Error("broken")
-        },
-      },
-    )
-    yield* TestClock.adjust(0.5)
-    const { age, entry } = yield* larder.getWithMeta("k")
-    expect(entry.storedAt).toBe(1_790_000_000_000)
-    expect(age).toBeLessThan(1)
-  }).pipe((body) => within(body)),
-)
-
 it.effect("a failureFor and a graceFor that fail are logged by name", () => {
   const lines: Array<string> = []
   const logger = Logger.make<unknown, void>(({ message }) => lines.push(String(message)))
