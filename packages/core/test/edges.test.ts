@@ -163,3 +163,17 @@ it.effect("law 3: who joined a refresh that fails is given what a farther tier h
     expect(yield* Fiber.join(joining)).toBe(1)
   }).pipe(Effect.scoped, Effect.provide(TierStack.layer(faultyTier(new Faults()))))
 })
+
+it.effect("64 values at most are on their way to the arbiter at once, the others wait", () => {
+  const faults = new Faults()
+  return Effect.gen(function* () {
+    const larder = yield* make((_, n) => Effect.succeed(n), { freshFor: 10_000 })
+    const commits = () => faults.trips.filter((trip) => trip === "commit").length
+    faults.turn("slow", "writes")
+    yield* larder.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`))
+    expect(commits()).toBe(64)
+    yield* TestClock.adjust(50)
+    expect(commits()).toBe(100)
+    yield* TestClock.adjust(50)
+  }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), faultyTier(faults))))
+})

@@ -103,3 +103,19 @@ it.effect.each([
     if (how === "fresh") expect(yield* larder.getWithMeta("k")).toMatchObject({ tier: "memory" })
   }).pipe(Effect.scoped),
 )
+
+it.effect(
+  "a value just looked up that was never fresh has its own times, not those of a mark",
+  () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const larder = yield* Larder.make({
+        name: "meta",
+        value: Schema.String,
+        policy: Policy.make({ freshFor: 0, staleWhileRevalidate: "1 minute" }),
+        upstream: Upstream.make({ lookup: (_: string) => Effect.succeed("v") }),
+      })
+      const { entry } = yield* larder.getWithMeta("k")
+      expect(entry).toMatchObject({ freshUntil: start, revalidateUntil: start + 60_000 })
+    }).pipe(Effect.scoped, Effect.provide(stacks.memory())),
+)

@@ -174,6 +174,18 @@ describe("what memory has", () => {
     }),
   )
 
+  it.effect("is missing at the end of its life, also where a mark had left its error grace", () =>
+    Effect.gen(function* () {
+      const engine = yield* makeEngine()
+      keep(engine, "k", { tags: ["t"] })
+      engine.marks.add(["t"], true, engine.now())
+      yield* TestClock.adjust(3_610_000 - 1)
+      expect(freshness(engine, "k")).toEqual({ _tag: "Stale", grace: "error" })
+      yield* TestClock.adjust(1)
+      expect(freshness(engine, "k")).toBe(undefined)
+    }),
+  )
+
   it.effect("is compared with the marks once, and is a plain hit after that", () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine()
@@ -300,11 +312,14 @@ describe("an early refresh is due", () => {
 
   it.effect("a draw lies in (0, 1]: its logarithm is a number", () =>
     Effect.gen(function* () {
+      let next = 0
       const drawn = yield* Effect.provideService(makeEngine(), Random.Random, {
-        nextDoubleUnsafe: () => 0,
+        nextDoubleUnsafe: () => next,
         nextIntUnsafe: () => 0,
       })
       expect(drawn.draw()).toBe(1)
+      next = 0.75
+      expect(drawn.draw()).toBe(0.25)
     }),
   )
 })

@@ -3,6 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { type Entry, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { Engine } from "../../src/internal/engine.ts"
+import { Flight } from "../../src/internal/flight.ts"
+import { beginSoon } from "../../src/internal/loading.ts"
+import { makeEngine } from "../support/engine.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -130,6 +134,71 @@ describe("a refresh that begins soon", () => {
     ),
   )
 })
+
+describe("a refresh that is put on the board", () => {
+  const begun = (engine: Engine, change: () => void) => {
+    const flight = new Flight("k", "k", engine.asOf(), {
+      force: false,
+      early: false,
+      many: false,
+      background: true,
+      notBefore: -Infinity,
+      stale: undefined,
+    })
+    engine.flights.set("k", flight)
+    engine.airborne.add(flight)
+    change()
+    beginSoon(engine, [flight], undefined)
+    return { lookups: engine.observer.counters.lookups, left: engine.flights.size }
+  }
+
+  it.effect("begins, with or without something stale, and leaves the board when it lands", () =>
+    Effect.gen(function* () {
+      const engine = yield* makeEngine()
+      expect(begun(engine, () => {})).toEqual({ lookups: 1, left: 0 })
+      expect(engine.airborne.size).toBe(0)
+    }),
+  )
+
+  it.effect(
+    "leaves the board without a lookup where its key has changed, or all has been cleared",
+    () =>
+      Effect.gen(function* () {
+        const engine = yield* makeEngine()
+        expect(begun(engine, () => engine.detach("k"))).toEqual({ lookups: 0, left: 0 })
+        const clear = () => engine.marks.add([undefined], true, engine.now())
+        expect(begun(engine, clear)).toEqual({ lookups: 0, left: 0 })
+        expect(engine.airborne.size).toBe(0)
+      }),
+  )
+})
+
+it.effect(
+  "law 22: where the lookup of one key closes the larder, those of the others do not begin",
+  () =>
+    within(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const asked: Array<string> = []
+        const larder = yield* Larder.make({
+          name: "closes itself",
+          value: Schema.Finite,
+          policy: Policy.make({ freshFor: "10 seconds" }),
+          upstream: Upstream.make({
+            lookup: (key: string) =>
+              Effect.suspend(() => {
+                asked.push(key)
+                Effect.runFork(Scope.close(scope, Exit.void))
+                return Effect.succeed(1)
+              }),
+          }),
+        }).pipe(Scope.provide(scope))
+        const exits = yield* larder.getMany(["a", "b", "c"])
+        expect(asked).toEqual(["a"])
+        for (const exit of exits.values()) expect(JSON.stringify(exit)).toContain("LarderClosed")
+      }),
+    ),
+)
 
 describe("a bulk lookup", () => {
   it.effect("brings values that take the place of those from before", () =>

@@ -35,8 +35,7 @@ const has = (name: string, version: number, freshFor = 10_000) =>
     return { _tag: "Entry", entry: { ...entry, freshUntil, revalidateUntil: freshUntil } }
   })
 
-const hasNot = (name: string, found: Found | undefined = { _tag: "Nothing", version: 0 }) =>
-  tierOf(name, () => found)
+const hasNot = (name: string, found: Found | undefined) => tierOf(name, () => found)
 
 const removed = (version: number) => hasNot("shared", { _tag: "Nothing", version, isRemoved: true })
 
@@ -148,6 +147,16 @@ describe("what the arbiter says to have been removed", () => {
       const engine = yield* over(removed(3))
       keep(engine, "k", { value: "memory", version, freshUntil: 0, revalidateUntil: 0 })
       expect(shown(yield* look(engine))).toBe(expected)
+    }),
+  )
+
+  it.effect("what it has and cannot use is no removal, whatever its version", () =>
+    Effect.gen(function* () {
+      const engine = yield* over(
+        has("front", 1, 0),
+        hasNot("shared", { _tag: "Nothing", version: 9 }),
+      )
+      expect(shown(yield* look(engine))).toBe("front 1, Stale, front")
     }),
   )
 
