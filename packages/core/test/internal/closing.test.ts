@@ -40,8 +40,7 @@ const open = (
       ...options,
     }).pipe(
       Scope.provide(scope),
-      Effect.provide(TierStack.layer(MemoryTier.layer(), tiers)),
-      Effect.provide(Logger.layer([logger])),
+      Effect.provide([TierStack.layer(MemoryTier.layer(), tiers), Logger.layer([logger])]),
     )
     const close = Effect.suspend(() => {
       lines.length = 0

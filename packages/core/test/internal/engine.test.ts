@@ -257,30 +257,6 @@ describe("what memory has", () => {
       expect(freshness(engine, "k")).toEqual({ _tag: "Stale", grace: "error" })
     }),
   )
-
-  it.effect("loses its revalidate grace, and nothing else, where that is to end", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      engine.endRevalidation("none")
-      const now = engine.now()
-      keep(engine, "k", { revalidateUntil: now + 60_000 })
-      keep(engine, "error")
-      engine.endRevalidation("k")
-      expect(freshness(engine, "k")).toEqual({ _tag: "Fresh" })
-      yield* TestClock.adjust("10 seconds")
-      const error = engine.near.peek("error")
-      engine.endRevalidation("error")
-      expect(engine.near.peek("error")).toBe(error)
-      expect(freshness(engine, "k")).toEqual({ _tag: "Stale", grace: "revalidate" })
-      engine.endRevalidation("k")
-      expect(freshness(engine, "k")).toEqual({ _tag: "Stale", grace: "error" })
-      expect(engine.near.peek("k")?.entry).toMatchObject({
-        freshUntil: now + 10_000,
-        revalidateUntil: now + 10_000,
-        staleUntil: now + 3_610_000,
-      })
-    }),
-  )
 })
 
 describe("an early refresh is due", () => {

@@ -188,8 +188,10 @@ it.effect(
             lookup: (key: string) =>
               Effect.suspend(() => {
                 asked.push(key)
-                Effect.runFork(Scope.close(scope, Exit.void))
-                return Effect.succeed(1)
+                return Effect.as(
+                  Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }),
+                  1,
+                )
               }),
           }),
         }).pipe(Scope.provide(scope))

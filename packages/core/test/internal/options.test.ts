@@ -166,7 +166,7 @@ describe("a function that gives what it should", () => {
   })
 
   it("may give no tags and no validator", () => {
-    expect(settings({ tags: () => undefined as never }).tags?.(1, "k")).toEqual([])
+    expect(settings({ tags: () => [] }).tags?.(1, "k")).toEqual([])
     expect(settings({ etag: () => undefined }).etag?.(1, "k")).toBe(undefined)
   })
 
@@ -176,6 +176,13 @@ describe("a function that gives what it should", () => {
 })
 
 describe("a function that gives nonsense is an OptionFailed that shows it", () => {
+  it.each([1, undefined, "t"])("tags: %s", (given) =>
+    failed(
+      () => settings({ tags: () => given as never }).tags?.(1, "k"),
+      "tags",
+      `${String(given)} is no array of strings; give []`,
+    ),
+  )
   it.each([Number.NaN, undefined, null, true, {}])("revision: %s", (given) =>
     failed(
       () => settings({ revision: () => given as never }).revision?.(1),

@@ -18,9 +18,11 @@ const tierOf = (name: string, found: (engine: Engine) => Found | undefined) => {
       Effect.sync(() => {
         tier.asked += 1
         const answer = found(tier.engine!)
-        return answer && [answer]
+        return [answer]
       }),
-    mark: () => Effect.succeed(undefined),
+    isOne: true,
+    partOf: () => "",
+    mark: () => Effect.void,
   }
   return tier
 }

@@ -49,8 +49,7 @@ const scripted = (script: {
     read: (keys: ReadonlyArray<string>) =>
       Effect.sync(() => {
         asked.push(["read", ...keys])
-        const next = left.read.shift()
-        return next && [next]
+        return [left.read.shift()]
       }),
     acquire: (_: string, { force, known }: { readonly known: number; readonly force: boolean }) =>
       Effect.sync(() => {
