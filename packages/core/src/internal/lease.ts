@@ -21,13 +21,12 @@ export type Leased = "settled" | "busy"
  */
 export const leaseFor = (
   engine: Engine,
+  arbiter: FartherTier,
   progress: Progress,
   budget: Budget,
   patience: "once" | "wait" = "wait",
 ): Effect.Effect<Leased> =>
   Effect.gen(function* () {
-    const { arbiter } = engine.stack
-    if (arbiter === undefined) return "settled"
     const { flight } = progress
     const began = engine.stopwatch()
     // A lease that this node holds for a flight that was detached is nobody's to wait for.
@@ -84,7 +83,7 @@ const request = (
         progress.token = granted.token
         flight.token = granted.token
         engine.leased.set(k, flight)
-        progress.stopRenewal = keepLease(engine, flight, granted.token)
+        progress.stopRenewal = keepLease(engine, arbiter, flight, granted.token)
         engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
         return "won"
       case "Busy":
@@ -92,7 +91,6 @@ const request = (
         return "busy"
       case "Newer":
         consider(engine, progress, arbiter, granted.found)
-        if (flight.landing !== undefined) return "landed"
         if (progress.foreign) return "unanswered"
         // Asked again, it is not newer any more than what is known; unless its version cannot be read.
         return progress.known > asked.known ? "again" : "takeOver"
@@ -107,12 +105,18 @@ const request = (
   })
 
 /** Renews a lease at a third of its time, while the lookup runs; gives what ends that. */
-const keepLease = (engine: Engine, flight: Flight, token: number): (() => void) => {
-  const { arbiter, leaseMillis } = engine.stack
-  if (arbiter === undefined) return () => {}
+const keepLease = (
+  engine: Engine,
+  arbiter: FartherTier,
+  flight: Flight,
+  token: number,
+): (() => void) => {
+  const { leaseMillis } = engine.stack
   const renewal = Effect.map(arbiter.renew(flight.k, token, leaseMillis), (held) => {
+    // With the lookup, which ended meanwhile, the lease ended as well: it was not lost.
+    if (stopped) return
     if (held === false) engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
-    else if (!stopped) timer = schedule()
+    else timer = schedule()
   })
   const schedule = () =>
     engine.timers.schedule(engine.now() + leaseMillis / 3, () => engine.fork(renewal))

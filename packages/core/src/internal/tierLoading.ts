@@ -266,8 +266,11 @@ const considered = (engine: Engine, one: Progress, tier: FartherTier, found: Fou
   consider(engine, one, tier, found)
 }
 
-const hasArbiter = (engine: Engine, { arbiterAnswers, foreign }: Progress): boolean =>
-  engine.stack.arbiter !== undefined && arbiterAnswers && !foreign
+/** The arbiter, where it grants the right to look the key up. */
+const arbiterFor = (
+  { stack }: Engine,
+  { arbiterAnswers, foreign }: Progress,
+): FartherTier | undefined => (arbiterAnswers && !foreign ? stack.arbiter : undefined)
 
 const lookUpAlone = (
   engine: Engine,
@@ -285,7 +288,8 @@ const lookUpWithLease = (
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { flight } = progress
-    if (hasArbiter(engine, progress)) yield* leaseFor(engine, progress, budget)
+    const arbiter = arbiterFor(engine, progress)
+    if (arbiter !== undefined) yield* leaseFor(engine, arbiter, progress, budget)
     // Perhaps by the end of the larder, while the lease was granted.
     if (flight.landing !== undefined) return giveBack(engine, progress)
     const previous = flight.stale?.entry
@@ -319,8 +323,9 @@ const lookUpTogether = (
         Effect.gen(function* () {
           // All of them together take no longer than one may: those that come last may have nothing left.
           const own = new Budget(budget.whole, budget.left - (engine.stopwatch() - began))
+          const arbiter = arbiterFor(engine, one)
           const busy =
-            hasArbiter(engine, one) && (yield* leaseFor(engine, one, own, "once")) === "busy"
+            arbiter !== undefined && (yield* leaseFor(engine, arbiter, one, own, "once")) === "busy"
           if (busy) {
             // Whoever has to wait for another node does so by itself.
             together.delete(one)

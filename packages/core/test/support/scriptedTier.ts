@@ -1,0 +1,75 @@
+/** A shared tier whose operations are noted, and of which tests replace single ones. */
+import { MemoryTier, Tier } from "@larder/core"
+import { Clock, Effect, Layer } from "effect"
+
+type Operations = Omit<Tier.Arbiter, "messages"> & Omit<Tier.ByteStore, "arbiter">
+
+export type Operation = keyof Operations
+
+export interface Call<O extends Operation = Operation> {
+  readonly operation: O
+  readonly args: Parameters<Operations[O]>
+  /** In the time of the tier. */
+  readonly at: number
+}
+
+export class Script {
+  readonly calls: Array<Call> = []
+  /** What stands in the place of an operation; it is given the operation itself. */
+  readonly instead: { [O in Operation]?: (real: Operations[O]) => Operations[O] } = {}
+
+  /** The calls of one operation so far. */
+  of<O extends Operation>(operation: O): ReadonlyArray<Call<O>> {
+    return this.calls.filter((call): call is Call<O> => call.operation === operation)
+  }
+
+  /** The names of the operations that were asked for since the last time. */
+  trips(): ReadonlyArray<Operation> {
+    return this.calls.splice(0).map(({ operation }) => operation)
+  }
+}
+
+const noting = <O extends Operation>(
+  script: Script,
+  operation: O,
+  real: Operations[O],
+): Operations[O] =>
+  ((...args: Parameters<Operations[O]>) =>
+    Effect.flatMap(Clock.currentTimeMillis, (at) => {
+      script.calls.push({ operation, args, at })
+      const instead = script.instead[operation]
+      const chosen = instead === undefined ? real : instead(real)
+      return (chosen as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, never>)(...args)
+    })) as unknown as Operations[O]
+
+const arbiterOf = (script: Script, arbiter: Tier.Arbiter): Tier.Arbiter => ({
+  acquire: noting(script, "acquire", arbiter.acquire),
+  renew: noting(script, "renew", arbiter.renew),
+  release: noting(script, "release", arbiter.release),
+  commit: noting(script, "commit", arbiter.commit),
+  write: noting(script, "write", arbiter.write),
+  mark: noting(script, "mark", arbiter.mark),
+  marks: noting(script, "marks", arbiter.marks),
+  messages: arbiter.messages,
+})
+
+/** A shared tier of its own; as a file, one of this machine that orders nothing. */
+export const layer = (script: Script, kind: "shared" | "file" = "shared"): Layer.Layer<Tier.Tier> =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.map(Tier.Tier, (tier) => {
+      if (tier.kind !== "bytes") throw new Error("the shared tier keeps bytes")
+      const file = { name: "file", scope: "machine", abilities: Tier.noAbilities } as const
+      return {
+        ...tier,
+        ...(kind === "file" ? file : undefined),
+        open: (options: { readonly larder: string }) =>
+          Effect.map(tier.open(options), (store) => ({
+            read: noting(script, "read", store.read),
+            put: noting(script, "put", store.put),
+            drop: noting(script, "drop", store.drop),
+            arbiter: store.arbiter && arbiterOf(script, store.arbiter),
+          })),
+      }
+    }),
+  ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
