@@ -73,6 +73,11 @@ export class Timers {
     this.#clock = steadyOf(Context.get(context, Clock.Clock))
   }
 
+  /** How many are held, those that have passed or were cancelled included. */
+  get size(): number {
+    return this.#timers.length
+  }
+
   /** Runs `run` when the steady time of day is `at` (ms) as it looks now, or as soon as possible when that has passed. */
   schedule(at: number, run: Run): Timer {
     const now = monotonicMillis(this.#clock)

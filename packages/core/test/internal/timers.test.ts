@@ -1,30 +1,38 @@
 import { expect, it } from "@effect/vitest"
-import { Clock, Context, Effect } from "effect"
+import { Clock, Context, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { monotonicMillis } from "../../src/internal/monotonic.ts"
 import { steadyOf } from "../../src/internal/steadyClock.ts"
-import { Timers } from "../../src/internal/timers.ts"
+import { putOff, Timers } from "../../src/internal/timers.ts"
 import { wallClock } from "../support/wallClock.ts"
 
 /** Timers, what has run, and how many sleeps there are. */
-const make = Effect.gen(function* () {
-  const context = yield* Effect.context<never>()
-  const clock = yield* Effect.clockWith(Effect.succeed)
-  let sleeping = 0
-  const counting: Clock.Clock = {
-    ...clock,
-    sleep: (duration) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => (sleeping += 1)),
-        () => clock.sleep(duration),
-        () => Effect.sync(() => (sleeping -= 1)),
-      ),
-  }
-  const timers = new Timers(Context.add(context, Clock.Clock, counting))
-  const ran: Array<string> = []
-  const at = (millis: number, name: string) => timers.schedule(millis, () => ran.push(name))
-  return { timers, ran, at, sleeping: () => sleeping }
-})
+const makeThat = (rest: "stops" | "lingers") =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    let sleeping = 0
+    /** In milliseconds, the sleeps that have begun. */
+    const sleeps: Array<number> = []
+    const counting: Clock.Clock = {
+      ...clock,
+      sleep: (duration) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            sleeping += 1
+            sleeps.push(Duration.toMillis(duration))
+          }),
+          () => clock.sleep(duration),
+          () => Effect.sync(() => (sleeping -= 1)),
+        ),
+    }
+    const timers = new Timers(Context.add(context, Clock.Clock, counting), rest)
+    const ran: Array<string> = []
+    const at = (millis: number, name: string) => timers.schedule(millis, () => ran.push(name))
+    return { timers, ran, at, sleeps, sleeping: () => sleeping }
+  })
+
+const make = makeThat("stops")
 
 it.effect("deadlines run in the order of their times, whatever the order they came in", () =>
   Effect.gen(function* () {
@@ -168,5 +176,140 @@ it.effect("law 21: a clock that is set back puts no timer off", () =>
     expect(ran).toEqual([])
     yield* TestClock.adjust(1)
     expect(ran).toEqual(["a"])
+  }),
+)
+
+it("law 9: a deadline is put off where it is noticed more than 10 ms late, by at most its length", () => {
+  expect([0, 10, 11, 99, 100, 5_000].map((late) => putOff(late, 100))).toEqual([
+    0, 0, 11, 99, 100, 100,
+  ])
+})
+
+it.effect("one that is due already runs in the next turn, and is told how late it is", () =>
+  Effect.gen(function* () {
+    const { ran, sleeps, timers } = yield* make
+    const clock = yield* Clock.Clock
+    const lateness: Array<number> = []
+    timers.after(monotonicMillis(clock) - 5, 0, (late) => lateness.push(Math.round(late)))
+    timers.schedule(clock.currentTimeMillisUnsafe(), () => ran.push("now"))
+    expect(ran).toEqual([])
+    yield* Effect.yieldNow
+    expect(ran).toEqual(["now"])
+    expect(lateness).toEqual([5])
+    expect(sleeps).toEqual([])
+    timers.after(monotonicMillis(clock), 10, (late) => lateness.push(Math.round(late)))
+    yield* TestClock.adjust(10)
+    expect(lateness).toEqual([5, 0])
+  }),
+)
+
+it.effect("law 17: there is one sleep until the earliest deadline, whatever comes after it", () =>
+  Effect.gen(function* () {
+    const { at, ran, sleeps, timers } = yield* make
+    at(60_000, "a")
+    at(60_000, "b")
+    at(70_000, "c")
+    expect(sleeps).toEqual([60_000])
+    timers.schedule(60_000, () => {
+      for (let i = 9; i > 0; i -= 1) at(60_000 + 100 * i, `${i}`)
+    })
+    yield* TestClock.adjust(60_000)
+    expect(sleeps).toEqual([60_000, 100])
+    yield* TestClock.adjust(10_000)
+    expect(ran).toEqual(["a", "b", "1", "2", "3", "4", "5", "6", "7", "8", "9", "c"])
+  }),
+)
+
+it.effect(
+  "where deadlines come one after the other and none passes, there is a sleep a second",
+  () =>
+    Effect.gen(function* () {
+      const { at, ran, sleeping, sleeps, timers } = yield* makeThat("lingers")
+      for (let i = 0; i < 200; i += 1) {
+        timers.cancel(at(10 * i + 5_000, "never"))
+        yield* TestClock.adjust(10)
+      }
+      expect(sleeps.length).toBeLessThanOrEqual(3)
+      expect(Math.max(...sleeps)).toBeLessThanOrEqual(1_000)
+      // And none any more a second after the last: it would hold up a program that has ended.
+      yield* TestClock.adjust(1_000)
+      expect(sleeping()).toBe(0)
+      expect(ran).toEqual([])
+    }),
+)
+
+it.effect("after a stop none of before runs, and others as if there had been none before", () =>
+  Effect.gen(function* () {
+    const { at, ran, sleeping, timers } = yield* make
+    for (let i = 1; i <= 5; i += 1) at(i, `${i}`)
+    const before = at(100, "before")
+    yield* TestClock.adjust(50)
+    timers.stop()
+    expect(sleeping()).toBe(0)
+    expect(timers.size).toBe(0)
+    timers.cancel(before)
+    at(60, "a")
+    at(70, "b")
+    timers.cancel(at(80, "never"))
+    yield* TestClock.adjust(100)
+    expect(ran).toEqual(["1", "2", "3", "4", "5", "a", "b"])
+    at(1_000, "never")
+    timers.stop()
+    timers.cancel(at(1_000, "never"))
+    expect(sleeping()).toBe(0)
+  }),
+)
+
+it.effect("law 17: where one has run and the others were cancelled, nothing sleeps", () =>
+  Effect.gen(function* () {
+    const { at, ran, sleeping, timers } = yield* make
+    const other = at(20, "never")
+    at(10, "a")
+    yield* TestClock.adjust(10)
+    timers.cancel(other)
+    expect(sleeping()).toBe(0)
+    expect(ran).toEqual(["a"])
+  }),
+)
+
+it.effect("a flush runs what waits as if it were due now", () =>
+  Effect.gen(function* () {
+    const { sleeping, timers } = yield* make
+    const lateness: Array<number> = []
+    timers.schedule(1_000, (late) => lateness.push(late))
+    timers.flush()
+    expect(lateness).toEqual([0])
+    expect(sleeping()).toBe(0)
+  }),
+)
+
+it.effect("law 17: of those that were cancelled or have passed few are held", () =>
+  Effect.gen(function* () {
+    const { at, ran, timers } = yield* makeThat("lingers")
+    at(1_000_000, "long")
+    let most = 0
+    for (let i = 0; i < 10_000; i += 1) {
+      timers.cancel(at(2_000_000, "never"))
+      most = Math.max(most, timers.size)
+    }
+    expect(most).toBeLessThanOrEqual(2 * 1 + 1_024 + 1)
+    // Letting go takes as long as there are timers: only now and then.
+    expect(most).toBeGreaterThan(1_000)
+    const { size } = timers
+    most = 0
+    for (let i = 0; i < 5_000; i += 1) {
+      at(10 * i + 10, "short")
+      yield* TestClock.adjust(10)
+      most = Math.max(most, timers.size - size)
+    }
+    expect(ran.length).toBe(5_000)
+    expect(most).toBeLessThanOrEqual(1_024 + 1)
+    expect(most).toBeGreaterThan(1_000)
+    // Those that have passed do not count as waiting, nor do those that wait count as cancelled.
+    const many = Array.from({ length: 3_000 }, () => at(2_000_000, "never"))
+    expect(timers.size).toBeGreaterThan(3_000)
+    for (const timer of many.slice(0, 2_900)) timers.cancel(timer)
+    expect(timers.size).toBeLessThanOrEqual(2 * 101 + 1_024)
+    timers.stop()
   }),
 )
