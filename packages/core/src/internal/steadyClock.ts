@@ -72,7 +72,7 @@ export class SteadyClock implements Clock.Clock {
   readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
 
   currentTimeNanosUnsafe(): bigint {
-    return BigInt(Math.floor(this.currentTimeMillisUnsafe())) * nanosPerMilli
+    return BigInt(this.currentTimeMillisUnsafe()) * nanosPerMilli
   }
 
   readonly currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())

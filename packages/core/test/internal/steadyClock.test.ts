@@ -51,6 +51,42 @@ describe("law 21: the time of day of a process", () => {
     }
   })
 
+  it("is that of the clock also where that is behind its monotonic time", () => {
+    const { clock, now, pass } = byHand(0, 5_000)
+    const steady = steadyOf(clock)
+    assert.strictEqual(steady.currentTimeMillisUnsafe(), 0)
+    pass(1_000)
+    assert.strictEqual(steady.currentTimeMillisUnsafe(), now.wall)
+    assert.strictEqual(steady.behindUnsafe(), 0)
+  })
+
+  it("is not ahead of the clock by the part of a millisecond that monotonic time shows", () => {
+    const { clock, now } = byHand(someTime, 0.4)
+    const steady = steadyOf(clock)
+    assert.strictEqual(steady.currentTimeMillisUnsafe(), someTime)
+    now.monotonic = 1.2
+    assert.strictEqual(steady.currentTimeMillisUnsafe(), someTime)
+    now.monotonic = 1.4
+    assert.strictEqual(steady.currentTimeMillisUnsafe(), someTime + 1)
+  })
+
+  it.effect("is the same in all units, and its monotonic time is the clock's", () =>
+    Effect.gen(function* () {
+      const { clock, now, pass } = byHand()
+      const steady = steadyOf(clock)
+      assert.strictEqual(yield* steady.currentTimeMillis, someTime)
+      pass(1_500, -hour)
+      const nanos = BigInt(someTime + 1_500) * 1_000_000n
+      assert.strictEqual(yield* steady.currentTimeMillis, someTime + 1_500)
+      assert.strictEqual(steady.currentTimeNanosUnsafe(), nanos)
+      assert.strictEqual(yield* steady.currentTimeNanos, nanos)
+      now.monotonic += 0.25
+      const monotonic = BigInt(now.monotonic * 1_000_000)
+      assert.strictEqual(steady.monotonicTimeNanosUnsafe(), monotonic)
+      assert.strictEqual(yield* steady.monotonicTimeNanos, monotonic)
+    }),
+  )
+
   it("goes on where the clock is set back, and follows where it is set forward", () => {
     const { clock, pass } = byHand()
     const steady = steadyOf(clock)
@@ -142,6 +178,8 @@ it.effect(
         now.wall -= 1
         assert.strictEqual(steady.currentTimeMillisUnsafe(), someTime + 5_000)
         assert.deepStrictEqual(readings, { wall: 67, monotonic: 3 })
+        assert.strictEqual(steady.currentTimeMillisUnsafe(), someTime + 5_000)
+        assert.deepStrictEqual(readings, { wall: 68, monotonic: 3 })
       } finally {
         system.currentTimeMillisUnsafe = real.wall
         system.monotonicTimeNanosUnsafe = real.nanos
