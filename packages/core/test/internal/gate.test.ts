@@ -232,3 +232,66 @@ describe("a line", () => {
     }),
   )
 })
+
+describe("a permit", () => {
+  it.effect("is not given when one that has none leaves the line", () =>
+    Effect.gen(function* () {
+      const { began, end, start } = yield* busy()
+      const one = yield* start("one", new Demand(false))
+      yield* start("two", new Demand(false))
+      yield* Fiber.interrupt(one)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(began, [])
+      yield* end("front")
+      assert.deepStrictEqual(began, ["two"])
+    }),
+  )
+})
+
+describe("one gate for all", () => {
+  const all = (queue?: number): Gates => {
+    const gate = new Gate({ limit: 1, queue, background: false })
+    return { foreground: gate, background: gate }
+  }
+
+  it.effect("is first come, first served, also where a caller joins", () =>
+    Effect.gen(function* () {
+      const { began, end, start } = makeLookups(all(5))
+      yield* start("front", new Demand(false))
+      const demand = new Demand(true)
+      yield* start("joined", demand)
+      yield* start("one", new Demand(false))
+      demand.join()
+      for (const name of ["front", "joined", "one"]) yield* end(name)
+      assert.deepStrictEqual(began, ["front", "joined", "one"])
+    }),
+  )
+})
+
+describe("a demand that was given by hand", () => {
+  it.effect("never changes, and waits in its line like others", () =>
+    Effect.gen(function* () {
+      const gates = makeGates()
+      const { end, start } = makeLookups(gates)
+      yield* start("back", new Demand(true))
+      const byHand = { background: true, stale: false }
+      const waiting = yield* fork(enter(gates, byHand, Effect.succeed("done")))
+      yield* Effect.yieldNow
+      assert.strictEqual(waiting.pollUnsafe(), undefined)
+      yield* end("back")
+      assert.strictEqual(yield* Fiber.join(waiting), "done")
+    }),
+  )
+})
+
+describe("Shed", () => {
+  it("says what runs, how many may wait, and which option decides", () => {
+    const message = (background: boolean) =>
+      new Gate({ limit: 3, queue: 2, background }).shed().message
+    assert.strictEqual(
+      message(false),
+      "turned away: 3 lookups are running, and at most 2 may wait (Upstream.withConcurrency)",
+    )
+    assert.include(message(true), "3 background lookups are running")
+  })
+})
