@@ -2,7 +2,7 @@
 import { MemoryTier, Tier } from "@larder/core"
 import { Clock, Effect, Layer } from "effect"
 
-type Operations = Omit<Tier.Arbiter, "messages"> & Omit<Tier.ByteStore, "arbiter">
+type Operations = Omit<Tier.Arbiter, "messages"> & Pick<Tier.ByteStore, "read" | "put" | "drop">
 
 export type Operation = keyof Operations
 
@@ -65,6 +65,7 @@ export const layer = (script: Script, kind: "shared" | "file" = "shared"): Layer
         ...(kind === "file" ? file : undefined),
         open: (options: { readonly larder: string }) =>
           Effect.map(tier.open(options), (store) => ({
+            ...store,
             read: noting(script, "read", store.read),
             put: noting(script, "put", store.put),
             drop: noting(script, "drop", store.drop),
