@@ -115,7 +115,7 @@ const loadAll = (
 export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const takesNothing = flight.force || flight.notBefore > waiter.demand.notBefore
   const { farther, hasMemory } = engine.stack
-  if (!takesNothing || farther.length === 0 || flight.landing !== undefined) return
+  if (!takesNothing || farther.length === 0) return
   // Where memory keeps what tiers have, one answer without anything fresh is enough for a lookup.
   const isKnown = flight.beside === "nothingFresh" && hasMemory
   if (flight.beside === "running" || isKnown || !flight.waiters.has(waiter)) return

@@ -426,6 +426,8 @@ describe("law 16: what a newer release has written is read, and left alone", () 
         const older = yield* node({ schemaVersion: 1, bulk })
         shared.calls.length = 0
         yield* get(older)
+        expect(older.source.asked.length).toBeGreaterThan(0)
+        expect(yield* older.get("k")).toBe(1)
         expect(shared.of("acquire").filter(({ args }) => args[0] === "k")).toEqual([])
         const another = yield* node({ schemaVersion: 2 })
         another.source.answer = Effect.never
@@ -545,6 +547,219 @@ describe("a lookup that has ended", () => {
   }
 })
 
+describe("a caller that joins a lookup which takes nothing from tiers", () => {
+  const reads = (script: scripted.Script) => script.of("read").length
+
+  /** A refresh of "k" that hangs, on a node that does not have it in memory any more. */
+  const refreshing = ({ node }: World, policy: Partial<Policy.Options> = {}) =>
+    Effect.gen(function* () {
+      const a = yield* node({ policy: { softTimeout: "200 millis", ...policy } })
+      a.source.answer = Effect.never
+      yield* fork(Effect.exit(a.refresh("k")))
+      return a
+    })
+
+  on("memory and shared", "has the tiers read once, where they have nothing fresh", (world) =>
+    Effect.gen(function* () {
+      const a = yield* refreshing(world)
+      for (let i = 0; i < 3; i += 1) yield* fork(Effect.exit(a.get("k")))
+      yield* TestClock.adjust(10)
+      expect(reads(world.shared)).toBe(1)
+      yield* fork(Effect.exit(a.get("k")))
+      yield* TestClock.adjust(10)
+      expect(reads(world.shared)).toBe(1)
+    }),
+  )
+
+  on("memory and shared", "has them read once for all that come while they are read", (world) =>
+    Effect.gen(function* () {
+      const a = yield* refreshing(world)
+      world.shared.instead.read = slowly(50)
+      for (let i = 0; i < 3; i += 1) {
+        yield* fork(Effect.exit(a.get("k")))
+        yield* TestClock.adjust(10)
+      }
+      expect(reads(world.shared)).toBe(1)
+    }),
+  )
+
+  on("shared", "has them read each time, where nothing is kept of what they have", (world) =>
+    Effect.gen(function* () {
+      const a = yield* refreshing(world)
+      const waiting = yield* fork(a.get("k"))
+      yield* TestClock.adjust(10)
+      const b = yield* world.node()
+      yield* b.set("k", 7)
+      expect(yield* a.get("k")).toBe(7)
+      expect(yield* Fiber.join(waiting)).toBe(7)
+    }),
+  )
+
+  on("shared", "law 2: has none read where it is given what has been found, at once", (world) =>
+    Effect.gen(function* () {
+      const b = yield* world.node({ policy: { staleWhileRevalidate: "1 minute" } })
+      yield* b.set("k", 7)
+      yield* TestClock.adjust("10 seconds")
+      const a = yield* refreshing(world)
+      expect(yield* a.get("k")).toBe(7)
+      const before = reads(world.shared)
+      expect(yield* a.get("k")).toBe(7)
+      expect(reads(world.shared)).toBe(before)
+    }),
+  )
+
+  on(
+    "memory and shared",
+    "law 1: is given what is fresh again, when memory has let it go",
+    (world) =>
+      Effect.gen(function* () {
+        const b = yield* world.node()
+        yield* b.set("k", 7)
+        yield* b.set("other", 8)
+        const a = yield* refreshing(world)
+        for (let i = 0; i < 3; i += 1) {
+          expect(yield* a.get("k")).toBe(7)
+          expect(yield* a.get("other")).toBe(8)
+        }
+      }),
+    1,
+  )
+
+  on(
+    "memory and shared",
+    "law 13: is given what was set and has not reached the tiers",
+    (world) =>
+      Effect.gen(function* () {
+        const b = yield* world.node()
+        yield* b.set("k", 6)
+        yield* b.set("other", 9)
+        world.shared.instead.write = slowly(90)
+        const a = yield* world.node({ policy: { tierWrites: "background" } })
+        a.source.answer = Effect.never
+        yield* a.set("k", 8)
+        yield* a.get("other")
+        yield* fork(Effect.exit(a.refresh("k")))
+        const caller = yield* fork(a.get("k"))
+        yield* TestClock.adjust(200)
+        expect(yield* Fiber.join(caller)).toBe(8)
+      }),
+    1,
+  )
+
+  for (const kind of ["shared", "file", "memory and shared"] as const) {
+    on(kind, "law 12: is not given what has been removed since", (world) =>
+      Effect.gen(function* () {
+        const b = yield* world.node()
+        yield* b.set("k", 7)
+        yield* TestClock.adjust("11 seconds")
+        const a = yield* refreshing(world)
+        const first = yield* fork(a.get("k"))
+        yield* TestClock.adjust(300)
+        expect(yield* Fiber.join(first)).toBe(7)
+        if (kind === "memory and shared") return
+        yield* b.remove("k")
+        const second = yield* fork(Effect.exit(a.get("k")))
+        yield* TestClock.adjust("1 second")
+        expect(second.pollUnsafe()).toBe(undefined)
+      }),
+    )
+
+    on(kind, "is still given what was found, where the tier does not answer", (world) =>
+      Effect.gen(function* () {
+        const b = yield* world.node()
+        yield* b.set("k", 7)
+        yield* TestClock.adjust("11 seconds")
+        const a = yield* refreshing(world)
+        for (const isAway of [false, true]) {
+          if (isAway) {
+            world.shared.instead.read = () => () => Effect.never
+            world.file.instead.read = () => () => Effect.never
+          }
+          const caller = yield* fork(a.get("k"))
+          yield* TestClock.adjust(300)
+          expect(yield* Fiber.join(caller)).toBe(7)
+        }
+      }),
+    )
+  }
+
+  on("memory and shared", "and that takes no less itself has none read", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const a = yield* node()
+      a.source.answer = Effect.never
+      for (let i = 0; i < 3; i += 1) {
+        yield* fork(Effect.exit(a.get("k", { maxAge: 0, stale: "never" })))
+        yield* fork(Effect.exit(a.get("l")))
+      }
+      // One for each key, by the lookup itself.
+      expect(reads(shared)).toBe(2)
+    }),
+  )
+})
+
+describe("what one lookup costs", () => {
+  on(
+    "memory, file and shared",
+    "no tier is asked for what a nearer one has",
+    ({ file, node, shared }) =>
+      Effect.gen(function* () {
+        const a = yield* node()
+        yield* a.set("k", 7)
+        const b = yield* node()
+        yield* b.get("k")
+        yield* TestClock.adjust(10)
+        const c = yield* node()
+        yield* c.get("k")
+        shared.calls.length = 0
+        file.calls.length = 0
+        yield* b.remove("l")
+        yield* c.getMany(["k", "l"])
+        expect(shared.of("read").flatMap(({ args }) => args[0])).not.toContain("k")
+      }),
+  )
+
+  for (const [name, { bulk, get }] of Object.entries(ways)) {
+    on("memory, file and shared", `${name}: one read of each tier`, ({ file, node, shared }) =>
+      Effect.gen(function* () {
+        const a = yield* node({ bulk })
+        yield* get(a)
+        expect(file.of("read").length).toBe(1)
+        expect(shared.of("read").length).toBe(1)
+      }),
+    )
+
+    on(
+      "memory and shared",
+      `${name}: no request to an arbiter that has not answered`,
+      ({ node, shared }) =>
+        Effect.gen(function* () {
+          const a = yield* node({ bulk })
+          shared.instead.read = broken
+          yield* get(a)
+          expect(shared.of("acquire")).toEqual([])
+        }),
+    )
+  }
+
+  on(
+    "memory and shared",
+    "law 22: the larder closes when what it asked of a tier has ended",
+    ({ node, shared }) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const a = yield* Scope.provide(node(), scope)
+        shared.instead.read = (read) => (keys) =>
+          Effect.uninterruptible(Effect.delay(read(keys), 50))
+        yield* fork(Effect.exit(a.get("k")))
+        const closing = yield* fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust(40)
+        expect(closing.pollUnsafe()).toBe(undefined)
+        yield* TestClock.adjust(10)
+        expect(closing.pollUnsafe()).toEqual(Exit.void)
+      }),
+  )
+})
+
 describe("law 6: a defect of the larder itself", () => {
   afterEach(() => {
     vi.restoreAllMocks()
@@ -561,7 +776,9 @@ describe("law 6: a defect of the larder itself", () => {
         })
         const caller = yield* fork(get(a))
         yield* TestClock.adjust(0)
-        expect(caller.pollUnsafe()).not.toBe(undefined)
+        const answered = yield* Fiber.join(caller)
+        const exit = answered instanceof Map ? answered.get("k") : answered
+        expect(exit).toEqual(Exit.die(new Error("a bug")))
         expect((yield* a.stats).inFlight).toBe(0)
         expect((yield* a.stats).lookups).toBe(0)
         expect(yield* a.get("k")).toBe(7)
