@@ -1,0 +1,298 @@
+/** A byte tier as one larder sees it: what it says it has, and what it is told. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, PubSub, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type * as Entry from "../../src/Entry.ts"
+import { forever } from "../../src/Entry.ts"
+import type * as Envelope from "../../src/Envelope.ts"
+import { type Found, open, type Role } from "../../src/internal/fartherTier.ts"
+import { Marks } from "../../src/internal/marks.ts"
+import { Observer } from "../../src/internal/observer.ts"
+import { steadyClock } from "../../src/internal/steadyClock.ts"
+import { Budget } from "../../src/internal/tierSteps.ts"
+import { type Notice, Tier } from "../../src/Tier.ts"
+import * as scripted from "../support/scriptedTier.ts"
+
+const start = 1_790_000_000_000
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+const entry = (version: number, times: Partial<Entry.Entry<number>> = {}): Entry.Entry<number> => ({
+  value: version,
+  storedAt: start,
+  freshUntil: start + 10_000,
+  revalidateUntil: start + 10_000,
+  staleUntil: start + 100_000,
+  loadMillis: 1,
+  version,
+  asOf: 0,
+  tags: [],
+  ...times,
+})
+
+const opened = (role: Role) =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(start)
+    const script = new scripted.Script()
+    const kind = role === "arbiter" ? "shared" : "file"
+    const tier = Context.get(yield* Layer.build(scripted.layer(script, kind)), Tier)
+    if (tier.kind !== "bytes") return yield* Effect.die("a byte tier")
+    const clock = yield* steadyClock
+    const observer = new Observer("unit", clock, (run) => run())
+    const subscription = yield* observer.subscribe
+    const scope = yield* Scope.make()
+    let notify: (notice: Notice) => void = () => {}
+    const listening = {
+      ...tier,
+      open: (options: Parameters<typeof tier.open>[0]) => {
+        notify = options.notify ?? notify
+        return tier.open(options)
+      },
+    }
+    const options = {
+      larder: "unit",
+      codec: Schema.toCodecJson(Schema.Finite) as unknown as Envelope.Codec<unknown>,
+      context: yield* Effect.context<never>(),
+      schemaVersion: 1,
+      tierTimeout: 100,
+      clock,
+      observer,
+      marks: new Marks(),
+    }
+    const farther = yield* Scope.provide(open(listening, options, role), scope)
+    const at = (key: string) =>
+      Effect.map(farther.read([key], new Budget(200)), (found): Found | undefined => found?.[0])
+    return {
+      farther,
+      script,
+      at,
+      observer,
+      close: Scope.close(scope, Exit.void),
+      notify: (notice: Notice) => notify(notice),
+      /** The value at the key and its freshness; undefined for none. */
+      valueAt: (key: string) =>
+        Effect.map(at(key), (found) =>
+          found?._tag === "Entry"
+            ? ([
+                found.entry.value,
+                found.entry.freshUntil > clock.currentTimeMillisUnsafe(),
+              ] as const)
+            : undefined,
+        ),
+      events: Effect.map(PubSub.takeUpTo(subscription, 100), (events) => [...events]),
+    }
+  })
+
+const slowly =
+  (millis: number) =>
+  <A extends ReadonlyArray<unknown>, B, E>(real: (...args: A) => Effect.Effect<B, E>) =>
+  (...args: A): Effect.Effect<B, E> =>
+    Effect.delay(real(...args), millis)
+
+const broken = () => () => Effect.die("broken")
+
+for (const role of ["alone", "inFront", "arbiter"] as const) {
+  describe(`as ${role}`, () => {
+    it.effect("law 13: keeps what is newest, and says of each that nothing older is there", () =>
+      Effect.gen(function* () {
+        const { farther, script, valueAt } = yield* opened(role)
+        expect(yield* farther.put("k", entry(5))).toBe(true)
+        expect(yield* farther.put("k", entry(4))).toBe(true)
+        expect((yield* valueAt("k"))?.[0]).toBe(5)
+        script.instead.put = broken
+        expect(yield* farther.put("k", entry(6))).toBe(false)
+        expect((yield* valueAt("k"))?.[0]).toBe(5)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 4: keeps an entry for its life, and for ever where that has no end", () =>
+      Effect.gen(function* () {
+        const { farther, script } = yield* opened(role)
+        yield* farther.put("k", entry(1))
+        yield* farther.put("l", entry(1, { staleUntil: forever }))
+        expect(script.of("put").map(({ args }) => args[2])).toEqual([100_000, Infinity])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 12: drops up to a version, or all there is", () =>
+      Effect.gen(function* () {
+        const { farther, valueAt } = yield* opened(role)
+        yield* farther.put("k", entry(5))
+        expect(yield* farther.drop("k", 4)).toBe(true)
+        expect((yield* valueAt("k"))?.[0]).toBe(5)
+        expect(yield* farther.drop("k", 5)).toBe(true)
+        expect(yield* valueAt("k")).toBe(undefined)
+        yield* farther.put("k", entry(6))
+        expect(yield* farther.drop("k")).toBe(true)
+        expect(yield* valueAt("k")).toBe(undefined)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 16: tells of bytes that it cannot read, and counts them as nothing", () =>
+      Effect.gen(function* () {
+        const { at, events, observer, script } = yield* opened(role)
+        script.instead.read = () => (keys) => Effect.succeed(keys.map(() => new Uint8Array(9)))
+        expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 0 })
+        expect(observer.counters.undecodable).toBe(1)
+        expect((yield* events).map(({ _tag }) => _tag)).toEqual(["Undecodable"])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("passes on what the tier notices", () =>
+      Effect.gen(function* () {
+        const { events, notify, observer } = yield* opened(role)
+        notify({ _tag: "Warning", message: "the disk is full" })
+        expect(yield* events).toMatchObject([{ _tag: "TierWarning", message: "the disk is full" }])
+        expect(observer.counters.evictions).toBe(0)
+        notify({ _tag: "Evicted", key: "k", cause: "size" })
+        expect(yield* events).toMatchObject([{ _tag: "Evicted", key: "k", cause: "size" }])
+        expect(observer.counters.evictions).toBe(1)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 22: leaves nobody waiting for it at the end", () =>
+      Effect.gen(function* () {
+        const { at, close, script } = yield* opened(role)
+        script.instead.read = () => () => Effect.never
+        const reading = yield* fork(at("k"))
+        yield* TestClock.adjust(10)
+        yield* close
+        yield* Effect.yieldNow
+        expect(reading.pollUnsafe()).toEqual(Exit.succeed(undefined))
+      }).pipe(Effect.scoped),
+    )
+  })
+}
+
+for (const role of ["alone", "inFront"] as const) {
+  describe(`law 11, as ${role}`, () => {
+    for (const [version, isKept] of [
+      [5, false],
+      [6, true],
+    ] as const) {
+      it.effect(
+        `a drop up to 5 while version ${version} is put ${isKept ? "leaves" : "drops"} it`,
+        () =>
+          Effect.gen(function* () {
+            const { farther, script, valueAt } = yield* opened(role)
+            script.instead.put = slowly(50)
+            const putting = yield* fork(farther.put("k", entry(version)))
+            yield* TestClock.adjust(10)
+            yield* farther.drop("k", 5)
+            yield* TestClock.adjust(50)
+            expect(yield* Fiber.join(putting)).toBe(true)
+            expect((yield* valueAt("k"))?.[0]).toBe(isKept ? version : undefined)
+          }).pipe(Effect.scoped),
+      )
+    }
+
+    it.effect("what could not be dropped is not given, until it is dropped or replaced", () =>
+      Effect.gen(function* () {
+        const { at, farther, script, valueAt } = yield* opened(role)
+        yield* farther.put("k", entry(5))
+        yield* farther.put("l", entry(5))
+        script.instead.drop = broken
+        expect(yield* farther.drop("k", 5)).toBe(false)
+        expect(yield* farther.drop("l")).toBe(false)
+        expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 5 })
+        expect(yield* farther.dropMissed).toBe(false)
+        expect(yield* farther.replace("l", entry(7))).toBe(false)
+        delete script.instead.drop
+        expect(yield* farther.put("k", entry(6))).toBe(true)
+        expect((yield* valueAt("k"))?.[0]).toBe(6)
+        expect(yield* farther.dropMissed).toBe(true)
+        expect(yield* valueAt("l")).toBe(undefined)
+        expect(yield* farther.replace("l", entry(1))).toBe(true)
+        expect((yield* valueAt("l"))?.[0]).toBe(1)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("a put that was interrupted holds up nothing that comes after it", () =>
+      Effect.gen(function* () {
+        const { farther, script } = yield* opened(role)
+        script.instead.put = () => () => Effect.never
+        const putting = yield* fork(farther.put("k", entry(5)))
+        yield* TestClock.adjust(10)
+        yield* Fiber.interrupt(putting)
+        const expiring = yield* fork(farther.expire("k", 5, new Budget(200)))
+        yield* TestClock.adjust(0)
+        expect(expiring.pollUnsafe()).toEqual(Exit.succeed(true))
+      }).pipe(Effect.scoped),
+    )
+  })
+
+  describe(`law 12, as ${role}: to expire`, () => {
+    const expire = ({ farther }: Effect.Success<ReturnType<typeof opened>>, version?: number) =>
+      farther.expire("k", version, new Budget(200))
+
+    it.effect("what is there keeps it for when upstream fails", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        yield* tier.farther.put("k", entry(5))
+        expect(yield* expire(tier, 6)).toBe(true)
+        expect(yield* tier.valueAt("k")).toEqual([5, false])
+        expect(tier.script.of("drop")).toEqual([])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("nothing is done, and costs one read", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        expect(yield* expire(tier, 6)).toBe(true)
+        expect(tier.script.trips()).toEqual(["read"])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("what is newer than the change stays as it is", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        yield* tier.farther.put("k", entry(5))
+        expect(yield* expire(tier, 4)).toBe(true)
+        expect(yield* tier.valueAt("k")).toEqual([5, role === "alone"])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("what cannot be expired is dropped", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        yield* tier.farther.put("k", entry(5))
+        tier.script.instead.put = broken
+        expect(yield* expire(tier, 6)).toBe(true)
+        expect(yield* tier.valueAt("k")).toBe(undefined)
+        tier.script.instead.read = broken
+        tier.script.instead.drop = broken
+        expect(yield* expire(tier, 6)).toBe(false)
+      }).pipe(Effect.scoped),
+    )
+  })
+}
+
+it.effect(
+  "law 19: in front of an arbiter, only what this larder has put is believed to be fresh",
+  () =>
+    Effect.gen(function* () {
+      const { farther, script, valueAt } = yield* opened("inFront")
+      yield* farther.put("k", entry(5))
+      expect(yield* valueAt("k")).toEqual([5, true])
+      // Another process puts something.
+      const [{ args }] = script.of("put") as readonly [scripted.Call<"put">]
+      script.instead.read = () => (keys) => Effect.succeed(keys.map(() => args[1]))
+      expect(yield* valueAt("k")).toEqual([5, true])
+      yield* farther.put("k", entry(6))
+      expect(yield* valueAt("k")).toEqual([5, false])
+    }).pipe(Effect.scoped),
+)
+
+it.effect("law 18: the marks of an arbiter are read again when they are five seconds old", () =>
+  Effect.gen(function* () {
+    const { at, script } = yield* opened("arbiter")
+    const seen: Array<number> = []
+    for (const millis of [0, 4_999, 1, 4_999, 1]) {
+      yield* TestClock.adjust(millis)
+      yield* at("k")
+      seen.push(script.of("marks").length)
+    }
+    expect(seen).toEqual([1, 1, 2, 2, 3])
+  }).pipe(Effect.scoped),
+)
