@@ -20,7 +20,12 @@ const make = (
   } = {},
 ) =>
   Effect.gen(function* () {
-    const source = { asked: 0, answer: Effect.void as Effect.Effect<void, string>, omits: false }
+    const source = {
+      asked: 0,
+      answer: Effect.void as Effect.Effect<void, string>,
+      omits: false,
+      bulk: 0,
+    }
     const larder = yield* Larder.make({
       name: "asking",
       value: Schema.Finite,
@@ -33,6 +38,7 @@ const make = (
         lookupMany: (keys) =>
           Effect.suspend(() => {
             source.asked += 1
+            source.bulk += 1
             const found = keys.map((key) => [key, source.asked] as const)
             return Effect.as(source.answer, new Map(source.omits ? [] : found))
           }),
@@ -282,6 +288,38 @@ for (const [name, stack] of Object.entries(stacks)) {
     stack,
   )
 }
+
+for (const [name, stack] of Object.entries(stacks)) {
+  on(
+    `a single key is looked up by the lookup of one key, whoever asks for it (${name})`,
+    Effect.gen(function* () {
+      const { larder, source } = yield* make({ staleWhileRevalidate: "1 minute" })
+      yield* larder.get("k")
+      yield* larder.refresh("k")
+      yield* TestClock.adjust("11 seconds")
+      yield* larder.get("k")
+      yield* TestClock.adjust(1)
+      expect([source.asked, source.bulk]).toEqual([3, 0])
+    }),
+    stack,
+  )
+}
+
+on(
+  "law 2: a background refresh first takes over what another node has looked up",
+  Effect.gen(function* () {
+    const { larder, source } = yield* make({ staleWhileRevalidate: "1 minute" })
+    const other = yield* make({ staleWhileRevalidate: "1 minute" })
+    yield* larder.get("k")
+    yield* TestClock.adjust("11 seconds")
+    yield* other.larder.set("k", 7)
+    expect(yield* larder.get("k")).toBe(1)
+    yield* TestClock.adjust(1)
+    expect(yield* larder.get("k")).toBe(7)
+    expect(source.asked).toBe(1)
+  }),
+  stacks["memory and shared"],
+)
 
 describe("law 9: how long a call waits in all", () => {
   const longest = 200 + 10_000 + 30_000
