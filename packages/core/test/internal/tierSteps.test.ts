@@ -339,6 +339,21 @@ describe("the breaker", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("is passed by, and hears nothing, where a larder that closes insists", () =>
+    Effect.gen(function* () {
+      const { asked, state, steps, told } = yield* make(1)
+      yield* steps.run("read", fails)
+      yield* told
+      steps.insist()
+      const before = asked()
+      expect(yield* steps.run("read", Effect.succeed(1))).toBe(1)
+      expect(yield* steps.run("read", fails)).toBe(undefined)
+      expect(yield* told).toEqual([failed])
+      expect(asked()).toBe(before)
+      expect(yield* state).toBe("Open")
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("does not hear of what is no fault of the tier", () =>
     Effect.gen(function* () {
       const { asked, observer, steps, told } = yield* make(1)
@@ -455,7 +470,10 @@ describe("a probe", () => {
       expect(yield* state).toBe("HalfOpen")
       yield* TestClock.adjust(100)
       expect(other.pollUnsafe()).toEqual(Exit.succeed(undefined))
-      expect(yield* state).toBe("Open")
+      // It says nothing of the new connection, of which the next step tells.
+      expect(yield* state).not.toBe("Open")
+      expect(yield* steps.run("read", Effect.succeed(2))).toBe(2)
+      expect(yield* state).toBe("Closed")
     }).pipe(Effect.scoped),
   )
 
