@@ -177,7 +177,7 @@ it.effect("an arbiter that has not heard of all changes is not believed", () =>
   Effect.gen(function* () {
     const shared = has("shared", 9)
     const engine = yield* over(has("front", 1, 0), shared)
-    engine.missed.marks.push({ tags: ["t"], keepStale: true })
+    engine.missed.addMarks(["t"], true)
     expect(shown(yield* look(engine))).toBe("front 1, Stale, front")
     expect(shared.asked).toBe(0)
   }),
@@ -187,10 +187,11 @@ describe("a value that is on its way to the tiers", () => {
   const queued = (engine: Engine, change: Partial<Entry.Entry<unknown>>) => {
     const written = Deferred.makeUnsafe<void>()
     const entry = entryOf(engine, { value: "queued", ...change })
-    const writing = engine.writes.offer("k", { key: "k", entry, policy, weight: 1 }, () =>
-      Deferred.await(written),
+    engine.writes.put(
+      "k",
+      { key: "k", entry, policy, weight: 1, madeAt: engine.stopwatch(), isPlaced: true },
+      { write: () => Effect.as(Deferred.await(written), "done"), isOver: () => false },
     )
-    if (writing !== undefined) engine.fork(writing)
     return written
   }
 
