@@ -223,3 +223,40 @@ it.effect("lookups that it interrupts are told and counted as no failures of ups
     expect(tags).not.toContain("LookupFailed")
   }).pipe(Effect.scoped),
 )
+
+it.effect("a lease that is won while it closes is given back before it is closed", () => {
+  const faults = new Faults()
+  return Effect.gen(function* () {
+    yield* start
+    const tier = yield* built(faults)
+    const one = yield* open(tier)
+    faults.turn("slow", "leases")
+    yield* fork(Effect.exit(one.larder.get("hangs")))
+    yield* TestClock.adjust(10)
+    const closing = yield* fork(one.close)
+    yield* TestClock.adjust(89)
+    expect(closing.pollUnsafe()).toBe(undefined)
+    yield* TestClock.adjust(1)
+    expect(yield* Fiber.join(closing)).toEqual([])
+    faults.turn("none", "all")
+    const other = yield* open(tier, {
+      upstream: Upstream.make({ lookup: () => Effect.succeed(7) }),
+    })
+    const asking = yield* fork(other.larder.get("hangs"))
+    yield* TestClock.adjust(0)
+    expect(asking.pollUnsafe()).toEqual(Exit.succeed(7))
+    yield* other.close
+  }).pipe(Effect.scoped)
+})
+
+it.effect("with a closeTimeout of 0 nothing is waited for", () =>
+  Effect.gen(function* () {
+    yield* start
+    const { close, larder } = yield* open(faultyShared(new Faults()), { closeTimeout: 0 })
+    yield* fork(Effect.exit(larder.get("disobeys")))
+    const closing = yield* fork(close)
+    yield* TestClock.adjust(0)
+    const exit = closing.pollUnsafe()
+    expect(exit).toEqual(Exit.succeed([expect.stringContaining("with 1 fibers")]))
+  }).pipe(Effect.scoped),
+)
