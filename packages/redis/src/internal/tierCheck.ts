@@ -103,13 +103,17 @@ export const check = (
       warned.add(warning)
       return warn(warning)
     })
+  const ofRights = (master: Redis) =>
+    Effect.flatMap(patiently(rights.missing(redis, master, prefix)), (missing = []) =>
+      once(rights.warningOf(missing)),
+    )
+  const ofFacts = (master: Redis) =>
+    Effect.flatMap(patiently(factsOn(redis, master)), (facts) =>
+      Effect.forEach(facts === undefined ? [] : warningsOf(facts), once, { discard: true }),
+    )
+  // Side by side: a server that does not let one be asked may let the other.
   const ofMaster = (master: Redis) =>
-    Effect.gen(function* () {
-      const missing = yield* patiently(rights.missing(redis, master, prefix))
-      yield* once(rights.warningOf(missing ?? []))
-      const facts = yield* patiently(factsOn(redis, master))
-      for (const warning of facts === undefined ? [] : warningsOf(facts)) yield* once(warning)
-    })
+    Effect.all([ofFacts(master), ofRights(master)], { concurrency: "unbounded", discard: true })
   return Effect.flatMap(patiently(mastersOf(redis)), (masters = []) =>
     Effect.forEach(masters, ofMaster, { concurrency: "unbounded", discard: true }),
   )
