@@ -6,6 +6,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { nextNumber } from "../Arbitration.ts"
 import * as Entry from "../Entry.ts"
 import type { Policy } from "../Policy.ts"
 import { entryTimes } from "./arrival.ts"
@@ -345,10 +346,12 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
         engine.near.delete(k)
         return
       }
-      // Where there is an arbiter its value may be another one: that version is not for this value.
+      // Where there is an arbiter its value may be another one: its version is not for this
+      // value. But one above that of the value, since an arbiter that loses the change has the
+      // value as it was, and would else give it as fresh again.
       const isArbitrated = engine.stack.arbiter !== undefined
-      const own = Math.max(version, expired.version)
-      const entry = { ...expired, version: isArbitrated ? expired.version : own }
+      const above = isArbitrated ? nextNumber(0, expired.version) : version
+      const entry = { ...expired, version: Math.max(above, expired.version) }
       const { policy } = held
       engine.keep(k, key, { entry, policy, weight: engine.near.weightOf(slot) }, now)
     }
