@@ -140,9 +140,10 @@ const infoAnswers = (redis: RedisClient.Client) => {
 /** How often a server has refused to answer PING from now on. */
 const refusals = (redis: RedisClient.Client) => {
   const refused = { count: 0 }
-  const ping = redis.client.ping.bind(redis.client) as () => Promise<"PONG">
-  redis.client.ping = (() =>
-    ping().catch((cause: unknown) => {
+  const ping = redis.client.ping.bind(redis.client) as (word?: string) => Promise<string>
+  // With its word: the client drops a connection that answers another one.
+  redis.client.ping = ((...word: [word?: string]) =>
+    ping(...word).catch((cause: unknown) => {
       refused.count += 1
       throw cause
     })) as typeof redis.client.ping
