@@ -68,8 +68,19 @@ export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined 
  * known: it is no longer fresh, whatever it says, and what it says of its
  * duration counts from now. `undefined` when nothing of its life is left.
  */
-export const believedAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined =>
-  entry.storedAt <= now ? entry : expireAt(shift(entry, now - entry.storedAt), now)
+export const believedAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined => {
+  const ahead = entry.storedAt - now
+  if (ahead <= 0) return entry
+  const fromNow = shift(entry, -ahead)
+  return ahead <= clockResolution ? fromNow : expireAt(fromNow, now)
+}
+
+/**
+ * Times of another clock, ms, that differ by less are the same: whole milliseconds are
+ * read of it, and it is compared with this node's in a trip that takes a moment. Else
+ * a value read right after another node has stored it would be one of the future.
+ */
+const clockResolution = 5
 
 /**
  * The entry with all its times moved by `offset` milliseconds: from the clock

@@ -23,8 +23,21 @@ describe("law 21: an entry from elsewhere", () => {
 
   it("is not fresh where it says it was stored later, and ends after its own duration", () => {
     assert.deepStrictEqual(
-      Entry.believedAt(entry(), 999),
-      entry({ storedAt: 999, freshUntil: 999, revalidateUntil: 999, staleUntil: 1_029 }),
+      Entry.believedAt(entry(), 994),
+      entry({ storedAt: 994, freshUntil: 994, revalidateUntil: 994, staleUntil: 1_024 }),
+    )
+  })
+
+  it("is as fresh as it says within what two clocks can differ by in reading, and counts from now", () => {
+    const [told, moved] = [entry(), 5]
+    assert.deepStrictEqual(
+      Entry.believedAt(told, 995),
+      entry({
+        storedAt: 995,
+        freshUntil: told.freshUntil - moved,
+        revalidateUntil: told.revalidateUntil - moved,
+        staleUntil: told.staleUntil - moved,
+      }),
     )
   })
 
