@@ -38,6 +38,9 @@ redisSuite("a connection", () => {
             const a = yield* node(far, { name, lookup, policy })
             yield* a.set("k", "set")
             yield* a.set("l", "set")
+            // The check at the start listens once: ioredis throws where the answer to that is none.
+            const commands = server.cli("INFO", "commandstats")
+            yield* until(commands, (stats) => String(stats).includes("cmdstat_unsubscribe"))
             yield* between.tell(lie)
             for (const key of ["x", "y"]) {
               const { millis, value } = yield* millisOf(a.get(key))
