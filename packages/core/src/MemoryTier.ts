@@ -28,10 +28,11 @@ export interface Options extends MemoryBounds {
    */
   readonly eviction?: Eviction | undefined
   /**
-   * The longest an entry is fresh here. Short times in front of a shared tier
-   * bound how long a node can miss that another one has set, expired or removed
-   * it; tag invalidations and clears are asked for every 5 seconds anyway. Default:
-   * as long as the policy says.
+   * The longest an entry is fresh here since the tiers behind were last seen to
+   * have it, and since this node asked them for invalidations. Short times in front
+   * of a shared tier bound how long a node can miss what another one has changed or
+   * invalidated, also where a file lies between; tag invalidations and clears are
+   * asked for every 5 seconds anyway. Default: as long as the policy says.
    */
   readonly maxFreshFor?: Duration.Input | undefined
 }

@@ -105,6 +105,32 @@ export type Write =
   | { readonly _tag: "Remove"; readonly at?: number | undefined }
   | { readonly _tag: "Expire" }
 
+/** What an {@link Arbiter} answers to `commit`. */
+export interface Committed {
+  /**
+   * `Superseded`: something came in between, or somebody else has the lease. `Lost`:
+   * there is no record of the lease. Both keep nothing.
+   */
+  readonly decision: "Stored" | "Superseded" | "Lost"
+  /** See {@link Written}. */
+  readonly lastMark: number | undefined
+}
+
+/** What an {@link Arbiter} answers to `write`. */
+export interface Written {
+  /** The version that is there now: that of the change, or the higher one that has overtaken a change with `at`. */
+  readonly version: number
+  /** In the tier's clock, milliseconds. */
+  readonly time: number
+  /**
+   * The number of the newest mark when the value was stored, or a higher one. A larder
+   * that knows marks up to a lower number reads those it has missed, since they may cover
+   * the value. Undefined where nothing was stored, and where another server keeps the
+   * marks: the larder then asks that one for them at the same time.
+   */
+  readonly lastMark: number | undefined
+}
+
 /** Marks as an arbiter has them; `last` is the highest number given out. */
 export interface MarkPage {
   readonly last: number
@@ -113,6 +139,12 @@ export interface MarkPage {
   /** Entries with a lower `asOf` are gone. */
   readonly dropFloor: number
   readonly marks: ReadonlyArray<Mark>
+  /**
+   * There are more marks than one answer should hold: all those asked for up to this
+   * number are in `marks`, the others are answered when asked for from here on. Absent
+   * where `marks` are all.
+   */
+  readonly next?: number | undefined
 }
 
 /** "Everything with this tag, looked up before, is invalid": `tag` undefined means everything. */
@@ -154,33 +186,25 @@ export interface Arbiter {
     token: number,
     failedMillis: number,
   ) => Effect.Effect<void, TierError>
-  /**
-   * Stores what a lookup brought, under its token. `Superseded`: something came
-   * in between, or somebody else has the lease. `Lost`: there is no record of the lease.
-   */
+  /** Stores what a lookup brought, under its token. */
   readonly commit: (
     key: string,
     token: number,
     envelope: Uint8Array,
     lifeMillis: number,
-  ) => Effect.Effect<"Stored" | "Superseded" | "Lost", TierError>
+  ) => Effect.Effect<Committed, TierError>
   /**
    * A caller's change: wins and ends any lease, unless it carries `at` (see {@link Write}).
-   * `known` is the highest version the caller has seen. Answers the version that is there
-   * now: that of the change, or the higher one that has overtaken a change with `at`.
+   * `known` is the highest version the caller has seen.
    */
-  readonly write: (
-    key: string,
-    write: Write,
-    known: number,
-  ) => Effect.Effect<{ readonly version: number; readonly time: number }, TierError>
-  /** Sets marks with one number; `known` is the highest number the caller has seen. Answers the marks since then, own included. */
+  readonly write: (key: string, write: Write, known: number) => Effect.Effect<Written, TierError>
+  /** Sets marks with one number; `known` is the highest number the caller has seen. Answers the marks since then, or the first of them, own included. */
   readonly mark: (
     tags: ReadonlyArray<string | undefined>,
     keepStale: boolean,
     known: number,
   ) => Effect.Effect<MarkPage & { readonly number: number }, TierError>
-  /** The marks with a number above `since`, and the tier's time. */
+  /** The marks with a number above `since`, or the first of them, and the tier's time. */
   readonly marks: (since: number) => Effect.Effect<MarkPage & { readonly time: number }, TierError>
   /** Messages from now on, until the scope closes. */
   readonly messages: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope>

@@ -120,8 +120,9 @@ test(
     faults.shared.turn("slowAfter", "reads")
     const late = yield* fork(Effect.exit(larder.get("k")))
     faults.shared.turn("none", "all")
-    yield* larder.set("k", 7)
+    const setting = yield* fork(larder.set("k", 7))
     yield* TestClock.adjust(50)
+    yield* Fiber.join(setting)
     yield* Fiber.join(late)
     expect(yield* larder.read("k")).toMatchObject({ tier: "memory", entry: { value: 7 } })
   }),

@@ -211,7 +211,7 @@ redisSuite("loss", () => {
           assert.isAbove(events.of("LeaseBusy").length, 0)
           assert.strictEqual(of("k"), 1)
           yield* until(holder.text("k"), (text) => text === "of k")
-          assert.strictEqual(yield* holder.commit("k", token, "late"), "Superseded")
+          assert.strictEqual((yield* holder.commit("k", token, "late")).decision, "Superseded")
           assert.strictEqual(yield* (yield* node(yield* client, { name, lookup })).get("k"), "of k")
         }),
     )

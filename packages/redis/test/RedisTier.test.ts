@@ -271,12 +271,12 @@ redisSuite("RedisTier", () => {
           yield* until(acquire("k"), (acquired) => acquired._tag === "Won")
           const second = yield* win("k", { force: true })
           assert.isAbove(second, first)
-          assert.strictEqual(yield* commit("k", first, "late"), "Superseded")
+          assert.strictEqual((yield* commit("k", first, "late")).decision, "Superseded")
           assert.isFalse(yield* arbiter.renew("k", first, 10_000))
           yield* arbiter.release("k", first, 5000)
           assert.isUndefined(yield* text("k"))
-          assert.strictEqual(yield* commit("k", second, "second"), "Stored")
-          assert.strictEqual(yield* commit("k", first, "late"), "Superseded")
+          assert.strictEqual((yield* commit("k", second, "second")).decision, "Stored")
+          assert.strictEqual((yield* commit("k", first, "late")).decision, "Superseded")
           assert.strictEqual(yield* text("k"), "second")
         }),
     )
@@ -289,7 +289,7 @@ redisSuite("RedisTier", () => {
         const busy = yield* acquire("k")
         assert(busy._tag === "Busy")
         assert.isAbove(busy.leftMillis, 5_000)
-        assert.strictEqual(yield* commit("k", token, "slow"), "Stored")
+        assert.strictEqual((yield* commit("k", token, "slow")).decision, "Stored")
         assert.strictEqual(yield* text("k"), "slow")
       }),
     )
@@ -305,7 +305,7 @@ redisSuite("RedisTier", () => {
           assert.isAbove(left, 55_000)
           const begin = yield* Clock.currentTimeMillis
           yield* until(Clock.currentTimeMillis, (now) => now > begin + 60)
-          assert.strictEqual(yield* commit("a", token, "a"), "Stored")
+          assert.strictEqual((yield* commit("a", token, "a")).decision, "Stored")
           assert.strictEqual(yield* redis.use((client) => client.exists("larder:l:late:{a}")), 0)
         }),
     )
@@ -318,7 +318,7 @@ redisSuite("RedisTier", () => {
         const forced = yield* acquire("k", { force: true })
         assert(forced._tag === "Won")
         assert.isAbove(forced.token, held)
-        assert.strictEqual(yield* commit("k", held, "held"), "Superseded")
+        assert.strictEqual((yield* commit("k", held, "held")).decision, "Superseded")
         yield* arbiter.release("k", forced.token, 5000)
         assert.strictEqual((yield* acquire("k", { force: true }))._tag, "Won")
         assert.strictEqual(yield* text("k"), "v")
@@ -330,7 +330,7 @@ redisSuite("RedisTier", () => {
         const { arbiter, commit, win } = yield* open
         const first = yield* win("k")
         yield* arbiter.release("k", first, 0)
-        assert.strictEqual(yield* commit("k", first, "x"), "Lost")
+        assert.strictEqual((yield* commit("k", first, "x")).decision, "Lost")
         assert.isFalse(yield* arbiter.renew("k", first, 10_000))
         assert.isAbove(yield* win("k"), first)
       }),
@@ -370,7 +370,7 @@ redisSuite("RedisTier", () => {
           const token = yield* win(key)
           yield* change
           assert.isFalse(yield* arbiter.renew(key, token, 10_000))
-          assert.strictEqual(yield* commit(key, token, "old"), "Superseded")
+          assert.strictEqual((yield* commit(key, token, "old")).decision, "Superseded")
         }
         assert.strictEqual(yield* text("set"), "new")
         assert.strictEqual(yield* text("remove"), "tombstone")
@@ -384,10 +384,10 @@ redisSuite("RedisTier", () => {
           const { arbiter, commit, text, win } = yield* open
           const token = yield* win("k")
           yield* arbiter.write("k", { _tag: "Expire" }, 0)
-          assert.notStrictEqual(yield* commit("k", token, "old"), "Stored")
+          assert.notStrictEqual((yield* commit("k", token, "old")).decision, "Stored")
           const next = yield* win("k")
           assert.isAbove(next, token)
-          assert.strictEqual(yield* commit("k", token, "old"), "Superseded")
+          assert.strictEqual((yield* commit("k", token, "old")).decision, "Superseded")
           assert.isUndefined(yield* text("k"))
         }),
     )
@@ -397,9 +397,9 @@ redisSuite("RedisTier", () => {
         const { arbiter, commit, text, version, win } = yield* open
         const token = yield* win("k")
         const bytes = Envelope.withVersion(yield* envelope("v"), 9e15)
-        assert.strictEqual(yield* arbiter.commit("k", token, bytes, life), "Stored")
+        assert.strictEqual((yield* arbiter.commit("k", token, bytes, life)).decision, "Stored")
         assert.strictEqual(yield* version("k"), token)
-        assert.strictEqual(yield* commit("k", token, "again"), "Superseded")
+        assert.strictEqual((yield* commit("k", token, "again")).decision, "Superseded")
         assert.strictEqual(yield* text("k"), "v")
       }),
     )
@@ -409,7 +409,7 @@ redisSuite("RedisTier", () => {
         const { commit, set, text, version, win } = yield* open
         const old = yield* set("k", "old")
         const token = yield* win("k", { known: old })
-        assert.strictEqual(yield* commit("k", token, "v", 0), "Stored")
+        assert.strictEqual((yield* commit("k", token, "v", 0)).decision, "Stored")
         assert.strictEqual(yield* text("k"), "tombstone")
         assert.strictEqual(yield* version("k"), token)
       }),
@@ -418,7 +418,7 @@ redisSuite("RedisTier", () => {
     it.live("never without a record of the lease", () =>
       Effect.gen(function* () {
         const { commit, text } = yield* open
-        assert.strictEqual(yield* commit("k", 5, "v"), "Lost")
+        assert.strictEqual((yield* commit("k", 5, "v")).decision, "Lost")
         assert.isUndefined(yield* text("k"))
       }),
     )
@@ -474,7 +474,7 @@ redisSuite("RedisTier", () => {
           assert.isBelow(token, end - 1_000_000)
           const asked = { known: 0, leaseMillis: 1000, force: false }
           assert.strictEqual((yield* arbiter.acquire(key, asked))._tag, "Busy")
-          assert.strictEqual(yield* commit(key, token, "good"), "Stored")
+          assert.strictEqual((yield* commit(key, token, "good")).decision, "Stored")
           assert.isAbove(yield* set(key, "set"), token)
           assert.strictEqual(yield* text(key), "set")
         }
@@ -491,7 +491,7 @@ redisSuite("RedisTier", () => {
             client.mset(`larder:v:damaged:{${i}}`, bytes, `larder:l:damaged:{${i}}`, bytes),
           )
           const token = yield* win(String(i))
-          assert.strictEqual(yield* commit(String(i), token, "good"), "Stored")
+          assert.strictEqual((yield* commit(String(i), token, "good")).decision, "Stored")
           assert.strictEqual(yield* text(String(i)), "good")
         }
       }),
@@ -601,7 +601,7 @@ redisSuite("RedisTier", () => {
         )
         yield* spoil("many")
         assert.deepStrictEqual(yield* store.read(["many", "x"]), [undefined, undefined])
-        assert.strictEqual(yield* commit("many", yield* win("many"), "good"), "Stored")
+        assert.strictEqual((yield* commit("many", yield* win("many"), "good")).decision, "Stored")
         yield* spoil("set")
         yield* set("set", "good")
         yield* spoil("put")

@@ -143,7 +143,7 @@ redisSuite("trips", () => {
         assert.deepStrictEqual(take(), ["acquire", "eval"])
         const token = yield* win("b")
         assert.deepStrictEqual(take(), ["acquire"])
-        assert.strictEqual(yield* commit("b", token, "v"), "Stored")
+        assert.strictEqual((yield* commit("b", token, "v")).decision, "Stored")
       }),
     )
   })

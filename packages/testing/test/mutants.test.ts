@@ -136,16 +136,20 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   })),
   "commits as if it were a set": withArbiter((arbiter) => ({
     commit: (key, _token, envelope, lifeMillis) =>
-      Effect.as(arbiter.write(key, { _tag: "Set", envelope, lifeMillis }, 0), "Stored" as const),
+      Effect.map(
+        arbiter.write(key, { _tag: "Set", envelope, lifeMillis }, 0),
+        ({ lastMark }) => ({ decision: "Stored", lastMark }) as const,
+      ),
   })),
   "puts where it should commit": withArbiter((_, store) => ({
     commit: (key, token, envelope, life) =>
-      Effect.map(store.put(key, Envelope.withVersion(envelope, token), life), (done) =>
-        done ? ("Stored" as const) : ("Superseded" as const),
+      Effect.map(
+        store.put(key, Envelope.withVersion(envelope, token), life),
+        (done) => ({ decision: done ? "Stored" : "Superseded", lastMark: Infinity }) as const,
       ),
   })),
   "does not commit": withArbiter(() => ({
-    commit: () => Effect.succeed("Stored" as const),
+    commit: () => Effect.succeed({ decision: "Stored" as const, lastMark: Infinity }),
   })),
   "counts on from whatever it is told": withArbiter((arbiter) => ({
     acquire: (key, request) =>
@@ -161,7 +165,11 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
       write._tag === "Remove"
         ? Effect.andThen(
             store.drop(key, Number.MAX_SAFE_INTEGER),
-            Effect.map(arbiter.marks(0), ({ time }) => ({ version: time * 1000, time })),
+            Effect.map(arbiter.marks(0), ({ time }) => ({
+              version: time * 1000,
+              time,
+              lastMark: undefined,
+            })),
           )
         : arbiter.write(key, write, known),
   })),
@@ -172,7 +180,11 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "does not expire": withArbiter((arbiter) => ({
     write: (key, write, known) =>
       write._tag === "Expire"
-        ? Effect.map(arbiter.marks(0), ({ time }) => ({ version: time * 1000 + 5, time }))
+        ? Effect.map(arbiter.marks(0), ({ time }) => ({
+            version: time * 1000 + 5,
+            time,
+            lastMark: undefined,
+          }))
         : arbiter.write(key, write, known),
   })),
   "makes a change told later as if it were made now": withArbiter((arbiter) => ({
@@ -188,6 +200,7 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
         Effect.map(store.read([key]), ([bytes]) => ({
           version: bytes === undefined ? 0 : (Envelope.version(bytes) ?? 0),
           time: 0,
+          lastMark: Infinity,
         })),
       )
     },
@@ -195,7 +208,7 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "drops what was removed earlier": withArbiter((arbiter, store) => ({
     write: (key, write, known) =>
       write._tag === "Remove" && write.at !== undefined
-        ? Effect.as(store.drop(key, write.at), { version: write.at, time: 0 })
+        ? Effect.as(store.drop(key, write.at), { version: write.at, time: 0, lastMark: undefined })
         : arbiter.write(key, write, known),
   })),
   "ends every lease with a change told later": withArbiter((arbiter) => {
@@ -217,13 +230,28 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   }),
   "answers the place of a change that was overtaken": withArbiter((arbiter) => ({
     write: (key, write, known) =>
-      Effect.map(arbiter.write(key, write, known), ({ time, version }) => ({
-        version: "at" in write && write.at !== undefined ? write.at : version,
-        time,
+      Effect.map(arbiter.write(key, write, known), (written) => ({
+        ...written,
+        version: "at" in write && write.at !== undefined ? write.at : written.version,
       })),
   })),
   "forgets marks": withArbiter((arbiter) => ({
     marks: (since) => Effect.map(arbiter.marks(since), (page) => ({ ...page, marks: [] })),
+  })),
+  "does not tell of newer marks when it commits": withArbiter((arbiter) => ({
+    commit: (...args) => Effect.map(arbiter.commit(...args), (done) => ({ ...done, lastMark: 0 })),
+  })),
+  "does not tell of newer marks when it writes": withArbiter((arbiter) => ({
+    write: (...args) => Effect.map(arbiter.write(...args), (done) => ({ ...done, lastMark: 0 })),
+  })),
+  "says that a page of marks is all": withArbiter((arbiter) => ({
+    marks: (since) => Effect.map(arbiter.marks(since), (page) => ({ ...page, next: undefined })),
+  })),
+  "parts marks of one number": withArbiter((arbiter) => ({
+    marks: (since) =>
+      Effect.map(arbiter.marks(since), (page) =>
+        page.next === undefined ? page : { ...page, marks: page.marks.slice(0, -1) },
+      ),
   })),
   "answers all marks, also those that are known": withArbiter((arbiter) => ({
     marks: () => arbiter.marks(0),

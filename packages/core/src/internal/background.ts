@@ -28,16 +28,23 @@ export const setInBackground = (
 const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "isPlaced">): Ack => {
   const { arbiter, farther } = engine.stack
   begun(engine, k, "Set")
-  const known = Math.max(engine.knownVersion(k), arbiter?.given ?? 0)
+  const known = Math.max(engine.knownVersion(k), arbiter?.time.given ?? 0)
   const madeAt = engine.stopwatch()
   const version =
     arbiter === undefined ? engine.nextVersion(known) : arbiter.placeAbove(known, madeAt, "least")
-  const entry = { ...planned.entry, version, asOf: engine.asOf() }
-  const queued = { ...planned, entry, madeAt, isPlaced: arbiter?.knowsTime !== false }
+  const entry = { ...planned.entry, version, asOf: asOfAt(engine, madeAt) }
+  const queued = { ...planned, entry, madeAt, isPlaced: arbiter?.time.isKnown !== false }
   engine.keep(k, planned.key, queued, engine.now())
   engine.writes.put(k, queued, writerOf(engine))
   return { version, settled: false, pending: farther.map(({ name }) => name) }
 }
+
+/**
+ * Numbers of marks are the arbiter's time as well: the value covers those before it was set. A
+ * mark that came after it may have the number of its place, where the tier counts milliseconds.
+ */
+const asOfAt = (engine: Engine, madeAt: number): number =>
+  Math.max(engine.asOf(), (engine.stack.arbiter?.time.placeOf(madeAt, "least") ?? 1) - 1)
 
 const writerOf = (engine: Engine): Writer => ({
   write: (k, queued) => write(engine, k, queued),
@@ -54,14 +61,15 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     const { arbiter } = engine.stack
     if (arbiter === undefined) return yield* writeNearer(engine, k, queued)
     // Without its time the place of the value in its order is not known.
-    if (!arbiter.knowsTime) yield* arbiter.ready
-    if (!arbiter.knowsTime) return "again"
-    const placed = queued.isPlaced ? queued : placedBy(arbiter, queued)
+    if (!arbiter.time.isKnown) yield* arbiter.ready
+    if (!arbiter.time.isKnown) return "again"
+    const placed = queued.isPlaced ? queued : placedBy(engine, arbiter, queued)
     const at = placed.entry.version
     const set = { _tag: "Set", entry: placed.entry, at } as const
-    const version = yield* arbiter.write(k, set, 0)
-    if (version === undefined) return "again"
-    if (version === "unwritable") return yield* giveUp(engine, k, placed)
+    const written = yield* arbiter.write(k, set, 0)
+    if (written === undefined) return "again"
+    if (written === "unwritable") return yield* giveUp(engine, k, placed)
+    const { version } = written
     if (version > at) return yield* overtaken(engine, k, version)
     const missed = engine.missed.key(k)
     if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
@@ -69,11 +77,11 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     return yield* writeNearer(engine, k, placed)
   })
 
-/** Numbers of marks are the arbiter's time as well: the value covers those before it was set. */
-const placedBy = (arbiter: FartherTier, queued: Queued): Queued => {
+const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued => {
   const { entry, madeAt } = queued
   const version = arbiter.placeAbove(entry.version - 1, madeAt, "least")
-  return { ...queued, entry: { ...entry, version, asOf: Math.max(entry.asOf, version) } }
+  const asOf = Math.max(entry.asOf, asOfAt(engine, madeAt))
+  return { ...queued, entry: { ...entry, version, asOf } }
 }
 
 /** Nothing else has happened to the key meanwhile. */

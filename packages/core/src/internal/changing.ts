@@ -194,11 +194,11 @@ const changeTiers = (
     const own = arbiter?.placeAbove(known, madeAt, "most") ?? engine.nextVersion(known)
     const missed = engine.missed.key(k)
     const queuedBefore = engine.writes.count
-    const planned = { ...given, change: afterMarks(engine, given.change) }
+    const asked = { ...given, change: afterMarks(given.change, engine.asOf()) }
     const answer =
       arbiter === undefined
         ? undefined
-        : yield* apply(engine, arbiter, k, orRemoval(engine, k, planned), known)
+        : yield* apply(engine, arbiter, k, orRemoval(engine, k, asked), known)
     if (answer?.refused === true) {
       engine.endTurn(k, turn)
       return refusal(answer.version)
@@ -209,6 +209,7 @@ const changeTiers = (
     else if (arbiter !== undefined) {
       dropLater(engine, k, { madeAt, atLeast: own })
     }
+    const planned = { ...asked, change: afterMarks(asked.change, answer?.asOf) }
     const version = applied ?? own
     const isOrdered = arbiter === undefined || applied !== undefined
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
@@ -262,8 +263,11 @@ const orRemoval = (engine: Engine, k: string, planned: Planned): Planned =>
     ? { ...planned, change: { _tag: "Remove" } }
     : planned
 
-const afterMarks = (engine: Engine, change: Change): Change =>
-  change._tag === "Set" ? { ...change, entry: { ...change.entry, asOf: engine.asOf() } } : change
+/** The value covers the marks up to there. */
+const afterMarks = (change: Change, asOf: number | undefined): Change =>
+  change._tag === "Set" && asOf !== undefined
+    ? { ...change, entry: { ...change.entry, asOf } }
+    : change
 
 /** A value that is over before it begins is not kept: what was there goes. */
 const apply = (
@@ -274,14 +278,16 @@ const apply = (
   known: number,
 ): Effect.Effect<Applied | undefined> => {
   const hasNoLife = change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
-  const written = Effect.map(
+  const written: Effect.Effect<Applied | undefined> = Effect.map(
     arbiter.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
-    (version) => (typeof version === "number" ? { version, refused: false } : undefined),
+    (done) => (typeof done === "object" ? { ...done, refused: false } : undefined),
   )
   if (change._tag !== "Set" || isNewer === undefined) return written
   if (!hasNoLife) return applyUnlessNewer(engine, arbiter, k, change.entry, known, isNewer)
-  return Effect.flatMap(newerIn(engine, arbiter, k, isNewer), (newer) =>
-    newer === undefined ? written : Effect.succeed({ version: newer.version, refused: true }),
+  return Effect.flatMap(
+    newerIn(engine, arbiter, k, isNewer),
+    (newer): Effect.Effect<Applied | undefined> =>
+      newer === undefined ? written : Effect.succeed({ version: newer.version, refused: true }),
   )
 }
 

@@ -44,13 +44,15 @@ export const consider = (
     if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
     return
   }
-  const entry = judgeable(engine, tier, found.entry)
+  const { confirmedAt } = found
+  const entry = judgeable(engine, tier, found)
   progress.known = Math.max(progress.known, entry.version)
   // What this node has set since has not reached the tier yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return
-  const keeping = engine.examined(flight.k, flight.key, tier.name, entry)
-  if (keeping === undefined) return
+  const examined = engine.examined(flight.k, flight.key, tier.name, entry)
+  if (examined === undefined) return
+  const keeping = { ...examined, confirmedAt }
   progress.hasEntry = true
   const now = engine.now()
   const candidate: AdoptionCandidate = {
@@ -67,7 +69,7 @@ export const consider = (
   }
   if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, keeping)
   else if (isBetterStale(candidate, flight.stale?.entry.version)) {
-    if (!engine.isDetached(flight)) takeOver(engine, flight, keeping, now)
+    if (!flight.detached) takeOver(engine, flight, keeping, now)
     offerAll(engine, flight, given)
   }
 }
@@ -99,13 +101,14 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
     if (!isAdoptable({ freshness, storedAt, version, inMemory: undefined }, flight)) {
       return engine.writes.settled(flight.k)
     }
-    if (!engine.isDetached(flight)) takeOver(engine, flight, queued, now)
+    if (!flight.detached) takeOver(engine, flight, queued, now)
     engine.end(flight)
     const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
     land(engine, flight, { _tag: "Value", given, instead: undefined })
     return Effect.void
   })
 
+/** The marks have judged the entry itself: one that came since the flight began covers it, or does not concern it. */
 const adopt = (
   engine: Engine,
   flight: Flight,
@@ -114,10 +117,12 @@ const adopt = (
   keeping: Keeping,
 ): void => {
   const { entry } = given
-  if (!engine.isDetached(flight)) {
+  if (!flight.detached) {
     takeOver(engine, flight, keeping, engine.now())
     const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
-    for (const other of nearer) engine.fork(other.put(flight.k, entry), engine.settling)
+    for (const other of nearer) {
+      engine.fork(other.put(flight.k, entry, keeping.confirmedAt), engine.settling)
+    }
   }
   engine.end(flight)
   land(engine, flight, { _tag: "Value", given, instead: undefined })

@@ -88,6 +88,8 @@ export interface Keeping {
   readonly policy: Policy
   /** In memory. */
   readonly weight: number
+  /** When the arbiter last said that it has the entry, in monotonic time; now by default. */
+  readonly confirmedAt?: number | undefined
 }
 
 export class Engine {
@@ -371,11 +373,22 @@ export class Engine {
       : Decision.standing(hand.freshness, hand.entry.storedAt, this.isDue(hand, now), demand)
   }
 
+  /** Until when an entry may count as fresh that was confirmed at a moment of monotonic time. */
+  freshCap(confirmedAt: number): number {
+    return this.now() - (this.stopwatch() - confirmedAt) + this.near.maxFreshFor
+  }
+
   /** Keeps an entry in memory, unless something newer is there. */
-  keep(k: string, asked: unknown, { entry, policy, weight }: Keeping, now: number): void {
+  keep(
+    k: string,
+    asked: unknown,
+    { confirmedAt, entry, policy, weight }: Keeping,
+    now: number,
+  ): void {
     const present = this.near.peek(k)
     if (this.closed || (present !== undefined && present.entry.version > entry.version)) return
-    const freshCap = now + this.near.maxFreshFor
+    const freshCap =
+      confirmedAt === undefined ? now + this.near.maxFreshFor : this.freshCap(confirmedAt)
     if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
     this.onKeep(policy.earlyRefresh)
     const valid = this.marks.judge(entry) === "valid"

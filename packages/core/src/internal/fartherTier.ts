@@ -19,6 +19,7 @@ import {
   type Arbiter,
   type ByteStore,
   type ByteTier,
+  type Committed as Arbitrated,
   type Notice,
   type TierError,
   type Write,
@@ -26,11 +27,13 @@ import {
 import * as Wire from "../Wire.ts"
 import { atOnce, mapAtOnce } from "./atOnce.ts"
 import { monotonicMillis } from "./monotonic.ts"
+import { MarkReading } from "./markReading.ts"
 import type { Marks } from "./marks.ts"
 import { inSteadyTime } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
 import { Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { TierParts } from "./tierParts.ts"
+import { type Bounds, TierTime } from "./tierTime.ts"
 import { TierWarnings } from "./tierWarnings.ts"
 import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
@@ -38,11 +41,18 @@ import type { Observer } from "./observer.ts"
 
 /** What a tier has at a key. Times are the node's. */
 export type Found =
-  | { readonly _tag: "Entry"; readonly entry: Entry.Entry<unknown> }
+  | {
+      readonly _tag: "Entry"
+      readonly entry: Entry.Entry<unknown>
+      /** When the arbiter last said that it has this one, in monotonic time; undefined where nobody arbitrates, or it has not. */
+      readonly confirmedAt?: number | undefined
+    }
   /** Nothing that can be used; `version` is the highest there was, 0 for none. `isRemoved`: at that version the key was removed. */
   | { readonly _tag: "Nothing"; readonly version: number; readonly isRemoved?: boolean }
   /** A newer release of the application wrote it: to be left alone. */
   | { readonly _tag: "Foreign"; readonly version: number }
+
+export type FoundEntry = Extract<Found, { readonly _tag: "Entry" }>
 
 const nothing: Found = { _tag: "Nothing", version: 0 }
 
@@ -58,6 +68,16 @@ export type Change =
   | { readonly _tag: "Remove"; readonly at?: number | undefined }
   | { readonly _tag: "Expire" }
 
+/** How the arbiter took a value; `Unjudged`: it is stored, but not all marks that may cover it could be read. */
+export type Committed = Arbitrated["decision"] | "Unjudged"
+
+/** What a change has come to at the arbiter. */
+export interface Written {
+  readonly version: number
+  /** Of a value that was set: above all marks that came before it. */
+  readonly asOf: number | undefined
+}
+
 export interface Options {
   readonly larder: string
   /** Of the values; needs what is in `context`. */
@@ -65,6 +85,8 @@ export interface Options {
   readonly context: Context.Context<never>
   readonly schemaVersion: number
   readonly tierTimeout: number
+  /** How long memory takes for fresh what was confirmed, ms. */
+  readonly maxFreshFor?: number | undefined
   /** The node's time. */
   readonly clock: SteadyClock
   readonly observer: Observer
@@ -83,16 +105,6 @@ const decodedAtOnce = 16
 /** The lifetime as a store takes it. */
 const lifeUntil = (staleUntil: number, now: number): number =>
   staleUntil === Entry.forever ? Infinity : staleUntil - now
-
-/**
- * How much a tier's clock is ahead of another: between two bounds, since a
- * reading takes time. What is read is taken to be older, what is written to live
- * shorter, so that no life grows on its way.
- */
-interface Offset {
-  readonly least: number
-  readonly most: number
-}
 
 /** What a tier may still have when a change was made without its arbiter: anything. */
 const whatever = Number.MAX_SAFE_INTEGER
@@ -113,12 +125,11 @@ export class FartherTier {
   readonly #isAlone: boolean
   readonly #parts: TierParts
   readonly #warnings: TierWarnings
-  /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
-  #ahead: Offset | undefined
-  /** The highest number that this node was given, as far as it can be the tier's time. */
-  #given = 0
-  /** In that time. */
-  #marksReadAt = -Infinity
+  readonly time: TierTime
+  /** Of the arbiter's marks; undefined in a tier that does not arbitrate. */
+  readonly #marking: MarkReading | undefined
+  /** What it stands in front of. */
+  #behind: FartherTier | undefined
 
   constructor(
     tier: ByteTier,
@@ -128,6 +139,7 @@ export class FartherTier {
     role: Role,
     parts: TierParts,
     warnings: TierWarnings,
+    fork: (effect: Effect.Effect<void>) => void,
   ) {
     this.name = tier.name
     this.scope = tier.scope
@@ -142,6 +154,25 @@ export class FartherTier {
     this.#options = options
     this.#parts = parts
     this.#warnings = warnings
+    const { clock, marks, maxFreshFor = Infinity } = options
+    this.time = new TierTime(clock, tier.scope)
+    this.#marking =
+      this.arbiter &&
+      new MarkReading({
+        arbiter: this.arbiter,
+        marks,
+        clock,
+        time: this.time,
+        // What is taken over from the arbiter is confirmed by marks of that age: half of the time is left.
+        maxAgeMillis: Math.min(markMaxAge, maxFreshFor / 2),
+        steps: () => parts.stepsOf(undefined),
+        fork,
+      })
+  }
+
+  /** From now on what it has is believed by the marks of the arbiter behind it. */
+  standsInFrontOf(arbiter: FartherTier): void {
+    this.#behind = arbiter
   }
 
   /** From now on every step is tried, though the breaker is open. */
@@ -197,7 +228,7 @@ export class FartherTier {
   readOne(key: string, budget: Budget, answer: (found: Found | undefined) => void): Step {
     const part = this.#parts.of(key)
     const steps = this.#parts.steps(part)
-    if (this.#needsMarksOf(part)) {
+    if (this.#needsMarksApart(part)) {
       const apart = Effect.map(this.#readPart(part, [key], budget), ([found]) => found)
       return steps.follow(apart, answer)
     }
@@ -220,10 +251,10 @@ export class FartherTier {
       const steps = this.#parts.steps(part)
       steps.lastKey = keys[0]
       const read = this.#store.read(keys)
-      const answered = this.#needsMarksOf(part)
+      const answered = this.#needsMarksApart(part)
         ? besides(
             steps.run("read", read, budget),
-            this.#marksApart(new Budget(budget.whole, budget.left)),
+            this.#marksElsewhere(new Budget(budget.whole, budget.left)),
           )
         : steps.run("read", this.#withMarks(read), budget)
       return Effect.flatMap(answered, (envelopes) =>
@@ -259,30 +290,41 @@ export class FartherTier {
     })
   }
 
-  /** Whether marks are to be read before entries of this part are believed, and another part has them. */
-  #needsMarksOf(part: string): boolean {
-    if (this.arbiter === undefined || this.#parts.isOne || this.#hasMarks) return false
-    return this.#parts.of(undefined) !== part
+  /** Whether marks are to be read before entries of this part are believed, and another server has them. */
+  #needsMarksApart(part: string): boolean {
+    if (this.#behind !== undefined) return this.#behind.#marking?.isDue === true
+    return this.#marking?.isRecent === false && this.#hasMarksApart(part)
+  }
+
+  #hasMarksApart(part: string): boolean {
+    return !this.#parts.isOne && this.#parts.of(undefined) !== part
   }
 
   get #knowsMarks(): boolean {
-    return this.arbiter === undefined || this.#marksReadAt > -Infinity
+    return this.#marking?.isKnown !== false
   }
 
-  #marksApart(budget?: Budget): Effect.Effect<void> {
-    const { arbiter } = this
-    return arbiter === undefined
-      ? Effect.void
-      : this.#parts.stepsOf(undefined).run("marks", this.#readMarks(arbiter), budget)
+  /** Of the arbiter, that is this tier or the one behind it. */
+  #marksElsewhere(budget?: Budget): Effect.Effect<unknown> {
+    return (this.#behind ?? this).#marksRead("page", budget)
+  }
+
+  /** As a step of its own; says whether there was an answer. */
+  #marksRead(kind: "page" | "latest", budget?: Budget): Effect.Effect<boolean> {
+    const marking = this.#marking
+    if (marking === undefined) return Effect.succeed(true)
+    const asked = Effect.as(marking[kind], true)
+    const answered = this.#parts.stepsOf(undefined).run("marks", asked, budget)
+    return Effect.map(answered, (done) => done === true)
   }
 
   /** Asks each part that has failed of late, whatever its breaker says; one that answers is used again. */
   get probed(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { arbiter } = this
+      const marking = this.#marking
       const marked = this.#parts.stepsOf(undefined)
       const probes = this.#parts.all().map((steps) => {
-        if (arbiter !== undefined && steps === marked) return steps.probe(this.#readMarks(arbiter))
+        if (marking !== undefined && steps === marked) return steps.probe(marking.page)
         const key = steps.lastKey
         return key === undefined ? Effect.void : steps.probe(this.#store.read([key]))
       })
@@ -290,49 +332,16 @@ export class FartherTier {
     })
   }
 
-  /** What is set covers the marks up to now: they, and the clock, must be known before it is written. */
+  /** Its clock must be known before anything is written: an entry's times are the tier's. */
   get ready(): Effect.Effect<void> {
-    return this.#hasMarks ? Effect.void : this.#marksApart()
-  }
-
-  get knowsTime(): boolean {
-    return this.#ahead !== undefined
-  }
-
-  /**
-   * The place in the tier's order of what happened at a moment of monotonic time: its time
-   * then, in microseconds, which the node knows but for the duration of a trip. `least` is
-   * above nothing that came later, `most` above all that came before. Undefined while the
-   * tier's time is not known.
-   */
-  placeOf(moment: number, bound: keyof Offset): number | undefined {
-    if (this.#ahead === undefined) return undefined
-    const millis = this.#ahead[bound] + moment
-    // The tier tells whole milliseconds.
-    return bound === "least" ? Math.floor(millis * 1000) : Math.ceil((millis + 1) * 1000) - 1
+    return Effect.suspend(() =>
+      this.time.isKnown ? Effect.void : Effect.asVoid(this.#marksRead("page")),
+    )
   }
 
   /** The version of a change that the arbiter has not heard of: its place, and above all that is known. */
-  placeAbove(known: number, moment: number, bound: keyof Offset): number {
-    return Math.max(known + 1, this.placeOf(moment, bound) ?? 0)
-  }
-
-  /**
-   * The highest number that this node was given so far. What it does now comes after that, also
-   * where the tier's time is known less exactly.
-   */
-  get given(): number {
-    return this.#given
-  }
-
-  /** A number that runs ahead of the tier's time says nothing of what comes next. */
-  readonly #wasGiven = (version: number): void => {
-    const now = this.placeOf(monotonicMillis(this.#options.clock), "most") ?? 0
-    if (version <= now) this.#given = Math.max(this.#given, version)
-  }
-
-  get #hasMarks(): boolean {
-    return monotonicMillis(this.#options.clock) - this.#marksReadAt < markMaxAge
+  placeAbove(known: number, moment: number, bound: keyof Bounds): number {
+    return Math.max(known + 1, this.time.placeOf(moment, bound) ?? 0)
   }
 
   acquire(
@@ -343,10 +352,10 @@ export class FartherTier {
     return Effect.suspend(() => {
       const part = this.#parts.of(key)
       const asked = this.#ask((arbiter) => arbiter.acquire(key, request))
-      const isApart = !this.#knowsMarks && this.#needsMarksOf(part)
+      const isApart = !this.#knowsMarks && this.#hasMarksApart(part)
       const step = isApart ? asked : this.#withFirstMarks(asked)
       const acquired = this.#parts.steps(part).run("acquire", step, budget)
-      const answered = isApart ? besides(acquired, this.#marksApart()) : acquired
+      const answered = isApart ? besides(acquired, this.#marksRead("page")) : acquired
       return Effect.flatMap(answered, (acquired): Effect.Effect<Granted | undefined> =>
         acquired === undefined ? Exit.succeed(undefined) : this.#granted(key, acquired),
       )
@@ -367,48 +376,126 @@ export class FartherTier {
     )
   }
 
-  commit(
-    key: string,
-    entry: Entry.Entry<unknown>,
-  ): Effect.Effect<"Stored" | "Superseded" | "Lost" | undefined> {
-    return this.#encoded(key, entry, (bytes, life) =>
-      this.#parts.stepsOf(key).run(
+  commit(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
+    return this.#encoded(key, entry, (bytes, life) => {
+      const committed = this.#parts.stepsOf(key).run(
         "commit",
         this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
         undefined,
         this.#warnings.ofSize(bytes.length),
-      ),
-    )
+      )
+      return Effect.map(
+        this.#upToItsMarks(key, committed),
+        (done): Committed | undefined =>
+          done &&
+          (done.knowsMarks || done.answer.decision !== "Stored"
+            ? done.answer.decision
+            : "Unjudged"),
+      )
+    })
   }
 
-  /** A caller's change; gives the version that is there then, or that the value cannot be written as bytes. */
+  /** A caller's change; undefined where the arbiter did not take it, or not for certain. */
   write(
     key: string,
     change: Change,
     known: number,
     budget?: Budget,
-  ): Effect.Effect<number | "unwritable" | undefined> {
-    const asked = (write: Write) =>
-      this.#parts.stepsOf(key).run(
-        "write",
-        this.#ask((arbiter) =>
-          Effect.map(arbiter.write(key, write, known), ({ version }) => {
-            this.#wasGiven(version)
-            return version
-          }),
-        ),
-        budget,
-        write._tag === "Set" ? this.#warnings.ofSize(write.envelope.length) : undefined,
+  ): Effect.Effect<Written | "unwritable" | undefined> {
+    if (change._tag !== "Set") {
+      return Effect.map(this.#written(key, change, known, budget), (written) =>
+        written === undefined ? undefined : { version: written.version, asOf: undefined },
       )
-    return change._tag === "Set"
-      ? this.#encoded(
-          key,
-          change.entry,
-          (envelope, lifeMillis): Effect.Effect<number | "unwritable" | undefined> =>
-            asked({ _tag: "Set", envelope, lifeMillis, at: change.at }),
-          "unwritable",
-        )
-      : asked(change)
+    }
+    const { at, entry } = change
+    return this.#encoded<Written | "unwritable">(
+      key,
+      entry,
+      (envelope, lifeMillis) => {
+        const written = this.#written(key, { _tag: "Set", envelope, lifeMillis, at }, known, budget)
+        // A change with a place in the order covers the marks up to that place.
+        return at === undefined
+          ? Effect.flatMap(this.#upToItsMarks(key, written), (done) =>
+              done === undefined || !done.knowsMarks
+                ? Exit.succeed(undefined)
+                : this.#aboveItsMarks(key, entry, done.answer.version, budget),
+            )
+          : Effect.map(written, (done) => done && { version: done.version, asOf: entry.asOf })
+      },
+      "unwritable",
+    )
+  }
+
+  #written(
+    key: string,
+    write: Write,
+    known: number,
+    budget: Budget | undefined,
+  ): Effect.Effect<Answered | undefined> {
+    const { clock } = this.#options
+    const asked = Effect.suspend(() => {
+      const sent = monotonicMillis(clock)
+      return Effect.map(
+        this.#ask((arbiter) => arbiter.write(key, write, known)),
+        (answer) => {
+          this.time.heard(answer.time, sent, monotonicMillis(clock))
+          this.time.wasGiven(answer.version)
+          return answer
+        },
+      )
+    })
+    const onFailure =
+      write._tag === "Set" ? this.#warnings.ofSize(write.envelope.length) : undefined
+    return this.#parts.stepsOf(key).run("write", asked, budget, onFailure)
+  }
+
+  /**
+   * A step that stores a value, and then the marks up to its answer: other nodes may have set
+   * some since this node read them. A tier of several servers does not tell of them with its
+   * answer: they are asked for at the same time. While the server that has them is away, what
+   * another one stores is judged by the marks that are known.
+   */
+  #upToItsMarks<A extends { readonly lastMark: number | undefined }>(
+    key: string,
+    stored: Effect.Effect<A | undefined>,
+  ): Effect.Effect<{ readonly answer: A; readonly knowsMarks: boolean } | undefined> {
+    if (!this.#parts.isOne) {
+      const both = Effect.all([stored, this.#marksRead("latest")], { concurrency: "unbounded" })
+      return Effect.map(both, ([answer, isRead]) => {
+        const knowsMarks = isRead || this.#hasMarksApart(this.#parts.of(key))
+        return answer && { answer, knowsMarks }
+      })
+    }
+    return Effect.flatMap(stored, (answer) => {
+      if (answer === undefined) return Exit.succeed(undefined)
+      const { lastMark = Infinity } = answer
+      if (lastMark <= this.#options.marks.readUpTo) {
+        return Exit.succeed({ answer, knowsMarks: true })
+      }
+      this.#marking?.hear(lastMark)
+      return Effect.map(this.#marksRead("latest"), (knowsMarks) => ({ answer, knowsMarks }))
+    })
+  }
+
+  /**
+   * Race: another node has set a mark before this value was set, and this node had not heard
+   * of it when it wrote the value: to all others the mark would cover it. So it is written once
+   * more, above the mark, unless somebody has changed the key since.
+   */
+  #aboveItsMarks(
+    key: string,
+    entry: Entry.Entry<unknown>,
+    version: number,
+    budget: Budget | undefined,
+  ): Effect.Effect<Written | undefined> {
+    const { marks } = this.#options
+    if (marks.judge(entry) === "valid") return Exit.succeed({ version, asOf: entry.asOf })
+    const asOf = marks.last
+    const at = nextNumber(0, version)
+    return this.#encoded(key, { ...entry, asOf }, (envelope, lifeMillis) => {
+      const written = this.#written(key, { _tag: "Set", envelope, lifeMillis, at }, 0, budget)
+      return Effect.map(written, (done) => done && { version: at, asOf })
+    })
   }
 
   /** Sets marks and takes over the arbiter's; gives their number. */
@@ -418,17 +505,25 @@ export class FartherTier {
     budget?: Budget,
   ): Effect.Effect<number | undefined> {
     const { clock, marks } = this.#options
-    const step = this.#ask((arbiter) => arbiter.mark(tags, keepStale, marks.last)).pipe(
-      Effect.map((page) => {
-        marks.merge(page, clock.currentTimeMillisUnsafe())
-        return page.number
-      }),
-    )
+    const step = Effect.suspend(() => {
+      const since = marks.last
+      return Effect.map(
+        this.#ask((arbiter) => arbiter.mark(tags, keepStale, since)),
+        (page) => {
+          marks.merge(page, since, clock.currentTimeMillisUnsafe())
+          this.#marking?.followUp()
+          return page.number
+        },
+      )
+    })
     return this.#parts.stepsOf(undefined).run("mark", step, budget)
   }
 
-  /** Keeps an entry over a lower version; says whether the tier now has nothing older. */
-  put(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
+  /**
+   * Keeps an entry over a lower version; says whether the tier now has nothing older.
+   * `confirmed`: when the arbiter last said that it has the entry, in monotonic time; now by default.
+   */
+  put(key: string, entry: Entry.Entry<unknown>, confirmed?: number): Effect.Effect<boolean> {
     const stored = this.#encoded(key, entry, (bytes, life) =>
       this.#parts
         .stepsOf(key)
@@ -442,11 +537,12 @@ export class FartherTier {
     const trust = this.#trust
     if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
     return Effect.suspend(() => {
+      const confirmedAt = confirmed ?? monotonicMillis(this.#options.clock)
       trust.beginPut(key)
       return Effect.flatMap(stored, (done) => {
         const dropped = trust.endPut(key)
         if (dropped >= entry.version) return this.drop(key, dropped)
-        if (done !== undefined) trust.kept(key, entry, done)
+        if (done !== undefined) trust.kept(key, entry, done, confirmedAt)
         return Effect.succeed(done !== undefined)
       }).pipe(Effect.onInterrupt(() => Effect.sync(() => trust.endPut(key))))
     })
@@ -548,7 +644,7 @@ export class FartherTier {
     const found = Envelope.version(envelope)
     const missedAt = this.#trust?.missedAt(key) ?? 0
     if (found === undefined || found > version || found <= missedAt) return undefined
-    const now = this.#nowInTierTime()
+    const now = this.time.now
     // A clock that was ahead gave the times: left in place, they would let the value live longer by as much.
     if ((Envelope.storedAt(envelope) ?? now) > now) return undefined
     // In front of an arbiter the value may be an older one than the arbiter's: its version
@@ -559,7 +655,7 @@ export class FartherTier {
 
   #putExpired(key: string, envelope: Uint8Array, budget: Budget): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const now = this.#nowInTierTime()
+      const now = this.time.now
       const life = lifeUntil(Envelope.staleUntil(envelope) ?? now, now)
       const put = this.#parts.stepsOf(key).run("put", this.#store.put(key, envelope, life), budget)
       return Effect.map(put, (done) => done === true)
@@ -582,12 +678,16 @@ export class FartherTier {
    * arbiter has confirmed it.
    */
   #believed(key: string, found: Found): Found {
+    if (found._tag !== "Entry") return found
     const trust = this.#trust
-    if (trust === undefined || found._tag !== "Entry") return found
     const { entry } = found
+    // By the marks that were read last: those of later may cover it.
+    if (trust === undefined) return { ...found, confirmedAt: this.#marking?.readAt }
     const { version } = entry
     if (version <= trust.missedAt(key)) return { _tag: "Nothing", version }
-    if (!this.#isInFront || trust.isConfirmed(key, entry)) return found
+    if (!this.#isInFront) return found
+    const confirmedAt = trust.confirmedAt(key, entry)
+    if (confirmedAt !== undefined) return { ...found, confirmedAt }
     const now = this.#options.clock.currentTimeMillisUnsafe()
     const suspect = Entry.expireAt(entry, now)
     if (suspect === undefined) return { _tag: "Nothing", version }
@@ -609,8 +709,8 @@ export class FartherTier {
    * where the tier pipelines.
    */
   #withMarks<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
-    if (this.arbiter === undefined || this.#hasMarks) return effect
-    return besides(effect, this.#readMarks(this.arbiter))
+    if (this.#marking?.isRecent !== false) return effect
+    return besides(effect, this.#marking.page)
   }
 
   /**
@@ -621,48 +721,17 @@ export class FartherTier {
   readonly #withFirstMarks = <A>(
     effect: Effect.Effect<A, TierError>,
   ): Effect.Effect<A, TierError> =>
-    this.arbiter === undefined || this.#marksReadAt > -Infinity
-      ? effect
-      : besides(effect, Effect.ignore(this.#readMarks(this.arbiter)))
-
-  #readMarks(arbiter: Arbiter): Effect.Effect<void, TierError> {
-    const { clock, marks } = this.#options
-    return Effect.suspend(() => {
-      const sent = monotonicMillis(clock)
-      return Effect.map(arbiter.marks(marks.last), (page) => {
-        const received = monotonicMillis(clock)
-        this.#ahead = { least: page.time - received, most: page.time - sent }
-        marks.merge(page, clock.currentTimeMillisUnsafe())
-        this.#marksReadAt = received
-      })
-    })
-  }
-
-  #nowInTierTime(): number {
-    return this.#options.clock.currentTimeMillisUnsafe() + this.#offset("least")
-  }
-
-  /**
-   * How much the tier's time is ahead of the node's as both are now. A tier without
-   * a time of its own keeps the time of day, so that another process reads it right;
-   * where no other process can, the node's.
-   */
-  #offset(bound: keyof Offset): number {
-    const { clock } = this.#options
-    if (this.#ahead === undefined) return this.scope === "process" ? 0 : -clock.behindUnsafe()
-    const offset = this.#ahead[bound] + monotonicMillis(clock) - clock.currentTimeMillisUnsafe()
-    return bound === "least" ? Math.floor(offset) : Math.ceil(offset)
-  }
+    this.#marking?.isKnown !== false ? effect : besides(effect, Effect.ignore(this.#marking.page))
 
   #granted(key: string, acquired: Acquired): Effect.Effect<Granted> {
     switch (acquired._tag) {
       case "Newer":
-        return Effect.map(this.#decoded(key, acquired.envelope), (found) => ({
+        return Effect.map(this.#found(key, acquired.envelope), (found) => ({
           _tag: "Newer",
           found,
         }))
       case "Won":
-        this.#wasGiven(acquired.token)
+        this.time.wasGiven(acquired.token)
         return Effect.succeed({ _tag: "Won", token: acquired.token })
       case "Busy":
       case "Failed":
@@ -684,7 +753,7 @@ export class FartherTier {
   ): Effect.Effect<A | undefined> {
     const { clock, codec, context } = this.#options
     return Effect.suspend(() => {
-      const inTierTime = Entry.shift(entry, this.#offset("least"))
+      const inTierTime = Entry.shift(entry, this.time.offset("least"))
       const life = lifeUntil(entry.staleUntil, clock.currentTimeMillisUnsafe())
       const encoded = Envelope.encode(inTierTime, codec, this.#wire, this.#context(key))
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
@@ -723,7 +792,7 @@ export class FartherTier {
 
   #foundEntry(inTierTime: Entry.Entry<unknown>): Found {
     const { clock } = this.#options
-    const entry = Entry.shift(inTierTime, -this.#offset("most"))
+    const entry = Entry.shift(inTierTime, -this.time.offset("most"))
     const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
     if (believed === undefined) return { _tag: "Nothing", version: entry.version }
     // Where no arbiter numbers marks, its number is of the clock that was ahead: any mark may cover it.
@@ -779,10 +848,13 @@ const suspended = (store: ByteStore): ByteStore => {
   }
 }
 
+/** What the arbiter said to a change. */
+type Answered = Effect.Success<ReturnType<Arbiter["write"]>>
+
 /** What the first gives, when both have ended well. */
 const besides = <A, E>(
   effect: Effect.Effect<A, E>,
-  other: Effect.Effect<void, E>,
+  other: Effect.Effect<unknown, E>,
 ): Effect.Effect<A, E> =>
   Effect.map(Effect.all([effect, other], { concurrency: "unbounded" }), ([answer]) => answer)
 
@@ -817,12 +889,22 @@ export const open = (
       store.partOf,
       (part) => new TierSteps(tier.name, breaker, timers, options, part),
     )
-    const opened = new FartherTier(tier, suspended(store), breaker, options, role, parts, warnings)
     const scope = yield* Effect.scope
-    const fork = Effect.runForkWith(options.context)
-    connected = () => {
-      if (scope.state._tag !== "Closed") Fiber.runIn(fork(opened.probed), scope)
+    const run = Effect.runForkWith(options.context)
+    const fork = (effect: Effect.Effect<void>) => {
+      if (scope.state._tag !== "Closed") Fiber.runIn(run(effect), scope)
     }
+    const opened = new FartherTier(
+      tier,
+      suspended(store),
+      breaker,
+      options,
+      role,
+      parts,
+      warnings,
+      fork,
+    )
+    connected = () => fork(opened.probed)
     return opened
   })
 

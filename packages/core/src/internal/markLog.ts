@@ -66,19 +66,28 @@ export class MarkLog {
     return { previous, number, page: this.#page(marks) }
   }
 
-  /** The marks with a higher number than `since`. */
-  after(since: number, now: number): MarkPage {
+  /** The marks with a higher number than `since`: about `most` of them, as those of one number are not parted. */
+  after(since: number, now: number, most = Infinity): MarkPage {
     this.#trim(now)
-    return this.#page(
-      this.#log
-        .slice(this.#firstAbove(brought(since)))
-        .filter((logged) => this.#isCurrent(logged))
-        .map(({ mark }) => mark),
-    )
+    const marks: Array<Mark> = []
+    for (let i = this.#firstAbove(brought(since)); i < this.#log.length; i++) {
+      const logged = this.#log[i]!
+      const before = marks.at(-1)?.number
+      if (marks.length >= most && before !== undefined && logged.mark.number > before) {
+        return this.#page(marks, before)
+      }
+      if (this.#isCurrent(logged)) marks.push(logged.mark)
+    }
+    return this.#page(marks)
   }
 
-  #page(marks: ReadonlyArray<Mark>): MarkPage {
-    return { last: this.#last, floor: this.#floor, dropFloor: this.#dropFloor, marks }
+  #page(marks: ReadonlyArray<Mark>, next?: number): MarkPage {
+    const page = { last: this.#last, floor: this.#floor, dropFloor: this.#dropFloor, marks }
+    return next === undefined ? page : { ...page, next }
+  }
+
+  get last(): number {
+    return this.#last
   }
 
   #isCurrent(logged: Logged): boolean {

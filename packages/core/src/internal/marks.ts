@@ -71,6 +71,10 @@ export class Marks {
   #seen = 0
   /** The last number before the first mark that this node numbered by itself. */
   #beforeOwn: number | undefined
+  /** All marks up to this number that the arbiter has are known. */
+  #readUpTo = 0
+  /** There are marks up to this number that have not been read yet. */
+  #unreadUpTo = 0
   #log: Array<Mark> = []
   #logComplete = true
 
@@ -83,10 +87,21 @@ export class Marks {
     return this.#keeping.tags.size + this.#dropping.tags.size
   }
 
+  /** What the arbiter is to be asked for begins above this number. */
+  get readUpTo(): number {
+    return this.#readUpTo
+  }
+
+  /** The arbiter has marks that have not been read yet. */
+  get isBehind(): boolean {
+    return this.#unreadUpTo > this.#readUpTo
+  }
+
   /** Nothing is known of the marks up to this number: what they may have covered is stale. */
   beginAt(number: number): void {
     this.#keeping.floor = number
     this.last = number
+    this.#readUpTo = number
   }
 
   /** Sets marks with the next number, above `known` and what any entry was looked up after, and gives it. */
@@ -100,12 +115,19 @@ export class Marks {
     return number
   }
 
-  /** Takes over marks that an arbiter numbered. */
-  merge(page: MarkPage, now: number): void {
+  /**
+   * Takes over the marks above `since` that an arbiter numbered. Where the page is not the
+   * last, what was looked up before the number of the last mark may be covered by those to come.
+   */
+  merge(page: MarkPage, since: number, now: number): void {
     for (const mark of page.marks) this.#set(mark, now)
     this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
     this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
     this.last = Math.max(this.last, page.last)
+    this.#unreadUpTo = Math.max(this.#unreadUpTo, page.last)
+    // What lies between is still to be read.
+    if (since > this.#readUpTo) return
+    this.#readUpTo = Math.max(this.#readUpTo, page.next ?? page.last)
   }
 
   /**
@@ -120,7 +142,7 @@ export class Marks {
   judge(entry: Entry<unknown>): Verdict {
     if (entry.asOf > this.#seen) this.#seen = entry.asOf
     if (this.#dropping.above(entry)) return "dropped"
-    return this.#keeping.above(entry) ? "stale" : "valid"
+    return this.#keeping.above(entry) || this.#mayBeUnread(entry.asOf) ? "stale" : "valid"
   }
 
   /**
@@ -130,7 +152,7 @@ export class Marks {
    */
   fellBetween(tags: ReadonlyArray<string>, after: number, upTo: number): boolean {
     if (upTo <= after) return false
-    if (!this.#logComplete) return true
+    if (!this.#logComplete || this.#mayBeUnread(after)) return true
     return this.#log.some(
       (mark) =>
         mark.number > after &&
@@ -143,6 +165,10 @@ export class Marks {
   forgetLog(): void {
     if (this.#log.length > 0) this.#log = []
     this.#logComplete = true
+  }
+
+  #mayBeUnread(asOf: number): boolean {
+    return this.isBehind && asOf < this.#unreadUpTo
   }
 
   #set(mark: Mark, now: number): void {

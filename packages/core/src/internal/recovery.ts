@@ -6,8 +6,8 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Entry } from "../Entry.ts"
-import type { Engine } from "./engine.ts"
-import type { FartherTier } from "./fartherTier.ts"
+import { capped, type Engine } from "./engine.ts"
+import type { FartherTier, FoundEntry } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
 import type { MissedKey, MissedMark } from "./missed.ts"
 
@@ -115,18 +115,26 @@ export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
 }
 
 /**
- * An entry of the arbiter while it has not heard of marks of this node. Race: another
+ * What a tier has, as it is to be judged.
+ *
+ * Of a tier in front of the arbiter: fresh for no longer after the arbiter has confirmed it
+ * than memory may take it for fresh.
+ *
+ * Of the arbiter, while it has not heard of marks of this node. Race: another
  * node sets a mark, whose number is above those that this node gave to its own, and
  * stores what it had looked up before them: by its `asOf` alone the entry would be
  * younger than all marks. So it counts as looked up before the first own mark.
  */
 export const judgeable = (
-  { marks, missed, stack }: Engine,
+  engine: Engine,
   tier: FartherTier,
-  entry: Entry<unknown>,
+  { confirmedAt, entry }: FoundEntry,
 ): Entry<unknown> => {
-  if (tier !== stack.arbiter || !missed.hasMarks) return entry
-  return { ...entry, asOf: marks.surelyAfter(entry.asOf) }
+  const { marks, missed, stack } = engine
+  if (tier === stack.arbiter) {
+    return missed.hasMarks ? { ...entry, asOf: marks.surelyAfter(entry.asOf) } : entry
+  }
+  return confirmedAt === undefined ? entry : capped(entry, engine.freshCap(confirmedAt))
 }
 
 /**
@@ -217,7 +225,7 @@ const replayOnce = (engine: Engine): Effect.Effect<void> =>
     const { missed } = engine
     if (arbiter === undefined || missed.isEmpty) return Effect.void
     // Places in the arbiter's order are its time.
-    const clock = arbiter.knowsTime ? Effect.void : arbiter.ready
+    const clock = arbiter.time.isKnown ? Effect.void : arbiter.ready
     return Effect.andThen(clock, sendAll(engine, arbiter)).pipe(
       Effect.map((isWell) => {
         missed.failures = isWell ? 0 : missed.failures + 1
@@ -306,9 +314,9 @@ const sendKey = (
   change: MissedKey,
 ): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0)
-    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (version) => {
-      if (version === undefined) return false
+    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0)
+    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {
+      if (written === undefined) return false
       engine.missed.heardKey(k, change)
       engine.missed.sent += 1
       return true

@@ -15,6 +15,8 @@ export type IsNewer = (entry: Entry<unknown>) => boolean
 /** How the arbiter took a value: under this version, or not, since it has a newer value under this version. */
 export interface Applied {
   readonly version: number
+  /** Of a value that was stored: above all marks that came before it. */
+  readonly asOf?: number | undefined
   readonly refused: boolean
 }
 
@@ -98,6 +100,7 @@ export const applyUnlessNewer = (
   Effect.gen(function* () {
     let seen = known
     let force = false
+    let { asOf } = entry
     for (let i = 0; i < attempts; i++) {
       const budget = new Budget(engine.settings.policy.tierBudget)
       const { leaseMillis } = engine.stack
@@ -130,9 +133,16 @@ export const applyUnlessNewer = (
         yield* arbiter.release(k, token, 0)
         return { version: newer.version, refused: true }
       }
-      const stored = yield* arbiter.commit(k, { ...entry, version: token })
-      if (stored === undefined) return undefined
-      if (stored === "Stored") return { version: token, refused: false }
+      const stored = yield* arbiter.commit(k, { ...entry, asOf, version: token })
+      if (stored === undefined || stored === "Unjudged") return undefined
+      if (stored !== "Stored") continue
+      // Another node's mark came before the value: it has to cover the mark.
+      if (engine.marks.judge({ ...entry, asOf }) === "valid") {
+        return { version: token, asOf, refused: false }
+      }
+      asOf = engine.asOf()
+      seen = token
+      force = false
     }
     return undefined
   })

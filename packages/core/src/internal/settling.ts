@@ -90,7 +90,9 @@ const commit = (
   Effect.gen(function* () {
     const stored = yield* engine.commits.withPermits(1)(arbiter.commit(flight.k, kept.entry))
     engine.endLease(flight)
-    if (engine.isDetached(flight) || stored === "Superseded" || stored === "Lost") {
+    // What marks of other nodes may cover is not kept as fresh.
+    const isKept = stored === "Stored" || stored === undefined
+    if (engine.isDetached(flight) || !isKept) {
       superseded(engine, flight)
       engine.end(flight)
       return

@@ -12,7 +12,16 @@ import * as Queue from "effect/Queue"
 import { after } from "../Entry.ts"
 import * as Envelope from "../Envelope.ts"
 import { Tier, TierError } from "../Tier.ts"
-import type { Acquired, Arbiter, ByteStore, ByteTier, Message, Write } from "../Tier.ts"
+import type {
+  Acquired,
+  Arbiter,
+  ByteStore,
+  ByteTier,
+  Committed,
+  Message,
+  Write,
+  Written,
+} from "../Tier.ts"
 import {
   brought,
   decideAcquire,
@@ -32,6 +41,8 @@ import { type SteadyClock, steadyClock } from "./steadyClock.ts"
 const name = "shared"
 const maxEntries = 100_000
 const maxMarks = 100_000
+/** More are told in several answers: to take over all at once would hold up the process. */
+const marksPerPage = 5_000
 const tombstoneMillis = 2 * settleMillis
 
 interface Kept {
@@ -137,35 +148,30 @@ class Shelf {
     this.#leases.set(key, { token, until: undefined, failedUntil, expiresAt }, now)
   }
 
-  commit(
-    key: string,
-    token: number,
-    envelope: Uint8Array,
-    lifeMillis: number,
-  ): "Stored" | "Superseded" | "Lost" {
+  commit(key: string, token: number, envelope: Uint8Array, lifeMillis: number): Committed {
     const now = this.#now()
     const stored = storedOf(this.#entries.get(key, now))
     const decision = decideCommit(stored, this.#leases.get(key, now), token)
     if (decision === "Stored") this.#store(key, envelope, token, lifeMillis, now)
-    return decision
+    return { decision, lastMark: this.#marks.last }
   }
 
-  write(
-    key: string,
-    write: Write,
-    known: number,
-  ): { readonly version: number; readonly time: number } {
+  write(key: string, write: Write, known: number): Written {
     const time = this.#now()
+    return { version: this.#write(key, write, known, time), time, lastMark: this.#marks.last }
+  }
+
+  #write(key: string, write: Write, known: number, time: number): number {
     const kept = this.#entries.get(key, time)
     if ("at" in write && write.at !== undefined) {
-      return { version: this.#writeDelayed(key, write, write.at, time), time }
+      return this.#writeDelayed(key, write, write.at, time)
     }
     const token = this.#leases.get(key, time)?.token
     const version = nextNumber(time, storedOf(kept).version, token, brought(known), this.#lost)
     if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis, time)
     else if (write._tag === "Remove") this.#bury(key, version, time)
     else this.#expire(key, kept, version, time)
-    return { version, time }
+    return version
   }
 
   #writeDelayed(key: string, write: Write, at: number, time: number): number {
@@ -186,12 +192,12 @@ class Shelf {
     const now = this.#now()
     const { number, page, previous } = this.#marks.add(tags, keepStale, known, now)
     this.#publish({ _tag: "Marked", previous, page })
-    return { ...this.#marks.after(known, now), number }
+    return { ...this.#marks.after(known, now, marksPerPage), number }
   }
 
   marks(since: number) {
     const time = this.#now()
-    return { ...this.#marks.after(since, time), time }
+    return { ...this.#marks.after(since, time, marksPerPage), time }
   }
 
   subscribe(queue: Queue.Queue<Message>): void {

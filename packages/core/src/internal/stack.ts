@@ -62,10 +62,17 @@ export const open = (
     )
     const hasArbiter = behind.at(-1)?.abilities.versions === true
     const farther = yield* Effect.forEach(behind, (tier, i) =>
-      fartherTier.open(tier, options, roleOf(hasArbiter, i === behind.length - 1)),
+      fartherTier.open(
+        tier,
+        { ...options, maxFreshFor: near.maxFreshFor },
+        roleOf(hasArbiter, i === behind.length - 1),
+      ),
     )
     const last = farther.at(-1)
     const arbiter = last?.arbiter === undefined ? undefined : last
+    if (arbiter !== undefined) {
+      for (const tier of farther) if (tier !== arbiter) tier.standsInFrontOf(arbiter)
+    }
     return {
       near,
       hasMemory,

@@ -26,9 +26,14 @@ interface Putting {
 /** By the version alone an entry is not known: while the arbiter is away, each node gives its own. */
 type Kept = Pick<Entry<unknown>, "storedAt" | "version">
 
+interface Confirmed extends Kept {
+  /** In monotonic time. */
+  readonly at: number
+}
+
 export class Trust {
   /** What this larder kept there, of each key; the oldest written first. */
-  readonly #confirmed = new Map<string, Kept>()
+  readonly #confirmed = new Map<string, Confirmed>()
   /** Of each key the highest version that should be gone. */
   readonly #missed = new Map<string, number>()
   /** Whatever the key: of this version and below, everything should be gone. */
@@ -71,10 +76,10 @@ export class Trust {
     if (putting !== undefined) putting.dropped = Math.max(putting.dropped, version)
   }
 
-  /** The larder kept this there; `stored` where it was not there before. */
-  kept(key: string, { storedAt, version }: Kept, stored: boolean): void {
+  /** The larder kept this there; `stored` where it was not there before. `at` is when the arbiter had it. */
+  kept(key: string, { storedAt, version }: Kept, stored: boolean, at: number): void {
     this.#confirmed.delete(key)
-    this.#confirmed.set(key, { storedAt, version })
+    this.#confirmed.set(key, { storedAt, version, at })
     if (stored || (this.#missed.get(key) ?? Infinity) <= version) this.#missed.delete(key)
     if (this.#confirmed.size <= maxConfirmed) return
     for (const oldest of this.#confirmed.keys()) {
@@ -83,9 +88,11 @@ export class Trust {
     }
   }
 
-  isConfirmed(key: string, { storedAt, version }: Kept): boolean {
+  /** When the arbiter had this, as far as this larder knows, in monotonic time; undefined for never. */
+  confirmedAt(key: string, { storedAt, version }: Kept): number | undefined {
     const kept = this.#confirmed.get(key)
-    return kept !== undefined && kept.version === version && kept.storedAt === storedAt
+    const isThis = kept !== undefined && kept.version === version && kept.storedAt === storedAt
+    return isThis ? kept.at : undefined
   }
 
   /** The tier did not follow a change: what it has up to this version is not to be given. */

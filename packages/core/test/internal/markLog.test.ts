@@ -34,6 +34,21 @@ describe("MarkLog", () => {
     })
   })
 
+  it("tells about as many as are asked for, those of one number together, and where to go on", () => {
+    const log = new MarkLog(0, 100)
+    for (const [i, tags] of [["a"], ["b", "c"], ["d"], ["a"]].entries())
+      log.add(tags, true, 0, i + 1)
+    const pageOf = (since: number, most: number) => {
+      const { marks, next } = log.after(since, 9, most)
+      return [marks.map(({ tag }) => tag).join(""), next]
+    }
+    assert.deepStrictEqual(pageOf(0, 1), ["bc", 2000])
+    assert.deepStrictEqual(pageOf(2000, 1), ["d", 3000])
+    assert.deepStrictEqual(pageOf(3000, 1), ["a", undefined])
+    assert.deepStrictEqual(pageOf(0, 3), ["bcd", 3000])
+    assert.deepStrictEqual(pageOf(0, 4), ["bcda", undefined])
+  })
+
   it("keeps the last mark of each kind of a tag; clear is no tag by any name", () => {
     const log = new MarkLog(0, 100)
     log.add(["a", "undefined", "", undefined], true, 0, 1)

@@ -59,10 +59,10 @@ it("law 18: pages of marks may come twice, and in any order", () => {
     dropFloor: 0,
     marks: [{ tag, keepStale: true, number }],
   })
-  marks.merge(page(5, "x"), 0)
-  marks.merge(page(7, "x"), 0)
-  marks.merge(page(7, "x"), 0)
-  marks.merge(page(5, "x"), 0)
+  marks.merge(page(5, "x"), 0, 0)
+  marks.merge(page(7, "x"), 0, 0)
+  marks.merge(page(7, "x"), 0, 0)
+  marks.merge(page(5, "x"), 0, 0)
   expect(marks.last).toBe(7)
   expect(marks.judge(entry(6, "x"))).toBe("stale")
   expect(marks.judge(entry(7, "x"))).toBe("valid")
@@ -98,8 +98,8 @@ it("a mark that is heard of again is kept for no longer", () => {
     dropFloor: 0,
     marks: [{ tag: "x", keepStale: true, number: 1 }],
   }
-  marks.merge(page, 0)
-  marks.merge(page, 6 * day)
+  marks.merge(page, 0, 0)
+  marks.merge(page, 0, 6 * day)
   marks.add(["y"], true, 7 * day)
   expect(marks.size).toBe(1)
 })
@@ -124,8 +124,8 @@ it("law 17: marks of everything take no room", () => {
 it("law 12: the floors of an arbiter cover what its forgotten marks did, and never fall", () => {
   const marks = new Marks()
   const page = { last: 9, floor: 7, dropFloor: 5, marks: [] }
-  marks.merge(page, 0)
-  marks.merge({ ...page, floor: 1, dropFloor: 1 }, 0)
+  marks.merge(page, 0, 0)
+  marks.merge({ ...page, floor: 1, dropFloor: 1 }, 0, 0)
   expect(marks.judge(entry(7))).toBe("valid")
   expect(marks.judge(entry(6))).toBe("stale")
   expect(marks.judge(entry(5))).toBe("stale")
@@ -142,7 +142,7 @@ it("law 12: where nothing is known of earlier marks, what they may have covered 
 
 it("law 19: what is found in front of the arbiter was surely looked up before this node's own marks", () => {
   const marks = new Marks()
-  marks.merge({ last: 5, floor: 0, dropFloor: 0, marks: [] }, 0)
+  marks.merge({ last: 5, floor: 0, dropFloor: 0, marks: [] }, 0, 0)
   expect(marks.surelyAfter(100)).toBe(100)
   marks.add(["x"], true, 0)
   marks.add(["x"], true, 0)
@@ -205,4 +205,44 @@ it("a damaged asOf does not use up the numbers of marks", () => {
   const someTime = 1_790_000_000_000
   marks.judge(entry(Number.MAX_SAFE_INTEGER - 1, "x"))
   expect(marks.add(["x"], true, someTime)).toBe((someTime + day) * 1000 + 1)
+})
+
+it("law 12: what marks that are still to come may cover is stale, until the last page is there", () => {
+  const marks = new Marks()
+  const page = (last: number, next: number | undefined, ...numbers: ReadonlyArray<number>) => ({
+    last,
+    floor: 0,
+    dropFloor: 0,
+    marks: numbers.map((number) => ({ tag: `t${number}`, keepStale: true, number })),
+    next,
+  })
+  marks.merge(page(9, 4, 2, 4), 0, 0)
+  expect([marks.readUpTo, marks.last, marks.isBehind]).toEqual([4, 9, true])
+  expect(marks.judge(entry(8))).toBe("stale")
+  expect(marks.judge(entry(9))).toBe("valid")
+  expect(marks.fellBetween([], 8, 9)).toBe(true)
+  expect(marks.fellBetween([], 9, 10)).toBe(false)
+  marks.merge(page(9, undefined, 7), 4, 0)
+  expect([marks.readUpTo, marks.isBehind]).toEqual([9, false])
+  expect(marks.judge(entry(8))).toBe("valid")
+  expect(marks.judge(entry(6, "t7"))).toBe("stale")
+})
+
+it("law 12: a page that does not begin where the last one ended leaves what lies between to be read", () => {
+  const marks = new Marks()
+  const none = { floor: 0, dropFloor: 0, marks: [] }
+  marks.merge({ ...none, last: 5 }, 0, 0)
+  marks.merge({ ...none, last: 9 }, 7, 0)
+  expect([marks.readUpTo, marks.last, marks.isBehind]).toEqual([5, 9, true])
+  expect(marks.judge(entry(8))).toBe("stale")
+  marks.merge({ ...none, last: 9 }, 5, 0)
+  expect(marks.isBehind).toBe(false)
+  expect(marks.judge(entry(8))).toBe("valid")
+})
+
+it("law 12: a mark that this node numbered itself is no mark of the arbiter: it is not behind for it", () => {
+  const marks = new Marks()
+  marks.merge({ last: 5, floor: 0, dropFloor: 0, marks: [] }, 0, 0)
+  marks.add(["x"], true, 0)
+  expect([marks.readUpTo, marks.last, marks.isBehind]).toEqual([5, 6, false])
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import type { Entry } from "@larder/core"
 import { Effect } from "effect"
+import { Marks } from "../../src/internal/marks.ts"
 import type { Engine } from "../../src/internal/engine.ts"
 import type { FartherTier, Found, Granted } from "../../src/internal/fartherTier.ts"
 import {
@@ -83,6 +84,7 @@ const engineOf = (given: {
   const now = given.now ?? 0
   const engine = {
     settings: { policy: { tierBudget: 200 }, revision: given.revision },
+    marks: new Marks(),
     stack: { farther: given.farther ?? [], arbiter: given.arbiter, leaseMillis: 10_000 },
     nearName: "memory",
     now: () => now,
@@ -192,7 +194,7 @@ describe("applyUnlessNewer", () => {
 
   it("commits under the right that it was given: the token is the version", async () => {
     const { applied, asked } = await apply({ acquire: [won], commit: ["Stored"] })
-    expect(applied).toEqual({ version: 8, refused: false })
+    expect(applied).toEqual({ version: 8, asOf: 0, refused: false })
     // What it won without force was compared by the arbiter: no read is needed.
     expect(asked).toEqual([
       ["acquire", 3],
@@ -214,7 +216,7 @@ describe("applyUnlessNewer", () => {
       acquire: [{ _tag: "Newer", found: there }, won],
       commit: ["Stored"],
     })
-    expect(applied).toEqual({ version: 8, refused: false })
+    expect(applied).toEqual({ version: 8, asOf: 0, refused: false })
     expect(asked).toEqual([
       ["acquire", 3],
       ["acquire", 7],
@@ -230,7 +232,7 @@ describe("applyUnlessNewer", () => {
         read: [found(4, version)],
         commit: ["Stored"],
       })
-      expect(applied).toEqual({ version: 8, refused: false })
+      expect(applied).toEqual({ version: 8, asOf: 0, refused: false })
       expect(asked).toEqual([
         ["acquire", 3],
         ["acquire", 3, "force"],
@@ -275,7 +277,7 @@ describe("applyUnlessNewer", () => {
         acquire: [won, { ...won, token: 9 }],
         commit: [refused, "Stored"],
       })
-      expect(again.applied).toEqual({ version: 9, refused: false })
+      expect(again.applied).toEqual({ version: 9, asOf: 0, refused: false })
       const { applied, asked } = await apply({
         acquire: Array.from({ length: 20 }, () => won),
         commit: Array.from({ length: 20 }, () => refused),

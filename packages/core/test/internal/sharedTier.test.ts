@@ -299,12 +299,21 @@ describe("acquire", () => {
         yield* TestClock.adjust(1)
         const second = yield* win("k")
         assert.isAbove(second, first)
-        assert.strictEqual(yield* arbiter.commit("k", first, envelope("late"), life), "Superseded")
+        assert.strictEqual(
+          (yield* arbiter.commit("k", first, envelope("late"), life)).decision,
+          "Superseded",
+        )
         assert.isFalse(yield* arbiter.renew("k", first, 10_000))
         yield* arbiter.release("k", first, 5000)
         assert.isUndefined(yield* text("k"))
-        assert.strictEqual(yield* arbiter.commit("k", second, envelope("second"), life), "Stored")
-        assert.strictEqual(yield* arbiter.commit("k", first, envelope("late"), life), "Superseded")
+        assert.strictEqual(
+          (yield* arbiter.commit("k", second, envelope("second"), life)).decision,
+          "Stored",
+        )
+        assert.strictEqual(
+          (yield* arbiter.commit("k", first, envelope("late"), life)).decision,
+          "Superseded",
+        )
         assert.strictEqual(yield* text("k"), "second")
       }),
   )
@@ -322,7 +331,10 @@ describe("acquire", () => {
         leftMillis: 1000,
         time: 18_000,
       })
-      assert.strictEqual(yield* arbiter.commit("k", token, envelope("slow"), life), "Stored")
+      assert.strictEqual(
+        (yield* arbiter.commit("k", token, envelope("slow"), life)).decision,
+        "Stored",
+      )
       assert.strictEqual(yield* text("k"), "slow")
     }),
   )
@@ -335,9 +347,9 @@ describe("acquire", () => {
         const a = yield* win("a")
         const b = yield* win("b")
         yield* TestClock.adjust(59_999)
-        assert.strictEqual(yield* arbiter.commit("a", a, envelope("a"), life), "Stored")
+        assert.strictEqual((yield* arbiter.commit("a", a, envelope("a"), life)).decision, "Stored")
         yield* TestClock.adjust(1)
-        assert.strictEqual(yield* arbiter.commit("b", b, envelope("b"), life), "Lost")
+        assert.strictEqual((yield* arbiter.commit("b", b, envelope("b"), life)).decision, "Lost")
       }),
   )
 
@@ -351,7 +363,10 @@ describe("acquire", () => {
       assert.strictEqual(forced._tag, "Won")
       if (forced._tag !== "Won") return
       assert.isAbove(forced.token, held)
-      assert.strictEqual(yield* arbiter.commit("k", held, envelope("held"), life), "Superseded")
+      assert.strictEqual(
+        (yield* arbiter.commit("k", held, envelope("held"), life)).decision,
+        "Superseded",
+      )
       yield* arbiter.release("k", forced.token, 5000)
       assert.strictEqual((yield* acquire(shared, "k", { force: true }))._tag, "Won")
       assert.strictEqual(yield* text("k"), "v")
@@ -363,7 +378,7 @@ describe("acquire", () => {
       const { arbiter, win } = yield* open
       const first = yield* win("k")
       yield* arbiter.release("k", first, 0)
-      assert.strictEqual(yield* arbiter.commit("k", first, envelope("x"), life), "Lost")
+      assert.strictEqual((yield* arbiter.commit("k", first, envelope("x"), life)).decision, "Lost")
       assert.isFalse(yield* arbiter.renew("k", first, 10_000))
       assert.isAbove(yield* win("k"), first)
     }),
@@ -439,7 +454,10 @@ describe("commit", () => {
         const token = yield* win(key)
         yield* change
         assert.isFalse(yield* arbiter.renew(key, token, 10_000))
-        assert.strictEqual(yield* arbiter.commit(key, token, envelope("old"), life), "Superseded")
+        assert.strictEqual(
+          (yield* arbiter.commit(key, token, envelope("old"), life)).decision,
+          "Superseded",
+        )
       }
       assert.strictEqual(yield* text("set"), "new")
       assert.strictEqual(yield* text("remove"), "tombstone")
@@ -453,10 +471,16 @@ describe("commit", () => {
         const { arbiter, text, win } = yield* open
         const token = yield* win("k")
         yield* arbiter.write("k", { _tag: "Expire" }, 0)
-        assert.notStrictEqual(yield* arbiter.commit("k", token, envelope("old"), life), "Stored")
+        assert.notStrictEqual(
+          (yield* arbiter.commit("k", token, envelope("old"), life)).decision,
+          "Stored",
+        )
         const next = yield* win("k")
         assert.isAbove(next, token)
-        assert.strictEqual(yield* arbiter.commit("k", token, envelope("old"), life), "Superseded")
+        assert.strictEqual(
+          (yield* arbiter.commit("k", token, envelope("old"), life)).decision,
+          "Superseded",
+        )
         assert.isUndefined(yield* text("k"))
       }),
   )
@@ -466,11 +490,15 @@ describe("commit", () => {
       const { arbiter, text, version, win } = yield* open
       const token = yield* win("k")
       assert.strictEqual(
-        yield* arbiter.commit("k", token, Envelope.withVersion(envelope("v"), 9e15), life),
+        (yield* arbiter.commit("k", token, Envelope.withVersion(envelope("v"), 9e15), life))
+          .decision,
         "Stored",
       )
       assert.strictEqual(yield* version("k"), token)
-      assert.strictEqual(yield* arbiter.commit("k", token, envelope("again"), life), "Superseded")
+      assert.strictEqual(
+        (yield* arbiter.commit("k", token, envelope("again"), life)).decision,
+        "Superseded",
+      )
       assert.strictEqual(yield* text("k"), "v")
     }),
   )
@@ -480,7 +508,7 @@ describe("commit", () => {
       const { arbiter, set, text, version, win } = yield* open
       const old = yield* set("k", "old")
       const token = yield* win("k", old)
-      assert.strictEqual(yield* arbiter.commit("k", token, envelope("v"), 0), "Stored")
+      assert.strictEqual((yield* arbiter.commit("k", token, envelope("v"), 0)).decision, "Stored")
       assert.strictEqual(yield* text("k"), "tombstone")
       assert.strictEqual(yield* version("k"), token)
     }),
@@ -489,7 +517,7 @@ describe("commit", () => {
   it.effect("never without a record of the lease", () =>
     Effect.gen(function* () {
       const { arbiter, text } = yield* open
-      assert.strictEqual(yield* arbiter.commit("k", 5, envelope("v"), life), "Lost")
+      assert.strictEqual((yield* arbiter.commit("k", 5, envelope("v"), life)).decision, "Lost")
       assert.isUndefined(yield* text("k"))
     }),
   )
@@ -499,9 +527,12 @@ describe("commit", () => {
       const { arbiter, win } = yield* open
       const token = yield* win("k")
       for (let i = 0; i < 100_000; i++) yield* win(`other${i}`)
-      assert.strictEqual(yield* arbiter.commit("k", token, envelope("v"), life), "Lost")
+      assert.strictEqual((yield* arbiter.commit("k", token, envelope("v"), life)).decision, "Lost")
       assert.isAbove(yield* win("k"), token)
-      assert.strictEqual(yield* arbiter.commit("k", token, envelope("v"), life), "Superseded")
+      assert.strictEqual(
+        (yield* arbiter.commit("k", token, envelope("v"), life)).decision,
+        "Superseded",
+      )
     }),
   )
 })
@@ -514,8 +545,16 @@ describe("write", () => {
       const token = yield* win("k", 70)
       assert.strictEqual(token, 71)
       const set: Write = { _tag: "Set", envelope: envelope("w"), lifeMillis: life }
-      assert.deepStrictEqual(yield* arbiter.write("k", set, 0), { version: 72, time: 0 })
-      assert.deepStrictEqual(yield* arbiter.write("k", set, 99), { version: 100, time: 0 })
+      assert.deepStrictEqual(yield* arbiter.write("k", set, 0), {
+        version: 72,
+        time: 0,
+        lastMark: 0,
+      })
+      assert.deepStrictEqual(yield* arbiter.write("k", set, 99), {
+        version: 100,
+        time: 0,
+        lastMark: 0,
+      })
       assert.strictEqual(yield* version("k"), 100)
     }),
   )
@@ -792,7 +831,7 @@ describe("any sequence of operations", () => {
             }
             case "commit": {
               const committed = run(arbiter.commit(key, token, envelope("v"), life))
-              if (committed !== "Stored") {
+              if (committed.decision !== "Stored") {
                 assert.strictEqual(run(version(key)) ?? 0, before)
                 break
               }

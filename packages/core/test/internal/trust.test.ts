@@ -4,39 +4,39 @@ import { Trust } from "../../src/internal/trust.ts"
 
 it("law 19: of two entries with one version, which nodes gave without the arbiter, only one's own is confirmed", () => {
   const trust = new Trust()
-  trust.kept("k", { version: 5, storedAt: 1000 }, true)
-  expect(trust.isConfirmed("k", { version: 5, storedAt: 1000 })).toBe(true)
-  expect(trust.isConfirmed("k", { version: 5, storedAt: 1001 })).toBe(false)
-  expect(trust.isConfirmed("k", { version: 6, storedAt: 1000 })).toBe(false)
-  expect(trust.isConfirmed("l", { version: 5, storedAt: 1000 })).toBe(false)
+  trust.kept("k", { version: 5, storedAt: 1000 }, true, 7)
+  expect(trust.confirmedAt("k", { version: 5, storedAt: 1000 })).toBe(7)
+  expect(trust.confirmedAt("k", { version: 5, storedAt: 1001 })).toBe(undefined)
+  expect(trust.confirmedAt("k", { version: 6, storedAt: 1000 })).toBe(undefined)
+  expect(trust.confirmedAt("l", { version: 5, storedAt: 1000 })).toBe(undefined)
 })
 
 it("of what is confirmed the oldest is forgotten first", () => {
   const trust = new Trust()
-  for (let i = 0; i <= 100_000; i++) trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true)
-  expect(trust.isConfirmed("k0", { version: 1, storedAt: 1 })).toBe(false)
-  expect(trust.isConfirmed("k1", { version: 1, storedAt: 1 })).toBe(true)
+  for (let i = 0; i <= 100_000; i++) trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true, 7)
+  expect(trust.confirmedAt("k0", { version: 1, storedAt: 1 })).toBe(undefined)
+  expect(trust.confirmedAt("k1", { version: 1, storedAt: 1 })).toBe(7)
 })
 
 it("a key that is kept again is the youngest of those that are confirmed", () => {
   const trust = new Trust()
-  for (let i = 0; i < 100_000; i++) trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true)
-  trust.kept("k0", { version: 2, storedAt: 2 }, true)
-  trust.kept("another", { version: 1, storedAt: 1 }, true)
-  expect(trust.isConfirmed("k0", { version: 2, storedAt: 2 })).toBe(true)
-  expect(trust.isConfirmed("k1", { version: 1, storedAt: 1 })).toBe(false)
+  for (let i = 0; i < 100_000; i++) trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true, 7)
+  trust.kept("k0", { version: 2, storedAt: 2 }, true, 7)
+  trust.kept("another", { version: 1, storedAt: 1 }, true, 7)
+  expect(trust.confirmedAt("k0", { version: 2, storedAt: 2 })).toBe(7)
+  expect(trust.confirmedAt("k1", { version: 1, storedAt: 1 })).toBe(undefined)
 })
 
 it("law 13: a key that should be gone stays so until something above it was put, or anything was stored", () => {
   const trust = new Trust()
   const later = { version: 10, storedAt: 1 }
   trust.miss("k", 10)
-  trust.kept("k", { version: 5, storedAt: 1 }, false)
+  trust.kept("k", { version: 5, storedAt: 1 }, false, 7)
   expect(trust.missedAt("k")).toBe(10)
-  trust.kept("k", later, false)
+  trust.kept("k", later, false, 7)
   expect(trust.missedAt("k")).toBe(0)
   trust.miss("k", 10)
-  trust.kept("k", { version: 5, storedAt: 1 }, true)
+  trust.kept("k", { version: 5, storedAt: 1 }, true, 7)
   expect(trust.missedAt("k")).toBe(0)
 })
 
@@ -51,12 +51,12 @@ it("law 13: of several drops that failed the highest version counts, whichever c
 
 it("law 13: once a key is gone from the tier nothing of it has to be dropped any more", () => {
   const trust = new Trust()
-  trust.kept("k", { version: 5, storedAt: 1 }, true)
+  trust.kept("k", { version: 5, storedAt: 1 }, true, 7)
   trust.miss("k", 10)
   trust.gone("k")
   expect(trust.missedAt("k")).toBe(0)
   expect(trust.missed.size).toBe(0)
-  expect(trust.isConfirmed("k", { version: 5, storedAt: 1 })).toBe(false)
+  expect(trust.confirmedAt("k", { version: 5, storedAt: 1 })).toBe(undefined)
 })
 
 it("law 17: beyond 1,000 keys that should be gone, everything up to the highest of their versions counts as gone", () => {
@@ -86,10 +86,10 @@ it("law 11: every put that was under way when its key was dropped hears of it, a
 
 it("law 11: what was expired is not confirmed, nor is what is being put meanwhile", () => {
   const trust = new Trust()
-  trust.kept("k", { version: 5, storedAt: 1 }, true)
+  trust.kept("k", { version: 5, storedAt: 1 }, true, 7)
   trust.beginPut("k")
   trust.expired("k", 7)
-  expect(trust.isConfirmed("k", { version: 5, storedAt: 1 })).toBe(false)
+  expect(trust.confirmedAt("k", { version: 5, storedAt: 1 })).toBe(undefined)
   expect(trust.endPut("k")).toBe(7)
 })
 

@@ -560,11 +560,22 @@ class World {
     })
   }
 
+  /** How many steps in tiers a change takes at most, one after the other. */
+  #steps(step: ChangeStep): number {
+    const { stack } = this.config
+    // Replay, the tier's time, change; of a value, marks of others and once more above them.
+    const atArbiter = step._tag === "set" ? 5 : 3
+    // In each tier that does not arbitrate: keep, or else drop.
+    const nearer = stack === "all three" ? 2 : 0
+    // What is expired has to be there: it is kept first, or else dropped.
+    const settling = step._tag === "expire" ? 2 : 0
+    return atArbiter + nearer + settling
+  }
+
   #change(step: ChangeStep) {
     return this.#start(
       step._tag,
-      // Replay, marks, change; and in each tier that does not arbitrate: keep, or else drop.
-      (this.config.stack === "all three" ? 5 : 3) * tierTimeout + this.#queued,
+      this.#steps(step) * tierTimeout + this.#queued,
       Effect.suspend(() => {
         const value = step._tag === "set" ? this.model.newValue(step.key, this.source.tags) : 0
         const done = this.model.changeBegins(changeOf(step, value))

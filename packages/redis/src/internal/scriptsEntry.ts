@@ -1,6 +1,7 @@
 /**
  * The scripts that work on one key: KEYS are its entry and the record of its
- * last lease. They are the decisions of core's Arbitration in Lua, each with the
+ * last lease; where the larder's marks are on the same server for certain, its floors
+ * come third. They are the decisions of core's Arbitration in Lua, each with the
  * storing in one atomic step.
  *
  * Of an entry only the header is read (the offsets are those of Envelope). Where
@@ -90,6 +91,15 @@ local function bury(number)
   keep(KEYS[1], 'L1T' .. wide(number), TOMBSTONE)
 end
 
+-- The number of the newest mark. Without floors all marks are lost: then that of a mark set now.
+local function lastMark()
+  if not KEYS[3] then return '' end
+  local read = { 'HMGET', KEYS[3], 'last' }
+  local fields = redis.pcall(unpack(read))
+  if refusedFor('WRONGTYPE', fields, unpack(read)) then return wide(micros) end
+  return wide(digits(fields[1] or '', 1, 16) or micros)
+end
+
 local function store(number, envelope, life)
   if life == '0' then
     bury(number)
@@ -165,10 +175,10 @@ return 1
 /** ARGV: token, envelope, life in ms, channel, key. */
 export const commit = script(`${decideCommit}
 local decision = decide()
-if decision ~= 'Stored' then return { decision, 'kept' } end
+if decision ~= 'Stored' then return { decision, 'kept', '' } end
 local kept = store(token, ARGV[2], ARGV[3])
 changed(token, ARGV[4], ARGV[5])
-return { decision, kept }
+return { decision, kept, lastMark() }
 `)
 
 /** ARGV: version, envelope, life in ms, channel, key. */
@@ -205,16 +215,16 @@ end
 export const set = timely(`${delayed}
 local at = tonumber(ARGV[7])
 if at then
-  if isOvertaken(at) then return { wide(version), now, 'kept' } end
+  if isOvertaken(at) then return { wide(version), now, 'kept', '' } end
   local kept = 'kept'
   if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[3], ARGV[4]) end
   delayedChange(at, ARGV[5], ARGV[6])
-  return { wide(at), now, kept }
+  return { wide(at), now, kept, lastMark() }
 end
 local number = nextNumber(tonumber(ARGV[2]))
 local kept = store(number, ARGV[3], ARGV[4])
 changed(number, ARGV[5], ARGV[6])
-return { wide(number), now, kept }
+return { wide(number), now, kept, lastMark() }
 `)
 
 /** ARGV: known, channel, key, and of a delayed change its place in the order. */

@@ -19,7 +19,7 @@ export interface Bounds {
 export const defaultBounds: Bounds = {
   maxMarks: 100_000,
   keptMillis: 7 * 24 * 60 * 60 * 1000,
-  pageSize: 10_000,
+  pageSize: 5_000,
 }
 
 interface Page extends Tier.MarkPage {
@@ -70,6 +70,14 @@ const pageOf = (reply: unknown): Page | undefined => {
 const memberOf = (tag: string | undefined, kind: "k" | "d"): string =>
   tag === undefined ? kind : `${kind}:${tag}`
 
+const toldOf = ({ dropFloor, floor, last, marks, more }: Page): Tier.MarkPage => ({
+  last,
+  floor,
+  dropFloor,
+  marks,
+  next: more === 0 ? undefined : Arbitration.usable(more),
+})
+
 export class Marks {
   readonly #asking: Asking
   readonly #keys: LarderKeys
@@ -87,10 +95,10 @@ export class Marks {
   readonly marks = (
     since: number,
   ): Effect.Effect<Tier.MarkPage & { readonly time: number }, Tier.TierError> =>
-    Effect.map(
-      this.#all("marks", this.#page("marks", readMarks, Arbitration.brought(since), [])),
-      ({ dropFloor, floor, last, marks, time }) => ({ last, floor, dropFloor, marks, time }),
-    )
+    Effect.map(this.#page("marks", readMarks, Arbitration.brought(since), []), (page) => ({
+      ...toldOf(page),
+      time: page.time,
+    }))
 
   readonly mark = (
     tags: ReadonlyArray<string | undefined>,
@@ -101,7 +109,7 @@ export class Marks {
       const kind = keepStale ? "k" : "d"
       const { keptMillis, maxMarks } = this.#bounds
       const own = [...new Set(tags)]
-      const first = this.#page("mark", markScript, Arbitration.brought(known), [
+      const marked = this.#page("mark", markScript, Arbitration.brought(known), [
         kind,
         maxMarks,
         keptMillis * 1000,
@@ -109,18 +117,7 @@ export class Marks {
         tagsToText(own),
         ...own.map((tag) => memberOf(tag, kind)),
       ])
-      return Effect.map(
-        Effect.flatMap(first, (page) =>
-          Effect.map(this.#all("mark", Effect.succeed(page)), (all) => ({ page, all })),
-        ),
-        ({ all: { dropFloor, floor, last, marks }, page: { number } }) => ({
-          last,
-          floor,
-          dropFloor,
-          marks,
-          number,
-        }),
-      )
+      return Effect.map(marked, (page) => ({ ...toldOf(page), number: page.number }))
     })
 
   #page(operation: string, script: Script, since: number, more: ReadonlyArray<Argument>) {
@@ -135,20 +132,5 @@ export class Marks {
         this.#seenDrop = Math.max(this.#seenDrop, page.lastDrop)
       }),
     )
-  }
-
-  /** The following pages too. Their floors and numbers are the later ones, and a tag that was marked again is among them. */
-  #all(
-    operation: string,
-    first: Effect.Effect<Page, Tier.TierError>,
-  ): Effect.Effect<Page, Tier.TierError> {
-    return Effect.flatMap(first, (page) => {
-      if (page.more === 0) return Effect.succeed(page)
-      const next = this.#all(
-        operation,
-        this.#page(operation, readMarks, Arbitration.usable(page.more), []),
-      )
-      return Effect.map(next, (rest) => ({ ...rest, marks: [...page.marks, ...rest.marks] }))
-    })
   }
 }

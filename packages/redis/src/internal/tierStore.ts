@@ -57,11 +57,11 @@ const isKept = (part: unknown): boolean | undefined => {
 }
 
 const committedOf = (reply: unknown) => {
-  const [first, second] = list(reply)
-  const [decision, kept] = [text(first), isKept(second)]
+  const [first, second, third] = list(reply)
+  const [decision, kept, lastMark] = [text(first), isKept(second), count(third)]
   if (kept === undefined) return undefined
   return decision === "Stored" || decision === "Superseded" || decision === "Lost"
-    ? ({ decision, kept } as const)
+    ? ({ decision, kept, lastMark } as const)
     : undefined
 }
 
@@ -71,18 +71,21 @@ const putOf = (reply: unknown) => {
   return done === undefined || kept === undefined ? undefined : { done, kept }
 }
 
-interface Written {
-  readonly version: number
-  readonly time: number
+interface Written extends Tier.Written {
   readonly kept: boolean
 }
 
 const writtenOf = (reply: unknown): Written | undefined => {
-  const [first, second, third] = list(reply)
-  const [version, time, kept] = [count(first), count(second), isKept(third)]
+  const [first, second, third, fourth] = list(reply)
+  const [version, time, kept, lastMark] = [
+    count(first),
+    count(second),
+    isKept(third),
+    count(fourth),
+  ]
   return version === undefined || time === undefined || kept === undefined
     ? undefined
-    : { version, time, kept }
+    : { version, time, kept, lastMark }
 }
 
 const flag = (reply: unknown): boolean | undefined =>
@@ -177,19 +180,19 @@ export class Store {
     token: number,
     envelope: Uint8Array,
     lifeMillis: number,
-  ): Effect.Effect<"Stored" | "Superseded" | "Lost", Tier.TierError> {
+  ): Effect.Effect<Tier.Committed, Tier.TierError> {
     return this.#withVersion("commit", envelope, () =>
       Effect.map(
         this.#asking.script(
           "commit",
           scripts.commit,
-          this.#both(key),
+          this.#withFloors(key),
           [Arbitration.usable(token), envelope, lifeOf(lifeMillis), this.#keys.channel, key],
           committedOf,
         ),
-        ({ decision, kept }) => {
+        ({ decision, kept, lastMark }) => {
           if (!kept) this.#refused(key, envelope.length)
-          return decision
+          return { decision, lastMark }
         },
       ),
     )
@@ -199,15 +202,15 @@ export class Store {
     key: string,
     write: Tier.Write,
     known: number,
-  ): Effect.Effect<{ readonly version: number; readonly time: number }, Tier.TierError> {
+  ): Effect.Effect<Tier.Written, Tier.TierError> {
     const { channel } = this.#keys
     const number = Arbitration.usable(known)
     const written = (asked: Effect.Effect<Written, Tier.TierError>) =>
-      Effect.map(asked, ({ kept, time, version }) => {
+      Effect.map(asked, ({ kept, lastMark, time, version }) => {
         if (!kept) {
           this.#refused(key, write._tag === "Set" ? write.envelope.length : undefined)
         }
-        return { version, time }
+        return { version, time, lastMark }
       })
     const script = (script: scripts.Script, place: ReadonlyArray<number> = []) => {
       const args = [number, channel, key, ...place]
@@ -219,7 +222,7 @@ export class Store {
           const life = lifeOf(write.lifeMillis)
           const args = [number, write.envelope, life, channel, key, ...placeOf(write.at)]
           return written(
-            this.#asking.timely("write", scripts.set, this.#both(key), args, writtenOf),
+            this.#asking.timely("write", scripts.set, this.#withFloors(key), args, writtenOf),
           )
         })
       case "Remove":
@@ -245,6 +248,12 @@ export class Store {
 
   #both(key: string): ReadonlyArray<string> {
     return [this.#keys.entry(key), this.#keys.lease(key)]
+  }
+
+  /** Of a Cluster another master may have the marks. */
+  #withFloors(key: string): ReadonlyArray<string> {
+    const both = this.#both(key)
+    return this.#asking.redis.isCluster ? both : [...both, this.#keys.floors]
   }
 
   #withVersion<A>(

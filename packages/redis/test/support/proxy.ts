@@ -9,7 +9,8 @@ export interface Proxy {
   readonly restore: Effect.Effect<void>
 }
 
-export const start = (to: number): Effect.Effect<Proxy, never, Scope.Scope> =>
+/** `delayMillis`: how long what is sent takes, each way. */
+export const start = (to: number, delayMillis = 0): Effect.Effect<Proxy, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<{ readonly server: net.Server; readonly state: { silent: boolean } }>(
@@ -18,8 +19,12 @@ export const start = (to: number): Effect.Effect<Proxy, never, Scope.Scope> =>
           const server = net.createServer((near) => {
             const far = net.connect({ host: "127.0.0.1", port: to })
             // Bytes that arrive in silence are lost, as in a partition that ends by a reset.
-            near.on("data", (chunk) => !state.silent && far.write(chunk))
-            far.on("data", (chunk) => !state.silent && near.write(chunk))
+            const later = (send: () => void) => {
+              if (delayMillis === 0) send()
+              else setTimeout(send, delayMillis)
+            }
+            near.on("data", (chunk) => !state.silent && later(() => far.write(chunk)))
+            far.on("data", (chunk) => !state.silent && later(() => near.write(chunk)))
             for (const [one, other] of [
               [near, far],
               [far, near],

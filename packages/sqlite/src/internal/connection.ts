@@ -51,7 +51,9 @@ const sql = {
   hasMark: "SELECT 1 FROM marks WHERE larder = ? AND keeps = ? AND is_tag = ? AND tag = ?",
   setMark: "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?)",
   marksAfter: `SELECT keeps, is_tag, tag, number FROM marks
-    WHERE larder = ? AND number > ? ORDER BY number`,
+    WHERE larder = ? AND number > ? ORDER BY number LIMIT ?`,
+  marksAt: `SELECT keeps, is_tag, tag, number FROM marks
+    WHERE larder = ? AND number = ?`,
   oldestMarks: `SELECT keeps, is_tag, tag, number, at FROM marks
     WHERE larder = ? ORDER BY number LIMIT ?`,
   checkpoint: "PRAGMA wal_checkpoint(RESTART)",

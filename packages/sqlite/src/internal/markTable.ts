@@ -5,6 +5,8 @@ import type { Connection, Row } from "./connection.ts"
 const keptMillis = 7 * 24 * 60 * 60 * 1000
 const maxMarks = 100_000
 const trimmedPerCall = 64
+/** More are told in several answers: to read all at once would hold up the process. */
+const marksPerPage = 5_000
 
 interface Numbers {
   readonly last: number
@@ -45,10 +47,20 @@ export class MarkTable {
     this.#now = now
   }
 
+  /** The marks above a number, or the first of them: those of one number are not parted. */
   after(since: number): Tier.MarkPage {
     const numbers = this.#numbers()
-    const marks = this.#connection.all("marksAfter", this.#larder, Arbitration.brought(since))
-    return pageOf(numbers, marks.map(markOf))
+    const from = Arbitration.brought(since)
+    const found = this.#connection.all("marksAfter", this.#larder, from, marksPerPage).map(markOf)
+    const next = found.at(-1)?.number
+    if (found.length < marksPerPage || next === undefined) return pageOf(numbers, found)
+    const before = found.filter(({ number }) => number < next)
+    const tied = this.#connection.all("marksAt", this.#larder, next).map(markOf)
+    return { ...pageOf(numbers, [...before, ...tied]), next }
+  }
+
+  get last(): number {
+    return this.#numbers().last
   }
 
   /** Sets marks with the next number; says which number came before. */

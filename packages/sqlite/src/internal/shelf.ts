@@ -5,6 +5,7 @@
  */
 import { Arbitration, Entry, Envelope, type Tier } from "@larder/core"
 import type { Connection, Row } from "./connection.ts"
+import { MarkTable } from "./markTable.ts"
 
 const { settleMillis } = Arbitration
 const tombstoneMillis = 2 * settleMillis
@@ -33,7 +34,7 @@ export interface Evicted {
 }
 
 /** The version that is there after a change, and whether the change made it. */
-export interface Written {
+export interface Changed {
   readonly version: number
   readonly isChanged: boolean
 }
@@ -74,6 +75,11 @@ export class Shelf {
       failedUntil: numberOf(row, "failed_until"),
       expiresAt: numberOf(row, "expires"),
     }
+  }
+
+  /** The number of the newest mark. */
+  get lastMark(): number {
+    return new MarkTable(this.#connection, this.#larder, this.#now).last
   }
 
   put(key: string, envelope: Uint8Array, lifeMillis: number): boolean {
@@ -124,13 +130,13 @@ export class Shelf {
     token: number,
     envelope: Uint8Array,
     lifeMillis: number,
-  ): "Stored" | "Superseded" | "Lost" {
+  ): Tier.Committed["decision"] {
     const decision = Arbitration.decideCommit(this.stored(key), this.lease(key), token)
     if (decision === "Stored") this.#store(key, envelope, token, lifeMillis)
     return decision
   }
 
-  write(key: string, write: Tier.Write, known: number): Written {
+  write(key: string, write: Tier.Write, known: number): Changed {
     if ("at" in write && write.at !== undefined) return this.#writeDelayed(key, write, write.at)
     const version = this.#next(
       this.stored(key).version,
@@ -143,7 +149,7 @@ export class Shelf {
     return { version, isChanged: true }
   }
 
-  #writeDelayed(key: string, write: Tier.Write, at: number): Written {
+  #writeDelayed(key: string, write: Tier.Write, at: number): Changed {
     const stored = this.stored(key)
     const lease = this.lease(key)
     const decision = Arbitration.decideDelayed(stored, lease, at, this.#now)

@@ -9,7 +9,7 @@ import { failureOf, NoRoom } from "./failure.ts"
 import { MarkTable } from "./markTable.ts"
 import type { Settings } from "./options.ts"
 import { Seen } from "./seen.ts"
-import { type Evicted, Shelf } from "./shelf.ts"
+import { type Changed, type Evicted, Shelf } from "./shelf.ts"
 
 /** Between two looks whether other processes have finished writing. */
 const pauseMillis = 2
@@ -112,29 +112,35 @@ export class SqliteStore {
         "commit",
         key,
         envelope,
-        (shelf) => shelf.commit(key, token, envelope, lifeMillis),
+        (shelf) => ({
+          decision: shelf.commit(key, token, envelope, lifeMillis),
+          lastMark: shelf.lastMark,
+        }),
         () => token,
       ),
-      (done) =>
+      ({ decision }) =>
         Effect.sync(() => {
-          if (done === "Stored") this.#publish({ _tag: "Changed", key, version: token })
+          if (decision === "Stored") this.#publish({ _tag: "Changed", key, version: token })
         }),
     )
 
   readonly write: Tier.Arbiter["write"] = (key, write, known) => {
-    const done =
+    const done: Effect.Effect<Changed & Pick<Tier.Written, "lastMark">, Tier.TierError> =
       write._tag === "Set"
         ? this.#keeping(
             "write",
             key,
             write.envelope,
-            (shelf) => shelf.write(key, write, known),
+            (shelf) => ({ ...shelf.write(key, write, known), lastMark: shelf.lastMark }),
             (shelf) => shelf.versionBeyond(key, known, write.at),
           )
-        : this.#change("write", "invalidation", (shelf) => shelf.write(key, write, known))
-    return Effect.map(done, ({ isChanged, version }) => {
+        : this.#change("write", "invalidation", (shelf) => ({
+            ...shelf.write(key, write, known),
+            lastMark: undefined,
+          }))
+    return Effect.map(done, ({ isChanged, lastMark, version }) => {
       if (isChanged) this.#publish({ _tag: "Changed", key, version })
-      return { version, time: this.#shared.now() }
+      return { version, time: this.#shared.now(), lastMark }
     })
   }
 

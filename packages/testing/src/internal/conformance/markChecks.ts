@@ -4,7 +4,28 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import { strict as assert } from "node:assert"
-import { arbitrated, arbitratedAs, checksThat, freshName } from "./subject.ts"
+import { arbitrated, arbitratedAs, checksThat, envelope, freshName, lifeMillis } from "./subject.ts"
+
+/** Those of all pages. */
+const allMarks = (
+  arbiter: Tier.Arbiter,
+  since: number,
+): Effect.Effect<ReadonlyArray<Tier.Mark>, Tier.TierError> =>
+  Effect.gen(function* () {
+    const marks: Array<Tier.Mark> = []
+    let from = since
+    for (;;) {
+      const page = yield* arbiter.marks(from)
+      marks.push(...page.marks)
+      if (page.next === undefined) return marks
+      assert.ok(page.next > from, `the page after ${from} ends at ${page.next}`)
+      assert.ok(
+        page.marks.every(({ number }) => number <= page.next!),
+        `marks above ${page.next} are told before their turn`,
+      )
+      from = page.next
+    }
+  })
 
 const byTag = (marks: ReadonlyArray<Tier.Mark>): Readonly<Record<string, Tier.Mark>> =>
   Object.fromEntries(marks.map((mark) => [`${mark.keepStale} ${mark.tag ?? "*"}`, mark]))
@@ -112,9 +133,38 @@ const marks = checksThat("arbiter")({
       yield* arbiter.mark(tags.slice(0, 1000), true, 0)
       const { number } = yield* arbiter.mark(tags.slice(1000, 1001), true, 0)
       yield* arbiter.mark(tags.slice(1001), true, 0)
-      const all = yield* arbiter.marks(0)
-      assert.equal(new Set(all.marks.map(({ tag }) => tag)).size, tags.length)
-      assert.equal((yield* arbiter.marks(number)).marks.length, tags.length - 1001)
+      const all = yield* allMarks(arbiter, 0)
+      assert.equal(new Set(all.map(({ tag }) => tag)).size, tags.length)
+      assert.equal((yield* allMarks(arbiter, number)).length, tags.length - 1001)
+    }),
+
+  "law 12: more marks than one answer should hold come in several, none is left out": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* arbitrated(subject)
+      const tags = Array.from({ length: 12_000 }, (_, i) => `tag ${i}`)
+      for (let i = 0; i < tags.length; i += 800) {
+        yield* arbiter.mark(tags.slice(i, i + 800), true, Number.MAX_SAFE_INTEGER - 1)
+      }
+      const { number } = yield* arbiter.mark(["last"], true, 0)
+      const all = yield* allMarks(arbiter, 0)
+      assert.deepEqual(new Set(all.map(({ tag }) => tag)), new Set([...tags, "last"]))
+      assert.equal(all.at(-1)?.number, number)
+    }),
+
+  "law 11: who stores a value is told the number of the newest mark": (subject) =>
+    Effect.gen(function* () {
+      const { arbiter, commit, store, time, win } = yield* arbitrated(subject)
+      const token = yield* win("k")
+      const { number } = yield* arbiter.mark(["a"], true, 0)
+      const now = yield* time
+      const committed = yield* arbiter.commit("k", token, envelope("v", now), lifeMillis)
+      const set: Tier.Write = { _tag: "Set", envelope: envelope("w", now), lifeMillis }
+      const written = yield* arbiter.write("k", set, 0)
+      for (const { lastMark } of [committed, written]) {
+        if (lastMark === undefined) assert.ok(store.partOf, "a tier of one server knows its marks")
+        else assert.ok(lastMark >= number, `${lastMark} is told after the mark ${number}`)
+      }
+      assert.equal(yield* commit("k", token, "late"), "Superseded")
     }),
 })
 

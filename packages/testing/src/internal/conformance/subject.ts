@@ -119,7 +119,12 @@ export const arbitratedAs = (subject: Subject, larder: string) =>
           return acquired.token
         }),
       commit: (key: string, token: number, text: string, life: number = lifeMillis) =>
-        Effect.flatMap(time, (now) => arbiter.commit(key, token, envelope(text, now), life)),
+        Effect.flatMap(time, (now) =>
+          Effect.map(
+            arbiter.commit(key, token, envelope(text, now), life),
+            ({ decision }) => decision,
+          ),
+        ),
       set: (key: string, text: string, known = 0) =>
         Effect.flatMap(time, (now) =>
           Effect.map(
