@@ -294,6 +294,12 @@ export interface ByteTier {
     readonly larder: string
     /** Synchronous, never throws. */
     readonly notify?: ((notice: Notice) => void) | undefined
+    /**
+     * How long the larder waits for an operation, in ms; then it has given it up. A change by
+     * {@link Arbiter} `write` without `at` or by `mark` that arrives later, or whose operation has
+     * failed meanwhile, must not win over what came after that.
+     */
+    readonly stepMillis?: number | undefined
   }) => Effect.Effect<ByteStore, never, Scope.Scope>
 }
 

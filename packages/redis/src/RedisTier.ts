@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as admin from "./internal/tierAdmin.ts"
 import { Asking } from "./internal/tierAsking.ts"
+import { Clocks } from "./internal/tierClocks.ts"
 import { check } from "./internal/tierCheck.ts"
 import { invalidPrefix, keysOf } from "./internal/keys.ts"
 import { messages } from "./internal/tierListening.ts"
@@ -120,9 +121,11 @@ const make = (options: Options) =>
     const redis = yield* RedisClient
     const told = yield* startCheck(name, prefix, redis)
     yield* Effect.forkScoped(loadScripts(redis))
-    const asking = new Asking(name, redis)
-    const open: Tier.ByteTier["open"] = ({ larder, notify }) =>
+    const clocks = new Clocks(redis)
+    yield* redis.whenConnected(() => clocks.forget())
+    const open: Tier.ByteTier["open"] = ({ larder, notify, stepMillis }) =>
       Effect.gen(function* () {
+        const asking = new Asking(name, redis, clocks, stepMillis)
         const keys = keysOf(prefix, larder)
         const marks = new Marks(asking, keys, defaultBounds)
         const store = new Store(asking, keys, marks, notify)
@@ -173,10 +176,10 @@ const make = (options: Options) =>
  * master that fails may take with it the last writes it acknowledged, as
  * replication is asynchronous.
  *
- * A value that is set, and the right to look one up, are refused by Redis when
- * they were on their way for more than half a second, by its own clock: what
- * somebody has given up overtakes nothing that came after it. Who still waits
- * asks once more.
+ * What was on its way to Redis for longer than the larder waits for a step, by the
+ * clock of Redis, has been given up, and overtakes nothing that came after it: a change of a
+ * key is made only where nothing newer is there, and not at all half a second later; a
+ * mark is not set, and a lease not granted.
  *
  * Soon after the layer is built, the version and `maxmemory-policy` of the
  * servers are looked at, and the rights of the user: what they mean is logged as a

@@ -750,7 +750,7 @@ redisSuite("RedisTier", () => {
   it.live("an answer that none of its scripts gives is an error, not a value", () =>
     Effect.gen(function* () {
       const redis = yield* client
-      for (const reply of [
+      const replies = [
         null,
         7,
         "x",
@@ -758,10 +758,11 @@ redisSuite("RedisTier", () => {
         ["Won"],
         ["Stored", "x"],
         [Buffer.from("W"), 1, "x"],
-      ]) {
+      ] as const
+      const errors = Effect.fnUntraced(function* (reply: (typeof replies)[number]) {
         const fake = { ...redis, use: () => Effect.succeed(reply as never) }
         const { acquire, arbiter, commit, put, set } = yield* openOn(fake)
-        for (const effect of [
+        const asked = [
           acquire("k"),
           arbiter.renew("k", 5, 10),
           commit("k", 5, "v"),
@@ -769,11 +770,16 @@ redisSuite("RedisTier", () => {
           set("k", "v"),
           arbiter.marks(0),
           arbiter.mark(["t"], true, 0),
-        ] satisfies ReadonlyArray<Effect.Effect<unknown, Tier.TierError>>) {
-          const error = yield* Effect.flip(effect as Effect.Effect<unknown, Tier.TierError>)
-          assert.include(String(error.cause), "unexpected reply")
-        }
-      }
+        ] satisfies ReadonlyArray<Effect.Effect<unknown, Tier.TierError>>
+        return yield* Effect.forEach(
+          asked,
+          (effect) => Effect.flip(effect as Effect.Effect<unknown, Tier.TierError>),
+          { concurrency: "unbounded" },
+        )
+      })
+      const all = yield* Effect.forEach(replies, errors, { concurrency: "unbounded" })
+      for (const error of all.flat()) assert.include(String(error.cause), "unexpected reply")
+      assert.lengthOf(all.flat(), 7 * replies.length)
     }),
   )
 })

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { assert, describe } from "vitest"
 import { keysOf } from "../src/internal/keys.ts"
 import { Asking } from "../src/internal/tierAsking.ts"
+import { Clocks } from "../src/internal/tierClocks.ts"
 import { type Bounds, defaultBounds, Marks } from "../src/internal/tierMarks.ts"
 import { freshName, openOn, useServer } from "./support/tiers.ts"
 import { redisSuite } from "./support/withRedis.ts"
@@ -20,7 +21,10 @@ redisSuite("marks", () => {
       const redis = yield* client
       const keys = keysOf("larder", freshName())
       const node = () =>
-        new Marks(new Asking("redis", redis), keys, { ...defaultBounds, ...bounds })
+        new Marks(new Asking("redis", redis, new Clocks(redis)), keys, {
+          ...defaultBounds,
+          ...bounds,
+        })
       return { redis, keys, node, a: node(), b: node() }
     })
 
@@ -141,7 +145,7 @@ redisSuite("marks", () => {
         const { keys, node, redis } = yield* open()
         const tags = Array.from({ length: 3_000 }, (_, i) => `t${i}`)
         yield* node().mark(tags, true, 0)
-        const small = new Marks(new Asking("redis", redis), keys, {
+        const small = new Marks(new Asking("redis", redis, new Clocks(redis)), keys, {
           ...defaultBounds,
           maxMarks: 10,
         })

@@ -235,6 +235,17 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
         version: "at" in write && write.at !== undefined ? write.at : written.version,
       })),
   })),
+  "makes a change that was given up as soon as it can": withArbiter((arbiter) => ({
+    write: (key, write, known) => {
+      const isPlaced = "at" in write && write.at !== undefined
+      const made = arbiter.write(key, write, known)
+      if (isPlaced) return made
+      const later = Effect.andThen(Effect.sleep("500 millis"), made)
+      return Effect.andThen(Effect.yieldNow, made).pipe(
+        Effect.onInterrupt(() => Effect.forkDetach(later)),
+      )
+    },
+  })),
   "forgets marks": withArbiter((arbiter) => ({
     marks: (since) => Effect.map(arbiter.marks(since), (page) => ({ ...page, marks: [] })),
   })),

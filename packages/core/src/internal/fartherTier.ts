@@ -872,6 +872,7 @@ export const open = (
     let connected = () => {}
     const store = yield* tier.open({
       larder: options.larder,
+      stepMillis: options.tierTimeout,
       notify: (notice) => {
         if (notice._tag === "Connected") connected()
         else noticed(tier.name, notice, options.observer, warnings)

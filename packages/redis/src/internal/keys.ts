@@ -58,6 +58,13 @@ export const keysOf = (prefix: string, larder: string): LarderKeys => {
   }
 }
 
+/** What a name is found by in a Cluster. */
+export const tagOf = (name: string): string => {
+  const open = name.indexOf("{")
+  const close = name.indexOf("}", open + 1)
+  return open >= 0 && close > open + 1 ? name.slice(open + 1, close) : name
+}
+
 /** Why a text cannot be a prefix; `undefined` where it can. */
 export const invalidPrefix = (prefix: unknown): string | undefined => {
   if (typeof prefix !== "string" || prefix === "") {

@@ -21,7 +21,9 @@ export const commit = script(entry.commit)
 export const put = script(entry.put)
 export const drop = script(entry.drop)
 export const set = script(entry.set)
+export const setAt = script(entry.setAt)
 export const remove = script(entry.remove)
+export const removeAt = script(entry.removeAt)
 export const expire = script(entry.expire)
 export const clear = script(entry.clear)
 export const readMarks = script(marks.marks)
@@ -35,7 +37,9 @@ const all: ReadonlyArray<Script> = [
   put,
   drop,
   set,
+  setAt,
   remove,
+  removeAt,
   expire,
   clear,
   readMarks,

@@ -21,6 +21,7 @@ local BROUGHT = ${Arbitration.highestBrought}
 local FOREVER = 9999999999999
 local SETTLE = 60000
 local TOMBSTONE = 120000
+local LATE = 500
 
 local clock = redis.call('TIME')
 local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
@@ -82,8 +83,10 @@ local function keepLease(token, till, failed, life)
   keep(KEYS[2], wide(token) .. time(till) .. time(failed), life)
 end
 
-local function changed(number, channel, key)
-  redis.call('UNLINK', KEYS[2])
+-- A value may end so soon that it could not be told from none by what is on its way since before it.
+local function changed(number, channel, key, life)
+  if life and life ~= 'forever' and life ~= '0' and tonumber(life) < LATE then keepLease(number, 0, 0, SETTLE)
+  else redis.call('UNLINK', KEYS[2]) end
   redis.call('PUBLISH', channel, 'c' .. wide(number) .. key)
 end
 
@@ -120,17 +123,11 @@ end
 const script = (body: string): string => `${prelude}${body}`
 
 /**
- * First ARGV of what must not be done late: the time after which it is refused.
- * What was held up, while whoever sent it has given up, would overtake a later
- * change, or take a lease for nobody.
+ * ARGV: the time at which whoever asks gives up, after which no lease is granted; known,
+ * lease in ms, 1 to force.
  */
-const timely = (body: string): string =>
-  script(`
-if now > tonumber(ARGV[1]) then return { 'Late', now } end
-${body}`)
-
-/** More ARGV: known, lease in ms, 1 to force. */
-export const acquire = timely(`
+export const acquire = script(`
+if now >= tonumber(ARGV[1]) then return { 'Late', now } end
 local known, life = tonumber(ARGV[2]), tonumber(ARGV[3])
 if ARGV[4] ~= '1' then
   if isValue and version > known then return { 'Newer', now, redis.call('GET', KEYS[1]) } end
@@ -177,7 +174,7 @@ export const commit = script(`${decideCommit}
 local decision = decide()
 if decision ~= 'Stored' then return { decision, 'kept', '' } end
 local kept = store(token, ARGV[2], ARGV[3])
-changed(token, ARGV[4], ARGV[5])
+changed(token, ARGV[4], ARGV[5], ARGV[3])
 return { decision, kept, lastMark() }
 `)
 
@@ -187,7 +184,7 @@ local number = tonumber(ARGV[1])
 local may = number > version and (not lease or number > lease.token or (number == lease.token and lease.till > 0))
 if not may then return { 0, 'kept' } end
 local kept = store(number, ARGV[2], ARGV[3])
-changed(number, ARGV[4], ARGV[5])
+changed(number, ARGV[4], ARGV[5], ARGV[3])
 return { 1, kept }
 `)
 
@@ -202,7 +199,22 @@ if version >= micros and (not lease or lease.token < version) then keepLease(ver
 return 1
 `)
 
-/** For a change that carries its place in the order. A lease above it stays: its lookup began after the change. */
+/**
+ * First ARGV of a change that is made now: the time at which whoever sent it gives it up. It may
+ * have been held up on its way. Then it takes the place of that moment in the order: it is refused where
+ * something is newer, or where that could not be told any more.
+ */
+const change = `
+local function isTooLate()
+  local latest = tonumber(ARGV[1])
+  if now < latest then return false end
+  if now >= latest + LATE then return true end
+  micros = math.min(micros, latest * 1000)
+  return math.max(version, lease and lease.token or 0) >= micros
+end
+`
+
+/** A change that carries its place in the order. A lease above it stays: its lookup began after the change. */
 const delayed = `
 local function isOvertaken(at) return version >= usable(at) end
 local function delayedChange(at, channel, key)
@@ -211,48 +223,55 @@ local function delayedChange(at, channel, key)
 end
 `
 
-/** More ARGV: known, envelope, life in ms, channel, key, and of a delayed change its place in the order. */
-export const set = timely(`${delayed}
-local at = tonumber(ARGV[7])
-if at then
-  if isOvertaken(at) then return { wide(version), now, 'kept', '' } end
-  local kept = 'kept'
-  if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[3], ARGV[4]) end
-  delayedChange(at, ARGV[5], ARGV[6])
-  return { wide(at), now, kept, lastMark() }
-end
+/** More ARGV: known, envelope, life in ms, channel, key. */
+export const set = script(`${change}
+if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 local kept = store(number, ARGV[3], ARGV[4])
-changed(number, ARGV[5], ARGV[6])
+changed(number, ARGV[5], ARGV[6], ARGV[4])
 return { wide(number), now, kept, lastMark() }
 `)
 
-/** ARGV: known, channel, key, and of a delayed change its place in the order. */
-export const remove = script(`${delayed}
-local at = tonumber(ARGV[4])
-if at then
-  if isOvertaken(at) then return { wide(version), now, 'kept' } end
-  bury(at)
-  delayedChange(at, ARGV[2], ARGV[3])
-  return { wide(at), now, 'kept' }
-end
-local number = nextNumber(tonumber(ARGV[1]))
+/** ARGV: its place, envelope, life in ms, channel, key. */
+export const setAt = script(`${delayed}
+local at = tonumber(ARGV[1])
+if isOvertaken(at) then return { wide(version), now, 'kept' } end
+local kept = 'kept'
+if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[2], ARGV[3]) end
+delayedChange(at, ARGV[4], ARGV[5])
+return { wide(at), now, kept }
+`)
+
+/** More ARGV: known, channel, key. */
+export const remove = script(`${change}
+if isTooLate() then return { 'Late', now } end
+local number = nextNumber(tonumber(ARGV[2]))
 bury(number)
-changed(number, ARGV[2], ARGV[3])
+changed(number, ARGV[3], ARGV[4])
 return { wide(number), now, 'kept' }
 `)
 
+/** ARGV: its place, channel, key. */
+export const removeAt = script(`${delayed}
+local at = tonumber(ARGV[1])
+if isOvertaken(at) then return { wide(version), now, 'kept' } end
+bury(at)
+delayedChange(at, ARGV[2], ARGV[3])
+return { wide(at), now, 'kept' }
+`)
+
 /**
- * ARGV: known, channel, key. Where nothing is stored that could carry the
+ * More ARGV: known, channel, key. Where nothing is stored that could carry the
  * version, the record of an ended lease does. Version, freshUntil and
  * revalidateUntil are neighbours in the header; patched in place, the value
  * keeps its own end.
  */
-export const expire = script(`
-local number = nextNumber(tonumber(ARGV[1]))
+export const expire = script(`${change}
+if isTooLate() then return { 'Late', now } end
+local number = nextNumber(tonumber(ARGV[2]))
 if not isValue then
   keepLease(number, 0, 0, SETTLE)
-  redis.call('PUBLISH', ARGV[2], 'c' .. wide(number) .. ARGV[3])
+  redis.call('PUBLISH', ARGV[3], 'c' .. wide(number) .. ARGV[4])
   return { wide(number), now, 'kept' }
 end
 local stale = kind == 'L1V' and #head == 96 and digits(head, 46, 58) or 0
@@ -266,7 +285,7 @@ if stale > now then
 else
   bury(number)
 end
-changed(number, ARGV[2], ARGV[3])
+changed(number, ARGV[3], ARGV[4])
 return { wide(number), now, 'kept' }
 `)
 

@@ -18,13 +18,13 @@
  */
 import { Arbitration } from "@larder/core"
 
-/** ARGV: since, the highest number and the highest dropping number seen here, and how many marks to answer at most. */
-const prelude = `
+/** ARGV from `first` on: since, the highest number and the highest dropping number seen here, and how many marks to answer at most. */
+const prelude = (first: number): string => `
 local MARKS, FLOORS = KEYS[1], KEYS[2]
 local clock = redis.call('TIME')
 local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
-local since, seen, seenDrop = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local most = tonumber(ARGV[4])
+local since, seen, seenDrop = tonumber(ARGV[${first}]), tonumber(ARGV[${first + 1}]), tonumber(ARGV[${first + 2}])
+local most = tonumber(ARGV[${first + 3}])
 
 local function wide(number) return string.format('%016.0f', number) end
 local function plain(number) return string.format('%.0f', number) end
@@ -116,26 +116,31 @@ end
 `
 
 /** Reads; writes only where something was lost or is new. */
-export const marks = `${prelude}
+export const marks = `${prelude(1)}
 return answer(0)
 `
 
-/** More ARGV: the kind, the most marks, how long they are kept in microseconds, the channel, the tags in JSON, members. */
-export const mark = `${prelude}
-local kind, cap, retention, channel, tags = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9]
+/**
+ * ARGV: the time at which whoever sent it gives it up, those above, the kind, the most marks, how long
+ * they are kept in microseconds, the channel, the tags in JSON, members. Not done late: it would be above
+ * the values that were set meanwhile.
+ */
+export const mark = `${prelude(2)}
+if micros >= tonumber(ARGV[1]) * 1000 then return { 'Late', math.floor(micros / 1000) } end
+local kind, cap, retention, channel, tags = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
 local previous = last
 local number = math.max(micros, last + 1, since + 1)
 redis.call('ZREMRANGEBYRANK', MARKS, 1, 0)
-for i = 10, #ARGV do redis.call('ZADD', MARKS, plain(number), ARGV[i]) end
+for i = 11, #ARGV do redis.call('ZADD', MARKS, plain(number), ARGV[i]) end
 last = number
-if #ARGV > 9 then
+if #ARGV > 10 then
   marked = number
   if kind == 'd' then lastDrop = number end
 end
 
 local old = redis.call('ZCOUNT', MARKS, '-inf', plain(math.max(micros - retention, 0)))
 local excess = redis.call('ZCARD', MARKS) - cap
-local surplus = math.min(math.max(old, excess), math.max(1000, 2 * (#ARGV - 9)))
+local surplus = math.min(math.max(old, excess), math.max(1000, 2 * (#ARGV - 10)))
 if surplus > 0 then
   local gone = redis.call('ZRANGE', MARKS, 0, surplus - 1, 'WITHSCORES')
   for i = 1, #gone, 2 do

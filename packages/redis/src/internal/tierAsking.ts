@@ -4,34 +4,59 @@ import type { Cluster, Redis } from "ioredis"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Client } from "../RedisClient.ts"
-import type { RedisClientError } from "./clientErrors.ts"
+import { RedisClientError } from "./clientErrors.ts"
 import { count, list, text } from "./replies.ts"
 import { type Argument, run, type Script } from "./scripts.ts"
+import { type Clocks, unknown } from "./tierClocks.ts"
 import { Late, UnexpectedReply } from "./tierFailures.ts"
-
-/** How long what must not be done late may be on its way, in ms. */
-const patience = 500
 
 /** An answer with the server's time. */
 interface Timed {
   readonly time: number
 }
 
-const refusalOf = (reply: unknown): (Timed & { readonly refused: true }) | undefined => {
+interface Refusal extends Timed {
+  readonly refused: true
+}
+
+const refusalOf = (reply: unknown): Refusal | undefined => {
   const [tag, at] = list(reply)
   const time = text(tag) === "Late" ? count(at) : undefined
   return time === undefined ? undefined : { refused: true, time }
 }
 
+const isRefusal = (answer: unknown): answer is Refusal =>
+  typeof answer === "object" && answer !== null && "refused" in answer
+
+const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
+
+/** How long a step is taken to last where the larder does not say. */
+const defaultStep = 500
+/** What fails at the end of its window fails before the step does, so that the larder hears why, in ms. */
+const margin = 2
+
+const sleepUntil = (moment: number): Effect.Effect<void> =>
+  Effect.flatMap(monotonic, (now) => (now < moment ? Effect.sleep(moment - now) : Effect.void))
+
+/** Not where nothing was sent, or Redis itself said no. */
+const mayBeDone = (cause: unknown): boolean =>
+  cause instanceof UnexpectedReply ||
+  (cause instanceof RedisClientError && possiblySent.has(cause.reason))
+
+const possiblySent: ReadonlySet<RedisClientError["reason"]> = new Set(["Timeout", "Lost", "Failed"])
+
 export class Asking {
   readonly tier: string
   readonly #redis: Client
-  /** At most; not known before the first answer. */
-  #ahead = -Infinity
+  readonly #clocks: Clocks
+  readonly #window: number
 
-  constructor(tier: string, redis: Client) {
+  /** `stepMillis`: after so long whoever asks gives up. */
+  constructor(tier: string, redis: Client, clocks: Clocks, stepMillis: number = defaultStep) {
     this.tier = tier
     this.#redis = redis
+    this.#clocks = clocks
+    this.#window = Math.max(stepMillis - margin, stepMillis / 2)
   }
 
   get redis(): Client {
@@ -78,48 +103,93 @@ export class Asking {
   }
 
   /**
-   * As `script`, for what Redis refuses when it was held up. A refusal tells its
-   * time: who still waits for the answer asks once more.
+   * As `script`, for what must not be done when whoever asked has given up: its first
+   * argument is the server's time at that moment. Redis refuses what comes too late, and
+   * tells its time. Where that was not known, the question is asked once more.
+   *
+   * Race: the connection ends, the step fails, another node changes the key, and then the
+   * server reads what had been sent. So a failure after which it may still be done is told
+   * when it can be done no more.
    */
-  timely<A extends Timed>(
+  change<A extends Timed>(
+    operation: string,
+    script: Script,
+    keys: ReadonlyArray<string>,
+    args: ReadonlyArray<Argument>,
+    parse: (reply: unknown) => A | undefined,
+  ): Effect.Effect<A, Tier.TierError> {
+    const ask = this.#timely(operation, script, keys, args, parse)
+    return Effect.flatMap(monotonic, (began) => {
+      const until = began + this.#window
+      const latest = this.#clocks.timeAt(this.#clocks.serverOf(keys), until)
+      const again = ({ time }: Refusal) =>
+        Effect.flatMap(monotonic, (now) => ask(time + Math.floor(until - now)))
+      const asked = Effect.flatMap(ask(latest), (answer) =>
+        isRefusal(answer) && latest === unknown ? again(answer) : Effect.succeed(answer),
+      )
+      return Effect.tapError(this.#orLate(operation, asked), ({ cause }) =>
+        mayBeDone(cause) ? sleepUntil(until) : Effect.void,
+      )
+    })
+  }
+
+  /**
+   * As `change`, for a lease: one that nobody waits for costs other nodes time, but overtakes
+   * nothing. So whoever still waits for the answer asks once more, in a time of its own.
+   */
+  lease<A extends Timed>(
+    operation: string,
+    script: Script,
+    keys: ReadonlyArray<string>,
+    args: ReadonlyArray<Argument>,
+    parse: (reply: unknown) => A | undefined,
+    unheard: (reply: unknown, client: Redis | Cluster) => void,
+  ): Effect.Effect<A, Tier.TierError> {
+    const ask = this.#timely(operation, script, keys, args, parse, unheard)
+    const asked = Effect.flatMap(monotonic, (now) =>
+      ask(this.#clocks.timeAt(this.#clocks.serverOf(keys), now + this.#window)),
+    )
+    const again = Effect.flatMap(asked, (answer) =>
+      isRefusal(answer) ? ask(answer.time + Math.floor(this.#window)) : Effect.succeed(answer),
+    )
+    return this.#orLate(operation, again)
+  }
+
+  #timely<A extends Timed>(
     operation: string,
     script: Script,
     keys: ReadonlyArray<string>,
     args: ReadonlyArray<Argument>,
     parse: (reply: unknown) => A | undefined,
     unheard?: (reply: unknown, client: Redis | Cluster) => void,
-  ): Effect.Effect<A, Tier.TierError> {
-    const ask = this.heard((latest) =>
-      this.script(
-        operation,
-        script,
-        keys,
-        [latest, ...args],
-        (reply) => refusalOf(reply) ?? parse(reply),
-        unheard,
-      ),
-    )
-    const done = Effect.flatMap(ask, (answer) =>
-      "refused" in answer ? Effect.fail(this.fail(operation, new Late())) : Effect.succeed(answer),
-    )
-    return Effect.retry(done, { times: 1, while: ({ cause }) => cause instanceof Late })
+  ): (latest: number) => Effect.Effect<A | Refusal, Tier.TierError> {
+    const orRefusal = (reply: unknown) => refusalOf(reply) ?? parse(reply)
+    return (latest) =>
+      this.heard(keys, this.script(operation, script, keys, [latest, ...args], orRefusal, unheard))
   }
 
-  /**
-   * Learns from the answer how far the server's clock is ahead of the time that
-   * never steps back; `latest` is until when, in the server's time, what is asked
-   * now may be done.
-   */
-  heard<A extends Timed>(
-    ask: (latest: number) => Effect.Effect<A, Tier.TierError>,
+  #orLate<A>(
+    operation: string,
+    asked: Effect.Effect<A | Refusal, Tier.TierError>,
   ): Effect.Effect<A, Tier.TierError> {
-    return Effect.flatMap(Clock.monotonicTimeNanos, (nanos) => {
-      const sent = Number(nanos) / 1_000_000
-      const latest = Math.max(0, Math.floor(sent + this.#ahead + patience))
-      return Effect.map(ask(latest), (answer) => {
-        this.#ahead = answer.time - sent
-        return answer
-      })
+    return Effect.flatMap(asked, (answer) =>
+      isRefusal(answer) ? Effect.fail(this.fail(operation, new Late())) : Effect.succeed(answer),
+    )
+  }
+
+  /** Learns the server's time from the answer. */
+  heard<A extends Timed>(
+    keys: ReadonlyArray<string>,
+    ask: Effect.Effect<A, Tier.TierError>,
+  ): Effect.Effect<A, Tier.TierError> {
+    return Effect.flatMap(monotonic, (sent) => {
+      const server = this.#clocks.serverOf(keys)
+      return Effect.flatMap(ask, (answer) =>
+        Effect.map(monotonic, (received) => {
+          this.#clocks.learn(server, answer.time, sent, received)
+          return answer
+        }),
+      )
     })
   }
 }

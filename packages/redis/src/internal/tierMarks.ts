@@ -4,7 +4,7 @@ import { Arbitration } from "@larder/core"
 import * as Effect from "effect/Effect"
 import type { LarderKeys } from "./keys.ts"
 import { count, list, text } from "./replies.ts"
-import { mark as markScript, readMarks, type Argument, type Script } from "./scripts.ts"
+import { mark as markScript, readMarks, type Argument } from "./scripts.ts"
 import type { Asking } from "./tierAsking.ts"
 import { tagsToText } from "./tierMessages.ts"
 
@@ -95,7 +95,7 @@ export class Marks {
   readonly marks = (
     since: number,
   ): Effect.Effect<Tier.MarkPage & { readonly time: number }, Tier.TierError> =>
-    Effect.map(this.#page("marks", readMarks, Arbitration.brought(since), []), (page) => ({
+    Effect.map(this.#page("marks", Arbitration.brought(since)), (page) => ({
       ...toldOf(page),
       time: page.time,
     }))
@@ -109,28 +109,39 @@ export class Marks {
       const kind = keepStale ? "k" : "d"
       const { keptMillis, maxMarks } = this.#bounds
       const own = [...new Set(tags)]
-      const marked = this.#page("mark", markScript, Arbitration.brought(known), [
+      const args = [
+        ...this.#pageArgs(Arbitration.brought(known)),
         kind,
         maxMarks,
         keptMillis * 1000,
         this.#keys.channel,
         tagsToText(own),
         ...own.map((tag) => memberOf(tag, kind)),
-      ])
+      ]
+      const marked = this.#seeing(this.#asking.change("mark", markScript, this.#both, args, pageOf))
       return Effect.map(marked, (page) => ({ ...toldOf(page), number: page.number }))
     })
 
-  #page(operation: string, script: Script, since: number, more: ReadonlyArray<Argument>) {
-    const { floors, marks } = this.#keys
-    const asked = this.#asking.heard(() => {
-      const args = [since, this.#seen, this.#seenDrop, this.#bounds.pageSize]
-      return this.#asking.script(operation, script, [marks, floors], [...args, ...more], pageOf)
-    })
-    return Effect.tap(asked, (page) =>
-      Effect.sync(() => {
-        this.#seen = Math.max(this.#seen, page.last)
-        this.#seenDrop = Math.max(this.#seenDrop, page.lastDrop)
-      }),
+  get #both(): ReadonlyArray<string> {
+    return [this.#keys.marks, this.#keys.floors]
+  }
+
+  #pageArgs(since: number): ReadonlyArray<Argument> {
+    return [since, this.#seen, this.#seenDrop, this.#bounds.pageSize]
+  }
+
+  #page(operation: string, since: number): Effect.Effect<Page, Tier.TierError> {
+    const asked = Effect.suspend(() =>
+      this.#asking.script(operation, readMarks, this.#both, this.#pageArgs(since), pageOf),
     )
+    return this.#seeing(this.#asking.heard(this.#both, asked))
+  }
+
+  #seeing(asked: Effect.Effect<Page, Tier.TierError>): Effect.Effect<Page, Tier.TierError> {
+    return Effect.map(asked, (page) => {
+      this.#seen = Math.max(this.#seen, page.last)
+      this.#seenDrop = Math.max(this.#seenDrop, page.lastDrop)
+      return page
+    })
   }
 }

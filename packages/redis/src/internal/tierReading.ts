@@ -1,6 +1,7 @@
 /** Reading entries: one command for one key, and for many keys one trip to each server that has some of them. */
 import type { Cluster, Redis } from "ioredis"
 import { slotOf } from "./keySlot.ts"
+import { tagOf } from "./keys.ts"
 
 /** `wrongType`: there is something that is no string. */
 export type Found = Buffer | null | "wrongType"
@@ -26,13 +27,6 @@ const fromServer = (client: Redis, keys: ReadonlyArray<string>): Promise<Readonl
     chunks.push(client.mgetBuffer(...keys.slice(i, i + chunkSize)))
   }
   return Promise.all(chunks).then((all) => all.flat())
-}
-
-/** What a key of a Cluster is found by. */
-const tagOf = (key: string): string => {
-  const open = key.indexOf("{")
-  const close = key.indexOf("}", open + 1)
-  return open >= 0 && close > open + 1 ? key.slice(open + 1, close) : key
 }
 
 /** The places of the keys in the question, by the node that has them as far as the client knows; under `undefined` those of no known node. */

@@ -23,10 +23,6 @@ const lifeOf = (millis: number): string => {
 const spanOf = (millis: number): number =>
   millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
 
-/** Only of a change that was delayed. */
-const placeOf = (at: number | undefined): ReadonlyArray<number> =>
-  at === undefined ? [] : [Arbitration.usable(at)]
-
 const acquiredOf = (reply: unknown): Tier.Acquired | undefined => {
   const [tag, at, detail] = list(reply)
   const time = count(at)
@@ -155,7 +151,7 @@ export class Store {
     const args = [Arbitration.usable(known), spanOf(leaseMillis), force ? 1 : 0]
     const both = this.#both(key)
     const { acquire, release, run } = scripts
-    return this.#asking.timely("acquire", acquire, both, args, acquiredOf, (reply, client) => {
+    return this.#asking.lease("acquire", acquire, both, args, acquiredOf, (reply, client) => {
       const acquired = acquiredOf(reply)
       if (acquired?._tag !== "Won") return
       // Nobody knows of this lease, and everybody would wait for it. If it cannot be given back, it passes.
@@ -212,23 +208,34 @@ export class Store {
         }
         return { version, time, lastMark }
       })
-    const script = (script: scripts.Script, place: ReadonlyArray<number> = []) => {
-      const args = [number, channel, key, ...place]
-      return this.#asking.script("write", script, this.#both(key), args, writtenOf)
-    }
+    const both = this.#both(key)
+    const now = (
+      script: scripts.Script,
+      names: ReadonlyArray<string>,
+      ...more: ReadonlyArray<scripts.Argument>
+    ) =>
+      written(
+        this.#asking.change("write", script, names, [number, ...more, channel, key], writtenOf),
+      )
+    // In its place in the order it overtakes nothing, whenever it arrives.
+    const placed = (script: scripts.Script, ...more: ReadonlyArray<scripts.Argument>) =>
+      written(this.#asking.script("write", script, both, [...more, channel, key], writtenOf))
     switch (write._tag) {
-      case "Set":
-        return this.#withVersion("write", write.envelope, () => {
-          const life = lifeOf(write.lifeMillis)
-          const args = [number, write.envelope, life, channel, key, ...placeOf(write.at)]
-          return written(
-            this.#asking.timely("write", scripts.set, this.#withFloors(key), args, writtenOf),
-          )
-        })
+      case "Set": {
+        const { at, envelope, lifeMillis } = write
+        const life = lifeOf(lifeMillis)
+        return this.#withVersion("write", envelope, () =>
+          at === undefined
+            ? now(scripts.set, this.#withFloors(key), envelope, life)
+            : placed(scripts.setAt, Arbitration.usable(at), envelope, life),
+        )
+      }
       case "Remove":
-        return written(script(scripts.remove, placeOf(write.at)))
+        return write.at === undefined
+          ? now(scripts.remove, both)
+          : placed(scripts.removeAt, Arbitration.usable(write.at))
       case "Expire":
-        return written(script(scripts.expire))
+        return now(scripts.expire, both)
     }
   }
 

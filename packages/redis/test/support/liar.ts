@@ -10,6 +10,8 @@ export interface Liar {
   readonly port: number
   readonly tell: (lie: Lie) => Effect.Effect<void>
   readonly tellTheTruth: Effect.Effect<void>
+  /** How long each way takes from now on, ms. */
+  readonly slow: (millis: number) => Effect.Effect<void>
   /** From now on nothing that is said to the server arrives... */
   readonly hold: Effect.Effect<void>
   /** ...until what comes later is passed on again; what was held goes on being held. */
@@ -22,20 +24,25 @@ const truth: Lie = (said) => said
 
 export const start = (to: number): Effect.Effect<Liar, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const state = { lie: truth, holds: false }
+    const state = { lie: truth, holds: false, slow: 0 }
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const later = (say: () => void) => {
+      if (state.slow === 0) say()
+      else fork(Effect.andThen(Effect.sleep(state.slow), Effect.sync(say)))
+    }
     const held: Array<() => void> = []
     const server = net.createServer((near) => {
       const far = net.connect({ host: "127.0.0.1", port: to })
       let isHeld = false
       near.on("data", (chunk) => {
-        if (!state.holds) return far.write(chunk)
+        if (!state.holds) return later(() => far.write(chunk))
         isHeld = true
         return held.push(() => far.write(chunk))
       })
       far.on("data", (chunk) => {
         const told = state.lie(chunk)
         if (told === undefined) near.destroy()
-        else near.write(told)
+        else later(() => near.write(told))
       })
       for (const one of [near, far]) one.on("error", () => undefined)
       far.on("close", () => near.destroy())
@@ -56,6 +63,10 @@ export const start = (to: number): Effect.Effect<Liar, never, Scope.Scope> =>
       tellTheTruth: Effect.sync(() => {
         state.lie = truth
       }),
+      slow: (millis) =>
+        Effect.sync(() => {
+          state.slow = millis
+        }),
       hold: Effect.sync(() => {
         state.holds = true
       }),

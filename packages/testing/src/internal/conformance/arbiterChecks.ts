@@ -1,6 +1,7 @@
 /** What every tier holds that issues versions and leases. */
 import { Arbitration, Envelope } from "@larder/core"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { strict as assert } from "node:assert"
 import {
   arbitrated,
@@ -278,6 +279,24 @@ const writes = checksThat("arbiter")({
       assert.ok((yield* set("l", "set", above)) < highest)
       assert.ok((yield* arbiter.mark(["t"], true, above)).number < highest)
       assert.ok((yield* arbiter.marks(above)).marks.length > 0)
+    }),
+
+  "law 20: a change that whoever made it has given up does not win over one that comes after": (
+    subject,
+  ) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      for (const [name, change] of changes(own)) {
+        const key = `given up: ${name}`
+        yield* own.set(key, "older")
+        const given = yield* Effect.forkChild(change(key))
+        yield* Effect.yieldNow
+        yield* Fiber.interrupt(given)
+        const version = yield* own.set(key, "newer")
+        yield* subject.pass(1_000)
+        assert.equal(yield* own.text(key), "newer", name)
+        assert.equal(yield* own.version(key), version, name)
+      }
     }),
 
   "law 12: what remove took away does not come back by a delayed write": (subject) =>

@@ -141,9 +141,10 @@ const marks = checksThat("arbiter")({
   "law 12: more marks than one answer should hold come in several, none is left out": (subject) =>
     Effect.gen(function* () {
       const { arbiter } = yield* arbitrated(subject)
-      const tags = Array.from({ length: 12_000 }, (_, i) => `tag ${i}`)
+      const tags = Array.from({ length: 6_000 }, (_, i) => `tag ${i}`)
+      let known = 0
       for (let i = 0; i < tags.length; i += 800) {
-        yield* arbiter.mark(tags.slice(i, i + 800), true, Number.MAX_SAFE_INTEGER - 1)
+        known = (yield* arbiter.mark(tags.slice(i, i + 800), true, known)).last
       }
       const { number } = yield* arbiter.mark(["last"], true, 0)
       const all = yield* allMarks(arbiter, 0)
