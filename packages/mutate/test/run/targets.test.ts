@@ -37,6 +37,11 @@ it("every file of a group is there, and in one group only", () => {
   for (const file of files) expect(existsSync(join(root, core, file)), file).toBe(true)
 })
 
+it("every module of core but its entry is in a group", () => {
+  const modules = targets(root, [core], []).filter((file) => file !== `${core}/index.ts`)
+  expect(modules.filter((file) => groups.every(({ title }) => title !== groupOf(file)))).toEqual([])
+})
+
 it("a file of no group is told by its folder", () => {
   expect(groupOf(`${core}/internal/trust.ts`)).toBe("keeps, judges, marks, leases, recovers")
   expect(groupOf(`${core}/index.ts`)).toBe(core)
