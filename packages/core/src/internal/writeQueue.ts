@@ -181,7 +181,6 @@ export class WriteQueue {
   stop(): void {
     this.#end = "stopped"
     this.#endRest()
-    this.#ready.clear()
     for (const watcher of this.#watchers) watcher()
   }
 
@@ -232,11 +231,9 @@ export class WriteQueue {
 
   #ended(k: string, pending: Pending, isDone: boolean): void {
     this.#writing -= 1
-    if (this.#pending.get(k) === pending) {
-      if (isDone) this.#rests = 0
-      if (!pending.hasNext && (isDone || pending.isWithdrawn)) this.#remove(k)
-      else this.#goesOn(k, pending, isDone)
-    }
+    if (isDone) this.#rests = 0
+    if (!pending.hasNext && (isDone || pending.isWithdrawn)) this.#remove(k)
+    else this.#goesOn(k, pending, isDone)
     // The tiers are back: what rests need not wait for its time.
     if (isDone) this.#wake(this.#resting)
     this.#start()
@@ -273,7 +270,6 @@ export class WriteQueue {
     rest.addObserver(() => {
       if (this.#rest !== rest) return
       this.#rest = undefined
-      if (this.#end === "stopped" || this.#resting.size === 0) return
       this.#wake(this.#tried())
       if (this.#resting.size > 0) this.#sleep()
     })
