@@ -32,7 +32,12 @@ type Outcome = "done" | "again"
 /** A queue whose tiers do with a value what `tiers.write` says, and at once; keys and values that were tried are noted. */
 const opened = Effect.gen(function* () {
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
-  const queue = new WriteQueue((effect) => runFork(effect))
+  const fibers: Array<Fiber.Fiber<unknown>> = []
+  const queue = new WriteQueue((effect) => {
+    const fiber = runFork(effect)
+    fibers.push(fiber)
+    return fiber
+  })
   const tried: Array<string> = []
   const over = new Set<number>()
   const tiers = {
@@ -54,6 +59,8 @@ const opened = Effect.gen(function* () {
     /** What was tried since the last time. */
     tried: () => tried.splice(0),
     valueOf: (k: string) => queue.newest(k)?.entry.value,
+    /** Fibers that a larder would wait for when it closes. */
+    running: () => fibers.filter((fiber) => fiber.pollUnsafe() === undefined).length,
   }
 })
 
@@ -118,6 +125,17 @@ describe("what is written", () => {
     }),
   )
 
+  it.effect("a write that fails makes room for one that waits", () =>
+    Effect.gen(function* () {
+      const { put, tiers, tried } = yield* opened
+      tiers.write = () => Effect.delay(away(), 50)
+      for (const k of range(17)) put(k, 1)
+      tried()
+      yield* TestClock.adjust(50)
+      expect(tried()).toEqual(["k16=1"])
+    }),
+  )
+
   it.effect("a write that fails with a defect is tried again", () =>
     Effect.gen(function* () {
       const { put, queue, tiers, tried } = yield* opened
@@ -168,17 +186,59 @@ describe("what could not be written", () => {
 
   it.effect("is tried at once, all of it, when something else was written", () =>
     Effect.gen(function* () {
-      const { put, queue, tiers, tried } = yield* opened
+      const { put, queue, running, tiers, tried } = yield* opened
       tiers.write = away
-      for (const k of range(20)) put(k, 1)
+      for (const k of range(999)) put(k, 1)
+      yield* TestClock.adjust(50)
       tried()
       tiers.write = () => Effect.succeed("done")
       put("another", 1)
-      expect([tried().toSorted(), queue.size]).toEqual([
-        ["another=1", ...range(20).map((k) => `${k}=1`)].toSorted(),
-        0,
-      ])
+      expect([tried(), queue.size]).toEqual([["another=1", ...range(999).map((k) => `${k}=1`)], 0])
+      yield* TestClock.adjust(50)
+      expect(running()).toBe(0)
     }),
+  )
+
+  it.effect("rests a whole time of its own after one that was written", () =>
+    Effect.gen(function* () {
+      const { put, tiers, tried } = yield* opened
+      tiers.write = slow
+      put("k", 1)
+      put("k", 2)
+      yield* TestClock.adjust(110)
+      tiers.write = away
+      put("lost", 1)
+      tried()
+      expect(yield* times(tried, 120)).toEqual([100])
+    }),
+  )
+
+  it.effect("leaves nothing that rests once it is written", () =>
+    Effect.gen(function* () {
+      const { put, running, tiers } = yield* opened
+      tiers.write = away
+      put("k", 1)
+      expect(running()).toBe(1)
+      tiers.write = () => Effect.succeed("done")
+      yield* TestClock.adjust(100)
+      expect(running()).toBe(0)
+    }),
+  )
+
+  it.effect(
+    "is tried in its turn though those before it were withdrawn while they were tried",
+    () =>
+      Effect.gen(function* () {
+        const { put, queue, tiers, tried } = yield* opened
+        tiers.write = away
+        for (const k of range(17)) put(k, 1)
+        tiers.write = () => Effect.delay(away(), 50)
+        yield* TestClock.adjust(100)
+        for (const k of range(16)) queue.withdraw(k)
+        tried()
+        yield* TestClock.adjust("2 seconds")
+        expect(tried()).toContain("k16=1")
+      }),
   )
 
   it.effect("is tried 16 at a time, to see whether the tiers are back, in turn", () =>
@@ -304,6 +364,19 @@ describe("a change that is settled once what was queued is", () => {
     }),
   )
 
+  it.effect("waits for a value that has to wait until others are written", () =>
+    Effect.gen(function* () {
+      const { put, queue, tiers } = yield* opened
+      tiers.write = slow
+      put("k", 1)
+      put("k", 2)
+      tiers.write = () => Effect.never
+      for (const k of range(40)) put(k, 1)
+      yield* TestClock.adjust(50)
+      expect((yield* fork(queue.settled("k"))).pollUnsafe()).toBe(undefined)
+    }),
+  )
+
   it.effect("does not wait for what rests", () =>
     Effect.gen(function* () {
       const { put, queue, tiers } = yield* opened
@@ -348,6 +421,18 @@ describe("of the values queued up to a place", () => {
       tiers.write = () => Effect.succeed("done")
       yield* TestClock.adjust(50)
       expect(queue.stateUpTo(queue.count)).toBe("written")
+    }),
+  )
+
+  it.effect("what has rested and waits for its turn is on its way", () =>
+    Effect.gen(function* () {
+      const { put, queue, tiers } = yield* opened
+      tiers.write = away
+      for (const k of range(40)) put(k, 1)
+      expect(queue.stateUpTo(queue.count)).toBe("resting")
+      tiers.write = (k) => (k === "another" ? Effect.succeed("done") : Effect.never)
+      put("another", 1)
+      expect(queue.stateUpTo(queue.count)).toBe("pending")
     }),
   )
 
@@ -508,7 +593,7 @@ describe("at the end", () => {
 
   it.effect("nothing more is tried once it has stopped", () =>
     Effect.gen(function* () {
-      const { put, queue, tiers, tried } = yield* opened
+      const { put, queue, running, tiers, tried } = yield* opened
       tiers.write = away
       put("rests", 1)
       tiers.write = (k) => (k === "fails" ? Effect.delay(away(), 50) : slow())
@@ -520,7 +605,20 @@ describe("at the end", () => {
       queue.stop()
       put("late", 1)
       yield* TestClock.adjust("2 seconds")
-      expect(tried()).toEqual([])
+      expect([tried(), running()]).toEqual([[], 0])
+    }),
+  )
+
+  it.effect("no rest goes on once it has stopped, nor begins", () =>
+    Effect.gen(function* () {
+      const { put, queue, running, tiers } = yield* opened
+      tiers.write = away
+      put("rests", 1)
+      tiers.write = () => Effect.delay(away(), 50)
+      put("fails", 1)
+      queue.stop()
+      yield* TestClock.adjust(50)
+      expect(running()).toBe(0)
     }),
   )
 
