@@ -13,7 +13,6 @@ import type { MissedKey, MissedMark } from "./missed.ts"
 
 const retryEvery = 1_000
 const retryAtEnd = 100
-const tagsPerMark = 1_000
 /** A round of the replay ends when as many keys in a row could not be sent. */
 const keysAtOnce = 32
 
@@ -137,23 +136,16 @@ export const judgeable = (
   return confirmedAt === undefined ? entry : capped(entry, engine.freshCap(confirmedAt))
 }
 
-/**
- * Whether the arbiter can be believed about these keys; without keys, whether it knows of all
- * changes of this node. What it missed is replayed first, for as long as the budget allows.
- */
+/** What the arbiter missed is replayed before it is asked about these keys, for as long as the budget allows. */
 export const recover = (
   engine: Engine,
   budget: Budget,
-  keys?: ReadonlyArray<string>,
-): Effect.Effect<boolean> =>
+  keys: ReadonlyArray<string>,
+): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { missed } = engine
-    const isRecovered = () =>
-      missed.isEmpty || (keys !== undefined && keys.every((k) => isBelieved(engine, k)))
-    if (isRecovered()) return Effect.succeed(true)
     // What a reader began after the end would be written after the end.
-    if (engine.closed) return Effect.succeed(false)
-    return Effect.map(within(engine, replay(engine), budget), isRecovered)
+    if (engine.closed || keys.every((k) => isBelieved(engine, k))) return Effect.void
+    return within(engine, replay(engine), budget)
   })
 
 /**
@@ -209,11 +201,9 @@ export const replay = (engine: Engine): Fiber.Fiber<void> => {
 /** Tries until the tiers know of all that they missed, for a larder that closes. */
 export const tellMissed = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { farther, arbiter } = engine.stack
-    const nearer = farther.filter((tier) => tier !== arbiter)
     while (true) {
       yield* Fiber.await(replay(engine))
-      const dropped = yield* Effect.forEach(nearer, (tier) => tier.dropMissed)
+      const dropped = yield* Effect.forEach(engine.stack.farther, (tier) => tier.dropMissed)
       if (engine.missed.isEmpty && !dropped.includes(false)) return
       yield* Effect.sleep(retryAtEnd)
     }
@@ -259,10 +249,10 @@ const sendAll = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =
 const sendAllMarks = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const { marks } = engine.missed
-    const dropping = marks.filter(({ keepStale }) => !keepStale)
-    const keeping = marks.filter(({ keepStale }) => keepStale)
-    for (const chunk of [dropping, keeping].flatMap(Arr.chunksOf(tagsPerMark))) {
-      if (!(yield* sendMarks(engine, arbiter, chunk))) return false
+    for (const keepStale of [false, true]) {
+      const ofKind = marks.filter((mark) => mark.keepStale === keepStale)
+      if (ofKind.length === 0) continue
+      if (!(yield* sendMarks(engine, arbiter, ofKind, keepStale))) return false
     }
     return true
   })
@@ -295,10 +285,11 @@ const sendKeys = (
 const sendMarks = (
   engine: Engine,
   arbiter: FartherTier,
-  marks: Arr.NonEmptyReadonlyArray<MissedMark>,
+  marks: ReadonlyArray<MissedMark>,
+  keepStale: boolean,
 ): Effect.Effect<boolean> => {
   const tags = marks.map(({ tag }) => tag)
-  return Effect.map(arbiter.mark(tags, marks[0].keepStale), (number) => {
+  return Effect.map(arbiter.mark(tags, keepStale), (number) => {
     if (number === undefined) return false
     for (const mark of marks) engine.missed.heardMark(mark)
     engine.missed.sent += marks.length
