@@ -302,6 +302,21 @@ law(
     }),
 )
 
+law("law 14: marks that were missed are sent once, to their own server", (shared) =>
+  Effect.gen(function* () {
+    const servers = new Servers()
+    const { larder } = yield* node(shared, servers)
+    yield* larder.read("a1")
+    for (const part of ["a", "b", "m"]) servers.away.set(part, "fails")
+    for (const key of ["a1", "b1"]) assert.isFalse((yield* larder.remove(key)).settled)
+    assert.isFalse((yield* larder.invalidateTags(["t"])).settled)
+    servers.away.clear()
+    take(servers)
+    yield* TestClock.adjust("1 second")
+    assert.sameMembers(take(servers), ["mark m", "write a", "write b"])
+  }),
+)
+
 law("a connection that is back closes the breaker by a probe at once", (shared) =>
   Effect.gen(function* () {
     const servers = new Servers()

@@ -47,6 +47,18 @@ describe("missed keys", () => {
   })
 })
 
+it("keys that became a mark are forgotten until that mark was sent, and no longer", () => {
+  const missed = new Missed()
+  for (let i = 0; i <= maxKeys; i++) missed.addKey(`k${i}`, change())
+  missed.addMarks(["x"], true)
+  const [everything, x] = missed.marks
+  assert.isTrue(missed.keysForgotten)
+  missed.heardMark(x!)
+  assert.isTrue(missed.keysForgotten)
+  missed.heardMark(everything!)
+  assert.isFalse(missed.keysForgotten)
+})
+
 describe("missed marks", () => {
   it("concern every key, and one that was sent is forgotten unless it was set again", () => {
     const missed = new Missed()
