@@ -207,6 +207,27 @@ it.effect(
   },
 )
 
+it.effect("a value that no tier has taken by then is said, and not written later", () => {
+  const faults = new Faults()
+  return Effect.gen(function* () {
+    yield* start
+    const policy = Policy.make({ freshFor: "10 seconds", tierWrites: "background" })
+    const { close, larder } = yield* open(faultyShared(faults), { policy })
+    yield* larder.set("k", 1)
+    faults.turn("fail", "all")
+    yield* larder.set("k", 2)
+    const closing = yield* fork(close)
+    yield* TestClock.adjust(closeMillis)
+    expect(yield* Fiber.join(closing)).toEqual([
+      "closing: closed before shared heard of all changes",
+    ])
+    faults.turn("none", "all")
+    faults.trips.length = 0
+    yield* TestClock.adjust("1 minute")
+    expect(faults.trips).toEqual([])
+  }).pipe(Effect.scoped)
+})
+
 it.effect("lookups that it interrupts are told and counted as no failures of upstream", () =>
   Effect.gen(function* () {
     yield* start

@@ -1,8 +1,10 @@
 /** Callers that wait for a lookup: each is answered once, by the best there is, and leaves nothing behind. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, Logger, Schema, type Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { vi } from "vitest"
+import { WaitingCallers } from "../../src/internal/processLife.ts"
 import { Faults, layer as faultyShared } from "../support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -257,6 +259,88 @@ it.effect("a background refresh goes on when the caller that joined it leaves", 
     }),
   ),
 )
+
+it.effect(
+  "a caller that joined a refresh which fails is given what a tier is still being asked for",
+  () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const shared = Layer.succeedContext(yield* Layer.build(faultyShared(faults)))
+      const stack = () => TierStack.layer(MemoryTier.layer(), shared)
+      const writer = yield* Effect.provide(make(), stack())
+      yield* writer.larder.set("k", 7)
+      yield* TestClock.adjust("10 seconds")
+      const { larder, source } = yield* Effect.provide(make(), stack())
+      yield* larder.get("warm")
+      source.says = Effect.delay(Effect.fail("down"), 20)
+      const refreshing = yield* fork(Effect.exit(larder.refresh("k")))
+      faults.turn("slow", "reads")
+      const asking = yield* fork(Effect.exit(larder.get("k")))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(refreshing)).toEqual(Exit.fail("down"))
+      expect(yield* Fiber.join(asking)).toEqual(Exit.succeed(7))
+    }).pipe(Effect.scoped)
+  },
+)
+
+describe("law 22: the process is kept alive", () => {
+  /** How many callers hold it. */
+  const holding = Effect.acquireRelease(
+    Effect.sync(() => {
+      const spies = [
+        vi.spyOn(WaitingCallers.prototype, "joined"),
+        vi.spyOn(WaitingCallers.prototype, "left"),
+      ] as const
+      return { spies, holders: () => spies[0].mock.calls.length - spies[1].mock.calls.length }
+    }),
+    ({ spies }) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore())),
+  ).pipe(Effect.map(({ holders }) => holders))
+
+  const ends: Record<string, (asking: Fiber.Fiber<unknown, unknown>) => Effect.Effect<unknown>> = {
+    "is answered": () => TestClock.adjust("1 second"),
+    leaves: (asking) => Fiber.interrupt(asking),
+    "is given something stale": () => TestClock.adjust(100),
+  }
+
+  for (const [name, end] of Object.entries(ends)) {
+    it.effect(`while a caller waits, until it ${name}`, () =>
+      within(
+        Effect.gen(function* () {
+          const holders = yield* holding
+          const { larder, source } = yield* make({ softTimeout: 100 })
+          yield* larder.get("k")
+          yield* TestClock.adjust("10 seconds")
+          source.says = Effect.delay(Effect.succeed(2), "1 second")
+          const before = holders()
+          const asking = yield* fork(larder.get("k"))
+          expect(holders()).toBe(before + 1)
+          yield* end(asking)
+          expect(holders()).toBe(before)
+          yield* TestClock.adjust("1 second")
+          expect(holders()).toBe(before)
+        }),
+      ),
+    )
+  }
+
+  it.effect("while a caller waits, until its larder closes", () =>
+    within(
+      Effect.gen(function* () {
+        const holders = yield* holding
+        const scope = yield* Scope.make()
+        const { larder, source } = yield* Scope.provide(make(), scope)
+        source.says = Effect.never
+        const before = holders()
+        const asking = yield* fork(Effect.exit(larder.get("k")))
+        expect(holders()).toBe(before + 1)
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(asking)
+        expect(holders()).toBe(before)
+      }),
+    ),
+  )
+})
 
 describe("law 9: a caller whose lookup was overtaken by a mark", () => {
   const overtaken = (stale: "allow" | "never") =>
