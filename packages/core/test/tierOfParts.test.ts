@@ -303,6 +303,72 @@ law(
     }),
 )
 
+law(
+  "law 14: the breaker of the server of the marks keeps no key of another server away",
+  (shared) =>
+    Effect.gen(function* () {
+      const servers = new Servers()
+      const { larder } = yield* node(shared, servers, false)
+      assert.isTrue((yield* larder.set("a1", "stored")).settled)
+      assert.strictEqual(yield* larder.get("a1"), "stored")
+      servers.away.set("m", "fails")
+      yield* TestClock.adjust("6 seconds")
+      for (let i = 0; i < 6; i++) yield* larder.read("b1")
+      assert.strictEqual((yield* larder.stats).breakers["shared m"], "Open")
+      assert.strictEqual((yield* larder.read("a1")).entry?.value, "stored")
+      servers.away.clear()
+    }),
+)
+
+law(
+  "law 14: a server that has never told its marks costs others nothing but their wait",
+  (shared) =>
+    Effect.gen(function* () {
+      const servers = new Servers()
+      servers.away.set("m", "hangs")
+      const { larder } = yield* node(shared, servers)
+      for (const key of range(8, "a")) {
+        const [value, millis] = yield* took(larder.get(key))
+        assert.strictEqual(value, `${key} from upstream`)
+        assert.isAtMost(millis, 210)
+      }
+      const { breakers } = yield* larder.stats
+      assert.deepInclude(breakers, { "shared a": "Closed", "shared m": "Open" })
+      servers.away.clear()
+    }),
+)
+
+law("law 14: marks that are old hold up a lease no more than the read before it", (shared) =>
+  Effect.gen(function* () {
+    const servers = new Servers()
+    const { larder } = yield* node(shared, servers)
+    yield* larder.get("a1")
+    servers.away.set("m", "hangs")
+    yield* TestClock.adjust("6 seconds")
+    const [value, millis] = yield* took(larder.get("a2"))
+    assert.strictEqual(value, "a2 from upstream")
+    assert.isAtMost(millis, 101)
+    servers.away.clear()
+  }),
+)
+
+for (const way of ["get", "read"] as const) {
+  law(`a connection that is back is probed by a key that was asked for (${way})`, (shared) =>
+    Effect.gen(function* () {
+      const servers = new Servers()
+      const { larder } = yield* node(shared, servers)
+      yield* larder.get("b1")
+      servers.away.set("a", "fails")
+      for (const key of range(8, "a")) yield* larder[way](key)
+      assert.strictEqual((yield* larder.stats).breakers["shared a"], "Open")
+      servers.away.clear()
+      servers.notify?.({ _tag: "Connected" })
+      yield* Effect.yieldNow
+      assert.strictEqual((yield* larder.stats).breakers["shared a"], "Closed")
+    }),
+  )
+}
+
 law("law 14: marks that were missed are sent once, to their own server", (shared) =>
   Effect.gen(function* () {
     const servers = new Servers()

@@ -8,9 +8,11 @@ import type * as Envelope from "../../src/Envelope.ts"
 import { type Found, open, type Role } from "../../src/internal/fartherTier.ts"
 import { Marks } from "../../src/internal/marks.ts"
 import { Observer } from "../../src/internal/observer.ts"
+import { monotonicMillis } from "../../src/internal/monotonic.ts"
 import { steadyClock } from "../../src/internal/steadyClock.ts"
 import { Budget } from "../../src/internal/tierSteps.ts"
-import { type Notice, Tier } from "../../src/Tier.ts"
+import { type ByteTier, type Notice, Tier, TierError } from "../../src/Tier.ts"
+import * as Wire from "../../src/Wire.ts"
 import * as scripted from "../support/scriptedTier.ts"
 
 const start = 1_790_000_000_000
@@ -31,7 +33,7 @@ const entry = (version: number, times: Partial<Entry.Entry<number>> = {}): Entry
   ...times,
 })
 
-const opened = (role: Role) =>
+const opened = (role: Role, given: Partial<Pick<ByteTier, "namespace" | "wire">> = {}) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(start)
     const script = new scripted.Script()
@@ -45,6 +47,7 @@ const opened = (role: Role) =>
     let notify: (notice: Notice) => void = () => {}
     const listening = {
       ...tier,
+      ...given,
       open: (options: Parameters<typeof tier.open>[0]) => {
         notify = options.notify ?? notify
         return tier.open(options)
@@ -68,6 +71,7 @@ const opened = (role: Role) =>
       script,
       at,
       observer,
+      clock,
       close: Scope.close(scope, Exit.void),
       notify: (notice: Notice) => notify(notice),
       /** The value at the key and its freshness; undefined for none. */
@@ -151,6 +155,61 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
       }).pipe(Effect.scoped),
     )
 
+    it.effect("law 16: tells of a value that cannot be written, and keeps nothing", () =>
+      Effect.gen(function* () {
+        const { events, farther, script } = yield* opened(role)
+        expect(yield* farther.put("k", { ...entry(5), value: Number.NaN })).toBe(false)
+        expect(script.of("put")).toEqual([])
+        expect(yield* events).toMatchObject([{ _tag: "TierFailed", operation: "encode" }])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 19: believes nothing that was written for another namespace", () =>
+      Effect.gen(function* () {
+        const wire = Wire.encrypted(Wire.json, {
+          keys: { a: new Uint8Array(32) },
+          current: "a",
+        })
+        const writer = yield* opened(role, { wire, namespace: "one" })
+        yield* writer.farther.put("k", entry(5))
+        const [{ args }] = writer.script.of("put") as readonly [scripted.Call<"put">]
+        const found: Array<string | undefined> = []
+        for (const namespace of ["one", "other", undefined]) {
+          const { at, script } = yield* opened(role, { wire, namespace })
+          script.instead.read = () => (keys) => Effect.succeed(keys.map(() => args[1]))
+          found.push((yield* at("k"))?._tag)
+        }
+        expect(found).toEqual(["Entry", "Nothing", "Nothing"])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 14: a put and a drop cost one trip each", () =>
+      Effect.gen(function* () {
+        const { farther, script } = yield* opened(role)
+        yield* farther.put("k", entry(5))
+        expect(script.trips()).toEqual(["put"])
+        yield* farther.put("k", entry(4))
+        // Where nobody orders changes, what is there may be of a clock that was ahead.
+        expect(script.trips()).toEqual(role === "alone" ? ["put", "read"] : ["put"])
+        yield* farther.drop("k")
+        expect(script.trips()).toEqual(["drop"])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 14: a connection that is back ends what its breaker keeps away", () =>
+      Effect.gen(function* () {
+        const { at, farther, notify, script } = yield* opened(role)
+        script.instead.read = broken
+        for (let i = 0; i < 5; i++) yield* at("k")
+        expect((yield* farther.breaker.state(farther.name))._tag).toBe("Open")
+        delete script.instead.read
+        notify({ _tag: "Connected" })
+        yield* Effect.yieldNow
+        expect((yield* farther.breaker.state(farther.name))._tag).toBe("Closed")
+        expect(yield* at("k")).toMatchObject({ _tag: "Nothing" })
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("law 22: leaves nobody waiting for it at the end", () =>
       Effect.gen(function* () {
         const { at, close, script } = yield* opened(role)
@@ -208,6 +267,56 @@ for (const role of ["alone", "inFront"] as const) {
       }).pipe(Effect.scoped),
     )
 
+    it.effect("what could not be dropped is not given though a later put failed as well", () =>
+      Effect.gen(function* () {
+        const { at, farther, script } = yield* opened(role)
+        yield* farther.put("k", entry(5))
+        script.instead.drop = broken
+        script.instead.put = broken
+        yield* farther.drop("k", 5)
+        expect(yield* farther.put("k", entry(6))).toBe(false)
+        expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 5 })
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("nor because an older one was put, which the tier did not take", () =>
+      Effect.gen(function* () {
+        const { at, farther, script } = yield* opened(role)
+        yield* farther.put("k", entry(9))
+        script.instead.drop = broken
+        yield* farther.drop("k", 9)
+        expect(yield* farther.put("k", entry(5))).toBe(true)
+        expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 9 })
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("an older one that the tier took shows that it is not there any more", () =>
+      Effect.gen(function* () {
+        const { farther, script, valueAt } = yield* opened(role)
+        script.instead.drop = broken
+        yield* farther.drop("k", 9)
+        expect(yield* farther.put("k", entry(5))).toBe(true)
+        expect((yield* valueAt("k"))?.[0]).toBe(5)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("a put that ends between a drop and its answer is dropped again", () =>
+      Effect.gen(function* () {
+        const { farther, script, valueAt } = yield* opened(role)
+        script.instead.put = slowly(20)
+        script.instead.drop =
+          (real) =>
+          (...args) =>
+            Effect.tap(real(...args), Effect.sleep(50))
+        yield* fork(farther.put("k", entry(5)))
+        yield* TestClock.adjust(10)
+        const dropping = yield* fork(farther.drop("k", 5))
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(dropping)).toBe(true)
+        expect(yield* valueAt("k")).toBe(undefined)
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("a put that was interrupted holds up nothing that comes after it", () =>
       Effect.gen(function* () {
         const { farther, script } = yield* opened(role)
@@ -233,6 +342,31 @@ for (const role of ["alone", "inFront"] as const) {
         expect(yield* expire(tier, 6)).toBe(true)
         expect(yield* tier.valueAt("k")).toEqual([5, false])
         expect(tier.script.of("drop")).toEqual([])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("what is being put is waited for", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        tier.script.instead.put = slowly(20)
+        yield* fork(tier.farther.put("k", entry(5)))
+        yield* TestClock.adjust(10)
+        const expiring = yield* fork(expire(tier, 6))
+        yield* TestClock.adjust(50)
+        expect(yield* Fiber.join(expiring)).toBe(true)
+        expect(yield* tier.valueAt("k")).toEqual([5, false])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("what should have been dropped before is dropped", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        yield* tier.farther.put("k", entry(5))
+        tier.script.instead.drop = broken
+        yield* tier.farther.drop("k", 5)
+        delete tier.script.instead.drop
+        expect(yield* expire(tier, 7)).toBe(true)
+        expect(yield* tier.valueAt("k")).toBe(undefined)
       }).pipe(Effect.scoped),
     )
 
@@ -282,6 +416,102 @@ it.effect(
       yield* farther.put("k", entry(6))
       expect(yield* valueAt("k")).toEqual([5, false])
     }).pipe(Effect.scoped),
+)
+
+it.effect("law 4: what has no time left is not given, whatever the tier still holds", () =>
+  Effect.gen(function* () {
+    const { at, farther, script } = yield* opened("inFront")
+    yield* farther.put("k", entry(5))
+    const [{ args }] = script.of("put") as readonly [scripted.Call<"put">]
+    script.instead.read = () => (keys) => Effect.succeed(keys.map(() => args[1]))
+    yield* farther.put("k", entry(6))
+    yield* TestClock.adjust(99_999)
+    expect(yield* at("k")).toMatchObject({ _tag: "Entry" })
+    yield* TestClock.adjust(1)
+    expect(yield* at("k")).toEqual({ _tag: "Nothing", version: 5 })
+  }).pipe(Effect.scoped),
+)
+
+describe("law 20: the order of an arbiter is its time, in microseconds", () => {
+  /** The arbiter told its time in a trip of 30 ms. */
+  const known = Effect.gen(function* () {
+    const tier = yield* opened("arbiter")
+    yield* TestClock.adjust(1_000)
+    tier.script.instead.marks = slowly(30)
+    const reading = yield* fork(tier.at("k"))
+    yield* TestClock.adjust(30)
+    yield* Fiber.join(reading)
+    const now = monotonicMillis(tier.clock)
+    const most = tier.farther.placeOf(now, "most") ?? 0
+    const write = (version: number) => {
+      tier.script.instead.write = () => () => Effect.succeed({ version, time: 0 })
+      return tier.farther.write("k", { _tag: "Remove" }, 0)
+    }
+    return { ...tier, now, most, write }
+  })
+
+  it.effect("which a node knows but for the time of a trip", () =>
+    Effect.gen(function* () {
+      const { farther, now } = yield* known
+      for (const micros of [0, 0.5]) {
+        const exact = (start + 1_030) * 1_000 + micros
+        const least = farther.placeOf(now + micros / 1_000, "least") ?? 0
+        const most = farther.placeOf(now + micros / 1_000, "most") ?? 0
+        expect(exact - least).toBeLessThanOrEqual(1)
+        expect(least).toBeLessThanOrEqual(exact)
+        // The trip may have been all on the way back, and the tier tells whole milliseconds.
+        expect(most).toBeGreaterThanOrEqual(exact + 30_999)
+        expect(most).toBeLessThanOrEqual(exact + 31_001)
+      }
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect(
+    "and of the numbers that it gives the highest counts, unless it is ahead of that time",
+    () =>
+      Effect.gen(function* () {
+        const { farther, most, write } = yield* known
+        const given: Array<number> = []
+        for (const version of [most - 5, most - 7, most, most + 1]) {
+          yield* write(version)
+          given.push(farther.given)
+        }
+        expect(given).toEqual([most - 5, most - 5, most, most])
+      }).pipe(Effect.scoped),
+  )
+
+  it.effect("the token of a lease among them", () =>
+    Effect.gen(function* () {
+      const { farther, most, script } = yield* known
+      const won = { _tag: "Won", token: most, time: 0 } as const
+      script.instead.acquire = () => () => Effect.succeed(won)
+      const request = { known: 0, leaseMillis: 1_000, force: false }
+      yield* farther.acquire("k", request, new Budget(200))
+      expect(farther.given).toBe(most)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("while it is not known, no number says anything of what comes next", () =>
+    Effect.gen(function* () {
+      const { farther, script } = yield* opened("arbiter")
+      script.instead.write = () => () => Effect.succeed({ version: 7, time: 0 })
+      yield* farther.write("k", { _tag: "Remove" }, 0)
+      expect([farther.given, farther.knowsTime]).toEqual([0, false])
+    }).pipe(Effect.scoped),
+  )
+})
+
+it.effect("law 14: a lease that was won counts, though the marks could not be read", () =>
+  Effect.gen(function* () {
+    const { farther, script } = yield* opened("arbiter")
+    const cause = new Error("no marks")
+    script.instead.marks = () => () =>
+      Effect.fail(new TierError({ tier: "shared", operation: "marks", cause }))
+    const request = { known: 0, leaseMillis: 1_000, force: false }
+    const acquired = yield* farther.acquire("k", request, new Budget(200))
+    expect(acquired).toMatchObject({ _tag: "Won" })
+    expect(script.trips()).toEqual(["acquire", "marks"])
+  }).pipe(Effect.scoped),
 )
 
 it.effect("law 18: the marks of an arbiter are read again when they are five seconds old", () =>

@@ -1,7 +1,7 @@
 /** Callers that wait for a lookup: each is answered once, by the best there is, and leaves nothing behind. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { WaitingCallers } from "../../src/internal/processLife.ts"
@@ -83,6 +83,41 @@ describe("a caller that joins a result which settles", () => {
 })
 
 describe("softTimeout", () => {
+  it.effect("is told as the reason why something stale was served", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make({ softTimeout: 100 })
+        yield* larder.get("k")
+        yield* TestClock.adjust("10 seconds")
+        source.says = Effect.never
+        const heard = yield* larder.subscribe
+        yield* fork(larder.get("k"))
+        yield* TestClock.adjust(100)
+        const served = (yield* PubSub.takeUpTo(heard, 1_000)).filter(
+          ({ _tag }) => _tag === "StaleServed",
+        )
+        expect(served).toMatchObject([{ key: "k", reason: "softTimeout" }])
+      }),
+    ),
+  )
+
+  it.effect("of a caller that has left serves nothing stale later", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make({ softTimeout: 100 })
+        yield* larder.get("k")
+        yield* TestClock.adjust("10 seconds")
+        source.says = Effect.never
+        yield* fork(larder.get("k", { stale: "never" }))
+        const leaving = yield* fork(larder.get("k"))
+        yield* TestClock.adjust(50)
+        yield* Fiber.interrupt(leaving)
+        yield* TestClock.adjust("1 second")
+        expect(yield* larder.stats).toMatchObject({ staleServed: 0, inFlight: 1 })
+      }),
+    ),
+  )
+
   it.effect("of a caller that was answered in time serves nothing stale later", () =>
     within(
       Effect.gen(function* () {
@@ -284,6 +319,36 @@ it.effect(
   },
 )
 
+describe("a caller that joined a refresh which fails", () => {
+  const joined = (stale: "allow" | "never") =>
+    Effect.gen(function* () {
+      const { larder, source } = yield* make()
+      source.says = Effect.delay(Effect.fail("down"), 100)
+      yield* fork(Effect.exit(larder.refresh("k")))
+      const asking = yield* fork(Effect.exit(larder.get("k", { stale })))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(asking)).toEqual(Exit.fail("down"))
+      expect(source.asked).toBe(1)
+    })
+
+  it.effect("fails as well where no tier can have anything", () => within(joined("allow")))
+
+  it.effect("fails as well where the tiers have nothing", () =>
+    within(joined("allow"), withShared(new Faults())),
+  )
+
+  it.effect("fails as well where it takes nothing stale, whatever tiers may have", () => {
+    const faults = new Faults()
+    return within(
+      Effect.andThen(
+        Effect.sync(() => faults.turn("hang", "reads")),
+        joined("never"),
+      ),
+      withShared(faults),
+    )
+  })
+})
+
 describe("law 22: the process is kept alive", () => {
   /** How many callers hold it. */
   const holding = Effect.acquireRelease(
@@ -298,7 +363,7 @@ describe("law 22: the process is kept alive", () => {
   ).pipe(Effect.map(({ holders }) => holders))
 
   const ends: Record<string, (asking: Fiber.Fiber<unknown, unknown>) => Effect.Effect<unknown>> = {
-    "is answered": () => TestClock.adjust("1 second"),
+    "is answered": () => TestClock.adjust(50),
     leaves: (asking) => Fiber.interrupt(asking),
     "is given something stale": () => TestClock.adjust(100),
   }
@@ -311,7 +376,7 @@ describe("law 22: the process is kept alive", () => {
           const { larder, source } = yield* make({ softTimeout: 100 })
           yield* larder.get("k")
           yield* TestClock.adjust("10 seconds")
-          source.says = Effect.delay(Effect.succeed(2), "1 second")
+          source.says = Effect.delay(Effect.succeed(2), name === "is answered" ? 50 : "1 second")
           const before = holders()
           const asking = yield* fork(larder.get("k"))
           expect(holders()).toBe(before + 1)
@@ -323,6 +388,25 @@ describe("law 22: the process is kept alive", () => {
       ),
     )
   }
+
+  it.effect("while a caller waits, until a tier has what it may be given", () =>
+    within(
+      Effect.gen(function* () {
+        const holders = yield* holding
+        const { larder, source } = yield* make()
+        yield* larder.get("k")
+        yield* larder.get("other")
+        source.says = Effect.never
+        const refreshing = yield* fork(larder.refresh("k"))
+        const before = holders()
+        expect(yield* larder.get("k")).toBe(1)
+        expect(holders()).toBe(before)
+        yield* Fiber.interrupt(refreshing)
+        expect(holders()).toBe(before - 1)
+      }),
+      TierStack.layer(MemoryTier.layer({ maxEntries: 1 }), faultyShared(new Faults())),
+    ),
+  )
 
   it.effect("while a caller waits, until its larder closes", () =>
     within(
@@ -371,6 +455,48 @@ describe("law 9: a caller whose lookup was overtaken by a mark", () => {
         expect(stats).toMatchObject({ failures: 0, staleServed: 1, inFlight: 0 })
         // Nobody else waits for the lookup.
         expect(source.asked).toBe(-1)
+      }),
+    ),
+  )
+
+  it.effect("is done with when its new lookup answers: its soft timeout serves nothing later", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make(
+          { freshFor: 10, softTimeout: 500 },
+          { tags: () => ["t"] },
+        )
+        source.says = Effect.delay(Effect.succeed(1), 100)
+        yield* fork(larder.get("k"))
+        yield* TestClock.adjust(50)
+        yield* larder.invalidateTags(["t"])
+        const asking = yield* fork(larder.get("k"))
+        source.says = Effect.delay(Effect.succeed(2), 100)
+        yield* TestClock.adjust(150)
+        expect(yield* Fiber.join(asking)).toBe(2)
+        yield* TestClock.adjust("1 minute")
+        expect(yield* larder.stats).toMatchObject({ staleServed: 0, failures: 0 })
+      }),
+    ),
+  )
+
+  it.effect("is done with when its soft timeout serves something: it does not fail later", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make(
+          { hardTimeout: "1 second", tierBudget: 200, softTimeout: 300 },
+          { tags: () => ["t"] },
+        )
+        source.says = Effect.delay(Effect.succeed(1), 100)
+        yield* fork(larder.get("k"))
+        yield* TestClock.adjust(50)
+        yield* larder.invalidateTags(["t"])
+        const asking = yield* fork(larder.get("k"))
+        source.says = Effect.never
+        yield* TestClock.adjust(300)
+        expect(yield* Fiber.join(asking)).toBe(1)
+        yield* TestClock.adjust("1 minute")
+        expect(yield* larder.stats).toMatchObject({ staleServed: 1, failures: 0 })
       }),
     ),
   )
