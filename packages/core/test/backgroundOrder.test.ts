@@ -52,6 +52,40 @@ for (const fault of ["slow", "hang", "fail"] as const) {
   )
 }
 
+for (const fault of ["hang", "fail"] as const) {
+  law(
+    `law 18: a queued set counts as fresh for maxFreshFor while the arbiter cannot be asked (${fault})`,
+    (world) =>
+      Effect.gen(function* () {
+        const way = new Faults()
+        const a = yield* world.join(way, background)
+        const b = yield* world.join()
+        yield* a.set("warm", 0)
+        yield* TestClock.adjust(1)
+        way.turn(fault, "all")
+        yield* a.set("k", 1)
+        yield* TestClock.adjust(1)
+        yield* b.set("k", 2)
+        for (let passed = 1; passed < 5_000; passed += 100) {
+          const asked = yield* fork(
+            Effect.all({ read: a.read("k"), get: a.getWithMeta("k") }, { concurrency: 2 }),
+          )
+          // A step in the tier takes 100 ms; what was fresh when it was asked for may be given by then.
+          yield* TestClock.adjust(passed < 300 ? 0 : 400)
+          const { get, read } = yield* Fiber.join(asked)
+          const expected = passed < 300 ? "Fresh" : "Stale"
+          expect([read.freshness._tag, get.freshness._tag]).toEqual([expected, expected])
+          expect([read.entry?.value, get.value]).toEqual([1, 1])
+          yield* TestClock.adjust(100)
+        }
+        way.turn("none", "all")
+        yield* TestClock.adjust("20 seconds")
+        expect(yield* a.get("k")).toBe(2)
+      }),
+    ["memory for 300 ms"],
+  )
+}
+
 law("law 13: a queued set replaces what another node set before it", (world) =>
   Effect.gen(function* () {
     const way = new Faults()

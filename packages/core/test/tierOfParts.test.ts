@@ -380,7 +380,8 @@ law("law 14: marks that were missed are sent once, to their own server", (shared
     for (const part of ["a", "b", "m"]) servers.away.set(part, "slow")
     take(servers)
     yield* TestClock.adjust("1100 millis")
-    assert.sameMembers(take(servers), ["mark m", "write a", "write b"])
+    // Numbers that this node gave to its own marks may be above those of others that it has not heard of.
+    assert.sameMembers(take(servers), ["mark m", "marks m", "write a", "write b"])
   }),
 )
 

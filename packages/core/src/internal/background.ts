@@ -33,7 +33,9 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
   const version =
     arbiter === undefined ? engine.nextVersion(known) : arbiter.placeAbove(known, madeAt, "least")
   const entry = { ...planned.entry, version, asOf: asOfAt(engine, madeAt) }
-  const queued = { ...planned, entry, madeAt, isPlaced: arbiter?.time.isKnown !== false }
+  const isPlaced = arbiter?.time.isKnown !== false
+  // Race: another node changes the key, and the arbiter cannot be asked: this is how long that may go unnoticed.
+  const queued = { ...planned, entry, madeAt, confirmedAt: madeAt, isPlaced }
   engine.keep(k, planned.key, queued, engine.now())
   engine.writes.put(k, queued, writerOf(engine))
   return { version, settled: false, pending: farther.map(({ name }) => name) }

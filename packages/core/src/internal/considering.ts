@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoption.ts"
-import type { Engine, Keeping } from "./engine.ts"
+import { capped, type Engine, type Keeping } from "./engine.ts"
 import type { FartherTier, Found } from "./fartherTier.ts"
 import type { Flight, Given } from "./flight.ts"
 import { judgeable } from "./recovery.ts"
@@ -94,7 +94,7 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
   Effect.suspend(() => {
     const queued = engine.writes.newest(flight.k)
     if (queued === undefined) return Effect.void
-    const { entry } = queued
+    const entry = capped(queued.entry, engine.freshCap(queued.madeAt))
     const now = engine.now()
     const freshness = engine.judge(entry, now)
     const { storedAt, version } = entry

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Entry from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
-import type { Engine, FartherReading } from "./engine.ts"
+import { capped, type Engine, type FartherReading } from "./engine.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Given } from "./flight.ts"
 import { isBelieved, judgeable, recover } from "./recovery.ts"
@@ -44,10 +44,11 @@ export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Rea
 
 const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<FartherReading> =>
   Effect.gen(function* () {
-    const queued = engine.writes.newest(k)?.entry
+    const queued = engine.writes.newest(k)
     if (queued !== undefined) {
-      const freshness = engine.judge(queued, engine.now())
-      const given = { entry: queued, exit: Exit.succeed(queued.value), freshness }
+      const entry = capped(queued.entry, engine.freshCap(queued.madeAt))
+      const freshness = engine.judge(entry, engine.now())
+      const given = { entry, exit: Exit.succeed(entry.value), freshness }
       if (freshness._tag === "Fresh") {
         return { best: { ...given, tier: engine.nearName }, removedAt: 0 }
       }

@@ -442,9 +442,10 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
     yield* TestClock.adjust(30)
     yield* Fiber.join(reading)
     const now = monotonicMillis(tier.clock)
-    const most = tier.farther.placeOf(now, "most") ?? 0
+    const most = tier.farther.time.placeOf(now, "most") ?? 0
     const write = (version: number) => {
-      tier.script.instead.write = () => () => Effect.succeed({ version, time: 0 })
+      tier.script.instead.write = () => () =>
+        Effect.succeed({ version, time: start + 1_060, lastMark: undefined })
       return tier.farther.write("k", { _tag: "Remove" }, 0)
     }
     return { ...tier, now, most, write }
@@ -455,8 +456,8 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
       const { farther, now } = yield* known
       for (const micros of [0, 0.5]) {
         const exact = (start + 1_030) * 1_000 + micros
-        const least = farther.placeOf(now + micros / 1_000, "least") ?? 0
-        const most = farther.placeOf(now + micros / 1_000, "most") ?? 0
+        const least = farther.time.placeOf(now + micros / 1_000, "least") ?? 0
+        const most = farther.time.placeOf(now + micros / 1_000, "most") ?? 0
         expect(exact - least).toBeLessThanOrEqual(1)
         expect(least).toBeLessThanOrEqual(exact)
         // The trip may have been all on the way back, and the tier tells whole milliseconds.
@@ -474,7 +475,7 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
         const given: Array<number> = []
         for (const version of [most - 5, most - 7, most, most + 1]) {
           yield* write(version)
-          given.push(farther.given)
+          given.push(farther.time.given)
         }
         expect(given).toEqual([most - 5, most - 5, most, most])
       }).pipe(Effect.scoped),
@@ -487,16 +488,22 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
       script.instead.acquire = () => () => Effect.succeed(won)
       const request = { known: 0, leaseMillis: 1_000, force: false }
       yield* farther.acquire("k", request, new Budget(200))
-      expect(farther.given).toBe(most)
+      expect(farther.time.given).toBe(most)
     }).pipe(Effect.scoped),
   )
 
   it.effect("while it is not known, no number says anything of what comes next", () =>
     Effect.gen(function* () {
       const { farther, script } = yield* opened("arbiter")
-      script.instead.write = () => () => Effect.succeed({ version: 7, time: 0 })
-      yield* farther.write("k", { _tag: "Remove" }, 0)
-      expect([farther.given, farther.knowsTime]).toEqual([0, false])
+      const won = { _tag: "Won", token: 7, time: 0 } as const
+      script.instead.acquire = () => () => Effect.succeed(won)
+      script.instead.marks = () => () => Effect.never
+      const acquiring = yield* fork(
+        farther.acquire("k", { known: 0, leaseMillis: 1_000, force: false }, new Budget(200)),
+      )
+      yield* TestClock.adjust(1_000)
+      yield* Fiber.join(acquiring)
+      expect([farther.time.given, farther.time.isKnown]).toEqual([0, false])
     }).pipe(Effect.scoped),
   )
 })

@@ -9,7 +9,7 @@ export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
 /** What is in front of the shared tier. */
-export type Front = "memory" | "nothing" | "memory and file"
+export type Front = "memory" | "nothing" | "memory and file" | "memory for 300 ms"
 
 export const fronts: ReadonlyArray<Front> = ["memory", "nothing", "memory and file"]
 
@@ -17,6 +17,8 @@ const inFront = (front: Front, shared: Layer.Layer<Tier.Tier>) => {
   switch (front) {
     case "memory":
       return TierStack.layer(MemoryTier.layer(), shared)
+    case "memory for 300 ms":
+      return TierStack.layer(MemoryTier.layer({ maxFreshFor: 300 }), shared)
     case "nothing":
       return TierStack.layer(shared)
     case "memory and file":
