@@ -1,0 +1,173 @@
+/** Values that are set in the background: their place in the order, and what the tiers in front of the arbiter get. */
+import { describe, expect, it } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
+import { Context, Effect, Fiber, Layer, Schema, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Faults, fileLayer, wayToShared } from "../support/faultyTier.ts"
+
+const startMillis = 1_790_000_000_000
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+/** Nodes with memory for `room` values and a file of their own, over one shared tier. */
+const nodes = Effect.gen(function* () {
+  yield* TestClock.setTime(startMillis)
+  const built = yield* Layer.build(Layer.fresh(MemoryTier.layerShared))
+  const shared = Layer.succeed(Tier.Tier, Context.get(built, Tier.Tier))
+  return (room = 10, way = new Faults()) =>
+    Effect.gen(function* () {
+      const file = new Faults()
+      const memory = MemoryTier.layer({ maxEntries: room })
+      const stack = TierStack.layer(memory, fileLayer(file), wayToShared(way, shared))
+      const larder = yield* Larder.make({
+        name: "background",
+        value: Schema.Finite,
+        upstream: Upstream.make({ lookup: (key: string) => Effect.fail(`asked for ${key}`) }),
+        policy: Policy.make({ freshFor: "10 minutes", tierWrites: "background" }),
+      }).pipe(Effect.provide(yield* Layer.build(stack)))
+      return { larder, way, file }
+    })
+})
+
+type Join = Effect.Success<typeof nodes>
+
+const test = (title: string, body: (join: Join) => Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.effect(title, () => Effect.scoped(Effect.flatMap(nodes, body)))
+
+const writes = ({ trips }: Faults) => trips.filter((trip) => trip === "write").length
+
+describe("law 20: the place of a value in the order", () => {
+  test("is the arbiter's time, also of the first change of a node", (join) =>
+    Effect.gen(function* () {
+      const { larder } = yield* join()
+      const { version } = yield* larder.set("k", 1)
+      expect(version).toBeGreaterThanOrEqual(startMillis * 1_000)
+    }))
+
+  test("is above whatever the node was told before", (join) =>
+    Effect.gen(function* () {
+      const { larder } = yield* join()
+      const removed = yield* larder.remove("x")
+      const set = yield* larder.set("k", 1)
+      expect(set.version).toBeGreaterThan(removed.version)
+    }))
+
+  test("is found when the arbiter's time is known: until then nothing is written", (join) =>
+    Effect.gen(function* () {
+      const b = yield* join()
+      const way = new Faults()
+      way.turn("fail", "reads")
+      const a = yield* join(10, way)
+      yield* b.larder.set("k", 2)
+      yield* TestClock.adjust(10)
+      const { version } = yield* a.larder.set("k", 3)
+      expect(version).toBeLessThan(startMillis * 1_000)
+      yield* TestClock.adjust(1_000)
+      expect(writes(way)).toBe(0)
+      way.turn("none", "all")
+      yield* TestClock.adjust("6 seconds")
+      expect(writes(way)).toBe(1)
+      // Memory has the value under its place as well.
+      expect((yield* a.larder.getWithMeta("k")).entry).toMatchObject({ value: 3 })
+      expect((yield* a.larder.read("k")).entry?.version).toBeGreaterThan(startMillis * 1_000)
+      const other = yield* join()
+      expect(yield* other.larder.get("k")).toBe(3)
+    }))
+
+  test("does not bring back what was replaced in memory while it was found", (join) =>
+    Effect.gen(function* () {
+      const way = new Faults()
+      way.turn("fail", "reads")
+      const { larder } = yield* join(10, way)
+      yield* larder.set("k", 3)
+      way.turn("slow", "writes")
+      yield* TestClock.adjust("6 seconds")
+      way.turn("fail", "writes")
+      yield* larder.set("k", 4)
+      yield* TestClock.adjust(200)
+      expect(yield* larder.get("k")).toBe(4)
+      way.turn("none", "all")
+      yield* TestClock.adjust("6 seconds")
+      expect(yield* larder.get("k")).toBe(4)
+    }))
+})
+
+describe("a file in front of the arbiter", () => {
+  test("law 1: has the value once it is written, for one trip", (join) =>
+    Effect.gen(function* () {
+      const { file, larder } = yield* join(1)
+      yield* larder.set("k", 1)
+      yield* TestClock.adjust(1)
+      expect(file.trips).toEqual(["put"])
+      yield* larder.set("other", 2)
+      yield* TestClock.adjust(1)
+      expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 1, tier: "file" })
+    }))
+
+  test("law 11: does not get a value whose key was removed while it was written", (join) =>
+    Effect.gen(function* () {
+      const { larder, way } = yield* join(1)
+      yield* larder.set("warm", 0)
+      yield* TestClock.adjust(1)
+      way.turn("slow", "writes")
+      yield* larder.set("k", 1)
+      yield* TestClock.adjust(10)
+      way.turn("none", "all")
+      const removing = yield* fork(larder.remove("k"))
+      yield* TestClock.adjust(200)
+      yield* Fiber.join(removing)
+      expect(yield* Effect.flip(larder.get("k"))).toBe("asked for k")
+    }))
+
+  test("law 13: gives up what is older than a value of another node, and so does memory", (join) =>
+    Effect.gen(function* () {
+      const a = yield* join()
+      const b = yield* join()
+      yield* a.larder.set("k", 0)
+      yield* TestClock.adjust(10)
+      a.way.turn("fail", "writes")
+      yield* a.larder.set("k", 1)
+      yield* TestClock.adjust(10)
+      yield* b.larder.set("k", 2)
+      a.way.turn("none", "all")
+      yield* TestClock.adjust("6 seconds")
+      expect((yield* a.larder.stats).queuedWrites).toBe(0)
+      expect(yield* a.larder.get("k")).toBe(2)
+    }))
+
+  test("law 15: has nothing older than a value that was given up", (join) =>
+    Effect.gen(function* () {
+      const { file, larder, way } = yield* join(1)
+      yield* larder.set("k", 0)
+      yield* TestClock.adjust(10)
+      way.turn("fail", "writes")
+      yield* larder.set("k", 1)
+      yield* TestClock.adjust("62 seconds")
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+      way.turn("none", "all")
+      yield* TestClock.adjust("10 seconds")
+      expect(file.trips).toContain("drop")
+      yield* larder.set("other", 2)
+      expect(yield* Effect.flip(larder.get("k"))).toBe("asked for k")
+    }))
+})
+
+for (const millis of [0, 10]) {
+  test(`law 14: a change that was missed ${millis} ms before the value need not be told any more`, (join) =>
+    Effect.gen(function* () {
+      const { larder, way } = yield* join()
+      yield* larder.read("known")
+      way.turn("fail", "all")
+      yield* larder.remove("k")
+      yield* TestClock.adjust(millis)
+      yield* larder.set("k", 2)
+      yield* TestClock.adjust(10)
+      way.turn("none", "all")
+      way.trips.length = 0
+      yield* TestClock.adjust("5 seconds")
+      expect(writes(way)).toBe(1)
+      const other = yield* join()
+      expect(yield* other.larder.get("k")).toBe(2)
+    }))
+}
