@@ -95,7 +95,15 @@ const cut: Fault = {
     }),
 }
 
-/** As many missed marks as are kept one by one, and a few more while the first is made up for. */
+/** Each way: longer than a step in a tier may take, and a connection that is not given up for its silence. */
+const tooSlowMillis = 350
+/** So that five steps, one after the other, get no answer in time. */
+const openingMillis = 2_700
+
+/**
+ * As many missed marks as are kept one by one, and a few more while the first is made up for. The
+ * connection stays: one that is made anew would be tried at once, and not when the breaker tries it.
+ */
 const flood: Fault = {
   kind: "flood",
   at: "node",
@@ -103,14 +111,11 @@ const flood: Fault = {
   run: (_, node) =>
     Effect.gen(function* () {
       const { worker } = node
-      // The next probe is then 5 s after the cut.
+      // The next probe is then 5 s after the breaker has opened.
       yield* worker.ask({ _tag: "AwaitBreakers", millis: 6_000 }, replies("Closed"), 6_500)
-      const flooding = Effect.andThen(
-        Effect.sleep(600),
-        worker.ask({ _tag: "Flood" }, replies("Flooded"), 3_500),
-      )
-      yield* cutFor([node], Effect.asVoid(flooding))
-      yield* slow([node], 40, Effect.sleep(probeMillis))
+      yield* slow([node], tooSlowMillis, Effect.sleep(openingMillis))
+      const flooding = worker.ask({ _tag: "Flood" }, replies("Flooded"), 3_500)
+      yield* slow([node], 40, Effect.andThen(flooding, Effect.sleep(probeMillis)))
       return { detail: `${worker.name} misses ${keys.floodTags} marks` }
     }),
 }

@@ -41,15 +41,19 @@ export const planRound = (options: Options, round: number): RoundPlan => {
   const seed = Random.derived(options.seed, "round", round)
   const random = Random.make(seed)
   const stack = options.stacks[(round - 1) % options.stacks.length]!
+  const [wire, policy] = [random.pick(wires), random.chance(0.25) ? short : long]
+  const clears = random.chance(0.25)
+  const faults = planFaults(random, stack, options.nodes, options.faults)
   return {
     round,
     seed,
     stack,
-    wire: random.pick(wires),
-    policy: random.chance(0.25) ? short : long,
+    wire,
+    policy,
     maxFreshFor: 300,
-    clears: random.chance(0.25),
-    faults: planFaults(random, stack, options.nodes, options.faults),
+    // After a clear the marks that a flood misses make nothing stale any more.
+    clears: clears && faults.every(({ fault }) => fault.kind !== "flood"),
+    faults,
     random,
   }
 }

@@ -58,7 +58,7 @@ export class Session {
   operations = 0
   /** Its keys, and `#mark`, whose change Redis has not heard of. */
   readonly owes = new Set<string>()
-  missedMarks = 0
+  readonly #missedTags = new Set<string>()
   readonly #log: Log
   readonly #awaited: Policy.Policy
   readonly #nameChange: () => string
@@ -182,9 +182,14 @@ export class Session {
     }
   }
 
+  /** Of a tag that was invalidated twice one mark is missed. */
+  get missedMarks(): number {
+    return this.#missedTags.size
+  }
+
   recovered(): void {
     this.owes.clear()
-    this.missedMarks = 0
+    this.#missedTags.clear()
   }
 
   #called<A>(
@@ -264,11 +269,12 @@ export class Session {
     )
   }
 
-  #owe({ background, key, op }: Pick<L.ChangeLine, "op" | "key" | "background">, owes: boolean) {
+  #owe(what: Pick<L.ChangeLine, "op" | "key" | "background" | "tags">, owes: boolean) {
+    const { background, key, op, tags = ["everything"] } = what
     if (background === true) return
     if (owes) {
       this.owes.add(key ?? "#mark")
-      if (key === undefined) this.missedMarks += 1
+      if (key === undefined) for (const tag of tags) this.#missedTags.add(tag)
     } else if (key !== undefined && op !== "expire") this.owes.delete(key)
   }
 }

@@ -1,0 +1,45 @@
+/** A copy of the packages that torture runs, in a temporary folder: only that is edited. */
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Edit } from "./faults.ts"
+
+export const root = fileURLToPath(new URL("../../../..", import.meta.url))
+
+const packages = ["core", "redis", "sqlite", "testing", "torture"]
+
+/** Sources, what names them, and the links to dependencies: relative ones lead to the copy, or through its root back here. */
+const parts = ["package.json", "src", "node_modules"]
+
+/** The text with its edit; throws where it is not there exactly once. */
+export const edited = (text: string, { file, from, to }: Edit): string => {
+  const count = text.split(from).length - 1
+  if (count === 1) return text.replace(from, () => to)
+  throw new Error(
+    `${file} has these lines ${count} times, so the fault cannot be put back. Look for what guards against it now:\n${from}`,
+  )
+}
+
+/** Makes a copy with these edits, and gives its folder. */
+export const copy = (edits: ReadonlyArray<Edit>): string => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "larder-proof-"))
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
+  fs.copyFileSync(path.join(root, "package.json"), path.join(folder, "package.json"))
+  for (const name of packages) {
+    for (const part of parts) {
+      const place = path.join("packages", name, part)
+      fs.cpSync(path.join(root, place), path.join(folder, place), {
+        recursive: true,
+        verbatimSymlinks: true,
+      })
+    }
+  }
+  for (const edit of edits) {
+    const file = path.join(folder, edit.file)
+    fs.writeFileSync(file, edited(fs.readFileSync(file, "utf8"), edit))
+  }
+  return folder
+}
+
+export const remove = (folder: string): void => fs.rmSync(folder, { recursive: true, force: true })

@@ -1,0 +1,113 @@
+/**
+ * Faults that the larder once had, each put back by a few edits of its sources. Whoever changes
+ * the lines around one of them is told by a test that an edit does not fit any more.
+ */
+import type { RuleName } from "../check/Violation.ts"
+
+export interface Edit {
+  /** From the root of the repository. */
+  readonly file: string
+  /** Is there exactly once. */
+  readonly from: string
+  readonly to: string
+}
+
+export interface OldFault {
+  readonly name: string
+  /** What callers saw. */
+  readonly what: string
+  readonly edits: ReadonlyArray<Edit>
+  /** The stacks and faults that bring it out soonest, for `--only`. */
+  readonly only: string
+  /** Any of these rules tells it. */
+  readonly rules: ReadonlyArray<RuleName>
+}
+
+const core = "packages/core/src/internal"
+
+const lostToReplay: ReadonlyArray<RuleName> = [
+  "settled set lost to its own node's missed change",
+  "settled set lost to another node's missed change",
+  "settled set lost",
+]
+
+export const oldFaults: ReadonlyArray<OldFault> = [
+  {
+    name: "marks-forgotten",
+    what: "missed marks are sent one by one, each time the first is forgotten, though others may have taken its place",
+    edits: [
+      {
+        file: `${core}/recovery.ts`,
+        from: `    const { marks } = engine.missed
+    const dropping = marks.filter(({ keepStale }) => !keepStale)
+    const keeping = marks.filter(({ keepStale }) => keepStale)
+    for (const chunk of [dropping, keeping].flatMap(Arr.chunksOf(tagsPerMark))) {
+      if (!(yield* sendMarks(engine, arbiter, chunk))) return false
+    }
+`,
+        to: `    for (let [mark] = engine.missed.marks; mark !== undefined; [mark] = engine.missed.marks) {
+      if (!(yield* sendMarks(engine, arbiter, [mark]))) return false
+    }
+`,
+      },
+      {
+        file: `${core}/missed.ts`,
+        from: `    if (this.#marks.get(mark.tag) !== mark) return
+    this.#marks.delete(mark.tag)
+    if (mark.tag === undefined) this.keysForgotten = false`,
+        to: `    const [first] = this.#marks.keys()
+    this.#marks.delete(first)
+    if (mark.tag === undefined || first === undefined) this.keysForgotten = false`,
+      },
+    ],
+    only: "memory+redis,flood",
+    rules: ["stale given as fresh", "settled although earlier changes wait", "nodes disagree"],
+  },
+  {
+    name: "replay-over-own-set",
+    what: "the replay of a missed change removes what the same node has set since",
+    edits: [
+      {
+        file: `${core}/recovery.ts`,
+        from: `    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0)`,
+        to: `    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0, engine.knownVersion(k) + 1)`,
+      },
+    ],
+    only: "memory+redis,cut",
+    rules: lostToReplay,
+  },
+  {
+    name: "replay-over-others-set",
+    what: "the replay of a missed change removes what another node has set since",
+    edits: [
+      {
+        file: `${core}/recovery.ts`,
+        from: `    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0)
+    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (version) => {`,
+        to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)
+    return Effect.map(arbiter.write(k, { _tag: "Remove" }, 0), (version) => {`,
+      },
+    ],
+    only: "memory+redis,cut",
+    rules: lostToReplay,
+  },
+  {
+    name: "queue-over-others-set",
+    what: "a value that is queued in the background wins over what another node has set since",
+    edits: [
+      {
+        file: `${core}/background.ts`,
+        from: `    const set = { _tag: "Set", entry: placed.entry, at } as const`,
+        to: `    const set = { _tag: "Set", entry: placed.entry } as const`,
+      },
+      {
+        file: `${core}/background.ts`,
+        from: `    if (version > at) return yield* overtaken(engine, k, version)
+`,
+        to: "",
+      },
+    ],
+    only: "memory+redis,queue,delay",
+    rules: ["stale given as fresh", "nodes disagree", "settled set lost"],
+  },
+]
