@@ -21,9 +21,10 @@ export const groups: ReadonlyArray<Group> = [
       "Freshness.ts",
       ...internal("adoption", "arrival", "background", "changing", "closing", "considering"),
       ...internal("engine", "expiringMap", "failures", "fartherTier", "flight", "generation"),
-      ...internal("holdingBack", "keeping", "lease", "loading", "markLog", "marks", "missed"),
+      ...internal("holdingBack", "keeping", "lease", "loading", "markLog", "markReading"),
+      ...internal("marks", "missed"),
       ...internal("recovery", "revisedSet", "settling", "sharedTier", "tierLoading", "tierParts"),
-      ...internal("tierSteps", "tierWarnings", "trust", "waiting", "writeQueue"),
+      ...internal("tierSteps", "tierTime", "tierWarnings", "trust", "waiting", "writeQueue"),
     ],
   },
   {

@@ -39,14 +39,14 @@ export const oldFaults: ReadonlyArray<OldFault> = [
       {
         file: `${core}/recovery.ts`,
         from: `    const { marks } = engine.missed
-    const dropping = marks.filter(({ keepStale }) => !keepStale)
-    const keeping = marks.filter(({ keepStale }) => keepStale)
-    for (const chunk of [dropping, keeping].flatMap(Arr.chunksOf(tagsPerMark))) {
-      if (!(yield* sendMarks(engine, arbiter, chunk))) return false
+    for (const keepStale of [false, true]) {
+      const ofKind = marks.filter((mark) => mark.keepStale === keepStale)
+      if (ofKind.length === 0) continue
+      if (!(yield* sendMarks(engine, arbiter, ofKind, keepStale))) return false
     }
 `,
         to: `    for (let [mark] = engine.missed.marks; mark !== undefined; [mark] = engine.missed.marks) {
-      if (!(yield* sendMarks(engine, arbiter, [mark]))) return false
+      if (!(yield* sendMarks(engine, arbiter, [mark], mark.keepStale))) return false
     }
 `,
       },
@@ -64,13 +64,31 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     rules: ["stale given as fresh", "settled although earlier changes wait", "nodes disagree"],
   },
   {
+    name: "cap-renewed",
+    what: "what a file in front of Redis gives is fresh in memory for all of maxFreshFor again, and Redis is not asked",
+    edits: [
+      {
+        file: `${core}/recovery.ts`,
+        from: `  return confirmedAt === undefined ? entry : capped(entry, engine.freshCap(confirmedAt))`,
+        to: `  return entry`,
+      },
+      {
+        file: `${core}/considering.ts`,
+        from: `  const keeping = { ...examined, confirmedAt }`,
+        to: `  const keeping = examined`,
+      },
+    ],
+    only: "memory+sqlite+redis",
+    rules: ["stale given as fresh"],
+  },
+  {
     name: "replay-over-own-set",
     what: "the replay of a missed change removes what the same node has set since",
     edits: [
       {
         file: `${core}/recovery.ts`,
-        from: `    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0)`,
-        to: `    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0, engine.knownVersion(k) + 1)`,
+        from: `    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0)`,
+        to: `    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0, engine.knownVersion(k) + 1)`,
       },
     ],
     only: "memory+redis,cut",
@@ -82,10 +100,10 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     edits: [
       {
         file: `${core}/recovery.ts`,
-        from: `    const at = Math.max(change.atLeast, arbiter.placeOf(change.madeAt, "most") ?? 0)
-    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (version) => {`,
+        from: `    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0)
+    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {`,
         to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)
-    return Effect.map(arbiter.write(k, { _tag: "Remove" }, 0), (version) => {`,
+    return Effect.map(arbiter.write(k, { _tag: "Remove" }, 0), (written) => {`,
       },
     ],
     only: "memory+redis,cut",
