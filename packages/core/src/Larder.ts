@@ -48,6 +48,7 @@ import { type Stats, statsOf } from "./internal/stats.ts"
 import { steadyOf } from "./internal/steadyClock.ts"
 import { Sweeps } from "./internal/sweeping.ts"
 import { wellFormed } from "./internal/tags.ts"
+import { Turns } from "./internal/turns.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type * as Policy from "./Policy.ts"
@@ -231,6 +232,7 @@ const makeAny = (
     const steady = steadyOf(clock)
     const random = yield* Random.Random
     const soon = Soon.make(context)
+    const turns = new Turns(soon)
     const observer = new Observer(options.name, clock, soon)
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
@@ -250,11 +252,12 @@ const makeAny = (
       clock: steady,
       observer,
       marks,
+      turns,
     })
     checkBreakers(options.name, upstream, opened.farther)
     const engine = new Engine(
       settings,
-      { context, origin, clock: steady, random, soon },
+      { context, origin, clock: steady, random, soon, turns },
       opened,
       observer,
       marks,

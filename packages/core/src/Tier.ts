@@ -160,9 +160,25 @@ export type Message =
   | { readonly _tag: "Changed"; readonly key: string; readonly version: number }
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
 
+/** One of many keys of `acquireAll`; the fields are those of `acquire`. */
+export interface AcquireRequest {
+  readonly key: string
+  readonly known: number
+  readonly leaseMillis: number
+  readonly force: boolean
+}
+
+/** One of many keys of `commitAll`; the fields are those of `commit`. */
+export interface CommitRequest {
+  readonly key: string
+  readonly token: number
+  readonly envelope: Uint8Array
+  readonly lifeMillis: number
+}
+
 /**
  * The shared tier as arbiter: issues versions and leases, so that the writes of
- * many nodes have one order. Each operation is atomic and takes one trip.
+ * many nodes have one order. Each operation is atomic for each of its keys, and takes one trip.
  */
 export interface Arbiter {
   /**
@@ -193,6 +209,26 @@ export interface Arbiter {
     envelope: Uint8Array,
     lifeMillis: number,
   ) => Effect.Effect<Committed, TierError>
+  /**
+   * As `acquire` for many keys, in one trip: an answer for each request, in their order;
+   * `undefined` for a key that has none of its own. The keys are those of one server, where
+   * the store says which server has which (`partOf`). Leases that are granted when the caller
+   * has gone are given back, as after `acquire`. Absent: the arbiter is asked key by key.
+   */
+  readonly acquireAll?:
+    | ((
+        requests: ReadonlyArray<AcquireRequest>,
+      ) => Effect.Effect<ReadonlyArray<Acquired | undefined>, TierError>)
+    | undefined
+  /**
+   * As `commit` for many keys, in one trip, each decided for itself; answers as `acquireAll`
+   * does. Absent: the arbiter is told key by key.
+   */
+  readonly commitAll?:
+    | ((
+        commits: ReadonlyArray<CommitRequest>,
+      ) => Effect.Effect<ReadonlyArray<Committed | undefined>, TierError>)
+    | undefined
   /**
    * A caller's change: wins and ends any lease, unless it carries `at` (see {@link Write}).
    * `known` is the highest version the caller has seen.

@@ -19,6 +19,8 @@ class Servers {
   readonly trips: Array<string> = []
   notify: ((notice: Tier.Notice) => void) | undefined
   isPartOfBroken = false
+  takesBatches = false
+  onTrip: (trip: string) => void = () => {}
 
   readonly partOf = (key: string | undefined): string => {
     if (this.isPartOfBroken) throw new Error("no part")
@@ -29,6 +31,7 @@ class Servers {
     return Effect.suspend((): Effect.Effect<A, Tier.TierError> => {
       const part = key === undefined ? "m" : key.slice(0, 1)
       this.trips.push(`${operation} ${part}`)
+      this.onTrip(`${operation} ${part}`)
       const how = this.away.get(part)
       if (how === undefined) return effect
       if (how === "hangs") return Effect.never
@@ -36,6 +39,18 @@ class Servers {
       const cause = new Error("away")
       return Effect.fail(new Tier.TierError({ tier: "shared", operation, cause }))
     })
+  }
+
+  batches(arbiter: Tier.Arbiter): Pick<Tier.Arbiter, "acquireAll" | "commitAll"> {
+    const ofOne = (requests: ReadonlyArray<{ readonly key: string }>) => {
+      assert.strictEqual(new Set(requests.map(({ key }) => key.slice(0, 1))).size, 1)
+      return requests[0]?.key
+    }
+    return {
+      acquireAll: (requests) =>
+        this.ask("acquireAll", ofOne(requests), arbiter.acquireAll!(requests)),
+      commitAll: (commits) => this.ask("commitAll", ofOne(commits), arbiter.commitAll!(commits)),
+    }
   }
 
   store(store: Tier.ByteStore): Tier.ByteStore {
@@ -50,6 +65,7 @@ class Servers {
       put: (key, ...rest) => this.ask("put", key, store.put(key, ...rest)),
       drop: (key, ...rest) => this.ask("drop", key, store.drop(key, ...rest)),
       arbiter: {
+        ...(this.takesBatches ? this.batches(arbiter) : undefined),
         acquire: (key, ...rest) => this.ask("acquire", key, arbiter.acquire(key, ...rest)),
         renew: (key, ...rest) => this.ask("renew", key, arbiter.renew(key, ...rest)),
         release: (key, ...rest) => this.ask("release", key, arbiter.release(key, ...rest)),
@@ -124,6 +140,48 @@ const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const range = (count: number, letter: string) =>
   Array.from({ length: count }, (_, i) => `${letter}${i}`)
+
+law("law 7: of many cold keys each server is asked once to read, lease and commit", (shared) =>
+  Effect.gen(function* () {
+    const servers = new Servers()
+    servers.takesBatches = true
+    const { larder } = yield* node(shared, servers)
+    yield* larder.get("m")
+    yield* TestClock.adjust(10)
+    take(servers)
+    yield* took(larder.getMany([...range(40, "a"), ...range(40, "b"), ...range(20, "c")]))
+    for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
+    const trips = ["read", "acquireAll", "commitAll"]
+    const each = trips.flatMap((trip) => ["a", "b", "c"].map((server) => `${trip} ${server}`))
+    assert.sameMembers(take(servers), each)
+  }),
+)
+
+for (const how of ["hangs", "fails"] as const) {
+  law(`laws 7, 14: a server that ${how} when leases are asked for costs its own keys`, (shared) =>
+    Effect.gen(function* () {
+      const servers = new Servers()
+      servers.takesBatches = true
+      const { asked, larder } = yield* node(shared, servers)
+      yield* larder.get("m")
+      const keys = [...range(50, "a"), ...range(20, "c")]
+      servers.onTrip = (trip) => {
+        if (trip === "acquireAll c") servers.away.set("c", how)
+      }
+      const [found, millis] = yield* took(larder.getMany(keys))
+      assert.isAtMost(millis, 110)
+      assert.isTrue([...found.values()].every(Exit.isSuccess))
+      assert.strictEqual(asked.length, 71)
+      yield* TestClock.adjust(10)
+      // One step, which its breaker counts once: others go on.
+      const { breakers } = yield* larder.stats
+      assert.isTrue(Object.values(breakers).every((state) => state === "Closed"))
+      const b = yield* node(shared, new Servers())
+      yield* took(b.larder.getMany(keys))
+      assert.sameMembers(b.asked, range(20, "c"))
+    }),
+  )
+}
 
 for (const how of ["hangs", "fails"] as const) {
   law(

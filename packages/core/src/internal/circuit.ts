@@ -95,6 +95,11 @@ export class Circuit {
     return isTaken ? halfOpen(key) : undefined
   }
 
+  /** Whether every lookup is let through, as far as this process knows. */
+  get isClosed(): boolean {
+    return this.#state === "Closed"
+  }
+
   /** From now on others are refused as if this lookup were the probe already; gives what ends that. */
   approach(): () => void {
     if (this.#state === "Closed" || this.#isApproached) return () => {}

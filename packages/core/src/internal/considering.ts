@@ -25,6 +25,8 @@ export interface Progress {
   arbiterAnswers: boolean
   /** The version a commit would have; undefined without a lease. */
   token: number | undefined
+  /** When the lease was granted the arbiter had no value at the key. */
+  isFirst: boolean
   /** Ends the renewal of the lease. */
   stopRenewal: () => void
 }

@@ -35,6 +35,7 @@ import type { Soon } from "./soon.ts"
 import type { Stack } from "./stack.ts"
 import type { SteadyClock } from "./steadyClock.ts"
 import { Timers } from "./timers.ts"
+import type { Turns } from "./turns.ts"
 import { attempt, guarded } from "./userCode.ts"
 import { Warnings } from "./warnings.ts"
 import { WriteQueue } from "./writeQueue.ts"
@@ -67,6 +68,7 @@ export interface Surroundings {
   readonly clock: SteadyClock
   readonly random: Random.Random
   readonly soon: Soon
+  readonly turns: Turns
 }
 
 /** What memory has for a key, as far as this moment and the marks allow. */
@@ -98,6 +100,8 @@ export class Engine {
   readonly clock: SteadyClock
   readonly random: Random.Random
   readonly soon: Soon
+  /** For work on many keys. */
+  readonly turns: Turns
   readonly stack: Stack
   readonly near: ObjectStore
   readonly nearName: string
@@ -164,6 +168,7 @@ export class Engine {
     this.clock = surroundings.clock
     this.random = surroundings.random
     this.soon = surroundings.soon
+    this.turns = surroundings.turns
     this.stack = stack
     this.near = stack.near
     this.nearName = stack.nearName

@@ -16,9 +16,11 @@ import * as Entry from "../Entry.ts"
 import * as Envelope from "../Envelope.ts"
 import {
   type Acquired,
+  type AcquireRequest,
   type Arbiter,
   type ByteStore,
   type ByteTier,
+  type CommitRequest,
   type Committed as Arbitrated,
   type Notice,
   type TierError,
@@ -31,12 +33,14 @@ import { MarkReading } from "./markReading.ts"
 import type { Marks } from "./marks.ts"
 import { inSteadyTime } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
+import { byPart, CommitBatches, OneAtATime } from "./tierBatches.ts"
 import { Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { TierParts } from "./tierParts.ts"
 import { type Bounds, TierTime } from "./tierTime.ts"
 import { TierWarnings } from "./tierWarnings.ts"
 import { Timers } from "./timers.ts"
 import { Trust } from "./trust.ts"
+import type { Turns } from "./turns.ts"
 import type { Observer } from "./observer.ts"
 
 /** What a tier has at a key. Times are the node's. */
@@ -91,6 +95,8 @@ export interface Options {
   readonly clock: SteadyClock
   readonly observer: Observer
   readonly marks: Marks
+  /** For work on many keys. */
+  readonly turns: Turns
 }
 
 /** Marks that nodes set elsewhere are looked for at most this much later, while the tier is read. */
@@ -101,6 +107,8 @@ const breakerOpenFor = Duration.seconds(5)
 const breakerFailures = 5
 /** Values that are decoded side by side: each has its own time, which others must not take. */
 const decodedAtOnce = 16
+/** Requests side by side to an arbiter that takes one key at a time: more take longer each, and in all. */
+const askedAtOnce = 64
 
 /** The lifetime as a store takes it. */
 const lifeUntil = (staleUntil: number, now: number): number =>
@@ -130,6 +138,8 @@ export class FartherTier {
   readonly #marking: MarkReading | undefined
   /** What it stands in front of. */
   #behind: FartherTier | undefined
+  readonly #acquiring = new OneAtATime()
+  readonly #commits: CommitBatches
 
   constructor(
     tier: ByteTier,
@@ -168,6 +178,11 @@ export class FartherTier {
         steps: () => parts.stepsOf(undefined),
         fork,
       })
+    this.#commits = new CommitBatches(
+      (steps, requests) => this.#commitBatch(steps, requests),
+      Effect.runForkWith(options.context),
+      options.turns,
+    )
   }
 
   /** From now on what it has is believed by the marks of the arbiter behind it. */
@@ -206,22 +221,9 @@ export class FartherTier {
     if (this.#parts.isOne || keys.length === 1) {
       return this.#readPart(this.#parts.of(keys[0]), keys, budget)
     }
-    return Effect.suspend(() => {
-      const found = new Array<Found | undefined>(keys.length).fill(undefined)
-      const budgets: Array<Budget> = []
-      const reads = Array.from(this.#parts.places(keys), ([part, places]) => {
-        const own = new Budget(budget.whole, budget.left)
-        budgets.push(own)
-        const theirs = places.map((place) => keys[place]!)
-        return Effect.map(this.#readPart(part, theirs, own), (answers) => {
-          for (const [i, place] of places.entries()) found[place] = answers[i]
-        })
-      })
-      return Effect.map(Effect.all(reads, { concurrency: "unbounded", discard: true }), () => {
-        budget.left = Math.min(budget.left, ...budgets.map(({ left }) => left))
-        return found
-      })
-    })
+    return byPart(this.#parts, keys, keyItself, budget, (part, theirs, own) =>
+      this.#readPart(part, theirs, own),
+    )
   }
 
   /** What is at this key, told as soon as it is known: as `read`, for what readers mostly ask. */
@@ -272,12 +274,8 @@ export class FartherTier {
     budget: Budget,
   ): Effect.Effect<ReadonlyArray<Found | undefined>> {
     const all = keys.map((key, i) => this.#found(key, envelopes[i]))
-    const found: Array<Found> = []
-    for (const one of all) {
-      const done = atOnce(one)
-      if (done !== undefined && Exit.isSuccess(done)) found.push(done.value)
-    }
-    if (found.length === all.length) return Exit.succeed(found)
+    const found = atOnce(allAtOnce(all))
+    if (found !== undefined) return found
     return Effect.suspend(() => {
       const { clock } = this.#options
       const until = monotonicMillis(clock) + budget.left
@@ -350,14 +348,67 @@ export class FartherTier {
     budget: Budget,
   ): Effect.Effect<Granted | undefined> {
     return Effect.suspend(() => {
-      const part = this.#parts.of(key)
       const asked = this.#ask((arbiter) => arbiter.acquire(key, request))
+      const acquired = this.#acquired(this.#parts.of(key), asked, budget)
+      return Effect.flatMap(acquired, (acquired): Effect.Effect<Granted | undefined> =>
+        acquired === undefined ? Exit.succeed(undefined) : this.#granted(key, acquired),
+      )
+    })
+  }
+
+  #acquired<A>(
+    part: string,
+    asked: Effect.Effect<A, TierError>,
+    budget: Budget,
+  ): Effect.Effect<A | undefined> {
+    return Effect.suspend(() => {
       const isApart = !this.#knowsMarks && this.#hasMarksApart(part)
       const step = isApart ? asked : this.#withFirstMarks(asked)
       const acquired = this.#parts.steps(part).run("acquire", step, budget)
-      const answered = isApart ? besides(acquired, this.#marksRead("page")) : acquired
-      return Effect.flatMap(answered, (acquired): Effect.Effect<Granted | undefined> =>
-        acquired === undefined ? Exit.succeed(undefined) : this.#granted(key, acquired),
+      return isApart ? besides(acquired, this.#marksRead("page")) : acquired
+    })
+  }
+
+  /**
+   * As `acquire` for many keys: one step in each part of the tier that has some of them.
+   * `undefined` for a key whose part gave no answer.
+   */
+  acquireAll(
+    requests: ReadonlyArray<AcquireRequest>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Granted | undefined>> {
+    const { arbiter } = this
+    if (arbiter?.acquireAll === undefined || requests.length === 1) {
+      return this.#acquireEach(requests, budget)
+    }
+    const { acquireAll } = arbiter
+    return byPart(this.#parts, requests, keyOf, budget, (part, theirs, own) => {
+      const asked = this.#acquired(part, acquireAll(theirs), own)
+      return Effect.flatMap(this.#acquiring.run(this.#parts.steps(part), asked), (acquired) =>
+        allAtOnce(
+          theirs.map(({ key }, i): Effect.Effect<Granted | undefined> => {
+            const one = acquired?.[i]
+            return one === undefined ? Exit.succeed(undefined) : this.#granted(key, one)
+          }),
+        ),
+      )
+    })
+  }
+
+  #acquireEach(
+    requests: ReadonlyArray<AcquireRequest>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Granted | undefined>> {
+    return Effect.suspend(() => {
+      const { clock } = this.#options
+      const began = monotonicMillis(clock)
+      // All of them together take no longer than one may: those that come last may have nothing left.
+      const left = () => budget.left - (monotonicMillis(clock) - began)
+      return Effect.forEach(
+        requests,
+        ({ key, ...request }) =>
+          Effect.suspend(() => this.acquire(key, request, new Budget(budget.whole, left()))),
+        { concurrency: askedAtOnce },
       )
     })
   }
@@ -384,15 +435,56 @@ export class FartherTier {
         undefined,
         this.#warnings.ofSize(bytes.length),
       )
-      return Effect.map(
-        this.#upToItsMarks(key, committed),
-        (done): Committed | undefined =>
-          done &&
-          (done.knowsMarks || done.answer.decision !== "Stored"
-            ? done.answer.decision
-            : "Unjudged"),
-      )
+      return this.#judged(key, committed)
     })
+  }
+
+  /** Whether {@link acquireAll} asks for the leases of many keys in one trip. */
+  get leasesMany(): boolean {
+    return this.arbiter?.acquireAll !== undefined
+  }
+
+  /** Whether {@link commitAmong} puts commits of many keys into one trip. */
+  get commitsMany(): boolean {
+    return this.arbiter?.commitAll !== undefined
+  }
+
+  /** As `commit`, in one trip with others of this moment that are on the same part of the tier. */
+  commitAmong(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
+    return this.#encoded(key, entry, (envelope, lifeMillis) => {
+      const request = { key, token: entry.version, envelope, lifeMillis }
+      return this.#judged(key, this.#commits.commit(this.#parts.stepsOf(key), request))
+    })
+  }
+
+  #judged(
+    key: string,
+    committed: Effect.Effect<Arbitrated | undefined>,
+  ): Effect.Effect<Committed | undefined> {
+    return Effect.map(this.#upToItsMarks(key, committed), (done): Committed | undefined => {
+      if (done === undefined) return undefined
+      const { decision } = done.answer
+      return done.knowsMarks || decision !== "Stored" ? decision : "Unjudged"
+    })
+  }
+
+  #commitBatch(
+    steps: TierSteps,
+    requests: ReadonlyArray<CommitRequest>,
+  ): Effect.Effect<ReadonlyArray<Arbitrated | undefined>> {
+    const [first] = requests
+    const commitAll = this.arbiter?.commitAll
+    if (first === undefined || requests.length === 1 || commitAll === undefined) {
+      return Effect.forEach(requests, ({ envelope, key, lifeMillis, token }) =>
+        steps.run(
+          "commit",
+          this.#ask((arbiter) => arbiter.commit(key, token, envelope, lifeMillis)),
+          undefined,
+          this.#warnings.ofSize(envelope.length),
+        ),
+      )
+    }
+    return Effect.map(steps.run("commit", commitAll(requests)), (answers) => answers ?? [])
   }
 
   /** A caller's change; undefined where the arbiter did not take it, or not for certain. */
@@ -726,8 +818,8 @@ export class FartherTier {
   #granted(key: string, acquired: Acquired): Effect.Effect<Granted> {
     switch (acquired._tag) {
       case "Newer":
-        return Effect.map(this.#found(key, acquired.envelope), (found) => ({
-          _tag: "Newer",
+        return mapAtOnce(this.#found(key, acquired.envelope), (found) => ({
+          _tag: "Newer" as const,
           found,
         }))
       case "Won":
@@ -840,6 +932,10 @@ const suspended = (store: ByteStore): ByteStore => {
       renew: (...args) => Effect.suspend(() => arbiter.renew(...args)),
       release: (...args) => Effect.suspend(() => arbiter.release(...args)),
       commit: (...args) => Effect.suspend(() => arbiter.commit(...args)),
+      acquireAll:
+        arbiter.acquireAll && ((requests) => Effect.suspend(() => arbiter.acquireAll!(requests))),
+      commitAll:
+        arbiter.commitAll && ((commits) => Effect.suspend(() => arbiter.commitAll!(commits))),
       write: (...args) => Effect.suspend(() => arbiter.write(...args)),
       mark: (...args) => Effect.suspend(() => arbiter.mark(...args)),
       marks: (since) => Effect.suspend(() => arbiter.marks(since)),
@@ -857,6 +953,23 @@ const besides = <A, E>(
   other: Effect.Effect<unknown, E>,
 ): Effect.Effect<A, E> =>
   Effect.map(Effect.all([effect, other], { concurrency: "unbounded" }), ([answer]) => answer)
+
+const keyItself = (key: string): string => key
+const keyOf = ({ key }: { readonly key: string }): string => key
+
+/** What these give, in their order; at once where all of them have ended. */
+const allAtOnce = <A>(
+  effects: ReadonlyArray<Effect.Effect<A>>,
+): Effect.Effect<ReadonlyArray<A>> => {
+  const all: Array<A> = []
+  for (const effect of effects) {
+    const done = atOnce(effect)
+    if (done !== undefined && Exit.isSuccess(done)) all.push(done.value)
+  }
+  return all.length === effects.length
+    ? Exit.succeed(all)
+    : Effect.all(effects, { concurrency: decodedAtOnce })
+}
 
 /** `arbiter`: orders the writes. `inFront`: nearer than the tier that does. `alone`: nobody does. */
 export type Role = "arbiter" | "inFront" | "alone"

@@ -3,16 +3,13 @@ import * as Effect from "effect/Effect"
 import { consider, type Progress } from "./considering.ts"
 import { landOnOthersFailure } from "./holdingBack.ts"
 import type { Engine } from "./engine.ts"
-import type { FartherTier } from "./fartherTier.ts"
+import type { FartherTier, Granted } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Flight } from "./flight.ts"
 
 /** How often to look whether another node's lookup has ended: at first, and at most. */
 const firstPause = 50
 const longestPause = 1_000
-
-/** `busy` is answered only to those who ask once; else the wait is part of it. */
-export type Leased = "settled" | "busy"
 
 /**
  * Until the flight has landed, has a token, or goes on without one because the
@@ -24,14 +21,11 @@ export const leaseFor = (
   arbiter: FartherTier,
   progress: Progress,
   budget: Budget,
-  patience: "once" | "wait" = "wait",
-): Effect.Effect<Leased> =>
+): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { flight } = progress
     const began = engine.stopwatch()
-    // A lease that this node holds for a flight that was detached is nobody's to wait for.
-    const own = engine.leased.get(flight.k)
-    let force = flight.force || (own !== undefined && engine.isDetached(own))
+    let force = mustForce(engine, flight)
     let trip = budget
     let pause = firstPause
     // Since the first busy answer: the arbiter's own trip is no wait for another node.
@@ -48,19 +42,60 @@ export const leaseFor = (
         busySince = undefined
       }
       if (granted === "again") continue
-      if (granted !== "busy" && granted !== "takeOver") return "settled"
+      if (granted !== "busy" && granted !== "takeOver") return
       if (granted === "takeOver" || waited >= engine.stack.leaseMillis) {
         force = true
         continue
       }
-      if (patience === "once") return "busy"
       yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
       pause = Math.min(2 * pause, longestPause)
       // Waiting for another node is not a tier's slowness.
       trip = new Budget(engine.settings.policy.tierTimeout)
     }
-    return "settled"
   })
+
+/**
+ * As `leaseFor` for many keys, in one trip to each part of the arbiter, and without
+ * waiting: gives those of which another node holds the lease.
+ */
+export const leaseAll = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+): Effect.Effect<ReadonlyArray<Progress>> =>
+  Effect.gen(function* () {
+    const { leaseMillis } = engine.stack
+    const busy: Array<Progress> = []
+    let left = progress.map((one) => ({ one, force: mustForce(engine, one.flight) }))
+    while (left.length > 0) {
+      const asking = left.filter(({ one }) => one.flight.landing === undefined)
+      const requests = asking.map(({ force, one: { flight, known } }) => ({
+        key: flight.k,
+        known,
+        leaseMillis,
+        force,
+      }))
+      left = []
+      const granted = Effect.map(arbiter.acquireAll(requests, budget), (all) => {
+        for (const [i, { force, one }] of asking.entries()) {
+          const outcome = outcomeOf(engine, arbiter, one, requests[i]!, all[i])
+          if (outcome === "busy") busy.push(one)
+          else if (outcome === "again") left.push({ one, force })
+          else if (outcome === "takeOver") left.push({ one, force: true })
+        }
+      })
+      // Seen to its end: a token that nobody remembers would keep everybody waiting.
+      yield* Effect.uninterruptible(granted)
+    }
+    return busy
+  })
+
+/** A lease that this node holds for a flight that was detached is nobody's to wait for. */
+const mustForce = (engine: Engine, flight: Flight): boolean => {
+  const own = engine.leased.get(flight.k)
+  return flight.force || (own !== undefined && engine.isDetached(own))
+}
 
 type Outcome = "won" | "landed" | "unanswered" | "busy" | "again" | "takeOver"
 
@@ -70,39 +105,51 @@ const request = (
   progress: Progress,
   force: boolean,
   budget: Budget,
-): Effect.Effect<Outcome> =>
-  Effect.gen(function* () {
-    const { flight } = progress
-    const { leaseMillis } = engine.stack
-    const { k } = flight
-    const asked = { known: progress.known, leaseMillis, force }
-    const granted = yield* arbiter.acquire(k, asked, budget)
-    if (granted === undefined) return "unanswered"
-    switch (granted._tag) {
-      case "Won":
-        progress.token = granted.token
-        flight.token = granted.token
-        engine.leased.set(k, flight)
-        progress.stopRenewal = keepLease(engine, arbiter, flight, granted.token)
-        engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
-        return "won"
-      case "Busy":
-        engine.observer.tell({ _tag: "LeaseBusy", key: k, leftMillis: granted.leftMillis })
-        return "busy"
-      case "Newer":
-        consider(engine, progress, arbiter, granted.found)
-        if (progress.foreign) return "unanswered"
-        // Asked again, it is not newer any more than what is known; unless its version cannot be read.
-        return progress.known > asked.known ? "again" : "takeOver"
-      case "Failed": {
-        // More is left than refreshes are held back for: the tier's clock was set back since.
-        const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
-        return isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)
-          ? "landed"
-          : "takeOver"
-      }
+): Effect.Effect<Outcome> => {
+  const { k } = progress.flight
+  const { known } = progress
+  const asked = { known, leaseMillis: engine.stack.leaseMillis, force }
+  return Effect.map(arbiter.acquire(k, asked, budget), (granted) =>
+    outcomeOf(engine, arbiter, progress, { known, force }, granted),
+  )
+}
+
+const outcomeOf = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: Progress,
+  asked: { readonly known: number; readonly force: boolean },
+  granted: Granted | undefined,
+): Outcome => {
+  const { flight } = progress
+  const { k } = flight
+  if (granted === undefined) return "unanswered"
+  switch (granted._tag) {
+    case "Won":
+      progress.token = granted.token
+      progress.isFirst = asked.known === 0 && !asked.force
+      flight.token = granted.token
+      engine.leased.set(k, flight)
+      progress.stopRenewal = keepLease(engine, arbiter, flight, granted.token)
+      engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
+      return "won"
+    case "Busy":
+      engine.observer.tell({ _tag: "LeaseBusy", key: k, leftMillis: granted.leftMillis })
+      return "busy"
+    case "Newer":
+      consider(engine, progress, arbiter, granted.found)
+      if (progress.foreign) return "unanswered"
+      // Asked again, it is not newer any more than what is known; unless its version cannot be read.
+      return progress.known > asked.known ? "again" : "takeOver"
+    case "Failed": {
+      // More is left than refreshes are held back for: the tier's clock was set back since.
+      const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
+      return isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)
+        ? "landed"
+        : "takeOver"
     }
-  })
+  }
+}
 
 /** Renews a lease at a third of its time, while the lookup runs; gives what ends that. */
 const keepLease = (

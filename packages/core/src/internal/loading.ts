@@ -83,9 +83,11 @@ const bulk = (engine: Engine, all: Arr.NonEmptyReadonlyArray<Flight>, span: Call
   const flights = all.filter((flight) => !landOnOpenCircuit(engine, flight))
   if (!Arr.isArrayNonEmpty(flights)) return
   const versions = new Map(flights.map((flight) => [flight, engine.nextVersion()]))
-  const cancel = lookup.many(engine, flights, span, (flight, answer) =>
-    settle(engine, flight, answer, undefined, versions.get(flight)!),
-  )
+  const cancel = lookup.many(engine, flights, span, (answerOf) => {
+    for (const flight of flights) {
+      settle(engine, flight, answerOf(flight), undefined, versions.get(flight)!)
+    }
+  })
   cancelTogether(flights, cancel)
 }
 

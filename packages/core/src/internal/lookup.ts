@@ -163,12 +163,12 @@ export const one = (
   )
 }
 
-/** Looks many keys up in one go; upstream must have a bulk lookup. */
+/** Looks many keys up in one go; upstream must have a bulk lookup. What it answered is asked for each flight once. */
 export const many = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
-  onAnswer: (flight: Flight, answer: Answer) => void,
+  onEnd: (answerOf: (flight: Flight) => Answer) => void,
 ): (() => void) => {
   started(engine, flights)
   const { upstream } = engine.settings
@@ -184,14 +184,13 @@ export const many = (
     spanned(engine, span, effect, () => ({ "larder.keys": flights.length })),
     flights,
     span,
-    (exit, millis) => {
-      for (const flight of flights) {
+    (exit, millis) =>
+      onEnd((flight) => {
         const answer = answerFor(engine, flight, exit, millis)
         counted(engine, answer.exit)
         told(engine, flight, answer)
-        onAnswer(flight, answer)
-      }
-    },
+        return answer
+      }),
   )
 }
 

@@ -1,4 +1,7 @@
-/** Asking for many keys at once: one trip to each tier, one bulk lookup, each key with a result of its own. */
+/**
+ * Asking for many keys at once: one trip to each tier, one bulk lookup, each key with a
+ * result of its own. Very many keys go in slices, of which a few are under way at once.
+ */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,11 +21,21 @@ import { hit } from "./hitting.ts"
 import { begin, beginSoon, readBeside } from "./loading.ts"
 import * as waiting from "./waiting.ts"
 
+/** Looked for in memory in one turn of the event loop. */
+const keysATurn = 2_000
+/** Keys that are not in memory share their trips and their bulk lookup with so many. */
+const keysASlice = 500
+/** More slices at once hold more in memory, and make each other's trips longer. */
+const slicesAtOnce = 4
+
+type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
 type Results = Map<string, Exit.Exit<unknown, unknown>>
 
 interface Asked {
   readonly key: unknown
   readonly k: string
+  /** Other keys that mean the same. */
+  others: Array<unknown> | undefined
 }
 
 /** The exit of each key, in the order in which the keys were first seen; each reference that was passed is there. */
@@ -31,37 +44,98 @@ export const getMany = (
   keys: Iterable<unknown>,
   span: CallerSpan,
 ): Effect.Effect<Map<unknown, Exit.Exit<unknown, unknown>>> => {
-  const exits = new Map<unknown, Exit.Exit<unknown, unknown>>()
-  const waiting = new Waiting()
+  const call = new ManyCall(engine)
   const now = engine.now()
+  let turn = keysATurn
+  let rest: Array<unknown> | undefined
   for (const key of keys) {
-    const k = engine.settings.keyOf(key)
-    const exit = k === undefined ? undefined : hit(engine, k, now)
-    if (exit !== undefined) exits.set(key, exit)
-    // What waits takes its place now, so that results come in the order of the keys.
-    else if (!exits.has(key)) exits.set(key, refusal(engine, key, k) ?? waiting.add(key, k))
+    turn -= 1
+    if (turn >= 0) call.look(key, now)
+    else (rest ??= []).push(key)
   }
-  if (waiting.asked.size === 0) return Exit.succeed(exits)
-  const gathered = gather(engine, [...waiting.asked.values()], span, new Map(), { since: now })
-  return Effect.map(gathered, (results) => {
-    for (const [key, k] of waiting.ofKey) exits.set(key, results.get(k)!)
-    return exits
-  })
+  const { asked, exits } = call
+  if (rest !== undefined) {
+    const looked = lookOn(engine, call, rest, 0)
+    return Effect.flatMap(looked, () => gatherAll(engine, call, span))
+  }
+  return asked.size === 0 ? Exit.succeed(exits) : gatherAll(engine, call, span)
 }
 
-/** The keys that are no plain hits; those that mean the same are asked for once. */
-class Waiting {
+/** One call: what it has found so far, and the keys that are no plain hits. */
+class ManyCall {
+  readonly exits: Exits = new Map()
+  /** Those that mean the same are asked for once. */
   readonly asked = new Map<string, Asked>()
-  readonly ofKey = new Map<unknown, string>()
+  readonly #engine: Engine
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  look(key: unknown, now: number): void {
+    const engine = this.#engine
+    const k = engine.settings.keyOf(key)
+    const exit = k === undefined ? undefined : hit(engine, k, now)
+    if (exit !== undefined) this.exits.set(key, exit)
+    // What waits takes its place now, so that results come in the order of the keys.
+    else if (!this.exits.has(key))
+      this.exits.set(key, refusal(engine, key, k) ?? this.#wait(key, k))
+  }
 
   /** Takes a key that can be asked for. */
-  add(key: unknown, k: string | undefined): Exit.Exit<void> {
+  #wait(key: unknown, k: string | undefined): Exit.Exit<void> {
     if (k !== undefined) {
-      this.ofKey.set(key, k)
-      if (!this.asked.has(k)) this.asked.set(k, { key, k })
+      const same = this.asked.get(k)
+      if (same === undefined) this.asked.set(k, { key, k, others: undefined })
+      else (same.others ??= []).push(key)
     }
     return Exit.void
   }
+
+  answer({ k, key, others }: Asked, results: Results): void {
+    const exit = results.get(k)!
+    this.exits.set(key, exit)
+    if (others !== undefined) for (const other of others) this.exits.set(other, exit)
+  }
+}
+
+/** Looks for the rest of the keys, from a place on; others have their turn first. */
+const lookOn = (
+  engine: Engine,
+  call: ManyCall,
+  keys: ReadonlyArray<unknown>,
+  from: number,
+): Effect.Effect<void> =>
+  from >= keys.length
+    ? Effect.void
+    : Effect.flatMap(engine.turns.next, () => {
+        const now = engine.now()
+        const to = Math.min(from + keysATurn, keys.length)
+        for (let i = from; i < to; i++) call.look(keys[i], now)
+        return lookOn(engine, call, keys, to)
+      })
+
+const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Effect<Exits> => {
+  const asked = [...call.asked.values()]
+  const gathered = (keys: ReadonlyArray<Asked>) =>
+    Effect.suspend(() => {
+      const patient = { since: engine.now() }
+      return Effect.map(gather(engine, keys, span, new Map(), patient), (results) => {
+        for (const one of keys) call.answer(one, results)
+        return call.exits
+      })
+    })
+  if (asked.length <= keysASlice) return gathered(asked)
+  const starts = Array.from({ length: Math.ceil(asked.length / keysASlice) }, (_, i) => i)
+  const slices = Effect.forEach(
+    starts,
+    (i) => {
+      const slice = gathered(asked.slice(i * keysASlice, (i + 1) * keysASlice))
+      return i === 0 ? slice : Effect.andThen(engine.turns.next, slice)
+    },
+    { concurrency: slicesAtOnce, discard: true },
+  )
+  return Effect.as(slices, call.exits)
 }
 
 /** One key that a caller waits for among others. */

@@ -25,6 +25,11 @@ export const landOnOpenCircuit = (engine: Engine, flight: Flight): boolean => {
   return false
 }
 
+/** Whether no lookup is refused or has to be a probe, as far as this process knows. */
+export const areCircuitsClosed = (engine: Engine): boolean =>
+  engine.settings.upstream.breakers.length === 0 ||
+  circuitsOf(engine).every(({ isClosed }) => isClosed)
+
 /**
  * For a lookup that may be the probe: takes that place before its lease is asked for,
  * so that the flights which come after it need not ask for theirs.

@@ -84,11 +84,12 @@ const leavesNoTrace = (engine: Engine, { flight, known }: Progress, { entry }: K
 const commit = (
   engine: Engine,
   arbiter: FartherTier,
-  { flight }: Progress,
+  progress: Progress,
   kept: Keeping,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const stored = yield* engine.commits.withPermits(1)(arbiter.commit(flight.k, kept.entry))
+    const { flight } = progress
+    const stored = yield* commitOne(engine, arbiter, flight, kept)
     engine.endLease(flight)
     // What marks of other nodes may cover is not kept as fresh.
     const isKept = stored === "Stored" || stored === undefined
@@ -99,13 +100,31 @@ const commit = (
     }
     keepInMemory(engine, flight, kept)
     engine.end(flight)
-    // An older value could still be where this one was refused, or did not arrive.
-    if (stored === undefined) {
-      const { version } = kept.entry
-      dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: version })
-    }
+    if (stored === undefined) missed(engine, progress, kept)
     yield* putNearer(engine, flight.k, kept, true)
   })
+
+/**
+ * The arbiter has not answered. An older value could still be there, and is dropped later.
+ * Of many keys those stay as they are of which the arbiter had no value: it has this one now,
+ * or none until the lease has passed. A batch that a busy node gives up would else take away
+ * what it has stored, and, with more keys than are kept, everything.
+ */
+const missed = (engine: Engine, { flight, isFirst }: Progress, { entry }: Keeping): void => {
+  if (flight.many && isFirst) return
+  dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: entry.version })
+}
+
+/** What a bulk lookup brought goes to the arbiter together. */
+const commitOne = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { k, many }: Flight,
+  { entry }: Keeping,
+): ReturnType<FartherTier["commit"]> =>
+  many && arbiter.commitsMany
+    ? arbiter.commitAmong(k, entry)
+    : engine.commits.withPermits(1)(arbiter.commit(k, entry))
 
 /** The tiers that do not arbitrate. */
 const putNearer = (

@@ -289,6 +289,16 @@ const arbiterOf = (shelf: Shelf): Arbiter => ({
   release: (key, token, failedMillis) => Effect.sync(() => shelf.release(key, token, failedMillis)),
   commit: (key, token, envelope, lifeMillis) =>
     withEnvelope("commit", envelope, () => shelf.commit(key, token, envelope, lifeMillis)),
+  acquireAll: (requests) =>
+    Effect.sync(() => requests.map(({ key, ...request }) => shelf.acquire(key, request))),
+  commitAll: (commits) =>
+    Effect.sync(() =>
+      commits.map(({ envelope, key, lifeMillis, token }) =>
+        Envelope.version(envelope) === undefined
+          ? undefined
+          : shelf.commit(key, token, envelope, lifeMillis),
+      ),
+    ),
   write: (key, write, known) =>
     write._tag === "Set"
       ? withEnvelope("write", write.envelope, () => shelf.write(key, write, known))

@@ -15,9 +15,9 @@ import type { FartherTier, Found } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Flight, Waiter } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
-import { leaseFor, releaseLease } from "./lease.ts"
+import { leaseAll, leaseFor, releaseLease } from "./lease.ts"
 import * as lookup from "./lookup.ts"
-import { approachCircuits, landOnOpenCircuit } from "./outage.ts"
+import { approachCircuits, areCircuitsClosed, landOnOpenCircuit } from "./outage.ts"
 import { isBelieved, recover } from "./recovery.ts"
 import { settle } from "./settling.ts"
 import { land } from "./waiting.ts"
@@ -154,6 +154,7 @@ const progressOf = (
   foreign: false,
   arbiterAnswers: false,
   token: undefined,
+  isFirst: false,
   stopRenewal: () => {},
 })
 
@@ -174,8 +175,7 @@ const lookUpLeft = (
   if (bulk)
     return unlessRefused(engine, left, (asking) => lookUpTogether(engine, asking, budget, span))
   if (left.length === 1) return lookUpAlone(engine, only, budget, span)
-  for (const one of left) lookUpApart(engine, one, budget, span)
-  return Effect.void
+  return lookUpEach(engine, left, budget, span)
 }
 
 /** Before any lease: where upstream would refuse the lookup, one would be taken only to be given back. */
@@ -185,10 +185,53 @@ const unlessRefused = (
   lookUp: (asking: ReadonlyArray<Progress>) => Effect.Effect<void>,
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const asking = progress.filter(({ flight }) => !landOnOpenCircuit(engine, flight))
+    const asking: Array<Progress> = []
+    for (const one of progress) {
+      if (!landOnOpenCircuit(engine, one.flight)) asking.push(one)
+      // The circuit has opened since the lease was granted.
+      else giveBack(engine, one)
+    }
     if (asking.length === 0) return Effect.void
     const leave = approachCircuits(engine)
     return Effect.ensuring(lookUp(asking), Effect.sync(leave))
+  })
+
+/** Each by itself, after the leases of all that are on one part of the arbiter were asked for together. */
+const lookUpEach = (
+  engine: Engine,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+  span: CallerSpan,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { arbiter } = engine.stack
+    const apart = (one: Progress) => lookUpApart(engine, one, budget, span)
+    // Else only the one that is the probe asks for its lease.
+    const leasing =
+      arbiter?.leasesMany === true && areCircuitsClosed(engine)
+        ? progress.filter((one) => arbiterFor(engine, one) !== undefined)
+        : []
+    const waiting = new Set(leasing)
+    for (const one of progress) if (!waiting.has(one)) apart(one)
+    if (arbiter === undefined || leasing.length === 0) return Effect.void
+    const ofPart = Map.groupBy(leasing, ({ flight }) => arbiter.partOf(flight.k))
+    const parts = Array.from(ofPart.values(), (theirs) =>
+      Effect.gen(function* () {
+        yield* turnFor(engine, theirs)
+        const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget))
+        for (const [i, one] of theirs.entries()) {
+          if (i > 0 && i % keysATurn === 0) yield* engine.turns.next
+          waiting.delete(one)
+          if (one.flight.landing !== undefined) giveBack(engine, one)
+          else lookUpApart(engine, one, budget, span, !busy.has(one))
+        }
+      }),
+    )
+    return Effect.onInterrupt(Effect.all(parts, { concurrency: "unbounded", discard: true }), () =>
+      Effect.sync(() => {
+        for (const one of waiting) giveBack(engine, one)
+      }),
+    )
   })
 
 /** A flight that goes on by itself, so that a slow one does not hold up its companions. */
@@ -197,10 +240,11 @@ const lookUpApart = (
   progress: Progress,
   budget: Budget,
   span: CallerSpan,
+  hasAsked = false,
 ): void => {
   const { flight } = progress
   const own = new Budget(budget.whole, budget.left)
-  const fiber = engine.fork(lookUpAlone(engine, progress, own, span))
+  const fiber = engine.fork(lookUpAlone(engine, progress, own, span, hasAsked))
   const leaveCompanions = flight.cancel
   flight.cancel = () => {
     leaveCompanions()
@@ -272,23 +316,26 @@ const arbiterFor = (
   { arbiterAnswers, foreign }: Progress,
 ): FartherTier | undefined => (arbiterAnswers && !foreign ? stack.arbiter : undefined)
 
+/** `hasAsked`: the arbiter has been asked for the lease, together with others. */
 const lookUpAlone = (
   engine: Engine,
   progress: Progress,
   budget: Budget,
   span: CallerSpan,
+  hasAsked = false,
 ): Effect.Effect<void> =>
-  unlessRefused(engine, [progress], () => lookUpWithLease(engine, progress, budget, span))
+  unlessRefused(engine, [progress], () => lookUpWithLease(engine, progress, budget, span, hasAsked))
 
 const lookUpWithLease = (
   engine: Engine,
   progress: Progress,
   budget: Budget,
   span: CallerSpan,
+  hasAsked: boolean,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { flight } = progress
-    const arbiter = arbiterFor(engine, progress)
+    const arbiter = hasAsked ? undefined : arbiterFor(engine, progress)
     if (arbiter !== undefined) yield* leaseFor(engine, arbiter, progress, budget)
     // Perhaps by the end of the larder, while the lease was granted.
     if (flight.landing !== undefined) return giveBack(engine, progress)
@@ -304,8 +351,12 @@ const lookUpWithLease = (
     })
   }).pipe(Effect.onInterrupt(() => Effect.sync(() => giveBack(engine, progress))))
 
-/** More requests at once take longer each, and in all. */
-const leasesAtOnce = 64
+/** Of many keys, this many are worked on in one turn of the event loop, where each takes some time. */
+const keysATurn = 100
+
+/** A turn of their own for many keys: what was done for them before has taken its time. */
+const turnFor = (engine: Engine, { length }: ReadonlyArray<Progress>): Effect.Effect<void> =>
+  length > keysATurn ? engine.turns.next : Effect.void
 
 const lookUpTogether = (
   engine: Engine,
@@ -314,40 +365,36 @@ const lookUpTogether = (
   span: CallerSpan,
 ): Effect.Effect<void> => {
   const together = new Set(progress)
-  const began = engine.stopwatch()
   const loading = Effect.gen(function* () {
+    const { arbiter } = engine.stack
+    const leasing = progress.filter((one) => arbiterFor(engine, one) !== undefined)
+    if (arbiter !== undefined && leasing.length > 0) {
+      yield* turnFor(engine, leasing)
+      for (const one of yield* leaseAll(engine, arbiter, leasing, budget)) {
+        // Whoever has to wait for another node does so by itself.
+        together.delete(one)
+        lookUpApart(engine, one, budget, span)
+      }
+    }
+    yield* turnFor(engine, progress)
     const ready: Array<Progress> = []
-    yield* Effect.forEach(
-      progress,
-      (one) =>
-        Effect.gen(function* () {
-          // All of them together take no longer than one may: those that come last may have nothing left.
-          const own = new Budget(budget.whole, budget.left - (engine.stopwatch() - began))
-          const arbiter = arbiterFor(engine, one)
-          const busy =
-            arbiter !== undefined && (yield* leaseFor(engine, arbiter, one, own, "once")) === "busy"
-          if (busy) {
-            // Whoever has to wait for another node does so by itself.
-            together.delete(one)
-            lookUpApart(engine, one, budget, span)
-          } else if (one.flight.landing === undefined) ready.push(one)
-          else giveBack(engine, one)
-        }),
-      { concurrency: leasesAtOnce, discard: true },
-    )
+    for (const one of together) {
+      if (one.flight.landing === undefined) ready.push(one)
+      else giveBack(engine, one)
+    }
     if (!Arr.isArrayNonEmpty(ready)) return
     const flights = Arr.map(ready, ({ flight }) => flight)
-    const of = new Map(ready.map((one) => [one.flight, one]))
     for (const flight of flights) flight.asOf = engine.asOf()
-    let unanswered = flights.length
-    yield* Effect.callback<void>((resume) => {
-      const cancel = lookup.many(engine, flights, span, (flight, answer) => {
-        arrived(engine, of.get(flight)!, answer, undefined)
-        unanswered -= 1
-        if (unanswered === 0) resume(Effect.void)
-      })
+    const answerOf = yield* Effect.callback<(flight: Flight) => lookup.Answer>((resume) => {
+      const cancel = lookup.many(engine, flights, span, (answerOf) =>
+        resume(Effect.succeed(answerOf)),
+      )
       return Effect.sync(cancel)
     })
+    for (const [i, one] of ready.entries()) {
+      if (i > 0 && i % keysATurn === 0) yield* engine.turns.next
+      arrived(engine, one, answerOf(one.flight), undefined)
+    }
   })
   return Effect.onInterrupt(loading, () =>
     Effect.sync(() => {

@@ -11,6 +11,7 @@ import { Observer } from "../../src/internal/observer.ts"
 import { monotonicMillis } from "../../src/internal/monotonic.ts"
 import { steadyClock } from "../../src/internal/steadyClock.ts"
 import { Budget } from "../../src/internal/tierSteps.ts"
+import { Turns } from "../../src/internal/turns.ts"
 import { type ByteTier, type Notice, Tier, TierError } from "../../src/Tier.ts"
 import * as Wire from "../../src/Wire.ts"
 import * as scripted from "../support/scriptedTier.ts"
@@ -62,6 +63,7 @@ const opened = (role: Role, given: Partial<Pick<ByteTier, "namespace" | "wire">>
       clock,
       observer,
       marks: new Marks(),
+      turns: new Turns((run) => run()),
     }
     const farther = yield* Scope.provide(open(listening, options, role), scope)
     const at = (key: string) =>

@@ -8,6 +8,7 @@ import { ObjectStore } from "../../src/internal/objectStore.ts"
 import { Observer } from "../../src/internal/observer.ts"
 import type { Stack } from "../../src/internal/stack.ts"
 import { steadyOf } from "../../src/internal/steadyClock.ts"
+import { Turns } from "../../src/internal/turns.ts"
 
 export const policy = Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour" })
 
@@ -59,7 +60,8 @@ export const makeEngine = (
       leaseMillis: 0,
     }
     const observer = new Observer("engine", clock, soon)
-    const surroundings = { context, origin: context, clock, random, soon }
+    const turns = new Turns(soon)
+    const surroundings = { context, origin: context, clock, random, soon, turns }
     return new Engine(
       { ...settings, ...own },
       surroundings,

@@ -2,7 +2,11 @@
 import { MemoryTier, Tier } from "@larder/core"
 import { Clock, Effect, Layer } from "effect"
 
-type Operations = Omit<Tier.Arbiter, "messages"> & Pick<Tier.ByteStore, "read" | "put" | "drop">
+type Operations = Omit<
+  { readonly [O in keyof Tier.Arbiter]-?: NonNullable<Tier.Arbiter[O]> },
+  "messages"
+> &
+  Pick<Tier.ByteStore, "read" | "put" | "drop">
 
 export type Operation = keyof Operations
 
@@ -42,7 +46,17 @@ const noting = <O extends Operation>(
       return (chosen as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, never>)(...args)
     })) as unknown as Operations[O]
 
-const arbiterOf = (script: Script, arbiter: Tier.Arbiter): Tier.Arbiter => ({
+const batchesOf = (script: Script, { acquireAll, commitAll }: Tier.Arbiter) => ({
+  acquireAll: acquireAll && noting(script, "acquireAll", acquireAll),
+  commitAll: commitAll && noting(script, "commitAll", commitAll),
+})
+
+const arbiterOf = (
+  script: Script,
+  arbiter: Tier.Arbiter,
+  takes: "each" | "batches",
+): Tier.Arbiter => ({
+  ...(takes === "batches" ? batchesOf(script, arbiter) : undefined),
   acquire: noting(script, "acquire", arbiter.acquire),
   renew: noting(script, "renew", arbiter.renew),
   release: noting(script, "release", arbiter.release),
@@ -53,8 +67,15 @@ const arbiterOf = (script: Script, arbiter: Tier.Arbiter): Tier.Arbiter => ({
   messages: arbiter.messages,
 })
 
-/** A shared tier of its own; as a file, one of this machine that orders nothing. */
-export const layer = (script: Script, kind: "shared" | "file" = "shared"): Layer.Layer<Tier.Tier> =>
+/**
+ * A shared tier of its own; as a file, one of this machine that orders nothing. Takes leases
+ * and commits key by key, unless it takes batches.
+ */
+export const layer = (
+  script: Script,
+  kind: "shared" | "file" = "shared",
+  takes: "each" | "batches" = "each",
+): Layer.Layer<Tier.Tier> =>
   Layer.effect(
     Tier.Tier,
     Effect.map(Tier.Tier, (tier) => {
@@ -69,7 +90,7 @@ export const layer = (script: Script, kind: "shared" | "file" = "shared"): Layer
             read: noting(script, "read", store.read),
             put: noting(script, "put", store.put),
             drop: noting(script, "drop", store.drop),
-            arbiter: store.arbiter && arbiterOf(script, store.arbiter),
+            arbiter: store.arbiter && arbiterOf(script, store.arbiter, takes),
           })),
       }
     }),

@@ -1,0 +1,177 @@
+/**
+ * Leases and commits of many keys in one trip to each part of a tier. A batch is one
+ * step: it has one deadline, and the breaker counts it once.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Semaphore from "effect/Semaphore"
+import type { CommitRequest, Committed } from "../Tier.ts"
+import type { TierParts } from "./tierParts.ts"
+import { Budget, type TierSteps } from "./tierSteps.ts"
+import type { Turns } from "./turns.ts"
+
+/** A batch of commits takes at most so many keys. */
+const maxKeys = 250
+/** And so many bytes of envelopes: large values must not make a step too slow for its deadline. */
+const maxBytes = 1_048_576
+/** What is done with the answers for so many takes no turn of its own. */
+const fewKeys = 100
+
+/** Answers to these requests, in their order; each part is asked once for those that it has, beside the others. */
+export const byPart = <R, A>(
+  parts: TierParts,
+  requests: ReadonlyArray<R>,
+  keyOf: (request: R) => string,
+  budget: Budget,
+  ask: (
+    part: string,
+    theirs: ReadonlyArray<R>,
+    budget: Budget,
+  ) => Effect.Effect<ReadonlyArray<A | undefined>>,
+): Effect.Effect<ReadonlyArray<A | undefined>> => {
+  if (parts.isOne) return ask("", requests, budget)
+  return Effect.suspend(() => {
+    const answers = new Array<A | undefined>(requests.length).fill(undefined)
+    const budgets: Array<Budget> = []
+    const asked = Array.from(parts.places(requests.map(keyOf)), ([part, places]) => {
+      const own = new Budget(budget.whole, budget.left)
+      budgets.push(own)
+      const theirs = places.map((place) => requests[place]!)
+      return Effect.map(ask(part, theirs, own), (all) => {
+        for (const [i, place] of places.entries()) answers[place] = all[i]
+      })
+    })
+    return Effect.map(Effect.all(asked, { concurrency: "unbounded", discard: true }), () => {
+      budget.left = Math.min(budget.left, ...budgets.map(({ left }) => left))
+      return answers
+    })
+  })
+}
+
+/** Of each part one batch at a time: its server does one after the other, and a deadline is for one. */
+export class OneAtATime {
+  readonly #turns = new WeakMap<TierSteps, Semaphore.Semaphore>()
+
+  run<A>(steps: TierSteps, batch: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      const turn = this.#turns.get(steps) ?? Semaphore.makeUnsafe(1)
+      this.#turns.set(steps, turn)
+      return turn.withPermits(1)(batch)
+    })
+  }
+}
+
+type Answer = Committed | undefined
+
+interface Waiting {
+  readonly request: CommitRequest
+  readonly resume: (answer: Effect.Effect<Answer>) => void
+}
+
+interface Batch {
+  readonly waiting: Set<Waiting>
+  fiber: Fiber.Fiber<unknown> | undefined
+}
+
+type Send = (
+  steps: TierSteps,
+  requests: ReadonlyArray<CommitRequest>,
+) => Effect.Effect<ReadonlyArray<Answer>>
+
+type Fork = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+
+/** The commits of one part: those that come while a batch is under way are the next one. */
+class PartCommits {
+  readonly #send: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<Answer>>
+  readonly #fork: Fork
+  readonly #turns: Turns
+  readonly #next = new Set<Waiting>()
+  #running: Batch | undefined
+
+  constructor(steps: TierSteps, send: Send, fork: Fork, turns: Turns) {
+    this.#send = (requests) => send(steps, requests)
+    this.#fork = fork
+    this.#turns = turns
+  }
+
+  commit(request: CommitRequest): Effect.Effect<Answer> {
+    return Effect.callback<Answer>((resume) => {
+      const waiting: Waiting = { request, resume }
+      this.#next.add(waiting)
+      if (this.#running === undefined) this.#begin()
+      return Effect.sync(() => this.#leave(waiting))
+    })
+  }
+
+  /** In a turn to come: others of the same bulk lookup are added in this one. */
+  #begin(): void {
+    const batch: Batch = { waiting: new Set(), fiber: undefined }
+    this.#running = batch
+    const sent = Effect.suspend(() => {
+      const all = this.#taken()
+      if (all.length === 0) return Effect.void
+      for (const waiting of all) batch.waiting.add(waiting)
+      const turn = all.length > fewKeys ? this.#turns.next : Effect.void
+      const answered = this.#send(all.map(({ request }) => request))
+      return Effect.flatMap(answered, (answers) =>
+        Effect.map(turn, () => {
+          for (const [i, waiting] of all.entries()) {
+            if (batch.waiting.delete(waiting)) waiting.resume(Effect.succeed(answers[i]))
+          }
+        }),
+      )
+    })
+    batch.fiber = this.#fork(Effect.andThen(this.#turns.next, sent))
+    batch.fiber.addObserver(() => {
+      // Of a batch that was broken off.
+      for (const { resume } of batch.waiting) resume(Effect.succeed(undefined))
+      this.#running = undefined
+      if (this.#next.size > 0) this.#begin()
+    })
+  }
+
+  /** A batch for whose answers nobody waits any more is broken off. */
+  #leave(waiting: Waiting): void {
+    this.#next.delete(waiting)
+    const batch = this.#running
+    if (batch?.waiting.delete(waiting) === true && batch.waiting.size === 0) {
+      batch.fiber?.interruptUnsafe()
+    }
+  }
+
+  /** The first of those that wait, as many as a batch takes. */
+  #taken(): ReadonlyArray<Waiting> {
+    const taken: Array<Waiting> = []
+    let bytes = 0
+    for (const waiting of this.#next) {
+      bytes += waiting.request.envelope.length
+      if (taken.length > 0 && (taken.length >= maxKeys || bytes > maxBytes)) break
+      taken.push(waiting)
+      this.#next.delete(waiting)
+    }
+    return taken
+  }
+}
+
+/** The commits of many keys, each of which waits for its own answer. */
+export class CommitBatches {
+  readonly #parts = new WeakMap<TierSteps, PartCommits>()
+  readonly #send: Send
+  readonly #fork: Fork
+  readonly #turns: Turns
+
+  constructor(send: Send, fork: Fork, turns: Turns) {
+    this.#send = send
+    this.#fork = fork
+    this.#turns = turns
+  }
+
+  commit(steps: TierSteps, request: CommitRequest): Effect.Effect<Answer> {
+    return Effect.suspend(() => {
+      const known = this.#parts.get(steps)
+      const commits = known ?? new PartCommits(steps, this.#send, this.#fork, this.#turns)
+      if (known === undefined) this.#parts.set(steps, commits)
+      return commits.commit(request)
+    })
+  }
+}
