@@ -36,6 +36,7 @@ import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { describe, it } from "vitest"
 import { arbiterChecks } from "./internal/conformance/arbiterChecks.ts"
+import { batchChecks } from "./internal/conformance/batchChecks.ts"
 import { larderChecks } from "./internal/conformance/larderChecks.ts"
 import { markChecks } from "./internal/conformance/markChecks.ts"
 import { sequenceChecks } from "./internal/conformance/sequenceChecks.ts"
@@ -48,6 +49,7 @@ export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 export const checks: ReadonlyArray<Check> = [
   ...storeChecks,
   ...arbiterChecks,
+  ...batchChecks,
   ...markChecks,
   ...sequenceChecks,
   ...larderChecks,

@@ -50,6 +50,17 @@ const withArbiter = (change: (arbiter: Arbiter, store: Store) => Partial<Arbiter
     }
   })
 
+type Batches = Required<{
+  [O in "acquireAll" | "commitAll"]: NonNullable<Arbiter[O]>
+}>
+
+/** As the arbiter is, but for its batches. */
+const withBatches = (change: (batches: Batches, arbiter: Arbiter) => Partial<Batches>) =>
+  withArbiter((arbiter, { arbiter: real }) => {
+    const batches: Batches = { acquireAll: real!.acquireAll!, commitAll: real!.commitAll! }
+    return { ...batches, ...change(batches, arbiter) }
+  })
+
 const plain = (store: Store): Store => ({
   read: (keys) => store.read(keys),
   put: (key, envelope, life) => store.put(key, envelope, life),
@@ -280,6 +291,73 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
     marks: (since) =>
       Effect.map(arbiter.marks(since), (page) => ({ ...page, floor: page.time * 1000 })),
   })),
+  "answers for many leases in another order": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) => Effect.map(acquireAll(requests), (all) => all.toReversed()),
+  })),
+  "grants many leases to everybody": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) => acquireAll(requests.map((one) => ({ ...one, force: true }))),
+  })),
+  "forces none of many leases": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) => acquireAll(requests.map((one) => ({ ...one, force: false }))),
+  })),
+  "asks for many leases as if nothing were known": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) => acquireAll(requests.map((one) => ({ ...one, known: 0 }))),
+  })),
+  "holds many leases ten times as long": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) =>
+      acquireAll(requests.map((one) => ({ ...one, leaseMillis: one.leaseMillis * 10 }))),
+  })),
+  "grants many leases without keeping them": withBatches(({ acquireAll }, arbiter) => ({
+    acquireAll: (requests) =>
+      Effect.tap(acquireAll(requests), (all) =>
+        Effect.forEach(all, (one, i) =>
+          one?._tag === "Won" ? arbiter.release(requests[i]!.key, one.token, 0) : Effect.void,
+        ),
+      ),
+  })),
+  "answers for a thousand of many leases": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) => acquireAll(requests.slice(0, 1000)),
+  })),
+  "answers for many commits in another order": withBatches(({ commitAll }) => ({
+    commitAll: (commits) => Effect.map(commitAll(commits), (all) => all.toReversed()),
+  })),
+  "commits none of many": withBatches(() => ({
+    commitAll: (commits) => Effect.succeed(commits.map(() => "Stored" as const)),
+  })),
+  "commits a thousand of many": withBatches(({ commitAll }) => ({
+    commitAll: (commits) =>
+      Effect.as(
+        commitAll(commits.slice(0, 1000)),
+        commits.map(() => "Stored" as const),
+      ),
+  })),
+  "commits many as if they were set": withBatches((_, arbiter) => ({
+    commitAll: (commits) =>
+      Effect.forEach(commits, ({ envelope, key, lifeMillis }) =>
+        Effect.as(arbiter.write(key, { _tag: "Set", envelope, lifeMillis }, 0), "Stored" as const),
+      ),
+  })),
+  "commits many for as long as the first": withBatches(({ commitAll }) => ({
+    commitAll: (commits) =>
+      commitAll(commits.map((one) => ({ ...one, lifeMillis: commits[0]!.lifeMillis }))),
+  })),
+  "commits no value without a life among many": withBatches(({ commitAll }) => ({
+    commitAll: (commits) =>
+      Effect.as(
+        commitAll(commits.filter(({ lifeMillis }) => lifeMillis > 0)),
+        commits.map(() => "Stored" as const),
+      ),
+  })),
+  "stores what is no envelope among many": withBatches(({ commitAll }, arbiter) => ({
+    commitAll: (commits) =>
+      Effect.tap(commitAll(commits), () =>
+        Effect.forEach(commits, ({ envelope, key }) =>
+          Envelope.version(envelope) === undefined
+            ? arbiter.write(key, { _tag: "Remove" }, 0)
+            : Effect.void,
+        ),
+      ),
+  })),
   "is silent": withArbiter(() => ({ messages: Queue.unbounded<Tier.Message>() })),
 }
 
@@ -303,7 +381,12 @@ const failedChecks = (
 }
 
 it("the tier that they are made of passes", async () => {
-  const whole = [MemoryTier.layerShared, withStore(plain), withArbiter(() => ({}))]
+  const whole = [
+    MemoryTier.layerShared,
+    withStore(plain),
+    withArbiter(() => ({})),
+    withBatches(() => ({})),
+  ]
   for (const layer of whole) expect(await failedChecks(layer, "10 seconds")).toEqual([])
 })
 
