@@ -271,6 +271,7 @@ test(
     faults.shared.turn("none", "all")
     yield* TestClock.adjust("10 seconds")
     expect(yield* b.get("another")).toBe(2)
+    yield* TestClock.adjust(10)
     const number = (yield* b.invalidateTags(["u"])).version
     expect(number).toBeGreaterThan(0)
     expect((yield* b.read("k")).freshness).toEqual({ _tag: "Fresh" })

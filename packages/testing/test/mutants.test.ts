@@ -13,6 +13,8 @@ import * as TierConformance from "../src/TierConformance.ts"
 type Store = Tier.ByteStore
 type Arbiter = Tier.Arbiter
 
+const stored: Tier.Committed = { decision: "Stored", lastMark: Infinity }
+
 /** The arbiter of `MemoryTier.layerShared`, changed. */
 const withStore = (change: (store: Store, larder: string) => Store) =>
   Layer.effect(
@@ -263,6 +265,10 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "does not tell of newer marks when it commits": withArbiter((arbiter) => ({
     commit: (...args) => Effect.map(arbiter.commit(...args), (done) => ({ ...done, lastMark: 0 })),
   })),
+  "does not tell of newer marks when it commits many": withBatches(({ commitAll }) => ({
+    commitAll: (commits) =>
+      Effect.map(commitAll(commits), (all) => all.map((one) => one && { ...one, lastMark: 0 })),
+  })),
   "does not tell of newer marks when it writes": withArbiter((arbiter) => ({
     write: (...args) => Effect.map(arbiter.write(...args), (done) => ({ ...done, lastMark: 0 })),
   })),
@@ -322,19 +328,19 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
     commitAll: (commits) => Effect.map(commitAll(commits), (all) => all.toReversed()),
   })),
   "commits none of many": withBatches(() => ({
-    commitAll: (commits) => Effect.succeed(commits.map(() => "Stored" as const)),
+    commitAll: (commits) => Effect.succeed(commits.map(() => stored)),
   })),
   "commits a thousand of many": withBatches(({ commitAll }) => ({
     commitAll: (commits) =>
       Effect.as(
         commitAll(commits.slice(0, 1000)),
-        commits.map(() => "Stored" as const),
+        commits.map(() => stored),
       ),
   })),
   "commits many as if they were set": withBatches((_, arbiter) => ({
     commitAll: (commits) =>
       Effect.forEach(commits, ({ envelope, key, lifeMillis }) =>
-        Effect.as(arbiter.write(key, { _tag: "Set", envelope, lifeMillis }, 0), "Stored" as const),
+        Effect.as(arbiter.write(key, { _tag: "Set", envelope, lifeMillis }, 0), stored),
       ),
   })),
   "commits many for as long as the first": withBatches(({ commitAll }) => ({
@@ -345,7 +351,7 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
     commitAll: (commits) =>
       Effect.as(
         commitAll(commits.filter(({ lifeMillis }) => lifeMillis > 0)),
-        commits.map(() => "Stored" as const),
+        commits.map(() => stored),
       ),
   })),
   "stores what is no envelope among many": withBatches(({ commitAll }, arbiter) => ({

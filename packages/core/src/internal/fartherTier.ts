@@ -435,7 +435,10 @@ export class FartherTier {
         undefined,
         this.#warnings.ofSize(bytes.length),
       )
-      return this.#judged(key, committed)
+      return Effect.map(
+        this.#upToItsMarks(key, committed),
+        (done): Committed | undefined => done && judged(done.answer, done.knowsMarks),
+      )
     })
   }
 
@@ -453,28 +456,37 @@ export class FartherTier {
   commitAmong(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
     return this.#encoded(key, entry, (envelope, lifeMillis) => {
       const request = { key, token: entry.version, envelope, lifeMillis }
-      return this.#judged(key, this.#commits.commit(this.#parts.stepsOf(key), request))
+      return this.#commits.commit(this.#parts.stepsOf(key), request)
     })
   }
 
-  #judged(
-    key: string,
-    committed: Effect.Effect<Arbitrated | undefined>,
-  ): Effect.Effect<Committed | undefined> {
-    return Effect.map(this.#upToItsMarks(key, committed), (done): Committed | undefined => {
-      if (done === undefined) return undefined
-      const { decision } = done.answer
-      return done.knowsMarks || decision !== "Stored" ? decision : "Unjudged"
-    })
-  }
-
+  /** Those of one part of the tier; the marks are read once for all of them. */
   #commitBatch(
     steps: TierSteps,
     requests: ReadonlyArray<CommitRequest>,
-  ): Effect.Effect<ReadonlyArray<Arbitrated | undefined>> {
+  ): Effect.Effect<ReadonlyArray<Committed | undefined>> {
     const [first] = requests
+    if (first === undefined) return Exit.succeed([])
+    const stored = Effect.map(this.#committed(steps, requests), (answers) => {
+      const known = answers.filter((answer) => answer !== undefined)
+      if (known.length === 0) return undefined
+      const isTold = known.every(({ lastMark }) => lastMark !== undefined)
+      const lastMark = isTold ? Math.max(...known.map(({ lastMark = 0 }) => lastMark)) : undefined
+      return { answers, lastMark }
+    })
+    return Effect.map(this.#upToItsMarks(first.key, stored), (done) =>
+      done === undefined
+        ? []
+        : done.answer.answers.map((answer) => answer && judged(answer, done.knowsMarks)),
+    )
+  }
+
+  #committed(
+    steps: TierSteps,
+    requests: ReadonlyArray<CommitRequest>,
+  ): Effect.Effect<ReadonlyArray<Arbitrated | undefined>> {
     const commitAll = this.arbiter?.commitAll
-    if (first === undefined || requests.length === 1 || commitAll === undefined) {
+    if (requests.length === 1 || commitAll === undefined) {
       return Effect.forEach(requests, ({ envelope, key, lifeMillis, token }) =>
         steps.run(
           "commit",
@@ -943,6 +955,9 @@ const suspended = (store: ByteStore): ByteStore => {
     },
   }
 }
+
+const judged = ({ decision }: Arbitrated, knowsMarks: boolean): Committed =>
+  knowsMarks || decision !== "Stored" ? decision : "Unjudged"
 
 /** What the arbiter said to a change. */
 type Answered = Effect.Success<ReturnType<Arbiter["write"]>>

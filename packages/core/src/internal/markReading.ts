@@ -33,7 +33,7 @@ export class MarkReading {
   #readAt = -Infinity
   #triedAt = -Infinity
   #heardOf = 0
-  #sent = 0
+  #turn = 0
   #isOnItsWay = false
   #readsRest = false
 
@@ -80,12 +80,17 @@ export class MarkReading {
     return this.#shared("page", this.#ask)
   }
 
-  /** As `page`, but for an answer that was asked for from now on. */
+  /**
+   * As `page`, but for an answer that is asked for from now on. Those who want that in one turn of
+   * the event loop share the trip, which begins after the turn.
+   */
   get latest(): Effect.Effect<void, TierError> {
     return Effect.suspend(() => {
-      if (!this.#isOnItsWay) return this.page
-      const after = Effect.andThen(Effect.exit(this.page), this.page)
-      return this.#shared(`after ${this.#sent}`, after)
+      const begun = Effect.suspend(() => {
+        this.#turn += 1
+        return this.#isOnItsWay ? Effect.andThen(Effect.exit(this.page), this.page) : this.page
+      })
+      return this.#shared(`turn ${this.#turn}`, Effect.andThen(Effect.yieldNow, begun))
     })
   }
 
@@ -96,7 +101,6 @@ export class MarkReading {
       const since = marks.readUpTo
       const heardOf = this.#heardOf
       this.#triedAt = sent
-      this.#sent += 1
       this.#isOnItsWay = true
       const asked = Effect.map(arbiter.marks(since), (page) => {
         this.#options.time.heard(page.time, sent, monotonicMillis(clock))

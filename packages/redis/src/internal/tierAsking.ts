@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Client } from "../RedisClient.ts"
 import { RedisClientError } from "./clientErrors.ts"
 import { count, list, text } from "./replies.ts"
-import { type Argument, run, type Script } from "./scripts.ts"
+import { type Argument, type Call, type Reply, run, runAll, type Script } from "./scripts.ts"
 import { type Clocks, unknown } from "./tierClocks.ts"
 import { Late, UnexpectedReply } from "./tierFailures.ts"
 
@@ -27,6 +27,9 @@ const refusalOf = (reply: unknown): Refusal | undefined => {
 
 const isRefusal = (answer: unknown): answer is Refusal =>
   typeof answer === "object" && answer !== null && "refused" in answer
+
+const inTime = <A>(answer: A | Refusal | undefined): A | undefined =>
+  isRefusal(answer) ? undefined : answer
 
 const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
@@ -103,6 +106,43 @@ export class Asking {
   }
 
   /**
+   * As `script` for many calls at once: an answer for each of them, in their order;
+   * `undefined` for a call that has none of its own. Fails where none has.
+   */
+  scriptAll<A>(
+    operation: string,
+    script: Script,
+    calls: ReadonlyArray<Call>,
+    parse: (reply: unknown) => A | undefined,
+    unheard?: (answers: ReadonlyArray<A | undefined>, client: Redis | Cluster) => void,
+  ): Effect.Effect<ReadonlyArray<A | undefined>, Tier.TierError> {
+    return Effect.suspend(() => {
+      if (calls.length === 0) return Effect.succeed([])
+      let isWaiting = true
+      const parsed = (reply: Reply) => ("error" in reply ? undefined : parse(reply.value))
+      const asked = this.#redis.use((client) =>
+        runAll(client, script, calls, () => isWaiting).then((replies) => {
+          const answers = replies.map(parsed)
+          if (!isWaiting) unheard?.(answers, client)
+          return { answers, replies }
+        }),
+      )
+      const leave = Effect.sync(() => {
+        isWaiting = false
+      })
+      return Effect.matchEffect(Effect.ensuring(asked, leave), {
+        onFailure: (cause: RedisClientError) => Effect.fail(this.fail(operation, cause)),
+        onSuccess: ({ answers, replies }) => {
+          if (answers.some((answer) => answer !== undefined)) return Effect.succeed(answers)
+          const first = replies.find((reply) => "value" in reply)
+          const reply = first !== undefined && "value" in first ? first.value : undefined
+          return Effect.fail(this.fail(operation, new UnexpectedReply({ reply })))
+        },
+      })
+    })
+  }
+
+  /**
    * As `script`, for what must not be done when whoever asked has given up: its first
    * argument is the server's time at that moment. Redis refuses what comes too late, and
    * tells its time. Where that was not known, the question is asked once more.
@@ -153,6 +193,58 @@ export class Asking {
       isRefusal(answer) ? ask(answer.time + Math.floor(this.#window)) : Effect.succeed(answer),
     )
     return this.#orLate(operation, again)
+  }
+
+  /** As `lease` for many calls on one server: those that were refused are asked once more, together. */
+  leaseAll<A extends Timed>(
+    operation: string,
+    script: Script,
+    calls: ReadonlyArray<Call>,
+    parse: (reply: unknown) => A | undefined,
+    unheard: (answers: ReadonlyArray<A | undefined>, client: Redis | Cluster) => void,
+  ): Effect.Effect<ReadonlyArray<A | undefined>, Tier.TierError> {
+    const [first] = calls
+    if (first === undefined) return Effect.succeed([])
+    const orRefusal = (reply: unknown) => refusalOf(reply) ?? parse(reply)
+    const ask = (calls: ReadonlyArray<Call>, latest: number) => {
+      const asked = this.scriptAll(
+        operation,
+        script,
+        calls.map(({ args, keys }) => ({ keys, args: [latest, ...args] })),
+        orRefusal,
+        (answers, client) => unheard(answers.map(inTime), client),
+      )
+      // Of the call that was made first: it was the least time on its way.
+      const timed = Effect.map(asked, (answers) => {
+        const time = answers.find((answer) => answer !== undefined)?.time ?? 0
+        return { answers, time }
+      })
+      return this.heard(first.keys, timed)
+    }
+    const latestNow = Effect.map(monotonic, (now) =>
+      this.#clocks.timeAt(this.#clocks.serverOf(first.keys), now + this.#window),
+    )
+    const asked = Effect.flatMap(latestNow, (latest) => ask(calls, latest))
+    return Effect.flatMap(asked, ({ answers: all, time }) => {
+      const late = Array.from(all.keys()).filter((place) => isRefusal(all[place]))
+      const answers = all.map(inTime)
+      if (late.length === 0) return Effect.succeed(answers)
+      // By the later of two times: many answers take a while to be read, and to be told from each other.
+      const again = Effect.flatMap(latestNow, (latest) =>
+        ask(
+          late.map((place) => calls[place]!),
+          Math.max(latest, time + Math.floor(this.#window)),
+        ),
+      )
+      const done = Effect.flatMap(again, (second) => {
+        for (const [i, place] of late.entries()) answers[place] = inTime(second.answers[i])
+        return answers.some((answer) => answer !== undefined)
+          ? Effect.succeed(answers)
+          : Effect.fail(this.fail(operation, new Late()))
+      })
+      const giveUp = Effect.sync(() => unheard(answers, this.#redis.client))
+      return Effect.onError(done, () => giveUp)
+    })
   }
 
   #timely<A extends Timed>(

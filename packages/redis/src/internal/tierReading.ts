@@ -1,7 +1,6 @@
 /** Reading entries: one command for one key, and for many keys one trip to each server that has some of them. */
 import type { Cluster, Redis } from "ioredis"
-import { slotOf } from "./keySlot.ts"
-import { tagOf } from "./keys.ts"
+import { byNode, isRedirection } from "./tierNodes.ts"
 
 /** `wrongType`: there is something that is no string. */
 export type Found = Buffer | null | "wrongType"
@@ -29,29 +28,6 @@ const fromServer = (client: Redis, keys: ReadonlyArray<string>): Promise<Readonl
   return Promise.all(chunks).then((all) => all.flat())
 }
 
-/** The places of the keys in the question, by the node that has them as far as the client knows; under `undefined` those of no known node. */
-const byNode = (
-  cluster: Cluster,
-  keys: ReadonlyArray<string>,
-): ReadonlyMap<Redis | undefined, ReadonlyArray<number>> => {
-  const nodes = new Map<string, Redis>()
-  for (const node of cluster.nodes("master")) {
-    if (node.status === "ready") nodes.set(`${node.options.host}:${node.options.port}`, node)
-  }
-  const places = new Map<Redis | undefined, Array<number>>()
-  for (const [place, key] of keys.entries()) {
-    const owner = cluster.slots[slotOf(tagOf(key))]?.[0]
-    const node = owner === undefined ? undefined : nodes.get(owner)
-    const others = places.get(node)
-    if (others === undefined) places.set(node, [place])
-    else others.push(place)
-  }
-  return places
-}
-
-/** A slot that is moving, or has moved: the client itself finds the key. */
-const redirected = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/
-
 const pipelined = (
   cluster: Cluster,
   node: Redis,
@@ -64,7 +40,7 @@ const pipelined = (
       keys.map((key, i): Found | Promise<Found> => {
         const [error, value] = results?.[i] ?? [new Error("the pipeline has no answer")]
         if (error === null) return (value as Buffer | null | undefined) ?? null
-        return redirected.test(error.message) ? one(cluster, key) : wrongType(error)
+        return isRedirection(error) ? one(cluster, key) : wrongType(error)
       }),
     ),
   )

@@ -183,15 +183,75 @@ export class Store {
           "commit",
           scripts.commit,
           this.#withFloors(key),
-          [Arbitration.usable(token), envelope, lifeOf(lifeMillis), this.#keys.channel, key],
+          this.#commitOf(key, token, envelope, lifeMillis),
           committedOf,
         ),
-        ({ decision, kept, lastMark }) => {
-          if (!kept) this.#refused(key, envelope.length)
-          return { decision, lastMark }
-        },
+        (answer) => this.#committed(key, envelope, answer),
       ),
     )
+  }
+
+  acquireAll(
+    requests: ReadonlyArray<Tier.AcquireRequest>,
+  ): Effect.Effect<ReadonlyArray<Tier.Acquired | undefined>, Tier.TierError> {
+    const calls = requests.map(({ force, key, known, leaseMillis }) => ({
+      keys: this.#both(key),
+      args: [Arbitration.usable(known), spanOf(leaseMillis), force ? 1 : 0],
+    }))
+    const { acquire, release, runAll } = scripts
+    return this.#asking.leaseAll("acquire", acquire, calls, acquiredOf, (answers, client) => {
+      const won: Array<scripts.Call> = []
+      for (const [i, answer] of answers.entries()) {
+        if (answer?._tag === "Won") won.push({ keys: calls[i]!.keys, args: [answer.token, 0] })
+      }
+      // As after `acquire`.
+      if (won.length > 0) runAll(client, release, won, () => true).catch(() => {})
+    })
+  }
+
+  commitAll(
+    commits: ReadonlyArray<Tier.CommitRequest>,
+  ): Effect.Effect<ReadonlyArray<Tier.Committed | undefined>, Tier.TierError> {
+    return Effect.suspend(() => {
+      const places: Array<number> = []
+      const calls: Array<scripts.Call> = []
+      for (const [place, { envelope, key, lifeMillis, token }] of commits.entries()) {
+        if (Envelope.version(envelope) === undefined) continue
+        places.push(place)
+        calls.push({
+          keys: this.#withFloors(key),
+          args: this.#commitOf(key, token, envelope, lifeMillis),
+        })
+      }
+      const stored = this.#asking.scriptAll("commit", scripts.commit, calls, committedOf)
+      return Effect.map(stored, (answers) => {
+        const all = new Array<Tier.Committed | undefined>(commits.length).fill(undefined)
+        for (const [i, place] of places.entries()) {
+          const answer = answers[i]
+          const { envelope, key } = commits[place]!
+          all[place] = answer && this.#committed(key, envelope, answer)
+        }
+        return all
+      })
+    })
+  }
+
+  #commitOf(
+    key: string,
+    token: number,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ): scripts.Call["args"] {
+    return [Arbitration.usable(token), envelope, lifeOf(lifeMillis), this.#keys.channel, key]
+  }
+
+  #committed(
+    key: string,
+    envelope: Uint8Array,
+    { decision, kept, lastMark }: NonNullable<ReturnType<typeof committedOf>>,
+  ): Tier.Committed {
+    if (!kept) this.#refused(key, envelope.length)
+    return { decision, lastMark }
   }
 
   write(
@@ -246,6 +306,8 @@ export class Store {
       renew: (key, token, leaseMillis) => this.renew(key, token, leaseMillis),
       release: (key, token, failedMillis) => this.release(key, token, failedMillis),
       commit: (key, token, envelope, lifeMillis) => this.commit(key, token, envelope, lifeMillis),
+      acquireAll: (requests) => this.acquireAll(requests),
+      commitAll: (commits) => this.commitAll(commits),
       write: (key, write, known) => this.write(key, write, known),
       mark: this.#marks.mark,
       marks: this.#marks.marks,

@@ -28,17 +28,20 @@ const commitAll = (
   commits: ReadonlyArray<
     readonly [key: string, token: number, text: string, life?: number | undefined]
   >,
-): Effect.Effect<ReadonlyArray<Tier.Committed | undefined>, Tier.TierError> =>
+): Effect.Effect<ReadonlyArray<Tier.Committed["decision"] | undefined>, Tier.TierError> =>
   Effect.flatMap(time, (now) =>
     arbiter.commitAll === undefined
       ? Effect.succeed([])
-      : arbiter.commitAll(
-          commits.map(([key, token, text, life = lifeMillis]) => ({
-            key,
-            token,
-            envelope: envelope(text, now),
-            lifeMillis: life,
-          })),
+      : Effect.map(
+          arbiter.commitAll(
+            commits.map(([key, token, text, life = lifeMillis]) => ({
+              key,
+              token,
+              envelope: envelope(text, now),
+              lifeMillis: life,
+            })),
+          ),
+          (answers) => answers.map((answer) => answer?.decision),
         ),
   )
 
@@ -210,6 +213,6 @@ export const batchChecks = checksThat("arbiter")({
       const answers = yield* Effect.orElseSucceed(commitAll(commits), () => [])
       assert.equal(answers[0], undefined)
       assert.equal(yield* text("a"), "previous")
-      if (answers[1] === "Stored") assert.equal(yield* text("b"), "of b")
+      if (answers[1]?.decision === "Stored") assert.equal(yield* text("b"), "of b")
     }),
 })

@@ -161,7 +161,13 @@ const marks = checksThat("arbiter")({
       const committed = yield* arbiter.commit("k", token, envelope("v", now), lifeMillis)
       const set: Tier.Write = { _tag: "Set", envelope: envelope("w", now), lifeMillis }
       const written = yield* arbiter.write("k", set, 0)
-      for (const { lastMark } of [committed, written]) {
+      const other = { key: "l", token: yield* win("l"), envelope: envelope("v", now), lifeMillis }
+      const among = arbiter.commitAll === undefined ? [] : yield* arbiter.commitAll([other])
+      for (const { lastMark } of [
+        committed,
+        written,
+        ...among.filter((one) => one !== undefined),
+      ]) {
         if (lastMark === undefined) assert.ok(store.partOf, "a tier of one server knows its marks")
         else assert.ok(lastMark >= number, `${lastMark} is told after the mark ${number}`)
       }
