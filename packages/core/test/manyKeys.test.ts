@@ -175,6 +175,30 @@ for (const [name, bulk] of Object.entries(ways)) {
     }))
 }
 
+test("calls for a few keys ask for their leases side by side, those for many in turn", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    yield* a.get("warm")
+    const under = { way: 0, most: 0 }
+    world.shared.instead.acquireAll = (real) => (requests) =>
+      Effect.suspend(() => {
+        under.way += 1
+        under.most = Math.max(under.most, under.way)
+        const ended = Effect.sync(() => void (under.way -= 1))
+        return Effect.ensuring(Effect.andThen(Effect.sleep(40), real(requests)), ended)
+      })
+    const calls = range(20, "c").map((call) => a.getMany(range(10, call)))
+    yield* inTime(Effect.all(calls, { concurrency: "unbounded" }))
+    expect(under.most).toBe(20)
+    under.most = 0
+    yield* inTime(a.getMany(range(2_000)))
+    expect(under.most).toBe(1)
+    yield* TestClock.adjust("1 second")
+    const b = yield* world.node()
+    yield* inTime(b.getMany(range(2_000)))
+    expect(b.source.keys).toBe(0)
+  }))
+
 test("law 14: a key without an answer of its own is looked up without a lease", (world) =>
   Effect.gen(function* () {
     world.shared.instead.acquireAll = (real) => (requests) =>

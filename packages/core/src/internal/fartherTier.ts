@@ -33,7 +33,7 @@ import { MarkReading } from "./markReading.ts"
 import type { Marks } from "./marks.ts"
 import { inSteadyTime } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
-import { byPart, CommitBatches, OneAtATime } from "./tierBatches.ts"
+import { byPart, CommitBatches, Queues } from "./tierBatches.ts"
 import { Budget, type Step, TierSteps } from "./tierSteps.ts"
 import { TierParts } from "./tierParts.ts"
 import { type Bounds, TierTime } from "./tierTime.ts"
@@ -138,7 +138,7 @@ export class FartherTier {
   readonly #marking: MarkReading | undefined
   /** What it stands in front of. */
   #behind: FartherTier | undefined
-  readonly #acquiring = new OneAtATime()
+  readonly #queues = new Queues()
   readonly #commits: CommitBatches
 
   constructor(
@@ -383,8 +383,9 @@ export class FartherTier {
     }
     const { acquireAll } = arbiter
     return byPart(this.#parts, requests, keyOf, budget, (part, theirs, own) => {
+      const steps = this.#parts.steps(part)
       const asked = this.#acquired(part, acquireAll(theirs), own)
-      return Effect.flatMap(this.#acquiring.run(this.#parts.steps(part), asked), (acquired) =>
+      return Effect.flatMap(this.#queues.run(steps, theirs.length, asked), (acquired) =>
         allAtOnce(
           theirs.map(({ key }, i): Effect.Effect<Granted | undefined> => {
             const one = acquired?.[i]

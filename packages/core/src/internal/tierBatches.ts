@@ -15,7 +15,7 @@ import type { Turns } from "./turns.ts"
 const maxKeys = 250
 /** And so many bytes of envelopes: large values must not make a step too slow for its deadline. */
 const maxBytes = 1_048_576
-/** What is done with the answers for so many takes no turn of its own. */
+/** So many wait for no turn: neither of the event loop, for what is done with their answers, nor at the server. */
 const fewKeys = 100
 
 /** Answers to these requests, in their order; each part is asked once for those that it has, beside the others. */
@@ -49,15 +49,20 @@ export const byPart = <R, A>(
   })
 }
 
-/** Of each part one batch at a time: its server does one after the other, and a deadline is for one. */
-export class OneAtATime {
-  readonly #turns = new WeakMap<TierSteps, Semaphore.Semaphore>()
+/**
+ * Large requests go to each part one after the other: its server does them in turn, and each
+ * has its own deadline. Small ones go beside them.
+ */
+export class Queues {
+  readonly #queues = new WeakMap<TierSteps, Semaphore.Semaphore>()
 
-  run<A>(steps: TierSteps, batch: Effect.Effect<A>): Effect.Effect<A> {
+  /** Runs a request for so many keys when it is its turn. */
+  run<A>(steps: TierSteps, keys: number, request: Effect.Effect<A>): Effect.Effect<A> {
+    if (keys <= fewKeys) return request
     return Effect.suspend(() => {
-      const turn = this.#turns.get(steps) ?? Semaphore.makeUnsafe(1)
-      this.#turns.set(steps, turn)
-      return turn.withPermits(1)(batch)
+      const queue = this.#queues.get(steps) ?? Semaphore.makeUnsafe(1)
+      this.#queues.set(steps, queue)
+      return queue.withPermits(1)(request)
     })
   }
 }
