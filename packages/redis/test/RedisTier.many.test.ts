@@ -9,13 +9,14 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import type { Cluster, Redis } from "ioredis"
 import { assert } from "vitest"
+import { slotOf } from "../src/internal/keySlot.ts"
 import { readMarks } from "../src/internal/scripts.ts"
 import * as RedisClient from "../src/RedisClient.ts"
 import * as RedisTier from "../src/RedisTier.ts"
 import { connect, until } from "./support/clients.ts"
 import { sent } from "./support/nodes.ts"
 import { envelope, freshName, leaseMillis, life, openOn, useServer } from "./support/tiers.ts"
-import { range, useCluster } from "./support/topologies.ts"
+import { keysIn, range, useCluster } from "./support/topologies.ts"
 import { redisSuite } from "./support/withRedis.ts"
 
 const keysOf = (count: number) => range(count).map((i) => `k${i}`)
@@ -259,7 +260,39 @@ redisSuite("many keys at once", () => {
 })
 
 redisSuite("many keys at once on a Cluster", () => {
-  const { client } = useCluster()
+  const { client, cluster } = useCluster()
+
+  it.live(
+    "leases and commits of a slot that has moved find its new master",
+    () =>
+      Effect.gen(function* () {
+        const { masters, migrateSlot, ownerOf } = yield* cluster
+        const { arbiter, text } = yield* openOn(yield* client)
+        yield* arbiter.marks(0)
+        const slot = slotOf("moving")
+        const from = yield* ownerOf(slot)
+        const keys = [...keysIn(slot, 10), ...keysOf(30)]
+        const requests = keys.map((key) => ({ key, known: 0, leaseMillis, force: false }))
+        const to = masters.find((master) => master !== from) ?? from
+        yield* migrateSlot(slot, to, { midway: Effect.void })
+        const granted = yield* arbiter.acquireAll!(requests)
+        assert.isTrue(granted.every((answer) => answer?._tag === "Won"))
+        const third = masters.find((master) => master !== from && master !== to) ?? from
+        yield* migrateSlot(slot, third, { midway: Effect.void })
+        const bytes = yield* envelope("v")
+        const answers = yield* arbiter.commitAll!(
+          granted.map((answer, i) => ({
+            key: keys[i]!,
+            token: answer?._tag === "Won" ? answer.token : 0,
+            envelope: bytes,
+            lifeMillis: life,
+          })),
+        )
+        assert.isTrue(answers.every((answer) => answer === "Stored"))
+        for (const key of keys) assert.strictEqual(yield* text(key), "v")
+      }),
+    20_000,
+  )
 
   it.live(
     "a hundred cold keys are three writes to each master",
