@@ -199,6 +199,27 @@ test("calls for a few keys ask for their leases side by side, those for many in 
     expect(b.source.keys).toBe(0)
   }))
 
+test("upstream is not asked for more while very many keys wait to be committed", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    const seen = { committed: 0, most: 0 }
+    world.shared.instead.commitAll = (real) => (commits) =>
+      Effect.tap(Effect.andThen(Effect.sleep(30), real(commits)), () =>
+        Effect.sync(() => {
+          seen.most = Math.max(seen.most, a.source.keys - seen.committed)
+          seen.committed += commits.length
+        }),
+      )
+    const found = yield* inTime(a.getMany(range(10_000)))
+    expect([...found.values()].every(Exit.isSuccess)).toBe(true)
+    // Four slices, and what waits before the next one has to.
+    expect(seen.most).toBeLessThanOrEqual(4 * 500 + 1_000)
+    while (seen.committed < 10_000) yield* TestClock.adjust(10)
+    const b = yield* world.node()
+    yield* inTime(b.getMany(range(10_000)))
+    expect(b.source.keys).toBe(0)
+  }))
+
 test("law 14: a key without an answer of its own is looked up without a lease", (world) =>
   Effect.gen(function* () {
     world.shared.instead.acquireAll = (real) => (requests) =>

@@ -453,6 +453,11 @@ export class FartherTier {
     return this.arbiter?.commitAll !== undefined
   }
 
+  /** Waits while very many commits wait. */
+  get commitRoom(): Effect.Effect<void> {
+    return this.#commits.room
+  }
+
   /** As `commit`, in one trip with others of this moment that are on the same part of the tier. */
   commitAmong(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
     return this.#encoded(key, entry, (envelope, lifeMillis) => {

@@ -127,11 +127,13 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
     })
   if (asked.length <= keysASlice) return gathered(asked)
   const starts = Array.from({ length: Math.ceil(asked.length / keysASlice) }, (_, i) => i)
+  // Else what is looked up faster than a tier takes it would pile up.
+  const room = engine.stack.arbiter?.commitRoom ?? Effect.void
   const slices = Effect.forEach(
     starts,
     (i) => {
       const slice = gathered(asked.slice(i * keysASlice, (i + 1) * keysASlice))
-      return i === 0 ? slice : Effect.andThen(engine.turns.next, slice)
+      return i === 0 ? slice : Effect.andThen(Effect.andThen(room, engine.turns.next), slice)
     },
     { concurrency: slicesAtOnce, discard: true },
   )

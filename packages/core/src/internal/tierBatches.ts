@@ -15,6 +15,8 @@ import type { Turns } from "./turns.ts"
 const maxKeys = 250
 /** And so many bytes of envelopes: large values must not make a step too slow for its deadline. */
 const maxBytes = 1_048_576
+/** Callers are answered before their commits: while so many wait, no more keys are looked up for the same call. */
+const enough = 1_000
 /** So many wait for no turn: neither of the event loop, for what is done with their answers, nor at the server. */
 const fewKeys = 100
 
@@ -165,6 +167,8 @@ export class CommitBatches {
   readonly #send: Send
   readonly #fork: Fork
   readonly #turns: Turns
+  #waiting = 0
+  readonly #held = new Set<() => void>()
 
   constructor(send: Send, fork: Fork, turns: Turns) {
     this.#send = send
@@ -172,7 +176,33 @@ export class CommitBatches {
     this.#turns = turns
   }
 
+  /** Waits while so many commits wait that what brings more of them should. */
+  readonly room: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.#waiting < enough) return resume(Effect.void)
+    const go = () => resume(Effect.void)
+    this.#held.add(go)
+    return Effect.sync(() => this.#held.delete(go))
+  })
+
   commit(steps: TierSteps, request: CommitRequest): Effect.Effect<Answer> {
+    return Effect.suspend(() => {
+      this.#waiting += 1
+      return Effect.ensuring(
+        this.#commit(steps, request),
+        Effect.sync(() => this.#left()),
+      )
+    })
+  }
+
+  #left(): void {
+    this.#waiting -= 1
+    if (this.#waiting >= enough || this.#held.size === 0) return
+    const held = [...this.#held]
+    this.#held.clear()
+    for (const go of held) go()
+  }
+
+  #commit(steps: TierSteps, request: CommitRequest): Effect.Effect<Answer> {
     return Effect.suspend(() => {
       const known = this.#parts.get(steps)
       const commits = known ?? new PartCommits(steps, this.#send, this.#fork, this.#turns)
