@@ -26,6 +26,8 @@ local LATE = 500
 local clock = redis.call('TIME')
 local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local now = math.floor(micros / 1000)
+-- The place in the order of what is done now.
+local place = micros
 
 local function digits(text, first, last)
   local part = string.sub(text, first, last)
@@ -69,7 +71,7 @@ end
 
 local function nextNumber(known)
   if known > BROUGHT then known = 0 end
-  return math.max(micros, version + 1, lease and lease.token + 1 or 1, known + 1)
+  return math.max(place, version + 1, lease and lease.token + 1 or 1, known + 1)
 end
 
 local function keep(key, bytes, life)
@@ -209,8 +211,8 @@ local function isTooLate()
   local latest = tonumber(ARGV[1])
   if now < latest then return false end
   if now >= latest + LATE then return true end
-  micros = math.min(micros, latest * 1000)
-  return math.max(version, lease and lease.token or 0) >= micros
+  place = math.min(micros, latest * 1000)
+  return math.max(version, lease and lease.token or 0) >= place
 end
 `
 
@@ -235,11 +237,11 @@ return { wide(number), now, kept, lastMark() }
 /** ARGV: its place, envelope, life in ms, channel, key. */
 export const setAt = script(`${delayed}
 local at = tonumber(ARGV[1])
-if isOvertaken(at) then return { wide(version), now, 'kept' } end
+if isOvertaken(at) then return { wide(version), now, 'kept', '' } end
 local kept = 'kept'
 if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[2], ARGV[3]) end
 delayedChange(at, ARGV[4], ARGV[5])
-return { wide(at), now, kept }
+return { wide(at), now, kept, lastMark() }
 `)
 
 /** More ARGV: known, channel, key. */

@@ -95,7 +95,7 @@ export class Marks {
   readonly marks = (
     since: number,
   ): Effect.Effect<Tier.MarkPage & { readonly time: number }, Tier.TierError> =>
-    Effect.map(this.#page("marks", Arbitration.brought(since)), (page) => ({
+    Effect.map(this.#page(Arbitration.brought(since)), (page) => ({
       ...toldOf(page),
       time: page.time,
     }))
@@ -118,8 +118,8 @@ export class Marks {
         tagsToText(own),
         ...own.map((tag) => memberOf(tag, kind)),
       ]
-      const marked = this.#seeing(this.#asking.change("mark", markScript, this.#both, args, pageOf))
-      return Effect.map(marked, (page) => ({ ...toldOf(page), number: page.number }))
+      const asked = this.#asking.change("mark", markScript, this.#both, args, pageOf)
+      return Effect.map(this.#seeing(asked), (page) => ({ ...toldOf(page), number: page.number }))
     })
 
   get #both(): ReadonlyArray<string> {
@@ -130,9 +130,9 @@ export class Marks {
     return [since, this.#seen, this.#seenDrop, this.#bounds.pageSize]
   }
 
-  #page(operation: string, since: number): Effect.Effect<Page, Tier.TierError> {
+  #page(since: number): Effect.Effect<Page, Tier.TierError> {
     const asked = Effect.suspend(() =>
-      this.#asking.script(operation, readMarks, this.#both, this.#pageArgs(since), pageOf),
+      this.#asking.script("marks", readMarks, this.#both, this.#pageArgs(since), pageOf),
     )
     return this.#seeing(this.#asking.heard(this.#both, asked))
   }
