@@ -288,7 +288,7 @@ redisSuite("many keys at once on a Cluster", () => {
             lifeMillis: life,
           })),
         )
-        assert.isTrue(answers.every((answer) => answer ?.decision === "Stored"))
+        assert.isTrue(answers.every((answer) => answer?.decision === "Stored"))
         for (const key of keys) assert.strictEqual(yield* text(key), "v")
       }),
     20_000,
