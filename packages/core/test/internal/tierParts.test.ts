@@ -1,0 +1,76 @@
+/** Law 14: which server of a tier a key is on, and what is remembered of each. */
+import { expect, it } from "@effect/vitest"
+import { TierParts } from "../../src/internal/tierParts.ts"
+import type { TierSteps } from "../../src/internal/tierSteps.ts"
+
+/** Steps that are told apart by the order in which they were made. */
+class Steps {
+  lastKey: string | undefined
+  insists = false
+  readonly part: string
+  constructor(part: string) {
+    this.part = part
+  }
+  insist(): void {
+    this.insists = true
+  }
+}
+
+const make = (partOf?: (key: string | undefined) => string) => {
+  const made: Array<Steps> = []
+  const parts = new TierParts(partOf, (part) => {
+    const steps = new Steps(part)
+    made.push(steps)
+    return steps as unknown as TierSteps
+  })
+  return { parts, made }
+}
+
+const byLetter = (key: string | undefined) => key?.slice(0, 1) ?? "marks"
+
+it("a tier that is one server has one health, and its keys and marks are in one place", () => {
+  const { made, parts } = make()
+  expect(parts.isOne).toBe(true)
+  expect([parts.of("a1"), parts.of(undefined)]).toEqual(["", ""])
+  expect(parts.stepsOf("a1")).toBe(parts.stepsOf(undefined))
+  expect([...parts.places(["a1", "b1"])]).toEqual([["", [0, 1]]])
+  expect(made).toHaveLength(1)
+})
+
+it("each server has its own, made when it is met, and knows a key of its own", () => {
+  const { made, parts } = make(byLetter)
+  expect(parts.isOne).toBe(false)
+  expect(parts.stepsOf("a1")).toBe(parts.stepsOf("a2"))
+  expect(parts.stepsOf("b1")).not.toBe(parts.stepsOf("a2"))
+  expect(parts.stepsOf(undefined).lastKey).toBe(undefined)
+  expect(made.map(({ part, lastKey }) => [part, lastKey])).toEqual([
+    ["", undefined],
+    ["a", "a2"],
+    ["b", "b1"],
+    ["marks", undefined],
+  ])
+  expect([...parts.places(["a1", "b1", "a2"])]).toEqual([
+    ["a", [0, 2]],
+    ["b", [1]],
+  ])
+})
+
+it("law 22: at the end every step is tried, also on a server that was not met before", () => {
+  const { made, parts } = make(byLetter)
+  parts.stepsOf("a1")
+  parts.insist()
+  parts.stepsOf("b1")
+  expect(made.map(({ insists }) => insists)).toEqual([true, true, true])
+})
+
+it("law 17: of more than 256 servers the one that was met first is forgotten", () => {
+  const { parts } = make((key) => key ?? "marks")
+  const first = parts.stepsOf("k0")
+  const second = parts.stepsOf("k1")
+  for (let i = 2; i < 256; i++) parts.stepsOf(`k${i}`)
+  expect(parts.stepsOf("k0")).toBe(first)
+  parts.stepsOf("one more")
+  expect(parts.all()).toHaveLength(257)
+  expect(parts.stepsOf("k1")).toBe(second)
+  expect(parts.stepsOf("k0")).not.toBe(first)
+})
