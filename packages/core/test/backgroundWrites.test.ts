@@ -431,6 +431,29 @@ it.effect(
   },
 )
 
+it.effect(
+  "law 15: a value that a file did not take for a minute leaves nothing older there, and nothing to wait for",
+  () => {
+    const file = new Faults()
+    return Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const larder = yield* Scope.provide(make, scope)
+      yield* larder.set("k", 0)
+      yield* TestClock.adjust(1)
+      file.turn("fail", "writes")
+      yield* larder.set("k", 1)
+      yield* TestClock.adjust("62 seconds")
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+      file.turn("none", "all")
+      yield* TestClock.adjust("10 seconds")
+      const closed = yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(1)
+      expect(closed.pollUnsafe()).toBeDefined()
+      expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
+    }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), fileLayer(file))))
+  },
+)
+
 it.effect("no tier is asked for what is on its way to it", () => {
   const file = new Faults()
   return Effect.gen(function* () {
