@@ -58,11 +58,13 @@ export const explain = (
     } else others.push(result)
   }
   const files = new Set(all.map(({ file }) => file))
-  const unneeded = explanations.filter(
-    (each) =>
-      files.has(each.file) &&
-      (!all.some((mutant) => matches(each, mutant)) ||
-        others.some(({ fate, mutant }) => matches(each, mutant) && fate._tag !== "NotCovered")),
-  )
+  // Several mutants may have one text: while one of them survives, or was not tried, it is explained.
+  const unneeded = explanations.filter((each) => {
+    const own = all.filter((mutant) => matches(each, mutant))
+    const caught = others.filter(
+      ({ fate, mutant }) => matches(each, mutant) && fate._tag !== "NotCovered",
+    )
+    return files.has(each.file) && caught.length === own.length
+  })
   return { explained, others, unneeded }
 }

@@ -34,6 +34,19 @@ it("an explanation of what is caught, or is no more, is unneeded", () => {
   expect(explain(withFate(survived), [gone], all).unneeded).toEqual([gone])
 })
 
+it("an explanation is needed while one of the mutants with its text survives, or was not tried", () => {
+  const twice = mutantsOf("const limit = b <= c\nconst other = () => {\nconst limit = b <= c\n}")
+  const own = twice.filter(({ mutated }) => mutated === explanation.mutated)
+  expect(own).toHaveLength(2)
+  const caught: Fate = { _tag: "Caught", by: "a test", alone: false }
+  const [first, second] = own.map((mutant) => ({ mutant, fate: caught }))
+  const unneeded = (results: ReadonlyArray<Result>) =>
+    explain(results, [explanation], twice).unneeded
+  expect(unneeded([first!, { ...second!, fate: survived }])).toEqual([])
+  expect(unneeded([first!])).toEqual([])
+  expect(unneeded([first!, second!])).toEqual([explanation])
+})
+
 it("an explanation in a file that is not mutated is not judged", () => {
   const elsewhere = { ...explanation, file: "b.ts" }
   expect(explain(withFate(survived), [elsewhere], all).unneeded).toEqual([])
