@@ -24,7 +24,11 @@ const nodes = Effect.gen(function* () {
         name: "background",
         value: Schema.Finite,
         upstream: Upstream.make({ lookup: (key: string) => Effect.fail(`asked for ${key}`) }),
-        policy: Policy.make({ freshFor: "10 minutes", tierWrites: "background" }),
+        policy: Policy.make({
+          freshFor: "10 minutes",
+          staleIfError: "1 hour",
+          tierWrites: "background",
+        }),
       }).pipe(Effect.provide(yield* Layer.build(stack)))
       return { larder, way, file }
     })
@@ -155,6 +159,22 @@ describe("a file in front of the arbiter", () => {
       expect(yield* Effect.flip(larder.get("k"))).toBe("asked for k")
     }))
 })
+
+test("law 12: to expire a value that is on its way keeps it for when upstream fails", (join) =>
+  Effect.gen(function* () {
+    const { larder, way } = yield* join()
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    way.turn("slow", "writes")
+    yield* larder.set("k", 1)
+    yield* TestClock.adjust(10)
+    const expiring = yield* fork(larder.expire("k"))
+    yield* TestClock.adjust(200)
+    expect((yield* Fiber.join(expiring)).settled).toBe(true)
+    const other = yield* join()
+    expect((yield* other.larder.read("k")).freshness).toEqual({ _tag: "Stale", grace: "error" })
+    expect(yield* other.larder.get("k")).toBe(1)
+  }))
 
 test("law 15: a removal that was missed while a value was written is not forgotten for it", (join) =>
   Effect.gen(function* () {
