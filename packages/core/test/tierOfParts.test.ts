@@ -434,7 +434,7 @@ for (const way of ["get", "read"] as const) {
   )
 }
 
-law("law 14: marks that were missed are sent once, to their own server", (shared) =>
+law("law 15: marks that were missed are sent once, to their own server", (shared) =>
   Effect.gen(function* () {
     const servers = new Servers()
     const { larder } = yield* node(shared, servers)

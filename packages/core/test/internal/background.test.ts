@@ -195,7 +195,7 @@ test("law 15: a removal that was missed while a value was written is not forgott
   }))
 
 for (const millis of [0, 10]) {
-  test(`law 14: a change that was missed ${millis} ms before the value need not be told any more`, (join) =>
+  test(`law 15: a change that was missed ${millis} ms before the value need not be told any more`, (join) =>
     Effect.gen(function* () {
       const { larder, way } = yield* join()
       yield* larder.read("known")

@@ -157,7 +157,7 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
       }).pipe(Effect.scoped),
     )
 
-    it.effect("law 16: tells of a value that cannot be written, and keeps nothing", () =>
+    it.effect("law 13: tells of a value that cannot be written, and keeps nothing", () =>
       Effect.gen(function* () {
         const { events, farther, script } = yield* opened(role)
         expect(yield* farther.put("k", { ...entry(5), value: Number.NaN })).toBe(false)
@@ -166,7 +166,7 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
       }).pipe(Effect.scoped),
     )
 
-    it.effect("law 19: believes nothing that was written for another namespace", () =>
+    it.effect("believes nothing that was written for another namespace", () =>
       Effect.gen(function* () {
         const wire = Wire.encrypted(Wire.json, {
           keys: { a: new Uint8Array(32) },

@@ -70,7 +70,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("a file that could not drop what it should", () => {
   test(
-    "law 11: is asked every second, once for each key, until it has",
+    "law 15: is asked every second, once for each key, until it has",
     Effect.gen(function* () {
       const file = new Faults()
       const { close, larder } = yield* open(file)
@@ -231,7 +231,7 @@ describe("an arbiter that is away", () => {
   )
 
   law(
-    "law 15: hears of nothing once the larder has closed, also of what it missed meanwhile",
+    "law 22: hears of nothing once the larder has closed, also of what it missed meanwhile",
     (world) =>
       Effect.gen(function* () {
         const way = new Faults()

@@ -63,7 +63,7 @@ it("law 22: at the end every step is tried, also on a server that was not met be
   expect(made.map(({ insists }) => insists)).toEqual([true, true, true])
 })
 
-it("law 17: of more than 256 servers the one that was met first is forgotten", () => {
+it("of more than 256 servers the one that was met first is forgotten", () => {
   const { parts } = make((key) => key ?? "marks")
   const first = parts.stepsOf("k0")
   const second = parts.stepsOf("k1")
