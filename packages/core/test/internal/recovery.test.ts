@@ -293,6 +293,27 @@ describe("an arbiter that is away", () => {
       yield* close
     }),
   )
+
+  law("law 14: is asked for at most 32 keys at once", (world) =>
+    Effect.gen(function* () {
+      const way = new Faults()
+      const a = yield* world.join(way)
+      yield* a.read("known")
+      way.turn("hang", "writes")
+      for (const key of range(70)) yield* fork(a.remove(key))
+      yield* TestClock.adjust(100)
+      way.turn("slow", "writes")
+      const begun: Array<number> = []
+      for (const millis of [1_049, 50, 50]) {
+        count(way)
+        yield* TestClock.adjust(millis)
+        begun.push(count(way, "write"))
+      }
+      way.turn("none", "all")
+      yield* TestClock.adjust(100)
+      expect(begun).toEqual([32, 32, 6])
+    }),
+  )
 })
 
 describe("an arbiter that is back", () => {
