@@ -56,8 +56,8 @@ export class Session {
   readonly id: string
   readonly nameValue: () => string
   operations = 0
-  /** Its keys, and `#mark`, whose change Redis has not heard of. */
-  readonly owes = new Set<string>()
+  /** Its keys, and `#mark`, whose change Redis has not heard of, and when that was said. */
+  readonly owes = new Map<string, number>()
   readonly #missedTags = new Set<string>()
   readonly #log: Log
   readonly #awaited: Policy.Policy
@@ -264,6 +264,8 @@ export class Session {
         }
         const { pending, settled } = exit.value
         this.#owe(what, pending.includes("redis"))
+        // It speaks for all that this node changed before.
+        if (settled) for (const [owed, since] of this.owes) if (since < at) this.owes.delete(owed)
         this.#log.write({ ...end, settled, pending })
       }),
     )
@@ -273,7 +275,7 @@ export class Session {
     const { background, key, op, tags = ["everything"] } = what
     if (background === true) return
     if (owes) {
-      this.owes.add(key ?? "#mark")
+      this.owes.set(key ?? "#mark", now())
       if (key === undefined) for (const tag of tags) this.#missedTags.add(tag)
     } else if (key !== undefined && op !== "expire") this.owes.delete(key)
   }

@@ -26,7 +26,7 @@ const unrest = (session: Session): Effect.Effect<string | undefined> =>
     const { queuedWrites } = yield* session.larder.stats
     if (queuedWrites > 0) return `${queuedWrites} queued writes`
     if (session.owes.size === 0) return undefined
-    return `${session.owes.size} missed changes, and no Recovered: ${[...session.owes].slice(0, 5).join(", ")}`
+    return `${session.owes.size} missed changes, and no Recovered: ${[...session.owes.keys()].slice(0, 5).join(", ")}`
   })
 
 /** What was missed is tried again every second: a shorter quiet says nothing. */

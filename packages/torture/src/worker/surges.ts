@@ -35,7 +35,7 @@ export const atProbe = (session: Session): Effect.Effect<void> =>
  */
 export const atReplay = (session: Session, fromTheEnd: boolean): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const missed = [...session.owes].filter((key) => keys.setOnly.includes(key))
+    const missed = [...session.owes.keys()].filter((key) => keys.setOnly.includes(key))
     const order = fromTheEnd ? missed.toReversed() : missed.slice(1)
     return Effect.forEach(order, (key) => session.set(key, true), { discard: true })
   })
