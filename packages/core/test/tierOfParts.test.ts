@@ -351,6 +351,24 @@ law(
     }),
 )
 
+law("law 15: a removal that was missed before any mark was known leaves nothing older", (shared) =>
+  Effect.gen(function* () {
+    const writer = yield* node(shared, new Servers(), false)
+    assert.isTrue((yield* writer.larder.set("a1", "old")).settled)
+    yield* TestClock.adjust(10)
+    const servers = new Servers()
+    for (const part of ["a", "m"]) servers.away.set(part, "fails")
+    const { larder } = yield* node(shared, servers, false)
+    assert.isFalse((yield* larder.remove("a1")).settled)
+    servers.away.delete("a")
+    yield* TestClock.adjust("2 seconds")
+    servers.away.clear()
+    yield* TestClock.adjust("10 seconds")
+    assert.strictEqual((yield* writer.larder.read("a1")).freshness._tag, "Missing")
+    assert.strictEqual(yield* larder.get("a1"), "a1 from upstream")
+  }),
+)
+
 law(
   "law 15: more missed keys than are kept become one mark, and until it is sent nothing is believed",
   (shared) =>

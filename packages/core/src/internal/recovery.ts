@@ -305,7 +305,10 @@ const sendKey = (
   change: MissedKey,
 ): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0)
+    const place = arbiter.time.placeOf(change.madeAt, "most")
+    // At a place that is too low the change would leave what is older: it waits until the arbiter's time is known.
+    if (place === undefined && change.madeAt > -Infinity) return Effect.succeed(false)
+    const at = Math.max(change.atLeast, place ?? 0)
     return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {
       if (written === undefined) return false
       engine.missed.heardKey(k, change)

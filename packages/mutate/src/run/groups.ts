@@ -23,8 +23,10 @@ export const groups: ReadonlyArray<Group> = [
       ...internal("engine", "expiringMap", "failures", "fartherTier", "flight", "generation"),
       ...internal("holdingBack", "keeping", "lease", "loading", "markLog", "markReading"),
       ...internal("marks", "missed"),
-      ...internal("recovery", "revisedSet", "settling", "sharedTier", "tierLoading", "tierParts"),
-      ...internal("tierSteps", "tierTime", "tierWarnings", "trust", "waiting", "writeQueue"),
+      ...internal("recovery", "revisedSet", "settling", "sharedTier", "tierBatches"),
+      ...internal("tierLoading", "tierParts"),
+      ...internal("tierSteps", "tierTime", "tierWarnings", "trust"),
+      ...internal("turns", "waiting", "writeQueue"),
     ],
   },
   {
