@@ -64,18 +64,13 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     rules: ["stale given as fresh", "settled although earlier changes wait", "nodes disagree"],
   },
   {
-    name: "cap-renewed",
-    what: "what a file in front of Redis gives is fresh in memory for all of maxFreshFor again, and Redis is not asked",
+    name: "cap-per-hit",
+    what: "maxFreshFor of memory begins anew at each hit in SQLite, which is in front of Redis",
     edits: [
       {
-        file: `${core}/recovery.ts`,
-        from: `  return confirmedAt === undefined ? entry : capped(entry, engine.freshCap(confirmedAt))`,
-        to: `  return entry`,
-      },
-      {
-        file: `${core}/considering.ts`,
-        from: `  const keeping = { ...examined, confirmedAt }`,
-        to: `  const keeping = examined`,
+        file: `${core}/fartherTier.ts`,
+        from: `    if (confirmedAt !== undefined) return { ...found, confirmedAt }`,
+        to: `    if (confirmedAt !== undefined) return found`,
       },
     ],
     only: "memory+sqlite+redis",
@@ -87,8 +82,8 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     edits: [
       {
         file: `${core}/recovery.ts`,
-        from: `    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0)`,
-        to: `    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0, engine.knownVersion(k) + 1)`,
+        from: `    const at = Math.max(change.atLeast, place ?? 0)`,
+        to: `    const at = Math.max(change.atLeast, place ?? 0, engine.knownVersion(k) + 1)`,
       },
     ],
     only: "memory+redis,cut",
@@ -100,7 +95,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     edits: [
       {
         file: `${core}/recovery.ts`,
-        from: `    const at = Math.max(change.atLeast, arbiter.time.placeOf(change.madeAt, "most") ?? 0)
+        from: `    const at = Math.max(change.atLeast, place ?? 0)
     return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {`,
         to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)
     return Effect.map(arbiter.write(k, { _tag: "Remove" }, 0), (written) => {`,
