@@ -42,7 +42,7 @@ import * as Schema from "effect/Schema"
 import { forever } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
 import { atOnce, mapAtOnce } from "./internal/atOnce.ts"
-import { crc32 } from "./internal/crc32.ts"
+import { crc32, crc32OfAscii } from "./internal/crc32.ts"
 import type { Wire, WireContext, WireError } from "./Wire.ts"
 
 const tombstoneLength = 19
@@ -327,7 +327,7 @@ const parseValue = (bytes: Uint8Array): Parsed => {
   const meta = parseMeta(bytes.subarray(headerLength, valueOffset))
   if (Result.isFailure(meta)) return unreadable(meta.failure)
   const { asOf, etag, loadMillis, place, tags, wire } = meta.success
-  const parts = {
+  const parts: { -readonly [Part in keyof Parts]: Parts[Part] } & { readonly _tag: "Value" } = {
     _tag: "Value",
     version,
     // Outside the checksum: a flipped digit must not outlast what is inside it.
@@ -341,9 +341,11 @@ const parseValue = (bytes: Uint8Array): Parsed => {
     loadMillis,
     wire,
     value: presence === digit0 ? undefined : bytes.subarray(valueOffset),
-  } as const
-  const placed = place === undefined ? parts : { ...parts, place }
-  return etag === undefined ? placed : { ...placed, etag }
+  }
+  // Each read comes here: copies by spreading would cost it more than all of the above.
+  if (place !== undefined) parts.place = place
+  if (etag !== undefined) parts.etag = etag
+  return parts
 }
 
 /**
@@ -429,14 +431,27 @@ export interface EnvelopeContext {
  * Where an envelope belongs, as eight hexadecimal digits: bytes that end up under
  * another key, in another larder or under another namespace are not believed there.
  */
-export const placeOf = ({
+export const placeOf = (place: Pick<EnvelopeContext, "key" | "larder" | "namespace">): string =>
+  placeNumberOf(place).toString(16).padStart(8, "0")
+
+/** What JSON writes between quotes as it is: mostly all of a name or a key. */
+const plain = /^[ !#-[\]-~]*$/
+
+const jsonOf = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text))
+
+/** A checksum of JSON. Each read asks for it: so of plain texts no bytes are made. */
+const placeNumberOf = ({
   key,
   larder,
   namespace,
-}: Pick<EnvelopeContext, "key" | "larder" | "namespace">): string =>
-  crc32(encoder.encode(JSON.stringify([namespace ?? null, larder, key])))
-    .toString(16)
-    .padStart(8, "0")
+}: Pick<EnvelopeContext, "key" | "larder" | "namespace">): number => {
+  const space = namespace === undefined ? "null" : jsonOf(namespace)
+  const json = `[${space},${jsonOf(larder)},${jsonOf(key)}]`
+  return crc32OfAscii(json) ?? crc32(encoder.encode(json))
+}
+
+const isPlacedAt = (place: string, context: EnvelopeContext): boolean =>
+  Number.parseInt(place, 16) === placeNumberOf(context) && place.length === 8
 
 /** An entry cannot be written as bytes: its schema or its wire refuses the value, or a part does not fit. */
 export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("EnvelopeError", {
@@ -704,7 +719,7 @@ export const decode: {
     }
     // A wire that seals is bound to the place itself, and says what it finds.
     const { place } = parsed
-    if (wire.seals !== true && place !== undefined && place !== placeOf(context)) {
+    if (wire.seals !== true && place !== undefined && !isPlacedAt(place, context)) {
       return undecodable("written for another key, larder or namespace")
     }
     // A transformation that throws on such bytes is no reason to fail a read.

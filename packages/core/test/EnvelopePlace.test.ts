@@ -2,6 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as fc from "fast-check"
+import { crc32 } from "node:zlib"
 import { Envelope } from "../src/index.ts"
 import * as frozen from "./fixtures/places1.ts"
 import { envelopes } from "./fixtures/wires1.ts"
@@ -70,3 +72,18 @@ it.effect("one that names no place, of an older release, is read in any namespac
     assert.deepStrictEqual(decoded, { _tag: "Entry", entry: text.entry })
   }),
 )
+
+it("names the place by the checksum of its JSON, whatever the characters", () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "binary" }),
+    fc.constantFrom('"', "\\", "\n", "\u007f"),
+  )
+  fc.assert(
+    fc.property(text, text, fc.option(text, { nil: undefined }), (larder, key, namespace) => {
+      const json = JSON.stringify([namespace ?? null, larder, key])
+      const expected = crc32(Buffer.from(json)).toString(16).padStart(8, "0")
+      assert.strictEqual(Envelope.placeOf({ larder, key, namespace }), expected)
+    }),
+  )
+})

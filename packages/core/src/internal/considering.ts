@@ -52,9 +52,8 @@ export const consider = (
   // What this node has set since has not reached the tier yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return
-  const examined = engine.examined(flight.k, flight.key, tier.name, entry)
-  if (examined === undefined) return
-  const keeping = { ...examined, confirmedAt }
+  const keeping = engine.examined(flight.k, flight.key, tier.name, entry, confirmedAt)
+  if (keeping === undefined) return
   progress.hasEntry = true
   const now = engine.now()
   const candidate: AdoptionCandidate = {

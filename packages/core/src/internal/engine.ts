@@ -290,12 +290,18 @@ export class Engine {
    * What is kept of an entry that a tier has. Undefined where the user's functions
    * fail on its value: an entry that cannot be used is undecodable, and told as such.
    */
-  examined(k: string, asked: unknown, tier: string, entry: Entry<unknown>): Keeping | undefined {
+  examined(
+    k: string,
+    asked: unknown,
+    tier: string,
+    entry: Entry<unknown>,
+    confirmedAt: number | undefined,
+  ): Keeping | undefined {
     return attempt(
       () => {
         this.settings.revision?.(entry.value)
         const policy = this.policyOf(entry.value, asked)
-        return { entry, policy, weight: this.weigh(entry.value, k) }
+        return { entry, policy, weight: this.weigh(entry.value, k), confirmedAt }
       },
       (failure) => this.undecodable(k, tier, failure),
     )

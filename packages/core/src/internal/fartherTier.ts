@@ -792,7 +792,7 @@ export class FartherTier {
     const trust = this.#trust
     const { entry } = found
     // By the marks that were read last: those of later may cover it.
-    if (trust === undefined) return { ...found, confirmedAt: this.#marking?.readAt }
+    if (trust === undefined) return { _tag: "Entry", entry, confirmedAt: this.#marking?.readAt }
     const { version } = entry
     if (version <= trust.missedAt(key)) return { _tag: "Nothing", version }
     if (!this.#isInFront) return found

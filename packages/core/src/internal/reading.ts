@@ -71,7 +71,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       // What this node has set since has not reached the tier yet.
       if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
       const entry = judgeable(engine, tier, found)
-      if (engine.examined(k, key, tier.name, entry) === undefined) continue
+      if (engine.examined(k, key, tier.name, entry, found.confirmedAt) === undefined) continue
       const freshness = engine.judge(entry, engine.now())
       const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
       if (freshness._tag === "Fresh") return { best: given, removedAt: 0 }
