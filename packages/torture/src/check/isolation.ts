@@ -11,6 +11,16 @@ const least = 20
 /** A `read` asks Redis wherever memory has nothing fresh, and then finds what is there. */
 const wasServed = ({ freshness }: Read): boolean => freshness === "fresh"
 
+/** A node that misses more marks than it keeps holds everything for invalidated until they are sent. */
+const isFlooded = ({ faults }: History, node: string, from: number, to: number): boolean =>
+  faults.some(
+    (fault) =>
+      fault.kind === "flood" &&
+      fault.detail.startsWith(`${node} `) &&
+      fault.from < to &&
+      fault.to > from,
+  )
+
 export const isolation = (history: History): ReadonlyArray<Violation> =>
   history.faults.flatMap(({ detail, from, to, unharmed = [] }) => {
     const keys = new Set(unharmed)
@@ -25,11 +35,16 @@ export const isolation = (history: History): ReadonlyArray<Violation> =>
         .filter((read) => read.by.node === "observer" && wasServed(read))
         .map(({ key }) => key),
     )
-    const asked = during.filter(({ by, key }) => by.node !== "observer" && present.has(key))
+    // A larder that has closed serves nothing, however well the servers are.
+    const asked = during.filter(
+      ({ by, error, key }) =>
+        by.node !== "observer" && present.has(key) && error !== "LarderClosed",
+    )
     return [...Map.groupBy(asked, ({ session }) => session).values()].flatMap((reads) => {
       const served = reads.filter(wasServed)
       const active = history.active(reads[0]!.by.node, from, to)
       if (active < 0.8 * (to - from)) return []
+      if (isFlooded(history, reads[0]!.by.node, from, to)) return []
       if (reads.length < least || served.length * 10 >= reads.length) return []
       const text = `${reads[0]!.by.node} was given ${served.length} of ${reads.length} values of keys on masters that were well (${detail})`
       return [

@@ -255,4 +255,18 @@ describe("one of several servers away", () => {
       "unharmed keys not served",
     ])
   })
+
+  it("says nothing of a larder that has closed, nor of a node that misses more marks than it keeps", () => {
+    const closed = reads({ error: "LarderClosed", defect: true })
+    expect(rules(fault, before, closed).filter((rule) => rule.startsWith("unharmed"))).toEqual([])
+    const flood = (node: string) => ({
+      ...fault,
+      kind: "flood" as const,
+      detail: `${node} misses 1000 marks`,
+      unharmed: [],
+    })
+    const missing = reads({ freshness: "missing" })
+    expect(rules(fault, flood("A"), before, missing)).toEqual([])
+    expect(rules(fault, flood("B"), before, missing)).toEqual(["unharmed keys not served"])
+  })
 })
