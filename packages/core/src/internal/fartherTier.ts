@@ -938,25 +938,36 @@ export class FartherTier {
 }
 
 /** A tier's operation that throws instead of giving an effect is a failed step like any other. */
-const suspended = (store: ByteStore): ByteStore => {
+const orDie =
+  <Args extends ReadonlyArray<unknown>, A>(
+    operation: (...args: Args) => Effect.Effect<A, TierError>,
+  ) =>
+  (...args: Args): Effect.Effect<A, TierError> => {
+    try {
+      return operation(...args)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
+
+/** As objects, whose operations may need them as `this`. */
+const guarded = (store: ByteStore): ByteStore => {
   const { arbiter } = store
   return {
-    read: (keys) => Effect.suspend(() => store.read(keys)),
-    put: (...args) => Effect.suspend(() => store.put(...args)),
-    drop: (...args) => Effect.suspend(() => store.drop(...args)),
+    read: orDie((keys) => store.read(keys)),
+    put: orDie((...args) => store.put(...args)),
+    drop: orDie((...args) => store.drop(...args)),
     partOf: store.partOf,
     arbiter: arbiter && {
-      acquire: (...args) => Effect.suspend(() => arbiter.acquire(...args)),
-      renew: (...args) => Effect.suspend(() => arbiter.renew(...args)),
-      release: (...args) => Effect.suspend(() => arbiter.release(...args)),
-      commit: (...args) => Effect.suspend(() => arbiter.commit(...args)),
-      acquireAll:
-        arbiter.acquireAll && ((requests) => Effect.suspend(() => arbiter.acquireAll!(requests))),
-      commitAll:
-        arbiter.commitAll && ((commits) => Effect.suspend(() => arbiter.commitAll!(commits))),
-      write: (...args) => Effect.suspend(() => arbiter.write(...args)),
-      mark: (...args) => Effect.suspend(() => arbiter.mark(...args)),
-      marks: (since) => Effect.suspend(() => arbiter.marks(since)),
+      acquire: orDie((...args) => arbiter.acquire(...args)),
+      renew: orDie((...args) => arbiter.renew(...args)),
+      release: orDie((...args) => arbiter.release(...args)),
+      commit: orDie((...args) => arbiter.commit(...args)),
+      acquireAll: arbiter.acquireAll && orDie((requests) => arbiter.acquireAll!(requests)),
+      commitAll: arbiter.commitAll && orDie((commits) => arbiter.commitAll!(commits)),
+      write: orDie((...args) => arbiter.write(...args)),
+      mark: orDie((...args) => arbiter.mark(...args)),
+      marks: orDie((since) => arbiter.marks(since)),
       messages: arbiter.messages,
     },
   }
@@ -1031,7 +1042,7 @@ export const open = (
     }
     const opened = new FartherTier(
       tier,
-      suspended(store),
+      guarded(store),
       breaker,
       options,
       role,
