@@ -42,7 +42,7 @@ import * as Schema from "effect/Schema"
 import { forever } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
 import { atOnce, mapAtOnce } from "./internal/atOnce.ts"
-import { crc32, crc32OfAscii } from "./internal/crc32.ts"
+import { crc32, crc32OfJson } from "./internal/crc32.ts"
 import type { Wire, WireContext, WireError } from "./Wire.ts"
 
 const tombstoneLength = 19
@@ -434,21 +434,14 @@ export interface EnvelopeContext {
 export const placeOf = (place: Pick<EnvelopeContext, "key" | "larder" | "namespace">): string =>
   placeNumberOf(place).toString(16).padStart(8, "0")
 
-/** What JSON writes between quotes as it is: mostly all of a name or a key. */
-const plain = /^[ !#-[\]-~]*$/
-
-const jsonOf = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text))
-
-/** A checksum of JSON. Each read asks for it: so of plain texts no bytes are made. */
+/** Of a plain name and key nothing is made for it: each read asks. */
 const placeNumberOf = ({
   key,
   larder,
   namespace,
-}: Pick<EnvelopeContext, "key" | "larder" | "namespace">): number => {
-  const space = namespace === undefined ? "null" : jsonOf(namespace)
-  const json = `[${space},${jsonOf(larder)},${jsonOf(key)}]`
-  return crc32OfAscii(json) ?? crc32(encoder.encode(json))
-}
+}: Pick<EnvelopeContext, "key" | "larder" | "namespace">): number =>
+  crc32OfJson([namespace, larder, key]) ??
+  crc32(encoder.encode(JSON.stringify([namespace ?? null, larder, key])))
 
 const isPlacedAt = (place: string, context: EnvelopeContext): boolean =>
   Number.parseInt(place, 16) === placeNumberOf(context) && place.length === 8

@@ -21,13 +21,31 @@ export const crc32 = (...chunks: ReadonlyArray<Uint8Array>): number => {
   return ended(rest)
 }
 
-/** The checksum of a text of ASCII, without making bytes of it; undefined for any other text. */
-export const crc32OfAscii = (text: string): number | undefined => {
+const next = (rest: number, byte: number): number => table[(rest ^ byte) & 0xff]! ^ (rest >>> 8)
+
+const [open, comma, close, quote, backslash] = [0x5b, 0x2c, 0x5d, 0x22, 0x5c]
+const nothing = [0x6e, 0x75, 0x6c, 0x6c]
+
+/**
+ * The checksum of `JSON.stringify(texts)`, nothing being null, without making JSON or bytes of
+ * them. Undefined where a text has a character that JSON escapes, or that is not ASCII.
+ */
+export const crc32OfJson = (texts: ReadonlyArray<string | undefined>): number | undefined => {
   let rest = start
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f) return undefined
-    rest = table[(rest ^ code) & 0xff]! ^ (rest >>> 8)
+  for (let i = 0; i < texts.length; i++) {
+    const text = texts[i]
+    rest = next(rest, i === 0 ? open : comma)
+    if (text === undefined) {
+      rest = nothing.reduce(next, rest)
+      continue
+    }
+    rest = next(rest, quote)
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code < 0x20 || code > 0x7e || code === quote || code === backslash) return undefined
+      rest = next(rest, code)
+    }
+    rest = next(rest, quote)
   }
-  return ended(rest)
+  return ended(next(rest, close))
 }

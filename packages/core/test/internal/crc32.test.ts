@@ -1,7 +1,7 @@
 import { crc32 as zlib } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { crc32, crc32OfAscii } from "../../src/internal/crc32.ts"
+import { crc32, crc32OfJson } from "../../src/internal/crc32.ts"
 
 describe("crc32", () => {
   it("gives the check value of the catalogue of CRC algorithms", () => {
@@ -17,13 +17,15 @@ describe("crc32", () => {
     )
   })
 
-  it("is the same of a text of ASCII without its bytes; of others there is none", () => {
-    const ascii = fc.string({ unit: "binary-ascii" })
+  it("is that of JSON, which is not made; of what JSON escapes, or is not ASCII, there is none", () => {
+    const text = fc.option(fc.string({ unit: "binary-ascii" }), { nil: undefined })
     fc.assert(
-      fc.property(ascii, (text) => {
-        assert.strictEqual(crc32OfAscii(text), zlib(Buffer.from(text)))
+      fc.property(fc.array(text, { minLength: 1 }), (texts) => {
+        const json = JSON.stringify(texts.map((one) => one ?? null))
+        const isPlain = texts.every((one) => one === undefined || /^[ !#-[\]-~]*$/.test(one))
+        assert.strictEqual(crc32OfJson(texts), isPlain ? zlib(Buffer.from(json)) : undefined)
       }),
     )
-    assert.strictEqual(crc32OfAscii("caché"), undefined)
+    assert.strictEqual(crc32OfJson(["caché"]), undefined)
   })
 })
