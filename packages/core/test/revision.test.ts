@@ -1,9 +1,11 @@
 /** `revision`: a value that is older by the source's own version never replaces a newer one, whoever brings it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Fiber, Logger, Schema, type Scope } from "effect"
+import { Effect, Fiber, Logger, Random, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
+import * as scripted from "./support/scriptedTier.ts"
+import { type Draw, drawing } from "./support/seeded.ts"
 
 const Revised = Schema.Struct({ revision: Schema.Finite, text: Schema.String })
 type Revised = typeof Revised.Type
@@ -188,4 +190,50 @@ describe.each(Object.entries(stacks))("over %s", (name, stack) => {
         }),
     )
   }
+})
+
+/** An arbiter that takes up to so many milliseconds to hear, and as many to answer. */
+const unsteady = (draw: Draw, most: number): scripted.Script => {
+  const script = new scripted.Script()
+  const late = <A, E>(operation: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const [there, back] = [draw(most + 1), draw(most + 1)]
+      return Effect.delay(Effect.tap(operation, Effect.sleep(back)), there)
+    })
+  script.instead.acquire = (real) => (key, request) => late(real(key, request))
+  script.instead.read = (real) => (keys) => late(real(keys))
+  script.instead.commit = (real) => (key, token, envelope, life) =>
+    late(real(key, token, envelope, life))
+  return script
+}
+
+describe("law 20: sets of three nodes, one after the other within a few trips, are all settled or refused", () => {
+  it.effect.each([1, 3, 10, 20])("and end with the highest revision, by %i ms each way", (most) =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 10; seed++) {
+        const draw = drawing(seed)
+        yield* Effect.gen(function* () {
+          const nodes = yield* Effect.all([make(), make(), make()])
+          const sets: Array<Fiber.Fiber<Larder.Ack, unknown>> = []
+          for (let revision = 1; revision <= 12; revision++) {
+            const set = nodes[revision % 3]!.set("k", of(revision))
+            sets.push(yield* Effect.forkChild(set, { startImmediately: true }))
+            yield* TestClock.adjust(draw(4))
+          }
+          yield* TestClock.adjust("10 seconds")
+          const acks = yield* Effect.forEach(sets, (fiber) => Fiber.join(fiber))
+          expect(acks.filter(({ refused, settled }) => !settled && refused !== true)).toEqual([])
+          const fresh = yield* Effect.forkChild(Effect.flatMap(make(), (node) => node.read("k")))
+          yield* TestClock.adjust("1 second")
+          expect((yield* Fiber.join(fresh)).entry?.value.revision).toBe(12)
+        }).pipe(
+          Effect.scoped,
+          Effect.provide([
+            TierStack.layer(MemoryTier.layer(), scripted.layer(unsteady(draw, most))),
+            Logger.layer([]),
+          ]),
+        )
+      }
+    }).pipe(Random.withSeed("sets")),
+  )
 })

@@ -80,7 +80,15 @@ const isUsable = (engine: Engine, entry: Entry<unknown>): boolean =>
   engine.judge(entry, engine.now())._tag !== "Missing"
 
 /** Other changes of the key may come in between this often. */
-const attempts = 8
+const attempts = 12
+
+/**
+ * Sets of several nodes that take the right from each other would go on so: each stands back by
+ * chance, the longer the more often it has lost. A `trip` is how long the arbiter takes to answer.
+ */
+const pause = (engine: Engine, trip: number, lost: number): number =>
+  Math.min(trip * 2 ** (lost + 1), engine.settings.policy.tierTimeout) *
+  (0.5 + 0.5 * engine.random.nextDoubleUnsafe())
 
 /**
  * Stores the entry at the arbiter unless that has a newer value. Race: another node
@@ -101,15 +109,18 @@ export const applyUnlessNewer = (
     let seen = known
     let force = false
     let { asOf } = entry
+    let trip = 0
     for (let i = 0; i < attempts; i++) {
       const budget = new Budget(engine.settings.policy.tierBudget)
       const { leaseMillis } = engine.stack
+      const began = engine.stopwatch()
       const granted: Granted | undefined = yield* arbiter.acquire(
         k,
         { known: seen, leaseMillis, force },
         budget,
       )
       if (granted === undefined) return undefined
+      trip = Math.max(trip, engine.stopwatch() - began)
       if (granted._tag === "Newer") {
         const { found }: { readonly found: Found } = granted
         const version: number = found._tag === "Entry" ? found.entry.version : found.version
@@ -122,7 +133,9 @@ export const applyUnlessNewer = (
         continue
       }
       if (granted._tag !== "Won") {
-        // A lookup holds the lease: what the value replaces is taken from it, as by any other change.
+        // A lookup holds the lease, or another set, which ends within a few trips and is given time to:
+        // what the value replaces is taken from a lookup as by any other change.
+        yield* engine.sleep(pause(engine, trip, i))
         force = true
         continue
       }
@@ -135,7 +148,11 @@ export const applyUnlessNewer = (
       }
       const stored = yield* arbiter.commit(k, { ...entry, asOf, version: token })
       if (stored === undefined || stored === "Unjudged") return undefined
-      if (stored !== "Stored") continue
+      if (stored !== "Stored") {
+        yield* engine.sleep(pause(engine, trip, i))
+        force = false
+        continue
+      }
       // Another node's mark came before the value: it has to cover the mark.
       if (engine.marks.judge({ ...entry, asOf }) === "valid") {
         return { version: token, asOf, refused: false }
