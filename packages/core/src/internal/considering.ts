@@ -70,7 +70,7 @@ export const consider = (
   }
   if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, keeping)
   else if (isBetterStale(candidate, flight.stale?.entry.version)) {
-    if (!flight.detached) takeOver(engine, flight, keeping, now)
+    if (isKept(flight)) takeOver(engine, flight, keeping, now)
     offerAll(engine, flight, given)
   }
 }
@@ -102,12 +102,14 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
     if (!isAdoptable({ freshness, storedAt, version, inMemory: undefined }, flight)) {
       return engine.writes.settled(flight.k)
     }
-    if (!flight.detached) takeOver(engine, flight, queued, now)
+    if (isKept(flight)) takeOver(engine, flight, queued, now)
     engine.end(flight)
     const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
     land(engine, flight, { _tag: "Value", given, instead: undefined })
     return Effect.void
   })
+
+const isKept = ({ detached, isLeft }: Flight): boolean => !detached && !isLeft
 
 /** The marks have judged the entry itself: one that came since the flight began covers it, or does not concern it. */
 const adopt = (
@@ -118,7 +120,7 @@ const adopt = (
   keeping: Keeping,
 ): void => {
   const { entry } = given
-  if (!flight.detached) {
+  if (isKept(flight)) {
     takeOver(engine, flight, keeping, engine.now())
     const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
     for (const other of nearer) {

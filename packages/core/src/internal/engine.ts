@@ -465,7 +465,7 @@ export class Engine {
 
   /** A clear is a mark that covers everything, whatever the tags. */
   isDetached(flight: Flight): boolean {
-    return flight.detached || this.marks.everything > flight.asOf
+    return flight.detached || flight.isLeft || this.marks.everything > flight.asOf
   }
 }
 

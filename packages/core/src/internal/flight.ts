@@ -90,6 +90,11 @@ export class Flight extends Linked<Flight> {
   /** The best that could be given if the lookup fails. */
   stale: Given | undefined
   landing: Landing | undefined
+  /**
+   * Its last caller has left it: nothing more is begun for it, and nothing kept. Race: other
+   * keys of the same getMany still have callers, so that the work that they share goes on.
+   */
+  isLeft = false
   /** A read of the farther tiers for callers that joined, beside a lookup that answers nothing from tiers. */
   beside: "none" | "running" | "fresh" | "nothingFresh" = "none"
   /** What its lookup is told, while that runs. */
@@ -101,6 +106,11 @@ export class Flight extends Linked<Flight> {
   /** Starts it; undefined once it has started. */
   start: (() => void) | undefined = undefined
   cancel: () => void = nothing
+
+  /** Whether it is still to be answered. */
+  get isWanted(): boolean {
+    return this.landing === undefined && !this.isLeft
+  }
 
   constructor(
     key: unknown,

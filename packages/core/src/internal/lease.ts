@@ -30,7 +30,7 @@ export const leaseFor = (
     let pause = firstPause
     // Since the first busy answer: the arbiter's own trip is no wait for another node.
     let busySince: number | undefined
-    while (flight.landing === undefined) {
+    while (flight.isWanted) {
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
       const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, force, trip))
       const now = engine.stopwatch()
@@ -69,7 +69,7 @@ export const leaseAll = (
     const busy: Array<Progress> = []
     let left = progress.map((one) => ({ one, force: mustForce(engine, one.flight) }))
     while (left.length > 0) {
-      const asking = left.filter(({ one }) => one.flight.landing === undefined)
+      const asking = left.filter(({ one }) => one.flight.isWanted)
       const requests = asking.map(({ force, one: { flight, known } }) => ({
         key: flight.k,
         known,

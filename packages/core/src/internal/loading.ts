@@ -98,7 +98,7 @@ const settle = (
   previous: Entry<unknown> | undefined,
   version: number,
 ): void => {
-  if (flight.landing !== undefined) return
+  if (!flight.isWanted) return
   const { kept, landing } = arrive(engine, flight, answer, previous, version)
   engine.end(flight)
   const detached = engine.isDetached(flight)

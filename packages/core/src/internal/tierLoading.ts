@@ -166,9 +166,7 @@ const lookUpLeft = (
   budget: Budget,
   span: CallerSpan,
 ): Effect.Effect<void> => {
-  const left = progress.filter(
-    ({ flight }) => flight.landing === undefined && !landOnOwnFailure(engine, flight),
-  )
+  const left = progress.filter(({ flight }) => flight.isWanted && !landOnOwnFailure(engine, flight))
   const [only] = left
   if (only === undefined) return Effect.void
   const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
@@ -222,7 +220,7 @@ const lookUpEach = (
         for (const [i, one] of theirs.entries()) {
           if (i > 0 && i % keysATurn === 0) yield* engine.turns.next
           waiting.delete(one)
-          if (one.flight.landing !== undefined) giveBack(engine, one)
+          if (!one.flight.isWanted) giveBack(engine, one)
           else lookUpApart(engine, one, budget, span, !busy.has(one))
         }
       }),
@@ -265,7 +263,7 @@ const readTiers = (
   // What the arbiter missed has to reach it before anything that may be older can be believed.
   const isBehind =
     tier === engine.stack.arbiter &&
-    progress.some(({ flight }) => flight.landing === undefined && !isBelieved(engine, flight.k))
+    progress.some(({ flight }) => flight.isWanted && !isBelieved(engine, flight.k))
   const keys = () => progress.map(({ flight }) => flight.k)
   const believed = isBehind ? Effect.andThen(recover(engine, budget, keys()), read) : read
   return Effect.flatMap(believed, () => readTiers(engine, progress, budget, place + 1))
@@ -280,9 +278,7 @@ const readTier = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const arbitrates = tier === engine.stack.arbiter
-    const asking = progress.filter(
-      ({ flight, skipsTiers }) => !skipsTiers && flight.landing === undefined,
-    )
+    const asking = progress.filter(({ flight, skipsTiers }) => !skipsTiers && flight.isWanted)
     if (!Arr.isReadonlyArrayNonEmpty(asking)) {
       for (const one of progress) {
         one.arbiterAnswers ||= arbitrates && isBelieved(engine, one.flight.k)
@@ -338,7 +334,7 @@ const lookUpWithLease = (
     const arbiter = hasAsked ? undefined : arbiterFor(engine, progress)
     if (arbiter !== undefined) yield* leaseFor(engine, arbiter, progress, budget)
     // Perhaps by the end of the larder, while the lease was granted.
-    if (flight.landing !== undefined) return giveBack(engine, progress)
+    if (!flight.isWanted) return giveBack(engine, progress)
     const previous = flight.stale?.entry
     // The tiers may just have told of marks for the first time: upstream is asked after them.
     flight.asOf = engine.asOf()
@@ -379,7 +375,7 @@ const lookUpTogether = (
     yield* turnFor(engine, progress)
     const ready: Array<Progress> = []
     for (const one of together) {
-      if (one.flight.landing === undefined) ready.push(one)
+      if (one.flight.isWanted) ready.push(one)
       else giveBack(engine, one)
     }
     if (!Arr.isArrayNonEmpty(ready)) return
@@ -417,7 +413,7 @@ const arrived = (
 ): void => {
   const { flight } = progress
   progress.stopRenewal()
-  if (flight.landing !== undefined) return giveBack(engine, progress)
+  if (!flight.isWanted) return giveBack(engine, progress)
   const version = progress.token ?? versionWithoutToken(engine, progress, answer)
   settle(engine, progress, arrive(engine, flight, answer, previous, version))
 }

@@ -78,6 +78,7 @@ const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   release(engine, flight, waiter)
   if (flight.waiters.size > 0 || flight.background || flight.landing !== undefined) return
   // First off the board: whoever comes now must not join what is being abandoned.
+  flight.isLeft = true
   engine.end(flight)
   engine.landed(flight)
   flight.cancel()

@@ -83,8 +83,11 @@ const engineOf = (given: {
   const undecodable: Array<unknown> = []
   const now = given.now ?? 0
   const engine = {
-    settings: { policy: { tierBudget: 200 }, revision: given.revision },
+    settings: { policy: { tierBudget: 200, tierTimeout: 100 }, revision: given.revision },
     marks: new Marks(),
+    stopwatch: () => 0,
+    sleep: () => Effect.void,
+    random: { nextDoubleUnsafe: () => 0 },
     stack: { farther: given.farther ?? [], arbiter: given.arbiter, leaseMillis: 10_000 },
     nearName: "memory",
     now: () => now,
@@ -271,7 +274,7 @@ describe("applyUnlessNewer", () => {
   })
 
   it.each(["Superseded", "Lost"] as const)(
-    "does all of it again where something came in between (%s), eight times at most",
+    "does all of it again where something came in between (%s), twelve times at most",
     async (refused) => {
       const again = await apply({
         acquire: [won, { ...won, token: 9 }],
@@ -283,7 +286,7 @@ describe("applyUnlessNewer", () => {
         commit: Array.from({ length: 20 }, () => refused),
       })
       expect(applied).toBe(undefined)
-      expect(asked).toHaveLength(16)
+      expect(asked).toHaveLength(24)
     },
   )
 })
