@@ -77,6 +77,8 @@ export class TierSteps {
    * well would else open its breaker.
    */
   #failures = 0
+  /** As many were counted when the connection was made anew: steps from before say nothing of it. */
+  #failuresBefore = 0
   #probes = 0
   /** A key that was asked for here: what a probe can ask for. */
   lastKey: string | undefined
@@ -176,6 +178,9 @@ export class TierSteps {
    */
   probe(effect: Effect.Effect<unknown, TierError>): Effect.Effect<void> {
     return Effect.suspend(() => {
+      // Race: steps of the lost connection may fail only now, and would open the breaker after the probe.
+      this.#failures += 1
+      this.#failuresBefore = this.#failures
       if (!this.#isSuspect) return Effect.void
       const own = ++this.#probes
       const isOver = Effect.suspend(() => {
@@ -296,7 +301,7 @@ export class TierSteps {
   }
 
   #isEcho(cause: Cause.Cause<TierError>, before: number): boolean {
-    return this.#failures > before && isTimeout(cause)
+    return before < this.#failuresBefore || (this.#failures > before && isTimeout(cause))
   }
 
   /** As `Deadline.hard`, whose fiber for each deadline costs more than most steps. */

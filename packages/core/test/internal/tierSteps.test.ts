@@ -459,6 +459,23 @@ describe("what is done after a step", () => {
 })
 
 describe("a probe", () => {
+  it.effect("leaves the breaker closed though steps from before it fail after it", () =>
+    Effect.gen(function* () {
+      const { state, steps } = yield* make(3)
+      const begun = yield* Effect.forEach([1, 2, 3, 4], () =>
+        fork(steps.run("write", Effect.delay(fails, 50))),
+      )
+      yield* TestClock.adjust(20)
+      yield* steps.probe(Effect.succeed(1))
+      yield* TestClock.adjust(50)
+      for (const fiber of begun) expect(yield* Fiber.join(fiber)).toBe(undefined)
+      expect(yield* state).toBe("Closed")
+      // Those that begin on the new connection count.
+      for (let i = 0; i < 3; i++) yield* steps.run("write", fails)
+      expect(yield* state).toBe("Open")
+    }),
+  )
+
   it.effect("leaves it to another that the breaker has let through", () =>
     Effect.gen(function* () {
       const { state, steps } = yield* make(1)
