@@ -57,7 +57,7 @@ describe("law 8: getMany of a key that a tier has and keys that are looked up", 
 })
 
 describe("law 8: getMany that is left while another caller waits for one of its keys", () => {
-  const leasing = Effect.gen(function* () {
+  const leasing = Effect.sync(() => {
     const script = new Script()
     const slow = { leases: 0, commits: 0 }
     script.instead.acquireAll =
