@@ -112,6 +112,24 @@ for (const [mark, invalidate] of Object.entries(marks)) {
 }
 
 test(
+  "law 11: an invalidation covers what was set before it and is still on its way, though the tier's time was not known then",
+  Effect.gen(function* () {
+    const { a, c, faults, from, inBackground } = yield* nodes
+    const b = yield* inBackground()
+    faults.shared.turn("fail", "all")
+    yield* b.set("k", 7)
+    yield* TestClock.adjust(5)
+    faults.shared.turn("none", "all")
+    expect((yield* b.invalidateTags(["t"])).version).toBeGreaterThan(0)
+    yield* TestClock.adjust("2 seconds")
+    from.answer = () => Effect.succeed(8)
+    expect(yield* b.get("k")).toBe(8)
+    yield* a.get("other")
+    expect(yield* (yield* c()).get("k")).toBe(8)
+  }),
+)
+
+test(
   "law 11: what another node invalidates after a set is not fresh, though the set was written twice",
   Effect.gen(function* () {
     const { a, b, c, from } = yield* nodes

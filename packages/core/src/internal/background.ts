@@ -32,7 +32,11 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
   const madeAt = engine.stopwatch()
   const version =
     arbiter === undefined ? engine.nextVersion(known) : arbiter.placeAbove(known, madeAt, "least")
-  const entry = { ...planned.entry, version, asOf: asOfAt(engine, madeAt) }
+  const entry = {
+    ...planned.entry,
+    version,
+    asOf: Math.max(engine.asOf(), marksBefore(engine, madeAt)),
+  }
   const isPlaced = arbiter?.time.isKnown !== false
   // Race: another node changes the key, and the arbiter cannot be asked: this is how long that may go unnoticed.
   const queued = { ...planned, entry, madeAt, confirmedAt: madeAt, isPlaced }
@@ -45,8 +49,8 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
  * Numbers of marks are the arbiter's time as well: the value covers those before it was set. A
  * mark that came after it may have the number of its place, where the tier counts milliseconds.
  */
-const asOfAt = (engine: Engine, madeAt: number): number =>
-  Math.max(engine.asOf(), (engine.stack.arbiter?.time.placeOf(madeAt, "least") ?? 1) - 1)
+const marksBefore = ({ stack }: Engine, madeAt: number): number =>
+  (stack.arbiter?.time.placeOf(madeAt, "least") ?? 1) - 1
 
 const writerOf = (engine: Engine): Writer => ({
   write: (k, queued) => write(engine, k, queued),
@@ -82,7 +86,8 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
 const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued => {
   const { entry, madeAt } = queued
   const version = arbiter.placeAbove(entry.version - 1, madeAt, "least")
-  const asOf = Math.max(entry.asOf, asOfAt(engine, madeAt))
+  // Not the marks that are known by now: some came after the value was set.
+  const asOf = Math.max(entry.asOf, marksBefore(engine, madeAt))
   return { ...queued, entry: { ...entry, version, asOf } }
 }
 
