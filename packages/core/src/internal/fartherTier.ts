@@ -950,8 +950,8 @@ const orDie =
     }
   }
 
-/** As objects, whose operations may need them as `this`. */
-const guarded = (store: ByteStore): ByteStore => {
+/** The store with operations that never throw. Each is called on its object, since a tier may use `this`. */
+const withoutThrows = (store: ByteStore): ByteStore => {
   const { arbiter } = store
   return {
     read: orDie((keys) => store.read(keys)),
@@ -1042,7 +1042,7 @@ export const open = (
     }
     const opened = new FartherTier(
       tier,
-      guarded(store),
+      withoutThrows(store),
       breaker,
       options,
       role,
