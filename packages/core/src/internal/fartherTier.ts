@@ -621,12 +621,18 @@ export class FartherTier {
         this.#ask((arbiter) => arbiter.mark(tags, keepStale, since)),
         (page) => {
           marks.merge(page, since, clock.currentTimeMillisUnsafe())
-          this.#marking?.followUp()
           return page.number
         },
       )
     })
-    return this.#parts.stepsOf(undefined).run("mark", step, budget)
+    const marked = this.#parts.stepsOf(undefined).run("mark", step, budget)
+    // Race: this node has numbered marks itself, and may have missed others below them. Until they
+    // are read all older entries are stale: so who reads after the mark would look up for nothing.
+    return Effect.flatMap(marked, (number) =>
+      number !== undefined && marks.isBehind
+        ? Effect.as(this.#marksRead("latest", budget), number)
+        : Effect.succeed(number),
+    )
   }
 
   /**

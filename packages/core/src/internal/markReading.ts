@@ -108,7 +108,7 @@ export class MarkReading {
         this.#readAt = sent
         // What the arbiter has lost since will never be known.
         if (this.#heardOf === heardOf) this.#heardOf = 0
-        this.followUp()
+        this.#followUp()
       })
       const ended = Effect.sync(() => {
         this.#isOnItsWay = false
@@ -121,7 +121,7 @@ export class MarkReading {
    * Reads the pages that are left in the background: nobody waits for all of them. Where the
    * arbiter does not answer, whoever reads next goes on.
    */
-  followUp(): void {
+  #followUp(): void {
     const { fork, marks, steps } = this.#options
     if (this.#readsRest || !marks.isBehind) return
     this.#readsRest = true
