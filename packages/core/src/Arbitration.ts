@@ -71,7 +71,11 @@ export type AcquireDecision =
 export const decideAcquire = (
   stored: Stored,
   lease: LeaseRecord | undefined,
-  request: { readonly known: number; readonly force: boolean },
+  request: {
+    readonly known: number
+    readonly force: boolean
+    readonly despiteFailure?: boolean | undefined
+  },
   now: number,
 ): AcquireDecision => {
   if (request.force) return { _tag: "Win" }
@@ -81,7 +85,7 @@ export const decideAcquire = (
   if (lease.until !== undefined && lease.until > now && lease.token > stored.version) {
     return { _tag: "Busy", leftMillis: lease.until - now }
   }
-  return lease.failedUntil > now
+  return lease.failedUntil > now && request.despiteFailure !== true
     ? { _tag: "Failed", leftMillis: lease.failedUntil - now }
     : { _tag: "Win" }
 }

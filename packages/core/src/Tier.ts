@@ -160,12 +160,23 @@ export type Message =
   | { readonly _tag: "Changed"; readonly key: string; readonly version: number }
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
 
-/** One of many keys of `acquireAll`; the fields are those of `acquire`. */
-export interface AcquireRequest {
-  readonly key: string
+/** What a caller knows and wants that asks for the right to look a key up. */
+export interface LeaseRequest {
+  /** The highest version the caller has seen, 0 for none: a stored value of a higher one comes back as `Newer`. */
   readonly known: number
   readonly leaseMillis: number
+  /** Takes the lease from whoever holds it, and is never answered with `Newer` or `Failed`. */
   readonly force: boolean
+  /**
+   * Whoever waits has nothing stale, so that the failure of another node's lookup is no reason
+   * not to look up: never answered with `Failed`, but with `Busy` where a lookup is under way again.
+   */
+  readonly despiteFailure?: boolean | undefined
+}
+
+/** One of many keys of `acquireAll`; the other fields are those of `acquire`. */
+export interface AcquireRequest extends LeaseRequest {
+  readonly key: string
 }
 
 /** One of many keys of `commitAll`; the fields are those of `commit`. */
@@ -181,15 +192,8 @@ export interface CommitRequest {
  * many nodes have one order. Each operation is atomic for each of its keys, and takes one trip.
  */
 export interface Arbiter {
-  /**
-   * Asks for the right to look `key` up. `known` is the highest version the
-   * caller has seen (0 for none): a stored value of a higher one comes back as
-   * `Newer`. `force` takes the lease from whoever holds it, and never answers `Newer` or `Failed`.
-   */
-  readonly acquire: (
-    key: string,
-    request: { readonly known: number; readonly leaseMillis: number; readonly force: boolean },
-  ) => Effect.Effect<Acquired, TierError>
+  /** Asks for the right to look `key` up. */
+  readonly acquire: (key: string, request: LeaseRequest) => Effect.Effect<Acquired, TierError>
   /** Extends the lease; false when it is no longer the caller's. */
   readonly renew: (
     key: string,

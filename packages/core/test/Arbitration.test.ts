@@ -94,6 +94,18 @@ describe("decideAcquire", () => {
     assert.deepStrictEqual(at(500), { _tag: "Win" })
   })
 
+  it("despite a failure: Win, but nothing else is different", () => {
+    const despite = { known: 0, force: false, despiteFailure: true }
+    const failed = lease({ until: undefined, failedUntil: 500 })
+    assert.deepStrictEqual(decideAcquire(nothing, failed, despite, 0), { _tag: "Win" })
+    assert.deepStrictEqual(decideAcquire(value(5), failed, despite, 0), { _tag: "Newer" })
+    const held = lease({ failedUntil: 500 })
+    assert.deepStrictEqual(decideAcquire(nothing, held, despite, 0), {
+      _tag: "Busy",
+      leftMillis: 1000,
+    })
+  })
+
   it("force wins against all three", () => {
     const forced = { known: 0, force: true }
     assert.deepStrictEqual(decideAcquire(value(99), lease({}), forced, 0), { _tag: "Win" })

@@ -18,6 +18,7 @@ import {
   type Acquired,
   type AcquireRequest,
   type Arbiter,
+  type LeaseRequest,
   type ByteStore,
   type ByteTier,
   type CommitRequest,
@@ -342,11 +343,7 @@ export class FartherTier {
     return Math.max(known + 1, this.time.placeOf(moment, bound) ?? 0)
   }
 
-  acquire(
-    key: string,
-    request: Parameters<Arbiter["acquire"]>[1],
-    budget: Budget,
-  ): Effect.Effect<Granted | undefined> {
+  acquire(key: string, request: LeaseRequest, budget: Budget): Effect.Effect<Granted | undefined> {
     return Effect.suspend(() => {
       const asked = this.#ask((arbiter) => arbiter.acquire(key, request))
       const acquired = this.#acquired(this.#parts.of(key), asked, budget)

@@ -6,10 +6,19 @@ import type { Engine } from "./engine.ts"
 import type { FartherTier, Granted } from "./fartherTier.ts"
 import { Budget } from "./tierSteps.ts"
 import type { Flight } from "./flight.ts"
+import { allHaveStale } from "./lookupDemand.ts"
 
 /** How often to look whether another node's lookup has ended: at first, and at most. */
 const firstPause = 50
 const longestPause = 1_000
+
+/** What a request asks for beside a lease that nobody holds. */
+interface Claim {
+  readonly force: boolean
+  readonly despiteFailure: boolean
+}
+
+const byForce: Claim = { force: true, despiteFailure: true }
 
 /**
  * Until the flight has landed, has a token, or goes on without one because the
@@ -25,14 +34,14 @@ export const leaseFor = (
   Effect.gen(function* () {
     const { flight } = progress
     const began = engine.stopwatch()
-    let force = mustForce(engine, flight)
+    let claim = firstClaim(engine, flight)
     let trip = budget
     let pause = firstPause
     // Since the first busy answer: the arbiter's own trip is no wait for another node.
     let busySince: number | undefined
     while (flight.isWanted) {
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
-      const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, force, trip))
+      const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, claim, trip))
       const now = engine.stopwatch()
       const waited = Math.round(now - began)
       if (granted === "busy") busySince ??= now
@@ -41,10 +50,13 @@ export const leaseFor = (
         engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis })
         busySince = undefined
       }
-      if (granted === "again") continue
-      if (granted !== "busy" && granted !== "takeOver") return
-      if (granted === "takeOver" || waited >= engine.stack.leaseMillis) {
-        force = true
+      if (isClaim(granted)) {
+        claim = granted
+        continue
+      }
+      if (granted !== "busy") return
+      if (waited >= engine.stack.leaseMillis) {
+        claim = byForce
         continue
       }
       yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
@@ -67,22 +79,21 @@ export const leaseAll = (
   Effect.gen(function* () {
     const { leaseMillis } = engine.stack
     const busy: Array<Progress> = []
-    let left = progress.map((one) => ({ one, force: mustForce(engine, one.flight) }))
+    let left = progress.map((one) => ({ one, claim: firstClaim(engine, one.flight) }))
     while (left.length > 0) {
       const asking = left.filter(({ one }) => one.flight.isWanted)
-      const requests = asking.map(({ force, one: { flight, known } }) => ({
+      const requests = asking.map(({ claim, one: { flight, known } }) => ({
+        ...claim,
         key: flight.k,
         known,
         leaseMillis,
-        force,
       }))
       left = []
       const granted = Effect.map(arbiter.acquireAll(requests, budget), (all) => {
-        for (const [i, { force, one }] of asking.entries()) {
+        for (const [i, { one }] of asking.entries()) {
           const outcome = outcomeOf(engine, arbiter, one, requests[i]!, all[i])
           if (outcome === "busy") busy.push(one)
-          else if (outcome === "again") left.push({ one, force })
-          else if (outcome === "takeOver") left.push({ one, force: true })
+          else if (isClaim(outcome)) left.push({ one, claim: outcome })
         }
       })
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
@@ -91,26 +102,29 @@ export const leaseAll = (
     return busy
   })
 
-/** A lease that this node holds for a flight that was detached is nobody's to wait for. */
-const mustForce = (engine: Engine, flight: Flight): boolean => {
+const firstClaim = (engine: Engine, flight: Flight): Claim => {
   const own = engine.leased.get(flight.k)
-  return flight.force || (own !== undefined && engine.isDetached(own))
+  // A lease that this node holds for a flight that was detached is nobody's to wait for.
+  const force = flight.force || (own !== undefined && engine.isDetached(own))
+  return force ? byForce : { force, despiteFailure: !allHaveStale(engine, flight) }
 }
 
-type Outcome = "won" | "landed" | "unanswered" | "busy" | "again" | "takeOver"
+/** How a request ended, or what is claimed in the next one. */
+type Outcome = "won" | "landed" | "unanswered" | "busy" | Claim
+
+const isClaim = (outcome: Outcome): outcome is Claim => typeof outcome === "object"
 
 const request = (
   engine: Engine,
   arbiter: FartherTier,
   progress: Progress,
-  force: boolean,
+  claim: Claim,
   budget: Budget,
 ): Effect.Effect<Outcome> => {
   const { k } = progress.flight
-  const { known } = progress
-  const asked = { known, leaseMillis: engine.stack.leaseMillis, force }
+  const asked = { ...claim, known: progress.known, leaseMillis: engine.stack.leaseMillis }
   return Effect.map(arbiter.acquire(k, asked, budget), (granted) =>
-    outcomeOf(engine, arbiter, progress, { known, force }, granted),
+    outcomeOf(engine, arbiter, progress, asked, granted),
   )
 }
 
@@ -118,7 +132,7 @@ const outcomeOf = (
   engine: Engine,
   arbiter: FartherTier,
   progress: Progress,
-  asked: { readonly known: number; readonly force: boolean },
+  asked: Claim & { readonly known: number },
   granted: Granted | undefined,
 ): Outcome => {
   const { flight } = progress
@@ -140,13 +154,13 @@ const outcomeOf = (
       consider(engine, progress, arbiter, granted.found)
       if (progress.foreign) return "unanswered"
       // Asked again, it is not newer any more than what is known; unless its version cannot be read.
-      return progress.known > asked.known ? "again" : "takeOver"
+      return progress.known > asked.known ? asked : byForce
     case "Failed": {
       // More is left than refreshes are held back for: the tier's clock was set back since.
       const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
-      return isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)
-        ? "landed"
-        : "takeOver"
+      if (isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)) return "landed"
+      // An arbiter of an older kind knows no request despite a failure.
+      return asked.despiteFailure ? byForce : { force: false, despiteFailure: true }
     }
   }
 }

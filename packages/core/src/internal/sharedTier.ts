@@ -18,6 +18,7 @@ import type {
   ByteStore,
   ByteTier,
   Committed,
+  LeaseRequest,
   Message,
   Write,
   Written,
@@ -113,10 +114,7 @@ class Shelf {
     this.#lost = Math.max(this.#lost, stored.version)
   }
 
-  acquire(
-    key: string,
-    request: { readonly known: number; readonly leaseMillis: number; readonly force: boolean },
-  ): Acquired {
+  acquire(key: string, request: LeaseRequest): Acquired {
     const time = this.#now()
     const kept = this.#entries.get(key, time)
     const lease = this.#leases.get(key, time)

@@ -325,8 +325,8 @@ describe("a request for a lease that is answered with something newer", () => {
       blind(script)
       expect(yield* b.get("k")).toBe(2)
       expect(script.of("acquire").map(({ args }) => args[1])).toEqual([
-        { known: 0, leaseMillis: 10_000, force: false },
-        { known: version, leaseMillis: 10_000, force: false },
+        { known: 0, leaseMillis: 10_000, force: false, despiteFailure: true },
+        { known: version, leaseMillis: 10_000, force: false, despiteFailure: true },
       ])
       delete script.instead.read
       expect(yield* (yield* node(Effect.never)).get("k")).toBe(2)
@@ -386,12 +386,52 @@ describe("a request for a lease after another node's lookup has failed", () => {
       expect((yield* b.stats).lookups).toBe(0)
     }))
 
-  test("takes over where there is nothing stale, and the value is kept", (world) =>
+  test("is granted despite it where there is nothing stale, and the value is kept", (world) =>
     Effect.gen(function* () {
       yield* failing(world)
       const b = yield* world.node(after(0, 2))
       expect(Exit.isSuccess(yield* Effect.exit(b.get("k")))).toBe(true)
-      expect(world.requests().map(([, force]) => force)).toEqual([true, false, true])
+      expect(world.requests().map(([, force]) => force)).toEqual([true, false])
       expect(yield* (yield* world.node(Effect.never)).get("k")).toBe(2)
+    }))
+
+  const reads: Readonly<Record<string, (node: Node) => Effect.Effect<unknown, unknown>>> = {
+    get: (node) => node.get("k"),
+    getMany: (node) => node.getMany(["k", "k2"]),
+  }
+  for (const [name, read] of Object.entries(reads)) {
+    test(`law 7: ${name} by nodes with nothing stale, within one trip, makes one lookup of it`, (world) =>
+      Effect.gen(function* () {
+        yield* failing(world)
+        world.script.instead.acquire =
+          (acquire) =>
+          (...args) =>
+            Effect.delay(Effect.delay(acquire(...args), 1), 1)
+        let asked = 0
+        const counted = Effect.andThen(
+          Effect.sync(() => (asked += 1)),
+          after(500, 2),
+        )
+        const nodes = yield* Effect.replicateEffect(world.node(counted), 10)
+        const callers = []
+        for (const [i, node] of nodes.entries()) {
+          callers.push(yield* fork(Effect.delay(read(node), 0.2 * i)))
+        }
+        yield* TestClock.adjust("5 seconds")
+        for (const caller of callers) yield* Fiber.join(caller)
+        expect(asked).toBe(1)
+      }))
+  }
+
+  test("takes over from an arbiter that knows no request despite a failure", (world) =>
+    Effect.gen(function* () {
+      yield* failing(world)
+      world.script.instead.acquire =
+        (acquire) =>
+        (key, { despiteFailure: _, ...request }) =>
+          acquire(key, request)
+      const b = yield* world.node(after(0, 2))
+      expect(yield* b.get("k")).toBe(2)
+      expect(world.requests().map(([, force]) => force)).toEqual([true, false, true])
     }))
 })

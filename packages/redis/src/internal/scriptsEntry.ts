@@ -126,16 +126,16 @@ const script = (body: string): string => `${prelude}${body}`
 
 /**
  * ARGV: the time at which whoever asks gives up, after which no lease is granted; known,
- * lease in ms, 1 to force.
+ * lease in ms, `force`, or `despite` a failure, or neither.
  */
 export const acquire = script(`
 if now >= tonumber(ARGV[1]) then return { 'Late', now } end
 local known, life = tonumber(ARGV[2]), tonumber(ARGV[3])
-if ARGV[4] ~= '1' then
+if ARGV[4] ~= 'force' then
   if isValue and version > known then return { 'Newer', now, redis.call('GET', KEYS[1]) } end
   if lease then
     if lease.till > now and lease.token > version then return { 'Busy', now, lease.till - now } end
-    if lease.failed > now then return { 'Failed', now, lease.failed - now } end
+    if lease.failed > now and ARGV[4] ~= 'despite' then return { 'Failed', now, lease.failed - now } end
   end
 end
 local token = nextNumber(known)

@@ -20,6 +20,12 @@ const lifeOf = (millis: number): string => {
   return millis >= farthest ? "forever" : String(Math.max(1, Math.floor(millis)))
 }
 
+const leaseArgs = ({ despiteFailure, force, known, leaseMillis }: Tier.LeaseRequest) => [
+  Arbitration.usable(known),
+  spanOf(leaseMillis),
+  force ? "force" : despiteFailure === true ? "despite" : "",
+]
+
 const spanOf = (millis: number): number =>
   millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
 
@@ -143,12 +149,8 @@ export class Store {
       )
     })
 
-  acquire(
-    key: string,
-    request: { readonly known: number; readonly leaseMillis: number; readonly force: boolean },
-  ): Effect.Effect<Tier.Acquired, Tier.TierError> {
-    const { force, known, leaseMillis } = request
-    const args = [Arbitration.usable(known), spanOf(leaseMillis), force ? 1 : 0]
+  acquire(key: string, request: Tier.LeaseRequest): Effect.Effect<Tier.Acquired, Tier.TierError> {
+    const args = leaseArgs(request)
     const both = this.#both(key)
     const { acquire, release, run } = scripts
     return this.#asking.lease("acquire", acquire, both, args, acquiredOf, (reply, client) => {
@@ -194,9 +196,9 @@ export class Store {
   acquireAll(
     requests: ReadonlyArray<Tier.AcquireRequest>,
   ): Effect.Effect<ReadonlyArray<Tier.Acquired | undefined>, Tier.TierError> {
-    const calls = requests.map(({ force, key, known, leaseMillis }) => ({
-      keys: this.#both(key),
-      args: [Arbitration.usable(known), spanOf(leaseMillis), force ? 1 : 0],
+    const calls = requests.map((request) => ({
+      keys: this.#both(request.key),
+      args: leaseArgs(request),
     }))
     const { acquire, release, runAll } = scripts
     return this.#asking.leaseAll("acquire", acquire, calls, acquiredOf, (answers, client) => {

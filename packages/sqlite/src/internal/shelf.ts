@@ -96,7 +96,7 @@ export class Shelf {
     this.#lose(this.#larder, stored.version)
   }
 
-  acquire(key: string, request: Parameters<Tier.Arbiter["acquire"]>[1]): Tier.Acquired {
+  acquire(key: string, request: Tier.LeaseRequest): Tier.Acquired {
     const time = this.#now
     const lease = this.lease(key)
     const stored = this.stored(key)

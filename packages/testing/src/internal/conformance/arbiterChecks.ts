@@ -132,6 +132,25 @@ const leases = checksThat("arbiter")({
       yield* subject.pass(1000)
       assert.equal((yield* acquire("k"))._tag, "Won")
     }),
+
+  "law 7: despite a failed lookup one caller with nothing stale may ask, and one alone": (
+    subject,
+  ) =>
+    Effect.gen(function* () {
+      const { acquire, arbiter, commit, set, win } = yield* arbitrated(subject)
+      yield* arbiter.release("k", yield* win("k"), 5000)
+      const token = yield* win("k", { despiteFailure: true })
+      const second = yield* acquire("k", { despiteFailure: true })
+      assert.equal(second._tag, "Busy")
+      assert.equal(yield* commit("k", token, "looked up"), "Stored")
+      assert.equal((yield* acquire("k", { despiteFailure: true }))._tag, "Newer")
+
+      const known = yield* set("kept", "kept")
+      yield* arbiter.release("kept", yield* win("kept", { known }), 5000)
+      assert.equal((yield* acquire("kept", { known }))._tag, "Failed")
+      assert.equal((yield* acquire("kept", { despiteFailure: true }))._tag, "Newer")
+      assert.equal((yield* acquire("kept", { known, despiteFailure: true }))._tag, "Won")
+    }),
 })
 
 const commits = checksThat("arbiter")({

@@ -64,6 +64,7 @@ export const batchChecks = checksThat("arbiter")({
       yield* win("busy")
       yield* win("forced")
       yield* arbiter.release("failed", yield* win("failed"), 5000)
+      yield* arbiter.release("despite", yield* win("despite"), 5000)
       const requests = [
         { key: "free" },
         { key: "newer", known: version - 1 },
@@ -71,10 +72,11 @@ export const batchChecks = checksThat("arbiter")({
         { key: "known", known },
         { key: "failed" },
         { key: "forced", force: true },
+        { key: "despite", despiteFailure: true },
         { key: "last" },
       ]
       const answers = yield* acquireAll(arbiter, requests)
-      const expected = ["Won", "Newer", "Busy", "Won", "Failed", "Won", "Won"]
+      const expected = ["Won", "Newer", "Busy", "Won", "Failed", "Won", "Won", "Won"]
       assert.deepEqual(tags(answers), expected)
       const [, newer, busy, above] = answers
       assert.ok(newer?._tag === "Newer")

@@ -101,12 +101,18 @@ export const arbitratedAs = (subject: Subject, larder: string) =>
     const time = Effect.map(arbiter.marks(0), ({ time }) => time)
     const acquire = (
       key: string,
-      options: { readonly known?: number; readonly lease?: number; readonly force?: boolean } = {},
+      options: {
+        readonly known?: number
+        readonly lease?: number
+        readonly force?: boolean
+        readonly despiteFailure?: boolean
+      } = {},
     ) =>
       arbiter.acquire(key, {
         known: options.known ?? 0,
         leaseMillis: options.lease ?? leaseMillis,
         force: options.force ?? false,
+        despiteFailure: options.despiteFailure ?? false,
       })
     return {
       ...own,
