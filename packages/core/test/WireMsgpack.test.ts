@@ -290,7 +290,7 @@ describe("Wire.msgpack", () => {
         const before = Buffer.from(bytes).toString("hex")
         const decoded = result(bytes)
         // JSON text can say numbers that no double holds: 1e400.
-        if (decoded._tag === "Success" && !/6[45](2b)?3\d3\d3\d/.test(before)) {
+        if (decoded._tag === "Success" && !/[46]5(2b)?(3\d){3}/.test(before)) {
           assert.isTrue(isJsonData(decoded.success), before)
         }
         // Neither the bytes nor the array that holds them are written to.
