@@ -13,6 +13,12 @@ export const quiet = numbered("q", 10)
 export const burst = (node: string, from: number, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `b${node}-${from + i}`)
 
+let asked = 0
+
+/** Keys that nobody has asked for, so that no memory answers; enough for each master of a Cluster to have some. */
+export const unasked = (): ReadonlyArray<string> =>
+  Array.from({ length: 12 }, () => `n${(asked += 1)}`)
+
 export const isBurst = (key: string): boolean => key.startsWith("b")
 
 /** So many missed changes are kept one by one. */

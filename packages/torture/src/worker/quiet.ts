@@ -33,13 +33,9 @@ const unrest = (session: Session): Effect.Effect<string | undefined> =>
 /** What was missed is tried again every second: a shorter quiet says nothing. */
 const quietMillis = 1_500
 
-/** A breaker closes by a call that it lets through: without traffic one would stay open for good. */
-const askAll = (session: Session): Effect.Effect<void> =>
-  Effect.forEach(
-    [...keys.hot, ...keys.setOnly, ...keys.quiet],
-    (key) => Effect.exit(session.larder.read(key)),
-    { discard: true },
-  )
+/** A breaker closes by a call that it lets through: where memory answers all, one would stay open for good. */
+const askTiers = (session: Session): Effect.Effect<void> =>
+  Effect.forEach(keys.unasked(), (key) => Effect.exit(session.larder.read(key)), { discard: true })
 
 /** Waits for it, `millis` at most, and writes down what came of it. */
 export const awaitQuiet = (session: Session, log: Log, millis: number): Effect.Effect<void> =>
@@ -49,7 +45,7 @@ export const awaitQuiet = (session: Session, log: Log, millis: number): Effect.E
     let why = yield* unrest(session)
     while (now() < end && (why !== undefined || now() - since < quietMillis)) {
       yield* Effect.sleep(50)
-      if ((yield* openBreakers(session)).length > 0) yield* askAll(session)
+      if ((yield* openBreakers(session)).length > 0) yield* askTiers(session)
       why = yield* unrest(session)
       if (why !== undefined) since = now()
     }
