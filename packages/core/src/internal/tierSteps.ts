@@ -209,9 +209,7 @@ export class TierSteps {
         const counted = this.#breaker.execute(Effect.void, { key: this.circuit })
         return Effect.provideService(counted, Ahead, ahead)
       }),
-      Effect.map(() => {
-        this.#isSuspect = false
-      }),
+      Effect.andThen(this.#believe),
       // Another probe is under way, and decides.
       Effect.ignore,
     )
@@ -262,6 +260,8 @@ export class TierSteps {
     return Effect.matchCauseEffect(counted, {
       onSuccess: (value) => Effect.as(this.#believe, value),
       onFailure: (cause) => {
+        // Race: a step beside this one succeeds before this failure is recorded. Unasked, the breaker that it opens would stay open.
+        this.#isSuspect = true
         this.#told(operation, failureOf(cause))
         return nothing
       },
@@ -296,7 +296,6 @@ export class TierSteps {
       this.#told(operation, failureOf(exit.cause))
       return nothing
     }
-    this.#isSuspect = true
     return this.#guarded(operation, exit, before)
   }
 

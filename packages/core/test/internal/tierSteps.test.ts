@@ -18,7 +18,18 @@ const fails = Effect.fail(
   new TierError({ tier: "t", operation: "read", cause: new Error("broken") }),
 )
 
-const make = (consecutive = 3) =>
+/** Each outcome is recorded so much later. */
+const storeWith = (recording: number) =>
+  Layer.effect(
+    CircuitBreaker.CircuitBreakerStore,
+    Effect.map(CircuitBreaker.CircuitBreakerStore, (store) => ({
+      ...store,
+      record: (outcome: Parameters<typeof store.record>[0]) =>
+        recording === 0 ? store.record(outcome) : Effect.delay(store.record(outcome), recording),
+    })),
+  ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+
+const make = (consecutive = 3, recording = 0) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(1_790_000_000_000)
     const wall = yield* wallClock
@@ -27,7 +38,7 @@ const make = (consecutive = 3) =>
     const real = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(consecutive),
       openDuration: "5 seconds",
-    }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
+    }).pipe(Effect.provide(inSteadyTime(storeWith(recording))))
     let asked = 0
     const breaker: CircuitBreaker.CircuitBreaker = {
       ...real,
@@ -263,6 +274,31 @@ describe("the breaker", () => {
       yield* steps.run("read", fails)
       expect(yield* state).toBe("Closed")
     }).pipe(Effect.scoped),
+  )
+
+  const beside = [
+    { moment: "before they do", succeedsAt: 0, recording: 0 },
+    { moment: "while that is recorded", succeedsAt: 45, recording: 10 },
+  ]
+  it.effect.each(beside)(
+    "opened by steps that fail, one beside them succeeding $moment, is asked, and closes again",
+    ({ recording, succeedsAt }) =>
+      Effect.gen(function* () {
+        const { state, steps, told } = yield* make(3, recording)
+        yield* fork(steps.run("read", fails))
+        yield* TestClock.adjust(recording)
+        for (let i = 0; i < 3; i += 1) yield* fork(steps.run("read", Effect.delay(fails, 50)))
+        yield* fork(steps.run("read", Effect.delay(Effect.succeed(1), succeedsAt)))
+        yield* TestClock.adjust(50 + recording)
+        expect(yield* state).toBe("Open")
+        yield* told
+        expect(yield* steps.run("read", Effect.succeed(2))).toBe(undefined)
+        expect((yield* told).map(([, reason]) => reason)).toEqual(["breakerOpen"])
+        yield* TestClock.adjust("5 seconds")
+        yield* fork(steps.run("read", Effect.succeed(3)))
+        yield* TestClock.adjust(recording)
+        expect(yield* state).toBe("Closed")
+      }).pipe(Effect.scoped),
   )
 
   it.effect("open, lets nothing through and tells so, until a probe succeeds", () =>
