@@ -196,9 +196,9 @@ export class FartherTier {
     this.#parts.insist()
   }
 
-  /** The names of its breaker's circuits: its own, and one for each part that was met. */
+  /** The names of its breaker's circuits: its own, and one for each part that it has. */
   get circuits(): ReadonlyArray<string> {
-    return this.#parts.all().map(({ circuit }) => circuit)
+    return this.#parts.current().map(({ circuit }) => circuit)
   }
 
   /** Whether it is one server, so that what holds for one key holds for all. */
@@ -322,7 +322,7 @@ export class FartherTier {
     return Effect.suspend(() => {
       const marking = this.#marking
       const marked = this.#parts.stepsOf(undefined)
-      const probes = this.#parts.all().map((steps) => {
+      const probes = this.#parts.current().map((steps) => {
         if (marking !== undefined && steps === marked) return steps.probe(marking.page)
         const key = steps.lastKey
         return key === undefined ? Effect.void : steps.probe(this.#store.read([key]))

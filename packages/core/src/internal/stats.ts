@@ -30,7 +30,8 @@ export interface Stats extends Readonly<Counters> {
   readonly bounds: Required<MemoryBounds> | undefined
   /**
    * Of the upstream and of tiers behind memory, by name; a second tier of one name is
-   * `name-2` here. Of a tier of several servers, also of each server.
+   * `name-2` here. Of a tier of several servers, also of each
+   * that has keys which were asked for.
    */
   readonly breakers: Readonly<Record<string, State["_tag"]>>
   /** Keys whose value was set and is still on its way to the tiers behind memory. */

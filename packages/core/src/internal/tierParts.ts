@@ -35,7 +35,7 @@ export class TierParts {
   /** From now on every step is tried, though a breaker is open. */
   insist(): void {
     this.#insists = true
-    for (const steps of this.all()) steps.insist()
+    for (const steps of [this.#whole, ...this.#parts.values()]) steps.insist()
   }
 
   /** The part that a key is on; `undefined` asks for the marks. */
@@ -81,8 +81,12 @@ export class TierParts {
     return places
   }
 
-  /** Those that were met so far. */
-  all(): ReadonlyArray<TierSteps> {
-    return [this.#whole, ...this.#parts.values()]
+  /** Those that were met so far, but for servers that have handed over what they were asked for last: nobody asks them any more. */
+  current(): ReadonlyArray<TierSteps> {
+    const marksPart = this.of(undefined)
+    const isCurrent = (part: string, { lastKey }: TierSteps): boolean =>
+      part === marksPart || (lastKey !== undefined && this.of(lastKey) === part)
+    const parts = [...this.#parts].filter(([part, steps]) => isCurrent(part, steps))
+    return [this.#whole, ...parts.map(([, steps]) => steps)]
   }
 }

@@ -63,6 +63,38 @@ it("law 22: at the end every step is tried, also on a server that was not met be
   expect(made.map(({ insists }) => insists)).toEqual([true, true, true])
 })
 
+it("a server that no longer has what it was asked for last is no part of the tier until it has again", () => {
+  let moved = ""
+  const byLetter = (key: string | undefined) => {
+    const letter = key?.slice(0, 1) ?? "m"
+    return letter === moved ? "elsewhere" : letter
+  }
+  const { parts } = make(byLetter)
+  const steps = parts.stepsOf("a1")
+  parts.stepsOf("b1")
+  parts.stepsOf("m1")
+  parts.stepsOf(undefined)
+  const current = () => parts.current().map((steps) => (steps as unknown as Steps).part)
+  expect(current()).toEqual(["", "a", "b", "m"])
+  moved = "a"
+  expect(current()).toEqual(["", "b", "m"])
+  parts.stepsOf("a1")
+  expect(current()).toEqual(["", "b", "m", "elsewhere"])
+  moved = "m"
+  expect(current()).toEqual(["", "a", "b", "elsewhere"])
+  moved = ""
+  expect(parts.stepsOf("a1")).toBe(steps)
+  expect(current()).toEqual(["", "a", "b", "m"])
+})
+
+it("the server of the marks is a part of the tier, also where the key that it had is elsewhere", () => {
+  let isMoved = false
+  const { parts } = make((key) => (key === undefined || !isMoved ? "m" : "n"))
+  parts.stepsOf("m1")
+  isMoved = true
+  expect(parts.current()).toHaveLength(2)
+})
+
 it("of more than 256 servers the one that was met first is forgotten", () => {
   const { parts } = make((key) => key ?? "marks")
   const first = parts.stepsOf("k0")
@@ -70,7 +102,7 @@ it("of more than 256 servers the one that was met first is forgotten", () => {
   for (let i = 2; i < 256; i++) parts.stepsOf(`k${i}`)
   expect(parts.stepsOf("k0")).toBe(first)
   parts.stepsOf("one more")
-  expect(parts.all()).toHaveLength(257)
+  expect(parts.current()).toHaveLength(257)
   expect(parts.stepsOf("k1")).toBe(second)
   expect(parts.stepsOf("k0")).not.toBe(first)
 })
