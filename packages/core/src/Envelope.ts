@@ -43,6 +43,7 @@ import { forever } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
 import { atOnce, mapAtOnce } from "./internal/atOnce.ts"
 import { crc32, crc32OfJson } from "./internal/crc32.ts"
+import { plainMeta } from "./internal/plainMeta.ts"
 import type { Wire, WireContext, WireError } from "./Wire.ts"
 
 const tombstoneLength = 19
@@ -168,19 +169,6 @@ const decodeMeta = Schema.decodeUnknownResult(Meta)
 
 type Meta = typeof Meta.Type
 
-const isCount = (u: unknown): boolean => Number.isSafeInteger(u) && (u as number) >= 0
-
-/** What almost every meta part is, told faster than a schema can; any other goes through the schema. */
-const isPlainMeta = (u: unknown): u is Meta => {
-  const { asOf, etag, loadMillis, place, tags, wire } = (u ?? {}) as Partial<
-    Record<keyof Meta, unknown>
-  >
-  if (!Array.isArray(tags) || !isCount(asOf) || !isCount(loadMillis)) return false
-  for (const tag of tags) if (typeof tag !== "string") return false
-  const hasPlace = place === undefined || typeof place === "string"
-  return typeof wire === "string" && etag === undefined && hasPlace
-}
-
 /** What an envelope of a value says, with the value still in the form its wire gave it. */
 export interface Parts {
   readonly version: number
@@ -287,13 +275,16 @@ const parseTombstone = (bytes: Uint8Array): Parsed => {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const parseMeta = (bytes: Uint8Array): Result.Result<Meta, string> => {
+/** The meta part, or why it is none. */
+const parseMeta = (bytes: Uint8Array, from: number, end: number): Meta | string => {
   try {
-    const json: unknown = JSON.parse(utf8.decode(bytes))
-    if (isPlainMeta(json)) return Result.succeed(json)
-    return Result.mapError(decodeMeta(json), (error) => `meta: ${String(error)}`)
+    const plain = plainMeta(bytes, from, end)
+    if (plain !== undefined) return plain
+    const json: unknown = JSON.parse(utf8.decode(bytes.subarray(from, end)))
+    const decoded = decodeMeta(json)
+    return Result.isSuccess(decoded) ? decoded.success : `meta: ${String(decoded.failure)}`
   } catch (cause) {
-    return Result.fail(`meta: ${String(cause)}`)
+    return `meta: ${String(cause)}`
   }
 }
 
@@ -324,9 +315,9 @@ const parseValue = (bytes: Uint8Array): Parsed => {
   if (presence === digit0 && bytes.length > valueOffset) {
     return unreadable("bytes of a value that is said to be undefined")
   }
-  const meta = parseMeta(bytes.subarray(headerLength, valueOffset))
-  if (Result.isFailure(meta)) return unreadable(meta.failure)
-  const { asOf, etag, loadMillis, place, tags, wire } = meta.success
+  const meta = parseMeta(bytes, headerLength, valueOffset)
+  if (typeof meta === "string") return unreadable(meta)
+  const { asOf, etag, loadMillis, place, tags, wire } = meta
   const parts: { -readonly [Part in keyof Parts]: Parts[Part] } & { readonly _tag: "Value" } = {
     _tag: "Value",
     version,

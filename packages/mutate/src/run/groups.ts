@@ -84,7 +84,7 @@ export const groups: ReadonlyArray<Group> = [
       "Wire.ts",
       "WireMsgpack.ts",
       ...internal("aesGcm", "compression", "crc32", "json", "keyring", "msgpackShape"),
-      ...internal("nestedObjects"),
+      ...internal("nestedObjects", "plainMeta"),
     ],
   },
   {
