@@ -67,7 +67,7 @@ export class MarkReading {
    * answer, they go on by the marks that are known, and ask again after a while.
    */
   get isDue(): boolean {
-    return !this.isRecent && !this.#isYoung(this.#triedAt)
+    return !this.#isYoung(this.#triedAt)
   }
 
   #isYoung(moment: number): boolean {
