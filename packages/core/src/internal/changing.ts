@@ -238,19 +238,19 @@ const isAllHeard = (
 const writtenUpTo = (engine: Engine, place: number): Effect.Effect<boolean> =>
   Effect.callback<boolean>((resume) => {
     const { settings, timers, writes } = engine
-    const isOver = () => {
-      const state = writes.stateUpTo(place)
-      if (state !== "pending") resume(Effect.succeed(state === "written"))
-      return state !== "pending"
-    }
-    if (isOver()) return
-    const { tierTimeout } = settings.policy
-    const timer = timers.after(engine.stopwatch(), tierTimeout, () => resume(Effect.succeed(false)))
-    const forget = writes.watch(isOver)
-    return Effect.sync(() => {
+    const end = (isWritten: boolean) => {
       timers.cancel(timer)
       forget()
-    })
+      resume(Effect.succeed(isWritten))
+    }
+    const look = () => {
+      const state = writes.stateUpTo(place)
+      if (state !== "pending") end(state === "written")
+    }
+    const { tierTimeout } = settings.policy
+    const timer = timers.after(engine.stopwatch(), tierTimeout, () => end(false))
+    const forget = writes.watch(look)
+    look()
   })
 
 /**

@@ -1,0 +1,382 @@
+/** What callers do to keys and tags: what running lookups, memory, the tiers and the caller get of it. */
+import { afterEach, describe, expect, it, vi } from "@effect/vitest"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { WriteQueue } from "../../src/internal/writeQueue.ts"
+import * as scripted from "../support/scriptedTier.ts"
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+type Options = Omit<Partial<Larder.BaseOptions<number, string, string, never>>, "policy"> & {
+  readonly policy?: Partial<Policy.Options>
+}
+
+const world = Effect.gen(function* () {
+  yield* TestClock.setTime(1_790_000_000_000)
+  const file = new scripted.Script()
+  const shared = new scripted.Script()
+  const layers = {
+    file: Layer.succeedContext(yield* Layer.build(scripted.layer(file, "file"))),
+    shared: Layer.succeedContext(yield* Layer.build(scripted.layer(shared))),
+  }
+  const source = { asked: 0, answer: Effect.succeed(1) as Effect.Effect<number, string> }
+  /** Nodes over the same tiers. */
+  const node = (
+    stack: "memory" | "file" | "shared" | "file and shared",
+    { policy = {}, ...options }: Options = {},
+  ) => {
+    const memory = MemoryTier.layer()
+    const stacks: Record<typeof stack, Layer.Layer<TierStack.TierStack>> = {
+      memory: TierStack.layer(memory),
+      file: TierStack.layer(memory, layers.file),
+      shared: TierStack.layer(memory, layers.shared),
+      "file and shared": TierStack.layer(memory, layers.file, layers.shared),
+    }
+    return Larder.make({
+      name: "changing",
+      value: Schema.Finite,
+      upstream: Upstream.make({
+        lookup: (_: string) =>
+          Effect.suspend(() => {
+            source.asked += 1
+            return source.answer
+          }),
+      }),
+      policy: Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour", ...policy }),
+      ...options,
+    }).pipe(Effect.provide(stacks[stack]))
+  }
+  return { file, shared, node, source }
+})
+
+type World = Effect.Success<typeof world>
+
+const test = (title: string, body: (world: World) => Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.effect(title, () => Effect.scoped(Effect.flatMap(world, body)))
+
+const slowly =
+  (millis: number) =>
+  <A extends ReadonlyArray<unknown>, B, E>(real: (...args: A) => Effect.Effect<B, E>) =>
+  (...args: A): Effect.Effect<B, E> =>
+    Effect.delay(real(...args), millis)
+
+const broken = () => () => Effect.die("broken")
+
+const revision = Math.floor
+
+describe("a value that is set", () => {
+  test("took no time to look up, unless one that it replaces did", ({ node, source }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("memory")
+      yield* larder.set("k", 7)
+      expect((yield* larder.getWithMeta("k")).entry.loadMillis).toBe(0)
+      source.answer = Effect.delay(Effect.succeed(1), 20)
+      const getting = yield* fork(larder.get("l"))
+      yield* TestClock.adjust(20)
+      yield* Fiber.join(getting)
+      yield* larder.set("l", 7)
+      expect((yield* larder.getWithMeta("l")).entry.loadMillis).toBe(20)
+    }))
+
+  test("has the etag that is made of it, where there is one", ({ node }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("memory", {
+        etag: (value) => (value === 0 ? undefined : `v${value}`),
+      })
+      yield* larder.set("k", 7)
+      expect((yield* larder.getWithMeta("k")).entry.etag).toBe("v7")
+      yield* larder.set("k", 0)
+      expect("etag" in (yield* larder.getWithMeta("k")).entry).toBe(false)
+    }))
+
+  for (const stack of ["memory", "shared"] as const) {
+    for (const tierWrites of ["awaited", "background"] as const) {
+      for (const compares of [false, true]) {
+        const how = `${stack}, ${tierWrites}${compares ? ", compared" : ""}`
+        test(`law 4: without any life takes away what was there: ${how}`, ({ node, shared }) =>
+          Effect.gen(function* () {
+            const larder = yield* node(stack, compares ? { revision } : {})
+            yield* larder.set("k", 7)
+            const ack = yield* larder.set("k", 8, {
+              policy: Policy.make({ freshFor: 0, tierWrites }),
+            })
+            expect(ack.settled).toBe(true)
+            expect((yield* larder.read("k")).freshness).toEqual({ _tag: "Missing" })
+            if (stack === "shared") {
+              expect(shared.of("write").at(-1)?.args[1]._tag).toBe("Remove")
+            }
+          }))
+      }
+    }
+  }
+
+  test("law 13: without any life is refused as well where a newer one is known", ({ node }) =>
+    Effect.gen(function* () {
+      const a = yield* node("shared", { revision })
+      const b = yield* node("shared", { revision })
+      yield* a.set("k", 8)
+      const ack = yield* b.set("k", 7, { policy: Policy.make({ freshFor: 0 }) })
+      expect(ack.refused).toBe(true)
+      expect(yield* b.get("k")).toBe(8)
+    }))
+
+  test("in the background is settled at once where nothing is behind memory", ({ node }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("memory", { policy: { tierWrites: "background" } })
+      expect(yield* larder.set("k", 7)).toMatchObject({ settled: true, pending: [] })
+    }))
+})
+
+describe("law 7: a lookup that runs when its key is set", () => {
+  test("is not joined any more while the arbiter is told", ({ node, shared, source }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      source.answer = Effect.never
+      yield* fork(larder.get("k"))
+      expect(source.asked).toBe(1)
+      shared.instead.write = slowly(50)
+      const setting = yield* fork(larder.set("k", 7))
+      source.answer = Effect.succeed(2)
+      expect(yield* larder.get("k")).toBe(2)
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(setting)
+      expect(yield* larder.get("k")).toBe(7)
+    }))
+
+  test("is joined while the arbiter may still refuse the value", ({ node, shared, source }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared", { revision })
+      source.answer = Effect.delay(Effect.succeed(9), 30)
+      const first = yield* fork(larder.get("k"))
+      shared.instead.acquire = (acquire) => (key, request) =>
+        request.force ? Effect.delay(acquire(key, request), 50) : acquire(key, request)
+      shared.instead.write = slowly(50)
+      yield* fork(larder.set("k", 7))
+      const second = yield* fork(larder.get("k"))
+      yield* TestClock.adjust(30)
+      expect([yield* Fiber.join(first), yield* Fiber.join(second)]).toEqual([9, 9])
+      expect(source.asked).toBe(1)
+      yield* TestClock.adjust(200)
+    }))
+
+  test("is not stored after it, whatever it brings", ({ node, source }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("memory", { revision })
+      source.answer = Effect.delay(Effect.succeed(9), 30)
+      const first = yield* fork(larder.get("k"))
+      yield* larder.set("k", 7)
+      yield* TestClock.adjust(30)
+      expect(yield* Fiber.join(first)).toBe(9)
+      expect(yield* larder.get("k")).toBe(7)
+    }))
+})
+
+describe("law 11: a lookup that begins while its key is changed", () => {
+  test("is not kept where it may have missed the change", ({ file, node, source }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("file")
+      file.instead.drop = slowly(50)
+      const removing = yield* fork(larder.remove("k"))
+      source.answer = Effect.delay(Effect.succeed(1), 80)
+      const getting = yield* fork(larder.get("k"))
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(removing)
+      yield* TestClock.adjust(50)
+      expect(yield* Fiber.join(getting)).toBe(1)
+      source.answer = Effect.succeed(2)
+      expect(yield* larder.get("k")).toBe(2)
+    }))
+})
+
+describe("law 7: a value that is on its way to the arbiter when its key is removed", () => {
+  test("is waited for by nobody, and given to nobody who comes later", ({ node, shared, source }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      shared.instead.commit = slowly(50)
+      expect(yield* larder.get("k")).toBe(1)
+      shared.instead.write = slowly(50)
+      const removing = yield* fork(larder.remove("k"))
+      expect(shared.of("write").length).toBe(1)
+      source.answer = Effect.succeed(2)
+      const getting = yield* fork(larder.get("k"))
+      yield* TestClock.adjust(200)
+      yield* Fiber.join(removing)
+      expect(yield* Fiber.join(getting)).toBe(2)
+    }))
+})
+
+describe("a change of a key whose value is still queued", () => {
+  test("does not wait for it, and it is not written any more", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared", { policy: { tierWrites: "background" } })
+      yield* larder.get("warm")
+      shared.instead.write = (write) => (key, change, known) =>
+        change._tag === "Set"
+          ? Effect.delay(write(key, change, known), 50)
+          : write(key, change, known)
+      for (let i = 0; i < 16; i += 1) yield* larder.set(`k${i}`, i)
+      yield* larder.set("k", 7)
+      const removing = yield* fork(larder.remove("k"))
+      yield* TestClock.adjust(200)
+      expect((yield* Fiber.join(removing)).settled).toBe(true)
+      const written = shared.of("write").filter(({ args }) => args[0] === "k")
+      expect(written.map(({ args }) => args[1]._tag)).toEqual(["Remove"])
+    }))
+})
+
+describe("law 15: an acknowledgement", () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  /** Values in the background that take longer, all of them, than a change waits for them. */
+  const manyQueued = ({ node, shared }: World) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared", { policy: { tierWrites: "background" } })
+      yield* larder.get("warm")
+      shared.instead.write = slowly(90)
+      for (let i = 0; i < 40; i += 1) yield* larder.set(`k${i}`, i)
+      return larder
+    })
+
+  test("is not settled while earlier values are not written in time", (world) =>
+    Effect.gen(function* () {
+      const larder = yield* manyQueued(world)
+      const removing = yield* fork(larder.remove("other"))
+      yield* TestClock.adjust(189)
+      const early = removing.pollUnsafe()
+      yield* TestClock.adjust(1)
+      const inTime = removing.pollUnsafe()
+      yield* TestClock.adjust("1 second")
+      expect(early).toBe(undefined)
+      expect(inTime).toMatchObject({ value: { settled: false, pending: ["shared"] } })
+    }))
+
+  test("leaves nothing behind that looks at later writes", (world) =>
+    Effect.gen(function* () {
+      const larder = yield* manyQueued(world)
+      const removing = yield* fork(larder.remove("other"))
+      yield* TestClock.adjust(200)
+      yield* Fiber.join(removing)
+      const looks = vi.spyOn(WriteQueue.prototype, "stateUpTo")
+      yield* TestClock.adjust("1 second")
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+      expect(looks).not.toHaveBeenCalled()
+    }))
+
+  test("of tags that the arbiter has not heard of says so", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      shared.instead.mark = broken
+      const ack = yield* larder.invalidateTags(["t"])
+      delete shared.instead.mark
+      expect(ack).toMatchObject({ settled: false, pending: ["shared"] })
+    }))
+
+  for (const stack of ["memory", "shared"] as const) {
+    test(`of no tags at all is settled, and has a number: ${stack}`, ({ node }) =>
+      Effect.gen(function* () {
+        const larder = yield* node(stack)
+        const { settled, version } = yield* larder.invalidateTags([])
+        expect([settled, typeof version]).toEqual([true, "number"])
+      }))
+  }
+
+  test("that a value is refused ends the change: the next one is kept in memory", ({ node }) =>
+    Effect.gen(function* () {
+      const a = yield* node("shared", { revision })
+      const b = yield* node("shared", { revision })
+      yield* a.set("k", 8)
+      expect((yield* b.set("k", 7)).refused).toBe(true)
+      yield* b.set("k", 9)
+      expect(yield* b.getWithMeta("k")).toMatchObject({ value: 9, tier: "memory" })
+    }))
+})
+
+describe("law 22: a change that the arbiter is being told of", () => {
+  test("is seen to its end, though its caller leaves", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      shared.instead.write = slowly(50)
+      const setting = yield* fork(larder.set("k", 7))
+      const leaving = yield* fork(Fiber.interrupt(setting))
+      yield* TestClock.adjust(49)
+      expect(leaving.pollUnsafe()).toBe(undefined)
+      yield* TestClock.adjust(1)
+      expect(leaving.pollUnsafe()).toEqual(Exit.void)
+      expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 7, tier: "memory" })
+    }))
+
+  test("does not begin after the larder has closed", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const larder = yield* Scope.provide(
+        node("shared", { policy: { tierWrites: "background" } }),
+        scope,
+      )
+      yield* larder.get("warm")
+      shared.instead.write = () => () => Effect.never
+      yield* larder.set("k", 7)
+      const expiring = yield* fork(Effect.exit(larder.expire("k")))
+      yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("6 seconds")
+      const { length } = shared.calls
+      const exit = yield* Fiber.join(expiring)
+      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("LarderClosed")
+      yield* TestClock.adjust("6 seconds")
+      expect(shared.calls.length).toBe(length)
+    }))
+})
+
+describe("law 12: what is expired", () => {
+  test("has the version of the change where nobody arbitrates", ({ node }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("memory")
+      yield* larder.set("other", 1)
+      yield* larder.set("k", 7)
+      yield* larder.set("other", 2)
+      const { version } = yield* larder.expire("k")
+      const { entry, freshness } = yield* larder.read("k")
+      expect(freshness).toEqual({ _tag: "Stale", grace: "error" })
+      expect(entry?.version).toBe(version)
+    }))
+
+  test("goes at once where its life is over", ({ node }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("memory", { policy: { staleIfError: 0 } })
+      yield* larder.set("k", 7)
+      yield* TestClock.adjust("10 seconds")
+      yield* larder.expire("k")
+      expect((yield* larder.stats).entries).toBe(0)
+    }))
+})
+
+describe("what is invalidated for all keys", () => {
+  for (const stack of ["memory", "shared"] as const) {
+    test(`law 12: frees memory where nothing is to be kept: ${stack}`, ({ node }) =>
+      Effect.gen(function* () {
+        const larder = yield* node(stack, { tags: () => ["t"] })
+        yield* larder.set("k", 7)
+        expect((yield* larder.clear()).settled).toBe(true)
+        expect((yield* larder.stats).entries).toBe(1)
+        yield* larder.invalidateTags(["other"], { keepStale: false })
+        expect((yield* larder.stats).entries).toBe(1)
+        expect((yield* larder.clear({ keepStale: false })).settled).toBe(true)
+        expect((yield* larder.stats).entries).toBe(0)
+      }))
+
+    test(`forgets failures, which those of tags do not: ${stack}`, ({ node, source }) =>
+      Effect.gen(function* () {
+        const larder = yield* node(stack, { failureFor: () => "1 minute" })
+        source.answer = Effect.fail("down")
+        yield* Effect.exit(larder.get("k"))
+        source.answer = Effect.succeed(2)
+        yield* larder.invalidateTags(["t"])
+        expect(yield* Effect.flip(larder.get("k"))).toBe("down")
+        yield* larder.clear()
+        expect(yield* larder.get("k")).toBe(2)
+      }))
+  }
+})
