@@ -161,6 +161,34 @@ describe("law 7: a lookup that runs when its key is set", () => {
       yield* TestClock.adjust(200)
     }))
 
+  test("makes no set wait while its value is stored, also of one that is compared", (world) =>
+    Effect.gen(function* () {
+      const { node, shared } = world
+      const larder = yield* node("shared", { revision })
+      shared.instead.commit = slowly(50)
+      yield* larder.get("k")
+      delete shared.instead.commit
+      shared.trips()
+      const setting = yield* fork(larder.set("k", 7))
+      expect(shared.trips().length).toBeGreaterThan(0)
+      yield* TestClock.adjust(100)
+      expect((yield* Fiber.join(setting)).settled).toBe(true)
+      expect(yield* larder.get("k")).toBe(7)
+    }))
+
+  test("leaves no failure behind that holds back lookups after it", ({ node, source }) =>
+    Effect.gen(function* () {
+      for (const stack of ["memory", "file", "shared"] as const) {
+        const larder = yield* node(stack, { name: stack, revision, failureFor: () => "1 minute" })
+        source.answer = Effect.fail("down")
+        yield* Effect.exit(larder.get("k"))
+        yield* larder.set("k", 7, { policy: Policy.make({ freshFor: "1 second" }) })
+        source.answer = Effect.succeed(9)
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* larder.get("k")).toBe(9)
+      }
+    }))
+
   test("is not stored after it, whatever it brings", ({ node, source }) =>
     Effect.gen(function* () {
       const larder = yield* node("memory", { revision })
@@ -279,10 +307,23 @@ describe("law 15: an acknowledgement", () => {
     test(`of no tags at all is settled, and has a number: ${stack}`, ({ node }) =>
       Effect.gen(function* () {
         const larder = yield* node(stack)
-        const { settled, version } = yield* larder.invalidateTags([])
-        expect([settled, typeof version]).toEqual([true, "number"])
+        const { pending, settled, version } = yield* larder.invalidateTags([])
+        expect([settled, pending, typeof version]).toEqual([true, [], "number"])
       }))
   }
+
+  test("of very many tags is that of several marks", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared", { tags: (value) => [`t${value}`] })
+      yield* larder.set("first", 0)
+      yield* larder.set("last", 1_000)
+      const ack = yield* larder.invalidateTags(Array.from({ length: 1_001 }, (_, i) => `t${i}`))
+      expect(ack).toMatchObject({ settled: true, pending: [] })
+      expect(shared.of("mark").map(({ args }) => args[0].length)).toEqual([1_000, 1])
+      for (const key of ["first", "last"]) {
+        expect((yield* larder.read(key)).freshness).toEqual({ _tag: "Stale", grace: "error" })
+      }
+    }))
 
   test("that a value is refused ends the change: the next one is kept in memory", ({ node }) =>
     Effect.gen(function* () {
