@@ -99,12 +99,15 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
     const now = engine.now()
     const freshness = engine.judge(entry, now)
     const { storedAt, version } = entry
-    if (!isAdoptable({ freshness, storedAt, version, inMemory: undefined }, flight)) {
+    const candidate: AdoptionCandidate = { freshness, storedAt, version, inMemory: undefined }
+    const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
+    if (!isAdoptable(candidate, flight)) {
+      // Memory has let it go and the tiers do not have it: where upstream fails this is all there is.
+      if (isBetterStale(candidate, flight.stale?.entry.version)) offerAll(engine, flight, given)
       return engine.writes.settled(flight.k)
     }
     if (isKept(flight)) takeOver(engine, flight, queued, now)
     engine.end(flight)
-    const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
     land(engine, flight, { _tag: "Value", given, instead: undefined })
     return Effect.void
   })
