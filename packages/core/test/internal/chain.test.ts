@@ -54,4 +54,29 @@ describe("Chain", () => {
     assert.isTrue([a, c, d].every((member, place) => member === told[place]))
     assert.deepStrictEqual([told.length, chain.size], [3, 0])
   })
+
+  it("tells all when it drains, and throws then what was thrown first", () => {
+    const chain = new Chain<One>()
+    const members = [new One(), new One(), new One()]
+    for (const member of members) chain.add(member)
+    let told = 0
+    assert.throws(
+      () =>
+        chain.drain(() => {
+          told += 1
+          if (told > 1) throw new Error(`of ${told}`)
+        }),
+      "of 2",
+    )
+    assert.deepStrictEqual([told, chain.size], [3, 0])
+  })
+
+  it("holds nothing of a member that was taken out, nor that of it", () => {
+    const chain = new Chain<One>()
+    const [a, b, c] = [new One(), new One(), new One()]
+    for (const member of [a, b, c]) chain.add(member)
+    chain.delete(b)
+    assert.deepInclude(b, { chain: undefined, before: undefined, after: undefined })
+    assert.isTrue(a.after === c && c.before === a)
+  })
 })
