@@ -1,6 +1,6 @@
-import { expect, it } from "@effect/vitest"
+import { assert, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Metric, PubSub, Scope, Stream, Tracer } from "effect"
+import { Effect, Exit, Fiber, Metric, PubSub, Schema, Scope, Stream, Tracer } from "effect"
 
 const make = Larder.make({
   name: "lengths",
@@ -74,6 +74,59 @@ it.effect("metrics are summed over larders of one name, and stay when they close
     const labels = new Set(snapshot.flatMap(({ attributes = {} }) => Object.keys(attributes)))
     expect([...labels].toSorted()).toEqual(["larder", "outcome"])
   }).pipe(Effect.provide(memory()), Effect.provideService(Metric.MetricRegistry, new Map())),
+)
+
+it.effect(
+  "metrics of larders that are open are summed as well, and gauges say what is there now",
+  () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const [one, other] = [yield* Scope.provide(make, scope), yield* make]
+      yield* one.get("milk")
+      yield* other.get("tea")
+      yield* other.get("milk")
+      yield* other.get("milk")
+      const read = Effect.map(Metric.snapshot, (metrics) =>
+        Object.fromEntries(
+          metrics.flatMap(({ attributes = {}, id, state, type }) => {
+            const name = [id, attributes["outcome"]].filter(Boolean).join(" ")
+            if (type === "Gauge") return [[name, Number((state as { value: number }).value)]]
+            assert.deepInclude(state, { incremental: true })
+            return [[name, Number((state as { count: number }).count)]]
+          }),
+        ),
+      )
+      expect(yield* read).toMatchObject({
+        "larder_reads_total hit": 1,
+        "larder_reads_total miss": 3,
+        "larder_lookups_total succeeded": 3,
+        larder_entries: 3,
+        larder_weight: 3,
+        larder_in_flight: 0,
+      })
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* read).toMatchObject({
+        "larder_reads_total hit": 1,
+        "larder_reads_total miss": 3,
+        larder_entries: 2,
+      })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(memory()),
+      Effect.provideService(Metric.MetricRegistry, new Map()),
+    ),
+)
+
+it.effect("stats of a stack without memory name its tiers alone", () =>
+  Effect.gen(function* () {
+    const { bounds, entries, tiers } = yield* (yield* Larder.make({
+      name: "lengths",
+      value: Schema.Finite,
+      upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+      policy: Policy.make({ freshFor: "10 seconds" }),
+    })).stats
+    expect({ bounds, entries, tiers }).toEqual({ bounds: undefined, entries: 0, tiers: ["shared"] })
+  }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layerShared))),
 )
 
 it.effect("one span for each lookup, under that of its caller; none for a hit", () =>
