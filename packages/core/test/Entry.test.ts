@@ -55,3 +55,24 @@ describe("law 21: an entry from elsewhere", () => {
     assert.isUndefined(Entry.believedAt(entry(times), 500))
   })
 })
+
+describe("an entry that is shifted", () => {
+  it("has all its times moved, by whatever offset", () => {
+    for (const offset of [1, -1, 500]) {
+      assert.deepStrictEqual(
+        Entry.shift(entry(), offset),
+        entry({
+          storedAt: 1_000 + offset,
+          freshUntil: 1_010 + offset,
+          revalidateUntil: 1_020 + offset,
+          staleUntil: 1_030 + offset,
+        }),
+      )
+    }
+  })
+
+  it("by nothing is the same entry", () => {
+    const given = entry()
+    assert.strictEqual(Entry.shift(given, 0), given)
+  })
+})

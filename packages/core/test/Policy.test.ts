@@ -53,12 +53,24 @@ describe("Policy", () => {
     ["softTimeout", { softTimeout: "31 seconds" }],
     ["softTimeout", { softTimeout: 11, hardTimeout: 10 }],
     ["tierTimeout", { tierTimeout: 0 }],
+    ["tierTimeout", { tierTimeout: "Infinity", tierBudget: 50 }],
     ["tierBudget", { tierBudget: 50 }],
     ["tierBudget", { tierTimeout: 10, tierBudget: "Infinity" }],
   ] as const)("a contradiction in %s is refused: %j", (field, options) => {
     expect(() => Policy.make({ freshFor: 1, ...options })).toThrow(
       expect.objectContaining({ _tag: "InvalidPolicy", field }),
     )
+  })
+
+  it("a budget of one step in a tier is taken, and a soft timeout that is as long as the hard one", () => {
+    const policy = {
+      freshFor: 1,
+      tierTimeout: 50,
+      tierBudget: 50,
+      softTimeout: 10,
+      hardTimeout: 10,
+    }
+    expect(Policy.make(policy)).toMatchObject(policy)
   })
 
   it("a policy is good as options for another", () => {
@@ -137,6 +149,17 @@ describe("an early refresh made by hand", () => {
     expect(() => Policy.make(options)).toThrow(
       expect.objectContaining({ _tag: "InvalidPolicy", field }),
     )
+  })
+
+  it.each([
+    [0.8, /^0\.8 is none; make it with/],
+    [null, /^null is none/],
+    ["After", /^After is none/],
+    [{}, /^an object with _tag undefined is none/],
+    [{ _tag: "after" }, /^an object with _tag after is none/],
+  ])("is refused with what it is: %j", (earlyRefresh, reason) => {
+    const result = Policy.makeResult({ freshFor: 1, earlyRefresh: earlyRefresh as never })
+    expect(Result.isFailure(result) && result.failure.reason).toMatch(reason)
   })
 
   it("is taken where it is like one that is made", () => {

@@ -142,3 +142,7 @@ describe("TierStack.layer", () => {
     }),
   )
 })
+
+it("a tier that only keeps what it is given has no ability", () => {
+  assert.deepStrictEqual(Object.values(noAbilities), [false, false, false, false, false])
+})

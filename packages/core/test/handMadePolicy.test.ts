@@ -96,6 +96,21 @@ for (const policy of [undefined, null, {}, 5, { freshFor: "1 minute" }, { base: 
   )
 }
 
+it.effect.each([
+  [5, "is 5, which"],
+  ["1 minute", "is 1 minute, which"],
+  [{ freshFor: 5 }, "is an object, which"],
+] as const)("what is no policy is refused with what it is: %j", ([policy, reason]) =>
+  Effect.gen(function* () {
+    const larder = yield* make(good)
+    expect(yield* defectOf(larder.set("k", 1, { policy: policy as never }))).toMatchObject({
+      _tag: "InvalidPolicy",
+      field: "policy",
+      reason: expect.stringContaining(reason),
+    })
+  }).pipe(Effect.scoped, Effect.provide(stack())),
+)
+
 it.effect("what is no policy is refused in a set, and as the base of an adaptive policy", () =>
   Effect.gen(function* () {
     const larder = yield* make(good)
