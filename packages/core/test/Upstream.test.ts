@@ -4,6 +4,7 @@ import {
   Clock,
   Context,
   Data,
+  Duration,
   Effect,
   Exit,
   Fiber,
@@ -16,6 +17,7 @@ import {
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { type Entry, Upstream } from "../src/index.ts"
+import { LiveDemand } from "../src/internal/liveDemand.ts"
 
 const fork = Effect.forkChild({ startImmediately: true })
 
@@ -414,12 +416,22 @@ describe("Upstream.withConcurrency", () => {
         Upstream.withConcurrency({ foreground: 1, background: n }),
       )
     }
+    invalid("withConcurrency foreground", () =>
+      Upstream.withConcurrency({ background: 1 } as never),
+    )
     for (const queue of [NaN, -1, 1.5, Infinity]) {
       invalid("withConcurrency queue", () => Upstream.withConcurrency({ foreground: 1, queue }))
     }
     Upstream.withConcurrency({ foreground: Infinity, background: 1 })
   })
 })
+
+/** A caller that waits for as long as it takes, with nothing stale. */
+class Waits extends LiveDemand {
+  readonly background = false
+  readonly stale = false
+  readonly endsAt = Infinity
+}
 
 describe("Upstream.withCircuitBreaker", () => {
   const makeFlaky = () => {
@@ -586,8 +598,42 @@ describe("Upstream.withCircuitBreaker", () => {
       const closed = yield* Upstream.withCircuitBreaker(upstream, { store, onStoreError: "fail" })
         .resolve
       assert.isTrue(Exit.isFailure(yield* Effect.exit(closed.lookup("a", undefined))))
-      assert.strictEqual((yield* closed.breakers[0]!.state)._tag, "Open")
+      assert.deepStrictEqual(yield* closed.breakers[0]!.state, {
+        _tag: "Open",
+        key: "upstream",
+        retryAfter: Duration.zero,
+        consecutiveOpenings: 0,
+      })
     }),
+  )
+
+  it.effect("around an upstream that somebody else has made adds no bulk lookup to it", () =>
+    Effect.gen(function* () {
+      const { upstream } = makeFlaky()
+      const { breakers, lookup } = yield* upstream.resolve
+      const byHand: typeof upstream = {
+        ...upstream,
+        resolve: Effect.succeed({ breakers, lookup, lookupMany: undefined }),
+      }
+      assert.isUndefined((yield* Upstream.withCircuitBreaker(byHand).resolve).lookupMany)
+    }),
+  )
+
+  it.effect(
+    "law 8: a thousand callers wait for a probe unless told otherwise, more are refused",
+    () =>
+      Effect.gen(function* () {
+        const { lookup } = yield* Upstream.withCircuitBreaker(makeFlaky().upstream, {
+          tripPolicy: CircuitBreaker.consecutive(1),
+        }).resolve
+        yield* Effect.exit(lookup("a", undefined))
+        const asking = Effect.provideService(lookup("a", undefined), Upstream.Demand, new Waits())
+        const callers = yield* Effect.forEach(Array.from({ length: 1_002 }), () =>
+          fork(Effect.exit(asking)),
+        )
+        const refused = callers.filter((caller) => caller.pollUnsafe() !== undefined)
+        assert.strictEqual(refused.length, 2)
+      }),
   )
 
   it("durations that cannot be meant are refused where they are given", () => {

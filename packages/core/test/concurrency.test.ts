@@ -235,11 +235,18 @@ describe("withConcurrency in a larder", () => {
         const callers = yield* Effect.forEach(keys, (key) => fork(larder.refresh(key)))
         const demands = new Set(source.seen.demands.values())
         assert.strictEqual(demands.size, keys.length)
+        for (const { background, stale } of demands) {
+          assert.deepStrictEqual([background, stale], [false, false])
+        }
         yield* Effect.forEach(keys, source.end)
         yield* Fiber.joinAll(callers)
         return demands
       })
       const first = yield* round
+      // A demand at rest holds no lookup any more: of none, all is true.
+      for (const { background, stale } of first) {
+        assert.deepStrictEqual([background, stale], [true, true])
+      }
       const second = yield* round
       assert.strictEqual([...first].filter((demand) => second.has(demand)).length, 64)
     }).pipe(Effect.scoped, inMemory),
