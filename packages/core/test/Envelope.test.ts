@@ -360,6 +360,13 @@ describe("the header", () => {
     assert.strictEqual(Envelope.version(Envelope.tombstone(7)), 7)
     assert.isUndefined(Envelope.schemaVersion(Envelope.tombstone(7)))
     assert.isUndefined(Envelope.staleUntil(Envelope.tombstone(7)))
+    assert.strictEqual(Envelope.storedAt(sample), 1000)
+    const others = [Envelope.tombstone(7), patched(sample, 1, "2"), patched(sample, 2, "T")]
+    for (const other of others) {
+      assert.isUndefined(Envelope.schemaVersion(other))
+      assert.isUndefined(Envelope.staleUntil(other))
+      assert.isUndefined(Envelope.storedAt(other))
+    }
     for (const none of [
       "",
       "L1",

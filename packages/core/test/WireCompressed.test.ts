@@ -154,6 +154,19 @@ describe("Wire.compressed", () => {
     }),
   )
 
+  it.effect("the bound is 64 MiB unless another is given", () =>
+    Effect.gen(function* () {
+      const length = 64 * 1024 * 1024 + 1
+      const base: Wire.Wire = {
+        name: "bytes",
+        encode: () => Effect.succeed(new Uint8Array(length)),
+        decode: () => Effect.succeed(null),
+      }
+      const error = yield* Effect.flip(Wire.compressed(base).encode(null, context))
+      assert.match(error.reason, new RegExp(`${length} bytes .* maxBytes is ${length - 1}`))
+    }),
+  )
+
   it.effect("law 16: bytes that it did not write are a WireError", () =>
     Effect.gen(function* () {
       const wire = Wire.compressed(Wire.json)

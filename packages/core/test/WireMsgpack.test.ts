@@ -154,6 +154,7 @@ describe("Wire.msgpack", () => {
       const theirs = Effect.runSync(Effect.flip(Wire.json.encode(value, context)))
       assert.strictEqual(own.wire, "msgpack")
       assert.strictEqual(own.reason, theirs.reason)
+      assert.strictEqual(Object.hasOwn(own, "cause"), Object.hasOwn(theirs, "cause"))
     }
   })
 
