@@ -148,3 +148,23 @@ it.effect.each(Object.entries(calls))(
     )
   },
 )
+
+it.effect.each([
+  ["is too old by its maxAge", { maxAge: 20 }, 2],
+  ["takes it", { maxAge: 60 }, 1],
+] as const)("maxAge: while a result settles, a caller for which it %s", ([, options, expected]) => {
+  const shared = new Faults()
+  return Effect.gen(function* () {
+    yield* start
+    const { larder } = yield* make({ staleWhileRevalidate: "1 minute" })
+    shared.turn("slow", "writes")
+    const first = yield* fork(larder.get("k"))
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(first)).toBe(1)
+    // The commit of value 1 is still on its way.
+    yield* TestClock.adjust(40)
+    const caller = yield* fork(larder.get("k", options))
+    yield* TestClock.adjust(1_000)
+    expect(yield* Fiber.join(caller)).toBe(expected)
+  }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), faultyShared(shared))))
+})

@@ -328,3 +328,24 @@ it.effect("keys in memory alone go in slices as well", () =>
     expect(source.most).toBe(2_000)
   }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer())), Effect.scoped),
 )
+
+it.effect("thousands of hits in one call give others a turn, 2,000 do not", () =>
+  Effect.gen(function* () {
+    const larder = yield* Larder.make({
+      name: "memory",
+      upstream: Upstream.make({ lookup: (key: string) => Effect.succeed(`of ${key}`) }),
+      policy: Policy.make({ freshFor: "1 hour" }),
+    })
+    const keys = range(6_000)
+    yield* inTime(larder.getMany(keys))
+    for (const [count, waits] of [
+      [2_000, false],
+      [2_001, true],
+      [6_000, true],
+    ] as const) {
+      const call = yield* fork(larder.getMany(keys.slice(0, count)))
+      expect(call.pollUnsafe() === undefined).toBe(waits)
+      expect((yield* inTime(Fiber.join(call))).size).toBe(count)
+    }
+  }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer())), Effect.scoped),
+)

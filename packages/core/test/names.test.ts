@@ -109,6 +109,16 @@ describe("two larders of one name on one stack", () => {
       expect(lines).toHaveLength(5)
     }).pipe(Effect.scoped, Effect.provide(shared())),
   )
+
+  it.effect("are warned of five times at most, also where all have closed in between", () =>
+    Effect.gen(function* () {
+      const twice = Effect.scoped(Effect.andThen(make("again"), make("again")))
+      const lines = yield* warnings(
+        Effect.forEach(Array.from({ length: 9 }), () => twice, { discard: true }),
+      )
+      expect(lines).toHaveLength(5)
+    }).pipe(Effect.provide(shared())),
+  )
 })
 
 describe("a name", () => {
