@@ -85,12 +85,28 @@ describe("FrequencySketch", () => {
     }
   })
 
+  it("is halved wholly where it grows while it is being halved", () => {
+    const sketch = new FrequencySketch()
+    sketch.ensure(10_000)
+    const keys = Array.from({ length: 10_000 }, (_, i) => finish(i + 1))
+    const sum = () => keys.reduce((total, hash) => total + sketch.of(hash), 0)
+    for (let round = 0; round < 9; round += 1) for (const hash of keys) sketch.add(hash)
+    for (const hash of keys.slice(0, -10)) sketch.add(hash)
+    const before = sum()
+    for (let next = 0; sum() >= before; next += 1) sketch.add(keys[next]!)
+    assert.isAbove(sum() / before, 0.9)
+    sketch.ensure(40_000)
+    assert.closeTo(sum() / before, 0.5, 0.1)
+  })
+
   it("halves a large sketch little by little, and all of it in the end", () => {
     const sketch = new FrequencySketch()
     sketch.ensure(10_000)
     const keys = Array.from({ length: 10_000 }, (_, i) => finish(i + 1))
     const sum = () => keys.reduce((total, hash) => total + sketch.of(hash), 0)
     for (let round = 0; round < 9; round += 1) for (const hash of keys) sketch.add(hash)
+    // Up to shortly before they are halved.
+    for (const hash of keys.slice(0, -10)) sketch.add(hash)
     let before = sum()
     let highest = before
     let steps = 0

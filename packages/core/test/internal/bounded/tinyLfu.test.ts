@@ -58,4 +58,25 @@ describe("TinyLfu", () => {
     for (let i = 0; i <= most; i += 1) giveUp()
     assert.strictEqual(left(), 0)
   })
+
+  const kinds = {
+    entries: { perEntry: 1 / 1_000, perWeight: 0 },
+    weight: { perEntry: 0, perWeight: 1 / 3_000 },
+    both: { perEntry: 1 / 2_000, perWeight: 1 / 6_000 },
+  }
+
+  it.each(Object.entries(kinds))("begins with a window of 1 %, by %s", (_, costs) => {
+    /** Whether what was added as the n-th from the end is in the window: only the main region guards what is hit. */
+    const isInWindow = (n: number): boolean => {
+      const kept = { hashOf: (slot: number) => slot << 8, weightOf: () => 3 }
+      const policy = new TinyLfu(kept, costs, 1_000, 1)
+      const slots = Array.from({ length: 1_000 }, (_each, i) => firstSlot + i)
+      for (const slot of slots) policy.added(slot)
+      policy.hit(slots.at(-n)!)
+      policy.hit(slots.at(-1)!)
+      const [first] = policy.hottest()
+      return first === slots.at(-1)
+    }
+    assert.deepStrictEqual([2, 9, 10, 11, 500].map(isInWindow), [true, true, true, false, false])
+  })
 })
