@@ -120,3 +120,20 @@ for (const change of ["set", "expire", "remove", "invalidateTags", "clear"] as c
       expect((yield* b.read("k")).freshness._tag).not.toBe("Fresh")
     }))
 }
+
+test("law 15: a read has the arbiter told what it missed first, and then gives what others set since", ({
+  node,
+  shared,
+}) =>
+  Effect.gen(function* () {
+    const a = yield* node
+    const b = yield* node
+    yield* b.set("k", 1)
+    shared.turn("fail", "writes")
+    expect((yield* a.remove("k")).settled).toBe(false)
+    shared.turn("none", "all")
+    yield* TestClock.adjust(10)
+    yield* b.set("k", 2)
+    const { entry, freshness, tier } = yield* a.read("k")
+    expect([entry?.value, freshness._tag, tier]).toEqual([2, "Fresh", "shared"])
+  }))
