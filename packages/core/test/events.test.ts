@@ -149,3 +149,12 @@ it.effect("one span for each lookup, under that of its caller; none for a hit", 
     expect(spans[1].attributes.get("larder.key")).toBe("milk")
   }),
 )
+
+it.effect("a larder that has just been made has counted nothing", () =>
+  Effect.gen(function* () {
+    const { bounds: _, ...stats } = yield* (yield* make).stats
+    const counts = Object.values(stats).filter((stat) => typeof stat === "number")
+    expect(counts).toEqual(counts.map(() => 0))
+    expect(counts.length).toBeGreaterThan(14)
+  }).pipe(Effect.scoped, Effect.provide(memory())),
+)
