@@ -10,7 +10,7 @@ import {
   Fiber,
   Layer,
   Schedule,
-  type Scope,
+  Scope,
   Stream,
   Tracer,
 } from "effect"
@@ -616,6 +616,38 @@ describe("Upstream.withCircuitBreaker", () => {
         resolve: Effect.succeed({ breakers, lookup, lookupMany: undefined }),
       }
       assert.isUndefined((yield* Upstream.withCircuitBreaker(byHand).resolve).lookupMany)
+    }),
+  )
+
+  it.effect("law 22: keeps no timer for those that wait once its scope has closed", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let sleeping = 0
+      const watched: Clock.Clock = {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+        currentTimeMillis: clock.currentTimeMillis,
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        currentTimeNanos: clock.currentTimeNanos,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        monotonicTimeNanos: clock.monotonicTimeNanos,
+        sleep: (duration) =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => (sleeping += 1)),
+            () => clock.sleep(duration),
+            () => Effect.sync(() => (sleeping -= 1)),
+          ),
+      }
+      const scope = yield* Scope.make()
+      const { lookup } = yield* Upstream.withCircuitBreaker(makeFlaky().upstream, {
+        tripPolicy: CircuitBreaker.consecutive(1),
+      }).resolve.pipe(Scope.provide(scope), Effect.provideService(Clock.Clock, watched))
+      yield* Effect.exit(lookup("a", undefined))
+      const asking = Effect.provideService(lookup("a", undefined), Upstream.Demand, new Waits())
+      yield* fork(asking)
+      assert.strictEqual(sleeping, 1)
+      yield* Scope.close(scope, Exit.void)
+      yield* Effect.yieldNow
+      assert.strictEqual(sleeping, 0)
     }),
   )
 
