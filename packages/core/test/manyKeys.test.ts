@@ -349,3 +349,21 @@ it.effect("thousands of hits in one call give others a turn, 2,000 do not", () =
     }
   }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer())), Effect.scoped),
 )
+
+it.effect("every reference to a key that was asked for several times has its answer", () =>
+  Effect.gen(function* () {
+    let asked = 0
+    const larder = yield* Larder.make({
+      name: "references",
+      upstream: Upstream.make({
+        lookup: ({ id }: { readonly id: string }) => Effect.sync(() => `${id} ${(asked += 1)}`),
+      }),
+      key: ({ id }) => id,
+      policy: Policy.make({ freshFor: "1 hour" }),
+    })
+    const keys = Array.from({ length: 4 }, () => ({ id: "k" }))
+    const answers = yield* larder.getMany(keys)
+    expect(keys.map((key) => answers.get(key))).toEqual(keys.map(() => Exit.succeed("k 1")))
+    expect([answers.size, asked]).toEqual([4, 1])
+  }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer())), Effect.scoped),
+)

@@ -151,3 +151,17 @@ test(
     expect(slept).toBeGreaterThan(before)
   }),
 )
+
+test(
+  "what is stale is not swept: it waits for the next caller",
+  Effect.gen(function* () {
+    const { asked, larder } = yield* make(
+      Policy.make({ ...sweptOn(Schedule.spaced("11 seconds")), staleWhileRevalidate: "1 hour" }),
+    )
+    yield* larder.get("k")
+    yield* larder.get("k")
+    yield* TestClock.adjust("30 seconds")
+    expect(asked.get("k")).toBe(1)
+    expect((yield* larder.stats).earlyRefreshes).toBe(0)
+  }),
+)
