@@ -143,6 +143,9 @@ describe("TierStack.layer", () => {
   )
 })
 
-it("a tier that only keeps what it is given has no ability", () => {
-  assert.deepStrictEqual(Object.values(noAbilities), [false, false, false, false, false])
-})
+it.effect("a tier that only keeps what it is given has no ability", () =>
+  Effect.gen(function* () {
+    const [{ abilities }] = yield* tiersOf(TierStack.layer(tier("plain")))
+    assert.deepStrictEqual(Object.values(abilities), [false, false, false, false, false])
+  }),
+)
