@@ -7,7 +7,7 @@ describe("an effect that has ended already", () => {
     const [good, bad] = [Exit.succeed(1), Exit.fail("no")]
     assert.strictEqual(atOnce(good), good)
     assert.strictEqual(atOnce(bad), bad)
-    assert.strictEqual(atOnce(Effect.sync(() => 1)), undefined)
+    assert.strictEqual(atOnce(Effect.suspend(() => Effect.succeed(1))), undefined)
   })
 
   it("is mapped without being run", () => {
@@ -20,7 +20,7 @@ describe("an effect that has ended already", () => {
     assert.deepStrictEqual(mapAtOnce(Exit.fail("no"), f), Exit.fail("no"))
     assert.strictEqual(calls, 1)
     const later = mapAtOnce(
-      Effect.sync(() => 2),
+      Effect.suspend(() => Effect.succeed(2)),
       f,
     )
     assert.strictEqual(calls, 1)
