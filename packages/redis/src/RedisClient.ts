@@ -121,9 +121,17 @@ const useWith = (
   const { client } = life
   const hold = batching.make(client, fork)
   let inFlight = 0
+  let isTold = false
+  // A larder hides that its tier is gone: it goes on by memory and upstream.
+  const afterTheEnd = () => {
+    const error = closed()
+    if (!isTold) fork(Effect.logWarning(`Redis at ${life.place}: ${error.detail}`))
+    isTold = true
+    return Exit.fail(error)
+  }
   const attempt = <A>(f: (client: IORedis | Cluster) => Promise<A>) =>
     Effect.callback<A, RedisClientError>((resume) => {
-      if (life.isClosed) return resume(Exit.fail(closed()))
+      if (life.isClosed) return resume(afterTheEnd())
       // Alone, a command gains nothing by waiting for others.
       if (inFlight > 0) hold()
       inFlight += 1

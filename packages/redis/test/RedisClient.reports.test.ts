@@ -32,6 +32,22 @@ const has = (lines: ReadonlyArray<string>, text: RegExp) =>
     Boolean,
   )
 
+describe("what the log says of a client that is closed", () => {
+  it.live("is said once, with the remedy, when it is used again", () =>
+    Effect.gen(function* () {
+      const { lines, redis } = yield* Effect.scoped(logged({ port: 1 }))
+      assert.deepStrictEqual(lines, [])
+      for (const _ of range(3)) {
+        assert.strictEqual((yield* Effect.flip(ping(redis))).reason, "Closed")
+      }
+      assert.lengthOf(lines, 1)
+      const line =
+        /^Warn Redis at 127\.0\.0\.1:1: the client is closed.*provide the layer for as long/
+      assert.match(lines[0] ?? "", line)
+    }),
+  )
+})
+
 redisSuite("what the log says of a connection", () => {
   it.live("a connection that flaps is one line for many flaps", () =>
     Effect.gen(function* () {

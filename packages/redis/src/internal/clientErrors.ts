@@ -39,7 +39,11 @@ const make = (
   detail: string,
 ): RedisClientError => new RedisClientError({ reason, code: "", detail })
 
-export const closed = (): RedisClientError => make("Closed", "the client is closed")
+export const closed = (): RedisClientError =>
+  make(
+    "Closed",
+    "the client is closed, since the scope of its layer has ended; provide the layer for as long as the client is used, for instance to the whole program",
+  )
 
 export const tooLate = (): RedisClientError => make("Timeout", details.Timeout)
 

@@ -22,6 +22,8 @@ type Run = (effect: Effect.Effect<void>) => void
 
 export class Life {
   readonly client: Client
+  /** As the log names it. */
+  readonly place: string
   /** Opens with the outcome of the first attempt, or when that takes too long. */
   readonly started = Latch.makeUnsafe()
   isStarting = true
@@ -52,7 +54,8 @@ export class Life {
   private constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
     this.client = client
     this.settings = settings
-    this.reports = new Reports(describe(settings), run)
+    this.place = describe(settings)
+    this.reports = new Reports(this.place, run)
     this.retry = retry
     this.run = run
     client.on("ready", this.onReady)
