@@ -27,7 +27,6 @@ export const landOnOpenCircuit = (engine: Engine, flight: Flight): boolean => {
 
 /** Whether no lookup is refused or has to be a probe, as far as this process knows. */
 export const areCircuitsClosed = (engine: Engine): boolean =>
-  engine.settings.upstream.breakers.length === 0 ||
   circuitsOf(engine).every(({ isClosed }) => isClosed)
 
 /**
