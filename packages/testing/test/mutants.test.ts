@@ -131,6 +131,13 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "does not force": withArbiter((arbiter) => ({
     acquire: (key, request) => arbiter.acquire(key, { ...request, force: false }),
   })),
+  "lets a failure hold back those with nothing stale": withArbiter((arbiter) => ({
+    acquire: (key, request) => arbiter.acquire(key, { ...request, despiteFailure: false }),
+  })),
+  "takes the lease for those with nothing stale": withArbiter((arbiter) => ({
+    acquire: (key, request) =>
+      arbiter.acquire(key, { ...request, force: request.force || request.despiteFailure === true }),
+  })),
   "never answers what is newer": withArbiter((arbiter) => ({
     acquire: (key, request) =>
       arbiter.acquire(key, { ...request, known: Number.MAX_SAFE_INTEGER - 1 }),
@@ -302,6 +309,10 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   })),
   "grants many leases to everybody": withBatches(({ acquireAll }) => ({
     acquireAll: (requests) => acquireAll(requests.map((one) => ({ ...one, force: true }))),
+  })),
+  "lets a failure hold back many with nothing stale": withBatches(({ acquireAll }) => ({
+    acquireAll: (requests) =>
+      acquireAll(requests.map((one) => ({ ...one, despiteFailure: false }))),
   })),
   "forces none of many leases": withBatches(({ acquireAll }) => ({
     acquireAll: (requests) => acquireAll(requests.map((one) => ({ ...one, force: false }))),
