@@ -55,14 +55,13 @@ export const leaseFor = (
         continue
       }
       if (granted !== "busy") return
-      if (waited >= engine.stack.leaseMillis) {
-        claim = byForce
-        continue
-      }
-      yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
-      pause = Math.min(2 * pause, longestPause)
       // Waiting for another node is not a tier's slowness.
       trip = new Budget(engine.settings.policy.tierTimeout)
+      if (waited >= engine.stack.leaseMillis) claim = byForce
+      else {
+        yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
+        pause = Math.min(2 * pause, longestPause)
+      }
     }
   })
 
@@ -106,7 +105,7 @@ const firstClaim = (engine: Engine, flight: Flight): Claim => {
   const own = engine.leased.get(flight.k)
   // A lease that this node holds for a flight that was detached is nobody's to wait for.
   const force = flight.force || (own !== undefined && engine.isDetached(own))
-  return force ? byForce : { force, despiteFailure: !allHaveStale(engine, flight) }
+  return { force, despiteFailure: !allHaveStale(engine, flight) }
 }
 
 /** How a request ended, or what is claimed in the next one. */

@@ -203,6 +203,44 @@ describe("law 10: another node's lookup is waited for", () => {
       expect((yield* b.stats).lookups).toBe(0)
     }))
 
+  test("and taking its lease over has the time of a whole trip", ({ node, script }) =>
+    Effect.gen(function* () {
+      const a = yield* node(Effect.never)
+      const b = yield* node(after(0, 2))
+      yield* fork(a.get("k"))
+      script.instead.acquire =
+        (acquire) =>
+        (...args) =>
+          Effect.delay(acquire(...args), 60)
+      const won = yield* eventsOf(
+        b,
+        ["LeaseWon", "TierFailed"],
+        Effect.andThen(fork(b.get("k")), TestClock.adjust("11 seconds")),
+      )
+      expect(won).toEqual(["LeaseWon"])
+    }))
+
+  test("and told once, also where it ends with a value that is stale already", ({ node }) =>
+    Effect.gen(function* () {
+      const a = yield* node(Effect.never)
+      const b = yield* node(after(0, 2))
+      const c = yield* node(Effect.never)
+      yield* fork(a.get("k"))
+      const told = yield* eventsOf(
+        b,
+        ["LeaseBusy", "LeaseWaited", "LeaseWon"],
+        Effect.gen(function* () {
+          const caller = yield* fork(b.get("k", { allowStale: false }))
+          yield* TestClock.adjust(20)
+          yield* c.set("k", 7)
+          yield* c.expire("k")
+          yield* TestClock.adjust(30)
+          expect(yield* Fiber.join(caller)).toBe(2)
+        }),
+      )
+      expect(told).toEqual(["LeaseBusy", "LeaseWaited", "LeaseWon"])
+    }))
+
   test("but not by a refresh", ({ node, requests }) =>
     Effect.gen(function* () {
       const a = yield* node(Effect.never)
@@ -303,34 +341,40 @@ describe("a request for a lease that is answered with something newer", () => {
     script.instead.read = () => (keys) => Effect.succeed(keys.map(() => undefined))
   }
 
-  test("which is fresh needs no lookup", ({ node, requests, script }) =>
-    Effect.gen(function* () {
-      const a = yield* node(Effect.never)
-      const b = yield* node(Effect.never)
-      yield* a.set("k", 7)
-      blind(script)
-      expect(yield* b.get("k")).toBe(7)
-      expect(requests()).toEqual([[0, false]])
-    }))
+  const calls: Readonly<Record<string, (node: Node) => Effect.Effect<unknown, unknown>>> = {
+    get: (node) => node.get("k"),
+    getMany: (node) => Effect.flatMap(node.getMany(["k"]), (exits) => exits.get("k")!),
+  }
+  for (const [name, call] of Object.entries(calls)) {
+    test(`${name}: which is fresh needs no lookup`, ({ node, requests, script }) =>
+      Effect.gen(function* () {
+        const a = yield* node(Effect.never)
+        const b = yield* node(Effect.never)
+        yield* a.set("k", 7)
+        blind(script)
+        expect(yield* call(b)).toBe(7)
+        expect(requests()).toEqual([[0, false]])
+      }))
 
-  test("which is stale is asked for once more, without force, and its lookup is kept", ({
-    node,
-    script,
-  }) =>
-    Effect.gen(function* () {
-      const a = yield* node(Effect.never)
-      const b = yield* node(after(0, 2))
-      const { version } = yield* a.set("k", 7)
-      yield* TestClock.adjust("10 seconds")
-      blind(script)
-      expect(yield* b.get("k")).toBe(2)
-      expect(script.of("acquire").map(({ args }) => args[1])).toEqual([
-        { known: 0, leaseMillis: 10_000, force: false, despiteFailure: true },
-        { known: version, leaseMillis: 10_000, force: false, despiteFailure: true },
-      ])
-      delete script.instead.read
-      expect(yield* (yield* node(Effect.never)).get("k")).toBe(2)
-    }))
+    test(`${name}: which is stale is asked for once more, without force, and its lookup is kept`, ({
+      node,
+      script,
+    }) =>
+      Effect.gen(function* () {
+        const a = yield* node(Effect.never)
+        const b = yield* node(after(0, 2))
+        const { version } = yield* a.set("k", 7)
+        yield* TestClock.adjust("10 seconds")
+        blind(script)
+        expect(yield* call(b)).toBe(2)
+        expect(script.of("acquire").map(({ args }) => args[1])).toEqual([
+          { known: 0, leaseMillis: 10_000, force: false, despiteFailure: true },
+          { known: version, leaseMillis: 10_000, force: false, despiteFailure: true },
+        ])
+        delete script.instead.read
+        expect(yield* (yield* node(Effect.never)).get("k")).toBe(2)
+      }))
+  }
 
   test("law 16: whose bytes nobody can read is overwritten", ({ node, requests, script }) =>
     Effect.gen(function* () {
@@ -423,6 +467,23 @@ describe("a request for a lease after another node's lookup has failed", () => {
       }))
   }
 
+  test("is granted, not taken by force, where the failure is longer ago than the arbiter says", (world) =>
+    Effect.gen(function* () {
+      const b = yield* world.node(after(0, 2))
+      yield* b.set("k", 7)
+      yield* TestClock.adjust("10 seconds")
+      // The arbiter's clock was set back since the failure.
+      world.script.instead.acquire = (acquire) => (key, request) =>
+        request.force || request.despiteFailure === true
+          ? acquire(key, request)
+          : Effect.succeed({ _tag: "Failed", leftMillis: 3_600_000 })
+      expect(yield* b.get("k")).toBe(2)
+      expect(world.script.of("acquire").map(({ args: [, request] }) => request)).toMatchObject([
+        { force: false, despiteFailure: false },
+        { force: false, despiteFailure: true },
+      ])
+    }))
+
   test("takes over from an arbiter that knows no request despite a failure", (world) =>
     Effect.gen(function* () {
       yield* failing(world)
@@ -433,5 +494,78 @@ describe("a request for a lease after another node's lookup has failed", () => {
       const b = yield* world.node(after(0, 2))
       expect(yield* b.get("k")).toBe(2)
       expect(world.requests().map(([, force]) => force)).toEqual([true, false, true])
+    }))
+})
+
+test("law 13: a change during a lookup is above the token of its lease, whatever the arbiter has lost", ({
+  node,
+  script,
+}) =>
+  Effect.gen(function* () {
+    const tokens: Array<number> = []
+    script.instead.acquire =
+      (acquire) =>
+      (...args) =>
+        Effect.tap(acquire(...args), (answer) =>
+          Effect.sync(() => tokens.push(answer._tag === "Won" ? answer.token : 0)),
+        )
+    const a = yield* node(Effect.never)
+    yield* fork(a.get("k"))
+    yield* a.set("k", 7)
+    expect(script.of("write").map(({ args }) => args[2])).toEqual(tokens)
+    expect(tokens[0]).toBeGreaterThan(0)
+  }))
+
+describe("law 15: when the commit of a bulk lookup was not answered", () => {
+  /** What another node finds when the arbiter has answered again for a while. */
+  const foundAfterwards = ({ node, script }: World) =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 second")
+      delete script.instead.commit
+      delete script.instead.read
+      yield* TestClock.adjust("5 seconds")
+      const { freshness } = yield* (yield* node(Effect.never)).read("k")
+      return freshness._tag
+    })
+
+  const setElsewhere = ({ node }: World) =>
+    Effect.flatMap(node(Effect.never), (other) => other.set("k", 7))
+
+  test("a value that the arbiter has stored stays where there was none before", (world) =>
+    Effect.gen(function* () {
+      world.script.instead.commit =
+        (commit) =>
+        (...args) =>
+          Effect.andThen(commit(...args), Effect.never)
+      const a = yield* world.node(after(0, 2))
+      yield* a.getMany(["k"])
+      expect(yield* foundAfterwards(world)).toBe("Fresh")
+      expect(world.script.of("write")).toEqual([])
+    }))
+
+  test("an older value is dropped", (world) =>
+    Effect.gen(function* () {
+      yield* setElsewhere(world)
+      yield* TestClock.adjust("10 seconds")
+      world.script.instead.commit = () => () => Effect.never
+      const a = yield* world.node(after(0, 2))
+      yield* a.getMany(["k"])
+      expect(yield* foundAfterwards(world)).toBe("Missing")
+    }))
+
+  test("an older value is dropped, also where the lease was taken by force, unseen", (world) =>
+    Effect.gen(function* () {
+      let lookups = 0
+      const a = yield* world.node(
+        Effect.suspend(() => (++lookups === 1 ? Effect.never : Effect.succeed(2))),
+      )
+      yield* fork(a.getMany(["k"]))
+      yield* a.expire("k")
+      world.script.instead.read = () => (keys) => Effect.succeed(keys.map(() => undefined))
+      yield* setElsewhere(world)
+      world.script.instead.commit = () => () => Effect.never
+      yield* a.getMany(["k"])
+      expect(world.requests().map(([, force]) => force)).toEqual([false, true])
+      expect(yield* foundAfterwards(world)).toBe("Missing")
     }))
 })
