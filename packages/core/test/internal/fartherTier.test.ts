@@ -4,17 +4,17 @@ import { Context, Effect, Exit, Fiber, Layer, PubSub, Schema, Scope } from "effe
 import { TestClock } from "effect/testing"
 import type * as Entry from "../../src/Entry.ts"
 import { forever } from "../../src/Entry.ts"
-import type * as Envelope from "../../src/Envelope.ts"
+import * as Envelope from "../../src/Envelope.ts"
 import { type Found, open, type Role } from "../../src/internal/fartherTier.ts"
 import { Marks } from "../../src/internal/marks.ts"
 import { Observer } from "../../src/internal/observer.ts"
 import { monotonicMillis } from "../../src/internal/monotonic.ts"
 import { steadyClock } from "../../src/internal/steadyClock.ts"
 import { Budget } from "../../src/internal/tierSteps.ts"
-import { Turns } from "../../src/internal/turns.ts"
 import { type ByteTier, type Notice, Tier, TierError } from "../../src/Tier.ts"
 import * as Wire from "../../src/Wire.ts"
 import * as scripted from "../support/scriptedTier.ts"
+import { turnsByHand } from "../support/turnsByHand.ts"
 
 const start = 1_790_000_000_000
 
@@ -34,14 +34,19 @@ const entry = (version: number, times: Partial<Entry.Entry<number>> = {}): Entry
   ...times,
 })
 
-const opened = (role: Role, given: Partial<Pick<ByteTier, "namespace" | "wire">> = {}) =>
+const opened = (
+  role: Role,
+  given: Partial<Pick<ByteTier, "namespace" | "wire">> = {},
+  { maxFreshFor, takes }: { maxFreshFor?: number; takes?: "each" | "batches" } = {},
+) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(start)
     const script = new scripted.Script()
     const kind = role === "arbiter" ? "shared" : "file"
-    const tier = Context.get(yield* Layer.build(scripted.layer(script, kind)), Tier)
+    const tier = Context.get(yield* Layer.build(scripted.layer(script, kind, takes)), Tier)
     if (tier.kind !== "bytes") return yield* Effect.die("a byte tier")
     const clock = yield* steadyClock
+    const turns = turnsByHand()
     const observer = new Observer("unit", clock, (run) => run())
     const subscription = yield* observer.subscribe
     const scope = yield* Scope.make()
@@ -60,10 +65,11 @@ const opened = (role: Role, given: Partial<Pick<ByteTier, "namespace" | "wire">>
       context: yield* Effect.context<never>(),
       schemaVersion: 1,
       tierTimeout: 100,
+      maxFreshFor,
       clock,
       observer,
       marks: new Marks(),
-      turns: new Turns((run) => run()),
+      turns: turns.turns,
     }
     const farther = yield* Scope.provide(open(listening, options, role), scope)
     const at = (key: string) =>
@@ -74,6 +80,7 @@ const opened = (role: Role, given: Partial<Pick<ByteTier, "namespace" | "wire">>
       at,
       observer,
       clock,
+      turns,
       close: Scope.close(scope, Exit.void),
       notify: (notice: Notice) => notify(notice),
       /** The value at the key and its freshness; undefined for none. */
@@ -380,6 +387,16 @@ for (const role of ["alone", "inFront"] as const) {
       }).pipe(Effect.scoped),
     )
 
+    it.effect("what was removed costs one read as well", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        tier.script.instead.read = () => (keys) =>
+          Effect.succeed(keys.map(() => Envelope.tombstone(5)))
+        expect(yield* expire(tier, 6)).toBe(true)
+        expect(tier.script.trips()).toEqual(["read"])
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("what is newer than the change stays as it is", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
@@ -539,3 +556,211 @@ it.effect("law 18: the marks of an arbiter are read again when they are five sec
     expect(seen).toEqual([1, 1, 2, 2, 3])
   }).pipe(Effect.scoped),
 )
+
+it.effect("law 18: and before half of maxFreshFor has passed, if that is less", () =>
+  Effect.gen(function* () {
+    const { at, script } = yield* opened("arbiter", {}, { maxFreshFor: 2_000 })
+    const seen: Array<number> = []
+    for (const millis of [0, 999, 1]) {
+      yield* TestClock.adjust(millis)
+      yield* at("k")
+      seen.push(script.of("marks").length)
+    }
+    expect(seen).toEqual([1, 1, 2])
+  }).pipe(Effect.scoped),
+)
+
+describe("law 19: an entry says when the arbiter had it last", () => {
+  it.effect("in the arbiter, when its marks were asked for", () =>
+    Effect.gen(function* () {
+      const { at, clock, farther } = yield* opened("arbiter")
+      yield* farther.put("k", entry(5))
+      yield* at("other")
+      const confirmedAt = monotonicMillis(clock)
+      yield* TestClock.adjust(1_000)
+      expect(yield* at("k")).toMatchObject({ _tag: "Entry", confirmedAt })
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("in front of it, what it was put with", () =>
+    Effect.gen(function* () {
+      const { at, clock, farther } = yield* opened("inFront")
+      const confirmedAt = monotonicMillis(clock)
+      yield* TestClock.adjust(1_000)
+      yield* farther.put("k", entry(5), confirmedAt)
+      expect(yield* at("k")).toMatchObject({ _tag: "Entry", confirmedAt })
+      yield* farther.put("k", entry(6))
+      expect(yield* at("k")).toMatchObject({ confirmedAt: confirmedAt + 1_000 })
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("law 4: an entry of a clock that was ahead", () => {
+  const ahead = entry(5, {
+    storedAt: start + 60_000,
+    freshUntil: start + 60_000,
+    revalidateUntil: start + 60_000,
+    staleUntil: start + 60_000,
+    asOf: 7,
+  })
+
+  for (const role of ["alone", "arbiter"] as const) {
+    it.effect(`as ${role}: is nothing if it was to live for no time, else stale from now on`, () =>
+      Effect.gen(function* () {
+        const { at, farther } = yield* opened(role)
+        yield* farther.put("k", ahead)
+        expect(yield* at("k")).toEqual({ _tag: "Nothing", version: 5 })
+        yield* farther.put("l", { ...ahead, staleUntil: start + 600_000 })
+        const found = yield* at("l")
+        // Without an arbiter the number of its marks is of that clock as well: any mark may cover it.
+        expect(found).toMatchObject({
+          _tag: "Entry",
+          entry: { freshUntil: start, asOf: role === "alone" ? 0 : 7 },
+        })
+      }).pipe(Effect.scoped),
+    )
+  }
+})
+
+it.effect("law 13: without an arbiter, a version of more than a second to come is replaced", () =>
+  Effect.gen(function* () {
+    const { at, farther } = yield* opened("alone")
+    const latest = (start + 1_000) * 1_000
+    for (const [version, next, kept] of [
+      [latest, latest - 1, latest],
+      [latest + 1_000, latest - 1, latest - 1],
+    ] as const) {
+      yield* farther.drop("k")
+      yield* farther.put("k", entry(version))
+      yield* farther.put("k", entry(next))
+      expect(yield* at("k")).toMatchObject({ entry: { version: kept } })
+    }
+  }).pipe(Effect.scoped),
+)
+
+/** A number of the arbiter that lies ahead of all that it has told. */
+const ahead = (start + 1_000) * 1_000
+
+describe("law 13: a value that is written to the arbiter", () => {
+  it.effect("at a place in the order has its version and the marks it was given", () =>
+    Effect.gen(function* () {
+      const { farther, script } = yield* opened("arbiter")
+      const change = { _tag: "Set", entry: entry(ahead, { asOf: 3 }), at: ahead } as const
+      expect(yield* farther.write("k", change, 0)).toEqual({ version: ahead, asOf: 3 })
+      script.instead.write = broken
+      expect(yield* farther.write("k", change, 0)).toBe(undefined)
+    }).pipe(Effect.scoped),
+  )
+
+  for (const [answers, expected] of [
+    [2, { version: ahead, asOf: ahead - 1 }],
+    [1, undefined],
+  ] as const) {
+    it.effect(`is written above a mark that it met, and ${answers} answers tell of it`, () =>
+      Effect.gen(function* () {
+        const { farther, script } = yield* opened("arbiter")
+        yield* farther.ready
+        // Another node's mark, of which this one learns after the value is stored.
+        const number = ahead - 1
+        script.instead.write = () => () =>
+          script.of("write").length > answers
+            ? Effect.die("broken")
+            : Effect.succeed({ version: number, time: start, lastMark: number })
+        const mark = { tag: undefined, keepStale: true, number }
+        script.instead.marks = (marks) => (since) =>
+          Effect.map(marks(since), (page) => ({ ...page, last: number, marks: [mark] }))
+        const written = yield* farther.write("k", { _tag: "Set", entry: entry(1) }, 0)
+        expect(written).toEqual(expected)
+      }).pipe(Effect.scoped),
+    )
+  }
+
+  it.effect("tells the time of the arbiter once more", () =>
+    Effect.gen(function* () {
+      const { farther, script } = yield* opened("arbiter")
+      yield* farther.ready
+      script.instead.write = () => () =>
+        Effect.succeed({ version: 1, time: start + 700, lastMark: undefined })
+      yield* farther.write("k", { _tag: "Remove" }, 0)
+      expect(farther.time.now).toBe(start + 700)
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("law 14: an arbiter that takes many keys in one trip", () => {
+  const batches = opened("arbiter", {}, { takes: "batches" })
+  type Opened = Effect.Success<typeof batches>
+  const commits = ({ farther, turns }: Opened, keys: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const forked = []
+      for (const key of keys) forked.push(yield* fork(farther.commitAmong(key, entry(1))))
+      while (turns.asked() > 0) yield* turns.next
+      yield* TestClock.adjust(150)
+      return yield* Effect.forEach(forked, Fiber.join)
+    })
+  const answering = (
+    { script }: Opened,
+    answers: ReadonlyArray<["Stored" | "Superseded" | "Lost", number | undefined] | undefined>,
+  ) => {
+    script.instead.commitAll = () => () =>
+      Effect.succeed(
+        answers.map((one) => one && { decision: one[0], lastMark: one[1] }) as ReadonlyArray<{
+          decision: "Stored"
+          lastMark: number | undefined
+        }>,
+      )
+  }
+
+  it.effect("is asked for one key as any other", () =>
+    Effect.gen(function* () {
+      const tier = yield* batches
+      yield* tier.farther.ready
+      tier.script.trips()
+      const request = { known: 0, leaseMillis: 1_000, force: false }
+      for (const keys of [["a"], ["b", "c"]]) {
+        const requests = keys.map((key) => ({ key, ...request }))
+        yield* tier.farther.acquireAll(requests, new Budget(200))
+      }
+      expect(tier.script.trips()).toEqual(["acquire", "acquireAll"])
+      expect(yield* commits(tier, ["a"])).toEqual(["Superseded"])
+      yield* commits(tier, ["b", "c"])
+      expect(tier.script.trips()).toEqual(["commit", "commitAll"])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("says of each key how it took the value; undefined where it gave no answer", () =>
+    Effect.gen(function* () {
+      const tier = yield* batches
+      yield* tier.farther.ready
+      answering(tier, [["Stored", 0], undefined, ["Superseded", 0]])
+      expect(yield* commits(tier, ["a", "b", "c"])).toEqual(["Stored", undefined, "Superseded"])
+      expect(tier.script.of("marks")).toHaveLength(1)
+      tier.script.instead.commitAll = broken
+      expect(yield* commits(tier, ["a", "b"])).toEqual([undefined, undefined])
+    }).pipe(Effect.scoped),
+  )
+
+  for (const [title, last] of [
+    ["tells of a mark with one of its answers", ahead],
+    ["tells of no marks with one of its answers", undefined],
+  ] as const) {
+    it.effect(`law 18: ${title}: the marks are read before the values are judged`, () =>
+      Effect.gen(function* () {
+        const tier = yield* batches
+        yield* tier.farther.ready
+        answering(tier, [
+          ["Stored", last],
+          ["Stored", 0],
+        ])
+        expect(yield* commits(tier, ["a", "b"])).toEqual(["Stored", "Stored"])
+        expect(tier.script.of("marks")).toHaveLength(2)
+        tier.script.instead.marks = broken
+        answering(tier, [
+          ["Stored", last],
+          ["Lost", 0],
+        ])
+        expect(yield* commits(tier, ["a", "b"])).toEqual(["Unjudged", "Lost"])
+      }).pipe(Effect.scoped),
+    )
+  }
+})

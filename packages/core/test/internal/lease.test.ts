@@ -230,7 +230,7 @@ describe("law 10: another node's lookup is waited for", () => {
         b,
         ["LeaseBusy", "LeaseWaited", "LeaseWon"],
         Effect.gen(function* () {
-          const caller = yield* fork(b.get("k", { allowStale: false }))
+          const caller = yield* fork(b.get("k"))
           yield* TestClock.adjust(20)
           yield* c.set("k", 7)
           yield* c.expire("k")
@@ -476,7 +476,7 @@ describe("a request for a lease after another node's lookup has failed", () => {
       world.script.instead.acquire = (acquire) => (key, request) =>
         request.force || request.despiteFailure === true
           ? acquire(key, request)
-          : Effect.succeed({ _tag: "Failed", leftMillis: 3_600_000 })
+          : Effect.succeed({ _tag: "Failed", leftMillis: 3_600_000, time: start })
       expect(yield* b.get("k")).toBe(2)
       expect(world.script.of("acquire").map(({ args: [, request] }) => request)).toMatchObject([
         { force: false, despiteFailure: false },
