@@ -397,6 +397,17 @@ for (const role of ["alone", "inFront"] as const) {
       }).pipe(Effect.scoped),
     )
 
+    it.effect("what is damaged is dropped", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        tier.script.instead.read = () => (keys) => Effect.succeed(keys.map(() => new Uint8Array(3)))
+        expect(yield* expire(tier, 6)).toBe(true)
+        const trips = tier.script.trips()
+        expect(trips).toContain("drop")
+        expect(trips).not.toContain("put")
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("what is newer than the change stays as it is", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
