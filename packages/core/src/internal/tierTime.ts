@@ -15,11 +15,16 @@ export interface Bounds {
   readonly most: number
 }
 
+/** How far two clocks may drift apart, in milliseconds per millisecond: what is slewed by NTP drifts as much. */
+const drift = 0.0005
+
 export class TierTime {
   readonly #clock: SteadyClock
   readonly #scope: TierScope
   /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
   #ahead: Bounds | undefined
+  /** In monotonic time. */
+  #heardAt = 0
   /** The highest number that this node was given, as far as it can be the tier's time. */
   #given = 0
 
@@ -32,9 +37,20 @@ export class TierTime {
     return this.#ahead !== undefined
   }
 
-  /** What the tier told when it was asked between two moments of monotonic time. */
+  /**
+   * What the tier told when it was asked between two moments of monotonic time. What is known from
+   * earlier answers stays where it says more: over a slow way the place of a change that was missed
+   * would else be above those that came after it. Not where this answer shows that the clock was set.
+   */
   heard(time: number, sent: number, received: number): void {
-    this.#ahead = { least: time - received, most: time - sent }
+    const heard = { least: time - received, most: time - sent }
+    const known = this.#ahead
+    const drifted = Math.max(0, received - this.#heardAt) * drift
+    this.#heardAt = received
+    const least = Math.max(heard.least, (known?.least ?? -Infinity) - drifted)
+    const most = Math.min(heard.most, (known?.most ?? Infinity) + drifted)
+    // The tier tells whole milliseconds.
+    this.#ahead = least <= most + 1 ? { least, most } : heard
   }
 
   /**
