@@ -1,9 +1,15 @@
 /** A caller gets an error only where nothing stale may be given. */
 import type { History, Read } from "../history/History.ts"
+import { dataWasLost } from "./order.ts"
 import type { Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
 const slack = 1_000
+/**
+ * Redis that has lost its marks takes it that one of them dropped all there was when it
+ * is asked for them next, which is so much later at most.
+ */
+const marksMillis = 6_000
 
 /** The last value that the session's memory gave for the key before the read began: what else was given may not be kept. */
 const lastGiven = (before: ReadonlyArray<Read>, read: Read): Read | undefined =>
@@ -26,6 +32,7 @@ export const errors = (history: History): ReadonlyArray<Violation> => {
     const origin = given?.value === undefined ? undefined : history.origins.get(given.value)
     if (given === undefined || origin === undefined) return []
     if (!isUntouched(history, read.key, origin.begin, read.end)) return []
+    if (dataWasLost(history, origin.begin - marksMillis, read.end)) return []
     if (read.end > origin.begin + history.round.life - slack) return []
     return [
       {

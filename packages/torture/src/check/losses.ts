@@ -1,13 +1,10 @@
 /** A settled `set` stays until something newer takes its place, and a queued one arrives. */
 import type { Change, History, Read } from "../history/History.ts"
 import { observer } from "../history/History.ts"
-import { endedBefore, isBefore } from "./order.ts"
+import { dataWasLost, endedBefore, isBefore } from "./order.ts"
 import type { RuleName, Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
-
-const dataWasLost = (history: History, from: number, to: number): boolean =>
-  history.faults.some((fault) => fault.loses && fault.from <= to && fault.to >= from)
 
 /** No lookup may have taken the place of the value: one that began before it is refused. */
 const noNewerLookup = (history: History, key: string, since: number, read: Read): boolean =>

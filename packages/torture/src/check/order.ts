@@ -18,6 +18,9 @@ export const isBefore = (one: Change, other: Change): boolean =>
 export const endedBefore = (change: Change, read: Read): change is Change & { end: number } =>
   change.end !== undefined && change.end < read.begin
 
+export const dataWasLost = (history: History, from: number, to: number): boolean =>
+  history.faults.some((fault) => fault.loses && fault.from <= to && fault.to >= from)
+
 /** The value must be fresh: it was said to be, or the caller took nothing else. */
 export const isFresh = (read: Read): boolean =>
   read.freshness === "fresh" || (read.freshness === undefined && read.stale === "never")

@@ -180,6 +180,16 @@ describe("errors", () => {
     const removed = change("B", [300, 310], { op: "remove", key: "h0" })
     expect(rules(value, given, removed, failed)).toEqual([])
   })
+
+  it("unless Redis has lost its marks: then what there was before it was asked for them is gone", () => {
+    const flush = (at: number): Line => {
+      const fault = { t: "fault", kind: "flush", from: at, to: at + 1, detail: "" } as const
+      return { ...fault, loses: true }
+    }
+    expect(rules(value, given, flush(300), failed)).toEqual([])
+    expect(rules(flush(-5_000), value, given, failed)).toEqual([])
+    expect(rules(flush(-7_000), value, given, failed)).toEqual(["error instead of stale"])
+  })
 })
 
 describe("values", () => {
