@@ -56,12 +56,6 @@ type World = Effect.Success<typeof world>
 const test = (title: string, body: (world: World) => Effect.Effect<void, unknown, Scope.Scope>) =>
   it.effect(title, () => Effect.scoped(Effect.flatMap(world, body)))
 
-const slowly =
-  (millis: number) =>
-  <A extends ReadonlyArray<unknown>, B, E>(real: (...args: A) => Effect.Effect<B, E>) =>
-  (...args: A): Effect.Effect<B, E> =>
-    Effect.delay(real(...args), millis)
-
 const broken = () => () => Effect.die("broken")
 
 const revision = Math.floor
@@ -136,7 +130,7 @@ describe("law 7: a lookup that runs when its key is set", () => {
       source.answer = Effect.never
       yield* fork(larder.get("k"))
       expect(source.asked).toBe(1)
-      shared.instead.write = slowly(50)
+      shared.instead.write = scripted.slowly(50)
       const setting = yield* fork(larder.set("k", 7))
       source.answer = Effect.succeed(2)
       expect(yield* larder.get("k")).toBe(2)
@@ -152,7 +146,7 @@ describe("law 7: a lookup that runs when its key is set", () => {
       const first = yield* fork(larder.get("k"))
       shared.instead.acquire = (acquire) => (key, request) =>
         request.force ? Effect.delay(acquire(key, request), 50) : acquire(key, request)
-      shared.instead.write = slowly(50)
+      shared.instead.write = scripted.slowly(50)
       yield* fork(larder.set("k", 7))
       const second = yield* fork(larder.get("k"))
       yield* TestClock.adjust(30)
@@ -165,7 +159,7 @@ describe("law 7: a lookup that runs when its key is set", () => {
     Effect.gen(function* () {
       const { node, shared } = world
       const larder = yield* node("shared", { revision })
-      shared.instead.commit = slowly(50)
+      shared.instead.commit = scripted.slowly(50)
       yield* larder.get("k")
       delete shared.instead.commit
       shared.trips()
@@ -205,7 +199,7 @@ describe("law 11: a lookup that begins while its key is changed", () => {
   test("is not kept where it may have missed the change", ({ file, node, source }) =>
     Effect.gen(function* () {
       const larder = yield* node("file")
-      file.instead.drop = slowly(50)
+      file.instead.drop = scripted.slowly(50)
       const removing = yield* fork(larder.remove("k"))
       source.answer = Effect.delay(Effect.succeed(1), 80)
       const getting = yield* fork(larder.get("k"))
@@ -222,9 +216,9 @@ describe("law 7: a value that is on its way to the arbiter when its key is remov
   test("is waited for by nobody, and given to nobody who comes later", ({ node, shared, source }) =>
     Effect.gen(function* () {
       const larder = yield* node("shared")
-      shared.instead.commit = slowly(50)
+      shared.instead.commit = scripted.slowly(50)
       expect(yield* larder.get("k")).toBe(1)
-      shared.instead.write = slowly(50)
+      shared.instead.write = scripted.slowly(50)
       const removing = yield* fork(larder.remove("k"))
       expect(shared.of("write").length).toBe(1)
       source.answer = Effect.succeed(2)
@@ -264,7 +258,7 @@ describe("law 15: an acknowledgement", () => {
     Effect.gen(function* () {
       const larder = yield* node("shared", { policy: { tierWrites: "background" } })
       yield* larder.get("warm")
-      shared.instead.write = slowly(90)
+      shared.instead.write = scripted.slowly(90)
       for (let i = 0; i < 40; i += 1) yield* larder.set(`k${i}`, i)
       return larder
     })
@@ -340,7 +334,7 @@ describe("law 22: a change that the arbiter is being told of", () => {
   test("is seen to its end, though its caller leaves", ({ node, shared }) =>
     Effect.gen(function* () {
       const larder = yield* node("shared")
-      shared.instead.write = slowly(50)
+      shared.instead.write = scripted.slowly(50)
       const setting = yield* fork(larder.set("k", 7))
       const leaving = yield* fork(Fiber.interrupt(setting))
       yield* TestClock.adjust(49)

@@ -88,12 +88,6 @@ type World = Effect.Success<typeof world>
 const test = (title: string, body: (world: World) => Effect.Effect<void, unknown, Scope.Scope>) =>
   it.effect(title, () => Effect.scoped(Effect.flatMap(world, body)))
 
-const slowly =
-  (millis: number) =>
-  <A extends ReadonlyArray<unknown>, B, E>(real: (...args: A) => Effect.Effect<B, E>) =>
-  (...args: A): Effect.Effect<B, E> =>
-    Effect.delay(real(...args), millis)
-
 /** Values that have become stale, and a circuit that a failure has opened. */
 const broken = (node: Effect.Success<ReturnType<World["node"]>>) =>
   Effect.gen(function* () {
@@ -125,7 +119,7 @@ for (const [way, bulk] of Object.entries(ways)) {
     test("law 8: of those that nobody waits for any more no lease is asked for", (world) =>
       Effect.gen(function* () {
         const a = yield* world.node({ bulk })
-        world.shared.instead.read = slowly(50)
+        world.shared.instead.read = scripted.slowly(50)
         const many = yield* fork(a.getMany(["k", "l", "m"]))
         const one = yield* fork(a.getMany(["l", "m"]))
         yield* TestClock.adjust(20)
@@ -139,7 +133,7 @@ for (const [way, bulk] of Object.entries(ways)) {
     test("law 8: of those that nobody waits for when it is granted the lease is given back", (world) =>
       Effect.gen(function* () {
         const a = yield* world.node({ bulk })
-        world.shared.instead.acquireAll = slowly(50)
+        world.shared.instead.acquireAll = scripted.slowly(50)
         const many = yield* fork(a.getMany(["k", "l"]))
         const one = yield* fork(a.get("l"))
         yield* TestClock.adjust(20)

@@ -33,6 +33,13 @@ export class Script {
   }
 }
 
+/** For `instead`: the operation itself, but so much later. */
+export const slowly =
+  (millis: number) =>
+  <A extends ReadonlyArray<unknown>, B, E>(real: (...args: A) => Effect.Effect<B, E>) =>
+  (...args: A): Effect.Effect<B, E> =>
+    Effect.delay(real(...args), millis)
+
 const noting = <O extends Operation>(
   script: Script,
   operation: O,
