@@ -18,6 +18,9 @@ const wrongType = (cause: unknown): "wrongType" => {
 const one = (client: Redis | Cluster, key: string): Promise<Found> =>
   client.getBuffer(key).catch(wrongType)
 
+const alone = (found: Found): ReadonlyArray<Found> => [found]
+const wrongTypeAlone = (cause: unknown): ReadonlyArray<Found> => [wrongType(cause)]
+
 /** Of a wrong type MGET says that there is nothing; a write replaces it. */
 const fromServer = (client: Redis, keys: ReadonlyArray<string>): Promise<ReadonlyArray<Found>> => {
   if (keys.length <= chunkSize) return client.mgetBuffer(...keys)
@@ -71,6 +74,6 @@ export const read = (
 ): Promise<ReadonlyArray<Found>> => {
   const [first] = keys
   if (first === undefined) return Promise.resolve([])
-  if (keys.length === 1) return one(client, first).then((found) => [found])
+  if (keys.length === 1) return client.getBuffer(first).then(alone, wrongTypeAlone)
   return "slots" in client ? fromCluster(client, keys) : fromServer(client, keys)
 }

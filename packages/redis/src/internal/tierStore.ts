@@ -108,17 +108,16 @@ export class Store {
 
   readonly read = (
     keys: ReadonlyArray<string>,
-  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> =>
-    Effect.suspend(() => {
-      const names = keys.map(this.#keys.entry)
-      return Effect.matchEffect(
-        this.#asking.redis.use((client) => read(client, names)),
-        {
-          onFailure: (cause) => Effect.fail(this.#asking.fail("read", cause)),
-          onSuccess: (found) => this.#bytesOf(names, found),
-        },
-      )
-    })
+  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> => {
+    const names = keys.map(this.#keys.entry)
+    return Effect.matchEffect(
+      this.#asking.redis.use((client) => read(client, names)),
+      {
+        onFailure: (cause) => Effect.fail(this.#asking.fail("read", cause)),
+        onSuccess: (found) => this.#bytesOf(names, found),
+      },
+    )
+  }
 
   readonly put = (
     key: string,
@@ -345,8 +344,8 @@ export class Store {
     found: ReadonlyArray<Found>,
   ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> {
     const bytes = found.map((each) => (each === null || each === "wrongType" ? undefined : each))
+    if (!found.includes("wrongType")) return Effect.succeed(bytes)
     const foreign = names.filter((_, i) => found[i] === "wrongType")
-    if (foreign.length === 0) return Effect.succeed(bytes)
     return Effect.as(
       Effect.forEach(
         foreign,
