@@ -35,7 +35,8 @@ import type { Marks } from "./marks.ts"
 import { inSteadyTime } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
 import { byPart, CommitBatches, Queues } from "./tierBatches.ts"
-import { Budget, type Step, TierSteps } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
+import { type Step, TierSteps } from "./tierSteps.ts"
 import { TierParts } from "./tierParts.ts"
 import { type Bounds, TierTime } from "./tierTime.ts"
 import { TierWarnings } from "./tierWarnings.ts"
@@ -881,13 +882,14 @@ export class FartherTier {
   }
 
   #found(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
-    return mapAtOnce(this.#decoded(key, envelope), (found) => this.#believed(key, found))
+    if (envelope === undefined) return Exit.succeed(nothing)
+    return this.#decoded(key, envelope)
   }
 
   /** Decoding that takes longer than a step may is given up: the bytes cannot be read, and the tier is well. */
-  #decoded(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
+  #decoded(key: string, envelope: Uint8Array): Effect.Effect<Found> {
     const decoded = this.#decode(key, envelope)
-    if (envelope === undefined || atOnce(decoded) !== undefined) return decoded
+    if (atOnce(decoded) !== undefined) return decoded
     const { tierTimeout } = this.#options
     return Effect.map(this.#parts.stepsOf(key).within(decoded), (found) => {
       if (found !== undefined) return found
@@ -896,16 +898,20 @@ export class FartherTier {
     })
   }
 
-  #decode(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
-    if (envelope === undefined) return Exit.succeed(nothing)
-    const { codec } = this.#options
-    const decoded = Envelope.decode(envelope, codec, this.#wire, this.#context(key))
-    return mapAtOnce(decoded, (decoded) => this.#foundIn(key, decoded))
+  #decode(key: string, envelope: Uint8Array): Effect.Effect<Found> {
+    const { codec, larder, schemaVersion } = this.#options
+    const decoded = Envelope.decode(envelope, codec, this.#wire, {
+      larder,
+      key,
+      schemaVersion,
+      namespace: this.#namespace,
+      offset: -this.time.offset("most"),
+    })
+    return mapAtOnce(decoded, (decoded) => this.#believed(key, this.#foundIn(key, decoded)))
   }
 
-  #foundEntry(inTierTime: Entry.Entry<unknown>): Found {
+  #foundEntry(entry: Entry.Entry<unknown>): Found {
     const { clock } = this.#options
-    const entry = Entry.shift(inTierTime, -this.time.offset("most"))
     const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
     if (believed === undefined) return { _tag: "Nothing", version: entry.version }
     // Where no arbiter numbers marks, its number is of the clock that was ahead: any mark may cover it.

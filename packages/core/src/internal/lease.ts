@@ -4,7 +4,7 @@ import { consider, type Progress } from "./considering.ts"
 import { landOnOthersFailure } from "./holdingBack.ts"
 import type { Engine } from "./engine.ts"
 import type { FartherTier, Granted } from "./fartherTier.ts"
-import { Budget } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
 import type { Flight } from "./flight.ts"
 import { allHaveStale } from "./lookupDemand.ts"
 

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Entry from "../Entry.ts"
 import * as Freshness from "../Freshness.ts"
 import { capped, type Engine, type FartherReading } from "./engine.ts"
-import { Budget } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
 import type { Given } from "./flight.ts"
 import { isBelieved, judgeable, recover } from "./recovery.ts"
 

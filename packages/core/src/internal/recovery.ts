@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type { Entry } from "../Entry.ts"
 import { capped, type Engine } from "./engine.ts"
 import type { FartherTier, FoundEntry } from "./fartherTier.ts"
-import { Budget } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
 import type { MissedKey, MissedMark } from "./missed.ts"
 
 const retryEvery = 1_000

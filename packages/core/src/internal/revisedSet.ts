@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Entry } from "../Entry.ts"
 import type { Engine } from "./engine.ts"
 import type { FartherTier, Found, Granted } from "./fartherTier.ts"
-import { Budget } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
 import { attempt } from "./userCode.ts"
 
 /** Whether an entry is newer than the value that a caller sets. */

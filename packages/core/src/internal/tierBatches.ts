@@ -8,7 +8,8 @@ import * as Semaphore from "effect/Semaphore"
 import type { CommitRequest } from "../Tier.ts"
 import type { Committed } from "./fartherTier.ts"
 import type { TierParts } from "./tierParts.ts"
-import { Budget, type TierSteps } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
+import type { TierSteps } from "./tierSteps.ts"
 import type { Turns } from "./turns.ts"
 
 /** A batch of commits takes at most so many keys. */

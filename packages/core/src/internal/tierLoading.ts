@@ -12,7 +12,7 @@ import { cancelTogether } from "./cancelling.ts"
 import type { CallerSpan, Engine } from "./engine.ts"
 import { consider, considerQueued, type Progress } from "./considering.ts"
 import type { FartherTier, Found } from "./fartherTier.ts"
-import { Budget } from "./tierSteps.ts"
+import { Budget } from "./budget.ts"
 import type { Flight, Waiter } from "./flight.ts"
 import { landOnOwnFailure } from "./holdingBack.ts"
 import { leaseAll, leaseFor, releaseLease } from "./lease.ts"
@@ -69,16 +69,17 @@ const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
   const budget = new Budget(engine.settings.policy.tierBudget)
   const progress = progressOf(engine, flight)
   const tier = engine.stack.farther[0]!
-  const rest = Effect.flatMap(readTiers(engine, [progress], budget, 1), () =>
-    lookUpLeft(engine, [flight], [progress], budget, span),
-  )
+  const rest = () =>
+    Effect.flatMap(readTiers(engine, [progress], budget, 1), () =>
+      lookUpLeft(engine, [flight], [progress], budget, span),
+    )
   let isLeft = false
   const step = tier.readOne(flight.k, budget, (found) => {
     // Whoever gave the flight up, or closed the larder, has ended it.
     if (isLeft || flight.landing !== undefined) return
     try {
       if (found !== undefined) considered(engine, progress, tier, found)
-      if (flight.landing === undefined) goOn(engine, [flight], rest)
+      if (flight.landing === undefined) goOn(engine, [flight], rest())
     } catch (defect) {
       brokenBy(engine, [flight], Cause.die(defect))
     }
@@ -155,8 +156,10 @@ const progressOf = (
   arbiterAnswers: false,
   token: undefined,
   isFirst: false,
-  stopRenewal: () => {},
+  stopRenewal: nothing,
 })
+
+const nothing = (): void => {}
 
 /** Upstream is asked for what no tier had. */
 const lookUpLeft = (

@@ -15,21 +15,12 @@ import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { LarderEvent } from "../LarderEvent.ts"
 import { TierError } from "../Tier.ts"
 import { atOnce } from "./atOnce.ts"
-import { monotonicMillis } from "./monotonic.ts"
+import type { Budget } from "./budget.ts"
 import type { Observer } from "./observer.ts"
 import { Ahead } from "./steadyBreaker.ts"
 import type { SteadyClock } from "./steadyClock.ts"
-import type { Timer, Timers } from "./timers.ts"
-
-/** All steps in tiers of one `get` share one. */
-export class Budget {
-  readonly whole: number
-  left: number
-  constructor(whole: number, left: number = whole) {
-    this.whole = whole
-    this.left = left
-  }
-}
+import { type Asked, type Surroundings, TierAttempt } from "./tierAttempt.ts"
+import type { Timers } from "./timers.ts"
 
 const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
 
@@ -58,11 +49,9 @@ export class TierSteps {
   /** What the breaker calls it: the tier, and the part where there are several. */
   readonly circuit: string
   readonly #breaker: CircuitBreaker.CircuitBreaker
-  readonly #timers: Timers
   readonly #observer: Observer
-  readonly #clock: SteadyClock
   readonly #tierTimeout: number
-  readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  readonly #surroundings: Surroundings
   /**
    * Set by a failure, and until the breaker has seen a success after it. While it
    * is not set the breaker is closed and has counted nothing, so that it need not
@@ -93,11 +82,15 @@ export class TierSteps {
     this.#tier = tier
     this.circuit = part === "" ? tier : `${tier} ${part}`
     this.#breaker = breaker
-    this.#timers = timers
     this.#observer = observer
-    this.#clock = clock
     this.#tierTimeout = tierTimeout
-    this.#fork = Effect.runForkWith(context)
+    this.#surroundings = {
+      clock,
+      timers,
+      fork: Effect.runForkWith(context),
+      timedOut: (operation, millis) =>
+        new TierError({ tier, operation, cause: new TierTimeout({ millis }) }),
+    }
   }
 
   /** From now on every step is tried, though the breaker is open. */
@@ -160,15 +153,10 @@ export class TierSteps {
       if (done !== undefined && Exit.isSuccess(done)) answer(done.value)
       else this.follow(outcome, answer)
     }
-    const begun = this.#begin(operation, effect, millis, budget, told, after)
-    const { running } = begun
-    if (running === undefined) return undefined
-    const cancel = () => {
-      // That it was given up says nothing about the tier.
-      begun.answer = () => answer(undefined)
-      running.interruptUnsafe()
-    }
-    return { fiber: running, cancel }
+    const asked = { operation, millis, budget }
+    const begun = new TierAttempt(this.#surroundings, asked, after, told).begin(effect)
+    const { fiber } = begun
+    return fiber && { fiber, cancel: () => begun.leave(() => answer(undefined)) }
   }
 
   /**
@@ -217,7 +205,7 @@ export class TierSteps {
 
   /** Runs an effect that is bounded already, and tells what it gives. */
   follow<A>(effect: Effect.Effect<A | undefined>, answer: (value: A | undefined) => void): Step {
-    const fiber = this.#fork(effect)
+    const fiber = this.#surroundings.fork(effect)
     fiber.addObserver((exit) => answer(Exit.isSuccess(exit) ? exit.value : undefined))
     return { fiber, cancel: () => fiber.interruptUnsafe() }
   }
@@ -231,8 +219,9 @@ export class TierSteps {
       const told = (exit: Exit.Exit<A, TierError>) =>
         resume(Exit.isSuccess(exit) || !isTimeout(exit.cause) ? exit : nothing)
       const millis = this.#tierTimeout
-      const begun = this.#begin("decode", effect, millis, undefined, told, Exit.succeed)
-      return Effect.sync(() => begun.running?.interruptUnsafe())
+      const asked = { operation: "decode", millis, budget: undefined }
+      const begun = this.#attempt(asked, told).begin(effect)
+      return Effect.sync(() => begun.fiber?.interruptUnsafe())
     }).pipe(Effect.orDie)
   }
 
@@ -311,66 +300,17 @@ export class TierSteps {
     budget: Budget | undefined,
   ): Effect.Effect<A, TierError> {
     return Effect.callback<A, TierError>((resume) => {
-      const begun = this.#begin(operation, effect, millis, budget, resume, Exit.succeed)
+      const asked = { operation, millis, budget }
+      const begun = this.#attempt(asked, resume).begin(effect)
       // Interrupted, and waited for, but not beyond the deadline.
-      return Effect.callback<void>((left) => {
-        begun.answer = () => left(Exit.void)
-        begun.running?.interruptUnsafe()
-      })
+      return Effect.callback<void>((left) => begun.leave(() => left(Exit.void)))
     })
   }
 
-  /**
-   * In a fiber of its own: it may not obey its interruption. The deadline is for
-   * `effect` alone, not for what is done `after` it.
-   */
-  #begin<A, B>(
-    operation: string,
-    effect: Effect.Effect<A, TierError>,
-    millis: number,
-    budget: Budget | undefined,
-    answer: (exit: Exit.Exit<B, TierError>) => void,
-    after: (answer: A) => Effect.Effect<B>,
-  ): Begun<B> {
-    const clock = this.#clock
-    const began = monotonicMillis(clock)
-    let isAnswered = false
-    let isGivenUp = false
-    let deadline: Timer | undefined
-    const answered = () => {
-      if (isAnswered) return
-      isAnswered = true
-      this.#timers.cancel(deadline)
-      if (budget !== undefined) budget.left -= Math.min(monotonicMillis(clock) - began, millis)
-    }
-    const running = this.#fork(
-      Effect.flatMap(effect, (found) => {
-        answered()
-        return after(found)
-      }),
-    )
-    const ended = running.pollUnsafe()
-    if (ended !== undefined) {
-      answered()
-      answer(ended)
-      return { running: undefined, answer }
-    }
-    const begun: Begun<B> = { running, answer }
-    if (!isAnswered) {
-      deadline = this.#timers.deadline(began, millis, () => {
-        answered()
-        isGivenUp = true
-        running.interruptUnsafe()
-        const cause = new TierTimeout({ millis })
-        begun.answer(Exit.fail(new TierError({ tier: this.#tier, operation, cause })))
-      })
-    }
-    running.addObserver((exit) => {
-      if (isGivenUp) return
-      answered()
-      begun.answer(exit)
-    })
-    return begun
+  /** What the tier answers is what is told. */
+  #attempt<A>(asked: Asked, told: (exit: Exit.Exit<A, TierError>) => void): TierAttempt<A, A> {
+    const itself = (answer: A): Exit.Exit<A> => Exit.succeed(answer)
+    return new TierAttempt(this.#surroundings, asked, itself, told)
   }
 
   #told(operation: string, failure: Failure): void {
@@ -388,12 +328,6 @@ export class TierSteps {
 export type Step =
   | { readonly fiber: Fiber.Fiber<unknown, unknown>; readonly cancel: () => void }
   | undefined
-
-interface Begun<A> {
-  readonly running: Fiber.Fiber<A, TierError> | undefined
-  /** Who hears of the end; changed when the caller leaves. */
-  answer: (exit: Exit.Exit<A, TierError>) => void
-}
 
 const isTimeout = (cause: Cause.Cause<TierError>): boolean => failureOf(cause).reason === "timedOut"
 

@@ -14,8 +14,10 @@ import { type SteadyClock, steadyOf } from "./steadyClock.ts"
 export interface Timer {
   /** In monotonic time: a clock that is set back must not put a deadline off. */
   readonly due: number
-  /** Undefined once it has run or was cancelled. Told how many milliseconds after `due` it runs. */
-  run: ((late: number) => void) | undefined
+  /** Of a deadline its length, for as long as it may be put off; else 0. */
+  readonly millis: number
+  /** Undefined once it has run or was cancelled. */
+  run: (() => void) | undefined
   /** The one that waits in its place, where it was put off. */
   instead: Timer | undefined
 }
@@ -86,23 +88,21 @@ export class Timers {
 
   /** Runs `run` so many milliseconds after `began`, in monotonic time. */
   after(began: number, millis: number, run: Run): Timer {
-    const due = began + millis
-    const timer: Timer = { due, run, instead: undefined }
+    return this.#add(began + millis, 0, run)
+  }
+
+  /** As `after`, but that a deadline which is noticed late is put off: see `putOff`. */
+  deadline(began: number, millis: number, giveUp: Run): Timer {
+    return this.#add(began + millis, millis, giveUp)
+  }
+
+  #add(due: number, millis: number, run: Run): Timer {
+    const timer: Timer = { due, millis, run, instead: undefined }
     const place = this.#placeOf(due)
     if (place === this.#timers.length) this.#timers.push(timer)
     else this.#timers.splice(place, 0, timer)
     this.#active += 1
     this.#arm()
-    return timer
-  }
-
-  /** As `after`, but that a deadline which is noticed late is put off: see `putOff`. */
-  deadline(began: number, millis: number, giveUp: () => void): Timer {
-    const timer = this.after(began, millis, (late) => {
-      const more = putOff(late, millis)
-      if (more > 0) timer.instead = this.after(timer.due + late, more, giveUp)
-      else giveUp()
-    })
     return timer
   }
 
@@ -119,7 +119,7 @@ export class Timers {
   flush(): void {
     const due = this.#timers.map(({ run }) => run)
     this.stop()
-    for (const run of due) run?.(0)
+    for (const run of due) run?.()
   }
 
   stop(): void {
@@ -188,10 +188,13 @@ export class Timers {
     this.#wakesAt = Infinity
     this.#firing = true
     for (let timer = this.#next(); timer !== undefined && timer.due <= now; timer = this.#next()) {
-      const run = timer.run
+      const { due, millis, run } = timer
       timer.run = undefined
       this.#active -= 1
-      run?.(Math.max(0, now - rounding - timer.due))
+      const late = Math.max(0, now - rounding - due)
+      const more = millis > 0 ? putOff(late, millis) : 0
+      if (more > 0) timer.instead = this.#add(due + late + more, 0, run!)
+      else run?.()
     }
     this.#firing = false
     this.#arm()
