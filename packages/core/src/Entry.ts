@@ -86,14 +86,17 @@ const clockResolution = 5
  * The entry with all its times moved by `offset` milliseconds: from the clock
  * of one place to the clock of another. {@link forever} stays as it is.
  */
-export const shift = <A>(entry: Entry<A>, offset: number): Entry<A> => {
-  if (offset === 0) return entry
-  const moved = (time: number) => (time === forever ? forever : after(time, offset))
-  return {
-    ...entry,
-    storedAt: moved(entry.storedAt),
-    freshUntil: moved(entry.freshUntil),
-    revalidateUntil: moved(entry.revalidateUntil),
-    staleUntil: moved(entry.staleUntil),
-  }
-}
+export const shift = <A>(entry: Entry<A>, offset: number): Entry<A> =>
+  offset === 0
+    ? entry
+    : {
+        ...entry,
+        storedAt: shiftTime(entry.storedAt, offset),
+        freshUntil: shiftTime(entry.freshUntil, offset),
+        revalidateUntil: shiftTime(entry.revalidateUntil, offset),
+        staleUntil: shiftTime(entry.staleUntil, offset),
+      }
+
+/** One time moved by `offset` milliseconds; {@link forever} stays as it is. */
+export const shiftTime = (time: number, offset: number): number =>
+  time === forever ? forever : after(time, offset)

@@ -39,12 +39,12 @@ import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { forever } from "./Entry.ts"
+import { forever, shiftTime } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
 import { atOnce, mapAtOnce } from "./internal/atOnce.ts"
 import { crc32, crc32OfJson } from "./internal/crc32.ts"
 import { plainMeta } from "./internal/plainMeta.ts"
-import type { Wire, WireContext, WireError } from "./Wire.ts"
+import { json as jsonWire, type Wire, type WireContext, type WireError } from "./Wire.ts"
 
 const tombstoneLength = 19
 const headerLength = 96
@@ -140,7 +140,7 @@ const patch = (bytes: Uint8Array, offset: number, text: string): void => {
  * it can give a wrong order or other moments of freshness within that life.
  */
 const checksum = (bytes: Uint8Array): number =>
-  crc32(bytes.subarray(field.staleUntil.offset, checksumOffset), bytes.subarray(headerLength))
+  crc32(bytes, headerLength, bytes.length, crc32(bytes, field.staleUntil.offset, checksumOffset))
 
 const lowerHex = "0123456789abcdef"
 const hexDigits = Uint8Array.from(lowerHex, ascii)
@@ -454,7 +454,8 @@ export type Codec<A, RD = never, RE = never> = Schema.ConstraintCodec<A, unknown
 
 /** What a wire may bind to the value: all that is written once, as it is read back. */
 const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): WireContext => {
-  const bound = {
+  const { namespace } = context
+  return {
     larder: context.larder,
     key: context.key,
     schemaVersion: context.schemaVersion,
@@ -463,13 +464,13 @@ const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): Wir
     asOf: parts.asOf,
     loadMillis: parts.loadMillis,
     tags: parts.tags,
+    // Before there was a place, a wire was not given the namespace.
+    ...(parts.place === undefined || namespace === undefined ? undefined : { namespace }),
+    ...(parts.etag === undefined ? undefined : { etag: parts.etag }),
   }
-  const { namespace } = context
-  // Before there was a place, a wire was not given the namespace.
-  const placed =
-    parts.place === undefined || namespace === undefined ? bound : { ...bound, namespace }
-  return parts.etag === undefined ? placed : { ...placed, etag: parts.etag }
 }
+
+const unbound: WireContext = { larder: "", key: "", schemaVersion: 0, staleUntil: 0 }
 
 /** A schema's complaint may quote the value, which is not to be seen where its wire seals it. */
 const complaint = (wire: Wire, error: WireError | Schema.SchemaError): string =>
@@ -606,6 +607,12 @@ export type Decoded<A> =
   | { readonly _tag: "OlderSchema"; readonly version: number; readonly schemaVersion: number }
   | { readonly _tag: "Undecodable"; readonly reason: string; readonly version: number | undefined }
 
+/** As for an envelope that is written, and how its times are to be read. */
+export interface DecodeContext extends EnvelopeContext {
+  /** Added to all times, ms: from the tier's clock to the one that the entry is used with. Default: 0. */
+  readonly offset?: number | undefined
+}
+
 /** What is derived from a codec, once. */
 interface Decoder<A, RD> {
   readonly decode: (json: unknown) => Effect.Effect<A, Schema.SchemaError, RD>
@@ -626,11 +633,19 @@ const decoderOf = <A, RD, RE>(codec: Codec<A, RD, RE>): Decoder<A, RD> => {
   return decoder
 }
 
-const entryOf = <A>(parts: Parts, value: A): Decoded<A> => {
-  const { asOf, etag, freshUntil, loadMillis, revalidateUntil } = parts
-  const { staleUntil, storedAt, tags, version } = parts
-  const times = { storedAt, freshUntil, revalidateUntil, staleUntil }
-  const entry = { value, ...times, loadMillis, version, asOf, tags }
+const entryOf = <A>(parts: Parts, value: A, offset: number): Decoded<A> => {
+  const { asOf, etag, loadMillis, tags, version } = parts
+  const entry = {
+    value,
+    storedAt: shiftTime(parts.storedAt, offset),
+    freshUntil: shiftTime(parts.freshUntil, offset),
+    revalidateUntil: shiftTime(parts.revalidateUntil, offset),
+    staleUntil: shiftTime(parts.staleUntil, offset),
+    loadMillis,
+    version,
+    asOf,
+    tags,
+  }
   return { _tag: "Entry", entry: etag === undefined ? entry : { ...entry, etag } }
 }
 
@@ -639,15 +654,20 @@ const decodeValue = <A, RD, RE>(
   parts: Parts,
   codec: Codec<A, RD, RE>,
   wire: Wire,
-  context: EnvelopeContext,
+  context: DecodeContext,
 ): Effect.Effect<Decoded<A>, WireError | Schema.SchemaError, RD> => {
   const { decode, hasUndefined } = decoderOf(codec)
+  const { offset = 0 } = context
   const valued = (json: unknown): Effect.Effect<Decoded<A>, Schema.SchemaError, RD> => {
-    if (json === undefined && hasUndefined) return Exit.succeed(entryOf(parts, undefined as A))
-    return mapAtOnce(decode(json), (value) => entryOf(parts, value))
+    if (json === undefined && hasUndefined) {
+      return Exit.succeed(entryOf(parts, undefined as A, offset))
+    }
+    return mapAtOnce(decode(json), (value) => entryOf(parts, value, offset))
   }
   if (parts.value === undefined) return valued(undefined)
-  const json = wire.decode(parts.value, wireContext(parts, context))
+  // The default wire binds nothing to a value: each read with it is spared a context.
+  const bound = wire === jsonWire ? unbound : wireContext(parts, context)
+  const json = wire.decode(parts.value, bound)
   const done = atOnce(json)
   if (done === undefined) return Effect.flatMap(json, valued)
   return Exit.isSuccess(done) ? valued(done.value) : Exit.failCause(done.cause)
@@ -660,20 +680,20 @@ const decodeValue = <A, RD, RE>(
  * **Details**
  *
  * The bytes are read at once; where wire and schema answer at once, the effect is
- * an `Exit`. Times are those of the tier's clock: shift the entry to the clock it
- * is used with (`Entry.shift`).
+ * an `Exit`. Times are those of the tier's clock, shifted by the `offset` of the
+ * context to the clock that the entry is used with.
  */
 export const decode: {
   <A, RD, RE>(
     codec: Codec<A, RD, RE>,
     wire: Wire,
-    context: EnvelopeContext,
+    context: DecodeContext,
   ): (bytes: Uint8Array) => Effect.Effect<Decoded<A>, never, RD>
   <A, RD, RE>(
     bytes: Uint8Array,
     codec: Codec<A, RD, RE>,
     wire: Wire,
-    context: EnvelopeContext,
+    context: DecodeContext,
   ): Effect.Effect<Decoded<A>, never, RD>
 } = dual(
   4,
@@ -681,7 +701,7 @@ export const decode: {
     bytes: Uint8Array,
     codec: Codec<A, RD, RE>,
     wire: Wire,
-    context: EnvelopeContext,
+    context: DecodeContext,
   ): Effect.Effect<Decoded<A>, never, RD> => {
     const undecodable = (reason: string) =>
       Exit.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
@@ -711,7 +731,8 @@ export const decode: {
     try {
       const decoded = decodeValue(parsed, codec, wire, context)
       const done = atOnce(decoded)
-      if (done !== undefined && Exit.isSuccess(done)) return Exit.succeed(done.value)
+      // A success has no error, so that it is one of `never` as it is.
+      if (done !== undefined && Exit.isSuccess(done)) return done as Exit.Exit<Decoded<A>>
       return decoded.pipe(
         Effect.catch((error) => undecodable(complaint(wire, error))),
         Effect.catchDefect(threw),

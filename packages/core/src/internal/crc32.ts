@@ -10,14 +10,13 @@ const start = 0xffffffff
 
 const ended = (rest: number): number => (rest ^ start) >>> 0
 
-/** The checksum of the chunks as if they were one, as an unsigned 32-bit integer. */
-export const crc32 = (...chunks: ReadonlyArray<Uint8Array>): number => {
-  let rest = start
-  for (const chunk of chunks) {
-    for (let i = 0; i < chunk.length; i++) {
-      rest = table[(rest ^ chunk[i]!) & 0xff]! ^ (rest >>> 8)
-    }
-  }
+/**
+ * The checksum of a range of bytes, as an unsigned 32-bit integer, continuing that of what came
+ * `before`. A range, not a view: each read of an envelope comes here.
+ */
+export const crc32 = (bytes: Uint8Array, from = 0, to = bytes.length, before = 0): number => {
+  let rest = before ^ start
+  for (let i = from; i < to; i++) rest = table[(rest ^ bytes[i]!) & 0xff]! ^ (rest >>> 8)
   return ended(rest)
 }
 

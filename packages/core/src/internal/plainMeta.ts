@@ -23,6 +23,26 @@ const [quote, comma, closeBracket, closeBrace, backslash] = [0x22, 0x2c, 0x5d, 0
 const [digit0, digit9] = [0x30, 0x39]
 const [firstPrintable, lastPrintable] = [0x20, 0x7e]
 
+/** In pieces of eight: a string for each character would be most of the garbage of a read. */
+const asciiOf = (bytes: Uint8Array, from: number, to: number): string => {
+  let text = ""
+  let at = from
+  for (; at + 8 <= to; at += 8) {
+    text += String.fromCharCode(
+      bytes[at]!,
+      bytes[at + 1]!,
+      bytes[at + 2]!,
+      bytes[at + 3]!,
+      bytes[at + 4]!,
+      bytes[at + 5]!,
+      bytes[at + 6]!,
+      bytes[at + 7]!,
+    )
+  }
+  for (; at < to; at++) text += String.fromCharCode(bytes[at]!)
+  return text
+}
+
 /** A reader that has met something else answers nothing more. */
 class Reader {
   isPlain = true
@@ -65,17 +85,16 @@ class Reader {
 
   text(): string {
     this.skip(quote)
-    let text = ""
+    const from = this.#at
     while (this.#at < this.#end) {
       const byte = this.#bytes[this.#at]!
       this.#at += 1
-      if (byte === quote) return text
+      if (byte === quote) return asciiOf(this.#bytes, from, this.#at - 1)
       this.must(byte >= firstPrintable && byte <= lastPrintable && byte !== backslash)
-      if (!this.isPlain) return text
-      text += String.fromCharCode(byte)
+      if (!this.isPlain) return ""
     }
     this.isPlain = false
-    return text
+    return ""
   }
 
   /** From 0 to the highest safe integer, as JSON writes it. */
@@ -96,10 +115,12 @@ class Reader {
 }
 
 const tagsOf = (reader: Reader): ReadonlyArray<string> => {
-  const tags: Array<string> = []
+  if (reader.isAt(closeBracket)) return []
+  // Not pushed on an empty array, for which V8 makes room for 17 at once.
+  const tags = [reader.text()]
   while (reader.isPlain && !reader.isAt(closeBracket)) {
-    if (tags.length > 0) reader.skip(comma)
-    tags.push(reader.text())
+    reader.skip(comma)
+    tags[tags.length] = reader.text()
   }
   return tags
 }

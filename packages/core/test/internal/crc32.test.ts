@@ -6,13 +6,19 @@ import { crc32, crc32OfJson } from "../../src/internal/crc32.ts"
 describe("crc32", () => {
   it("gives the check value of the catalogue of CRC algorithms", () => {
     assert.strictEqual(crc32(new TextEncoder().encode("123456789")), 0xcbf43926)
-    assert.strictEqual(crc32(), 0)
+    assert.strictEqual(crc32(new Uint8Array()), 0)
   })
 
-  it("is zlib's, over the chunks as one", () => {
+  it("is zlib's, of a range and continued", () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array()), (chunks) => {
-        assert.strictEqual(crc32(...chunks), zlib(Buffer.concat(chunks)))
+      fc.property(fc.uint8Array(), fc.nat(), fc.nat(), fc.uint8Array(), (bytes, a, b, before) => {
+        const [from, to] = [a % (bytes.length + 1), b % (bytes.length + 1)].toSorted(
+          (x, y) => x - y,
+        )
+        const ranged = bytes.subarray(from, to)
+        assert.strictEqual(crc32(bytes), zlib(bytes))
+        assert.strictEqual(crc32(bytes, from, to), zlib(ranged))
+        assert.strictEqual(crc32(bytes, from, to, crc32(before)), zlib(ranged, zlib(before)))
       }),
     )
   })
