@@ -140,6 +140,19 @@ describe("format 1", () => {
 })
 
 describe("encode and decode", () => {
+  it.effect("times are read in the time of the reader, but for those that never come", () =>
+    Effect.gen(function* () {
+      const entry = { ...entryOf("value"), staleUntil: Entry.forever }
+      const bytes = yield* encodeText(entry)
+      for (const offset of [undefined, 0, 250, -250]) {
+        const decoded = yield* Envelope.decode(bytes, Text, Wire.json, { ...context, offset })
+        assert.deepStrictEqual(decoded, { _tag: "Entry", entry: Entry.shift(entry, offset ?? 0) })
+      }
+      const ahead = yield* Envelope.decode(bytes, Text, Wire.json, { ...context, offset: -250 })
+      assert.deepStrictEqual(ahead._tag === "Entry" && ahead.entry.freshUntil, 1750)
+    }),
+  )
+
   it("give the entry back", () => {
     fc.assert(
       fc.property(entries, (entry) => {

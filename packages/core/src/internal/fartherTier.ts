@@ -275,11 +275,14 @@ export class FartherTier {
     envelopes: ReadonlyArray<Uint8Array | undefined>,
     budget: Budget,
   ): Effect.Effect<ReadonlyArray<Found | undefined>> {
-    const all = keys.map((key, i) => this.#found(key, envelopes[i]))
-    const found = atOnce(allAtOnce(all))
-    if (found !== undefined) return found
-    return Effect.suspend(() => {
-      const { clock } = this.#options
+    const all: Array<Effect.Effect<Found>> = []
+    const { clock, turns } = this.#options
+    const decoding = turns.each(keys, (key, i) => {
+      all.push(this.#found(key, envelopes[i]))
+    })
+    return Effect.flatMap(decoding, (): Effect.Effect<ReadonlyArray<Found | undefined>> => {
+      const found = atOnce(allAtOnce(all))
+      if (found !== undefined) return found
       const until = monotonicMillis(clock) + budget.left
       // Those whose turn comes after the caller's time are left out; the tier has answered for them.
       const inTime = (one: Effect.Effect<Found>) =>

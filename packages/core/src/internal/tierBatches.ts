@@ -10,7 +10,7 @@ import type { Committed } from "./fartherTier.ts"
 import type { TierParts } from "./tierParts.ts"
 import { Budget } from "./budget.ts"
 import type { TierSteps } from "./tierSteps.ts"
-import type { Turns } from "./turns.ts"
+import { fewKeys, type Turns } from "./turns.ts"
 
 /** A batch of commits takes at most so many keys. */
 const maxKeys = 250
@@ -18,8 +18,6 @@ const maxKeys = 250
 const maxBytes = 1_048_576
 /** Callers are answered before their commits: while so many wait, no more keys are looked up for the same call. */
 const enough = 1_000
-/** So many wait for no turn: neither of the event loop, for what is done with their answers, nor at the server. */
-const fewKeys = 100
 
 /** Answers to these requests, in their order; each part is asked once for those that it has, beside the others. */
 export const byPart = <R, A>(
@@ -120,7 +118,7 @@ class PartCommits {
       const all = this.#taken()
       if (all.length === 0) return Effect.void
       for (const waiting of all) batch.waiting.add(waiting)
-      const turn = all.length > fewKeys ? this.#turns.next : Effect.void
+      const turn = this.#turns.forMany(all)
       const answered = this.#send(all.map(({ request }) => request))
       return Effect.flatMap(answered, (answers) =>
         Effect.map(turn, () => {

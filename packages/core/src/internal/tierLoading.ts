@@ -218,14 +218,13 @@ const lookUpEach = (
     const ofPart = Map.groupBy(leasing, ({ flight }) => arbiter.partOf(flight.k))
     const parts = Array.from(ofPart.values(), (theirs) =>
       Effect.gen(function* () {
-        yield* turnFor(engine, theirs)
+        yield* engine.turns.forMany(theirs)
         const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget))
-        for (const [i, one] of theirs.entries()) {
-          if (i > 0 && i % keysATurn === 0) yield* engine.turns.next
+        yield* engine.turns.each(theirs, (one) => {
           waiting.delete(one)
           if (!one.flight.isWanted) giveBack(engine, one)
           else lookUpApart(engine, one, budget, span, !busy.has(one))
-        }
+        })
       }),
     )
     return Effect.onInterrupt(Effect.all(parts, { concurrency: "unbounded", discard: true }), () =>
@@ -295,13 +294,13 @@ const readTier = (
     }
     if (believed.length === 0) return Effect.void
     const keys = believed.map(({ flight }) => flight.k)
-    return Effect.map(tier.read(keys, budget), (found) => {
-      for (const [i, one] of believed.entries()) {
+    return Effect.flatMap(tier.read(keys, budget), (found) =>
+      engine.turns.each(believed, (one, i) => {
         const there = found[i]
         if (there === undefined) one.lacksAnswer = true
         else considered(engine, one, tier, there)
-      }
-    })
+      }),
+    )
   })
 
 const considered = (engine: Engine, one: Progress, tier: FartherTier, found: Found): void => {
@@ -350,13 +349,6 @@ const lookUpWithLease = (
     })
   }).pipe(Effect.onInterrupt(() => Effect.sync(() => giveBack(engine, progress))))
 
-/** Of many keys, this many are worked on in one turn of the event loop, where each takes some time. */
-const keysATurn = 100
-
-/** A turn of their own for many keys: what was done for them before has taken its time. */
-const turnFor = (engine: Engine, { length }: ReadonlyArray<Progress>): Effect.Effect<void> =>
-  length > keysATurn ? engine.turns.next : Effect.void
-
 const lookUpTogether = (
   engine: Engine,
   progress: ReadonlyArray<Progress>,
@@ -368,14 +360,14 @@ const lookUpTogether = (
     const { arbiter } = engine.stack
     const leasing = progress.filter((one) => arbiterFor(engine, one) !== undefined)
     if (arbiter !== undefined && leasing.length > 0) {
-      yield* turnFor(engine, leasing)
+      yield* engine.turns.forMany(leasing)
       for (const one of yield* leaseAll(engine, arbiter, leasing, budget)) {
         // Whoever has to wait for another node does so by itself.
         together.delete(one)
         lookUpApart(engine, one, budget, span)
       }
     }
-    yield* turnFor(engine, progress)
+    yield* engine.turns.forMany(progress)
     const ready: Array<Progress> = []
     for (const one of together) {
       if (one.flight.isWanted) ready.push(one)
@@ -390,10 +382,7 @@ const lookUpTogether = (
       )
       return Effect.sync(cancel)
     })
-    for (const [i, one] of ready.entries()) {
-      if (i > 0 && i % keysATurn === 0) yield* engine.turns.next
-      arrived(engine, one, answerOf(one.flight), undefined)
-    }
+    yield* engine.turns.each(ready, (one) => arrived(engine, one, answerOf(one.flight), undefined))
   })
   return Effect.onInterrupt(loading, () =>
     Effect.sync(() => {

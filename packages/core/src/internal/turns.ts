@@ -5,6 +5,9 @@
 import * as Effect from "effect/Effect"
 import type { Soon } from "./soon.ts"
 
+/** Of many that take some time each, so many are one piece of work: a few milliseconds. */
+export const fewKeys = 100
+
 export class Turns {
   readonly #soon: Soon
   readonly #waiting = new Set<() => void>()
@@ -20,6 +23,26 @@ export class Turns {
     if (this.#waiting.size === 1) this.#soon(this.#serve)
     return Effect.sync(() => this.#waiting.delete(begin))
   })
+
+  /** Does something for each of many, in their order: of the first ones at once, of the others in turns to come. */
+  each<A>(
+    all: ReadonlyArray<A>,
+    work: (one: A, place: number) => void,
+    from = 0,
+  ): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const to = Math.min(from + fewKeys, all.length)
+      for (let place = from; place < to; place++) work(all[place]!, place)
+      return to < all.length
+        ? Effect.flatMap(this.next, () => this.each(all, work, to))
+        : Effect.void
+    })
+  }
+
+  /** A turn of their own for many: what was done for them before has taken its time. */
+  forMany({ length }: ReadonlyArray<unknown>): Effect.Effect<void> {
+    return length > fewKeys ? this.next : Effect.void
+  }
 
   readonly #serve = (): void => {
     for (const begin of this.#waiting) {

@@ -13,6 +13,53 @@ const waiting = Effect.sync(() => {
   return { asked, next, began, wait }
 })
 
+describe("work on many", () => {
+  const done = (count: number) =>
+    Effect.gen(function* () {
+      const { asked, next, turns } = turnsByHand()
+      const all = Array.from({ length: count }, (_, i) => i)
+      const worked: Array<readonly [number, number]> = []
+      const fiber = yield* fork(turns.each(all, (one, place) => worked.push([one, place])))
+      return { all, asked, fiber, next, turns, worked }
+    })
+
+  it.effect("is done in their order, a hundred in a turn, the first ones at once", () =>
+    Effect.gen(function* () {
+      const { all, asked, fiber, next, worked } = yield* done(250)
+      expect(worked.length).toBe(100)
+      yield* next
+      expect(worked.length).toBe(200)
+      expect(fiber.pollUnsafe()).toBe(undefined)
+      yield* next
+      yield* Fiber.join(fiber)
+      expect(worked).toEqual(all.map((one) => [one, one]))
+      expect(asked()).toBe(0)
+    }),
+  )
+
+  it.effect("waits for no turn where they are few", () =>
+    Effect.gen(function* () {
+      for (const count of [0, 1, 100]) {
+        const { asked, fiber, turns, worked } = yield* done(count)
+        expect(worked.length).toBe(count)
+        yield* Fiber.join(fiber)
+        yield* Fiber.join(yield* fork(turns.forMany(worked)))
+        expect(asked()).toBe(0)
+      }
+    }),
+  )
+
+  it.effect("begins in a turn of its own where something was done for them before", () =>
+    Effect.gen(function* () {
+      const { next, turns } = turnsByHand()
+      const fiber = yield* fork(turns.forMany(Array.from({ length: 101 })))
+      expect(fiber.pollUnsafe()).toBe(undefined)
+      yield* next
+      yield* Fiber.join(fiber)
+    }),
+  )
+})
+
 describe("a turn", () => {
   it.effect("has one piece of work, in the order in which they came", () =>
     Effect.gen(function* () {
