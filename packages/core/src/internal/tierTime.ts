@@ -44,13 +44,13 @@ export class TierTime {
    */
   heard(time: number, sent: number, received: number): void {
     const heard = { least: time - received, most: time - sent }
-    const known = this.#ahead
-    const drifted = Math.max(0, received - this.#heardAt) * drift
+    const known = this.#ahead ?? heard
+    const drifted = (received - this.#heardAt) * drift
     this.#heardAt = received
-    const least = Math.max(heard.least, (known?.least ?? -Infinity) - drifted)
-    const most = Math.min(heard.most, (known?.most ?? Infinity) + drifted)
+    const least = Math.max(heard.least, known.least - drifted)
+    const most = Math.min(heard.most, known.most + drifted)
     // The tier tells whole milliseconds.
-    this.#ahead = least <= most + 1 ? { least, most } : heard
+    this.#ahead = least < most + 1 ? { least, most } : heard
   }
 
   /**

@@ -4,6 +4,7 @@ import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { steadyOf } from "../../src/internal/steadyClock.ts"
 import { TierTime } from "../../src/internal/tierTime.ts"
+import { wallClock } from "../support/wallClock.ts"
 
 const start = 1_790_000_000_000
 
@@ -76,3 +77,46 @@ test("a drift that goes on is followed", (time) => {
   expect(time.placeOf(3_600_000, "most")!).toBeGreaterThanOrEqual(exact)
   expect(time.placeOf(3_600_000, "most")!).toBeLessThan(exact + 3_000)
 })
+
+test("two answers within one millisecond of the tier tell more together than each alone", (time) => {
+  // The tier's millisecond begins at 1,000.9 at the latest, and the next one not before 1,001.
+  time.heard(1_000 + ahead, 1_000.9, 1_000.9)
+  time.heard(1_001 + ahead, 1_001, 1_001)
+  const exact = (1_001 + ahead) * 1000
+  expect(time.placeOf(1_001, "least")).toBe(exact)
+  expect(time.placeOf(1_001, "most")).toBeLessThan(exact + 101)
+})
+
+test("the earliest place of a moment is at no time above its latest", (time) => {
+  time.heard(1_000 + ahead, 1_000, 1_000)
+  // As far from the answer before as a whole millisecond can explain.
+  time.heard(1_001 + ahead, 1_000, 1_000)
+  expect(time.placeOf(1_000, "least")!).toBeLessThanOrEqual(time.placeOf(1_000, "most")!)
+})
+
+test("what is written lives shorter, and what is read is older, by parts of a millisecond too", (time) => {
+  time.heard(1_000 + ahead, 999.75, 1_000.25)
+  expect(time.offset("least")).toBe(ahead - 1)
+  expect(time.offset("most")).toBe(ahead + 1)
+  expect(time.now).toBe(start + ahead - 1)
+})
+
+for (const [scope, behind] of [
+  ["process", 0],
+  ["machine", 60_000],
+] as const) {
+  const whose = behind === 0 ? "the node's, which never steps back" : "the time of day"
+  it.effect(`the time of a tier of one ${scope} that has no clock is ${whose}`, () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(start)
+      const wall = yield* wallClock
+      const clock = steadyOf(wall.clock)
+      const time = new TierTime(clock, scope)
+      expect(time.now).toBe(start)
+      wall.step(-60_000)
+      expect(time.now).toBe(start - behind)
+      expect(time.offset("least") + behind).toBe(0)
+      expect(time.offset("most") + behind).toBe(0)
+    }),
+  )
+}
