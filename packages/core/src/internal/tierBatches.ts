@@ -178,9 +178,7 @@ export class CommitBatches {
   /** Waits while so many commits wait that what brings more of them should. */
   readonly room: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.#waiting < enough) return resume(Effect.void)
-    const go = () => resume(Effect.void)
-    this.#held.add(go)
-    return Effect.sync(() => this.#held.delete(go))
+    this.#held.add(() => resume(Effect.void))
   })
 
   commit(steps: TierSteps, request: CommitRequest): Effect.Effect<Answer> {
