@@ -268,9 +268,7 @@ const makeAny = (
     if (engine.outlives && tiers.some((tier) => tier.scope !== "process")) {
       marks.beginAt(engine.asOf())
     }
-    for (const { name, transitions } of upstream.breakers) {
-      yield* watchBreaker(name, transitions, observer)
-    }
+    for (const { transitions } of upstream.breakers) yield* watchBreaker(transitions, observer)
     yield* metrics.observe(
       options.name,
       {

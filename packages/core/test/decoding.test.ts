@@ -14,13 +14,21 @@ import { Effect, Exit, Fiber, Layer, Schema, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { assert } from "vitest"
 
+interface Slow {
+  millis: number
+  running: number
+  /** The most that ran at once. */
+  peak: number
+}
+
 /** JSON that takes its time to be read; `slow` is how long. */
-const slowly = (slow: { millis: number; running: number }): Wire.Wire => ({
+const slowly = (slow: Slow): Wire.Wire => ({
   name: "slow",
   encode: Wire.json.encode,
   decode: (bytes, context) =>
     Effect.suspend(() => {
       slow.running += 1
+      slow.peak = Math.max(slow.peak, slow.running)
       return Effect.sleep(slow.millis)
     }).pipe(
       Effect.andThen(Wire.json.decode(bytes, context)),
@@ -30,7 +38,7 @@ const slowly = (slow: { millis: number; running: number }): Wire.Wire => ({
 
 const setUp = Effect.gen(function* () {
   yield* TestClock.setTime(1_790_000_000_000)
-  const slow = { millis: 0, running: 0 }
+  const slow: Slow = { millis: 0, running: 0, peak: 0 }
   const shared = Layer.effect(
     Tier.Tier,
     Effect.map(Tier.Tier, (tier) => ({ ...tier, wire: slowly(slow) })),
@@ -133,6 +141,25 @@ test(
     assert.isBelow(stored.length, 100)
     assert.isTrue(values.every(Exit.isSuccess))
     assert.deepStrictEqual(tagsOf(events, "TierFailed", "Undecodable"), [])
+  }),
+)
+
+test(
+  "law 14: of a batch, 16 values are decoded side by side, and none is begun when its time is over",
+  Effect.gen(function* () {
+    const { node, slow } = yield* setUp
+    const writer = yield* node(true)
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
+    for (const key of keys) yield* writer.larder.set(key, "stored")
+    const { larder } = yield* node(false)
+    slow.millis = 50
+    const found = yield* run(larder.getMany(keys))
+    const stored = [...found.values()].filter(
+      (exit) => Exit.isSuccess(exit) && exit.value === "stored",
+    )
+    assert.strictEqual(slow.peak, 16)
+    // 200 ms are four times 50.
+    assert.strictEqual(stored.length, 4 * 16)
   }),
 )
 

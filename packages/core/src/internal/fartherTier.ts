@@ -300,7 +300,7 @@ export class FartherTier {
   }
 
   #hasMarksApart(part: string): boolean {
-    return !this.#parts.isOne && this.#parts.of(undefined) !== part
+    return this.#parts.of(undefined) !== part
   }
 
   get #knowsMarks(): boolean {
@@ -312,11 +312,9 @@ export class FartherTier {
     return (this.#behind ?? this).#marksRead("page", budget)
   }
 
-  /** As a step of its own; says whether there was an answer. */
+  /** As a step of its own; says whether there was an answer. Of an arbiter alone. */
   #marksRead(kind: "page" | "latest", budget?: Budget): Effect.Effect<boolean> {
-    const marking = this.#marking
-    if (marking === undefined) return Effect.succeed(true)
-    const asked = Effect.as(marking[kind], true)
+    const asked = Effect.as(this.#marking![kind], true)
     const answered = this.#parts.stepsOf(undefined).run("marks", asked, budget)
     return Effect.map(answered, (done) => done === true)
   }
@@ -472,16 +470,12 @@ export class FartherTier {
     steps: TierSteps,
     requests: ReadonlyArray<CommitRequest>,
   ): Effect.Effect<ReadonlyArray<Committed | undefined>> {
-    const [first] = requests
-    if (first === undefined) return Exit.succeed([])
     const stored = Effect.map(this.#committed(steps, requests), (answers) => {
       const known = answers.filter((answer) => answer !== undefined)
       if (known.length === 0) return undefined
-      const isTold = known.every(({ lastMark }) => lastMark !== undefined)
-      const lastMark = isTold ? Math.max(...known.map(({ lastMark = 0 }) => lastMark)) : undefined
-      return { answers, lastMark }
+      return { answers, lastMark: Math.max(...known.map(({ lastMark = Infinity }) => lastMark)) }
     })
-    return Effect.map(this.#upToItsMarks(first.key, stored), (done) =>
+    return Effect.map(this.#upToItsMarks(requests[0]!.key, stored), (done) =>
       done === undefined
         ? []
         : done.answer.answers.map((answer) => answer && judged(answer, done.knowsMarks)),
@@ -731,24 +725,25 @@ export class FartherTier {
   /**
    * Ends the freshness of what is there up to a version, whatever is there by default, and
    * keeps it for when upstream fails; says whether nothing up to that version is fresh any
-   * more. What cannot be expired is dropped.
+   * more. What cannot be expired is dropped. Not for the arbiter, which is told of the change.
    */
   expire(key: string, version: number = whatever, budget: Budget): Effect.Effect<boolean> {
+    const trust = this.#trust!
     return Effect.gen({ self: this }, function* () {
       // Race: a lookup's or a caller's value is being put, and is what has to be expired.
-      if (this.#trust !== undefined) yield* this.#trust.putsEnded(key)
+      yield* trust.putsEnded(key)
       const read = yield* this.#parts.stepsOf(key).run("read", this.#store.read([key]), budget)
       const found = read?.[0]
       if (read !== undefined && (found === undefined || Envelope.isTombstone(found))) {
-        this.#trust?.expired(key, version)
+        trust.expired(key, version)
         return true
       }
-      const expired = found && this.#expired(key, found, version)
+      const expired = found && this.#expired(found, trust.missedAt(key), version)
       // A put that failed may be there all the same, and one that was refused met something newer.
       if (expired === undefined || !(yield* this.#putExpired(key, expired, budget))) {
         return yield* this.drop(key, version, budget)
       }
-      this.#trust?.expired(key, version)
+      trust.expired(key, version)
       return true
     })
   }
@@ -757,9 +752,8 @@ export class FartherTier {
    * What takes the place of an envelope when its key is expired. Undefined where nothing may:
    * it is newer than the change, damaged, or should have been dropped before.
    */
-  #expired(key: string, envelope: Uint8Array, version: number): Uint8Array | undefined {
+  #expired(envelope: Uint8Array, missedAt: number, version: number): Uint8Array | undefined {
     const found = Envelope.version(envelope)
-    const missedAt = this.#trust?.missedAt(key) ?? 0
     if (found === undefined || found > version || found <= missedAt) return undefined
     const now = this.time.now
     // A clock that was ahead gave the times: left in place, they would let the value live longer by as much.
@@ -1039,7 +1033,7 @@ export const open = (
       tripPolicy: CircuitBreaker.consecutive(breakerFailures),
       openDuration: breakerOpenFor,
     }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
-    yield* watchBreaker(undefined, breaker.transitions, options.observer)
+    yield* watchBreaker(breaker.transitions, options.observer)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
     // Whoever still waits for a step then is not left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
@@ -1082,17 +1076,14 @@ const noticed = (
   observer.tell({ _tag: "Evicted", key, tier, cause })
 }
 
-/** `breaker` is its name; undefined where each circuit has one of its own. */
+/** Tells what becomes of circuits, by their keys. */
 export const watchBreaker = (
-  breaker: string | undefined,
   transitions: Stream.Stream<CircuitBreaker.Transition>,
   observer: Observer,
 ): Effect.Effect<void, never, Scope.Scope> =>
   transitions.pipe(
     Stream.runForEach(({ from, key, to }) =>
-      Effect.sync(() =>
-        observer.tell({ _tag: "BreakerChanged", breaker: breaker ?? key, from, to }),
-      ),
+      Effect.sync(() => observer.tell({ _tag: "BreakerChanged", breaker: key, from, to })),
     ),
     Effect.forkScoped({ startImmediately: true }),
     Effect.asVoid,

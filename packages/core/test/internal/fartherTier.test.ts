@@ -11,7 +11,7 @@ import { Observer } from "../../src/internal/observer.ts"
 import { monotonicMillis } from "../../src/internal/monotonic.ts"
 import { steadyClock } from "../../src/internal/steadyClock.ts"
 import { Budget } from "../../src/internal/budget.ts"
-import { type ByteTier, type Notice, Tier, TierError } from "../../src/Tier.ts"
+import { type ByteStore, type ByteTier, type Notice, Tier, TierError } from "../../src/Tier.ts"
 import * as Wire from "../../src/Wire.ts"
 import * as scripted from "../support/scriptedTier.ts"
 import { turnsByHand } from "../support/turnsByHand.ts"
@@ -37,7 +37,15 @@ const entry = (version: number, times: Partial<Entry.Entry<number>> = {}): Entry
 const opened = (
   role: Role,
   given: Partial<Pick<ByteTier, "namespace" | "wire">> = {},
-  { maxFreshFor, takes }: { maxFreshFor?: number; takes?: "each" | "batches" } = {},
+  {
+    maxFreshFor,
+    over = (store) => store,
+    takes,
+  }: {
+    maxFreshFor?: number
+    over?: (store: ByteStore) => ByteStore
+    takes?: "each" | "batches"
+  } = {},
 ) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(start)
@@ -56,9 +64,10 @@ const opened = (
       ...given,
       open: (options: Parameters<typeof tier.open>[0]) => {
         notify = options.notify ?? notify
-        return tier.open(options)
+        return Effect.map(tier.open(options), over)
       },
     }
+    const marks = new Marks()
     const options = {
       larder: "unit",
       codec: Schema.toCodecJson(Schema.Finite) as unknown as Envelope.Codec<unknown>,
@@ -68,7 +77,7 @@ const opened = (
       maxFreshFor,
       clock,
       observer,
-      marks: new Marks(),
+      marks,
       turns: turns.turns,
     }
     const farther = yield* Scope.provide(open(listening, options, role), scope)
@@ -80,6 +89,7 @@ const opened = (
       at,
       observer,
       clock,
+      marks,
       turns,
       close: Scope.close(scope, Exit.void),
       notify: (notice: Notice) => notify(notice),
@@ -216,6 +226,42 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
         yield* Effect.yieldNow
         expect((yield* farther.breaker.state(farther.name))._tag).toBe("Closed")
         expect(yield* at("k")).toMatchObject({ _tag: "Nothing" })
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("tells what its breaker does, from the first failures on", () =>
+      Effect.gen(function* () {
+        const { at, events, farther, script } = yield* opened(role)
+        script.instead.read = broken
+        for (let i = 0; i < 5; i++) yield* at("k")
+        yield* Effect.yieldNow
+        const changes = (yield* events).filter(({ _tag }) => _tag === "BreakerChanged")
+        expect(changes).toMatchObject([{ breaker: farther.name, from: "Closed", to: "Open" }])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 22: asks for nothing when it is closed, though its connection comes back", () =>
+      Effect.gen(function* () {
+        const { at, close, notify, script } = yield* opened(role)
+        script.instead.read = broken
+        yield* at("k")
+        yield* close
+        script.trips()
+        notify({ _tag: "Connected" })
+        yield* Effect.yieldNow
+        expect(script.trips()).toEqual([])
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 14: an answer that took all of its time is an answer", () =>
+      Effect.gen(function* () {
+        const { at, farther, script } = yield* opened(role)
+        yield* farther.put("k", entry(5))
+        yield* at("k")
+        script.instead.read = slowly(100)
+        const reading = yield* fork(farther.read(["k"], new Budget(100)))
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(reading)).toMatchObject([{ _tag: "Entry" }])
       }).pipe(Effect.scoped),
     )
 
@@ -367,6 +413,74 @@ for (const role of ["alone", "inFront"] as const) {
       }).pipe(Effect.scoped),
     )
 
+    it.effect("what begins to be put while nothing is found is dropped", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        tier.script.instead.read =
+          (real) =>
+          (...args) =>
+            Effect.tap(real(...args), Effect.sleep(20))
+        tier.script.instead.put = slowly(50)
+        const expiring = yield* fork(expire(tier, 6))
+        yield* TestClock.adjust(10)
+        yield* fork(tier.farther.put("k", entry(5)))
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(expiring)).toBe(true)
+        delete tier.script.instead.read
+        expect(yield* tier.valueAt("k")).toBe(undefined)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("what begins to be put while something older is expired is dropped", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        yield* tier.farther.put("k", entry(4))
+        tier.script.instead.read =
+          (real) =>
+          (...args) =>
+            Effect.tap(real(...args), Effect.sleep(20))
+        const pauses = [90, 10]
+        tier.script.instead.put =
+          (real) =>
+          (...args) =>
+            Effect.delay(real(...args), pauses.shift()!)
+        const expiring = yield* fork(expire(tier, 7))
+        yield* TestClock.adjust(10)
+        yield* fork(tier.farther.put("k", entry(6)))
+        yield* TestClock.adjust(200)
+        expect(yield* Fiber.join(expiring)).toBe(true)
+        delete tier.script.instead.read
+        expect(yield* tier.valueAt("k")).toBe(undefined)
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect(
+      role === "alone"
+        ? "law 11: what is there stays expired, though something between it and the change is put"
+        : "law 18: what is there gives way to what the arbiter has at the change",
+      () =>
+        Effect.gen(function* () {
+          const tier = yield* opened(role)
+          yield* tier.farther.put("k", entry(5))
+          yield* expire(tier, 9)
+          yield* tier.farther.put("k", entry(role === "alone" ? 8 : 9))
+          expect(yield* tier.valueAt("k")).toEqual(role === "alone" ? [5, false] : [9, true])
+        }).pipe(Effect.scoped),
+    )
+
+    it.effect("law 4: what a clock that was ahead has put is dropped", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        const times = { storedAt: start + 1, staleUntil: start + 100_001 }
+        yield* tier.farther.put("k", entry(5, times))
+        expect(yield* expire(tier, 6)).toBe(true)
+        expect(yield* tier.at("k")).toMatchObject({ _tag: "Nothing" })
+        yield* tier.farther.put("k", entry(7))
+        expect(yield* expire(tier, 8)).toBe(true)
+        expect(yield* tier.valueAt("k")).toEqual([7, false])
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("what should have been dropped before is dropped", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
@@ -405,6 +519,19 @@ for (const role of ["alone", "inFront"] as const) {
         const trips = tier.script.trips()
         expect(trips).toContain("drop")
         expect(trips).not.toContain("put")
+      }).pipe(Effect.scoped),
+    )
+
+    it.effect("what says no end of its life any more gets none", () =>
+      Effect.gen(function* () {
+        const tier = yield* opened(role)
+        yield* tier.farther.put("k", entry(5))
+        const [{ args }] = tier.script.of("put") as readonly [scripted.Call<"put">]
+        const bytes = new Uint8Array(args[1])
+        bytes[Buffer.from(bytes).indexOf(String(start + 100_000))] = "x".charCodeAt(0)
+        tier.script.instead.read = () => (keys) => Effect.succeed(keys.map(() => bytes))
+        expect(yield* expire(tier, 6)).toBe(true)
+        expect(tier.script.of("put").map((call) => call.args[2])).toEqual([100_000, 0])
       }).pipe(Effect.scoped),
     )
 
@@ -555,6 +682,70 @@ it.effect("law 14: a lease that was won counts, though the marks could not be re
   }).pipe(Effect.scoped),
 )
 
+it.effect("law 14: a lease and the first marks are one step, which fails once", () =>
+  Effect.gen(function* () {
+    const { events, farther, script } = yield* opened("arbiter")
+    script.instead.acquire = broken
+    script.instead.marks = broken
+    const request = { known: 0, leaseMillis: 1_000, force: false }
+    expect(yield* farther.acquire("k", request, new Budget(200))).toBe(undefined)
+    expect(yield* events).toMatchObject([{ _tag: "TierFailed", operation: "acquire" }])
+  }).pipe(Effect.scoped),
+)
+
+it.effect("law 14: marks that could not be set cost no more than their step", () =>
+  Effect.gen(function* () {
+    const { farther, marks, script } = yield* opened("arbiter")
+    // This node has numbered a mark itself, so that it has to read those that it may have missed.
+    marks.add(["t"], true, start, 1)
+    script.instead.marks = broken
+    yield* farther.mark(["t"], true)
+    expect(marks.isBehind).toBe(true)
+    expect(script.trips()).toEqual(["mark", "marks"])
+    script.instead.mark = broken
+    expect(yield* farther.mark(["t"], true)).toBe(undefined)
+    expect(script.trips()).toEqual(["mark"])
+  }).pipe(Effect.scoped),
+)
+
+describe("law 14: an arbiter whose marks are on another server than the key", () => {
+  /** Keys are on the server that their first letter names, marks on `m`. */
+  const partOf = (key: string | undefined) => key?.slice(0, 1) ?? "m"
+  const servers = opened("arbiter", {}, { over: (store) => ({ ...store, partOf }) })
+  const request = { known: 0, leaseMillis: 1_000, force: false }
+
+  for (const [title, isAway] of [
+    ["is asked for the first marks beside a lease", false],
+    ["gives a lease while that server does not answer", true],
+  ] as const) {
+    it.effect(title, () =>
+      Effect.gen(function* () {
+        const { farther, script } = yield* servers
+        if (isAway) script.instead.marks = () => () => Effect.never
+        const acquiring = yield* fork(farther.acquire("a", request, new Budget(200)))
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(acquiring)).toMatchObject({ _tag: "Won" })
+        expect(script.trips()).toEqual(["acquire", "marks"])
+      }).pipe(Effect.scoped),
+    )
+  }
+
+  for (const [key, committed] of [
+    ["a", "Stored"],
+    ["m", "Unjudged"],
+  ] as const) {
+    it.effect(`law 11: without marks, a value on ${key} is ${committed}`, () =>
+      Effect.gen(function* () {
+        const { farther, script } = yield* servers
+        const granted = yield* farther.acquire(key, request, new Budget(200))
+        const version = granted?._tag === "Won" ? granted.token : 0
+        script.instead.marks = broken
+        expect(yield* farther.commit(key, entry(version))).toBe(committed)
+      }).pipe(Effect.scoped),
+    )
+  }
+})
+
 it.effect("law 18: the marks of an arbiter are read again when they are five seconds old", () =>
   Effect.gen(function* () {
     const { at, script } = yield* opened("arbiter")
@@ -698,6 +889,22 @@ describe("law 13: a value that is written to the arbiter", () => {
   )
 })
 
+it.effect(
+  "law 18: where an answer tells of no marks, they are read before its value is judged",
+  () =>
+    Effect.gen(function* () {
+      const { farther, script } = yield* opened("arbiter")
+      yield* farther.ready
+      script.instead.commit = () => () =>
+        Effect.succeed({ decision: "Stored", lastMark: undefined })
+      script.trips()
+      expect(yield* farther.commit("k", entry(5))).toBe("Stored")
+      expect(script.trips()).toEqual(["commit", "marks"])
+      script.instead.marks = broken
+      expect(yield* farther.commit("k", entry(5))).toBe("Unjudged")
+    }).pipe(Effect.scoped),
+)
+
 describe("law 14: an arbiter that takes many keys in one trip", () => {
   const batches = opened("arbiter", {}, { takes: "batches" })
   type Opened = Effect.Success<typeof batches>
@@ -736,6 +943,33 @@ describe("law 14: an arbiter that takes many keys in one trip", () => {
       expect(yield* commits(tier, ["a"])).toEqual(["Superseded"])
       yield* commits(tier, ["b", "c"])
       expect(tier.script.trips()).toEqual(["commit", "commitAll"])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("has failed where it throws instead of answering", () =>
+    Effect.gen(function* () {
+      const throws = () => {
+        throw new Error("broken")
+      }
+      const tier = yield* opened(
+        "arbiter",
+        {},
+        {
+          over: (store) => ({
+            ...store,
+            arbiter: store.arbiter && { ...store.arbiter, acquireAll: throws, commitAll: throws },
+          }),
+        },
+      )
+      const request = { known: 0, leaseMillis: 1_000, force: false }
+      const requests = ["a", "b"].map((key) => ({ key, ...request }))
+      const nothing = [undefined, undefined]
+      expect(yield* tier.farther.acquireAll(requests, new Budget(200))).toEqual(nothing)
+      expect(yield* commits(tier, ["a", "b"])).toEqual(nothing)
+      expect(yield* tier.events).toMatchObject([
+        { _tag: "TierFailed", operation: "acquire" },
+        { _tag: "TierFailed", operation: "commit" },
+      ])
     }).pipe(Effect.scoped),
   )
 
