@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -158,6 +160,21 @@ describe("what it declares", () => {
         ],
       )
       assert.isUndefined(yield* text("k"))
+    }),
+  )
+
+  it.effect("of commits, only those whose bytes are no envelope come to nothing", () =>
+    Effect.gen(function* () {
+      const { arbiter, text, win } = yield* open
+      const all = [envelope("v"), new TextEncoder().encode("garbage"), envelope("w")]
+      const commits = []
+      for (const [i, bytes] of all.entries()) {
+        const key = `k${i}`
+        commits.push({ key, token: yield* win(key), envelope: bytes, lifeMillis: life })
+      }
+      const stored = { decision: "Stored", lastMark: 0 } as const
+      assert.deepStrictEqual(yield* arbiter.commitAll!(commits), [stored, undefined, stored])
+      assert.deepStrictEqual(yield* Effect.forEach(["k0", "k1", "k2"], text), ["v", undefined, "w"])
     }),
   )
 })
@@ -620,6 +637,67 @@ describe("write", () => {
       }),
   )
 
+  /** A change that was made so many milliseconds ago. */
+  const delayed = ({ arbiter }: Opened, key: string, text: string | undefined, millis: number) =>
+    Effect.gen(function* () {
+      const at = ((yield* Clock.currentTimeMillis) - millis) * 1000
+      const write: Write =
+        text === undefined
+          ? { _tag: "Remove", at }
+          : { _tag: "Set", envelope: envelope(text), lifeMillis: life, at }
+      const { version } = yield* arbiter.write(key, write, 0)
+      assert.strictEqual(version, at)
+      return at
+    })
+
+  it.effect("law 15: a delayed value is stored while it is young, else takes away older ones", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(600_000)
+      const shared = yield* open
+      for (const [key, millis, text] of [
+        ["young", 60_000, "w"],
+        ["old", 60_001, "tombstone"],
+      ] as const) {
+        yield* shared.store.put(key, Envelope.withVersion(envelope("v"), 1), life)
+        const version = yield* delayed(shared, key, "w", millis)
+        assert.strictEqual(yield* shared.text(key), text)
+        assert.strictEqual(yield* shared.version(key), version)
+      }
+    }),
+  )
+
+  it.effect("law 15: a delayed removal leaves a tombstone, however late it comes", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(600_000)
+      const shared = yield* open
+      for (const millis of [10, 60_001]) {
+        yield* shared.store.put("k", Envelope.withVersion(envelope("v"), 1), life)
+        yield* delayed(shared, "k", undefined, millis)
+        assert.strictEqual(yield* shared.text("k"), "tombstone")
+        yield* shared.store.drop("k", Number.MAX_SAFE_INTEGER)
+      }
+    }),
+  )
+
+  it.effect(
+    "law 20: a delayed change ends a failure from before it, and no lease from after it",
+    () =>
+      Effect.gen(function* () {
+        yield* TestClock.setTime(600_000)
+        const shared = yield* open
+        const { arbiter, text, win } = shared
+        yield* arbiter.release("k", yield* win("k"), 10_000)
+        yield* TestClock.adjust(20)
+        const known = yield* delayed(shared, "k", "v", 10)
+        assert.strictEqual((yield* acquire(shared, "k", { known }))._tag, "Won")
+        const token = yield* win("l")
+        yield* delayed(shared, "l", "v", 10)
+        const { decision } = yield* arbiter.commit("l", token, envelope("w"), life)
+        assert.strictEqual(decision, "Stored")
+        assert.strictEqual(yield* text("l"), "w")
+      }),
+  )
+
   it.effect("ends any lease and failure: a reader after it can win at once", () =>
     Effect.gen(function* () {
       const shared = yield* open
@@ -672,6 +750,20 @@ describe("marks and messages", () => {
       const { floor, marks, number } = yield* arbiter.mark(tags, true, 0)
       assert.strictEqual(marks.length, 100_000)
       assert.strictEqual(floor, number)
+    }),
+  )
+
+  it.effect("tells many marks in answers of 5,000", () =>
+    Effect.gen(function* () {
+      const { arbiter } = yield* open
+      let last = 0
+      for (let i = 0; i < 5_001; i++) last = (yield* arbiter.mark([`t${i}`], true, last)).number
+      const first = yield* arbiter.marks(0)
+      assert.strictEqual(first.marks.length, 5_000)
+      assert.strictEqual(first.next, last - 1)
+      const second = yield* arbiter.marks(first.next!)
+      assert.deepStrictEqual(second.marks, [{ tag: "t5000", keepStale: true, number: last }])
+      assert.isUndefined(second.next)
     }),
   )
 
@@ -752,6 +844,21 @@ describe("marks and messages", () => {
     }),
   )
 })
+
+it.effect("law 17: keeps nothing of a node that listens no longer", () =>
+  Effect.gen(function* () {
+    setFlagsFromString("--expose-gc")
+    const collect: () => void = runInNewContext("gc")
+    const { arbiter, set } = yield* open
+    const listened = yield* Effect.scoped(
+      Effect.map(arbiter.messages, (queue) => new WeakRef(queue)),
+    )
+    yield* set("k", "v")
+    yield* Effect.promise(() => new Promise(setImmediate))
+    collect()
+    assert.isUndefined(listened.deref())
+  }),
+)
 
 describe("any sequence of operations", () => {
   const key = fc.constantFrom("a", "b")
