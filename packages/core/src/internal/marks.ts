@@ -97,11 +97,10 @@ export class Marks {
     return this.#unreadUpTo > this.#readUpTo
   }
 
-  /** Nothing is known of the marks up to this number: what they may have covered is stale. */
+  /** Nobody knows the marks up to this number, no arbiter either: what they may have covered is stale. */
   beginAt(number: number): void {
     this.#keeping.floor = number
     this.last = number
-    this.#readUpTo = number
   }
 
   /** Sets marks with the next number, above `known` and what any entry was looked up after, and gives it. */

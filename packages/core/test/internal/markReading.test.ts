@@ -28,9 +28,11 @@ const error = new TierError({ tier: "shared", operation: "marks", cause: new Err
 /** What an arbiter answers to the next question, in turn; the last one again and again. */
 type Answer = MarkPage | "fails" | "slowly"
 
-const reading = (...answers: ReadonlyArray<Answer>) =>
+const reading = (...answers: ReadonlyArray<Answer>) => readingFrom(1_790_000_000_000, ...answers)
+
+const readingFrom = (start: number, ...answers: ReadonlyArray<Answer>) =>
   Effect.gen(function* () {
-    yield* TestClock.setTime(1_790_000_000_000)
+    yield* TestClock.setTime(start)
     const clock = yield* steadyClock
     const marks = new Marks()
     /** What was asked for so far: the marks above these numbers. */
@@ -98,6 +100,15 @@ describe("marks are recent", () => {
       expect(marking.isRecent).toBe(true)
       yield* TestClock.adjust(1)
       expect([marking.isKnown, marking.isRecent]).toEqual([true, false])
+    }),
+  )
+
+  it.effect("where monotonic time has just begun, too", () =>
+    Effect.gen(function* () {
+      const { marking } = yield* readingFrom(0, pageOf(0))
+      expect([marking.isDue, marking.isKnown, marking.isRecent]).toEqual([true, false, false])
+      yield* marking.page
+      expect([marking.isDue, marking.isKnown, marking.isRecent]).toEqual([false, true, true])
     }),
   )
 
