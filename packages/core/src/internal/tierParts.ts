@@ -40,9 +40,8 @@ export class TierParts {
 
   /** The part that a key is on; `undefined` asks for the marks. */
   of(key: string | undefined): string {
-    if (this.#partOf === undefined) return ""
     try {
-      return this.#partOf(key)
+      return this.#partOf?.(key) ?? ""
     } catch {
       return ""
     }
@@ -65,7 +64,7 @@ export class TierParts {
   }
 
   stepsOf(key: string | undefined): TierSteps {
-    const steps = this.#partOf === undefined ? this.#whole : this.steps(this.of(key))
+    const steps = this.steps(this.of(key))
     if (key !== undefined) steps.lastKey = key
     return steps
   }
@@ -85,7 +84,7 @@ export class TierParts {
   current(): ReadonlyArray<TierSteps> {
     const marksPart = this.of(undefined)
     const isCurrent = (part: string, { lastKey }: TierSteps): boolean =>
-      part === marksPart || (lastKey !== undefined && this.of(lastKey) === part)
+      part === marksPart || this.of(lastKey) === part
     const parts = [...this.#parts].filter(([part, steps]) => isCurrent(part, steps))
     return [this.#whole, ...parts.map(([, steps]) => steps)]
   }

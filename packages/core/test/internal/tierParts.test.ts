@@ -33,6 +33,8 @@ it("a tier that is one server has one health, and its keys and marks are in one 
   expect(parts.isOne).toBe(true)
   expect([parts.of("a1"), parts.of(undefined)]).toEqual(["", ""])
   expect(parts.stepsOf("a1")).toBe(parts.stepsOf(undefined))
+  expect(parts.steps(parts.of("a1"))).toBe(parts.stepsOf(undefined))
+  expect(parts.stepsOf(undefined).lastKey).toBe("a1")
   expect([...parts.places(["a1", "b1"])]).toEqual([["", [0, 1]]])
   expect(made).toHaveLength(1)
 })

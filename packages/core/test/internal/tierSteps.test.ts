@@ -658,6 +658,25 @@ describe("a probe", () => {
       expect(yield* state).toBe("Closed")
     }).pipe(Effect.scoped),
   )
+
+  it.effect("that succeeded outlasts the steps that began while the server still refused it", () =>
+    Effect.gen(function* () {
+      const { state, steps } = yield* make(2)
+      yield* steps.run("read", fails)
+      let answers = false
+      const asked = Effect.suspend(() => (answers ? Effect.succeed(1) : fails))
+      const probing = yield* fork(steps.probe(asked))
+      yield* TestClock.adjust(450)
+      const waiting = yield* fork(steps.run("read", Effect.never))
+      answers = true
+      yield* TestClock.adjust(50)
+      expect(probing.pollUnsafe()).toEqual(Exit.void)
+      yield* TestClock.adjust(50)
+      expect(waiting.pollUnsafe()).toEqual(Exit.succeed(undefined))
+      yield* steps.run("read", fails)
+      expect(yield* state).toBe("Closed")
+    }).pipe(Effect.scoped),
+  )
 })
 
 describe("what this node does with an answer", () => {
