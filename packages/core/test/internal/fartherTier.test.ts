@@ -840,6 +840,21 @@ it.effect("law 13: without an arbiter, a version of more than a second to come i
   }).pipe(Effect.scoped),
 )
 
+it.effect("law 11: without an arbiter, a drop takes away a version of a time to come as well", () =>
+  Effect.gen(function* () {
+    const { farther, valueAt } = yield* opened("alone")
+    const latest = (start + 1_000) * 1_000
+    for (const [version, isLeft] of [
+      [latest, true],
+      [latest + 1_000, false],
+    ] as const) {
+      yield* farther.put("k", entry(version))
+      expect(yield* farther.drop("k", start * 1_000)).toBe(true)
+      expect((yield* valueAt("k"))?.[0]).toBe(isLeft ? version : undefined)
+    }
+  }).pipe(Effect.scoped),
+)
+
 /** A number of the arbiter that lies ahead of all that it has told. */
 const ahead = (start + 1_000) * 1_000
 
