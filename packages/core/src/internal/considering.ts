@@ -106,7 +106,7 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
       if (isBetterStale(candidate, flight.stale?.entry.version)) offerAll(engine, flight, given)
       return engine.writes.settled(flight.k)
     }
-    if (isKept(flight)) takeOver(engine, flight, queued, now)
+    takeOver(engine, flight, queued, now)
     engine.end(flight)
     land(engine, flight, { _tag: "Value", given, instead: undefined })
     return Effect.void

@@ -1,7 +1,7 @@
 /** What a tier has against what this node knows and has not been able to write yet. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
-import { Context, Effect, Fiber, Layer, Schema, type Scope } from "effect"
+import { Context, type Duration, Effect, Fiber, Layer, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, wayToShared } from "../support/faultyTier.ts"
 
@@ -10,32 +10,53 @@ const start = 1_790_000_000_000
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
-/** Nodes over one shared tier, or with a file alone, that write in the background; upstream fails unless told otherwise. */
+interface NodeOptions {
+  readonly kind?: "shared" | "file" | "file and shared"
+  /** How many entries memory has room for. */
+  readonly room?: number
+  readonly maxFreshFor?: Duration.Input
+  readonly policy?: Partial<Policy.Options>
+}
+
+/** Nodes over one shared tier, or with a file, that write in the background; upstream fails unless told otherwise. */
 const nodes = Effect.gen(function* () {
   yield* TestClock.setTime(start)
   const built = yield* Layer.build(Layer.fresh(MemoryTier.layerShared))
   const shared = Layer.succeed(Tier.Tier, Context.get(built, Tier.Tier))
-  return ({ kind = "shared", room = 10 }: { kind?: "shared" | "file"; room?: number } = {}) =>
+  return ({ kind = "shared", maxFreshFor, policy, room = 10 }: NodeOptions = {}) =>
     Effect.gen(function* () {
       const way = new Faults()
-      const memory = MemoryTier.layer({ maxEntries: room })
-      const stack = TierStack.layer(
-        memory,
-        kind === "file" ? fileLayer(way) : wayToShared(way, shared),
-      )
-      const source = { answer: Effect.fail("down") as Effect.Effect<number, string> }
+      const file = fileLayer(kind === "file" ? way : new Faults())
+      const memory = MemoryTier.layer({ maxEntries: room, maxFreshFor })
+      const stacks = {
+        shared: () => TierStack.layer(memory, wayToShared(way, shared)),
+        file: () => TierStack.layer(memory, file),
+        "file and shared": () => TierStack.layer(memory, file, wayToShared(way, shared)),
+      }
+      const source = {
+        answer: Effect.fail("down") as Effect.Effect<number, string>,
+        /** What each lookup was told of as known already. */
+        previous: [] as Array<unknown>,
+      }
       const larder = yield* Larder.make({
         name: "considering",
         value: Schema.Finite,
-        upstream: Upstream.make({ lookup: (_: string) => Effect.suspend(() => source.answer) }),
+        upstream: Upstream.make({
+          lookup: (_: string, previous) =>
+            Effect.suspend(() => {
+              source.previous.push(previous?.value)
+              return source.answer
+            }),
+        }),
         policy: Policy.make({
           freshFor: "10 minutes",
           staleIfError: "1 hour",
           tierWrites: "background",
+          ...policy,
         }),
         tags: () => ["t"],
         closeTimeout: 0,
-      }).pipe(Effect.provide(yield* Layer.build(stack)))
+      }).pipe(Effect.provide(yield* Layer.build(stacks[kind]())))
       return { larder, source, way }
     })
 })
@@ -104,6 +125,107 @@ describe("law 13: a value that cannot be written, and is stale by now", () => {
       }
     }))
 })
+
+describe("a value that waits to be written", () => {
+  test("law 1: is fresh again where the tier that has it says so", (join) =>
+    Effect.gen(function* () {
+      const { larder, source, way } = yield* join({ maxFreshFor: "1 second" })
+      yield* larder.read("known")
+      way.turn("failAfter", "writes")
+      yield* larder.set("k", 1)
+      yield* TestClock.adjust("1 second")
+      expect((yield* larder.stats).queuedWrites).toBe(1)
+      source.answer = Effect.succeed(9)
+      expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 1, tier: "shared" })
+    }))
+
+  test("law 4: is shown to no lookup once its life has ended", (join) =>
+    Effect.gen(function* () {
+      const { larder, source, way } = yield* join({ room: 1 })
+      yield* larder.read("known")
+      way.turn("fail", "writes")
+      const times = { freshFor: "200 millis", staleIfError: "200 millis" } as const
+      yield* larder.set("k", 1, { policy: Policy.make({ ...times, tierWrites: "background" }) })
+      source.answer = Effect.succeed(0)
+      yield* larder.get("other")
+      yield* TestClock.adjust(400)
+      expect((yield* larder.stats).queuedWrites).toBe(1)
+      source.previous.length = 0
+      yield* larder.get("k")
+      expect(source.previous).toEqual([undefined])
+    }))
+})
+
+test("law 12: a value that a mark has dropped is shown to no lookup of another node", (join) =>
+  Effect.gen(function* () {
+    const a = yield* join()
+    yield* a.larder.set("k", 1)
+    yield* TestClock.adjust(10)
+    yield* a.larder.invalidateTags(["t"], { keepStale: false })
+    const b = yield* join()
+    b.source.answer = Effect.succeed(2)
+    expect(yield* b.larder.get("k")).toBe(2)
+    expect(b.source.previous).toEqual([undefined])
+  }))
+
+describe("law 13: a removal that the arbiter remembers takes nothing that was looked up after it", () => {
+  const policy = { freshFor: "1 second", retryAfterFailure: 10, tierWrites: "awaited" } as const
+
+  /** "k" was removed, and looked up again while the arbiter took no commit. */
+  const lookedUp = (join: Join, options: NodeOptions) =>
+    Effect.gen(function* () {
+      const node = yield* join({ ...options, policy })
+      const { larder, source, way } = node
+      yield* larder.remove("k")
+      way.turn("fail", "leases")
+      source.answer = Effect.succeed(1)
+      expect(yield* larder.get("k")).toBe(1)
+      yield* TestClock.adjust(10)
+      way.turn("none", "all")
+      return node
+    })
+
+  test("from memory", (join) =>
+    Effect.gen(function* () {
+      const { larder, source } = yield* lookedUp(join, {})
+      source.answer = Effect.fail("down")
+      for (const _ of [1, 2]) {
+        yield* TestClock.adjust("1 second")
+        expect(yield* larder.get("k")).toBe(1)
+        expect((yield* larder.stats).entries).toBe(1)
+      }
+    }))
+
+  test("from what a nearer tier has", (join) =>
+    Effect.gen(function* () {
+      const { larder, source } = yield* lookedUp(join, { kind: "file and shared", room: 1 })
+      yield* larder.get("other")
+      yield* TestClock.adjust("1 second")
+      source.answer = Effect.fail("down")
+      expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 1, tier: "file" })
+    }))
+})
+
+test("law 11: what a tier is read for a caller that leaves does not outlive a removal", (join) =>
+  Effect.gen(function* () {
+    const a = yield* join()
+    const b = yield* join()
+    yield* a.larder.set("k", 1)
+    yield* a.larder.set("l", 2)
+    yield* TestClock.adjust(10)
+    yield* b.larder.read("known")
+    b.way.turn("slowAfter", "reads")
+    const many = yield* fork(b.larder.getMany(["k", "l"]))
+    const one = yield* fork(b.larder.get("l"))
+    yield* TestClock.adjust(20)
+    yield* Fiber.interrupt(many)
+    const removing = yield* fork(b.larder.remove("k"))
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(one)).toBe(2)
+    yield* Fiber.join(removing)
+    b.way.turn("none", "all")
+    expect(yield* Effect.flip(b.larder.get("k"))).toBe("down")
+  }))
 
 describe("a value that is written in the background", () => {
   test("is ordered by this node's clock where nobody arbitrates", (join) =>
