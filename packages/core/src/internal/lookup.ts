@@ -47,8 +47,8 @@ const run = (
     engine.running,
     span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
   )
-  // Its first step may have closed the larder, which could not know of it yet.
-  if (engine.closed) engine.abandon(fiber)
+  // Its first step may have closed the larder or interrupted its callers, who could not cancel it yet.
+  if (engine.closed || flights.every(({ isLeft }) => isLeft)) engine.abandon(fiber)
   const timer =
     fiber.pollUnsafe() === undefined && !engine.closed
       ? engine.timers.deadline(began, policy.hardTimeout, () => {

@@ -240,6 +240,25 @@ describe("law 8: a caller that leaves", () => {
       }),
     )
 
+    on("memory and shared", `${name}: ends a lookup whose first step makes it leave`, (world) =>
+      Effect.gen(function* () {
+        const { node, shared } = world
+        const a = yield* node({ bulk })
+        shared.instead.read = slowly(50)
+        a.source.answer = Effect.suspend(() => {
+          caller.interruptUnsafe()
+          return Effect.never
+        })
+        const caller: Fiber.Fiber<unknown> = yield* fork(get(a))
+        yield* TestClock.adjust(50)
+        yield* Fiber.await(caller)
+        expect(a.source.asked.length).toBe(1)
+        expect(a.source.left).toEqual(a.source.asked)
+        const leases = shared.of("acquire").map(({ args }) => args[0])
+        expect(new Set(shared.of("release").map(({ args }) => args[0]))).toEqual(new Set(leases))
+      }),
+    )
+
     on("memory and shared", `${name}: lets go of its lease`, ({ node, shared }) =>
       Effect.gen(function* () {
         const a = yield* node({ bulk })
