@@ -19,6 +19,8 @@ interface NodeOptions {
 class Source {
   answer: (key: string) => Effect.Effect<number, string> = () => Effect.succeed(1)
   readonly asked: Array<ReadonlyArray<string>> = []
+  /** Called when an answer has come, with the keys of a bulk lookup one after the other. */
+  onArrival: () => void = () => {}
 
   readonly lookup = (key: string) =>
     Effect.suspend(() => {
@@ -64,6 +66,10 @@ const world = Effect.gen(function* () {
           staleIfError: "1 hour",
           retryAfterFailure: 0,
         }),
+        tags: () => {
+          source.onArrival()
+          return []
+        },
         closeTimeout: 0,
       }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), layer)))
       return Object.assign(larder, { source })
@@ -207,29 +213,103 @@ for (const [way, bulk] of Object.entries(ways)) {
         const a = yield* world.node({ bulk })
         const atOnce: Array<number> = []
         let inTurn = 0
-        a.source.answer = () =>
-          Effect.sync(() => {
-            inTurn += 1
-            if (inTurn === 1) {
-              setImmediate(() => {
-                atOnce.push(inTurn)
-                inTurn = 0
-              })
-            }
-            return 1
+        a.source.onArrival = () => {
+          inTurn += 1
+          if (inTurn > 1) return
+          setImmediate(() => {
+            atOnce.push(inTurn)
+            inTurn = 0
           })
+        }
         const many = yield* fork(a.getMany(range(250)))
         yield* TestClock.adjust(10)
         yield* Fiber.join(many)
         yield* TestClock.adjust(10)
-        if (!bulk) expect(atOnce).toEqual([100, 100, 50])
+        expect(atOnce).toEqual([100, 100, 50])
         expect(world.acquired().length).toBe(1)
         expect(new Set(world.committed()).size).toBe(250)
       }))
+
+    for (const [count, has] of [
+      [100, false],
+      [101, true],
+    ] as const) {
+      const whose = has ? "have turns of their own" : "need no turn"
+      test(`law 8: ${count} of them ${whose} between their steps`, (world) =>
+        Effect.gen(function* () {
+          const a = yield* world.node({ bulk })
+          yield* a.get("warm")
+          const turns: Array<boolean> = []
+          let isNew = true
+          const step = () => {
+            turns.push(isNew)
+            isNew = false
+            setImmediate(() => {
+              isNew = true
+            })
+          }
+          world.shared.instead.read = (read) => (keys) => Effect.tap(read(keys), Effect.sync(step))
+          world.shared.instead.acquireAll = (acquireAll) => (requests) => {
+            step()
+            return Effect.tap(acquireAll(requests), Effect.sync(step))
+          }
+          let begun = 0
+          const begin = () => {
+            begun += 1
+            if (begun === 1) step()
+          }
+          a.source.answer = () => Effect.as(Effect.sync(begin), 1)
+          let arrived = 0
+          a.source.onArrival = () => {
+            arrived += 1
+            if (arrived === 1) step()
+          }
+          const many = yield* fork(a.getMany(range(count)))
+          yield* TestClock.adjust(10)
+          yield* Fiber.join(many)
+          expect(turns).toEqual([true, has, false, bulk && has, false])
+        }))
+    }
   })
 }
 
+test("law 8: a bulk lookup that interrupts one of its callers goes on for the other", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node({ bulk: true })
+    world.shared.instead.read = scripted.slowly(50)
+    a.source.answer = (key) =>
+      Effect.suspend(() => {
+        if (key === "k") many.interruptUnsafe()
+        return Effect.delay(Effect.succeed(1), 50)
+      })
+    const many: Fiber.Fiber<unknown> = yield* fork(a.getMany(["k", "l"]))
+    const one = yield* fork(a.getMany(["l"]))
+    yield* TestClock.adjust(50)
+    expect(a.source.asked).toEqual([["k", "l"]])
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(one)).toEqual(new Map([["l", Exit.succeed(1)]]))
+    yield* Fiber.await(many)
+  }))
+
 describe("keys that are looked up one by one", () => {
+  test("law 8: each lease is given back once when the caller leaves in between", (world) =>
+    Effect.gen(function* () {
+      const a = yield* world.node()
+      let asked = 0
+      a.source.answer = () => {
+        asked += 1
+        if (asked === 100) many.interruptUnsafe()
+        return Effect.never
+      }
+      const many = yield* fork(a.getMany(range(250)))
+      yield* TestClock.adjust(10)
+      yield* Fiber.await(many)
+      yield* TestClock.adjust(10)
+      expect(asked).toBe(100)
+      expect(world.released().length).toBe(250)
+      expect(new Set(world.released())).toEqual(new Set(range(250)))
+    }))
+
   test("give back the lease of one whose lookup is refused since another has failed", (world) =>
     Effect.gen(function* () {
       const a = yield* world.node({ breaks: true })
