@@ -127,7 +127,7 @@ export class Engine {
    * flight begins, and a change of the key must reach the older one as well, whose
    * lookup begins after the clear.
    */
-  readonly #displaced = new Map<string, Set<Flight>>()
+  readonly displaced = new Map<string, Set<Flight>>()
   /** Every flight that has not landed, detached ones too. */
   readonly airborne = new Chain<Flight>()
   /** Interrupted when the larder closes. */
@@ -415,8 +415,8 @@ export class Engine {
     const { k } = flight
     const before = this.flights.get(k)
     if (before !== undefined) {
-      const displaced = this.#displaced.get(k) ?? new Set()
-      this.#displaced.set(k, displaced.add(before))
+      const displaced = this.displaced.get(k) ?? new Set()
+      this.displaced.set(k, displaced.add(before))
     }
     this.flights.set(k, flight)
     this.airborne.add(flight)
@@ -429,18 +429,15 @@ export class Engine {
       flight.detached = true
       this.flights.delete(k)
     }
-    const displaced = this.#displaced.get(k)
-    if (displaced === undefined) return
-    for (const older of displaced) older.detached = true
-    this.#displaced.delete(k)
+    for (const older of this.displaced.get(k) ?? []) older.detached = true
   }
 
   /** Callers do not join the flight any more: the next one begins anew. */
   end(flight: Flight): void {
     const { k } = flight
     if (this.flights.get(k) === flight) this.flights.delete(k)
-    const displaced = this.#displaced.get(k)
-    if (displaced?.delete(flight) === true && displaced.size === 0) this.#displaced.delete(k)
+    const displaced = this.displaced.get(k)
+    if (displaced?.delete(flight) === true && displaced.size === 0) this.displaced.delete(k)
     this.#forgetMarks()
   }
 

@@ -8,7 +8,7 @@ import { capped, type Engine } from "../../src/internal/engine.ts"
 import { Flight } from "../../src/internal/flight.ts"
 import type { Stack } from "../../src/internal/stack.ts"
 import { forever } from "../../src/Entry.ts"
-import { keep, makeEngine, policy, startMillis } from "../support/engine.ts"
+import { entryOf, keep, makeEngine, policy, startMillis } from "../support/engine.ts"
 
 const farther = { name: "file" } as never
 const behind: Partial<Stack> = { farther: [farther] }
@@ -69,6 +69,34 @@ describe("numbers", () => {
     }),
   )
 })
+
+it.effect("law 13: a version that is known may be kept, on its way, granted or missed", () =>
+  Effect.gen(function* () {
+    const engine = yield* makeEngine(arbitrated)
+    expect(engine.knownVersion("k")).toBe(0)
+    keep(engine, "k", { version: 3 })
+    expect(engine.knownVersion("k")).toBe(3)
+    engine.leased.set("k", Object.assign(flightOf(engine, "k"), { token: 5 }))
+    expect(engine.knownVersion("k")).toBe(5)
+    engine.missed.addKey("k", { madeAt: 0, atLeast: 7 })
+    expect(engine.knownVersion("k")).toBe(7)
+    const queued = { key: "k", isPlaced: true, madeAt: 0, policy, weight: 1 }
+    engine.writes.put(
+      "k",
+      { ...queued, entry: entryOf(engine, { version: 9 }) },
+      { write: () => Effect.succeed("done"), isOver: () => false },
+    )
+    expect(engine.knownVersion("k")).toBe(7)
+    engine.writes.put(
+      "k",
+      { ...queued, entry: entryOf(engine, { version: 9 }) },
+      { write: () => Effect.never, isOver: () => false },
+    )
+    expect(engine.knownVersion("k")).toBe(9)
+    expect(engine.knownVersion("other")).toBe(0)
+    engine.writes.stop()
+  }),
+)
 
 describe("turns of changes of one key", () => {
   it.effect("only the last change that began ends them, and once", () =>
@@ -315,6 +343,43 @@ describe("flights", () => {
       expect(engine.flights.get("k")).toBe(next)
       engine.end(next)
       expect(engine.flights.size).toBe(0)
+    }),
+  )
+
+  it.effect("law 11: that newer ones have displaced are detached by a change of their key", () =>
+    Effect.gen(function* () {
+      const engine = yield* makeEngine()
+      const begin = (k: string) => {
+        const flight = flightOf(engine, k)
+        engine.begin(flight)
+        return flight
+      }
+      const flights = [begin("k"), begin("k"), begin("k"), begin("k")]
+      const [first, second, third, newest] = flights
+      const others = [begin("other"), begin("other")]
+      engine.end(newest!)
+      engine.end(first!)
+      engine.detach("k")
+      expect([second, third].map((flight) => flight?.detached)).toEqual([true, true])
+      expect([first, newest, ...others].map((flight) => flight?.detached)).toEqual([
+        false,
+        false,
+        false,
+        false,
+      ])
+    }),
+  )
+
+  it.effect("law 17: that newer ones have displaced are known until they end", () =>
+    Effect.gen(function* () {
+      const engine = yield* makeEngine()
+      const [first, second] = [flightOf(engine, "k"), flightOf(engine, "k")]
+      engine.begin(first)
+      engine.begin(second)
+      expect(engine.displaced.size).toBe(1)
+      engine.end(first)
+      engine.end(second)
+      expect(engine.displaced.size).toBe(0)
     }),
   )
 
