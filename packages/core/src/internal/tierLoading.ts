@@ -262,14 +262,27 @@ const readTiers = (
   const tier = engine.stack.farther[place]
   if (tier === undefined) return Effect.void
   const read = readTier(engine, progress, tier, budget)
-  // What the arbiter missed has to reach it before anything that may be older can be believed.
-  const isBehind =
-    tier === engine.stack.arbiter &&
-    progress.some(({ flight }) => flight.isWanted && !isBelieved(engine, flight.k))
-  const keys = () => progress.map(({ flight }) => flight.k)
-  const believed = isBehind ? Effect.andThen(recover(engine, budget, keys()), read) : read
+  const believed =
+    tier === engine.stack.arbiter
+      ? Effect.andThen(recoverFor(engine, progress, budget), read)
+      : read
   return Effect.flatMap(believed, () => readTiers(engine, progress, budget, place + 1))
 }
+
+/** What the arbiter missed has to reach it before anything that may be older can be believed. */
+const recoverFor = (
+  engine: Engine,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const wanted = progress.filter(({ flight }) => flight.isWanted)
+    return recover(
+      engine,
+      budget,
+      wanted.map(({ flight }) => flight.k),
+    )
+  })
 
 /** Asks for those that have not landed by then. */
 const readTier = (
@@ -280,22 +293,18 @@ const readTier = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const arbitrates = tier === engine.stack.arbiter
-    const asking = progress.filter(({ flight, skipsTiers }) => !skipsTiers && flight.isWanted)
-    if (!Arr.isReadonlyArrayNonEmpty(asking)) {
-      for (const one of progress) {
-        one.arbiterAnswers ||= arbitrates && isBelieved(engine, one.flight.k)
-      }
-      return Effect.void
+    const asking: Array<Progress> = []
+    for (const one of progress) {
+      const { flight, skipsTiers } = one
+      if (skipsTiers) one.arbiterAnswers = isBelieved(engine, flight.k)
+      else if (!flight.isWanted) continue
+      else if (arbitrates && !isBelieved(engine, flight.k)) one.lacksAnswer = true
+      else asking.push(one)
     }
-    const believed: Array<Progress> = []
-    for (const one of asking) {
-      if (arbitrates && !isBelieved(engine, one.flight.k)) one.lacksAnswer = true
-      else believed.push(one)
-    }
-    if (believed.length === 0) return Effect.void
-    const keys = believed.map(({ flight }) => flight.k)
+    if (asking.length === 0) return Effect.void
+    const keys = asking.map(({ flight }) => flight.k)
     return Effect.flatMap(tier.read(keys, budget), (found) =>
-      engine.turns.each(believed, (one, i) => {
+      engine.turns.each(asking, (one, i) => {
         const there = found[i]
         if (there === undefined) one.lacksAnswer = true
         else considered(engine, one, tier, there)
@@ -359,7 +368,7 @@ const lookUpTogether = (
   const loading = Effect.gen(function* () {
     const { arbiter } = engine.stack
     const leasing = progress.filter((one) => arbiterFor(engine, one) !== undefined)
-    if (arbiter !== undefined && leasing.length > 0) {
+    if (arbiter !== undefined) {
       yield* engine.turns.forMany(leasing)
       for (const one of yield* leaseAll(engine, arbiter, leasing, budget)) {
         // Whoever has to wait for another node does so by itself.

@@ -194,10 +194,67 @@ describe("law 15: what the arbiter missed reaches it before anything it says is 
         yield* get(a)
         const asked = shared.of("read").flatMap(({ args }) => args[0])
         expect(asked).not.toContain("k")
+        expect(shared.of("read").filter(({ args }) => args[0].length === 0)).toEqual([])
         delete shared.instead.write
       }),
     )
   }
+
+  on("memory and shared", "refresh: no lease is asked for", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const a = yield* node()
+      yield* a.set("k", 7)
+      shared.instead.write = broken
+      yield* a.remove("k")
+      yield* a.refresh("k")
+      expect(shared.of("acquire")).toEqual([])
+      delete shared.instead.write
+    }),
+  )
+
+  on(
+    "memory, file and shared",
+    "law 14: nobody waits for that where a nearer tier answers",
+    ({ node, shared }) =>
+      Effect.gen(function* () {
+        const a = yield* node()
+        for (const key of ["k", "l", "other"]) yield* a.set(key, 7)
+        yield* TestClock.adjust(10)
+        shared.instead.mark = broken
+        yield* a.invalidateTags(["t"])
+        shared.instead.mark = slowly(90)
+        shared.calls.length = 0
+        const began: Array<unknown> = []
+        for (const read of [a.get("k"), Effect.flatMap(a.getMany(["l"]), (all) => all.get("l")!)]) {
+          const caller = yield* fork(read)
+          began.push(caller.pollUnsafe())
+        }
+        delete shared.instead.mark
+        yield* TestClock.adjust("1 second")
+        expect(began).toEqual([Exit.succeed(7), Exit.succeed(7)])
+      }),
+    1,
+  )
+
+  on(
+    "memory, file and shared",
+    "law 14: other keys do not wait for that of one which a nearer tier has answered",
+    ({ node, shared }) =>
+      Effect.gen(function* () {
+        const a = yield* node()
+        shared.instead.write = broken
+        yield* a.set("k", 7)
+        yield* a.get("other")
+        shared.instead.write = slowly(90)
+        const caller = yield* fork(a.getMany(["k", "l"]))
+        yield* TestClock.adjust(10)
+        expect(a.source.asked).toEqual(["other", "l"])
+        expect((yield* Fiber.join(caller)).get("k")).toEqual(Exit.succeed(7))
+        delete shared.instead.write
+        yield* TestClock.adjust("2 seconds")
+      }),
+    1,
+  )
 })
 
 describe("law 13: what was set and has not reached the tiers is newer than what they have", () => {
@@ -291,6 +348,31 @@ describe("law 8: a caller that leaves", () => {
         }),
     )
   }
+
+  on(
+    "memory and shared",
+    "while a lease is asked for is told nothing of another node's failure from before a change",
+    ({ node, shared }) =>
+      Effect.gen(function* () {
+        const [a, b] = [yield* node(), yield* node()]
+        yield* a.set("k", 1)
+        expect(yield* b.get("k")).toBe(1)
+        yield* TestClock.adjust("10 seconds")
+        b.source.answer = Effect.fail("down")
+        expect(yield* b.get("k")).toBe(1)
+        yield* TestClock.adjust(10)
+        shared.instead.acquire = (acquire) => (key, request) =>
+          Effect.tap(acquire(key, request), Effect.sleep(50))
+        const caller = yield* fork(a.get("k"))
+        yield* TestClock.adjust(20)
+        yield* Fiber.interrupt(caller)
+        yield* a.expire("k")
+        yield* TestClock.adjust(50)
+        delete shared.instead.acquire
+        a.source.answer = Effect.succeed(2)
+        expect(yield* a.get("k")).toBe(2)
+      }),
+  )
 
   on(
     "memory and shared",
@@ -391,6 +473,23 @@ describe("law 7: a bulk lookup", () => {
       }),
   )
 
+  on(
+    "memory and shared",
+    "is one for each key where there is none for many, and waits for no lease but its own",
+    ({ node, shared }) =>
+      Effect.gen(function* () {
+        const a = yield* node()
+        shared.instead.acquire = (acquire) => (key, request) =>
+          Effect.delay(acquire(key, request), key === "k" ? 50 : 0)
+        const caller = yield* fork(a.getMany(["k", "l"]))
+        yield* TestClock.adjust(10)
+        expect(a.source.asked).toEqual(["l"])
+        yield* TestClock.adjust(50)
+        expect(a.source.asked).toEqual(["l", "k"])
+        expect((yield* Fiber.join(caller)).size).toBe(2)
+      }),
+  )
+
   on("memory, file and shared", "asks for nothing that any tier has", ({ node }) =>
     Effect.gen(function* () {
       const a = yield* node()
@@ -484,6 +583,21 @@ describe("law 20: the version of a value", () => {
     }),
   )
 
+  on("memory and shared", "without a lease is of its beginning", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const a = yield* node()
+      const b = yield* node()
+      yield* a.get("warm")
+      shared.instead.acquire = broken
+      a.source.answer = Effect.delay(Effect.succeed(1), 500)
+      const caller = yield* fork(a.getWithMeta("k"))
+      yield* TestClock.adjust(200)
+      const { version } = yield* b.set("k", 8)
+      yield* TestClock.adjust(500)
+      expect((yield* Fiber.join(caller)).entry.version).toBeLessThan(version)
+    }),
+  )
+
   on("memory and shared", "is above what memory has taken over meanwhile", ({ node, shared }) =>
     Effect.gen(function* () {
       const a = yield* node()
@@ -541,6 +655,26 @@ describe("law 11: a lookup that a newer value has overtaken", () => {
         expect((yield* a.stats).superseded).toBe(0)
         yield* get(a)
         expect(yield* a.get("k")).toBe(8)
+      }),
+    )
+  }
+})
+
+describe("law 15: a value whose commit the arbiter has not answered", () => {
+  const dropped = (shared: scripted.Script) =>
+    shared.of("write").flatMap(({ args }) => (args[0] === "k" ? ["k"] : []))
+
+  for (const [name, { bulk, get }] of Object.entries(ways)) {
+    const many = name.startsWith("getMany")
+    const what = many ? "stays, where the arbiter had none" : "is dropped there, as it may be older"
+    on("memory and shared", `${name}: ${what}`, ({ node, shared }) =>
+      Effect.gen(function* () {
+        const a = yield* node({ bulk })
+        shared.instead.commit = broken
+        yield* get(a)
+        yield* TestClock.adjust("2 seconds")
+        expect(shared.of("commit").length).toBeGreaterThan(0)
+        expect(dropped(shared)).toEqual(many ? [] : ["k"])
       }),
     )
   }
@@ -703,6 +837,26 @@ describe("a caller that joins a lookup which takes nothing from tiers", () => {
       }),
     )
   }
+
+  on(
+    "shared",
+    "is still given what was found, where the tier has missed a mark and is not believed",
+    (world) =>
+      Effect.gen(function* () {
+        const b = yield* world.node()
+        yield* b.set("k", 7)
+        yield* TestClock.adjust("11 seconds")
+        const a = yield* refreshing(world)
+        world.shared.instead.mark = broken
+        for (const isBehind of [false, true]) {
+          if (isBehind) yield* a.invalidateTags(["t"])
+          const caller = yield* fork(a.get("k"))
+          yield* TestClock.adjust(300)
+          expect(yield* Fiber.join(caller)).toBe(7)
+        }
+        delete world.shared.instead.mark
+      }),
+  )
 
   on("memory and shared", "and that takes no less itself has none read", ({ node, shared }) =>
     Effect.gen(function* () {

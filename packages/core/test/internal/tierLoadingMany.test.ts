@@ -1,7 +1,7 @@
 /** Many keys over an arbiter that grants leases in batches: which are asked for, and what becomes of those nobody needs. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, Schema, type Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as scripted from "../support/scriptedTier.ts"
@@ -272,6 +272,26 @@ for (const [way, bulk] of Object.entries(ways)) {
     }
   })
 }
+
+test("law 22: a larder that closes between the keys of a bulk lookup keeps the leases it needs", (world) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const a = yield* Scope.provide(world.node({ bulk: true }), scope)
+    world.shared.instead.commitAll = scripted.slowly(50)
+    const half = yield* Deferred.make<void>()
+    let arrived = 0
+    a.source.onArrival = () => {
+      arrived += 1
+      if (arrived === 50) Deferred.doneUnsafe(half, Exit.void)
+    }
+    yield* fork(Effect.andThen(Deferred.await(half), Scope.close(scope, Exit.void)))
+    const many = yield* fork(a.getMany(range(250)))
+    yield* TestClock.adjust(100)
+    yield* Fiber.await(many)
+    const released = world.released()
+    expect(range(49).filter((key) => released.includes(key))).toEqual([])
+    expect(released.length).toBeGreaterThan(0)
+  }))
 
 test("law 8: a bulk lookup that interrupts one of its callers goes on for the other", (world) =>
   Effect.gen(function* () {
