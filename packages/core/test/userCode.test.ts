@@ -1,7 +1,7 @@
 /** Functions among the options that throw or give nonsense: for a stored value, for one just looked up, for one that is set. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
-import { Cause, Effect, Exit, Layer, Logger, References, Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, PubSub, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
 
 const boom = (): never => {
@@ -152,8 +152,10 @@ describe("law 16: an option that fails on a stored value makes it undecodable: a
         })),
       ),
   )
-  it.effect.each(cases)("$stack: $what, $operation", ({ breaks, hasMemory, operation, tiers }) =>
-    Effect.gen(function* () {
+  it.effect.each(cases)("$stack: $what, $operation", ({ breaks, hasMemory, operation, tiers }) => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    return Effect.gen(function* () {
       yield* TestClock.setTime(1_790_000_000_000)
       const isOld: Chokes = (value) => value === 100
       const { options, weigh } = breaks(isOld)
@@ -179,10 +181,13 @@ describe("law 16: an option that fails on a stored value makes it undecodable: a
       expect(yield* larder.get("k")).toBe(101)
       expect(asked()).toBe(1)
       expect((yield* larder.read("k")).entry?.value).toBe(101)
-      if (operation !== "refresh") expect((yield* larder.stats).undecodable).toBeGreaterThan(0)
-      void events
-    }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
-  )
+      if (operation === "refresh") return
+      expect((yield* larder.stats).undecodable).toBeGreaterThan(0)
+      const told = yield* PubSub.takeUpTo(events, 100)
+      expect(told.find(({ _tag }) => _tag === "Undecodable")).toMatchObject({ key: "k" })
+      expect(lines[0]).toMatch(/^hostile: the option \w+ failed on a value stored in /)
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
 })
 
 describe("an option that fails on a value just looked up: its callers get the value, the next call tries again", () => {

@@ -174,7 +174,6 @@ const newerOf = (engine: Engine, flight: Flight, value: unknown): Given | undefi
   )
   if (theirs !== undefined) return own < theirs ? known : undefined
   engine.near.delete(flight.k)
-  flight.stale = undefined
   return undefined
 }
 

@@ -139,6 +139,22 @@ describe("a value that waits to be written", () => {
       expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 1, tier: "shared" })
     }))
 
+  test("law 19: is fresh for no longer than memory allows, though memory takes it over again", (join) =>
+    Effect.gen(function* () {
+      const { larder, source, way } = yield* join({ maxFreshFor: "400 millis", room: 1 })
+      yield* larder.read("known")
+      way.turn("fail", "writes")
+      yield* larder.set("k", 1)
+      source.answer = Effect.succeed(9)
+      yield* larder.get("other")
+      yield* TestClock.adjust(300)
+      expect(yield* larder.get("k")).toBe(1)
+      expect((yield* larder.read("k")).freshness._tag).toBe("Fresh")
+      yield* TestClock.adjust(100)
+      expect((yield* larder.stats).queuedWrites).toBe(1)
+      expect(yield* larder.get("k")).toBe(9)
+    }))
+
   test("law 4: is shown to no lookup once its life has ended", (join) =>
     Effect.gen(function* () {
       const { larder, source, way } = yield* join({ room: 1 })
