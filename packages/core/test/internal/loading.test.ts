@@ -238,6 +238,24 @@ describe("a bulk lookup", () => {
   )
 })
 
+describe("a bulk lookup of a key that was left while other keys were waited for", () => {
+  it.effect("brings nothing that is kept, or counted as superseded", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make()
+        source.says = Effect.delay(Effect.succeed(1), 50)
+        const many = yield* fork(larder.getMany(["k", "l"]))
+        const one = yield* fork(larder.get("l"))
+        yield* Fiber.interrupt(many)
+        yield* TestClock.adjust(50)
+        expect(yield* Fiber.join(one)).toBe(1)
+        const { entries, superseded } = yield* larder.stats
+        expect({ entries, superseded }).toEqual({ entries: 1, superseded: 0 })
+      }),
+    ),
+  )
+})
+
 describe("a lookup of a key that changed meanwhile", () => {
   const changedMeanwhile = (says: Effect.Effect<number, string>) =>
     Effect.gen(function* () {

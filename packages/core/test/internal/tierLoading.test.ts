@@ -433,6 +433,23 @@ describe("law 22: a larder that closes", () => {
         }),
     )
   }
+
+  on(
+    "memory and shared",
+    "begins no refresh of what its last caller was given",
+    ({ node, shared }) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const policy = { staleWhileRevalidate: "1 minute" } as const
+        const a = yield* Scope.provide(node({ policy }), scope)
+        yield* a.get("k")
+        yield* TestClock.adjust("10 seconds")
+        shared.trips()
+        yield* Effect.andThen(a.get("k"), Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("1 second")
+        expect(shared.trips()).toEqual([])
+      }),
+  )
 })
 
 describe("law 7: a bulk lookup", () => {

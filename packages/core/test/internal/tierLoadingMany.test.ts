@@ -151,6 +151,19 @@ for (const [way, bulk] of Object.entries(ways)) {
         expect(world.released()).toEqual(["k"])
       }))
 
+    test("law 8: leases that are granted after all callers have left are given back", (world) =>
+      Effect.gen(function* () {
+        const a = yield* world.node({ bulk })
+        world.shared.instead.acquireAll = (acquireAll) => (requests) =>
+          Effect.tap(acquireAll(requests), Effect.sleep(50))
+        const many = yield* fork(a.getMany(["k", "l"]))
+        yield* TestClock.adjust(20)
+        many.interruptUnsafe()
+        yield* TestClock.adjust(50)
+        expect(world.released()).toEqual(["k", "l"])
+        expect(a.source.asked).toEqual([])
+      }))
+
     test("law 8: all leases are given back when all callers have left", (world) =>
       Effect.gen(function* () {
         const a = yield* world.node({ bulk })
