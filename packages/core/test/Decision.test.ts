@@ -72,9 +72,9 @@ const said = (action: Decision.Action): string => {
 }
 
 describe("Decision", () => {
-  it("there are all 240 situations, each once", () => {
+  it("there are all 240 situations, each once, and each has an action", () => {
     expect(new Set(Decision.situations.map((one) => JSON.stringify(one))).size).toBe(240)
-    expect(Decision.situations.length).toBe(240)
+    expect(Decision.situations.map(Decision.next)).toHaveLength(240)
   })
 
   it.each(Decision.situations)(

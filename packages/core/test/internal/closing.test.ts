@@ -3,7 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, Logger, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Faults, layer as faultyShared } from "../support/faultyTier.ts"
+import { Faults, fileLayer, layer as faultyShared } from "../support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -20,6 +20,7 @@ interface Opened {
 const open = (
   tiers: Layer.Layer<Tier.Tier>,
   options: Partial<Larder.BaseOptions<number, string, string, never>> = {},
+  inFront: ReadonlyArray<Layer.Layer<Tier.Tier>> = [],
 ): Effect.Effect<Opened> =>
   Effect.gen(function* () {
     const lines: Array<string> = []
@@ -40,7 +41,10 @@ const open = (
       ...options,
     }).pipe(
       Scope.provide(scope),
-      Effect.provide([TierStack.layer(MemoryTier.layer(), tiers), Logger.layer([logger])]),
+      Effect.provide([
+        TierStack.layer(MemoryTier.layer(), ...inFront, tiers),
+        Logger.layer([logger]),
+      ]),
     )
     const close = Effect.suspend(() => {
       lines.length = 0
@@ -153,6 +157,23 @@ it.effect(
     }).pipe(Effect.scoped)
   },
 )
+
+it.effect("a commit that is given up is not put into a tier in front of the arbiter", () => {
+  const [file, shared] = [new Faults(), new Faults()]
+  return Effect.gen(function* () {
+    yield* start
+    const { close, larder } = yield* open(faultyShared(shared), { closeTimeout: 20 }, [
+      fileLayer(file),
+    ])
+    shared.turn("slow", "writes")
+    yield* larder.get("k")
+    const closing = yield* fork(close)
+    yield* TestClock.adjust(20)
+    expect(yield* Fiber.join(closing)).toHaveLength(1)
+    yield* TestClock.adjust("1 second")
+    expect(file.written).toBe(0)
+  }).pipe(Effect.scoped)
+})
 
 it.effect(
   "a lookup that is given up gives its lease back: another node does not wait for it",
