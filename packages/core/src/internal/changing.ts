@@ -27,6 +27,7 @@ import {
   newerThan,
 } from "./revisedSet.ts"
 import { dropLater, dropNearer, expireNearer, keepNearer, markLater, catchUp } from "./recovery.ts"
+import { withoutInterrupts } from "./withoutInterrupts.ts"
 
 /** What a change has come to. */
 export interface Ack {
@@ -155,16 +156,21 @@ const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack>
 
 /**
  * What has been sent may have been applied, so it is seen to its end, whoever
- * leaves, and before the larder closes. Bounded by tierTimeout.
+ * leaves, and before the larder closes. Bounded by tierTimeout. Closing gives it
+ * up after `closeTimeout`: its caller was not interrupted, and is told why.
  */
-const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect<A> =>
-  Effect.uninterruptible(
+const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect<A> => {
+  const closed = () => new LarderClosed({ larder: engine.settings.name })
+  return Effect.uninterruptible(
     Effect.suspend(() =>
       engine.closed
-        ? Effect.die(new LarderClosed({ larder: engine.settings.name }))
-        : Fiber.join(engine.fork(Effect.uninterruptible(effect), engine.settling)),
+        ? Effect.die(closed())
+        : Effect.flatMap(Fiber.await(engine.fork(effect, engine.settling)), (exit) =>
+            withoutInterrupts(exit, closed),
+          ),
     ),
   )
+}
 
 /**
  * What has been looked up and is on its way to the arbiter is expired once it is

@@ -1,7 +1,7 @@
 /** What callers do to keys and tags: what running lookups, memory, the tiers and the caller get of it. */
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { WriteQueue } from "../../src/internal/writeQueue.ts"
 import * as scripted from "../support/scriptedTier.ts"
@@ -342,6 +342,30 @@ describe("law 22: a change that the arbiter is being told of", () => {
       yield* TestClock.adjust(1)
       expect(leaving.pollUnsafe()).toEqual(Exit.void)
       expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 7, tier: "memory" })
+    }))
+
+  test("is given up with its larder: the caller is told why, and no tier in front is written", ({
+    file,
+    node,
+    shared,
+  }) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const larder = yield* Scope.provide(node("file and shared", { closeTimeout: 20 }), scope)
+      yield* larder.get("warm")
+      yield* TestClock.adjust(1)
+      shared.instead.write = () => () => Effect.never
+      const changes = [larder.set("k", 7), larder.remove("l"), larder.expire("m")]
+      const changing = yield* Effect.forEach(changes, (change) => fork(Effect.exit(change)))
+      file.calls.length = 0
+      yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(20)
+      for (const exit of yield* Effect.forEach(changing, Fiber.join)) {
+        expect(Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)).toBe(false)
+        expect(Exit.isFailure(exit) && String(exit.cause)).toContain("LarderClosed")
+      }
+      yield* TestClock.adjust("1 second")
+      expect(file.calls).toEqual([])
     }))
 
   test("does not begin after the larder has closed", ({ node, shared }) =>
