@@ -1,6 +1,6 @@
 /** `tierWrites: "background"`: `set` waits for memory, the tiers behind it follow. */
 import { expect, it } from "@effect/vitest"
-import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, layer as faultyShared } from "./support/faultyTier.ts"
@@ -245,6 +245,24 @@ test("law 4: a value whose life ends while it waits is not written, and nothing 
     expect(yield* elsewhere("k")).toEqual(Exit.fail("asked for k"))
   }))
 
+test("law 4: a value is not written at the moment at which its life ends", (tier) =>
+  Effect.gen(function* () {
+    const larder = yield* make
+    yield* larder.set("warm", 0)
+    yield* TestClock.adjust(1)
+    tier.turn("fail", "writes")
+    const policy = Policy.make({ freshFor: 300, tierWrites: "background" })
+    yield* larder.set("k", 1, { policy })
+    yield* TestClock.adjust(299)
+    tier.trips.length = 0
+    // It is tried again after 100 ms, and then after 200.
+    yield* TestClock.adjust(1)
+    const [{ queuedWrites }, trips] = [yield* larder.stats, [...tier.trips]]
+    tier.turn("none", "all")
+    yield* TestClock.adjust("2 seconds")
+    expect([queuedWrites, trips]).toEqual([0, []])
+  }))
+
 test("law 13: a value that cannot be written as bytes holds nothing up, and nothing older stays", (tier) =>
   Effect.gen(function* () {
     const larder = yield* make
@@ -430,6 +448,33 @@ it.effect(
     }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer(), fileLayer(file))))
   },
 )
+
+it.effect("law 15: of two files the one that did not take a value is tried again", () => {
+  const [near, far] = [new Faults(), new Faults()]
+  const disk = { name: "disk", scope: "machine", abilities: Tier.noAbilities } as const
+  return Effect.gen(function* () {
+    const larder = yield* make
+    yield* TestClock.adjust(1)
+    near.turn("fail", "writes")
+    yield* larder.set("k", 1)
+    yield* TestClock.adjust(10)
+    expect((yield* larder.stats).queuedWrites).toBe(1)
+    near.turn("none", "all")
+    yield* TestClock.adjust("6 seconds")
+    expect((yield* larder.stats).queuedWrites).toBe(0)
+    yield* larder.set("other", 2)
+    expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 1, tier: "file" })
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      TierStack.layer(
+        MemoryTier.layer({ maxEntries: 1 }),
+        fileLayer(near),
+        faultyShared(far, disk),
+      ),
+    ),
+  )
+})
 
 it.effect(
   "law 15: a value that a file did not take for a minute leaves nothing older there, and nothing to wait for",

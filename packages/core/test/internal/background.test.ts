@@ -15,15 +15,20 @@ const nodes = Effect.gen(function* () {
   yield* TestClock.setTime(startMillis)
   const built = yield* Layer.build(Layer.fresh(MemoryTier.layerShared))
   const shared = Layer.succeed(Tier.Tier, Context.get(built, Tier.Tier))
-  return (room = 10, way = new Faults()) =>
+  return (
+    room = 10,
+    way = new Faults(),
+    disk: Layer.Layer<Tier.Tier> | undefined = undefined,
+    says: (key: string) => Effect.Effect<number, string> = (key) => Effect.fail(`asked for ${key}`),
+  ) =>
     Effect.gen(function* () {
       const file = new Faults()
       const memory = MemoryTier.layer({ maxEntries: room })
-      const stack = TierStack.layer(memory, fileLayer(file), wayToShared(way, shared))
+      const stack = TierStack.layer(memory, disk ?? fileLayer(file), wayToShared(way, shared))
       const larder = yield* Larder.make({
         name: "background",
         value: Schema.Finite,
-        upstream: Upstream.make({ lookup: (key: string) => Effect.fail(`asked for ${key}`) }),
+        upstream: Upstream.make({ lookup: says }),
         policy: Policy.make({
           freshFor: "10 minutes",
           staleIfError: "1 hour",
@@ -80,6 +85,29 @@ describe("law 20: the place of a value in the order", () => {
       expect(yield* other.larder.get("k")).toBe(3)
     }))
 
+  test("is the one that was acknowledged, where the node knew of a higher one than its time", (join) =>
+    Effect.gen(function* () {
+      const disk = Layer.succeedContext(yield* Layer.build(fileLayer(new Faults())))
+      const policy = Policy.make({ freshFor: "10 minutes", staleIfError: "1 hour" })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { larder } = yield* join(10, new Faults(), disk)
+          // Several in one millisecond have numbers of those to come.
+          for (const value of [1, 2, 3]) yield* larder.set("k", value, { policy })
+        }),
+      )
+      const way = new Faults()
+      way.turn("fail", "reads")
+      const { larder } = yield* join(10, way, disk)
+      expect(yield* larder.get("k")).toBe(3)
+      const { version } = yield* larder.set("k", 4)
+      way.turn("none", "all")
+      yield* TestClock.adjust("6 seconds")
+      const other = yield* join()
+      const { entry } = yield* other.larder.getWithMeta("k")
+      expect([entry.value, entry.version]).toEqual([4, version])
+    }))
+
   test("does not bring back what was replaced in memory while it was found", (join) =>
     Effect.gen(function* () {
       const way = new Faults()
@@ -98,7 +126,54 @@ describe("law 20: the place of a value in the order", () => {
     }))
 })
 
+it.effect(
+  "law 13: a value replaces what another process has set several times in the same millisecond, where nobody orders",
+  () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(startMillis)
+      const disk = Layer.succeedContext(yield* Layer.build(fileLayer(new Faults())))
+      const node = Effect.suspend(() =>
+        Larder.make({
+          name: "background",
+          value: Schema.Finite,
+          upstream: Upstream.make({ lookup: (key: string) => Effect.fail(`asked for ${key}`) }),
+          policy: Policy.make({ freshFor: "10 minutes", tierWrites: "background" }),
+        }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), disk))),
+      )
+      const [one, other] = [yield* node, yield* node]
+      const policy = Policy.make({ freshFor: "10 minutes" })
+      for (const value of [1, 2, 3]) yield* one.set("k", value, { policy })
+      expect(yield* other.get("k")).toBe(3)
+      yield* other.set("k", 4)
+      expect(yield* other.get("k")).toBe(4)
+    }).pipe(Effect.scoped),
+)
+
 describe("a file in front of the arbiter", () => {
+  test("law 3: keeps what was looked up after a value that came too late, and so does memory", (join) =>
+    Effect.gen(function* () {
+      let answer: Effect.Effect<number, string> = Effect.succeed(2)
+      const { larder, way } = yield* join(1, new Faults(), undefined, () => answer)
+      yield* larder.set("warm", 0)
+      yield* TestClock.adjust(10)
+      way.turn("fail", "writes")
+      yield* larder.set("k", 1)
+      way.turn("none", "all")
+      yield* TestClock.adjust(10)
+      expect(yield* larder.refresh("k")).toBe(2)
+      expect((yield* larder.stats).queuedWrites).toBe(1)
+      yield* TestClock.adjust("1 second")
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+      expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 2, tier: "memory" })
+      // Memory lets it go for what is used as often.
+      for (let value = 0; value < 10; value += 1) yield* larder.set("other", value)
+      yield* TestClock.adjust(10)
+      way.turn("fail", "all")
+      answer = Effect.fail("down")
+      expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 2, tier: "file" })
+      way.turn("none", "all")
+    }))
+
   test("law 1: has the value once it is written, for one trip", (join) =>
     Effect.gen(function* () {
       const { file, larder } = yield* join(1)

@@ -229,6 +229,32 @@ describe("law 7: a value that is on its way to the arbiter when its key is remov
     }))
 })
 
+describe("law 7: a value that is on its way to a file when its key is expired", () => {
+  test("whoever comes later joins no lookup that began before the change is made", ({
+    file,
+    node,
+    shared,
+    source,
+  }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("file and shared")
+      shared.instead.commit = scripted.slowly(50)
+      file.instead.put = scripted.slowly(50)
+      expect(yield* larder.get("k")).toBe(1)
+      const expiring = yield* fork(larder.expire("k"))
+      yield* TestClock.adjust(50)
+      // The arbiter has the value, the file has not.
+      source.answer = Effect.delay(Effect.succeed(2), 200)
+      yield* fork(larder.refresh("k"))
+      shared.instead.write = scripted.slowly(50)
+      yield* TestClock.adjust(60)
+      expect([expiring.pollUnsafe(), source.asked]).toEqual([undefined, 2])
+      yield* fork(larder.get("k", { maxAge: 0 }))
+      yield* TestClock.adjust("1 second")
+      expect(source.asked).toBe(3)
+    }))
+})
+
 describe("a change of a key whose value is still queued", () => {
   test("does not wait for it, and it is not written any more", ({ node, shared }) =>
     Effect.gen(function* () {
@@ -317,6 +343,68 @@ describe("law 15: an acknowledgement", () => {
       for (const key of ["first", "last"]) {
         expect((yield* larder.read(key)).freshness).toEqual({ _tag: "Stale", grace: "error" })
       }
+    }))
+
+  test("of very many tags has the number of the last of those marks", ({ node, shared }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      const numbers: Array<number> = []
+      shared.instead.mark =
+        (mark) =>
+        (...args) =>
+          Effect.tap(mark(...args), ({ number }) => Effect.sync(() => numbers.push(number)))
+      const ack = yield* larder.invalidateTags(Array.from({ length: 2_001 }, (_, i) => `t${i}`))
+      expect(numbers).toHaveLength(3)
+      expect(ack.version).toBe(numbers[2])
+    }))
+
+  test("of tags has the number of their own mark, also where that of others is known first", ({
+    node,
+    shared,
+  }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      shared.instead.mark =
+        (mark) =>
+        (...args) =>
+          Effect.tap(mark(...args), Effect.sleep(50))
+      const first = yield* fork(larder.invalidateTags(["a"]))
+      delete shared.instead.mark
+      const second = yield* larder.invalidateTags(["b"])
+      yield* TestClock.adjust(50)
+      expect((yield* Fiber.join(first)).version).toBeLessThan(second.version)
+    }))
+
+  test("of tags that the arbiter has not heard of waits for nothing that is queued", (world) =>
+    Effect.gen(function* () {
+      const larder = yield* manyQueued(world)
+      world.shared.instead.mark = broken
+      const marking = yield* fork(larder.invalidateTags(["t"]))
+      yield* TestClock.adjust(0)
+      const ack = marking.pollUnsafe()
+      delete world.shared.instead.mark
+      yield* TestClock.adjust("2 seconds")
+      expect(ack).toMatchObject({ value: { settled: false, pending: ["shared"] } })
+    }))
+
+  test("that the arbiter took makes up for a change of the key that it missed", ({
+    node,
+    shared,
+  }) =>
+    Effect.gen(function* () {
+      const larder = yield* node("shared")
+      yield* larder.get("warm")
+      shared.instead.write = broken
+      expect((yield* larder.remove("k")).settled).toBe(false)
+      let asked = 0
+      // The replay, which the next change begins, fails once more; the change itself does not.
+      shared.instead.write = (write) => (key, change, known) => {
+        asked += 1
+        return asked === 1 ? Effect.die("broken") : write(key, change, known)
+      }
+      expect((yield* larder.set("k", 7)).settled).toBe(true)
+      yield* TestClock.adjust("5 seconds")
+      expect(asked).toBe(2)
     }))
 
   test("that a value is refused ends the change: the next one is kept in memory", ({ node }) =>
