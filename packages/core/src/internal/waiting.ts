@@ -217,10 +217,9 @@ const failure = (engine: Engine, flight: Flight, waiter: Waiter, landing: Failed
     waiter.rejoin()
     return
   }
-  // A refresh asks no tier: a caller that joined may still be given what one has.
+  // A refresh asks no tier, and takes nothing stale: a caller that joined may still be given what one has.
   const mayHave =
     flight.force &&
-    !waiter.insists &&
     waiter.demand.allowStale &&
     engine.stack.farther.length > 0 &&
     flight.beside !== "nothingFresh"

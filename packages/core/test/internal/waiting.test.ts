@@ -4,7 +4,9 @@ import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, Logger, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
+import { get } from "../../src/internal/get.ts"
 import { WaitingCallers } from "../../src/internal/processLife.ts"
+import { makeEngine, settings } from "../support/engine.ts"
 import { Faults, layer as faultyShared } from "../support/faultyTier.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -154,6 +156,29 @@ describe("softTimeout", () => {
     }).pipe(Effect.scoped)
   })
 
+  it.effect("that has passed: what a tier then has is told as fresh, where it is", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const shared = Layer.succeedContext(yield* Layer.build(faultyShared(faults)))
+      const stack = () => TierStack.layer(MemoryTier.layer(), shared)
+      const writer = yield* Effect.provide(make(), stack())
+      yield* writer.larder.set("k", 7)
+      yield* TestClock.adjust(10)
+      const { larder, source } = yield* Effect.provide(make({ softTimeout: 10 }), stack())
+      yield* larder.get("warm")
+      source.says = Effect.never
+      faults.turn("slow", "reads")
+      yield* fork(larder.get("k", { maxAge: 0, stale: "never" }))
+      const asking = yield* fork(larder.getWithMeta("k"))
+      yield* TestClock.adjust(50)
+      expect(asking.pollUnsafe()).toMatchObject({
+        value: { value: 7, freshness: { _tag: "Fresh" } },
+      })
+      expect(yield* larder.stats).toMatchObject({ staleServed: 0 })
+    }).pipe(Effect.scoped)
+  })
+
   it.effect(
     "leaves the lookup to the larder: it is stored, also when every other caller leaves",
     () =>
@@ -237,6 +262,30 @@ describe("a looked-up value of a lower revision than is known", () => {
       ),
   )
 
+  it.effect("is not given to a getMany either, which still waits for its other keys", () =>
+    within(
+      Effect.gen(function* () {
+        const { larder } = yield* make(
+          {},
+          {
+            ...revised,
+            upstream: Upstream.make({
+              lookup: (key: string) =>
+                key === "old" ? Effect.succeed(3) : Effect.delay(Effect.succeed(4), 100),
+            }),
+          },
+        )
+        yield* larder.set("old", 5)
+        yield* TestClock.adjust("10 seconds")
+        const many = yield* fork(larder.getMany(["old", "slow"]))
+        yield* TestClock.adjust(99)
+        expect(many.pollUnsafe()).toBe(undefined)
+        yield* TestClock.adjust(1)
+        expect([...(yield* Fiber.join(many)).values()]).toEqual([Exit.succeed(5), Exit.succeed(4)])
+      }),
+    ),
+  )
+
   it.effect("is not given in place of a fresh one, whatever a caller asks for", () =>
     within(
       Effect.gen(function* () {
@@ -272,9 +321,53 @@ it.effect("a get that joins a bulk lookup which leaves its key out asks for the 
       expect(JSON.stringify(exits.get("k"))).toContain("KeyNotReturned")
       expect(yield* Fiber.join(one)).toBe(1)
       expect(asked).toEqual(["k"])
-      expect(yield* larder.stats).toMatchObject({ failures: 1 })
+      expect(yield* larder.stats).toMatchObject({ failures: 1, staleServed: 0 })
     }),
   ),
+)
+
+it.effect(
+  "law 7: a value that is on its way to the arbiter is kept, though the getMany that waits for others leaves",
+  () => {
+    const faults = new Faults()
+    return within(
+      Effect.gen(function* () {
+        const asked: Array<string> = []
+        const { larder } = yield* make(
+          {},
+          {
+            upstream: Upstream.make({
+              lookup: (key: string) => {
+                asked.push(key)
+                return key === "hangs" ? Effect.never : Effect.succeed(1)
+              },
+            }),
+          },
+        )
+        yield* larder.get("warm")
+        faults.turn("slow", "writes")
+        const many = yield* fork(larder.getMany(["k", "hangs"]))
+        yield* TestClock.adjust(10)
+        yield* Fiber.interrupt(many)
+        yield* TestClock.adjust("1 second")
+        expect(yield* larder.getWithMeta("k")).toMatchObject({ value: 1, tier: "memory" })
+        expect(asked).toEqual(["warm", "k", "hangs"])
+        expect(yield* larder.stats).toMatchObject({ superseded: 0, inFlight: 0 })
+      }),
+      withShared(faults),
+    )
+  },
+)
+
+it.effect("law 17: nothing is left of a lookup that its last caller has left", () =>
+  Effect.gen(function* () {
+    const upstream = { ...settings.upstream, lookup: () => Effect.never }
+    const engine = yield* makeEngine({}, Infinity, { upstream })
+    const asking = yield* fork(get(engine, "k", undefined))
+    expect([engine.flights.size, engine.inFlight()]).toEqual([1, 1])
+    yield* Fiber.interrupt(asking)
+    expect([engine.flights.size, engine.inFlight()]).toEqual([0, 0])
+  }),
 )
 
 it.effect("a background refresh goes on when the caller that joined it leaves", () =>
@@ -349,6 +442,74 @@ describe("a caller that joined a refresh which fails", () => {
   })
 })
 
+it.effect(
+  "a caller that joined a refresh which fails is given what memory has, without a lookup",
+  () => {
+    const faults = new Faults()
+    return within(
+      Effect.gen(function* () {
+        const { larder, source } = yield* make({ retryAfterFailure: 0 })
+        yield* larder.get("k")
+        yield* TestClock.adjust("10 seconds")
+        source.says = Effect.delay(Effect.fail("down"), 20)
+        yield* fork(Effect.exit(larder.refresh("k")))
+        // The tiers have not answered when the lookup fails.
+        faults.turn("slow", "reads")
+        const asking = yield* fork(larder.get("k"))
+        yield* TestClock.adjust(20)
+        expect(asking.pollUnsafe()).toEqual(Exit.succeed(1))
+        yield* TestClock.adjust("1 second")
+        expect(source.asked).toBe(2)
+      }),
+      withShared(faults),
+    )
+  },
+)
+
+describe("a key that a bulk lookup has left out, where grace must not hide that", () => {
+  const opened = Effect.gen(function* () {
+    const built = yield* Layer.build(faultyShared(new Faults()))
+    const stack = TierStack.layer(Layer.succeedContext(built))
+    const policy = { staleWhileRevalidate: "1 hour", retryAfterFailure: "1 minute" } as const
+    const upstream = Upstream.make({
+      lookup: (_: string) => Effect.delay(Effect.succeed(2), "1 second"),
+      lookupMany: (_: ReadonlyArray<string>) =>
+        Effect.delay(Effect.succeed(new Map<string, number>()), 100),
+    })
+    const { larder } = yield* make(policy, { upstream, graceFor: () => false }).pipe(
+      Effect.provide(stack),
+    )
+    yield* larder.set("k", 7)
+    yield* TestClock.adjust("10 seconds")
+    // It is given what is in grace, and its lookup fails.
+    expect((yield* larder.getMany(["k"])).get("k")).toEqual(Exit.succeed(7))
+    yield* TestClock.adjust(100)
+    return larder
+  })
+
+  it.effect("is given from a tier to a caller of that key, which cannot be told so", () =>
+    within(
+      Effect.gen(function* () {
+        const larder = yield* opened
+        const asking = yield* fork(larder.get("k"))
+        yield* TestClock.adjust(0)
+        expect(asking.pollUnsafe()).toEqual(Exit.succeed(7))
+      }),
+    ),
+  )
+
+  it.effect("is told to those who ask for many", () =>
+    within(
+      Effect.gen(function* () {
+        const larder = yield* opened
+        const asking = yield* fork(larder.getMany(["k"]))
+        yield* TestClock.adjust(100)
+        expect(JSON.stringify((yield* Fiber.join(asking)).get("k"))).toContain("KeyNotReturned")
+      }),
+    ),
+  )
+})
+
 describe("law 22: the process is kept alive", () => {
   /** How many callers hold it. */
   const holding = Effect.acquireRelease(
@@ -388,6 +549,31 @@ describe("law 22: the process is kept alive", () => {
       ),
     )
   }
+
+  it.effect("while a caller waits, whoever else has waited for long enough", () =>
+    within(
+      Effect.gen(function* () {
+        const holders = yield* holding
+        const { larder, source } = yield* make(
+          { hardTimeout: "1 second", tierBudget: 200 },
+          { tags: () => ["t"] },
+        )
+        source.says = Effect.delay(Effect.succeed(1), 900)
+        const before = holders()
+        yield* fork(larder.get("k"))
+        yield* TestClock.adjust(50)
+        yield* larder.invalidateTags(["t"])
+        const overtaken = yield* fork(Effect.exit(larder.get("k", { stale: "never" })))
+        source.says = Effect.never
+        yield* TestClock.adjust(950)
+        const asking = yield* fork(larder.get("other"))
+        expect(holders()).toBe(before + 2)
+        yield* TestClock.adjust(250)
+        expect(JSON.stringify(yield* Fiber.join(overtaken))).toContain("LookupTimeout")
+        expect([asking.pollUnsafe(), holders()]).toEqual([undefined, before + 1])
+      }),
+    ),
+  )
 
   it.effect("while a caller waits, until a tier has what it may be given", () =>
     within(
