@@ -4,7 +4,7 @@ import type { Entry } from "@larder/core"
 import { Effect } from "effect"
 import { Marks } from "../../src/internal/marks.ts"
 import type { Engine } from "../../src/internal/engine.ts"
-import type { FartherTier, Found, Granted } from "../../src/internal/fartherTier.ts"
+import type { Committed, FartherTier, Found, Granted } from "../../src/internal/fartherTier.ts"
 import {
   applyUnlessNewer,
   newerIn,
@@ -38,7 +38,7 @@ const isNewer = ({ value }: Entry.Entry<unknown>): boolean => 5 < (value as numb
 const scripted = (script: {
   readonly read?: ReadonlyArray<Found | undefined>
   readonly acquire?: ReadonlyArray<Granted | undefined>
-  readonly commit?: ReadonlyArray<"Stored" | "Superseded" | "Lost" | undefined>
+  readonly commit?: ReadonlyArray<Committed | undefined>
 }) => {
   const asked: Array<unknown> = []
   const left = {
@@ -71,7 +71,10 @@ const scripted = (script: {
   return { tier, asked }
 }
 
-/** Entries are missing from moment 10 on; it is moment `now`. */
+/** Of each answer of an arbiter, ms. */
+const tripMillis = 4
+
+/** Entries are missing from moment 10 on; it is moment `now`. Pauses are noted, and none is made. */
 const engineOf = (given: {
   readonly now?: number
   readonly farther?: ReadonlyArray<FartherTier>
@@ -79,15 +82,22 @@ const engineOf = (given: {
   readonly queued?: Entry.Entry<unknown>
   readonly hand?: Entry.Entry<unknown>
   readonly revision?: (value: unknown) => number
+  /** From 0 to 1. */
+  readonly chance?: number
 }) => {
   const undecodable: Array<unknown> = []
+  const pauses: Array<number> = []
+  const marks = new Marks()
   const now = given.now ?? 0
+  let looks = 0
   const engine = {
     settings: { policy: { tierBudget: 200, tierTimeout: 100 }, revision: given.revision },
-    marks: new Marks(),
-    stopwatch: () => 0,
-    sleep: () => Effect.void,
-    random: { nextDoubleUnsafe: () => 0 },
+    marks,
+    asOf: () => marks.last,
+    // It is looked at before and after each answer.
+    stopwatch: () => Math.floor((looks += 1) / 2) * tripMillis,
+    sleep: (millis: number) => Effect.sync(() => pauses.push(millis)),
+    random: { nextDoubleUnsafe: () => given.chance ?? 0 },
     stack: { farther: given.farther ?? [], arbiter: given.arbiter, leaseMillis: 10_000 },
     nearName: "memory",
     now: () => now,
@@ -101,7 +111,7 @@ const engineOf = (given: {
       return undefined
     },
   } as unknown as Engine
-  return { engine, undecodable }
+  return { engine, undecodable, marks, pauses }
 }
 
 describe("newerThan", () => {
@@ -184,14 +194,22 @@ describe("what a tier has", () => {
 })
 
 describe("applyUnlessNewer", () => {
-  const apply = async (script: Parameters<typeof scripted>[0], known = 3) => {
+  const apply = async (
+    script: Parameters<typeof scripted>[0],
+    known = 3,
+    {
+      chance = 0,
+      isMarked = false,
+    }: { readonly chance?: number; readonly isMarked?: boolean } = {},
+  ) => {
     const { asked, tier } = scripted(script)
-    const { engine } = engineOf({ arbiter: tier })
+    const { engine, marks, pauses } = engineOf({ arbiter: tier, chance })
+    if (isMarked) marks.add([undefined], true, 0, 0)
     const entry = entryOf(5, 0)
     const applied = await Effect.runPromise(
       applyUnlessNewer(engine, tier, "k", entry, known, isNewer),
     )
-    return { applied, asked }
+    return { applied, asked, pauses, mark: marks.last }
   }
   const won = { _tag: "Won", token: 8 } as const
 
@@ -264,14 +282,77 @@ describe("applyUnlessNewer", () => {
   )
 
   it("is unknown where the arbiter does not answer", async () => {
-    expect(await apply({ acquire: [undefined] })).toEqual({
+    expect(await apply({ acquire: [undefined] })).toMatchObject({
       applied: undefined,
       asked: [["acquire", 3]],
     })
-    const { applied, asked } = await apply({ acquire: [won], commit: [undefined] })
-    expect(applied).toBe(undefined)
-    expect(asked).toHaveLength(2)
   })
+
+  it.each([undefined, "Unjudged"] as const)(
+    "is unknown where the arbiter's answer to the value is %s",
+    async (answer) => {
+      const { applied, asked } = await apply({ acquire: [won, won], commit: [answer, "Stored"] })
+      expect(applied).toBe(undefined)
+      expect(asked).toHaveLength(2)
+    },
+  )
+
+  const busy = { _tag: "Busy", leftMillis: 100 } as const
+
+  it("takes the right by force no more once something else came in between", async () => {
+    const { applied, asked } = await apply({
+      acquire: [busy, won, { ...won, token: 9 }],
+      read: [found(4, 7)],
+      commit: ["Superseded", "Stored"],
+    })
+    expect(applied).toEqual({ version: 9, asOf: 0, refused: false })
+    expect(asked).toEqual([
+      ["acquire", 3],
+      ["acquire", 3, "force"],
+      ["read", "k"],
+      ["commit", 5, 8],
+      ["acquire", 3],
+      ["commit", 5, 9],
+    ])
+  })
+
+  it("stores the value once more, over itself and above a mark that came before it", async () => {
+    const { applied, asked, mark } = await apply(
+      {
+        acquire: [busy, won, { ...won, token: 9 }],
+        read: [found(4, 7)],
+        commit: ["Stored", "Stored"],
+      },
+      3,
+      { isMarked: true },
+    )
+    expect(mark).toBeGreaterThan(0)
+    expect(applied).toEqual({ version: 9, asOf: mark, refused: false })
+    expect(asked.slice(3)).toEqual([
+      ["commit", 5, 8],
+      ["acquire", 8],
+      ["commit", 5, 9],
+    ])
+  })
+
+  it.each([
+    ["least", 0, [4, 8, 16, 32, 50, 50]],
+    ["most", 1, [8, 16, 32, 64, 100, 100]],
+  ] as const)(
+    "stands back for a trip, twice as long each time and for no more than tierTimeout, up to twice that by chance: at %s",
+    async (_, chance, expected) => {
+      const { pauses } = await apply(
+        {
+          acquire: [busy, ...Array.from({ length: 6 }, () => won)],
+          read: [found(4, 7)],
+          commit: [...Array.from({ length: 5 }, () => "Superseded" as const), "Stored"],
+        },
+        3,
+        { chance },
+      )
+      expect(pauses).toEqual(expected)
+    },
+  )
 
   it.each(["Superseded", "Lost"] as const)(
     "does all of it again where something came in between (%s), twelve times at most",
