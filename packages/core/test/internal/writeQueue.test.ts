@@ -99,6 +99,19 @@ describe("what is written", () => {
     }),
   )
 
+  it.effect("one after the other, not one within another, where writes end at once", () =>
+    Effect.gen(function* () {
+      const { put, queue, tiers, tried } = yield* opened
+      tiers.write = away
+      // More than fit on the stack.
+      for (const k of range(20_000)) put(k, 1)
+      tried()
+      tiers.write = () => Effect.succeed("done")
+      yield* TestClock.adjust(100)
+      expect([queue.size, tried().length]).toEqual([0, 20_000])
+    }),
+  )
+
   it.effect("of values that come while one is being written the last one comes next", () =>
     Effect.gen(function* () {
       const { put, queue, tiers, tried, valueOf } = yield* opened
@@ -640,3 +653,29 @@ describe("at the end", () => {
     }),
   )
 })
+
+it.effect("who waits until a key is settled leaves nothing behind, answered or not", () =>
+  Effect.gen(function* () {
+    const { put, queue, tiers } = yield* opened
+    let watching = 0
+    const watch = queue.watch.bind(queue)
+    queue.watch = (watcher) => {
+      const forget = watch(watcher)
+      watching += 1
+      return () => {
+        watching -= 1
+        forget()
+      }
+    }
+    tiers.write = slow
+    put("k", 1)
+    const answered = yield* fork(queue.settled("k"))
+    const leaving = yield* fork(queue.settled("k"))
+    expect(watching).toBe(2)
+    yield* Fiber.interrupt(leaving)
+    expect(watching).toBe(1)
+    yield* TestClock.adjust(50)
+    yield* Fiber.join(answered)
+    expect(watching).toBe(0)
+  }),
+)
