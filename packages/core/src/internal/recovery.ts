@@ -215,8 +215,7 @@ const replayOnce = (engine: Engine): Effect.Effect<void> =>
     const { missed } = engine
     if (arbiter === undefined || missed.isEmpty) return Effect.void
     // Places in the arbiter's order are its time.
-    const clock = arbiter.time.isKnown ? Effect.void : arbiter.ready
-    return Effect.andThen(clock, sendAll(engine, arbiter)).pipe(
+    return Effect.andThen(arbiter.ready, sendAll(engine, arbiter)).pipe(
       Effect.map((isWell) => {
         missed.failures = isWell ? 0 : missed.failures + 1
         if (!missed.isEmpty) return retryLater(engine)

@@ -1,9 +1,18 @@
 /** What tiers missed while they were away: when they are told, what that costs, and what is believed meanwhile. */
 import { describe, expect, it } from "@effect/vitest"
-import { Larder, type LarderEvent, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import {
+  Larder,
+  type LarderEvent,
+  MemoryTier,
+  Policy,
+  Tier,
+  TierStack,
+  Upstream,
+} from "@larder/core"
 import { Clock, Effect, Exit, Fiber, References, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, layer as faultyShared } from "../support/faultyTier.ts"
+import * as scripted from "../support/scriptedTier.ts"
 import { elsewhere, fork, law, type Node } from "../support/twoWays.ts"
 
 const start = TestClock.setTime(1_790_000_000_000)
@@ -59,6 +68,18 @@ const open = (file: Faults, shared?: Faults, closeTimeout = 5_000): Effect.Effec
     }).pipe(Effect.provide(stack), Scope.provide(scope))
     return { larder, close: Scope.close(scope, Exit.void) }
   })
+
+/** A larder over memory and an arbiter whose operations a test replaces. */
+const overScript = (script: scripted.Script) =>
+  Larder.make({
+    name: "recovery",
+    value: Schema.Finite,
+    upstream: Upstream.make({ lookup: (_: string) => Effect.succeed(1) }),
+    policy: Policy.make({ freshFor: "10 minutes", staleIfError: "10 minutes" }),
+  }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), scripted.layer(script))))
+
+const broken = () => () =>
+  Effect.fail(new Tier.TierError({ tier: "shared", operation: "any", cause: "broken" }))
 
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.effect(title, () =>
@@ -171,6 +192,90 @@ describe("an arbiter that is away", () => {
       way.turn("none", "all")
       yield* TestClock.adjust(1_100)
       expect(count(way, "write")).toBe(3)
+    }),
+  )
+
+  law("law 14: is asked for one key at a time after a replay in which it took not all", (world) =>
+    Effect.gen(function* () {
+      const way = new Faults()
+      const a = yield* world.join(way)
+      yield* a.read("known")
+      way.turn("hang", "writes")
+      for (const key of range(34)) yield* fork(a.remove(key))
+      yield* TestClock.adjust(100)
+      for (const key of ["k0", "x", "y"]) way.lostKeys.add(key)
+      way.turn("slow", "writes")
+      // The replay sends 32 keys, of which one is not taken, and then the others. More is missed meanwhile.
+      yield* TestClock.adjust(1_025)
+      for (const key of ["x", "y"]) yield* fork(a.remove(key))
+      yield* TestClock.adjust(100)
+      way.lostKeys.clear()
+      const begun: Array<number> = []
+      for (let i = 0; i < 24; i += 1) {
+        count(way)
+        yield* TestClock.adjust(50)
+        begun.push(count(way, "write"))
+      }
+      way.turn("none", "all")
+      yield* TestClock.adjust("10 seconds")
+      expect(begun.filter((writes) => writes > 0)).toEqual([1, 2])
+    }),
+  )
+
+  test(
+    "law 14: is asked for one key at a time after a replay in which it took no marks",
+    Effect.gen(function* () {
+      const shared = new scripted.Script()
+      const larder = yield* overScript(shared)
+      yield* larder.get("warm")
+      shared.instead.mark = () => () => Effect.delay(Effect.die("broken"), 50)
+      const marking = yield* fork(larder.invalidateTags(["t"]))
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(marking)
+      yield* TestClock.adjust("1 second")
+      // The replay waits for the marks. More is missed meanwhile.
+      shared.instead.write = broken
+      for (const key of ["k0", "k1"]) yield* fork(larder.remove(key))
+      yield* TestClock.adjust(50)
+      delete shared.instead.mark
+      shared.instead.write = scripted.slowly(50)
+      shared.trips()
+      // The next one begins a second after the removals.
+      yield* TestClock.adjust(999)
+      const first = shared.trips()
+      yield* TestClock.adjust(50)
+      const second = shared.trips()
+      delete shared.instead.write
+      yield* TestClock.adjust("10 seconds")
+      expect([first, second]).toEqual([["mark", "marks", "write"], ["write"]])
+    }),
+  )
+
+  test(
+    "law 14: is asked for one key at a time after its time was not known",
+    Effect.gen(function* () {
+      const shared = new scripted.Script()
+      const larder = yield* overScript(shared)
+      shared.instead.marks = broken
+      shared.instead.write = broken
+      for (const key of ["k0", "k1", "k2"]) {
+        yield* larder.remove(key)
+        // A lease that is granted: the breaker stays closed.
+        yield* larder.refresh("another")
+      }
+      delete shared.instead.marks
+      shared.instead.write = scripted.slowly(50)
+      shared.trips()
+      yield* TestClock.adjust("1 second")
+      const first = shared.trips()
+      yield* TestClock.adjust(50)
+      const second = shared.trips()
+      delete shared.instead.write
+      yield* TestClock.adjust("10 seconds")
+      expect([first, second]).toEqual([
+        ["marks", "write"],
+        ["write", "write"],
+      ])
     }),
   )
 
@@ -355,6 +460,22 @@ describe("an arbiter that is back", () => {
         }
         way.turn("none", "all")
       }),
+  )
+
+  test(
+    "law 15: drops what is older than a value that it did not take, though its time is not known",
+    Effect.gen(function* () {
+      const shared = new scripted.Script()
+      const larder = yield* overScript(shared)
+      shared.instead.marks = broken
+      shared.instead.commit = broken
+      expect(yield* larder.refresh("k")).toBe(1)
+      const token = shared.of("commit")[0]!.args[1]
+      yield* TestClock.adjust("1 second")
+      const written = shared.of("write").map(({ args: [key, change] }) => ({ key, ...change }))
+      expect(written).toEqual([{ key: "k", _tag: "Remove", at: token }])
+      delete shared.instead.marks
+    }),
   )
 
   law("law 14: is asked for nothing but what it missed, whose place is known", (world) =>
