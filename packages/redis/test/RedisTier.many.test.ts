@@ -69,23 +69,22 @@ const worked = (): number => {
   return (system + user) / 1000
 }
 
-/** The longest that one turn of the event loop works while the effect runs, and all the turns. */
-const longestTurn = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+/** How long each turn of the event loop works while the effect runs, in ms, the longest first. */
+const turnsOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const began = worked()
-    let last = began
-    let longest = 0
+    let last = worked()
+    const turns: Array<number> = []
     let isOver = false
     const turn = () => {
       const now = worked()
-      longest = Math.max(longest, now - last)
+      turns.push(now - last)
       last = now
       if (!isOver) setImmediate(turn)
     }
     setImmediate(turn)
     yield* effect
     isOver = true
-    return { longest, all: worked() - began }
+    return turns.toSorted((a, b) => b - a)
   })
 
 /** Waits until all of these keys have a value in Redis. */
@@ -157,15 +156,15 @@ redisSuite("many keys at once", () => {
         yield* larder.getMany(range(2_000).map((i) => `warm ${i}`))
         asked.calls = []
         const keys = keysOf(30_000)
-        const { all, longest } = yield* longestTurn(larder.getMany(keys))
+        const turns = yield* turnsOf(larder.getMany(keys))
         assert.strictEqual(Math.max(...asked.calls), 500)
         assert.strictEqual(
           asked.calls.reduce((sum, count) => sum + count, 0),
           keys.length,
         )
-        // About 10 ms; as one piece of work it would be all of it.
-        assert.isBelow(longest, 100)
-        assert.isBelow(longest, all / 20)
+        // But for what is compiled, and for the garbage that is collected, which may be anybody's.
+        assert.isBelow(turns[Math.floor(turns.length / 50)]!, 10)
+        assert.isBelow(turns[0]!, 100)
         yield* stored(redis, name, keys)
         assert.deepStrictEqual(yield* stateOf(larder), ["Closed"])
       }),

@@ -22,7 +22,7 @@ import { begin, beginSoon, readBeside } from "./loading.ts"
 import * as waiting from "./waiting.ts"
 
 /** Looked for in memory in one turn of the event loop. */
-const keysATurn = 2_000
+const keysATurn = 1_000
 /** Keys that are not in memory share their trips and their bulk lookup with so many. */
 const keysASlice = 500
 /** More slices at once hold more in memory, and make each other's trips longer. */

@@ -4,8 +4,10 @@ import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, Logger, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
+import { Flight } from "../../src/internal/flight.ts"
 import { get } from "../../src/internal/get.ts"
 import { WaitingCallers } from "../../src/internal/processLife.ts"
+import { land } from "../../src/internal/waiting.ts"
 import { makeEngine, settings } from "../support/engine.ts"
 import { Faults, layer as faultyShared } from "../support/faultyTier.ts"
 
@@ -698,3 +700,30 @@ describe("law 9: a caller whose lookup was overtaken by a mark", () => {
     ),
   )
 })
+
+it.effect(
+  "a flight that has landed keeps its landing: a defect of what goes on for its companions comes late",
+  () =>
+    Effect.gen(function* () {
+      const engine = yield* makeEngine()
+      const flight = new Flight("k", "k", engine.asOf(), {
+        force: false,
+        early: false,
+        background: false,
+        many: true,
+        notBefore: -Infinity,
+        stale: undefined,
+      })
+      const failure = (message: string) =>
+        ({
+          _tag: "Failure",
+          exit: Exit.die(message),
+          reason: "failed",
+          graceDenied: false,
+          notReturned: false,
+        }) as const
+      land(engine, flight, failure("first"))
+      land(engine, flight, failure("late"))
+      expect(flight.landing).toEqual(failure("first"))
+    }).pipe(Effect.scoped),
+)
