@@ -1,11 +1,11 @@
 /**
  * The ACL lines of docs/redis.md, from the lists that the tier checks a server against
- * when it starts; packages/redis/test/tierRights.test.ts takes each right away. Run it
+ * when it starts; packages/redis/test/internal/tier/rights.test.ts takes each right away. Run it
  * with `node docs/scripts/redis-rights.ts` after a change of those lists.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { best, rules } from "../../packages/redis/src/internal/tierRights.ts"
+import { best, rules } from "../../packages/redis/src/internal/tier/rights.ts"
 
 const page = fileURLToPath(new URL("../redis.md", import.meta.url))
 const begin = "<!-- rights: made by docs/scripts/redis-rights.ts -->"

@@ -4,13 +4,13 @@
  * structure: no Effect, no clock, no timer; the same seed and the same calls give
  * the same result.
  */
-import { firstSlot, grown, none, Pairs } from "./internal/bounded/columns.ts"
-import type { Costs, EvictionPolicy, Kept } from "./internal/bounded/evictionPolicy.ts"
-import { ExpiryHeap } from "./internal/bounded/expiryHeap.ts"
-import { HashIndex } from "./internal/bounded/hashIndex.ts"
-import { LeastRecentlyUsed } from "./internal/bounded/leastRecentlyUsed.ts"
-import { type HashKey, hashKey, stringHash } from "./internal/bounded/stringHash.ts"
-import { TinyLfu } from "./internal/bounded/tinyLfu.ts"
+import { firstSlot, grown, none, Pairs } from "./internal/memory/bounded/columns.ts"
+import type { Costs, EvictionPolicy, Kept } from "./internal/memory/bounded/evictionPolicy.ts"
+import { ExpiryHeap } from "./internal/memory/bounded/expiryHeap.ts"
+import { HashIndex } from "./internal/memory/bounded/hashIndex.ts"
+import { LeastRecentlyUsed } from "./internal/memory/bounded/leastRecentlyUsed.ts"
+import { type HashKey, hashKey, stringHash } from "./internal/memory/bounded/stringHash.ts"
+import { TinyLfu } from "./internal/memory/bounded/tinyLfu.ts"
 
 /**
  * What to give up first. `"w-tinylfu"`: what was asked for least often of late,

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { withoutInterrupts } from "./internal/withoutInterrupts.ts"
+import { withoutInterrupts } from "./internal/runtime/withoutInterrupts.ts"
 
 /**
  * A defect: a shared run was interrupted from inside. Those who waited for it

@@ -12,8 +12,8 @@ import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { millisOrReason } from "./internal/millis.ts"
-import { sleepToDeadline } from "./internal/timers.ts"
+import { millisOrReason } from "./internal/runtime/duration.ts"
+import { sleepToDeadline } from "./internal/runtime/deadlines.ts"
 
 /** Thrown where a deadline is made: `after` cannot be waited for. */
 export class InvalidDeadline extends Schema.TaggedError<InvalidDeadline>()("InvalidDeadline", {

@@ -9,7 +9,7 @@ import type * as Schedule from "effect/Schedule"
 import { dual } from "effect/Function"
 import type { Entry } from "./Entry.ts"
 import { forever } from "./Entry.ts"
-import * as problems from "./internal/earlyRefreshProblems.ts"
+import * as problems from "./internal/policy/earlyRefreshProblems.ts"
 
 /** No early refresh. */
 export interface None {

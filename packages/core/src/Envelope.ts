@@ -41,9 +41,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { forever, shiftTime } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
-import { atOnce, mapAtOnce } from "./internal/atOnce.ts"
-import { crc32, crc32OfJson } from "./internal/crc32.ts"
-import { plainMeta } from "./internal/plainMeta.ts"
+import { atOnce, mapAtOnce } from "./internal/runtime/syncExit.ts"
+import { crc32, crc32OfJson } from "./internal/wire/crc32.ts"
+import { plainMeta } from "./internal/wire/plainMeta.ts"
 import { json as jsonWire, type Wire, type WireContext, type WireError } from "./Wire.ts"
 
 const tombstoneLength = 19

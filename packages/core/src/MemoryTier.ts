@@ -10,12 +10,12 @@ import {
   invalid,
   InvalidMemoryTier,
   type MemoryBounds,
-} from "./internal/memoryBounds.ts"
-import * as objectStore from "./internal/objectStore.ts"
+} from "./internal/memory/bounds.ts"
+import * as objectStore from "./internal/memory/memoryStore.ts"
 import { noAbilities, Tier } from "./Tier.ts"
 
-export { InvalidMemoryTier } from "./internal/memoryBounds.ts"
-export { layerShared } from "./internal/sharedTier.ts"
+export { InvalidMemoryTier } from "./internal/memory/bounds.ts"
+export { layerShared } from "./internal/arbitrate/sharedTier.ts"
 
 /** `maxEntries` is 10,000 by default, `maxWeight` is `Infinity`. */
 export interface Options extends MemoryBounds {

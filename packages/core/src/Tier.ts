@@ -15,8 +15,8 @@ import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Cause } from "./BoundedMap.ts"
-import type { ObjectStore } from "./internal/objectStore.ts"
-import * as steady from "./internal/steadyClock.ts"
+import type { ObjectStore } from "./internal/memory/memoryStore.ts"
+import * as steady from "./internal/runtime/steadyClock.ts"
 import type { Wire } from "./Wire.ts"
 
 /** How far a tier reaches: this process, this machine, or every node. */

@@ -9,13 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
-import * as aesGcm from "./internal/aesGcm.ts"
-import * as compression from "./internal/compression.ts"
-import { notJson } from "./internal/json.ts"
-import * as keyring from "./internal/keyring.ts"
+import * as aesGcm from "./internal/wire/aesGcm.ts"
+import * as compression from "./internal/wire/compression.ts"
+import { notJson } from "./internal/wire/json.ts"
+import * as keyring from "./internal/wire/keyring.ts"
 import { InvalidWire } from "./InvalidWire.ts"
 
-export type { EncryptedOptions, EncryptionKey } from "./internal/keyring.ts"
+export type { EncryptedOptions, EncryptionKey } from "./internal/wire/keyring.ts"
 export { InvalidWire } from "./InvalidWire.ts"
 
 /**

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Packr } from "msgpackr"
-import * as shape from "./internal/msgpackShape.ts"
+import * as shape from "./internal/wire/msgpackShape.ts"
 import { json, WireError } from "./Wire.ts"
 import type { Wire, WireContext } from "./Wire.ts"
 

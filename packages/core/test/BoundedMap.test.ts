@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { BoundedMap } from "../src/index.ts"
-import { hashKey, stringHash } from "../src/internal/bounded/stringHash.ts"
+import { hashKey, stringHash } from "../src/internal/memory/bounded/stringHash.ts"
 import { Watched } from "./support/naiveMap.ts"
 import { type Draw, drawing, seed } from "./support/seeded.ts"
 

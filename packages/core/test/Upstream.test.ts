@@ -17,7 +17,7 @@ import {
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { type Entry, Upstream } from "../src/index.ts"
-import { LiveDemand } from "../src/internal/liveDemand.ts"
+import { LiveDemand } from "../src/internal/upstream/liveDemand.ts"
 
 const fork = Effect.forkChild({ startImmediately: true })
 

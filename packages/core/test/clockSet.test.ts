@@ -21,7 +21,7 @@ import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import { nestedObjects } from "../src/internal/nestedObjects.ts"
+import { nestedObjects } from "../src/internal/tier/objectsAsBytes.ts"
 import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
 import { type WallClock, wallClock } from "./support/wallClock.ts"
 

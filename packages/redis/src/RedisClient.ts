@@ -40,23 +40,23 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redis from "effect/persistence/Redis"
 import type * as Scope from "effect/Scope"
-import { type Deadlines, make as makeDeadlines } from "./internal/clientDeadlines.ts"
-import * as batching from "./internal/clientBatching.ts"
-import * as connection from "./internal/clientConnection.ts"
+import { type Deadlines, make as makeDeadlines } from "./internal/client/deadlines.ts"
+import * as batching from "./internal/client/batching.ts"
+import * as connection from "./internal/client/connection.ts"
 import {
   closed,
   fromRejection,
   tooLate,
   type InvalidRedisOptions,
   type RedisClientError,
-} from "./internal/clientErrors.ts"
-import { heartbeat, type Life, open, type State } from "./internal/clientLife.ts"
-import { type Options, settings, type Settings } from "./internal/clientOptions.ts"
-import * as persistence from "./internal/clientPersistence.ts"
-import * as subscriber from "./internal/clientSubscriber.ts"
+} from "./internal/client/errors.ts"
+import { heartbeat, type Life, open, type State } from "./internal/client/life.ts"
+import { type Options, settings, type Settings } from "./internal/client/options.ts"
+import * as persistence from "./internal/client/persistence.ts"
+import * as subscriber from "./internal/client/subscriber.ts"
 
-export { InvalidRedisOptions, RedisClientError } from "./internal/clientErrors.ts"
-export type { State } from "./internal/clientLife.ts"
+export { InvalidRedisOptions, RedisClientError } from "./internal/client/errors.ts"
+export type { State } from "./internal/client/life.ts"
 export type {
   Address,
   ClusterOptions,
@@ -68,8 +68,8 @@ export type {
   Secret,
   SentinelOptions,
   UrlOptions,
-} from "./internal/clientOptions.ts"
-export type { Subscription, SubscriptionEvent } from "./internal/clientSubscriber.ts"
+} from "./internal/client/options.ts"
+export type { Subscription, SubscriptionEvent } from "./internal/client/subscriber.ts"
 
 /** The client, in a scope. */
 export interface Client {

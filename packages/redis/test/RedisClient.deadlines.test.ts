@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { describe, expect } from "vitest"
-import * as deadlines from "../src/internal/clientDeadlines.ts"
+import * as deadlines from "../src/internal/client/deadlines.ts"
 
 describe("deadlines", () => {
   it.effect("each expires at its own time, unless it was removed", () =>

@@ -2,13 +2,13 @@
 import { type Entry, Policy } from "@larder/core"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
-import { Engine, type Settings } from "../../src/internal/engine.ts"
-import { Marks } from "../../src/internal/marks.ts"
-import { ObjectStore } from "../../src/internal/objectStore.ts"
-import { Observer } from "../../src/internal/observer.ts"
-import type { Stack } from "../../src/internal/stack.ts"
-import { steadyOf } from "../../src/internal/steadyClock.ts"
-import { Turns } from "../../src/internal/turns.ts"
+import { Engine, type Settings } from "../../src/internal/state/engine.ts"
+import { Marks } from "../../src/internal/invalidation/marks.ts"
+import { ObjectStore } from "../../src/internal/memory/memoryStore.ts"
+import { Observer } from "../../src/internal/observe/eventHub.ts"
+import type { Stack } from "../../src/internal/tier/openStack.ts"
+import { steadyOf } from "../../src/internal/runtime/steadyClock.ts"
+import { Turns } from "../../src/internal/runtime/turns.ts"
 
 export const policy = Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour" })
 

@@ -1,6 +1,6 @@
 /** Turns of the event loop that a test begins one by one. */
 import { Effect } from "effect"
-import { Turns } from "../../src/internal/turns.ts"
+import { Turns } from "../../src/internal/runtime/turns.ts"
 
 export const turnsByHand = () => {
   const asked: Array<() => void> = []

@@ -1,4 +1,4 @@
-/** What the files of `packages/core/src` do together: the lines of a report, until folders say the same. */
+/** What the files of `packages/core/src` do together: the lines of a report. */
 import { dirname } from "node:path"
 
 export interface Group {
@@ -8,8 +8,8 @@ export interface Group {
   readonly files: ReadonlyArray<string>
 }
 
-const internal = (...names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names.map((name) => `internal/${name}.ts`)
+const rooms = (...names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.map((name) => `internal/${name}/`)
 
 export const groups: ReadonlyArray<Group> = [
   {
@@ -19,27 +19,14 @@ export const groups: ReadonlyArray<Group> = [
       "Arbitration.ts",
       "Decision.ts",
       "Freshness.ts",
-      ...internal("adoption", "arrival", "background", "budget", "changing", "closing"),
-      ...internal("considering"),
-      ...internal("engine", "expiringMap", "failures", "fartherTier", "flight", "generation"),
-      ...internal("holdingBack", "keeping", "lease", "loading", "markLog", "markReading"),
-      ...internal("marks", "missed"),
-      ...internal("recovery", "revisedSet", "settling", "sharedTier", "tierBatches"),
-      ...internal("tierAttempt", "tierLoading", "tierParts"),
-      ...internal("tierSteps", "tierTime", "tierWarnings", "trust"),
-      ...internal("turns", "waiting", "writeQueue"),
+      ...rooms("arbitrate", "flight", "invalidation", "lifecycle"),
+      ...rooms("recover", "state", "tier", "write"),
     ],
   },
   {
     name: "calls",
     title: "answers callers",
-    files: [
-      "Larder.ts",
-      "TierStack.ts",
-      ...internal("asking", "cancelling", "get", "hitting", "key", "lookup", "many", "memoryAlone"),
-      ...internal("namesakes", "options", "reading", "resizing", "stack", "sweeping", "tags"),
-      ...internal("uniqueName", "userCode"),
-    ],
+    files: ["Larder.ts", "TierStack.ts", ...rooms("read", "refresh")],
   },
   {
     name: "policy",
@@ -50,7 +37,7 @@ export const groups: ReadonlyArray<Group> = [
       "InvalidPolicy.ts",
       "Policy.ts",
       "Tier.ts",
-      ...internal("checkedPolicy", "earlyRefreshProblems", "madePolicies"),
+      ...rooms("policy"),
     ],
   },
   {
@@ -62,53 +49,25 @@ export const groups: ReadonlyArray<Group> = [
       "FailSafe.ts",
       "LarderError.ts",
       "Upstream.ts",
-      ...internal("abandonable", "circuit", "gate", "liveDemand", "lookupDemand", "origin"),
-      ...internal("outage", "reach"),
+      ...rooms("upstream"),
     ],
   },
   {
     name: "memory",
     title: "values within bounds",
-    files: [
-      "BoundedMap.ts",
-      "MemoryTier.ts",
-      "internal/bounded/",
-      ...internal("memoryBounds", "objectStore"),
-    ],
+    files: ["BoundedMap.ts", "MemoryTier.ts", ...rooms("memory")],
   },
   {
     name: "wire",
     title: "values as bytes",
-    files: [
-      "Envelope.ts",
-      "InvalidWire.ts",
-      "Wire.ts",
-      "WireMsgpack.ts",
-      ...internal("aesGcm", "compression", "crc32", "json", "keyring", "msgpackShape"),
-      ...internal("nestedObjects", "plainMeta"),
-    ],
+    files: ["Envelope.ts", "InvalidWire.ts", "Wire.ts", "WireMsgpack.ts", ...rooms("wire")],
   },
   {
     name: "observing",
     title: "counts and events",
-    files: ["LarderEvent.ts", ...internal("metrics", "observer", "stats", "warnings")],
+    files: ["LarderEvent.ts", ...rooms("observe")],
   },
-  {
-    name: "runtime",
-    title: "what Effect does not have",
-    files: internal(
-      "atOnce",
-      "chain",
-      "millis",
-      "monotonic",
-      "processLife",
-      "soon",
-      "steadyBreaker",
-      "steadyClock",
-      "timers",
-      "withoutInterrupts",
-    ),
-  },
+  { name: "runtime", title: "what Effect does not have", files: rooms("runtime") },
 ]
 
 export const core = "packages/core/src"

@@ -9,10 +9,10 @@ import { targets, testFiles } from "../../src/run/targets.ts"
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 it("a file is meant by its path, a folder with all below it, each file once", () => {
-  const file = `${core}/internal/bounded/columns.ts`
+  const file = `${core}/internal/memory/bounded/columns.ts`
   expect(targets(root, [file], [])).toEqual([file])
   const below = targets(root, [`${core}/internal`, file], [])
-  expect(below).toContain(`${core}/internal/trust.ts`)
+  expect(below).toContain(`${core}/internal/tier/confirmedEntries.ts`)
   expect(below.filter((each) => each === file)).toHaveLength(1)
 })
 
@@ -43,7 +43,9 @@ it("every module of core but its entry is in a group", () => {
 })
 
 it("a file of no group is told by its folder", () => {
-  expect(groupOf(`${core}/internal/trust.ts`)).toBe("keeps, judges, marks, leases, recovers")
+  expect(groupOf(`${core}/internal/tier/confirmedEntries.ts`)).toBe(
+    "keeps, judges, marks, leases, recovers",
+  )
   expect(groupOf(`${core}/index.ts`)).toBe(core)
   expect(groupOf("packages/redis/src/internal/a.ts")).toBe("packages/redis/src/internal")
 })

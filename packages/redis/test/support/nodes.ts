@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as scripts from "../../src/internal/scripts.ts"
+import * as scripts from "../../src/internal/scripts/run.ts"
 import * as RedisClient from "../../src/RedisClient.ts"
 import * as RedisTier from "../../src/RedisTier.ts"
 

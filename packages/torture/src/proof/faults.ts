@@ -37,7 +37,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "missed marks are sent one by one, each time the first is forgotten, though others may have taken its place",
     edits: [
       {
-        file: `${core}/recovery.ts`,
+        file: `${core}/recover/replay.ts`,
         from: `    const { marks } = engine.missed
     for (const keepStale of [false, true]) {
       const ofKind = marks.filter((mark) => mark.keepStale === keepStale)
@@ -51,7 +51,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
 `,
       },
       {
-        file: `${core}/missed.ts`,
+        file: `${core}/state/missedChanges.ts`,
         from: `    if (this.#marks.get(mark.tag) !== mark) return
     this.#marks.delete(mark.tag)
     if (mark.tag === undefined) this.keysForgotten = false`,
@@ -68,7 +68,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "maxFreshFor of memory begins anew at each hit in SQLite, which is in front of Redis",
     edits: [
       {
-        file: `${core}/fartherTier.ts`,
+        file: `${core}/tier/backingTier.ts`,
         from: `    if (confirmedAt !== undefined) return { ...found, confirmedAt }`,
         to: `    if (confirmedAt !== undefined) return found`,
       },
@@ -81,7 +81,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "the replay of a missed change removes what the same node has set since",
     edits: [
       {
-        file: `${core}/recovery.ts`,
+        file: `${core}/recover/replay.ts`,
         from: `    const at = Math.max(change.atLeast, place ?? 0)`,
         to: `    const at = Math.max(change.atLeast, place ?? 0, engine.knownVersion(k) + 1)`,
       },
@@ -94,7 +94,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "the replay of a missed change removes what another node has set since",
     edits: [
       {
-        file: `${core}/recovery.ts`,
+        file: `${core}/recover/replay.ts`,
         from: `    const at = Math.max(change.atLeast, place ?? 0)
     return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {`,
         to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)
@@ -109,12 +109,12 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "a value that is queued in the background wins over what another node has set since",
     edits: [
       {
-        file: `${core}/background.ts`,
+        file: `${core}/write/background.ts`,
         from: `    const set = { _tag: "Set", entry: placed.entry, at } as const`,
         to: `    const set = { _tag: "Set", entry: placed.entry } as const`,
       },
       {
-        file: `${core}/background.ts`,
+        file: `${core}/write/background.ts`,
         from: `    if (version > at) return yield* overtaken(engine, k, version)
 `,
         to: "",

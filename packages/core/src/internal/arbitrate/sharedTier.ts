@@ -1,0 +1,377 @@
+/**
+ * A shared byte tier in one process, with all abilities of an arbiter: what a
+ * server does for many nodes, done in memory, for several nodes of one program.
+ *
+ * Every operation is one synchronous step, so operations are atomic. Its time is
+ * that of the `Clock` it was built with, but that it never steps back. It has no timers: what has ended goes
+ * when it is met.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import { after } from "../../Entry.ts"
+import * as Envelope from "../../Envelope.ts"
+import { Tier, TierError } from "../../Tier.ts"
+import type {
+  Acquired,
+  Arbiter,
+  ByteStore,
+  ByteTier,
+  Committed,
+  LeaseRequest,
+  Message,
+  Write,
+  Written,
+} from "../../Tier.ts"
+import {
+  brought,
+  decideAcquire,
+  decideCommit,
+  decideDelayed,
+  holds,
+  mayPut,
+  nextNumber,
+  settleMillis,
+  usable,
+} from "../../Arbitration.ts"
+import type { LeaseRecord, Stored } from "../../Arbitration.ts"
+import { ExpiringMap } from "./expiringMap.ts"
+import { MarkLog } from "../invalidation/markLog.ts"
+import { type SteadyClock, steadyClock } from "../runtime/steadyClock.ts"
+
+const name = "shared"
+const maxEntries = 100_000
+const maxMarks = 100_000
+/** More are told in several answers: to take over all at once would hold up the process. */
+const marksPerPage = 5_000
+const tombstoneMillis = 2 * settleMillis
+
+interface Kept {
+  readonly bytes: Uint8Array
+  readonly expiresAt: number
+}
+
+const nothing: Stored = { version: 0, isValue: false }
+
+const storedOf = (kept: Kept | undefined): Stored =>
+  kept === undefined
+    ? nothing
+    : {
+        version: usable(Envelope.version(kept.bytes)),
+        isValue: !Envelope.isTombstone(kept.bytes),
+      }
+
+/**
+ * All of one larder. Stays when the larder closes, so that the same larder
+ * opened again, or by another node, finds it.
+ */
+class Shelf {
+  /**
+   * The highest version or token whose record is gone. New ones are above it:
+   * else a clock that stands still would give a lost token to somebody else.
+   */
+  #lost = 0
+  readonly #entries = new ExpiringMap<Kept>(maxEntries, ({ bytes }) => {
+    this.#lost = Math.max(this.#lost, usable(Envelope.version(bytes)))
+  })
+  readonly #leases = new ExpiringMap<LeaseRecord>(maxEntries, ({ token }) => {
+    this.#lost = Math.max(this.#lost, token)
+  })
+  readonly #marks: MarkLog
+  readonly #clock: SteadyClock
+  readonly #subscribers = new Set<Queue.Queue<Message>>()
+
+  constructor(clock: SteadyClock) {
+    this.#clock = clock
+    this.#marks = new MarkLog(this.#now(), maxMarks)
+  }
+
+  #now(): number {
+    return Math.max(0, this.#clock.currentTimeMillisUnsafe())
+  }
+
+  read(keys: ReadonlyArray<string>): ReadonlyArray<Uint8Array | undefined> {
+    const now = this.#now()
+    return keys.map((key) => {
+      const kept = this.#entries.get(key, now)
+      return kept && new Uint8Array(kept.bytes)
+    })
+  }
+
+  put(key: string, envelope: Uint8Array, lifeMillis: number): boolean {
+    const now = this.#now()
+    const version = brought(Envelope.version(envelope))
+    const lease = this.#leases.get(key, now)
+    if (!mayPut(storedOf(this.#entries.get(key, now)), lease, version)) return false
+    this.#store(key, envelope, version, lifeMillis, now)
+    return true
+  }
+
+  drop(key: string, version: number): void {
+    const stored = storedOf(this.#entries.get(key, this.#now()))
+    if (stored.version > version) return
+    this.#entries.delete(key)
+    this.#lost = Math.max(this.#lost, stored.version)
+  }
+
+  acquire(key: string, request: LeaseRequest): Acquired {
+    const time = this.#now()
+    const kept = this.#entries.get(key, time)
+    const lease = this.#leases.get(key, time)
+    const stored = storedOf(kept)
+    const decision = decideAcquire(stored, lease, request, time)
+    if (decision._tag === "Newer") {
+      return { ...decision, envelope: new Uint8Array(kept!.bytes), time }
+    }
+    if (decision._tag !== "Win") return { ...decision, time }
+    const token = nextNumber(time, stored.version, lease?.token, brought(request.known), this.#lost)
+    this.#lease(key, token, request.leaseMillis, time)
+    return { _tag: "Won", token, time }
+  }
+
+  renew(key: string, token: number, leaseMillis: number): boolean {
+    const now = this.#now()
+    const stored = storedOf(this.#entries.get(key, now))
+    if (!holds(stored, this.#leases.get(key, now), token)) return false
+    this.#lease(key, token, leaseMillis, now)
+    return true
+  }
+
+  release(key: string, token: number, failedMillis: number): void {
+    const now = this.#now()
+    const lease = this.#leases.get(key, now)
+    if (lease === undefined || lease.token !== token || lease.until === undefined) return
+    const failedUntil = failedMillis > 0 ? after(now, failedMillis) : 0
+    const expiresAt = Math.max(lease.expiresAt, failedUntil)
+    this.#leases.set(key, { token, until: undefined, failedUntil, expiresAt }, now)
+  }
+
+  commit(key: string, token: number, envelope: Uint8Array, lifeMillis: number): Committed {
+    const now = this.#now()
+    const stored = storedOf(this.#entries.get(key, now))
+    const decision = decideCommit(stored, this.#leases.get(key, now), token)
+    if (decision === "Stored") this.#store(key, envelope, token, lifeMillis, now)
+    return { decision, lastMark: this.#marks.last }
+  }
+
+  write(key: string, write: Write, known: number): Written {
+    const time = this.#now()
+    return { version: this.#write(key, write, known, time), time, lastMark: this.#marks.last }
+  }
+
+  #write(key: string, write: Write, known: number, time: number): number {
+    const kept = this.#entries.get(key, time)
+    if ("at" in write && write.at !== undefined) {
+      return this.#writeDelayed(key, write, write.at, time)
+    }
+    const token = this.#leases.get(key, time)?.token
+    const version = nextNumber(time, storedOf(kept).version, token, brought(known), this.#lost)
+    if (write._tag === "Set") this.#store(key, write.envelope, version, write.lifeMillis, time)
+    else if (write._tag === "Remove") this.#bury(key, version, time)
+    else this.#expire(key, kept, version, time)
+    return version
+  }
+
+  #writeDelayed(key: string, write: Write, at: number, time: number): number {
+    const stored = storedOf(this.#entries.get(key, time))
+    const lease = this.#leases.get(key, time)
+    const decision = decideDelayed(stored, lease, at, time)
+    if (decision._tag === "Overtaken") return stored.version
+    const { endsLease, isTooLate, version } = decision
+    const survivor = endsLease ? undefined : lease
+    if (write._tag === "Set" && !isTooLate) {
+      this.#store(key, write.envelope, version, write.lifeMillis, time)
+    } else this.#bury(key, version, time)
+    if (survivor !== undefined) this.#leases.set(key, survivor, time)
+    return version
+  }
+
+  mark(tags: ReadonlyArray<string | undefined>, keepStale: boolean, known: number) {
+    const now = this.#now()
+    const { number, page, previous } = this.#marks.add(tags, keepStale, known, now)
+    this.#publish({ _tag: "Marked", previous, page })
+    return { ...this.#marks.after(known, now, marksPerPage), number }
+  }
+
+  marks(since: number) {
+    const time = this.#now()
+    return { ...this.#marks.after(since, time, marksPerPage), time }
+  }
+
+  subscribe(queue: Queue.Queue<Message>): void {
+    this.#subscribers.add(queue)
+  }
+
+  unsubscribe(queue: Queue.Queue<Message>): void {
+    this.#subscribers.delete(queue)
+  }
+
+  #lease(key: string, token: number, leaseMillis: number, now: number): void {
+    const until = after(now, leaseMillis)
+    const expiresAt = Math.max(until, after(now, settleMillis))
+    this.#leases.set(key, { token, until, failedUntil: 0, expiresAt }, now)
+  }
+
+  /** A value without a life leaves a tombstone: what it replaces must go, and stay away. */
+  #store(
+    key: string,
+    envelope: Uint8Array,
+    version: number,
+    lifeMillis: number,
+    now: number,
+  ): void {
+    if (!(lifeMillis > 0)) return this.#bury(key, version, now)
+    const bytes = Envelope.withVersion(envelope, version)
+    this.#change(key, { bytes, expiresAt: after(now, lifeMillis) }, version, now)
+  }
+
+  #bury(key: string, version: number, now: number): void {
+    const expiresAt = after(now, tombstoneMillis)
+    this.#change(key, { bytes: Envelope.tombstone(version), expiresAt }, version, now)
+  }
+
+  #expire(key: string, kept: Kept | undefined, version: number, now: number): void {
+    if (kept === undefined || Envelope.isTombstone(kept.bytes)) {
+      return this.#endLease(key, version, now)
+    }
+    if (!(usable(Envelope.staleUntil(kept.bytes)) > now)) return this.#bury(key, version, now)
+    const bytes = Envelope.expireAt(Envelope.withVersion(kept.bytes, version), now)
+    this.#change(key, { bytes, expiresAt: kept.expiresAt }, version, now)
+  }
+
+  /** The lease goes with every change, so that a reader after it can win at once. */
+  #change(key: string, kept: Kept, version: number, now: number): void {
+    this.#entries.set(key, kept, now)
+    this.#leases.delete(key)
+    this.#publish({ _tag: "Changed", key, version })
+  }
+
+  /** Where nothing is stored that could carry the version, the record of an ended lease does. */
+  #endLease(key: string, token: number, now: number): void {
+    const expiresAt = after(now, settleMillis)
+    this.#leases.set(key, { token, until: undefined, failedUntil: 0, expiresAt }, now)
+    this.#publish({ _tag: "Changed", key, version: token })
+  }
+
+  #publish(message: Message): void {
+    for (const queue of this.#subscribers) Queue.offerUnsafe(queue, message)
+  }
+}
+
+/** Without a version nothing can be ordered: such bytes are refused before they replace anything. */
+const withEnvelope = <A>(
+  operation: string,
+  envelope: Uint8Array,
+  step: () => A,
+): Effect.Effect<A, TierError> =>
+  Effect.suspend(() => {
+    if (Envelope.version(envelope) !== undefined) return Effect.succeed(step())
+    const cause = new Error("the bytes are no envelope of format 1 with a version")
+    return Effect.fail(new TierError({ tier: name, operation, cause }))
+  })
+
+// Unbounded: a message that a slow reader lost would be a change it never hears of.
+const messagesOf = (shelf: Shelf): Arbiter["messages"] =>
+  Effect.acquireRelease(
+    Effect.tap(Queue.unbounded<Message>(), (queue) => Effect.sync(() => shelf.subscribe(queue))),
+    (queue) =>
+      Effect.andThen(
+        Effect.sync(() => shelf.unsubscribe(queue)),
+        Queue.shutdown(queue),
+      ),
+  )
+
+const arbiterOf = (shelf: Shelf): Arbiter => ({
+  acquire: (key, request) => Effect.sync(() => shelf.acquire(key, request)),
+  renew: (key, token, leaseMillis) => Effect.sync(() => shelf.renew(key, token, leaseMillis)),
+  release: (key, token, failedMillis) => Effect.sync(() => shelf.release(key, token, failedMillis)),
+  commit: (key, token, envelope, lifeMillis) =>
+    withEnvelope("commit", envelope, () => shelf.commit(key, token, envelope, lifeMillis)),
+  acquireAll: (requests) =>
+    Effect.sync(() => requests.map(({ key, ...request }) => shelf.acquire(key, request))),
+  commitAll: (commits) =>
+    Effect.sync(() =>
+      commits.map(({ envelope, key, lifeMillis, token }) =>
+        Envelope.version(envelope) === undefined
+          ? undefined
+          : shelf.commit(key, token, envelope, lifeMillis),
+      ),
+    ),
+  write: (key, write, known) =>
+    write._tag === "Set"
+      ? withEnvelope("write", write.envelope, () => shelf.write(key, write, known))
+      : Effect.sync(() => shelf.write(key, write, known)),
+  mark: (tags, keepStale, known) => Effect.sync(() => shelf.mark(tags, keepStale, known)),
+  marks: (since) => Effect.sync(() => shelf.marks(since)),
+  messages: messagesOf(shelf),
+})
+
+const storeOf = (shelf: Shelf): ByteStore => ({
+  read: (keys) => Effect.sync(() => shelf.read(keys)),
+  put: (key, envelope, lifeMillis) =>
+    withEnvelope("put", envelope, () => shelf.put(key, envelope, lifeMillis)),
+  drop: (key, version) => Effect.sync(() => shelf.drop(key, version)),
+  arbiter: arbiterOf(shelf),
+})
+
+const make = (clock: SteadyClock): ByteTier => {
+  const shelves = new Map<string, Shelf>()
+  const shelfOf = (larder: string): Shelf => {
+    const known = shelves.get(larder)
+    if (known !== undefined) return known
+    const shelf = new Shelf(clock)
+    shelves.set(larder, shelf)
+    return shelf
+  }
+  return {
+    kind: "bytes",
+    name,
+    scope: "shared",
+    abilities: { versions: true, lease: true, marks: true, clock: true, notifies: true },
+    open: ({ larder }) => Effect.sync(() => storeOf(shelfOf(larder))),
+  }
+}
+
+/**
+ * A shared tier in this process: keeps envelopes, orders writes, grants leases,
+ * numbers marks and notifies, as a server does for many nodes.
+ *
+ * **When to use**
+ *
+ * For several nodes in one program: simulations and tests of what happens
+ * between nodes, or as a second tier under a smaller `MemoryTier.layer`.
+ *
+ * **Details**
+ *
+ * Its time is the `Clock` of the build, and goes on where that is set back. It keeps at most 100,000 entries per
+ * larder, the oldest written goes first; marks for 7 days, 100,000 at most;
+ * tombstones for 120 seconds. What it keeps of a larder stays when the larder
+ * closes. An operation fails only where it is given bytes that are no envelope.
+ *
+ * **Gotchas**
+ *
+ * It is a layer *value*: everything built in one build, or with one `MemoMap`,
+ * gets the same tier, and thus shares it. `Layer.fresh(MemoryTier.layerShared)`
+ * gives a tier of its own.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect } from "effect"
+ * import { Envelope, MemoryTier, Tier } from "@larder/core"
+ *
+ * const program = Effect.gen(function* () {
+ *   const tier = yield* Tier.Tier
+ *   if (tier.kind !== "bytes") return []
+ *   const store = yield* tier.open({ larder: "products" })
+ *   yield* store.put("1", Envelope.tombstone(7), 1000)
+ *   return yield* store.read(["1", "2"])
+ * })
+ * const read = await Effect.runPromise(
+ *   Effect.provide(Effect.scoped(program), MemoryTier.layerShared),
+ * )
+ * assert.deepEqual(read, [Envelope.tombstone(7), undefined])
+ * ```
+ */
+export const layerShared: Layer.Layer<Tier> = Layer.effect(Tier, Effect.map(steadyClock, make))

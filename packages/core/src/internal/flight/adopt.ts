@@ -1,0 +1,141 @@
+/** What a farther tier has, weighed against what is known of the key while its flight is loading. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoptable.ts"
+import { capped, type Engine, type Keeping } from "../state/engine.ts"
+import type { FartherTier, Found } from "../tier/backingTier.ts"
+import type { Flight, Given } from "../state/flight.ts"
+import { judgeable } from "../recover/replay.ts"
+import { land, offerAll } from "./waiters.ts"
+
+/** What is known of a key while its flight is loading. */
+export interface Progress {
+  readonly flight: Flight
+  /** Tiers are not asked: the caller wants what upstream has. */
+  readonly skipsTiers: boolean
+  /** A tier has an entry that can be used. */
+  hasEntry: boolean
+  /** A tier that was asked has not answered. */
+  lacksAnswer: boolean
+  /** The highest version seen anywhere. */
+  known: number
+  /** A newer release of the application wrote the key: its entry is not to be overwritten. */
+  foreign: boolean
+  /** The arbiter has answered in this flight. */
+  arbiterAnswers: boolean
+  /** The version a commit would have; undefined without a lease. */
+  token: number | undefined
+  /** When the lease was granted the arbiter had no value at the key. */
+  isFirst: boolean
+  /** Ends the renewal of the lease. */
+  stopRenewal: () => void
+}
+
+/** Takes over what a tier has if it is fresh; otherwise remembers the best that could be given. */
+export const consider = (
+  engine: Engine,
+  progress: Progress,
+  tier: FartherTier,
+  found: Found,
+): void => {
+  const { flight } = progress
+  if (found._tag !== "Entry") {
+    progress.known = Math.max(progress.known, found.version)
+    progress.foreign ||= found._tag === "Foreign"
+    const isRemoved = found._tag === "Nothing" && found.isRemoved === true
+    if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
+    return
+  }
+  const { confirmedAt } = found
+  const entry = judgeable(engine, tier, found)
+  progress.known = Math.max(progress.known, entry.version)
+  // What this node has set since has not reached the tier yet.
+  const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
+  if (entry.version < queued) return
+  const keeping = engine.examined(flight.k, flight.key, tier.name, entry, confirmedAt)
+  if (keeping === undefined) return
+  progress.hasEntry = true
+  const now = engine.now()
+  const candidate: AdoptionCandidate = {
+    freshness: engine.judge(entry, now),
+    version: entry.version,
+    storedAt: entry.storedAt,
+    inMemory: engine.near.peek(flight.k)?.entry.version,
+  }
+  const given: Given = {
+    entry,
+    exit: Exit.succeed(entry.value),
+    freshness: candidate.freshness,
+    tier: tier.name,
+  }
+  if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, keeping)
+  else if (isBetterStale(candidate, flight.stale?.entry.version)) {
+    if (isKept(flight)) takeOver(engine, flight, keeping, now)
+    offerAll(engine, flight, given)
+  }
+}
+
+/** Another node has removed the key: older values that this node has are not given any more, whatever fails. */
+const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
+  const { k, stale } = flight
+  if (stale !== undefined && stale.entry.version < version) flight.stale = undefined
+  const inMemory = engine.near.peek(k)
+  if (inMemory !== undefined && inMemory.entry.version < version) engine.near.delete(k)
+  for (const nearer of engine.stack.farther) {
+    if (nearer !== engine.stack.arbiter) engine.fork(nearer.drop(k, version), engine.settling)
+  }
+}
+
+/**
+ * What was set and has not reached the tiers yet is newer than anything they
+ * have. If it is not good enough any more, they are asked after they have it, unless
+ * they cannot take it.
+ */
+export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const queued = engine.writes.newest(flight.k)
+    if (queued === undefined) return Effect.void
+    const entry = capped(queued.entry, engine.freshCap(queued.madeAt))
+    const now = engine.now()
+    const freshness = engine.judge(entry, now)
+    const { storedAt, version } = entry
+    const candidate: AdoptionCandidate = { freshness, storedAt, version, inMemory: undefined }
+    const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
+    if (!isAdoptable(candidate, flight)) {
+      // Memory has let it go and the tiers do not have it: where upstream fails this is all there is.
+      if (isBetterStale(candidate, flight.stale?.entry.version)) offerAll(engine, flight, given)
+      return engine.writes.settled(flight.k)
+    }
+    takeOver(engine, flight, queued, now)
+    engine.end(flight)
+    land(engine, flight, { _tag: "Value", given, instead: undefined })
+    return Effect.void
+  })
+
+const isKept = ({ detached, isLeft }: Flight): boolean => !detached && !isLeft
+
+/** The marks have judged the entry itself: one that came since the flight began covers it, or does not concern it. */
+const adopt = (
+  engine: Engine,
+  flight: Flight,
+  tier: FartherTier,
+  given: Given,
+  keeping: Keeping,
+): void => {
+  const { entry } = given
+  if (isKept(flight)) {
+    takeOver(engine, flight, keeping, engine.now())
+    const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
+    for (const other of nearer) {
+      engine.fork(other.put(flight.k, entry, keeping.confirmedAt), engine.settling)
+    }
+  }
+  engine.end(flight)
+  land(engine, flight, { _tag: "Value", given, instead: undefined })
+}
+
+const takeOver = (engine: Engine, flight: Flight, keeping: Keeping, now: number): void => {
+  engine.keep(flight.k, flight.key, keeping, now)
+  const { entry } = keeping
+  if (entry.freshUntil > now) engine.failures.forget(flight.k)
+}

@@ -1,0 +1,201 @@
+/** Getting the right to look a key up, where an arbiter grants it to one node at a time. */
+import * as Effect from "effect/Effect"
+import { consider, type Progress } from "./adopt.ts"
+import { landOnOthersFailure } from "./recentFailure.ts"
+import type { Engine } from "../state/engine.ts"
+import type { FartherTier, Granted } from "../tier/backingTier.ts"
+import { Budget } from "../tier/budget.ts"
+import type { Flight } from "../state/flight.ts"
+import { allHaveStale } from "../state/lookupDemand.ts"
+
+/** How often to look whether another node's lookup has ended: at first, and at most. */
+const firstPause = 50
+const longestPause = 1_000
+
+/** What a request asks for beside a lease that nobody holds. */
+interface Claim {
+  readonly force: boolean
+  readonly despiteFailure: boolean
+}
+
+const byForce: Claim = { force: true, despiteFailure: true }
+
+/**
+ * Until the flight has landed, has a token, or goes on without one because the
+ * arbiter does not answer. Waits for another node's lookup for one lease at
+ * most, and then takes the lease over.
+ */
+export const leaseFor = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: Progress,
+  budget: Budget,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { flight } = progress
+    const began = engine.stopwatch()
+    let claim = firstClaim(engine, flight)
+    let trip = budget
+    let pause = firstPause
+    // Since the first busy answer: the arbiter's own trip is no wait for another node.
+    let busySince: number | undefined
+    while (flight.isWanted) {
+      // Seen to its end: a token that nobody remembers would keep everybody waiting.
+      const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, claim, trip))
+      const now = engine.stopwatch()
+      const waited = Math.round(now - began)
+      if (granted === "busy") busySince ??= now
+      else if (busySince !== undefined) {
+        const millis = Math.round(now - busySince)
+        engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis })
+        busySince = undefined
+      }
+      if (isClaim(granted)) {
+        claim = granted
+        continue
+      }
+      if (granted !== "busy") return
+      // Waiting for another node is not a tier's slowness.
+      trip = new Budget(engine.settings.policy.tierTimeout)
+      if (waited >= engine.stack.leaseMillis) claim = byForce
+      else {
+        yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
+        pause = Math.min(2 * pause, longestPause)
+      }
+    }
+  })
+
+/**
+ * As `leaseFor` for many keys, in one trip to each part of the arbiter, and without
+ * waiting: gives those of which another node holds the lease.
+ */
+export const leaseAll = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: ReadonlyArray<Progress>,
+  budget: Budget,
+): Effect.Effect<ReadonlyArray<Progress>> =>
+  Effect.gen(function* () {
+    const { leaseMillis } = engine.stack
+    const busy: Array<Progress> = []
+    let left = progress.map((one) => ({ one, claim: firstClaim(engine, one.flight) }))
+    while (left.length > 0) {
+      const asking = left.filter(({ one }) => one.flight.isWanted)
+      const requests = asking.map(({ claim, one: { flight, known } }) => ({
+        ...claim,
+        key: flight.k,
+        known,
+        leaseMillis,
+      }))
+      left = []
+      const granted = Effect.map(arbiter.acquireAll(requests, budget), (all) => {
+        for (const [i, { one }] of asking.entries()) {
+          const outcome = outcomeOf(engine, arbiter, one, requests[i]!, all[i])
+          if (outcome === "busy") busy.push(one)
+          else if (isClaim(outcome)) left.push({ one, claim: outcome })
+        }
+      })
+      // Seen to its end: a token that nobody remembers would keep everybody waiting.
+      yield* Effect.uninterruptible(granted)
+    }
+    return busy
+  })
+
+const firstClaim = (engine: Engine, flight: Flight): Claim => {
+  const own = engine.leased.get(flight.k)
+  // A lease that this node holds for a flight that was detached is nobody's to wait for.
+  const force = flight.force || (own !== undefined && engine.isDetached(own))
+  return { force, despiteFailure: !allHaveStale(engine, flight) }
+}
+
+/** How a request ended, or what is claimed in the next one. */
+type Outcome = "won" | "landed" | "unanswered" | "busy" | Claim
+
+const isClaim = (outcome: Outcome): outcome is Claim => typeof outcome === "object"
+
+const request = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: Progress,
+  claim: Claim,
+  budget: Budget,
+): Effect.Effect<Outcome> => {
+  const { k } = progress.flight
+  const asked = { ...claim, known: progress.known, leaseMillis: engine.stack.leaseMillis }
+  return Effect.map(arbiter.acquire(k, asked, budget), (granted) =>
+    outcomeOf(engine, arbiter, progress, asked, granted),
+  )
+}
+
+const outcomeOf = (
+  engine: Engine,
+  arbiter: FartherTier,
+  progress: Progress,
+  asked: Claim & { readonly known: number },
+  granted: Granted | undefined,
+): Outcome => {
+  const { flight } = progress
+  const { k } = flight
+  if (granted === undefined) return "unanswered"
+  switch (granted._tag) {
+    case "Won":
+      progress.token = granted.token
+      progress.isFirst = asked.known === 0 && !asked.force
+      flight.token = granted.token
+      engine.leased.set(k, flight)
+      progress.stopRenewal = keepLease(engine, arbiter, flight, granted.token)
+      engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
+      return "won"
+    case "Busy":
+      engine.observer.tell({ _tag: "LeaseBusy", key: k, leftMillis: granted.leftMillis })
+      return "busy"
+    case "Newer":
+      consider(engine, progress, arbiter, granted.found)
+      if (progress.foreign) return "unanswered"
+      // Asked again, it is not newer any more than what is known; unless its version cannot be read.
+      return progress.known > asked.known ? asked : byForce
+    case "Failed": {
+      // More is left than refreshes are held back for: the tier's clock was set back since.
+      const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
+      if (isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)) return "landed"
+      // An arbiter of an older kind knows no request despite a failure.
+      return asked.despiteFailure ? byForce : { force: false, despiteFailure: true }
+    }
+  }
+}
+
+/** Renews a lease at a third of its time, while the lookup runs; gives what ends that. */
+const keepLease = (
+  engine: Engine,
+  arbiter: FartherTier,
+  flight: Flight,
+  token: number,
+): (() => void) => {
+  const { leaseMillis } = engine.stack
+  const renewal = Effect.map(arbiter.renew(flight.k, token, leaseMillis), (held) => {
+    // With the lookup, which ended meanwhile, the lease ended as well: it was not lost.
+    if (stopped) return
+    if (held === false) engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
+    else timer = schedule()
+  })
+  const schedule = () =>
+    engine.timers.schedule(engine.now() + leaseMillis / 3, () => engine.fork(renewal))
+  let stopped = false
+  let timer = schedule()
+  return () => {
+    stopped = true
+    engine.timers.cancel(timer)
+  }
+}
+
+/** Gives a lease back, so that nobody waits for it; after a failure others should not ask for a while. */
+export const releaseLease = (
+  engine: Engine,
+  { flight, token }: Progress,
+  failedMillis: number,
+): void => {
+  const { arbiter } = engine.stack
+  if (arbiter === undefined || token === undefined) return
+  engine.endLease(flight)
+  engine.fork(arbiter.release(flight.k, token, failedMillis), engine.settling)
+}

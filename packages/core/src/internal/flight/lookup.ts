@@ -1,0 +1,223 @@
+/** Asking upstream, once, for one key or for many, and never longer than `hardTimeout`. */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Tracer from "effect/Tracer"
+import type { Entry } from "../../Entry.ts"
+import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderError.ts"
+import * as Upstream from "../../Upstream.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
+import type { Flight } from "../state/flight.ts"
+
+/** What upstream answered for one key, and how long it took. */
+export interface Answer {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly millis: number
+  /** The bulk lookup answered without the key. */
+  readonly notReturned: boolean
+}
+
+/**
+ * Runs `effect` until it ends or `hardTimeout` has passed, whichever is first;
+ * does not wait for one that disobeys its interruption. Gives what cancels it.
+ */
+const run = (
+  engine: Engine,
+  key: string,
+  effect: Effect.Effect<unknown, unknown>,
+  flights: ReadonlyArray<Flight>,
+  span: CallerSpan,
+  onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
+): (() => void) => {
+  const { policy } = engine.settings
+  const began = engine.stopwatch()
+  let ended = false
+  const end = (exit: Exit.Exit<unknown, unknown>) => {
+    if (ended) return
+    ended = true
+    engine.timers.cancel(timer)
+    onEnd(exit, Math.round(engine.stopwatch() - began))
+  }
+  const demand = engine.demands.take(flights, began + policy.hardTimeout)
+  const { context } = demand
+  const fiber = engine.fork(
+    effect,
+    engine.running,
+    span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
+  )
+  // Its first step may have closed the larder or interrupted its callers, who could not cancel it yet.
+  if (engine.closed || flights.every(({ isLeft }) => isLeft)) engine.abandon(fiber)
+  const timer =
+    fiber.pollUnsafe() === undefined && !engine.closed
+      ? engine.timers.deadline(began, policy.hardTimeout, () => {
+          end(timeout(engine, key))
+          engine.abandon(fiber, Upstream.timedOut)
+        })
+      : undefined
+  fiber.addObserver((exit) => {
+    engine.demands.giveBack(demand)
+    end(uninterrupted(engine, key, exit))
+  })
+  return () => {
+    if (ended) return
+    ended = true
+    engine.timers.cancel(timer)
+    engine.abandon(fiber)
+  }
+}
+
+/** Callers were not interrupted: an interrupt-only cause becomes a `LookupInterrupted` defect. */
+const uninterrupted = (
+  engine: Engine,
+  key: string,
+  exit: Exit.Exit<unknown, unknown>,
+): Exit.Exit<unknown, unknown> =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    ? Exit.die(new LookupInterrupted({ larder: engine.settings.name, key }))
+    : exit
+
+const timeout = (engine: Engine, key: string): Exit.Exit<never, LookupTimeout> => {
+  const { name, policy } = engine.settings
+  return Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout }))
+}
+
+/** Not `withSpan`, which takes a stack trace for each call and writes it into the causes of failures. */
+const spanned = (
+  engine: Engine,
+  parent: CallerSpan,
+  effect: Effect.Effect<unknown, unknown>,
+  attributes: () => Readonly<Record<string, unknown>>,
+): Effect.Effect<unknown, unknown> =>
+  // Where nobody traces nobody would see it, and it costs as much as all the rest of a lookup.
+  parent === undefined && !engine.isTraced
+    ? effect
+    : Effect.useSpan(
+        "larder.lookup",
+        { attributes: { "larder.name": engine.settings.name, ...attributes() } },
+        (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
+      )
+
+const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
+  engine.observer.counters.lookups += flights.length
+  if (engine.observer.listeners === 0) return
+  for (const { background, k } of flights) {
+    engine.observer.tell({ _tag: "LookupStarted", key: k, background })
+  }
+}
+
+const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {
+  const { counters } = engine.observer
+  if (Exit.isSuccess(exit)) counters.lookupsSucceeded += 1
+  else if (isTimeout(exit)) counters.lookupsTimedOut += 1
+  else counters.lookupsFailed += 1
+}
+
+const isTimeout = (exit: Exit.Exit<unknown, unknown>): boolean => {
+  if (Exit.isSuccess(exit)) return false
+  const first = exit.cause.reasons[0]
+  return first?._tag === "Fail" && first.error instanceof LookupTimeout
+}
+
+const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void => {
+  const { observer } = engine
+  if (observer.listeners === 0) return
+  if (Exit.isSuccess(exit)) {
+    const notModified = Upstream.isNotModified(exit.value)
+    observer.tell({ _tag: "LookupSucceeded", key: flight.k, millis, notModified })
+  } else if (isTimeout(exit)) {
+    observer.tell({ _tag: "LookupTimedOut", key: flight.k, millis })
+  } else {
+    const defect = Cause.hasDies(exit.cause)
+    observer.tell({ _tag: "LookupFailed", key: flight.k, millis, defect })
+  }
+}
+
+/** Looks one key up; `previous` is what a conditional lookup may renew. */
+export const one = (
+  engine: Engine,
+  flight: Flight,
+  previous: Entry<unknown> | undefined,
+  span: CallerSpan,
+  onAnswer: (answer: Answer) => void,
+): (() => void) => {
+  const flights = [flight]
+  started(engine, flights)
+  const { upstream } = engine.settings
+  const effect = Effect.suspend(() =>
+    upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
+  )
+  return run(
+    engine,
+    flight.k,
+    spanned(engine, span, effect, () => ({ "larder.key": flight.k })),
+    flights,
+    span,
+    (exit, millis) => {
+      const answer: Answer = { exit, millis, notReturned: false }
+      counted(engine, exit)
+      told(engine, flight, answer)
+      onAnswer(answer)
+    },
+  )
+}
+
+/** Looks many keys up in one go; upstream must have a bulk lookup. What it answered is asked for each flight once. */
+export const many = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+  onEnd: (answerOf: (flight: Flight) => Answer) => void,
+): (() => void) => {
+  started(engine, flights)
+  const { upstream } = engine.settings
+  const keys = Arr.map(flights, (flight) => flight.key)
+  const effect = Effect.suspend(() =>
+    upstream.lookupMany === undefined
+      ? Effect.die(new Error("there is no bulk lookup"))
+      : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
+  )
+  return run(
+    engine,
+    flights[0].k,
+    spanned(engine, span, effect, () => ({ "larder.keys": flights.length })),
+    flights,
+    span,
+    (exit, millis) =>
+      onEnd((flight) => {
+        const answer = answerFor(engine, flight, exit, millis)
+        counted(engine, answer.exit)
+        told(engine, flight, answer)
+        return answer
+      }),
+  )
+}
+
+/** Upstreams build keys of their own, so keys are matched as strings. */
+const byKey = (engine: Engine, found: ReadonlyMap<unknown, unknown>): Map<string, unknown> => {
+  const values = new Map<string, unknown>()
+  for (const [key, value] of found) {
+    const k = engine.settings.keyOf(key)
+    if (k !== undefined) values.set(k, value)
+  }
+  return values
+}
+
+const answerFor = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  millis: number,
+): Answer => {
+  if (isTimeout(exit)) return { exit: timeout(engine, flight.k), millis, notReturned: false }
+  if (Exit.isFailure(exit)) return { exit, millis, notReturned: false }
+  const values = exit.value as ReadonlyMap<string, unknown>
+  if (values.has(flight.k)) {
+    const answer = values.get(flight.k)
+    const own = Exit.isExit(answer) ? uninterrupted(engine, flight.k, answer) : Exit.succeed(answer)
+    return { exit: own, millis, notReturned: false }
+  }
+  const error = new KeyNotReturned({ larder: engine.settings.name, key: flight.k })
+  return { exit: Exit.fail(error), millis, notReturned: true }
+}

@@ -1,0 +1,268 @@
+/** What upstream's answer becomes: an entry, or a failure with its consequences. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { CircuitBreakerError } from "effect/persistence/CircuitBreaker"
+import type { Entry } from "../../Entry.ts"
+import * as Freshness from "../../Freshness.ts"
+import { LookupTimeout } from "../../LarderError.ts"
+import * as Policy from "../../Policy.ts"
+import * as Upstream from "../../Upstream.ts"
+import type { Engine, Keeping } from "../state/engine.ts"
+import type { Failure } from "../state/failureMemory.ts"
+import type { FailureReason, Flight, Given, Landing } from "../state/flight.ts"
+import { Shed } from "../upstream/concurrencyLimiter.ts"
+import type { Answer } from "./lookup.ts"
+import { attempt } from "../state/userCode.ts"
+
+export interface Arrived {
+  readonly landing: Landing
+  /** What is to be kept; undefined when nothing is. */
+  readonly kept: Keeping | undefined
+}
+
+/** What an answer means. */
+export const arrive = (
+  engine: Engine,
+  flight: Flight,
+  answer: Answer,
+  previous: Entry<unknown> | undefined,
+  version: number,
+): Arrived => {
+  const { exit } = answer
+  try {
+    return Exit.isFailure(exit)
+      ? failed(engine, flight, exit.cause, answer.notReturned)
+      : succeeded(engine, flight, exit.value, answer.millis, previous, version)
+  } catch (defect) {
+    return failed(engine, flight, Cause.die(defect), false)
+  }
+}
+
+const succeeded = (
+  engine: Engine,
+  flight: Flight,
+  answered: unknown,
+  loadMillis: number,
+  previous: Entry<unknown> | undefined,
+  version: number,
+): Arrived => {
+  if (Upstream.isNotModified(answered) && previous === undefined) {
+    throw new Error(
+      `${engine.settings.name}: the lookup of ${JSON.stringify(flight.k)} answered notModified, but there was no previous entry`,
+    )
+  }
+  const renewed = Upstream.isNotModified(answered) ? previous : undefined
+  const value = renewed === undefined ? answered : renewed.value
+  return attempt(
+    () => usable(engine, flight, value, renewed, loadMillis, version),
+    (failure) => {
+      // The previous value is good no longer: the next lookup must not be shown it again.
+      if (renewed !== undefined && !engine.isDetached(flight)) engine.near.delete(flight.k)
+      engine.optionFailed(failure)
+      const given = justLookedUp(unkept(engine, flight, value, loadMillis, version))
+      return { landing: { _tag: "Value", given, instead: undefined }, kept: undefined }
+    },
+  )
+}
+
+/** The source answered with an older value than is known: it is not asked again for a while. */
+const lagging = {
+  exit: Exit.void,
+  reason: "failed",
+  graceDenied: false,
+  notReturned: false,
+} as const
+
+/** A value that is kept, unless a newer one is known; throws `OptionFailed`. */
+const usable = (
+  engine: Engine,
+  flight: Flight,
+  value: unknown,
+  renewed: Entry<unknown> | undefined,
+  loadMillis: number,
+  version: number,
+): Arrived => {
+  const policy = engine.policyOf(value, flight.key)
+  const newer = newerOf(engine, flight, value)
+  const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
+  const given = justLookedUp(entry)
+  if (newer !== undefined) {
+    engine.observer.counters.superseded += 1
+    engine.observer.tell({ _tag: "Superseded", key: flight.k })
+    holdBack(engine, flight, lagging)
+    return { landing: { _tag: "Value", given, instead: newer }, kept: undefined }
+  }
+  const kept = { entry, policy, weight: engine.weigh(value, flight.k) }
+  return { landing: { _tag: "Value", given, instead: undefined }, kept }
+}
+
+/** The entry of a value that only its callers get. */
+const unkept = (
+  engine: Engine,
+  flight: Flight,
+  value: unknown,
+  loadMillis: number,
+  version: number,
+): Entry<unknown> => {
+  const now = engine.now()
+  const times = { storedAt: now, freshUntil: now, revalidateUntil: now, staleUntil: now }
+  return { value, ...times, loadMillis, version, asOf: flight.asOf, tags: [] }
+}
+
+const makeEntry = (
+  engine: Engine,
+  flight: Flight,
+  policy: Policy.Policy,
+  value: unknown,
+  renewed: Entry<unknown> | undefined,
+  loadMillis: number,
+  version: number,
+): Entry<unknown> => {
+  const { etag, tags } = engine.settings
+  const validator = renewed === undefined ? etag?.(value, flight.key) : renewed.etag
+  const times = entryTimes(engine, policy)
+  // Field by field: spreading would cost more than all of it.
+  const entry = {
+    value,
+    storedAt: times.storedAt,
+    freshUntil: times.freshUntil,
+    revalidateUntil: times.revalidateUntil,
+    staleUntil: times.staleUntil,
+    loadMillis,
+    version,
+    asOf: flight.asOf,
+    tags: renewed?.tags ?? tags?.(value, flight.key) ?? [],
+  }
+  return validator === undefined ? entry : { ...entry, etag: validator }
+}
+
+const justLookedUp = (entry: Entry<unknown>): Given => ({
+  entry,
+  exit: Exit.succeed(entry.value),
+  freshness: Freshness.fresh,
+  tier: "upstream",
+})
+
+/** The times of a value that upstream vouches for now. */
+export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
+  Policy.times(policy, engine.now(), policy.jitter === 0 ? 0 : engine.random.nextDoubleUnsafe())
+
+/** The newest value that is known and may still be given. */
+export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
+  const now = engine.now()
+  const hand = engine.atHand(flight.k, now)
+  const { stale } = flight
+  if (stale === undefined) return hand
+  const freshness = engine.judge(stale.entry, now)
+  if (freshness._tag === "Missing") return hand
+  // Of one version, what was found elsewhere: memory has it from there.
+  return hand !== undefined && hand.entry.version > stale.entry.version
+    ? hand
+    : { ...stale, freshness }
+}
+
+/** What is known that is newer than `value` by the source's own version: it comes from a replica that lags. */
+const newerOf = (engine: Engine, flight: Flight, value: unknown): Given | undefined => {
+  const { revision } = engine.settings
+  if (revision === undefined) return undefined
+  const own = revision(value)
+  const known = knownOf(engine, flight)
+  if (known === undefined) return undefined
+  const theirs = attempt(
+    () => revision(known.entry.value),
+    (failure) => engine.undecodable(flight.k, known.tier, failure),
+  )
+  if (theirs !== undefined) return own < theirs ? known : undefined
+  engine.near.delete(flight.k)
+  return undefined
+}
+
+export const failed = (
+  engine: Engine,
+  flight: Flight,
+  cause: Cause.Cause<unknown>,
+  notReturned: boolean,
+): Arrived => {
+  const exit = Exit.failCause(cause)
+  const reason = reasonOf(cause)
+  const graceDenied = isGraceDenied(engine, flight, exit, reason)
+  if (!engine.isDetached(flight)) {
+    holdBack(engine, flight, { exit, reason, graceDenied, notReturned })
+  }
+  const landing: Landing = { _tag: "Failure", exit, reason, graceDenied, notReturned }
+  return { landing, kept: undefined }
+}
+
+/** Whether the owner of the larder wants callers to see this error rather than something stale. */
+const isGraceDenied = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  reason: FailureReason,
+): boolean => {
+  const { graceFor } = engine.settings
+  if (graceFor === undefined || reason !== "failed") return false
+  const error = errorOf(exit)
+  if (error === undefined || error.value instanceof LookupTimeout) return false
+  return attempt(
+    () => !graceFor(error.value, flight.key),
+    (failure) => {
+      engine.failureOptionFailed(failure)
+      return false
+    },
+  )
+}
+
+/** Remembers a failure: for `failureFor`, and to leave upstream alone for `retryAfterFailure`. */
+const holdBack = (
+  engine: Engine,
+  flight: Flight,
+  failure: Omit<Failure, "retryAt" | "rememberUntil" | "deniedUntil">,
+): void => {
+  const now = engine.now()
+  const remembered = rememberMillis(engine, flight, failure.exit)
+  const known = knownOf(engine, flight)
+  const { graceDenied } = failure
+  // A tier may have something stale that a refresh has not asked for.
+  const mayHaveStale = known !== undefined || (graceDenied && engine.stack.farther.length > 0)
+  if (!mayHaveStale && remembered === 0) return
+  const retryAt = mayHaveStale ? now + engine.settings.policy.retryAfterFailure : 0
+  const deniedUntil = graceDenied ? (known?.entry.staleUntil ?? retryAt) : 0
+  const rememberUntil = now + remembered
+  engine.failures.set(flight.k, { ...failure, retryAt, rememberUntil, deniedUntil })
+}
+
+const rememberMillis = (
+  engine: Engine,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+): number => {
+  const { failureFor } = engine.settings
+  if (failureFor === undefined) return 0
+  const error = errorOf(exit)
+  if (error === undefined || error.value instanceof LookupTimeout) return 0
+  return attempt(
+    () => failureFor(error.value, flight.key),
+    (failure) => {
+      engine.failureOptionFailed(failure)
+      return 0
+    },
+  )
+}
+
+const errorOf = (exit: Exit.Exit<unknown, unknown>): { readonly value: unknown } | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  for (const reason of exit.cause.reasons) {
+    if (reason._tag === "Fail") return { value: reason.error }
+  }
+  return undefined
+}
+
+const reasonOf = (cause: Cause.Cause<unknown>): FailureReason => {
+  for (const reason of cause.reasons) {
+    if (reason._tag !== "Fail") continue
+    if (reason.error instanceof CircuitBreakerError) return "breakerOpen"
+    if (reason.error instanceof Shed) return "shed"
+  }
+  return "failed"
+}

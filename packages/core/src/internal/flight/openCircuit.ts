@@ -1,0 +1,41 @@
+/** Flights that end before anything is asked of anyone, because a circuit of upstream is open. */
+import * as Cause from "effect/Cause"
+import { failed } from "./lookupResult.ts"
+import { type Circuit, circuitOf } from "../upstream/circuit.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Flight } from "../state/flight.ts"
+import { allHaveStale } from "../state/lookupDemand.ts"
+import { land } from "./waiters.ts"
+
+const circuitsOf = ({ settings }: Engine): ReadonlyArray<Circuit> =>
+  settings.upstream.breakers.flatMap((breaker) => circuitOf(breaker) ?? [])
+
+/** Whether upstream is not asked for the flight: every caller gets something stale, at once. */
+export const landOnOpenCircuit = (engine: Engine, flight: Flight): boolean => {
+  if (engine.settings.upstream.breakers.length === 0) return false
+  if (!allHaveStale(engine, flight)) return false
+  for (const circuit of circuitsOf(engine)) {
+    const refusal = circuit.refusal()
+    if (refusal === undefined) continue
+    const { landing } = failed(engine, flight, Cause.fail(refusal), false)
+    engine.end(flight)
+    land(engine, flight, landing)
+    return true
+  }
+  return false
+}
+
+/** Whether no lookup is refused or has to be a probe, as far as this process knows. */
+export const areCircuitsClosed = (engine: Engine): boolean =>
+  circuitsOf(engine).every(({ isClosed }) => isClosed)
+
+/**
+ * For a lookup that may be the probe: takes that place before its lease is asked for,
+ * so that the flights which come after it need not ask for theirs.
+ */
+export const approachCircuits = (engine: Engine): (() => void) => {
+  const leave = circuitsOf(engine).map((circuit) => circuit.approach())
+  return () => {
+    for (const each of leave) each()
+  }
+}

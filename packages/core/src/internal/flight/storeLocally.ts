@@ -1,0 +1,18 @@
+/** What becomes of a looked-up value in memory. */
+import type { Engine, Keeping } from "../state/engine.ts"
+import type { Flight } from "../state/flight.ts"
+
+/** Keeps an entry in memory. */
+export const keepInMemory = (engine: Engine, flight: Flight, kept: Keeping): void => {
+  engine.failures.forget(flight.k)
+  engine.keep(flight.k, flight.key, kept, engine.now())
+  if (engine.observer.listeners !== 0) {
+    engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
+  }
+}
+
+/** Counts a value that was not kept because something newer came in between. */
+export const superseded = (engine: Engine, flight: Flight): void => {
+  engine.observer.counters.superseded += 1
+  engine.observer.tell({ _tag: "Superseded", key: flight.k })
+}

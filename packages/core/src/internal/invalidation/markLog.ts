@@ -1,0 +1,133 @@
+/**
+ * The marks of one larder as an arbiter keeps them: numbered, in the order of
+ * their numbers, a tag that is marked again moving to the end.
+ */
+import type { Mark, MarkPage } from "../../Tier.ts"
+import { brought, nextNumber } from "../../Arbitration.ts"
+
+const keptMillis = 7 * 24 * 60 * 60 * 1000
+
+interface Logged {
+  readonly mark: Mark
+  readonly at: number
+}
+
+/** A tag has a mark of each kind at most; no tag is a tag of its own, unlike any string. */
+const idOf = ({ keepStale, tag }: Mark): string =>
+  (keepStale ? "keep" : "drop") + (tag === undefined ? "" : `:${tag}`)
+
+export class MarkLog {
+  /** Ascending by number. Marks that a later one of the same tag replaced stay until compaction. */
+  #log: Array<Logged> = []
+  /** What comes before is forgotten. */
+  #head = 0
+  readonly #current = new Map<string, Logged>()
+  readonly #capacity: number
+  #last: number
+  #floor: number
+  #dropFloor = 0
+
+  /**
+   * A log that begins knows nothing of the marks before it, so its floor is its
+   * beginning: what was looked up before that is no longer fresh.
+   */
+  constructor(now: number, capacity: number) {
+    this.#capacity = capacity
+    this.#last = nextNumber(now)
+    this.#floor = this.#last
+  }
+
+  get size(): number {
+    return this.#current.size
+  }
+
+  /** Marks in memory, those that a later one replaced too. */
+  get logged(): number {
+    return this.#log.length
+  }
+
+  /** Sets marks with the next number; says which number came before. */
+  add(
+    tags: ReadonlyArray<string | undefined>,
+    keepStale: boolean,
+    known: number,
+    now: number,
+  ): { readonly previous: number; readonly number: number; readonly page: MarkPage } {
+    const previous = this.#last
+    const number = nextNumber(now, previous, brought(known))
+    const marks = Array.from(new Set(tags), (tag): Mark => ({ tag, keepStale, number }))
+    for (const mark of marks) {
+      const logged = { mark, at: now }
+      this.#log.push(logged)
+      this.#current.set(idOf(mark), logged)
+    }
+    this.#last = number
+    this.#trim(now)
+    return { previous, number, page: this.#page(marks) }
+  }
+
+  /** The marks with a higher number than `since`: about `most` of them, as those of one number are not parted. */
+  after(since: number, now: number, most = Infinity): MarkPage {
+    this.#trim(now)
+    const marks: Array<Mark> = []
+    for (let i = this.#firstAbove(brought(since)); i < this.#log.length; i++) {
+      const logged = this.#log[i]!
+      const before = marks.at(-1)?.number
+      if (marks.length >= most && before !== undefined && logged.mark.number > before) {
+        return this.#page(marks, before)
+      }
+      if (this.#isCurrent(logged)) marks.push(logged.mark)
+    }
+    return this.#page(marks)
+  }
+
+  #page(marks: ReadonlyArray<Mark>, next?: number): MarkPage {
+    const page = { last: this.#last, floor: this.#floor, dropFloor: this.#dropFloor, marks }
+    return next === undefined ? page : { ...page, next }
+  }
+
+  get last(): number {
+    return this.#last
+  }
+
+  #isCurrent(logged: Logged): boolean {
+    return this.#current.get(idOf(logged.mark)) === logged
+  }
+
+  #firstAbove(number: number): number {
+    let low = this.#head
+    let high = this.#log.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#log[middle]!.mark.number > number) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  /**
+   * The floors rise to the highest number *removed*: everything a forgotten mark
+   * covered has a lower `asOf`. A floor by time would reach further than the marks did.
+   */
+  #trim(now: number): void {
+    for (let oldest = this.#log[this.#head]; oldest; oldest = this.#log[++this.#head]) {
+      if (!this.#isCurrent(oldest)) continue
+      if (this.#current.size <= this.#capacity && now - oldest.at < keptMillis) break
+      this.#forget(oldest.mark)
+    }
+    this.#compact()
+  }
+
+  // Costs as much as the log is long, so it waits until half of the log is dead.
+  #compact(): void {
+    if (this.#log.length <= 2 * this.#current.size + 16) return
+    this.#log = this.#log.slice(this.#head).filter((logged) => this.#isCurrent(logged))
+    this.#head = 0
+  }
+
+  #forget(mark: Mark): void {
+    this.#current.delete(idOf(mark))
+    this.#floor = Math.max(this.#floor, mark.number)
+    if (!mark.keepStale) this.#dropFloor = Math.max(this.#dropFloor, mark.number)
+  }
+}

@@ -1,0 +1,35 @@
+/** Other bounds for memory while it is in use. */
+import * as Effect from "effect/Effect"
+import type { Engine } from "../state/engine.ts"
+import { invalid, InvalidMemoryTier, type MemoryBounds } from "../memory/bounds.ts"
+
+/** Entries given up at once: a millisecond or so. */
+const slice = 500
+
+const shrink = (engine: Engine): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    engine.near.shrink(slice, engine.now())
+      ? Effect.andThen(Effect.yieldNow, shrink(engine))
+      : Effect.void,
+  )
+
+/** Ends when memory is within the bounds. */
+export const resize = (
+  engine: Engine,
+  bounds: MemoryBounds,
+): Effect.Effect<void, InvalidMemoryTier> =>
+  Effect.suspend(() => {
+    const problem = engine.stack.hasMemory ? invalid(bounds) : noMemory
+    if (problem !== undefined) return Effect.fail(problem)
+    const { maxEntries, maxWeight } = engine.near.bounds
+    engine.near.resize({
+      maxEntries: bounds.maxEntries ?? maxEntries,
+      maxWeight: bounds.maxWeight ?? maxWeight,
+    })
+    return shrink(engine)
+  })
+
+const noMemory = new InvalidMemoryTier({
+  field: "resizeMemory",
+  reason: "the stack of this larder has no memory; put a MemoryTier first",
+})

@@ -1,0 +1,156 @@
+/**
+ * What a larder counts and tells. Counting is a plain field; an event is made
+ * only when somebody listens, and each listener has a bounded buffer of its own,
+ * so that a slow one costs nobody else anything.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { LarderEvent } from "../../LarderEvent.ts"
+import type { Soon } from "../runtime/nextTurn.ts"
+
+/** Events a subscriber may lag behind before it loses some. */
+const bufferSize = 4_096
+
+export interface Counters {
+  hits: number
+  misses: number
+  staleServed: number
+  failures: number
+  lookups: number
+  lookupsSucceeded: number
+  lookupsFailed: number
+  lookupsTimedOut: number
+  coalesced: number
+  earlyRefreshes: number
+  superseded: number
+  evictions: number
+  undecodable: number
+  tierFailures: number
+}
+
+export const noCounts = (): Counters => ({
+  hits: 0,
+  misses: 0,
+  staleServed: 0,
+  failures: 0,
+  lookups: 0,
+  lookupsSucceeded: 0,
+  lookupsFailed: 0,
+  lookupsTimedOut: 0,
+  coalesced: 0,
+  earlyRefreshes: 0,
+  superseded: 0,
+  evictions: 0,
+  undecodable: 0,
+  tierFailures: 0,
+})
+
+interface Hub {
+  readonly pubsub: PubSub.PubSub<LarderEvent>
+  lost: number
+}
+
+/** An event without what every event has. */
+export type Told = LarderEvent extends infer E
+  ? E extends LarderEvent
+    ? Omit<E, "larder" | "at">
+    : never
+  : never
+
+export class Observer {
+  readonly larder: string
+  /** The time of day of events, as it is shown: it may step back. */
+  readonly clock: Clock.Clock
+  readonly counters: Counters = noCounts()
+  /** Read on the hot path: no listener, no event. */
+  listeners = 0
+  #hubs: ReadonlyArray<Hub> = []
+  #closed = false
+  readonly #soon: Soon
+  #wakes = false
+
+  constructor(larder: string, clock: Clock.Clock, soon: Soon) {
+    this.larder = larder
+    this.clock = clock
+    this.#soon = soon
+  }
+
+  /** The same for a plain hit, which is told of more often than all else. */
+  tellHit(key: string, tier: string): void {
+    const at = this.clock.currentTimeMillisUnsafe()
+    this.#publish({ _tag: "Hit", larder: this.larder, at, key, tier })
+  }
+
+  tell(told: Told): void {
+    if (this.listeners === 0) return
+    const at = this.clock.currentTimeMillisUnsafe()
+    this.#publish({ larder: this.larder, at, ...told } as LarderEvent)
+  }
+
+  readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope> =
+    Effect.gen({ self: this }, function* () {
+      const pubsub = yield* PubSub.dropping<LarderEvent>(bufferSize)
+      const subscription = yield* PubSub.subscribe(pubsub)
+      if (this.#closed) {
+        yield* PubSub.shutdown(pubsub)
+        return subscription
+      }
+      const hub: Hub = { pubsub, lost: 0 }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => this.#setHubs([...this.#hubs, hub])),
+        () => Effect.sync(() => this.#setHubs(this.#hubs.filter((other) => other !== hub))),
+      )
+      return subscription
+    })
+
+  /** Ends with the larder. */
+  readonly events: Stream.Stream<LarderEvent> = Stream.unwrap(
+    Effect.map(this.subscribe, Stream.fromSubscription),
+  )
+
+  /** Ends every subscription. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#closed = true
+    // What was told last is heard; who subscribes on hearing it finds the larder closed.
+    this.#wake()
+    const hubs = this.#hubs
+    this.#setHubs([])
+    return Effect.forEach(hubs, (hub) => PubSub.shutdown(hub.pubsub), { discard: true })
+  })
+
+  #setHubs(hubs: ReadonlyArray<Hub>): void {
+    this.#hubs = hubs
+    this.listeners = hubs.length
+  }
+
+  #publish(event: LarderEvent): void {
+    for (const hub of this.#hubs) {
+      offer(hub, event)
+      // Those who wait are woken together for many events: waking costs more than a hit.
+      if (!this.#wakes && hub.pubsub.subscribers.size > 0) {
+        this.#wakes = true
+        this.#soon(this.#wake)
+      }
+    }
+  }
+
+  readonly #wake = (): void => {
+    this.#wakes = false
+    for (const { pubsub } of this.#hubs) {
+      pubsub.strategy.completeSubscribersUnsafe(pubsub.pubsub, pubsub.subscribers)
+    }
+  }
+}
+
+/** Whoever takes finds it at once; where there is no room it is counted as lost. */
+const offer = (hub: Hub, event: LarderEvent): void => {
+  const { pubsub } = hub.pubsub
+  if (hub.lost > 0) {
+    const { at, larder } = event
+    if (pubsub.publish({ _tag: "Dropped", larder, at, count: hub.lost })) hub.lost = 0
+  }
+  if (hub.lost > 0 || !pubsub.publish(event)) hub.lost += 1
+}

@@ -1,0 +1,148 @@
+/**
+ * A larder's counts as Effect metrics. They are read from the counters when
+ * somebody asks for them, so counting itself never touches the registry.
+ */
+import type * as Context from "effect/Context"
+import * as ContextModule from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
+import type { Counters } from "./eventHub.ts"
+import { noCounts } from "./eventHub.ts"
+
+export interface Gauges {
+  readonly entries: () => number
+  readonly weight: () => number
+  readonly inFlight: () => number
+}
+
+interface Source extends Gauges {
+  readonly counters: Counters
+}
+
+/** Larders of one name share their series: several nodes in one process, or one that was opened again. */
+interface Group {
+  readonly live: Set<Source>
+  readonly ended: Counters
+}
+
+const groups = new WeakMap<Metric.MetricRegistry, Map<string, Group>>()
+
+const counted: ReadonlyArray<
+  readonly [
+    metric: string,
+    description: string,
+    series: ReadonlyArray<readonly [outcome: string, field: keyof Counters]>,
+  ]
+> = [
+  [
+    "larder_reads_total",
+    "Values asked for, by what was given",
+    [
+      ["hit", "hits"],
+      ["miss", "misses"],
+      ["stale", "staleServed"],
+      ["failure", "failures"],
+    ],
+  ],
+  [
+    "larder_lookups_total",
+    "Questions to upstream, by how they ended",
+    [
+      ["succeeded", "lookupsSucceeded"],
+      ["failed", "lookupsFailed"],
+      ["timedOut", "lookupsTimedOut"],
+    ],
+  ],
+  ["larder_coalesced_total", "Callers that joined a running lookup", [["joined", "coalesced"]]],
+  [
+    "larder_early_refreshes_total",
+    "Refreshes of values still fresh",
+    [["begun", "earlyRefreshes"]],
+  ],
+  [
+    "larder_evictions_total",
+    "Entries that left memory to keep its bounds",
+    [["evicted", "evictions"]],
+  ],
+  ["larder_tier_failures_total", "Steps in a tier that failed", [["failed", "tierFailures"]]],
+]
+
+const gauged: ReadonlyArray<readonly [metric: string, description: string, read: keyof Gauges]> = [
+  ["larder_entries", "Entries in memory", "entries"],
+  ["larder_weight", "Weight in memory", "weight"],
+  ["larder_in_flight", "Lookups running", "inFlight"],
+]
+
+const ignore = () => {}
+
+const register = (larder: string, group: Group, context: Context.Context<never>): void => {
+  for (const [name, description, series] of counted) {
+    for (const [outcome, field] of series) {
+      const metric = Metric.counter(name, {
+        description,
+        incremental: true,
+        attributes: { larder, outcome },
+      })
+      const count = () => {
+        let sum = group.ended[field]
+        for (const source of group.live) sum += source.counters[field]
+        return sum
+      }
+      Metric.registerUnsafe(metric, context, {
+        get: () => ({ count: count(), incremental: true }),
+        update: ignore,
+        modify: ignore,
+      })
+    }
+  }
+  for (const [name, description, read] of gauged) {
+    const metric = Metric.gauge(name, { description, attributes: { larder } })
+    const value = () => {
+      let sum = 0
+      for (const source of group.live) sum += source[read]()
+      return sum
+    }
+    Metric.registerUnsafe(metric, context, {
+      get: () => ({ value: value() }),
+      update: ignore,
+      modify: ignore,
+    })
+  }
+}
+
+const groupOf = (larder: string, context: Context.Context<never>): Group => {
+  const registry = ContextModule.get(context, Metric.MetricRegistry)
+  let byName = groups.get(registry)
+  if (byName === undefined) groups.set(registry, (byName = new Map()))
+  let group = byName.get(larder)
+  if (group === undefined) {
+    group = { live: new Set(), ended: noCounts() }
+    byName.set(larder, group)
+    register(larder, group, context)
+  }
+  return group
+}
+
+/** Adds a larder's counts to the registry of `context` until the scope closes; totals stay. */
+export const observe = (
+  larder: string,
+  source: Source,
+  context: Context.Context<never>,
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const group = groupOf(larder, context)
+        group.live.add(source)
+        return group
+      }),
+      (group) =>
+        Effect.sync(() => {
+          group.live.delete(source)
+          for (const field of Object.keys(group.ended) as ReadonlyArray<keyof Counters>) {
+            group.ended[field] += source.counters[field]
+          }
+        }),
+    ),
+  )

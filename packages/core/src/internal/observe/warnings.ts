@@ -1,0 +1,59 @@
+/**
+ * Log lines of one larder: at most 5 of one topic at once and 1 a second, the next
+ * line says how many were left out. No line shows a key, a value or a secret.
+ */
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+
+const burst = 5
+const refillMillis = 1_000
+
+interface Bucket {
+  left: number
+  filledAt: number
+  suppressed: number
+}
+
+export class Warnings {
+  readonly #larder: string
+  readonly #clock: Clock.Clock
+  readonly #context: Context.Context<never>
+  readonly #buckets = new Map<string, Bucket>()
+
+  constructor(larder: string, clock: Clock.Clock, context: Context.Context<never>) {
+    this.#larder = larder
+    this.#clock = clock
+    this.#context = context
+  }
+
+  /** Logs a warning of this topic, whose number is bounded by the code, unless there were too many of late. */
+  warn(topic: string, text: string): void {
+    const bucket = this.#filled(topic)
+    if (bucket.left < 1) {
+      bucket.suppressed += 1
+      return
+    }
+    const { suppressed } = bucket
+    bucket.left -= 1
+    bucket.suppressed = 0
+    const line = Effect.logWarning(`${this.#larder}: ${text}`)
+    const annotations = { larder: this.#larder, ...(suppressed > 0 ? { suppressed } : undefined) }
+    Effect.runForkWith(this.#context)(Effect.annotateLogs(line, annotations))
+  }
+
+  #filled(topic: string): Bucket {
+    const now = monotonicMillis(this.#clock)
+    const bucket = this.#buckets.get(topic)
+    if (bucket === undefined) {
+      const full = { left: burst, filledAt: now, suppressed: 0 }
+      this.#buckets.set(topic, full)
+      return full
+    }
+    const earned = Math.floor((now - bucket.filledAt) / refillMillis)
+    bucket.left = Math.min(burst, bucket.left + earned)
+    bucket.filledAt += earned * refillMillis
+    return bucket
+  }
+}

@@ -1,0 +1,43 @@
+/** A policy, wherever one comes in: a copy that was made by hand has passed no check. */
+import * as Result from "effect/Result"
+import { InvalidPolicy, isPolicy, makeResult, type Policy } from "../../Policy.ts"
+import * as madePolicies from "./madePolicies.ts"
+
+const durations = [
+  "freshFor",
+  "staleWhileRevalidate",
+  "staleIfError",
+  "softTimeout",
+  "hardTimeout",
+  "retryAfterFailure",
+  "tierTimeout",
+  "tierBudget",
+] as const
+
+/** Why a copy cannot be meant. In a policy, other than in options, durations are numbers. */
+const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
+  for (const field of durations) {
+    const value: unknown = policy[field]
+    if (typeof value === "number") continue
+    const shown = typeof value === "string" ? JSON.stringify(value) : String(value)
+    return Result.fail(
+      new InvalidPolicy({ field, reason: `${shown} is no number of milliseconds` }),
+    )
+  }
+  return makeResult(policy)
+}
+
+/** `giver` names the place that the policy comes from. Throws `InvalidPolicy`. */
+export const checkedPolicy = (policy: unknown, giver: string): Policy => {
+  if (!isPolicy(policy)) {
+    const shown = policy === null || typeof policy !== "object" ? String(policy) : "an object"
+    const reason = `${giver} is ${shown}, which is no policy; give what Policy.make gives`
+    throw new InvalidPolicy({ field: "policy", reason })
+  }
+  if (madePolicies.has(policy)) return policy
+  const checked = problemOf(policy)
+  if (Result.isSuccess(checked)) return checked.success
+  const { field, reason } = checked.failure
+  const remedy = "change a policy by Policy.make({ ...policy, ... })"
+  throw new InvalidPolicy({ field, reason: `${reason} (${giver} was copied by hand; ${remedy})` })
+}

@@ -1,0 +1,14 @@
+/** The plain hit: what memory has is fresh, covered by no mark, and not due for an early refresh. */
+import type * as Exit from "effect/Exit"
+import type { Engine } from "../state/engine.ts"
+
+/** What a plain hit gives, and is thereby given; undefined where it is none. */
+export const hit = (engine: Engine, k: string, now: number): Exit.Exit<unknown> | undefined => {
+  const { near, observer } = engine
+  const slot = near.find(k)
+  if (slot === 0 || !near.isPlain(slot, now, engine.marks.last)) return undefined
+  near.hit(slot)
+  observer.counters.hits += 1
+  if (observer.listeners !== 0) observer.tellHit(k, engine.nearName)
+  return near.exit(slot)
+}

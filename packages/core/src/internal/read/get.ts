@@ -1,0 +1,95 @@
+/** One call of `get`: the plain hit, and the question where it is none. */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Decision from "../../Decision.ts"
+import * as asking from "./getOne.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Given } from "../state/flight.ts"
+import { hit } from "./fastPath.ts"
+import { millisOf } from "../state/settings.ts"
+
+/** What a call may ask for beyond a value. */
+export interface GetOptions {
+  /**
+   * A value that upstream vouched for longer ago than this is given neither as
+   * fresh nor in revalidate grace: the caller waits for a lookup, and may still
+   * get it if that fails.
+   */
+  readonly maxAge?: Duration.Input | undefined
+  /** `"never"`: no grace at all. Default `"allow"`. */
+  readonly stale?: "allow" | "never" | undefined
+}
+
+const demandOf = (
+  engine: Engine,
+  options: GetOptions | undefined,
+  now: number,
+): Decision.Demand => {
+  if (options === undefined) return asking.anything
+  const { maxAge, stale } = options
+  return {
+    notBefore:
+      maxAge === undefined ? -Infinity : now - millisOf(engine.settings.name, "maxAge", maxAge),
+    allowStale: stale !== "never",
+  }
+}
+
+/** One `get`: an effect of its own kind, so that a hit allocates this object and nothing else. */
+class Get {
+  readonly engine: Engine
+  readonly key: unknown
+  readonly options: GetOptions | undefined
+  constructor(engine: Engine, key: unknown, options: GetOptions | undefined) {
+    this.engine = engine
+    this.key = key
+    this.options = options
+  }
+}
+
+export const exitOf = (given: Given): Exit.Exit<unknown> => given.exit
+
+export const question = (
+  engine: Engine,
+  key: unknown,
+  k: string | undefined,
+  options: GetOptions | undefined,
+  now: number,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  reply: asking.Question["reply"],
+): asking.Question => ({
+  key,
+  k,
+  demand: demandOf(engine, options, now),
+  span: fiber.cache.span,
+  since: now,
+  reply,
+})
+
+Object.setPrototypeOf(
+  Get.prototype,
+  Effectable.Prototype<Effect.Effect<unknown, unknown> & Get>({
+    label: "Larder.get",
+    evaluate(fiber) {
+      const { engine, key, options } = this
+      const k = engine.settings.keyOf(key)
+      const now = engine.now()
+      if (options === undefined && k !== undefined) {
+        const exit = hit(engine, k, now)
+        if (exit !== undefined) return exit
+      }
+      return asking.ask(engine, question(engine, key, k, options, now, fiber, exitOf))
+    },
+  }),
+)
+
+/** The value of a key as an effect. */
+export const get = (
+  engine: Engine,
+  key: unknown,
+  options: GetOptions | undefined,
+): Effect.Effect<unknown, unknown> =>
+  // The prototype set above makes it one.
+  new Get(engine, key, options) as unknown as Effect.Effect<unknown, unknown>

@@ -1,0 +1,245 @@
+/**
+ * Asking for many keys at once: one trip to each tier, one bulk lookup, each key with a
+ * result of its own. Very many keys go in slices, of which a few are under way at once.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import {
+  anything,
+  closed,
+  countWaiting,
+  decide,
+  immediate,
+  newFlight,
+  patience,
+  refusal,
+} from "./getOne.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
+import { type Flight, type Given, Waiter } from "../state/flight.ts"
+import { hit } from "./fastPath.ts"
+import { begin, beginSoon, readBeside } from "../flight/start.ts"
+import * as waiting from "../flight/waiters.ts"
+
+/** Looked for in memory in one turn of the event loop. */
+const keysATurn = 1_000
+/** Keys that are not in memory share their trips and their bulk lookup with so many. */
+const keysASlice = 500
+/** More slices at once hold more in memory, and make each other's trips longer. */
+const slicesAtOnce = 4
+
+type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
+type Results = Map<string, Exit.Exit<unknown, unknown>>
+
+interface Asked {
+  readonly key: unknown
+  readonly k: string
+  /** Other keys that mean the same. */
+  others: Array<unknown> | undefined
+}
+
+/** The exit of each key, in the order in which the keys were first seen; each reference that was passed is there. */
+export const getMany = (
+  engine: Engine,
+  keys: Iterable<unknown>,
+  span: CallerSpan,
+): Effect.Effect<Map<unknown, Exit.Exit<unknown, unknown>>> => {
+  const call = new ManyCall(engine)
+  const now = engine.now()
+  let turn = keysATurn
+  let rest: Array<unknown> | undefined
+  for (const key of keys) {
+    turn -= 1
+    if (turn >= 0) call.look(key, now)
+    else (rest ??= []).push(key)
+  }
+  const { asked, exits } = call
+  if (rest !== undefined) {
+    const looked = lookOn(engine, call, rest, 0)
+    return Effect.flatMap(looked, () => gatherAll(engine, call, span))
+  }
+  return asked.size === 0 ? Exit.succeed(exits) : gatherAll(engine, call, span)
+}
+
+/** One call: what it has found so far, and the keys that are no plain hits. */
+class ManyCall {
+  readonly exits: Exits = new Map()
+  /** Those that mean the same are asked for once. */
+  readonly asked = new Map<string, Asked>()
+  readonly #engine: Engine
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  look(key: unknown, now: number): void {
+    const engine = this.#engine
+    const k = engine.settings.keyOf(key)
+    const exit = k === undefined ? undefined : hit(engine, k, now)
+    if (exit !== undefined) this.exits.set(key, exit)
+    // What waits takes its place now, so that results come in the order of the keys.
+    else if (!this.exits.has(key))
+      this.exits.set(key, refusal(engine, key, k) ?? this.#wait(key, k))
+  }
+
+  /** Takes a key that can be asked for. */
+  #wait(key: unknown, k: string | undefined): Exit.Exit<void> {
+    if (k !== undefined) {
+      const same = this.asked.get(k)
+      if (same === undefined) this.asked.set(k, { key, k, others: undefined })
+      else (same.others ??= []).push(key)
+    }
+    return Exit.void
+  }
+
+  answer({ k, key, others }: Asked, results: Results): void {
+    const exit = results.get(k)!
+    this.exits.set(key, exit)
+    if (others !== undefined) for (const other of others) this.exits.set(other, exit)
+  }
+}
+
+/** Looks for the rest of the keys, from a place on; others have their turn first. */
+const lookOn = (
+  engine: Engine,
+  call: ManyCall,
+  keys: ReadonlyArray<unknown>,
+  from: number,
+): Effect.Effect<void> =>
+  from >= keys.length
+    ? Effect.void
+    : Effect.flatMap(engine.turns.next, () => {
+        const now = engine.now()
+        const to = Math.min(from + keysATurn, keys.length)
+        for (let i = from; i < to; i++) call.look(keys[i], now)
+        return lookOn(engine, call, keys, to)
+      })
+
+const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Effect<Exits> => {
+  const asked = [...call.asked.values()]
+  const gathered = (keys: ReadonlyArray<Asked>) =>
+    Effect.suspend(() => {
+      const patient = { since: engine.now() }
+      return Effect.map(gather(engine, keys, span, new Map(), patient), (results) => {
+        for (const one of keys) call.answer(one, results)
+        return call.exits
+      })
+    })
+  if (asked.length <= keysASlice) return gathered(asked)
+  const starts = Array.from({ length: Math.ceil(asked.length / keysASlice) }, (_, i) => i)
+  // Else what is looked up faster than a tier takes it would pile up.
+  const room = engine.stack.arbiter?.commitRoom ?? Effect.void
+  const slices = Effect.forEach(
+    starts,
+    (i) => {
+      const slice = gathered(asked.slice(i * keysASlice, (i + 1) * keysASlice))
+      return i === 0 ? slice : Effect.andThen(Effect.andThen(room, engine.turns.next), slice)
+    },
+    { concurrency: slicesAtOnce, discard: true },
+  )
+  return Effect.as(slices, call.exits)
+}
+
+/** One key that a caller waits for among others. */
+class OneOfMany extends Waiter {
+  readonly demand = anything
+  readonly many = true
+  readonly insists = false
+  /** Told what there is for the key; nothing where its lookup was overtaken. */
+  readonly end: (exit: Exit.Exit<unknown, unknown> | undefined) => void
+
+  constructor(
+    arrivedMark: number,
+    until: number | undefined,
+    end: (exit: Exit.Exit<unknown, unknown> | undefined) => void,
+  ) {
+    super(arrivedMark, until)
+    this.end = end
+  }
+
+  give({ exit }: Given): void {
+    this.end(exit)
+  }
+
+  fail(exit: Exit.Exit<never, unknown>): void {
+    this.end(exit)
+  }
+
+  rejoin(): void {
+    this.end(undefined)
+  }
+}
+
+/**
+ * Joins or begins what is needed for all the keys and waits, in one step. Keys
+ * whose lookup was overtaken by a mark are gathered once more.
+ */
+const gather = (
+  engine: Engine,
+  keys: ReadonlyArray<Asked>,
+  span: CallerSpan,
+  results: Results,
+  { since, until }: { readonly since: number; readonly until?: number },
+): Effect.Effect<Results> =>
+  Effect.callback((resume) => {
+    const overtaken: Array<Asked> = []
+    const begun: Array<Flight> = []
+    const refreshes: Array<Flight> = []
+    const left: Array<Effect.Effect<void>> = []
+    // Held until everybody is registered, since a flight may end while it is begun.
+    let open = 1
+    const done = () => {
+      open -= 1
+      if (open > 0) return
+      if (overtaken.length === 0) return resume(Effect.succeed(results))
+      const patient = { since, until: until ?? patience(engine, since) }
+      resume(gather(engine, overtaken, span, results, patient))
+    }
+    const waiterFor = (asked: Asked): Waiter => {
+      open += 1
+      return new OneOfMany(engine.marks.last, until, (exit) => {
+        if (exit === undefined) overtaken.push(asked)
+        else results.set(asked.k, exit)
+        done()
+      })
+    }
+    for (const asked of keys) {
+      const { k, key } = asked
+      const now = engine.now()
+      const decided = decide(engine, k, anything, now, true)
+      // It may have closed since, also by a refresh that was begun to be joined.
+      if (engine.closed) {
+        results.set(k, closed(engine))
+        continue
+      }
+      const { flight, hand } = decided
+      const answer = immediate(engine, k, decided, (stale, early) =>
+        refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
+      )
+      if (answer !== undefined) {
+        results.set(k, Exit.isExit(answer) ? answer : answer.exit)
+        continue
+      }
+      if (hand !== undefined) engine.near.hit(hand.slot)
+      if (until === undefined) countWaiting(engine, k, flight)
+      const joined = flight ?? newFlight(engine, key, k, forMany(hand))
+      if (flight === undefined) begun.push(joined)
+      const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
+      const waiter = waiterFor(asked)
+      left.push(waiting.join(engine, joined, waiter, softAt))
+      if (flight !== undefined) readBeside(engine, joined, waiter)
+    }
+    if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
+    if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)
+    done()
+    return Effect.all(left, { discard: true })
+  })
+
+const forMany = (stale: Flight["stale"]) => ({
+  stale,
+  early: false,
+  background: false,
+  force: false,
+  many: true,
+  notBefore: -Infinity,
+})

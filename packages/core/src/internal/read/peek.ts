@@ -1,0 +1,114 @@
+/** Looking at a key without asking upstream or changing anything. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Entry from "../../Entry.ts"
+import * as Freshness from "../../Freshness.ts"
+import { capped, type Engine, type FartherReading } from "../state/engine.ts"
+import { Budget } from "../tier/budget.ts"
+import type { Given } from "../state/flight.ts"
+import { isBelieved, judgeable, recover } from "../recover/replay.ts"
+
+/** What a larder has for a key. `entry` and `tier` are there unless it is missing. */
+export type Reading<A> =
+  | {
+      readonly freshness: Freshness.Freshness
+      readonly entry: Entry.Entry<A>
+      readonly tier: string
+    }
+  | {
+      readonly freshness: Freshness.Freshness
+      readonly entry: undefined
+      readonly tier: undefined
+    }
+
+const missing: Reading<never> = {
+  freshness: Freshness.missing,
+  entry: undefined,
+  tier: undefined,
+}
+
+/** The nearest fresh entry, else the newest there is. */
+export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Reading<unknown>> =>
+  Effect.suspend(() => {
+    const hand = engine.atHand(k, engine.now())
+    if (hand?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
+      return Effect.succeed(readingOf(engine, hand))
+    }
+    const asked = engine.reads(k, readFarther(engine, key, k))
+    // Judged by each reader for itself: a mark may have come since the tiers were asked.
+    return Effect.map(asked, ({ best, removedAt }) => {
+      const isRemoved = hand !== undefined && hand.entry.version < removedAt
+      return readingOf(engine, better(engine, isRemoved ? undefined : hand, best))
+    })
+  })
+
+const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<FartherReading> =>
+  Effect.gen(function* () {
+    const queued = engine.writes.newest(k)
+    if (queued !== undefined) {
+      const entry = capped(queued.entry, engine.freshCap(queued.madeAt))
+      const freshness = engine.judge(entry, engine.now())
+      const given = { entry, exit: Exit.succeed(entry.value), freshness }
+      if (freshness._tag === "Fresh") {
+        return { best: { ...given, tier: engine.nearName }, removedAt: 0 }
+      }
+      yield* engine.writes.settled(k)
+    }
+    const budget = new Budget(engine.settings.policy.tierBudget)
+    let best: Given | undefined
+    for (const tier of engine.stack.farther) {
+      if (tier === engine.stack.arbiter && !isBelieved(engine, k)) {
+        yield* recover(engine, budget, [k])
+        if (!isBelieved(engine, k)) continue
+      }
+      const [found] = yield* tier.read([k], budget)
+      const isRemoved = found?._tag === "Nothing" && found.isRemoved === true
+      if (isRemoved && tier === engine.stack.arbiter) {
+        const { version } = found
+        return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
+      }
+      if (found?._tag !== "Entry") continue
+      // What this node has set since has not reached the tier yet.
+      if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
+      const entry = judgeable(engine, tier, found)
+      if (engine.examined(k, key, tier.name, entry, found.confirmedAt) === undefined) continue
+      const freshness = engine.judge(entry, engine.now())
+      const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
+      if (freshness._tag === "Fresh") return { best: given, removedAt: 0 }
+      best = better(engine, best, given)
+    }
+    return { best, removedAt: 0 }
+  })
+
+const better = (
+  engine: Engine,
+  one: Given | undefined,
+  other: Given | undefined,
+): Given | undefined => {
+  if (one === undefined || other === undefined) return one ?? other
+  return other.entry.version > one.entry.version ||
+    engine.judge(other.entry, engine.now())._tag === "Fresh"
+    ? other
+    : one
+}
+
+const readingOf = (engine: Engine, given: Given | undefined): Reading<unknown> => {
+  if (given === undefined) return missing
+  const freshness = engine.judge(given.entry, engine.now())
+  if (freshness._tag === "Missing") return missing
+  return { freshness, entry: shown(engine, given.entry, freshness), tier: given.tier }
+}
+
+/**
+ * The entry as a caller sees it: a mark leaves of an entry what `expire` leaves, so
+ * that its times say the same as its freshness. They are of the time of day as it is now.
+ */
+export const shown = (
+  engine: Engine,
+  entry: Entry.Entry<unknown>,
+  freshness: Freshness.Freshness,
+): Entry.Entry<unknown> => {
+  const now = engine.now()
+  const isMarked = freshness._tag === "Stale" && freshness !== Freshness.of(entry, now)
+  return engine.inTimeOfDay(isMarked ? (Entry.expireAt(entry, now) ?? entry) : entry)
+}

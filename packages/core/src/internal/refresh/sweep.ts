@@ -1,0 +1,90 @@
+/** Early refresh on a schedule: the draw that a read would make, made for keys that are read in bursts. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type * as Schedule from "effect/Schedule"
+import type { EarlyRefresh } from "../../EarlyRefresh.ts"
+import { anything, decide, inBackground } from "../read/getOne.ts"
+import type { Engine } from "../state/engine.ts"
+import { forBackground } from "../runtime/processLife.ts"
+
+/** A sweep looks at so many keys, those read last first. */
+const hotKeys = 1_000
+/** A policy that makes a schedule for each value would else start a fiber for each. */
+const maxSweeps = 16
+
+interface Sweep {
+  readonly schedule: Schedule.Schedule<unknown>
+  /** Closed while nothing is fresh. */
+  readonly latch: Latch.Latch
+}
+
+/** The sweeps of one larder: one for each schedule, from when an entry with it is kept. */
+export class Sweeps {
+  readonly #engine: Engine
+  readonly #sweeps = new Map<Schedule.Schedule<unknown>, Sweep>()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** An entry with this early refresh is being kept. */
+  readonly kept = (early: EarlyRefresh): void => {
+    if (early._tag !== "Scheduled") return
+    const sweep = this.#of(early.schedule) ?? this.#begin(early.schedule)
+    sweep.latch.openUnsafe()
+  }
+
+  /** The sweep that looks at entries with this schedule; entries beyond the bound are looked at by the first. */
+  #of(schedule: Schedule.Schedule<unknown>): Sweep | undefined {
+    const own = this.#sweeps.get(schedule)
+    if (own !== undefined || this.#sweeps.size < maxSweeps) return own
+    this.#warn()
+    const [first] = this.#sweeps.values()
+    return first
+  }
+
+  #begin(schedule: Schedule.Schedule<unknown>): Sweep {
+    const sweep: Sweep = { schedule, latch: Latch.makeUnsafe(false) }
+    this.#sweeps.set(schedule, sweep)
+    const clock = forBackground(Context.get(this.#engine.context, Clock.Clock))
+    const sweeps = Effect.repeat(this.#tick(sweep), schedule)
+    this.#engine.fork(Effect.provideService(sweeps, Clock.Clock, clock))
+    return sweep
+  }
+
+  #warned = false
+
+  #warn(): void {
+    if (this.#warned) return
+    this.#warned = true
+    this.#engine.warnings.warn(
+      "schedules",
+      `its policies have more than ${maxSweeps} different schedules in EarlyRefresh.scheduled; values with others are swept on the first one. Make the Schedule once, outside the function of the adaptive policy, and use it for every value`,
+    )
+  }
+
+  #tick(sweep: Sweep): Effect.Effect<void> {
+    return Effect.andThen(
+      sweep.latch.await,
+      Effect.sync(() => this.#look(sweep)),
+    )
+  }
+
+  #look(sweep: Sweep): void {
+    const engine = this.#engine
+    const now = engine.now()
+    // Nothing here is fresh any more: rest until something is kept.
+    if (now >= engine.lastFresh) sweep.latch.closeUnsafe()
+    for (const { asked, key, policy } of engine.near.hot(hotKeys)) {
+      const { earlyRefresh } = policy
+      if (earlyRefresh._tag !== "Scheduled" || this.#of(earlyRefresh.schedule) !== sweep) continue
+      const { action, hand } = decide(engine, key, anything, now)
+      if (action._tag !== "Serve" || !action.refresh || hand === undefined) continue
+      engine.observer.counters.earlyRefreshes += 1
+      engine.observer.tell({ _tag: "EarlyRefresh", key })
+      inBackground(engine, { key: asked, k: key, span: undefined }, hand, true)
+    }
+  }
+}

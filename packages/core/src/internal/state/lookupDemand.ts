@@ -1,0 +1,76 @@
+/** The context of a lookup, in which it finds what is at stake for those who wait for its flights. */
+import * as Context from "effect/Context"
+import * as Upstream from "../../Upstream.ts"
+import type { Engine } from "./engine.ts"
+import type { Flight } from "./flight.ts"
+import { LiveDemand } from "../upstream/liveDemand.ts"
+import { setOrigin } from "../upstream/capturedServices.ts"
+
+/** Whether every caller that waits can be given something stale. */
+export const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
+  if (stale === undefined || engine.judge(stale.entry, engine.now())._tag === "Missing")
+    return false
+  return !waiters.some(({ demand }) => !demand.allowStale)
+}
+
+const none: ReadonlyArray<Flight> = []
+
+/** One lookup's demand, with the context that holds it; both are used again. */
+export class LookupDemand extends LiveDemand {
+  readonly context: Context.Context<never>
+  readonly #engine: Engine
+  #flights = none
+  endsAt = 0
+
+  constructor(engine: Engine, origin: Context.Context<never>) {
+    super()
+    this.#engine = engine
+    this.context = Context.add(engine.context, Upstream.Demand, this)
+    setOrigin(this.context, origin)
+  }
+
+  get background(): boolean {
+    return this.#flights.every(({ waiters }) => waiters.size === 0)
+  }
+
+  get stale(): boolean {
+    return this.#flights.every((flight) => allHaveStale(this.#engine, flight))
+  }
+
+  begin(flights: ReadonlyArray<Flight>, endsAt: number): void {
+    this.#flights = flights
+    this.endsAt = endsAt
+    for (const flight of flights) flight.demand = this
+  }
+
+  end(): void {
+    this.#flights = none
+  }
+}
+
+/** Demands at rest beyond this many are let go. */
+const maxIdle = 64
+
+/** A context costs as much as the rest of a lookup's memory, so those of lookups that have ended are used again. */
+export class LookupDemands {
+  readonly #engine: Engine
+  readonly #origin: Context.Context<never>
+  readonly #idle: Array<LookupDemand> = []
+
+  constructor(engine: Engine, origin: Context.Context<never>) {
+    this.#engine = engine
+    this.#origin = origin
+  }
+
+  take(flights: ReadonlyArray<Flight>, endsAt: number): LookupDemand {
+    const demand = this.#idle.pop() ?? new LookupDemand(this.#engine, this.#origin)
+    demand.begin(flights, endsAt)
+    return demand
+  }
+
+  /** Only once the lookup's fiber has ended: until then it may look at its demand. */
+  giveBack(demand: LookupDemand): void {
+    demand.end()
+    if (this.#idle.length < maxIdle) this.#idle.push(demand)
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One step in a tier while it runs: in a fiber of its own, since it may not obey its
+ * interruption, and with a deadline. A class, since each read that memory cannot
+ * answer makes one, and closures would be most of its garbage.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { TierError } from "../../Tier.ts"
+import type { Budget } from "./budget.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+import type { SteadyClock } from "../runtime/steadyClock.ts"
+import type { Timer, Timers } from "../runtime/deadlines.ts"
+
+/** What all steps in a tier have in common. */
+export interface Surroundings {
+  readonly clock: SteadyClock
+  readonly timers: Timers
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  readonly timedOut: (operation: string, millis: number) => TierError
+}
+
+export interface Asked {
+  readonly operation: string
+  /** The time that the tier has. */
+  readonly millis: number
+  /** What the tier's time is taken from. */
+  readonly budget: Budget | undefined
+}
+
+export class TierAttempt<A, B> {
+  readonly #surroundings: Surroundings
+  readonly #asked: Asked
+  readonly #began: number
+  /** Works on the tier's answer, in this node's own time. */
+  readonly #after: (answer: A) => Effect.Effect<B>
+  #answer: (exit: Exit.Exit<B, TierError>) => void
+  #deadline: Timer | undefined
+  #isAnswered = false
+  #isGivenUp = false
+  /** Undefined once it has ended by the time `begin` returns. */
+  fiber: Fiber.Fiber<B, TierError> | undefined
+
+  constructor(
+    surroundings: Surroundings,
+    asked: Asked,
+    after: (answer: A) => Effect.Effect<B>,
+    answer: (exit: Exit.Exit<B, TierError>) => void,
+  ) {
+    this.#surroundings = surroundings
+    this.#asked = asked
+    this.#after = after
+    this.#answer = answer
+    this.#began = monotonicMillis(surroundings.clock)
+  }
+
+  /** Tells the end, perhaps before this returns. */
+  begin(effect: Effect.Effect<A, TierError>): this {
+    const { fork, timers } = this.#surroundings
+    const fiber = fork(
+      Effect.flatMap(effect, (found) => {
+        this.#answered()
+        return this.#after(found)
+      }),
+    )
+    const ended = fiber.pollUnsafe()
+    if (ended !== undefined) {
+      this.#ended(ended)
+      return this
+    }
+    this.fiber = fiber
+    if (!this.#isAnswered) {
+      this.#deadline = timers.deadline(this.#began, this.#asked.millis, () => this.#giveUp(fiber))
+    }
+    fiber.addObserver((exit) => {
+      if (!this.#isGivenUp) this.#ended(exit)
+    })
+    return this
+  }
+
+  /** Interrupts it; who waits hears of that by `left`, since it says nothing about the tier. */
+  leave(left: () => void): void {
+    this.#answer = left
+    this.fiber?.interruptUnsafe()
+  }
+
+  #ended(exit: Exit.Exit<B, TierError>): void {
+    this.#answered()
+    this.#answer(exit)
+  }
+
+  /** The deadline is for the tier alone, not for what is done after its answer. */
+  #answered(): void {
+    if (this.#isAnswered) return
+    this.#isAnswered = true
+    const { clock, timers } = this.#surroundings
+    const { budget, millis } = this.#asked
+    timers.cancel(this.#deadline)
+    if (budget !== undefined) budget.left -= Math.min(monotonicMillis(clock) - this.#began, millis)
+  }
+
+  #giveUp(fiber: Fiber.Fiber<B, TierError>): void {
+    const { millis, operation } = this.#asked
+    this.#answered()
+    this.#isGivenUp = true
+    fiber.interruptUnsafe()
+    this.#answer(Exit.fail(this.#surroundings.timedOut(operation, millis)))
+  }
+}

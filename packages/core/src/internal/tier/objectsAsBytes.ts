@@ -1,0 +1,75 @@
+/** A memory tier behind another tier keeps envelopes like any other; only the nearest keeps values themselves. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { after } from "../../Entry.ts"
+import * as Envelope from "../../Envelope.ts"
+import * as Policy from "../../Policy.ts"
+import type { ByteStore, ByteTier, ObjectTier } from "../../Tier.ts"
+import { neverPlain, type ObjectStore } from "../memory/memoryStore.ts"
+import { steadyClock } from "../runtime/steadyClock.ts"
+
+const policy = Policy.make({ freshFor: "Infinity" })
+
+export const nestedObjects = (tier: ObjectTier): ByteTier => ({
+  kind: "bytes",
+  name: tier.name,
+  scope: tier.scope,
+  abilities: tier.abilities,
+  open: ({ larder }) =>
+    Effect.gen(function* () {
+      const clock = yield* steadyClock
+      const store = yield* tier.open({ larder, onEvicted: () => {} })
+      return byteStore(store, () => clock.currentTimeMillisUnsafe())
+    }),
+})
+
+/** Bytes whose weight cannot be told are not kept, and what was at their key goes. */
+const weighed = (store: ObjectStore, key: string, envelope: Uint8Array): number | undefined => {
+  try {
+    return store.weigh(envelope, key)
+  } catch {
+    store.delete(key)
+    return undefined
+  }
+}
+
+const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
+  const bytesAt = (key: string): Uint8Array | undefined => {
+    const slot = store.find(key)
+    if (slot === 0) return undefined
+    const held = store.at(slot)
+    if (held.entry.staleUntil <= now()) return undefined
+    store.hit(slot)
+    return held.entry.value as Uint8Array
+  }
+  const versionAt = (key: string): number => store.peek(key)?.entry.version ?? -1
+  return {
+    read: (keys) => Effect.sync(() => keys.map(bytesAt)),
+    put: (key, envelope, lifeMillis) =>
+      Effect.sync(() => {
+        const version = Envelope.version(envelope) ?? 0
+        if (versionAt(key) > version) return false
+        const at = now()
+        const staleUntil = after(at, lifeMillis)
+        const entry = {
+          value: envelope,
+          storedAt: at,
+          freshUntil: staleUntil,
+          revalidateUntil: staleUntil,
+          staleUntil,
+          loadMillis: 0,
+          version,
+          asOf: 0,
+          tags: [],
+        }
+        const held = { key, entry, exit: Exit.void, asked: key, policy, freshCap: Infinity }
+        const weight = weighed(store, key, envelope)
+        return weight !== undefined && store.put(held, weight, neverPlain, at)
+      }),
+    drop: (key, version) =>
+      Effect.sync(() => {
+        if (versionAt(key) <= version) store.delete(key)
+      }),
+    arbiter: undefined,
+  }
+}

@@ -1,0 +1,84 @@
+/** The opened tiers of one larder: memory, what is behind it, and who arbitrates. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { ByteTier, ObjectTier } from "../../Tier.ts"
+import * as fartherTier from "./backingTier.ts"
+import type { FartherTier } from "./backingTier.ts"
+import { ObjectStore } from "../memory/memoryStore.ts"
+import { nestedObjects } from "./objectsAsBytes.ts"
+import { TierWarnings } from "./tierWarnings.ts"
+
+/** How long the right to look a key up lasts. It is renewed at a third. */
+const leaseMillis = 10_000
+
+export interface Stack {
+  /** Nothing is kept where the stack begins with a byte tier. */
+  readonly near: ObjectStore
+  readonly hasMemory: boolean
+  readonly nearName: string
+  /** Nearest first. */
+  readonly farther: ReadonlyArray<FartherTier>
+  /** The farthest tier, where it orders writes. */
+  readonly arbiter: FartherTier | undefined
+  /** 0 without an arbiter. */
+  readonly leaseMillis: number
+}
+
+/** A stack that begins with a byte tier keeps nothing in memory. */
+const keepsNothing = (): ObjectStore =>
+  new ObjectStore({
+    maxEntries: 0,
+    maxWeight: Infinity,
+    eviction: "lru",
+    seed: 0,
+    weigh: () => 1,
+    maxFreshFor: Infinity,
+    onEvicted: () => {},
+  })
+
+const roleOf = (hasArbiter: boolean, isFarthest: boolean): fartherTier.Role => {
+  if (!hasArbiter) return "alone"
+  return isFarthest ? "arbiter" : "inFront"
+}
+
+export const open = (
+  tiers: ReadonlyArray<ObjectTier | ByteTier>,
+  options: fartherTier.Options,
+): Effect.Effect<Stack, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { larder, observer } = options
+    const first = tiers[0]
+    const hasMemory = first?.kind === "objects"
+    const nearName = first?.name ?? "memory"
+    const warnings = new TierWarnings(nearName, options)
+    const onEvicted: Parameters<ObjectTier["open"]>[0]["onEvicted"] = (key, cause) => {
+      observer.counters.evictions += 1
+      observer.tell({ _tag: "Evicted", key, tier: nearName, cause })
+      if (cause === "refused") warnings.tooHeavy()
+    }
+    const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
+    const behind = (hasMemory ? tiers.slice(1) : tiers).map((tier) =>
+      tier.kind === "bytes" ? tier : nestedObjects(tier),
+    )
+    const hasArbiter = behind.at(-1)?.abilities.versions === true
+    const farther = yield* Effect.forEach(behind, (tier, i) =>
+      fartherTier.open(
+        tier,
+        { ...options, maxFreshFor: near.maxFreshFor },
+        roleOf(hasArbiter, i === behind.length - 1),
+      ),
+    )
+    const last = farther.at(-1)
+    const arbiter = last?.arbiter === undefined ? undefined : last
+    if (arbiter !== undefined) {
+      for (const tier of farther) if (tier !== arbiter) tier.standsInFrontOf(arbiter)
+    }
+    return {
+      near,
+      hasMemory,
+      nearName: hasMemory ? first.name : "none",
+      farther,
+      arbiter,
+      leaseMillis: arbiter === undefined ? 0 : leaseMillis,
+    }
+  })

@@ -1,0 +1,68 @@
+/**
+ * What an operator should know of values that a tier behind memory never has: each
+ * lookup of such a key asks upstream, on every node.
+ */
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import { Warnings } from "../observe/warnings.ts"
+
+/** A smaller value that does not arrive says more of the tier than of its size. */
+const large = 1_000_000
+
+const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
+
+export class TierWarnings {
+  readonly #tier: string
+  readonly #warnings: Warnings
+
+  constructor(
+    tier: string,
+    {
+      clock,
+      context,
+      larder,
+    }: {
+      readonly larder: string
+      readonly context: Context.Context<never>
+      readonly clock: Clock.Clock
+    },
+  ) {
+    this.#tier = tier
+    this.#warnings = new Warnings(larder, clock, context)
+  }
+
+  /** The value's schema or the tier's wire refuses it. Why is not logged: it may quote the value. */
+  unwritable(): void {
+    this.#warnings.warn(
+      "unwritable",
+      `a value cannot be written as bytes, so ${this.#tier} does not keep it, and every node looks it up for itself. The event TierFailed with operation "encode" says why; make the \`value\` schema or the tier's wire carry such values`,
+    )
+  }
+
+  /** The tier keeps no value of this size, or has no room. */
+  refused(bytes: number | undefined): void {
+    const size = bytes === undefined ? "a value" : `a value of ${megabytes(bytes)}`
+    this.#warnings.warn(
+      "refused",
+      `${this.#tier} refused ${size}, and has nothing in its place: every node looks the key up for itself. Give the tier more room, or compress such values (Wire.compressed)`,
+    )
+  }
+
+  /** A memory tier keeps no value of this weight. */
+  tooHeavy(): void {
+    this.#warnings.warn(
+      "tooHeavy",
+      `${this.#tier} refused a value that is heavier than all may be together, and does not keep it. Raise maxWeight, make weigh count less, or store less under one key`,
+    )
+  }
+
+  /** Told of a write that failed; `undefined` for one whose size is no likely reason. */
+  ofSize(bytes: number): ((failure: "failed" | "timedOut") => void) | undefined {
+    if (bytes < large) return undefined
+    return (failure) =>
+      this.#warnings.warn(
+        "large",
+        `a value of ${megabytes(bytes)} did not reach ${this.#tier}${failure === "timedOut" ? " within tierTimeout" : ""}; until it does, every node looks the key up for itself. Compress such values (Wire.compressed), raise tierTimeout, or keep them out of the tier`,
+      )
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * One circuit as this process sees it, and the lookups that wait for the outcome
+ * of its next probe.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import { Chain, Linked } from "../runtime/linkedSet.ts"
+import type { LiveDemand } from "./liveDemand.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+import { Ahead } from "../runtime/steadyBreaker.ts"
+import { type Timer, Timers } from "../runtime/deadlines.ts"
+
+/** When to try again what is not told of: the probe of another process; a lookup that was to be the probe and has left. */
+const lookAgain = 1_000
+
+type Store = CircuitBreaker.CircuitBreakerStore["Service"]
+type Refusal = CircuitBreaker.CircuitBreakerError
+
+export interface Options {
+  readonly key: string
+  /** While lookups wait, a probe is let through so long after the circuit opened, ms. */
+  readonly probeEvery: number
+  /** How many lookups may wait. */
+  readonly queue: number
+  /** The store is this circuit's alone, so that its open time can be cut short. */
+  readonly isOwn: boolean
+}
+
+class Waiting extends Linked<Waiting> {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly resume: (effect: Effect.Effect<void, Refusal>) => void
+
+  constructor(
+    fiber: Fiber.Fiber<unknown, unknown>,
+    resume: (effect: Effect.Effect<void, Refusal>) => void,
+  ) {
+    super()
+    this.fiber = fiber
+    this.resume = resume
+  }
+}
+
+export class Circuit {
+  readonly #options: Options
+  readonly #clock: Clock.Clock
+  readonly #timers: Timers
+  readonly #waiting = new Chain<Waiting>()
+  #state: CircuitBreaker.State["_tag"] = "Closed"
+  /** In monotonic time, as are the others. */
+  #openedAt = 0
+  #openUntil = 0
+  /** Upstream itself has said not to come before this moment. */
+  #notBefore = 0
+  /** The generation of the probe that this process has under way. */
+  #probe: number | undefined
+  /** Failed probes before the end of the open time: the backoff does not count them. */
+  #early = 0
+  #isEarly = false
+  /** When a lookup that waited was sent to be the probe, until it was admitted or refused. */
+  #electedAt: number | undefined
+  #timer: Timer | undefined
+  /** A lookup that may be the probe of an open time that is over is on its way here. */
+  #isApproached = false
+
+  constructor(context: Context.Context<never>, options: Options) {
+    this.#options = options
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#timers = new Timers(context)
+  }
+
+  stop(): void {
+    this.#timers.stop()
+  }
+
+  /** Upstream said when to come back. */
+  hinted(retryAfter: Duration.Duration): void {
+    const until = this.#now() + Duration.toMillis(retryAfter)
+    this.#notBefore = Math.max(this.#notBefore, until)
+  }
+
+  /**
+   * What a lookup would be refused with, as far as this process knows; one that does
+   * not wait for a probe. So that it need not take a lease first.
+   */
+  refusal(): Refusal | undefined {
+    if (this.#state === "Closed") return undefined
+    const { key } = this.#options
+    const left = this.#openUntil - this.#now()
+    if (this.#state === "Open" && left > 0) return open(key, Duration.millis(left))
+    const isTaken = this.#probe !== undefined || left > 0 || this.#isApproached
+    return isTaken ? halfOpen(key) : undefined
+  }
+
+  /** Whether every lookup is let through, as far as this process knows. */
+  get isClosed(): boolean {
+    return this.#state === "Closed"
+  }
+
+  /** From now on others are refused as if this lookup were the probe already; gives what ends that. */
+  approach(): () => void {
+    if (this.#state === "Closed" || this.#isApproached) return () => {}
+    this.#isApproached = true
+    return () => {
+      this.#isApproached = false
+    }
+  }
+
+  /** The store, with what it tells noted here; it may let a probe through early. */
+  watch(store: Store): Store {
+    return {
+      admit: (key) =>
+        store.admit(key).pipe(
+          Effect.catch((refusal) => this.#admitEarly(store, key, refusal)),
+          Effect.map((admission) => this.#admitted(admission)),
+          Effect.tapError((refusal) => Effect.sync(() => this.#refused(refusal))),
+        ),
+      record: (outcome) =>
+        store.record(outcome).pipe(
+          Effect.tap((transition) => Effect.sync(() => this.#moved(transition))),
+          Effect.ensuring(Effect.sync(() => this.#recorded(outcome.generation))),
+        ),
+      state: store.state,
+    }
+  }
+
+  /**
+   * Waits for the outcome of the next probe: until the circuit closes, or until the
+   * caller may itself be the probe. Fails with what the caller was refused with
+   * where it cannot wait, and with the circuit's new refusal when the probe fails.
+   */
+  wait(demand: LiveDemand, refusal: Refusal): Effect.Effect<void, Refusal> {
+    return Effect.withFiber((fiber) =>
+      Effect.callback<void, Refusal>((resume) => {
+        if (!this.#mayWait(demand, refusal)) return resume(Effect.fail(refusal))
+        const place = new Waiting(fiber, resume)
+        this.#waiting.add(place)
+        this.#pace()
+        return Effect.sync(() => {
+          this.#waiting.delete(place)
+          this.#pace()
+        })
+      }),
+    )
+  }
+
+  #mayWait(demand: LiveDemand, { reason }: Refusal): boolean {
+    if (reason._tag === "CircuitBreakerStoreError") return false
+    if (demand.background || demand.stale) return false
+    return this.#waiting.size < this.#options.queue && this.#probeAt() < demand.endsAt
+  }
+
+  /** When the next probe may go. */
+  #probeAt(): number {
+    if (this.#electedAt !== undefined) return this.#electedAt + lookAgain
+    const { isOwn, probeEvery } = this.#options
+    if (this.#state !== "Open" || !isOwn) return this.#openUntil
+    const early = Math.max(this.#openedAt + probeEvery, this.#notBefore)
+    return Math.min(early, this.#openUntil)
+  }
+
+  /** Keeps a timer for the next probe while lookups wait and none is under way. */
+  #pace(): void {
+    this.#timers.cancel(this.#timer)
+    this.#timer = undefined
+    if (this.#waiting.size === 0 || this.#probe !== undefined) return
+    const now = this.#now()
+    const millis = Math.max(0, this.#probeAt() - now)
+    this.#timer = this.#timers.after(now, millis, () => this.#elect())
+  }
+
+  /** The lookup that has waited longest goes to be the probe. */
+  #elect(): void {
+    const { first } = this.#waiting
+    if (first === undefined) return
+    this.#electedAt = this.#now()
+    this.#wake(first, Effect.void)
+    this.#pace()
+  }
+
+  #wake(place: Waiting, verdict: Effect.Effect<void, Refusal>): void {
+    this.#waiting.delete(place)
+    // In a turn of its own: it may be refused, and wait again.
+    place.fiber.currentDispatcher.scheduleTask(() => place.resume(verdict), 0)
+  }
+
+  #wakeAll(verdict: Effect.Effect<void, Refusal>): void {
+    for (const place of this.#waiting.all()) this.#wake(place, verdict)
+    this.#pace()
+  }
+
+  #admitEarly(store: Store, key: string, refusal: Refusal): ReturnType<Store["admit"]> {
+    const { reason } = refusal
+    const isElected = this.#electedAt !== undefined && this.#options.isOwn
+    if (reason._tag !== "CircuitOpen" || !isElected) return Effect.fail(refusal)
+    this.#isEarly = true
+    // For the store the open time has passed.
+    const ahead = Duration.toMillis(reason.retryAfter) + 1
+    return Effect.provideService(store.admit(key), Ahead, ahead)
+  }
+
+  #admitted(admission: CircuitBreaker.Admission): CircuitBreaker.Admission {
+    this.#electedAt = undefined
+    if (!admission.probe) {
+      this.#closed()
+    } else {
+      this.#state = "HalfOpen"
+      this.#openUntil = this.#now()
+      this.#probe = admission.generation
+      this.#pace()
+    }
+    if (admission.consecutiveOpenings === 0) this.#early = 0
+    const early = this.#early + (this.#isEarly ? 1 : 0)
+    return early === 0
+      ? admission
+      : { ...admission, consecutiveOpenings: Math.max(0, admission.consecutiveOpenings - early) }
+  }
+
+  #refused({ reason }: Refusal): void {
+    if (this.#options.isOwn) return
+    this.#electedAt = undefined
+    if (reason._tag === "CircuitOpen") {
+      this.#opened(reason.retryAfter)
+    } else if (reason._tag === "CircuitHalfOpen") {
+      this.#state = "HalfOpen"
+      this.#openUntil = this.#now() + lookAgain
+    }
+  }
+
+  #moved(transition: CircuitBreaker.Transition | undefined): void {
+    if (transition?.to === "Closed") this.#closed()
+    if (transition?.to !== "Open") return
+    if (transition.from === "HalfOpen" && this.#isEarly) this.#early += 1
+    this.#opened(transition.retryAfter)
+    this.#wakeAll(Effect.fail(open(this.#options.key, transition.retryAfter)))
+  }
+
+  #recorded(generation: number): void {
+    if (this.#probe !== generation) return
+    this.#probe = undefined
+    this.#isEarly = false
+    // It may have been ignored: then the next that waits is the probe.
+    this.#pace()
+  }
+
+  #opened(retryAfter: Duration.Duration): void {
+    const now = this.#now()
+    this.#state = "Open"
+    this.#openedAt = now
+    this.#openUntil = now + Duration.toMillis(retryAfter)
+  }
+
+  #closed(): void {
+    if (this.#state === "Closed") return
+    this.#state = "Closed"
+    this.#wakeAll(Effect.void)
+  }
+
+  #now(): number {
+    return monotonicMillis(this.#clock)
+  }
+}
+
+const open = (key: string, retryAfter: Duration.Duration): Refusal =>
+  new CircuitBreaker.CircuitBreakerError({
+    reason: new CircuitBreaker.CircuitOpen({ key, retryAfter }),
+  })
+
+const halfOpen = (key: string): Refusal =>
+  new CircuitBreaker.CircuitBreakerError({ reason: new CircuitBreaker.CircuitHalfOpen({ key }) })
+
+const circuits = new WeakMap<object, Circuit>()
+
+/** Notes whose circuit a breaker of an upstream shows. */
+export const setCircuit = <B extends object>(breaker: B, circuit: Circuit): B => {
+  circuits.set(breaker, circuit)
+  return breaker
+}
+
+/** Undefined for a breaker that was made by hand. */
+export const circuitOf = (breaker: object): Circuit | undefined => circuits.get(breaker)

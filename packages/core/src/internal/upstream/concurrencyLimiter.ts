@@ -1,0 +1,171 @@
+/** Permits for lookups, and the lines in which lookups wait for them. */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import type { Demand } from "../../Upstream.ts"
+import { Chain, Linked } from "../runtime/linkedSet.ts"
+import { LiveDemand } from "./liveDemand.ts"
+
+/** A lookup was turned away: no permit was free, and waiting was no use. */
+export class Shed extends Schema.TaggedError<Shed>()("Shed", {
+  /** How many lookups may run at once. */
+  limit: Schema.Finite,
+  /** How many may wait. */
+  queue: Schema.Finite,
+  /** Whether the permits are those of background lookups alone. */
+  background: Schema.Boolean,
+}) {
+  override get message(): string {
+    const kind = this.background ? "background lookups" : "lookups"
+    return `turned away: ${this.limit} ${kind} are running, and at most ${this.queue} may wait (Upstream.withConcurrency)`
+  }
+}
+
+export interface Bounds {
+  readonly limit: number
+  /** How many may wait; undefined for any number. */
+  readonly queue: number | undefined
+  readonly background: boolean
+}
+
+/** A lookup with a permit, or in a line for one. */
+class Place extends Linked<Place> {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly demand: Demand
+  gate: Gate
+  running = false
+  resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
+  stopListening: (() => void) | undefined = undefined
+
+  constructor(fiber: Fiber.Fiber<unknown, unknown>, demand: Demand, gate: Gate) {
+    super()
+    this.fiber = fiber
+    this.demand = demand
+    this.gate = gate
+  }
+}
+
+/** Permits of one kind, with a line of their own: first come, first served. */
+export class Gate {
+  readonly bounds: Bounds
+  #running = 0
+  readonly #line = new Chain<Place>()
+
+  constructor(bounds: Bounds) {
+    this.bounds = bounds
+  }
+
+  /** A lookup with something stale to give instead does not wait in a bounded line. */
+  hasRoom({ stale }: Demand): boolean {
+    const { limit, queue } = this.bounds
+    if (queue === undefined) return true
+    return this.#running + this.#line.size < limit + (stale ? 0 : queue)
+  }
+
+  shed(): Shed {
+    const { background, limit, queue = 0 } = this.bounds
+    return new Shed({ limit, queue, background })
+  }
+
+  /** Gives a permit, or a place at the end of the line. */
+  admit(place: Place): void {
+    place.gate = this
+    if (this.#running < this.bounds.limit) this.#grant(place)
+    else this.#line.add(place)
+  }
+
+  /** Takes the place out, with its permit if it has one. */
+  release(place: Place): void {
+    this.#line.delete(place)
+    if (place.running) this.#running -= 1
+    const next = this.#running < this.bounds.limit ? this.#line.first : undefined
+    if (next === undefined) return
+    this.#line.delete(next)
+    this.#grant(next)
+  }
+
+  /** The first in line for which `is` holds. */
+  find(is: (place: Place) => boolean): Place | undefined {
+    return this.#line.find(is)
+  }
+
+  #grant(place: Place): void {
+    this.#running += 1
+    place.running = true
+    const { fiber, resume } = place
+    // In a turn of its own: a lookup that ends at once would else begin the next from within.
+    if (resume !== undefined) fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
+  }
+}
+
+/** The gate of lookups that a caller waits for, and that of the others; perhaps one gate for both. */
+export interface Gates {
+  readonly foreground: Gate
+  readonly background: Gate
+}
+
+/**
+ * Runs the effect with a permit, after the lookups of its kind that asked before.
+ * Fails with `Shed` where the line is bounded and full, or where it would have to
+ * wait and has something stale.
+ */
+export const enter = <A, E, R>(
+  gates: Gates,
+  demand: Demand,
+  effect: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E | Shed, R> =>
+  // uninterruptible between taking a place and being sure to leave it
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber): Effect.Effect<A, E | Shed, R> => {
+      const gate = demand.background ? gates.background : gates.foreground
+      if (!gate.hasRoom(demand)) return gate.shed()
+      const place = new Place(fiber, demand, gate)
+      gate.admit(place)
+      if (!place.running) listen(gates, place)
+      const run = place.running
+        ? restore(effect)
+        : Effect.andThen(restore(waitFor(place)), restore(effect))
+      return Effect.ensuring(
+        run,
+        Effect.sync(() => leave(gates, place)),
+      )
+    }),
+  )
+
+const waitFor = (place: Place): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    // Race: its fiber may have yielded in between, and the permit has come meanwhile.
+    if (place.running) resume(Effect.void)
+    else place.resume = resume
+  })
+
+const listen = (gates: Gates, place: Place): void => {
+  const { demand } = place
+  if (gates.foreground === gates.background || !(demand instanceof LiveDemand)) return
+  place.stopListening = demand.onJoin(() => upgrade(gates, place))
+}
+
+const leave = (gates: Gates, place: Place): void => {
+  const { gate } = place
+  place.stopListening?.()
+  gate.release(place)
+  if (gate === gates.foreground) upgradeNext(gates)
+}
+
+/** Whether a lookup in the background's line has become one that a caller waits for, and may change lines. */
+const mayUpgrade = ({ foreground, background }: Gates, { demand, gate, running }: Place): boolean =>
+  !running && gate === background && !demand.background && foreground.hasRoom(demand)
+
+/** Moves the lookup to the end of the foreground's line; where that is full it keeps its place. */
+const upgrade = (gates: Gates, place: Place): void => {
+  if (!mayUpgrade(gates, place)) return
+  gates.background.release(place)
+  gates.foreground.admit(place)
+}
+
+/** There is room in the foreground's line: a lookup that found it full may have waited for that. */
+const upgradeNext = (gates: Gates): void => {
+  if (gates.foreground === gates.background) return
+  const next = gates.background.find((place) => mayUpgrade(gates, place))
+  if (next !== undefined) upgrade(gates, next)
+}

@@ -1,0 +1,141 @@
+/**
+ * `tierWrites: "background"`: memory has a value when it is acknowledged, and the tiers
+ * behind it follow, each at the place in the order that the value has had since then.
+ */
+import * as Effect from "effect/Effect"
+import { settleMillis } from "../../Arbitration.ts"
+import { LarderClosed } from "../../LarderError.ts"
+import type { Ack } from "./changing.ts"
+import type { Engine } from "../state/engine.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import { begun } from "../state/generation.ts"
+import { dropLater, dropNearer, keepNearer } from "../recover/replay.ts"
+import type { Queued, Writer } from "../state/writeQueue.ts"
+
+export const setInBackground = (
+  engine: Engine,
+  k: string,
+  planned: Omit<Queued, "madeAt" | "isPlaced">,
+): Effect.Effect<Ack> => {
+  const { arbiter } = engine.stack
+  const closed = Effect.suspend(() =>
+    Effect.die(new LarderClosed({ larder: engine.settings.name })),
+  )
+  const admitted = engine.writes.admit(k, () => enqueue(engine, k, planned), closed)
+  return arbiter === undefined ? admitted : Effect.andThen(arbiter.ready, admitted)
+}
+
+const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "isPlaced">): Ack => {
+  const { arbiter, farther } = engine.stack
+  begun(engine, k, "Set")
+  const known = Math.max(engine.knownVersion(k), arbiter?.time.given ?? 0)
+  const madeAt = engine.stopwatch()
+  const version =
+    arbiter === undefined ? engine.nextVersion(known) : arbiter.placeAbove(known, madeAt, "least")
+  const entry = {
+    ...planned.entry,
+    version,
+    asOf: Math.max(engine.asOf(), marksBefore(engine, madeAt)),
+  }
+  const isPlaced = arbiter?.time.isKnown !== false
+  // Race: another node changes the key, and the arbiter cannot be asked: this is how long that may go unnoticed.
+  const queued = { ...planned, entry, madeAt, confirmedAt: madeAt, isPlaced }
+  engine.keep(k, planned.key, queued, engine.now())
+  engine.writes.put(k, queued, writerOf(engine))
+  return { version, settled: false, pending: farther.map(({ name }) => name) }
+}
+
+/**
+ * Numbers of marks are the arbiter's time as well: the value covers those before it was set. A
+ * mark that came after it may have the number of its place, where the tier counts milliseconds.
+ */
+const marksBefore = ({ stack }: Engine, madeAt: number): number =>
+  (stack.arbiter?.time.placeOf(madeAt, "least") ?? 1) - 1
+
+const writerOf = (engine: Engine): Writer => ({
+  write: (k, queued) => write(engine, k, queued),
+  isOver: (queued) => isOver(engine, queued),
+})
+
+/** Later no tombstone of a removal after it can be relied on; or its life has ended. */
+const isOver = (engine: Engine, { entry, madeAt }: Queued): boolean =>
+  engine.stopwatch() - madeAt > settleMillis || engine.now() >= entry.staleUntil
+
+const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" | "again"> =>
+  Effect.gen(function* () {
+    if (isOver(engine, queued)) return yield* giveUp(engine, k, queued)
+    const { arbiter } = engine.stack
+    if (arbiter === undefined) return yield* writeNearer(engine, k, queued)
+    // Without its time the place of the value in its order is not known.
+    if (!arbiter.time.isKnown) yield* arbiter.ready
+    if (!arbiter.time.isKnown) return "again"
+    const placed = queued.isPlaced ? queued : placedBy(engine, arbiter, queued)
+    const at = placed.entry.version
+    const set = { _tag: "Set", entry: placed.entry, at } as const
+    const written = yield* arbiter.write(k, set, 0)
+    if (written === undefined) return "again"
+    if (written === "unwritable") return yield* giveUp(engine, k, placed)
+    const { version } = written
+    if (version > at) return yield* overtaken(engine, k, version)
+    const missed = engine.missed.key(k)
+    if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
+    replaceInMemory(engine, k, queued, placed)
+    return yield* writeNearer(engine, k, placed)
+  })
+
+const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued => {
+  const { entry, madeAt } = queued
+  const version = arbiter.placeAbove(entry.version - 1, madeAt, "least")
+  // Not the marks that are known by now: some came after the value was set.
+  const asOf = Math.max(entry.asOf, marksBefore(engine, madeAt))
+  return { ...queued, entry: { ...entry, version, asOf } }
+}
+
+/** Nothing else has happened to the key meanwhile. */
+const replaceInMemory = (engine: Engine, k: string, queued: Queued, placed: Queued): void => {
+  if (queued.entry.version === placed.entry.version) return
+  if (engine.near.peek(k)?.entry !== queued.entry) return
+  engine.keep(k, queued.key, placed, engine.now())
+}
+
+const nearerTiers = ({ stack }: Engine): ReadonlyArray<FartherTier> =>
+  stack.farther.filter((tier) => tier !== stack.arbiter)
+
+const writeNearer = (
+  engine: Engine,
+  k: string,
+  { entry }: Queued,
+): Effect.Effect<"done" | "again"> =>
+  Effect.gen(function* () {
+    let isDone = true
+    for (const tier of nearerTiers(engine)) {
+      // Race: the key was removed since. What comes after the removal would bring the value back.
+      const isCurrent = engine.writes.newest(k) !== undefined
+      if (isCurrent) isDone = (yield* keepNearer(engine, tier, k, entry, true)) && isDone
+    }
+    return isDone ? "done" : "again"
+  })
+
+/** Another node has changed the key since: what this node has is older. */
+const overtaken = (engine: Engine, k: string, version: number): Effect.Effect<"done"> =>
+  Effect.gen(function* () {
+    const inMemory = engine.near.peek(k)?.entry.version
+    if (inMemory !== undefined && inMemory < version) engine.near.delete(k)
+    for (const tier of nearerTiers(engine)) yield* dropNearer(engine, tier, k, version - 1)
+    return "done" as const
+  })
+
+/** The value will not be written: nothing older may stay. */
+const giveUp = (
+  engine: Engine,
+  k: string,
+  { entry: { version }, madeAt }: Queued,
+): Effect.Effect<"done"> =>
+  Effect.gen(function* () {
+    const { arbiter } = engine.stack
+    if (arbiter !== undefined) {
+      dropLater(engine, k, { madeAt, atLeast: version })
+    }
+    for (const tier of nearerTiers(engine)) yield* dropNearer(engine, tier, k, version)
+    return "done" as const
+  })

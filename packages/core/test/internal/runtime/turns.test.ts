@@ -1,0 +1,99 @@
+/** Work on many keys takes turns of the event loop, one piece in each. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { turnsByHand } from "../../support/turnsByHand.ts"
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+const waiting = Effect.sync(() => {
+  const { asked, next, turns } = turnsByHand()
+  const began: Array<string> = []
+  const wait = (name: string) => fork(Effect.map(turns.next, () => began.push(name)))
+  return { asked, next, began, wait }
+})
+
+describe("work on many", () => {
+  const done = (count: number) =>
+    Effect.gen(function* () {
+      const { asked, next, turns } = turnsByHand()
+      const all = Array.from({ length: count }, (_, i) => i)
+      const worked: Array<readonly [number, number]> = []
+      const fiber = yield* fork(turns.each(all, (one, place) => worked.push([one, place])))
+      return { all, asked, fiber, next, turns, worked }
+    })
+
+  it.effect("is done in their order, a hundred in a turn, the first ones at once", () =>
+    Effect.gen(function* () {
+      const { all, asked, fiber, next, worked } = yield* done(250)
+      expect(worked.length).toBe(100)
+      yield* next
+      expect(worked.length).toBe(200)
+      expect(fiber.pollUnsafe()).toBe(undefined)
+      yield* next
+      yield* Fiber.join(fiber)
+      expect(worked).toEqual(all.map((one) => [one, one]))
+      expect(asked()).toBe(0)
+    }),
+  )
+
+  it.effect("waits for no turn where they are few", () =>
+    Effect.gen(function* () {
+      for (const count of [0, 1, 100]) {
+        const { asked, fiber, turns, worked } = yield* done(count)
+        expect(worked.length).toBe(count)
+        yield* Fiber.join(fiber)
+        yield* Fiber.join(yield* fork(turns.forMany(worked)))
+        expect(asked()).toBe(0)
+      }
+    }),
+  )
+
+  it.effect("begins in a turn of its own where something was done for them before", () =>
+    Effect.gen(function* () {
+      const { next, turns } = turnsByHand()
+      const fiber = yield* fork(turns.forMany(Array.from({ length: 101 })))
+      expect(fiber.pollUnsafe()).toBe(undefined)
+      yield* next
+      yield* Fiber.join(fiber)
+    }),
+  )
+})
+
+describe("a turn", () => {
+  it.effect("has one piece of work, in the order in which they came", () =>
+    Effect.gen(function* () {
+      const { began, next, wait } = yield* waiting
+      for (const name of ["a", "b", "c"]) yield* wait(name)
+      expect(began).toEqual([])
+      yield* next
+      expect(began).toEqual(["a"])
+      yield* next
+      expect(began).toEqual(["a", "b"])
+      yield* next
+      expect(began).toEqual(["a", "b", "c"])
+    }),
+  )
+
+  it.effect("is asked for once, however many wait, and no longer than some do", () =>
+    Effect.gen(function* () {
+      const { asked, next, wait } = yield* waiting
+      for (const name of ["a", "b", "c"]) yield* wait(name)
+      for (const left of [1, 1, 1, 0]) {
+        expect(asked()).toBe(left)
+        yield* next
+      }
+    }),
+  )
+
+  it.effect("is not used up by work that was given up", () =>
+    Effect.gen(function* () {
+      const { began, next, wait } = yield* waiting
+      const first = yield* wait("a")
+      yield* wait("b")
+      yield* Fiber.interrupt(first)
+      yield* next
+      expect(began).toEqual(["b"])
+    }),
+  )
+})

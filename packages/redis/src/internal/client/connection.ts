@@ -1,0 +1,337 @@
+/** ioredis, set up so that it fails fast, never sends a command twice, and comes back by itself. */
+import { Cluster, Redis, type RedisOptions } from "ioredis"
+import * as Redacted from "effect/Redacted"
+import type { Place, Settings } from "./options.ts"
+import { quiet } from "./quiet.ts"
+
+export type Client = Redis | Cluster
+
+/** The shape of replies is not an option: one for both versions of the protocol. */
+type Options = Omit<RedisOptions, "replyMapping">
+
+/** The pause in ms before the n-th attempt to reconnect, n from 1. */
+export type Backoff = (attempt: number) => number
+
+/** Half of the pause is chance, so that the clients of a server that comes back do not come all at once. */
+export const backoff =
+  (settings: Settings, random: () => number): Backoff =>
+  (attempt) => {
+    const full = Math.min(settings.reconnectMax, settings.reconnectBase * 2 ** (attempt - 1))
+    return Math.ceil(full * (0.5 + random() / 2))
+  }
+
+const noop = (): void => undefined
+
+/** For a promise whose failure is seen elsewhere: as an event, or by the next command. */
+export const ignore = (promise: Promise<unknown>): void => {
+  promise.catch(noop)
+}
+
+/** How long a closing socket may take to say goodbye, in ms. A frozen server never does. */
+const goodbye = 100
+
+const revealed = (secret: Redacted.Redacted<string> | undefined): { password?: string } =>
+  secret === undefined ? {} : { password: Redacted.value(secret) }
+
+const shared = (settings: Settings): Options => ({
+  // Listeners first, then `connect`.
+  lazyConnect: true,
+  // Commands without a connection fail at once; those without an answer fail with
+  // the connection, and are not sent again: they may have been done.
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  autoResubscribe: false,
+  // The time limit of a command is that of `use`; this one is the connection's.
+  socketTimeout: 2 * settings.commandTimeout,
+  connectTimeout: settings.connectTimeout,
+  disconnectTimeout: goodbye,
+  keepAlive: 5_000,
+  maxLoadingRetryTime: 1_000,
+  db: settings.db,
+  ...(settings.username === undefined ? {} : { username: settings.username }),
+  ...revealed(settings.password),
+  ...(settings.tls === undefined ? {} : { tls: settings.tls }),
+  ...(settings.connectionName === undefined ? {} : { connectionName: settings.connectionName }),
+})
+
+/** A master that has become a replica: at another address, or by Sentinel, there is a new one. */
+const demoted = (error: Error): boolean => error.message.includes("READONLY You can't write")
+
+const sentinelOptions = (
+  place: Extract<Place, { readonly _tag: "Sentinel" }>,
+  settings: Settings,
+  retry: Backoff | null,
+): Options => ({
+  sentinels: place.sentinels.map(({ host, port }) => ({ host, port })),
+  name: place.name,
+  role: "master",
+  failoverDetector: true,
+  sentinelCommandTimeout: settings.commandTimeout,
+  sentinelRetryStrategy: retry ?? (() => null),
+  sentinelReconnectStrategy: retry ?? (() => null),
+  ...(place.username === undefined ? {} : { sentinelUsername: place.username }),
+  ...(place.password === undefined ? {} : { sentinelPassword: Redacted.value(place.password) }),
+  ...(place.tls === undefined ? {} : { sentinelTLS: place.tls }),
+  ...(settings.tls === undefined ? {} : { enableTLSForSentinelMode: true }),
+  ...(place.natMap === undefined ? {} : { natMap: place.natMap }),
+})
+
+const placed = (settings: Settings, retry: Backoff | null): Options => {
+  const { place } = settings
+  switch (place._tag) {
+    case "Host":
+      return place.address
+    case "Path":
+      return { path: place.path }
+    case "Sentinel":
+      return sentinelOptions(place, settings, retry)
+    case "Cluster":
+      return {}
+  }
+}
+
+interface SentinelConnector {
+  connectToSentinel: (...args: ReadonlyArray<unknown>) => Redis
+}
+
+/** ioredis writes to the console when a Sentinel it listens to goes away: nobody listens to that error. */
+const quietSentinels = (client: Redis): void => {
+  const { connector } = client as unknown as { readonly connector: SentinelConnector }
+  const connect = connector.connectToSentinel.bind(connector)
+  connector.connectToSentinel = (...args) => {
+    const sentinel = connect(...args)
+    sentinel.on("error", noop)
+    return sentinel
+  }
+}
+
+type Say = (text: string) => void
+
+const redis = (
+  settings: Settings,
+  retry: Backoff | null,
+  options: Options = {},
+  say?: Say,
+): Redis => {
+  const client = new Redis({
+    ...shared(settings),
+    ...placed(settings, retry),
+    retryStrategy: retry,
+    reconnectOnError: demoted,
+    ...options,
+  })
+  if (settings.place._tag === "Sentinel") quietSentinels(client)
+  quiet(client, say)
+  return client
+}
+
+type SendCommand = Cluster["sendCommand"]
+
+/**
+ * The queue of ioredis' Cluster has no bound, neither in length nor in time, but
+ * without it commands for a node that is just being connected to fail. So it is
+ * on, and what would wait for the whole Cluster is refused before it.
+ */
+const refuseWhileAway = (cluster: Cluster): void => {
+  const send: SendCommand = cluster.sendCommand.bind(cluster)
+  const guarded: SendCommand = (command, stream, node) => {
+    if (cluster.status === "ready" || cluster.status === "end" || command.name === "cluster") {
+      return send(command, stream, node)
+    }
+    command.reject(new Error("Cluster isn't ready"))
+    return command.promise
+  }
+  cluster.sendCommand = guarded
+}
+
+/** ioredis does not look at the answer to ASKING: its failure would be an unhandled rejection. */
+const guardAsking = (node: Redis): void => {
+  const asking = node.asking.bind(node)
+  node.asking = () => {
+    const answer = asking()
+    ignore(answer)
+    return answer
+  }
+}
+
+const connectMasters = (cluster: Cluster): void => {
+  for (const node of cluster.nodes("master")) connectAhead(node)
+}
+
+/** Else it would be connected by the first command that needs it, which then waits. */
+const connectAhead = (node: Redis): void => {
+  if (node.status === "wait") ignore(node.connect())
+}
+
+type Answer<A> = (error?: Error | null, answer?: A) => void
+
+/** What ioredis does to learn the slots, and whether the Cluster is well. */
+interface Learning {
+  getInfoFromNode: (node: Redis, answer: Answer<undefined>) => void
+  readyCheck: (answer: Answer<string>) => void
+}
+
+/** The first of the nodes that answers: on the connection it has, or on one of its own. */
+const firstToAnswer = (nodes: ReadonlyArray<Redis>): Promise<Redis> => {
+  const own: Array<Redis> = []
+  const connectionTo = (node: Redis): Redis => {
+    if (node.status === "ready") return node
+    const connection = node.duplicate({
+      lazyConnect: true,
+      enableOfflineQueue: true,
+      enableReadyCheck: false,
+      retryStrategy: null,
+    })
+    connection.on("error", noop)
+    own.push(connection)
+    return connection
+  }
+  const answers = nodes.map((node) =>
+    connectionTo(node)
+      .ping()
+      .then(() => node),
+  )
+  return Promise.any(answers).finally(() => {
+    for (const connection of own) connection.disconnect()
+  })
+}
+
+const clusterState = (info: unknown): string | undefined =>
+  /^cluster_state:(\w+)/m.exec(String(info))?.[1]
+
+/** A user who may not ask how the Cluster is finds out by its commands. */
+const mayNotAsk = (cause: unknown): boolean =>
+  cause instanceof Error && cause.message.startsWith("NOPERM")
+
+const isWell = (node: Redis): Promise<void> =>
+  node.cluster("INFO").then(
+    (info) => {
+      if (clusterState(info) === "fail") throw new Error("the Cluster is down")
+    },
+    (cause: unknown) => {
+      if (!mayNotAsk(cause)) throw cause
+    },
+  )
+
+/**
+ * ioredis asks one node after the other, at random, and waits for one that is frozen
+ * until its time is up: before it knows the slots, and once more before it is ready.
+ * Here all are asked side by side, and the first that answers is the one.
+ */
+const askSideBySide = (cluster: Cluster): void => {
+  const learning = cluster as unknown as Learning
+  const getInfo = learning.getInfoFromNode.bind(cluster)
+  learning.getInfoFromNode = (node, answer) => {
+    const nodes = cluster.nodes()
+    if (nodes.length < 2) return getInfo(node, answer)
+    firstToAnswer(nodes).then(
+      (first) => getInfo(first, answer),
+      () => getInfo(node, answer),
+    )
+  }
+  learning.readyCheck = (answer) => {
+    Promise.any(cluster.nodes("master").map(isWell)).then(
+      () => answer(),
+      (causes: AggregateError) => answer(causes.errors[0] as Error),
+    )
+  }
+}
+
+/** The connection for subscriptions on the Cluster itself, which has one even if there are none. */
+const withoutSubscriber = (cluster: Cluster): void => {
+  const { subscriber } = cluster as unknown as { readonly subscriber: { start: () => void } }
+  subscriber.start = noop
+}
+
+const cluster = (
+  place: Extract<Place, { readonly _tag: "Cluster" }>,
+  settings: Settings,
+  retry: Backoff | null,
+  options: Options = {},
+  say?: Say,
+): Cluster => {
+  const client = new Cluster(
+    place.nodes.map(({ host, port }) => ({ host, port })),
+    {
+      lazyConnect: true,
+      clusterRetryStrategy: retry,
+      redisOptions: { ...shared(settings), ...options },
+      maxRedirections: 8,
+      // A command whose connection ended may have been done; sending it again is the caller's to decide.
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 50,
+      retryDelayOnTryAgain: 50,
+      slotsRefreshTimeout: settings.commandTimeout,
+      ...(place.natMap === undefined ? {} : { natMap: place.natMap }),
+    },
+  )
+  refuseWhileAway(client)
+  askSideBySide(client)
+  withoutSubscriber(client)
+  client.on("+node", (node: Redis) => {
+    quiet(node, say)
+    guardAsking(node)
+    if (client.status === "ready" && node.options.readOnly !== true) connectAhead(node)
+  })
+  client.on("ready", () => {
+    connectMasters(client)
+  })
+  return client
+}
+
+/** The client of all, not yet connected. `say` gets what an operator should know. */
+export const main = (settings: Settings, retry: Backoff, say: Say): Client =>
+  settings.place._tag === "Cluster"
+    ? cluster(settings.place, settings, retry, {}, say)
+    : redis(settings, retry, {}, say)
+
+/**
+ * Calls `connected` for each connection to a server that is ready, and `lost` when a
+ * node of a Cluster has gone: ioredis does not come back to it before a command asks
+ * for one of its keys, and is not told of its return.
+ */
+export const watch = (client: Client, connected: () => void, lost: () => void): void => {
+  client.on("ready", connected)
+  if (!(client instanceof Cluster)) return
+  client.on("+node", (node: Redis) => node.on("ready", connected))
+  client.on("-node", lost)
+}
+
+/** Learns the slots of a Cluster anew, and with them the nodes that it had lost. */
+export const learnNodes = (client: Client): void => {
+  if (client instanceof Cluster && client.status === "ready") client.refreshSlotsCache()
+}
+
+/** The connections of a client to its masters, one each. */
+export const masters = (client: Client): ReadonlyArray<Redis> =>
+  client instanceof Cluster ? client.nodes("master") : [client]
+
+/**
+ * One connection that ends when it is lost, not yet connected. Any node of a
+ * Cluster passes on what is published, so it goes to any of those that `client`
+ * knows; `undefined` while it knows none.
+ */
+export const single = (
+  settings: Settings,
+  client: Client,
+  random: () => number,
+): Redis | undefined => {
+  if (!(client instanceof Cluster)) return redis(settings, null)
+  const nodes = client.nodes("master").filter((node) => node.status === "ready")
+  const node = nodes[Math.floor(random() * nodes.length)]
+  return node === undefined
+    ? undefined
+    : redis(settings, null, { host: node.options.host ?? "", port: node.options.port ?? 0 })
+}
+
+/** A connection for one user at a time, whose commands may block; not yet connected. */
+export const dedicated = (settings: Settings): Client =>
+  settings.place._tag === "Cluster"
+    ? cluster(settings.place, settings, null, { socketTimeout: undefined })
+    : redis(settings, null)
+
+/** The greeting of a connection has its limit; after it, a command may block for as long as it likes. */
+export const liftTimeLimit = (client: Client): void => {
+  if (client instanceof Redis) client.options.socketTimeout = undefined
+}

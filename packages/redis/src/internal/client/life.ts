@@ -1,0 +1,212 @@
+/** From the first attempt to connect to the close: what a client is doing, and what went wrong last. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import {
+  type Backoff,
+  type Client,
+  ignore,
+  learnNodes,
+  main,
+  masters,
+  watch,
+} from "./connection.ts"
+import { describe, type Settings } from "./options.ts"
+import { Reports, worded } from "./reports.ts"
+
+export type State = "connecting" | "ready" | "reconnecting" | "closed"
+
+type Run = (effect: Effect.Effect<void>) => void
+
+export class Life {
+  readonly client: Client
+  /** As the log names it. */
+  readonly place: string
+  /** Opens with the outcome of the first attempt, or when that takes too long. */
+  readonly started = Latch.makeUnsafe()
+  isStarting = true
+  isClosed = false
+  /** What the connection last failed of; none while it works. */
+  connectionError: string | undefined
+  private isUp = false
+  private endings = 0
+  private losses = 0
+  private isLearning = false
+  private readonly listeners = new Set<() => void>()
+  private readonly settings: Settings
+  private readonly reports: Reports
+  private readonly retry: Backoff
+  private readonly run: Run
+
+  static of(settings: Settings, retry: Backoff, run: Run): Life {
+    const said = new Set<string>()
+    const place = describe(settings)
+    const client = main(settings, retry, (text) => {
+      if (said.has(text)) return
+      said.add(text)
+      run(Effect.logWarning(`Redis at ${place}: ${text}`))
+    })
+    return new Life(client, settings, retry, run)
+  }
+
+  private constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
+    this.client = client
+    this.settings = settings
+    this.place = describe(settings)
+    this.reports = new Reports(this.place, run)
+    this.retry = retry
+    this.run = run
+    client.on("ready", this.onReady)
+    client.on("error", this.onError)
+    client.on("close", this.onDown)
+    client.on("end", this.onEnd)
+    watch(client, this.onConnected, this.onNodeLost)
+    // A Cluster reports the troubles of single nodes apart; it works on without them.
+    client.on("node error", (error: Error) => {
+      this.connectionError = worded(error, settings)
+    })
+  }
+
+  get state(): State {
+    if (this.isClosed) return "closed"
+    if (this.client.status === "ready") return "ready"
+    return this.isStarting ? "connecting" : "reconnecting"
+  }
+
+  /** Called for each connection to a server that is ready, until the scope closes. */
+  readonly whenConnected = (listener: () => void): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.sync(() => void this.listeners.add(listener)),
+      () => Effect.sync(() => void this.listeners.delete(listener)),
+    )
+
+  private readonly onConnected = (): void => {
+    this.losses = 0
+    for (const listener of this.listeners) listener()
+  }
+
+  /** Looks for the node until it is back, or the Cluster does without it. */
+  private readonly onNodeLost = (): void => {
+    if (this.isClosed || this.isLearning) return
+    this.isLearning = true
+    const learn = Effect.sync(() => {
+      this.isLearning = false
+      if (!this.isClosed) learnNodes(this.client)
+    })
+    this.run(Effect.andThen(Effect.sleep(this.retry(++this.losses)), learn))
+  }
+
+  readonly start = (): void => {
+    this.isStarting = false
+    this.started.openUnsafe()
+  }
+
+  private readonly onReady = (): void => {
+    this.connectionError = undefined
+    this.isUp = true
+    this.endings = 0
+    this.start()
+    this.reports.up()
+  }
+
+  private readonly onError = (error: Error): void => {
+    this.connectionError = worded(error, this.settings)
+    if (!this.isUp) this.onDown()
+  }
+
+  /**
+   * ioredis gives up for good when it is told to disconnect in the middle of an
+   * attempt to connect, as it tells itself when Sentinels announce a failover.
+   */
+  private readonly onEnd = (): void => {
+    this.onDown()
+    if (this.isClosed) return
+    const again = Effect.sync(() => {
+      if (!this.isClosed && this.client.status === "end") ignore(this.client.connect())
+    })
+    this.run(Effect.andThen(Effect.sleep(this.retry(++this.endings)), again))
+  }
+
+  private readonly onDown = (): void => {
+    this.isUp = false
+    this.start()
+    if (!this.isClosed) this.reports.down(this.connectionError)
+  }
+}
+
+/** Sockets live in real time, also under a clock of the test's own. */
+const inRealTime = Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
+
+const ended = (client: Client): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    // While it pauses between two attempts there is nothing that could end.
+    if (client.status === "end" || client.status === "reconnecting") return resume(Effect.void)
+    client.once("end", () => {
+      resume(Effect.void)
+    })
+    return undefined
+  })
+
+const close = (life: Life): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    life.isClosed = true
+    life.start()
+    const end = ended(life.client)
+    life.client.disconnect()
+    return Effect.interruptible(end).pipe(Effect.timeoutOption("500 millis"), inRealTime)
+  }).pipe(Effect.asVoid)
+
+/** Connects in the background, for ever; disconnects with the scope, within half a second. */
+export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const life = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        Life.of(settings, retry, (effect) => {
+          Fiber.runIn(fork(effect), scope)
+        }),
+      ),
+      close,
+    )
+    ignore(life.client.connect())
+    yield* Effect.sleep(settings.connectTimeout).pipe(
+      Effect.andThen(Effect.sync(life.start)),
+      Effect.forkScoped({ startImmediately: true }),
+    )
+    return life
+  })
+
+/**
+ * A connection on which an answer was lost gives each later one to the wrong command,
+ * for as long as there are any: it is given up.
+ */
+const alive = (node: ReturnType<typeof masters>[number], word: string): Promise<void> =>
+  node.ping(word).then((answer) => {
+    if (answer !== word && node.status === "ready") node.disconnect(true)
+  })
+
+/** Asks every connection at intervals; one that does not answer is given up by its socket timeout. */
+export const heartbeat = (
+  settings: Settings,
+  life: Life,
+  subscriber: () => ReturnType<typeof masters>[number] | undefined,
+): Effect.Effect<void, never, Scope.Scope> => {
+  if (settings.heartbeat === Infinity) return Effect.void
+  let beats = 0
+  const beat = Effect.sync(() => {
+    const listening = subscriber()
+    if (listening?.status === "ready") ignore(listening.ping())
+    for (const each of masters(life.client)) {
+      if (each.status === "ready") ignore(alive(each, `beat ${++beats}`))
+    }
+  })
+  return Effect.sleep(settings.heartbeat).pipe(
+    Effect.andThen(beat),
+    Effect.forever,
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid,
+  )
+}

@@ -1,0 +1,25 @@
+import type { Cluster, Redis } from "ioredis"
+import * as Effect from "effect/Effect"
+import type { Client } from "../../RedisClient.ts"
+import { RedisClientError } from "./errors.ts"
+
+/** The address of the master that has a slot, as far as the client knows; else nothing. */
+export const ownerOf = (cluster: Cluster, slot: number): string => cluster.slots[slot]?.[0] ?? ""
+
+/** The connections to all masters, once there are any: a Cluster that is not known yet is not an empty one. */
+export const mastersOf = (redis: Client): Effect.Effect<ReadonlyArray<Redis>, RedisClientError> =>
+  redis
+    // Waits until the first attempt to connect has ended.
+    .use((client) => client.ping())
+    .pipe(
+      Effect.andThen(redis.masters),
+      Effect.filterOrFail(
+        (masters) => masters.length > 0,
+        () =>
+          new RedisClientError({
+            reason: "Unavailable",
+            code: "",
+            detail: "no master is known yet",
+          }),
+      ),
+    )

@@ -1,0 +1,29 @@
+/** Which node of a Cluster has a key, as far as the client knows. */
+import type { Cluster, Redis } from "ioredis"
+import { slotOf } from "../keySlot.ts"
+import { tagOf } from "../keys.ts"
+
+/** The places of the keys in the question, by the node that has them as far as the client knows; under `undefined` those of no known node. */
+export const byNode = (
+  cluster: Cluster,
+  keys: ReadonlyArray<string>,
+): ReadonlyMap<Redis | undefined, ReadonlyArray<number>> => {
+  const nodes = new Map<string, Redis>()
+  for (const node of cluster.nodes("master")) {
+    if (node.status === "ready") nodes.set(`${node.options.host}:${node.options.port}`, node)
+  }
+  const places = new Map<Redis | undefined, Array<number>>()
+  for (const [place, key] of keys.entries()) {
+    const owner = cluster.slots[slotOf(tagOf(key))]?.[0]
+    const node = owner === undefined ? undefined : nodes.get(owner)
+    const others = places.get(node)
+    if (others === undefined) places.set(node, [place])
+    else others.push(place)
+  }
+  return places
+}
+
+const redirected = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/
+
+/** A slot that is moving, or has moved: the client itself finds the key. */
+export const isRedirection = ({ message }: Error): boolean => redirected.test(message)

@@ -1,0 +1,370 @@
+/** What a user says about a Redis, checked once and brought into one shape. */
+import { X509Certificate } from "node:crypto"
+import { type ConnectionOptions, createSecureContext } from "node:tls"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { PoolOptions } from "effect/persistence/Redis"
+import * as Redacted from "effect/Redacted"
+import { InvalidRedisOptions } from "./errors.ts"
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** From the address that the servers announce, as `host:port`, to the one to connect to. */
+export type NatMap = Readonly<Record<string, Address>>
+
+/** A secret. As text it is only ever passed on to the server. */
+export type Secret = string | Redacted.Redacted<string>
+
+interface Nowhere {
+  readonly url?: undefined
+  readonly host?: undefined
+  readonly port?: undefined
+  readonly path?: undefined
+  readonly sentinels?: undefined
+  readonly name?: undefined
+  readonly sentinelUsername?: undefined
+  readonly sentinelPassword?: undefined
+  readonly sentinelTls?: undefined
+  readonly natMap?: undefined
+  readonly cluster?: undefined
+}
+
+/** `redis://user:password@host:port/db`, `rediss://` for TLS, or `unix:///path/to/redis.sock`. */
+export type UrlOptions = Omit<Nowhere, "url"> & { readonly url: Secret }
+
+/** Either may be left out: then 127.0.0.1 or 6379. */
+export type HostOptions = Omit<Nowhere, "host" | "port"> &
+  (
+    | { readonly host: string; readonly port?: number | undefined }
+    | { readonly host?: string | undefined; readonly port: number }
+  )
+
+/** The path of a unix socket. */
+export type PathOptions = Omit<Nowhere, "path"> & { readonly path: string }
+
+/** The master of this name, as the Sentinels see it. Username, password, db and tls are the servers'. */
+export type SentinelOptions = Omit<
+  Nowhere,
+  "sentinels" | "name" | "sentinelUsername" | "sentinelPassword" | "sentinelTls" | "natMap"
+> & {
+  readonly sentinels: ReadonlyArray<Address>
+  readonly name: string
+  readonly sentinelUsername?: string | undefined
+  readonly sentinelPassword?: Secret | undefined
+  readonly sentinelTls?: boolean | ConnectionOptions | undefined
+  readonly natMap?: NatMap | undefined
+}
+
+/** Some nodes of a Cluster; the others are learnt from them. */
+export type ClusterOptions = Omit<Nowhere, "cluster"> & {
+  readonly cluster: {
+    readonly nodes: ReadonlyArray<Address>
+    readonly natMap?: NatMap | undefined
+  }
+}
+
+export interface CommonOptions {
+  /** The ACL user. Default: the server's `default` user. */
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
+  /** The number of the database; a Cluster has 0 alone. Default 0. */
+  readonly db?: number | undefined
+  /** `true`, or what Node's `tls.connect` takes, such as `{ ca }`. Default `false`, `true` for `rediss://`. */
+  readonly tls?: boolean | ConnectionOptions | undefined
+  /** Shown by `CLIENT LIST`. Default: none. */
+  readonly connectionName?: string | undefined
+  /**
+   * A command that is not answered by then fails with reason `Timeout`; a
+   * connection that is silent for twice as long, while an answer is due, is
+   * given up and made anew. Default 1 second.
+   */
+  readonly commandTimeout?: Duration.Input | undefined
+  /**
+   * The most that one attempt to connect takes, and that the commands of a
+   * process that has just started wait for the first one. Default 2 seconds.
+   */
+  readonly connectTimeout?: Duration.Input | undefined
+  /**
+   * The pause before the n-th attempt to reconnect is between a half and the
+   * whole of `base * 2^(n-1)`, at most `max`; for ever. Default 50 millis and 1 second.
+   */
+  readonly reconnect?:
+    | { readonly base?: Duration.Input | undefined; readonly max?: Duration.Input | undefined }
+    | undefined
+  /** How often an idle connection is asked whether it lives. Default 5 seconds; `Infinity` for never. */
+  readonly heartbeat?: Duration.Input | undefined
+  /** For the connections of their own behind `Redis.reserve`; see `PoolOptions` of effect/persistence/Redis. */
+  readonly pool?: PoolOptions | undefined
+}
+
+/** Where the Redis is, in one of five ways, and how to treat it. */
+export type Options = CommonOptions &
+  (UrlOptions | HostOptions | PathOptions | SentinelOptions | ClusterOptions)
+
+/** Where to connect to. */
+export type Place =
+  | { readonly _tag: "Host"; readonly address: Address }
+  | { readonly _tag: "Path"; readonly path: string }
+  | {
+      readonly _tag: "Sentinel"
+      readonly sentinels: ReadonlyArray<Address>
+      readonly name: string
+      readonly username: string | undefined
+      readonly password: Redacted.Redacted<string> | undefined
+      readonly tls: ConnectionOptions | undefined
+      readonly natMap: NatMap | undefined
+    }
+  | {
+      readonly _tag: "Cluster"
+      readonly nodes: ReadonlyArray<Address>
+      readonly natMap: NatMap | undefined
+    }
+
+/** The options, complete; times in ms. */
+export interface Settings {
+  readonly place: Place
+  readonly username: string | undefined
+  readonly password: Redacted.Redacted<string> | undefined
+  readonly db: number
+  readonly tls: ConnectionOptions | undefined
+  readonly connectionName: string | undefined
+  readonly commandTimeout: number
+  readonly connectTimeout: number
+  readonly reconnectBase: number
+  readonly reconnectMax: number
+  /** `Infinity` for never. */
+  readonly heartbeat: number
+  readonly pool: PoolOptions
+}
+
+const invalid = (field: string, reason: string): never => {
+  throw new InvalidRedisOptions({ field, reason })
+}
+
+const secret = (given: Secret | undefined): Redacted.Redacted<string> | undefined =>
+  typeof given === "string" ? Redacted.make(given) : given
+
+const reveal = (given: Secret): string =>
+  typeof given === "string" ? given : Redacted.value(given)
+
+/** What Node's timers take; more would fire at once. */
+const longest = 2_147_483_647
+
+const millis = (field: string, given: Duration.Input, orNever = false): number => {
+  const duration = Duration.fromInput(given)
+  const value = Option.isSome(duration) ? Duration.toMillis(duration.value) : Number.NaN
+  if (orNever && value === Infinity) return value
+  if (!Number.isNaN(given) && value >= 1 && value <= longest) return Math.round(value)
+  return invalid(
+    field,
+    `${String(given)} is no time; give one from 1 millisecond to 24 days${orNever ? ', or "Infinity"' : ""}, such as "1 second"`,
+  )
+}
+
+const port = (field: string, given: number): number =>
+  Number.isInteger(given) && given >= 1 && given <= 65_535
+    ? given
+    : invalid(field, `${given} is no port; give an integer from 1 to 65535`)
+
+const text = (field: string, given: string): string =>
+  given === "" ? invalid(field, "is empty") : given
+
+const addresses = (field: string, given: ReadonlyArray<Address>): ReadonlyArray<Address> =>
+  given.length === 0
+    ? invalid(field, "is empty; give at least one { host, port }")
+    : given.map((each, i) => ({
+        host: text(`${field}[${i}].host`, each.host),
+        port: port(`${field}[${i}].port`, each.port),
+      }))
+
+const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** Node leaves out what it cannot read of `ca`, and then trusts nobody. */
+const isCertificates = (given: unknown): boolean => {
+  if (typeof given !== "string" && !(given instanceof Uint8Array)) return false
+  const found = Buffer.from(given).toString("latin1").match(certificate) ?? []
+  try {
+    return found.length > 0 && found.every((each) => new X509Certificate(each).raw.length > 0)
+  } catch {
+    return false
+  }
+}
+
+const checkTls = (field: string, given: ConnectionOptions): ConnectionOptions => {
+  const authorities: ReadonlyArray<unknown> =
+    given.ca === undefined ? [] : Array.isArray(given.ca) ? given.ca : [given.ca]
+  if (!authorities.every(isCertificates)) {
+    invalid(
+      `${field}.ca`,
+      "holds no certificate in PEM; give the text of the file that begins with -----BEGIN CERTIFICATE-----, not its path",
+    )
+  }
+  try {
+    createSecureContext(given)
+  } catch (cause) {
+    // What OpenSSL says of a key or certificate shows nothing of it.
+    invalid(field, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+  return given
+}
+
+const tlsOptions = (
+  field: string,
+  given: boolean | ConnectionOptions | undefined,
+): ConnectionOptions | undefined => {
+  if (given === undefined || given === false) return undefined
+  return given === true ? {} : checkTls(field, given)
+}
+
+interface FromUrl {
+  readonly place: Place
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly db?: number | undefined
+  readonly tls?: true | undefined
+}
+
+const parsedUrl = (given: string): URL => {
+  // The text itself is kept out of the error: it may hold the password.
+  const url = URL.canParse(given) ? new URL(given) : undefined
+  return url !== undefined && ["redis:", "rediss:", "unix:"].includes(url.protocol)
+    ? url
+    : invalid("url", "is none; give redis://host:port, rediss://host:port or unix:///path")
+}
+
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return invalid("url", "has a % that begins no escape; write a % of the password as %25")
+  }
+}
+
+const databaseOf = (pathname: string): number | undefined => {
+  if (pathname === "" || pathname === "/") return undefined
+  const db = Number(pathname.slice(1))
+  return Number.isInteger(db) ? db : invalid("url", `${pathname} is no number of a database`)
+}
+
+const fromUrl = (given: string): FromUrl => {
+  const url = parsedUrl(given)
+  const credentials = {
+    username: url.username === "" ? undefined : decoded(url.username),
+    password: url.password === "" ? undefined : decoded(url.password),
+  }
+  if (url.protocol === "unix:") {
+    return { ...credentials, place: { _tag: "Path", path: text("url", decoded(url.pathname)) } }
+  }
+  const host = text("url", url.hostname).replace(/^\[(.*)\]$/, "$1")
+  const address = { host, port: url.port === "" ? 6379 : port("url", Number(url.port)) }
+  return {
+    ...credentials,
+    place: { _tag: "Host", address },
+    db: databaseOf(url.pathname),
+    tls: url.protocol === "rediss:" ? true : undefined,
+  }
+}
+
+const ways = ["url", "host", "port", "path", "sentinels", "cluster"] as const
+
+/** The types say it already; Config and JavaScript do not read them. */
+const checkOneWay = (options: Options): void => {
+  const given = ways.filter((way) => options[way] !== undefined)
+  const kinds = new Set(given.map((way) => (way === "port" ? "host" : way)))
+  if (kinds.size === 1) return
+  invalid(
+    given.join(", ") || "options",
+    "say where the Redis is in one way: url, host and port, path, sentinels and name, or cluster",
+  )
+}
+
+const placeOf = (options: Options): FromUrl => {
+  checkOneWay(options)
+  if (options.url !== undefined) return fromUrl(reveal(options.url))
+  if (options.path !== undefined) {
+    return { place: { _tag: "Path", path: text("path", options.path) } }
+  }
+  if (options.sentinels !== undefined) {
+    return {
+      place: {
+        _tag: "Sentinel",
+        sentinels: addresses("sentinels", options.sentinels),
+        name: text("name", options.name ?? ""),
+        username: options.sentinelUsername,
+        password: secret(options.sentinelPassword),
+        tls: tlsOptions("sentinelTls", options.sentinelTls),
+        natMap: options.natMap,
+      },
+    }
+  }
+  if (options.cluster !== undefined) {
+    const { nodes, natMap } = options.cluster
+    return { place: { _tag: "Cluster", nodes: addresses("cluster.nodes", nodes), natMap } }
+  }
+  const address = {
+    host: text("host", options.host ?? "127.0.0.1"),
+    port: port("port", options.port ?? 6379),
+  }
+  return { place: { _tag: "Host", address } }
+}
+
+const database = (given: number, place: Place): number => {
+  if (!Number.isInteger(given) || given < 0) {
+    return invalid("db", `${given} is no number of a database; give an integer of at least 0`)
+  }
+  return place._tag === "Cluster" && given !== 0
+    ? invalid("db", `${given}, but a Cluster has the database 0 alone`)
+    : given
+}
+
+const check = (options: Options): Settings => {
+  const from = placeOf(options)
+  const reconnectBase = millis("reconnect.base", options.reconnect?.base ?? "50 millis")
+  const reconnectMax = millis("reconnect.max", options.reconnect?.max ?? "1 second")
+  if (reconnectBase > reconnectMax) {
+    invalid("reconnect", `base ${reconnectBase} ms is above max ${reconnectMax} ms`)
+  }
+  return {
+    place: from.place,
+    username: options.username ?? from.username,
+    password: secret(options.password ?? from.password),
+    db: database(options.db ?? from.db ?? 0, from.place),
+    tls: tlsOptions("tls", options.tls ?? from.tls),
+    connectionName: options.connectionName,
+    commandTimeout: millis("commandTimeout", options.commandTimeout ?? "1 second"),
+    connectTimeout: millis("connectTimeout", options.connectTimeout ?? "2 seconds"),
+    reconnectBase,
+    reconnectMax,
+    heartbeat: millis("heartbeat", options.heartbeat ?? "5 seconds", true),
+    pool: options.pool ?? {},
+  }
+}
+
+export const settings = (options: Options): Effect.Effect<Settings, InvalidRedisOptions> =>
+  Effect.try({
+    try: () => check(options),
+    catch: (cause) =>
+      cause instanceof InvalidRedisOptions
+        ? cause
+        : new InvalidRedisOptions({ field: "options", reason: "cannot be read" }),
+  })
+
+/** Where it is, for messages. */
+export const describe = ({ place }: Settings): string => {
+  const list = (all: ReadonlyArray<Address>) =>
+    all.map(({ host, port }) => `${host}:${port}`).join(", ")
+  switch (place._tag) {
+    case "Host":
+      return list([place.address])
+    case "Path":
+      return place.path
+    case "Sentinel":
+      return `${place.name} of the Sentinels ${list(place.sentinels)}`
+    case "Cluster":
+      return `the Cluster of ${list(place.nodes)}`
+  }
+}

@@ -1,0 +1,120 @@
+/** What the log says of a connection: each outage with its cause and a remedy, but not each flap. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Settings } from "./options.ts"
+
+/** An outage that is over sooner is told of only where there are many. */
+const briefly = 1_000
+const briefOnes = 10
+/** Lines at once, and then one in so many milliseconds. */
+const burst = 6
+const refillMillis = 60_000
+
+/** The server answers, and refuses: trying on alone does not help. */
+const isRefusal = (reason: string): boolean =>
+  /WRONGPASS|NOAUTH|NOPERM|\btls\b|password/i.test(reason)
+
+/** The first byte of an alert and of a handshake. */
+const tlsRecords: ReadonlySet<string> = new Set(["21", "22"])
+
+/** The words of ioredis and Node name their own options, or nothing that would help. */
+export const worded = ({ message }: Error, settings: Settings): string => {
+  const { connectTimeout, tls } = settings
+  if (message.startsWith("Socket timeout.") || message === "Command timed out") {
+    return "the server does not answer"
+  }
+  if (/WRONGPASS|NOAUTH|invalid password/i.test(message)) {
+    return `${message}; give username and password as the server has them now`
+  }
+  if (tls !== undefined && message === "connect ETIMEDOUT") {
+    return `no answer in TLS within ${connectTimeout} ms; if the port speaks plain Redis, leave tls out (redis: for rediss:)`
+  }
+  if (tls !== undefined && /wrong version number|packet length too long/i.test(message)) {
+    return "the port does not speak TLS; leave tls out (redis: for rediss:), or take the port that does"
+  }
+  const byte = /^Unknown RESP type (\d+)/.exec(message)?.[1]
+  if (byte !== undefined) {
+    return tls === undefined && tlsRecords.has(byte)
+      ? "the port speaks TLS; give tls (rediss: for redis:), or take the port that does not"
+      : "what answers there is no Redis; look at host and port"
+  }
+  if (/certificate/i.test(message) && !/revoked|expired/i.test(message)) {
+    return `${message}; give the certificate of the authority that signed the server's as tls.ca, and its name as tls.servername where it differs from the host`
+  }
+  return message
+}
+
+type Run = (effect: Effect.Effect<void>) => void
+
+export class Reports {
+  readonly #place: string
+  readonly #run: Run
+  #outage: { reason: string | undefined } | undefined
+  #briefly = 0
+  #left = burst
+  #filledAt: number | undefined
+  #suppressed = 0
+
+  constructor(place: string, run: Run) {
+    this.#place = place
+    this.#run = run
+  }
+
+  /** The connection is not there; `reason` is undefined until an attempt to make it anew says why. */
+  down(reason: string | undefined): void {
+    const { reason: told } = (this.#outage ??= this.#begin())
+    const says = reason ?? told
+    if (says === undefined || (told !== undefined && (told === says || !isRefusal(says)))) return
+    this.#outage.reason = says
+    this.#warn(`not connected, trying on: ${says}`)
+  }
+
+  up(): void {
+    const outage = this.#outage
+    this.#outage = undefined
+    if (outage === undefined) return
+    if (outage.reason !== undefined) return this.#info("connected again")
+    this.#briefly += 1
+    if (this.#briefly < briefOnes) return
+    this.#briefly = 0
+    this.#warn(
+      `the connection was lost ${briefOnes} times, each time for less than ${briefly} ms; look at what closes it: a proxy, the server's timeout or maxclients`,
+    )
+  }
+
+  #begin(): { reason: string | undefined } {
+    const outage: { reason: string | undefined } = { reason: undefined }
+    const report = Effect.sync(() => {
+      if (this.#outage === outage) this.down(outage.reason ?? "the connection ended")
+    })
+    this.#run(Effect.andThen(Effect.sleep(briefly), report))
+    return outage
+  }
+
+  #warn(text: string): void {
+    this.#line((left) => Effect.logWarning(`Redis at ${this.#place}: ${text}${left}`))
+  }
+
+  #info(text: string): void {
+    this.#line((left) => Effect.logInfo(`Redis at ${this.#place}: ${text}${left}`))
+  }
+
+  #line(write: (left: string) => Effect.Effect<void>): void {
+    this.#run(
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const since = now - (this.#filledAt ??= now)
+        const earned = Math.floor(Math.max(0, since) / refillMillis)
+        this.#left = Math.min(burst, this.#left + earned)
+        this.#filledAt += earned * refillMillis
+        if (this.#left < 1) {
+          this.#suppressed += 1
+          return Effect.void
+        }
+        this.#left -= 1
+        const left = this.#suppressed > 0 ? ` (${this.#suppressed} such lines were left out)` : ""
+        this.#suppressed = 0
+        return write(left)
+      }),
+    )
+  }
+}

@@ -1,0 +1,95 @@
+/** Walking through what is kept under a prefix, for administrators. */
+import { Tier } from "@larder/core"
+import type { Redis } from "ioredis"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Client } from "../../RedisClient.ts"
+import type { RedisClientError } from "../client/errors.ts"
+import { mastersOf } from "../client/masters.ts"
+import { anyPattern, entryPattern, keysOf, parse, type Named } from "../keys.ts"
+
+/** About how many names one step looks at; the server does nothing else meanwhile. */
+const stepSize = 500
+
+type Failed = (cause: RedisClientError) => Tier.TierError
+
+const failed =
+  (operation: string): Failed =>
+  (cause) =>
+    new Tier.TierError({ tier: "redis", operation, cause })
+
+const scanNode = (redis: Client, node: Redis, pattern: string, fail: Failed) =>
+  Stream.paginate("0", (cursor: string) =>
+    redis
+      .use(() => node.scan(cursor, "MATCH", pattern, "COUNT", stepSize))
+      .pipe(
+        Effect.map(
+          ([next, names]) =>
+            [names, next === "0" ? Option.none<string>() : Option.some(next)] as const,
+        ),
+        Effect.mapError(fail),
+      ),
+  )
+
+/** Every name that matches, on every master. One that is moved meanwhile may come twice, or not at all. */
+const scan = (redis: Client, pattern: string, fail: Failed) =>
+  Stream.fromIterableEffect(Effect.mapError(mastersOf(redis), fail)).pipe(
+    Stream.flatMap((node) => scanNode(redis, node, pattern, fail)),
+  )
+
+const isOf = (named: Named | undefined, larder: string | undefined): named is Named =>
+  named !== undefined && (larder === undefined || named.larder === larder)
+
+export interface Entry {
+  readonly larder: string
+  readonly key: string
+}
+
+export const entries = (
+  redis: Client,
+  prefix: string,
+  larder: string | undefined,
+): Stream.Stream<Entry, Tier.TierError> =>
+  scan(redis, entryPattern(prefix, larder), failed("keys")).pipe(
+    Stream.flatMap((name) => {
+      const named = parse(prefix, name)
+      return isOf(named, larder) && named._tag === "Entry"
+        ? Stream.succeed({ larder: named.larder, key: named.key })
+        : Stream.empty
+    }),
+  )
+
+/** One by one on the wire, in one go: in a Cluster each is in a slot of its own. */
+const unlink = (redis: Client, names: ReadonlyArray<string>, fail: Failed) =>
+  redis
+    .use((client) => Promise.all(names.map((name) => client.unlink(name))))
+    .pipe(
+      Effect.map((counts) => counts.reduce((sum, count) => sum + count, 0)),
+      Effect.mapError(fail),
+    )
+
+export const removeAll = (
+  redis: Client,
+  prefix: string,
+  larder: string | undefined,
+): Effect.Effect<number, Tier.TierError> => {
+  const fail = failed("removeAll")
+  const ledgers = (name: string): ReadonlyArray<string> => {
+    const keys = keysOf(prefix, name)
+    return [keys.floors, keys.marks]
+  }
+  const removed = scan(redis, anyPattern(prefix), fail).pipe(
+    Stream.filter((name) => isOf(parse(prefix, name), larder)),
+    Stream.grouped(stepSize),
+    Stream.mapEffect((names) => unlink(redis, names, fail)),
+    Stream.runFold(
+      () => 0,
+      (sum: number, count: number) => sum + count,
+    ),
+  )
+  // First of all, so that what a running node writes meanwhile counts from new floors.
+  return larder === undefined
+    ? removed
+    : Effect.zipWith(unlink(redis, ledgers(larder), fail), removed, (a, b) => a + b)
+}

@@ -1,0 +1,120 @@
+/** What an operator should know of the servers a tier keeps its entries on. */
+import type { Redis } from "ioredis"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { Client } from "../../RedisClient.ts"
+import type { RedisClientError } from "../client/errors.ts"
+import { mastersOf } from "../client/masters.ts"
+import * as rights from "./rights.ts"
+
+export interface Facts {
+  readonly version: string
+  readonly maxmemory: number
+  readonly policy: string
+}
+
+/** The oldest version of Redis whose commands do what the scripts need. */
+const oldest = [6, 2] as const
+
+const field = (info: string, name: string): string | undefined =>
+  new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1]
+
+export const factsOf = (info: string): Facts | undefined => {
+  const [version, maxmemory, policy] = ["redis_version", "maxmemory", "maxmemory_policy"].map(
+    (name) => field(info, name),
+  )
+  return version === undefined || maxmemory === undefined || policy === undefined
+    ? undefined
+    : { version, maxmemory: Number(maxmemory), policy }
+}
+
+const isTooOld = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+}
+
+const ofPolicy = ({ maxmemory, policy }: Facts): string | undefined => {
+  // Without a limit nothing is evicted or refused.
+  if (maxmemory === 0) return undefined
+  if (policy === "noeviction") {
+    return "maxmemory-policy is noeviction: when memory is full, Redis refuses values. What a refused value would replace becomes a tombstone, so nothing stale comes back, but this tier keeps nothing new until entries end. Consider volatile-lru."
+  }
+  if (policy.startsWith("allkeys-")) {
+    return `maxmemory-policy is ${policy}: when memory is full, Redis may evict a larder's marks and floors too. Then all its entries are looked up again; nothing that was invalidated comes back. Consider volatile-lru, which leaves them alone.`
+  }
+  return undefined
+}
+
+/** What the facts mean, for people; nothing where all is well. */
+export const warningsOf = (facts: Facts): ReadonlyArray<string> => {
+  const policy = ofPolicy(facts)
+  return [
+    ...(isTooOld(facts.version)
+      ? [`Redis ${facts.version} is older than ${oldest.join(".")}: this tier does not support it.`]
+      : []),
+    ...(policy === undefined ? [] : [policy]),
+  ]
+}
+
+const factsOn = (redis: Client, master: Redis) =>
+  redis
+    .use(() => master.info())
+    .pipe(
+      Effect.map(factsOf),
+      Effect.tap((facts) =>
+        facts === undefined
+          ? Effect.logDebug("Redis could not be checked: INFO lacks fields")
+          : Effect.void,
+      ),
+    )
+
+/** Redis refuses everything for a while: it reads its data, or a script takes long. */
+const passing = new Set(["LOADING", "BUSY", "MASTERDOWN"])
+
+const mayPass = ({ code, reason }: RedisClientError): boolean =>
+  reason !== "Reply" || passing.has(code)
+
+const retries = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("30 seconds")])
+
+/** As soon as the server is there; nothing where it does not let itself be asked. */
+const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<A | undefined> =>
+  asked.pipe(
+    Effect.retry({ schedule: retries, while: mayPass }),
+    Effect.matchEffect({
+      onFailure: (error) =>
+        Effect.as(Effect.logDebug(`Redis could not be checked: ${error.message}`), undefined),
+      onSuccess: (answer) => Effect.succeed(answer),
+    }),
+  )
+
+/**
+ * Warns of each thing once, as soon as a server that it holds for is there: one that is
+ * away keeps nobody from hearing of the others.
+ */
+export const check = (
+  redis: Client,
+  prefix: string,
+  warn: (warning: string) => Effect.Effect<void>,
+): Effect.Effect<void> => {
+  const warned = new Set<string>()
+  const once = (warning: string | undefined) =>
+    Effect.suspend(() => {
+      if (warning === undefined || warned.has(warning)) return Effect.void
+      warned.add(warning)
+      return warn(warning)
+    })
+  const ofRights = (master: Redis) =>
+    Effect.flatMap(patiently(rights.missing(redis, master, prefix)), (missing = []) =>
+      once(rights.warningOf(missing)),
+    )
+  const ofFacts = (master: Redis) =>
+    Effect.flatMap(patiently(factsOn(redis, master)), (facts) =>
+      Effect.forEach(facts === undefined ? [] : warningsOf(facts), once, { discard: true }),
+    )
+  // Side by side: a server that does not let one be asked may let the other.
+  const ofMaster = (master: Redis) =>
+    Effect.all([ofFacts(master), ofRights(master)], { concurrency: "unbounded", discard: true })
+  return Effect.flatMap(patiently(mastersOf(redis)), (masters = []) =>
+    Effect.forEach(masters, ofMaster, { concurrency: "unbounded", discard: true }),
+  )
+}

@@ -1,0 +1,213 @@
+/**
+ * What a Redis user has to be allowed, and a look at whether it is. A right that is
+ * missing is seen by nobody else: a step in the tier fails, and the larder does
+ * without the tier.
+ */
+import type { Redis } from "ioredis"
+import * as Effect from "effect/Effect"
+import type { Client } from "../../RedisClient.ts"
+import type { RedisClientError } from "../client/errors.ts"
+import { keysOf } from "../keys.ts"
+import { list, text } from "../replies.ts"
+
+/** Commands that are sent as they are. */
+const direct = ["eval", "evalsha", "get", "mget", "ping", "subscribe", "unsubscribe"] as const
+
+/** Commands of the scripts: a user needs the right to each of them as well. */
+const scripted = [
+  "getrange",
+  "hmget",
+  "hset",
+  "pttl",
+  "publish",
+  "set",
+  "setrange",
+  "time",
+  "type",
+  "unlink",
+  "zadd",
+  "zcard",
+  "zcount",
+  "zrange",
+  "zrangebyscore",
+  "zremrangebyrank",
+  "zrevrange",
+] as const
+
+const ofCluster = ["asking", "cluster|slots"] as const
+
+/** Without INFO nobody is warned of a server's settings; without SCRIPT LOAD first runs take two trips. */
+const useful = ["info", "script|load"] as const
+const usefulInCluster = ["cluster|info"] as const
+
+const forAdministrators = ["scan"] as const
+
+export interface Needs {
+  readonly isCluster: boolean
+  readonly isAdministrator?: boolean | undefined
+}
+
+/** The commands without which the tier does not work. */
+export const needed = ({ isAdministrator = false, isCluster }: Needs): ReadonlyArray<string> =>
+  [
+    ...direct,
+    ...scripted,
+    ...(isCluster ? ofCluster : []),
+    ...(isAdministrator ? forAdministrators : []),
+  ].toSorted()
+
+/** All commands that a user of the tier is best given. */
+export const best = (needs: Needs): ReadonlyArray<string> =>
+  [...needed(needs), ...useful, ...(needs.isCluster ? usefulInCluster : [])].toSorted()
+
+/** The rights of an ACL user: for the names under a prefix, all of its channels, and these commands. */
+export const rules = (prefix: string, commands: ReadonlyArray<string>): string =>
+  [`~${prefix}:*`, `&${prefix}:*`, ...commands.map((command) => `+${command}`)].join(" ")
+
+/**
+ * Tries the commands of scripts on a name that no larder has, as a script may. Redis
+ * looks at the right first, and then refuses each command that would write, for its
+ * arguments. It declares no keys: of a Cluster every node is asked, also those that do
+ * not have them. ARGV: the name, those of each other kind, the channel last.
+ */
+const script = `
+local missing = {}
+local function try(what, ...)
+  local reply = redis.pcall(...)
+  local err = type(reply) == 'table' and reply.err
+  if not err then return end
+  err = string.lower(err)
+  if string.find(err, 'noperm', 1, true) or string.find(err, 'acl failure', 1, true) or string.find(err, 'no permission', 1, true)
+    or string.find(err, "executing the script can't", 1, true) then
+    missing[#missing + 1] = { what, err }
+  end
+end
+local key, channel = ARGV[1], ARGV[#ARGV]
+try('unlink', 'UNLINK', key)
+try('set', 'SET', key, 'x', 'PX', 0)
+try('setrange', 'SETRANGE', key, -1, 'x')
+try('getrange', 'GETRANGE', key, 0, 0)
+try('pttl', 'PTTL', key)
+try('type', 'TYPE', key)
+try('time', 'TIME')
+try('hmget', 'HMGET', key, 'f')
+try('hset', 'HSET', key, 'f', 'v', 'odd')
+try('zadd', 'ZADD', key, 'no number', 'm')
+try('zcard', 'ZCARD', key)
+try('zcount', 'ZCOUNT', key, 0, 0)
+try('zrange', 'ZRANGE', key, 0, 0)
+try('zrangebyscore', 'ZRANGEBYSCORE', key, 0, 0)
+try('zremrangebyrank', 'ZREMRANGEBYRANK', key, 1, 0)
+try('zrevrange', 'ZREVRANGE', key, 0, 0)
+try('publish', 'PUBLISH', channel, '')
+for i = 2, #ARGV - 1 do try('pttl', 'PTTL', ARGV[i]) end
+return missing
+`
+
+/** A right to a command, or to all names or channels of the prefix. */
+type Right = { readonly command: string } | "names" | "channels"
+
+const isRefused = (cause: unknown): cause is Error =>
+  cause instanceof Error && cause.message.startsWith("NOPERM")
+
+/** The words of Redis say whether it was the command, a key or a channel. */
+const rightOf = (command: string, words: string): Right => {
+  if (/channel/i.test(words)) return "channels"
+  return /\bkeys?\b/i.test(words) ? "names" : { command }
+}
+
+/** Nothing where the command may be run, whatever else it comes to. */
+const tried = (command: string, run: () => Promise<unknown>): Promise<ReadonlyArray<Right>> =>
+  run().then(
+    () => [],
+    (cause: unknown) => (isRefused(cause) ? [rightOf(command, cause.message)] : []),
+  )
+
+const missingOf = (reply: unknown): ReadonlyArray<Right> =>
+  list(reply).flatMap((pair) => {
+    const [command, words] = list(pair).map(text)
+    return command === undefined ? [] : [rightOf(command, words ?? "")]
+  })
+
+/** The last of all: the connection is in subscriber mode then. */
+const triedToListen = (connection: Redis, channel: string): Promise<ReadonlyArray<Right>> =>
+  tried("subscribe", () => connection.subscribe(channel)).then((missing) =>
+    missing.length > 0 ? missing : tried("unsubscribe", () => connection.unsubscribe(channel)),
+  )
+
+/** One after the other: nobody waits for it. */
+const triedOn = (
+  node: Redis,
+  prefix: string,
+  isCluster: boolean,
+): Promise<ReadonlyArray<Right>> => {
+  // No larder has an empty name.
+  const keys = keysOf(prefix, "")
+  const [name, channel] = [keys.entry(""), keys.channel]
+  const names = [name, keys.lease(""), keys.marks, keys.floors]
+  const inScript = () =>
+    node
+      .eval(script, 0, ...names, channel)
+      .then(missingOf, (cause: unknown) =>
+        isRefused(cause) ? [rightOf("eval", cause.message)] : [],
+      )
+  const tries: ReadonlyArray<() => Promise<ReadonlyArray<Right>>> = [
+    inScript,
+    () => tried("evalsha", () => node.evalsha("0".repeat(40), 0)),
+    () => tried("get", () => node.get(name)),
+    () => tried("mget", () => node.mget(name)),
+    () => tried("ping", () => node.ping()),
+    ...(isCluster
+      ? [
+          () => tried("asking", () => node.asking()),
+          () => tried("cluster|slots", () => node.cluster("SLOTS")),
+        ]
+      : []),
+    () => triedToListen(node, channel),
+  ]
+  return tries.reduce<Promise<ReadonlyArray<Right>>>(
+    (before, next) => before.then((found) => next().then((more) => [...found, ...more])),
+    Promise.resolve([]),
+  )
+}
+
+/** On a connection of its own for a moment: callers' commands are not among those that are tried. */
+const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<ReadonlyArray<Right>> => {
+  const connection = node.duplicate({
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: null,
+  })
+  connection.on("error", () => undefined)
+  return connection
+    .connect()
+    .then(() => triedOn(connection, prefix, isCluster))
+    .finally(() => {
+      connection.disconnect()
+    })
+}
+
+/** What a server refuses, as it would be given. */
+export const missing = (
+  redis: Client,
+  node: Redis,
+  prefix: string,
+): Effect.Effect<ReadonlyArray<string>, RedisClientError> =>
+  Effect.map(
+    redis.use(() => onNode(node, prefix, redis.isCluster)),
+    (rights) =>
+      [
+        ...new Set(
+          rights.map((right) => {
+            if (right === "names") return `~${prefix}:*`
+            return right === "channels" ? `&${prefix}:*` : `+${right.command}`
+          }),
+        ),
+      ].toSorted(),
+  )
+
+/** For people; nothing where no right is missing. */
+export const warningOf = (missing: ReadonlyArray<string>): string | undefined =>
+  missing.length === 0
+    ? undefined
+    : `the Redis user lacks rights that this tier needs: ${missing.join(" ")}. Until it has them the tier keeps little or nothing, and larders do without it. As an administrator: ACL SETUSER <user> ${missing.join(" ")}`
