@@ -2,66 +2,11 @@
  * No source of a package reads a real clock, draws a number or sets a timer by itself:
  * `Clock` and `Random` are the only time and chance there are.
  */
-import { execFile } from "node:child_process"
 import { globSync } from "node:fs"
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
-
-const root = fileURLToPath(new URL("../../../", import.meta.url))
-
-interface Finding {
-  readonly file: string
-  readonly line: number
-  readonly message: string
-}
-
-interface Report {
-  readonly diagnostics: ReadonlyArray<{
-    readonly code: string
-    readonly message: string
-    readonly filename: string
-    readonly labels: ReadonlyArray<{ readonly span: { readonly line: number } }>
-  }>
-}
-
-/** What the workspace's rules on time and chance say of files laid out as in the workspace. */
-const check = async (files: ReadonlyMap<string, string>): Promise<ReadonlyArray<Finding>> => {
-  const place = await mkdtemp(join(tmpdir(), "larder-sources-"))
-  try {
-    await copyFile(join(root, ".oxlintrc.json"), join(place, ".oxlintrc.json"))
-    for (const [path, text] of files) {
-      await mkdir(dirname(join(place, path)), { recursive: true })
-      await writeFile(join(place, path), text)
-    }
-    const report = await lint(place)
-    return report.diagnostics
-      .filter(({ code }) => code.includes("no-restricted-"))
-      .map(({ filename, labels, message }) => ({
-        file: filename,
-        line: labels[0]?.span.line ?? 0,
-        message,
-      }))
-  } finally {
-    await rm(place, { recursive: true, force: true })
-  }
-}
-
-/** oxlint's exit status is 1 when it has findings; they are on its standard output either way. */
-const lint = (place: string): Promise<Report> =>
-  new Promise((resolve, reject) => {
-    const oxlint = join(root, "node_modules/oxlint/bin/oxlint")
-    const options = { cwd: place, maxBuffer: 64 * 1024 * 1024 }
-    execFile(process.execPath, [oxlint, "--format", "json"], options, (_, stdout, stderr) => {
-      try {
-        resolve(JSON.parse(stdout))
-      } catch (cause) {
-        reject(new Error(`oxlint gave no report: ${stdout}${stderr}`, { cause }))
-      }
-    })
-  })
+import { check, type Finding, root } from "./support/linted.ts"
 
 const samples = {
   "Date.now": `export const at = Date.now()`,
@@ -90,7 +35,8 @@ const harmless = {
   "the rest of Math": `export const n = Math.floor(1.5)`,
 } as const
 
-const sampleFile = (name: string) => `packages/sample/src/${name.replaceAll(/\W/g, "-")}.ts`
+const sampleFile = (name: string, folder = "sample/src") =>
+  `packages/${folder}/${name.replaceAll(/\W/g, "-")}.ts`
 
 const filesOf = (texts: Readonly<Record<string, string>>) =>
   new Map(Object.entries(texts).map(([name, text]) => [sampleFile(name), text]))
@@ -104,6 +50,15 @@ describe("time and chance in packages/*/src", () => {
 
   it.each(Object.keys(samples))("refused: %s", (name) => {
     expect(findingsIn(name)).not.toEqual([])
+  })
+
+  it("refused in the rooms of a package, where other rules on imports hold", async () => {
+    const folder = "core/src/internal/tier"
+    const inRoom = new Map(
+      Object.entries(samples).map(([name, text]) => [sampleFile(name, folder), text]),
+    )
+    const refused = new Set((await check(inRoom)).map(({ file }) => file))
+    expect([...inRoom.keys()].filter((file) => !refused.has(file))).toEqual([])
   })
 
   it.each(Object.keys(harmless))("not refused: %s", (name) => {
