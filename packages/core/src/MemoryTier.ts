@@ -11,7 +11,7 @@ import {
   InvalidMemoryTier,
   type MemoryBounds,
 } from "./internal/memory/bounds.ts"
-import * as objectStore from "./internal/memory/memoryStore.ts"
+import { MemoryStore } from "./internal/memory/memoryStore.ts"
 import { noAbilities, Tier } from "./Tier.ts"
 
 export { InvalidMemoryTier } from "./internal/memory/bounds.ts"
@@ -106,7 +106,7 @@ export const layer = (options: Options = {}): Layer.Layer<Tier> => {
       // Drawn anew each time: who does not know the seed can not choose keys that collide.
       Effect.map(
         Random.nextIntBetween(-(2 ** 31), 2 ** 31 - 1),
-        (seed) => new objectStore.ObjectStore({ ...checkedOptions, seed, onEvicted }),
+        (seed) => new MemoryStore({ ...checkedOptions, seed, onEvicted }),
       ),
   })
 }

@@ -11,12 +11,14 @@
 import * as Context from "effect/Context"
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Cause } from "./BoundedMap.ts"
-import type { ObjectStore } from "./internal/memory/memoryStore.ts"
+import type { Bounds, Cause } from "./BoundedMap.ts"
+import type { Entry } from "./Entry.ts"
 import * as steady from "./internal/runtime/steadyClock.ts"
+import type { Policy } from "./Policy.ts"
 import type { Wire } from "./Wire.ts"
 
 /** How far a tier reaches: this process, this machine, or every node. */
@@ -248,6 +250,81 @@ export interface Arbiter {
   readonly marks: (since: number) => Effect.Effect<MarkPage & { readonly time: number }, TierError>
   /** Messages from now on, until the scope closes. */
   readonly messages: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope>
+}
+
+/** What a tier of values keeps of an entry: the larder makes it, the tier gives it back as it is. */
+export interface MemoryEntry {
+  readonly key: string
+  readonly entry: Entry<unknown>
+  /** The value as the effect that a hit returns. */
+  readonly exit: Exit.Exit<unknown>
+  /** The key as it was asked for, to refresh it without a caller. */
+  readonly asked: unknown
+  /** The policy of this value, so that a read asks nobody for it. */
+  readonly policy: Policy
+  /** The moment from which this tier's own bound, not the entry's, ends freshness; ms. */
+  readonly freshCap: number
+}
+
+/** When a read is a plain hit: one that needs no second look at the entry. */
+export interface Stamp {
+  /** Before this moment (ms): the end of freshness, or the earliest early refresh. */
+  readonly until: number
+  /** While this is the number of the last mark: the entry was compared with it. */
+  readonly checkedAt: number
+}
+
+/**
+ * The entries one larder keeps in an {@link ObjectTier}. All operations end at once
+ * and never fail, but for `weigh`.
+ *
+ * **Details**
+ *
+ * A *slot* is a number above 0 that says where a key is: good until the store is
+ * written. What has expired may be given: the larder judges. What the tier gives up by
+ * itself (a bound, the end of a life) it tells by the `onEvicted` that it was opened with.
+ */
+export interface ObjectStore {
+  readonly size: number
+  readonly weight: number
+  readonly bounds: Bounds
+  /** No entry is fresh here for longer than this many milliseconds; `Infinity` for no such bound. */
+  readonly maxFreshFor: number
+  /** The slot of a key; 0 when nothing is kept. No read. */
+  readonly find: (key: string) => number
+  /** What is in a slot. */
+  readonly at: (slot: number) => MemoryEntry
+  /** Its value, as `at(slot).exit`. */
+  readonly exit: (slot: number) => Exit.Exit<unknown>
+  readonly weightOf: (slot: number) => number
+  /** What is kept at a key, expired or not. No read. */
+  readonly peek: (key: string) => MemoryEntry | undefined
+  /** A caller was given what is in this slot: it counts for what is given up first. */
+  readonly hit: (slot: number) => void
+  /** Whether `now < until` and `lastMark === checkedAt` by the stamp of the slot. */
+  readonly isPlain: (slot: number, now: number, lastMark: number) => boolean
+  /** Whether the stamp of the slot has this `checkedAt`. */
+  readonly isStampedAt: (slot: number, mark: number) => boolean
+  readonly stamp: (slot: number, stamp: Stamp) => void
+  /** No read of the key is a plain hit until it is stamped once more. */
+  readonly forgetStamp: (key: string) => void
+  /**
+   * Keeps an entry in place of what is at its key; whether it is kept. It is not when it
+   * is too heavy, has no life left, or is worth less than all the others: what was at the
+   * key is gone then too.
+   */
+  readonly put: (held: MemoryEntry, weight: number, stamp: Stamp, now: number) => boolean
+  /** The weight of a value, by the user's function; throws what it throws, and a `RangeError` for what is no weight. */
+  readonly weigh: (value: unknown, key: string) => number
+  /** Whether there was anything. */
+  readonly delete: (key: string) => boolean
+  readonly clear: () => void
+  /** Sets other bounds; what is over them may go by and by, with `shrink` at once. */
+  readonly resize: (bounds: Bounds) => void
+  /** Gives up so many entries that have expired or are over lowered bounds; whether there are more. */
+  readonly shrink: (limit: number, now: number) => boolean
+  /** Of so many entries, those most worth keeping, the ones that were read since they were kept. */
+  readonly hot: (limit: number) => ReadonlyArray<MemoryEntry>
 }
 
 /** A tier that keeps values themselves, in this process. */

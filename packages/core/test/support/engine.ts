@@ -4,7 +4,7 @@ import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { Engine, type Settings } from "../../src/internal/state/engine.ts"
 import { Marks } from "../../src/internal/invalidation/marks.ts"
-import { ObjectStore } from "../../src/internal/memory/memoryStore.ts"
+import { MemoryStore } from "../../src/internal/memory/memoryStore.ts"
 import { Observer } from "../../src/internal/observe/eventHub.ts"
 import type { Stack } from "../../src/internal/tier/openStack.ts"
 import { steadyOf } from "../../src/internal/runtime/steadyClock.ts"
@@ -41,7 +41,7 @@ export const makeEngine = (
     const clock = steadyOf(yield* Effect.clockWith(Effect.succeed))
     const random = yield* Random.Random
     const soon = (task: () => void) => task()
-    const near = new ObjectStore({
+    const near = new MemoryStore({
       maxEntries: 100,
       maxWeight: Infinity,
       eviction: "lru",

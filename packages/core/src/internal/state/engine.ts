@@ -19,6 +19,7 @@ import { type Entry, forever, shift } from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { OptionFailed } from "../../LarderError.ts"
 import type { AdaptivePolicy, Policy } from "../../Policy.ts"
+import type { MemoryEntry, ObjectStore } from "../../Tier.ts"
 import type * as Upstream from "../../Upstream.ts"
 import { Chain } from "../runtime/linkedSet.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
@@ -27,7 +28,7 @@ import type { Flight, Given } from "./flight.ts"
 import { LookupDemands } from "./lookupDemand.ts"
 import type { Marks } from "../invalidation/marks.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
-import { type Held, neverPlain, type ObjectStore } from "../memory/memoryStore.ts"
+import { neverPlain } from "../memory/memoryStore.ts"
 import { Missed } from "./missedChanges.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import { WaitingCallers } from "../runtime/processLife.ts"
@@ -73,7 +74,7 @@ export interface Surroundings {
 
 /** What memory has for a key, as far as this moment and the marks allow. */
 export interface AtHand extends Given {
-  readonly held: Held
+  readonly held: MemoryEntry
   /** Where memory has it: good until memory is written. */
   readonly slot: number
 }

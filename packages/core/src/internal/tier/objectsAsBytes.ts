@@ -4,8 +4,8 @@ import * as Exit from "effect/Exit"
 import { after } from "../../Entry.ts"
 import * as Envelope from "../../Envelope.ts"
 import * as Policy from "../../Policy.ts"
-import type { ByteStore, ByteTier, ObjectTier } from "../../Tier.ts"
-import { neverPlain, type ObjectStore } from "../memory/memoryStore.ts"
+import type { ByteStore, ByteTier, ObjectStore, ObjectTier } from "../../Tier.ts"
+import { neverPlain } from "../memory/memoryStore.ts"
 import { steadyClock } from "../runtime/steadyClock.ts"
 
 const policy = Policy.make({ freshFor: "Infinity" })

@@ -1,10 +1,10 @@
 /** The opened tiers of one larder: memory, what is behind it, and who arbitrates. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { ByteTier, ObjectTier } from "../../Tier.ts"
+import type { ByteTier, ObjectStore, ObjectTier } from "../../Tier.ts"
 import * as fartherTier from "./backingTier.ts"
 import type { FartherTier } from "./backingTier.ts"
-import { ObjectStore } from "../memory/memoryStore.ts"
+import { MemoryStore } from "../memory/memoryStore.ts"
 import { nestedObjects } from "./objectsAsBytes.ts"
 import { TierWarnings } from "./tierWarnings.ts"
 
@@ -26,7 +26,7 @@ export interface Stack {
 
 /** A stack that begins with a byte tier keeps nothing in memory. */
 const keepsNothing = (): ObjectStore =>
-  new ObjectStore({
+  new MemoryStore({
     maxEntries: 0,
     maxWeight: Infinity,
     eviction: "lru",

@@ -12,9 +12,9 @@ import type { Policy } from "../../Policy.ts"
 import { entryTimes } from "../flight/lookupResult.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import type { Engine, Keeping } from "../state/engine.ts"
+import type { MemoryEntry } from "../../Tier.ts"
 import type { Change, FartherTier } from "../tier/backingTier.ts"
 import { LarderClosed } from "../../LarderError.ts"
-import type { Held } from "../memory/memoryStore.ts"
 import { setInBackground } from "./background.ts"
 import { begun } from "../state/generation.ts"
 import {
@@ -122,7 +122,7 @@ const isBackground = (
   storedAt < staleUntil
 
 /** What is written again is in use, as what is read is. */
-const writtenAnew = (engine: Engine, k: string): Held | undefined => {
+const writtenAnew = (engine: Engine, k: string): MemoryEntry | undefined => {
   const slot = engine.near.find(k)
   if (slot === 0) return undefined
   engine.near.hit(slot)

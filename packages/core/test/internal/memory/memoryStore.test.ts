@@ -1,11 +1,12 @@
 import { Policy } from "@larder/core"
 import { Exit } from "effect"
 import { expect, it } from "vitest"
-import { type Held, ObjectStore, type Options } from "../../../src/internal/memory/memoryStore.ts"
+import { MemoryStore, type Options } from "../../../src/internal/memory/memoryStore.ts"
+import type { MemoryEntry } from "../../../src/Tier.ts"
 
 const policy = Policy.make({ freshFor: 1 })
 
-const held = (key: string, value: number, staleUntil: number): Held => ({
+const held = (key: string, value: number, staleUntil: number): MemoryEntry => ({
   key,
   entry: {
     value,
@@ -27,7 +28,7 @@ const held = (key: string, value: number, staleUntil: number): Held => ({
 const stamp = { until: 1, checkedAt: 0 }
 
 const storeOf = (options: Partial<Options> = {}) =>
-  new ObjectStore({
+  new MemoryStore({
     maxEntries: 4,
     maxWeight: 10,
     eviction: "lru",
@@ -38,7 +39,7 @@ const storeOf = (options: Partial<Options> = {}) =>
     ...options,
   })
 
-const put = (store: ObjectStore, kept: Held, now: number) =>
+const put = (store: MemoryStore, kept: MemoryEntry, now: number) =>
   store.put(kept, store.weigh(kept.entry.value, kept.key), stamp, now)
 
 it("what is refused takes the previous one with it", () => {
