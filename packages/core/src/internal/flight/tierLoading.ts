@@ -218,7 +218,6 @@ const lookUpEach = (
     const ofPart = Map.groupBy(leasing, ({ flight }) => arbiter.partOf(flight.k))
     const parts = Array.from(ofPart.values(), (theirs) =>
       Effect.gen(function* () {
-        yield* engine.turns.forMany(theirs)
         const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget))
         yield* engine.turns.each(theirs, (one) => {
           waiting.delete(one)
@@ -369,7 +368,6 @@ const lookUpTogether = (
     const { arbiter } = engine.stack
     const leasing = progress.filter((one) => arbiterFor(engine, one) !== undefined)
     if (arbiter !== undefined) {
-      yield* engine.turns.forMany(leasing)
       for (const one of yield* leaseAll(engine, arbiter, leasing, budget)) {
         // Whoever has to wait for another node does so by itself.
         together.delete(one)

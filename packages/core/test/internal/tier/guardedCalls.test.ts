@@ -68,15 +68,15 @@ const make = (consecutive = 3, recording = 0) =>
       told: Effect.map(PubSub.takeUpTo(subscription, 1_000), (events) =>
         events.flatMap((event) =>
           event._tag === "TierFailed"
-            ? [[event.operation, event.reason, event.message] as const]
+            ? [[event.operation, event.reason, event.message, event.tier] as const]
             : [],
         ),
       ),
     }
   }).pipe(Effect.provide(Layer.empty))
 
-const timedOut = ["read", "timedOut", "no answer within 100 ms"] as const
-const failed = ["read", "failed", "broken"] as const
+const timedOut = ["read", "timedOut", "no answer within 100 ms", "t"] as const
+const failed = ["read", "failed", "broken", "t"] as const
 
 /** What the effect gives, and after how many milliseconds; undefined after none where it takes more than a second. */
 const within = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -395,7 +395,7 @@ describe("the breaker", () => {
     Effect.gen(function* () {
       const { asked, observer, steps, told } = yield* make(1)
       steps.tellFailed("encode", "not a value")
-      expect(yield* told).toEqual([["encode", "failed", "not a value"]])
+      expect(yield* told).toEqual([["encode", "failed", "not a value", "t"]])
       expect(observer.counters.tierFailures).toBe(1)
       expect(asked()).toBe(0)
     }).pipe(Effect.scoped),
