@@ -261,10 +261,8 @@ const readTiers = (
   const tier = engine.stack.farther[place]
   if (tier === undefined) return Effect.void
   const read = readTier(engine, progress, tier, budget)
-  const believed =
-    tier === engine.stack.arbiter
-      ? Effect.andThen(recoverFor(engine, progress, budget), read)
-      : read
+  const mayBeBehind = tier === engine.stack.arbiter && !engine.missed.isEmpty
+  const believed = mayBeBehind ? Effect.andThen(recoverFor(engine, progress, budget), read) : read
   return Effect.flatMap(believed, () => readTiers(engine, progress, budget, place + 1))
 }
 
@@ -276,11 +274,8 @@ const recoverFor = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const wanted = progress.filter(({ flight }) => flight.isWanted)
-    return recover(
-      engine,
-      budget,
-      wanted.map(({ flight }) => flight.k),
-    )
+    const keys = wanted.map(({ flight }) => flight.k)
+    return recover(engine, budget, keys)
   })
 
 /** Asks for those that have not landed by then. */
