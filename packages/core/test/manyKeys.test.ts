@@ -4,21 +4,10 @@ import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@lar
 import { Effect, Exit, Fiber, Layer, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as scripted from "./support/scriptedTier.ts"
+import { inTime, pass } from "./support/stepwise.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
-
-/** Lets time pass until the effect has ended. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* fork(effect)
-    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(1)
-    return yield* Fiber.join(fiber)
-  })
-
-/** Step by step: many keys take turns of the event loop, which the clock of a test does not wait for. */
-const pass = (millis: number) =>
-  Effect.forEach(range(millis), () => TestClock.adjust(1), { discard: true })
 
 const range = (count: number, letter = "k") =>
   Array.from({ length: count }, (_, i) => `${letter}${i}`)

@@ -6,6 +6,7 @@ import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { Engine } from "../../../src/internal/state/engine.ts"
 import * as scripted from "../../support/scriptedTier.ts"
+import { pass } from "../../support/stepwise.ts"
 
 const start = 1_790_000_000_000
 
@@ -544,8 +545,7 @@ describe("law 7: a bulk lookup", () => {
         shared.instead.acquire = slowly(40)
         const keys = Array.from({ length: 500 }, (_, i) => `k${i}`)
         const caller = yield* fork(a.getMany(keys))
-        // Step by step: so many keys take turns of the event loop as well.
-        for (let millis = 0; millis < 200; millis++) yield* TestClock.adjust(1)
+        yield* pass(200)
         expect(a.source.asked.length).toBe(1)
         expect((yield* Fiber.join(caller)).size).toBe(500)
         // With less than half a tierTimeout left none is asked for.

@@ -5,6 +5,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as scripted from "../../support/scriptedTier.ts"
+import { pass } from "../../support/stepwise.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -299,8 +300,7 @@ test("law 22: a larder that closes between the keys of a bulk lookup keeps the l
     }
     yield* fork(Effect.andThen(Deferred.await(half), Scope.close(scope, Exit.void)))
     const many = yield* fork(a.getMany(range(250)))
-    // Step by step: so many keys take turns of the event loop as well.
-    for (let millis = 0; millis < 100; millis++) yield* TestClock.adjust(1)
+    yield* pass(100)
     yield* Fiber.await(many)
     const released = world.released()
     expect(range(49).filter((key) => released.includes(key))).toEqual([])
