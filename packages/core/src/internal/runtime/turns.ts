@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Soon } from "./nextTurn.ts"
 
-/** Of many that take some time each, so many are one piece of work: a few milliseconds. */
+/** Keys that are worked on in one turn of the event loop: together they take a few milliseconds. */
 export const fewKeys = 100
 
 export class Turns {
@@ -24,7 +24,7 @@ export class Turns {
     return Effect.sync(() => this.#waiting.delete(begin))
   })
 
-  /** Does something for each of many, in their order: of the first ones at once, of the others in turns to come. */
+  /** Calls `work` for all of them in their order: for the first {@link fewKeys} at once, for as many more in each later turn. */
   each<A>(
     all: ReadonlyArray<A>,
     work: (one: A, place: number) => void,
@@ -39,7 +39,7 @@ export class Turns {
     })
   }
 
-  /** A turn of their own for many: what was done for them before has taken its time. */
+  /** Waits for a new turn if there are more than {@link fewKeys}: what was done for them before has used up this one. */
   forMany({ length }: ReadonlyArray<unknown>): Effect.Effect<void> {
     return length > fewKeys ? this.next : Effect.void
   }

@@ -1,7 +1,6 @@
 /**
  * One step in a tier while it runs: in a fiber of its own, since it may not obey its
- * interruption, and with a deadline. A class, since each read that memory cannot
- * answer makes one, and closures would be most of its garbage.
+ * interruption, and with a deadline.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -78,7 +77,7 @@ export class TierAttempt<A, B> {
     return this
   }
 
-  /** Interrupts it; who waits hears of that by `left`, since it says nothing about the tier. */
+  /** Interrupts the step, and tells its end to `left` alone: a step that its caller gave up says nothing about the tier. */
   leave(left: () => void): void {
     this.#answer = left
     this.fiber?.interruptUnsafe()

@@ -23,7 +23,7 @@ const [quote, comma, closeBracket, closeBrace, backslash] = [0x22, 0x2c, 0x5d, 0
 const [digit0, digit9] = [0x30, 0x39]
 const [firstPrintable, lastPrintable] = [0x20, 0x7e]
 
-/** In pieces of eight: a string for each character would be most of the garbage of a read. */
+/** Eight characters at a time: each string on the way to the whole text is garbage. */
 const asciiOf = (bytes: Uint8Array, from: number, to: number): string => {
   let text = ""
   let at = from
