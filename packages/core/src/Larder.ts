@@ -234,7 +234,7 @@ const makeAny = (
     const steady = steadyOf(clock)
     const random = yield* Random.Random
     const soon = Soon.make(context)
-    const turns = new Turns(soon)
+    const turns = new Turns(soon, clock)
     const observer = new Observer(options.name, clock, soon)
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)

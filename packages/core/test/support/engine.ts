@@ -60,7 +60,7 @@ export const makeEngine = (
       leaseMillis: 0,
     }
     const observer = new Observer("engine", clock, soon)
-    const turns = new Turns(soon)
+    const turns = new Turns(soon, clock)
     const surroundings = { context, origin: context, clock, random, soon, turns }
     return new Engine(
       { ...settings, ...own },

@@ -2,10 +2,10 @@
 import { Effect } from "effect"
 import { Turns } from "../../src/internal/runtime/turns.ts"
 
-export const turnsByHand = () => {
+export const turnsByHand = Effect.clockWith((clock) => {
   const asked: Array<() => void> = []
-  const turns = new Turns((task) => asked.push(task))
-  return {
+  const turns = new Turns((task) => asked.push(task), clock)
+  return Effect.succeed({
     turns,
     /** How many turns the event loop was asked for, that have not begun. */
     asked: () => asked.length,
@@ -14,5 +14,5 @@ export const turnsByHand = () => {
       asked.shift()?.()
       return Effect.yieldNow
     }),
-  }
-}
+  })
+})

@@ -88,13 +88,13 @@ export const leaseAll = (
         leaseMillis,
       }))
       left = []
-      const granted = Effect.map(arbiter.acquireAll(requests, budget), (all) => {
-        for (const [i, { one }] of asking.entries()) {
+      const granted = Effect.flatMap(arbiter.acquireAll(requests, budget), (all) =>
+        engine.turns.each(asking, ({ one }, i) => {
           const outcome = outcomeOf(engine, arbiter, one, requests[i]!, all[i])
           if (outcome === "busy") busy.push(one)
           else if (isClaim(outcome)) left.push({ one, claim: outcome })
-        }
-      })
+        }),
+      )
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
       yield* Effect.uninterruptible(granted)
     }

@@ -363,11 +363,12 @@ const lookUpTogether = (
     const { arbiter } = engine.stack
     const leasing = progress.filter((one) => arbiterFor(engine, one) !== undefined)
     if (arbiter !== undefined) {
-      for (const one of yield* leaseAll(engine, arbiter, leasing, budget)) {
+      const busy = yield* leaseAll(engine, arbiter, leasing, budget)
+      yield* engine.turns.each(busy, (one) => {
         // Whoever has to wait for another node does so by itself.
         together.delete(one)
         lookUpApart(engine, one, budget, span)
-      }
+      })
     }
     yield* engine.turns.forMany(progress)
     const ready: Array<Progress> = []

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { monotonicMillis } from "./monotonic.ts"
 import { type SteadyClock, steadyOf } from "./steadyClock.ts"
+import { longestPiece } from "./turns.ts"
 
 export interface Timer {
   /** In monotonic time: a clock that is set back must not put a deadline off. */
@@ -183,11 +184,18 @@ export class Timers {
 
   #fire(): void {
     this.#sleeper = undefined
+    const began = monotonicMillis(this.#clock)
     // What it slept for is due, even where its sleep was a little too short.
-    const now = Math.max(this.#wakesAt, monotonicMillis(this.#clock)) + rounding
+    const now = Math.max(this.#wakesAt, began) + rounding
     this.#wakesAt = Infinity
     this.#firing = true
-    for (let timer = this.#next(); timer !== undefined && timer.due <= now; timer = this.#next()) {
+    let took = 0
+    for (
+      let timer = this.#next();
+      // The rest has a later turn: thousands may be due at once.
+      timer !== undefined && timer.due <= now && took < longestPiece;
+      timer = this.#next()
+    ) {
       const { due, millis, run } = timer
       timer.run = undefined
       this.#active -= 1
@@ -195,6 +203,7 @@ export class Timers {
       const more = millis > 0 ? putOff(late, millis) : 0
       if (more > 0) timer.instead = this.#add(due + late + more, 0, run!)
       else run?.()
+      took = monotonicMillis(this.#clock) - began
     }
     this.#firing = false
     this.#arm()

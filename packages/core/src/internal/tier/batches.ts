@@ -121,11 +121,12 @@ class PartCommits {
       const turn = this.#turns.forMany(all)
       const answered = this.#send(all.map(({ request }) => request))
       return Effect.flatMap(answered, (answers) =>
-        Effect.map(turn, () => {
-          for (const [i, waiting] of all.entries()) {
+        Effect.andThen(
+          turn,
+          this.#turns.each(all, (waiting, i) => {
             if (batch.waiting.delete(waiting)) waiting.resume(Effect.succeed(answers[i]))
-          }
-        }),
+          }),
+        ),
       )
     })
     batch.fiber = this.#fork(Effect.andThen(this.#turns.next, sent))

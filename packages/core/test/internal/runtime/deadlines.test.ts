@@ -309,3 +309,24 @@ it.effect("law 17: of those that were cancelled or have passed few are held", ()
     timers.stop()
   }),
 )
+
+it.effect("deadlines that are due at once have several turns, where what they do takes long", () =>
+  Effect.gen(function* () {
+    const { block, clock } = yield* wallClock
+    const context = Context.add(yield* Effect.context<never>(), Clock.Clock, clock)
+    const timers = new Timers(context)
+    let ran = 0
+    const turns: Array<number> = []
+    const began = monotonicMillis(clock)
+    for (let i = 0; i < 8; i += 1) {
+      timers.after(began, 10, () => {
+        ran += 1
+        block(1)
+        if (ran % 3 === 1) setImmediate(() => turns.push(ran))
+      })
+    }
+    yield* TestClock.adjust(10)
+    yield* TestClock.adjust(1)
+    expect(turns).toEqual([3, 6, 8])
+  }),
+)

@@ -1,13 +1,14 @@
 /** Work on many keys takes turns of the event loop, one piece in each. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { turnsByHand } from "../../support/turnsByHand.ts"
+import { wallClock } from "../../support/wallClock.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
-const waiting = Effect.sync(() => {
-  const { asked, next, turns } = turnsByHand()
+const waiting = Effect.gen(function* () {
+  const { asked, next, turns } = yield* turnsByHand
   const began: Array<string> = []
   const wait = (name: string) => fork(Effect.map(turns.next, () => began.push(name)))
   return { asked, next, began, wait }
@@ -16,7 +17,7 @@ const waiting = Effect.sync(() => {
 describe("work on many", () => {
   const done = (count: number) =>
     Effect.gen(function* () {
-      const { asked, next, turns } = turnsByHand()
+      const { asked, next, turns } = yield* turnsByHand
       const all = Array.from({ length: count }, (_, i) => i)
       const worked: Array<readonly [number, number]> = []
       const fiber = yield* fork(turns.each(all, (one, place) => worked.push([one, place])))
@@ -37,6 +38,29 @@ describe("work on many", () => {
     }),
   )
 
+  it.effect("leaves the rest for a later turn when the clock says that it takes too long", () =>
+    Effect.gen(function* () {
+      const { block, clock } = yield* wallClock
+      const { asked, next, turns } = yield* Effect.provideService(turnsByHand, Clock.Clock, clock)
+      const worked: Array<number> = []
+      const slowly = (millis: number) => (one: number) => {
+        worked.push(one)
+        block(millis)
+      }
+      const all = [0, 1, 2, 3, 4, 5, 6, 7, 8]
+      const fiber = yield* fork(turns.each(all, slowly(1)))
+      expect(worked).toEqual([0, 1, 2, 3])
+      yield* next
+      expect(worked).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+      yield* next
+      yield* Fiber.join(fiber)
+      expect(worked).toEqual(all)
+      yield* Fiber.join(yield* fork(turns.each(all, slowly(0.25))))
+      expect(worked).toEqual([...all, ...all])
+      expect(asked()).toBe(0)
+    }),
+  )
+
   it.effect("waits for no turn where they are few", () =>
     Effect.gen(function* () {
       for (const count of [0, 1, 100]) {
@@ -51,7 +75,7 @@ describe("work on many", () => {
 
   it.effect("begins in a turn of its own where something was done for them before", () =>
     Effect.gen(function* () {
-      const { next, turns } = turnsByHand()
+      const { next, turns } = yield* turnsByHand
       const fiber = yield* fork(turns.forMany(Array.from({ length: 101 })))
       expect(fiber.pollUnsafe()).toBe(undefined)
       yield* next

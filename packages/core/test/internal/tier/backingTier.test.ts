@@ -54,7 +54,7 @@ const opened = (
     const tier = Context.get(yield* Layer.build(scripted.layer(script, kind, takes)), Tier)
     if (tier.kind !== "bytes") return yield* Effect.die("a byte tier")
     const clock = yield* steadyClock
-    const turns = turnsByHand()
+    const turns = yield* turnsByHand
     const observer = new Observer("unit", clock, (run) => run())
     const subscription = yield* observer.subscribe
     const scope = yield* Scope.make()
