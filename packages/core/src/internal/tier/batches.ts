@@ -110,7 +110,6 @@ class PartCommits {
     })
   }
 
-  /** In a turn to come: others of the same bulk lookup are added in this one. */
   #begin(): void {
     const batch: Batch = { waiting: new Set(), fiber: undefined }
     this.#running = batch
@@ -129,12 +128,20 @@ class PartCommits {
         ),
       )
     })
-    batch.fiber = this.#fork(Effect.andThen(this.#turns.next, sent))
+    batch.fiber = this.#fork(Effect.andThen(this.#gathered(this.#next.size), sent))
     batch.fiber.addObserver(() => {
       // Of a batch that was broken off.
       for (const { resume } of batch.waiting) resume(Effect.succeed(undefined))
       this.#running = undefined
       if (this.#next.size > 0) this.#begin()
+    })
+  }
+
+  /** Waits until a turn has brought no more than the `known` ones, or a batch is full: others of the same bulk lookup come in turns of their own. */
+  #gathered(known: number): Effect.Effect<void> {
+    return Effect.flatMap(this.#turns.next, () => {
+      const { size } = this.#next
+      return size > known && size < maxKeys ? this.#gathered(size) : Effect.void
     })
   }
 

@@ -180,6 +180,8 @@ const committing = Effect.gen(function* () {
     sent,
     commit,
     commitMany,
+    /** Turns until a batch of what has come is sent: in one it has grown, in the next it has not. */
+    gathered: Effect.andThen(next, next),
     settle,
     sizes: () => sent.map(({ keys }) => keys.length),
   }
@@ -188,12 +190,12 @@ const committing = Effect.gen(function* () {
 const isDone = (fiber: Fiber.Fiber<unknown, unknown>) => fiber.pollUnsafe() !== undefined
 
 describe("a batch of commits", () => {
-  it.effect("has those of one turn, and gives each its answer", () =>
+  it.effect("has those that came together, and gives each its answer", () =>
     Effect.gen(function* () {
-      const { commitMany, next, sent, sizes } = yield* committing
+      const { commitMany, gathered, sent, sizes } = yield* committing
       const fibers = yield* commitMany(3)
       expect(sizes()).toEqual([])
-      yield* next
+      yield* gathered
       expect(sent[0]?.keys).toEqual(["k0", "k1", "k2"])
       expect(fibers.some(isDone)).toBe(false)
       yield* sent[0]!.answer
@@ -203,9 +205,9 @@ describe("a batch of commits", () => {
 
   it.effect("is followed by one with those that came meanwhile, be it a single one", () =>
     Effect.gen(function* () {
-      const { asked, commit, commitMany, next, sent } = yield* committing
+      const { asked, commit, commitMany, next, sent, gathered } = yield* committing
       yield* commitMany(2)
-      yield* next
+      yield* gathered
       const late = yield* commit("late")
       expect(asked()).toBe(0)
       yield* sent[0]!.answer
@@ -225,6 +227,29 @@ describe("a batch of commits", () => {
       expect(asked()).toBe(0)
       yield* next
       expect(sizes()).toEqual([1])
+    }),
+  )
+
+  it.effect("waits for more as long as turns bring more", () =>
+    Effect.gen(function* () {
+      const { commit, next, sizes } = yield* committing
+      for (const name of ["a", "b", "c"]) {
+        yield* commit(name)
+        yield* commit(`${name} as well`)
+        yield* next
+        expect(sizes()).toEqual([])
+      }
+      yield* next
+      expect(sizes()).toEqual([6])
+    }),
+  )
+
+  it.effect("waits no more when it is full", () =>
+    Effect.gen(function* () {
+      const { commitMany, next, sizes } = yield* committing
+      yield* commitMany(250)
+      yield* next
+      expect(sizes()).toEqual([250])
     }),
   )
 
@@ -260,9 +285,9 @@ describe("a batch of commits", () => {
 
   it.effect("that breaks tells whoever waits for it that there is no answer", () =>
     Effect.gen(function* () {
-      const { commitMany, next, sent } = yield* committing
+      const { commitMany, gathered, sent } = yield* committing
       const fibers = yield* commitMany(2)
-      yield* next
+      yield* gathered
       yield* sent[0]!.die
       for (const fiber of fibers) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(undefined))
     }),
@@ -270,9 +295,9 @@ describe("a batch of commits", () => {
 
   it.effect("of a hundred keys tells of its answers at once", () =>
     Effect.gen(function* () {
-      const { asked, commitMany, next, sent } = yield* committing
+      const { asked, commitMany, gathered, sent } = yield* committing
       const fibers = yield* commitMany(100)
-      yield* next
+      yield* gathered
       yield* sent[0]!.answer
       expect(fibers.every(isDone)).toBe(true)
       expect(asked()).toBe(0)
@@ -281,10 +306,10 @@ describe("a batch of commits", () => {
 
   it.effect("of more keys tells of its answers in turns to come, of a hundred in each", () =>
     Effect.gen(function* () {
-      const { commitMany, next, sent } = yield* committing
+      const { commitMany, gathered, sent } = yield* committing
       const fibers = yield* commitMany(201)
       const told = () => fibers.filter(isDone).length
-      yield* next
+      yield* gathered
       yield* sent[0]!.answer
       for (const known of [0, 100, 200, 201]) {
         expect(told()).toBe(known)
@@ -332,9 +357,9 @@ describe("law 8: a commit that nobody waits for any more", () => {
 
   it.effect("leaves the batch to the others, and breaks it off when it was the last", () =>
     Effect.gen(function* () {
-      const { commit, commitMany, next, sent } = yield* committing
+      const { commit, commitMany, next, sent, gathered } = yield* committing
       const [first, second] = yield* commitMany(2)
-      yield* next
+      yield* gathered
       const waiting = yield* commit("next")
       yield* Fiber.interrupt(first!)
       expect(sent[0]!.isBrokenOff).toBe(false)
