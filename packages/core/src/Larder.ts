@@ -275,7 +275,7 @@ const makeAny = (
         counters: observer.counters,
         entries: () => engine.near.size,
         weight: () => engine.near.weight,
-        inFlight: () => engine.inFlight(),
+        inFlight: () => engine.flights.inFlight,
       },
       context,
     )

@@ -239,7 +239,7 @@ test(
 )
 
 test(
-  "law 7: a result that settles is not joined after its tag was marked, whatever else has landed",
+  "law 7: a result that settles is not joined after its tag was marked, whatever else has completed",
   Effect.gen(function* () {
     const shared = new Faults()
     const a = yield* machine("arbiter", sharedLayer(shared))

@@ -122,7 +122,7 @@ it.effect("law 20: a value is superseded that another node's change overtakes", 
     const told = (yield* PubSub.takeAll(events)).map(({ _tag }) => _tag)
     expect(told).toContain("Superseded")
     expect(told).not.toContain("Committed")
-    // It is off the board: the next caller gets what the arbiter has.
+    // It is joined no more: the next caller gets what the arbiter has.
     expect(yield* a.get("k")).toBe(7)
   }).pipe(Effect.scoped),
 )

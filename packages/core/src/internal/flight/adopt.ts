@@ -6,55 +6,33 @@ import { capped, type Engine, type Keeping } from "../state/engine.ts"
 import type { FartherTier, Found } from "../tier/backingTier.ts"
 import type { Flight, Given } from "../state/flight.ts"
 import { judgeable } from "../recover/replay.ts"
-import { land, offerAll } from "./waiters.ts"
+import { complete, offerAll } from "./waiters.ts"
 
-/** What is known of a key while its flight is loading. */
-export interface Progress {
-  readonly flight: Flight
-  /** Tiers are not asked: the caller wants what upstream has. */
-  readonly skipsTiers: boolean
-  /** A tier has an entry that can be used. */
-  hasEntry: boolean
-  /** A tier that was asked has not answered. */
-  lacksAnswer: boolean
-  /** The highest version seen anywhere. */
-  known: number
-  /** A newer release of the application wrote the key: its entry is not to be overwritten. */
-  foreign: boolean
-  /** The arbiter has answered in this flight. */
-  arbiterAnswers: boolean
-  /** The version a commit would have; undefined without a lease. */
-  token: number | undefined
-  /** When the lease was granted the arbiter had no value at the key. */
-  isFirst: boolean
-  /** Ends the renewal of the lease. */
-  stopRenewal: () => void
-}
-
-/** Takes over what a tier has if it is fresh; otherwise remembers the best that could be given. */
+/**
+ * Takes over what a tier has if it is fresh; otherwise remembers the best that could be
+ * given. Says whether it is an entry that can be used.
+ */
 export const consider = (
   engine: Engine,
-  progress: Progress,
+  flight: Flight,
   tier: FartherTier,
   found: Found,
-): void => {
-  const { flight } = progress
+): boolean => {
   if (found._tag !== "Entry") {
-    progress.known = Math.max(progress.known, found.version)
-    progress.foreign ||= found._tag === "Foreign"
+    flight.known = Math.max(flight.known, found.version)
+    flight.isForeign ||= found._tag === "Foreign"
     const isRemoved = found._tag === "Nothing" && found.isRemoved === true
     if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
-    return
+    return false
   }
   const { confirmedAt } = found
   const entry = judgeable(engine, tier, found)
-  progress.known = Math.max(progress.known, entry.version)
+  flight.known = Math.max(flight.known, entry.version)
   // What this node has set since has not reached the tier yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
-  if (entry.version < queued) return
+  if (entry.version < queued) return false
   const keeping = engine.examined(flight.k, flight.key, tier.name, entry, confirmedAt)
-  if (keeping === undefined) return
-  progress.hasEntry = true
+  if (keeping === undefined) return false
   const now = engine.now()
   const candidate: AdoptionCandidate = {
     freshness: engine.judge(entry, now),
@@ -73,6 +51,7 @@ export const consider = (
     if (isKept(flight)) takeOver(engine, flight, keeping, now)
     offerAll(engine, flight, given)
   }
+  return true
 }
 
 /** Another node has removed the key: older values that this node has are not given any more, whatever fails. */
@@ -91,7 +70,7 @@ const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
  * have. If it is not good enough any more, they are asked after they have it, unless
  * they cannot take it.
  */
-export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Effect<void> =>
+export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
     const queued = engine.writes.newest(flight.k)
     if (queued === undefined) return Effect.void
@@ -107,12 +86,11 @@ export const considerQueued = (engine: Engine, { flight }: Progress): Effect.Eff
       return engine.writes.settled(flight.k)
     }
     takeOver(engine, flight, queued, now)
-    engine.end(flight)
-    land(engine, flight, { _tag: "Value", given, instead: undefined })
+    complete(engine, flight, { _tag: "Value", given, instead: undefined })
     return Effect.void
   })
 
-const isKept = ({ detached, isLeft }: Flight): boolean => !detached && !isLeft
+const isKept = ({ detached, isAbandoned }: Flight): boolean => !detached && !isAbandoned
 
 /** The marks have judged the entry itself: one that came since the flight began covers it, or does not concern it. */
 const adopt = (
@@ -130,8 +108,7 @@ const adopt = (
       engine.fork(other.put(flight.k, entry, keeping.confirmedAt), engine.settling)
     }
   }
-  engine.end(flight)
-  land(engine, flight, { _tag: "Value", given, instead: undefined })
+  complete(engine, flight, { _tag: "Value", given, instead: undefined })
 }
 
 const takeOver = (engine: Engine, flight: Flight, keeping: Keeping, now: number): void => {

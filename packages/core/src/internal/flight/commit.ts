@@ -4,55 +4,89 @@
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import type { Arrived } from "./lookupResult.ts"
-import type { Progress } from "./adopt.ts"
+import type { Entry } from "../../Entry.ts"
+import { arrive, type Arrived } from "./lookupResult.ts"
+import type { Answer } from "./lookup.ts"
 import type { Engine, Keeping } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import type { Flight, Landing } from "../state/flight.ts"
+import type { Flight, Lease, Outcome } from "../state/flight.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
-import { releaseLease } from "./lease.ts"
+import { endLease, giveBack, releaseLease } from "./lease.ts"
 import { dropLater, keepNearer } from "../recover/replay.ts"
-import { land } from "./waiters.ts"
+import { complete } from "./waiters.ts"
 
-export const settle = (engine: Engine, progress: Progress, { kept, landing }: Arrived): void => {
-  const { flight } = progress
-  if (kept === undefined || engine.isDetached(flight) || leavesNoTrace(engine, progress, kept)) {
-    engine.end(flight)
-    if (kept !== undefined && engine.isDetached(flight)) superseded(engine, flight)
+/** Upstream has answered. */
+export const arrived = (
+  engine: Engine,
+  flight: Flight,
+  answer: Answer,
+  previous: Entry<unknown> | undefined,
+): void => {
+  flight.lease?.stopRenewal()
+  if (!flight.isWanted) return giveBack(engine, flight)
+  const version = flight.lease?.token ?? versionWithoutLease(engine, flight, answer)
+  settle(engine, flight, arrive(engine, flight, answer, previous, version))
+}
+
+/** A lookup takes its version when it begins, also where no arbiter gives it one. */
+const versionWithoutLease = (engine: Engine, flight: Flight, { millis }: Answer): number => {
+  const { arbiter, farther } = engine.stack
+  if (farther.length === 0) return engine.nextVersion()
+  const highest = Math.max(flight.known, engine.knownVersion(flight.k))
+  return arbiter === undefined
+    ? engine.nextVersion(highest)
+    : arbiter.placeAbove(highest, engine.stopwatch() - millis, "least")
+}
+
+const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): void => {
+  const isDetached = engine.flights.isDetached(flight)
+  if (kept === undefined || isDetached || leavesNoTrace(engine, flight, kept)) {
+    if (kept !== undefined && isDetached) superseded(engine, flight)
     // It brought nothing to keep.
-    releaseLease(engine, progress, restOfOthers(engine, flight, landing))
-    land(engine, flight, landing)
+    releaseLease(engine, flight, restOfOthers(engine, flight, outcome))
+    complete(engine, flight, outcome)
     return
   }
-  const { arbiter } = engine.stack
-  if (arbiter !== undefined && progress.token !== undefined) {
-    const settled = Latch.makeUnsafe()
-    flight.settling = settled
+  const { arbiter, farther } = engine.stack
+  if (arbiter !== undefined && flight.lease !== undefined) {
     // Race: a caller is answered with the new value, and a plain hit of the next one would
     // still give the older value that memory has until the arbiter has answered.
     engine.near.forgetStamp(flight.k)
-    const committing = Effect.ensuring(commit(engine, arbiter, progress, kept), settled.open)
-    // Still on the board: until the arbiter has answered, those who come now get the same.
-    whenAnswered(engine, committing, () => land(engine, flight, landing))
+    settleWhile(engine, flight, outcome, commit(engine, arbiter, flight, flight.lease, kept))
     return
   }
   keepInMemory(engine, flight, kept)
-  const settled = Latch.makeUnsafe()
-  flight.settling = settled
+  if (farther.length === 0) return complete(engine, flight, outcome)
   const put = Effect.suspend(() => {
-    const isUnwanted = progress.foreign || engine.isDetached(flight)
+    const isUnwanted = flight.isForeign || engine.flights.isDetached(flight)
     return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, arbiter === undefined)
   })
-  // Still on the board until the tiers have it: a change by those who are answered is seen,
-  // and those who come get the same.
-  const putting = Effect.ensuring(
-    Effect.andThen(
-      put,
-      Effect.sync(() => engine.end(flight)),
-    ),
-    settled.open,
-  )
-  whenAnswered(engine, putting, () => land(engine, flight, landing))
+  settleWhile(engine, flight, outcome, Effect.andThen(put, settled(engine, flight)))
+}
+
+const settled = (engine: Engine, flight: Flight): Effect.Effect<void> =>
+  Effect.sync(() => engine.flights.settled(flight))
+
+/**
+ * Answers the callers while tiers are told. Until then callers that come join the flight,
+ * and get the same; and a change by those who are answered finds it.
+ *
+ * The effect begins when the callers have been answered, and is known to the larder
+ * before: the first thing that they do may be to change the key, or to close the larder,
+ * which then waits.
+ */
+const settleWhile = (
+  engine: Engine,
+  flight: Flight,
+  outcome: Outcome,
+  telling: Effect.Effect<void>,
+): void => {
+  const told = Latch.makeUnsafe()
+  const answered = Latch.makeUnsafe()
+  const afterwards = Effect.andThen(answered.await, Effect.ensuring(telling, told.open))
+  engine.fork(afterwards, engine.settling)
+  complete(engine, flight, outcome, told)
+  answered.openUnsafe()
 }
 
 /**
@@ -60,60 +94,41 @@ export const settle = (engine: Engine, progress: Progress, { kept, landing }: Ar
  * hide, since they would give something stale in its place; nor after a lookup that was
  * detached: a failure from before a clear says nothing about what comes after it.
  */
-const restOfOthers = (engine: Engine, flight: Flight, landing: Landing): number =>
-  landing._tag === "Failure" && !landing.graceDenied && !engine.isDetached(flight)
+const restOfOthers = (engine: Engine, flight: Flight, outcome: Outcome): number =>
+  outcome._tag === "Failure" && !outcome.graceDenied && !engine.flights.isDetached(flight)
     ? engine.settings.policy.retryAfterFailure
     : 0
 
-/**
- * Forks an effect that begins when `answer` has been called, and is known to the
- * larder before: the first thing that those who are answered do may be to change
- * the key, or to close the larder, which then waits.
- */
-const whenAnswered = (engine: Engine, effect: Effect.Effect<void>, answer: () => void): void => {
-  const answered = Latch.makeUnsafe()
-  engine.fork(Effect.andThen(answered.await, effect), engine.settling)
-  answer()
-  answered.openUnsafe()
-}
-
 /** A value without a life where there was none before. Where there was one, that one has to go. */
-const leavesNoTrace = (engine: Engine, { flight, known }: Progress, { entry }: Keeping): boolean =>
-  entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(flight.k) === undefined
+const leavesNoTrace = (engine: Engine, { k, known }: Flight, { entry }: Keeping): boolean =>
+  entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(k) === undefined
 
 const commit = (
   engine: Engine,
   arbiter: FartherTier,
-  progress: Progress,
+  flight: Flight,
+  { isFirst }: Lease,
   kept: Keeping,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { flight } = progress
     const stored = yield* commitOne(engine, arbiter, flight, kept)
-    engine.endLease(flight)
+    endLease(engine, flight)
     // What marks of other nodes may cover is not kept as fresh.
     const isKept = stored === "Stored" || stored === undefined
-    if (engine.isDetached(flight) || !isKept) {
+    if (engine.flights.isDetached(flight) || !isKept) {
       superseded(engine, flight)
-      engine.end(flight)
+      engine.flights.settled(flight)
       return
     }
     keepInMemory(engine, flight, kept)
-    engine.end(flight)
-    if (stored === undefined) missed(engine, progress, kept)
+    engine.flights.settled(flight)
+    // A batch that a busy node gives up would else take away what it has stored, and, with
+    // more keys than are kept, everything: the arbiter has this value, or none until the lease has passed.
+    if (stored === undefined && !(flight.many && isFirst)) {
+      dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: kept.entry.version })
+    }
     yield* putNearer(engine, flight.k, kept, true)
   })
-
-/**
- * The arbiter has not answered. An older value could still be there, and is dropped later.
- * Of many keys those stay as they are of which the arbiter had no value: it has this one now,
- * or none until the lease has passed. A batch that a busy node gives up would else take away
- * what it has stored, and, with more keys than are kept, everything.
- */
-const missed = (engine: Engine, { flight, isFirst }: Progress, { entry }: Keeping): void => {
-  if (flight.many && isFirst) return
-  dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: entry.version })
-}
 
 /** What a bulk lookup brought goes to the arbiter together. */
 const commitOne = (

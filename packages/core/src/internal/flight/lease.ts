@@ -1,7 +1,7 @@
 /** Getting the right to look a key up, where an arbiter grants it to one node at a time. */
 import * as Effect from "effect/Effect"
-import { consider, type Progress } from "./adopt.ts"
-import { landOnOthersFailure } from "./recentFailure.ts"
+import { consider } from "./adopt.ts"
+import { completeWithOthersFailure } from "./recentFailure.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier, Granted } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
@@ -21,18 +21,17 @@ interface Claim {
 const byForce: Claim = { force: true, despiteFailure: true }
 
 /**
- * Until the flight has landed, has a token, or goes on without one because the
+ * Until the flight has an outcome, has a lease, or goes on without one because the
  * arbiter does not answer. Waits for another node's lookup for one lease at
  * most, and then takes the lease over.
  */
 export const leaseFor = (
   engine: Engine,
   arbiter: FartherTier,
-  progress: Progress,
+  flight: Flight,
   budget: Budget,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { flight } = progress
     const began = engine.stopwatch()
     let claim = firstClaim(engine, flight)
     let trip = budget
@@ -41,7 +40,7 @@ export const leaseFor = (
     let busySince: number | undefined
     while (flight.isWanted) {
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
-      const granted = yield* Effect.uninterruptible(request(engine, arbiter, progress, claim, trip))
+      const granted = yield* Effect.uninterruptible(request(engine, arbiter, flight, claim, trip))
       const now = engine.stopwatch()
       const waited = Math.round(now - began)
       if (granted === "busy") busySince ??= now
@@ -72,27 +71,27 @@ export const leaseFor = (
 export const leaseAll = (
   engine: Engine,
   arbiter: FartherTier,
-  progress: ReadonlyArray<Progress>,
+  flights: ReadonlyArray<Flight>,
   budget: Budget,
-): Effect.Effect<ReadonlyArray<Progress>> =>
+): Effect.Effect<ReadonlyArray<Flight>> =>
   Effect.gen(function* () {
     const { leaseMillis } = engine.stack
-    const busy: Array<Progress> = []
-    let left = progress.map((one) => ({ one, claim: firstClaim(engine, one.flight) }))
+    const busy: Array<Flight> = []
+    let left = flights.map((flight) => ({ flight, claim: firstClaim(engine, flight) }))
     while (left.length > 0) {
-      const asking = left.filter(({ one }) => one.flight.isWanted)
-      const requests = asking.map(({ claim, one: { flight, known } }) => ({
+      const asking = left.filter(({ flight }) => flight.isWanted)
+      const requests = asking.map(({ claim, flight: { k, known } }) => ({
         ...claim,
-        key: flight.k,
+        key: k,
         known,
         leaseMillis,
       }))
       left = []
       const granted = Effect.flatMap(arbiter.acquireAll(requests, budget), (all) =>
-        engine.turns.each(asking, ({ one }, i) => {
-          const outcome = outcomeOf(engine, arbiter, one, requests[i]!, all[i])
-          if (outcome === "busy") busy.push(one)
-          else if (isClaim(outcome)) left.push({ one, claim: outcome })
+        engine.turns.each(asking, ({ flight }, i) => {
+          const answer = answerTo(engine, arbiter, flight, requests[i]!, all[i])
+          if (answer === "busy") busy.push(flight)
+          else if (isClaim(answer)) left.push({ flight, claim: answer })
         }),
       )
       // Seen to its end: a token that nobody remembers would keep everybody waiting.
@@ -102,62 +101,62 @@ export const leaseAll = (
   })
 
 const firstClaim = (engine: Engine, flight: Flight): Claim => {
-  const own = engine.leased.get(flight.k)
+  const own = engine.leases.holder(flight.k)
   // A lease that this node holds for a flight that was detached is nobody's to wait for.
-  const force = flight.force || (own !== undefined && engine.isDetached(own))
+  const force = flight.force || (own !== undefined && engine.flights.isDetached(own))
   return { force, despiteFailure: !allHaveStale(engine, flight) }
 }
 
 /** How a request ended, or what is claimed in the next one. */
-type Outcome = "won" | "landed" | "unanswered" | "busy" | Claim
+type Answer = "won" | "completed" | "unanswered" | "busy" | Claim
 
-const isClaim = (outcome: Outcome): outcome is Claim => typeof outcome === "object"
+const isClaim = (answer: Answer): answer is Claim => typeof answer === "object"
 
 const request = (
   engine: Engine,
   arbiter: FartherTier,
-  progress: Progress,
+  flight: Flight,
   claim: Claim,
   budget: Budget,
-): Effect.Effect<Outcome> => {
-  const { k } = progress.flight
-  const asked = { ...claim, known: progress.known, leaseMillis: engine.stack.leaseMillis }
-  return Effect.map(arbiter.acquire(k, asked, budget), (granted) =>
-    outcomeOf(engine, arbiter, progress, asked, granted),
+): Effect.Effect<Answer> => {
+  const asked = { ...claim, known: flight.known, leaseMillis: engine.stack.leaseMillis }
+  return Effect.map(arbiter.acquire(flight.k, asked, budget), (granted) =>
+    answerTo(engine, arbiter, flight, asked, granted),
   )
 }
 
-const outcomeOf = (
+const answerTo = (
   engine: Engine,
   arbiter: FartherTier,
-  progress: Progress,
+  flight: Flight,
   asked: Claim & { readonly known: number },
   granted: Granted | undefined,
-): Outcome => {
-  const { flight } = progress
+): Answer => {
   const { k } = flight
   if (granted === undefined) return "unanswered"
   switch (granted._tag) {
     case "Won":
-      progress.token = granted.token
-      progress.isFirst = asked.known === 0 && !asked.force
-      flight.token = granted.token
-      engine.leased.set(k, flight)
-      progress.stopRenewal = keepLease(engine, arbiter, flight, granted.token)
+      flight.lease = {
+        token: granted.token,
+        isFirst: asked.known === 0 && !asked.force,
+        stopRenewal: keepLease(engine, arbiter, flight, granted.token),
+      }
+      engine.leases.hold(flight)
       engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
       return "won"
     case "Busy":
       engine.observer.tell({ _tag: "LeaseBusy", key: k, leftMillis: granted.leftMillis })
       return "busy"
     case "Newer":
-      consider(engine, progress, arbiter, granted.found)
-      if (progress.foreign) return "unanswered"
+      consider(engine, flight, arbiter, granted.found)
+      if (flight.isForeign) return "unanswered"
       // Asked again, it is not newer any more than what is known; unless its version cannot be read.
-      return progress.known > asked.known ? asked : byForce
+      return flight.known > asked.known ? asked : byForce
     case "Failed": {
       // More is left than refreshes are held back for: the tier's clock was set back since.
       const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
-      if (isBelieved && landOnOthersFailure(engine, flight, granted.leftMillis)) return "landed"
+      if (isBelieved && completeWithOthersFailure(engine, flight, granted.leftMillis))
+        return "completed"
       // An arbiter of an older kind knows no request despite a failure.
       return asked.despiteFailure ? byForce : { force: false, despiteFailure: true }
     }
@@ -189,13 +188,22 @@ const keepLease = (
 }
 
 /** Gives a lease back, so that nobody waits for it; after a failure others should not ask for a while. */
-export const releaseLease = (
-  engine: Engine,
-  { flight, token }: Progress,
-  failedMillis: number,
-): void => {
+export const releaseLease = (engine: Engine, flight: Flight, failedMillis: number): void => {
   const { arbiter } = engine.stack
-  if (arbiter === undefined || token === undefined) return
-  engine.endLease(flight)
-  engine.fork(arbiter.release(flight.k, token, failedMillis), engine.settling)
+  const { k, lease } = flight
+  if (arbiter === undefined || lease === undefined) return
+  endLease(engine, flight)
+  engine.fork(arbiter.release(k, lease.token, failedMillis), engine.settling)
+}
+
+/** The flight holds its lease no more. */
+export const endLease = (engine: Engine, flight: Flight): void => {
+  flight.lease?.stopRenewal()
+  engine.leases.end(flight)
+  flight.lease = undefined
+}
+
+/** For a flight whose lookup ends without a result. One that settles needs its lease for that. */
+export const giveBack = (engine: Engine, flight: Flight): void => {
+  if (flight.settling === undefined) releaseLease(engine, flight, 0)
 }

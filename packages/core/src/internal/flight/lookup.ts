@@ -48,7 +48,7 @@ const run = (
     span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
   )
   // Its first step may have closed the larder or interrupted its callers, who could not cancel it yet.
-  if (engine.closed || flights.every(({ isLeft }) => isLeft)) engine.abandon(fiber)
+  if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned)) engine.abandon(fiber)
   const timer =
     fiber.pollUnsafe() === undefined && !engine.closed
       ? engine.timers.deadline(began, policy.hardTimeout, () => {

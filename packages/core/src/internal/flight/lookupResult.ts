@@ -9,13 +9,13 @@ import * as Policy from "../../Policy.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { Engine, Keeping } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
-import type { FailureReason, Flight, Given, Landing } from "../state/flight.ts"
+import type { FailureReason, Flight, Given, Outcome } from "../state/flight.ts"
 import { Shed } from "../upstream/concurrencyLimiter.ts"
 import type { Answer } from "./lookup.ts"
 import { attempt } from "../state/userCode.ts"
 
 export interface Arrived {
-  readonly landing: Landing
+  readonly outcome: Outcome
   /** What is to be kept; undefined when nothing is. */
   readonly kept: Keeping | undefined
 }
@@ -57,10 +57,10 @@ const succeeded = (
     () => usable(engine, flight, value, renewed, loadMillis, version),
     (failure) => {
       // The previous value is good no longer: the next lookup must not be shown it again.
-      if (renewed !== undefined && !engine.isDetached(flight)) engine.near.delete(flight.k)
+      if (renewed !== undefined && !engine.flights.isDetached(flight)) engine.near.delete(flight.k)
       engine.optionFailed(failure)
       const given = justLookedUp(unkept(engine, flight, value, loadMillis, version))
-      return { landing: { _tag: "Value", given, instead: undefined }, kept: undefined }
+      return { outcome: { _tag: "Value", given, instead: undefined }, kept: undefined }
     },
   )
 }
@@ -90,10 +90,10 @@ const usable = (
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
     holdBack(engine, flight, lagging)
-    return { landing: { _tag: "Value", given, instead: newer }, kept: undefined }
+    return { outcome: { _tag: "Value", given, instead: newer }, kept: undefined }
   }
   const kept = { entry, policy, weight: engine.weigh(value, flight.k) }
-  return { landing: { _tag: "Value", given, instead: undefined }, kept }
+  return { outcome: { _tag: "Value", given, instead: undefined }, kept }
 }
 
 /** The entry of a value that only its callers get. */
@@ -186,11 +186,11 @@ export const failed = (
   const exit = Exit.failCause(cause)
   const reason = reasonOf(cause)
   const graceDenied = isGraceDenied(engine, flight, exit, reason)
-  if (!engine.isDetached(flight)) {
+  if (!engine.flights.isDetached(flight)) {
     holdBack(engine, flight, { exit, reason, graceDenied, notReturned })
   }
-  const landing: Landing = { _tag: "Failure", exit, reason, graceDenied, notReturned }
-  return { landing, kept: undefined }
+  const outcome: Outcome = { _tag: "Failure", exit, reason, graceDenied, notReturned }
+  return { outcome, kept: undefined }
 }
 
 /** Whether the owner of the larder wants callers to see this error rather than something stale. */

@@ -5,21 +5,19 @@ import { type Circuit, circuitOf } from "../upstream/circuit.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
-import { land } from "./waiters.ts"
+import { complete } from "./waiters.ts"
 
 const circuitsOf = ({ settings }: Engine): ReadonlyArray<Circuit> =>
   settings.upstream.breakers.flatMap((breaker) => circuitOf(breaker) ?? [])
 
 /** Whether upstream is not asked for the flight: every caller gets something stale, at once. */
-export const landOnOpenCircuit = (engine: Engine, flight: Flight): boolean => {
+export const completeWithOpenCircuit = (engine: Engine, flight: Flight): boolean => {
   if (engine.settings.upstream.breakers.length === 0) return false
   if (!allHaveStale(engine, flight)) return false
   for (const circuit of circuitsOf(engine)) {
     const refusal = circuit.refusal()
     if (refusal === undefined) continue
-    const { landing } = failed(engine, flight, Cause.fail(refusal), false)
-    engine.end(flight)
-    land(engine, flight, landing)
+    complete(engine, flight, failed(engine, flight, Cause.fail(refusal), false).outcome)
     return true
   }
   return false

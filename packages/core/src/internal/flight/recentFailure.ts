@@ -3,10 +3,10 @@ import * as Exit from "effect/Exit"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
-import { land } from "./waiters.ts"
+import { complete } from "./waiters.ts"
 
 /** A failure of this node: what a farther tier had is given in its place; where it had nothing, the failure is, while it is remembered. */
-export const landOnOwnFailure = (engine: Engine, flight: Flight): boolean => {
+export const completeWithOwnFailure = (engine: Engine, flight: Flight): boolean => {
   const now = engine.now()
   const failure = engine.failures.at(flight.k, now)
   if (failure === undefined || flight.force) return false
@@ -14,30 +14,28 @@ export const landOnOwnFailure = (engine: Engine, flight: Flight): boolean => {
   const isRemembered = now < failure.rememberUntil && (!notReturned || flight.many)
   const isThrottled = now < Math.max(failure.retryAt, failure.rememberUntil)
   if (!isRemembered && !(isThrottled && allHaveStale(engine, flight))) return false
-  engine.end(flight)
   const exit: Exit.Exit<never, unknown> = Exit.isFailure(failure.exit)
     ? Exit.failCause(failure.exit.cause)
     : Exit.die(new Error("held back"))
-  land(engine, flight, { _tag: "Failure", exit, reason, graceDenied, notReturned })
+  complete(engine, flight, { _tag: "Failure", exit, reason, graceDenied, notReturned })
   return true
 }
 
 const failedElsewhere = { reason: "failed", graceDenied: false, notReturned: false } as const
 
 /** Another node's lookup has just failed: where everybody has something stale, upstream is not asked. */
-export const landOnOthersFailure = (
+export const completeWithOthersFailure = (
   engine: Engine,
   flight: Flight,
   leftMillis: number,
 ): boolean => {
   if (!allHaveStale(engine, flight)) return false
   const exit = Exit.die(new Error("another node's lookup failed"))
-  engine.end(flight)
-  if (!engine.isDetached(flight)) {
+  if (!engine.flights.isDetached(flight)) {
     const retryAt = engine.now() + leftMillis
     const times = { retryAt, rememberUntil: 0, deniedUntil: 0 }
     engine.failures.set(flight.k, { ...failedElsewhere, ...times, exit })
   }
-  land(engine, flight, { _tag: "Failure", exit, ...failedElsewhere })
+  complete(engine, flight, { _tag: "Failure", exit, ...failedElsewhere })
   return true
 }

@@ -1,6 +1,6 @@
 import type { Flight } from "../state/flight.ts"
 
-/** What flights do together is given up when no caller waits for any of them that has not landed. */
+/** What flights do together is given up when no caller waits for any of them that has no outcome. */
 export const cancelTogether = (flights: ReadonlyArray<Flight>, cancel: () => void): void => {
   const wanted = new Set(flights)
   for (const flight of flights) {
@@ -8,7 +8,7 @@ export const cancelTogether = (flights: ReadonlyArray<Flight>, cancel: () => voi
       wanted.delete(flight)
       // A flight that a tier has answered has no caller left to leave it.
       for (const other of wanted) {
-        if (other.landing === undefined) return
+        if (other.outcome === undefined) return
         wanted.delete(other)
       }
       cancel()

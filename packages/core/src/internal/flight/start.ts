@@ -1,18 +1,14 @@
 /** What a flight does between its begin and its end, where memory is all there is. */
 import * as Arr from "effect/Array"
-import type { Entry } from "../../Entry.ts"
-import { arrive } from "./lookupResult.ts"
+import { arrived } from "./commit.ts"
 import { cancelTogether } from "./sharedCancel.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
-import { keepInMemory, superseded } from "./storeLocally.ts"
 import * as lookup from "./lookup.ts"
-import { landOnOpenCircuit } from "./openCircuit.ts"
-import { load } from "./tierLoading.ts"
-export { readBeside } from "./tierLoading.ts"
-import { land } from "./waiters.ts"
+import { completeWithOpenCircuit } from "./openCircuit.ts"
+import { loadThroughTiers } from "./loadThroughTiers.ts"
 
-/** Starts flights that are on the board already. Those of one call share trips and a bulk lookup. */
+/** Starts flights that have begun. Those of one call share trips and a bulk lookup. */
 export const begin = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
@@ -20,12 +16,12 @@ export const begin = (
 ): void => {
   // Whoever waited for them has been told so.
   if (engine.closed) return
-  if (engine.stack.farther.length > 0) load(engine, flights, span)
+  if (engine.stack.farther.length > 0) loadThroughTiers(engine, flights, span)
   else if (flights[0].many && engine.settings.upstream.lookupMany !== undefined)
     bulk(engine, flights, span)
   else {
     // The lookup of one may close the larder, which ends the others.
-    for (const flight of flights) if (flight.landing === undefined) single(engine, flight, span)
+    for (const flight of flights) if (flight.outcome === undefined) single(engine, flight, span)
   }
 }
 
@@ -54,9 +50,8 @@ export const beginSoon = (
 
 /** The key has changed. Nobody waits: a caller that may join a flight starts it first. */
 const isOver = (engine: Engine, flight: Flight): boolean => {
-  if (!engine.isDetached(flight)) return false
-  engine.end(flight)
-  engine.landed(flight)
+  if (!engine.flights.isDetached(flight)) return false
+  engine.flights.abandon(flight)
   return true
 }
 
@@ -71,38 +66,17 @@ const asItIsNow = (engine: Engine, flight: Flight): void => {
 
 const single = (engine: Engine, flight: Flight, span: CallerSpan): void => {
   const previous = flight.stale?.entry
-  const version = engine.nextVersion()
-  const cancel = lookup.one(engine, flight, previous, span, (answer) =>
-    settle(engine, flight, answer, previous, version),
+  flight.cancel = lookup.one(engine, flight, previous, span, (answer) =>
+    arrived(engine, flight, answer, previous),
   )
-  flight.cancel = cancel
 }
 
 const bulk = (engine: Engine, all: Arr.NonEmptyReadonlyArray<Flight>, span: CallerSpan): void => {
   // One that has nothing stale waits for a circuit's next probe; the others must not wait with it.
-  const flights = all.filter((flight) => !landOnOpenCircuit(engine, flight))
+  const flights = all.filter((flight) => !completeWithOpenCircuit(engine, flight))
   if (!Arr.isArrayNonEmpty(flights)) return
-  const versions = new Map(flights.map((flight) => [flight, engine.nextVersion()]))
   const cancel = lookup.many(engine, flights, span, (answerOf) => {
-    for (const flight of flights) {
-      settle(engine, flight, answerOf(flight), undefined, versions.get(flight)!)
-    }
+    for (const flight of flights) arrived(engine, flight, answerOf(flight), undefined)
   })
   cancelTogether(flights, cancel)
-}
-
-const settle = (
-  engine: Engine,
-  flight: Flight,
-  answer: lookup.Answer,
-  previous: Entry<unknown> | undefined,
-  version: number,
-): void => {
-  if (!flight.isWanted) return
-  const { kept, landing } = arrive(engine, flight, answer, previous, version)
-  engine.end(flight)
-  const detached = engine.isDetached(flight)
-  if (kept !== undefined && detached) superseded(engine, flight)
-  else if (kept !== undefined) keepInMemory(engine, flight, kept)
-  land(engine, flight, landing)
 }

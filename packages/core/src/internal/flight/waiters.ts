@@ -1,13 +1,14 @@
 /** Callers that wait for a flight: how they join, leave, and get what it brings. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Latch from "effect/Latch"
 import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
 import type { StaleServed } from "../../LarderEvent.ts"
 import { knownOf } from "./lookupResult.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Flight, Given, Landing, Waiter } from "../state/flight.ts"
+import type { Flight, Given, Outcome, Waiter } from "../state/flight.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
 /** Adds a waiter to a flight; the effect given back takes it out again. From `softAt` on something stale will do. */
@@ -17,10 +18,10 @@ export const join = (
   waiter: Waiter,
   softAt = Infinity,
 ): Effect.Effect<void> => {
-  const { landing } = flight
+  const { outcome } = flight
   const { until } = waiter
-  if (landing !== undefined) {
-    answer(engine, flight, waiter, asOfNow(engine, landing))
+  if (outcome !== undefined) {
+    answer(engine, flight, waiter, asOfNow(engine, outcome))
     return Effect.void
   }
   flight.waiters.add(waiter)
@@ -47,11 +48,11 @@ export const join = (
 }
 
 /** A result that settles slowly is not for ever what has just been looked up. */
-const asOfNow = (engine: Engine, landing: Landing): Landing => {
-  if (landing._tag === "Failure") return landing
-  const { given } = landing
+const asOfNow = (engine: Engine, outcome: Outcome): Outcome => {
+  if (outcome._tag === "Failure") return outcome
+  const { given } = outcome
   const freshness = Freshness.of(given.entry, engine.now())
-  return freshness._tag === "Stale" ? { ...landing, given: { ...given, freshness } } : landing
+  return freshness._tag === "Stale" ? { ...outcome, given: { ...given, freshness } } : outcome
 }
 
 /** By what would be given: memory may have something newer by now, which a mark covers. */
@@ -76,19 +77,15 @@ const setTimer = (waiter: Waiter, timer: Timer): void => {
 
 const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   release(engine, flight, waiter)
-  if (flight.waiters.size > 0 || flight.background || flight.landing !== undefined) return
-  // First off the board: whoever comes now must not join what is being abandoned.
-  flight.isLeft = true
-  engine.end(flight)
-  engine.landed(flight)
-  flight.cancel()
+  if (flight.waiters.size > 0 || flight.background || flight.outcome !== undefined) return
+  engine.flights.abandon(flight)
 }
 
 /** Ends the wait of one caller whose time is up, with something stale if there is any. */
 const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const { name, policy } = engine.settings
   const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
-  // First taken out: what it does on hearing of it may make the flight land.
+  // First taken out: what it does on hearing of it may complete the flight.
   release(engine, flight, waiter)
   const failed = { exit: Exit.fail(timeout), reason: "failed", graceDenied: false } as const
   refuse(engine, flight, waiter, failed)
@@ -170,33 +167,33 @@ const offerFresh = (engine: Engine, flight: Flight, waiter: Waiter, given: Given
   return true
 }
 
-/** The first landing counts; a late one is harmless. */
-export const land = (engine: Engine, flight: Flight, landing: Landing): void => {
-  if (flight.landing !== undefined) return
-  flight.landing = landing
-  try {
-    flight.waiters.drain((waiter) => {
-      engine.callers.left()
-      cancelTimers(engine, waiter)
-      answer(engine, flight, waiter, landing)
-    })
-  } finally {
-    engine.landed(flight)
+/** Ends a flight; see `FlightTable.complete`. */
+export const complete = (
+  engine: Engine,
+  flight: Flight,
+  outcome: Outcome,
+  settling?: Latch.Latch,
+): void => {
+  const answerOne = (waiter: Waiter) => {
+    engine.callers.left()
+    cancelTimers(engine, waiter)
+    answer(engine, flight, waiter, outcome)
   }
+  engine.flights.complete(flight, outcome, answerOne, settling)
 }
 
-const answer = (engine: Engine, flight: Flight, waiter: Waiter, landing: Landing): void => {
-  if (landing._tag === "Value") value(engine, flight, waiter, landing)
-  else failure(engine, flight, waiter, landing)
+const answer = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Outcome): void => {
+  if (outcome._tag === "Value") value(engine, flight, waiter, outcome)
+  else failure(engine, flight, waiter, outcome)
 }
 
 const value = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  landing: Extract<Landing, { readonly _tag: "Value" }>,
+  outcome: Extract<Outcome, { readonly _tag: "Value" }>,
 ): void => {
-  const { given, instead } = landing
+  const { given, instead } = outcome
   if (instead !== undefined && (waiter.demand.allowStale || instead.freshness._tag === "Fresh")) {
     waiter.give(instead)
     return
@@ -210,10 +207,10 @@ const value = (
   else waiter.give(given)
 }
 
-type FailedLanding = Extract<Landing, { readonly _tag: "Failure" }>
+type FailedOutcome = Extract<Outcome, { readonly _tag: "Failure" }>
 
-const failure = (engine: Engine, flight: Flight, waiter: Waiter, landing: FailedLanding): void => {
-  if (landing.notReturned && !waiter.many) {
+const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: FailedOutcome): void => {
+  if (outcome.notReturned && !waiter.many) {
     waiter.rejoin()
     return
   }
@@ -223,15 +220,15 @@ const failure = (engine: Engine, flight: Flight, waiter: Waiter, landing: Failed
     waiter.demand.allowStale &&
     engine.stack.farther.length > 0 &&
     flight.beside !== "nothingFresh"
-  if (!mayHave) refuse(engine, flight, waiter, landing)
-  else if (!offerAfter(engine, flight, waiter, landing)) waiter.rejoin()
+  if (!mayHave) refuse(engine, flight, waiter, outcome)
+  else if (!offerAfter(engine, flight, waiter, outcome)) waiter.rejoin()
 }
 
 const offerAfter = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  { graceDenied, reason }: Pick<FailedLanding, "graceDenied" | "reason">,
+  { graceDenied, reason }: Pick<FailedOutcome, "graceDenied" | "reason">,
 ): boolean => offer(engine, flight, waiter, "failed", reason, graceDenied)
 
 /** Gives a failure, unless memory has something that is better than that. */
@@ -239,7 +236,7 @@ const refuse = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  failed: Pick<FailedLanding, "exit" | "graceDenied" | "reason">,
+  failed: Pick<FailedOutcome, "exit" | "graceDenied" | "reason">,
 ): void => {
   if (offerAfter(engine, flight, waiter, failed)) return
   engine.observer.counters.failures += 1

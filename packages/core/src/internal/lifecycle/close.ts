@@ -29,22 +29,17 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const running = [...engine.running]
     // Told first, and that it is closed: they were not interrupted themselves.
     const closed = Exit.die(new LarderClosed({ larder: name }))
-    engine.airborne.drain((flight) => {
-      // One that has landed is settling, and needs its lease for that.
-      flight.landing ??= {
-        _tag: "Failure",
-        exit: closed,
-        reason: "failed",
-        graceDenied: false,
-        notReturned: false,
-      }
-      flight.waiters.drain((waiter) => {
-        engine.callers.left()
-        waiter.fail(closed)
-      })
-      flight.cancel()
+    const outcome = {
+      _tag: "Failure",
+      exit: closed,
+      reason: "failed",
+      graceDenied: false,
+      notReturned: false,
+    } as const
+    engine.flights.close(outcome, (waiter) => {
+      engine.callers.left()
+      waiter.fail(closed)
     })
-    engine.flights.clear()
     engine.timers.stop()
     // There is no later: what a breaker keeps away from a tier is tried all the same.
     for (const tier of engine.stack.farther) tier.insist()

@@ -70,7 +70,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
     return {
       ...engine.observer.counters,
       name: engine.settings.name,
-      inFlight: engine.inFlight(),
+      inFlight: engine.flights.inFlight,
       entries: engine.near.size,
       weight: engine.near.weight,
       marks: engine.marks.size,

@@ -18,7 +18,8 @@ import {
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import { type Flight, type Given, Waiter } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
-import { begin, beginSoon, readBeside } from "../flight/start.ts"
+import { readBeside } from "../flight/readBeside.ts"
+import { begin, beginSoon } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
 
 /** Looked for in memory in one turn of the event loop. */

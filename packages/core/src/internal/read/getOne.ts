@@ -8,7 +8,8 @@ import type { AtHand, CallerSpan, Engine } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
 import { Flight, type Given, Waiter } from "../state/flight.ts"
 import * as keys from "../state/key.ts"
-import { begin, beginSoon, readBeside } from "../flight/start.ts"
+import { readBeside } from "../flight/readBeside.ts"
+import { begin, beginSoon } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
 
 /** One caller's question, as it comes. */
@@ -49,7 +50,7 @@ export const decide = (
 ): Decided => {
   const flight = joinable(engine, k, demand)
   // Whoever waited for a flight that settles has its value already: nobody gets an older one after that.
-  const settles = flight?.landing !== undefined
+  const settles = flight?.outcome !== undefined
   const hand = settles ? undefined : engine.atHand(k, now)
   const failure = engine.failures.at(k, now)
   const canBeTold = failure !== undefined && (many || !failure.notReturned)
@@ -70,18 +71,18 @@ export const decide = (
 
 /** The flight whose result this caller may have. */
 const joinable = (engine: Engine, k: string, demand: Decision.Demand): Flight | undefined => {
-  const flight = engine.flights.get(k)
-  if (flight === undefined || engine.isDetached(flight)) return undefined
+  const flight = engine.flights.at(k)
+  if (flight === undefined || engine.flights.isDetached(flight)) return undefined
   if (flight.start !== undefined) {
     flight.start()
-    // It may have landed.
+    // It may have an outcome.
     return joinable(engine, k, demand)
   }
-  const { landing } = flight
-  if (landing === undefined) return flight
+  const { outcome } = flight
+  if (outcome === undefined) return flight
   // It settles: its result is there already, and must be good for somebody who comes now.
-  if (landing._tag === "Failure") return undefined
-  const { entry } = landing.given
+  if (outcome._tag === "Failure") return undefined
+  const { entry } = outcome.given
   const standing = Decision.standing(
     Freshness.of(entry, engine.now()),
     entry.storedAt,
@@ -210,7 +211,7 @@ export const newFlight = (
 ): Flight => {
   const flight = new Flight(key, k, engine.asOf(), options)
   // Before it starts: it may end at once, or ask for its own key.
-  engine.begin(flight)
+  engine.flights.begin(flight)
   return flight
 }
 
@@ -224,7 +225,7 @@ const wait = (
   until: number | undefined,
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    // Decided here, in one step with joining: something may have landed a moment ago.
+    // Decided here, in one step with joining: a flight may have completed a moment ago.
     const decided = decide(engine, call.k, call.demand, engine.now())
     // It may have closed since, also by a refresh that was begun to be joined.
     if (engine.closed) return resume(closed(engine))
@@ -327,7 +328,7 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
     const refused = refusal(engine, question.key, question.k)
     if (refused !== undefined) return resume(refused)
     const call = question as Call
-    engine.detach(call.k)
+    engine.flights.detach(call.k)
     const hand = engine.atHand(call.k, engine.now())
     if (hand !== undefined) engine.near.hit(hand.slot)
     const flight = newFlight(engine, call.key, call.k, {

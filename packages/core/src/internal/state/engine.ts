@@ -21,10 +21,11 @@ import type { OptionFailed } from "../../LarderError.ts"
 import type { AdaptivePolicy, Policy } from "../../Policy.ts"
 import type { MemoryEntry, ObjectStore } from "../../Tier.ts"
 import type * as Upstream from "../../Upstream.ts"
-import { Chain } from "../runtime/linkedSet.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import { Failures } from "./failureMemory.ts"
-import type { Flight, Given } from "./flight.ts"
+import type { Given } from "./flight.ts"
+import { FlightTable } from "./flightTable.ts"
+import { HeldLeases } from "./heldLeases.ts"
 import { LookupDemands } from "./lookupDemand.ts"
 import type { Marks } from "../invalidation/marks.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
@@ -120,17 +121,8 @@ export class Engine {
   readonly writes = new WriteQueue((effect) => this.fork(effect, this.settling))
   /** Readers of farther tiers share a trip. */
   readonly reads = Coalesce.make<string, FartherReading>()
-  /** The flights that callers may join. */
-  readonly flights = new Map<string, Flight>()
-  /**
-   * Flights that callers cannot join any more, because a newer one of their key runs,
-   * and that have not ended. Race: a clear comes while a flight reads tiers, a newer
-   * flight begins, and a change of the key must reach the older one as well, whose
-   * lookup begins after the clear.
-   */
-  readonly displaced = new Map<string, Set<Flight>>()
-  /** Every flight that has not landed, detached ones too. */
-  readonly airborne = new Chain<Flight>()
+  readonly flights: FlightTable
+  readonly leases = new HeldLeases()
   /** Interrupted when the larder closes. */
   readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
   /** Interrupted before, and still not ended. */
@@ -144,8 +136,6 @@ export class Engine {
   lastFresh = 0
   /** Called when an entry is kept, for the sweeps that look at it. */
   onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
-  /** Flights that hold the lease of their key, by key. */
-  readonly leased = new Map<string, Flight>()
   /** Whether there is a tracer that shows spans to anybody. */
   readonly isTraced: boolean
   readonly demands: LookupDemands
@@ -163,6 +153,7 @@ export class Engine {
   ) {
     this.settings = settings
     this.marks = marks
+    this.flights = new FlightTable(marks)
     this.context = surroundings.context
     this.isTraced = surroundings.context.mapUnsafe.has(Tracer.Tracer.key)
     this.demands = new LookupDemands(this, surroundings.origin)
@@ -222,7 +213,7 @@ export class Engine {
     return Math.max(
       this.near.peek(k)?.entry.version ?? 0,
       this.writes.newest(k)?.entry.version ?? 0,
-      this.leased.get(k)?.token ?? 0,
+      this.leases.holder(k)?.lease?.token ?? 0,
       this.missed.key(k)?.atLeast ?? 0,
     )
   }
@@ -409,61 +400,6 @@ export class Engine {
       : neverPlain
     const exit = Exit.succeed(entry.value)
     this.near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)
-  }
-
-  /** Makes a flight the one that callers of its key join. */
-  begin(flight: Flight): void {
-    const { k } = flight
-    const before = this.flights.get(k)
-    if (before !== undefined) {
-      const displaced = this.displaced.get(k) ?? new Set()
-      this.displaced.set(k, displaced.add(before))
-    }
-    this.flights.set(k, flight)
-    this.airborne.add(flight)
-  }
-
-  /** Callers that wait get the result of what is running; callers that come later begin anew. */
-  detach(k: string): void {
-    const flight = this.flights.get(k)
-    if (flight !== undefined) {
-      flight.detached = true
-      this.flights.delete(k)
-    }
-    for (const older of this.displaced.get(k) ?? []) older.detached = true
-  }
-
-  /** Callers do not join the flight any more: the next one begins anew. */
-  end(flight: Flight): void {
-    const { k } = flight
-    if (this.flights.get(k) === flight) this.flights.delete(k)
-    const displaced = this.displaced.get(k)
-    if (displaced?.delete(flight) === true && displaced.size === 0) this.displaced.delete(k)
-    this.#forgetMarks()
-  }
-
-  endLease(flight: Flight): void {
-    if (this.leased.get(flight.k) === flight) this.leased.delete(flight.k)
-  }
-
-  /** Keys being looked up; those that land just now are not. */
-  inFlight(): number {
-    return this.airborne.all().filter(({ landing }) => landing === undefined).length
-  }
-
-  landed(flight: Flight): void {
-    this.airborne.delete(flight)
-    this.#forgetMarks()
-  }
-
-  /** One that has landed can still be joined while it settles: by those who came after no mark of its tags. */
-  #forgetMarks(): void {
-    if (this.airborne.size === 0 && this.flights.size === 0) this.marks.forgetLog()
-  }
-
-  /** A clear is a mark that covers everything, whatever the tags. */
-  isDetached(flight: Flight): boolean {
-    return flight.detached || flight.isLeft || this.marks.everything > flight.asOf
   }
 }
 

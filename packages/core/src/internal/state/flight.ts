@@ -20,7 +20,8 @@ export interface Given {
 /** Why a lookup brought nothing, as `StaleServed` tells it. */
 export type FailureReason = "failed" | "breakerOpen" | "shed"
 
-export type Landing =
+/** What a flight came to. */
+export type Outcome =
   | {
       readonly _tag: "Value"
       readonly given: Given
@@ -68,6 +69,16 @@ export abstract class Waiter extends Linked<Waiter> {
   abstract rejoin(): void
 }
 
+/** The right to look a key up, which the arbiter grants to one node at a time. */
+export interface Lease {
+  /** The version that a commit has. */
+  readonly token: number
+  /** When it was granted, the arbiter had no value at the key. */
+  readonly isFirst: boolean
+  /** Ends the renewal of the lease. */
+  readonly stopRenewal: () => void
+}
+
 const nothing = () => {}
 
 export class Flight extends Linked<Flight> {
@@ -89,19 +100,25 @@ export class Flight extends Linked<Flight> {
   detached = false
   /** The best that could be given if the lookup fails. */
   stale: Given | undefined
-  landing: Landing | undefined
+  outcome: Outcome | undefined
   /**
    * Its last caller has left it: nothing more is begun for it, and nothing kept. Race: other
    * keys of the same getMany still have callers, so that the work that they share goes on.
    */
-  isLeft = false
+  isAbandoned = false
   /** A read of the farther tiers for callers that joined, beside a lookup that answers nothing from tiers. */
   beside: "none" | "running" | "fresh" | "nothingFresh" = "none"
   /** What its lookup is told, while that runs. */
   demand: LiveDemand | undefined = undefined
-  /** Of its lease; 0 without one. */
-  token = 0
-  /** Its value is on the way to the arbiter, until this is opened. */
+  /** The highest version of the key that memory had when it began, or that a tier has told of since. */
+  known: number
+  /** A newer release of the application wrote the key: its entry is not to be overwritten. */
+  isForeign = false
+  /** The arbiter has answered for the key. */
+  arbiterAnswers = false
+  /** From the arbiter's grant until it is given back or its value is committed. */
+  lease: Lease | undefined
+  /** Its value is on the way to the tiers, until this is opened. */
   settling: Latch.Latch | undefined
   /** Starts it; undefined once it has started. */
   start: (() => void) | undefined = undefined
@@ -109,7 +126,7 @@ export class Flight extends Linked<Flight> {
 
   /** Whether it is still to be answered. */
   get isWanted(): boolean {
-    return this.landing === undefined && !this.isLeft
+    return this.outcome === undefined && !this.isAbandoned
   }
 
   constructor(
@@ -135,5 +152,6 @@ export class Flight extends Linked<Flight> {
     this.background = options.background
     this.notBefore = options.notBefore
     this.stale = options.stale
+    this.known = options.stale?.entry.version ?? 0
   }
 }

@@ -5,11 +5,11 @@ import type { Change } from "../tier/backingTier.ts"
 /** Callers that come from now on begin anew, and a failure of the past says nothing any more. */
 export const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
   if (_tag === "Remove") forgetStale(engine, k)
-  engine.detach(k)
+  engine.flights.detach(k)
   engine.failures.forget(k)
 }
 
 /** A removed value is not given to anybody, not even to those whose lookup fails. */
 const forgetStale = (engine: Engine, k: string): void => {
-  for (const flight of engine.airborne.all()) if (flight.k === k) flight.stale = undefined
+  for (const flight of engine.flights.active()) if (flight.k === k) flight.stale = undefined
 }

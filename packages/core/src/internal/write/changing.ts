@@ -184,7 +184,7 @@ const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect
  * there: to be kept from it would leave nothing for when upstream fails.
  */
 const expiresSettling = (engine: Engine, k: string, { _tag }: Change): boolean =>
-  _tag === "Expire" && engine.flights.get(k)?.settling !== undefined
+  _tag === "Expire" && engine.flights.at(k)?.settling !== undefined
 
 const changeTiers = (
   engine: Engine,
@@ -194,7 +194,7 @@ const changeTiers = (
 ): Effect.Effect<Ack> =>
   Effect.gen(function* () {
     const turn = engine.takeTurn(k)
-    const settling = engine.flights.get(k)?.settling
+    const settling = engine.flights.at(k)?.settling
     if (settling !== undefined && given.change._tag === "Expire") {
       yield* settling.await
       begun(engine, k, given.change._tag)

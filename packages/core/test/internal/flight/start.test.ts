@@ -135,7 +135,7 @@ describe("a refresh that begins soon", () => {
   )
 })
 
-describe("a refresh that is put on the board", () => {
+describe("a refresh that has begun", () => {
   const begun = (engine: Engine, change: () => void) => {
     const flight = new Flight("k", "k", engine.asOf(), {
       force: false,
@@ -145,30 +145,33 @@ describe("a refresh that is put on the board", () => {
       notBefore: -Infinity,
       stale: undefined,
     })
-    engine.flights.set("k", flight)
-    engine.airborne.add(flight)
+    engine.flights.begin(flight)
     change()
     beginSoon(engine, [flight], undefined)
-    return { lookups: engine.observer.counters.lookups, left: engine.flights.size }
+    const { lookups } = engine.observer.counters
+    return { lookups, joinable: engine.flights.at("k"), active: engine.flights.active().length }
   }
 
-  it.effect("begins, with or without something stale, and leaves the board when it lands", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      expect(begun(engine, () => {})).toEqual({ lookups: 1, left: 0 })
-      expect(engine.airborne.size).toBe(0)
-    }),
-  )
+  const nothingLeft = { joinable: undefined, active: 0 }
 
   it.effect(
-    "leaves the board without a lookup where its key has changed, or all has been cleared",
+    "begins, with or without something stale, and is joined no more when it is complete",
     () =>
       Effect.gen(function* () {
         const engine = yield* makeEngine()
-        expect(begun(engine, () => engine.detach("k"))).toEqual({ lookups: 0, left: 0 })
+        expect(begun(engine, () => {})).toEqual({ lookups: 1, ...nothingLeft })
+      }),
+  )
+
+  it.effect(
+    "is abandoned without a lookup where its key has changed, or all has been cleared",
+    () =>
+      Effect.gen(function* () {
+        const engine = yield* makeEngine()
+        const isNotBegun = { lookups: 0, ...nothingLeft }
+        expect(begun(engine, () => engine.flights.detach("k"))).toEqual(isNotBegun)
         const clear = () => engine.marks.add([undefined], true, engine.now())
-        expect(begun(engine, clear)).toEqual({ lookups: 0, left: 0 })
-        expect(engine.airborne.size).toBe(0)
+        expect(begun(engine, clear)).toEqual(isNotBegun)
       }),
   )
 })

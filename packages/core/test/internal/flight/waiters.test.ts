@@ -7,7 +7,7 @@ import { vi } from "vitest"
 import { Flight } from "../../../src/internal/state/flight.ts"
 import { get } from "../../../src/internal/read/get.ts"
 import { WaitingCallers } from "../../../src/internal/runtime/processLife.ts"
-import { land } from "../../../src/internal/flight/waiters.ts"
+import { complete } from "../../../src/internal/flight/waiters.ts"
 import { makeEngine, settings } from "../../support/engine.ts"
 import { Faults, layer as faultyShared } from "../../support/faultyTier.ts"
 
@@ -366,9 +366,9 @@ it.effect("law 17: nothing is left of a lookup that its last caller has left", (
     const upstream = { ...settings.upstream, lookup: () => Effect.never }
     const engine = yield* makeEngine({}, Infinity, { upstream })
     const asking = yield* fork(get(engine, "k", undefined))
-    expect([engine.flights.size, engine.inFlight()]).toEqual([1, 1])
+    expect([engine.flights.at("k")?.k, engine.flights.inFlight]).toEqual(["k", 1])
     yield* Fiber.interrupt(asking)
-    expect([engine.flights.size, engine.inFlight()]).toEqual([0, 0])
+    expect([engine.flights.at("k"), engine.flights.inFlight]).toEqual([undefined, 0])
   }),
 )
 
@@ -702,7 +702,7 @@ describe("law 9: a caller whose lookup was overtaken by a mark", () => {
 })
 
 it.effect(
-  "a flight that has landed keeps its landing: a defect of what goes on for its companions comes late",
+  "a flight that is complete keeps its outcome: a defect of what goes on for its companions comes late",
   () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine()
@@ -722,8 +722,8 @@ it.effect(
           graceDenied: false,
           notReturned: false,
         }) as const
-      land(engine, flight, failure("first"))
-      land(engine, flight, failure("late"))
-      expect(flight.landing).toEqual(failure("first"))
+      complete(engine, flight, failure("first"))
+      complete(engine, flight, failure("late"))
+      expect(flight.outcome).toEqual(failure("first"))
     }).pipe(Effect.scoped),
 )

@@ -24,14 +24,6 @@ const flightOf = (engine: Engine, k: string) =>
     stale: undefined,
   })
 
-/** One that callers may join. */
-const begun = (engine: Engine, k: string) => {
-  const flight = flightOf(engine, k)
-  engine.flights.set(k, flight)
-  engine.airborne.add(flight)
-  return flight
-}
-
 const freshness = (engine: Engine, k: string): Freshness.Freshness | undefined =>
   engine.atHand(k, engine.now())?.freshness
 
@@ -76,7 +68,8 @@ it.effect("law 13: a version that is known may be kept, on its way, granted or m
     expect(engine.knownVersion("k")).toBe(0)
     keep(engine, "k", { version: 3 })
     expect(engine.knownVersion("k")).toBe(3)
-    engine.leased.set("k", Object.assign(flightOf(engine, "k"), { token: 5 }))
+    const lease = { token: 5, isFirst: false, stopRenewal: () => {} }
+    engine.leases.hold(Object.assign(flightOf(engine, "k"), { lease }))
     expect(engine.knownVersion("k")).toBe(5)
     engine.missed.addKey("k", { madeAt: 0, atLeast: 7 })
     expect(engine.knownVersion("k")).toBe(7)
@@ -324,126 +317,6 @@ describe("an early refresh is due", () => {
       expect(drawn.draw()).toBe(1)
       next = 0.75
       expect(drawn.draw()).toBe(0.25)
-    }),
-  )
-})
-
-describe("flights", () => {
-  it.effect("that are detached are joined no more; what begins after them is left alone", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      engine.detach("none")
-      const flight = begun(engine, "k")
-      expect(engine.isDetached(flight)).toBe(false)
-      engine.detach("k")
-      expect(engine.isDetached(flight)).toBe(true)
-      expect(engine.flights.get("k")).toBe(undefined)
-      const next = begun(engine, "k")
-      engine.end(flight)
-      expect(engine.flights.get("k")).toBe(next)
-      engine.end(next)
-      expect(engine.flights.size).toBe(0)
-    }),
-  )
-
-  it.effect("law 11: that newer ones have displaced are detached by a change of their key", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      const begin = (k: string) => {
-        const flight = flightOf(engine, k)
-        engine.begin(flight)
-        return flight
-      }
-      const flights = [begin("k"), begin("k"), begin("k"), begin("k")]
-      const [first, second, third, newest] = flights
-      const others = [begin("other"), begin("other")]
-      engine.end(newest!)
-      engine.end(first!)
-      engine.detach("k")
-      expect([second, third].map((flight) => flight?.detached)).toEqual([true, true])
-      expect([first, newest, ...others].map((flight) => flight?.detached)).toEqual([
-        false,
-        false,
-        false,
-        false,
-      ])
-    }),
-  )
-
-  it.effect("law 17: that newer ones have displaced are known until they end", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      const [first, second] = [flightOf(engine, "k"), flightOf(engine, "k")]
-      engine.begin(first)
-      engine.begin(second)
-      expect(engine.displaced.size).toBe(1)
-      engine.end(first)
-      expect(engine.displaced.size).toBe(0)
-    }),
-  )
-
-  it.effect("that began before a clear are detached", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      const before = begun(engine, "k")
-      engine.marks.add(["t"], true, engine.now())
-      expect(engine.isDetached(before)).toBe(false)
-      engine.marks.add([undefined], true, engine.now())
-      expect(engine.isDetached(before)).toBe(true)
-      expect(engine.isDetached(begun(engine, "other"))).toBe(false)
-    }),
-  )
-
-  it.effect("count while they have not landed", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      const flight = begun(engine, "k")
-      begun(engine, "other")
-      expect(engine.inFlight()).toBe(2)
-      flight.landing = {
-        _tag: "Failure",
-        exit: undefined as never,
-        reason: "failed",
-        graceDenied: false,
-        notReturned: false,
-      }
-      expect(engine.inFlight()).toBe(1)
-      engine.landed(flight)
-      expect(engine.airborne.size).toBe(1)
-    }),
-  )
-
-  it.effect("give back their own lease alone", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      const flight = flightOf(engine, "k")
-      const next = flightOf(engine, "k")
-      engine.leased.set("k", next)
-      engine.endLease(flight)
-      expect(engine.leased.get("k")).toBe(next)
-      engine.endLease(next)
-      expect(engine.leased.size).toBe(0)
-    }),
-  )
-
-  it.effect("law 17: the log of marks is kept while one is on the board or in the air", () =>
-    Effect.gen(function* () {
-      const engine = yield* makeEngine()
-      const told = () => engine.marks.fellBetween(["t"], 0, engine.marks.last)
-      const flight = begun(engine, "k")
-      engine.marks.add(["t"], true, engine.now())
-      // It has landed, and can still be joined while it settles.
-      engine.landed(flight)
-      expect(told()).toBe(true)
-      engine.end(flight)
-      expect(told()).toBe(false)
-      // It is off the board, and still in the air.
-      const other = begun(engine, "k")
-      engine.marks.add(["t"], true, engine.now())
-      engine.end(other)
-      expect(told()).toBe(true)
-      engine.landed(other)
-      expect(told()).toBe(false)
     }),
   )
 })
