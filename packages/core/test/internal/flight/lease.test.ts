@@ -162,6 +162,29 @@ describe("law 10: a slow holder renews its lease at a third of its time", () => 
     }))
 })
 
+test("law 10: a lease is given back where a tier has answered for the lookup meanwhile", ({
+  node,
+  script,
+}) =>
+  Effect.gen(function* () {
+    let millis = 0
+    const a = yield* node(Effect.suspend(() => after(millis)))
+    const b = yield* node(after(0, 2))
+    yield* a.get("k")
+    yield* TestClock.adjust(11_000)
+    millis = 4_000
+    const caller = yield* fork(a.get("k", { maxAge: 0, stale: "never" }))
+    yield* TestClock.adjust(1_000)
+    yield* b.refresh("k")
+    yield* TestClock.adjust(1_000)
+    // This caller may have what the other node has stored, and that is new enough for the first one.
+    expect(yield* a.get("k")).toBe(2)
+    expect(yield* Fiber.join(caller)).toBe(2)
+    expect(script.of("release")).toEqual([])
+    yield* TestClock.adjust(2_000)
+    expect(times(script, "release")).toEqual([15_000])
+  }))
+
 describe("law 10: another node's lookup is waited for", () => {
   test("for one lease at most, ever more seldom, then its lease is taken over", ({
     node,

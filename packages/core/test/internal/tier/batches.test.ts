@@ -306,7 +306,7 @@ describe("a batch of commits", () => {
 
   it.effect("of more keys tells of its answers in turns to come, of a hundred in each", () =>
     Effect.gen(function* () {
-      const { commitMany, gathered, sent } = yield* committing
+      const { commitMany, gathered, next, sent } = yield* committing
       const fibers = yield* commitMany(201)
       const told = () => fibers.filter(isDone).length
       yield* gathered
