@@ -265,8 +265,8 @@ const makeAny = (
       marks,
     )
     // What tiers kept from before may have been marked since; where no arbiter knows, nobody does.
-    if (engine.outlives && tiers.some((tier) => tier.scope !== "process")) {
-      marks.beginAt(engine.asOf())
+    if (engine.versions.outlives && tiers.some((tier) => tier.scope !== "process")) {
+      marks.beginAt(engine.versions.asOf())
     }
     for (const { transitions } of upstream.breakers) yield* watchBreaker(transitions, observer)
     yield* metrics.observe(
@@ -280,7 +280,7 @@ const makeAny = (
       context,
     )
     yield* memoryAlone.tell(opened, settings.name)
-    if (opened.hasMemory) engine.onKeep = new Sweeps(engine).kept
+    if (opened.hasMemory) engine.entries.onKeep = new Sweeps(engine).kept
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     return larderOf(engine)

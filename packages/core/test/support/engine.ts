@@ -16,7 +16,7 @@ export const settings: Settings = {
   name: "engine",
   upstream: { lookup: () => Effect.void, lookupMany: undefined, breakers: [] },
   policy,
-  adapt: undefined,
+  policyOf: () => policy,
   keyOf: (key) => (typeof key === "string" ? key : undefined),
   keyProblem: () => "no key",
   tags: undefined,
@@ -63,7 +63,7 @@ export const makeEngine = (
     const turns = new Turns(soon, clock)
     const surroundings = { context, origin: context, clock, random, soon, turns }
     return new Engine(
-      { ...settings, ...own },
+      { ...settings, ...own, policyOf: own.policyOf ?? (() => own.policy ?? policy) },
       surroundings,
       { ...alone, ...stack },
       observer,
@@ -92,4 +92,10 @@ export const keep = (
   k: string,
   change: Partial<Entry.Entry<unknown>> = {},
   own = policy,
-) => engine.keep(k, k, { entry: entryOf(engine, change), policy: own, weight: 1 }, engine.now())
+) =>
+  engine.entries.keep(
+    k,
+    k,
+    { entry: entryOf(engine, change), policy: own, weight: 1 },
+    engine.now(),
+  )

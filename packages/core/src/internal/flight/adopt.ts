@@ -2,7 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoptable.ts"
-import { capped, type Engine, type Keeping } from "../state/engine.ts"
+import type { Engine } from "../state/engine.ts"
+import { capped, type Keeping } from "../state/localEntries.ts"
+import { examined } from "../state/examined.ts"
 import type { FartherTier, Found } from "../tier/backingTier.ts"
 import type { Flight, Given } from "../state/flight.ts"
 import { judgeable } from "../recover/replay.ts"
@@ -31,11 +33,17 @@ export const consider = (
   // What this node has set since has not reached the tier yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return false
-  const keeping = engine.examined(flight.k, flight.key, tier.name, entry, confirmedAt)
+  const keeping = examined(
+    engine,
+    { k: flight.k, asked: flight.key },
+    tier.name,
+    entry,
+    confirmedAt,
+  )
   if (keeping === undefined) return false
   const now = engine.now()
   const candidate: AdoptionCandidate = {
-    freshness: engine.judge(entry, now),
+    freshness: engine.entries.judge(entry, now),
     version: entry.version,
     storedAt: entry.storedAt,
     inMemory: engine.near.peek(flight.k)?.entry.version,
@@ -61,7 +69,7 @@ const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
   const inMemory = engine.near.peek(k)
   if (inMemory !== undefined && inMemory.entry.version < version) engine.near.delete(k)
   for (const nearer of engine.stack.farther) {
-    if (nearer !== engine.stack.arbiter) engine.fork(nearer.drop(k, version), engine.settling)
+    if (nearer !== engine.stack.arbiter) engine.fibers.forkAwaited(nearer.drop(k, version))
   }
 }
 
@@ -74,9 +82,9 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
   Effect.suspend(() => {
     const queued = engine.writes.newest(flight.k)
     if (queued === undefined) return Effect.void
-    const entry = capped(queued.entry, engine.freshCap(queued.madeAt))
+    const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
     const now = engine.now()
-    const freshness = engine.judge(entry, now)
+    const freshness = engine.entries.judge(entry, now)
     const { storedAt, version } = entry
     const candidate: AdoptionCandidate = { freshness, storedAt, version, inMemory: undefined }
     const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
@@ -105,14 +113,14 @@ const adopt = (
     takeOver(engine, flight, keeping, engine.now())
     const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
     for (const other of nearer) {
-      engine.fork(other.put(flight.k, entry, keeping.confirmedAt), engine.settling)
+      engine.fibers.forkAwaited(other.put(flight.k, entry, keeping.confirmedAt))
     }
   }
   complete(engine, flight, { _tag: "Value", given, instead: undefined })
 }
 
 const takeOver = (engine: Engine, flight: Flight, keeping: Keeping, now: number): void => {
-  engine.keep(flight.k, flight.key, keeping, now)
+  engine.entries.keep(flight.k, flight.key, keeping, now)
   const { entry } = keeping
   if (entry.freshUntil > now) engine.failures.forget(flight.k)
 }

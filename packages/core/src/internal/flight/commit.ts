@@ -7,7 +7,8 @@ import * as Latch from "effect/Latch"
 import type { Entry } from "../../Entry.ts"
 import { arrive, type Arrived } from "./lookupResult.ts"
 import type { Answer } from "./lookup.ts"
-import type { Engine, Keeping } from "../state/engine.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Keeping } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight, Lease, Outcome } from "../state/flight.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
@@ -31,10 +32,10 @@ export const arrived = (
 /** A lookup takes its version when it begins, also where no arbiter gives it one. */
 const versionWithoutLease = (engine: Engine, flight: Flight, { millis }: Answer): number => {
   const { arbiter, farther } = engine.stack
-  if (farther.length === 0) return engine.nextVersion()
-  const highest = Math.max(flight.known, engine.knownVersion(flight.k))
+  if (farther.length === 0) return engine.versions.next()
+  const highest = Math.max(flight.known, engine.versions.known(flight.k))
   return arbiter === undefined
-    ? engine.nextVersion(highest)
+    ? engine.versions.next(highest)
     : arbiter.placeAbove(highest, engine.stopwatch() - millis, "least")
 }
 
@@ -84,7 +85,7 @@ const settleWhile = (
   const told = Latch.makeUnsafe()
   const answered = Latch.makeUnsafe()
   const afterwards = Effect.andThen(answered.await, Effect.ensuring(telling, told.open))
-  engine.fork(afterwards, engine.settling)
+  engine.fibers.forkAwaited(afterwards)
   complete(engine, flight, outcome, told)
   answered.openUnsafe()
 }

@@ -178,7 +178,7 @@ const keepLease = (
     else timer = schedule()
   })
   const schedule = () =>
-    engine.timers.schedule(engine.now() + leaseMillis / 3, () => engine.fork(renewal))
+    engine.timers.schedule(engine.now() + leaseMillis / 3, () => engine.fibers.fork(renewal))
   let stopped = false
   let timer = schedule()
   return () => {
@@ -193,7 +193,7 @@ export const releaseLease = (engine: Engine, flight: Flight, failedMillis: numbe
   const { k, lease } = flight
   if (arbiter === undefined || lease === undefined) return
   endLease(engine, flight)
-  engine.fork(arbiter.release(k, lease.token, failedMillis), engine.settling)
+  engine.fibers.forkAwaited(arbiter.release(k, lease.token, failedMillis))
 }
 
 /** The flight holds its lease no more. */

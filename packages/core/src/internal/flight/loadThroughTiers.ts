@@ -38,7 +38,7 @@ const goOn = (
   const guarded = Effect.catchCause(loading, (cause) =>
     Effect.sync(() => brokenBy(engine, flights, cause)),
   )
-  const fiber = engine.fork(guarded)
+  const fiber = engine.fibers.fork(guarded)
   cancel = () => fiber.interruptUnsafe()
 }
 
@@ -77,7 +77,7 @@ const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
     }
   })
   if (step === undefined || step.fiber.pollUnsafe() !== undefined) return
-  engine.own(step.fiber)
+  engine.fibers.own(step.fiber)
   flight.cancel = () => {
     isGivenUp = true
     step.cancel()

@@ -95,7 +95,7 @@ const lookUpApart = (
   hasAsked = false,
 ): void => {
   const own = new Budget(budget.whole, budget.left)
-  const fiber = engine.fork(lookUpAlone(engine, flight, own, span, hasAsked))
+  const fiber = engine.fibers.fork(lookUpAlone(engine, flight, own, span, hasAsked))
   const leaveCompanions = flight.cancel
   flight.cancel = () => {
     leaveCompanions()
@@ -133,7 +133,7 @@ const lookUpWithLease = (
     if (!flight.isWanted) return giveBack(engine, flight)
     const previous = flight.stale?.entry
     // The tiers may just have told of marks for the first time: upstream is asked after them.
-    flight.asOf = engine.asOf()
+    flight.asOf = engine.versions.asOf()
     yield* Effect.callback<void>((resume) => {
       const cancel = lookup.one(engine, flight, previous, span, (answer) => {
         arrived(engine, flight, answer, previous)
@@ -168,7 +168,7 @@ const lookUpTogether = (
       else giveBack(engine, flight)
     }
     if (!Arr.isArrayNonEmpty(ready)) return
-    for (const flight of ready) flight.asOf = engine.asOf()
+    for (const flight of ready) flight.asOf = engine.versions.asOf()
     const answerOf = yield* Effect.callback<(flight: Flight) => lookup.Answer>((resume) => {
       const cancel = lookup.many(engine, ready, span, (answerOf) =>
         resume(Effect.succeed(answerOf)),

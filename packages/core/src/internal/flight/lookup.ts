@@ -42,18 +42,17 @@ const run = (
   }
   const demand = engine.demands.take(flights, began + policy.hardTimeout)
   const { context } = demand
-  const fiber = engine.fork(
+  const fiber = engine.fibers.fork(
     effect,
-    engine.running,
     span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
   )
   // Its first step may have closed the larder or interrupted its callers, who could not cancel it yet.
-  if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned)) engine.abandon(fiber)
+  if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned)) engine.fibers.abandon(fiber)
   const timer =
     fiber.pollUnsafe() === undefined && !engine.closed
       ? engine.timers.deadline(began, policy.hardTimeout, () => {
           end(timeout(engine, key))
-          engine.abandon(fiber, Upstream.timedOut)
+          engine.fibers.abandon(fiber, Upstream.timedOut)
         })
       : undefined
   fiber.addObserver((exit) => {
@@ -64,7 +63,7 @@ const run = (
     if (ended) return
     ended = true
     engine.timers.cancel(timer)
-    engine.abandon(fiber)
+    engine.fibers.abandon(fiber)
   }
 }
 

@@ -7,7 +7,8 @@ import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
 import * as Policy from "../../Policy.ts"
 import * as Upstream from "../../Upstream.ts"
-import type { Engine, Keeping } from "../state/engine.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Keeping } from "../state/localEntries.ts"
 import type { Failure } from "../state/failureMemory.ts"
 import type { FailureReason, Flight, Given, Outcome } from "../state/flight.ts"
 import { Shed } from "../upstream/concurrencyLimiter.ts"
@@ -58,7 +59,7 @@ const succeeded = (
     (failure) => {
       // The previous value is good no longer: the next lookup must not be shown it again.
       if (renewed !== undefined && !engine.flights.isDetached(flight)) engine.near.delete(flight.k)
-      engine.optionFailed(failure)
+      engine.optionFailures.onAnswer(failure)
       const given = justLookedUp(unkept(engine, flight, value, loadMillis, version))
       return { outcome: { _tag: "Value", given, instead: undefined }, kept: undefined }
     },
@@ -82,7 +83,7 @@ const usable = (
   loadMillis: number,
   version: number,
 ): Arrived => {
-  const policy = engine.policyOf(value, flight.key)
+  const policy = engine.settings.policyOf(value, flight.key)
   const newer = newerOf(engine, flight, value)
   const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
   const given = justLookedUp(entry)
@@ -150,10 +151,10 @@ export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
 /** The newest value that is known and may still be given. */
 export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
   const now = engine.now()
-  const hand = engine.atHand(flight.k, now)
+  const hand = engine.entries.atHand(flight.k, now)
   const { stale } = flight
   if (stale === undefined) return hand
-  const freshness = engine.judge(stale.entry, now)
+  const freshness = engine.entries.judge(stale.entry, now)
   if (freshness._tag === "Missing") return hand
   // Of one version, what was found elsewhere: memory has it from there.
   return hand !== undefined && hand.entry.version > stale.entry.version
@@ -170,7 +171,7 @@ const newerOf = (engine: Engine, flight: Flight, value: unknown): Given | undefi
   if (known === undefined) return undefined
   const theirs = attempt(
     () => revision(known.entry.value),
-    (failure) => engine.undecodable(flight.k, known.tier, failure),
+    (failure) => engine.optionFailures.undecodable(flight.k, known.tier, failure),
   )
   if (theirs !== undefined) return own < theirs ? known : undefined
   engine.near.delete(flight.k)
@@ -207,7 +208,7 @@ const isGraceDenied = (
   return attempt(
     () => !graceFor(error.value, flight.key),
     (failure) => {
-      engine.failureOptionFailed(failure)
+      engine.optionFailures.onError(failure)
       return false
     },
   )
@@ -244,7 +245,7 @@ const rememberMillis = (
   return attempt(
     () => failureFor(error.value, flight.key),
     (failure) => {
-      engine.failureOptionFailed(failure)
+      engine.optionFailures.onError(failure)
       return 0
     },
   )

@@ -28,5 +28,5 @@ export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void
     const isFresh = flight.stale?.freshness._tag === "Fresh"
     flight.beside = isFresh ? "fresh" : "nothingFresh"
   })
-  engine.fork(Effect.ensuring(reading, done))
+  engine.fibers.fork(Effect.ensuring(reading, done))
 }

@@ -57,10 +57,10 @@ const isOver = (engine: Engine, flight: Flight): boolean => {
 
 /** What has happened to its key since does not concern a lookup that begins only now. */
 const asItIsNow = (engine: Engine, flight: Flight): void => {
-  flight.asOf = engine.asOf()
+  flight.asOf = engine.versions.asOf()
   const { stale } = flight
   if (stale === undefined) return
-  const freshness = engine.judge(stale.entry, engine.now())
+  const freshness = engine.entries.judge(stale.entry, engine.now())
   flight.stale = freshness._tag === "Missing" ? undefined : { ...stale, freshness }
 }
 

@@ -1,11 +1,12 @@
 /** What becomes of a looked-up value in memory. */
-import type { Engine, Keeping } from "../state/engine.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Keeping } from "../state/localEntries.ts"
 import type { Flight } from "../state/flight.ts"
 
 /** Keeps an entry in memory. */
 export const keepInMemory = (engine: Engine, flight: Flight, kept: Keeping): void => {
   engine.failures.forget(flight.k)
-  engine.keep(flight.k, flight.key, kept, engine.now())
+  engine.entries.keep(flight.k, flight.key, kept, engine.now())
   if (engine.observer.listeners !== 0) {
     engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })
   }

@@ -127,7 +127,7 @@ const offer = (
   release(engine, flight, waiter)
   engine.observer.counters.staleServed += 1
   engine.observer.tell({ _tag: "StaleServed", key: flight.k, reason })
-  waiter.give({ ...known, freshness: engine.judge(known.entry, now) })
+  waiter.give({ ...known, freshness: engine.entries.judge(known.entry, now) })
   return true
 }
 

@@ -9,9 +9,9 @@ import { tellMissed } from "../recover/replay.ts"
 
 const settled = (engine: Engine): Effect.Effect<void> =>
   Effect.suspend(() =>
-    engine.settling.size === 0
+    engine.fibers.awaited.size === 0
       ? Effect.void
-      : Effect.andThen(Fiber.awaitAll([...engine.settling]), settled(engine)),
+      : Effect.andThen(Fiber.awaitAll([...engine.fibers.awaited]), settled(engine)),
   )
 
 /** One whose end is just being told may be the reason for the closing, and still be among them. */
@@ -23,10 +23,9 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const { closeMillis, name } = engine.settings
     const began = engine.stopwatch()
     engine.closed = true
-    // Nothing to hit any more: every call takes the way on which it learns that the larder is closed.
-    engine.near.clear()
+    engine.entries.close()
     // Those that were given up before and have not ended yet are known to disobey.
-    const running = [...engine.running]
+    const running = [...engine.fibers.running]
     // Told first, and that it is closed: they were not interrupted themselves.
     const closed = Exit.die(new LarderClosed({ larder: name }))
     const outcome = {
@@ -45,7 +44,7 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     for (const tier of engine.stack.farther) tier.insist()
     engine.writes.close()
     const told = tellMissed(engine)
-    for (const fiber of engine.running) fiber.interruptUnsafe()
+    for (const fiber of engine.fibers.running) fiber.interruptUnsafe()
     // Together with the writes: a lookup that disobeys must not use up their time.
     yield* Effect.all([Fiber.awaitAll(running), settled(engine), told], {
       concurrency: "unbounded",
@@ -56,7 +55,10 @@ export const close = (engine: Engine): Effect.Effect<void> =>
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
     engine.writes.stop()
-    const left = unended(engine.running) + unended(engine.settling) + unended(engine.abandoned)
+    const left =
+      unended(engine.fibers.running) +
+      unended(engine.fibers.awaited) +
+      unended(engine.fibers.abandoned)
     if (left > 0) {
       yield* Effect.logWarning(
         `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,
@@ -67,6 +69,6 @@ export const close = (engine: Engine): Effect.Effect<void> =>
         `${name}: closed before ${engine.stack.farther.at(-1)?.name} heard of all changes`,
       )
     }
-    for (const fiber of engine.settling) fiber.interruptUnsafe()
+    for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()
     yield* engine.observer.close
   })

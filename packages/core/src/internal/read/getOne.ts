@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
 import { InvalidKey, LarderClosed } from "../../LarderError.ts"
-import type { AtHand, CallerSpan, Engine } from "../state/engine.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
+import type { AtHand } from "../state/localEntries.ts"
 import type { Failure } from "../state/failureMemory.ts"
 import { Flight, type Given, Waiter } from "../state/flight.ts"
 import * as keys from "../state/key.ts"
@@ -51,12 +52,12 @@ export const decide = (
   const flight = joinable(engine, k, demand)
   // Whoever waited for a flight that settles has its value already: nobody gets an older one after that.
   const settles = flight?.outcome !== undefined
-  const hand = settles ? undefined : engine.atHand(k, now)
+  const hand = settles ? undefined : engine.entries.atHand(k, now)
   const failure = engine.failures.at(k, now)
   const canBeTold = failure !== undefined && (many || !failure.notReturned)
   const action = Decision.next({
     happening: "arrived",
-    standing: engine.standing(hand, demand, now),
+    standing: engine.entries.standing(hand, demand, now),
     inFlight: flight !== undefined,
     throttled: failure !== undefined && now < failure.retryAt,
     // Where memory has nothing, a farther tier may still have something stale to give instead.
@@ -209,7 +210,7 @@ export const newFlight = (
   k: string,
   options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
 ): Flight => {
-  const flight = new Flight(key, k, engine.asOf(), options)
+  const flight = new Flight(key, k, engine.versions.asOf(), options)
   // Before it starts: it may end at once, or ask for its own key.
   engine.flights.begin(flight)
   return flight
@@ -329,7 +330,7 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
     if (refused !== undefined) return resume(refused)
     const call = question as Call
     engine.flights.detach(call.k)
-    const hand = engine.atHand(call.k, engine.now())
+    const hand = engine.entries.atHand(call.k, engine.now())
     if (hand !== undefined) engine.near.hit(hand.slot)
     const flight = newFlight(engine, call.key, call.k, {
       stale: hand,

@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Entry from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
-import { capped, type Engine, type FartherReading } from "../state/engine.ts"
+import type { Engine, FartherReading } from "../state/engine.ts"
+import { examined } from "../state/examined.ts"
+import { capped } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Given } from "../state/flight.ts"
 import { isBelieved, judgeable, recover } from "../recover/replay.ts"
@@ -30,7 +32,7 @@ const missing: Reading<never> = {
 /** The nearest fresh entry, else the newest there is. */
 export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Reading<unknown>> =>
   Effect.suspend(() => {
-    const hand = engine.atHand(k, engine.now())
+    const hand = engine.entries.atHand(k, engine.now())
     if (hand?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
       return Effect.succeed(readingOf(engine, hand))
     }
@@ -46,8 +48,8 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
   Effect.gen(function* () {
     const queued = engine.writes.newest(k)
     if (queued !== undefined) {
-      const entry = capped(queued.entry, engine.freshCap(queued.madeAt))
-      const freshness = engine.judge(entry, engine.now())
+      const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
+      const freshness = engine.entries.judge(entry, engine.now())
       const given = { entry, exit: Exit.succeed(entry.value), freshness }
       if (freshness._tag === "Fresh") {
         return { best: { ...given, tier: engine.nearName }, removedAt: 0 }
@@ -71,8 +73,9 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       // What this node has set since has not reached the tier yet.
       if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
       const entry = judgeable(engine, tier, found)
-      if (engine.examined(k, key, tier.name, entry, found.confirmedAt) === undefined) continue
-      const freshness = engine.judge(entry, engine.now())
+      if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
+        continue
+      const freshness = engine.entries.judge(entry, engine.now())
       const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
       if (freshness._tag === "Fresh") return { best: given, removedAt: 0 }
       best = better(engine, best, given)
@@ -87,14 +90,14 @@ const better = (
 ): Given | undefined => {
   if (one === undefined || other === undefined) return one ?? other
   return other.entry.version > one.entry.version ||
-    engine.judge(other.entry, engine.now())._tag === "Fresh"
+    engine.entries.judge(other.entry, engine.now())._tag === "Fresh"
     ? other
     : one
 }
 
 const readingOf = (engine: Engine, given: Given | undefined): Reading<unknown> => {
   if (given === undefined) return missing
-  const freshness = engine.judge(given.entry, engine.now())
+  const freshness = engine.entries.judge(given.entry, engine.now())
   if (freshness._tag === "Missing") return missing
   return { freshness, entry: shown(engine, given.entry, freshness), tier: given.tier }
 }

@@ -6,7 +6,8 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Entry } from "../../Entry.ts"
-import { capped, type Engine } from "../state/engine.ts"
+import type { Engine } from "../state/engine.ts"
+import { capped } from "../state/localEntries.ts"
 import type { FartherTier, FoundEntry } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
 import type { MissedKey, MissedMark } from "../state/missedChanges.ts"
@@ -83,7 +84,7 @@ const dropMissedLater = (engine: Engine, tier: FartherTier): void => {
   engine.missed.tiers.add(tier)
   engine.timers.schedule(engine.now() + retryEvery, () => {
     engine.missed.tiers.delete(tier)
-    engine.fork(
+    engine.fibers.fork(
       Effect.map(tier.dropMissed, (done) => {
         if (!done) dropMissedLater(engine, tier)
       }),
@@ -133,7 +134,7 @@ export const judgeable = (
   if (tier === stack.arbiter) {
     return missed.hasMarks ? { ...entry, asOf: marks.surelyAfter(entry.asOf) } : entry
   }
-  return confirmedAt === undefined ? entry : capped(entry, engine.freshCap(confirmedAt))
+  return confirmedAt === undefined ? entry : capped(entry, engine.entries.freshCap(confirmedAt))
 }
 
 /** What the arbiter missed is replayed before it is asked about these keys, for as long as the budget allows. */
@@ -189,7 +190,7 @@ const within = (engine: Engine, fiber: Fiber.Fiber<unknown>, budget: Budget): Ef
 export const replay = (engine: Engine): Fiber.Fiber<void> => {
   const { missed } = engine
   if (missed.replay !== undefined) return missed.replay
-  const fiber = engine.fork(replayOnce(engine), engine.settling)
+  const fiber = engine.fibers.forkAwaited(replayOnce(engine))
   if (fiber.pollUnsafe() !== undefined) return fiber
   missed.replay = fiber
   fiber.addObserver(() => {

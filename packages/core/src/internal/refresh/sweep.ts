@@ -50,7 +50,7 @@ export class Sweeps {
     this.#sweeps.set(schedule, sweep)
     const clock = forBackground(Context.get(this.#engine.context, Clock.Clock))
     const sweeps = Effect.repeat(this.#tick(sweep), schedule)
-    this.#engine.fork(Effect.provideService(sweeps, Clock.Clock, clock))
+    this.#engine.fibers.fork(Effect.provideService(sweeps, Clock.Clock, clock))
     return sweep
   }
 
@@ -76,7 +76,7 @@ export class Sweeps {
     const engine = this.#engine
     const now = engine.now()
     // Nothing here is fresh any more: rest until something is kept.
-    if (now >= engine.lastFresh) sweep.latch.closeUnsafe()
+    if (now >= engine.entries.lastFresh) sweep.latch.closeUnsafe()
     for (const { asked, key, policy } of engine.near.hot(hotKeys)) {
       const { earlyRefresh } = policy
       if (earlyRefresh._tag !== "Scheduled" || this.#of(earlyRefresh.schedule) !== sweep) continue

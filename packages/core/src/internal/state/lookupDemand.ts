@@ -8,7 +8,7 @@ import { setOrigin } from "../upstream/capturedServices.ts"
 
 /** Whether every caller that waits can be given something stale. */
 export const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
-  if (stale === undefined || engine.judge(stale.entry, engine.now())._tag === "Missing")
+  if (stale === undefined || engine.entries.judge(stale.entry, engine.now())._tag === "Missing")
     return false
   return !waiters.some(({ demand }) => !demand.allowStale)
 }

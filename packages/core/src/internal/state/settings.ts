@@ -105,12 +105,17 @@ const notBoolean = (answer: unknown): string | undefined =>
 const policiesOf = (
   name: string,
   policy: AnyOptions["policy"],
-): Pick<Settings, "policy" | "adapt"> => {
+): Pick<Settings, "policy" | "policyOf"> => {
   if (Policy.isPolicy(policy)) {
-    return { policy: checkedPolicy(policy, "the option policy"), adapt: undefined }
+    const checked = checkedPolicy(policy, "the option policy")
+    return { policy: checked, policyOf: () => checked }
   }
   if (typeof policy?.of === "function") {
-    return { policy: checkedPolicy(policy.base, "the base of the policy"), adapt: policy.of }
+    const base = checkedPolicy(policy.base, "the base of the policy")
+    const policyOf = guarded(name, "policy", (value, key) =>
+      checkedPolicy(policy.of(value, key, base), "what the function gave"),
+    )
+    return { policy: base, policyOf }
   }
   throw new InvalidLarder({
     larder: name,

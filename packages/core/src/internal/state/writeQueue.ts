@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Keeping } from "./engine.ts"
+import type { Keeping } from "./localEntries.ts"
 
 /** More keys than that wait before they get in: a queue without a bound would hide a tier that cannot keep up. */
 const maxKeys = 1_000

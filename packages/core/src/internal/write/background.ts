@@ -28,19 +28,19 @@ export const setInBackground = (
 const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "isPlaced">): Ack => {
   const { arbiter, farther } = engine.stack
   begun(engine, k, "Set")
-  const known = Math.max(engine.knownVersion(k), arbiter?.time.given ?? 0)
+  const known = Math.max(engine.versions.known(k), arbiter?.time.given ?? 0)
   const madeAt = engine.stopwatch()
   const version =
-    arbiter === undefined ? engine.nextVersion(known) : arbiter.placeAbove(known, madeAt, "least")
+    arbiter === undefined ? engine.versions.next(known) : arbiter.placeAbove(known, madeAt, "least")
   const entry = {
     ...planned.entry,
     version,
-    asOf: Math.max(engine.asOf(), marksBefore(engine, madeAt)),
+    asOf: Math.max(engine.versions.asOf(), marksBefore(engine, madeAt)),
   }
   const isPlaced = arbiter?.time.isKnown !== false
   // Race: another node changes the key, and the arbiter cannot be asked: this is how long that may go unnoticed.
   const queued = { ...planned, entry, madeAt, confirmedAt: madeAt, isPlaced }
-  engine.keep(k, planned.key, queued, engine.now())
+  engine.entries.keep(k, planned.key, queued, engine.now())
   engine.writes.put(k, queued, writerOf(engine))
   return { version, settled: false, pending: farther.map(({ name }) => name) }
 }
@@ -95,7 +95,7 @@ const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued 
 const replaceInMemory = (engine: Engine, k: string, queued: Queued, placed: Queued): void => {
   if (queued.entry.version === placed.entry.version) return
   if (engine.near.peek(k)?.entry !== queued.entry) return
-  engine.keep(k, queued.key, placed, engine.now())
+  engine.entries.keep(k, queued.key, placed, engine.now())
 }
 
 const nearerTiers = ({ stack }: Engine): ReadonlyArray<FartherTier> =>

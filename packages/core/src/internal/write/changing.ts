@@ -11,7 +11,8 @@ import * as Entry from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
 import { entryTimes } from "../flight/lookupResult.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
-import type { Engine, Keeping } from "../state/engine.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Keeping } from "../state/localEntries.ts"
 import type { MemoryEntry } from "../../Tier.ts"
 import type { Change, FartherTier } from "../tier/backingTier.ts"
 import { LarderClosed } from "../../LarderError.ts"
@@ -76,14 +77,14 @@ export const set = (
     const isNewer = options.force === true ? undefined : newerThan(engine, k, value)
     const policy =
       options.policy === undefined
-        ? engine.policyOf(value, key)
+        ? engine.settings.policyOf(value, key)
         : checkedPolicy(options.policy, "the policy given to set")
     const entry: Entry.Entry<unknown> = {
       value,
       ...entryTimes(engine, policy),
       loadMillis: writtenAnew(engine, k)?.entry.loadMillis ?? 0,
       version: 0,
-      asOf: engine.asOf(),
+      asOf: engine.versions.asOf(),
       tags: engine.settings.tags?.(value, key) ?? [],
       ...etagOf(engine, value, key),
     }
@@ -151,7 +152,7 @@ const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack>
       begun(engine, k, planned.change._tag)
     }
     if (farther.length === 0) {
-      const version = engine.nextVersion()
+      const version = engine.versions.next()
       follow(engine, k, planned, version)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
@@ -172,7 +173,7 @@ const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect
     Effect.suspend(() =>
       engine.closed
         ? Effect.die(closed())
-        : Effect.flatMap(Fiber.await(engine.fork(effect, engine.settling)), (exit) =>
+        : Effect.flatMap(Fiber.await(engine.fibers.forkAwaited(effect)), (exit) =>
             withoutInterrupts(exit, closed),
           ),
     ),
@@ -193,7 +194,7 @@ const changeTiers = (
   given: Planned,
 ): Effect.Effect<Ack> =>
   Effect.gen(function* () {
-    const turn = engine.takeTurn(k)
+    const turn = engine.changes.take(k)
     const settling = engine.flights.at(k)?.settling
     if (settling !== undefined && given.change._tag === "Expire") {
       yield* settling.await
@@ -202,18 +203,18 @@ const changeTiers = (
     // A value set before any mark was known would be older than all of them.
     if (arbiter !== undefined) yield* arbiter.ready
     const caughtUp = catchUp(engine)
-    const known = engine.knownVersion(k)
+    const known = engine.versions.known(k)
     const madeAt = engine.stopwatch()
-    const own = arbiter?.placeAbove(known, madeAt, "most") ?? engine.nextVersion(known)
+    const own = arbiter?.placeAbove(known, madeAt, "most") ?? engine.versions.next(known)
     const missed = engine.missed.key(k)
     const queuedBefore = engine.writes.count
-    const asked = { ...given, change: afterMarks(given.change, engine.asOf()) }
+    const asked = { ...given, change: afterMarks(given.change, engine.versions.asOf()) }
     const answer =
       arbiter === undefined
         ? undefined
         : yield* apply(engine, arbiter, k, orRemoval(engine, k, asked), known)
     if (answer?.refused === true) {
-      engine.endTurn(k, turn)
+      engine.changes.end(k, turn)
       return refusal(answer.version)
     }
     engine.writes.withdraw(k)
@@ -228,7 +229,7 @@ const changeTiers = (
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
     // What began while the arbiter was being asked may have missed its answer.
     begun(engine, k, planned.change._tag)
-    if (engine.endTurn(k, turn)) follow(engine, k, planned, version)
+    if (engine.changes.end(k, turn)) follow(engine, k, planned, version)
     // Another change of the key began meanwhile: which of them came last, memory cannot tell.
     else engine.near.delete(k)
     const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))
@@ -351,7 +352,7 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
   switch (change._tag) {
     case "Set":
       if (kept !== undefined)
-        engine.keep(k, key, { entry: { ...change.entry, version }, ...kept }, now)
+        engine.entries.keep(k, key, { entry: { ...change.entry, version }, ...kept }, now)
       return
     case "Remove":
       engine.near.delete(k)
@@ -372,7 +373,7 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
       const above = isArbitrated ? nextNumber(0, expired.version) : version
       const entry = { ...expired, version: Math.max(above, expired.version) }
       const { policy } = held
-      engine.keep(k, key, { entry, policy, weight: engine.near.weightOf(slot) }, now)
+      engine.entries.keep(k, key, { entry, policy, weight: engine.near.weightOf(slot) }, now)
     }
   }
 }
@@ -442,7 +443,7 @@ const marked = (
   tags: ReadonlyArray<string | undefined>,
   keepStale: boolean,
 ): number => {
-  const number = engine.marks.add(tags, keepStale, engine.now(), engine.asOf())
+  const number = engine.marks.add(tags, keepStale, engine.now(), engine.versions.asOf())
   afterMark(engine, tags, keepStale)
   return number
 }

@@ -28,7 +28,7 @@ export const newerThan = (engine: Engine, k: string, value: unknown): IsNewer | 
   return (entry) => {
     const theirs = attempt<number | bigint | string | undefined>(
       () => revision(entry.value),
-      (failure) => engine.undecodable(k, engine.nearName, failure),
+      (failure) => engine.optionFailures.undecodable(k, engine.nearName, failure),
     )
     return theirs !== undefined && own < theirs
   }
@@ -42,7 +42,7 @@ export const newerInMemory = (
 ): Entry<unknown> | undefined => {
   const queued = engine.writes.newest(k)?.entry
   if (queued !== undefined && isNewer(queued)) return queued
-  const hand = engine.atHand(k, engine.now())
+  const hand = engine.entries.atHand(k, engine.now())
   return hand !== undefined && isNewer(hand.entry) ? hand.entry : undefined
 }
 
@@ -77,7 +77,7 @@ export const newerIn = (
 
 /** An entry that is past its life, or that a mark has dropped, stands in no value's way. */
 const isUsable = (engine: Engine, entry: Entry<unknown>): boolean =>
-  engine.judge(entry, engine.now())._tag !== "Missing"
+  engine.entries.judge(entry, engine.now())._tag !== "Missing"
 
 /** Other changes of the key may come in between this often. */
 const attempts = 12
@@ -157,7 +157,7 @@ export const applyUnlessNewer = (
       if (engine.marks.judge({ ...entry, asOf }) === "valid") {
         return { version: token, asOf, refused: false }
       }
-      asOf = engine.asOf()
+      asOf = engine.versions.asOf()
       seen = token
       force = false
     }

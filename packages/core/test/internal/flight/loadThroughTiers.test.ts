@@ -4,7 +4,7 @@ import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
-import { Engine } from "../../../src/internal/state/engine.ts"
+import { LocalEntries } from "../../../src/internal/state/localEntries.ts"
 import * as scripted from "../../support/scriptedTier.ts"
 import { pass } from "../../support/stepwise.ts"
 
@@ -963,7 +963,7 @@ describe("law 6: a defect of the larder itself", () => {
         const writer = yield* node()
         yield* writer.set("k", 7)
         const a = yield* node({ bulk })
-        vi.spyOn(Engine.prototype, "examined").mockImplementationOnce(() => {
+        vi.spyOn(LocalEntries.prototype, "judge").mockImplementationOnce(() => {
           throw new Error("a bug")
         })
         const caller = yield* fork(get(a))

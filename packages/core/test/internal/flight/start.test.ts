@@ -137,7 +137,7 @@ describe("a refresh that begins soon", () => {
 
 describe("a refresh that has begun", () => {
   const begun = (engine: Engine, change: () => void) => {
-    const flight = new Flight("k", "k", engine.asOf(), {
+    const flight = new Flight("k", "k", engine.versions.asOf(), {
       force: false,
       early: false,
       many: false,

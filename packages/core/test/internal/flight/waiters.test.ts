@@ -706,7 +706,7 @@ it.effect(
   () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine()
-      const flight = new Flight("k", "k", engine.asOf(), {
+      const flight = new Flight("k", "k", engine.versions.asOf(), {
         force: false,
         early: false,
         background: false,

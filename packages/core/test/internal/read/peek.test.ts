@@ -4,6 +4,7 @@ import { type Entry, Policy } from "@larder/core"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import type { Engine } from "../../../src/internal/state/engine.ts"
+import { guarded } from "../../../src/internal/state/userCode.ts"
 import type { FartherTier, Found } from "../../../src/internal/tier/backingTier.ts"
 import { type Reading, read } from "../../../src/internal/read/peek.ts"
 import { entryOf, keep, makeEngine, policy } from "../../support/engine.ts"
@@ -227,10 +228,10 @@ it.effect("law 16: an entry on which the policy fails is passed over, and told",
       { farther: tiers as unknown as ReadonlyArray<FartherTier> },
       Infinity,
       {
-        adapt: (value, _key, base) => {
+        policyOf: guarded("unit", "policy", (value) => {
           if (value === "front 9") throw new Error("broken")
-          return base
-        },
+          return policy
+        }),
       },
     )
     for (const tier of tiers) tier.engine = engine

@@ -4,7 +4,8 @@ import { EarlyRefresh, type Freshness, Policy } from "@larder/core"
 import { Deferred, Effect, Fiber, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { close } from "../../../src/internal/lifecycle/close.ts"
-import { capped, type Engine } from "../../../src/internal/state/engine.ts"
+import type { Engine } from "../../../src/internal/state/engine.ts"
+import { capped } from "../../../src/internal/state/localEntries.ts"
 import { Flight } from "../../../src/internal/state/flight.ts"
 import type { Stack } from "../../../src/internal/tier/openStack.ts"
 import { forever } from "../../../src/Entry.ts"
@@ -15,7 +16,7 @@ const behind: Partial<Stack> = { farther: [farther] }
 const arbitrated: Partial<Stack> = { farther: [farther], arbiter: farther, leaseMillis: 10_000 }
 
 const flightOf = (engine: Engine, k: string) =>
-  new Flight(k, k, engine.asOf(), {
+  new Flight(k, k, engine.versions.asOf(), {
     force: false,
     early: false,
     many: false,
@@ -25,39 +26,41 @@ const flightOf = (engine: Engine, k: string) =>
   })
 
 const freshness = (engine: Engine, k: string): Freshness.Freshness | undefined =>
-  engine.atHand(k, engine.now())?.freshness
+  engine.entries.atHand(k, engine.now())?.freshness
 
 describe("numbers", () => {
   it.effect("over memory alone they are counted: nothing can be there from before", () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine()
-      expect(engine.outlives).toBe(false)
-      expect([engine.nextVersion(), engine.nextVersion(), engine.nextVersion()]).toEqual([1, 2, 3])
-      expect(engine.asOf()).toBe(0)
+      expect(engine.versions.outlives).toBe(false)
+      expect([engine.versions.next(), engine.versions.next(), engine.versions.next()]).toEqual([
+        1, 2, 3,
+      ])
+      expect(engine.versions.asOf()).toBe(0)
       engine.marks.add(["t"], true, engine.now())
-      expect(engine.asOf()).toBe(1)
+      expect(engine.versions.asOf()).toBe(1)
     }),
   )
 
   it.effect("over tiers without an arbiter they are of the time, above all that was known", () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine(behind)
-      expect(engine.outlives).toBe(true)
+      expect(engine.versions.outlives).toBe(true)
       const now = startMillis * 1000
-      expect(engine.nextVersion()).toBe(now)
-      expect(engine.nextVersion()).toBe(now + 1)
-      expect(engine.nextVersion(now + 10)).toBe(now + 11)
-      expect(engine.asOf()).toBe(now)
+      expect(engine.versions.next()).toBe(now)
+      expect(engine.versions.next()).toBe(now + 1)
+      expect(engine.versions.next(now + 10)).toBe(now + 11)
+      expect(engine.versions.asOf()).toBe(now)
       const mark = engine.marks.add(["t"], true, engine.now(), now + 5)
-      expect(engine.asOf()).toBe(mark)
+      expect(engine.versions.asOf()).toBe(mark)
     }),
   )
 
   it.effect("where an arbiter counts them, a lookup is as new as the last mark that is known", () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine(arbitrated)
-      expect(engine.outlives).toBe(false)
-      expect(engine.asOf()).toBe(0)
+      expect(engine.versions.outlives).toBe(false)
+      expect(engine.versions.asOf()).toBe(0)
     }),
   )
 })
@@ -65,28 +68,28 @@ describe("numbers", () => {
 it.effect("law 13: a version that is known may be kept, on its way, granted or missed", () =>
   Effect.gen(function* () {
     const engine = yield* makeEngine(arbitrated)
-    expect(engine.knownVersion("k")).toBe(0)
+    expect(engine.versions.known("k")).toBe(0)
     keep(engine, "k", { version: 3 })
-    expect(engine.knownVersion("k")).toBe(3)
+    expect(engine.versions.known("k")).toBe(3)
     const lease = { token: 5, isFirst: false, stopRenewal: () => {} }
     engine.leases.hold(Object.assign(flightOf(engine, "k"), { lease }))
-    expect(engine.knownVersion("k")).toBe(5)
+    expect(engine.versions.known("k")).toBe(5)
     engine.missed.addKey("k", { madeAt: 0, atLeast: 7 })
-    expect(engine.knownVersion("k")).toBe(7)
+    expect(engine.versions.known("k")).toBe(7)
     const queued = { key: "k", isPlaced: true, madeAt: 0, policy, weight: 1 }
     engine.writes.put(
       "k",
       { ...queued, entry: entryOf(engine, { version: 9 }) },
       { write: () => Effect.succeed("done"), isOver: () => false },
     )
-    expect(engine.knownVersion("k")).toBe(7)
+    expect(engine.versions.known("k")).toBe(7)
     engine.writes.put(
       "k",
       { ...queued, entry: entryOf(engine, { version: 9 }) },
       { write: () => Effect.never, isOver: () => false },
     )
-    expect(engine.knownVersion("k")).toBe(9)
-    expect(engine.knownVersion("other")).toBe(0)
+    expect(engine.versions.known("k")).toBe(9)
+    expect(engine.versions.known("other")).toBe(0)
     engine.writes.stop()
   }),
 )
@@ -95,13 +98,13 @@ describe("turns of changes of one key", () => {
   it.effect("only the last change that began ends them, and once", () =>
     Effect.gen(function* () {
       const engine = yield* makeEngine()
-      const first = engine.takeTurn("k")
-      const second = engine.takeTurn("k")
-      const other = engine.takeTurn("other")
-      expect(engine.endTurn("k", first)).toBe(false)
-      expect(engine.endTurn("other", other)).toBe(true)
-      expect(engine.endTurn("k", second)).toBe(true)
-      expect(engine.endTurn("k", second)).toBe(false)
+      const first = engine.changes.take("k")
+      const second = engine.changes.take("k")
+      const other = engine.changes.take("other")
+      expect(engine.changes.end("k", first)).toBe(false)
+      expect(engine.changes.end("other", other)).toBe(true)
+      expect(engine.changes.end("k", second)).toBe(true)
+      expect(engine.changes.end("k", second)).toBe(false)
     }),
   )
 })
@@ -111,17 +114,17 @@ describe("fibers", () => {
     Effect.gen(function* () {
       const engine = yield* makeEngine()
       const end = Deferred.makeUnsafe<void>()
-      const fiber = engine.fork(Deferred.await(end))
-      const settling = engine.fork(Deferred.await(end), engine.settling)
-      const done = engine.fork(Effect.void)
-      expect([...engine.running]).toEqual([fiber])
-      expect([...engine.settling]).toEqual([settling])
-      engine.own(done)
-      expect(engine.running.size).toBe(1)
+      const fiber = engine.fibers.fork(Deferred.await(end))
+      const settling = engine.fibers.forkAwaited(Deferred.await(end))
+      const done = engine.fibers.fork(Effect.void)
+      expect([...engine.fibers.running]).toEqual([fiber])
+      expect([...engine.fibers.awaited]).toEqual([settling])
+      engine.fibers.own(done)
+      expect(engine.fibers.running.size).toBe(1)
       yield* Deferred.succeed(end, undefined)
       yield* Fiber.join(fiber)
       yield* Fiber.join(settling)
-      expect([engine.running.size, engine.settling.size]).toEqual([0, 0])
+      expect([engine.fibers.running.size, engine.fibers.awaited.size]).toEqual([0, 0])
     }),
   )
 
@@ -129,18 +132,18 @@ describe("fibers", () => {
     Effect.gen(function* () {
       const engine = yield* makeEngine()
       const end = Deferred.makeUnsafe<void>()
-      const obedient = engine.fork(Effect.never)
-      const disobedient = engine.fork(Effect.uninterruptible(Deferred.await(end)))
-      engine.abandon(obedient)
-      engine.abandon(disobedient)
+      const obedient = engine.fibers.fork(Effect.never)
+      const disobedient = engine.fibers.fork(Effect.uninterruptible(Deferred.await(end)))
+      engine.fibers.abandon(obedient)
+      engine.fibers.abandon(disobedient)
       yield* Effect.yieldNow
-      expect(engine.running.size).toBe(0)
-      expect([...engine.abandoned]).toEqual([disobedient])
-      engine.abandon(obedient)
-      expect(engine.abandoned.size).toBe(1)
+      expect(engine.fibers.running.size).toBe(0)
+      expect([...engine.fibers.abandoned]).toEqual([disobedient])
+      engine.fibers.abandon(obedient)
+      expect(engine.fibers.abandoned.size).toBe(1)
       yield* Deferred.succeed(end, undefined)
       yield* Effect.exit(Fiber.join(disobedient))
-      expect(engine.abandoned.size).toBe(0)
+      expect(engine.fibers.abandoned.size).toBe(0)
     }),
   )
 
@@ -165,11 +168,11 @@ it.effect("law 22: what settles may begin more that settles: closing waits for a
           Effect.sleep(10),
           Effect.sync(() => {
             ended += 1
-            if (left > 0) engine.fork(settling(left - 1), engine.settling)
+            if (left > 0) engine.fibers.forkAwaited(settling(left - 1))
           }),
         ),
       )
-    engine.fork(settling(5), engine.settling)
+    engine.fibers.forkAwaited(settling(5))
     const closing = yield* Effect.forkChild(close(engine), { startImmediately: true })
     yield* TestClock.adjust(59)
     expect([ended, closing.pollUnsafe()]).toEqual([5, undefined])
@@ -235,10 +238,10 @@ describe("what memory has", () => {
       expect(value()).toBe("two, again")
       keep(engine, "k", { version: 3, value: "three" })
       expect(value()).toBe("three")
-      engine.closed = true
+      engine.entries.close()
+      expect(value()).toBe(undefined)
       keep(engine, "k", { version: 4, value: "four" })
-      keep(engine, "new", { version: 4, value: "four" })
-      expect([value(), engine.near.peek("new")]).toEqual(["three", undefined])
+      expect(engine.near.size).toBe(0)
     }),
   )
 
@@ -258,12 +261,12 @@ describe("what memory has", () => {
     Effect.gen(function* () {
       const engine = yield* makeEngine()
       const told: Array<EarlyRefresh.EarlyRefresh> = []
-      engine.onKeep = (early) => told.push(early)
+      engine.entries.onKeep = (early) => told.push(early)
       keep(engine, "ever", { freshUntil: forever, revalidateUntil: forever, staleUntil: forever })
-      expect(engine.lastFresh).toBeLessThan(engine.now())
+      expect(engine.entries.lastFresh).toBeLessThan(engine.now())
       keep(engine, "long", { freshUntil: engine.now() + 50_000 })
       keep(engine, "short")
-      expect(engine.lastFresh).toBe(engine.now() + 50_000)
+      expect(engine.entries.lastFresh).toBe(engine.now() + 50_000)
       expect(told).toEqual([policy.earlyRefresh, policy.earlyRefresh, policy.earlyRefresh])
     }),
   )
@@ -288,8 +291,8 @@ describe("an early refresh is due", () => {
   })
   const isDue = (engine: Engine, k: string) => {
     const now = engine.now()
-    const hand = engine.atHand(k, now)
-    return hand !== undefined && engine.isDue(hand, now)
+    const hand = engine.entries.atHand(k, now)
+    return hand !== undefined && engine.entries.isDue(hand, now)
   }
 
   it.effect("from its moment on, of what is fresh", () =>
@@ -314,9 +317,9 @@ describe("an early refresh is due", () => {
         nextDoubleUnsafe: () => next,
         nextIntUnsafe: () => 0,
       })
-      expect(drawn.draw()).toBe(1)
+      expect(drawn.entries.draw()).toBe(1)
       next = 0.75
-      expect(drawn.draw()).toBe(0.25)
+      expect(drawn.entries.draw()).toBe(0.25)
     }),
   )
 })

@@ -98,12 +98,32 @@ it("a name says something", () => {
 })
 
 describe("policy", () => {
-  it("a policy for all values adapts to none", () =>
-    expect(settings()).toMatchObject({ policy, adapt: undefined }))
+  it("one for all values is that of each", () => {
+    const made = settings()
+    expect([made.policy, made.policyOf("value", "key")]).toEqual([policy, policy])
+  })
 
-  it("an adaptive one has a base, and what adapts it", () => {
-    const of = () => policy
-    expect(settings({ policy: Policy.adaptive(policy, of) })).toMatchObject({ policy, adapt: of })
+  it("an adaptive one is asked for the value, the key and the base", () => {
+    const other = Policy.make({ freshFor: "1 minute" })
+    const asked: Array<unknown> = []
+    const adaptive = Policy.adaptive(policy, (...all: ReadonlyArray<unknown>) => {
+      asked.push(...all)
+      return other
+    })
+    const made = settings({ policy: adaptive as never })
+    expect([made.policy, made.policyOf("value", "key")]).toEqual([policy, other])
+    expect(asked).toEqual(["value", "key", policy])
+  })
+
+  it("an adaptive one that fails or gives no policy names the option", () => {
+    const broken = Policy.adaptive(policy, () => {
+      throw new Error("no idea")
+    })
+    const nonsense = Policy.adaptive(policy, () => 5 as never)
+    for (const adaptive of [broken, nonsense]) {
+      const { policyOf } = settings({ policy: adaptive as never })
+      expect(() => policyOf("value", "key")).toThrow("policy")
+    }
   })
 
   it.each([

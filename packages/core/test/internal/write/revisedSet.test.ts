@@ -98,7 +98,7 @@ const engineOf = (given: {
   const engine = {
     settings: { policy: { tierBudget: 200, tierTimeout: 100 }, revision: given.revision },
     marks,
-    asOf: () => marks.last,
+    versions: { asOf: () => marks.last },
     // It is looked at before and after each answer.
     stopwatch: () => Math.floor((looks += 1) / 2) * tripMillis,
     sleep: (millis: number) => Effect.sync(() => pauses.push(millis)),
@@ -106,14 +106,18 @@ const engineOf = (given: {
     stack: { farther: given.farther ?? [], arbiter: given.arbiter, leaseMillis: 10_000 },
     nearName: "memory",
     now: () => now,
-    judge: (entry: Entry.Entry<unknown>) => ({
-      _tag: now < entry.staleUntil ? "Fresh" : "Missing",
-    }),
     writes: { newest: () => given.queued && { entry: given.queued } },
-    atHand: () => given.hand && { entry: given.hand },
-    undecodable: (...args: ReadonlyArray<unknown>) => {
-      undecodable.push(args)
-      return undefined
+    entries: {
+      atHand: () => given.hand && { entry: given.hand },
+      judge: ({ staleUntil }: Entry.Entry<unknown>) => ({
+        _tag: now < staleUntil ? "Fresh" : "Missing",
+      }),
+    },
+    optionFailures: {
+      undecodable: (...args: ReadonlyArray<unknown>) => {
+        undecodable.push(args)
+        return undefined
+      },
     },
   } as unknown as Engine
   return { engine, undecodable, marks, pauses }

@@ -1,0 +1,53 @@
+/** The fibers of one larder, by what becomes of them when it closes. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+export class Fibers {
+  readonly #context: Context.Context<never>
+  /** Interrupted when the larder closes. */
+  readonly running = new Set<AnyFiber>()
+  /** Waited for when the larder closes. */
+  readonly awaited = new Set<AnyFiber>()
+  /** Interrupted before, and still not ended. */
+  readonly abandoned = new Set<AnyFiber>()
+
+  /** `context`: that of the larder. */
+  constructor(context: Context.Context<never>) {
+    this.#context = context
+  }
+
+  /** Runs an effect at once; it is interrupted when the larder closes. */
+  fork<A, E>(effect: Effect.Effect<A, E>, context = this.#context): Fiber.Fiber<A, E> {
+    const fiber = Effect.runForkWith(context)(effect)
+    this.own(fiber)
+    return fiber
+  }
+
+  /** Runs an effect at once; a larder that closes waits for it. */
+  forkAwaited<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+    const fiber = Effect.runForkWith(this.#context)(effect)
+    track(fiber, this.awaited)
+    return fiber
+  }
+
+  /** Makes a fiber end with the larder. */
+  own(fiber: AnyFiber): void {
+    track(fiber, this.running)
+  }
+
+  /** Interrupts a fiber that nothing waits for any more, not even a larder that closes. */
+  abandon(fiber: AnyFiber, annotations?: Context.Context<never>): void {
+    fiber.interruptUnsafe(undefined, annotations)
+    this.running.delete(fiber)
+    track(fiber, this.abandoned)
+  }
+}
+
+const track = (fiber: AnyFiber, among: Set<AnyFiber>): void => {
+  if (fiber.pollUnsafe() !== undefined) return
+  among.add(fiber)
+  fiber.addObserver(() => among.delete(fiber))
+}

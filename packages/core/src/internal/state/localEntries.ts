@@ -1,0 +1,156 @@
+/** The entries that one node has in memory: how they are judged, given and kept. */
+import * as Exit from "effect/Exit"
+import type * as Random from "effect/Random"
+import * as Decision from "../../Decision.ts"
+import * as EarlyRefresh from "../../EarlyRefresh.ts"
+import { type Entry, forever } from "../../Entry.ts"
+import * as Freshness from "../../Freshness.ts"
+import type { Policy } from "../../Policy.ts"
+import type { MemoryEntry, ObjectStore } from "../../Tier.ts"
+import type { Marks } from "../invalidation/marks.ts"
+import { neverPlain } from "../memory/memoryStore.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+import type { SteadyClock } from "../runtime/steadyClock.ts"
+import type { Stack } from "../tier/openStack.ts"
+import type { Given } from "./flight.ts"
+
+/** What memory has for a key, as far as this moment and the marks allow. */
+export interface AtHand extends Given {
+  readonly held: MemoryEntry
+  /** Where memory has it: good until memory is written. */
+  readonly slot: number
+}
+
+/** An entry, with what the user's functions say of its value. */
+export interface Keeping {
+  readonly entry: Entry<unknown>
+  readonly policy: Policy
+  /** In memory. */
+  readonly weight: number
+  /** When the arbiter last said that it has the entry, in monotonic time; now by default. */
+  readonly confirmedAt?: number | undefined
+}
+
+export class LocalEntries {
+  readonly #near: ObjectStore
+  readonly #nearName: string
+  readonly #marks: Marks
+  readonly #clock: SteadyClock
+  readonly #random: Random.Random
+  #isClosed = false
+  /** From this moment on nothing in memory is fresh, unless it is so for ever. */
+  lastFresh = 0
+  /** Called when an entry is kept, for the sweeps that look at it. */
+  onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
+
+  constructor({ near, nearName }: Stack, marks: Marks, clock: SteadyClock, random: Random.Random) {
+    this.#near = near
+    this.#nearName = nearName
+    this.#marks = marks
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** By time, and by the marks. */
+  judge(entry: Entry<unknown>, now: number): Freshness.Freshness {
+    const freshness = Freshness.of(entry, now)
+    if (freshness._tag === "Missing") return freshness
+    switch (this.#marks.judge(entry)) {
+      case "valid":
+        return freshness
+      case "stale":
+        return Freshness.staleError
+      case "dropped":
+        return Freshness.missing
+    }
+  }
+
+  /** What memory has that can still be given; what cannot is taken out. */
+  atHand(k: string, now: number): AtHand | undefined {
+    const near = this.#near
+    const slot = near.find(k)
+    if (slot === 0) return undefined
+    const held = near.at(slot)
+    const entry = capped(held.entry, held.freshCap)
+    const { last } = this.#marks
+    const isValid = near.isStampedAt(slot, last)
+    const freshness = isValid ? Freshness.of(entry, now) : this.judge(entry, now)
+    if (freshness._tag === "Missing") {
+      near.delete(k)
+      return undefined
+    }
+    if (freshness._tag === "Fresh" && !isValid) {
+      const until = hitUntil(held.entry, held.freshCap, held.policy)
+      near.stamp(slot, { until, checkedAt: last })
+    }
+    return { held, slot, entry, exit: held.exit, freshness, tier: this.#nearName }
+  }
+
+  /** Whether the early refresh of a fresh entry has come; draws only where a draw can matter. */
+  isDue(hand: AtHand, now: number): boolean {
+    const { earlyRefresh } = hand.held.policy
+    const { entry } = hand.held
+    return (
+      hand.freshness._tag === "Fresh" &&
+      now >= EarlyRefresh.earliest(earlyRefresh, entry) &&
+      EarlyRefresh.shouldRefresh(earlyRefresh, entry, now, this.draw())
+    )
+  }
+
+  /** In (0, 1]. */
+  draw(): number {
+    return 1 - this.#random.nextDoubleUnsafe()
+  }
+
+  standing(hand: AtHand | undefined, demand: Decision.Demand, now: number): Decision.Standing {
+    return hand === undefined
+      ? "missing"
+      : Decision.standing(hand.freshness, hand.entry.storedAt, this.isDue(hand, now), demand)
+  }
+
+  /** Until when an entry may count as fresh that was confirmed at a moment of monotonic time. */
+  freshCap(confirmedAt: number): number {
+    const age = monotonicMillis(this.#clock) - confirmedAt
+    return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor
+  }
+
+  /** Keeps an entry in memory, unless something newer is there, or the larder is closed. */
+  keep(
+    k: string,
+    asked: unknown,
+    { confirmedAt, entry, policy, weight }: Keeping,
+    now: number,
+  ): void {
+    const near = this.#near
+    const present = near.peek(k)
+    if (this.#isClosed || (present !== undefined && present.entry.version > entry.version)) return
+    const freshCap = confirmedAt === undefined ? now + near.maxFreshFor : this.freshCap(confirmedAt)
+    if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
+    this.onKeep(policy.earlyRefresh)
+    const valid = this.#marks.judge(entry) === "valid"
+    const stamp = valid
+      ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.#marks.last }
+      : neverPlain
+    const exit = Exit.succeed(entry.value)
+    near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)
+  }
+
+  /** Clears memory for good, so that every call misses and reaches the check for a closed larder. */
+  close(): void {
+    this.#isClosed = true
+    this.#near.clear()
+  }
+}
+
+export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {
+  if (entry.freshUntil <= cap) return entry
+  const grace = entry.revalidateUntil - entry.freshUntil
+  return {
+    ...entry,
+    freshUntil: cap,
+    revalidateUntil: Math.min(entry.revalidateUntil, cap + grace),
+  }
+}
+
+const hitUntil = (entry: Entry<unknown>, cap: number, policy: Policy): number =>
+  Math.min(entry.freshUntil, cap, EarlyRefresh.earliest(policy.earlyRefresh, entry))

@@ -1,0 +1,63 @@
+/** The numbers by which a node orders changes of keys, and what lookups cover. */
+import { brought, nextNumber, usable } from "../../Arbitration.ts"
+import type { ObjectStore } from "../../Tier.ts"
+import type { Marks } from "../invalidation/marks.ts"
+import type { SteadyClock } from "../runtime/steadyClock.ts"
+import type { Stack } from "../tier/openStack.ts"
+import type { HeldLeases } from "./heldLeases.ts"
+import type { Missed } from "./missedChanges.ts"
+import type { WriteQueue } from "./writeQueue.ts"
+
+/** Where versions of a key may be known from. */
+export interface Sources {
+  readonly near: ObjectStore
+  readonly writes: WriteQueue
+  readonly leases: HeldLeases
+  readonly missed: Missed
+}
+
+export class Versions {
+  readonly #clock: SteadyClock
+  readonly #marks: Marks
+  readonly #sources: Sources
+  /** Entries may have come from before this larder was made, and no arbiter says what has happened since. */
+  readonly outlives: boolean
+  #last = 0
+
+  constructor(clock: SteadyClock, marks: Marks, sources: Sources, stack: Stack) {
+    this.#clock = clock
+    this.#marks = marks
+    this.#sources = sources
+    this.outlives = stack.arbiter === undefined && stack.farther.length > 0
+  }
+
+  /**
+   * The next number of this node's own sequence; by which it orders changes where
+   * no arbiter does. Above what tiers may have kept since before, if there are any.
+   */
+  next(known = 0): number {
+    this.#last = this.outlives
+      ? nextNumber(this.#clock.currentTimeMillisUnsafe(), this.#last, brought(known))
+      : this.#last + 1
+    return this.#last
+  }
+
+  /** The highest version of the key that this node has seen and still knows of. */
+  known(k: string): number {
+    const { leases, missed, near, writes } = this.#sources
+    return Math.max(
+      near.peek(k)?.entry.version ?? 0,
+      writes.newest(k)?.entry.version ?? 0,
+      leases.holder(k)?.lease?.token ?? 0,
+      missed.key(k)?.atLeast ?? 0,
+    )
+  }
+
+  /** What is looked up now covers the marks up to here. */
+  asOf(): number {
+    const { last } = this.#marks
+    return this.outlives
+      ? Math.max(last, usable(this.#clock.currentTimeMillisUnsafe() * 1000))
+      : last
+  }
+}
