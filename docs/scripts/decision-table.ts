@@ -1,6 +1,6 @@
 /**
- * The table of `Decision.next`, made from the function itself: every situation
- * is asked, and situations that differ in nothing that matters share a row.
+ * The tables of `Decision`, made from the functions themselves: every situation is
+ * asked, and situations that differ in nothing that matters share a row.
  * Run it with `node docs/scripts/decision-table.ts` after a change of the decision.
  */
 import { readFileSync, writeFileSync } from "node:fs"
@@ -8,31 +8,53 @@ import { fileURLToPath } from "node:url"
 import { Decision } from "@larder/core"
 
 const page = fileURLToPath(new URL("../state-machine.md", import.meta.url))
-const begin = "<!-- decision table: made by docs/scripts/decision-table.ts -->"
-const end = "<!-- end of decision table -->"
 
-const happenings: Readonly<Record<Decision.Happening, string>> = {
-  arrived: "asks",
-  softTimeout: "has waited for `softTimeout`",
-  failed: "waited for a lookup that failed",
+/** What a field of a situation is about, in words for each of its values; empty ones go without saying. */
+type Words = Readonly<Record<string, string>>
+type Field = readonly [name: string, words: Words]
+type Row = readonly [conditions: ReadonlyArray<string>, answer: string]
+
+const yesOrNo = (name: string, yes: string, no: string): Field => [name, { true: yes, false: no }]
+
+/** Splits situations by the values of fields, only where the answer depends on them. */
+const rows = <A extends object>(
+  situations: ReadonlyArray<A>,
+  answer: (situation: A) => string,
+  [first, ...rest]: ReadonlyArray<Field>,
+): ReadonlyArray<Row> => {
+  const answers = new Set(situations.map(answer))
+  if (answers.size === 1 || first === undefined) return [...answers].map((one) => [[], one])
+  const [name, words] = first
+  const parts = Object.keys(words).flatMap((value) => {
+    const those = situations.filter((one) => String(Reflect.get(one, name)) === value)
+    return those.length === 0 ? [] : [{ value, rows: rows(those, answer, rest) }]
+  })
+  const alike = Map.groupBy(parts, (part) => JSON.stringify(part.rows))
+  if (alike.size === 1) return parts[0]!.rows
+  return [...alike.values()].flatMap((same) => {
+    const said = same.map(({ value }) => words[value]!).join(" or ")
+    return same[0]!.rows.map(([conditions, one]): Row => [[said, ...conditions], one])
+  })
 }
 
-const standings: Readonly<Record<Decision.Standing, string>> = {
-  fresh: "fresh",
-  due: "fresh, early refresh due",
-  revalidate: "in revalidate grace",
-  error: "in error grace",
-  missing: "missing",
-}
+const table = (head: ReadonlyArray<string>, lines: ReadonlyArray<ReadonlyArray<string>>) =>
+  [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
-const words = (action: Decision.Action): string => {
-  switch (action._tag) {
+const conditionsOf = ([conditions]: Row): string => conditions.join(", ") || "whatever else"
+
+const action = (situation: Decision.Situation): string => {
+  const said = Decision.next(situation)
+  switch (said._tag) {
     case "Serve":
-      return action.refresh ? "give it, refresh in the background" : "give it"
+      return said.refresh ? "give it, refresh in the background" : "give it"
     case "ServeStale":
-      return action.refresh
-        ? `give it as stale (${action.reason}), refresh in the background`
-        : `give it as stale (${action.reason})`
+      return said.refresh
+        ? `give it as stale (${said.reason}), refresh in the background`
+        : `give it as stale (${said.reason})`
+    case "ServeResult":
+      return "give what the lookup brought"
+    case "ServeNewer":
+      return "give the newer value"
     case "Join":
       return "wait for the running lookup"
     case "Begin":
@@ -41,65 +63,142 @@ const words = (action: Decision.Action): string => {
       return "give the failure"
     case "Wait":
       return "go on waiting"
+    case "Retry":
+      return "ask once more"
   }
 }
 
-type Flag = "inFlight" | "throttled" | "failureKnown" | "graceDenied"
+const triggers: Readonly<Record<Decision.Trigger, string>> = {
+  arrived: "asks",
+  joined: "has joined a lookup that runs",
+  found: "waits, and a tier has told what it has",
+  softTimeout: "has waited for `softTimeout`",
+  succeeded: "waited for a lookup that brought a value",
+  failed: "waited for a lookup that failed, or for as long as it may",
+}
 
-const flags: ReadonlyArray<readonly [flag: Flag, yes: string, no: string]> = [
-  ["inFlight", "a lookup is running", "no lookup is running"],
-  ["throttled", "a refresh has just failed", "no refresh has just failed"],
-  ["failureKnown", "a failure is remembered", "no failure is remembered"],
-  ["graceDenied", "`graceFor` denies it grace", "it gets grace"],
+const usabilities: Words = {
+  fresh: "fresh",
+  due: "fresh, early refresh due",
+  revalidate: "in revalidate grace",
+  error: "in error grace",
+  missing: "missing",
+}
+
+const newer: Words = {
+  none: "not newer by `revision`",
+  fresh: "newer by `revision`, and fresh",
+  stale: "newer by `revision`, and stale",
+}
+
+const ofCallers: ReadonlyArray<Field> = [
+  yesOrNo("isAnswer", "the failure is an answer", "a bulk lookup left the key out, for a `get`"),
+  yesOrNo("onlyLookup", "it is `refresh`", "it is no `refresh`"),
+  yesOrNo("inFlight", "a lookup is running", "no lookup is running"),
+  yesOrNo("throttled", "a refresh has just failed", "no refresh has just failed"),
+  yesOrNo("failureKnown", "a failure is remembered", "no failure is remembered"),
+  yesOrNo("graceDenied", "`graceFor` denies it grace", "it gets grace"),
+  yesOrNo("softTimeoutPassed", "`softTimeout` has passed", "`softTimeout` has not passed"),
+  yesOrNo("allowStale", "stale values are allowed", "stale values are not allowed"),
+  yesOrNo("overtaken", "an invalidation came before the caller", "no invalidation came between"),
+  yesOrNo("isRetry", "it has asked once more already", "it has not asked once more"),
+  yesOrNo("tiersUnread", "a tier may have something", "no tier has anything else"),
 ]
 
-/** Splits situations by flags only where the action depends on them. */
-const rows = (
-  situations: ReadonlyArray<Decision.Situation>,
-  open: typeof flags,
-): ReadonlyArray<readonly [conditions: ReadonlyArray<string>, action: string]> => {
-  const actions = new Set(situations.map((situation) => words(Decision.next(situation))))
-  const [first, ...rest] = open
-  if (actions.size === 1 || first === undefined) {
-    return [...actions].map((action) => [[], action] as const)
+const callers = (): string =>
+  table(
+    ["the caller", "what is known is", "and", "then"],
+    Object.entries(triggers).flatMap(([trigger, does]) => {
+      const those = Decision.situations.filter((one) => one.trigger === trigger)
+      const [field, words] =
+        trigger === "succeeded" ? ["newerKnown", newer] : ["usability", usabilities]
+      return Object.entries(words).flatMap(([value, is]) => {
+        const situations = those.filter((one) => Reflect.get(one, field) === value)
+        const found = rows(situations, action, ofCallers)
+        return found.map((row) => [does, is, conditionsOf(row), row[1]])
+      })
+    }),
+  )
+
+const joining = (): string =>
+  table(
+    ["the flight", "a caller"],
+    rows(Decision.joinables, (one) => (Decision.mayJoin(one) ? "joins it" : "begins anew"), [
+      yesOrNo("isDetached", "the key has changed since it began", "the key has not changed"),
+      [
+        "outcome",
+        {
+          none: "it loads",
+          failure: "it has failed",
+          ...Object.fromEntries(
+            Object.entries(usabilities).map(([value, is]) => [value, `its value is ${is}`]),
+          ),
+        },
+      ],
+      yesOrNo(
+        "overtaken",
+        "an invalidation of its tags has fallen since",
+        "no invalidation of its tags has fallen",
+      ),
+    ]).map((row) => [conditionsOf(row), row[1]]),
+  )
+
+const order = (what: string): Words => ({
+  older: `older than ${what}`,
+  same: `the version of ${what}`,
+  newer: `newer than ${what}`,
+})
+
+const adopting = (): string => {
+  const words: Readonly<Record<Decision.Adoption, string>> = {
+    adopt: "is the answer",
+    remember: "may be given while the lookup runs, or if it fails",
+    ignore: "is passed over",
   }
-  const [flag, yes, no] = first
-  const half = (value: boolean) =>
+  return table(
+    ["what a tier has is", "and"],
+    rows(Decision.candidates, (one) => words[Decision.adoption(one)], [
+      ["freshness", { Fresh: "fresh", Stale: "stale", Missing: "past its life" }],
+      yesOrNo("force", "for a `refresh`", "for no `refresh`"),
+      yesOrNo("isYoungEnough", "young enough for all", "too old for a caller"),
+      yesOrNo("early", "an early refresh", "no early refresh"),
+      ["besideMemory", order("what memory has")],
+      ["besideKnown", order("what is known")],
+    ]).map((row) => [conditionsOf(row), row[1]]),
+  )
+}
+
+const asking = (): string =>
+  table(
+    ["no tier has an answer, and", "then"],
     rows(
-      situations.filter((one) => one[flag] === value),
-      rest,
-    )
-  const [withFlag, without] = [half(true), half(false)]
-  if (JSON.stringify(withFlag) === JSON.stringify(without)) return without
-  return [
-    ...withFlag.map(([conditions, action]) => [[yes, ...conditions], action] as const),
-    ...without.map(([conditions, action]) => [[no, ...conditions], action] as const),
-  ]
-}
+      Decision.unanswered,
+      (one) =>
+        Decision.beforeLookup(one) === "ask" ? "upstream is asked" : "upstream is not asked",
+      [
+        yesOrNo("force", "it is `refresh`", "it is no `refresh`"),
+        yesOrNo("failureKnown", "a failure is remembered", "no failure is remembered"),
+        yesOrNo("allHaveStale", "every caller can get something stale", "a caller has nothing"),
+        yesOrNo("throttled", "a lookup has just failed", "no lookup has just failed"),
+        yesOrNo("circuitOpen", "a circuit is open", "no circuit is open"),
+      ],
+    ).map((row) => [conditionsOf(row), row[1]]),
+  )
 
-export const table = (): string => {
-  const lines = ["| the caller | what is there is | and | then |", "| --- | --- | --- | --- |"]
-  for (const [happening, asks] of Object.entries(happenings)) {
-    for (const [standing, is] of Object.entries(standings)) {
-      const situations = Decision.situations.filter(
-        (one) => one.happening === happening && one.standing === standing,
-      )
-      for (const [conditions, action] of rows(situations, flags)) {
-        lines.push(`| ${asks} | ${is} | ${conditions.join(", ") || "whatever else"} | ${action} |`)
-      }
-    }
-  }
-  return lines.join("\n")
-}
+const tables = { callers, joining, adopting, asking }
 
-/** The page with the table as it is now. */
-export const withTable = (text: string): string => {
-  const from = text.indexOf(begin)
-  const to = text.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`${page} has lost the marks of its table`)
-  return `${text.slice(0, from + begin.length)}\n\n${table()}\n\n${text.slice(to)}`
-}
+const end = "<!-- end of table -->"
+
+/** The page with the tables as they are now. */
+export const withTables = (text: string): string =>
+  Object.entries(tables).reduce((so, [name, make]) => {
+    const begin = `<!-- ${name}: made by docs/scripts/decision-table.ts -->`
+    const from = so.indexOf(begin)
+    const to = so.indexOf(end, from)
+    if (from < 0 || to < from) throw new Error(`${page} has lost the marks of its table ${name}`)
+    return `${so.slice(0, from + begin.length)}\n\n${make()}\n\n${so.slice(to)}`
+  }, text)
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(page, withTable(readFileSync(page, "utf8")))
+  writeFileSync(page, withTables(readFileSync(page, "utf8")))
 }

@@ -1,69 +1,168 @@
 import { Decision, Freshness } from "@larder/core"
 import { describe, expect, it } from "vitest"
 
-/** What the laws say, written down independently of the code: `!` for yes, `-` for no, `.` for either. */
-const laws: ReadonlyArray<
-  readonly [
-    happening: Decision.Happening,
-    standing: Decision.Standing,
-    flags: string,
-    action: string,
-  ]
-> = [
+type Fields = Readonly<Record<string, string | boolean>>
+
+/**
+ * What the laws say of callers, written down independently of the code: for a trigger, what
+ * the fields have to be (`|` between values; what is not named is whatever else), and the action.
+ */
+const laws: ReadonlyArray<readonly [trigger: string, fields: Fields, action: string]> = [
   // law 1: a fresh value calls nothing and begins nothing unless its early refresh is due
-  ["arrived", "fresh", "....", "Serve"],
-  ["arrived", "due", "---.", "Serve+refresh"],
-  ["arrived", "due", "!...", "Serve"],
-  ["arrived", "due", "-!..", "Serve"],
-  ["arrived", "due", "--!.", "Serve"],
+  ["arrived", { usability: "fresh" }, "Serve"],
+  [
+    "arrived",
+    { usability: "due", inFlight: false, throttled: false, failureKnown: false },
+    "Serve+refresh",
+  ],
+  ["arrived", { usability: "due", inFlight: true }, "Serve"],
+  ["arrived", { usability: "due", inFlight: false, throttled: true }, "Serve"],
+  ["arrived", { usability: "due", inFlight: false, throttled: false, failureKnown: true }, "Serve"],
   // law 2: at once, and one refresh, unless one is running or has just failed
-  ["arrived", "revalidate", "----", "ServeStale revalidating+refresh"],
-  ["arrived", "revalidate", "!..-", "ServeStale revalidating"],
-  ["arrived", "revalidate", "-!.-", "ServeStale failed"],
-  ["arrived", "revalidate", "--!-", "ServeStale failed"],
+  [
+    "arrived",
+    {
+      usability: "revalidate",
+      inFlight: false,
+      throttled: false,
+      failureKnown: false,
+      graceDenied: false,
+    },
+    "ServeStale revalidating+refresh",
+  ],
+  [
+    "arrived",
+    { usability: "revalidate", inFlight: true, graceDenied: false },
+    "ServeStale revalidating",
+  ],
   // law 3: the lookup is tried; within retryAfterFailure it is not
-  ["arrived", "error", "---.", "Begin"],
-  ["arrived", "error", "!...", "Join"],
-  ["arrived", "error", "-!.-", "ServeStale failed"],
-  ["arrived", "error", "--!-", "ServeStale failed"],
-  // ... and where an error that grace must not hide is known, the caller waits for a lookup
-  ["arrived", "revalidate", "---!", "Begin"],
-  ["arrived", "revalidate", "!..!", "Join"],
-  // an error that grace must not hide is given instead, as long as upstream is not asked again
-  ...(["revalidate", "error"] as const).flatMap((standing) => [
-    ["arrived", standing, "-!.!", "Fail"] as const,
-    ["arrived", standing, "--!!", "Fail"] as const,
-    ["failed", standing, "...!", "Fail"] as const,
-    ["failed", standing, "...-", "ServeStale failed"] as const,
+  [
+    "arrived",
+    { usability: "error", inFlight: false, throttled: false, failureKnown: false },
+    "Begin",
+  ],
+  ["arrived", { usability: "error", inFlight: true }, "Join"],
+  ...["revalidate", "error"].flatMap((usability): typeof laws => [
+    [
+      "arrived",
+      { usability, inFlight: false, throttled: true, graceDenied: false },
+      "ServeStale failed",
+    ],
+    [
+      "arrived",
+      { usability, inFlight: false, throttled: false, failureKnown: true, graceDenied: false },
+      "ServeStale failed",
+    ],
+    // an error that grace must not hide is given instead, as long as upstream is not asked again
+    ["arrived", { usability, inFlight: false, throttled: true, graceDenied: true }, "Fail"],
+    [
+      "arrived",
+      { usability, inFlight: false, throttled: false, failureKnown: true, graceDenied: true },
+      "Fail",
+    ],
   ]),
+  // ... and where upstream is asked again, the caller waits for a lookup
+  [
+    "arrived",
+    {
+      usability: "revalidate",
+      inFlight: false,
+      throttled: false,
+      failureKnown: false,
+      graceDenied: true,
+    },
+    "Begin",
+  ],
+  ["arrived", { usability: "revalidate", inFlight: true, graceDenied: true }, "Join"],
   // laws 6 and 7: one lookup for all; a failure is given again only while it is remembered
-  ["arrived", "missing", "!...", "Join"],
-  ["arrived", "missing", "-.-.", "Begin"],
-  ["arrived", "missing", "-.!.", "Fail"],
-  ["softTimeout", "missing", "....", "Wait"],
-  ["failed", "missing", "....", "Fail"],
-  ["failed", "fresh", "....", "ServeStale failed"],
-  ["failed", "due", "....", "ServeStale failed"],
-  ...(["fresh", "due", "revalidate", "error"] as const).map(
-    (standing) => ["softTimeout", standing, "....", "ServeStale softTimeout"] as const,
+  ["arrived", { usability: "missing", inFlight: true }, "Join"],
+  ["arrived", { usability: "missing", inFlight: false, failureKnown: false }, "Begin"],
+  ["arrived", { usability: "missing", inFlight: false, failureKnown: true }, "Fail"],
+
+  // law 2 for a caller that finds a lookup running; what is fresh may have been removed since
+  [
+    "joined",
+    { usability: "revalidate", graceDenied: false, onlyLookup: false },
+    "ServeStale revalidating",
+  ],
+  ["joined", { usability: "revalidate", graceDenied: true }, "Wait"],
+  ["joined", { usability: "revalidate", graceDenied: false, onlyLookup: true }, "Wait"],
+  ["joined", { usability: "fresh|due|error|missing" }, "Wait"],
+
+  // refresh never gets an older value, and a lookup for somebody else hides no fresh value
+  ["found", { onlyLookup: true }, "Wait"],
+  ["found", { onlyLookup: false, usability: "missing" }, "Wait"],
+  ["found", { onlyLookup: false, usability: "fresh|due" }, "Serve"],
+  [
+    "found",
+    { onlyLookup: false, usability: "revalidate", graceDenied: false },
+    "ServeStale revalidating",
+  ],
+  [
+    "found",
+    { onlyLookup: false, usability: "revalidate", graceDenied: true, softTimeoutPassed: true },
+    "ServeStale softTimeout",
+  ],
+  [
+    "found",
+    { onlyLookup: false, usability: "revalidate", graceDenied: true, softTimeoutPassed: false },
+    "Wait",
+  ],
+  // law 5: a stale value after softTimeout, as soon as there is one
+  [
+    "found",
+    { onlyLookup: false, usability: "error", softTimeoutPassed: true },
+    "ServeStale softTimeout",
+  ],
+  ["found", { onlyLookup: false, usability: "error", softTimeoutPassed: false }, "Wait"],
+  ["softTimeout", { usability: "missing" }, "Wait"],
+  ["softTimeout", { usability: "fresh|due|revalidate|error", onlyLookup: true }, "Wait"],
+  [
+    "softTimeout",
+    { usability: "fresh|due|revalidate|error", onlyLookup: false },
+    "ServeStale softTimeout",
+  ],
+
+  // law 7: a caller that came after an invalidation asks once more, and takes what that brings
+  ["succeeded", { newerKnown: "fresh" }, "ServeNewer"],
+  ["succeeded", { newerKnown: "stale", allowStale: true }, "ServeNewer"],
+  ...[{ newerKnown: "none" }, { newerKnown: "stale", allowStale: false }].flatMap(
+    (fields): typeof laws => [
+      ["succeeded", { ...fields, overtaken: false }, "ServeResult"],
+      ["succeeded", { ...fields, overtaken: true, isRetry: true }, "ServeResult"],
+      ["succeeded", { ...fields, overtaken: true, isRetry: false }, "Retry"],
+    ],
   ),
+
+  // law 3: something stale rather than an error, unless it must not hide that
+  ["failed", { isAnswer: false }, "Retry"],
+  ["failed", { isAnswer: true, onlyLookup: false, usability: "fresh|due" }, "ServeStale failed"],
+  [
+    "failed",
+    { isAnswer: true, onlyLookup: false, usability: "revalidate|error", graceDenied: false },
+    "ServeStale failed",
+  ],
+  ...[
+    { isAnswer: true, onlyLookup: true },
+    { isAnswer: true, onlyLookup: false, usability: "revalidate|error", graceDenied: true },
+    { isAnswer: true, onlyLookup: false, usability: "missing" },
+  ].flatMap((fields): typeof laws => [
+    ["failed", { ...fields, tiersUnread: true }, "Retry"],
+    ["failed", { ...fields, tiersUnread: false }, "Fail"],
+  ]),
 ]
 
-const matches = (pattern: string, flags: ReadonlyArray<boolean>) =>
-  flags.every((flag, i) => pattern[i] === "." || (pattern[i] === "!") === flag)
+const matches = (situation: object, fields: Fields): boolean =>
+  Object.entries(fields).every(([name, value]) =>
+    String(value)
+      .split("|")
+      .includes(String(Reflect.get(situation, name))),
+  )
 
-const expected = (situation: Decision.Situation) => {
-  const { failureKnown, graceDenied, inFlight, throttled } = situation
-  const flags = [inFlight, throttled, failureKnown, graceDenied]
-  return laws
-    .filter(
-      ([happening, standing, pattern]) =>
-        happening === situation.happening &&
-        standing === situation.standing &&
-        matches(pattern, flags),
-    )
-    .map(([, , , action]) => action)
-}
+const expected = (situation: Decision.Situation): ReadonlyArray<string> =>
+  laws
+    .filter(([trigger, fields]) => trigger === situation.trigger && matches(situation, fields))
+    .map(([, , action]) => action)
 
 const said = (action: Decision.Action): string => {
   const reason = action._tag === "ServeStale" ? ` ${action.reason}` : ""
@@ -71,19 +170,112 @@ const said = (action: Decision.Action): string => {
   return `${action._tag}${reason}${refresh}`
 }
 
-describe("Decision", () => {
-  it("there are all 240 situations, each once, and each has an action", () => {
-    expect(new Set(Decision.situations.map((one) => JSON.stringify(one))).size).toBe(240)
-    expect(Decision.situations.map(Decision.next)).toHaveLength(240)
+const distinct = (all: ReadonlyArray<object>): number =>
+  new Set(all.map((one) => JSON.stringify(one))).size
+
+describe("what a caller gets", () => {
+  it("is decided in all 254 situations, each of which there is once", () => {
+    // 5 * 16 + 5 * 4 + 5 * 8 + 5 * 2 + 3 * 8 + 5 * 16
+    expect([Decision.situations.length, distinct(Decision.situations)]).toEqual([254, 254])
   })
 
-  it.each(Decision.situations)(
-    "$happening, $standing, in flight $inFlight, throttled $throttled, failure known $failureKnown, grace denied $graceDenied",
-    (situation) => {
+  it.each(Decision.situations.map((situation) => [JSON.stringify(situation), situation] as const))(
+    "%s",
+    (_, situation) => {
       expect([said(Decision.next(situation))]).toEqual(expected(situation))
     },
   )
+})
 
+describe("which flight a caller joins", () => {
+  it("there are 28 kinds", () => {
+    expect([Decision.joinables.length, distinct(Decision.joinables)]).toEqual([28, 28])
+  })
+
+  it.each(Decision.joinables)("%j", (flight) => {
+    const { isDetached, outcome, overtaken } = flight
+    const isGoodResult = (outcome === "fresh" || outcome === "revalidate") && !overtaken
+    expect(Decision.mayJoin(flight)).toBe(!isDetached && (outcome === "none" || isGoodResult))
+  })
+})
+
+describe("what becomes of what a tier has", () => {
+  const candidate = (change: Partial<Decision.Candidate> = {}): Decision.Candidate => ({
+    freshness: "Fresh",
+    isYoungEnough: true,
+    besideMemory: "newer",
+    besideKnown: "newer",
+    force: false,
+    early: false,
+    ...change,
+  })
+
+  it("there are 144 situations: none is newer than what is known and older than what memory has", () => {
+    expect([Decision.candidates.length, distinct(Decision.candidates)]).toEqual([144, 144])
+    for (const { besideKnown, besideMemory } of Decision.candidates) {
+      expect([besideMemory, besideKnown]).not.toEqual(["older", "newer"])
+    }
+  })
+
+  it("is adopted only where it is fresh, young enough for all and nothing older than memory has", () => {
+    const adopted = Decision.candidates.filter((one) => Decision.adoption(one) === "adopt")
+    expect(adopted.length).toBeGreaterThan(0)
+    for (const one of adopted) {
+      expect(one).toMatchObject({ freshness: "Fresh", isYoungEnough: true, force: false })
+      expect(one.besideMemory).not.toBe("older")
+    }
+  })
+
+  it.each([
+    ["newer than memory has", {}, "adopt"],
+    ["the same version", { besideMemory: "same", besideKnown: "same" }, "adopt"],
+    ["older than memory has", { besideMemory: "older", besideKnown: "older" }, "ignore"],
+    ["an early refresh: newer", { early: true }, "adopt"],
+    [
+      "an early refresh: the same version is confirmed",
+      { early: true, besideMemory: "same", besideKnown: "same" },
+      "remember",
+    ],
+    ["refresh: what tiers have is no answer", { force: true }, "remember"],
+    ["maxAge: what was stored before is no answer", { isYoungEnough: false }, "remember"],
+    [
+      "fresh, of the version another tier has told",
+      { isYoungEnough: false, besideKnown: "same" },
+      "remember",
+    ],
+    [
+      "fresh, older than another tier has told",
+      { isYoungEnough: false, besideKnown: "older" },
+      "ignore",
+    ],
+    ["stale, and the newest", { freshness: "Stale" }, "remember"],
+    ["stale, of the version that is known", { freshness: "Stale", besideKnown: "same" }, "ignore"],
+    ["stale, and older", { freshness: "Stale", besideKnown: "older" }, "ignore"],
+    ["past its life", { freshness: "Missing" }, "ignore"],
+  ] as const)("%s", (_, change, answer) => {
+    expect(Decision.adoption(candidate(change))).toBe(answer)
+  })
+})
+
+describe("whether upstream is asked", () => {
+  it("there are 32 situations", () => {
+    expect([Decision.unanswered.length, distinct(Decision.unanswered)]).toEqual([32, 32])
+  })
+
+  it.each(Decision.unanswered)("%j", (situation) => {
+    const { allHaveStale, circuitOpen, failureKnown, force, throttled } = situation
+    const fails =
+      // law 7: a failure is given again while it is remembered
+      (!force && failureKnown) ||
+      // law 3: upstream is left alone for retryAfterFailure, as long as nobody suffers
+      (!force && throttled && allHaveStale) ||
+      // law 14: an open circuit is quiet
+      (circuitOpen && allHaveStale)
+    expect(Decision.beforeLookup(situation)).toBe(fails ? "fail" : "ask")
+  })
+})
+
+describe("what a value is good for", () => {
   const freshnesses = [
     Freshness.fresh,
     Freshness.staleRevalidate,
@@ -99,12 +291,13 @@ describe("Decision", () => {
     ),
   )
 
-  it.each(cases)("what an entry is good for: %j", ({ allowStale, due, freshness, tooOld }) => {
-    const standing = Decision.standing(freshness, tooOld ? 4 : 5, due, { notBefore: 5, allowStale })
-    if (freshness._tag === "Missing") expect(standing).toBe("missing")
-    else if (freshness._tag === "Fresh" && !tooOld) expect(standing).toBe(due ? "due" : "fresh")
-    else if (!allowStale) expect(standing).toBe("missing")
-    else if (tooOld || freshness === Freshness.staleError) expect(standing).toBe("error")
-    else expect(standing).toBe("revalidate")
+  it.each(cases)("%j", ({ allowStale, due, freshness, tooOld }) => {
+    const demand = { notBefore: 5, allowStale }
+    const usability = Decision.usability(freshness, tooOld ? 4 : 5, due, demand)
+    if (freshness._tag === "Missing") expect(usability).toBe("missing")
+    else if (freshness._tag === "Fresh" && !tooOld) expect(usability).toBe(due ? "due" : "fresh")
+    else if (!allowStale) expect(usability).toBe("missing")
+    else if (tooOld || freshness === Freshness.staleError) expect(usability).toBe("error")
+    else expect(usability).toBe("revalidate")
   })
 })

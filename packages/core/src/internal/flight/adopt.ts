@@ -1,7 +1,8 @@
 /** What a farther tier has, weighed against what is known of the key while its flight is loading. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type AdoptionCandidate, isAdoptable, isBetterStale } from "./adoptable.ts"
+import type { Entry } from "../../Entry.ts"
+import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped, type Keeping } from "../state/localEntries.ts"
 import { examined } from "../state/examined.ts"
@@ -42,24 +43,45 @@ export const consider = (
   )
   if (keeping === undefined) return false
   const now = engine.now()
-  const candidate: AdoptionCandidate = {
-    freshness: engine.entries.judge(entry, now),
-    version: entry.version,
-    storedAt: entry.storedAt,
-    inMemory: engine.near.peek(flight.k)?.entry.version,
-  }
-  const given: Given = {
-    entry,
-    exit: Exit.succeed(entry.value),
-    freshness: candidate.freshness,
-    tier: tier.name,
-  }
-  if (isAdoptable(candidate, flight)) adopt(engine, flight, tier, given, keeping)
-  else if (isBetterStale(candidate, flight.stale?.entry.version)) {
-    if (isKept(flight)) takeOver(engine, flight, keeping, now)
-    offerAll(engine, flight, given)
+  const given = givenFrom(engine, tier.name, entry, now)
+  const inMemory = engine.near.peek(flight.k)?.entry.version
+  switch (Decision.adoption(candidate(flight, given, inMemory))) {
+    case "adopt":
+      adopt(engine, flight, tier, given, keeping)
+      break
+    case "remember":
+      if (isKept(flight)) takeOver(engine, flight, keeping, now)
+      offerAll(engine, flight, given)
+      break
+    case "ignore":
   }
   return true
+}
+
+const givenFrom = (engine: Engine, tier: string, entry: Entry<unknown>, now: number): Given => ({
+  entry,
+  exit: Exit.succeed(entry.value),
+  freshness: engine.entries.judge(entry, now),
+  tier,
+})
+
+/** `inMemory`: the version that memory has. */
+const candidate = (
+  { early, force, notBefore, stale }: Flight,
+  { entry: { storedAt, version }, freshness }: Given,
+  inMemory = -1,
+): Decision.Candidate => ({
+  freshness: freshness._tag,
+  isYoungEnough: storedAt >= notBefore,
+  besideMemory: order(version, inMemory),
+  besideKnown: order(version, Math.max(inMemory, stale?.entry.version ?? -1)),
+  force,
+  early,
+})
+
+const order = (version: number, other: number): Decision.Order => {
+  if (version === other) return "same"
+  return version > other ? "newer" : "older"
 }
 
 /** Another node has removed the key: older values that this node has are not given any more, whatever fails. */
@@ -84,17 +106,15 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
     if (queued === undefined) return Effect.void
     const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
     const now = engine.now()
-    const freshness = engine.entries.judge(entry, now)
-    const { storedAt, version } = entry
-    const candidate: AdoptionCandidate = { freshness, storedAt, version, inMemory: undefined }
-    const given = { entry, exit: Exit.succeed(entry.value), freshness, tier: engine.nearName }
-    if (!isAdoptable(candidate, flight)) {
+    const given = givenFrom(engine, engine.nearName, entry, now)
+    const adoption = Decision.adoption(candidate(flight, given))
+    if (adoption !== "adopt") {
       // Memory has let it go and the tiers do not have it: where upstream fails this is all there is.
-      if (isBetterStale(candidate, flight.stale?.entry.version)) offerAll(engine, flight, given)
+      if (adoption === "remember") offerAll(engine, flight, given)
       return engine.writes.settled(flight.k)
     }
     takeOver(engine, flight, queued, now)
-    complete(engine, flight, { _tag: "Value", given, instead: undefined })
+    complete(engine, flight, { _tag: "Value", given, newerKnown: undefined })
     return Effect.void
   })
 
@@ -116,7 +136,7 @@ const adopt = (
       engine.fibers.forkAwaited(other.put(flight.k, entry, keeping.confirmedAt))
     }
   }
-  complete(engine, flight, { _tag: "Value", given, instead: undefined })
+  complete(engine, flight, { _tag: "Value", given, newerKnown: undefined })
 }
 
 const takeOver = (engine: Engine, flight: Flight, keeping: Keeping, now: number): void => {

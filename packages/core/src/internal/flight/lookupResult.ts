@@ -61,7 +61,7 @@ const succeeded = (
       if (renewed !== undefined && !engine.flights.isDetached(flight)) engine.near.delete(flight.k)
       engine.optionFailures.onAnswer(failure)
       const given = justLookedUp(unkept(engine, flight, value, loadMillis, version))
-      return { outcome: { _tag: "Value", given, instead: undefined }, kept: undefined }
+      return { outcome: { _tag: "Value", given, newerKnown: undefined }, kept: undefined }
     },
   )
 }
@@ -91,10 +91,10 @@ const usable = (
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
     holdBack(engine, flight, lagging)
-    return { outcome: { _tag: "Value", given, instead: newer }, kept: undefined }
+    return { outcome: { _tag: "Value", given, newerKnown: newer }, kept: undefined }
   }
   const kept = { entry, policy, weight: engine.weigh(value, flight.k) }
-  return { outcome: { _tag: "Value", given, instead: undefined }, kept }
+  return { outcome: { _tag: "Value", given, newerKnown: undefined }, kept }
 }
 
 /** The entry of a value that only its callers get. */

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import { failed } from "./lookupResult.ts"
 import { type Circuit, circuitOf } from "../upstream/circuit.ts"
+import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
@@ -13,14 +14,25 @@ const circuitsOf = ({ settings }: Engine): ReadonlyArray<Circuit> =>
 /** Whether upstream is not asked for the flight: every caller gets something stale, at once. */
 export const completeWithOpenCircuit = (engine: Engine, flight: Flight): boolean => {
   if (engine.settings.upstream.breakers.length === 0) return false
-  if (!allHaveStale(engine, flight)) return false
+  const refusal = firstRefusal(engine)
+  const answer = Decision.beforeLookup({
+    force: flight.force,
+    failureKnown: false,
+    throttled: false,
+    circuitOpen: refusal !== undefined,
+    allHaveStale: allHaveStale(engine, flight),
+  })
+  if (answer === "ask") return false
+  complete(engine, flight, failed(engine, flight, Cause.fail(refusal), false).outcome)
+  return true
+}
+
+const firstRefusal = (engine: Engine): unknown => {
   for (const circuit of circuitsOf(engine)) {
     const refusal = circuit.refusal()
-    if (refusal === undefined) continue
-    complete(engine, flight, failed(engine, flight, Cause.fail(refusal), false).outcome)
-    return true
+    if (refusal !== undefined) return refusal
   }
-  return false
+  return undefined
 }
 
 /** Whether no lookup is refused or has to be a probe, as far as this process knows. */

@@ -1,5 +1,6 @@
 /** Flights that end without asking upstream, because a failure is known that is recent enough. */
 import * as Exit from "effect/Exit"
+import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
@@ -9,11 +10,16 @@ import { complete } from "./waiters.ts"
 export const completeWithOwnFailure = (engine: Engine, flight: Flight): boolean => {
   const now = engine.now()
   const failure = engine.failures.at(flight.k, now)
-  if (failure === undefined || flight.force) return false
+  if (failure === undefined) return false
   const { graceDenied, notReturned, reason } = failure
-  const isRemembered = now < failure.rememberUntil && (!notReturned || flight.many)
-  const isThrottled = now < Math.max(failure.retryAt, failure.rememberUntil)
-  if (!isRemembered && !(isThrottled && allHaveStale(engine, flight))) return false
+  const answer = Decision.beforeLookup({
+    force: flight.force,
+    failureKnown: now < failure.rememberUntil && (!notReturned || flight.many),
+    throttled: now < Math.max(failure.retryAt, failure.rememberUntil),
+    circuitOpen: false,
+    allHaveStale: allHaveStale(engine, flight),
+  })
+  if (answer === "ask") return false
   const exit: Exit.Exit<never, unknown> = Exit.isFailure(failure.exit)
     ? Exit.failCause(failure.exit.cause)
     : Exit.die(new Error("held back"))
@@ -29,7 +35,14 @@ export const completeWithOthersFailure = (
   flight: Flight,
   leftMillis: number,
 ): boolean => {
-  if (!allHaveStale(engine, flight)) return false
+  const answer = Decision.beforeLookup({
+    force: flight.force,
+    failureKnown: false,
+    throttled: true,
+    circuitOpen: false,
+    allHaveStale: allHaveStale(engine, flight),
+  })
+  if (answer === "ask") return false
   const exit = Exit.die(new Error("another node's lookup failed"))
   if (!engine.flights.isDetached(flight)) {
     const retryAt = engine.now() + leftMillis

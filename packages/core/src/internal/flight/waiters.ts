@@ -19,7 +19,7 @@ export const join = (
   softAt = Infinity,
 ): Effect.Effect<void> => {
   const { outcome } = flight
-  const { until } = waiter
+  const { deadline } = waiter
   if (outcome !== undefined) {
     answer(engine, flight, waiter, asOfNow(engine, outcome))
     return Effect.void
@@ -34,15 +34,25 @@ export const join = (
       engine.timers.schedule(softAt, () => softTimeout(engine, flight, waiter)),
     )
   }
-  if (until !== undefined) {
+  if (deadline !== undefined) {
     const now = engine.stopwatch()
     setTimer(
       waiter,
-      engine.timers.deadline(now, until - now, () => giveUp(engine, flight, waiter)),
+      engine.timers.deadline(now, deadline - now, () => giveUp(engine, flight, waiter)),
     )
   }
   // What a farther tier had was offered to those who waited then; it is good for this one too.
-  if (flight.stale !== undefined) offerRevalidating(engine, flight, waiter)
+  if (flight.stale !== undefined) {
+    const { known, ...look } = lookFor(engine, flight, waiter)
+    const graceDenied = isGraceDenied(engine, flight, waiter)
+    carryOut(
+      engine,
+      flight,
+      waiter,
+      known,
+      Decision.next({ trigger: "joined", ...look, graceDenied }),
+    )
+  }
   if (flight.waiters.has(waiter)) flight.demand?.joined()
   return Effect.sync(() => leave(engine, flight, waiter))
 }
@@ -55,14 +65,14 @@ const asOfNow = (engine: Engine, outcome: Outcome): Outcome => {
   return freshness._tag === "Stale" ? { ...outcome, given: { ...given, freshness } } : outcome
 }
 
-/** By what would be given: memory may have something newer by now, which a mark covers. */
-const offerRevalidating = (engine: Engine, flight: Flight, waiter: Waiter): boolean => {
+/** What is known of a key, and what it is good for, for one caller. By what would be given: memory may have something newer by now, which a mark covers. */
+const lookFor = (engine: Engine, flight: Flight, waiter: Waiter) => {
   const known = knownOf(engine, flight)
-  if (known === undefined) return false
-  const { entry, freshness } = known
-  const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
-  if (standing !== "revalidate" || isGraceDenied(engine, flight, waiter)) return false
-  return offer(engine, flight, waiter, "softTimeout", "revalidating")
+  const usability =
+    known === undefined
+      ? "missing"
+      : Decision.usability(known.freshness, known.entry.storedAt, false, waiter.demand)
+  return { known, usability, onlyLookup: waiter.insists } as const
 }
 
 /** A failure that is known and may not be hidden is given instead, once the tiers have been read. */
@@ -88,46 +98,39 @@ const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   // First taken out: what it does on hearing of it may complete the flight.
   release(engine, flight, waiter)
   const failed = { exit: Exit.fail(timeout), reason: "failed", graceDenied: false } as const
-  refuse(engine, flight, waiter, failed)
+  failWith(engine, flight, waiter, failed, { isAnswer: true, tiersUnread: false })
   leave(engine, flight, waiter)
 }
 
 const softTimeout = (engine: Engine, flight: Flight, waiter: Waiter): void => {
-  waiter.softDue = true
-  offer(engine, flight, waiter, "softTimeout", "softTimeout")
+  waiter.softTimeoutPassed = true
+  const { known, ...look } = lookFor(engine, flight, waiter)
+  carryOut(engine, flight, waiter, known, Decision.next({ trigger: "softTimeout", ...look }))
 }
 
-/** Gives the best stale value to one waiter, if there is one and the decision is to give it. */
-const offer = (
+/** Gives a caller that waits what the decision is to give; says whether it has. */
+const carryOut = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  happening: Decision.Happening,
-  reason: StaleServed["reason"],
-  graceDenied = false,
+  known: Given | undefined,
+  action: Decision.Action,
+  failure: StaleServed["reason"] = "failed",
 ): boolean => {
-  const now = engine.now()
-  const known = knownOf(engine, flight)
-  const standing =
-    known === undefined
-      ? "missing"
-      : Decision.standing(known.freshness, known.entry.storedAt, false, waiter.demand)
-  if (waiter.insists) return false
-  const action = Decision.next({
-    happening,
-    standing,
-    inFlight: true,
-    throttled: false,
-    failureKnown: false,
-    graceDenied,
-  })
-  if (action._tag !== "ServeStale" || known === undefined) return false
-  // It was answered, it has not left: the lookup goes on for the larder.
-  if (happening === "softTimeout") flight.background = true
+  if (known === undefined) return false
+  if (action._tag === "Serve") {
+    release(engine, flight, waiter)
+    waiter.give(known)
+    return true
+  }
+  if (action._tag !== "ServeStale") return false
+  // The caller gets a stale value; the lookup goes on in the background.
+  if (action.reason !== "failed") flight.background = true
   release(engine, flight, waiter)
+  const reason = action.reason === "failed" ? failure : action.reason
   engine.observer.counters.staleServed += 1
   engine.observer.tell({ _tag: "StaleServed", key: flight.k, reason })
-  waiter.give({ ...known, freshness: engine.entries.judge(known.entry, now) })
+  waiter.give(known)
   return true
 }
 
@@ -146,25 +149,14 @@ const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
 export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
   flight.stale = given
   for (const waiter of flight.waiters.all()) {
-    // One that is woken here may make another leave.
-    if (!flight.waiters.has(waiter) || offerFresh(engine, flight, waiter, given)) continue
-    if (!offerRevalidating(engine, flight, waiter) && waiter.softDue) {
-      offer(engine, flight, waiter, "softTimeout", "softTimeout")
-    }
+    // Race: a caller that is woken here makes another one leave.
+    if (!flight.waiters.has(waiter)) continue
+    const { known, ...look } = lookFor(engine, flight, waiter)
+    const graceDenied = isGraceDenied(engine, flight, waiter)
+    const { softTimeoutPassed } = waiter
+    const action = Decision.next({ trigger: "found", ...look, graceDenied, softTimeoutPassed })
+    carryOut(engine, flight, waiter, known, action)
   }
-}
-
-/**
- * A lookup that runs for a caller who wants something newer must not keep from others
- * what a tier has just said to be fresh.
- */
-const offerFresh = (engine: Engine, flight: Flight, waiter: Waiter, given: Given): boolean => {
-  const { entry, freshness } = given
-  const standing = Decision.standing(freshness, entry.storedAt, false, waiter.demand)
-  if (standing !== "fresh" || waiter.insists) return false
-  release(engine, flight, waiter)
-  waiter.give(given)
-  return true
 }
 
 /** Ends a flight; see `FlightTable.complete`. */
@@ -187,58 +179,52 @@ const answer = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Outcome
   else failure(engine, flight, waiter, outcome)
 }
 
-const value = (
-  engine: Engine,
-  flight: Flight,
-  waiter: Waiter,
-  outcome: Extract<Outcome, { readonly _tag: "Value" }>,
-): void => {
-  const { given, instead } = outcome
-  if (instead !== undefined && (waiter.demand.allowStale || instead.freshness._tag === "Fresh")) {
-    waiter.give(instead)
-    return
-  }
+type Value = Extract<Outcome, { readonly _tag: "Value" }>
+
+const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): void => {
+  const { given, newerKnown } = outcome
   // Law 7: a mark that fell between the lookup's begin and this caller's
   // arrival covers the result, so the caller asked for something newer.
   // Its maxAge needs no check: `join` has told the flight, which adopts nothing older.
   const { tags } = given.entry
-  const overtaken = !waiter.again && engine.marks.fellBetween(tags, flight.asOf, waiter.arrivedMark)
-  if (overtaken) waiter.rejoin()
-  else waiter.give(given)
+  const action = Decision.next({
+    trigger: "succeeded",
+    newerKnown: newerKnown === undefined ? "none" : isFresh(newerKnown) ? "fresh" : "stale",
+    allowStale: waiter.demand.allowStale,
+    isRetry: waiter.isRetry,
+    overtaken: engine.marks.fellBetween(tags, flight.asOf, waiter.arrivedMark),
+  })
+  if (action._tag === "Retry") waiter.rejoin()
+  else waiter.give(action._tag === "ServeNewer" && newerKnown !== undefined ? newerKnown : given)
 }
 
-type FailedOutcome = Extract<Outcome, { readonly _tag: "Failure" }>
+const isFresh = ({ freshness }: Given): boolean => freshness._tag === "Fresh"
 
-const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: FailedOutcome): void => {
-  if (outcome.notReturned && !waiter.many) {
-    waiter.rejoin()
-    return
-  }
+type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
+
+const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Failure): void => {
   // A refresh asks no tier, and takes nothing stale: a caller that joined may still be given what one has.
-  const mayHave =
+  const tiersUnread =
     flight.force &&
     waiter.demand.allowStale &&
     engine.stack.farther.length > 0 &&
     flight.beside !== "nothingFresh"
-  if (!mayHave) refuse(engine, flight, waiter, outcome)
-  else if (!offerAfter(engine, flight, waiter, outcome)) waiter.rejoin()
+  const isAnswer = waiter.many || !outcome.notReturned
+  failWith(engine, flight, waiter, outcome, { isAnswer, tiersUnread })
 }
 
-const offerAfter = (
+/** Gives a failure, unless there is something that is better than that. */
+const failWith = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  { graceDenied, reason }: Pick<FailedOutcome, "graceDenied" | "reason">,
-): boolean => offer(engine, flight, waiter, "failed", reason, graceDenied)
-
-/** Gives a failure, unless memory has something that is better than that. */
-const refuse = (
-  engine: Engine,
-  flight: Flight,
-  waiter: Waiter,
-  failed: Pick<FailedOutcome, "exit" | "graceDenied" | "reason">,
+  { exit, graceDenied, reason }: Pick<Failure, "exit" | "graceDenied" | "reason">,
+  situation: Pick<Decision.Failed, "isAnswer" | "tiersUnread">,
 ): void => {
-  if (offerAfter(engine, flight, waiter, failed)) return
+  const { known, ...look } = lookFor(engine, flight, waiter)
+  const action = Decision.next({ trigger: "failed", ...look, ...situation, graceDenied })
+  if (carryOut(engine, flight, waiter, known, action, reason)) return
+  if (action._tag === "Retry") return waiter.rejoin()
   engine.observer.counters.failures += 1
-  waiter.fail(failed.exit)
+  waiter.fail(exit)
 }

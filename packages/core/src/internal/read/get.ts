@@ -27,7 +27,7 @@ const demandOf = (
   engine: Engine,
   options: GetOptions | undefined,
   now: number,
-): Decision.Demand => {
+): Decision.ReadDemand => {
   if (options === undefined) return asking.anything
   const { maxAge, stale } = options
   return {

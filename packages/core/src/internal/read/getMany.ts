@@ -9,10 +9,10 @@ import {
   anything,
   closed,
   countWaiting,
+  deadlineOf,
   decide,
   immediate,
   newFlight,
-  patience,
   refusal,
 } from "./getOne.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
@@ -151,10 +151,10 @@ class OneOfMany extends Waiter {
 
   constructor(
     arrivedMark: number,
-    until: number | undefined,
+    deadline: number | undefined,
     end: (exit: Exit.Exit<unknown, unknown> | undefined) => void,
   ) {
-    super(arrivedMark, until)
+    super(arrivedMark, deadline)
     this.end = end
   }
 
@@ -180,7 +180,7 @@ const gather = (
   keys: ReadonlyArray<Asked>,
   span: CallerSpan,
   results: Results,
-  { since, until }: { readonly since: number; readonly until?: number },
+  { deadline, since }: { readonly since: number; readonly deadline?: number },
 ): Effect.Effect<Results> =>
   Effect.callback((resume) => {
     const overtaken: Array<Asked> = []
@@ -193,12 +193,12 @@ const gather = (
       open -= 1
       if (open > 0) return
       if (overtaken.length === 0) return resume(Effect.succeed(results))
-      const patient = { since, until: until ?? patience(engine, since) }
-      resume(gather(engine, overtaken, span, results, patient))
+      const retry = { since, deadline: deadline ?? deadlineOf(engine, since) }
+      resume(gather(engine, overtaken, span, results, retry))
     }
     const waiterFor = (asked: Asked): Waiter => {
       open += 1
-      return new OneOfMany(engine.marks.last, until, (exit) => {
+      return new OneOfMany(engine.marks.last, deadline, (exit) => {
         if (exit === undefined) overtaken.push(asked)
         else results.set(asked.k, exit)
         done()
@@ -222,7 +222,7 @@ const gather = (
         continue
       }
       if (hand !== undefined) engine.near.hit(hand.slot)
-      if (until === undefined) countWaiting(engine, k, flight)
+      if (deadline === undefined) countWaiting(engine, k, flight)
       const joined = flight ?? newFlight(engine, key, k, forMany(hand))
       if (flight === undefined) begun.push(joined)
       const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout

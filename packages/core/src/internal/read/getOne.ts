@@ -7,7 +7,7 @@ import { InvalidKey, LarderClosed } from "../../LarderError.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { AtHand } from "../state/localEntries.ts"
 import type { Failure } from "../state/failureMemory.ts"
-import { Flight, type Given, Waiter } from "../state/flight.ts"
+import { Flight, type Given, type Outcome, Waiter } from "../state/flight.ts"
 import * as keys from "../state/key.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
@@ -18,7 +18,7 @@ export interface Question {
   readonly key: unknown
   /** The key as tiers know it; undefined when it is no key. */
   readonly k: string | undefined
-  readonly demand: Decision.Demand
+  readonly demand: Decision.ReadDemand
   readonly span: CallerSpan
   /** When it came, ms. */
   readonly since: number
@@ -31,7 +31,16 @@ interface Call extends Question {
   readonly k: string
 }
 
-export const anything: Decision.Demand = { notBefore: -Infinity, allowStale: true }
+export const anything: Decision.ReadDemand = { notBefore: -Infinity, allowStale: true }
+
+/** What is there for a call. A look changes nothing. */
+interface Look {
+  /** What memory has, be it past its life. */
+  readonly inMemory: AtHand | undefined
+  /** The flight whose result this caller may have. */
+  readonly flight: Flight | undefined
+  readonly failure: Failure | undefined
+}
 
 /** What has been found out about a call, and what is to be done. */
 export interface Decided {
@@ -45,55 +54,74 @@ export interface Decided {
 export const decide = (
   engine: Engine,
   k: string,
-  demand: Decision.Demand,
+  demand: Decision.ReadDemand,
   now: number,
   many = false,
 ): Decided => {
-  const flight = joinable(engine, k, demand)
-  // Whoever waited for a flight that settles has its value already: nobody gets an older one after that.
-  const settles = flight?.outcome !== undefined
-  const hand = settles ? undefined : engine.entries.atHand(k, now)
-  const failure = engine.failures.at(k, now)
-  const canBeTold = failure !== undefined && (many || !failure.notReturned)
+  // A refresh that was put off begins now, so that this caller finds what comes of it.
+  engine.flights.at(k)?.start?.()
+  const { failure, flight, inMemory } = look(engine, k, demand, now)
+  if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
+  // Race: callers of a flight that settles have its value already; none gets an older one after that.
+  const isOlder = flight?.outcome !== undefined || inMemory?.freshness._tag === "Missing"
+  const hand = isOlder ? undefined : inMemory
+  const isAnswer = failure !== undefined && (many || !failure.notReturned)
   const action = Decision.next({
-    happening: "arrived",
-    standing: engine.entries.standing(hand, demand, now),
+    trigger: "arrived",
+    usability: usabilityOf(engine, hand, demand, now),
     inFlight: flight !== undefined,
     throttled: failure !== undefined && now < failure.retryAt,
     // Where memory has nothing, a farther tier may still have something stale to give instead.
     failureKnown:
-      canBeTold &&
+      isAnswer &&
       now < failure.rememberUntil &&
       (hand !== undefined || engine.stack.farther.length === 0),
-    graceDenied: canBeTold && failure.graceDenied,
+    graceDenied: isAnswer && failure.graceDenied,
   })
   return { action, hand, flight, failure }
 }
 
+const look = (engine: Engine, k: string, demand: Decision.ReadDemand, now: number): Look => ({
+  inMemory: engine.entries.look(k, now),
+  flight: joinable(engine, k, demand),
+  failure: engine.failures.at(k, now),
+})
+
+const usabilityOf = (
+  { entries }: Engine,
+  hand: AtHand | undefined,
+  demand: Decision.ReadDemand,
+  now: number,
+): Decision.Usability =>
+  hand === undefined
+    ? "missing"
+    : Decision.usability(hand.freshness, hand.entry.storedAt, entries.isDue(hand, now), demand)
+
 /** The flight whose result this caller may have. */
-const joinable = (engine: Engine, k: string, demand: Decision.Demand): Flight | undefined => {
+const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Flight | undefined => {
   const flight = engine.flights.at(k)
-  if (flight === undefined || engine.flights.isDetached(flight)) return undefined
-  if (flight.start !== undefined) {
-    flight.start()
-    // It may have an outcome.
-    return joinable(engine, k, demand)
-  }
+  if (flight === undefined) return undefined
   const { outcome } = flight
-  if (outcome === undefined) return flight
-  // It settles: its result is there already, and must be good for somebody who comes now.
-  if (outcome._tag === "Failure") return undefined
-  const { entry } = outcome.given
-  const standing = Decision.standing(
-    Freshness.of(entry, engine.now()),
-    entry.storedAt,
-    false,
-    demand,
-  )
-  if (standing !== "fresh" && standing !== "revalidate") return undefined
-  const { tags } = entry
-  return engine.marks.fellBetween(tags, flight.asOf, engine.marks.last) ? undefined : flight
+  const isValue = outcome?._tag === "Value"
+  const mayJoin = Decision.mayJoin({
+    isDetached: engine.flights.isDetached(flight),
+    outcome: isValue ? usabilityOfResult(engine, outcome.given, demand) : asOutcome(outcome),
+    overtaken:
+      isValue && engine.marks.fellBetween(outcome.given.entry.tags, flight.asOf, engine.marks.last),
+  })
+  return mayJoin ? flight : undefined
 }
+
+const asOutcome = (outcome: Outcome | undefined): "none" | "failure" =>
+  outcome === undefined ? "none" : "failure"
+
+/** The result of a flight that settles must be good for a caller that comes now. */
+const usabilityOfResult = (
+  engine: Engine,
+  { entry }: Given,
+  demand: Decision.ReadDemand,
+): Decision.Usability =>
+  Decision.usability(Freshness.of(entry, engine.now()), entry.storedAt, false, demand)
 
 /** Why a question cannot be asked at all. */
 export const refusal = (
@@ -223,7 +251,7 @@ export const newFlight = (
 const wait = (
   engine: Engine,
   call: Call,
-  until: number | undefined,
+  deadline: number | undefined,
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
     // Decided here, in one step with joining: a flight may have completed a moment ago.
@@ -232,7 +260,7 @@ const wait = (
     if (engine.closed) return resume(closed(engine))
     const now = answerNow(engine, call, decided)
     if (now !== undefined) return resume(now)
-    return enter(engine, call, decided, until, resume)
+    return enter(engine, call, decided, deadline, resume)
   })
 
 /** One waiting caller. */
@@ -240,18 +268,18 @@ class Caller extends Waiter {
   readonly engine: Engine
   readonly call: Call
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
-  readonly demand: Decision.Demand
+  readonly demand: Decision.ReadDemand
   readonly many = false
   readonly insists: boolean
 
   constructor(
     engine: Engine,
     call: Call,
-    until: number | undefined,
+    deadline: number | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
     insists = false,
   ) {
-    super(engine.marks.last, until)
+    super(engine.marks.last, deadline)
     this.engine = engine
     this.call = call
     this.resume = resume
@@ -268,8 +296,8 @@ class Caller extends Waiter {
   }
 
   rejoin(): void {
-    const { call, engine, resume, until } = this
-    resume(wait(engine, call, until ?? patience(engine, call.since)))
+    const { call, deadline, engine, resume } = this
+    resume(wait(engine, call, deadline ?? deadlineOf(engine, call.since)))
   }
 }
 
@@ -277,7 +305,7 @@ class Caller extends Waiter {
  * Law 9: however many lookups a call has to wait for, it ends by this moment, in
  * monotonic time. For how long it has waited is not believed of a clock that was set.
  */
-export const patience = (engine: Engine, since: number): number => {
+export const deadlineOf = (engine: Engine, since: number): number => {
   const { hardTimeout, tierBudget } = engine.settings.policy
   const longest = tierBudget + engine.stack.leaseMillis + hardTimeout
   const waited = engine.now() - since
@@ -285,21 +313,21 @@ export const patience = (engine: Engine, since: number): number => {
 }
 
 /**
- * Joins what is running, or begins it; gives what takes the caller out again. `until`:
+ * Joins what is running, or begins it; gives what takes the caller out again. `deadline`:
  * for a call whose first lookup was overtaken; it was counted when it waited for that.
  */
 const enter = (
   engine: Engine,
   call: Call,
   { flight, hand }: Decided,
-  until: number | undefined,
+  deadline: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
   // It was asked for, even though it is not good enough; its replacement is no request.
   if (hand !== undefined) engine.near.hit(hand.slot)
-  const waiter = new Caller(engine, call, until, resume)
+  const waiter = new Caller(engine, call, deadline, resume)
   const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
-  if (until === undefined) countWaiting(engine, call.k, flight)
+  if (deadline === undefined) countWaiting(engine, call.k, flight)
   if (flight !== undefined) {
     const left = waiting.join(engine, flight, waiter, softAt)
     readBeside(engine, flight, waiter)

@@ -1,7 +1,7 @@
 /** One running lookup of one key in this node, and the callers that wait for it. */
 import type * as Exit from "effect/Exit"
 import type * as Latch from "effect/Latch"
-import type { Demand } from "../../Decision.ts"
+import type { ReadDemand } from "../../Decision.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Freshness } from "../../Freshness.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
@@ -26,7 +26,7 @@ export type Outcome =
       readonly _tag: "Value"
       readonly given: Given
       /** By the source's own version this is newer: given to everybody who may have it. */
-      readonly instead: Given | undefined
+      readonly newerKnown: Given | undefined
     }
   | {
       readonly _tag: "Failure"
@@ -40,28 +40,28 @@ export type Outcome =
 
 /** A class, since a stampede makes thousands at once. */
 export abstract class Waiter extends Linked<Waiter> {
-  abstract readonly demand: Demand
+  abstract readonly demand: ReadDemand
   /** The number of the last mark when it came. */
   readonly arrivedMark: number
   /** For one that has already waited for a lookup: in monotonic time, when it has waited for long enough. */
-  readonly until: number | undefined
+  readonly deadline: number | undefined
   abstract readonly many: boolean
   /** Only what this lookup brings is an answer, or its failure: `refresh`. */
   abstract readonly insists: boolean
   /** Its soft timeout has passed: the first stale value that turns up is given. */
-  softDue = false
+  softTimeoutPassed = false
   /** Its deadlines. */
   timers: ReadonlyArray<Timer> | undefined = undefined
 
-  constructor(arrivedMark: number, until: number | undefined) {
+  constructor(arrivedMark: number, deadline: number | undefined) {
     super()
     this.arrivedMark = arrivedMark
-    this.until = until
+    this.deadline = deadline
   }
 
   /** Its first lookup was overtaken by a mark: it takes what this one brings. */
-  get again(): boolean {
-    return this.until !== undefined
+  get isRetry(): boolean {
+    return this.deadline !== undefined
   }
 
   abstract give(given: Given): void

@@ -1,7 +1,6 @@
 /** The entries that one node has in memory: how they are judged, given and kept. */
 import * as Exit from "effect/Exit"
 import type * as Random from "effect/Random"
-import * as Decision from "../../Decision.ts"
 import * as EarlyRefresh from "../../EarlyRefresh.ts"
 import { type Entry, forever } from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
@@ -19,6 +18,8 @@ export interface AtHand extends Given {
   readonly held: MemoryEntry
   /** Where memory has it: good until memory is written. */
   readonly slot: number
+  /** Memory knows already that no mark covers it. */
+  readonly isStamped: boolean
 }
 
 /** An entry, with what the user's functions say of its value. */
@@ -65,33 +66,38 @@ export class LocalEntries {
     }
   }
 
-  /** What memory has that can still be given; what cannot is taken out. */
-  atHand(k: string, now: number): AtHand | undefined {
+  /** What memory has for a key, be it past its life. Changes nothing. */
+  look(k: string, now: number): AtHand | undefined {
     const near = this.#near
     const slot = near.find(k)
     if (slot === 0) return undefined
     const held = near.at(slot)
     const entry = capped(held.entry, held.freshCap)
-    const { last } = this.#marks
-    const isValid = near.isStampedAt(slot, last)
-    const freshness = isValid ? Freshness.of(entry, now) : this.judge(entry, now)
-    if (freshness._tag === "Missing") {
-      near.delete(k)
-      return undefined
-    }
-    if (freshness._tag === "Fresh" && !isValid) {
+    const isStamped = near.isStampedAt(slot, this.#marks.last)
+    const freshness = isStamped ? Freshness.of(entry, now) : this.judge(entry, now)
+    return { held, slot, entry, exit: held.exit, freshness, isStamped, tier: this.#nearName }
+  }
+
+  /** What memory has for a key that can still be given. Changes nothing. */
+  atHand(k: string, now: number): AtHand | undefined {
+    const hand = this.look(k, now)
+    return hand === undefined || hand.freshness._tag === "Missing" ? undefined : hand
+  }
+
+  /** After a look: takes out what is past its life, and spares the next plain hits a look at the marks. */
+  tidy(k: string, { freshness, held, isStamped, slot }: AtHand): void {
+    if (freshness._tag === "Missing") this.#near.delete(k)
+    else if (freshness._tag === "Fresh" && !isStamped) {
       const until = hitUntil(held.entry, held.freshCap, held.policy)
-      near.stamp(slot, { until, checkedAt: last })
+      this.#near.stamp(slot, { until, checkedAt: this.#marks.last })
     }
-    return { held, slot, entry, exit: held.exit, freshness, tier: this.#nearName }
   }
 
   /** Whether the early refresh of a fresh entry has come; draws only where a draw can matter. */
-  isDue(hand: AtHand, now: number): boolean {
-    const { earlyRefresh } = hand.held.policy
-    const { entry } = hand.held
+  isDue({ freshness, held: { entry, policy } }: AtHand, now: number): boolean {
+    const { earlyRefresh } = policy
     return (
-      hand.freshness._tag === "Fresh" &&
+      freshness._tag === "Fresh" &&
       now >= EarlyRefresh.earliest(earlyRefresh, entry) &&
       EarlyRefresh.shouldRefresh(earlyRefresh, entry, now, this.draw())
     )
@@ -100,12 +106,6 @@ export class LocalEntries {
   /** In (0, 1]. */
   draw(): number {
     return 1 - this.#random.nextDoubleUnsafe()
-  }
-
-  standing(hand: AtHand | undefined, demand: Decision.Demand, now: number): Decision.Standing {
-    return hand === undefined
-      ? "missing"
-      : Decision.standing(hand.freshness, hand.entry.storedAt, this.isDue(hand, now), demand)
   }
 
   /** Until when an entry may count as fresh that was confirmed at a moment of monotonic time. */

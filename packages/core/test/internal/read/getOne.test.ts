@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { patience } from "../../../src/internal/read/getOne.ts"
+import { deadlineOf } from "../../../src/internal/read/getOne.ts"
 import type { Engine } from "../../../src/internal/state/engine.ts"
 
 const start = 1_790_000_000_000
@@ -333,13 +333,13 @@ describe("law 9: how long a call waits in all", () => {
 
   it("is counted from when it came", () => {
     for (const waited of [0, 1, 500, longest - 1]) {
-      expect(patience(engine(start + waited), start)).toBe(5_000 + longest - waited)
+      expect(deadlineOf(engine(start + waited), start)).toBe(5_000 + longest - waited)
     }
   })
 
   it("is not believed of a clock that was set", () => {
     for (const waited of [-1, -3_600_000, longest, longest + 1]) {
-      expect(patience(engine(start + waited), start)).toBe(5_000 + longest)
+      expect(deadlineOf(engine(start + waited), start)).toBe(5_000 + longest)
     }
   })
 })
