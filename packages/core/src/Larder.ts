@@ -17,8 +17,13 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "./Entry.ts"
 import type { Freshness } from "./Freshness.ts"
-import * as asking from "./internal/read/getOne.ts"
-import * as changing from "./internal/write/changing.ts"
+import { type Question, closed, refusal } from "./internal/read/question.ts"
+import { refresh } from "./internal/read/refresh.ts"
+import { ask } from "./internal/read/getOne.ts"
+import { expire, remove } from "./internal/write/removeExpire.ts"
+import { type SetOptions, set } from "./internal/write/set.ts"
+import { mark } from "./internal/write/invalidate.ts"
+import type { Ack } from "./internal/write/ack.ts"
 import { close } from "./internal/lifecycle/close.ts"
 import { Engine } from "./internal/state/engine.ts"
 import { watchBreaker } from "./internal/tier/backingTier.ts"
@@ -55,7 +60,8 @@ import type * as Policy from "./Policy.ts"
 import { TierStack } from "./TierStack.ts"
 import * as Upstream from "./Upstream.ts"
 
-export type { Ack, SetOptions } from "./internal/write/changing.ts"
+export type { Ack } from "./internal/write/ack.ts"
+export type { SetOptions } from "./internal/write/set.ts"
 export type { GetOptions } from "./internal/read/get.ts"
 export { InvalidLarder } from "./internal/state/settings.ts"
 export type { Reading } from "./internal/read/peek.ts"
@@ -69,9 +75,6 @@ export {
   LookupTimeout,
   OptionFailed,
 } from "./LarderError.ts"
-
-type Ack = changing.Ack
-type SetOptions = changing.SetOptions
 
 export const TypeId = "~larder/Larder"
 
@@ -303,8 +306,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   const asked = (
     key: unknown,
     options: GetOptions | undefined,
-    how: (call: asking.Question) => Effect.Effect<unknown, unknown>,
-    reply: asking.Question["reply"],
+    how: (call: Question) => Effect.Effect<unknown, unknown>,
+    reply: Question["reply"],
   ) =>
     Effect.withFiber((fiber) => {
       const k = engine.settings.keyOf(key)
@@ -315,13 +318,13 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   const checked = <A>(key: unknown, how: (k: string) => Effect.Effect<A>) =>
     Effect.suspend((): Effect.Effect<A, InvalidKey> => {
       const k = engine.settings.keyOf(key)
-      const refused = asking.refusal(engine, key, k)
+      const refused = refusal(engine, key, k)
       return refused === undefined && k !== undefined
         ? waits(how(k))
         : (refused as Exit.Exit<never, InvalidKey>)
     })
   const open = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.suspend(() => (engine.closed ? asking.closed(engine) : waits(effect)))
+    Effect.suspend(() => (engine.closed ? closed(engine) : waits(effect)))
   return {
     [TypeId]: TypeId,
     name,
@@ -333,23 +336,20 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
       unknown
     >["getMany"],
     getWithMeta: (key, options) =>
-      asked(key, options, (call) => asking.ask(engine, call), meta) as Effect.Effect<
+      asked(key, options, (call) => ask(engine, call), meta) as Effect.Effect<
         WithMeta<unknown>,
         unknown
       >,
     read: (key) => checked(key, (k) => read(engine, key, k)),
-    set: (key, value, options) => checked(key, (k) => changing.set(engine, key, k, value, options)),
-    expire: (key) => checked(key, (k) => changing.expire(engine, key, k)),
-    remove: (key) => checked(key, (k) => changing.remove(engine, key, k)),
-    refresh: (key) =>
-      asked(key, { stale: "never" }, (call) => asking.refresh(engine, call), exitOf),
+    set: (key, value, options) => checked(key, (k) => set(engine, key, k, value, options)),
+    expire: (key) => checked(key, (k) => expire(engine, key, k)),
+    remove: (key) => checked(key, (k) => remove(engine, key, k)),
+    refresh: (key) => asked(key, { stale: "never" }, (call) => refresh(engine, call), exitOf),
     invalidateTags: (tags, options) =>
       open(
-        Effect.suspend(() =>
-          changing.mark(engine, wellFormed(new Set(tags)), options?.keepStale ?? true),
-        ),
+        Effect.suspend(() => mark(engine, wellFormed(new Set(tags)), options?.keepStale ?? true)),
       ),
-    clear: (options) => open(changing.mark(engine, [undefined], options?.keepStale ?? true)),
+    clear: (options) => open(mark(engine, [undefined], options?.keepStale ?? true)),
     resizeMemory: (bounds) => open(resize(engine, bounds)),
     events: engine.observer.events,
     subscribe: engine.observer.subscribe,

@@ -37,7 +37,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "missed marks are sent one by one, each time the first is forgotten, though others may have taken its place",
     edits: [
       {
-        file: `${core}/recover/replay.ts`,
+        file: `${core}/recover/sendMissed.ts`,
         from: `    const { marks } = engine.missed
     for (const keepStale of [false, true]) {
       const ofKind = marks.filter((mark) => mark.keepStale === keepStale)
@@ -81,9 +81,9 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "the replay of a missed change removes what the same node has set since",
     edits: [
       {
-        file: `${core}/recover/replay.ts`,
+        file: `${core}/recover/sendMissed.ts`,
         from: `    const at = Math.max(change.atLeast, place ?? 0)`,
-        to: `    const at = Math.max(change.atLeast, place ?? 0, engine.knownVersion(k) + 1)`,
+        to: `    const at = Math.max(change.atLeast, place ?? 0, engine.versions.known(k) + 1)`,
       },
     ],
     only: "memory+redis,cut",
@@ -94,7 +94,7 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "the replay of a missed change removes what another node has set since",
     edits: [
       {
-        file: `${core}/recover/replay.ts`,
+        file: `${core}/recover/sendMissed.ts`,
         from: `    const at = Math.max(change.atLeast, place ?? 0)
     return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {`,
         to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)

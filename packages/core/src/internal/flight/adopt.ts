@@ -8,7 +8,7 @@ import { capped, type Keeping } from "../state/localEntries.ts"
 import { examined } from "../state/examined.ts"
 import type { FartherTier, Found } from "../tier/backingTier.ts"
 import type { Flight, Given } from "../state/flight.ts"
-import { judgeable } from "../recover/replay.ts"
+import { judgeable } from "../recover/believed.ts"
 import { complete, offerAll } from "./waiters.ts"
 
 /**

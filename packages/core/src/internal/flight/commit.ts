@@ -13,7 +13,8 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight, Lease, Outcome } from "../state/flight.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
 import { endLease, giveBack, releaseLease } from "./lease.ts"
-import { dropLater, keepNearer } from "../recover/replay.ts"
+import { dropLater } from "../recover/replay.ts"
+import { keepNearer } from "../recover/nearerTiers.ts"
 import { complete } from "./waiters.ts"
 
 /** Upstream has answered. */

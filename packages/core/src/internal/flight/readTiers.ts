@@ -1,6 +1,7 @@
 /** Asking the tiers behind memory for the keys of flights, nearest first. */
 import * as Effect from "effect/Effect"
-import { isBelieved, recover } from "../recover/replay.ts"
+import { isBelieved } from "../recover/believed.ts"
+import { recover } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier, Found } from "../tier/backingTier.ts"

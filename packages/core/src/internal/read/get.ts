@@ -5,7 +5,8 @@ import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Decision from "../../Decision.ts"
-import * as asking from "./getOne.ts"
+import { type Question, anything } from "./question.ts"
+import { ask } from "./getOne.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Given } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
@@ -28,7 +29,7 @@ const demandOf = (
   options: GetOptions | undefined,
   now: number,
 ): Decision.ReadDemand => {
-  if (options === undefined) return asking.anything
+  if (options === undefined) return anything
   const { maxAge, stale } = options
   return {
     notBefore:
@@ -58,8 +59,8 @@ export const question = (
   options: GetOptions | undefined,
   now: number,
   fiber: Fiber.Fiber<unknown, unknown>,
-  reply: asking.Question["reply"],
-): asking.Question => ({
+  reply: Question["reply"],
+): Question => ({
   key,
   k,
   demand: demandOf(engine, options, now),
@@ -80,7 +81,7 @@ Object.setPrototypeOf(
         const exit = hit(engine, k, now)
         if (exit !== undefined) return exit
       }
-      return asking.ask(engine, question(engine, key, k, options, now, fiber, exitOf))
+      return ask(engine, question(engine, key, k, options, now, fiber, exitOf))
     },
   }),
 )

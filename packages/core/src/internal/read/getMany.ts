@@ -5,16 +5,9 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import {
-  anything,
-  closed,
-  countWaiting,
-  deadlineOf,
-  decide,
-  immediate,
-  newFlight,
-  refusal,
-} from "./getOne.ts"
+import { anything, closed, deadlineOf, refusal } from "./question.ts"
+import { countWaiting, immediate, newFlight } from "./act.ts"
+import { decide } from "./decide.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import { type Flight, type Given, Waiter } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"

@@ -8,7 +8,8 @@ import { examined } from "../state/examined.ts"
 import { capped } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Given } from "../state/flight.ts"
-import { isBelieved, judgeable, recover } from "../recover/replay.ts"
+import { isBelieved, judgeable } from "../recover/believed.ts"
+import { recover } from "../recover/replay.ts"
 
 /** What a larder has for a key. `entry` and `tier` are there unless it is missing. */
 export type Reading<A> =

@@ -5,11 +5,12 @@
 import * as Effect from "effect/Effect"
 import { settleMillis } from "../../Arbitration.ts"
 import { LarderClosed } from "../../LarderError.ts"
-import type { Ack } from "./changing.ts"
+import type { Ack } from "./ack.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { begun } from "../state/generation.ts"
-import { dropLater, dropNearer, keepNearer } from "../recover/replay.ts"
+import { dropLater } from "../recover/replay.ts"
+import { dropNearer, keepNearer } from "../recover/nearerTiers.ts"
 import type { Queued, Writer } from "../state/writeQueue.ts"
 
 export const setInBackground = (

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { deadlineOf } from "../../../src/internal/read/getOne.ts"
+import { deadlineOf } from "../../../src/internal/read/question.ts"
 import type { Engine } from "../../../src/internal/state/engine.ts"
 
 const start = 1_790_000_000_000

@@ -1,0 +1,87 @@
+/** Carrying out what was decided on arrival: answers that need no waiting, and flights that begin. */
+import type * as Exit from "effect/Exit"
+import { beginSoon } from "../flight/start.ts"
+import type { Engine } from "../state/engine.ts"
+import { Flight, type Given } from "../state/flight.ts"
+import type { AtHand } from "../state/localEntries.ts"
+import type { Decided } from "./decide.ts"
+import type { Call } from "./question.ts"
+
+/**
+ * What can be given without waiting, and is thereby given: a value, or a failure
+ * that is remembered. Undefined where the caller has to wait.
+ */
+export const immediate = (
+  engine: Engine,
+  k: string,
+  { action, failure, hand }: Decided,
+  refresh: (stale: AtHand, early: boolean) => void,
+): AtHand | Exit.Exit<unknown, unknown> | undefined => {
+  const { counters, listeners } = engine.observer
+  if (action._tag === "Fail") {
+    counters.failures += 1
+    return failure?.exit
+  }
+  if (hand === undefined) return undefined
+  if (action._tag === "Serve") {
+    engine.near.hit(hand.slot)
+    counters.hits += 1
+    if (listeners !== 0) engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
+    if (action.refresh) {
+      counters.earlyRefreshes += 1
+      engine.observer.tell({ _tag: "EarlyRefresh", key: k })
+      refresh(hand, true)
+    }
+    return hand
+  }
+  if (action._tag === "ServeStale") {
+    engine.near.hit(hand.slot)
+    counters.staleServed += 1
+    if (listeners !== 0) {
+      const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
+      engine.observer.tell({ _tag: "StaleServed", key: k, reason })
+    }
+    if (action.refresh) refresh(hand, false)
+    return hand
+  }
+  return undefined
+}
+
+/** Counts a caller that has to wait: for what is running, or for what it begins. */
+export const countWaiting = (engine: Engine, k: string, flight: Flight | undefined): void => {
+  const { counters, listeners } = engine.observer
+  counters.misses += 1
+  if (flight !== undefined) counters.coalesced += 1
+  if (listeners === 0) return
+  engine.observer.tell({ _tag: flight === undefined ? "Miss" : "Coalesced", key: k })
+}
+
+/** Begins a refresh that belongs to the larder. */
+export const inBackground = (
+  engine: Engine,
+  { k, key, span }: Pick<Call, "k" | "key" | "span">,
+  stale: Given,
+  early: boolean,
+): void => {
+  const flight = newFlight(engine, key, k, {
+    stale,
+    early,
+    background: true,
+    force: false,
+    many: false,
+    notBefore: -Infinity,
+  })
+  beginSoon(engine, [flight], span)
+}
+
+export const newFlight = (
+  engine: Engine,
+  key: unknown,
+  k: string,
+  options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
+): Flight => {
+  const flight = new Flight(key, k, engine.versions.asOf(), options)
+  // Before it starts: it may end at once, or ask for its own key.
+  engine.flights.begin(flight)
+  return flight
+}

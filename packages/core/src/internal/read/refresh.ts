@@ -1,0 +1,35 @@
+/** A lookup of the caller's own, whatever is cached. */
+import * as Effect from "effect/Effect"
+import { begin } from "../flight/start.ts"
+import * as waiting from "../flight/waiters.ts"
+import type { Engine } from "../state/engine.ts"
+import { newFlight } from "./act.ts"
+import { Caller } from "./getOne.ts"
+import { type Call, type Question, refusal } from "./question.ts"
+
+/**
+ * A lookup of this caller's own: what is running is detached, and callers that come
+ * later join this one, unless a tier has what they may be given. The caller gets what
+ * upstream answers, or its failure, never an older value.
+ */
+export const refresh = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> =>
+  Effect.callback((resume) => {
+    const refused = refusal(engine, question.key, question.k)
+    if (refused !== undefined) return resume(refused)
+    const call = question as Call
+    engine.flights.detach(call.k)
+    const hand = engine.entries.atHand(call.k, engine.now())
+    if (hand !== undefined) engine.near.hit(hand.slot)
+    const flight = newFlight(engine, call.key, call.k, {
+      stale: hand,
+      early: false,
+      background: false,
+      force: true,
+      many: false,
+      notBefore: -Infinity,
+    })
+    const waiter = new Caller(engine, call, undefined, resume, true)
+    const left = waiting.join(engine, flight, waiter)
+    begin(engine, [flight], call.span)
+    return left
+  })

@@ -1,0 +1,68 @@
+/** Changes in tiers that do not arbitrate; what one of them cannot drop at once it drops later. */
+import * as Effect from "effect/Effect"
+import type { Entry } from "../../Entry.ts"
+import type { Engine } from "../state/engine.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import { Budget } from "../tier/budget.ts"
+
+export const retryEvery = 1_000
+
+/**
+ * Keeps an entry in a tier that does not arbitrate; says whether it has. Where it
+ * refuses, an older one goes. `isOrdered`: its version is above those of all older ones.
+ */
+export const keepNearer = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  entry: Entry<unknown>,
+  isOrdered: boolean,
+): Effect.Effect<boolean> =>
+  Effect.flatMap(isOrdered ? tier.put(k, entry) : tier.replace(k, entry), (done) =>
+    done
+      ? Effect.succeed(true)
+      : Effect.as(dropNearer(engine, tier, k, isOrdered ? entry.version : undefined), false),
+  )
+
+/** Drops what a tier that does not arbitrate has up to a version, or whatever it has; tried again until it is done. */
+export const dropNearer = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  version: number | undefined,
+): Effect.Effect<boolean> => orLater(engine, tier, tier.drop(k, version))
+
+/** Expires what a tier that does not arbitrate has up to a version, or whatever it has; what it cannot expire is dropped, as above. */
+export const expireNearer = (
+  engine: Engine,
+  tier: FartherTier,
+  k: string,
+  version: number | undefined,
+): Effect.Effect<boolean> => {
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  return orLater(engine, tier, tier.expire(k, version, budget))
+}
+
+const orLater = (
+  engine: Engine,
+  tier: FartherTier,
+  followed: Effect.Effect<boolean>,
+): Effect.Effect<boolean> =>
+  Effect.tap(followed, (done) =>
+    Effect.sync(() => {
+      if (!done) dropMissedLater(engine, tier)
+    }),
+  )
+
+const dropMissedLater = (engine: Engine, tier: FartherTier): void => {
+  if (engine.missed.tiers.has(tier) || engine.closed) return
+  engine.missed.tiers.add(tier)
+  engine.timers.schedule(engine.now() + retryEvery, () => {
+    engine.missed.tiers.delete(tier)
+    engine.fibers.fork(
+      Effect.map(tier.dropMissed, (done) => {
+        if (!done) dropMissedLater(engine, tier)
+      }),
+    )
+  })
+}

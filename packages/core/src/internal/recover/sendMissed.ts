@@ -1,0 +1,99 @@
+/** Telling the arbiter what it missed: marks first, then keys, each server by itself. */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { Engine } from "../state/engine.ts"
+import type { MissedKey, MissedMark } from "../state/missedChanges.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+
+/** A round of the replay ends when as many keys in a row could not be sent. */
+const keysAtOnce = 32
+
+/** Says whether the arbiter took all that was sent. One server that does not answer keeps nothing from the others. */
+export const sendAll = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { hasMarks, keys } = engine.missed
+    const ofPart = Map.groupBy(keys, ([k]) => arbiter.partOf(k))
+    const marksPart = arbiter.partOf(undefined)
+    if (hasMarks && !ofPart.has(marksPart)) ofPart.set(marksPart, [])
+    const parts = Array.from(ofPart, ([part, theirs]) =>
+      Effect.gen(function* () {
+        const isMarked = part !== marksPart || (yield* sendAllMarks(engine, arbiter))
+        return (yield* sendKeys(engine, arbiter, theirs)) && isMarked
+      }),
+    )
+    return Effect.map(
+      Effect.all(parts, { concurrency: "unbounded" }),
+      (done) => !done.includes(false),
+    )
+  })
+
+const sendAllMarks = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const { marks } = engine.missed
+    for (const keepStale of [false, true]) {
+      const ofKind = marks.filter((mark) => mark.keepStale === keepStale)
+      if (ofKind.length === 0) continue
+      if (!(yield* sendMarks(engine, arbiter, ofKind, keepStale))) return false
+    }
+    return true
+  })
+
+/**
+ * The keys of one server. After a failure one key goes first: while the server is away, each attempt
+ * costs one step. Where some are taken, the others are tried as well.
+ */
+const sendKeys = (
+  engine: Engine,
+  arbiter: FartherTier,
+  keys: ReadonlyArray<readonly [string, MissedKey]>,
+): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const { failures } = engine.missed
+    const [first, rest] = Arr.splitAt(keys, failures === 0 ? 0 : 1)
+    let isWell = true
+    for (const chunk of [first, ...Arr.chunksOf(rest, keysAtOnce)]) {
+      const sent = yield* Effect.forEach(
+        chunk,
+        ([k, change]) => sendKey(engine, arbiter, k, change),
+        { concurrency: "unbounded" },
+      )
+      isWell = isWell && !sent.includes(false)
+      if (chunk.length > 0 && !sent.includes(true)) break
+    }
+    return isWell
+  })
+
+const sendMarks = (
+  engine: Engine,
+  arbiter: FartherTier,
+  marks: ReadonlyArray<MissedMark>,
+  keepStale: boolean,
+): Effect.Effect<boolean> => {
+  const tags = marks.map(({ tag }) => tag)
+  return Effect.map(arbiter.mark(tags, keepStale), (number) => {
+    if (number === undefined) return false
+    for (const mark of marks) engine.missed.heardMark(mark)
+    engine.missed.sent += marks.length
+    return true
+  })
+}
+
+/** Race: another node has changed the key since. Its change is above the place of this one, and stays. */
+const sendKey = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+  change: MissedKey,
+): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const place = arbiter.time.placeOf(change.madeAt, "most")
+    // At a place that is too low the change would leave what is older: it waits until the arbiter's time is known.
+    if (place === undefined && change.madeAt > -Infinity) return Effect.succeed(false)
+    const at = Math.max(change.atLeast, place ?? 0)
+    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {
+      if (written === undefined) return false
+      engine.missed.heardKey(k, change)
+      engine.missed.sent += 1
+      return true
+    })
+  })

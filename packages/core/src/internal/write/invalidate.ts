@@ -1,0 +1,88 @@
+/** `invalidateTags` and `clear`: marks, which cover many keys at once. */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import { catchUp, markLater } from "../recover/replay.ts"
+import type { Engine } from "../state/engine.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import { type Ack, isAllHeard } from "./ack.ts"
+import { seenThrough } from "./seenThrough.ts"
+
+/** More tags take several marks, one after the other: a tier has a time for each step. */
+const tagsPerMark = 1_000
+
+export const mark = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): Effect.Effect<Ack> =>
+  Effect.suspend(() => {
+    const { arbiter } = engine.stack
+    if (arbiter === undefined) {
+      const version = marked(engine, tags, keepStale)
+      return Effect.succeed({ version, settled: true, pending: [] })
+    }
+    return seenThrough(engine, markAll(engine, arbiter, tags, keepStale))
+  })
+
+const markAll = (
+  engine: Engine,
+  arbiter: FartherTier,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): Effect.Effect<Ack> =>
+  Effect.gen(function* () {
+    const caughtUp = catchUp(engine)
+    const queuedBefore = engine.writes.count
+    const acks = yield* Effect.forEach(Arr.chunksOf(tags, tagsPerMark), (part) =>
+      markOnce(engine, arbiter, part, keepStale),
+    )
+    const ack = together(acks, engine.marks.last)
+    if (!ack.settled || (yield* isAllHeard(engine, caughtUp, queuedBefore))) return ack
+    return { ...ack, settled: false, pending: [arbiter.name] }
+  })
+
+/** Of several marks, that of all. */
+const together = (acks: ReadonlyArray<Ack>, last: number): Ack => {
+  const unsettled = acks.find(({ settled }) => !settled)
+  return {
+    version: acks.at(-1)?.version ?? last,
+    settled: unsettled === undefined,
+    pending: unsettled?.pending ?? [],
+  }
+}
+
+const markOnce = (
+  engine: Engine,
+  arbiter: FartherTier,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): Effect.Effect<Ack> =>
+  Effect.map(arbiter.mark(tags, keepStale), (number) => {
+    if (number !== undefined) {
+      afterMark(engine, tags, keepStale)
+      return { version: number, settled: true, pending: [] }
+    }
+    markLater(engine, tags, keepStale)
+    const version = marked(engine, tags, keepStale)
+    return { version, settled: false, pending: [arbiter.name] }
+  })
+
+const marked = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): number => {
+  const number = engine.marks.add(tags, keepStale, engine.now(), engine.versions.asOf())
+  afterMark(engine, tags, keepStale)
+  return number
+}
+
+const afterMark = (
+  engine: Engine,
+  tags: ReadonlyArray<string | undefined>,
+  keepStale: boolean,
+): void => {
+  if (!tags.includes(undefined)) return
+  engine.failures.clear()
+  if (!keepStale) engine.near.clear()
+}
