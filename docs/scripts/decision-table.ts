@@ -157,7 +157,7 @@ const adopting = (): string => {
   }
   return table(
     ["what a tier has is", "and"],
-    rows(Decision.candidates, (one) => words[Decision.adoption(one)], [
+    rows(Decision.offers, (one) => words[Decision.adoption(one)], [
       ["freshness", { Fresh: "fresh", Stale: "stale", Missing: "past its life" }],
       yesOrNo("force", "for a `refresh`", "for no `refresh`"),
       yesOrNo("isYoungEnough", "young enough for all", "too old for a caller"),

@@ -63,10 +63,10 @@ class Runs<K, A, E> {
     // before it starts: it may end, or ask for its own key, at once
     this.#byKey.set(key, run)
     run.fiber = Effect.runForkWith(caller.context)(effect as Effect.Effect<A, E>)
-    run.fiber.addObserver((exit) => this.#land(key, run, exit))
+    run.fiber.addObserver((exit) => this.#complete(key, run, exit))
   }
 
-  #land(key: K, run: Run<A, E>, exit: Exit.Exit<A, E>): void {
+  #complete(key: K, run: Run<A, E>, exit: Exit.Exit<A, E>): void {
     run.ended = true
     this.#free(key, run)
     const shared = withoutInterrupts(exit, () => new RunInterrupted({ key }))

@@ -273,7 +273,7 @@ export const mayJoin = ({ isDetached, outcome, overtaken }: Joinable): boolean =
 export type Order = "older" | "same" | "newer"
 
 /** An entry that a tier behind memory has, beside what is known of its key. */
-export interface Candidate {
+export interface Offer {
   /** By time and marks. */
   readonly freshness: Freshness["_tag"]
   /** Whether upstream vouched for it recently enough for every caller that waits. */
@@ -297,8 +297,8 @@ export type Adoption = "adopt" | "remember" | "ignore"
  * what memory has is nearing its end, so that the same version again is no answer to
  * that. A fresh one of the version that is known is remembered: the tier has confirmed it.
  */
-export const adoption = (candidate: Candidate): Adoption => {
-  const { besideKnown, besideMemory, early, force, freshness, isYoungEnough } = candidate
+export const adoption = (offer: Offer): Adoption => {
+  const { besideKnown, besideMemory, early, force, freshness, isYoungEnough } = offer
   if (freshness === "Fresh" && !force && isYoungEnough) {
     if (besideMemory === "newer" || (besideMemory === "same" && !early)) return "adopt"
   }
@@ -398,7 +398,7 @@ export const joinables: ReadonlyArray<Joinable> = combinations<Joinable>({
 })
 
 /** As {@link situations}, of {@link adoption}. What is known is at least what memory has. */
-export const candidates: ReadonlyArray<Candidate> = combinations<Candidate>({
+export const offers: ReadonlyArray<Offer> = combinations<Offer>({
   freshness: ["Fresh", "Stale", "Missing"],
   force: either,
   isYoungEnough: either,

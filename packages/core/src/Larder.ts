@@ -27,7 +27,7 @@ import type { Ack } from "./internal/write/ack.ts"
 import { close } from "./internal/lifecycle/close.ts"
 import { Engine } from "./internal/state/engine.ts"
 import { watchBreaker } from "./internal/tier/backingTier.ts"
-import type { Given } from "./internal/state/flight.ts"
+import type { Candidate } from "./internal/state/flight.ts"
 import * as keys from "./internal/state/key.ts"
 import { exitOf, get as getOne, type GetOptions, question } from "./internal/read/get.ts"
 import { getMany } from "./internal/read/getMany.ts"
@@ -291,7 +291,7 @@ const makeAny = (
 
 const withMeta =
   (engine: Engine) =>
-  ({ entry, freshness, tier }: Given): Exit.Exit<WithMeta<unknown>> =>
+  ({ entry, freshness, tier }: Candidate): Exit.Exit<WithMeta<unknown>> =>
     Exit.succeed({
       value: entry.value,
       freshness,

@@ -200,7 +200,7 @@ describe("which flight a caller joins", () => {
 })
 
 describe("what becomes of what a tier has", () => {
-  const candidate = (change: Partial<Decision.Candidate> = {}): Decision.Candidate => ({
+  const candidate = (change: Partial<Decision.Offer> = {}): Decision.Offer => ({
     freshness: "Fresh",
     isYoungEnough: true,
     besideMemory: "newer",
@@ -211,14 +211,14 @@ describe("what becomes of what a tier has", () => {
   })
 
   it("there are 144 situations: none is newer than what is known and older than what memory has", () => {
-    expect([Decision.candidates.length, distinct(Decision.candidates)]).toEqual([144, 144])
-    for (const { besideKnown, besideMemory } of Decision.candidates) {
+    expect([Decision.offers.length, distinct(Decision.offers)]).toEqual([144, 144])
+    for (const { besideKnown, besideMemory } of Decision.offers) {
       expect([besideMemory, besideKnown]).not.toEqual(["older", "newer"])
     }
   })
 
   it("is adopted only where it is fresh, young enough for all and nothing older than memory has", () => {
-    const adopted = Decision.candidates.filter((one) => Decision.adoption(one) === "adopt")
+    const adopted = Decision.offers.filter((one) => Decision.adoption(one) === "adopt")
     expect(adopted.length).toBeGreaterThan(0)
     for (const one of adopted) {
       expect(one).toMatchObject({ freshness: "Fresh", isYoungEnough: true, force: false })

@@ -4,10 +4,10 @@ import * as Exit from "effect/Exit"
 import type { Entry } from "../../Entry.ts"
 import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
-import { capped, type Keeping } from "../state/localEntries.ts"
+import { capped, type EntryWithPolicy } from "../state/localEntries.ts"
 import { examined } from "../state/examined.ts"
-import type { FartherTier, Found } from "../tier/backingTier.ts"
-import type { Flight, Given } from "../state/flight.ts"
+import type { FartherTier, TierRead } from "../tier/backingTier.ts"
+import type { Flight, Candidate } from "../state/flight.ts"
 import { judgeable } from "../recover/believed.ts"
 import { complete, offerAll } from "./waiters.ts"
 
@@ -19,7 +19,7 @@ export const consider = (
   engine: Engine,
   flight: Flight,
   tier: FartherTier,
-  found: Found,
+  found: TierRead,
 ): boolean => {
   if (found._tag !== "Entry") {
     flight.known = Math.max(flight.known, found.version)
@@ -43,22 +43,27 @@ export const consider = (
   )
   if (keeping === undefined) return false
   const now = engine.now()
-  const given = givenFrom(engine, tier.name, entry, now)
+  const candidate = candidateFrom(engine, tier.name, entry, now)
   const inMemory = engine.near.peek(flight.k)?.entry.version
-  switch (Decision.adoption(candidate(flight, given, inMemory))) {
+  switch (Decision.adoption(offer(flight, candidate, inMemory))) {
     case "adopt":
-      adopt(engine, flight, tier, given, keeping)
+      adopt(engine, flight, tier, candidate, keeping)
       break
     case "remember":
       if (isKept(flight)) takeOver(engine, flight, keeping, now)
-      offerAll(engine, flight, given)
+      offerAll(engine, flight, candidate)
       break
     case "ignore":
   }
   return true
 }
 
-const givenFrom = (engine: Engine, tier: string, entry: Entry<unknown>, now: number): Given => ({
+const candidateFrom = (
+  engine: Engine,
+  tier: string,
+  entry: Entry<unknown>,
+  now: number,
+): Candidate => ({
   entry,
   exit: Exit.succeed(entry.value),
   freshness: engine.entries.judge(entry, now),
@@ -66,11 +71,11 @@ const givenFrom = (engine: Engine, tier: string, entry: Entry<unknown>, now: num
 })
 
 /** `inMemory`: the version that memory has. */
-const candidate = (
+const offer = (
   { early, force, notBefore, stale }: Flight,
-  { entry: { storedAt, version }, freshness }: Given,
+  { entry: { storedAt, version }, freshness }: Candidate,
   inMemory = -1,
-): Decision.Candidate => ({
+): Decision.Offer => ({
   freshness: freshness._tag,
   isYoungEnough: storedAt >= notBefore,
   besideMemory: order(version, inMemory),
@@ -106,15 +111,15 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
     if (queued === undefined) return Effect.void
     const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
     const now = engine.now()
-    const given = givenFrom(engine, engine.nearName, entry, now)
-    const adoption = Decision.adoption(candidate(flight, given))
+    const candidate = candidateFrom(engine, engine.nearName, entry, now)
+    const adoption = Decision.adoption(offer(flight, candidate))
     if (adoption !== "adopt") {
       // Memory has let it go and the tiers do not have it: where upstream fails this is all there is.
-      if (adoption === "remember") offerAll(engine, flight, given)
+      if (adoption === "remember") offerAll(engine, flight, candidate)
       return engine.writes.settled(flight.k)
     }
     takeOver(engine, flight, queued, now)
-    complete(engine, flight, { _tag: "Value", given, newerKnown: undefined })
+    complete(engine, flight, { _tag: "Value", result: candidate, newerKnown: undefined })
     return Effect.void
   })
 
@@ -125,10 +130,10 @@ const adopt = (
   engine: Engine,
   flight: Flight,
   tier: FartherTier,
-  given: Given,
-  keeping: Keeping,
+  candidate: Candidate,
+  keeping: EntryWithPolicy,
 ): void => {
-  const { entry } = given
+  const { entry } = candidate
   if (isKept(flight)) {
     takeOver(engine, flight, keeping, engine.now())
     const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
@@ -136,10 +141,10 @@ const adopt = (
       engine.fibers.forkAwaited(other.put(flight.k, entry, keeping.confirmedAt))
     }
   }
-  complete(engine, flight, { _tag: "Value", given, newerKnown: undefined })
+  complete(engine, flight, { _tag: "Value", result: candidate, newerKnown: undefined })
 }
 
-const takeOver = (engine: Engine, flight: Flight, keeping: Keeping, now: number): void => {
+const takeOver = (engine: Engine, flight: Flight, keeping: EntryWithPolicy, now: number): void => {
   engine.entries.keep(flight.k, flight.key, keeping, now)
   const { entry } = keeping
   if (entry.freshUntil > now) engine.failures.forget(flight.k)

@@ -8,7 +8,7 @@ import type { Entry } from "../../Entry.ts"
 import { arrive, type Arrived } from "./lookupResult.ts"
 import type { Answer } from "./lookup.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Keeping } from "../state/localEntries.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight, Lease, Outcome } from "../state/flight.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
@@ -102,7 +102,7 @@ const restOfOthers = (engine: Engine, flight: Flight, outcome: Outcome): number 
     : 0
 
 /** A value without a life where there was none before. Where there was one, that one has to go. */
-const leavesNoTrace = (engine: Engine, { k, known }: Flight, { entry }: Keeping): boolean =>
+const leavesNoTrace = (engine: Engine, { k, known }: Flight, { entry }: EntryWithPolicy): boolean =>
   entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(k) === undefined
 
 const commit = (
@@ -110,7 +110,7 @@ const commit = (
   arbiter: FartherTier,
   flight: Flight,
   { isFirst }: Lease,
-  kept: Keeping,
+  kept: EntryWithPolicy,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const stored = yield* commitOne(engine, arbiter, flight, kept)
@@ -137,7 +137,7 @@ const commitOne = (
   engine: Engine,
   arbiter: FartherTier,
   { k, many }: Flight,
-  { entry }: Keeping,
+  { entry }: EntryWithPolicy,
 ): ReturnType<FartherTier["commit"]> =>
   many && arbiter.commitsMany
     ? arbiter.commitAmong(k, entry)
@@ -147,7 +147,7 @@ const commitOne = (
 const putNearer = (
   engine: Engine,
   k: string,
-  { entry }: Keeping,
+  { entry }: EntryWithPolicy,
   isOrdered: boolean,
 ): Effect.Effect<void> =>
   Effect.forEach(

@@ -8,9 +8,9 @@ import { LookupTimeout } from "../../LarderError.ts"
 import * as Policy from "../../Policy.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Keeping } from "../state/localEntries.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Failure } from "../state/failureMemory.ts"
-import type { FailureReason, Flight, Given, Outcome } from "../state/flight.ts"
+import type { FailureReason, Flight, Candidate, Outcome } from "../state/flight.ts"
 import { Shed } from "../upstream/concurrencyLimiter.ts"
 import type { Answer } from "./lookup.ts"
 import { attempt } from "../state/userCode.ts"
@@ -18,7 +18,7 @@ import { attempt } from "../state/userCode.ts"
 export interface Arrived {
   readonly outcome: Outcome
   /** What is to be kept; undefined when nothing is. */
-  readonly kept: Keeping | undefined
+  readonly kept: EntryWithPolicy | undefined
 }
 
 /** What an answer means. */
@@ -60,8 +60,8 @@ const succeeded = (
       // The previous value is good no longer: the next lookup must not be shown it again.
       if (renewed !== undefined && !engine.flights.isDetached(flight)) engine.near.delete(flight.k)
       engine.optionFailures.onAnswer(failure)
-      const given = justLookedUp(unkept(engine, flight, value, loadMillis, version))
-      return { outcome: { _tag: "Value", given, newerKnown: undefined }, kept: undefined }
+      const result = justLookedUp(unkept(engine, flight, value, loadMillis, version))
+      return { outcome: { _tag: "Value", result, newerKnown: undefined }, kept: undefined }
     },
   )
 }
@@ -86,15 +86,15 @@ const usable = (
   const policy = engine.settings.policyOf(value, flight.key)
   const newer = newerOf(engine, flight, value)
   const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
-  const given = justLookedUp(entry)
+  const result = justLookedUp(entry)
   if (newer !== undefined) {
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
     holdBack(engine, flight, lagging)
-    return { outcome: { _tag: "Value", given, newerKnown: newer }, kept: undefined }
+    return { outcome: { _tag: "Value", result, newerKnown: newer }, kept: undefined }
   }
   const kept = { entry, policy, weight: engine.weigh(value, flight.k) }
-  return { outcome: { _tag: "Value", given, newerKnown: undefined }, kept }
+  return { outcome: { _tag: "Value", result, newerKnown: undefined }, kept }
 }
 
 /** The entry of a value that only its callers get. */
@@ -137,7 +137,7 @@ const makeEntry = (
   return validator === undefined ? entry : { ...entry, etag: validator }
 }
 
-const justLookedUp = (entry: Entry<unknown>): Given => ({
+const justLookedUp = (entry: Entry<unknown>): Candidate => ({
   entry,
   exit: Exit.succeed(entry.value),
   freshness: Freshness.fresh,
@@ -149,25 +149,25 @@ export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
   Policy.times(policy, engine.now(), policy.jitter === 0 ? 0 : engine.random.nextDoubleUnsafe())
 
 /** The newest value that is known and may still be given. */
-export const knownOf = (engine: Engine, flight: Flight): Given | undefined => {
+export const bestCandidate = (engine: Engine, flight: Flight): Candidate | undefined => {
   const now = engine.now()
-  const hand = engine.entries.atHand(flight.k, now)
+  const local = engine.entries.candidate(flight.k, now)
   const { stale } = flight
-  if (stale === undefined) return hand
+  if (stale === undefined) return local
   const freshness = engine.entries.judge(stale.entry, now)
-  if (freshness._tag === "Missing") return hand
+  if (freshness._tag === "Missing") return local
   // Of one version, what was found elsewhere: memory has it from there.
-  return hand !== undefined && hand.entry.version > stale.entry.version
-    ? hand
+  return local !== undefined && local.entry.version > stale.entry.version
+    ? local
     : { ...stale, freshness }
 }
 
 /** What is known that is newer than `value` by the source's own version: it comes from a replica that lags. */
-const newerOf = (engine: Engine, flight: Flight, value: unknown): Given | undefined => {
+const newerOf = (engine: Engine, flight: Flight, value: unknown): Candidate | undefined => {
   const { revision } = engine.settings
   if (revision === undefined) return undefined
   const own = revision(value)
-  const known = knownOf(engine, flight)
+  const known = bestCandidate(engine, flight)
   if (known === undefined) return undefined
   const theirs = attempt(
     () => revision(known.entry.value),
@@ -222,7 +222,7 @@ const holdBack = (
 ): void => {
   const now = engine.now()
   const remembered = rememberMillis(engine, flight, failure.exit)
-  const known = knownOf(engine, flight)
+  const known = bestCandidate(engine, flight)
   const { graceDenied } = failure
   // A tier may have something stale that a refresh has not asked for.
   const mayHaveStale = known !== undefined || (graceDenied && engine.stack.farther.length > 0)

@@ -4,7 +4,7 @@ import { isBelieved } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
-import type { FartherTier, Found } from "../tier/backingTier.ts"
+import type { FartherTier, TierRead } from "../tier/backingTier.ts"
 import type { Budget } from "../tier/budget.ts"
 import { consider } from "./adopt.ts"
 
@@ -89,7 +89,7 @@ export const answered = (
   engine: Engine,
   flight: Flight,
   tier: FartherTier,
-  found: Found,
+  found: TierRead,
   walk: Walk,
 ): void => {
   flight.arbiterAnswers ||= tier === engine.stack.arbiter

@@ -1,10 +1,10 @@
 /** What becomes of a looked-up value in memory. */
 import type { Engine } from "../state/engine.ts"
-import type { Keeping } from "../state/localEntries.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Flight } from "../state/flight.ts"
 
 /** Keeps an entry in memory. */
-export const keepInMemory = (engine: Engine, flight: Flight, kept: Keeping): void => {
+export const keepInMemory = (engine: Engine, flight: Flight, kept: EntryWithPolicy): void => {
   engine.failures.forget(flight.k)
   engine.entries.keep(flight.k, flight.key, kept, engine.now())
   if (engine.observer.listeners !== 0) {

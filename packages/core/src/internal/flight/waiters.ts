@@ -6,9 +6,9 @@ import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
 import type { StaleServed } from "../../LarderEvent.ts"
-import { knownOf } from "./lookupResult.ts"
+import { bestCandidate } from "./lookupResult.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Flight, Given, Outcome, Waiter } from "../state/flight.ts"
+import type { Flight, Candidate, Outcome, Waiter } from "../state/flight.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
 /** Adds a waiter to a flight; the effect given back takes it out again. From `softAt` on something stale will do. */
@@ -60,14 +60,14 @@ export const join = (
 /** A result that settles slowly is not for ever what has just been looked up. */
 const asOfNow = (engine: Engine, outcome: Outcome): Outcome => {
   if (outcome._tag === "Failure") return outcome
-  const { given } = outcome
-  const freshness = Freshness.of(given.entry, engine.now())
-  return freshness._tag === "Stale" ? { ...outcome, given: { ...given, freshness } } : outcome
+  const { result } = outcome
+  const freshness = Freshness.of(result.entry, engine.now())
+  return freshness._tag === "Stale" ? { ...outcome, result: { ...result, freshness } } : outcome
 }
 
 /** What is known of a key, and what it is good for, for one caller. By what would be given: memory may have something newer by now, which a mark covers. */
 const lookFor = (engine: Engine, flight: Flight, waiter: Waiter) => {
-  const known = knownOf(engine, flight)
+  const known = bestCandidate(engine, flight)
   const usability =
     known === undefined
       ? "missing"
@@ -113,7 +113,7 @@ const carryOut = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  known: Given | undefined,
+  known: Candidate | undefined,
   action: Decision.Action,
   failure: StaleServed["reason"] = "failed",
 ): boolean => {
@@ -146,8 +146,8 @@ const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
 }
 
 /** A farther tier had something: callers it is good enough for need not wait any longer. */
-export const offerAll = (engine: Engine, flight: Flight, given: Given): void => {
-  flight.stale = given
+export const offerAll = (engine: Engine, flight: Flight, candidate: Candidate): void => {
+  flight.stale = candidate
   for (const waiter of flight.waiters.all()) {
     // Race: a caller that is woken here makes another one leave.
     if (!flight.waiters.has(waiter)) continue
@@ -182,11 +182,11 @@ const answer = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Outcome
 type Value = Extract<Outcome, { readonly _tag: "Value" }>
 
 const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): void => {
-  const { given, newerKnown } = outcome
+  const { newerKnown, result } = outcome
   // Law 7: a mark that fell between the lookup's begin and this caller's
   // arrival covers the result, so the caller asked for something newer.
   // Its maxAge needs no check: `join` has told the flight, which adopts nothing older.
-  const { tags } = given.entry
+  const { tags } = result.entry
   const action = Decision.next({
     trigger: "succeeded",
     newerKnown: newerKnown === undefined ? "none" : isFresh(newerKnown) ? "fresh" : "stale",
@@ -195,10 +195,10 @@ const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): 
     overtaken: engine.marks.fellBetween(tags, flight.asOf, waiter.arrivedMark),
   })
   if (action._tag === "Retry") waiter.rejoin()
-  else waiter.give(action._tag === "ServeNewer" && newerKnown !== undefined ? newerKnown : given)
+  else waiter.give(action._tag === "ServeNewer" && newerKnown !== undefined ? newerKnown : result)
 }
 
-const isFresh = ({ freshness }: Given): boolean => freshness._tag === "Fresh"
+const isFresh = ({ freshness }: Candidate): boolean => freshness._tag === "Fresh"
 
 type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 

@@ -2,8 +2,8 @@
 import type * as Exit from "effect/Exit"
 import { beginSoon } from "../flight/start.ts"
 import type { Engine } from "../state/engine.ts"
-import { Flight, type Given } from "../state/flight.ts"
-import type { AtHand } from "../state/localEntries.ts"
+import { Flight, type Candidate } from "../state/flight.ts"
+import type { MemoryCandidate } from "../state/localEntries.ts"
 import type { Decided } from "./decide.ts"
 import type { Call } from "./question.ts"
 
@@ -14,35 +14,35 @@ import type { Call } from "./question.ts"
 export const immediate = (
   engine: Engine,
   k: string,
-  { action, failure, hand }: Decided,
-  refresh: (stale: AtHand, early: boolean) => void,
-): AtHand | Exit.Exit<unknown, unknown> | undefined => {
+  { action, failure, local }: Decided,
+  refresh: (stale: MemoryCandidate, early: boolean) => void,
+): MemoryCandidate | Exit.Exit<unknown, unknown> | undefined => {
   const { counters, listeners } = engine.observer
   if (action._tag === "Fail") {
     counters.failures += 1
     return failure?.exit
   }
-  if (hand === undefined) return undefined
+  if (local === undefined) return undefined
   if (action._tag === "Serve") {
-    engine.near.hit(hand.slot)
+    engine.near.hit(local.slot)
     counters.hits += 1
-    if (listeners !== 0) engine.observer.tell({ _tag: "Hit", key: k, tier: hand.tier })
+    if (listeners !== 0) engine.observer.tell({ _tag: "Hit", key: k, tier: local.tier })
     if (action.refresh) {
       counters.earlyRefreshes += 1
       engine.observer.tell({ _tag: "EarlyRefresh", key: k })
-      refresh(hand, true)
+      refresh(local, true)
     }
-    return hand
+    return local
   }
   if (action._tag === "ServeStale") {
-    engine.near.hit(hand.slot)
+    engine.near.hit(local.slot)
     counters.staleServed += 1
     if (listeners !== 0) {
       const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
       engine.observer.tell({ _tag: "StaleServed", key: k, reason })
     }
-    if (action.refresh) refresh(hand, false)
-    return hand
+    if (action.refresh) refresh(local, false)
+    return local
   }
   return undefined
 }
@@ -60,7 +60,7 @@ export const countWaiting = (engine: Engine, k: string, flight: Flight | undefin
 export const inBackground = (
   engine: Engine,
   { k, key, span }: Pick<Call, "k" | "key" | "span">,
-  stale: Given,
+  stale: Candidate,
   early: boolean,
 ): void => {
   const flight = newFlight(engine, key, k, {

@@ -4,13 +4,13 @@ import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
 import type { Flight } from "../state/flight.ts"
-import { type Given, type Outcome } from "../state/flight.ts"
-import type { AtHand } from "../state/localEntries.ts"
+import { type Candidate, type Outcome } from "../state/flight.ts"
+import type { MemoryCandidate } from "../state/localEntries.ts"
 
 /** What is there for a call. A look changes nothing. */
 interface Look {
   /** What memory has, be it past its life. */
-  readonly inMemory: AtHand | undefined
+  readonly inMemory: MemoryCandidate | undefined
   /** The flight whose result this caller may have. */
   readonly flight: Flight | undefined
   readonly failure: Failure | undefined
@@ -19,7 +19,7 @@ interface Look {
 /** What has been found out about a call, and what is to be done. */
 export interface Decided {
   readonly action: Decision.Action
-  readonly hand: AtHand | undefined
+  readonly local: MemoryCandidate | undefined
   readonly flight: Flight | undefined
   readonly failure: Failure | undefined
 }
@@ -38,21 +38,21 @@ export const decide = (
   if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
   // Race: callers of a flight that settles have its value already; none gets an older one after that.
   const isOlder = flight?.outcome !== undefined || inMemory?.freshness._tag === "Missing"
-  const hand = isOlder ? undefined : inMemory
+  const local = isOlder ? undefined : inMemory
   const isAnswer = failure !== undefined && (many || !failure.notReturned)
   const action = Decision.next({
     trigger: "arrived",
-    usability: usabilityOf(engine, hand, demand, now),
+    usability: usabilityOf(engine, local, demand, now),
     inFlight: flight !== undefined,
     throttled: failure !== undefined && now < failure.retryAt,
     // Where memory has nothing, a farther tier may still have something stale to give instead.
     failureKnown:
       isAnswer &&
       now < failure.rememberUntil &&
-      (hand !== undefined || engine.stack.farther.length === 0),
+      (local !== undefined || engine.stack.farther.length === 0),
     graceDenied: isAnswer && failure.graceDenied,
   })
-  return { action, hand, flight, failure }
+  return { action, local, flight, failure }
 }
 
 const look = (engine: Engine, k: string, demand: Decision.ReadDemand, now: number): Look => ({
@@ -63,13 +63,13 @@ const look = (engine: Engine, k: string, demand: Decision.ReadDemand, now: numbe
 
 const usabilityOf = (
   { entries }: Engine,
-  hand: AtHand | undefined,
+  local: MemoryCandidate | undefined,
   demand: Decision.ReadDemand,
   now: number,
 ): Decision.Usability =>
-  hand === undefined
+  local === undefined
     ? "missing"
-    : Decision.usability(hand.freshness, hand.entry.storedAt, entries.isDue(hand, now), demand)
+    : Decision.usability(local.freshness, local.entry.storedAt, entries.isDue(local, now), demand)
 
 /** The flight whose result this caller may have. */
 const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Flight | undefined => {
@@ -79,9 +79,10 @@ const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Fligh
   const isValue = outcome?._tag === "Value"
   const mayJoin = Decision.mayJoin({
     isDetached: engine.flights.isDetached(flight),
-    outcome: isValue ? usabilityOfResult(engine, outcome.given, demand) : asOutcome(outcome),
+    outcome: isValue ? usabilityOfResult(engine, outcome.result, demand) : asOutcome(outcome),
     overtaken:
-      isValue && engine.marks.fellBetween(outcome.given.entry.tags, flight.asOf, engine.marks.last),
+      isValue &&
+      engine.marks.fellBetween(outcome.result.entry.tags, flight.asOf, engine.marks.last),
   })
   return mayJoin ? flight : undefined
 }
@@ -92,7 +93,7 @@ const asOutcome = (outcome: Outcome | undefined): "none" | "failure" =>
 /** The result of a flight that settles must be good for a caller that comes now. */
 const usabilityOfResult = (
   engine: Engine,
-  { entry }: Given,
+  { entry }: Candidate,
   demand: Decision.ReadDemand,
 ): Decision.Usability =>
   Decision.usability(Freshness.of(entry, engine.now()), entry.storedAt, false, demand)

@@ -8,7 +8,7 @@ import type * as Decision from "../../Decision.ts"
 import { type Question, anything } from "./question.ts"
 import { ask } from "./getOne.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Given } from "../state/flight.ts"
+import type { Candidate } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
 import { millisOf } from "../state/settings.ts"
 
@@ -50,7 +50,7 @@ class Get {
   }
 }
 
-export const exitOf = (given: Given): Exit.Exit<unknown> => given.exit
+export const exitOf = (given: Candidate): Exit.Exit<unknown> => given.exit
 
 export const question = (
   engine: Engine,

@@ -9,7 +9,7 @@ import { anything, closed, deadlineOf, refusal } from "./question.ts"
 import { countWaiting, immediate, newFlight } from "./act.ts"
 import { decide } from "./decide.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
-import { type Flight, type Given, Waiter } from "../state/flight.ts"
+import { type Flight, type Candidate, Waiter } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
@@ -151,7 +151,7 @@ class OneOfMany extends Waiter {
     this.end = end
   }
 
-  give({ exit }: Given): void {
+  give({ exit }: Candidate): void {
     this.end(exit)
   }
 
@@ -206,7 +206,7 @@ const gather = (
         results.set(k, closed(engine))
         continue
       }
-      const { flight, hand } = decided
+      const { flight, local } = decided
       const answer = immediate(engine, k, decided, (stale, early) =>
         refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
       )
@@ -214,11 +214,11 @@ const gather = (
         results.set(k, Exit.isExit(answer) ? answer : answer.exit)
         continue
       }
-      if (hand !== undefined) engine.near.hit(hand.slot)
+      if (local !== undefined) engine.near.hit(local.slot)
       if (deadline === undefined) countWaiting(engine, k, flight)
-      const joined = flight ?? newFlight(engine, key, k, forMany(hand))
+      const joined = flight ?? newFlight(engine, key, k, forMany(local))
       if (flight === undefined) begun.push(joined)
-      const softAt = now + (hand?.held.policy ?? engine.settings.policy).softTimeout
+      const softAt = now + (local?.held.policy ?? engine.settings.policy).softTimeout
       const waiter = waiterFor(asked)
       left.push(waiting.join(engine, joined, waiter, softAt))
       if (flight !== undefined) readBeside(engine, joined, waiter)

@@ -6,7 +6,7 @@ import { readBeside } from "../flight/readBeside.ts"
 import { begin } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
 import type { Engine } from "../state/engine.ts"
-import { type Given, Waiter } from "../state/flight.ts"
+import { type Candidate, Waiter } from "../state/flight.ts"
 import { countWaiting, immediate, inBackground, newFlight } from "./act.ts"
 import { type Decided, decide } from "./decide.ts"
 import { type Call, type Question, closed, deadlineOf, refusal } from "./question.ts"
@@ -80,7 +80,7 @@ export class Caller extends Waiter {
     this.insists = insists
   }
 
-  give(given: Given): void {
+  give(given: Candidate): void {
     this.resume(this.call.reply(given))
   }
 
@@ -101,14 +101,14 @@ export class Caller extends Waiter {
 const enter = (
   engine: Engine,
   call: Call,
-  { flight, hand }: Decided,
+  { flight, local }: Decided,
   deadline: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
   // It was asked for, even though it is not good enough; its replacement is no request.
-  if (hand !== undefined) engine.near.hit(hand.slot)
+  if (local !== undefined) engine.near.hit(local.slot)
   const waiter = new Caller(engine, call, deadline, resume)
-  const softAt = call.since + (hand?.held.policy ?? engine.settings.policy).softTimeout
+  const softAt = call.since + (local?.held.policy ?? engine.settings.policy).softTimeout
   if (deadline === undefined) countWaiting(engine, call.k, flight)
   if (flight !== undefined) {
     const left = waiting.join(engine, flight, waiter, softAt)
@@ -116,7 +116,7 @@ const enter = (
     return left
   }
   const begun = newFlight(engine, call.key, call.k, {
-    stale: hand,
+    stale: local,
     early: false,
     background: false,
     force: false,

@@ -7,7 +7,7 @@ import type { Engine, FartherReading } from "../state/engine.ts"
 import { examined } from "../state/examined.ts"
 import { capped } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
-import type { Given } from "../state/flight.ts"
+import type { Candidate } from "../state/flight.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 
@@ -33,15 +33,15 @@ const missing: Reading<never> = {
 /** The nearest fresh entry, else the newest there is. */
 export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Reading<unknown>> =>
   Effect.suspend(() => {
-    const hand = engine.entries.atHand(k, engine.now())
-    if (hand?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
-      return Effect.succeed(readingOf(engine, hand))
+    const local = engine.entries.candidate(k, engine.now())
+    if (local?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
+      return Effect.succeed(readingOf(engine, local))
     }
     const asked = engine.reads(k, readFarther(engine, key, k))
     // Judged by each reader for itself: a mark may have come since the tiers were asked.
     return Effect.map(asked, ({ best, removedAt }) => {
-      const isRemoved = hand !== undefined && hand.entry.version < removedAt
-      return readingOf(engine, better(engine, isRemoved ? undefined : hand, best))
+      const isRemoved = local !== undefined && local.entry.version < removedAt
+      return readingOf(engine, better(engine, isRemoved ? undefined : local, best))
     })
   })
 
@@ -58,7 +58,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       yield* engine.writes.settled(k)
     }
     const budget = new Budget(engine.settings.policy.tierBudget)
-    let best: Given | undefined
+    let best: Candidate | undefined
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter && !isBelieved(engine, k)) {
         yield* recover(engine, budget, [k])
@@ -77,7 +77,12 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
         continue
       const freshness = engine.entries.judge(entry, engine.now())
-      const given: Given = { entry, exit: Exit.succeed(entry.value), freshness, tier: tier.name }
+      const given: Candidate = {
+        entry,
+        exit: Exit.succeed(entry.value),
+        freshness,
+        tier: tier.name,
+      }
       if (freshness._tag === "Fresh") return { best: given, removedAt: 0 }
       best = better(engine, best, given)
     }
@@ -86,9 +91,9 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
 
 const better = (
   engine: Engine,
-  one: Given | undefined,
-  other: Given | undefined,
-): Given | undefined => {
+  one: Candidate | undefined,
+  other: Candidate | undefined,
+): Candidate | undefined => {
   if (one === undefined || other === undefined) return one ?? other
   return other.entry.version > one.entry.version ||
     engine.entries.judge(other.entry, engine.now())._tag === "Fresh"
@@ -96,7 +101,7 @@ const better = (
     : one
 }
 
-const readingOf = (engine: Engine, given: Given | undefined): Reading<unknown> => {
+const readingOf = (engine: Engine, given: Candidate | undefined): Reading<unknown> => {
   if (given === undefined) return missing
   const freshness = engine.entries.judge(given.entry, engine.now())
   if (freshness._tag === "Missing") return missing

@@ -3,7 +3,7 @@ import * as Exit from "effect/Exit"
 import type * as Decision from "../../Decision.ts"
 import { InvalidKey, LarderClosed } from "../../LarderError.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
-import type { Given } from "../state/flight.ts"
+import type { Candidate } from "../state/flight.ts"
 import * as keys from "../state/key.ts"
 
 /** One caller's question, as it comes. */
@@ -16,7 +16,7 @@ export interface Question {
   /** When it came, ms. */
   readonly since: number
   /** What the caller gets for a value. */
-  readonly reply: (given: Given) => Exit.Exit<unknown>
+  readonly reply: (given: Candidate) => Exit.Exit<unknown>
 }
 
 /** A question that can be asked. */

@@ -18,10 +18,10 @@ export const refresh = (engine: Engine, question: Question): Effect.Effect<unkno
     if (refused !== undefined) return resume(refused)
     const call = question as Call
     engine.flights.detach(call.k)
-    const hand = engine.entries.atHand(call.k, engine.now())
-    if (hand !== undefined) engine.near.hit(hand.slot)
+    const local = engine.entries.candidate(call.k, engine.now())
+    if (local !== undefined) engine.near.hit(local.slot)
     const flight = newFlight(engine, call.key, call.k, {
-      stale: hand,
+      stale: local,
       early: false,
       background: false,
       force: true,

@@ -2,7 +2,7 @@
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped } from "../state/localEntries.ts"
-import type { FartherTier, FoundEntry } from "../tier/backingTier.ts"
+import type { FartherTier, TierEntry } from "../tier/backingTier.ts"
 
 /**
  * Whether what the arbiter has at a key can be believed: nothing of what it missed
@@ -31,7 +31,7 @@ export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
 export const judgeable = (
   engine: Engine,
   tier: FartherTier,
-  { confirmedAt, entry }: FoundEntry,
+  { confirmedAt, entry }: TierEntry,
 ): Entry<unknown> => {
   const { marks, missed, stack } = engine
   if (tier === stack.arbiter) {

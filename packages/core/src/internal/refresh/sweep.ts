@@ -82,11 +82,11 @@ export class Sweeps {
     for (const { asked, key, policy } of engine.near.hot(hotKeys)) {
       const { earlyRefresh } = policy
       if (earlyRefresh._tag !== "Scheduled" || this.#of(earlyRefresh.schedule) !== sweep) continue
-      const { action, hand } = decide(engine, key, anything, now)
-      if (action._tag !== "Serve" || !action.refresh || hand === undefined) continue
+      const { action, local } = decide(engine, key, anything, now)
+      if (action._tag !== "Serve" || !action.refresh || local === undefined) continue
       engine.observer.counters.earlyRefreshes += 1
       engine.observer.tell({ _tag: "EarlyRefresh", key })
-      inBackground(engine, { key: asked, k: key, span: undefined }, hand, true)
+      inBackground(engine, { key: asked, k: key, span: undefined }, local, true)
     }
   }
 }

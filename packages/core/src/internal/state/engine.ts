@@ -25,7 +25,7 @@ import type { Turns } from "../runtime/turns.ts"
 import type { Stack } from "../tier/openStack.ts"
 import { Failures } from "./failureMemory.ts"
 import { Fibers } from "./fibers.ts"
-import type { Given } from "./flight.ts"
+import type { Candidate } from "./flight.ts"
 import { FlightTable } from "./flightTable.ts"
 import { HeldLeases } from "./heldLeases.ts"
 import { KeyTurns } from "./keyTurns.ts"
@@ -72,7 +72,7 @@ export interface Surroundings {
 
 /** What the farther tiers have for a key, and the version at which the arbiter says that it was removed, 0 for never. */
 export interface FartherReading {
-  readonly best: Given | undefined
+  readonly best: Candidate | undefined
   readonly removedAt: number
 }
 

@@ -1,7 +1,7 @@
 /** Entries that a tier has, as the user's functions see their values. */
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "./engine.ts"
-import type { Keeping } from "./localEntries.ts"
+import type { EntryWithPolicy } from "./localEntries.ts"
 import { attempt } from "./userCode.ts"
 
 /**
@@ -14,7 +14,7 @@ export const examined = (
   tier: string,
   entry: Entry<unknown>,
   confirmedAt: number | undefined,
-): Keeping | undefined =>
+): EntryWithPolicy | undefined =>
   attempt(
     () => {
       const { policyOf, revision } = engine.settings

@@ -9,7 +9,7 @@ import type { LiveDemand } from "../upstream/liveDemand.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
 /** A value on its way to a caller. */
-export interface Given {
+export interface Candidate {
   readonly entry: Entry<unknown>
   /** The value as an effect. */
   readonly exit: Exit.Exit<unknown>
@@ -24,9 +24,9 @@ export type FailureReason = "failed" | "breakerOpen" | "shed"
 export type Outcome =
   | {
       readonly _tag: "Value"
-      readonly given: Given
+      readonly result: Candidate
       /** By the source's own version this is newer: given to everybody who may have it. */
-      readonly newerKnown: Given | undefined
+      readonly newerKnown: Candidate | undefined
     }
   | {
       readonly _tag: "Failure"
@@ -64,7 +64,7 @@ export abstract class Waiter extends Linked<Waiter> {
     return this.deadline !== undefined
   }
 
-  abstract give(given: Given): void
+  abstract give(given: Candidate): void
   abstract fail(exit: Exit.Exit<never, unknown>): void
   abstract rejoin(): void
 }
@@ -99,7 +99,7 @@ export class Flight extends Linked<Flight> {
   /** A change of the key came in between: the result is for those who wait, and is not kept. */
   detached = false
   /** The best that could be given if the lookup fails. */
-  stale: Given | undefined
+  stale: Candidate | undefined
   outcome: Outcome | undefined
   /**
    * Its last caller has left it: nothing more is begun for it, and nothing kept. Race: other
@@ -139,7 +139,7 @@ export class Flight extends Linked<Flight> {
       readonly many: boolean
       readonly background: boolean
       readonly notBefore: number
-      readonly stale: Given | undefined
+      readonly stale: Candidate | undefined
     },
   ) {
     super()

@@ -11,10 +11,10 @@ import { neverPlain } from "../memory/memoryStore.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Stack } from "../tier/openStack.ts"
-import type { Given } from "./flight.ts"
+import type { Candidate } from "./flight.ts"
 
 /** What memory has for a key, as far as this moment and the marks allow. */
-export interface AtHand extends Given {
+export interface MemoryCandidate extends Candidate {
   readonly held: MemoryEntry
   /** Where memory has it: good until memory is written. */
   readonly slot: number
@@ -23,7 +23,7 @@ export interface AtHand extends Given {
 }
 
 /** An entry, with what the user's functions say of its value. */
-export interface Keeping {
+export interface EntryWithPolicy {
   readonly entry: Entry<unknown>
   readonly policy: Policy
   /** In memory. */
@@ -67,7 +67,7 @@ export class LocalEntries {
   }
 
   /** What memory has for a key, be it past its life. Changes nothing. */
-  look(k: string, now: number): AtHand | undefined {
+  look(k: string, now: number): MemoryCandidate | undefined {
     const near = this.#near
     const slot = near.find(k)
     if (slot === 0) return undefined
@@ -79,13 +79,13 @@ export class LocalEntries {
   }
 
   /** What memory has for a key that can still be given. Changes nothing. */
-  atHand(k: string, now: number): AtHand | undefined {
-    const hand = this.look(k, now)
-    return hand === undefined || hand.freshness._tag === "Missing" ? undefined : hand
+  candidate(k: string, now: number): MemoryCandidate | undefined {
+    const local = this.look(k, now)
+    return local === undefined || local.freshness._tag === "Missing" ? undefined : local
   }
 
   /** After a look: takes out what is past its life, and spares the next plain hits a look at the marks. */
-  tidy(k: string, { freshness, held, isStamped, slot }: AtHand): void {
+  tidy(k: string, { freshness, held, isStamped, slot }: MemoryCandidate): void {
     if (freshness._tag === "Missing") this.#near.delete(k)
     else if (freshness._tag === "Fresh" && !isStamped) {
       const until = hitUntil(held.entry, held.freshCap, held.policy)
@@ -94,7 +94,7 @@ export class LocalEntries {
   }
 
   /** Whether the early refresh of a fresh entry has come; draws only where a draw can matter. */
-  isDue({ freshness, held: { entry, policy } }: AtHand, now: number): boolean {
+  isDue({ freshness, held: { entry, policy } }: MemoryCandidate, now: number): boolean {
     const { earlyRefresh } = policy
     return (
       freshness._tag === "Fresh" &&
@@ -118,7 +118,7 @@ export class LocalEntries {
   keep(
     k: string,
     asked: unknown,
-    { confirmedAt, entry, policy, weight }: Keeping,
+    { confirmedAt, entry, policy, weight }: EntryWithPolicy,
     now: number,
   ): void {
     const near = this.#near

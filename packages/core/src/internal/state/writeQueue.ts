@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Keeping } from "./localEntries.ts"
+import type { EntryWithPolicy } from "./localEntries.ts"
 
 /** More keys than that wait before they get in: a queue without a bound would hide a tier that cannot keep up. */
 const maxKeys = 1_000
@@ -18,7 +18,7 @@ const firstRest = 100
 const longestRest = 1_000
 
 /** A value on its way. */
-export interface Queued extends Keeping {
+export interface Queued extends EntryWithPolicy {
   readonly key: unknown
   /** Its version is its place in the order of changes; else the arbiter's time was not known then. */
   readonly isPlaced: boolean

@@ -46,7 +46,7 @@ import type { Turns } from "../runtime/turns.ts"
 import type { Observer } from "../observe/eventHub.ts"
 
 /** What a tier has at a key. Times are the node's. */
-export type Found =
+export type TierRead =
   | {
       readonly _tag: "Entry"
       readonly entry: Entry.Entry<unknown>
@@ -58,12 +58,12 @@ export type Found =
   /** A newer release of the application wrote it: to be left alone. */
   | { readonly _tag: "Foreign"; readonly version: number }
 
-export type FoundEntry = Extract<Found, { readonly _tag: "Entry" }>
+export type TierEntry = Extract<TierRead, { readonly _tag: "Entry" }>
 
-const nothing: Found = { _tag: "Nothing", version: 0 }
+const nothing: TierRead = { _tag: "Nothing", version: 0 }
 
 export type Granted =
-  | { readonly _tag: "Newer"; readonly found: Found }
+  | { readonly _tag: "Newer"; readonly found: TierRead }
   | { readonly _tag: "Busy"; readonly leftMillis: number }
   | { readonly _tag: "Failed"; readonly leftMillis: number }
   | { readonly _tag: "Won"; readonly token: number }
@@ -219,7 +219,7 @@ export class FartherTier {
   read(
     keys: ReadonlyArray<string>,
     budget: Budget,
-  ): Effect.Effect<ReadonlyArray<Found | undefined>> {
+  ): Effect.Effect<ReadonlyArray<TierRead | undefined>> {
     if (this.#parts.isOne || keys.length === 1) {
       return this.#readPart(this.#parts.of(keys[0]), keys, budget)
     }
@@ -229,7 +229,7 @@ export class FartherTier {
   }
 
   /** What is at this key, told as soon as it is known: as `read`, for what readers mostly ask. */
-  readOne(key: string, budget: Budget, answer: (found: Found | undefined) => void): Step {
+  readOne(key: string, budget: Budget, answer: (found: TierRead | undefined) => void): Step {
     const part = this.#parts.of(key)
     const steps = this.#parts.steps(part)
     if (this.#needsMarksApart(part)) {
@@ -250,7 +250,7 @@ export class FartherTier {
     part: string,
     keys: ReadonlyArray<string>,
     budget: Budget,
-  ): Effect.Effect<ReadonlyArray<Found | undefined>> {
+  ): Effect.Effect<ReadonlyArray<TierRead | undefined>> {
     return Effect.suspend(() => {
       const steps = this.#parts.steps(part)
       steps.lastKey = keys[0]
@@ -274,19 +274,19 @@ export class FartherTier {
     keys: ReadonlyArray<string>,
     envelopes: ReadonlyArray<Uint8Array | undefined>,
     budget: Budget,
-  ): Effect.Effect<ReadonlyArray<Found | undefined>> {
-    const all: Array<Effect.Effect<Found>> = []
+  ): Effect.Effect<ReadonlyArray<TierRead | undefined>> {
+    const all: Array<Effect.Effect<TierRead>> = []
     const { clock, turns } = this.#options
     const decoding = turns.each(keys, (key, i) => {
       all.push(this.#found(key, envelopes[i]))
     })
-    return Effect.flatMap(decoding, (): Effect.Effect<ReadonlyArray<Found | undefined>> => {
+    return Effect.flatMap(decoding, (): Effect.Effect<ReadonlyArray<TierRead | undefined>> => {
       const found = atOnce(allAtOnce(all))
       if (found !== undefined) return found
       const until = monotonicMillis(clock) + budget.left
       // Those whose turn comes after the caller's time are left out; the tier has answered for them.
-      const inTime = (one: Effect.Effect<Found>) =>
-        Effect.suspend((): Effect.Effect<Found | undefined> =>
+      const inTime = (one: Effect.Effect<TierRead>) =>
+        Effect.suspend((): Effect.Effect<TierRead | undefined> =>
           monotonicMillis(clock) < until ? one : Exit.succeed(undefined),
         )
       return Effect.forEach(all, inTime, { concurrency: decodedAtOnce })
@@ -788,7 +788,7 @@ export class FartherTier {
    * nobody has told it: that is for the time when upstream fails, until the
    * arbiter has confirmed it.
    */
-  #believed(key: string, found: Found): Found {
+  #believed(key: string, found: TierRead): TierRead {
     if (found._tag !== "Entry") return found
     const trust = this.#trust
     const { entry } = found
@@ -878,13 +878,13 @@ export class FartherTier {
     })
   }
 
-  #found(key: string, envelope: Uint8Array | undefined): Effect.Effect<Found> {
+  #found(key: string, envelope: Uint8Array | undefined): Effect.Effect<TierRead> {
     if (envelope === undefined) return Exit.succeed(nothing)
     return this.#decoded(key, envelope)
   }
 
   /** Decoding that takes longer than a step may is given up: the bytes cannot be read, and the tier is well. */
-  #decoded(key: string, envelope: Uint8Array): Effect.Effect<Found> {
+  #decoded(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
     const decoded = this.#decode(key, envelope)
     if (atOnce(decoded) !== undefined) return decoded
     const { tierTimeout } = this.#options
@@ -895,7 +895,7 @@ export class FartherTier {
     })
   }
 
-  #decode(key: string, envelope: Uint8Array): Effect.Effect<Found> {
+  #decode(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
     const { codec, larder, schemaVersion } = this.#options
     const decoded = Envelope.decode(envelope, codec, this.#wire, {
       larder,
@@ -907,7 +907,7 @@ export class FartherTier {
     return mapAtOnce(decoded, (decoded) => this.#believed(key, this.#foundIn(key, decoded)))
   }
 
-  #foundEntry(entry: Entry.Entry<unknown>): Found {
+  #foundEntry(entry: Entry.Entry<unknown>): TierRead {
     const { clock } = this.#options
     const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
     if (believed === undefined) return { _tag: "Nothing", version: entry.version }
@@ -916,7 +916,7 @@ export class FartherTier {
     return { _tag: "Entry", entry: isOfThatClock ? { ...believed, asOf: 0 } : believed }
   }
 
-  #foundIn(key: string, decoded: Envelope.Decoded<unknown>): Found {
+  #foundIn(key: string, decoded: Envelope.Decoded<unknown>): TierRead {
     switch (decoded._tag) {
       case "Entry": {
         const { entry } = decoded
@@ -935,7 +935,7 @@ export class FartherTier {
     }
   }
 
-  #undecodable(key: string, reason: string, version = 0): Found {
+  #undecodable(key: string, reason: string, version = 0): TierRead {
     const { observer } = this.#options
     observer.counters.undecodable += 1
     observer.tell({ _tag: "Undecodable", key, tier: this.name, reason })

@@ -9,7 +9,7 @@ import { catchUp, dropLater } from "../recover/replay.ts"
 import { dropNearer, expireNearer, keepNearer } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
-import type { Keeping } from "../state/localEntries.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Change, FartherTier } from "../tier/backingTier.ts"
 import { type Ack, isAllHeard, refusal } from "./ack.ts"
 import { type Applied, type IsNewer, applyUnlessNewer, newerIn } from "./revisedSet.ts"
@@ -19,7 +19,7 @@ interface Planned {
   readonly key: unknown
   readonly change: Change
   /** Of the value that is set. */
-  readonly kept: Omit<Keeping, "entry"> | undefined
+  readonly kept: Omit<EntryWithPolicy, "entry"> | undefined
   /** The value is refused where an entry is newer; undefined where it replaces whatever is there. */
   readonly isNewer: IsNewer | undefined
 }

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
-import type { FartherTier, Found, Granted } from "../tier/backingTier.ts"
+import type { FartherTier, TierRead, Granted } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
 import { attempt } from "../state/userCode.ts"
 
@@ -42,8 +42,8 @@ export const newerInMemory = (
 ): Entry<unknown> | undefined => {
   const queued = engine.writes.newest(k)?.entry
   if (queued !== undefined && isNewer(queued)) return queued
-  const hand = engine.entries.atHand(k, engine.now())
-  return hand !== undefined && isNewer(hand.entry) ? hand.entry : undefined
+  const local = engine.entries.candidate(k, engine.now())
+  return local !== undefined && isNewer(local.entry) ? local.entry : undefined
 }
 
 /** What a tier that does not arbitrate has that is newer. */
@@ -122,7 +122,7 @@ export const applyUnlessNewer = (
       if (granted === undefined) return undefined
       trip = Math.max(trip, engine.stopwatch() - began)
       if (granted._tag === "Newer") {
-        const { found }: { readonly found: Found } = granted
+        const { found }: { readonly found: TierRead } = granted
         const version: number = found._tag === "Entry" ? found.entry.version : found.version
         if (found._tag === "Entry" && isUsable(engine, found.entry) && isNewer(found.entry)) {
           return { version, refused: true }

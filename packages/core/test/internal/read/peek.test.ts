@@ -5,12 +5,12 @@ import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import type { Engine } from "../../../src/internal/state/engine.ts"
 import { guarded } from "../../../src/internal/state/userCode.ts"
-import type { FartherTier, Found } from "../../../src/internal/tier/backingTier.ts"
+import type { FartherTier, TierRead } from "../../../src/internal/tier/backingTier.ts"
 import { type Reading, read } from "../../../src/internal/read/peek.ts"
 import { entryOf, keep, makeEngine, policy } from "../../support/engine.ts"
 
 /** A tier that has what is written here, and notes that it was asked. */
-const tierOf = (name: string, found: (engine: Engine) => Found | undefined) => {
+const tierOf = (name: string, found: (engine: Engine) => TierRead | undefined) => {
   const tier = {
     name,
     asked: 0,
@@ -38,7 +38,7 @@ const has = (name: string, version: number, freshFor = 10_000) =>
     return { _tag: "Entry", entry: { ...entry, freshUntil, revalidateUntil: freshUntil } }
   })
 
-const hasNot = (name: string, found: Found | undefined) => tierOf(name, () => found)
+const hasNot = (name: string, found: TierRead | undefined) => tierOf(name, () => found)
 
 const removed = (version: number) => hasNot("shared", { _tag: "Nothing", version, isRemoved: true })
 

@@ -26,7 +26,7 @@ const flightOf = (engine: Engine, k: string) =>
   })
 
 const freshness = (engine: Engine, k: string): Freshness.Freshness | undefined =>
-  engine.entries.atHand(k, engine.now())?.freshness
+  engine.entries.candidate(k, engine.now())?.freshness
 
 /** A look changes nothing; what it has found out is acted on apart from it. */
 const lookAndTidy = (engine: Engine, k: string) => {
@@ -302,7 +302,7 @@ describe("an early refresh is due", () => {
   })
   const isDue = (engine: Engine, k: string) => {
     const now = engine.now()
-    const hand = engine.entries.atHand(k, now)
+    const hand = engine.entries.candidate(k, now)
     return hand !== undefined && engine.entries.isDue(hand, now)
   }
 

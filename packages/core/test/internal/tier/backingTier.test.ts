@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import type * as Entry from "../../../src/Entry.ts"
 import { forever } from "../../../src/Entry.ts"
 import * as Envelope from "../../../src/Envelope.ts"
-import { type Found, open, type Role } from "../../../src/internal/tier/backingTier.ts"
+import { type TierRead, open, type Role } from "../../../src/internal/tier/backingTier.ts"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
 import { Observer } from "../../../src/internal/observe/eventHub.ts"
 import { monotonicMillis } from "../../../src/internal/runtime/monotonic.ts"
@@ -82,7 +82,7 @@ const opened = (
     }
     const farther = yield* Scope.provide(open(listening, options, role), scope)
     const at = (key: string) =>
-      Effect.map(farther.read([key], new Budget(200)), (found): Found | undefined => found?.[0])
+      Effect.map(farther.read([key], new Budget(200)), (found): TierRead | undefined => found?.[0])
     return {
       farther,
       script,

@@ -7,7 +7,7 @@ import type { Engine } from "../../../src/internal/state/engine.ts"
 import type {
   Committed,
   FartherTier,
-  Found,
+  TierRead,
   Granted,
 } from "../../../src/internal/tier/backingTier.ts"
 import {
@@ -31,7 +31,7 @@ const entryOf = (value: unknown, version = 1): Entry.Entry<unknown> => ({
   tags: [],
 })
 
-const found = (value: unknown, version = 1): Found => ({
+const found = (value: unknown, version = 1): TierRead => ({
   _tag: "Entry",
   entry: entryOf(value, version),
 })
@@ -41,7 +41,7 @@ const isNewer = ({ value }: Entry.Entry<unknown>): boolean => 5 < (value as numb
 
 /** A tier that answers what is written here, in turn, and notes what it is asked. */
 const scripted = (script: {
-  readonly read?: ReadonlyArray<Found | undefined>
+  readonly read?: ReadonlyArray<TierRead | undefined>
   readonly acquire?: ReadonlyArray<Granted | undefined>
   readonly commit?: ReadonlyArray<Committed | undefined>
 }) => {
@@ -108,7 +108,7 @@ const engineOf = (given: {
     now: () => now,
     writes: { newest: () => given.queued && { entry: given.queued } },
     entries: {
-      atHand: () => given.hand && { entry: given.hand },
+      candidate: () => given.hand && { entry: given.hand },
       judge: ({ staleUntil }: Entry.Entry<unknown>) => ({
         _tag: now < staleUntil ? "Fresh" : "Missing",
       }),
