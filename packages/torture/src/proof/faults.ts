@@ -96,9 +96,9 @@ export const oldFaults: ReadonlyArray<OldFault> = [
       {
         file: `${core}/recover/sendMissed.ts`,
         from: `    const at = Math.max(change.atLeast, place ?? 0)
-    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {`,
+    return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at }, 0), (written) => {`,
         to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)
-    return Effect.map(arbiter.write(k, { _tag: "Remove" }, 0), (written) => {`,
+    return Effect.map(arbiter.writes.write(k, { _tag: "Remove" }, 0), (written) => {`,
       },
     ],
     only: "memory+redis,cut",

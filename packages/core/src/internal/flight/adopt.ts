@@ -6,7 +6,8 @@ import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped, type EntryWithPolicy } from "../state/localEntries.ts"
 import { examined } from "../state/examined.ts"
-import type { FartherTier, TierRead } from "../tier/backingTier.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import type { TierRead } from "../tier/tierRead.ts"
 import type { Flight, Candidate } from "../state/flight.ts"
 import { judgeable } from "../recover/believed.ts"
 import { complete, offerAll } from "./waiters.ts"
@@ -96,7 +97,7 @@ const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
   const inMemory = engine.near.peek(k)
   if (inMemory !== undefined && inMemory.entry.version < version) engine.near.delete(k)
   for (const nearer of engine.stack.farther) {
-    if (nearer !== engine.stack.arbiter) engine.fibers.forkAwaited(nearer.drop(k, version))
+    if (nearer !== engine.stack.arbiter) engine.fibers.forkAwaited(nearer.copies.drop(k, version))
   }
 }
 
@@ -138,7 +139,7 @@ const adopt = (
     takeOver(engine, flight, keeping, engine.now())
     const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
     for (const other of nearer) {
-      engine.fibers.forkAwaited(other.put(flight.k, entry, keeping.confirmedAt))
+      engine.fibers.forkAwaited(other.copies.put(flight.k, entry, keeping.confirmedAt))
     }
   }
   complete(engine, flight, { _tag: "Value", result: candidate, newerKnown: undefined })

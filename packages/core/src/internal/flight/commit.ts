@@ -9,6 +9,7 @@ import { arrive, type Arrived } from "./lookupResult.ts"
 import type { Answer } from "./lookup.ts"
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
+import type { ArbiterWrites } from "../tier/arbiterWrites.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight, Lease, Outcome } from "../state/flight.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
@@ -138,10 +139,10 @@ const commitOne = (
   arbiter: FartherTier,
   { k, many }: Flight,
   { entry }: EntryWithPolicy,
-): ReturnType<FartherTier["commit"]> =>
-  many && arbiter.commitsMany
-    ? arbiter.commitAmong(k, entry)
-    : engine.commits.withPermits(1)(arbiter.commit(k, entry))
+): ReturnType<ArbiterWrites["commit"]> =>
+  many && arbiter.writes.commitsMany
+    ? arbiter.writes.commitAmong(k, entry)
+    : engine.commits.withPermits(1)(arbiter.writes.commit(k, entry))
 
 /** The tiers that do not arbitrate. */
 const putNearer = (

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
 import type { Engine } from "../state/engine.ts"
-import type { FartherTier, Granted } from "../tier/backingTier.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
@@ -87,7 +88,7 @@ export const leaseAll = (
         leaseMillis,
       }))
       left = []
-      const granted = Effect.flatMap(arbiter.acquireAll(requests, budget), (all) =>
+      const granted = Effect.flatMap(arbiter.leases.acquireAll(requests, budget), (all) =>
         engine.turns.each(asking, ({ flight }, i) => {
           const answer = answerTo(engine, arbiter, flight, requests[i]!, all[i])
           if (answer === "busy") busy.push(flight)
@@ -120,7 +121,7 @@ const request = (
   budget: Budget,
 ): Effect.Effect<Answer> => {
   const asked = { ...claim, known: flight.known, leaseMillis: engine.stack.leaseMillis }
-  return Effect.map(arbiter.acquire(flight.k, asked, budget), (granted) =>
+  return Effect.map(arbiter.leases.acquire(flight.k, asked, budget), (granted) =>
     answerTo(engine, arbiter, flight, asked, granted),
   )
 }
@@ -171,7 +172,7 @@ const keepLease = (
   token: number,
 ): (() => void) => {
   const { leaseMillis } = engine.stack
-  const renewal = Effect.map(arbiter.renew(flight.k, token, leaseMillis), (held) => {
+  const renewal = Effect.map(arbiter.leases.renew(flight.k, token, leaseMillis), (held) => {
     // With the lookup, which ended meanwhile, the lease ended as well: it was not lost.
     if (stopped) return
     if (held === false) engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
@@ -193,7 +194,7 @@ export const releaseLease = (engine: Engine, flight: Flight, failedMillis: numbe
   const { k, lease } = flight
   if (arbiter === undefined || lease === undefined) return
   endLease(engine, flight)
-  engine.fibers.forkAwaited(arbiter.release(k, lease.token, failedMillis))
+  engine.fibers.forkAwaited(arbiter.leases.release(k, lease.token, failedMillis))
 }
 
 /** The flight holds its lease no more. */

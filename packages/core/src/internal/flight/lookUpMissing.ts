@@ -62,7 +62,7 @@ const lookUpEach = (
     const apart = (flight: Flight) => lookUpApart(engine, flight, budget, span)
     // Else only the one that is the probe asks for its lease.
     const leasing =
-      arbiter?.leasesMany === true && areCircuitsClosed(engine)
+      arbiter?.leases.leasesMany === true && areCircuitsClosed(engine)
         ? flights.filter((flight) => arbiterFor(engine, flight) !== undefined)
         : []
     const waiting = new Set(leasing)

@@ -122,7 +122,7 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
   if (asked.length <= keysASlice) return gathered(asked)
   const starts = Array.from({ length: Math.ceil(asked.length / keysASlice) }, (_, i) => i)
   // Else what is looked up faster than a tier takes it would pile up.
-  const room = engine.stack.arbiter?.commitRoom ?? Effect.void
+  const room = engine.stack.arbiter?.writes.commitRoom ?? Effect.void
   const slices = Effect.forEach(
     starts,
     (i) => {

@@ -2,7 +2,8 @@
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped } from "../state/localEntries.ts"
-import type { FartherTier, TierEntry } from "../tier/backingTier.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import type { TierEntry } from "../tier/tierRead.ts"
 
 /**
  * Whether what the arbiter has at a key can be believed: nothing of what it missed

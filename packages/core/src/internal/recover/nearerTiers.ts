@@ -18,7 +18,7 @@ export const keepNearer = (
   entry: Entry<unknown>,
   isOrdered: boolean,
 ): Effect.Effect<boolean> =>
-  Effect.flatMap(isOrdered ? tier.put(k, entry) : tier.replace(k, entry), (done) =>
+  Effect.flatMap(isOrdered ? tier.copies.put(k, entry) : tier.copies.replace(k, entry), (done) =>
     done
       ? Effect.succeed(true)
       : Effect.as(dropNearer(engine, tier, k, isOrdered ? entry.version : undefined), false),
@@ -30,7 +30,7 @@ export const dropNearer = (
   tier: FartherTier,
   k: string,
   version: number | undefined,
-): Effect.Effect<boolean> => orLater(engine, tier, tier.drop(k, version))
+): Effect.Effect<boolean> => orLater(engine, tier, tier.copies.drop(k, version))
 
 /** Expires what a tier that does not arbitrate has up to a version, or whatever it has; what it cannot expire is dropped, as above. */
 export const expireNearer = (
@@ -40,7 +40,7 @@ export const expireNearer = (
   version: number | undefined,
 ): Effect.Effect<boolean> => {
   const budget = new Budget(engine.settings.policy.tierBudget)
-  return orLater(engine, tier, tier.expire(k, version, budget))
+  return orLater(engine, tier, tier.copies.expire(k, version, budget))
 }
 
 const orLater = (
@@ -60,7 +60,7 @@ const dropMissedLater = (engine: Engine, tier: FartherTier): void => {
   engine.timers.schedule(engine.now() + retryEvery, () => {
     engine.missed.tiers.delete(tier)
     engine.fibers.fork(
-      Effect.map(tier.dropMissed, (done) => {
+      Effect.map(tier.copies.dropMissed, (done) => {
         if (!done) dropMissedLater(engine, tier)
       }),
     )

@@ -104,7 +104,7 @@ export const tellMissed = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
     while (true) {
       yield* Fiber.await(replay(engine))
-      const dropped = yield* Effect.forEach(engine.stack.farther, (tier) => tier.dropMissed)
+      const dropped = yield* Effect.forEach(engine.stack.farther, (tier) => tier.copies.dropMissed)
       if (engine.missed.isEmpty && !dropped.includes(false)) return
       yield* Effect.sleep(retryAtEnd)
     }
@@ -116,7 +116,7 @@ const replayOnce = (engine: Engine): Effect.Effect<void> =>
     const { missed } = engine
     if (arbiter === undefined || missed.isEmpty) return Effect.void
     // Places in the arbiter's order are its time.
-    return Effect.andThen(arbiter.ready, sendAll(engine, arbiter)).pipe(
+    return Effect.andThen(arbiter.marks.ready, sendAll(engine, arbiter)).pipe(
       Effect.map((isWell) => {
         missed.failures = isWell ? 0 : missed.failures + 1
         if (!missed.isEmpty) return retryLater(engine)

@@ -70,7 +70,7 @@ const sendMarks = (
   keepStale: boolean,
 ): Effect.Effect<boolean> => {
   const tags = marks.map(({ tag }) => tag)
-  return Effect.map(arbiter.mark(tags, keepStale), (number) => {
+  return Effect.map(arbiter.marks.set(tags, keepStale), (number) => {
     if (number === undefined) return false
     for (const mark of marks) engine.missed.heardMark(mark)
     engine.missed.sent += marks.length
@@ -90,7 +90,7 @@ const sendKey = (
     // At a place that is too low the change would leave what is older: it waits until the arbiter's time is known.
     if (place === undefined && change.madeAt > -Infinity) return Effect.succeed(false)
     const at = Math.max(change.atLeast, place ?? 0)
-    return Effect.map(arbiter.write(k, { _tag: "Remove", at }, 0), (written) => {
+    return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at }, 0), (written) => {
       if (written === undefined) return false
       engine.missed.heardKey(k, change)
       engine.missed.sent += 1

@@ -1,6 +1,6 @@
 /** A change of a key begins a new generation: lookups that began before are for their callers alone. */
 import type { Engine } from "./engine.ts"
-import type { Change } from "../tier/backingTier.ts"
+import type { Change } from "../tier/arbiterWrites.ts"
 
 /** Callers that come from now on begin anew, and a failure of the past says nothing any more. */
 export const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ByteTier, ObjectStore, ObjectTier } from "../../Tier.ts"
-import * as fartherTier from "./backingTier.ts"
+import { type Options, type Role } from "./tierOptions.ts"
+import { openTier } from "./openTier.ts"
 import type { FartherTier } from "./backingTier.ts"
 import { MemoryStore } from "../memory/memoryStore.ts"
 import { nestedObjects } from "./objectsAsBytes.ts"
@@ -36,14 +37,14 @@ const keepsNothing = (): ObjectStore =>
     onEvicted: () => {},
   })
 
-const roleOf = (hasArbiter: boolean, isFarthest: boolean): fartherTier.Role => {
+const roleOf = (hasArbiter: boolean, isFarthest: boolean): Role => {
   if (!hasArbiter) return "alone"
   return isFarthest ? "arbiter" : "inFront"
 }
 
 export const open = (
   tiers: ReadonlyArray<ObjectTier | ByteTier>,
-  options: fartherTier.Options,
+  options: Options,
 ): Effect.Effect<Stack, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { larder, observer } = options
@@ -62,16 +63,16 @@ export const open = (
     )
     const hasArbiter = behind.at(-1)?.abilities.versions === true
     const farther = yield* Effect.forEach(behind, (tier, i) =>
-      fartherTier.open(
+      openTier(
         tier,
         { ...options, maxFreshFor: near.maxFreshFor },
         roleOf(hasArbiter, i === behind.length - 1),
       ),
     )
     const last = farther.at(-1)
-    const arbiter = last?.arbiter === undefined ? undefined : last
+    const arbiter = last?.isArbiter === true ? last : undefined
     if (arbiter !== undefined) {
-      for (const tier of farther) if (tier !== arbiter) tier.standsInFrontOf(arbiter)
+      for (const tier of farther) if (tier !== arbiter) tier.marks.standInFrontOf(arbiter.marks)
     }
     return {
       near,

@@ -23,7 +23,7 @@ export const setInBackground = (
     Effect.die(new LarderClosed({ larder: engine.settings.name })),
   )
   const admitted = engine.writes.admit(k, () => enqueue(engine, k, planned), closed)
-  return arbiter === undefined ? admitted : Effect.andThen(arbiter.ready, admitted)
+  return arbiter === undefined ? admitted : Effect.andThen(arbiter.marks.ready, admitted)
 }
 
 const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "isPlaced">): Ack => {
@@ -68,12 +68,12 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     const { arbiter } = engine.stack
     if (arbiter === undefined) return yield* writeNearer(engine, k, queued)
     // Without its time the place of the value in its order is not known.
-    if (!arbiter.time.isKnown) yield* arbiter.ready
+    if (!arbiter.time.isKnown) yield* arbiter.marks.ready
     if (!arbiter.time.isKnown) return "again"
     const placed = queued.isPlaced ? queued : placedBy(engine, arbiter, queued)
     const at = placed.entry.version
     const set = { _tag: "Set", entry: placed.entry, at } as const
-    const written = yield* arbiter.write(k, set, 0)
+    const written = yield* arbiter.writes.write(k, set, 0)
     if (written === undefined) return "again"
     if (written === "unwritable") return yield* giveUp(engine, k, placed)
     const { version } = written

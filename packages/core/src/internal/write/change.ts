@@ -10,7 +10,8 @@ import { dropNearer, expireNearer, keepNearer } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
-import type { Change, FartherTier } from "../tier/backingTier.ts"
+import type { Change } from "../tier/arbiterWrites.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
 import { type Ack, isAllHeard, refusal } from "./ack.ts"
 import { type Applied, type IsNewer, applyUnlessNewer, newerIn } from "./revisedSet.ts"
 import { seenThrough } from "./seenThrough.ts"
@@ -64,7 +65,7 @@ const changeTiers = (
       begun(engine, k, given.change._tag)
     }
     // A value set before any mark was known would be older than all of them.
-    if (arbiter !== undefined) yield* arbiter.ready
+    if (arbiter !== undefined) yield* arbiter.marks.ready
     const caughtUp = catchUp(engine)
     const known = engine.versions.known(k)
     const madeAt = engine.stopwatch()
@@ -127,7 +128,7 @@ const apply = (
 ): Effect.Effect<Applied | undefined> => {
   const hasNoLife = change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
   const written: Effect.Effect<Applied | undefined> = Effect.map(
-    arbiter.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
+    arbiter.writes.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
     (done) => (typeof done === "object" ? { ...done, refused: false } : undefined),
   )
   if (change._tag !== "Set" || isNewer === undefined) return written

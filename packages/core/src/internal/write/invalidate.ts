@@ -57,7 +57,7 @@ const markOnce = (
   tags: ReadonlyArray<string | undefined>,
   keepStale: boolean,
 ): Effect.Effect<Ack> =>
-  Effect.map(arbiter.mark(tags, keepStale), (number) => {
+  Effect.map(arbiter.marks.set(tags, keepStale), (number) => {
     if (number !== undefined) {
       afterMark(engine, tags, keepStale)
       return { version: number, settled: true, pending: [] }

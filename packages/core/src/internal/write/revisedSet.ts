@@ -5,7 +5,9 @@
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
-import type { FartherTier, TierRead, Granted } from "../tier/backingTier.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import type { TierRead } from "../tier/tierRead.ts"
+import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import { attempt } from "../state/userCode.ts"
 
@@ -114,7 +116,7 @@ export const applyUnlessNewer = (
       const budget = new Budget(engine.settings.policy.tierBudget)
       const { leaseMillis } = engine.stack
       const began = engine.stopwatch()
-      const granted: Granted | undefined = yield* arbiter.acquire(
+      const granted: Granted | undefined = yield* arbiter.leases.acquire(
         k,
         { known: seen, leaseMillis, force },
         budget,
@@ -143,10 +145,10 @@ export const applyUnlessNewer = (
       // A right that was taken by force says nothing of what is stored.
       const newer = force ? yield* newerIn(engine, arbiter, k, isNewer, budget) : undefined
       if (newer !== undefined) {
-        yield* arbiter.release(k, token, 0)
+        yield* arbiter.leases.release(k, token, 0)
         return { version: newer.version, refused: true }
       }
-      const stored = yield* arbiter.commit(k, { ...entry, asOf, version: token })
+      const stored = yield* arbiter.writes.commit(k, { ...entry, asOf, version: token })
       if (stored === undefined || stored === "Unjudged") return undefined
       if (stored !== "Stored") {
         yield* engine.sleep(pause(engine, trip, i))

@@ -5,7 +5,9 @@ import { TestClock } from "effect/testing"
 import type * as Entry from "../../../src/Entry.ts"
 import { forever } from "../../../src/Entry.ts"
 import * as Envelope from "../../../src/Envelope.ts"
-import { type TierRead, open, type Role } from "../../../src/internal/tier/backingTier.ts"
+import { openTier } from "../../../src/internal/tier/openTier.ts"
+import type { Role } from "../../../src/internal/tier/tierOptions.ts"
+import type { TierRead } from "../../../src/internal/tier/tierRead.ts"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
 import { Observer } from "../../../src/internal/observe/eventHub.ts"
 import { monotonicMillis } from "../../../src/internal/runtime/monotonic.ts"
@@ -80,7 +82,7 @@ const opened = (
       marks,
       turns: turns.turns,
     }
-    const farther = yield* Scope.provide(open(listening, options, role), scope)
+    const farther = yield* Scope.provide(openTier(listening, options, role), scope)
     const at = (key: string) =>
       Effect.map(farther.read([key], new Budget(200)), (found): TierRead | undefined => found?.[0])
     return {
@@ -120,11 +122,11 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
     it.effect("law 13: keeps what is newest, and says of each that nothing older is there", () =>
       Effect.gen(function* () {
         const { farther, script, valueAt } = yield* opened(role)
-        expect(yield* farther.put("k", entry(5))).toBe(true)
-        expect(yield* farther.put("k", entry(4))).toBe(true)
+        expect(yield* farther.copies.put("k", entry(5))).toBe(true)
+        expect(yield* farther.copies.put("k", entry(4))).toBe(true)
         expect((yield* valueAt("k"))?.[0]).toBe(5)
         script.instead.put = broken
-        expect(yield* farther.put("k", entry(6))).toBe(false)
+        expect(yield* farther.copies.put("k", entry(6))).toBe(false)
         expect((yield* valueAt("k"))?.[0]).toBe(5)
       }).pipe(Effect.scoped),
     )
@@ -132,8 +134,8 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
     it.effect("law 4: keeps an entry for its life, and for ever where that has no end", () =>
       Effect.gen(function* () {
         const { farther, script } = yield* opened(role)
-        yield* farther.put("k", entry(1))
-        yield* farther.put("l", entry(1, { staleUntil: forever }))
+        yield* farther.copies.put("k", entry(1))
+        yield* farther.copies.put("l", entry(1, { staleUntil: forever }))
         expect(script.of("put").map(({ args }) => args[2])).toEqual([100_000, Infinity])
       }).pipe(Effect.scoped),
     )
@@ -141,13 +143,13 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
     it.effect("law 12: drops up to a version, or all there is", () =>
       Effect.gen(function* () {
         const { farther, valueAt } = yield* opened(role)
-        yield* farther.put("k", entry(5))
-        expect(yield* farther.drop("k", 4)).toBe(true)
+        yield* farther.copies.put("k", entry(5))
+        expect(yield* farther.copies.drop("k", 4)).toBe(true)
         expect((yield* valueAt("k"))?.[0]).toBe(5)
-        expect(yield* farther.drop("k", 5)).toBe(true)
+        expect(yield* farther.copies.drop("k", 5)).toBe(true)
         expect(yield* valueAt("k")).toBe(undefined)
-        yield* farther.put("k", entry(6))
-        expect(yield* farther.drop("k")).toBe(true)
+        yield* farther.copies.put("k", entry(6))
+        expect(yield* farther.copies.drop("k")).toBe(true)
         expect(yield* valueAt("k")).toBe(undefined)
       }).pipe(Effect.scoped),
     )
@@ -177,7 +179,7 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
     it.effect("law 13: tells of a value that cannot be written, and keeps nothing", () =>
       Effect.gen(function* () {
         const { events, farther, script } = yield* opened(role)
-        expect(yield* farther.put("k", { ...entry(5), value: Number.NaN })).toBe(false)
+        expect(yield* farther.copies.put("k", { ...entry(5), value: Number.NaN })).toBe(false)
         expect(script.of("put")).toEqual([])
         expect(yield* events).toMatchObject([{ _tag: "TierFailed", operation: "encode" }])
       }).pipe(Effect.scoped),
@@ -190,7 +192,7 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
           current: "a",
         })
         const writer = yield* opened(role, { wire, namespace: "one" })
-        yield* writer.farther.put("k", entry(5))
+        yield* writer.farther.copies.put("k", entry(5))
         const [{ args }] = writer.script.of("put") as readonly [scripted.Call<"put">]
         const found: Array<string | undefined> = []
         for (const namespace of ["one", "other", undefined]) {
@@ -205,12 +207,12 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
     it.effect("law 14: a put and a drop cost one trip each", () =>
       Effect.gen(function* () {
         const { farther, script } = yield* opened(role)
-        yield* farther.put("k", entry(5))
+        yield* farther.copies.put("k", entry(5))
         expect(script.trips()).toEqual(["put"])
-        yield* farther.put("k", entry(4))
+        yield* farther.copies.put("k", entry(4))
         // Where nobody orders changes, what is there may be of a clock that was ahead.
         expect(script.trips()).toEqual(role === "alone" ? ["put", "read"] : ["put"])
-        yield* farther.drop("k")
+        yield* farther.copies.drop("k")
         expect(script.trips()).toEqual(["drop"])
       }).pipe(Effect.scoped),
     )
@@ -256,7 +258,7 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
     it.effect("law 14: an answer that took all of its time is an answer", () =>
       Effect.gen(function* () {
         const { at, farther, script } = yield* opened(role)
-        yield* farther.put("k", entry(5))
+        yield* farther.copies.put("k", entry(5))
         yield* at("k")
         script.instead.read = slowly(100)
         const reading = yield* fork(farther.read(["k"], new Budget(100)))
@@ -291,9 +293,9 @@ for (const role of ["alone", "inFront"] as const) {
           Effect.gen(function* () {
             const { farther, script, valueAt } = yield* opened(role)
             script.instead.put = slowly(50)
-            const putting = yield* fork(farther.put("k", entry(version)))
+            const putting = yield* fork(farther.copies.put("k", entry(version)))
             yield* TestClock.adjust(10)
-            yield* farther.drop("k", 5)
+            yield* farther.copies.drop("k", 5)
             yield* TestClock.adjust(50)
             expect(yield* Fiber.join(putting)).toBe(true)
             expect((yield* valueAt("k"))?.[0]).toBe(isKept ? version : undefined)
@@ -304,20 +306,20 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what could not be dropped is not given, until it is dropped or replaced", () =>
       Effect.gen(function* () {
         const { at, farther, script, valueAt } = yield* opened(role)
-        yield* farther.put("k", entry(5))
-        yield* farther.put("l", entry(5))
+        yield* farther.copies.put("k", entry(5))
+        yield* farther.copies.put("l", entry(5))
         script.instead.drop = broken
-        expect(yield* farther.drop("k", 5)).toBe(false)
-        expect(yield* farther.drop("l")).toBe(false)
+        expect(yield* farther.copies.drop("k", 5)).toBe(false)
+        expect(yield* farther.copies.drop("l")).toBe(false)
         expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 5 })
-        expect(yield* farther.dropMissed).toBe(false)
-        expect(yield* farther.replace("l", entry(7))).toBe(false)
+        expect(yield* farther.copies.dropMissed).toBe(false)
+        expect(yield* farther.copies.replace("l", entry(7))).toBe(false)
         delete script.instead.drop
-        expect(yield* farther.put("k", entry(6))).toBe(true)
+        expect(yield* farther.copies.put("k", entry(6))).toBe(true)
         expect((yield* valueAt("k"))?.[0]).toBe(6)
-        expect(yield* farther.dropMissed).toBe(true)
+        expect(yield* farther.copies.dropMissed).toBe(true)
         expect(yield* valueAt("l")).toBe(undefined)
-        expect(yield* farther.replace("l", entry(1))).toBe(true)
+        expect(yield* farther.copies.replace("l", entry(1))).toBe(true)
         expect((yield* valueAt("l"))?.[0]).toBe(1)
       }).pipe(Effect.scoped),
     )
@@ -325,11 +327,11 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what could not be dropped is not given though a later put failed as well", () =>
       Effect.gen(function* () {
         const { at, farther, script } = yield* opened(role)
-        yield* farther.put("k", entry(5))
+        yield* farther.copies.put("k", entry(5))
         script.instead.drop = broken
         script.instead.put = broken
-        yield* farther.drop("k", 5)
-        expect(yield* farther.put("k", entry(6))).toBe(false)
+        yield* farther.copies.drop("k", 5)
+        expect(yield* farther.copies.put("k", entry(6))).toBe(false)
         expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 5 })
       }).pipe(Effect.scoped),
     )
@@ -337,10 +339,10 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("nor because an older one was put, which the tier did not take", () =>
       Effect.gen(function* () {
         const { at, farther, script } = yield* opened(role)
-        yield* farther.put("k", entry(9))
+        yield* farther.copies.put("k", entry(9))
         script.instead.drop = broken
-        yield* farther.drop("k", 9)
-        expect(yield* farther.put("k", entry(5))).toBe(true)
+        yield* farther.copies.drop("k", 9)
+        expect(yield* farther.copies.put("k", entry(5))).toBe(true)
         expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 9 })
       }).pipe(Effect.scoped),
     )
@@ -349,8 +351,8 @@ for (const role of ["alone", "inFront"] as const) {
       Effect.gen(function* () {
         const { farther, script, valueAt } = yield* opened(role)
         script.instead.drop = broken
-        yield* farther.drop("k", 9)
-        expect(yield* farther.put("k", entry(5))).toBe(true)
+        yield* farther.copies.drop("k", 9)
+        expect(yield* farther.copies.put("k", entry(5))).toBe(true)
         expect((yield* valueAt("k"))?.[0]).toBe(5)
       }).pipe(Effect.scoped),
     )
@@ -363,9 +365,9 @@ for (const role of ["alone", "inFront"] as const) {
           (real) =>
           (...args) =>
             Effect.tap(real(...args), Effect.sleep(50))
-        yield* fork(farther.put("k", entry(5)))
+        yield* fork(farther.copies.put("k", entry(5)))
         yield* TestClock.adjust(10)
-        const dropping = yield* fork(farther.drop("k", 5))
+        const dropping = yield* fork(farther.copies.drop("k", 5))
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(dropping)).toBe(true)
         expect(yield* valueAt("k")).toBe(undefined)
@@ -376,10 +378,10 @@ for (const role of ["alone", "inFront"] as const) {
       Effect.gen(function* () {
         const { farther, script } = yield* opened(role)
         script.instead.put = () => () => Effect.never
-        const putting = yield* fork(farther.put("k", entry(5)))
+        const putting = yield* fork(farther.copies.put("k", entry(5)))
         yield* TestClock.adjust(10)
         yield* Fiber.interrupt(putting)
-        const expiring = yield* fork(farther.expire("k", 5, new Budget(200)))
+        const expiring = yield* fork(farther.copies.expire("k", 5, new Budget(200)))
         yield* TestClock.adjust(0)
         expect(expiring.pollUnsafe()).toEqual(Exit.succeed(true))
       }).pipe(Effect.scoped),
@@ -388,12 +390,12 @@ for (const role of ["alone", "inFront"] as const) {
 
   describe(`law 12, as ${role}: to expire`, () => {
     const expire = ({ farther }: Effect.Success<ReturnType<typeof opened>>, version?: number) =>
-      farther.expire("k", version, new Budget(200))
+      farther.copies.expire("k", version, new Budget(200))
 
     it.effect("what is there keeps it for when upstream fails", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
-        yield* tier.farther.put("k", entry(5))
+        yield* tier.farther.copies.put("k", entry(5))
         expect(yield* expire(tier, 6)).toBe(true)
         expect(yield* tier.valueAt("k")).toEqual([5, false])
         expect(tier.script.of("drop")).toEqual([])
@@ -404,7 +406,7 @@ for (const role of ["alone", "inFront"] as const) {
       Effect.gen(function* () {
         const tier = yield* opened(role)
         tier.script.instead.put = slowly(20)
-        yield* fork(tier.farther.put("k", entry(5)))
+        yield* fork(tier.farther.copies.put("k", entry(5)))
         yield* TestClock.adjust(10)
         const expiring = yield* fork(expire(tier, 6))
         yield* TestClock.adjust(50)
@@ -423,7 +425,7 @@ for (const role of ["alone", "inFront"] as const) {
         tier.script.instead.put = slowly(50)
         const expiring = yield* fork(expire(tier, 6))
         yield* TestClock.adjust(10)
-        yield* fork(tier.farther.put("k", entry(5)))
+        yield* fork(tier.farther.copies.put("k", entry(5)))
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(expiring)).toBe(true)
         delete tier.script.instead.read
@@ -434,7 +436,7 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what begins to be put while something older is expired is dropped", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
-        yield* tier.farther.put("k", entry(4))
+        yield* tier.farther.copies.put("k", entry(4))
         tier.script.instead.read =
           (real) =>
           (...args) =>
@@ -446,7 +448,7 @@ for (const role of ["alone", "inFront"] as const) {
             Effect.delay(real(...args), pauses.shift()!)
         const expiring = yield* fork(expire(tier, 7))
         yield* TestClock.adjust(10)
-        yield* fork(tier.farther.put("k", entry(6)))
+        yield* fork(tier.farther.copies.put("k", entry(6)))
         yield* TestClock.adjust(200)
         expect(yield* Fiber.join(expiring)).toBe(true)
         delete tier.script.instead.read
@@ -461,9 +463,9 @@ for (const role of ["alone", "inFront"] as const) {
       () =>
         Effect.gen(function* () {
           const tier = yield* opened(role)
-          yield* tier.farther.put("k", entry(5))
+          yield* tier.farther.copies.put("k", entry(5))
           yield* expire(tier, 9)
-          yield* tier.farther.put("k", entry(role === "alone" ? 8 : 9))
+          yield* tier.farther.copies.put("k", entry(role === "alone" ? 8 : 9))
           expect(yield* tier.valueAt("k")).toEqual(role === "alone" ? [5, false] : [9, true])
         }).pipe(Effect.scoped),
     )
@@ -472,10 +474,10 @@ for (const role of ["alone", "inFront"] as const) {
       Effect.gen(function* () {
         const tier = yield* opened(role)
         const times = { storedAt: start + 1, staleUntil: start + 100_001 }
-        yield* tier.farther.put("k", entry(5, times))
+        yield* tier.farther.copies.put("k", entry(5, times))
         expect(yield* expire(tier, 6)).toBe(true)
         expect(yield* tier.at("k")).toMatchObject({ _tag: "Nothing" })
-        yield* tier.farther.put("k", entry(7))
+        yield* tier.farther.copies.put("k", entry(7))
         expect(yield* expire(tier, 8)).toBe(true)
         expect(yield* tier.valueAt("k")).toEqual([7, false])
       }).pipe(Effect.scoped),
@@ -484,9 +486,9 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what should have been dropped before is dropped", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
-        yield* tier.farther.put("k", entry(5))
+        yield* tier.farther.copies.put("k", entry(5))
         tier.script.instead.drop = broken
-        yield* tier.farther.drop("k", 5)
+        yield* tier.farther.copies.drop("k", 5)
         delete tier.script.instead.drop
         expect(yield* expire(tier, 7)).toBe(true)
         expect(yield* tier.valueAt("k")).toBe(undefined)
@@ -525,7 +527,7 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what says no end of its life any more gets none", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
-        yield* tier.farther.put("k", entry(5))
+        yield* tier.farther.copies.put("k", entry(5))
         const [{ args }] = tier.script.of("put") as readonly [scripted.Call<"put">]
         const bytes = new Uint8Array(args[1])
         bytes[Buffer.from(bytes).indexOf(String(start + 100_000))] = "x".charCodeAt(0)
@@ -538,7 +540,7 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what is newer than the change stays as it is", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
-        yield* tier.farther.put("k", entry(5))
+        yield* tier.farther.copies.put("k", entry(5))
         expect(yield* expire(tier, 4)).toBe(true)
         expect(yield* tier.valueAt("k")).toEqual([5, role === "alone"])
       }).pipe(Effect.scoped),
@@ -547,7 +549,7 @@ for (const role of ["alone", "inFront"] as const) {
     it.effect("what cannot be expired is dropped", () =>
       Effect.gen(function* () {
         const tier = yield* opened(role)
-        yield* tier.farther.put("k", entry(5))
+        yield* tier.farther.copies.put("k", entry(5))
         tier.script.instead.put = broken
         expect(yield* expire(tier, 6)).toBe(true)
         expect(yield* tier.valueAt("k")).toBe(undefined)
@@ -564,13 +566,13 @@ it.effect(
   () =>
     Effect.gen(function* () {
       const { farther, script, valueAt } = yield* opened("inFront")
-      yield* farther.put("k", entry(5))
+      yield* farther.copies.put("k", entry(5))
       expect(yield* valueAt("k")).toEqual([5, true])
       // Another process puts something.
       const [{ args }] = script.of("put") as readonly [scripted.Call<"put">]
       script.instead.read = () => (keys) => Effect.succeed(keys.map(() => args[1]))
       expect(yield* valueAt("k")).toEqual([5, true])
-      yield* farther.put("k", entry(6))
+      yield* farther.copies.put("k", entry(6))
       expect(yield* valueAt("k")).toEqual([5, false])
     }).pipe(Effect.scoped),
 )
@@ -578,10 +580,10 @@ it.effect(
 it.effect("law 4: what has no time left is not given, whatever the tier still holds", () =>
   Effect.gen(function* () {
     const { at, farther, script } = yield* opened("inFront")
-    yield* farther.put("k", entry(5))
+    yield* farther.copies.put("k", entry(5))
     const [{ args }] = script.of("put") as readonly [scripted.Call<"put">]
     script.instead.read = () => (keys) => Effect.succeed(keys.map(() => args[1]))
-    yield* farther.put("k", entry(6))
+    yield* farther.copies.put("k", entry(6))
     yield* TestClock.adjust(99_999)
     expect(yield* at("k")).toMatchObject({ _tag: "Entry" })
     yield* TestClock.adjust(1)
@@ -602,7 +604,7 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
     const write = (version: number) => {
       tier.script.instead.write = () => () =>
         Effect.succeed({ version, time: start + 1_060, lastMark: undefined })
-      return tier.farther.write("k", { _tag: "Remove" }, 0)
+      return tier.farther.writes.write("k", { _tag: "Remove" }, 0)
     }
     return { ...tier, now, write, most: () => tier.farther.time.placeOf(now, "most") ?? 0 }
   })
@@ -648,7 +650,7 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
       const won = { _tag: "Won", token, time: 0 } as const
       script.instead.acquire = () => () => Effect.succeed(won)
       const request = { known: 0, leaseMillis: 1_000, force: false }
-      yield* farther.acquire("k", request, new Budget(200))
+      yield* farther.leases.acquire("k", request, new Budget(200))
       expect(farther.time.given).toBe(token)
     }).pipe(Effect.scoped),
   )
@@ -660,7 +662,11 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
       script.instead.acquire = () => () => Effect.succeed(won)
       script.instead.marks = () => () => Effect.never
       const acquiring = yield* fork(
-        farther.acquire("k", { known: 0, leaseMillis: 1_000, force: false }, new Budget(200)),
+        farther.leases.acquire(
+          "k",
+          { known: 0, leaseMillis: 1_000, force: false },
+          new Budget(200),
+        ),
       )
       yield* TestClock.adjust(1_000)
       yield* Fiber.join(acquiring)
@@ -676,7 +682,7 @@ it.effect("law 14: a lease that was won counts, though the marks could not be re
     script.instead.marks = () => () =>
       Effect.fail(new TierError({ tier: "shared", operation: "marks", cause }))
     const request = { known: 0, leaseMillis: 1_000, force: false }
-    const acquired = yield* farther.acquire("k", request, new Budget(200))
+    const acquired = yield* farther.leases.acquire("k", request, new Budget(200))
     expect(acquired).toMatchObject({ _tag: "Won" })
     expect(script.trips()).toEqual(["acquire", "marks"])
   }).pipe(Effect.scoped),
@@ -688,7 +694,7 @@ it.effect("law 14: a lease and the first marks are one step, which fails once", 
     script.instead.acquire = broken
     script.instead.marks = broken
     const request = { known: 0, leaseMillis: 1_000, force: false }
-    expect(yield* farther.acquire("k", request, new Budget(200))).toBe(undefined)
+    expect(yield* farther.leases.acquire("k", request, new Budget(200))).toBe(undefined)
     expect(yield* events).toMatchObject([{ _tag: "TierFailed", operation: "acquire" }])
   }).pipe(Effect.scoped),
 )
@@ -699,11 +705,11 @@ it.effect("law 14: marks that could not be set cost no more than their step", ()
     // This node has numbered a mark itself, so that it has to read those that it may have missed.
     marks.add(["t"], true, start, 1)
     script.instead.marks = broken
-    yield* farther.mark(["t"], true)
+    yield* farther.marks.set(["t"], true)
     expect(marks.isBehind).toBe(true)
     expect(script.trips()).toEqual(["mark", "marks"])
     script.instead.mark = broken
-    expect(yield* farther.mark(["t"], true)).toBe(undefined)
+    expect(yield* farther.marks.set(["t"], true)).toBe(undefined)
     expect(script.trips()).toEqual(["mark"])
   }).pipe(Effect.scoped),
 )
@@ -722,7 +728,7 @@ describe("law 14: an arbiter whose marks are on another server than the key", ()
       Effect.gen(function* () {
         const { farther, script } = yield* servers
         if (isAway) script.instead.marks = () => () => Effect.never
-        const acquiring = yield* fork(farther.acquire("a", request, new Budget(200)))
+        const acquiring = yield* fork(farther.leases.acquire("a", request, new Budget(200)))
         yield* TestClock.adjust(100)
         expect(yield* Fiber.join(acquiring)).toMatchObject({ _tag: "Won" })
         expect(script.trips()).toEqual(["acquire", "marks"])
@@ -737,10 +743,10 @@ describe("law 14: an arbiter whose marks are on another server than the key", ()
     it.effect(`law 11: without marks, a value on ${key} is ${committed}`, () =>
       Effect.gen(function* () {
         const { farther, script } = yield* servers
-        const granted = yield* farther.acquire(key, request, new Budget(200))
+        const granted = yield* farther.leases.acquire(key, request, new Budget(200))
         const version = granted?._tag === "Won" ? granted.token : 0
         script.instead.marks = broken
-        expect(yield* farther.commit(key, entry(version))).toBe(committed)
+        expect(yield* farther.writes.commit(key, entry(version))).toBe(committed)
       }).pipe(Effect.scoped),
     )
   }
@@ -776,7 +782,7 @@ describe("law 19: an entry says when the arbiter had it last", () => {
   it.effect("in the arbiter, when its marks were asked for", () =>
     Effect.gen(function* () {
       const { at, clock, farther } = yield* opened("arbiter")
-      yield* farther.put("k", entry(5))
+      yield* farther.copies.put("k", entry(5))
       yield* at("other")
       const confirmedAt = monotonicMillis(clock)
       yield* TestClock.adjust(1_000)
@@ -789,9 +795,9 @@ describe("law 19: an entry says when the arbiter had it last", () => {
       const { at, clock, farther } = yield* opened("inFront")
       const confirmedAt = monotonicMillis(clock)
       yield* TestClock.adjust(1_000)
-      yield* farther.put("k", entry(5), confirmedAt)
+      yield* farther.copies.put("k", entry(5), confirmedAt)
       expect(yield* at("k")).toMatchObject({ _tag: "Entry", confirmedAt })
-      yield* farther.put("k", entry(6))
+      yield* farther.copies.put("k", entry(6))
       expect(yield* at("k")).toMatchObject({ confirmedAt: confirmedAt + 1_000 })
     }).pipe(Effect.scoped),
   )
@@ -810,9 +816,9 @@ describe("law 4: an entry of a clock that was ahead", () => {
     it.effect(`as ${role}: is nothing if it was to live for no time, else stale from now on`, () =>
       Effect.gen(function* () {
         const { at, farther } = yield* opened(role)
-        yield* farther.put("k", ahead)
+        yield* farther.copies.put("k", ahead)
         expect(yield* at("k")).toEqual({ _tag: "Nothing", version: 5 })
-        yield* farther.put("l", { ...ahead, staleUntil: start + 600_000 })
+        yield* farther.copies.put("l", { ...ahead, staleUntil: start + 600_000 })
         const found = yield* at("l")
         // Without an arbiter the number of its marks is of that clock as well: any mark may cover it.
         expect(found).toMatchObject({
@@ -832,9 +838,9 @@ it.effect("law 13: without an arbiter, a version of more than a second to come i
       [latest, latest - 1, latest],
       [latest + 1_000, latest - 1, latest - 1],
     ] as const) {
-      yield* farther.drop("k")
-      yield* farther.put("k", entry(version))
-      yield* farther.put("k", entry(next))
+      yield* farther.copies.drop("k")
+      yield* farther.copies.put("k", entry(version))
+      yield* farther.copies.put("k", entry(next))
       expect(yield* at("k")).toMatchObject({ entry: { version: kept } })
     }
   }).pipe(Effect.scoped),
@@ -848,8 +854,8 @@ it.effect("law 11: without an arbiter, a drop takes away a version of a time to 
       [latest, true],
       [latest + 1_000, false],
     ] as const) {
-      yield* farther.put("k", entry(version))
-      expect(yield* farther.drop("k", start * 1_000)).toBe(true)
+      yield* farther.copies.put("k", entry(version))
+      expect(yield* farther.copies.drop("k", start * 1_000)).toBe(true)
       expect((yield* valueAt("k"))?.[0]).toBe(isLeft ? version : undefined)
     }
   }).pipe(Effect.scoped),
@@ -863,9 +869,9 @@ describe("law 13: a value that is written to the arbiter", () => {
     Effect.gen(function* () {
       const { farther, script } = yield* opened("arbiter")
       const change = { _tag: "Set", entry: entry(ahead, { asOf: 3 }), at: ahead } as const
-      expect(yield* farther.write("k", change, 0)).toEqual({ version: ahead, asOf: 3 })
+      expect(yield* farther.writes.write("k", change, 0)).toEqual({ version: ahead, asOf: 3 })
       script.instead.write = broken
-      expect(yield* farther.write("k", change, 0)).toBe(undefined)
+      expect(yield* farther.writes.write("k", change, 0)).toBe(undefined)
     }).pipe(Effect.scoped),
   )
 
@@ -876,7 +882,7 @@ describe("law 13: a value that is written to the arbiter", () => {
     it.effect(`is written above a mark that it met, and ${answers} answers tell of it`, () =>
       Effect.gen(function* () {
         const { farther, script } = yield* opened("arbiter")
-        yield* farther.ready
+        yield* farther.marks.ready
         // Another node's mark, of which this one learns after the value is stored.
         const number = ahead - 1
         script.instead.write = () => () =>
@@ -886,7 +892,7 @@ describe("law 13: a value that is written to the arbiter", () => {
         const mark = { tag: undefined, keepStale: true, number }
         script.instead.marks = (marks) => (since) =>
           Effect.map(marks(since), (page) => ({ ...page, last: number, marks: [mark] }))
-        const written = yield* farther.write("k", { _tag: "Set", entry: entry(1) }, 0)
+        const written = yield* farther.writes.write("k", { _tag: "Set", entry: entry(1) }, 0)
         expect(written).toEqual(expected)
       }).pipe(Effect.scoped),
     )
@@ -895,10 +901,10 @@ describe("law 13: a value that is written to the arbiter", () => {
   it.effect("tells the time of the arbiter once more", () =>
     Effect.gen(function* () {
       const { farther, script } = yield* opened("arbiter")
-      yield* farther.ready
+      yield* farther.marks.ready
       script.instead.write = () => () =>
         Effect.succeed({ version: 1, time: start + 700, lastMark: undefined })
-      yield* farther.write("k", { _tag: "Remove" }, 0)
+      yield* farther.writes.write("k", { _tag: "Remove" }, 0)
       expect(farther.time.now).toBe(start + 700)
     }).pipe(Effect.scoped),
   )
@@ -909,14 +915,14 @@ it.effect(
   () =>
     Effect.gen(function* () {
       const { farther, script } = yield* opened("arbiter")
-      yield* farther.ready
+      yield* farther.marks.ready
       script.instead.commit = () => () =>
         Effect.succeed({ decision: "Stored", lastMark: undefined })
       script.trips()
-      expect(yield* farther.commit("k", entry(5))).toBe("Stored")
+      expect(yield* farther.writes.commit("k", entry(5))).toBe("Stored")
       expect(script.trips()).toEqual(["commit", "marks"])
       script.instead.marks = broken
-      expect(yield* farther.commit("k", entry(5))).toBe("Unjudged")
+      expect(yield* farther.writes.commit("k", entry(5))).toBe("Unjudged")
     }).pipe(Effect.scoped),
 )
 
@@ -926,7 +932,7 @@ describe("law 14: an arbiter that takes many keys in one trip", () => {
   const commits = ({ farther, turns }: Opened, keys: ReadonlyArray<string>) =>
     Effect.gen(function* () {
       const forked = []
-      for (const key of keys) forked.push(yield* fork(farther.commitAmong(key, entry(1))))
+      for (const key of keys) forked.push(yield* fork(farther.writes.commitAmong(key, entry(1))))
       while (turns.asked() > 0) yield* turns.next
       yield* TestClock.adjust(150)
       return yield* Effect.forEach(forked, Fiber.join)
@@ -947,12 +953,12 @@ describe("law 14: an arbiter that takes many keys in one trip", () => {
   it.effect("is asked for one key as any other", () =>
     Effect.gen(function* () {
       const tier = yield* batches
-      yield* tier.farther.ready
+      yield* tier.farther.marks.ready
       tier.script.trips()
       const request = { known: 0, leaseMillis: 1_000, force: false }
       for (const keys of [["a"], ["b", "c"]]) {
         const requests = keys.map((key) => ({ key, ...request }))
-        yield* tier.farther.acquireAll(requests, new Budget(200))
+        yield* tier.farther.leases.acquireAll(requests, new Budget(200))
       }
       expect(tier.script.trips()).toEqual(["acquire", "acquireAll"])
       expect(yield* commits(tier, ["a"])).toEqual(["Superseded"])
@@ -979,7 +985,7 @@ describe("law 14: an arbiter that takes many keys in one trip", () => {
       const request = { known: 0, leaseMillis: 1_000, force: false }
       const requests = ["a", "b"].map((key) => ({ key, ...request }))
       const nothing = [undefined, undefined]
-      expect(yield* tier.farther.acquireAll(requests, new Budget(200))).toEqual(nothing)
+      expect(yield* tier.farther.leases.acquireAll(requests, new Budget(200))).toEqual(nothing)
       expect(yield* commits(tier, ["a", "b"])).toEqual(nothing)
       expect(yield* tier.events).toMatchObject([
         { _tag: "TierFailed", operation: "acquire" },
@@ -991,7 +997,7 @@ describe("law 14: an arbiter that takes many keys in one trip", () => {
   it.effect("says of each key how it took the value; undefined where it gave no answer", () =>
     Effect.gen(function* () {
       const tier = yield* batches
-      yield* tier.farther.ready
+      yield* tier.farther.marks.ready
       answering(tier, [["Stored", 0], undefined, ["Superseded", 0]])
       expect(yield* commits(tier, ["a", "b", "c"])).toEqual(["Stored", undefined, "Superseded"])
       expect(tier.script.of("marks")).toHaveLength(1)
@@ -1007,7 +1013,7 @@ describe("law 14: an arbiter that takes many keys in one trip", () => {
     it.effect(`law 18: ${title}: the marks are read before the values are judged`, () =>
       Effect.gen(function* () {
         const tier = yield* batches
-        yield* tier.farther.ready
+        yield* tier.farther.marks.ready
         answering(tier, [
           ["Stored", last],
           ["Stored", 0],

@@ -4,12 +4,10 @@ import type { Entry } from "@larder/core"
 import { Effect } from "effect"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
 import type { Engine } from "../../../src/internal/state/engine.ts"
-import type {
-  Committed,
-  FartherTier,
-  TierRead,
-  Granted,
-} from "../../../src/internal/tier/backingTier.ts"
+import type { Committed } from "../../../src/internal/tier/arbiterWrites.ts"
+import type { FartherTier } from "../../../src/internal/tier/backingTier.ts"
+import type { TierRead } from "../../../src/internal/tier/tierRead.ts"
+import type { Granted } from "../../../src/internal/tier/leases.ts"
 import {
   applyUnlessNewer,
   newerIn,
@@ -57,21 +55,25 @@ const scripted = (script: {
         asked.push(["read", ...keys])
         return [left.read.shift()]
       }),
-    acquire: (_: string, { force, known }: { readonly known: number; readonly force: boolean }) =>
-      Effect.sync(() => {
-        asked.push(["acquire", known, ...(force ? ["force"] : [])])
-        return left.acquire.shift()
-      }),
-    commit: (_: string, { value, version }: Entry.Entry<unknown>) =>
-      Effect.sync(() => {
-        asked.push(["commit", value, version])
-        return left.commit.shift()
-      }),
-    release: (_: string, token: number, failedFor: number) =>
-      Effect.sync(() => {
-        asked.push(["release", token, failedFor])
-        return true
-      }),
+    leases: {
+      acquire: (_: string, { force, known }: { readonly known: number; readonly force: boolean }) =>
+        Effect.sync(() => {
+          asked.push(["acquire", known, ...(force ? ["force"] : [])])
+          return left.acquire.shift()
+        }),
+      release: (_: string, token: number, failedFor: number) =>
+        Effect.sync(() => {
+          asked.push(["release", token, failedFor])
+          return true
+        }),
+    },
+    writes: {
+      commit: (_: string, { value, version }: Entry.Entry<unknown>) =>
+        Effect.sync(() => {
+          asked.push(["commit", value, version])
+          return left.commit.shift()
+        }),
+    },
   } as unknown as FartherTier
   return { tier, asked }
 }

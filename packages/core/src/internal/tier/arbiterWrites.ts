@@ -1,0 +1,227 @@
+/** Values and changes on their way to an arbiter, which orders them. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { nextNumber } from "../../Arbitration.ts"
+import type * as Entry from "../../Entry.ts"
+import type {
+  Arbiter,
+  CommitRequest,
+  Committed as Arbitrated,
+  TierError,
+  Write,
+} from "../../Tier.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+import { CommitBatches } from "./batches.ts"
+import type { Budget } from "./budget.ts"
+import type { TierCodec } from "./codec.ts"
+import type { TierSteps } from "./guardedCalls.ts"
+import type { TierParts } from "./parts.ts"
+import type { TierTime } from "./tierClock.ts"
+import type { TierMarks } from "./tierMarks.ts"
+import { asked } from "./tierMarks.ts"
+import type { Options, Surroundings } from "./tierOptions.ts"
+import type { TierWarnings } from "./tierWarnings.ts"
+
+/** What a caller does to a key; with `at`, at that place in the arbiter's order. */
+export type Change =
+  | { readonly _tag: "Set"; readonly entry: Entry.Entry<unknown>; readonly at?: number | undefined }
+  | { readonly _tag: "Remove"; readonly at?: number | undefined }
+  | { readonly _tag: "Expire" }
+
+/** How the arbiter took a value; `Unjudged`: it is stored, but not all marks that may cover it could be read. */
+export type Committed = Arbitrated["decision"] | "Unjudged"
+
+/** What a change has come to at the arbiter. */
+export interface Written {
+  readonly version: number
+  /** Of a value that was set: above all marks that came before it. */
+  readonly asOf: number | undefined
+}
+
+/** Values and changes on their way to an arbiter. */
+export class ArbiterWrites {
+  readonly #name: string
+  readonly #arbiter: Arbiter | undefined
+  readonly #options: Options
+  readonly #parts: TierParts
+  readonly #time: TierTime
+  readonly #warnings: TierWarnings
+  readonly #marks: TierMarks
+  readonly #codec: TierCodec
+  readonly #commits: CommitBatches
+
+  constructor(
+    name: string,
+    arbiter: Arbiter | undefined,
+    options: Options,
+    { parts, time, warnings }: Surroundings,
+    marks: TierMarks,
+    codec: TierCodec,
+  ) {
+    this.#name = name
+    this.#arbiter = arbiter
+    this.#options = options
+    this.#parts = parts
+    this.#time = time
+    this.#warnings = warnings
+    this.#marks = marks
+    this.#codec = codec
+    this.#commits = new CommitBatches(
+      (steps, requests) => this.#commitBatch(steps, requests),
+      Effect.runForkWith(options.context),
+      options.turns,
+    )
+  }
+
+  readonly #ask = <A>(operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>) =>
+    asked(this.#name, this.#arbiter, operation)
+
+  commit(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
+    return this.#codec.encoded(key, entry, (bytes, life) => {
+      const committed = this.#parts.stepsOf(key).run(
+        "commit",
+        this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
+        undefined,
+        this.#warnings.ofSize(bytes.length),
+      )
+      return Effect.map(
+        this.#marks.upTo(key, committed),
+        (done): Committed | undefined => done && judged(done.answer, done.knowsMarks),
+      )
+    })
+  }
+
+  /** Whether {@link commitAmong} puts commits of many keys into one trip. */
+  get commitsMany(): boolean {
+    return this.#arbiter?.commitAll !== undefined
+  }
+
+  /** Waits while very many commits wait. */
+  get commitRoom(): Effect.Effect<void> {
+    return this.#commits.room
+  }
+
+  /** As `commit`, in one trip with others of this moment that are on the same part of the tier. */
+  commitAmong(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
+    return this.#codec.encoded(key, entry, (envelope, lifeMillis) => {
+      const request = { key, token: entry.version, envelope, lifeMillis }
+      return this.#commits.commit(this.#parts.stepsOf(key), request)
+    })
+  }
+
+  /** A caller's change; undefined where the arbiter did not take it, or not for certain. */
+  write(
+    key: string,
+    change: Change,
+    known: number,
+    budget?: Budget,
+  ): Effect.Effect<Written | "unwritable" | undefined> {
+    if (change._tag !== "Set") {
+      return Effect.map(this.#written(key, change, known, budget), (written) =>
+        written === undefined ? undefined : { version: written.version, asOf: undefined },
+      )
+    }
+    const { at, entry } = change
+    return this.#codec.encoded<Written | "unwritable">(
+      key,
+      entry,
+      (envelope, lifeMillis) => {
+        const written = this.#written(key, { _tag: "Set", envelope, lifeMillis, at }, known, budget)
+        // A change with a place in the order covers the marks up to that place.
+        return at === undefined
+          ? Effect.flatMap(this.#marks.upTo(key, written), (done) =>
+              done === undefined || !done.knowsMarks
+                ? Exit.succeed(undefined)
+                : this.#aboveItsMarks(key, entry, done.answer.version, budget),
+            )
+          : Effect.map(written, (done) => done && { version: done.version, asOf: entry.asOf })
+      },
+      "unwritable",
+    )
+  }
+
+  /** Those of one part of the tier; the marks are read once for all of them. */
+  #commitBatch(
+    steps: TierSteps,
+    requests: ReadonlyArray<CommitRequest>,
+  ): Effect.Effect<ReadonlyArray<Committed | undefined>> {
+    const stored = Effect.map(this.#committed(steps, requests), (answers) => {
+      const known = answers.filter((answer) => answer !== undefined)
+      if (known.length === 0) return undefined
+      return { answers, lastMark: Math.max(...known.map(({ lastMark = Infinity }) => lastMark)) }
+    })
+    return Effect.map(this.#marks.upTo(requests[0]!.key, stored), (done) =>
+      done === undefined
+        ? []
+        : done.answer.answers.map((answer) => answer && judged(answer, done.knowsMarks)),
+    )
+  }
+
+  #committed(
+    steps: TierSteps,
+    requests: ReadonlyArray<CommitRequest>,
+  ): Effect.Effect<ReadonlyArray<Arbitrated | undefined>> {
+    const commitAll = this.#arbiter?.commitAll
+    if (requests.length === 1 || commitAll === undefined) {
+      return Effect.forEach(requests, ({ envelope, key, lifeMillis, token }) =>
+        steps.run(
+          "commit",
+          this.#ask((arbiter) => arbiter.commit(key, token, envelope, lifeMillis)),
+          undefined,
+          this.#warnings.ofSize(envelope.length),
+        ),
+      )
+    }
+    return Effect.map(steps.run("commit", commitAll(requests)), (answers) => answers ?? [])
+  }
+
+  #written(
+    key: string,
+    write: Write,
+    known: number,
+    budget: Budget | undefined,
+  ): Effect.Effect<Answered | undefined> {
+    const { clock } = this.#options
+    const asked = Effect.suspend(() => {
+      const sent = monotonicMillis(clock)
+      return Effect.map(
+        this.#ask((arbiter) => arbiter.write(key, write, known)),
+        (answer) => {
+          this.#time.heard(answer.time, sent, monotonicMillis(clock))
+          this.#time.wasGiven(answer.version)
+          return answer
+        },
+      )
+    })
+    const onFailure =
+      write._tag === "Set" ? this.#warnings.ofSize(write.envelope.length) : undefined
+    return this.#parts.stepsOf(key).run("write", asked, budget, onFailure)
+  }
+
+  /**
+   * Race: another node has set a mark before this value was set, and this node had not heard
+   * of it when it wrote the value: to all others the mark would cover it. So it is written once
+   * more, above the mark, unless somebody has changed the key since.
+   */
+  #aboveItsMarks(
+    key: string,
+    entry: Entry.Entry<unknown>,
+    version: number,
+    budget: Budget | undefined,
+  ): Effect.Effect<Written | undefined> {
+    const { marks } = this.#options
+    if (marks.judge(entry) === "valid") return Exit.succeed({ version, asOf: entry.asOf })
+    const asOf = marks.last
+    const at = nextNumber(0, version)
+    return this.#codec.encoded(key, { ...entry, asOf }, (envelope, lifeMillis) => {
+      const written = this.#written(key, { _tag: "Set", envelope, lifeMillis, at }, 0, budget)
+      return Effect.map(written, (done) => done && { version: at, asOf })
+    })
+  }
+}
+
+const judged = ({ decision }: Arbitrated, knowsMarks: boolean): Committed =>
+  knowsMarks || decision !== "Stored" ? decision : "Unjudged"
+
+/** What the arbiter said to a change. */
+type Answered = Effect.Success<ReturnType<Arbiter["write"]>>

@@ -1,0 +1,144 @@
+/**
+ * Entries as bytes in a tier, and bytes as entries: with times of the tier there, of
+ * the node here. A value that cannot be read or written is no fault of the tier.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { usable } from "../../Arbitration.ts"
+import * as Entry from "../../Entry.ts"
+import * as Envelope from "../../Envelope.ts"
+import type { ByteTier } from "../../Tier.ts"
+import * as Wire from "../../Wire.ts"
+import { atOnce, mapAtOnce } from "../runtime/syncExit.ts"
+import type { TierParts } from "./parts.ts"
+import type { TierTime } from "./tierClock.ts"
+import type { Options, Surroundings } from "./tierOptions.ts"
+import { type TierRead, nothing } from "./tierRead.ts"
+import type { TierWarnings } from "./tierWarnings.ts"
+
+/** The lifetime as a store takes it. */
+export const lifeUntil = (staleUntil: number, now: number): number =>
+  staleUntil === Entry.forever ? Infinity : staleUntil - now
+
+/** The values of a tier as bytes, and what they are believed to be. */
+export class TierCodec {
+  readonly #tier: {
+    readonly name: string
+    readonly wire: Wire.Wire
+    readonly namespace: string | undefined
+  }
+  readonly #options: Options
+  readonly #time: TierTime
+  readonly #parts: TierParts
+  readonly #warnings: TierWarnings
+  /** Nobody orders changes: each process numbers its own by its clock. */
+  readonly #isAlone: boolean
+  readonly #believed: (key: string, found: TierRead) => TierRead
+
+  constructor(
+    { name, namespace, wire = Wire.json }: ByteTier,
+    options: Options,
+    { parts, role, time, warnings }: Surroundings,
+    believed: (key: string, found: TierRead) => TierRead,
+  ) {
+    this.#tier = { name, wire, namespace }
+    this.#options = options
+    this.#time = time
+    this.#parts = parts
+    this.#warnings = warnings
+    this.#isAlone = role === "alone"
+    this.#believed = believed
+  }
+
+  /** A value that cannot be written as bytes is no fault of the tier: its breaker does not hear of it. */
+  encoded<A>(
+    key: string,
+    entry: Entry.Entry<unknown>,
+    use: (envelope: Uint8Array, lifeMillis: number) => Effect.Effect<A | undefined>,
+    unwritable?: A,
+  ): Effect.Effect<A | undefined> {
+    const { clock, codec, context } = this.#options
+    return Effect.suspend(() => {
+      const inTierTime = Entry.shift(entry, this.#time.offset("least"))
+      const life = lifeUntil(entry.staleUntil, clock.currentTimeMillisUnsafe())
+      const encoded = Envelope.encode(inTierTime, codec, this.#tier.wire, this.#context(key))
+      return Effect.matchEffect(Effect.provideContext(encoded, context), {
+        onSuccess: (envelope) => use(envelope, life),
+        onFailure: ({ message }) => {
+          this.#parts.stepsOf(key).tellFailed("encode", message)
+          this.#warnings.unwritable()
+          return Effect.succeed(unwritable)
+        },
+      })
+    })
+  }
+
+  found(key: string, envelope: Uint8Array | undefined): Effect.Effect<TierRead> {
+    if (envelope === undefined) return Exit.succeed(nothing)
+    return this.#decoded(key, envelope)
+  }
+
+  /** Decoding that takes longer than a step may is given up: the bytes cannot be read, and the tier is well. */
+  #decoded(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
+    const decoded = this.#decode(key, envelope)
+    if (atOnce(decoded) !== undefined) return decoded
+    const { tierTimeout } = this.#options
+    return Effect.map(this.#parts.stepsOf(key).within(decoded), (found) => {
+      if (found !== undefined) return found
+      const reason = `not decoded within ${tierTimeout} ms; raise tierTimeout if such values are meant`
+      return this.#undecodable(key, reason, Envelope.version(envelope))
+    })
+  }
+
+  #decode(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
+    const { codec, larder, schemaVersion } = this.#options
+    const decoded = Envelope.decode(envelope, codec, this.#tier.wire, {
+      larder,
+      key,
+      schemaVersion,
+      namespace: this.#tier.namespace,
+      offset: -this.#time.offset("most"),
+    })
+    return mapAtOnce(decoded, (decoded) => this.#believed(key, this.#foundIn(key, decoded)))
+  }
+
+  #foundEntry(entry: Entry.Entry<unknown>): TierRead {
+    const { clock } = this.#options
+    const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
+    if (believed === undefined) return { _tag: "Nothing", version: entry.version }
+    // Where no arbiter numbers marks, its number is of the clock that was ahead: any mark may cover it.
+    const isOfThatClock = believed !== entry && this.#isAlone
+    return { _tag: "Entry", entry: isOfThatClock ? { ...believed, asOf: 0 } : believed }
+  }
+
+  #foundIn(key: string, decoded: Envelope.Decoded<unknown>): TierRead {
+    switch (decoded._tag) {
+      case "Entry": {
+        const { entry } = decoded
+        const version = usable(entry.version)
+        // Kept under a version without room above, nothing newer would ever replace it.
+        return this.#foundEntry(version === entry.version ? entry : { ...entry, version })
+      }
+      case "Tombstone":
+        return { _tag: "Nothing", version: usable(decoded.version), isRemoved: true }
+      case "OlderSchema":
+        return { _tag: "Nothing", version: usable(decoded.version) }
+      case "NewerSchema":
+        return { _tag: "Foreign", version: usable(decoded.version) }
+      case "Undecodable":
+        return this.#undecodable(key, decoded.reason, decoded.version)
+    }
+  }
+
+  #undecodable(key: string, reason: string, version = 0): TierRead {
+    const { observer } = this.#options
+    observer.counters.undecodable += 1
+    observer.tell({ _tag: "Undecodable", key, tier: this.#tier.name, reason })
+    return { _tag: "Nothing", version }
+  }
+
+  #context(key: string): Envelope.EnvelopeContext {
+    const { larder, schemaVersion } = this.#options
+    return { larder, key, schemaVersion, namespace: this.#tier.namespace }
+  }
+}

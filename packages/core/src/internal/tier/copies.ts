@@ -1,0 +1,210 @@
+/**
+ * Entries that a tier keeps as copies of what an arbiter behind it has, or as the only
+ * ones where nothing arbitrates.
+ */
+import * as Effect from "effect/Effect"
+import { nextNumber, usable } from "../../Arbitration.ts"
+import type * as Entry from "../../Entry.ts"
+import * as Envelope from "../../Envelope.ts"
+import type { ByteStore, TierError } from "../../Tier.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+import type { SteadyClock } from "../runtime/steadyClock.ts"
+import type { Budget } from "./budget.ts"
+import type { TierCodec } from "./codec.ts"
+import { lifeUntil } from "./codec.ts"
+import type { Trust } from "./confirmedEntries.ts"
+import type { TierParts } from "./parts.ts"
+import type { TierTime } from "./tierClock.ts"
+import type { Surroundings } from "./tierOptions.ts"
+import type { TierWarnings } from "./tierWarnings.ts"
+
+/** Many changes in one millisecond take numbers of those to come: not of more than so many. */
+const versionsAhead = 1_000
+
+/** What a tier may still have when a change was made without its arbiter: anything. */
+const whatever = Number.MAX_SAFE_INTEGER
+
+/** Entries that a tier keeps for its readers, be there an arbiter behind it or none at all. */
+export class TierCopies {
+  readonly #store: ByteStore
+  readonly #clock: SteadyClock
+  readonly #parts: TierParts
+  readonly #time: TierTime
+  readonly #warnings: TierWarnings
+  readonly #codec: TierCodec
+  /** Undefined for the arbiter, which is believed. */
+  readonly #trust: Trust | undefined
+  readonly #isInFront: boolean
+  readonly #isAlone: boolean
+
+  constructor(
+    store: ByteStore,
+    clock: SteadyClock,
+    { parts, role, time, warnings }: Surroundings,
+    codec: TierCodec,
+    trust: Trust | undefined,
+  ) {
+    this.#store = store
+    this.#clock = clock
+    this.#parts = parts
+    this.#time = time
+    this.#warnings = warnings
+    this.#codec = codec
+    this.#trust = trust
+    this.#isInFront = role === "inFront"
+    this.#isAlone = role === "alone"
+  }
+
+  /**
+   * Keeps an entry over a lower version; says whether the tier now has nothing older.
+   * `confirmed`: when the arbiter last said that it has the entry, in monotonic time; now by default.
+   */
+  put(key: string, entry: Entry.Entry<unknown>, confirmed?: number): Effect.Effect<boolean> {
+    const stored = this.#codec.encoded(key, entry, (bytes, life) =>
+      this.#parts
+        .stepsOf(key)
+        .run(
+          "put",
+          this.#putOver(key, bytes, life),
+          undefined,
+          this.#warnings.ofSize(bytes.length),
+        ),
+    )
+    const trust = this.#trust
+    if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
+    return Effect.suspend(() => {
+      const confirmedAt = confirmed ?? monotonicMillis(this.#clock)
+      trust.beginPut(key)
+      return Effect.flatMap(stored, (done) => {
+        const dropped = trust.endPut(key)
+        if (dropped >= entry.version) return this.drop(key, dropped)
+        if (done !== undefined) trust.kept(key, entry, done, confirmedAt)
+        return Effect.succeed(done !== undefined)
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => trust.endPut(key))))
+    })
+  }
+
+  /**
+   * Like `put`, but over whatever is there: the entry's version is this node's
+   * own guess, since no arbiter was there to give one.
+   */
+  replace(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
+    return Effect.flatMap(this.drop(key, whatever), (done) =>
+      done ? this.put(key, entry) : Effect.succeed(false),
+    )
+  }
+
+  /** Drops what is there up to a version, whatever is there by default. What cannot be dropped is not given any more. */
+  drop(key: string, version: number = whatever, budget?: Budget): Effect.Effect<boolean> {
+    const step = Effect.as(this.#dropUpTo(key, version), true)
+    return Effect.suspend(() => {
+      this.#trust?.dropping(key, version)
+      return Effect.map(this.#parts.stepsOf(key).run("drop", step, budget), (done) => {
+        // Race: what was read elsewhere before the change came and is being put since.
+        this.#trust?.dropping(key, version)
+        if (done === true) this.#trust?.gone(key)
+        else this.#trust?.miss(key, version)
+        return done === true
+      })
+    })
+  }
+
+  /**
+   * Ends the freshness of what is there up to a version, whatever is there by default, and
+   * keeps it for when upstream fails; says whether nothing up to that version is fresh any
+   * more. What cannot be expired is dropped. Not for the arbiter, which is told of the change.
+   */
+  expire(key: string, version: number = whatever, budget: Budget): Effect.Effect<boolean> {
+    const trust = this.#trust!
+    return Effect.gen({ self: this }, function* () {
+      // Race: a lookup's or a caller's value is being put, and is what has to be expired.
+      yield* trust.putsEnded(key)
+      const read = yield* this.#parts.stepsOf(key).run("read", this.#store.read([key]), budget)
+      const found = read?.[0]
+      if (read !== undefined && (found === undefined || Envelope.isTombstone(found))) {
+        trust.expired(key, version)
+        return true
+      }
+      const expired = found && this.#expired(found, trust.missedAt(key), version)
+      // A put that failed may be there all the same, and one that was refused met something newer.
+      if (expired === undefined || !(yield* this.#putExpired(key, expired, budget))) {
+        return yield* this.drop(key, version, budget)
+      }
+      trust.expired(key, version)
+      return true
+    })
+  }
+
+  /** Once more, what could not be dropped when it should have been; says whether nothing is left. */
+  get dropMissed(): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const trust = this.#trust
+      if (trust === undefined) return Effect.succeed(true)
+      const drops = Array.from(trust.missed, ([key, version]) => this.drop(key, version))
+      return Effect.map(Effect.all(drops), (done) => !done.includes(false))
+    })
+  }
+
+  #putOver(
+    key: string,
+    envelope: Uint8Array,
+    lifeMillis: number,
+  ): Effect.Effect<boolean, TierError> {
+    const put = this.#store.put(key, envelope, lifeMillis)
+    if (!this.#isAlone) return put
+    return Effect.flatMap(put, (done) =>
+      done
+        ? Effect.succeed(true)
+        : Effect.flatMap(this.#futureVersion(key), (version) =>
+            version === 0
+              ? Effect.succeed(false)
+              : Effect.andThen(this.#store.drop(key, version), put),
+          ),
+    )
+  }
+
+  #dropUpTo(key: string, version: number): Effect.Effect<void, TierError> {
+    if (!this.#isAlone || version === whatever) return this.#store.drop(key, version)
+    return Effect.flatMap(this.#futureVersion(key), (future) =>
+      this.#store.drop(key, Math.max(version, future)),
+    )
+  }
+
+  /**
+   * The version at a key where it is of a time to come, else 0. A process whose clock
+   * was ahead gave it, and no arbiter gives higher ones: until that time it would be
+   * newer than whatever this process changes.
+   */
+  #futureVersion(key: string): Effect.Effect<number, TierError> {
+    return Effect.map(this.#store.read([key]), ([envelope]) => {
+      const version = envelope === undefined ? 0 : usable(Envelope.version(envelope))
+      const latest = nextNumber(this.#clock.currentTimeMillisUnsafe() + versionsAhead)
+      return version > latest ? version : 0
+    })
+  }
+
+  /**
+   * What takes the place of an envelope when its key is expired. Undefined where nothing may:
+   * it is newer than the change, damaged, or should have been dropped before.
+   */
+  #expired(envelope: Uint8Array, missedAt: number, version: number): Uint8Array | undefined {
+    const found = Envelope.version(envelope)
+    if (found === undefined || found > version || found <= missedAt) return undefined
+    const now = this.#time.now
+    // A clock that was ahead gave the times: left in place, they would let the value live longer by as much.
+    if ((Envelope.storedAt(envelope) ?? now) > now) return undefined
+    // In front of an arbiter the value may be an older one than the arbiter's: its version
+    // must stay below that of the change, so as not to pass for what the arbiter has.
+    const next = this.#isInFront ? nextNumber(0, found) : version
+    return Envelope.expireAt(Envelope.withVersion(envelope, next), now)
+  }
+
+  #putExpired(key: string, envelope: Uint8Array, budget: Budget): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const now = this.#time.now
+      const life = lifeUntil(Envelope.staleUntil(envelope) ?? now, now)
+      const put = this.#parts.stepsOf(key).run("put", this.#store.put(key, envelope, life), budget)
+      return Effect.map(put, (done) => done === true)
+    })
+  }
+}

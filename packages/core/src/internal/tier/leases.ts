@@ -1,0 +1,162 @@
+/** The right to look a key up, which an arbiter grants to one node at a time. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { AcquireRequest, Acquired, Arbiter, LeaseRequest, TierError } from "../../Tier.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
+import type { SteadyClock } from "../runtime/steadyClock.ts"
+import { mapAtOnce } from "../runtime/syncExit.ts"
+import { Queues, byPart } from "./batches.ts"
+import { Budget } from "./budget.ts"
+import type { TierCodec } from "./codec.ts"
+import type { TierParts } from "./parts.ts"
+import type { TierTime } from "./tierClock.ts"
+import type { TierMarks } from "./tierMarks.ts"
+import { asked, besides } from "./tierMarks.ts"
+import type { Surroundings } from "./tierOptions.ts"
+import { type TierRead, allAtOnce } from "./tierRead.ts"
+
+export type Granted =
+  | { readonly _tag: "Newer"; readonly found: TierRead }
+  | { readonly _tag: "Busy"; readonly leftMillis: number }
+  | { readonly _tag: "Failed"; readonly leftMillis: number }
+  | { readonly _tag: "Won"; readonly token: number }
+
+/** Requests side by side to an arbiter that takes one key at a time: more take longer each, and in all. */
+const askedAtOnce = 64
+
+/** The rights to look keys up, which an arbiter grants. */
+export class TierLeases {
+  readonly #name: string
+  readonly #arbiter: Arbiter | undefined
+  readonly #clock: SteadyClock
+  readonly #parts: TierParts
+  readonly #time: TierTime
+  readonly #marks: TierMarks
+  readonly #codec: TierCodec
+  readonly #queues = new Queues()
+
+  constructor(
+    name: string,
+    arbiter: Arbiter | undefined,
+    clock: SteadyClock,
+    { parts, time }: Surroundings,
+    marks: TierMarks,
+    codec: TierCodec,
+  ) {
+    this.#name = name
+    this.#arbiter = arbiter
+    this.#clock = clock
+    this.#parts = parts
+    this.#time = time
+    this.#marks = marks
+    this.#codec = codec
+  }
+
+  readonly #ask = <A>(operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>) =>
+    asked(this.#name, this.#arbiter, operation)
+
+  acquire(key: string, request: LeaseRequest, budget: Budget): Effect.Effect<Granted | undefined> {
+    return Effect.suspend(() => {
+      const asked = this.#ask((arbiter) => arbiter.acquire(key, request))
+      const acquired = this.#acquired(this.#parts.of(key), asked, budget)
+      return Effect.flatMap(acquired, (acquired): Effect.Effect<Granted | undefined> =>
+        acquired === undefined ? Exit.succeed(undefined) : this.#granted(key, acquired),
+      )
+    })
+  }
+
+  /**
+   * As `acquire` for many keys: one step in each part of the tier that has some of them.
+   * `undefined` for a key whose part gave no answer.
+   */
+  acquireAll(
+    requests: ReadonlyArray<AcquireRequest>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Granted | undefined>> {
+    const arbiter = this.#arbiter
+    if (arbiter?.acquireAll === undefined || requests.length === 1) {
+      return this.#acquireEach(requests, budget)
+    }
+    const { acquireAll } = arbiter
+    return byPart(this.#parts, requests, keyOf, budget, (part, theirs, own) => {
+      const steps = this.#parts.steps(part)
+      const asked = this.#acquired(part, acquireAll(theirs), own)
+      return Effect.flatMap(this.#queues.run(steps, theirs.length, asked), (acquired) =>
+        allAtOnce(
+          theirs.map(({ key }, i): Effect.Effect<Granted | undefined> => {
+            const one = acquired?.[i]
+            return one === undefined ? Exit.succeed(undefined) : this.#granted(key, one)
+          }),
+        ),
+      )
+    })
+  }
+
+  /** Whether {@link acquireAll} asks for the leases of many keys in one trip. */
+  get leasesMany(): boolean {
+    return this.#arbiter?.acquireAll !== undefined
+  }
+
+  renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean | undefined> {
+    return this.#parts.stepsOf(key).run(
+      "renew",
+      this.#ask((arbiter) => arbiter.renew(key, token, leaseMillis)),
+    )
+  }
+
+  release(key: string, token: number, failedMillis: number): Effect.Effect<void> {
+    return this.#parts.stepsOf(key).run(
+      "release",
+      this.#ask((arbiter) => arbiter.release(key, token, failedMillis)),
+    )
+  }
+
+  #acquired<A>(
+    part: string,
+    asked: Effect.Effect<A, TierError>,
+    budget: Budget,
+  ): Effect.Effect<A | undefined> {
+    return Effect.suspend(() => {
+      const isApart = !this.#marks.isKnown && this.#marks.areApart(part)
+      const step = isApart ? asked : this.#marks.besideFirst(asked)
+      const acquired = this.#parts.steps(part).run("acquire", step, budget)
+      return isApart ? besides(acquired, this.#marks.read("page")) : acquired
+    })
+  }
+
+  #acquireEach(
+    requests: ReadonlyArray<AcquireRequest>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Granted | undefined>> {
+    return Effect.suspend(() => {
+      const clock = this.#clock
+      const began = monotonicMillis(clock)
+      // All of them together take no longer than one may: those that come last may have nothing left.
+      const left = () => budget.left - (monotonicMillis(clock) - began)
+      return Effect.forEach(
+        requests,
+        ({ key, ...request }) =>
+          Effect.suspend(() => this.acquire(key, request, new Budget(budget.whole, left()))),
+        { concurrency: askedAtOnce },
+      )
+    })
+  }
+
+  #granted(key: string, acquired: Acquired): Effect.Effect<Granted> {
+    switch (acquired._tag) {
+      case "Newer":
+        return mapAtOnce(this.#codec.found(key, acquired.envelope), (found) => ({
+          _tag: "Newer" as const,
+          found,
+        }))
+      case "Won":
+        this.#time.wasGiven(acquired.token)
+        return Effect.succeed({ _tag: "Won", token: acquired.token })
+      case "Busy":
+      case "Failed":
+        return Effect.succeed({ _tag: acquired._tag, leftMillis: acquired.leftMillis })
+    }
+  }
+}
+
+const keyOf = ({ key }: { readonly key: string }): string => key

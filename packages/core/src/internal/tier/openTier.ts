@@ -1,0 +1,133 @@
+/** Opening a tier behind memory for one larder. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import type { ByteStore, ByteTier, Notice, TierError } from "../../Tier.ts"
+import type { Observer } from "../observe/eventHub.ts"
+import { Timers } from "../runtime/deadlines.ts"
+import { inSteadyTime } from "../runtime/steadyBreaker.ts"
+import { FartherTier } from "./backingTier.ts"
+import { TierSteps } from "./guardedCalls.ts"
+import { TierParts } from "./parts.ts"
+import type { Options, Role } from "./tierOptions.ts"
+import { TierWarnings } from "./tierWarnings.ts"
+
+const breakerOpenFor = Duration.seconds(5)
+
+const breakerFailures = 5
+
+/** A tier's operation that throws instead of giving an effect is a failed step like any other. */
+const orDie =
+  <Args extends ReadonlyArray<unknown>, A>(
+    operation: (...args: Args) => Effect.Effect<A, TierError>,
+  ) =>
+  (...args: Args): Effect.Effect<A, TierError> => {
+    try {
+      return operation(...args)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
+
+/** The store with operations that never throw. Each is called on its object, since a tier may use `this`. */
+const withoutThrows = (store: ByteStore): ByteStore => {
+  const { arbiter } = store
+  return {
+    read: orDie((keys) => store.read(keys)),
+    put: orDie((...args) => store.put(...args)),
+    drop: orDie((...args) => store.drop(...args)),
+    partOf: store.partOf,
+    arbiter: arbiter && {
+      acquire: orDie((...args) => arbiter.acquire(...args)),
+      renew: orDie((...args) => arbiter.renew(...args)),
+      release: orDie((...args) => arbiter.release(...args)),
+      commit: orDie((...args) => arbiter.commit(...args)),
+      acquireAll: arbiter.acquireAll && orDie((requests) => arbiter.acquireAll!(requests)),
+      commitAll: arbiter.commitAll && orDie((commits) => arbiter.commitAll!(commits)),
+      write: orDie((...args) => arbiter.write(...args)),
+      mark: orDie((...args) => arbiter.mark(...args)),
+      marks: orDie((since) => arbiter.marks(since)),
+      messages: arbiter.messages,
+    },
+  }
+}
+
+/** Opens a byte tier for one larder. The breaker and what it tells end with the scope. */
+export const openTier = (
+  tier: ByteTier,
+  options: Options,
+  role: Role,
+): Effect.Effect<FartherTier, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const warnings = new TierWarnings(tier.name, options)
+    let connected = () => {}
+    const store = yield* tier.open({
+      larder: options.larder,
+      stepMillis: options.tierTimeout,
+      notify: (notice) => {
+        if (notice._tag === "Connected") connected()
+        else noticed(tier.name, notice, options.observer, warnings)
+      },
+    })
+    const breaker = yield* CircuitBreaker.make({
+      tripPolicy: CircuitBreaker.consecutive(breakerFailures),
+      openDuration: breakerOpenFor,
+    }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
+    yield* watchBreaker(breaker.transitions, options.observer)
+    const timers = new Timers(yield* Effect.context<never>(), "lingers")
+    // Whoever still waits for a step then is not left waiting.
+    yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
+    const parts = new TierParts(
+      store.partOf,
+      (part) => new TierSteps(tier.name, breaker, timers, options, part),
+    )
+    const scope = yield* Effect.scope
+    const run = Effect.runForkWith(options.context)
+    const fork = (effect: Effect.Effect<void>) => {
+      if (scope.state._tag !== "Closed") Fiber.runIn(run(effect), scope)
+    }
+    const opened = new FartherTier(
+      tier,
+      withoutThrows(store),
+      breaker,
+      options,
+      role,
+      parts,
+      warnings,
+      fork,
+    )
+    connected = () => fork(opened.probed)
+    return opened
+  })
+
+const noticed = (
+  tier: string,
+  notice: Exclude<Notice, { readonly _tag: "Connected" }>,
+  observer: Observer,
+  warnings: TierWarnings,
+): void => {
+  if (notice._tag === "Warning") {
+    observer.tell({ _tag: "TierWarning", tier, message: notice.message })
+    return
+  }
+  const { cause, key } = notice
+  if (cause === "refused") warnings.refused(notice.bytes)
+  observer.counters.evictions += 1
+  observer.tell({ _tag: "Evicted", key, tier, cause })
+}
+
+/** Tells what becomes of circuits, by their keys. */
+export const watchBreaker = (
+  transitions: Stream.Stream<CircuitBreaker.Transition>,
+  observer: Observer,
+): Effect.Effect<void, never, Scope.Scope> =>
+  transitions.pipe(
+    Stream.runForEach(({ from, key, to }) =>
+      Effect.sync(() => observer.tell({ _tag: "BreakerChanged", breaker: key, from, to })),
+    ),
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid,
+  )
