@@ -1,50 +1,8 @@
 /** Which keys are asked for, drawn before any clock starts and the same in every run. */
+import { generator, shuffled, zipf } from "@larder/traces"
 
 /** How keys are chosen of those that are known: evenly, by Zipf's law with exponent 1, or each once before any again. */
 export type Draw = "uniform" | "zipf" | "each"
-
-/** A generator of numbers in [0, 1) (mulberry32): the same seed draws the same keys for every library. */
-export const generator = (seed: number) => (): number => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-}
-
-/** Draws numbers below `count`, `n` with a share proportional to `weight(n)`. */
-export const weighted = (
-  count: number,
-  weight: (n: number) => number,
-  random: () => number,
-): (() => number) => {
-  const cumulative = new Float64Array(count)
-  let total = 0
-  for (let n = 0; n < count; n++) cumulative[n] = total += weight(n)
-  return () => {
-    const target = random() * total
-    let low = 0
-    let high = count - 1
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (cumulative[middle]! > target) high = middle
-      else low = middle + 1
-    }
-    return low
-  }
-}
-
-/** Draws a rank below `count`; rank `r` has a share proportional to `1 / (r + 1)`. */
-export const zipf = (count: number, random: () => number): (() => number) =>
-  weighted(count, (rank) => 1 / (rank + 1), random)
-
-const shuffle = <A>(items: ReadonlyArray<A>, random: () => number): ReadonlyArray<A> => {
-  const shuffled = [...items]
-  for (let last = shuffled.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    ;[shuffled[last], shuffled[other]] = [shuffled[other]!, shuffled[last]!]
-  }
-  return shuffled
-}
 
 /** Lists that are drawn beforehand and then asked for in turn. */
 const drawnLists = 64
@@ -61,9 +19,9 @@ export const lists = (
 ): ((sample: number) => ReadonlyArray<string>) => {
   const { size } = options
   const random = generator(options.seed)
-  const scattered = shuffle(keys, random)
+  const scattered = shuffled(keys, random)
   const rank =
-    draw === "zipf" ? zipf(keys.length, random) : () => Math.floor(random() * keys.length)
+    draw === "zipf" ? zipf(keys.length, 1, random) : () => Math.floor(random() * keys.length)
   const drawn =
     draw === "each"
       ? slices(scattered, size)

@@ -1,6 +1,6 @@
 /** Hits in a full store, asked for at random. */
 import { now } from "../clock.ts"
-import { generator, zipf } from "../draw.ts"
+import { generator, zipf } from "@larder/traces"
 import type { Store } from "./contenders.ts"
 
 export const draws = ["uniform", "zipf"] as const
@@ -17,7 +17,7 @@ const stride = 7_919
 /** Numbers below `count`; popular ones are scattered, so that they were not stored next to each other. */
 export const places = (draw: Draw, count: number, length: number): Uint32Array => {
   const random = generator(1)
-  const rank = draw === "zipf" ? zipf(count, random) : () => Math.floor(random() * count)
+  const rank = draw === "zipf" ? zipf(count, 1, random) : () => Math.floor(random() * count)
   return Uint32Array.from({ length }, () => (rank() * stride) % count)
 }
 

@@ -1,4 +1,8 @@
-/** What a trace showed, and what was to be reached. */
+/** What a trace shows at one size, and what is to be reached. */
+import type { Trace } from "@larder/traces"
+import { larder, lru, replay } from "./caches.ts"
+import { limit, nextRequests } from "./limit.ts"
+import type { Loaded } from "./sources.ts"
 
 /** Hit ratios in %. */
 export interface Ratios {
@@ -7,7 +11,6 @@ export interface Ratios {
   readonly larder: number
 }
 
-/** One size of one trace. */
 export interface Figures extends Ratios {
   readonly size: number
   /** The hit ratio that a simulation of adaptive W-TinyLFU has, where there is one. */
@@ -17,35 +20,36 @@ export interface Figures extends Ratios {
   readonly met: boolean | undefined
 }
 
-export interface Replayed {
-  readonly trace: string
-  readonly title: string
-  readonly requests: number
-  readonly keys: number
-  readonly sizes: ReadonlyArray<Figures>
-}
-
 /** In points: what chance may do in either direction. */
 const belowReference = 0.5
 
 /** In points: what adapting to what LRU does well may cost. */
 const belowLru = 2
 
-/** What is known of a trace beforehand. */
-export interface Expected {
-  readonly reference?: number | undefined
-  /** The share of what OPT has that an adaptive policy has at least. */
-  readonly shareOfOpt?: number | undefined
-}
-
-export const figures = (size: number, ratios: Ratios, expected: Expected): Figures => {
-  const { reference, shareOfOpt } = expected
+export const judged = (
+  size: number,
+  ratios: Ratios,
+  { reference, shareOfOpt }: Pick<Loaded, "reference" | "shareOfOpt">,
+): Figures => {
+  const known = reference.get(size)
   const least = Math.max(
     ratios.lru - belowLru,
-    (reference ?? 0) - belowReference,
+    (known ?? 0) - belowReference,
     (shareOfOpt ?? 0) * ratios.opt,
   )
   const goal = least > 0 ? least : undefined
   const met = goal === undefined ? undefined : ratios.larder >= goal
-  return { size, ...ratios, reference, goal, met }
+  return { size, ...ratios, reference: known, goal, met }
+}
+
+/** The ratios of a trace at one size after the other. */
+export const ratiosOf = (trace: Trace, seed: number): ((size: number) => Ratios) => {
+  const { keys, requests } = trace
+  const next = nextRequests(requests)
+  const percent = (hits: number): number => (100 * hits) / requests.length
+  return (size) => ({
+    opt: percent(limit({ keys: keys.length, next, requests }, Math.min(size, keys.length))),
+    lru: percent(replay(trace, lru(size))),
+    larder: percent(replay(trace, larder({ maxEntries: size, seed }))),
+  })
 }

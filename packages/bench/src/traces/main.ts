@@ -1,58 +1,30 @@
 /** `pnpm bench:traces`: see options.ts for its command line. */
+import { InvalidTrace } from "@larder/traces"
+import * as Effect from "effect/Effect"
 import * as command from "../command.ts"
 import { environment } from "../environment.ts"
 import { heading } from "../table.ts"
-import { writeJson } from "../writeJson.ts"
-import { figures, type Replayed } from "./figures.ts"
-import { limit, nextRequests } from "./limit.ts"
+import { judged, ratiosOf } from "./figures.ts"
 import { options, type Options, usage } from "./options.ts"
-import { larder } from "./larder.ts"
-import { lru } from "./lru.ts"
-import { replay } from "./replay.ts"
-import { legend, summary, table } from "./report.ts"
-import type { Source } from "./sources.ts"
+import { legend, table } from "./report.ts"
+import type { Loaded, Source } from "./sources.ts"
 
-const replayed = async (source: Source, { seed, sizes }: Options): Promise<Replayed> => {
-  const tell = (doing: string): void => void process.stderr.write(`${source.name}: ${doing}\n`)
-  tell("reading")
-  const trace = await source.load()
-  const keys = trace.keys.length
-  const requests = trace.requests.length
-  const next = nextRequests(trace.requests)
-  const percent = (hits: number): number => (100 * hits) / requests
-  const atSize = (size: number) => {
-    tell(`${size} entries`)
-    const room = Math.min(size, keys)
-    const ratios = {
-      opt: percent(limit({ keys, next, requests: trace.requests }, room)),
-      lru: percent(replay(trace, lru(room))),
-      larder: percent(replay(trace, larder({ eviction: "w-tinylfu", seed })(size))),
-    }
-    const { reference, shareOfOpt } = source
-    return figures(size, ratios, { reference: reference.get(size), shareOfOpt })
-  }
-  return {
-    trace: source.name,
-    title: source.title,
-    requests,
-    keys,
-    sizes: (sizes ?? source.sizes(keys)).map(atSize),
+const load = async ({ load }: Source): Promise<Loaded> => {
+  try {
+    return await Effect.runPromise(load)
+  } catch (error) {
+    throw error instanceof InvalidTrace ? new command.UsageError(error.message) : error
   }
 }
 
-const main = async (chosen: Options): Promise<void> => {
-  const place = environment(["@larder/core", "lru-cache"])
-  console.log([heading(place), legend].join("\n"))
-  const all: Array<Replayed> = []
-  for (const source of chosen.sources) {
-    const figures = await replayed(source, chosen)
-    all.push(figures)
-    console.log(`\n${table(figures)}`)
-  }
-  console.log(`\n${summary(all)}`)
-  if (chosen.json !== undefined) {
-    const report = { environment: place, seed: chosen.seed, traces: all }
-    writeJson(chosen.json, report)
+const main = async ({ seed, sizes, sources }: Options): Promise<void> => {
+  console.log([heading(environment(["@larder/core", "lru-cache"])), legend].join("\n"))
+  for (const source of sources) {
+    process.stderr.write(`${source.name}\n`)
+    const loaded = await load(source)
+    const ratios = ratiosOf(loaded.trace, seed)
+    const figures = (sizes ?? loaded.sizes).map((size) => judged(size, ratios(size), loaded))
+    console.log(`\n${table(source.name, loaded.title, figures)}`)
   }
 }
 

@@ -1,31 +1,31 @@
 /** The command line of `pnpm bench:traces`. */
+import { formats } from "@larder/traces"
 import { parse, UsageError, wholeNumber } from "../command.ts"
-import { generated } from "./generated.ts"
-import { bundledSources, fileSource, generatedSources, type Source } from "./sources.ts"
+import { generated, recording, type Source } from "./sources.ts"
 
 export interface Options {
   readonly sources: ReadonlyArray<Source>
   /** In place of those of each trace. */
   readonly sizes: ReadonlyArray<number> | undefined
   readonly seed: number
-  readonly json: string | undefined
 }
 
-export const usage = `Usage: pnpm bench:traces [FILE ...] [--generated] [--sizes A,B,C] [--seed N] [--json FILE]
+export const usage = `Usage: pnpm bench:traces [FILE ...] [--field NAME] [--sizes A,B,C] [--seed N]
 
 Replays traces and prints hit ratios of Belady's limit (OPT), LRU (lru-cache) and Larder's memory:
 each key is asked for and stored if it was not there, beginning with an empty cache.
 
-FILE: a trace, one key per line in the order of the requests; one that ends in .gz is unpacked.
-Empty lines are left out. Without FILE these traces are replayed:
-${[...bundledSources, ...generated].map(({ name, title }) => `  ${name.padEnd(21)}${title}`).join("\n")}
+FILE: ${formats}.
+Without FILE three generated traces are replayed: the traffic of a shop, a loop, and recency alone.
 
 Options:
-  --generated    the generated ones of these: only them, or beside each FILE
+  --field NAME   of JSON lines: the field that holds the key, or a path such as request.uri
   --sizes A,B,C  sizes of the cache in entries (default: a choice for each trace)
   --seed N       of the generated traces and of Larder's memory (default 1)
-  --json FILE    writes the figures as JSON too
   --help         shows this`
+
+/** Of each generated trace. */
+const requests = 500_000
 
 const sizesFrom = (text: string): ReadonlyArray<number> => {
   const parts = text.split(",").map((part) => part.trim())
@@ -38,30 +38,26 @@ const sizesFrom = (text: string): ReadonlyArray<number> => {
   return [...new Set(parts.map(Number))]
 }
 
-const sourcesFrom = (
-  files: ReadonlyArray<string>,
-  withGenerated: boolean,
-  seed: number,
-): ReadonlyArray<Source> => {
-  if (files.length === 0 && !withGenerated) return [...bundledSources, ...generatedSources(seed)]
-  return [...[...new Set(files)].map(fileSource), ...(withGenerated ? generatedSources(seed) : [])]
-}
-
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const { positionals, values } = parse(args, {
-    generated: { type: "boolean", default: false },
+    field: { type: "string" },
     sizes: { type: "string" },
     seed: { type: "string", default: "1" },
-    json: { type: "string" },
     help: { type: "boolean", default: false },
   })
   if (values.help) return "help"
+  if (values.field !== undefined && positionals.length === 0) {
+    throw new UsageError(`--field ${values.field}: name the FILE whose field it is`)
+  }
   const seed = wholeNumber("--seed", values.seed, 0, 999_999_999)
+  const files = [...new Set(positionals)]
   return {
-    sources: sourcesFrom(positionals, values.generated, seed),
+    sources:
+      files.length === 0
+        ? generated(seed, requests)
+        : files.map((file) => recording(file, values.field)),
     sizes: values.sizes === undefined ? undefined : sizesFrom(values.sizes),
     seed,
-    json: values.json,
   }
 }

@@ -1,32 +1,119 @@
-/** Where traces come from, and what is known of them beforehand. */
-import { basename, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
-import { generate, type Generated, generated } from "./generated.ts"
-import { read } from "./read.ts"
-import type { Trace } from "./Trace.ts"
+/** The traces that are replayed: generated ones, each of which decides something else, and recordings. */
+import { basename } from "node:path"
+import {
+  described,
+  generator,
+  type InvalidTrace,
+  readTrace,
+  recorder,
+  shopTraffic,
+  size,
+  type Trace,
+  zipf,
+} from "@larder/traces"
+import * as Effect from "effect/Effect"
 
-export interface Source {
-  readonly name: string
+export interface Loaded {
+  readonly trace: Trace
+  /** How long it is and what it consists of. */
   readonly title: string
-  readonly load: () => Promise<Trace>
   /** The sizes to replay it at, unless others are asked for. */
-  readonly sizes: (keys: number) => ReadonlyArray<number>
+  readonly sizes: ReadonlyArray<number>
   /** Hit ratios in % that a simulation of adaptive W-TinyLFU has, by size. */
   readonly reference: ReadonlyMap<number, number>
   /** The share of what OPT has that an adaptive policy has at least. */
   readonly shareOfOpt: number | undefined
 }
 
-interface Bundled {
-  readonly file: string
-  readonly title: string
+export interface Source {
+  readonly name: string
+  readonly load: Effect.Effect<Loaded, InvalidTrace>
+}
+
+const noReference: ReadonlyMap<number, number> = new Map()
+
+/** The next request is for what `key` returns. */
+const drawn = (requests: number, key: () => number): Trace => {
+  const { add, trace } = recorder<number>()
+  for (let request = 0; request < requests; request++) add(key())
+  return trace()
+}
+
+/** One key after the other, and again from the first: LRU has none of it that does not fit as a whole. */
+const loop = (length: number): (() => number) => {
+  let next = 0
+  return () => next++ % length
+}
+
+/**
+ * The key that was requested `d` different keys ago, with a share proportional to
+ * `1 / (d + 1) ** exponent`, and a new one in `fresh` of all cases: the best case of LRU.
+ */
+const recent = (
+  { depth, exponent, fresh }: { depth: number; exponent: number; fresh: number },
+  seed: number,
+): (() => number) => {
+  const random = generator(seed)
+  const stack = Float64Array.from({ length: depth }, (_, place) => place)
+  const distance = zipf(depth, exponent, random)
+  let unused = depth
+  return () => {
+    const isNew = random() < fresh
+    const place = isNew ? depth - 1 : distance()
+    const key = isNew ? unused++ : stack[place]!
+    stack.copyWithin(1, 0, place)
+    stack[0] = key
+    return key
+  }
+}
+
+const made = (
+  name: string,
+  known: Pick<Loaded, "title" | "sizes"> & Partial<Pick<Loaded, "shareOfOpt">>,
+  requests: () => Trace,
+): Source => ({
+  name,
+  load: Effect.sync(() => {
+    const trace = requests()
+    const title = `${size(trace)} (${known.title})`
+    return { reference: noReference, shareOfOpt: undefined, ...known, title, trace }
+  }),
+})
+
+/** Always the same for the same seed. */
+export const generated = (seed: number, requests: number): ReadonlyArray<Source> => [
+  made(
+    "shop",
+    {
+      title: "generated for the pages of a shop: popularity, drift, re-reads, bursts, scans",
+      sizes: [300, 1_200, 3_000],
+    },
+    () => shopTraffic({ seed, requests }),
+  ),
+  made("loop", { title: "a loop over 1,100 keys", sizes: [1_000], shareOfOpt: 0.5 }, () =>
+    drawn(requests, loop(1_100)),
+  ),
+  made(
+    "recency",
+    {
+      title: "what was read last is read next: stack distances by a power law, 10 % new keys",
+      sizes: [250, 1_000, 4_000],
+    },
+    () => drawn(requests, recent({ depth: 4_000, exponent: 0.9, fresh: 0.1 }, seed)),
+  ),
+]
+
+interface Known {
+  readonly requests: number
+  readonly keys: number
   readonly reference: ReadonlyMap<number, number>
 }
 
-const bundledFiles: ReadonlyArray<Bundled> = [
+/** Recordings that others have measured as well, by what is in them. */
+const known: ReadonlyArray<Known> = [
   {
-    file: fileURLToPath(new URL("../../traces/web12.txt.gz", import.meta.url)),
-    title: "requests for pages of a shop",
+    requests: 95_607,
+    keys: 13_756,
     reference: new Map([
       [300, 53.71],
       [1_200, 70.73],
@@ -34,8 +121,8 @@ const bundledFiles: ReadonlyArray<Bundled> = [
     ]),
   },
   {
-    file: fileURLToPath(new URL("../../traces/orm-busy.txt.gz", import.meta.url)),
-    title: "requests of an object-relational mapper at a busy time",
+    requests: 5_000_000,
+    keys: 76_349,
     reference: new Map([
       [1_250, 80.11],
       [5_000, 86.34],
@@ -44,46 +131,26 @@ const bundledFiles: ReadonlyArray<Bundled> = [
   },
 ]
 
-/** Shares of the different keys of a trace nothing is known of. */
+/** Shares of the different keys of a trace that nothing is known of. */
 const shares = [0.02, 0.08, 0.25, 0.75]
 
 export const sizesFor = (keys: number): ReadonlyArray<number> => [
   ...new Set(shares.map((share) => Math.max(1, Math.round(share * keys)))),
 ]
 
-const bundledSource = ({ file, reference, title }: Bundled): Source => ({
-  name: basename(file, ".txt.gz"),
-  title,
-  load: () => read(file),
-  sizes: () => [...reference.keys()],
-  reference,
-  shareOfOpt: undefined,
+export const recording = (file: string, field: string | undefined): Source => ({
+  name: basename(file),
+  load: Effect.map(readTrace(file, { field }), (read) => {
+    const { keys, requests } = read.trace
+    const found = known.find(
+      (other) => other.requests === requests.length && other.keys === keys.length,
+    )
+    return {
+      trace: read.trace,
+      title: described(read),
+      sizes: found === undefined ? sizesFor(keys.length) : [...found.reference.keys()],
+      reference: found?.reference ?? noReference,
+      shareOfOpt: undefined,
+    }
+  }),
 })
-
-export const bundledSources: ReadonlyArray<Source> = bundledFiles.map(bundledSource)
-
-/** A file by its path; one of the bundled ones is recognised by it. */
-export const fileSource = (path: string): Source => {
-  const bundled = bundledFiles.find(({ file }) => file === resolve(path))
-  if (bundled !== undefined) return bundledSource(bundled)
-  return {
-    name: basename(path).replace(/(\.txt|\.trace)?(\.gz)?$/, ""),
-    title: path,
-    load: () => read(path),
-    sizes: sizesFor,
-    reference: new Map(),
-    shareOfOpt: undefined,
-  }
-}
-
-const generatedSource = (definition: Generated, seed: number): Source => ({
-  name: definition.name,
-  title: definition.title,
-  load: () => Promise.resolve(generate(definition, seed)),
-  sizes: () => definition.sizes,
-  reference: new Map(),
-  shareOfOpt: definition.shareOfOpt,
-})
-
-export const generatedSources = (seed: number): ReadonlyArray<Source> =>
-  generated.map((definition) => generatedSource(definition, seed))

@@ -1,5 +1,6 @@
+import { generator } from "@larder/traces"
 import { expect, it } from "vitest"
-import { generator } from "../../src/draw.ts"
+
 import { limit, nextRequests } from "../../src/traces/limit.ts"
 
 /** The most hits that any choice of what to keep has: after each request, of the cached keys and the new one. */

@@ -33,3 +33,7 @@ export const recorder = <Key extends string | number>(): Recorder<Key> => {
     trace: () => ({ keys: Array.from(places.keys(), String), requests: requests.slice(0, count) }),
   }
 }
+
+/** How many requests and different keys a trace has. */
+export const size = ({ keys, requests }: Trace): string =>
+  `${requests.length.toLocaleString("en")} requests for ${keys.length.toLocaleString("en")} keys`

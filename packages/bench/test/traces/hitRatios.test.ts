@@ -1,0 +1,51 @@
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { larder, lru, replay } from "../../src/traces/caches.ts"
+import { type Figures, judged, ratiosOf } from "../../src/traces/figures.ts"
+import type { Trace } from "@larder/traces"
+import { sources } from "./recordings.ts"
+
+/** In %, of Belady's limit and of lru-cache as others have found them, by the sizes of known recordings. */
+const published: Readonly<Record<number, readonly [opt: string, lru: string]>> = {
+  300: ["66.85", "49.01"],
+  1_200: ["79.12", "66.85"],
+  3_000: ["84.24", "76.48"],
+  1_250: ["85.16", "79.60"],
+  5_000: ["91.40", "85.46"],
+  20_000: ["96.70", "93.60"],
+}
+
+const shortened = ({ keys, requests }: Trace): Trace => ({
+  keys,
+  requests: requests.subarray(0, 100_000),
+})
+
+describe.each(sources)("$name", ({ load }) => {
+  it("Larder reaches its goal at every size", { timeout: 120_000 }, async () => {
+    const loaded = await Effect.runPromise(load)
+    const ratios = ratiosOf(loaded.trace, 1)
+    for (const size of loaded.sizes) {
+      const figures: Figures = judged(size, ratios(size), loaded)
+      expect(figures.met, JSON.stringify(figures)).toBe(true)
+      expect(figures.opt).toBeGreaterThanOrEqual(Math.max(figures.lru, figures.larder))
+      if (loaded.reference.has(size)) {
+        const { lru, opt } = figures
+        expect([opt.toFixed(2), lru.toFixed(2)]).toEqual(published[size])
+      }
+    }
+  })
+
+  it("with LRU, Larder has the very hits of lru-cache", async () => {
+    const trace = shortened((await Effect.runPromise(load)).trace)
+    for (const size of [1, 2, 300, 1_200, 3_000]) {
+      const hits = replay(trace, larder({ maxEntries: size, eviction: "lru", seed: 1 }))
+      expect(hits).toBe(replay(trace, lru(size)))
+    }
+  })
+
+  it("the same seed has the same hits", async () => {
+    const trace = shortened((await Effect.runPromise(load)).trace)
+    const hits = (seed: number) => replay(trace, larder({ maxEntries: 1_000, seed }))
+    expect(hits(5)).toBe(hits(5))
+  })
+})

@@ -1,0 +1,5 @@
+export { generator, type Random, shuffled, weighted, zipf } from "./random.ts"
+export { readTrace } from "./readTrace.ts"
+export { described, formats, InvalidTrace, type Recording } from "./recording.ts"
+export { shape, shopTraffic } from "./shopTraffic.ts"
+export { recorder, size, type Trace } from "./Trace.ts"
