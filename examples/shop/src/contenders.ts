@@ -29,7 +29,7 @@ export interface Shop {
   readonly newPriceList: Effect.Effect<void>
 }
 
-/** More than there are products, so that no shop loses anything for want of room. */
+/** The same for all shops, and more than the products of the generated traffic: none goes for want of room. */
 export const capacity = 20_000
 
 const freshMillis = Duration.toMillis(freshFor)

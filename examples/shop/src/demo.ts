@@ -1,5 +1,4 @@
 /** Puts the parts together: the catalogue's process, three shops, the traffic, the report. */
-import { fileURLToPath } from "node:url"
 import { Clock, Console, Duration, Effect, Random } from "effect"
 import { CatalogueClient } from "./catalogueClient.ts"
 import * as CatalogueProcess from "./catalogueProcess.ts"
@@ -10,14 +9,13 @@ import * as Shops from "./shops.ts"
 import * as Trace from "./trace.ts"
 import * as Traffic from "./traffic.ts"
 
-export interface Settings extends Shops.Places {
+export interface Settings extends Shops.Places, Trace.Options {
   /** One shop for each step from no cache to Larder over all tiers, instead of three. */
   readonly ladder: boolean
   readonly rate: number
   readonly phaseSeconds: number
   readonly inFlight: number
   readonly from: number
-  readonly seed: number
 }
 
 /** Where the progress goes: a terminal's line is written over, other outputs get a line now and then. */
@@ -26,8 +24,6 @@ export interface Display {
   readonly show: (line: string) => Effect.Effect<void>
   readonly clear: Effect.Effect<void>
 }
-
-const tracePath = fileURLToPath(new URL("../data/web12.txt.gz", import.meta.url))
 
 /**
  * Exercises the way to the catalogue before anybody measures it: what "cold"
@@ -45,14 +41,14 @@ const warmUp = Effect.flatMap(CatalogueClient, (catalogue) =>
 /** Runs the whole of it; fails with `OutageCostCustomers` if Larder did not keep its word. */
 export const run = Effect.fnUntraced(function* (settings: Settings, display: Display) {
   const { from, inFlight, phaseSeconds, rate, seed } = settings
-  const trace = yield* Trace.read(tracePath)
+  const { trace, words: traffic } = yield* Trace.load(settings)
   const catalogue = yield* CatalogueProcess.start(seed)
   const insights = new Map<string, number>()
   const open = settings.ladder ? Shops.ladder : Shops.sideBySide
   const lanes = yield* open(catalogue.url, insights, settings).pipe(Random.withSeed(seed))
   yield* Effect.provide(warmUp, CatalogueClient.layer(catalogue.url))
   yield* Console.log(
-    `${rate} requests per second to each of ${lanes.length} shops, ${phases.length} phases of ${phaseSeconds} s, catalogue at ${catalogue.url}`,
+    `${traffic}\n${rate} requests per second to each of ${lanes.length} shops, ${phases.length} phases of ${phaseSeconds} s, catalogue at ${catalogue.url}`,
   )
 
   const start = yield* Clock.currentTimeMillis

@@ -39,16 +39,29 @@ const inFlight = number("in-flight", "whole number", 1, 10_000).pipe(
 )
 const seed = number("seed", "whole number", 0, 2 ** 31).pipe(
   Flag.withDescription(
-    "Fixes the catalogue's latencies and faults, 0 to 2147483648; 12 by default",
+    "Fixes the generated traffic, and the catalogue's latencies and faults, 0 to 2147483648; 12 by default",
   ),
   Flag.withDefault(12),
 )
-// The recording begins with requests for pages nobody has asked for before; from here on it is an everyday mix.
+const trace = Flag.String("trace").pipe(
+  Flag.withMetavar("file"),
+  Flag.withDescription(
+    "A recording to replay instead of generated traffic: an access log in Common or Combined Log Format, JSON lines (see --field), or one key per line; gzipped or not",
+  ),
+  Flag.optional,
+)
+const field = Flag.String("field").pipe(
+  Flag.withMetavar("name"),
+  Flag.withDescription(
+    "Of JSON lines: the field that holds the key, by its name or by a path such as request.uri",
+  ),
+  Flag.optional,
+)
 const from = number("from", "whole number", 0, 1_000_000).pipe(
   Flag.withDescription(
-    "Place in the recording to begin at, 0 to 1000000; after its end it begins again; 20000 by default",
+    "Place in the traffic to begin at, 0 to 1000000; after its end it begins again; 0 by default",
   ),
-  Flag.withDefault(20_000),
+  Flag.withDefault(0),
 )
 const fast = Flag.Boolean("fast").pipe(
   Flag.withDescription("A short run of about ten seconds"),
@@ -91,12 +104,14 @@ const lines: Display = {
 
 const shop = Command.make(
   "shop",
-  { rate, phaseSeconds, inFlight, from, seed, fast, sqlite, redis, ladder },
-  ({ fast, phaseSeconds, redis, sqlite, ...settings }) =>
+  { trace, field, rate, phaseSeconds, inFlight, from, seed, fast, sqlite, redis, ladder },
+  ({ fast, field, phaseSeconds, redis, sqlite, trace, ...settings }) =>
     run(
       {
         ...settings,
         phaseSeconds: Option.getOrElse(phaseSeconds, () => (fast ? 1.2 : 5)),
+        trace: Option.getOrUndefined(trace),
+        field: Option.getOrUndefined(field),
         sqlite: Option.getOrUndefined(sqlite),
         redis: Option.getOrUndefined(redis),
       },
@@ -106,7 +121,7 @@ const shop = Command.make(
     ),
 ).pipe(
   Command.withDescription(
-    "Replays recorded traffic to a shop without a cache, one with a TTL cache and one with Larder, in front of a catalogue that is slow, flaky and sometimes down. Exit status 0 only if the outage cost no customer of the last one a page it had shown before.",
+    "Replays traffic, generated or your own, to a shop without a cache, one with a TTL cache and one with Larder, in front of a catalogue that is slow, flaky and sometimes down. Exit status 0 only if the outage cost no customer of the last one a page it had shown before.",
   ),
 )
 

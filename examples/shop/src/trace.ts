@@ -1,41 +1,40 @@
-/** The recorded requests: one product number per line, in the order they were made. */
-import { gunzipSync } from "node:zlib"
-import { Effect, FileSystem, Result, Schema } from "effect"
+/** The requests to replay: generated, or the user's own. A key of a trace stands for the product of its number. */
+import { described, readTrace, shopTraffic, size, type Trace } from "@larder/traces"
+import { Effect, Schema } from "effect"
 import { shelfOf } from "./product.ts"
 
-export class InvalidTrace extends Schema.TaggedError<InvalidTrace>()("InvalidTrace", {
-  reason: Schema.String,
-}) {
+export interface Options {
+  /** A recording; generated traffic by default. */
+  readonly trace: string | undefined
+  /** Of JSON lines: the field that holds the key. */
+  readonly field: string | undefined
+  /** Of the generated traffic. */
+  readonly seed: number
+}
+
+export class FieldWithoutTrace extends Schema.TaggedError<FieldWithoutTrace>()(
+  "FieldWithoutTrace",
+  {
+    field: Schema.String,
+  },
+) {
   override get message(): string {
-    return `The trace cannot be replayed: ${this.reason}`
+    return `--field ${this.field}: name the recording whose field it is with --trace FILE`
   }
 }
 
-export type Trace = readonly [number, ...Array<number>]
+/** Requests of the generated traffic: more than a run with the defaults makes. */
+const generatedRequests = 100_000
 
-export const parse = (text: string): Result.Result<Trace, InvalidTrace> => {
-  const lines = text.trimEnd().split("\n")
-  const wrong = lines.findIndex((line) => !/^\d{1,15}$/.test(line))
-  if (wrong >= 0) {
-    const found = JSON.stringify(lines[wrong]!.slice(0, 40))
-    return Result.fail(
-      new InvalidTrace({ reason: `line ${wrong + 1} is ${found}, not the number of a product` }),
-    )
+/** The trace, and what it is, in words. */
+export const load = Effect.fnUntraced(function* ({ field, seed, trace: file }: Options) {
+  if (file !== undefined) {
+    const recording = yield* readTrace(file, { field })
+    return { trace: recording.trace, words: `${file}: ${described(recording)}` }
   }
-  const [first, ...rest] = lines.map(Number)
-  return Result.succeed([first!, ...rest])
-}
-
-/** Reads a trace compressed with gzip. */
-export const read = Effect.fnUntraced(function* (path: string) {
-  const files = yield* FileSystem.FileSystem
-  const unreadable = (cause: unknown) => new InvalidTrace({ reason: `${path}: ${String(cause)}` })
-  const compressed = yield* Effect.mapError(files.readFile(path), unreadable)
-  const text = yield* Effect.try({
-    try: () => new TextDecoder().decode(gunzipSync(compressed)),
-    catch: unreadable,
-  })
-  return yield* Effect.fromResult(parse(text))
+  if (field !== undefined) return yield* new FieldWithoutTrace({ field })
+  const trace = shopTraffic({ seed, requests: generatedRequests })
+  return { trace, words: `Generated traffic, seed ${seed}: ${size(trace)}` }
 })
 
 /** What a customer asks for: the page of one product, or a listing page with a shelf of them. */
@@ -47,8 +46,8 @@ export type Request =
 export const listingEvery = 10
 
 /** The request at this place of the trace; after its end it begins again. */
-export const requestAt = (trace: Trace, index: number): Request => {
-  const id = trace[index % trace.length]!
+export const requestAt = ({ requests }: Trace, index: number): Request => {
+  const id = requests[index % requests.length]!
   return index % listingEvery === listingEvery - 1
     ? { _tag: "Listing", ids: shelfOf(id) }
     : { _tag: "Page", id }

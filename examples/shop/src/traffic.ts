@@ -4,11 +4,12 @@
  * is made when it is due whether or not earlier ones were answered, and its
  * latency counts from then.
  */
+import type { Trace } from "@larder/traces"
 import { Clock, Effect, FiberSet, type Scope } from "effect"
 import type { Shop, View } from "./contenders.ts"
 import type { Ledger, Ticket } from "./ledger.ts"
 import { type Phase, phases } from "./phases.ts"
-import { type Request, requestAt, type Trace } from "./trace.ts"
+import { type Request, requestAt } from "./trace.ts"
 
 export interface Lane {
   readonly name: string

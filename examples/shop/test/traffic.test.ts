@@ -7,7 +7,7 @@ import { type Phase, phases } from "../src/phases.ts"
 import { productAt } from "../src/product.ts"
 import * as Traffic from "../src/traffic.ts"
 
-const trace = [1, 2, 3, 4, 5, 6, 7] as const
+const trace = { keys: [], requests: Uint32Array.of(1, 2, 3, 4, 5, 6, 7) }
 
 /** A shop that answers each page after the same time, and notes when it was asked for what. */
 const shopTaking = (millis: number) =>
