@@ -178,6 +178,21 @@ describe("bounds", () => {
     }),
   )
 
+  it.effect(
+    "law 17: one write takes eight expired rows away at most, so that none takes long",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* temporaryFile
+        const { put } = yield* openOn({ filename })
+        for (let i = 0; i < 40; i++) yield* put(`k${i}`, "v", 1, 1000)
+        yield* TestClock.adjust(1000)
+        for (const left of [33, 25, 17]) {
+          yield* put("later", "v", left)
+          assert.strictEqual(rows(filename), left)
+        }
+      }),
+  )
+
   it.effect("law 17: records of leases do not pile up, and no token comes back", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile
