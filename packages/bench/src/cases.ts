@@ -1,7 +1,8 @@
-/** What is measured, as data: add a case here, and a library in `contenders/`. */
+/** What is measured, as data. A case has goals: one that decides nothing is not measured. */
 import type { ContenderName } from "./contenders/registry.ts"
 import type { Shape } from "./Contender.ts"
 import type { Draw } from "./draw.ts"
+import { keyCount } from "./sizes.ts"
 import type { Latency } from "./source.ts"
 
 /** Of keys that are cached: how they are drawn. `cold`: new keys, each once. `burst`: one new key, for all calls. */
@@ -11,8 +12,6 @@ export interface Variant {
   readonly name: string
   readonly asked: Asked
   readonly latency: Latency
-  /** How many details of about 100 bytes a product has. Default: none. */
-  readonly details?: number
 }
 
 /** Who takes part, and how, where that differs from the case. */
@@ -24,7 +23,7 @@ export interface Entrant {
   readonly age?: Age
 }
 
-/** Of the entries that are asked for: in time, or in grace, so that they are given at once and refreshed behind. */
+/** Of the entries that are asked for: fresh, or stale, so that they are served at once and refreshed behind. */
 export type Age = "fresh" | "stale"
 
 /** The ratio of medians that an entrant has to stay at or below. */
@@ -57,10 +56,6 @@ export interface Case {
   readonly seconds: number
 }
 
-/** Keys that every case draws from, and the entries that every memory may hold. */
-export const keyCount = 10_000
-export const maxEntries = 50_000
-
 /** Under their own names. */
 const plain = (...names: ReadonlyArray<ContenderName>): ReadonlyArray<Entrant> =>
   names.map((name) => ({ name, contender: name }))
@@ -87,7 +82,7 @@ const against = (entrant: string, ratio: number, others: ReadonlyArray<string>) 
 
 const zipf: Variant = { name: "zipf", asked: "zipf", latency: "none" }
 const uniform: Variant = { name: "uniform", asked: "uniform", latency: "none" }
-const large: Variant = { name: "10 KB", asked: "uniform", latency: "none", details: 100 }
+const each: Variant = { name: "each", asked: "each", latency: "none" }
 
 const inMemory: ReadonlyArray<Case> = [
   {
@@ -99,30 +94,6 @@ const inMemory: ReadonlyArray<Case> = [
     baseline: "effect",
     goals: [{ entrant: "larder", ratio: 0.6 }],
     calls: 10_000,
-    unit: "ns",
-    seconds: 1,
-  },
-  {
-    name: "hitListener",
-    title: "memory hit inside a fiber while a subscriber takes every event, ns a hit",
-    shape: "fiber",
-    variants: [zipf, uniform],
-    entrants: plain("larder with a listener", "effect"),
-    baseline: "effect",
-    goals: [{ entrant: "larder with a listener", ratio: 0.7 }],
-    calls: 10_000,
-    unit: "ns",
-    seconds: 1,
-  },
-  {
-    name: "hit10k",
-    title: "memory hit of a 10 KB object, in a fiber or awaited, ns a hit",
-    shape: "fiber",
-    variants: [large],
-    entrants: plain("larder", "effect", "bare Map", ...peers),
-    baseline: "effect",
-    goals: [{ entrant: "larder", ratio: 0.6 }],
-    calls: 1_000,
     unit: "ns",
     seconds: 1,
   },
@@ -141,13 +112,10 @@ const inMemory: ReadonlyArray<Case> = [
     unit: "ns",
     seconds: 1,
   },
-  ...(["miss", "miss64"] as const).map((name): Case => ({
-    name,
-    title:
-      name === "miss"
-        ? "miss, the lookup answers in a later turn, one after another, us a miss"
-        : "miss, the lookup answers in a later turn, 64 in flight, us a miss",
-    shape: name === "miss" ? "fiber" : "window64",
+  {
+    name: "miss",
+    title: "miss, the lookup answers in a later turn, one after another, us a miss",
+    shape: "fiber",
     variants: [{ name: "cold", asked: "cold", latency: "turn" }],
     entrants: plain("larder", "effect", "bare Map", ...peers),
     baseline: "effect",
@@ -155,12 +123,12 @@ const inMemory: ReadonlyArray<Case> = [
     calls: 1_000,
     unit: "us",
     seconds: 1,
-  })),
+  },
   {
     name: "many",
     title: "100 memory hits by one call, beside one by one, ns a key",
     shape: "fiber",
-    variants: [{ name: "each", asked: "each", latency: "none" }],
+    variants: [each],
     entrants: [
       bulk("larder", "getMany"),
       ...plain("larder"),
@@ -195,41 +163,17 @@ const inMemory: ReadonlyArray<Case> = [
     seconds: 2,
   },
   {
-    name: "failing",
-    title: "1,000 concurrent callers of one cold key whose lookup fails, ms for all",
-    shape: "failing",
-    variants: [{ name: "turn", asked: "burst", latency: "turn" }],
-    entrants: plain("larder", "effect", ...peers),
-    baseline: "effect",
-    goals: [],
-    calls: 1_000,
-    unit: "ms",
-    seconds: 1,
-  },
-  {
     name: "stale",
     title: "hit of a stale entry, refreshed behind: until the caller has the value, ns a hit",
     shape: "fiber",
     age: "stale",
-    variants: [{ name: "each", asked: "each", latency: "turn" }],
+    variants: [{ ...each, latency: "turn" }],
     entrants: [
       ...plain("larder"),
       { name: "larder, fresh", contender: "larder", age: "fresh" },
       { name: "larder, runPromise", contender: "larder", shape: "promise" },
-      {
-        name: "larder, runPromise, fresh",
-        contender: "larder",
-        shape: "promise",
-        age: "fresh",
-      },
-      ...plain(
-        "lru-cache",
-        "bentocache",
-        "cache-manager",
-        "async-cache-dedupe",
-        "layered-loader",
-        "cachified",
-      ),
+      { name: "larder, runPromise, fresh", contender: "larder", shape: "promise", age: "fresh" },
+      ...plain(...peers.filter((peer) => peer !== "cacheable")),
     ],
     baseline: "larder, fresh",
     goals: [
@@ -244,33 +188,13 @@ const inMemory: ReadonlyArray<Case> = [
     name: "tags",
     title: "10,000 keys of one tag: dropped by it and all read back, ms for all",
     shape: "tags",
-    variants: [{ name: "each", asked: "each", latency: "none" }],
+    variants: [each],
     entrants: plain("larder", "bentocache", "cacheable", "async-cache-dedupe"),
     baseline: "async-cache-dedupe",
     goals: against("larder", 0.5, ["bentocache", "cacheable", "async-cache-dedupe"]),
     calls: keyCount,
     unit: "ms",
     seconds: 3,
-  },
-  {
-    name: "mixed",
-    title: "memory hits with 1 % of sets among them, in a fiber or awaited, ns a call",
-    shape: "mixed",
-    variants: [zipf],
-    entrants: plain(
-      "larder",
-      "effect",
-      "lru-cache",
-      "bentocache",
-      "cacheable",
-      "cache-manager",
-      "layered-loader",
-    ),
-    baseline: "effect",
-    goals: [],
-    calls: 10_000,
-    unit: "ns",
-    seconds: 1,
   },
 ]
 
@@ -287,7 +211,7 @@ const over =
     name,
     title,
     shape,
-    variants: [shape === "many" ? { name: "each", asked: "each", latency: "none" } : uniform],
+    variants: [shape === "many" ? each : uniform],
     entrants: [...plain(larder, client), ...others],
     baseline: client,
     goals: [{ entrant: larder, ratio }],
@@ -309,10 +233,15 @@ const peersOverRedis = plain(
   "layered-loader over redis",
   "cachified over redis",
 )
+const bulkOverRedis = plain(
+  "cacheable over redis",
+  "cache-manager over redis",
+  "layered-loader over redis",
+)
 
+// A rate of at least 0.9 of the bare client's is a time of at most 1.11.
 export const cases: ReadonlyArray<Case> = [
   ...inMemory,
-  // A rate of at least 0.9 of the bare client's is a time of at most 1.11.
   overRedis(
     "redis",
     "hit in Redis, none in memory, one after another, us a hit",
@@ -322,13 +251,7 @@ export const cases: ReadonlyArray<Case> = [
   ),
   overRedis("redis64", "hit in Redis, 64 in flight, us a hit", "window64", 1.11, peersOverRedis),
   overRedis("redis256", "hit in Redis, 256 in flight, us a hit", "window256", 1.11, peersOverRedis),
-  overRedis(
-    "redisMany",
-    "getMany of 100 from Redis, us a key",
-    "many",
-    1.25,
-    plain("cacheable over redis", "cache-manager over redis", "layered-loader over redis"),
-  ),
+  overRedis("redisMany", "getMany of 100 from Redis, us a key", "many", 1.25, bulkOverRedis),
   overSqlite("sqlite", "hit in SQLite, none in memory, one after another, us a hit", "fiber", 4),
   overSqlite("sqliteMany", "getMany of 100 from SQLite, us a key", "many", 3),
 ]

@@ -1,10 +1,10 @@
 /** One sample at a time, held against what the source has. */
 import { deepStrictEqual, strictEqual } from "node:assert"
-import type { Sample } from "./Contender.ts"
+import type { Run, Sample } from "./Contender.ts"
 import type { Source } from "./source.ts"
 
-/** Rejects where an answer is wrong, or a lookup is one too many or too few; `undefined`: as many as it likes. */
-export type Checked = (keys: ReadonlyArray<string>, lookups: number | undefined) => Promise<Sample>
+/** Rejects where an answer is wrong, or a lookup is one too many or too few. */
+export type Checked = (keys: ReadonlyArray<string>, lookups: number) => Promise<Sample>
 
 /** The sums of lists that are asked for again and again are made once. */
 const sumsOf = ({ expected }: Source): ((keys: ReadonlyArray<string>) => number) => {
@@ -20,23 +20,18 @@ const sumsOf = ({ expected }: Source): ((keys: ReadonlyArray<string>) => number)
 
 /** `settled` waits until that many lookups have been made in all, and what they brought is stored. */
 export const checked = (
-  run: (keys: ReadonlyArray<string>) => Promise<Sample>,
+  run: Run,
   source: Source,
   settled: (lookups: number) => Promise<void>,
 ): Checked => {
   const sumOf = sumsOf(source)
   return async (keys, lookups) => {
-    const expected = source.fails
-      ? { sum: 0, last: undefined }
-      : { sum: sumOf(keys), last: source.expected(keys.at(-1)!) }
     const before = source.lookups()
     const sample = await run(keys)
-    strictEqual(sample.sum, expected.sum, "the products are not those of the source")
-    deepStrictEqual(sample.last, expected.last)
-    if (lookups !== undefined) {
-      await settled(before + lookups)
-      strictEqual(source.lookups() - before, lookups, "lookups in one sample")
-    }
+    strictEqual(sample.sum, sumOf(keys), "the products are not those of the source")
+    deepStrictEqual(sample.last, source.expected(keys.at(-1)!))
+    await settled(before + lookups)
+    strictEqual(source.lookups() - before, lookups, "lookups in one sample")
     return sample
   }
 }

@@ -1,8 +1,7 @@
 /** What a result was measured on and with. */
 import { readFileSync } from "node:fs"
+import { findPackageJSON } from "node:module"
 import { cpus, loadavg } from "node:os"
-import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 
 export interface Environment {
   readonly node: string
@@ -13,27 +12,11 @@ export interface Environment {
   readonly versions: Readonly<Record<string, string>>
 }
 
-/** The version in the manifest of the package that `name` resolves to here. */
 const versionOf = (name: string): string => {
-  let directory = dirname(fileURLToPath(import.meta.resolve(name)))
-  for (;;) {
-    const manifest = readManifest(join(directory, "package.json"))
-    if (manifest?.name === name && manifest.version !== undefined) return manifest.version
-    const parent = dirname(directory)
-    if (parent === directory) throw new Error(`found no package.json of ${name}`)
-    directory = parent
-  }
-}
-
-const readManifest = (
-  path: string,
-): { readonly name?: string; readonly version?: string } | undefined => {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"))
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
-    throw error
-  }
+  const file = findPackageJSON(name, import.meta.url)
+  if (file === undefined) throw new Error(`found no package.json of ${name}`)
+  const manifest: { readonly version: string } = JSON.parse(readFileSync(file, "utf8"))
+  return manifest.version
 }
 
 export const environment = (packages: ReadonlyArray<string>): Environment => ({

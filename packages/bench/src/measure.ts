@@ -1,18 +1,11 @@
 /** One round of one entrant: fill, check, warm up, take samples. */
-import { type Asked, type Case, type Entrant, keyCount, type Variant } from "./Case.ts"
+import type { Asked, Case, Entrant, Variant } from "./cases.ts"
 import { type Checked, checked } from "./checked.ts"
 import { now, sleep } from "./clock.ts"
 import type { Contender, Lifetimes, Shape, Subject } from "./Contender.ts"
 import { lists } from "./draw.ts"
+import { keyCount } from "./sizes.ts"
 import * as Source from "./source.ts"
-
-/** What a process tells of its round. */
-export interface Measured {
-  /** In the case's unit. */
-  readonly samples: ReadonlyArray<number>
-  readonly calls: number
-  readonly lookups: number
-}
 
 export interface Chosen {
   readonly bench: Case
@@ -20,8 +13,6 @@ export interface Chosen {
   readonly entrant: Entrant
   /** For which it takes samples, and warms up for as long, but no longer than a second. */
   readonly seconds: number
-  /** Once it is warm. */
-  readonly onSampling: () => Promise<void>
 }
 
 /** What is done with the entries of an entrant. */
@@ -52,9 +43,8 @@ const keysOf = (asked: Asked, source: Source.Source, size: number) => {
   return lists(asked, source.keys, { size, seed: 1 })
 }
 
-/** How many lookups a sample has to make. Of a source that fails, libraries do not make equally many. */
-const lookupsOf = ({ isStale, shape }: Play, asked: Asked, calls: number): number | undefined => {
-  if (shape === "failing") return undefined
+/** How many lookups a sample has to make. */
+const lookupsOf = ({ isStale, shape }: Play, asked: Asked, calls: number): number => {
   if (asked === "burst") return 1
   return asked === "cold" || shape === "tags" || isStale ? calls : 0
 }
@@ -98,11 +88,14 @@ const sampler = (
   }
 }
 
-export const measure = async (contender: Contender, chosen: Chosen): Promise<Measured> => {
-  const { bench, entrant, onSampling, seconds, variant } = chosen
+/** The samples of a round, in the case's unit. */
+export const measure = async (
+  contender: Contender,
+  chosen: Chosen,
+): Promise<ReadonlyArray<number>> => {
+  const { bench, entrant, seconds, variant } = chosen
   const shape = entrant.shape ?? bench.shape
-  const { details, latency } = variant
-  const source = Source.make(keyCount, latency, { details, fails: shape === "failing" })
+  const source = Source.make(keyCount, variant.latency)
   const play: Play = {
     shape,
     isStale: (entrant.age ?? bench.age) === "stale",
@@ -119,10 +112,7 @@ export const measure = async (contender: Contender, chosen: Chosen): Promise<Mea
   if (!isCold(variant.asked)) await fill(subject, source)
   const samplesFor = sampler(chosen, play, source, checked(run, source, play.settled))
   await samplesFor(Math.min(warmUpMillis, seconds * 1_000))
-  await onSampling()
-  const before = source.lookups()
   const samples = await samplesFor(seconds * 1_000)
-  const lookups = source.lookups() - before
   await subject.close()
-  return { samples, calls: samples.length * bench.calls, lookups }
+  return samples
 }

@@ -1,35 +1,43 @@
-/** The command line. */
-import { type Case, cases, findCase } from "./Case.ts"
+/** The command line of `pnpm bench`. */
+import { type Case, cases, findCase } from "./cases.ts"
 import { known, parse, UsageError, wholeNumber } from "./command.ts"
 import { folder } from "./output/results.ts"
 
-/** What is done to Redis while calls are made; no case, being no comparison of times in rounds. */
-export const frozen = "frozen" as const
-
-export interface Options {
+export interface CaseOptions {
+  readonly _tag: "Cases"
   readonly cases: ReadonlyArray<Case>
-  readonly frozen: boolean
   readonly rounds: number
   /** For which a round takes samples. Default: what the case says. */
   readonly seconds: number | undefined
-  /** Where figures and charts are written. */
+  /** Where figures are written. */
   readonly folder: string
 }
+
+export type Options =
+  | CaseOptions
+  | { readonly _tag: "Frozen"; readonly folder: string }
+  | { readonly _tag: "Memory"; readonly rounds: number }
+  | { readonly _tag: "Readme" }
 
 const defaultRounds = 5
 
 export const usage = `Usage: pnpm bench [case ...] [--rounds N] [--seconds S] [--to FOLDER]
+       pnpm bench --frozen [--to FOLDER] | --memory [--rounds N] | --readme
 
 Measures Larder and its peers side by side: one process per library and round, rounds interleaved.
 
 Cases (all of them by default):
 ${cases.map(({ name, title }) => `  ${name.padEnd(12)}${title}`).join("\n")}
-  ${frozen.padEnd(12)}what callers see while Redis is frozen or unreachable; alone: pnpm bench:frozen
+
+Instead of cases:
+  --frozen     what callers see while Redis is frozen or unreachable
+  --memory     what an entry of a million takes, and the time per hit and per new key, beside lru-cache
+  --readme     writes the figures of README.md and results/README.md from the folder of results
 
 Options:
   --rounds N   rounds per library and variant (default ${defaultRounds})
   --seconds S  for which a round takes samples (default: 1 to 3, by the case)
-  --to FOLDER  where <case>.json, <case>.svg and frozen.json are written (default packages/bench/results)
+  --to FOLDER  where <case>.json or frozen.json is written (default packages/bench/results)
   --help       shows this`
 
 const secondsFrom = (text: string): number => {
@@ -38,34 +46,61 @@ const secondsFrom = (text: string): number => {
   throw new UsageError(`--seconds ${text}: give a number above 0, at most 3600, such as 0.2`)
 }
 
-const caseFrom = known("case", [...cases.map(({ name }) => name), frozen], (name) =>
-  name === frozen ? frozen : findCase(name),
+const caseFrom = known(
+  "case",
+  cases.map(({ name }) => name),
+  findCase,
 )
 
-const isCase = (chosen: Case | typeof frozen): chosen is Case => chosen !== frozen
+const modes = ["frozen", "memory", "readme"] as const
 
 /** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const { positionals, values } = parse(args, {
-    rounds: { type: "string", default: String(defaultRounds) },
+    frozen: { type: "boolean", default: false },
+    memory: { type: "boolean", default: false },
+    readme: { type: "boolean", default: false },
+    rounds: { type: "string" },
     seconds: { type: "string" },
-    to: { type: "string", default: folder },
+    to: { type: "string" },
     help: { type: "boolean", default: false },
   })
   if (values.help) return "help"
-  const named = [...new Set(positionals)].map(caseFrom)
-  const chosen = named.length === 0 ? [...cases, frozen] : named
-  return {
-    cases: chosen.filter(isCase),
-    frozen: chosen.includes(frozen),
-    rounds: wholeNumber("--rounds", values.rounds, 1, 9_999),
-    seconds: values.seconds === undefined ? undefined : secondsFrom(values.seconds),
-    folder: values.to,
+  const [mode, another] = modes.filter((name) => values[name])
+  if (another !== undefined) throw new UsageError(`--${mode} --${another}: give one of them`)
+  /** What is given although the mode has no use for it. */
+  const without = (...useless: ReadonlyArray<"rounds" | "seconds" | "to">): void => {
+    const given = [
+      ...positionals,
+      ...useless.filter((name) => values[name] !== undefined).map((name) => `--${name}`),
+    ]
+    if (given.length > 0) throw new UsageError(`--${mode} takes no ${given.join(", ")}`)
+  }
+  const rounds = wholeNumber("--rounds", values.rounds ?? String(defaultRounds), 1, 9_999)
+  const to = values.to ?? folder
+  switch (mode) {
+    case "frozen":
+      without("rounds", "seconds")
+      return { _tag: "Frozen", folder: to }
+    case "memory":
+      without("seconds", "to")
+      return { _tag: "Memory", rounds }
+    case "readme":
+      without("rounds", "seconds", "to")
+      return { _tag: "Readme" }
+    case undefined:
+      return {
+        _tag: "Cases",
+        cases: positionals.length === 0 ? cases : [...new Set(positionals)].map(caseFrom),
+        rounds,
+        seconds: values.seconds === undefined ? undefined : secondsFrom(values.seconds),
+        folder: to,
+      }
   }
 }
 
 /** What the command line was given, beside the cases, for measuring the same again. */
-export const given = ({ rounds, seconds }: Options): string =>
+export const given = ({ rounds, seconds }: CaseOptions): string =>
   [
     ...(rounds === defaultRounds ? [] : [`--rounds ${rounds}`]),
     ...(seconds === undefined ? [] : [`--seconds ${seconds}`]),

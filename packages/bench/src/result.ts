@@ -1,15 +1,9 @@
 /** Samples of all rounds to what is shown and written: summaries, ratios, verdicts. */
-import type { Case, Variant } from "./Case.ts"
-import type { Measured } from "./measure.ts"
+import type { Case, Goal, Variant } from "./cases.ts"
 import { compare, type Comparison, type Summary, summary } from "./statistics.ts"
 
-export interface Round extends Measured {
-  /** Asked of the Redis server for the samples, where there is one. */
-  readonly commands?: number
-}
-
-/** By the names of the entrants. */
-export type Rounds = ReadonlyMap<string, ReadonlyArray<Round>>
+/** The samples of each round, by the names of the entrants. */
+export type Rounds = ReadonlyMap<string, ReadonlyArray<ReadonlyArray<number>>>
 
 export interface Line {
   /** The name of the entrant. */
@@ -18,10 +12,6 @@ export interface Line {
   readonly rounds: ReadonlyArray<Summary>
   /** Absent for the baseline itself. */
   readonly comparison?: Comparison
-  /** Lookups that a call causes on the average. */
-  readonly lookups: number
-  /** Redis commands for a call on the average, where there is Redis. */
-  readonly commands?: number
 }
 
 export interface Verdict {
@@ -42,37 +32,14 @@ export interface Result {
   readonly verdicts: ReadonlyArray<Verdict>
 }
 
-const total = (numbers: ReadonlyArray<number>): number =>
-  numbers.reduce((sum, each) => sum + each, 0)
-
 export const result = (bench: Case, variant: Variant, rounds: Rounds): Result => {
-  const of = (name: string): ReadonlyArray<Round> => {
+  const of = (name: string): ReadonlyArray<ReadonlyArray<number>> => {
     const own = rounds.get(name)
     if (own === undefined) throw new Error(`${name} has no samples in ${bench.name}`)
     return own
   }
-  const samplesOf = (name: string) => of(name).map(({ samples }) => samples)
-  const line = ({ name }: Case["entrants"][number]): Line => {
-    const own = of(name)
-    const calls = total(own.map((round) => round.calls))
-    const commands = own.flatMap((round) => round.commands ?? [])
-    return {
-      contender: name,
-      summary: summary(samplesOf(name).flat()),
-      rounds: samplesOf(name).map(summary),
-      lookups: total(own.map(({ lookups }) => lookups)) / calls,
-      ...(name !== bench.baseline && {
-        comparison: compare(samplesOf(name), samplesOf(bench.baseline)),
-      }),
-      ...(commands.length > 0 && { commands: total(commands) / calls }),
-    }
-  }
-  const verdict = ({
-    entrant,
-    ratio: goal,
-    than = bench.baseline,
-  }: Case["goals"][number]): Verdict => {
-    const { ratio } = compare(samplesOf(entrant), samplesOf(than))
+  const verdict = ({ entrant, ratio: goal, than = bench.baseline }: Goal): Verdict => {
+    const { ratio } = compare(of(entrant), of(than))
     return { contender: entrant, than, goal, ratio, met: ratio <= goal }
   }
   return {
@@ -80,7 +47,12 @@ export const result = (bench: Case, variant: Variant, rounds: Rounds): Result =>
     title: bench.title,
     variant: variant.name,
     unit: bench.unit,
-    lines: bench.entrants.map(line),
+    lines: bench.entrants.map(({ name }) => ({
+      contender: name,
+      summary: summary(of(name).flat()),
+      rounds: of(name).map(summary),
+      ...(name !== bench.baseline && { comparison: compare(of(name), of(bench.baseline)) }),
+    })),
     verdicts: bench.goals.map(verdict),
   }
 }

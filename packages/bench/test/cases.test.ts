@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { cases } from "../src/Case.ts"
+import { cases } from "../src/cases.ts"
 import { packagesOf } from "../src/contenders/registry.ts"
 
 it.each(cases)("$name compares those who take part in it", (bench) => {
@@ -17,6 +17,10 @@ it.each(cases)("$name needs Redis where somebody in it talks to Redis", (bench) 
   const clients = new Set(["ioredis", "@keyv/redis"])
   const packages = bench.entrants.flatMap(({ contender }) => packagesOf(contender))
   expect(packages.some((name) => clients.has(name))).toBe(bench.needs === "redis")
+})
+
+it.each(cases)("$name decides something", ({ goals }) => {
+  expect(goals).not.toEqual([])
 })
 
 it("cases and their variants have names of their own", () => {

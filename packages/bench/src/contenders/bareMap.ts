@@ -7,10 +7,10 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Product, Unavailable } from "../source.ts"
+import type { Product } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
 
-type Found = Exit.Exit<Product, Unavailable>
+type Found = Exit.Exit<Product>
 type Resume = (found: Found) => void
 
 interface Kept {
@@ -41,13 +41,13 @@ export const contender = effectful(({ source }) =>
     }
 
     const wait = (key: string) =>
-      Effect.callback<Product, Unavailable>((resume) => {
+      Effect.callback<Product>((resume) => {
         const callers = waiting.get(key)
         if (callers === undefined) begin(key, resume)
         else callers.push(resume)
       })
 
-    const get = (key: string): Effect.Effect<Product, Unavailable> =>
+    const get = (key: string): Effect.Effect<Product> =>
       Effect.withFiber(() => hit(key, clock.currentTimeMillisUnsafe()) ?? wait(key))
 
     const getMany = (keys: ReadonlyArray<string>) =>

@@ -1,7 +1,7 @@
 /** Effect's own `Cache`: capacity, one lookup for all who wait, a time to live. No grace, no tags, nothing that asks for many. */
 import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
-import { maxEntries } from "../Case.ts"
+import { maxEntries } from "../sizes.ts"
 import { effectful, lookup } from "./effectful.ts"
 
 export const contender = effectful(({ source }) =>
@@ -13,7 +13,6 @@ export const contender = effectful(({ source }) =>
     })
     return {
       get: (key) => Cache.get(cache, key),
-      set: (key, product) => Cache.set(cache, key, product),
       close: Effect.void,
     }
   }),

@@ -1,11 +1,11 @@
-/** The shapes for caches whose `get` is an Effect: the same loops for each of them. */
-import * as Cause from "effect/Cause"
+/** The shapes for caches whose `get` is an Effect: inside fibers, where a shape says so. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { now } from "../clock.ts"
-import { type Contender, isWrite, type Sample, type Setup } from "../Contender.ts"
+import type { Contender, Sample, Setup } from "../Contender.ts"
 import { hundreds } from "../draw.ts"
-import { type Product, type Source, tellsUnavailable, Unavailable } from "../source.ts"
+import type { Product, Source } from "../source.ts"
+import { dropAndRead, shapes } from "./promised.ts"
 
 export interface Effectful {
   readonly get: (key: string) => Effect.Effect<Product, unknown>
@@ -15,96 +15,57 @@ export interface Effectful {
         keys: ReadonlyArray<string>,
       ) => Effect.Effect<Iterable<Exit.Exit<Product, unknown>>, unknown>)
     | undefined
-  readonly set?: ((key: string, product: Product) => Effect.Effect<unknown, unknown>) | undefined
   /** Drops what has the tag of the setup. */
   readonly dropTagged?: Effect.Effect<unknown, unknown> | undefined
   readonly close: Effect.Effect<void>
 }
 
-type Get = Effectful["get"]
-
-const taken = ({ fails, take }: Source, key: string): Effect.Effect<Product, Unavailable> =>
-  fails
-    ? Effect.try({ try: () => take(key), catch: () => new Unavailable(key) })
-    : Effect.sync(() => take(key))
+export type Get = Effectful["get"]
 
 /** A lookup in the source that takes the source's latency. */
-export const lookup = (source: Source): ((key: string) => Effect.Effect<Product, Unavailable>) => {
-  const { latency } = source
-  if (latency === "none") return (key) => taken(source, key)
+export const lookup = ({ latency, take }: Source): ((key: string) => Effect.Effect<Product>) => {
+  if (latency === "none") return (key) => Effect.sync(() => take(key))
   if (latency === "turn") {
     return (key) =>
-      Effect.callback<Product, Unavailable>((resume) => {
-        setImmediate(() => resume(taken(source, key)))
+      Effect.callback<Product>((resume) => {
+        setImmediate(() => resume(Effect.sync(() => take(key))))
       })
   }
-  return (key) => Effect.andThen(Effect.sleep(latency), taken(source, key))
+  return (key) =>
+    Effect.andThen(
+      Effect.sleep(latency),
+      Effect.sync(() => take(key)),
+    )
 }
 
-const summed = (products: ReadonlyArray<Product>): Pick<Sample, "sum" | "last"> => ({
-  sum: products.reduce((total, product) => total + product.number, 0),
-  last: products.at(-1),
-})
-
-const inFiber = (get: Get, keys: ReadonlyArray<string>): Promise<Sample> =>
+/** `clock`: what `millis` is told by. */
+export const inFiber = (get: Get, keys: ReadonlyArray<string>, clock = now): Promise<Sample> =>
   Effect.runPromise(
     Effect.gen(function* () {
       let sum = 0
       let last: Product | undefined
-      const start = now()
+      const start = clock()
       for (const key of keys) {
         last = yield* get(key)
         sum += last.number
       }
-      return { millis: now() - start, sum, last }
+      return { millis: clock() - start, sum, last }
     }),
   )
 
-const byPromise = async (get: Get, keys: ReadonlyArray<string>): Promise<Sample> => {
-  let sum = 0
-  let last: Product | undefined
-  const start = now()
-  for (const key of keys) {
-    last = await Effect.runPromise(get(key))
-    sum += last.number
-  }
-  return { millis: now() - start, sum, last }
-}
-
-const inFlight = (
+export const inFlight = (
   get: Get,
   keys: ReadonlyArray<string>,
   concurrency: number | "unbounded",
+  clock = now,
 ): Promise<Sample> =>
   Effect.runPromise(
     Effect.gen(function* () {
-      const start = now()
+      const start = clock()
       const products = yield* Effect.forEach(keys, (key) => get(key), { concurrency })
-      const millis = now() - start
-      return { millis, ...summed(products) }
-    }),
-  )
-
-const together = async (get: Get, keys: ReadonlyArray<string>): Promise<Sample> => {
-  const start = now()
-  const products = await Promise.all(keys.map((key) => Effect.runPromise(get(key))))
-  return { millis: now() - start, ...summed(products) }
-}
-
-const failing = (get: Get, keys: ReadonlyArray<string>): Promise<Sample> =>
-  Effect.runPromise(
-    Effect.gen(function* () {
-      const start = now()
-      const exits = yield* Effect.forEach(keys, (key) => Effect.exit(get(key)), {
-        concurrency: "unbounded",
-      })
-      const millis = now() - start
-      for (const [place, exit] of exits.entries()) {
-        if (Exit.isSuccess(exit)) throw new Error(`no failure, but ${JSON.stringify(exit.value)}`)
-        const error = Cause.squash(exit.cause)
-        if (!tellsUnavailable(error, keys[place]!)) throw error
-      }
-      return { millis, sum: 0, last: undefined }
+      const millis = clock() - start
+      const sum = products.reduce((total, product) => total + product.number, 0)
+      return { millis, sum, last: products.at(-1) }
     }),
   )
 
@@ -132,59 +93,22 @@ const many = (
     }),
   )
 
-const mixed = (
-  get: Get,
-  set: NonNullable<Effectful["set"]>,
-  productOf: Source["expected"],
-  keys: ReadonlyArray<string>,
-): Promise<Sample> =>
-  Effect.runPromise(
-    Effect.gen(function* () {
-      let sum = 0
-      let last: Product | undefined
-      const start = now()
-      for (let place = 0; place < keys.length; place++) {
-        const key = keys[place]!
-        if (isWrite(place)) {
-          last = productOf(key)
-          yield* set(key, last)
-        } else last = yield* get(key)
-        sum += last.number
-      }
-      return { millis: now() - start, sum, last }
-    }),
-  )
-
-const dropAndRead = async (
-  dropTagged: NonNullable<Effectful["dropTagged"]>,
-  get: Get,
-  keys: ReadonlyArray<string>,
-): Promise<Sample> => {
-  const start = now()
-  await Effect.runPromise(dropTagged)
-  const dropped = now() - start
-  const read = await inFiber(get, keys)
-  return { ...read, millis: dropped + read.millis }
-}
-
 export const effectful =
   (open: (setup: Setup) => Effect.Effect<Effectful>): Contender =>
   async (setup) => {
-    const { close, dropTagged, get, getMany, set } = await Effect.runPromise(open(setup))
-    const { expected } = setup.source
+    const { close, dropTagged, get, getMany } = await Effect.runPromise(open(setup))
+    const drop = dropTagged && (() => Effect.runPromise(dropTagged))
+    const closed = () => Effect.runPromise(close)
     return {
       run: {
+        ...shapes({ get: (key) => Effect.runPromise(get(key)), close: closed }),
         fiber: (keys) => inFiber(get, keys),
-        promise: (keys) => byPromise(get, keys),
         stampede: (keys) => inFlight(get, keys, "unbounded"),
-        together: (keys) => together(get, keys),
-        failing: (keys) => failing(get, keys),
         window64: (keys) => inFlight(get, keys, 64),
         window256: (keys) => inFlight(get, keys, 256),
         ...(getMany && { many: (keys) => many(getMany, keys) }),
-        ...(set && { mixed: (keys) => mixed(get, set, expected, keys) }),
-        ...(dropTagged && { tags: (keys) => dropAndRead(dropTagged, get, keys) }),
+        ...(drop && { tags: (keys) => dropAndRead(drop, () => inFiber(get, keys)) }),
       },
-      close: () => Effect.runPromise(close),
+      close: closed,
     }
   }

@@ -1,8 +1,6 @@
 /** Larder over memory. */
 import { MemoryTier, TierStack } from "@larder/core"
-import { maxEntries } from "../Case.ts"
+import { maxEntries } from "../sizes.ts"
 import { larderOver } from "./product.ts"
 
-export const stack = TierStack.layer(MemoryTier.layer({ maxEntries }))
-
-export const contender = larderOver(stack)
+export const contender = larderOver(TierStack.layer(MemoryTier.layer({ maxEntries })))

@@ -4,7 +4,7 @@ import { RedisClient, RedisTier } from "@larder/redis"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { maxEntries } from "../Case.ts"
+import { maxEntries } from "../sizes.ts"
 import { openLarder } from "./product.ts"
 import type { Open, OpenOptions } from "./peers/peer.ts"
 

@@ -1,31 +1,18 @@
-/** The libraries over memory and Redis by name, each as it is set up without special measures. Loaded on demand. */
-import type { Open } from "./peers/peer.ts"
+/** The libraries over memory and Redis by name, each as it is set up without special measures. */
 import { type Peer, peers } from "./peers/registry.ts"
 
-interface Layered {
-  /** It keeps values in its own memory in front of Redis. */
-  readonly hasMemory: boolean
-  /** It gives a value at once that is due for a refresh. */
-  readonly hasGrace: boolean
-  readonly open: () => Promise<Open>
-  readonly packages: ReadonlyArray<string>
+const larder: Peer = {
+  open: async () => (await import("./larderLayered.ts")).open,
+  packages: ["@larder/core", "@larder/redis", "effect"],
+  client: "ioredis",
+  hasMemory: true,
+  hasGrace: true,
 }
 
-const of = ({ client, open, packages }: Peer) => ({ open, packages: [...packages, client] })
+// cachified has one tier and no connection of its own: what it does while Redis is away is the user's code.
+const { cachified: _, ...others } = peers
 
-const registry = {
-  larder: {
-    hasMemory: true,
-    hasGrace: true,
-    open: async () => (await import("./larderLayered.ts")).open,
-    packages: ["@larder/core", "@larder/redis", "effect", "ioredis"],
-  },
-  bentocache: { hasMemory: true, hasGrace: true, ...of(peers.bentocache) },
-  cacheable: { hasMemory: true, hasGrace: false, ...of(peers.cacheable) },
-  "cache-manager": { hasMemory: true, hasGrace: true, ...of(peers["cache-manager"]) },
-  "async-cache-dedupe": { hasMemory: false, hasGrace: true, ...of(peers["async-cache-dedupe"]) },
-  "layered-loader": { hasMemory: true, hasGrace: true, ...of(peers["layered-loader"]) },
-} satisfies Readonly<Record<string, Layered>>
+const registry = { larder, ...others }
 
 export type LayeredName = keyof typeof registry
 
@@ -33,4 +20,10 @@ export const isLayered = (name: string): name is LayeredName => Object.hasOwn(re
 
 export const layeredNames: ReadonlyArray<LayeredName> = Object.keys(registry).filter(isLayered)
 
-export const layered = (name: LayeredName): Layered => registry[name]
+export const layered = (name: LayeredName): Peer => registry[name]
+
+/** The packages whose versions belong to what is seen of it. */
+export const packagesOf = (name: LayeredName): ReadonlyArray<string> => {
+  const { client, packages } = layered(name)
+  return [...packages, client]
+}

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Lifetimes } from "../Contender.ts"
-import type { Product as SourceProduct, Unavailable } from "../source.ts"
+import type { Product as SourceProduct } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
 
 export const Product = Schema.Struct({
@@ -17,9 +17,6 @@ export const Product = Schema.Struct({
   brand: Schema.String,
   price: Schema.Finite,
   description: Schema.String,
-  details: Schema.optionalKey(
-    Schema.Array(Schema.Struct({ name: Schema.String, text: Schema.String, rank: Schema.Finite })),
-  ),
 })
 
 const policy = Policy.make({
@@ -30,7 +27,7 @@ const policy = Policy.make({
 })
 
 export interface OpenLarder {
-  readonly lookup: (key: string) => Effect.Effect<SourceProduct, Unavailable>
+  readonly lookup: (key: string) => Effect.Effect<SourceProduct>
   readonly stack: Layer.Layer<TierStack.TierStack, unknown>
   /** What is other than in the policy of the benchmarks. */
   readonly policy?: Partial<Policy.Options> | undefined
@@ -57,36 +54,27 @@ export const openLarder = ({
     }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
     // A mark that covers nothing here: a larder without any mark could skip the comparison.
     yield* larder.invalidateTags(["seasonal"])
-    return { larder, scope, close: Scope.close(scope, Exit.void) }
+    return { larder, close: Scope.close(scope, Exit.void) }
   })
-
-export type OpenedLarder = Effect.Success<ReturnType<typeof openLarder>>
 
 const policyOf = ({ freshMillis, graceMillis }: Lifetimes): Partial<Policy.Options> => ({
   freshFor: freshMillis,
   staleWhileRevalidate: graceMillis,
 })
 
-/** `alongside`: what else goes on while it is measured. */
-export const larderOver = (
-  stack: Layer.Layer<TierStack.TierStack, unknown>,
-  alongside: (opened: OpenedLarder) => Effect.Effect<void> = () => Effect.void,
-) =>
+export const larderOver = (stack: Layer.Layer<TierStack.TierStack, unknown>) =>
   effectful(({ lifetimes, source, tag }) =>
     Effect.gen(function* () {
-      const opened = yield* openLarder({
+      const { close, larder } = yield* openLarder({
         lookup: lookup(source),
         stack,
         policy: lifetimes && policyOf(lifetimes),
         tags: tag === undefined ? undefined : () => [tag],
       })
-      yield* alongside(opened)
-      const { close, larder } = opened
       return {
         get: (key: string) => larder.get(key),
         getMany: (keys: ReadonlyArray<string>) =>
           Effect.map(larder.getMany(keys), (found) => found.values()),
-        set: larder.set,
         // Its peers keep nothing of what they drop.
         dropTagged:
           tag === undefined ? undefined : larder.invalidateTags([tag], { keepStale: false }),

@@ -1,8 +1,8 @@
 /** The shapes for caches whose `get` is a promise: the same loops for each of them. */
 import { now, sleep, turn } from "../clock.ts"
-import { type Contender, isWrite, type Sample, type Setup } from "../Contender.ts"
+import type { Contender, Sample, Setup, Subject } from "../Contender.ts"
 import { hundreds } from "../draw.ts"
-import { type Product, type Source, tellsUnavailable } from "../source.ts"
+import type { Product, Source } from "../source.ts"
 
 /** What a library may answer by its type, also where there is always something. */
 export type Answer = Product | null | undefined
@@ -12,7 +12,6 @@ export interface Promised {
   readonly get: (key: string) => Promise<Answer>
   /** The products in the order of the keys, which differ. */
   readonly getMany?: ((keys: ReadonlyArray<string>) => Promise<ReadonlyArray<Answer>>) | undefined
-  readonly set?: ((key: string, product: Product) => Promise<unknown>) | undefined
   /** Drops what has the tag of the setup. */
   readonly dropTagged?: (() => Promise<unknown>) | undefined
   readonly close: () => Promise<void>
@@ -20,21 +19,26 @@ export interface Promised {
 
 type Get = Promised["get"]
 
-export const found = (answer: Answer): Product => {
+const found = (answer: Answer): Product => {
   if (answer === undefined || answer === null)
     throw new Error("nothing found where there is something")
   return answer
 }
 
-const oneByOne = async (get: Get, keys: ReadonlyArray<string>): Promise<Sample> => {
+/** `clock`: what `millis` is told by. */
+export const oneByOne = async (
+  get: Get,
+  keys: ReadonlyArray<string>,
+  clock = now,
+): Promise<Sample> => {
   let sum = 0
   let last: Product | undefined
-  const start = now()
+  const start = clock()
   for (const key of keys) {
     last = found(await get(key))
     sum += last.number
   }
-  return { millis: now() - start, sum, last }
+  return { millis: clock() - start, sum, last }
 }
 
 const inFlight = async (get: Get, keys: ReadonlyArray<string>, most: number): Promise<Sample> => {
@@ -54,25 +58,6 @@ const inFlight = async (get: Get, keys: ReadonlyArray<string>, most: number): Pr
   return { millis: now() - start, sum, last }
 }
 
-const failing = async (get: Get, keys: ReadonlyArray<string>): Promise<Sample> => {
-  const start = now()
-  const answers = await Promise.all(
-    keys.map((key) =>
-      get(key).then(
-        (product) => ({ product, error: undefined }),
-        (error: unknown) => ({ product: undefined, error }),
-      ),
-    ),
-  )
-  const millis = now() - start
-  for (const [place, { error, product }] of answers.entries()) {
-    const key = keys[place]!
-    if (error === undefined) throw new Error(`no failure, but ${JSON.stringify(product)}`)
-    if (!tellsUnavailable(error, key)) throw error
-  }
-  return { millis, sum: 0, last: undefined }
-}
-
 const many = async (
   getMany: NonNullable<Promised["getMany"]>,
   keys: ReadonlyArray<string>,
@@ -89,36 +74,16 @@ const many = async (
   return { millis: now() - start, sum, last }
 }
 
-const mixed = async (
-  get: Get,
-  set: NonNullable<Promised["set"]>,
-  productOf: Source["expected"],
-  keys: ReadonlyArray<string>,
-): Promise<Sample> => {
-  let sum = 0
-  let last: Product | undefined
-  const start = now()
-  for (let place = 0; place < keys.length; place++) {
-    const key = keys[place]!
-    if (isWrite(place)) {
-      last = productOf(key)
-      await set(key, last)
-    } else last = found(await get(key))
-    sum += last.number
-  }
-  return { millis: now() - start, sum, last }
-}
-
-const dropAndRead = async (
-  dropTagged: NonNullable<Promised["dropTagged"]>,
-  get: Get,
-  keys: ReadonlyArray<string>,
+/** The time to drop what has a tag, and then to read it all back by `read`. */
+export const dropAndRead = async (
+  drop: () => Promise<unknown>,
+  read: () => Promise<Sample>,
 ): Promise<Sample> => {
   const start = now()
-  await dropTagged()
+  await drop()
   const dropped = now() - start
-  const read = await oneByOne(get, keys)
-  return { ...read, millis: dropped + read.millis }
+  const sample = await read()
+  return { ...sample, millis: dropped + sample.millis }
 }
 
 /** A lookup in the source that takes the source's latency. */
@@ -128,24 +93,21 @@ export const lookup = ({ latency, take }: Source): ((key: string) => Promise<Pro
   return (key) => sleep(latency).then(() => take(key))
 }
 
+/** Every shape that the cache has. */
+export const shapes = ({ dropTagged, get, getMany }: Promised): Subject["run"] => ({
+  fiber: (keys) => oneByOne(get, keys),
+  promise: (keys) => oneByOne(get, keys),
+  stampede: (keys) => inFlight(get, keys, Infinity),
+  together: (keys) => inFlight(get, keys, Infinity),
+  window64: (keys) => inFlight(get, keys, 64),
+  window256: (keys) => inFlight(get, keys, 256),
+  ...(getMany && { many: (keys) => many(getMany, keys) }),
+  ...(dropTagged && { tags: (keys) => dropAndRead(dropTagged, () => oneByOne(get, keys)) }),
+})
+
 export const promised =
   (open: (setup: Setup) => Promise<Promised>): Contender =>
   async (setup) => {
-    const { close, dropTagged, get, getMany, set } = await open(setup)
-    const { expected } = setup.source
-    return {
-      run: {
-        fiber: (keys) => oneByOne(get, keys),
-        promise: (keys) => oneByOne(get, keys),
-        stampede: (keys) => inFlight(get, keys, Infinity),
-        together: (keys) => inFlight(get, keys, Infinity),
-        failing: (keys) => failing(get, keys),
-        window64: (keys) => inFlight(get, keys, 64),
-        window256: (keys) => inFlight(get, keys, 256),
-        ...(getMany && { many: (keys) => many(getMany, keys) }),
-        ...(set && { mixed: (keys) => mixed(get, set, expected, keys) }),
-        ...(dropTagged && { tags: (keys) => dropAndRead(dropTagged, get, keys) }),
-      },
-      close,
-    }
+    const opened = await open(setup)
+    return { run: shapes(opened), close: opened.close }
   }

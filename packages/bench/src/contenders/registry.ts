@@ -1,31 +1,17 @@
 /** What is measured, by name. Loaded on demand, so that a process holds the one library it measures. */
 import type { Contender } from "../Contender.ts"
 import { overMemory, overRedis } from "./peers/peer.ts"
-import { type Peer, peers } from "./peers/registry.ts"
+import { type PeerName, peers } from "./peers/registry.ts"
 
 interface Entry {
   readonly packages: ReadonlyArray<string>
   readonly load: () => Promise<Contender>
 }
 
-const inMemory = ({ open, packages }: Peer): Entry => ({
-  packages,
-  load: async () => overMemory(await open()),
-})
-
-const inRedis = ({ client, open, packages }: Peer): Entry => ({
-  packages: [...packages, client],
-  load: async () => overRedis(await open()),
-})
-
-const registry = {
+const own = {
   larder: {
     packages: ["@larder/core", "effect"],
     load: async () => (await import("./larder.ts")).contender,
-  },
-  "larder with a listener": {
-    packages: ["@larder/core", "effect"],
-    load: async () => (await import("./larderListened.ts")).contender,
   },
   "larder over redis": {
     packages: ["@larder/core", "@larder/redis", "effect", "ioredis"],
@@ -59,23 +45,29 @@ const registry = {
     packages: ["lru-cache"],
     load: async () => overMemory((await import("./peers/lruCache.ts")).open),
   },
-  bentocache: inMemory(peers.bentocache),
-  cacheable: inMemory(peers.cacheable),
-  "cache-manager": inMemory(peers["cache-manager"]),
-  "async-cache-dedupe": inMemory(peers["async-cache-dedupe"]),
-  "layered-loader": inMemory(peers["layered-loader"]),
-  cachified: inMemory(peers.cachified),
-  "bentocache over redis": inRedis(peers.bentocache),
-  "cacheable over redis": inRedis(peers.cacheable),
-  "cache-manager over redis": inRedis(peers["cache-manager"]),
-  "async-cache-dedupe over redis": inRedis(peers["async-cache-dedupe"]),
-  "layered-loader over redis": inRedis(peers["layered-loader"]),
-  "cachified over redis": inRedis(peers.cachified),
 } satisfies Readonly<Record<string, Entry>>
 
-export type ContenderName = keyof typeof registry
+export type ContenderName = keyof typeof own | PeerName | `${PeerName} over redis`
 
-export const load = (name: ContenderName): Promise<Contender> => registry[name].load()
+const peersByName = Object.entries(peers).flatMap(
+  ([name, { client, open, packages }]): ReadonlyArray<readonly [string, Entry]> => [
+    [name, { packages, load: async () => overMemory(await open()) }],
+    [
+      `${name} over redis`,
+      { packages: [...packages, client], load: async () => overRedis(await open()) },
+    ],
+  ],
+)
+
+const registry: ReadonlyMap<string, Entry> = new Map([...Object.entries(own), ...peersByName])
+
+const entry = (name: ContenderName): Entry => {
+  const found = registry.get(name)
+  if (found === undefined) throw new RangeError(`there is no contender ${name}`)
+  return found
+}
+
+export const load = (name: ContenderName): Promise<Contender> => entry(name).load()
 
 /** The packages whose versions belong to a result. */
-export const packagesOf = (name: ContenderName): ReadonlyArray<string> => registry[name].packages
+export const packagesOf = (name: ContenderName): ReadonlyArray<string> => entry(name).packages

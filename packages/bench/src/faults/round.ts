@@ -1,6 +1,7 @@
-/** The process of one scenario and library, forked by main.ts: tells what was seen, and ends. */
+/** The process of one scenario and library, forked by measured.ts: tells what was seen, and ends. */
 import * as Effect from "effect/Effect"
 import { after, now, sleep } from "../clock.ts"
+import { tell } from "../child.ts"
 import { isLayered, layered } from "../contenders/layered.ts"
 import type { Open, Opened, OpenOptions } from "../contenders/peers/peer.ts"
 import { lookup } from "../contenders/promised.ts"
@@ -96,9 +97,7 @@ const run: Readonly<Record<ScenarioName, (open: Open) => Promise<Seen>>> = {
 
 const [scenarioName, libraryName = ""] = process.argv.slice(2)
 const scenario = scenarios.find(({ name }) => name === scenarioName)
-if (scenario === undefined || !isLayered(libraryName) || process.send === undefined) {
+if (scenario === undefined || !isLayered(libraryName)) {
   throw new Error(`no such round: ${process.argv.slice(2).join(" ")}`)
 }
-const figures = await run[scenario.name](await layered(libraryName).open())
-// A client that tries to reconnect would keep the process.
-process.send(figures, () => process.exit())
+tell(await run[scenario.name](await layered(libraryName).open()))

@@ -1,5 +1,11 @@
 /** What was measured against its bound, and how that is told. */
-import type { Bound } from "./bounds.ts"
+
+export interface Bound {
+  readonly title: string
+  /** `times`: processor time as a multiple of another's in the same run. */
+  readonly unit: "times" | "bytes"
+  readonly atMost: number
+}
 
 export interface Verdict {
   readonly lowest: number
@@ -15,10 +21,8 @@ export const judge = ({ atMost }: Bound, attempts: ReadonlyArray<number>): Verdi
   return { lowest, met: Number.isFinite(lowest) && lowest <= atMost }
 }
 
-const shown = (unit: Bound["unit"], value: number): string => {
-  if (unit === "times") return `${value.toFixed(2)}x`
-  return unit === "bytes" ? `${Math.round(value)} B` : String(value)
-}
+const shown = (unit: Bound["unit"], value: number): string =>
+  unit === "times" ? `${value.toFixed(2)}x` : `${Math.round(value)} B`
 
 export const told = (name: string, bound: Bound, attempts: ReadonlyArray<number>): string => {
   const { atMost, title, unit } = bound

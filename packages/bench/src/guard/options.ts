@@ -1,16 +1,14 @@
 /** The command line of `pnpm bench:guard`. */
 import { known, parse } from "../command.ts"
-import { bounds, type CheckName, isCheck } from "./bounds.ts"
-
-const names = Object.keys(bounds).filter(isCheck)
+import { checkNames as names, checks, type CheckName, isCheck } from "./checks.ts"
 
 export const usage = `Usage: pnpm bench:guard [check ...]
 
 Fails if Larder has become slower than what it is compared with in the same run, or does more per operation,
-than the bounds in packages/bench/src/guard/bounds.ts allow.
+than the bounds in packages/bench/src/guard/checks.ts allow.
 
 Checks (all of them by default):
-${names.map((name) => `  ${name.padEnd(23)}${bounds[name].title}`).join("\n")}
+${names.map((name) => `  ${name.padEnd(23)}${checks[name].title}`).join("\n")}
 
 Options:
   --help    shows this`

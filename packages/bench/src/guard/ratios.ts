@@ -9,7 +9,7 @@ import * as Source from "../source.ts"
 import { quantile } from "../statistics.ts"
 import { byPromise, inFiber, once, stampede } from "./runs.ts"
 import { asHundreds, inTurn, sampleSize, stale, warm, warmCache } from "./situations.ts"
-import { openCache, openLarder, surroundings } from "./subjects.ts"
+import { type OpenLarder, openCache, openLarder, surroundings } from "./subjects.ts"
 
 type Sample = () => Promise<number>
 
@@ -50,25 +50,19 @@ const sideBySide = async (ours: Sample, theirs: Sample): Promise<number> => {
   )
 }
 
-export const hit = async (): Promise<number> => {
+const hitsBy = (ask: typeof inFiber) => async (): Promise<number> => {
   const { keys, larder, source } = await warm()
   const cache = await warmCache(source)
   const theirs = inTurn(source.keys, sampleSize)
   return sideBySide(
-    () => inFiber(larder.get, keys()),
-    () => inFiber(cache, theirs()),
+    () => ask(larder.get, keys()),
+    () => ask(cache, theirs()),
   )
 }
 
-export const hitByPromise = async (): Promise<number> => {
-  const { keys, larder, source } = await warm()
-  const cache = await warmCache(source)
-  const theirs = inTurn(source.keys, sampleSize)
-  return sideBySide(
-    () => byPromise(larder.get, keys()),
-    () => byPromise(cache, theirs()),
-  )
-}
+export const hit = hitsBy(inFiber)
+
+export const hitByPromise = hitsBy(byPromise)
 
 export const hitHeard = async (): Promise<number> => {
   const heard = await warm()
@@ -130,17 +124,23 @@ export const stampeded = async (): Promise<number> => {
   )
 }
 
-export const tagDrop = async (): Promise<number> => {
-  const fill = async (count: number) => {
-    const source = Source.make(count, "none")
-    const larder = await openLarder(source, { tag: "all" })
-    await inFiber(larder.get, source.keys)
-    return larder
+/** The same of a larder of 10,000 entries and of one of 100: it may not walk over them. */
+const ofAll =
+  (what: (larder: OpenLarder) => Effect.Effect<unknown>) => async (): Promise<number> => {
+    const times = Array.from({ length: 50 })
+    const filled = async (entries: number) => {
+      const source = Source.make(entries, "none")
+      const larder = await openLarder(source, { tag: "all" })
+      await inFiber(larder.get, source.keys)
+      return Effect.forEach(times, () => what(larder), { discard: true })
+    }
+    const [large, small] = [await filled(10_000), await filled(100)]
+    return sideBySide(
+      () => once(large),
+      () => once(small),
+    )
   }
-  const [large, small] = [await fill(10_000), await fill(100)]
-  const drops = Array.from({ length: 50 })
-  return sideBySide(
-    () => once(Effect.forEach(drops, () => large.invalidateTags(["all"]), { discard: true })),
-    () => once(Effect.forEach(drops, () => small.invalidateTags(["all"]), { discard: true })),
-  )
-}
+
+export const tagDrop = ofAll((larder) => larder.invalidateTags(["all"]))
+
+export const clear = ofAll((larder) => larder.clear())

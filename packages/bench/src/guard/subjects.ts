@@ -1,4 +1,4 @@
-/** What is guarded, and what it is compared with: as in the benchmarks, with a clock and chance that are counted. */
+/** What is guarded, and what it is compared with: as in the benchmarks, with time that can be moved on. */
 import { MemoryTier, TierStack } from "@larder/core"
 import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
@@ -6,33 +6,26 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { lookup as lookupIn } from "../contenders/effectful.ts"
 import * as product from "../contenders/product.ts"
+import { maxEntries as mostEntries } from "../sizes.ts"
 import type { Source } from "../source.ts"
 
+/** What a larder takes time and chance from. */
 export interface Surroundings {
   readonly clock: Clock.Clock
-  readonly random: Random.Random
-  /** `readings` of the time of day; those of monotonic time are counted apart. */
-  readonly counts: { readings: number; monotonic: number; sleeps: number; draws: number }
+  /** Default: that of the process. */
+  readonly random?: Random.Random
   /** Moves time on. */
   readonly pass: (millis: number) => void
 }
 
-/** Real time, moved on at will; all uses of time and chance are counted. */
+/** Real time, moved on at will. */
 export const surroundings = (): Surroundings => {
   const real = Clock.Clock.defaultValue()
-  const chance = Random.Random.defaultValue()
-  const counts = { readings: 0, monotonic: 0, sleeps: 0, draws: 0 }
   let passed = 0
-  const counted =
-    <A>(count: keyof typeof counts, use: () => A) =>
-    (): A => {
-      counts[count] += 1
-      return use()
-    }
-  const millis = counted("readings", () => real.currentTimeMillisUnsafe() + passed)
+  const millis = () => real.currentTimeMillisUnsafe() + passed
   const nanosPassed = () => BigInt(passed) * 1_000_000n
-  const nanos = counted("readings", () => real.currentTimeNanosUnsafe() + nanosPassed())
-  const monotonic = counted("monotonic", () => real.monotonicTimeNanosUnsafe() + nanosPassed())
+  const nanos = () => real.currentTimeNanosUnsafe() + nanosPassed()
+  const monotonic = () => real.monotonicTimeNanosUnsafe() + nanosPassed()
   return {
     clock: {
       currentTimeMillisUnsafe: millis,
@@ -41,13 +34,8 @@ export const surroundings = (): Surroundings => {
       currentTimeNanos: Effect.sync(nanos),
       monotonicTimeNanosUnsafe: monotonic,
       monotonicTimeNanos: Effect.sync(monotonic),
-      sleep: (duration) => counted("sleeps", () => real.sleep(duration))(),
+      sleep: (duration) => real.sleep(duration),
     },
-    random: {
-      nextIntUnsafe: counted("draws", () => chance.nextIntUnsafe()),
-      nextDoubleUnsafe: counted("draws", () => chance.nextDoubleUnsafe()),
-    },
-    counts,
     pass: (millis) => {
       passed += millis
     },
@@ -65,7 +53,7 @@ export interface How {
 
 export const openLarder = (
   source: Source,
-  { lookup = lookupIn(source), maxEntries = 50_000, tag, within }: How = {},
+  { lookup = lookupIn(source), maxEntries = mostEntries, tag, within }: How = {},
 ) => {
   const opened = product
     .openLarder({
@@ -77,13 +65,12 @@ export const openLarder = (
       Effect.orDie,
       Effect.map(({ larder }) => larder),
     )
-  return Effect.runPromise(
-    within === undefined
-      ? opened
-      : opened.pipe(
-          Effect.provideService(Clock.Clock, within.clock),
-          Effect.provideService(Random.Random, within.random),
-        ),
+  if (within === undefined) return Effect.runPromise(opened)
+  const { clock, random = Random.Random.defaultValue() } = within
+  return opened.pipe(
+    Effect.provideService(Clock.Clock, clock),
+    Effect.provideService(Random.Random, random),
+    Effect.runPromise,
   )
 }
 
@@ -92,7 +79,7 @@ export type OpenLarder = Awaited<ReturnType<typeof openLarder>>
 export const openCache = (source: Source) =>
   Effect.runPromise(
     Effect.map(
-      Cache.make({ lookup: lookupIn(source), capacity: 50_000, timeToLive: "1 hour" }),
+      Cache.make({ lookup: lookupIn(source), capacity: mostEntries, timeToLive: "1 hour" }),
       (cache) => (key: string) => Cache.get(cache, key),
     ),
   )

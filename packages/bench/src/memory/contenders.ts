@@ -1,4 +1,4 @@
-/** Maps with a bound, and one without, as all cases ask them. */
+/** Maps with a bound, and one without, as all rounds ask them. */
 import { BoundedMap } from "@larder/core"
 import { LRUCache } from "lru-cache"
 
@@ -43,58 +43,28 @@ const lruCache =
 /** Whoever asks has read the clock: one time for all, as lru-cache has it in a loop that yields to no timer. */
 const now = 1_790_000_000_000
 
-const seed = 1
-
-/** Of each entry, where entries are weighed. */
-const weight = 10
-
 // Options exist beforehand like keys and values: what is left as garbage is what the map made.
-const undated = { now }
-const weighed = { now, weight }
-const lives = Array.from({ length: 1_024 }, (_, life) => ({
+const undated: ReadonlyArray<BoundedMap.SetOptions> = [{ now }]
+const lives: ReadonlyArray<BoundedMap.SetOptions> = Array.from({ length: 1_024 }, (_, life) => ({
   now,
   expiresAt: now + hour + ((life * 7_919) % 1_024) * 3_500,
 }))
 
-type Eviction = "w-tinylfu" | "lru"
-
-const ask = (map: BoundedMap.BoundedMap<typeof value>): Pick<Store, "get"> => ({
-  get: (key) => map.get(key, now) !== undefined,
-})
-
-const bounded =
-  (eviction: Eviction) =>
+const larder =
+  (options: ReadonlyArray<BoundedMap.SetOptions>) =>
   (maxEntries: number): Store => {
-    const map = BoundedMap.make<typeof value>({ maxEntries, eviction, seed })
-    return { ...ask(map), set: (key) => void map.set(key, value, undated) }
-  }
-
-const expiring =
-  (eviction: Eviction) =>
-  (maxEntries: number): Store => {
-    const map = BoundedMap.make<typeof value>({ maxEntries, eviction, seed })
+    const map = BoundedMap.make<typeof value>({ maxEntries, seed: 1 })
     let count = 0
     return {
-      ...ask(map),
-      set: (key) => void map.set(key, value, lives[count++ % lives.length]),
+      get: (key) => map.get(key, now) !== undefined,
+      set: (key) => void map.set(key, value, options[count++ % options.length]),
     }
   }
-
-const weighing = (capacity: number): Store => {
-  const map = BoundedMap.make<typeof value>({
-    maxEntries: Infinity,
-    maxWeight: weight * capacity,
-    seed,
-  })
-  return { ...ask(map), set: (key) => void map.set(key, value, weighed) }
-}
-
-export const baselines = ["lru-cache", "lru-cache, ttl"] as const
 
 interface Contender {
   /** An empty store with room for so many entries. */
   readonly make: (capacity: number) => Store
-  readonly baseline: (typeof baselines)[number]
+  readonly baseline: "lru-cache" | "lru-cache, ttl"
   /** Whether goals are for it. */
   readonly isLarder: boolean
 }
@@ -103,11 +73,8 @@ const known = {
   Map: { make: bareMap, baseline: "lru-cache", isLarder: false },
   "lru-cache": { make: lruCache({}), baseline: "lru-cache", isLarder: false },
   "lru-cache, ttl": { make: lruCache({ ttl: hour }), baseline: "lru-cache, ttl", isLarder: false },
-  larder: { make: bounded("w-tinylfu"), baseline: "lru-cache", isLarder: true },
-  "larder, weights": { make: weighing, baseline: "lru-cache", isLarder: true },
-  "larder, expiry": { make: expiring("w-tinylfu"), baseline: "lru-cache, ttl", isLarder: true },
-  "larder lru": { make: bounded("lru"), baseline: "lru-cache", isLarder: true },
-  "larder lru, expiry": { make: expiring("lru"), baseline: "lru-cache, ttl", isLarder: true },
+  larder: { make: larder(undated), baseline: "lru-cache", isLarder: true },
+  "larder, expiry": { make: larder(lives), baseline: "lru-cache, ttl", isLarder: true },
 } satisfies Record<string, Contender>
 
 export type ContenderName = keyof typeof known

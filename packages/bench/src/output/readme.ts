@@ -1,15 +1,25 @@
-/** The README's part about performance, as the results give it. */
+/** The README's figures, and the page of all libraries, as the results give them. */
 import { UsageError } from "../command.ts"
+import type { Environment } from "../environment.ts"
 import { body, type Report as Frozen } from "../faults/report.ts"
-import { facts } from "./facts.ts"
-import { figure, times } from "./figures.ts"
-import type { Report } from "./Report.ts"
+import type { Result, Verdict } from "../result.ts"
+import { legend, machineOf, method, table, versionsOf } from "../table.ts"
+import type { Report } from "./results.ts"
 import { type Rival, type Standing, standing } from "./standing.ts"
 
-/** From the README's folder. */
-const folder = "packages/bench/results"
-
 type Cells = ReadonlyArray<string>
+
+const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
+
+/** About three digits, never in exponents: 4,370, 206, 12.7, 1.05, 0.08. */
+const short = (value: number): string => {
+  if (value >= 99.95) return grouped.format(value)
+  return value.toFixed(value >= 9.995 ? 1 : 2)
+}
+
+const figure = (unit: Result["unit"], value: number): string => `${short(value)} ${unit}`
+
+const times = (ratio: number): string => `${short(ratio)}x`
 
 /** As the formatter leaves a table: columns of one width. */
 const markdownTable = (rows: ReadonlyArray<Cells>): string => {
@@ -22,18 +32,31 @@ const markdownTable = (rows: ReadonlyArray<Cells>): string => {
   return [line(head!), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n")
 }
 
-const against = (unit: Standing["result"]["unit"], rival: Rival | undefined): Cells =>
+const against = (unit: Result["unit"], rival: Rival | undefined): Cells =>
   rival === undefined
     ? ["", ""]
     : [`${rival.name} ${figure(unit, rival.median)}`, times(rival.ratio)]
 
+/** Whether the goals of a case are met; of those that are missed, what was wanted and what it is. */
+const goals = (verdicts: ReadonlyArray<Verdict>): string => {
+  const missed = verdicts.filter(({ met }) => !met)
+  if (missed.length === 0) return "met"
+  const wanted = [...Map.groupBy(missed, ({ goal }) => goal)].map(
+    ([goal, same]) =>
+      `at most ${goal}x of ${same.map(({ ratio, than }) => `${than} (${times(ratio)})`).join(", ")}`,
+  )
+  const share = verdicts.length === 1 ? "" : ` ${missed.length} of ${verdicts.length}`
+  return `**missed**${share}: ${wanted.join("; ")}`
+}
+
 const row = ({ baseline, floor, larder, peer, result }: Standing): Cells => [
-  `[${result.title}](${folder}/${result.case}.svg)`,
+  `[${result.title}](packages/bench/results/README.md#${result.case.toLowerCase()})`,
   result.variant,
   figure(result.unit, larder.summary.median),
   ...against(result.unit, baseline),
   ...against(result.unit, peer),
   floor === undefined ? "" : times(floor.ratio),
+  goals(result.verdicts),
 ]
 
 const heads = [
@@ -45,18 +68,62 @@ const heads = [
   "fastest other library",
   "ratio",
   "to bare",
+  "goals",
 ]
 
-/** What belongs between the markers. Throws `UsageError` where the reports do not go together. */
+/** What all reports have in common. Throws {@link UsageError} where they do not go together. */
+const common = (reports: ReadonlyArray<Report>): Omit<Report, "results"> => {
+  const [first, ...others] = reports
+  if (first === undefined) throw new UsageError("there are no results: run pnpm bench first")
+  const versions: Record<string, string> = { ...first.environment.versions }
+  const told = ({ environment, options, rounds }: Report): string =>
+    `${machineOf(environment)}, ${method(rounds)}${options === "" ? "" : `, ${options}`}`
+  for (const report of others) {
+    if (told(report) !== told(first)) {
+      throw new UsageError(
+        `the results of ${report.results[0]?.case} are of other circumstances (${told(report)}) than those of ${first.results[0]?.case} (${told(first)}): measure them all again with pnpm bench`,
+      )
+    }
+    for (const [name, version] of Object.entries(report.environment.versions)) {
+      versions[name] ??= version
+      if (versions[name] !== version) {
+        throw new UsageError(
+          `there are results of ${name} ${versions[name]} and of ${version}: measure them all again with pnpm bench`,
+        )
+      }
+    }
+  }
+  const sorted = Object.entries(versions).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  return { ...first, environment: { ...first.environment, versions: Object.fromEntries(sorted) } }
+}
+
+const circumstances = (environment: Environment): string =>
+  `${machineOf(environment)}.\n${versionsOf(environment)}.`
+
+/** What belongs between the markers. Throws {@link UsageError} where the reports do not go together. */
 export const section = (reports: ReadonlyArray<Report>): string => {
-  const { command, machine, method, versions } = facts(reports)
+  const { environment, options, rounds } = common(reports)
   const rows = reports.flatMap(({ results }) => results.map(standing)).map(row)
   return [
-    `![Larder's median time as a multiple of the baseline's and of the fastest other library's, per case](${folder}/overview.svg)`,
     markdownTable([heads, ...rows]),
-    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` asked in a fiber, where nothing ends, is bound or counted: about the least that Effect itself costs. The charts behind the cases show all libraries, and p99.",
-    `${machine}.\n${versions}.\n\`${command}\`: ${method}.`,
+    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` asked in a fiber, where nothing ends, is bound or counted: about the least that Effect itself costs. Behind the cases: all libraries, with p99.",
+    `${circumstances(environment)}\n\`${`npx --yes pnpm@12 bench ${options}`.trimEnd()}\`: ${method(rounds)}.`,
   ].join("\n\n")
+}
+
+/** The page of all libraries. Throws {@link UsageError} where the reports do not go together. */
+export const page = (reports: ReadonlyArray<Report>): string => {
+  const { environment, rounds } = common(reports)
+  const text = (block: string): string => ["```text", block, "```"].join("\n")
+  return [
+    "# All libraries, case by case",
+    "`npx --yes pnpm@12 bench --readme` writes this page from the files beside it.",
+    text(legend(rounds)),
+    circumstances(environment),
+    ...reports.flatMap(({ results }) => [`## ${results[0]?.case}`, text(table(results))]),
+  ]
+    .join("\n\n")
+    .concat("\n")
 }
 
 /** What callers see of a sick Redis. */
@@ -65,13 +132,11 @@ export const frozenSection = (report: Frozen): string => ["```text", body(report
 /** The parts of the README that are written from results. */
 export type Part = "performance" | "frozen"
 
-const begin = (part: Part): string => `<!-- ${part} -->`
-const end = (part: Part): string => `<!-- /${part} -->`
-
 const marked = (readme: string, part: Part): readonly [from: number, to: number] | undefined => {
-  const from = readme.indexOf(begin(part))
-  const to = readme.indexOf(end(part))
-  return from < 0 || to < from ? undefined : [from + begin(part).length, to]
+  const begin = `<!-- ${part} -->`
+  const from = readme.indexOf(begin)
+  const to = readme.indexOf(`<!-- /${part} -->`)
+  return from < 0 || to < from ? undefined : [from + begin.length, to]
 }
 
 /** What stands between the markers of a part now; undefined without them. */
@@ -85,7 +150,7 @@ export const replaced = (readme: string, part: Part, section: string): string =>
   const found = marked(readme, part)
   if (found === undefined) {
     throw new UsageError(
-      `README.md has no place for the figures: put ${begin(part)} and, below it, ${end(part)} on lines of their own`,
+      `README.md has no place for the figures: put <!-- ${part} --> and, below it, <!-- /${part} --> on lines of their own`,
     )
   }
   const [from, to] = found

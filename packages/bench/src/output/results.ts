@@ -1,24 +1,42 @@
-/** The folder of results: `<case>.json` as measured, and the pictures drawn from them. */
+/** The folder of results: `<case>.json` and `frozen.json`, as measured. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { cases } from "../Case.ts"
+import { cases } from "../cases.ts"
 import { UsageError } from "../command.ts"
+import type { Environment } from "../environment.ts"
 import type { Report as Frozen } from "../faults/report.ts"
-import { writeJson } from "../writeJson.ts"
-import { chart } from "./chart.ts"
-import { facts } from "./facts.ts"
-import { overview } from "./overview.ts"
-import { caseOf, type Report } from "./Report.ts"
-import { standing } from "./standing.ts"
+import type { Result } from "../result.ts"
 
-const frozenFile = "frozen.json"
+/** The figures of one case, and what they were measured on and with. */
+export interface Report {
+  readonly environment: Environment
+  /** What `pnpm bench` was given, beside the case; empty where nothing was. */
+  readonly options: string
+  readonly rounds: number
+  /** One for each variant of the case. */
+  readonly results: ReadonlyArray<Result>
+}
 
 export const folder = fileURLToPath(new URL("../../results", import.meta.url))
 
-const parsed = (text: string, file: string): Report => {
+const frozenFile = "frozen.json"
+
+const caseOf = ({ results }: Report): string | undefined => results[0]?.case
+
+const put = (to: string, file: string, figures: unknown): void => {
+  mkdirSync(to, { recursive: true })
+  writeFileSync(join(to, file), `${JSON.stringify(figures, null, 2)}\n`)
+}
+
+export const write = (report: Report, to = folder): void =>
+  put(to, `${caseOf(report)}.json`, report)
+
+export const writeFrozen = (report: Frozen, to = folder): void => put(to, frozenFile, report)
+
+const parsed = (from: string, file: string): Report => {
   try {
-    const report: Report = JSON.parse(text)
+    const report: Report = JSON.parse(readFileSync(join(from, file), "utf8"))
     if (`${caseOf(report)}.json` === file) return report
   } catch {
     // Falls through: there is one remedy, however broken the file is.
@@ -34,15 +52,7 @@ export const read = (from = folder): ReadonlyArray<Report> => {
   if (strange !== undefined) {
     throw new UsageError(`results/${strange} belongs to no case that there is: delete it`)
   }
-  return known
-    .filter((file) => files.includes(file))
-    .map((file) => parsed(readFileSync(join(from, file), "utf8"), file))
-}
-
-/** What was seen while Redis was frozen or unreachable: no case, and no picture. */
-export const writeFrozen = (report: Frozen, to = folder): void => {
-  mkdirSync(to, { recursive: true })
-  writeJson(join(to, frozenFile), report)
+  return known.filter((file) => files.includes(file)).map((file) => parsed(from, file))
 }
 
 /** Undefined where it was not measured. */
@@ -50,23 +60,3 @@ export const readFrozen = (from = folder): Frozen | undefined => {
   const file = join(from, frozenFile)
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined
 }
-
-export const write = (report: Report, to = folder): void => {
-  mkdirSync(to, { recursive: true })
-  const file = join(to, caseOf(report))
-  writeJson(`${file}.json`, report)
-  writeFileSync(`${file}.svg`, chart(report))
-}
-
-/** All pictures by the names of their files. Throws {@link UsageError} where reports do not go together. */
-export const pictures = (reports: ReadonlyArray<Report>): ReadonlyMap<string, string> =>
-  new Map([
-    ...reports.map((report) => [`${caseOf(report)}.svg`, chart(report)] as const),
-    [
-      "overview.svg",
-      overview(
-        reports.flatMap(({ results }) => results.map(standing)),
-        Object.values(facts(reports)),
-      ),
-    ],
-  ])

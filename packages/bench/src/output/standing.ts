@@ -1,7 +1,6 @@
 /** Where Larder stands in one variant of a case. */
 import type { ContenderName } from "../contenders/registry.ts"
 import type { Line, Result } from "../result.ts"
-import { byMedian, isBaseline, isLarder } from "./Report.ts"
 
 export interface Rival {
   readonly name: string
@@ -29,6 +28,7 @@ const isOneOf =
   ({ contender }: Line): boolean =>
     names.some((name) => contender.startsWith(name))
 
+const isLarder = isOneOf(["larder"])
 const isFloor = isOneOf([bareMap])
 const isNoLibrary = isOneOf([bareMap, ...bareClients])
 
@@ -41,8 +41,8 @@ const only = <A>(found: A | undefined, what: string, { case: name, variant }: Re
 const shortName = ({ contender }: Line): string => contender.replace(/ over (redis|sqlite)$/, "")
 
 export const standing = (result: Result): Standing => {
-  const lines = byMedian(result.lines)
-  const own = lines.filter(isLarder)
+  const fastestFirst = result.lines.toSorted((a, b) => a.summary.median - b.summary.median)
+  const own = fastestFirst.filter(isLarder)
   // Where Larder is measured in several ways, the one that the case judges.
   const judged = own.find(({ contender }) => contender === result.verdicts[0]?.contender)
   const larder = only(judged ?? own[0], "larder", result)
@@ -51,12 +51,13 @@ export const standing = (result: Result): Standing => {
     median: line.summary.median,
     ratio: larder.summary.median / line.summary.median,
   })
-  const peer = lines.find((line) => !isLarder(line) && !isNoLibrary(line))
-  const floor = lines.find(isFloor)
+  const isBaseline = ({ comparison }: Line): boolean => comparison === undefined
+  const peer = fastestFirst.find((line) => !isLarder(line) && !isNoLibrary(line))
+  const floor = fastestFirst.find(isFloor)
   return {
     result,
     larder,
-    baseline: rival(only(lines.find(isBaseline), "baseline", result)),
+    baseline: rival(only(fastestFirst.find(isBaseline), "baseline", result)),
     ...(peer && { peer: rival(peer) }),
     ...(floor && { floor: rival(floor) }),
   }

@@ -44,11 +44,10 @@ export const judged = (
 
 /** The ratios of a trace at one size after the other. */
 export const ratiosOf = (trace: Trace, seed: number): ((size: number) => Ratios) => {
-  const { keys, requests } = trace
-  const next = nextRequests(requests)
-  const percent = (hits: number): number => (100 * hits) / requests.length
+  const next = nextRequests(trace.requests)
+  const percent = (hits: number): number => (100 * hits) / next.length
   return (size) => ({
-    opt: percent(limit({ keys: keys.length, next, requests }, Math.min(size, keys.length))),
+    opt: percent(limit(next, size)),
     lru: percent(replay(trace, lru(size))),
     larder: percent(replay(trace, larder({ maxEntries: size, seed }))),
   })

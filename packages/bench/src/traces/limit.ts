@@ -16,97 +16,63 @@ export const nextRequests = (requests: Uint32Array): Uint32Array => {
   return next
 }
 
-/** The keys of a cache, the one whose next request is the furthest away on top. */
-interface Furthest {
-  readonly has: (key: number) => boolean
-  readonly size: () => number
-  readonly topNext: () => number
-  readonly add: (key: number, next: number) => void
-  /** Of a key that it has: a later next request than before. */
-  readonly postpone: (key: number, next: number) => void
-  readonly replaceTop: (key: number, next: number) => void
-}
-
-const absent = -1
-
-/** A binary heap that knows where each key is. */
-const furthest = (capacity: number, keys: number): Furthest => {
-  const heap = new Uint32Array(capacity)
-  const places = new Int32Array(keys).fill(absent)
-  const nexts = new Uint32Array(keys)
+/** Numbers, the largest on top: a binary heap with room for so many. */
+const largestOf = (room: number) => {
+  const heap = new Uint32Array(room)
   let size = 0
-
-  const put = (key: number, place: number): void => {
-    heap[place] = key
-    places[key] = place
-  }
-
-  const rise = (key: number, from: number): void => {
-    const next = nexts[key]!
-    let place = from
-    while (place > 0) {
-      const parent = (place - 1) >>> 1
-      const above = heap[parent]!
-      if (nexts[above]! >= next) break
-      put(above, place)
-      place = parent
-    }
-    put(key, place)
-  }
-
-  const sink = (key: number, from: number): void => {
-    const next = nexts[key]!
-    let place = from
-    for (;;) {
-      let child = 2 * place + 1
-      if (child >= size) break
-      if (child + 1 < size && nexts[heap[child + 1]!]! > nexts[heap[child]!]!) child++
-      const below = heap[child]!
-      if (nexts[below]! <= next) break
-      put(below, place)
-      place = child
-    }
-    put(key, place)
-  }
-
   return {
-    has: (key) => places[key] !== absent,
-    size: () => size,
-    topNext: () => nexts[heap[0]!]!,
-    add: (key, next) => {
-      nexts[key] = next
-      rise(key, size++)
+    top: (): number => heap[0]!,
+    add: (number: number): void => {
+      let place = size++
+      while (place > 0 && heap[(place - 1) >>> 1]! < number) {
+        heap[place] = heap[(place - 1) >>> 1]!
+        place = (place - 1) >>> 1
+      }
+      heap[place] = number
     },
-    postpone: (key, next) => {
-      nexts[key] = next
-      rise(key, places[key]!)
-    },
-    replaceTop: (key, next) => {
-      places[heap[0]!] = absent
-      nexts[key] = next
-      sink(key, 0)
+    removeTop: (): void => {
+      const number = heap[--size]!
+      let place = 0
+      for (;;) {
+        let child = 2 * place + 1
+        if (child >= size) break
+        if (child + 1 < size && heap[child + 1]! > heap[child]!) child++
+        if (heap[child]! <= number) break
+        heap[place] = heap[child]!
+        place = child
+      }
+      heap[place] = number
     },
   }
 }
 
-/** Hits among `requests`, with what {@link nextRequests} gives for them; requests are numbers below `keys`. */
-export const limit = (
-  { keys, next, requests }: { keys: number; next: Uint32Array; requests: Uint32Array },
-  capacity: number,
-): number => {
-  const cached = furthest(capacity, keys)
+/**
+ * The hits among requests of which each is given by what {@link nextRequests} says. A
+ * cached key is known by its next request. One that has been made stays in the heap,
+ * below all that are still to come. A key that no request follows is never cached.
+ */
+export const limit = (next: Uint32Array, capacity: number): number => {
+  const never = next.length
+  const isCached = new Uint8Array(never)
+  const cached = largestOf(never)
+  let size = 0
   let hits = 0
-  for (let at = 0; at < requests.length; at++) {
-    const key = requests[at]!
+  for (let at = 0; at < never; at++) {
     const again = next[at]!
-    if (cached.has(key)) {
+    if (isCached[at] === 1) {
       hits++
-      cached.postpone(key, again)
-    } else if (cached.size() < capacity) {
-      cached.add(key, again)
-    } else if (again < cached.topNext()) {
-      cached.replaceTop(key, again)
+      size--
     }
+    if (again === never) continue
+    if (size === capacity) {
+      if (again >= cached.top()) continue
+      isCached[cached.top()] = 0
+      cached.removeTop()
+      size--
+    }
+    cached.add(again)
+    isCached[again] = 1
+    size++
   }
   return hits
 }

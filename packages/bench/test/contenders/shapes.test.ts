@@ -5,7 +5,7 @@ import { lookup, promised } from "../../src/contenders/promised.ts"
 import type { Contender, Shape } from "../../src/Contender.ts"
 import * as Source from "../../src/source.ts"
 
-/** Keeps nothing but what is set and asked for, of promises and of effects. */
+/** Keeps nothing, of promises and of effects. */
 const both: ReadonlyArray<readonly [string, Contender]> = [
   [
     "promises",
@@ -16,7 +16,6 @@ const both: ReadonlyArray<readonly [string, Contender]> = [
       return {
         get,
         getMany: (keys) => Promise.all(keys.map(get)),
-        set: async (key, product) => kept.set(key, product),
         dropTagged: async () => kept.clear(),
         close: async () => {},
       }
@@ -36,7 +35,6 @@ const both: ReadonlyArray<readonly [string, Contender]> = [
         get,
         getMany: (keys: ReadonlyArray<string>) =>
           Effect.forEach(keys, (key) => Effect.exit(get(key))),
-        set: (key: string, product: Source.Product) => Effect.sync(() => kept.set(key, product)),
         dropTagged: Effect.sync(() => kept.clear()),
         close: Effect.void,
       })
@@ -52,7 +50,6 @@ const shapes: ReadonlyArray<Shape> = [
   "window64",
   "window256",
   "many",
-  "mixed",
   "tags",
 ]
 
@@ -63,20 +60,6 @@ describe.each(both)("%s", (_, contender) => {
     const { last, sum } = await run[shape]!(source.keys)
     expect(sum).toBe((249 * 250) / 2)
     expect(last).toEqual(source.expected("product/249"))
-    // Each hundredth is set, not looked up.
-    expect(source.lookups()).toBe(shape === "mixed" ? 248 : 250)
-  })
-
-  it("failing calls are as many as keys, and each tells of the failure", async () => {
-    const source = Source.make(3, "turn", { fails: true })
-    const { run } = await contender({ source })
-    await expect(run.failing!(source.keys)).resolves.toMatchObject({ sum: 0, last: undefined })
-    expect(source.lookups()).toBe(3)
-  })
-
-  it("a call that does not fail with its source is told", async () => {
-    const source = Source.make(3, "turn")
-    const { run } = await contender({ source })
-    await expect(run.failing!(source.keys)).rejects.toThrow("no failure, but")
+    expect(source.lookups()).toBe(250)
   })
 })

@@ -1,6 +1,5 @@
 import { expect, it } from "vitest"
-import type { Bound } from "../../src/guard/bounds.ts"
-import { judge, told } from "../../src/guard/judge.ts"
+import { type Bound, judge, told } from "../../src/guard/judge.ts"
 
 const bound: Bound = { title: "a hit, to another", unit: "times", atMost: 1.5 }
 
@@ -21,7 +20,7 @@ it("what was not measured does not meet a bound", () => {
 })
 
 it("a bound of zero is for what must not be done at all", () => {
-  const none: Bound = { title: "fibers begun by a hit", unit: "count", atMost: 0 }
+  const none: Bound = { title: "bytes of a hit", unit: "bytes", atMost: 0 }
   expect(judge(none, [0]).met).toBe(true)
   expect(judge(none, [0.001]).met).toBe(false)
 })

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest"
 import { UsageError } from "../../src/command.ts"
-import { bounds } from "../../src/guard/bounds.ts"
+import { checkNames } from "../../src/guard/checks.ts"
 import { options } from "../../src/guard/options.ts"
 
 it("without words every check is meant, with words those, each once", () => {
-  expect(options([])).toEqual(Object.keys(bounds))
+  expect(options([])).toEqual(checkNames)
   expect(options(["miss", "hit", "miss"])).toEqual(["miss", "hit"])
   expect(options(["--help"])).toBe("help")
 })

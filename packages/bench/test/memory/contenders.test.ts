@@ -1,6 +1,8 @@
 import { expect, it } from "vitest"
 import { contender, contenderNames } from "../../src/memory/contenders.ts"
-import { keys } from "../../src/memory/keys.ts"
+
+const keys = (count: number, from = 0): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, n) => `product:${from + n}`)
 
 it("every contender has all of what it has room for, and no more than that ever", () => {
   for (const name of contenderNames) {

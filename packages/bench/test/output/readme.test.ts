@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { UsageError } from "../../src/command.ts"
-import { current, replaced, section } from "../../src/output/readme.ts"
+import { current, page, replaced, section } from "../../src/output/readme.ts"
 import {
   hit,
   line,
@@ -24,10 +24,36 @@ it("every case has a row with Larder, the baseline, the fastest other library, w
         .slice(2, -1),
     )
   expect(rows).toEqual([
-    ["zipf", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", ""],
-    ["uniform", "200 us", "ioredis 160 us", "1.25x", "cacheable 180 us", "1.11x", ""],
-    ["each", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", "1.25x"],
+    ["zipf", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", "", "met"],
+    ["uniform", "200 us", "ioredis 160 us", "1.25x", "cacheable 180 us", "1.11x", "", "met"],
+    ["each", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", "1.25x", "met"],
   ])
+})
+
+it("goals that are missed are shown as missed, with what was wanted of whom and what it is", () => {
+  const verdict = { contender: "larder", than: "effect", goal: 0.6, ratio: 0.75, met: false }
+  const goalsOf = (verdicts: ReadonlyArray<typeof verdict>) =>
+    section([{ ...hit, results: [{ ...hit.results[0]!, verdicts }] }])
+      .split("\n")
+      .find((row) => row.startsWith("| ["))
+      ?.split("|")
+      .at(-2)
+      ?.trim()
+  expect(goalsOf([verdict])).toBe("**missed**: at most 0.6x of effect (0.75x)")
+  const met = { ...verdict, than: "bentocache", met: true }
+  const slower = { ...verdict, than: "lru-cache", ratio: 6.481 }
+  const stale = { ...verdict, than: "larder", goal: 2, ratio: 2.2 }
+  expect(goalsOf([verdict, met, slower, stale])).toBe(
+    "**missed** 3 of 4: at most 0.6x of effect (0.75x), lru-cache (6.48x); at most 2x of larder (2.20x)",
+  )
+})
+
+it("the page of all libraries has a heading and a table for each case", () => {
+  const text = page([hit, redis])
+  expect(text).toContain("## hit\n\n```text\nhit: memory hit inside a fiber, ns a hit\n")
+  expect(text).toContain("## redis\n")
+  expect(text).toContain("bentocache over redis")
+  expect(text.endsWith("```\n")).toBe(true)
 })
 
 it("the section names the machine, the versions and the command", () => {
@@ -41,24 +67,24 @@ it("the section names the machine, the versions and the command", () => {
 
 it("results that do not go together are refused with a remedy", () => {
   expect(() => section([hit, onAnotherMachine(redis)])).toThrow(
-    /results of redis have another machine.*64 cores.*measure them all again/,
+    /results of redis are of other circumstances .*64 cores.*measure them all again/,
   )
   expect(() => section([hit, withVersion(redis, "effect", "4.2.0")])).toThrow(
     "there are results of effect 4.1.0 and of 4.2.0",
   )
   expect(() => section([hit, withOptions(redis, "--rounds 1")])).toThrow(
-    "redis have another command (npx --yes pnpm@12 bench --rounds 1)",
+    /redis are of other circumstances .*--rounds 1/,
   )
   expect(() => section([])).toThrow("run pnpm bench first")
 })
 
-const page = "before\n\n<!-- performance -->\nold\n<!-- /performance -->\n\nafter\n"
+const readme = "before\n\n<!-- performance -->\nold\n<!-- /performance -->\n\nafter\n"
 
 it("only what stands between the markers is replaced, and twice is as once", () => {
-  const once = replaced(page, "performance", "new")
+  const once = replaced(readme, "performance", "new")
   expect(once).toBe("before\n\n<!-- performance -->\n\nnew\n\n<!-- /performance -->\n\nafter\n")
   expect(replaced(once, "performance", "new")).toBe(once)
-  expect([current(page, "performance"), current(once, "performance")]).toEqual(["old", "new"])
+  expect([current(readme, "performance"), current(once, "performance")]).toEqual(["old", "new"])
 })
 
 it("a page without markers, or with them in the wrong order, says what to put there", () => {

@@ -1,6 +1,6 @@
 /** Reports as a run would write them, from medians. */
-import { findCase } from "../../src/Case.ts"
-import type { Report } from "../../src/output/Report.ts"
+import { findCase } from "../../src/cases.ts"
+import type { Report } from "../../src/output/results.ts"
 import type { Line, Result } from "../../src/result.ts"
 
 const environment = {
@@ -13,7 +13,7 @@ const environment = {
 
 export const line = (contender: Line["contender"], median: number, p99: number): Line => {
   const summary = { samples: 9, median, p99, min: median }
-  return { contender, summary, rounds: [summary], lookups: 0 }
+  return { contender, summary, rounds: [summary] }
 }
 
 /** The first of the others is the baseline. */

@@ -23,10 +23,8 @@ const best = (requests: ReadonlyArray<number>, capacity: number): number => {
   return from(0, [])
 }
 
-const limitOf = (requests: ReadonlyArray<number>, keys: number, capacity: number): number => {
-  const trace = Uint32Array.from(requests)
-  return limit({ keys, next: nextRequests(trace), requests: trace }, capacity)
-}
+const limitOf = (requests: ReadonlyArray<number>, capacity: number): number =>
+  limit(nextRequests(Uint32Array.from(requests)), capacity)
 
 it("each request knows the next one for its key", () => {
   expect(nextRequests(Uint32Array.of(5, 2, 5, 5, 2, 9))).toEqual(Uint32Array.of(2, 4, 3, 6, 6, 6))
@@ -34,8 +32,8 @@ it("each request knows the next one for its key", () => {
 
 it("a loop over more keys than there is room for has hits still", () => {
   const requests = Array.from({ length: 400 }, (_, at) => at % 5)
-  expect(limitOf(requests, 5, 4)).toBe(best(requests, 4))
-  expect(limitOf(requests, 5, 5)).toBe(395)
+  expect(limitOf(requests, 4)).toBe(best(requests, 4))
+  expect(limitOf(requests, 5)).toBe(395)
 })
 
 it("no choice of what to keep has more hits, and one has as many", () => {
@@ -44,7 +42,7 @@ it("no choice of what to keep has more hits, and one has as many", () => {
     const keys = 2 + Math.floor(random() * 6)
     const requests = Array.from({ length: 24 }, () => Math.floor(random() ** 2 * keys))
     for (let capacity = 1; capacity <= keys; capacity++) {
-      expect(limitOf(requests, keys, capacity)).toBe(best(requests, capacity))
+      expect(limitOf(requests, capacity)).toBe(best(requests, capacity))
     }
   }
 })

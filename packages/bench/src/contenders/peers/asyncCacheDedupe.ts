@@ -1,17 +1,11 @@
 /** async-cache-dedupe over memory or Redis; it has one tier, and whole seconds. It asks for many one by one. */
 import { createCache } from "async-cache-dedupe"
-import { Redis } from "ioredis"
-import { maxEntries } from "../../Case.ts"
-import { ignore, type Open } from "./peer.ts"
-
-const clientOf = (url: string): Redis => {
-  const client = new Redis(url)
-  client.on("error", ignore)
-  return client
-}
+import { maxEntries } from "../../sizes.ts"
+import { clientOf } from "./client.ts"
+import { type Open } from "./peer.ts"
 
 export const open: Open = async ({ freshMillis, graceMillis, load, tag, url }) => {
-  const client = url === undefined ? undefined : clientOf(url)
+  const client = clientOf(url)
   const cache = createCache({
     ttl: Math.ceil(freshMillis / 1_000),
     stale: Math.ceil(graceMillis / 1_000),

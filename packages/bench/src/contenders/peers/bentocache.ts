@@ -5,15 +5,10 @@
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { redisDriver } from "bentocache/drivers/redis"
-import { Redis } from "ioredis"
-import { maxEntries } from "../../Case.ts"
-import { ignore, type Open } from "./peer.ts"
-
-const connectionTo = (url: string): Redis => {
-  const connection = new Redis(url)
-  connection.on("error", ignore)
-  return connection
-}
+import type { Redis } from "ioredis"
+import { maxEntries } from "../../sizes.ts"
+import { clientOf } from "./client.ts"
+import { type Open } from "./peer.ts"
 
 const storeOf = (memory: boolean, connection: Redis | undefined) => {
   const inMemory = memory
@@ -23,7 +18,7 @@ const storeOf = (memory: boolean, connection: Redis | undefined) => {
 }
 
 export const open: Open = async ({ freshMillis, graceMillis, load, memory, tag, url }) => {
-  const connection = url === undefined ? undefined : connectionTo(url)
+  const connection = clientOf(url)
   const bento = new BentoCache({
     default: "products",
     stores: { products: storeOf(memory, connection) },
@@ -37,7 +32,6 @@ export const open: Open = async ({ freshMillis, graceMillis, load, memory, tag, 
   }
   return {
     get: (key) => bento.getOrSet({ key, ...options, factory: () => load(key) }),
-    set: (key, value) => bento.set({ key, ...options, value }),
     dropTagged: tag === undefined ? undefined : () => bento.deleteByTag({ tags: [tag] }),
     close: async () => {
       await bento.disconnectAll()

@@ -3,7 +3,7 @@ import KeyvRedis from "@keyv/redis"
 import { createCache } from "cache-manager"
 // cache-manager takes stores of Keyv 5, which it does not export; cacheable has the same.
 import { createKeyv, Keyv } from "cacheable"
-import { maxEntries } from "../../Case.ts"
+import { maxEntries } from "../../sizes.ts"
 import type { Product } from "../../source.ts"
 import { ignore, lifeOf, type Open } from "./peer.ts"
 
@@ -26,7 +26,6 @@ export const open: Open = async (options) => {
   return {
     get: (key) => cache.wrap(key, () => load(key), life),
     getMany: (keys) => cache.mget<Product>([...keys]),
-    set: (key, product) => cache.set(key, product, life),
     close: () => cache.disconnect().then(ignore),
   }
 }

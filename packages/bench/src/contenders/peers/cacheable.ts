@@ -4,7 +4,7 @@
  */
 import KeyvRedis from "@keyv/redis"
 import { Cacheable, createKeyv } from "cacheable"
-import { maxEntries } from "../../Case.ts"
+import { maxEntries } from "../../sizes.ts"
 import type { Product } from "../../source.ts"
 import { ignore, type Open } from "./peer.ts"
 
@@ -33,7 +33,6 @@ export const open: Open = async ({ freshMillis, load, memory, tag, url }) => {
   return {
     get: tag === undefined ? get : getTagged,
     getMany: (keys) => cache.getMany<Product>([...keys]),
-    set: (key, product) => cache.set(key, product, options),
     dropTagged: tag === undefined ? undefined : () => cache.tags.invalidateTag(tag),
     close: () => cache.disconnect(),
   }

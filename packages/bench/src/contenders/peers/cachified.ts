@@ -3,9 +3,10 @@
  * one tier. It has no tags, and what it calls a batch is of lookups, not of reads.
  */
 import { type Cache, type CacheEntry, cachified, totalTtl } from "@epic-web/cachified"
-import { Redis } from "ioredis"
+import type { Redis } from "ioredis"
 import { LRUCache } from "lru-cache"
-import { maxEntries } from "../../Case.ts"
+import { maxEntries } from "../../sizes.ts"
+import { clientOf } from "./client.ts"
 import { ignore, type Open } from "./peer.ts"
 
 interface Store {
@@ -34,28 +35,25 @@ const inMemory = (): Store => {
   }
 }
 
-const inRedis = (url: string): Store => {
-  const client = new Redis(url)
-  client.on("error", ignore)
-  return {
-    cache: {
-      get: async (key): Promise<CacheEntry | null> => {
-        const text = await client.get(key)
-        return text === null ? null : JSON.parse(text)
-      },
-      set: (key, entry) => {
-        const ttl = lifeLeft(entry)
-        const text = JSON.stringify(entry)
-        return ttl === undefined ? client.set(key, text) : client.set(key, text, "PX", ttl)
-      },
-      delete: (key) => client.del(key),
+const inRedis = (client: Redis): Store => ({
+  cache: {
+    get: async (key): Promise<CacheEntry | null> => {
+      const text = await client.get(key)
+      return text === null ? null : JSON.parse(text)
     },
-    close: () => client.disconnect(),
-  }
-}
+    set: (key, entry) => {
+      const ttl = lifeLeft(entry)
+      const text = JSON.stringify(entry)
+      return ttl === undefined ? client.set(key, text) : client.set(key, text, "PX", ttl)
+    },
+    delete: (key) => client.del(key),
+  },
+  close: () => client.disconnect(),
+})
 
 export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
-  const { cache, close } = url === undefined ? inMemory() : inRedis(url)
+  const client = clientOf(url)
+  const { cache, close } = client === undefined ? inMemory() : inRedis(client)
   return {
     get: (key) =>
       cachified({

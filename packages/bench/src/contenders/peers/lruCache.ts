@@ -1,6 +1,6 @@
 /** lru-cache, by its `fetch`; memory is all it has. Nothing in it ends a grace. */
 import { LRUCache } from "lru-cache"
-import { maxEntries } from "../../Case.ts"
+import { maxEntries } from "../../sizes.ts"
 import type { Product } from "../../source.ts"
 import { ignore, type Open } from "./peer.ts"
 
@@ -13,7 +13,6 @@ export const open: Open = async ({ freshMillis, graceMillis, load }) => {
   })
   return {
     get: (key) => cache.fetch(key),
-    set: async (key, product) => cache.set(key, product),
     close: async () => ignore(),
   }
 }

@@ -1,0 +1,38 @@
+/** Figures of processes of their own: none is compiled for what another did. */
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+export interface How {
+  /** Options of Node. */
+  readonly flags?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Runs a script and resolves to what it tells; what it prints is no part of that. */
+export const figuresOf = <Figures>(
+  script: URL,
+  args: ReadonlyArray<string>,
+  { env = {}, flags = [] }: How = {},
+): Promise<Figures> =>
+  new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(script), [...args], {
+      execArgv: [...flags],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { ...process.env, ...env },
+    })
+    let figures: { readonly told: Figures } | undefined
+    child.once("message", (told: Figures) => {
+      figures = { told }
+    })
+    child.once("error", reject)
+    child.once("exit", (code) => {
+      if (figures !== undefined) return resolve(figures.told)
+      reject(new Error(`${args.join(" ")}: ended with ${code} before it had figures`))
+    })
+  })
+
+/** Of the script: tells its figures and ends, whatever a library has left running. */
+export const tell = (figures: unknown): void => {
+  if (process.send === undefined) throw new Error("it needs a process to tell: see child.ts")
+  process.send(figures, () => process.exit())
+}
