@@ -84,20 +84,21 @@ const zipf: Variant = { name: "zipf", asked: "zipf", latency: "none" }
 const uniform: Variant = { name: "uniform", asked: "uniform", latency: "none" }
 const each: Variant = { name: "each", asked: "each", latency: "none" }
 
-const inMemory: ReadonlyArray<Case> = [
-  {
+/** In memory: nanoseconds a call unless it says otherwise, beside Effect's own cache. */
+const inMemory = (
+  own: Pick<Case, "name" | "title" | "shape" | "entrants" | "goals" | "variants"> & Partial<Case>,
+): Case => ({ baseline: "effect", calls: 10_000, unit: "ns", seconds: 1, ...own })
+
+const memoryCases: ReadonlyArray<Case> = [
+  inMemory({
     name: "hit",
     title: "memory hit inside a fiber, ns a hit",
     shape: "fiber",
     variants: [zipf, uniform],
     entrants: plain("larder", "effect", "bare Map"),
-    baseline: "effect",
     goals: [{ entrant: "larder", ratio: 0.6 }],
-    calls: 10_000,
-    unit: "ns",
-    seconds: 1,
-  },
-  {
+  }),
+  inMemory({
     name: "runPromise",
     title: "memory hit by one Effect.runPromise each, or awaited, ns a hit",
     shape: "promise",
@@ -108,23 +109,18 @@ const inMemory: ReadonlyArray<Case> = [
       { entrant: "larder", ratio: 1.2 },
       ...against("larder", 0.1, ["bentocache", "cacheable"]),
     ],
-    calls: 10_000,
-    unit: "ns",
-    seconds: 1,
-  },
-  {
+  }),
+  inMemory({
     name: "miss",
     title: "miss, the lookup answers in a later turn, one after another, us a miss",
     shape: "fiber",
     variants: [{ name: "cold", asked: "cold", latency: "turn" }],
     entrants: plain("larder", "effect", "bare Map", ...peers),
-    baseline: "effect",
     goals: [{ entrant: "larder", ratio: 1.3 }],
     calls: 1_000,
     unit: "us",
-    seconds: 1,
-  },
-  {
+  }),
+  inMemory({
     name: "many",
     title: "100 memory hits by one call, beside one by one, ns a key",
     shape: "fiber",
@@ -139,11 +135,8 @@ const inMemory: ReadonlyArray<Case> = [
     ],
     baseline: "larder",
     goals: [{ entrant: "larder getMany", ratio: 0.3 }],
-    calls: 10_000,
-    unit: "ns",
-    seconds: 1,
-  },
-  {
+  }),
+  inMemory({
     name: "stampede",
     title: "10,000 concurrent callers of one cold key, one lookup, ms for all",
     shape: "stampede",
@@ -156,13 +149,11 @@ const inMemory: ReadonlyArray<Case> = [
       { name: "larder, runPromise", contender: "larder", shape: "together" },
       ...plain("effect", "bare Map", ...peers),
     ],
-    baseline: "effect",
     goals: against("larder", 1, peers),
-    calls: 10_000,
     unit: "ms",
     seconds: 2,
-  },
-  {
+  }),
+  inMemory({
     name: "stale",
     title: "hit of a stale entry, refreshed behind: until the caller has the value, ns a hit",
     shape: "fiber",
@@ -181,10 +172,9 @@ const inMemory: ReadonlyArray<Case> = [
       { entrant: "larder, runPromise", than: "larder, runPromise, fresh", ratio: 2 },
     ],
     calls: 100,
-    unit: "ns",
     seconds: 2,
-  },
-  {
+  }),
+  inMemory({
     name: "tags",
     title: "10,000 keys of one tag: dropped by it and all read back, ms for all",
     shape: "tags",
@@ -195,7 +185,7 @@ const inMemory: ReadonlyArray<Case> = [
     calls: keyCount,
     unit: "ms",
     seconds: 3,
-  },
+  }),
 ]
 
 /** What a farther tier answers, beside a bare client of the same. */
@@ -241,7 +231,7 @@ const bulkOverRedis = plain(
 
 // A rate of at least 0.9 of the bare client's is a time of at most 1.11.
 export const cases: ReadonlyArray<Case> = [
-  ...inMemory,
+  ...memoryCases,
   overRedis(
     "redis",
     "hit in Redis, none in memory, one after another, us a hit",

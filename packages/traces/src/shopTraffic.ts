@@ -12,7 +12,7 @@
 import { generator, shuffled, zipf } from "./random.ts"
 import { recorder, type Trace } from "./Trace.ts"
 
-/** The shape of the traffic: shares are of all requests that are not the crawler's. */
+/** The shape of the traffic. A share is one of the customers' requests; that of the scan is one of all requests. */
 export const shape = {
   products: 12_000,
   popularity: { exponent: 0.95 },

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
 import { shape, shopTraffic, type Trace } from "../src/index.ts"
 
@@ -71,4 +72,21 @@ it("the crawler asks for what nobody else does, page by page, and goes on where 
   }
   expect(walked(0) / length).toBeGreaterThan(0.9 * share)
   expect(walked(1) / length).toBeGreaterThan(0.7 * share)
+})
+
+it("the README says the shape in numbers", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+  const { bursts, drift, popularity, products, rereads, scan } = shape
+  const count = (n: number) => n.toLocaleString("en")
+  for (const said of [
+    `Zipf's law with exponent ${popularity.exponent} over ${count(products)} products`,
+    `after each ${count(drift.everyRequests)} requests`,
+    `repeats one of the last ${count(rereads.withinRequests)}`,
+    `in the last ${count(bursts.requests)} of each ${count(bursts.everyRequests)} requests`,
+    `in the last ${count(scan.requests)} of each ${count(scan.everyRequests)} requests`,
+  ]) {
+    expect(readme).toContain(said)
+  }
+  // In words: a quarter, a fifth and half.
+  expect([rereads.share, bursts.share, scan.share]).toEqual([0.25, 0.2, 0.5])
 })

@@ -8,44 +8,34 @@ interface Entry {
   readonly load: () => Promise<Contender>
 }
 
+const entry = (
+  packages: ReadonlyArray<string>,
+  load: () => Promise<{ readonly contender: Contender }>,
+): Entry => ({ packages, load: async () => (await load()).contender })
+
 const own = {
-  larder: {
-    packages: ["@larder/core", "effect"],
-    load: async () => (await import("./larder.ts")).contender,
-  },
-  "larder over redis": {
-    packages: ["@larder/core", "@larder/redis", "effect", "ioredis"],
-    load: async () => (await import("./larderRedis.ts")).contender,
-  },
-  "larder over sqlite": {
-    packages: ["@larder/core", "@larder/sqlite", "effect"],
-    load: async () => (await import("./larderSqlite.ts")).contender,
-  },
-  effect: {
-    packages: ["effect"],
-    load: async () => (await import("./effect.ts")).contender,
-  },
-  "bare Map": {
-    packages: ["effect"],
-    load: async () => (await import("./bareMap.ts")).contender,
-  },
-  "effect over redis": {
-    packages: ["effect", "@larder/redis", "ioredis"],
-    load: async () => (await import("./effectPersisted.ts")).contender,
-  },
-  ioredis: {
-    packages: ["ioredis"],
-    load: async () => (await import("./ioredis.ts")).contender,
-  },
-  "node:sqlite": {
-    packages: [],
-    load: async () => (await import("./sqlite.ts")).contender,
-  },
+  larder: entry(["@larder/core", "effect"], () => import("./larder.ts")),
+  "larder over redis": entry(
+    ["@larder/core", "@larder/redis", "effect", "ioredis"],
+    () => import("./larderRedis.ts"),
+  ),
+  "larder over sqlite": entry(
+    ["@larder/core", "@larder/sqlite", "effect"],
+    () => import("./larderSqlite.ts"),
+  ),
+  effect: entry(["effect"], () => import("./effect.ts")),
+  "bare Map": entry(["effect"], () => import("./bareMap.ts")),
+  "effect over redis": entry(
+    ["effect", "@larder/redis", "ioredis"],
+    () => import("./effectPersisted.ts"),
+  ),
+  ioredis: entry(["ioredis"], () => import("./ioredis.ts")),
+  "node:sqlite": entry([], () => import("./sqlite.ts")),
   "lru-cache": {
     packages: ["lru-cache"],
     load: async () => overMemory((await import("./peers/lruCache.ts")).open),
   },
-} satisfies Readonly<Record<string, Entry>>
+}
 
 export type ContenderName = keyof typeof own | PeerName | `${PeerName} over redis`
 
@@ -61,13 +51,13 @@ const peersByName = Object.entries(peers).flatMap(
 
 const registry: ReadonlyMap<string, Entry> = new Map([...Object.entries(own), ...peersByName])
 
-const entry = (name: ContenderName): Entry => {
+const named = (name: ContenderName): Entry => {
   const found = registry.get(name)
   if (found === undefined) throw new RangeError(`there is no contender ${name}`)
   return found
 }
 
-export const load = (name: ContenderName): Promise<Contender> => entry(name).load()
+export const load = (name: ContenderName): Promise<Contender> => named(name).load()
 
 /** The packages whose versions belong to a result. */
-export const packagesOf = (name: ContenderName): ReadonlyArray<string> => entry(name).packages
+export const packagesOf = (name: ContenderName): ReadonlyArray<string> => named(name).packages

@@ -12,55 +12,38 @@ export interface Peer {
   readonly hasGrace: boolean
 }
 
-export type PeerName =
-  | "bentocache"
-  | "cacheable"
-  | "cache-manager"
-  | "async-cache-dedupe"
-  | "layered-loader"
-  | "cachified"
+/** By ioredis, with memory in front of Redis and a grace, unless it says otherwise. */
+const peer = (
+  packages: ReadonlyArray<string>,
+  open: () => Promise<{ readonly open: Open }>,
+  other: Partial<Peer> = {},
+): Peer => ({
+  open: async () => (await open()).open,
+  packages,
+  client: "ioredis",
+  hasMemory: true,
+  hasGrace: true,
+  ...other,
+})
 
-export const peers: Readonly<Record<PeerName, Peer>> = {
-  bentocache: {
-    open: async () => (await import("./bentocache.ts")).open,
-    packages: ["bentocache"],
-    client: "ioredis",
-    hasMemory: true,
-    hasGrace: true,
-  },
-  cacheable: {
-    open: async () => (await import("./cacheable.ts")).open,
-    packages: ["cacheable"],
+const registry = {
+  bentocache: peer(["bentocache"], () => import("./bentocache.ts")),
+  cacheable: peer(["cacheable"], () => import("./cacheable.ts"), {
     client: "@keyv/redis",
-    hasMemory: true,
     hasGrace: false,
-  },
-  "cache-manager": {
-    open: async () => (await import("./cacheManager.ts")).open,
-    packages: ["cache-manager", "cacheable"],
+  }),
+  "cache-manager": peer(["cache-manager", "cacheable"], () => import("./cacheManager.ts"), {
     client: "@keyv/redis",
-    hasMemory: true,
-    hasGrace: true,
-  },
-  "async-cache-dedupe": {
-    open: async () => (await import("./asyncCacheDedupe.ts")).open,
-    packages: ["async-cache-dedupe"],
-    client: "ioredis",
+  }),
+  "async-cache-dedupe": peer(["async-cache-dedupe"], () => import("./asyncCacheDedupe.ts"), {
     hasMemory: false,
-    hasGrace: true,
-  },
-  "layered-loader": {
-    open: async () => (await import("./layeredLoader.ts")).open,
-    packages: ["layered-loader"],
-    client: "ioredis",
-    hasMemory: true,
-    hasGrace: true,
-  },
-  cachified: {
-    open: async () => (await import("./cachified.ts")).open,
-    packages: ["@epic-web/cachified", "lru-cache"],
-    client: "ioredis",
+  }),
+  "layered-loader": peer(["layered-loader"], () => import("./layeredLoader.ts")),
+  cachified: peer(["@epic-web/cachified", "lru-cache"], () => import("./cachified.ts"), {
     hasMemory: false,
-    hasGrace: true,
-  },
+  }),
 }
+
+export type PeerName = keyof typeof registry
+
+export const peers: Readonly<Record<PeerName, Peer>> = registry
