@@ -1,5 +1,5 @@
 /** The traces that the hit-ratio tests replay: generated ones, and the recordings of the folder that LARDER_TRACES names. */
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { generated, recording, type Source } from "../../src/traces/sources.ts"
 
@@ -9,7 +9,8 @@ const folder = process.env["LARDER_TRACES"]
 const isRecording = (name: string): boolean => /\.(txt|log)(\.gz)?$/.test(name)
 
 const recordingsIn = (folder: string): ReadonlyArray<Source> => {
-  const names = readdirSync(folder).filter(isRecording).toSorted()
+  const all = existsSync(folder) ? readdirSync(folder) : []
+  const names = all.filter(isRecording).toSorted()
   if (names.length === 0) {
     throw new Error(
       `LARDER_TRACES names ${folder}, which has no recording: put files there that end in .txt or .log, gzipped (.gz) or not, or leave it unset`,
