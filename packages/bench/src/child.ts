@@ -1,4 +1,4 @@
-/** Figures of processes of their own: none is compiled for what another did. */
+/** Scripts in processes of their own, so that V8 compiles the code of each for its own calls alone. */
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
@@ -8,7 +8,7 @@ export interface How {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Runs a script and resolves to what it tells; what it prints is no part of that. */
+/** Runs a script and resolves to the figures that it sends; what it prints is discarded. */
 export const figuresOf = <Figures>(
   script: URL,
   args: ReadonlyArray<string>,
@@ -31,7 +31,7 @@ export const figuresOf = <Figures>(
     })
   })
 
-/** Of the script: tells its figures and ends, whatever a library has left running. */
+/** Sends the figures of this process to its parent and ends it, even if a library has left timers running. */
 export const tell = (figures: unknown): void => {
   if (process.send === undefined) throw new Error("it needs a process to tell: see child.ts")
   process.send(figures, () => process.exit())

@@ -2,7 +2,7 @@
  * What a change may not exceed: all bounds in one table, and how each is measured.
  *
  * Times: about 1.6 of what was measured, so that twice as much is caught. Bytes: about 1.2, since they are the same
- * in every run. What can be counted is in packages/bench/test/counts.test.ts: no machine changes it.
+ * in every run. Fibers, clock readings and draws are counted by packages/bench/test/counts.test.ts instead.
  */
 import * as allocation from "./allocation.ts"
 import type { Bound } from "./judge.ts"

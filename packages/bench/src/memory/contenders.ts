@@ -1,4 +1,4 @@
-/** Maps with a bound, and one without, as all rounds ask them. */
+/** Maps with a bound, as all rounds ask them. */
 import { BoundedMap } from "@larder/core"
 import { LRUCache } from "lru-cache"
 
@@ -13,22 +13,6 @@ export interface Store {
 const value = { stored: true }
 
 const hour = 3_600_000
-
-const bareMap = (capacity: number): Store => {
-  const map = new Map<string, typeof value>()
-  // Begun when it is needed: one that is not moved on keeps all tables the map has outgrown.
-  let oldest: MapIterator<string> | undefined
-  return {
-    get: (key) => map.get(key) !== undefined,
-    set: (key) => {
-      map.set(key, value)
-      if (map.size <= capacity) return
-      oldest ??= map.keys()
-      const first = oldest.next()
-      if (first.done !== true) map.delete(first.value)
-    },
-  }
-}
 
 const lruCache =
   (options: { readonly ttl?: number }) =>
@@ -70,7 +54,6 @@ interface Contender {
 }
 
 const known = {
-  Map: { make: bareMap, baseline: "lru-cache", isLarder: false },
   "lru-cache": { make: lruCache({}), baseline: "lru-cache", isLarder: false },
   "lru-cache, ttl": { make: lruCache({ ttl: hour }), baseline: "lru-cache, ttl", isLarder: false },
   larder: { make: larder(undated), baseline: "lru-cache", isLarder: true },
