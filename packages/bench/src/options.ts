@@ -31,7 +31,7 @@ ${cases.map(({ name, title }) => `  ${name.padEnd(12)}${title}`).join("\n")}
 
 Instead of cases:
   --frozen     what callers see while Redis is frozen or unreachable
-  --memory     what an entry of a million takes, and the time per hit and per new key, beside lru-cache
+  --memory     what an entry takes, and the time per hit and per new key, beside lru-cache
   --readme     writes the figures of README.md and results/README.md from the folder of results
 
 Options:

@@ -4,7 +4,7 @@ import { checkNames as names, checks, type CheckName, isCheck } from "./checks.t
 
 export const usage = `Usage: pnpm bench:guard [check ...]
 
-Fails if Larder has become slower than what it is compared with in the same run, or does more per operation,
+Fails if Larder has become slower than what it is compared with in the same run, or allocates more per operation,
 than the bounds in packages/bench/src/guard/checks.ts allow.
 
 Checks (all of them by default):
