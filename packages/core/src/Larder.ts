@@ -22,7 +22,7 @@ import { refresh } from "./internal/read/refresh.ts"
 import { ask } from "./internal/read/getOne.ts"
 import { expire, remove } from "./internal/write/removeExpire.ts"
 import { type SetOptions, set } from "./internal/write/set.ts"
-import { mark } from "./internal/write/invalidate.ts"
+import { type Invalidated, invalidateWhen, mark } from "./internal/write/invalidate.ts"
 import type { Ack } from "./internal/write/ack.ts"
 import { close } from "./internal/lifecycle/close.ts"
 import { Engine } from "./internal/state/engine.ts"
@@ -37,7 +37,9 @@ import * as metrics from "./internal/observe/metrics.ts"
 import type { InvalidMemoryTier, MemoryBounds } from "./internal/memory/bounds.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
-import { read, type Reading, shown } from "./internal/read/peek.ts"
+import { read, type Reading } from "./internal/read/peek.ts"
+import { shown } from "./internal/state/shownEntry.ts"
+import { has, type InMemory, snapshot } from "./internal/state/snapshot.ts"
 import {
   type AnyOptions,
   checkBreakers,
@@ -65,6 +67,8 @@ export type { SetOptions } from "./internal/write/set.ts"
 export type { GetOptions } from "./internal/read/get.ts"
 export { InvalidLarder } from "./internal/state/settings.ts"
 export type { Reading } from "./internal/read/peek.ts"
+export type { InMemory } from "./internal/state/snapshot.ts"
+export type { Invalidated } from "./internal/write/invalidate.ts"
 export type { Stats } from "./internal/lifecycle/stats.ts"
 export {
   InvalidKey,
@@ -97,7 +101,7 @@ export interface MarkOptions {
 }
 
 /** A cache of `A` by `K`, whose upstream fails with `E`. */
-export interface Larder<in K, in out A, out E = never> {
+export interface Larder<in out K, in out A, out E = never> {
   readonly [TypeId]: typeof TypeId
   readonly name: string
   /** The value: from the nearest tier that has it, else from upstream. */
@@ -136,6 +140,27 @@ export interface Larder<in K, in out A, out E = never> {
   readonly invalidateTags: (tags: Iterable<string>, options?: MarkOptions) => Effect.Effect<Ack>
   /** Invalidates every value of this larder, in one step; other larders on the same tiers are not touched. */
   readonly clear: (options?: MarkOptions) => Effect.Effect<Ack>
+  /**
+   * Invalidates, in every tier, each key that is in this node's memory and for whose entry the
+   * predicate holds, one by one: with `keepStale` (the default) as {@link Larder.expire} does,
+   * else as {@link Larder.remove}. Keys that are not in memory are not touched; where all that
+   * belongs together must go, wherever it is, use tags. A predicate that throws is a defect of
+   * this effect, and nothing is invalidated.
+   */
+  readonly invalidateWhen: (
+    predicate: (one: InMemory<K, A>) => boolean,
+    options?: MarkOptions,
+  ) => Effect.Effect<Invalidated>
+  /** Whether this node's memory has a value that callers may be given, fresh or stale. Counts as no read. */
+  readonly has: (key: K) => Effect.Effect<boolean, InvalidKey>
+  /** The keys of {@link Larder.entries}. */
+  readonly keys: Effect.Effect<ReadonlyArray<K>>
+  /**
+   * What this node's memory has at this moment and callers may be given, fresh or stale, in any
+   * order; each key is the one that was asked for or set. Reads nothing from other tiers, counts
+   * as no read, and takes time in proportion to the number of entries.
+   */
+  readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>>
   /**
    * Holds this larder's memory to other bounds from now on; one that is left out
    * stays. Ends when memory is within them: what is over lower ones goes in
@@ -350,6 +375,11 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
         Effect.suspend(() => mark(engine, wellFormed(new Set(tags)), options?.keepStale ?? true)),
       ),
     clear: (options) => open(mark(engine, [undefined], options?.keepStale ?? true)),
+    invalidateWhen: (predicate, options) =>
+      open(invalidateWhen(engine, predicate, options?.keepStale ?? true)),
+    has: (key) => checked(key, (k) => Effect.sync(() => has(engine, k))),
+    keys: open(Effect.sync(() => snapshot(engine).map(({ key }) => key))),
+    entries: open(Effect.sync(() => snapshot(engine))),
     resizeMemory: (bounds) => open(resize(engine, bounds)),
     events: engine.observer.events,
     subscribe: engine.observer.subscribe,
@@ -443,6 +473,13 @@ export interface ServiceClass<Self, Id extends string, K, A, E, R> extends Conte
     options?: MarkOptions,
   ) => Effect.Effect<Ack, never, Self>
   readonly clear: (options?: MarkOptions) => Effect.Effect<Ack, never, Self>
+  readonly invalidateWhen: (
+    predicate: (one: InMemory<K, A>) => boolean,
+    options?: MarkOptions,
+  ) => Effect.Effect<Invalidated, never, Self>
+  readonly has: (key: K) => Effect.Effect<boolean, InvalidKey, Self>
+  readonly keys: Effect.Effect<ReadonlyArray<K>, never, Self>
+  readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>, never, Self>
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidMemoryTier, Self>
   readonly events: Stream.Stream<LarderEvent, never, Self>
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
@@ -469,6 +506,8 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
         | "refresh"
         | "invalidateTags"
         | "clear"
+        | "invalidateWhen"
+        | "has"
         | "resizeMemory",
     >(
       name: M,
@@ -490,6 +529,10 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
     refresh: method("refresh"),
     invalidateTags: method("invalidateTags"),
     clear: method("clear"),
+    invalidateWhen: method("invalidateWhen"),
+    has: method("has"),
+    keys: Effect.flatMap(tag, (larder: Any) => larder.keys),
+    entries: Effect.flatMap(tag, (larder: Any) => larder.entries),
     resizeMemory: method("resizeMemory"),
     events: Stream.unwrap(Effect.map(tag, (larder: Any) => larder.events)),
     subscribe: Effect.flatMap(tag, (larder: Any) => larder.subscribe),

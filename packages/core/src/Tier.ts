@@ -323,6 +323,8 @@ export interface ObjectStore {
   readonly resize: (bounds: Bounds) => void
   /** Gives up so many entries that have expired or are over lowered bounds; whether there are more. */
   readonly shrink: (limit: number, now: number) => boolean
+  /** All that is kept, expired or not, in any order. No read. */
+  readonly entries: () => Iterable<MemoryEntry>
   /** Of so many entries, those most worth keeping, the ones that were read since they were kept. */
   readonly hot: (limit: number) => ReadonlyArray<MemoryEntry>
 }

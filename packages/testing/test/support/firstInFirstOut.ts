@@ -120,6 +120,10 @@ class FirstInFirstOut implements Tier.ObjectStore {
     return this.#isOver
   }
 
+  entries(): ReadonlyArray<Tier.MemoryEntry> {
+    return this.#all().map(({ held }) => held)
+  }
+
   hot(limit: number): ReadonlyArray<Tier.MemoryEntry> {
     const read = this.#all().filter(({ isRead }) => isRead)
     return read.slice(0, limit).map(({ held }) => held)

@@ -145,6 +145,10 @@ export class MemoryStore implements ObjectStore {
     return this.#exits.expire(now, limit) || this.#exits.shrink(limit)
   }
 
+  *entries(): Iterable<MemoryEntry> {
+    for (const slot of this.#exits.hottest()) yield this.at(slot)
+  }
+
   hot(limit: number): ReadonlyArray<MemoryEntry> {
     const hot: Array<MemoryEntry> = []
     let seen = 0

@@ -1,13 +1,14 @@
 /** Looking at a key without asking upstream or changing anything. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Entry from "../../Entry.ts"
+import type * as Entry from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Engine, FartherReading } from "../state/engine.ts"
 import { examined } from "../state/examined.ts"
 import { capped } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Candidate } from "../state/flight.ts"
+import { shown } from "../state/shownEntry.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 
@@ -106,18 +107,4 @@ const readingOf = (engine: Engine, given: Candidate | undefined): Reading<unknow
   const freshness = engine.entries.judge(given.entry, engine.now())
   if (freshness._tag === "Missing") return missing
   return { freshness, entry: shown(engine, given.entry, freshness), tier: given.tier }
-}
-
-/**
- * The entry as a caller sees it: a mark leaves of an entry what `expire` leaves, so
- * that its times say the same as its freshness. They are of the time of day as it is now.
- */
-export const shown = (
-  engine: Engine,
-  entry: Entry.Entry<unknown>,
-  freshness: Freshness.Freshness,
-): Entry.Entry<unknown> => {
-  const now = engine.now()
-  const isMarked = freshness._tag === "Stale" && freshness !== Freshness.of(entry, now)
-  return engine.inTimeOfDay(isMarked ? (Entry.expireAt(entry, now) ?? entry) : entry)
 }

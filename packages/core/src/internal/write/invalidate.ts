@@ -5,7 +5,46 @@ import { catchUp, markLater } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { type Ack, isAllHeard } from "./ack.ts"
+import { type InMemory, snapshotByKey } from "../state/snapshot.ts"
+import { expire, remove } from "./removeExpire.ts"
 import { seenThrough } from "./seenThrough.ts"
+
+/** Changes of keys that are under way at once. */
+const changedAtOnce = 16
+
+/** What `invalidateWhen` has come to. */
+export interface Invalidated {
+  /** How many keys were invalidated. */
+  readonly keys: number
+  /** Every one of them is settled, as an `Ack` is. */
+  readonly settled: boolean
+  /** The tiers that have not heard yet of some of them. */
+  readonly pending: ReadonlyArray<string>
+}
+
+/** Expires, or removes, each key of memory for whose entry the predicate holds, in every tier. */
+export const invalidateWhen = (
+  engine: Engine,
+  predicate: (one: InMemory<unknown, unknown>) => boolean,
+  keepStale: boolean,
+): Effect.Effect<Invalidated> =>
+  Effect.suspend(() => {
+    const chosen: Array<readonly [k: string, key: unknown]> = []
+    const choosing = engine.turns.each([...snapshotByKey(engine)], ([k, one]) => {
+      if (predicate(one)) chosen.push([k, one.key])
+    })
+    const change = keepStale ? expire : remove
+    const changing = Effect.suspend(() =>
+      Effect.forEach(chosen, ([k, key]) => change(engine, key, k), {
+        concurrency: changedAtOnce,
+      }),
+    )
+    return Effect.map(Effect.andThen(choosing, changing), (acks) => ({
+      keys: acks.length,
+      settled: acks.every(({ settled }) => settled),
+      pending: [...new Set(acks.flatMap(({ pending }) => pending))],
+    }))
+  })
 
 /** More tags take several marks, one after the other: a tier has a time for each step. */
 const tagsPerMark = 1_000

@@ -1,0 +1,34 @@
+/** What memory has at one moment, for callers that look at all of it. Counts as no read. */
+import type * as Entry from "../../Entry.ts"
+import type { Freshness } from "../../Freshness.ts"
+import type { Engine } from "./engine.ts"
+import { capped } from "./localEntries.ts"
+import { shown } from "./shownEntry.ts"
+
+/** An entry in memory that callers may still be given. */
+export interface InMemory<out K, out A> {
+  readonly key: K
+  readonly entry: Entry.Entry<A>
+  /** By its times and by the invalidations that this node knows of. */
+  readonly freshness: Freshness
+}
+
+export const has = (engine: Engine, k: string): boolean =>
+  engine.entries.candidate(k, engine.now()) !== undefined
+
+/** Each entry that is neither past its life nor dropped, under the key as tiers know it. */
+export const snapshotByKey = (engine: Engine): ReadonlyMap<string, InMemory<unknown, unknown>> => {
+  const now = engine.now()
+  const all = new Map<string, InMemory<unknown, unknown>>()
+  for (const { asked, entry: kept, freshCap, key } of engine.near.entries()) {
+    const entry = capped(kept, freshCap)
+    const freshness = engine.entries.judge(entry, now)
+    if (freshness._tag === "Missing") continue
+    all.set(key, { key: asked, entry: shown(engine, entry, freshness), freshness })
+  }
+  return all
+}
+
+export const snapshot = (engine: Engine): ReadonlyArray<InMemory<unknown, unknown>> => [
+  ...snapshotByKey(engine).values(),
+]
