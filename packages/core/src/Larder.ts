@@ -449,12 +449,16 @@ export const make: {
 } = makeAny as never
 
 /** What {@link Service} makes: a service key, its layer, and the larder's methods as accessors. */
-export interface ServiceClass<Self, Id extends string, K, A, E, R> extends Context.ServiceClass<
+export interface ServiceClass<
   Self,
-  Id,
-  Larder<K, A, E>
-> {
-  readonly layer: Layer.Layer<Self, never, TierStack | R>
+  Id extends string,
+  K,
+  A,
+  E,
+  R,
+  LayerError = never,
+> extends Context.ServiceClass<Self, Id, Larder<K, A, E>> {
+  readonly layer: Layer.Layer<Self, LayerError, TierStack | R>
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError, Self>
   readonly getMany: <K2 extends K>(
     keys: Iterable<K2>,
@@ -542,9 +546,17 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
 
 const serviceOf =
   () =>
-  (id: string, options: Named<AnyOptions>): unknown => {
+  (
+    id: string,
+    options: Named<AnyOptions> | Effect.Effect<Named<AnyOptions>, unknown, unknown>,
+  ): unknown => {
     const tag = Context.Service<unknown, Larder<unknown, unknown, unknown>>()(id)
-    const layer = Layer.effect(tag, makeAny({ ...options, name: options.name ?? id }))
+    const made = namesakes.here()
+    const named = (given: Named<AnyOptions>) => makeAny({ ...given, name: given.name ?? id }, made)
+    const layer = Layer.effect(
+      tag,
+      Effect.isEffect(options) ? Effect.flatMap(options, named) : named(options),
+    )
     return Object.assign(tag, { layer }, accessors(tag))
   }
 
@@ -558,8 +570,10 @@ const serviceOf =
  *
  * **Details**
  *
- * Takes what {@link make} takes; `name` is the id unless it is given. The
- * methods of the larder are there as static accessors.
+ * Takes what {@link make} takes, or an effect that gives it: a policy from `Config`, an
+ * upstream from another service. What that effect fails with and needs, the layer does.
+ * `name` is the id unless it is given. The methods of the larder are there as static
+ * accessors.
  *
  * **Example**
  *
@@ -578,8 +592,71 @@ const serviceOf =
  * const length = await Effect.runPromise(Effect.provide(Lengths.get("larder"), layer))
  * assert.strictEqual(length, 6)
  * ```
+ *
+ * **Example** (A policy from Config)
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Config, ConfigProvider, Effect, Layer } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * class Lengths extends Larder.Service<Lengths>()(
+ *   "app/Lengths",
+ *   Effect.map(Config.Duration("FRESH_FOR"), (freshFor) => ({
+ *     upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *     policy: Policy.make({ freshFor })
+ *   }))
+ * ) {}
+ *
+ * const environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { FRESH_FOR: "1 minute" } }))
+ * const layer = Lengths.layer.pipe(
+ *   Layer.provide([TierStack.layer(MemoryTier.layer()), environment])
+ * )
+ * const length = await Effect.runPromise(Effect.provide(Lengths.get("larder"), layer))
+ * assert.strictEqual(length, 6)
+ * ```
  */
 export const Service: <Self>() => {
+  <const Id extends string, A, K, E = never, R = never, E2 = never, R2 = never>(
+    id: Id,
+    options: Effect.Effect<Named<BaseOptions<A, K, E, R>> & OwnKey<K> & NoSchema, E2, R2>,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R | R2, Scope.Scope>, E2>
+  <
+    const Id extends string,
+    A,
+    K extends string | number,
+    E = never,
+    R = never,
+    E2 = never,
+    R2 = never,
+  >(
+    id: Id,
+    options: Effect.Effect<Named<BaseOptions<A, K, E, R>> & SimpleKey<K> & NoSchema, E2, R2>,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R | R2, Scope.Scope>, E2>
+  <
+    const Id extends string,
+    S extends Schema.Constraint,
+    K,
+    E = never,
+    R = never,
+    E2 = never,
+    R2 = never,
+  >(
+    id: Id,
+    options: Effect.Effect<Named<SchemaOptions<S, K, E, R>> & OwnKey<K>, E2, R2>,
+  ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | R2 | SchemaServices<S>, Scope.Scope>, E2>
+  <
+    const Id extends string,
+    S extends Schema.Constraint,
+    K extends string | number,
+    E = never,
+    R = never,
+    E2 = never,
+    R2 = never,
+  >(
+    id: Id,
+    options: Effect.Effect<Named<SchemaOptions<S, K, E, R>> & SimpleKey<K>, E2, R2>,
+  ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | R2 | SchemaServices<S>, Scope.Scope>, E2>
   <const Id extends string, A, K, E = never, R = never>(
     id: Id,
     options: Named<BaseOptions<A, K, E, R>> & OwnKey<K> & NoSchema,
