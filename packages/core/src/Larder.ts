@@ -681,22 +681,57 @@ export const Service: <Self>() => {
   ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
 } = serviceOf as never
 
-/** What {@link fn} takes: the options of a larder but for its upstream, which is the function. */
-export interface FnOptions<
-  Args extends ReadonlyArray<unknown>,
-  S extends Schema.Constraint,
-  E,
-> extends Omit<
-  SchemaOptions<S, Args, E, never>,
-  "upstream" | "tags" | "etag" | "failureFor" | "graceFor" | "policy"
-> {
-  readonly policy: Policy.Policy | Policy.AdaptivePolicy<S["Type"], Args>
+/** What {@link fn} takes of arguments, beside the options of a larder. */
+interface FnFunctions<Args extends ReadonlyArray<unknown>, A, E> {
+  readonly policy: Policy.Policy | Policy.AdaptivePolicy<A, Args>
   /** The arguments as a string. Can be left out where there is one argument, a string or a number. */
   readonly key?: ((...args: Args) => string) | undefined
-  readonly tags?: ((value: S["Type"], args: Args) => ReadonlyArray<string>) | undefined
+  readonly tags?: ((value: A, args: Args) => ReadonlyArray<string>) | undefined
+  readonly etag?: ((value: A, args: Args) => string | undefined) | undefined
   readonly failureFor?: ((error: E, args: Args) => Duration.Input) | undefined
   readonly graceFor?: ((error: E, args: Args) => boolean) | undefined
 }
+
+type OwnOptions<A, E> = Omit<
+  BaseOptions<A, never, E, never>,
+  "upstream" | keyof FnFunctions<[], A, E>
+>
+
+/** What {@link fn} takes: the options of a larder but for its upstream, which is the function. */
+export interface FnOptions<Args extends ReadonlyArray<unknown>, S extends Schema.Constraint, E>
+  extends OwnOptions<S["Type"], E>, FnFunctions<Args, S["Type"], E> {
+  readonly value: S
+}
+
+/** As {@link FnOptions} without a schema, for stacks of which no tier keeps bytes. */
+export interface FnOptionsInMemory<Args extends ReadonlyArray<unknown>, A, E>
+  extends OwnOptions<A, E>, FnFunctions<Args, A, E>, NoSchema {}
+
+type AnyFnOptions = Omit<AnyOptions, "key" | "upstream"> & {
+  readonly key?: ((...args: ReadonlyArray<unknown>) => string) | undefined
+}
+
+const cachedFn = ({ key, ...options }: AnyFnOptions) => {
+  const made = namesakes.here()
+  return (f: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, unknown>) => {
+    const argumentsOf = (asked: unknown) => asked as ReadonlyArray<unknown>
+    const larder = makeAny(
+      {
+        ...options,
+        key: (asked) => (key === undefined ? onlyArgument : key)(...argumentsOf(asked)),
+        upstream: Upstream.make({ lookup: (asked: unknown) => f(...argumentsOf(asked)) }),
+      },
+      made,
+    )
+    return Effect.map(larder, (larder) =>
+      Object.assign((...args: ReadonlyArray<unknown>) => larder.get(args), { larder }),
+    )
+  }
+}
+
+/** `undefined`, which is no key, unless there is one argument that can be one. */
+const onlyArgument = (...args: ReadonlyArray<unknown>): string =>
+  (args.length === 1 ? keys.ofPrimitive(args[0]) : undefined) as string
 
 /** A cached function, and the larder behind it, whose keys are the lists of arguments. */
 export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
@@ -739,25 +774,16 @@ export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
  * assert.strictEqual(answer, "1 EUR for milk")
  * ```
  */
-export const fn =
+export const fn: {
+  <A, Args extends ReadonlyArray<unknown>, E>(
+    options: FnOptionsInMemory<Args, A, E>,
+  ): <Args2 extends Args, A2 extends A, E2 extends E, R = never>(
+    f: (...args: Args2) => Effect.Effect<A2, E2, R>,
+  ) => Effect.Effect<CachedFn<Args2, A2, E2>, never, Needs | R>
   <S extends Schema.Constraint, Args extends ReadonlyArray<unknown>, E>(
     options: FnOptions<Args, S, E>,
-  ) =>
-  <A extends Args, E2 extends E, R = never>(
-    f: (...args: A) => Effect.Effect<S["Type"], E2, R>,
-  ): Effect.Effect<CachedFn<A, S["Type"], E2>, never, Needs | SchemaServices<S> | R> => {
-    const { failureFor, graceFor, key, ...rest } = options
-    const made = make<S, A, E2, Exclude<R, Scope.Scope>>({
-      ...rest,
-      // There is no bulk lookup, so no key is left out of an answer: the errors are those of `f`.
-      failureFor: failureFor as OfFailure<E2, A, Duration.Input> | undefined,
-      graceFor: graceFor as OfFailure<E2, A, boolean> | undefined,
-      key: key === undefined ? onlyArgument : (args) => key(...args),
-      upstream: Upstream.make<A, S["Type"], E2, R>({ lookup: (args) => f(...args) }),
-    })
-    return Effect.map(made, (larder) => Object.assign((...args: A) => larder.get(args), { larder }))
-  }
-
-/** `undefined`, which is no key, unless there is one argument that can be one. */
-const onlyArgument = (args: ReadonlyArray<unknown>): string =>
-  (args.length === 1 ? keys.ofPrimitive(args[0]) : undefined) as string
+  ): <Args2 extends Args, E2 extends E, R = never>(
+    f: (...args: Args2) => Effect.Effect<S["Type"], E2, R>,
+  ) => Effect.Effect<CachedFn<Args2, S["Type"], E2>, never, Needs | SchemaServices<S> | R>
+  // The types of the options have done their work: inside, values are unknown.
+} = cachedFn as never

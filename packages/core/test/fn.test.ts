@@ -1,5 +1,5 @@
 /** `Larder.fn`: a function in, a cached function of the same shape out. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack } from "@larder/core"
 import { Effect, Schema } from "effect"
 
@@ -49,3 +49,45 @@ describe("a cached function", () => {
     }).pipe(Effect.scoped, inMemory),
   )
 })
+
+describe("a cached function over memory alone", () => {
+  it.effect("needs no schema, and returns what the function returns", () =>
+    Effect.gen(function* () {
+      const parsed = yield* Larder.fn({ name: "parsed", policy })((text: string) =>
+        Effect.succeed(new URL(text)),
+      )
+      const url = yield* parsed("https://example.com/a")
+      expectTypeOf(url).toEqualTypeOf<URL>()
+      expect(url.pathname).toBe("/a")
+      expect(yield* parsed("https://example.com/a")).toBe(url)
+    }).pipe(Effect.scoped, inMemory),
+  )
+
+  it.effect("has tags, an etag and grace of its values and arguments", () =>
+    Effect.gen(function* () {
+      const cached = yield* Larder.fn({
+        name: "tagged",
+        policy,
+        key: (id: string, currency: string) => `${id}/${currency}`,
+        tags: (_: number, [id]) => [id],
+        etag: (value: number, [, currency]) => `${value} ${currency}`,
+      })((id: string, _: string) => Effect.succeed(id.length))
+      yield* cached("milk", "EUR")
+      const { entry } = yield* cached.larder.getWithMeta(["milk", "EUR"])
+      expect([entry.tags, entry.etag]).toEqual([["milk"], "4 EUR"])
+    }).pipe(Effect.scoped, inMemory),
+  )
+})
+
+it.effect("an etag is taken with a schema as well", () =>
+  Effect.gen(function* () {
+    const cached = yield* Larder.fn({
+      name: "etag",
+      value,
+      policy,
+      etag: (value, [word]: readonly [string]) => `${word} ${value}`,
+    })((word: string) => Effect.succeed(word.length))
+    yield* cached("milk")
+    expect((yield* cached.larder.getWithMeta(["milk"])).entry.etag).toBe("milk 4")
+  }).pipe(Effect.scoped, inMemory),
+)
