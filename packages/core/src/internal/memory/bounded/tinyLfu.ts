@@ -99,8 +99,7 @@ export class TinyLfu implements EvictionPolicy {
   }
 
   removed(slot: number, wasTaken: boolean): void {
-    const hash = this.#kept.hashOf(slot)
-    if (wasTaken && this.#shadow.isSampled(hash)) this.#shadow.forget(hash)
+    if (wasTaken) this.#shadow.forget(this.#kept.hashOf(slot))
     if (slot === this.#candidate) this.#candidate = none
     this.#unlink(slot)
   }
@@ -110,9 +109,7 @@ export class TinyLfu implements EvictionPolicy {
     const weakest = this.#weakest(spared)
     const candidate = this.#candidate
     if (candidate === none || candidate === spared) return weakest
-    if (weakest !== none && this.#wins(candidate, weakest)) return weakest
-    this.#candidate = none
-    return candidate
+    return weakest !== none && this.#wins(candidate, weakest) ? weakest : candidate
   }
 
   *hottest(): Iterable<number> {
@@ -126,9 +123,7 @@ export class TinyLfu implements EvictionPolicy {
   #weakest(spared: number): number {
     for (const list of weakestFirst) {
       let slot = this.#lists.oldest(list)
-      while (slot >= firstSlot && (slot === spared || slot === this.#candidate)) {
-        slot = this.#lists.newer(slot)
-      }
+      while (slot === spared || slot === this.#candidate) slot = this.#lists.newer(slot)
       if (slot >= firstSlot) return slot
     }
     return none
@@ -196,7 +191,7 @@ export class TinyLfu implements EvictionPolicy {
       ownHits: this.#ownHits,
       shadowHits: this.#shadowHits,
     }
-    const untilGlance = Math.max(1, Math.floor(size * requestsPerGlance))
+    const untilGlance = Math.floor(size * requestsPerGlance)
     const isWhole = this.#requests >= size * requestsPerSample
     this.#nextGlance = this.#requests + untilGlance
     if (!isWhole && behindLru(sample) < clearlyBehind) return
