@@ -261,8 +261,6 @@ class Bounded<V> implements BoundedMap<V> {
     this.#weights = undefined
     this.#weight = 0
     this.#logged = 0
-    this.#maxEntries = this.#wanted.maxEntries
-    this.#maxWeight = this.#wanted.maxWeight
   }
 
   resize(bounds: Bounds): void {
@@ -320,11 +318,9 @@ class Bounded<V> implements BoundedMap<V> {
 
   #replace(slot: number, value: V, weight: number, expiresAt: number): void {
     const by = weight - this.weightOf(slot)
-    if (by !== 0) {
-      this.#policy.reweighed(slot, by)
-      this.#setWeight(slot, weight)
-      this.#weight += by
-    }
+    this.#policy.reweighed(slot, by)
+    this.#setWeight(slot, weight)
+    this.#weight += by
     this.#pairs.setValue(slot, value)
     this.#expiry.set(slot, expiresAt)
   }

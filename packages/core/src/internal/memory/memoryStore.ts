@@ -26,6 +26,7 @@ export class MemoryStore implements ObjectStore {
   readonly maxFreshFor: number
   readonly #weigh: Options["weigh"]
   readonly #exits: BoundedMap.BoundedMap<Exit.Exit<unknown>>
+  /** By slot. Nothing is in slot 0, which `find` gives for a key that is not there. */
   #held = new Objects<MemoryEntry | undefined>(undefined)
   /** By slot, side by side: `until` and `checkedAt`. */
   #stamps = new Float64Array(160)
@@ -39,7 +40,7 @@ export class MemoryStore implements ObjectStore {
     this.#exits = BoundedMap.make<Exit.Exit<unknown>>({
       ...options,
       onEvicted: (key, _, cause, slot) => {
-        if (slot !== 0) this.#held.set(slot, undefined)
+        this.#held.set(slot, undefined)
         onEvicted(key, cause)
       },
     })
@@ -71,8 +72,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   forgetStamp(key: string): void {
-    const slot = this.#exits.find(key)
-    if (slot !== 0) this.stamp(slot, neverPlain)
+    this.stamp(this.#exits.find(key), neverPlain)
   }
 
   exit(slot: number): Exit.Exit<unknown> {
@@ -98,7 +98,7 @@ export class MemoryStore implements ObjectStore {
     const { staleUntil } = entry
     const expiresAt = staleUntil >= forever ? Infinity : staleUntil
     const present = this.#exits.find(key)
-    if (present !== 0) this.#held.set(present, undefined)
+    this.#held.set(present, undefined)
     if (!this.#exits.set(key, exit, { weight, expiresAt, now })) return false
     const slot = present === 0 ? this.#exits.find(key) : present
     this.#held.set(slot, held)
@@ -121,9 +121,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   delete(key: string): boolean {
-    const slot = this.#exits.find(key)
-    if (slot === 0) return false
-    this.#held.set(slot, undefined)
+    this.#held.set(this.#exits.find(key), undefined)
     return this.#exits.delete(key)
   }
 
