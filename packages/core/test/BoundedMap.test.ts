@@ -229,6 +229,14 @@ describe("a bounded map", () => {
     }
   })
 
+  it("takes the time for 0 where none is said", () => {
+    const map = BoundedMap.make<number>()
+    assert.isTrue(map.set("a", 1, { expiresAt: 1 }))
+    assert.strictEqual(map.get("a"), 1)
+    assert.isFalse(map.set("a", 1, { expiresAt: 0 }))
+    assert.isUndefined(map.get("a"))
+  })
+
   it("takes a read of nothing for none", () => {
     for (const eviction of evictions) {
       const map = BoundedMap.make<number>({ eviction, maxEntries: 2 })
@@ -397,6 +405,23 @@ describe("lowered bounds", () => {
     }
   })
 
+  it("hold from the next write on where the map was cleared before they were reached", () => {
+    for (const eviction of evictions) {
+      const map = BoundedMap.make<number>({ eviction, maxEntries: 100, maxWeight: 100 })
+      for (const key of keysOf(100)) map.set(key, 1)
+      map.resize({ maxEntries: 5, maxWeight: 7 })
+      map.clear()
+      for (const key of keysOf(20)) {
+        map.set(key, 1, { weight: 2 })
+        assert.isAtMost(map.weight, 7)
+      }
+      for (const key of keysOf(20)) {
+        map.set(key, 1)
+        assert.isAtMost(map.size, 5)
+      }
+    }
+  })
+
   it("of 0 leave the policy as good as it was once they are raised again", () => {
     const lru = (wentThroughZero: boolean) => {
       const map = BoundedMap.make<true>({ maxEntries: 512, maxWeight: 512 })
@@ -512,6 +537,23 @@ describe("what is told of evictions", () => {
         assert.isFalse(map.set("new", "new"))
         assert.strictEqual(map.size, 0)
       }
+    }
+  })
+
+  it("may lower the bounds below what is being written anew, which stays until the next write", () => {
+    for (const eviction of evictions) {
+      const map: BoundedMap.BoundedMap<string> = BoundedMap.make<string>({
+        eviction,
+        maxWeight: 10,
+        onEvicted: () => map.resize({ maxEntries: 0, maxWeight: 0 }),
+      })
+      for (const key of ["a", "b"]) map.set(key, key, { weight: 4 })
+      assert.isTrue(map.set("a", "a", { weight: 9 }))
+      assert.strictEqual(map.get("a"), "a")
+      assert.strictEqual(map.size, 1)
+      assert.isFalse(map.set("b", "b"))
+      assert.isFalse(map.shrink(1))
+      assert.strictEqual(map.size + map.weight, 0)
     }
   })
 

@@ -86,3 +86,65 @@ it("an entry whose end is NaN is not kept", () => {
   expect(put(store, held("a", 1, Number.NaN), 0)).toBe(false)
   expect(store.size).toBe(0)
 })
+
+it("many entries have a stamp, a value and whether they were read, each its own", () => {
+  const store = storeOf({ maxEntries: 1_000, maxWeight: Infinity })
+  const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`)
+  for (const [i, key] of keys.entries()) {
+    store.put(held(key, i, 1_000), 1, { until: i + 1, checkedAt: i }, 0)
+  }
+  // A refresh: nobody asked for it.
+  for (const key of keys.slice(0, 250)) put(store, held(key, 1, 1_000), 0)
+  for (const [i, key] of keys.slice(0, 200).entries()) {
+    const slot = store.find(key)
+    store.hit(slot)
+    store.stamp(slot, { until: i + 1, checkedAt: i })
+  }
+  for (const [i, key] of keys.entries()) {
+    if (i >= 200 && i < 250) continue
+    const slot = store.find(key)
+    expect([store.isPlain(slot, i, i), store.isPlain(slot, i + 1, i)]).toEqual([true, false])
+    expect([store.isStampedAt(slot, i), store.isStampedAt(slot, i + 1)]).toEqual([true, false])
+  }
+  const hot = new Set(store.hot(1_000).map(({ key }) => key))
+  expect(keys.filter((key) => !hot.has(key))).toEqual(keys.slice(200, 250))
+})
+
+it("a key whose stamp is forgotten is not plain, and no other key is touched", () => {
+  const store = storeOf()
+  put(store, held("a", 1, 100), 0)
+  put(store, held("b", 1, 100), 0)
+  store.forgetStamp("a")
+  store.forgetStamp("absent")
+  expect(["a", "b"].map((key) => store.isPlain(store.find(key), 0, 0))).toEqual([false, true])
+})
+
+it("a key that is absent has no entry and cannot be deleted", () => {
+  const store = storeOf()
+  expect([store.peek("a"), store.delete("a"), store.find("a")]).toEqual([undefined, false, 0])
+  put(store, held("a", 1, 100), 0)
+  expect([store.peek("b"), store.delete("b"), store.size]).toEqual([undefined, false, 1])
+  expect([store.delete("a"), store.size, store.peek("a")]).toEqual([true, 0, undefined])
+})
+
+it("what was at a slot of a store that was cleared is gone", () => {
+  const store = storeOf()
+  put(store, held("a", 1, 100), 0)
+  store.clear()
+  expect([store.size, store.weight, store.peek("a"), store.hot(10)]).toEqual([0, 0, undefined, []])
+  put(store, held("b", 2, 100), 0)
+  expect(store.peek("b")?.entry.value).toBe(2)
+  expect(store.exit(store.find("b"))).toEqual(Exit.succeed(2))
+})
+
+it("shrink: expired entries go first, and those that are over lowered bounds as far as the limit", () => {
+  const gone: Array<string> = []
+  const store = storeOf({ onEvicted: (key, cause) => gone.push(`${key} ${cause}`) })
+  for (const [i, key] of ["a", "b", "c", "d"].entries()) put(store, held(key, 1, 10 * (4 - i)), 0)
+  store.resize({ maxEntries: 1, maxWeight: 10 })
+  expect(store.bounds).toEqual({ maxEntries: 1, maxWeight: 10 })
+  expect(store.shrink(1, 10)).toBe(true)
+  expect(gone.splice(0)).toEqual(["d expired", "a size"])
+  expect(store.shrink(1, 10)).toBe(false)
+  expect(gone).toEqual(["b size"])
+})

@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { firstSlot, grown, Pairs } from "../../../../src/internal/memory/bounded/columns.ts"
+import {
+  firstSlot,
+  grown,
+  Objects,
+  Pairs,
+} from "../../../../src/internal/memory/bounded/columns.ts"
 
 describe("grown", () => {
   it("doubles, keeps what was there, and stops at the most there can be", () => {
@@ -13,6 +18,21 @@ describe("grown", () => {
   it("doubles when it is at that most already, which was raised then", () => {
     assert.lengthOf(grown(new Int32Array(4), 4), 8)
     assert.lengthOf(grown(new Int32Array(4), 3), 8)
+  })
+})
+
+describe("Objects", () => {
+  it("has what was set, over many chunks, and the filler before it", () => {
+    const objects = new Objects<string>("filler")
+    const slots = [5, 6, 9, 2_047, 2_048, 2_050, 9_000, 4]
+    for (const slot of slots) objects.set(slot, `at ${slot}`)
+    for (const slot of slots) assert.strictEqual(objects.get(slot), `at ${slot}`)
+    for (const slot of [0, 8, 2_046, 2_049, 8_999]) assert.strictEqual(objects.get(slot), "filler")
+    objects.set(5, "again")
+    assert.deepStrictEqual(
+      [4, 5, 6].map((slot) => objects.get(slot)),
+      ["at 4", "again", "at 6"],
+    )
   })
 })
 

@@ -70,4 +70,12 @@ describe("ExpiryHeap", () => {
     assert.strictEqual(heap.first(), 1_000_000)
     assert.strictEqual(heap.endOf(999_999), Infinity)
   })
+
+  it("has room for any slot, whatever it has had room for", () => {
+    for (let slot = firstSlot; slot < 400; slot += 1) {
+      const heap = new ExpiryHeap(Infinity)
+      heap.set(slot, 5)
+      assert.deepStrictEqual([heap.first(), heap.endOf(slot), heap.hasEnded(5)], [slot, 5, true])
+    }
+  })
 })

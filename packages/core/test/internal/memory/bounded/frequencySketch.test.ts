@@ -3,7 +3,108 @@ import { FrequencySketch } from "../../../../src/internal/memory/bounded/frequen
 import { finish } from "../../../../src/internal/memory/bounded/stringHash.ts"
 import { drawing, seed } from "../../../support/seeded.ts"
 
+/**
+ * A sketch of few entries written down plainly: in the block of a hash, four rows of
+ * 32 counters, of which five bits for each row choose one.
+ */
+class PlainSketch {
+  readonly #blocks: ReadonlyArray<ReadonlyArray<Array<number>>>
+  readonly #entries: number
+  #counted = 0
+
+  constructor(blocks: number, entries: number) {
+    const row = () => Array.from({ length: 32 }, () => 0)
+    this.#blocks = Array.from({ length: blocks }, () => Array.from({ length: 4 }, row))
+    this.#entries = entries
+  }
+
+  of(hash: number): number {
+    return Math.min(...this.#picked(hash).map(([row, at]) => row[at]!))
+  }
+
+  add(hash: number): void {
+    const picked = this.#picked(hash).filter(([row, at]) => row[at]! < 15)
+    for (const [row, at] of picked) row[at]! += 1
+    if (picked.length > 0) this.#counted += 1
+    if (this.#counted < this.#entries * 10) return
+    this.#counted = Math.floor(this.#counted / 2)
+    for (const row of this.#blocks.flat()) {
+      for (const [at, count] of row.entries()) row[at] = Math.floor(count / 2)
+    }
+  }
+
+  #picked(hash: number): ReadonlyArray<readonly [row: Array<number>, at: number]> {
+    const block = this.#blocks[(hash >>> 0) % this.#blocks.length]!
+    const product = Math.imul(hash, 0x31848bab)
+    const bits = product ^ (product >>> 14)
+    return block.map((row, i) => {
+      const five = (bits >>> (i * 5)) & 31
+      // Two bits for one of four words, three for one of its eight counters.
+      return [row, (five & 3) * 8 + (five >>> 2)] as const
+    })
+  }
+}
+
 describe("FrequencySketch", () => {
+  it.each([
+    { entries: 0, blocks: 2, held: 16 },
+    { entries: 16, blocks: 2, held: 16 },
+    { entries: 17, blocks: 4, held: 17 },
+    { entries: 100, blocks: 16, held: 100 },
+  ])(
+    "counts as one of $blocks blocks does that is written down plainly, for $entries entries",
+    ({ blocks, entries, held }) => {
+      const draw = drawing(seed)
+      const sketch = new FrequencySketch()
+      sketch.ensure(entries)
+      const plain = new PlainSketch(blocks, held)
+      const hashes = Array.from({ length: held * 2 }, () => draw(2 ** 32) | 0)
+      for (let i = 0; i < held * 60; i += 1) {
+        // Some are full before the others.
+        const hash = hashes[Math.min(draw(hashes.length), draw(hashes.length), draw(8_000))]!
+        sketch.add(hash)
+        plain.add(hash)
+        if (i % 29 !== 0) continue
+        for (const each of hashes) assert.strictEqual(sketch.of(each), plain.of(each))
+      }
+    },
+  )
+
+  it("keeps the counts of its first entries when it grows, were it a single one", () => {
+    const sketch = new FrequencySketch()
+    sketch.add(finish(1))
+    sketch.ensure(1_000)
+    assert.strictEqual(sketch.of(finish(1)), 1)
+    assert.strictEqual(sketch.of(finish(2)), 0)
+  })
+
+  it("halves as late as ever where it is asked for room for fewer", () => {
+    const sketch = new FrequencySketch()
+    sketch.ensure(100)
+    sketch.ensure(10)
+    for (let i = 0; i < 15; i += 1) sketch.add(finish(1))
+    for (let i = 15; i < 999; i += 1) sketch.add(finish(1_000 + i))
+    assert.strictEqual(sketch.of(finish(1)), 15)
+    sketch.add(finish(10_000))
+    assert.strictEqual(sketch.of(finish(1)), 7)
+  })
+
+  it("halves each count once where that takes many steps", () => {
+    const sketch = new FrequencySketch()
+    sketch.ensure(2_000)
+    const keys = Array.from({ length: 2_000 }, (_, i) => finish(i + 1))
+    const sum = () => keys.reduce((total, hash) => total + sketch.of(hash), 0)
+    for (let round = 0; round < 9; round += 1) for (const hash of keys) sketch.add(hash)
+    const before = keys.map((hash) => sketch.of(hash))
+    // A few keys are asked for until all has been halved.
+    for (let i = 0, last = sum(); sum() >= last; i += 1) sketch.add(keys[i % keys.length]!)
+    for (let i = 0; i < 64; i += 1) sketch.add(keys[i]!)
+    for (const [i, hash] of keys.entries()) {
+      assert.isAtLeast(sketch.of(hash), Math.floor(before[i]! / 2))
+      assert.isAtMost(sketch.of(hash), 12)
+    }
+  })
+
   it("never counts less than there was, up to 15, and seldom more", () => {
     const draw = drawing(seed)
     const sketch = new FrequencySketch()

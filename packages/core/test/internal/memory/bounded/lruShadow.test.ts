@@ -70,6 +70,17 @@ describe("LruShadow", () => {
     assert.isFalse(shadow.request(1, 1, 0))
   })
 
+  it("has a quarter of the room for one key in four, whatever it is asked to forget", () => {
+    const shadow = new LruShadow()
+    const has = (hash: number) => shadow.request(hash, 1, 16)
+    for (const hash of [1, 2, 3, 4, 5]) assert.isFalse(has(hash))
+    // Neither was there.
+    shadow.forget(1)
+    shadow.forget(6)
+    for (const hash of [2, 3, 4, 5]) assert.isTrue(has(hash))
+    assert.isFalse(has(1))
+  })
+
   it("samples fewer keys once there are many, so that it does not grow with them", () => {
     const shadow = new LruShadow()
     const sampled = (from: number) => {
@@ -86,5 +97,20 @@ describe("LruShadow", () => {
     assert.isAbove(sampled(0), 5_000)
     for (let i = 1; i < 10; i += 1) sampled(i * 200_000)
     assert.isBelow(sampled(2_000_000), 4_096)
+  })
+
+  it("halves its sample beyond 384 keys while that is one in 4, 8 or 16, and then beyond 4,096", () => {
+    const shadow = new LruShadow()
+    // All of them are sampled as long as that is one key in 32 or more.
+    const hashOf = (i: number) => (i * 32) << 8
+    const sampled: Array<number> = []
+    for (let i = 1; i <= 4_097; i += 1) {
+      // Room for all.
+      shadow.request(hashOf(i), 0, 1)
+      if ([384, 385, 386, 387, 4_096, 4_097].includes(i)) {
+        sampled.push([2, 4, 8, 16, 32].find((n) => shadow.isSampled(n << 8)) ?? 64)
+      }
+    }
+    assert.deepStrictEqual(sampled, [4, 8, 16, 32, 32, 64])
   })
 })

@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { finish, hashKey, stringHash } from "../../../../src/internal/memory/bounded/stringHash.ts"
+import {
+  finish,
+  type HashKey,
+  hashKey,
+  stringHash,
+} from "../../../../src/internal/memory/bounded/stringHash.ts"
 import { drawing } from "../../../support/seeded.ts"
 
 const count = 1 << 15
@@ -26,7 +31,30 @@ const unevenness = (hashes: ReadonlyArray<number>, bucketOf: (hash: number) => n
   return filled.reduce((sum, n) => sum + (n - mean) ** 2 / mean, 0) / filled.length
 }
 
+/** The hash by its definition, in whole numbers without end. */
+const plainHash = (text: string, key: HashKey): number => {
+  const low = (n: bigint) => n & 0xffff_ffffn
+  const [start, first, second] = [key.start, key.first, key.second].map((n) => low(BigInt(n)))
+  const units = Array.from({ length: text.length }, (_, i) => BigInt(text.charCodeAt(i)))
+  let hash = low(start! ^ BigInt(text.length))
+  for (let i = 0; i < units.length; i += 2) {
+    const pair = units[i]! + (units[i + 1] ?? 0n) * 65_536n
+    hash = low((hash ^ pair) * first!)
+    hash = low((low(hash << 15n) + (hash >> 17n)) * second!)
+  }
+  return finish(Number(BigInt.asIntN(32, hash)))
+}
+
 describe("stringHash", () => {
+  it("takes two units at a time, and the last one alone where their number is odd", () => {
+    const draw = drawing(3)
+    for (let length = 0; length < 40; length += 1) {
+      const key = hashKey(draw(2 ** 32))
+      const text = String.fromCharCode(...Array.from({ length }, () => draw(65_536)))
+      assert.strictEqual(stringHash(text, key), plainHash(text, key))
+    }
+  })
+
   for (const [name, keyOf] of Object.entries(families)) {
     it(`spreads ${name}, by its low bits as by its high ones`, () => {
       for (const seed of [0, -1, 0x2545f491]) {
@@ -80,7 +108,29 @@ describe("stringHash", () => {
   })
 })
 
+describe("hashKey", () => {
+  it("has other multipliers for every seed, which are odd", () => {
+    const keys = Array.from({ length: 50_000 }, (_, seed) => hashKey(seed))
+    for (const part of ["start", "first", "second"] as const) {
+      const values = keys.map((key) => key[part])
+      // Of so many random numbers hardly any two are the same.
+      assert.isAbove(new Set(values).size, keys.length - 10)
+      if (part !== "start") assert.isTrue(values.every((value) => (value & 1) === 1))
+    }
+  })
+})
+
 describe("finish", () => {
+  it("is the finalizer of MurmurHash3", () => {
+    const known = [
+      [0, 0],
+      [1, 0x514e28b7],
+      [2, 0x30f4c306],
+      [-1, 0x81f16f39],
+    ] as const
+    for (const [hash, finished] of known) assert.strictEqual(finish(hash), finished | 0)
+  })
+
   it("changes half of the bits for every bit of the input", () => {
     const draw = drawing(2)
     for (let bit = 0; bit < 32; bit += 1) {

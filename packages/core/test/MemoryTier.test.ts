@@ -1,0 +1,84 @@
+/** What a memory tier can be held to, and what cannot be meant. */
+import { describe, expect, it } from "@effect/vitest"
+import { MemoryTier, Tier } from "@larder/core"
+import { Effect } from "effect"
+
+/** What is thrown for options that cannot be meant: before any larder is made. */
+const refusal = (options: object): unknown => {
+  try {
+    MemoryTier.layer(options)
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
+
+const opened = (options?: MemoryTier.Options) =>
+  Effect.gen(function* () {
+    const tier = yield* Tier.Tier
+    if (tier.kind !== "objects") throw new Error("holds bytes")
+    return yield* tier.open({ larder: "words", onEvicted: () => {} })
+  }).pipe(Effect.scoped, Effect.provide(MemoryTier.layer(options)))
+
+const bounds = (field: string) =>
+  [0, -1, 1.5, Number.NaN, -Infinity, 2 ** 53].map((value) => ({ field, value }))
+
+describe("MemoryTier.layer", () => {
+  it.each([...bounds("maxEntries"), ...bounds("maxWeight")])(
+    "refuses $field $value",
+    ({ field, value }) => {
+      const error = refusal({ [field]: value })
+      expect(error).toBeInstanceOf(MemoryTier.InvalidMemoryTier)
+      expect(error).toMatchObject({ field })
+      expect(String(error)).toContain(
+        `MemoryTier ${field}: ${value} is no bound; give an integer of at least 1, or Infinity`,
+      )
+    },
+  )
+
+  it.each([0, -1, Number.NaN, "0 millis", "-1 second", "soon", {}])(
+    "refuses to keep entries fresh for %s",
+    (maxFreshFor) => {
+      const error = refusal({ maxFreshFor })
+      expect(error).toBeInstanceOf(MemoryTier.InvalidMemoryTier)
+      expect(error).toMatchObject({ field: "maxFreshFor" })
+      expect(String(error)).toContain(`is no duration above 0, such as "1 second"`)
+    },
+  )
+
+  it("refuses an eviction that there is not", () => {
+    const error = refusal({ eviction: "fifo" })
+    expect(error).toBeInstanceOf(MemoryTier.InvalidMemoryTier)
+    expect(error).toMatchObject({
+      field: "eviction",
+      reason: 'fifo is none; give "w-tinylfu" or "lru"',
+    })
+  })
+
+  it("takes the least and the most that can be meant", () => {
+    for (const eviction of ["w-tinylfu", "lru"] as const) {
+      expect(refusal({ maxEntries: 1, maxWeight: 1, maxFreshFor: 1, eviction })).toBe(undefined)
+    }
+    expect(refusal({ maxEntries: Infinity, maxWeight: Infinity, maxFreshFor: Infinity })).toBe(
+      undefined,
+    )
+    expect(refusal({ maxFreshFor: "1 micro" })).toBe(undefined)
+  })
+
+  it.effect("keeps 10,000 entries of any weight, each as 1, by default", () =>
+    Effect.gen(function* () {
+      const store = yield* opened()
+      expect(store.bounds).toEqual({ maxEntries: 10_000, maxWeight: Infinity })
+      expect([store.weigh("a long value", "a"), store.maxFreshFor]).toEqual([1, Infinity])
+    }),
+  )
+
+  it.effect("holds to what was chosen", () =>
+    Effect.gen(function* () {
+      const weigh = (value: unknown, key: string) => String(value).length + key.length
+      const store = yield* opened({ maxEntries: 5, maxWeight: 7, maxFreshFor: "2 seconds", weigh })
+      expect(store.bounds).toEqual({ maxEntries: 5, maxWeight: 7 })
+      expect([store.weigh("abc", "k"), store.maxFreshFor]).toEqual([4, 2_000])
+    }),
+  )
+})
