@@ -42,7 +42,7 @@ const checked = (options: Options) => {
   if (problem !== undefined) throw problem
   const maxFreshFor = Duration.fromInput(options.maxFreshFor ?? "Infinity")
   const millis = Option.isSome(maxFreshFor) ? Duration.toMillis(maxFreshFor.value) : Number.NaN
-  if (!(millis > 0) || Number.isNaN(options.maxFreshFor)) {
+  if (!(millis > 0)) {
     throw new InvalidMemoryTier({
       field: "maxFreshFor",
       reason: `${String(options.maxFreshFor)} is no duration above 0, such as "1 second"`,
