@@ -1,7 +1,8 @@
 /** What a memory tier can be held to, and what cannot be meant. */
 import { describe, expect, it } from "@effect/vitest"
-import { MemoryTier, Tier } from "@larder/core"
-import { Effect } from "effect"
+import { MemoryTier, Policy, Tier } from "@larder/core"
+import { Effect, Exit, Random } from "effect"
+import type { MemoryEntry } from "../src/Tier.ts"
 
 /** What is thrown for options that cannot be meant: before any larder is made. */
 const refusal = (options: object): unknown => {
@@ -13,11 +14,32 @@ const refusal = (options: object): unknown => {
   return undefined
 }
 
-const opened = (options?: MemoryTier.Options) =>
+const policy = Policy.make({ freshFor: 1 })
+
+const entryOf = (key: string): MemoryEntry => ({
+  key,
+  entry: {
+    value: 1,
+    storedAt: 0,
+    freshUntil: 1,
+    revalidateUntil: 1,
+    staleUntil: 1,
+    loadMillis: 0,
+    version: 1,
+    asOf: 0,
+    tags: [],
+  },
+  exit: Exit.succeed(1),
+  asked: undefined,
+  policy,
+  freshCap: Infinity,
+})
+
+const opened = (options?: MemoryTier.Options, onEvicted: (key: string) => void = () => {}) =>
   Effect.gen(function* () {
     const tier = yield* Tier.Tier
     if (tier.kind !== "objects") throw new Error("holds bytes")
-    return yield* tier.open({ larder: "words", onEvicted: () => {} })
+    return yield* tier.open({ larder: "words", onEvicted })
   }).pipe(Effect.scoped, Effect.provide(MemoryTier.layer(options)))
 
 const bounds = (field: string) =>
@@ -79,6 +101,29 @@ describe("MemoryTier.layer", () => {
       const store = yield* opened({ maxEntries: 5, maxWeight: 7, maxFreshFor: "2 seconds", weigh })
       expect(store.bounds).toEqual({ maxEntries: 5, maxWeight: 7 })
       expect([store.weigh("abc", "k"), store.maxFreshFor]).toEqual([4, 2_000])
+    }),
+  )
+
+  it.effect("draws a seed for each larder, so that nobody knows which keys collide", () =>
+    Effect.gen(function* () {
+      const gone = (seed: string) => {
+        const evicted: Array<string> = []
+        return opened({ maxEntries: 50 }, (key) => evicted.push(key)).pipe(
+          Effect.map((store) => {
+            for (let i = 0; i < 5_000; i += 1) {
+              const key = `key:${(i * i) % 211}`
+              const slot = store.find(key)
+              if (slot === 0) store.put(entryOf(key), 1, { until: 0, checkedAt: 0 }, 0)
+              else store.hit(slot)
+            }
+            return evicted.join()
+          }),
+          Random.withSeed(seed),
+        )
+      }
+      const orders = yield* Effect.forEach(["a", "b", "c", "d", "a"], gone)
+      // Frequencies are guessed by hash: other hashes, other guesses.
+      expect(new Set(orders).size).toBe(4)
     }),
   )
 })

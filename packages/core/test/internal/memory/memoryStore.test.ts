@@ -1,6 +1,7 @@
 import { Policy } from "@larder/core"
 import { Exit } from "effect"
 import { expect, it } from "vitest"
+import { forever } from "../../../src/Entry.ts"
 import { MemoryStore, type Options } from "../../../src/internal/memory/memoryStore.ts"
 import type { MemoryEntry } from "../../../src/Tier.ts"
 
@@ -61,7 +62,7 @@ it("what has no life left is not kept, and no eviction", () => {
 
 it("a weight that is none is refused by name", () => {
   const store = storeOf({ weigh: () => Number.NaN })
-  expect(() => put(store, held("a", 1, 100), 0)).toThrow(/the weight of "a" is NaN/)
+  expect(() => store.weigh(1, "a")).toThrow(/the weight of "a" is NaN/)
 })
 
 it("law 17: the weight is that of the value kept last", () => {
@@ -93,6 +94,9 @@ it("many entries have a stamp, a value and whether they were read, each its own"
   for (const [i, key] of keys.entries()) {
     store.put(held(key, i, 1_000), 1, { until: i + 1, checkedAt: i }, 0)
   }
+  for (const [i, key] of keys.entries()) {
+    expect(store.isPlain(store.find(key), i, i)).toBe(true)
+  }
   // A refresh: nobody asked for it.
   for (const key of keys.slice(0, 250)) put(store, held(key, 1, 1_000), 0)
   for (const [i, key] of keys.slice(0, 200).entries()) {
@@ -104,6 +108,7 @@ it("many entries have a stamp, a value and whether they were read, each its own"
     if (i >= 200 && i < 250) continue
     const slot = store.find(key)
     expect([store.isPlain(slot, i, i), store.isPlain(slot, i + 1, i)]).toEqual([true, false])
+    expect(store.isPlain(slot, i, i + 1)).toBe(false)
     expect([store.isStampedAt(slot, i), store.isStampedAt(slot, i + 1)]).toEqual([true, false])
   }
   const hot = new Set(store.hot(1_000).map(({ key }) => key))
@@ -116,7 +121,10 @@ it("a key whose stamp is forgotten is not plain, and no other key is touched", (
   put(store, held("b", 1, 100), 0)
   store.forgetStamp("a")
   store.forgetStamp("absent")
-  expect(["a", "b"].map((key) => store.isPlain(store.find(key), 0, 0))).toEqual([false, true])
+  const [a, b] = [store.find("a"), store.find("b")]
+  expect([store.isPlain(a, 0, 0), store.isPlain(b, 0, 0)]).toEqual([false, true])
+  // Marks are counted from 0.
+  expect([0, 1, 2].map((mark) => store.isStampedAt(a, mark))).toEqual([false, false, false])
 })
 
 it("a key that is absent has no entry and cannot be deleted", () => {
@@ -147,4 +155,31 @@ it("shrink: expired entries go first, and those that are over lowered bounds as 
   expect(gone.splice(0)).toEqual(["d expired", "a size"])
   expect(store.shrink(1, 10)).toBe(false)
   expect(gone).toEqual(["b size"])
+})
+
+it("an entry is kept for ever whose time never comes", () => {
+  const store = storeOf()
+  expect(put(store, held("a", 1, forever), 0)).toBe(true)
+  expect(put(store, held("b", 1, forever - 1), 0)).toBe(true)
+  expect(store.shrink(10, forever)).toBe(false)
+  expect([store.find("a") > 0, store.find("b") > 0]).toEqual([true, false])
+})
+
+it("an entry that has left is not held any longer at its slot", () => {
+  const store = storeOf({ maxEntries: 3 })
+  const slotOf = (key: string) => {
+    put(store, held(key, 1, 100), 0)
+    return store.find(key)
+  }
+  const [evicted, refused, deleted] = [slotOf("a"), slotOf("b"), slotOf("c")]
+  const newest = slotOf("d")
+  expect(store.at(evicted)).toBe(undefined)
+  expect(put(store, held("b", 11, 100), 0)).toBe(false)
+  expect(store.at(refused)).toBe(undefined)
+  store.delete("c")
+  expect(store.at(deleted)).toBe(undefined)
+  expect(store.at(newest)).toMatchObject({ key: "d" })
+  store.clear()
+  put(store, held("e", 1, 100), 0)
+  expect(store.at(newest)).toBe(undefined)
 })

@@ -74,8 +74,7 @@ describe("LruShadow", () => {
     const shadow = new LruShadow()
     const has = (hash: number) => shadow.request(hash, 1, 16)
     for (const hash of [1, 2, 3, 4, 5]) assert.isFalse(has(hash))
-    // Neither was there.
-    shadow.forget(1)
+    // It was never there.
     shadow.forget(6)
     for (const hash of [2, 3, 4, 5]) assert.isTrue(has(hash))
     assert.isFalse(has(1))

@@ -58,4 +58,19 @@ describe("SlotLists", () => {
       ),
     )
   })
+
+  it("takes slot after slot, however many there are", () => {
+    for (const most of [1_000, Infinity]) {
+      const slots = new SlotLists(most)
+      const pushed = Array.from({ length: 900 }, (_, i) => firstSlot + i)
+      for (const slot of pushed) {
+        slots.push(2, slot)
+        assert.deepStrictEqual([slots.newest(2), slots.oldest(2)], [slot, firstSlot])
+      }
+      assert.deepStrictEqual(fromOldest(slots, 2), pushed)
+      assert.deepStrictEqual(fromNewest(slots, 2), pushed.toReversed())
+      for (const slot of pushed.slice(0, -1)) slots.renew(2, slot)
+      assert.deepStrictEqual(fromOldest(slots, 2), [pushed.at(-1), ...pushed.slice(0, -1)])
+    }
+  })
 })

@@ -25,7 +25,43 @@ const samples: fc.Arbitrary<Sample> = fc.record({
 /** No better than LRU. */
 const even = { ownHits: 0, shadowHits: 0 }
 
+describe("behindLru", () => {
+  it("is how many more hits LRU had, by the root of what it had and one", () => {
+    const behind = (shadowHits: number, ownHits: number) =>
+      behindLru({ windowHits: 0, windowCost: 0, mainHits: 0, mainCost: 0, ownHits, shadowHits })
+    assert.deepStrictEqual(
+      [behind(0, 0), behind(3, 1), behind(8, 2), behind(15, 3), behind(3, 5), behind(0, 2)],
+      [0, 1, 2, 3, -1, -2],
+    )
+  })
+})
+
 describe("nextShare", () => {
+  it("moves a tenth where one region has all hits, and as much less as the other has more", () => {
+    const sample = { windowCost: 0.5, mainCost: 0.5, ...even }
+    const next = (windowHits: number, mainHits: number) =>
+      nextShare(0.3, { ...sample, windowHits, mainHits })
+    assert.closeTo(next(9, 0), 0.4, 1e-12)
+    assert.closeTo(next(0, 9), 0.2, 1e-12)
+    assert.closeTo(next(30, 10), 0.35, 1e-12)
+    assert.closeTo(next(10, 30), 0.25, 1e-12)
+  })
+
+  it("gives the window 2 % once there were hits, however they were", () => {
+    const sample = { windowHits: 1, windowCost: 0.1, mainHits: 9, mainCost: 0.9, ...even }
+    assert.strictEqual(nextShare(initialShare, sample), 0.02)
+    assert.strictEqual(nextShare(initialShare, { ...sample, windowHits: 0 }), 0.02)
+  })
+
+  it("moves two fifths towards LRU only where LRU is more than one deviation ahead", () => {
+    const sample = { windowHits: 0, windowCost: 0.5, mainHits: 9, mainCost: 0.5 }
+    const next = (shadowHits: number, ownHits: number) =>
+      nextShare(0.3, { ...sample, shadowHits, ownHits })
+    assert.closeTo(next(8, 4), 0.7, 1e-12)
+    assert.closeTo(next(3, 1), 0.2, 1e-12)
+    assert.closeTo(next(3, 2), 0.2, 1e-12)
+  })
+
   it("leaves room for both, whatever the samples, and moves in steps", () => {
     fc.assert(
       fc.property(fc.array(samples, { maxLength: 60 }), (history) => {
