@@ -278,7 +278,6 @@ class Bounded<V> implements BoundedMap<V> {
   }
 
   expire(now: number, limit: number): boolean {
-    this.#tellHits()
     for (let left = limit; left > 0 && this.#expiry.hasEnded(now); left -= 1) {
       this.#evict(this.#expiry.first(), "expired")
     }
@@ -287,8 +286,7 @@ class Bounded<V> implements BoundedMap<V> {
   }
 
   get nextExpiry(): number {
-    const first = this.#expiry.first()
-    return first === none ? Infinity : this.#expiry.endOf(first)
+    return this.#expiry.endOf(this.#expiry.first())
   }
 
   hottest(): Iterable<number> {
@@ -312,7 +310,7 @@ class Bounded<V> implements BoundedMap<V> {
     this.#pairs.set(slot, key, value)
     this.#setWeight(slot, weight)
     this.#weight += weight
-    if (expiresAt !== Infinity) this.#expiry.set(slot, expiresAt)
+    this.#expiry.set(slot, expiresAt)
     this.#policy.added(slot)
   }
 
