@@ -237,6 +237,29 @@ describe("a bounded map", () => {
     assert.isUndefined(map.get("a"))
   })
 
+  it("lets go of what it had when it is cleared", () => {
+    const map = BoundedMap.make<string>()
+    for (const key of ["a", "b"]) map.set(key, key)
+    const slot = map.find("b")
+    map.clear()
+    map.set("c", "c")
+    assert.isUndefined(map.at(slot))
+  })
+
+  it("has a seed of 0 where none is given", () => {
+    const gone = (options: BoundedMap.Options<true>) => {
+      const log: Array<string> = []
+      const onEvicted = (key: string) => void log.push(key)
+      const map = BoundedMap.make<true>({ maxEntries: 50, onEvicted, ...options })
+      const draw = drawing(1)
+      const keys = keysOf(200)
+      for (let i = 0; i < 5_000; i += 1) hitRatio(map, [someKey(keys, draw)])
+      return log
+    }
+    assert.deepStrictEqual(gone({}), gone({ seed: 0 }))
+    assert.notDeepEqual(gone({}), gone({ seed: 1 }))
+  })
+
   it("takes a read of nothing for none", () => {
     for (const eviction of evictions) {
       const map = BoundedMap.make<number>({ eviction, maxEntries: 2 })
@@ -347,6 +370,40 @@ describe("expired entries", () => {
       assert.strictEqual(map.size, 51)
       assert.isTrue(gone.every((line) => /^short:\d+ expired$/.test(line)))
     }
+  })
+
+  it("go eight with each write where there is room", () => {
+    for (const eviction of evictions) {
+      const map = BoundedMap.make<number>({ eviction })
+      for (const key of keysOf(20)) map.set(key, 1, { expiresAt: 10 })
+      const sizes = ["a", "b", "c"].map((key) => {
+        map.set(key, 1, { now: 10 })
+        return map.size
+      })
+      assert.deepStrictEqual(sizes, [13, 6, 3])
+    }
+  })
+
+  it("end at 0 as at any other time", () => {
+    const map = BoundedMap.make<number>()
+    assert.strictEqual(map.nextExpiry, Infinity)
+    map.set("a", 1, { now: -10, expiresAt: 0 })
+    assert.strictEqual(map.nextExpiry, 0)
+    assert.strictEqual(map.get("a", -1), 1)
+    assert.isUndefined(map.get("a", 0))
+  })
+
+  it("are none to shrink, which is told no time", () => {
+    const gone: Array<string> = []
+    const map = BoundedMap.make<number>({
+      eviction: "lru",
+      onEvicted: (key, _, cause) => gone.push(`${key} ${cause}`),
+    })
+    map.set("old", 1, { now: -10 })
+    map.set("ended", 1, { now: -10, expiresAt: -5 })
+    map.resize({ maxEntries: 1, maxWeight: Infinity })
+    map.shrink(1)
+    assert.deepStrictEqual(gone, ["old size"])
   })
 
   it("are still found, but not got", () => {
