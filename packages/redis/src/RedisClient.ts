@@ -1,19 +1,17 @@
 /**
- * A Redis client as a Layer: ioredis, for one server, a Sentinel or a Cluster,
- * over TCP, TLS or a unix socket. It is set up for a cache, where a late answer
- * is worth less than none:
+ * A Redis client as a Layer: ioredis, for one server, a Sentinel or a Cluster, over TCP, TLS or a
+ * unix socket. Its defaults suit a cache, where a late answer is worth less than none:
  *
- * - The Layer builds at once, also while Redis is away, and connects in the
- *   background, for ever. Commands wait for the first attempt alone.
+ * - The Layer builds at once, even while Redis is down, and reconnects in the
+ *   background without limit. Commands wait only for the first attempt.
  * - Without a connection a command fails at once; with one, after
- *   `commandTimeout`. No command is queued, and none is sent twice.
- * - A connection that is silent while an answer is due is given up, and an idle
- *   one is asked at intervals.
+ *   `commandTimeout`. The client queues no command and sends none twice.
+ * - The client drops a connection that stays silent while a reply is due, and
+ *   pings idle connections at intervals.
  * - Closing takes at most half a second, whatever the server does.
  *
- * The Layer also provides the `Redis` service of effect/persistence, so that
- * Effect's own `Persistence`, `PersistedQueue`, `RateLimiter` and
- * `CircuitBreaker` run on the same connection.
+ * The Layer also provides the `Redis` service of effect/persistence, so that Effect's own
+ * `Persistence`, `PersistedQueue`, `RateLimiter` and `CircuitBreaker` run on the same connection.
  *
  * ```ts no-run
  * import { RedisClient } from "@larder/redis"
@@ -74,38 +72,38 @@ export type { Subscription, SubscriptionEvent } from "./internal/client/subscrib
 /** The client, in a scope. */
 export interface Client {
   /**
-   * ioredis itself, whose own commands have no time limit other than the silence
-   * of the connection. Its promises reject with its own errors; mind that those
-   * carry the arguments of the command. It is closed with the Layer: do not
-   * disconnect it, subscribe on it or send blocking commands.
+   * The ioredis client itself. Its own commands have no time limit except the silence limit of the
+   * connection. Its promises reject with errors of ioredis, which carry the arguments of the
+   * command. The Layer closes the client: do not disconnect it, subscribe on it or send blocking
+   * commands.
    */
   readonly client: IORedis | Cluster
   readonly isCluster: boolean
-  /** The connections to the masters as known now: several in a Cluster, else the client itself. */
+  /** The connections to the masters known now: several in a Cluster, else the client itself. */
   readonly masters: Effect.Effect<ReadonlyArray<IORedis>>
   /**
-   * Runs `f`; its rejection is a {@link RedisClientError}, and so is taking
-   * longer than `commandTimeout` as a whole. An interruption or the timeout stops
-   * the waiting, not what was sent.
+   * Runs `f`. A rejection becomes a {@link RedisClientError}; so does taking longer than
+   * `commandTimeout` as a whole. An interruption or the timeout stops the waiting, not the commands
+   * already sent.
    */
   readonly use: <A>(
     f: (client: IORedis | Cluster) => Promise<A>,
   ) => Effect.Effect<A, RedisClientError>
   /**
-   * Listens to a channel until the scope closes, also over reconnections: the
-   * queue says where messages may be missing. It holds 10,000 events; it fails
-   * where the server refuses the channel, and with reason `Closed` when the
-   * client's own scope closes. All subscriptions share one connection.
+   * Listens to a channel until the scope closes, across reconnects: the queue marks where messages
+   * may be missing. The queue holds 10,000 events. It fails when the server refuses the channel,
+   * and with reason `Closed` when the client's own scope closes. All subscriptions share one
+   * connection.
    */
   readonly subscribe: (
     channel: string,
   ) => Effect.Effect<subscriber.Subscription, never, Scope.Scope>
   /**
-   * Calls `listener` whenever a connection to a server is there, be it the first one
-   * or one that was lost; in a Cluster, to each of the masters. Ends with the scope.
+   * Calls `listener` whenever a connection to a server is ready, the first time and after each
+   * reconnect; in a Cluster, for each master. Ends with the scope.
    */
   readonly whenConnected: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
-  /** What it is doing; `connecting` only until the first attempt has ended. */
+  /** The state of the connection; `connecting` only until the first attempt ends. */
   readonly state: Effect.Effect<State>
 }
 
@@ -122,7 +120,7 @@ const useWith = (
   const hold = batching.make(client, fork)
   let inFlight = 0
   let isTold = false
-  // A larder hides that its tier is gone: it goes on by memory and upstream.
+  // A larder hides a failed tier: it continues with memory and upstream.
   const afterTheEnd = () => {
     const error = closed()
     if (!isTold) fork(Effect.logWarning(`Redis at ${life.place}: ${error.detail}`))
@@ -132,7 +130,7 @@ const useWith = (
   const attempt = <A>(f: (client: IORedis | Cluster) => Promise<A>) =>
     Effect.callback<A, RedisClientError>((resume) => {
       if (life.isClosed) return resume(afterTheEnd())
-      // Alone, a command gains nothing by waiting for others.
+      // A single command gains nothing from batching.
       if (inFlight > 0) hold()
       inFlight += 1
       let isWaiting = true
@@ -189,10 +187,9 @@ const make = (checked: Settings) =>
   })
 
 /**
- * A client for the Redis that `options` names, closed with the Layer's scope.
- * Fails with {@link InvalidRedisOptions} where an option cannot be meant; a
- * Redis that is away, or refuses the password, is no failure of the Layer but of
- * each command, whose error says so.
+ * A client for the Redis that `options` names, closed with the Layer's scope. Fails with {@link
+ * InvalidRedisOptions} when an option is invalid. When Redis is down or refuses the password, the
+ * Layer still builds: each command fails, and its error names the cause.
  */
 export const layer = (
   options: Options,

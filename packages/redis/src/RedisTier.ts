@@ -1,15 +1,14 @@
 /**
- * Redis as a tier that all nodes share, and as the arbiter that orders what they
- * write: it gives versions and leases, keeps the marks of invalidations, has the
- * clock, and tells every node of each change.
+ * Redis as a tier that all nodes share, and as the arbiter that orders their writes: it issues
+ * versions and leases, stores the marks of invalidations, supplies the clock, and publishes each
+ * change to every node.
  *
- * A hit is one plain GET, and every other operation one script. All names of one
- * key are in one slot, and all marks of one larder, so that it runs on a single
- * server, behind Sentinel and on a Cluster alike.
+ * A hit is one plain GET; every other operation is one script. All names of one key are in one
+ * slot, and so are all marks of one larder. The tier therefore runs on a single server, behind
+ * Sentinel and on a Cluster.
  *
- * It needs Redis 6.2 or Valkey, and a user with the rights that docs/redis.md lists:
- * when it starts it tries each of them, and logs what is missing with the line that
- * gives it.
+ * The tier needs Redis 6.2 or Valkey, and a user with the rights listed in docs/redis.md. At
+ * startup it tries each right, and logs the missing ones with the line that grants them.
  */
 import { Tier, type Wire } from "@larder/core"
 import * as Effect from "effect/Effect"
@@ -29,7 +28,7 @@ import * as scripts from "./internal/scripts/run.ts"
 import { Store } from "./internal/tier/store.ts"
 import { type Client, RedisClient } from "./RedisClient.ts"
 
-/** An option that cannot be meant. `field` is the option, `reason` says what would do. */
+/** An invalid option. `field` is the option, `reason` says what is valid. */
 export class InvalidRedisTier extends Schema.TaggedError<InvalidRedisTier>()("InvalidRedisTier", {
   field: Schema.String,
   reason: Schema.String,
@@ -41,13 +40,13 @@ export class InvalidRedisTier extends Schema.TaggedError<InvalidRedisTier>()("In
 
 export interface Options {
   /**
-   * What all names in Redis begin with. Applications that share a server have
-   * different ones. Default `"larder"`.
+   * The prefix of all names in Redis. Applications that share a server need different prefixes.
+   * Default `"larder"`.
    */
   readonly prefix?: string | undefined
-  /** What errors, events and metrics call the tier. Default `"redis"`. */
+  /** The name of the tier in errors, events and metrics. Default `"redis"`. */
   readonly name?: string | undefined
-  /** How values are written. Default `Wire.json`. */
+  /** The encoding of values. Default `Wire.json`. */
   readonly wire?: Wire.Wire | undefined
 }
 
@@ -75,13 +74,13 @@ const checkedName = (name: string = "redis"): Effect.Effect<string, InvalidRedis
         }),
       )
 
-/** Where it is not allowed, or comes too late, a script is sent with its first run. */
+/** When the preload is forbidden or comes too late, the first run of a script sends its text. */
 const loadScripts = (redis: Client): Effect.Effect<void> =>
   Effect.flatMap(mastersOf(redis), (masters) =>
     redis.use(() => Promise.all(masters.map(scripts.load))),
   ).pipe(Effect.ignore)
 
-/** What the check says, in the log once, and to each larder. */
+/** Passes each warning of the startup check to every larder. */
 class Told {
   readonly #all: Array<string> = []
   readonly #larders = new Set<(notice: Tier.Notice) => void>()
@@ -91,7 +90,7 @@ class Told {
     for (const notify of this.#larders) notify({ _tag: "Warning", message })
   }
 
-  /** Also what was said before. Until the scope closes. */
+  /** Passes on earlier warnings as well, until the scope closes. */
   readonly passOn = (
     notify: (notice: Tier.Notice) => void,
   ): Effect.Effect<void, never, Scope.Scope> => {
@@ -103,7 +102,7 @@ class Told {
   }
 }
 
-/** Begun with the tier, and awaited by nobody. */
+/** Runs the check in the background: building the tier does not wait for it. */
 const startCheck = (name: string, prefix: string, redis: Client) => {
   const told = new Told()
   const warn = (warning: string) =>
@@ -162,32 +161,28 @@ const make = (options: Options) =>
  *
  * **Details**
  *
- * An entry is kept for as long as it can be of use, and Redis removes it. A
- * removal leaves a tombstone for 120 seconds; the record of a lease stays for 60
- * seconds at least. Marks are kept for 7 days, and 100,000 of them per larder;
- * their floors have no end. All times are those of the server.
+ * Redis keeps an entry until it can no longer be served, then expires it. A removal leaves a
+ * tombstone for 120 seconds; the record of a lease stays for at least 60 seconds. Marks stay for 7
+ * days, up to 100,000 per larder; their floors never expire. All times are those of the server.
  *
- * When memory is full and nothing may be evicted, Redis refuses new values. The
- * value that one would have replaced becomes a tombstone, the larder hears of it
- * as an eviction with cause `refused`, and what upstream said is still kept by
- * nearer tiers. Leases, tombstones and marks are so small that they are written
- * also then. What loses leases, marks or floors (eviction, a flush, a restart
- * without data) costs lookups; nothing that was invalidated comes back. A
- * master that fails may take with it the last writes it acknowledged, as
- * replication is asynchronous.
+ * When memory is full and the server may evict nothing, Redis refuses new values. A tombstone then
+ * replaces the old value, the larder reports an eviction with cause `refused`, and nearer tiers
+ * still store the new value. Leases, tombstones and marks are so small that they are written even
+ * then. Losing leases, marks or floors (eviction, a flush, a restart without data) costs extra
+ * lookups; an invalidated value never comes back. Replication is asynchronous: a master that fails
+ * may lose the last writes it acknowledged.
  *
- * What was on its way to Redis for longer than the larder waits for a step, by the
- * clock of Redis, has been given up, and overtakes nothing that came after it: a change of a
- * key is made only where nothing newer is there, and not at all half a second later; a
- * mark is not set, and a lease not granted.
+ * A request that reaches Redis after the larder's step has timed out, by the clock of Redis,
+ * overtakes nothing that came after it. A late change of a key applies only when nothing newer is
+ * stored, and not at all half a second after the timeout. A late mark is not set and a late lease
+ * is not granted.
  *
- * Soon after the layer is built, the version and `maxmemory-policy` of the
- * servers are looked at, and the rights of the user: what they mean is logged as a
- * warning, and told to each larder. Marks and floors never expire, so with one of the `volatile-` policies
- * they are never evicted; neither are entries that live for ever.
+ * Soon after the layer is built, the tier checks the version and `maxmemory-policy` of the servers
+ * and the rights of the user. It logs each problem as a warning and passes it to each larder. Marks
+ * and floors never expire, so the `volatile-` policies never evict them; neither do they evict
+ * entries without a TTL.
  *
- * `messages` of its arbiter resume after a lost connection; what was published
- * meanwhile is missed.
+ * `messages` of its arbiter resume after a lost connection; messages published meanwhile are lost.
  *
  * **Example**
  *
@@ -206,9 +201,9 @@ export const layer = (
   options: Options = {},
 ): Layer.Layer<Tier.Tier, InvalidRedisTier, RedisClient> => Layer.effect(Tier.Tier, make(options))
 
-/** Which entries an administrator means: all under a prefix, or those of one larder. */
+/** The entries to work on: all under a prefix, or those of one larder. */
 export interface Selection {
-  /** As given to {@link layer}. Default `"larder"`. */
+  /** The prefix given to {@link layer}. Default `"larder"`. */
   readonly prefix?: string | undefined
   /** The name of one larder. Default: all of them. */
   readonly larder?: string | undefined
@@ -219,14 +214,13 @@ export interface Selection {
  *
  * **When to use**
  *
- * To look into a running system; not in an application's own paths, since it
- * walks through *all* names of the server, whatever their prefix.
+ * To inspect a running system. Keep it out of an application's own code paths: it walks through
+ * *all* names of the server, whatever their prefix.
  *
  * **Details**
  *
- * By SCAN, in steps of about 500 names, on one master after the other: no step
- * holds the server up. What is written or removed meanwhile may be among them or
- * not, and a key may come twice.
+ * Uses SCAN in steps of about 500 names, one master after the other: no step blocks the server for
+ * long. A key written or removed during the scan may or may not appear, and a key may appear twice.
  *
  * ```ts no-run
  * import { RedisClient, RedisTier } from "@larder/redis"
@@ -250,19 +244,19 @@ export const keys = (
   )
 
 /**
- * Removes everything the tier keeps under a prefix, or for one larder: entries,
- * leases, marks and floors. Gives the number of names removed.
+ * Removes everything the tier keeps under a prefix, or for one larder: entries, leases, marks and
+ * floors. Returns the number of names removed.
  *
  * **When to use**
  *
- * To clean up after an application, or before another one takes its prefix. To
- * empty a larder that is in use, use its `clear`, which is one small write.
+ * To clean up after an application, or before another one takes its prefix. To empty a larder that
+ * is in use, call its `clear`, which is one small write.
  *
  * **Details**
  *
- * By SCAN, as {@link keys}, and UNLINK. Nodes that run meanwhile are not told:
- * each finds the new floors within seconds, and then looks up again what it
- * has. A lookup that runs is not stored. Nothing that was invalidated comes back.
+ * Uses SCAN, as {@link keys} does, and UNLINK. Running nodes get no message: each finds the new
+ * floors within seconds, and then looks its entries up again. The result of a lookup that is
+ * running is not stored. An invalidated value never comes back.
  *
  * ```ts no-run
  * import { RedisClient, RedisTier } from "@larder/redis"

@@ -1,5 +1,5 @@
 /**
- * The names of what the tier keeps in Redis, `prefix` being the tier's:
+ * The names of the tier's data in Redis, `prefix` being the tier's:
  *
  * ```text
  * prefix:v:larder:{key}   the entry of a key: an envelope
@@ -9,8 +9,8 @@
  * prefix:c:{larder}       the channel that tells of its changes
  * ```
  *
- * Names of larders and keys are escaped, so that what is in braces is exactly
- * one of them, whatever they are.
+ * Names of larders and keys are escaped, so that the braces hold exactly one of them, whatever its
+ * text.
  */
 
 import { slotOf } from "./keySlot.ts"
@@ -20,13 +20,16 @@ const allSpecial = /[%:{}]/g
 
 const hex = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 
-/** Percent-encodes what has a meaning in a name; nothing at all, which cannot be a hash tag, becomes `%`. */
+/**
+ * Percent-encodes characters that have a meaning in a name; the empty text, which cannot be a hash
+ * tag, becomes `%`.
+ */
 export const escape = (text: string): string => {
   if (text === "") return "%"
   return special.test(text) ? text.replace(allSpecial, hex) : text
 }
 
-/** The text that {@link escape} made this of; `undefined` where it made none such. */
+/** The text that {@link escape} encoded; `undefined` for text that `escape` never returns. */
 export const unescape = (escaped: string): string | undefined => {
   if (escaped === "%") return ""
   const text = escaped.replace(/%(25|3A|7B|7D)/g, (_, code: string) =>
@@ -37,7 +40,7 @@ export const unescape = (escaped: string): string | undefined => {
 
 /** The names of one larder. */
 export interface LarderKeys {
-  /** The slot of a Cluster that has the entry of a key, or, for `undefined`, the marks. */
+  /** The Cluster slot of a key's entry, or, for `undefined`, of the marks. */
   readonly slot: (key: string | undefined) => number
   readonly entry: (key: string) => string
   readonly lease: (key: string) => string
@@ -58,14 +61,14 @@ export const keysOf = (prefix: string, larder: string): LarderKeys => {
   }
 }
 
-/** What a name is found by in a Cluster. */
+/** The hash tag of a name. */
 export const tagOf = (name: string): string => {
   const open = name.indexOf("{")
   const close = name.indexOf("}", open + 1)
   return open >= 0 && close > open + 1 ? name.slice(open + 1, close) : name
 }
 
-/** Why a text cannot be a prefix; `undefined` where it can. */
+/** Why a text is no valid prefix; `undefined` for a valid one. */
 export const invalidPrefix = (prefix: unknown): string | undefined => {
   if (typeof prefix !== "string" || prefix === "") {
     return 'give a text that is not empty, such as "larder"'
@@ -86,7 +89,7 @@ export type Named =
 const ofKey = /^([vl]):([^:{}]+):\{([^:{}]+)\}$/
 const ofLarder = /^([mf]):\{([^:{}]+)\}$/
 
-/** What the name stands for under the prefix; `undefined` for names of somebody else. */
+/** What the name stands for under the prefix; `undefined` for a foreign name. */
 export const parse = (prefix: string, name: string): Named | undefined => {
   if (!name.startsWith(`${prefix}:`)) return undefined
   const rest = name.slice(prefix.length + 1)
@@ -100,11 +103,14 @@ export const parse = (prefix: string, name: string): Named | undefined => {
 
 const literally = (text: string): string => text.replace(/[\\*?[\]]/g, (found) => `\\${found}`)
 
-/** A pattern for SCAN that finds all entries of a larder, or of all larders of the prefix; and names that {@link parse} refuses. */
+/**
+ * A SCAN pattern that matches all entries of a larder, or of all larders of the prefix; it also
+ * matches names that {@link parse} refuses.
+ */
 export const entryPattern = (prefix: string, larder: string | undefined): string =>
   larder === undefined
     ? `${literally(prefix)}:v:*`
     : `${literally(prefix)}:v:${literally(escape(larder))}:*`
 
-/** As {@link entryPattern}, for everything that is kept under the prefix. */
+/** As {@link entryPattern}, for everything kept under the prefix. */
 export const anyPattern = (prefix: string): string => `${literally(prefix)}:[vlmf]:*`

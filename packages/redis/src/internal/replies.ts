@@ -1,4 +1,4 @@
-/** Parts of what scripts answer; `undefined` where a part is not what it should be. */
+/** Parsers for parts of script replies; `undefined` for a part of another type. */
 
 export const list = (reply: unknown): ReadonlyArray<unknown> =>
   Array.isArray(reply) ? (reply as ReadonlyArray<unknown>) : []
@@ -11,7 +11,7 @@ const decoder = new TextDecoder()
 export const text = (part: unknown): string | undefined =>
   part instanceof Uint8Array ? decoder.decode(part) : typeof part === "string" ? part : undefined
 
-/** An integer from 0, as Redis' own or in digits. */
+/** An integer of at least 0, as a Redis integer or in digits. */
 export const count = (part: unknown): number | undefined => {
   if (typeof part === "number") return Number.isSafeInteger(part) && part >= 0 ? part : undefined
   const digits = text(part)

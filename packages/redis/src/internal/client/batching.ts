@@ -1,7 +1,6 @@
 /**
- * Commands of one turn of the event loop are sent together. Each write of a
- * socket is a call of the system that may wake the server, which costs more than
- * everything else a command does.
+ * Sends the commands of one turn of the event loop together. Each write to a socket is a system
+ * call that may wake the server, which costs more than everything else a command does.
  */
 import type { Cluster, Redis } from "ioredis"
 import * as Effect from "effect/Effect"
@@ -14,7 +13,10 @@ interface Corkable {
 const isCorkable = (stream: unknown): stream is Corkable =>
   typeof stream === "object" && stream !== null && "cork" in stream && "uncork" in stream
 
-/** Holds what the client writes back until others had their turn; of a Cluster, nothing. */
+/**
+ * Holds back the client's writes until the other commands of this turn are issued; does nothing for
+ * a Cluster.
+ */
 export const make = (
   client: Redis | Cluster,
   fork: (effect: Effect.Effect<void>) => void,

@@ -1,4 +1,4 @@
-/** ioredis, set up so that it fails fast, never sends a command twice, and comes back by itself. */
+/** ioredis, configured to fail fast, never send a command twice, and reconnect by itself. */
 import { Cluster, Redis, type RedisOptions } from "ioredis"
 import * as Redacted from "effect/Redacted"
 import type { Place, Settings } from "./options.ts"
@@ -6,13 +6,16 @@ import { quiet } from "./quiet.ts"
 
 export type Client = Redis | Cluster
 
-/** The shape of replies is not an option: one for both versions of the protocol. */
+/** The shape of replies is fixed: the same for both versions of the protocol. */
 type Options = Omit<RedisOptions, "replyMapping">
 
 /** The pause in ms before the n-th attempt to reconnect, n from 1. */
 export type Backoff = (attempt: number) => number
 
-/** Half of the pause is chance, so that the clients of a server that comes back do not come all at once. */
+/**
+ * Half of the pause is random, so that the clients of a restarted server do not reconnect all at
+ * once.
+ */
 export const backoff =
   (settings: Settings, random: () => number): Backoff =>
   (attempt) => {
@@ -22,27 +25,27 @@ export const backoff =
 
 const noop = (): void => undefined
 
-/** For a promise whose failure is seen elsewhere: as an event, or by the next command. */
+/** For a promise whose failure is handled elsewhere: as an event, or by the next command. */
 export const ignore = (promise: Promise<unknown>): void => {
   promise.catch(noop)
 }
 
-/** How long a closing socket may take to say goodbye, in ms. A frozen server never does. */
+/** How long a closing socket may take for QUIT, in ms. A frozen server never replies. */
 const goodbye = 100
 
 const revealed = (secret: Redacted.Redacted<string> | undefined): { password?: string } =>
   secret === undefined ? {} : { password: Redacted.value(secret) }
 
 const shared = (settings: Settings): Options => ({
-  // Listeners first, then `connect`.
+  // Attach the listeners before `connect`.
   lazyConnect: true,
-  // Commands without a connection fail at once; those without an answer fail with
-  // the connection, and are not sent again: they may have been done.
+  // Commands without a connection fail at once. Commands without a reply fail when the connection
+  // ends and are not sent again: the server may have run them.
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   autoResubscribe: false,
-  // The time limit of a command is that of `use`; this one is the connection's.
+  // `use` limits the time of a command; this one limits the silence of the connection.
   socketTimeout: 2 * settings.commandTimeout,
   connectTimeout: settings.connectTimeout,
   disconnectTimeout: goodbye,
@@ -55,7 +58,9 @@ const shared = (settings: Settings): Options => ({
   ...(settings.connectionName === undefined ? {} : { connectionName: settings.connectionName }),
 })
 
-/** A master that has become a replica: at another address, or by Sentinel, there is a new one. */
+/**
+ * A master that has become a replica. The new master is at another address, or known to Sentinel.
+ */
 const demoted = (error: Error): boolean => error.message.includes("READONLY You can't write")
 
 const sentinelOptions = (
@@ -95,7 +100,7 @@ interface SentinelConnector {
   connectToSentinel: (...args: ReadonlyArray<unknown>) => Redis
 }
 
-/** ioredis writes to the console when a Sentinel it listens to goes away: nobody listens to that error. */
+/** Without a listener ioredis prints to the console when a Sentinel connection fails. */
 const quietSentinels = (client: Redis): void => {
   const { connector } = client as unknown as { readonly connector: SentinelConnector }
   const connect = connector.connectToSentinel.bind(connector)
@@ -129,9 +134,9 @@ const redis = (
 type SendCommand = Cluster["sendCommand"]
 
 /**
- * The queue of ioredis' Cluster has no bound, neither in length nor in time, but
- * without it commands for a node that is just being connected to fail. So it is
- * on, and what would wait for the whole Cluster is refused before it.
+ * The queue of ioredis' Cluster has no bound, neither in length nor in time. Without the queue,
+ * commands for a node that is still connecting fail. So the queue is on, and commands that would
+ * wait for the whole Cluster are refused before it.
  */
 const refuseWhileAway = (cluster: Cluster): void => {
   const send: SendCommand = cluster.sendCommand.bind(cluster)
@@ -145,7 +150,7 @@ const refuseWhileAway = (cluster: Cluster): void => {
   cluster.sendCommand = guarded
 }
 
-/** ioredis does not look at the answer to ASKING: its failure would be an unhandled rejection. */
+/** ioredis ignores the promise of ASKING: its failure would be an unhandled rejection. */
 const guardAsking = (node: Redis): void => {
   const asking = node.asking.bind(node)
   node.asking = () => {
@@ -159,20 +164,20 @@ const connectMasters = (cluster: Cluster): void => {
   for (const node of cluster.nodes("master")) connectAhead(node)
 }
 
-/** Else it would be connected by the first command that needs it, which then waits. */
+/** Connects now: otherwise the first command for the node connects, and waits. */
 const connectAhead = (node: Redis): void => {
   if (node.status === "wait") ignore(node.connect())
 }
 
 type Answer<A> = (error?: Error | null, answer?: A) => void
 
-/** What ioredis does to learn the slots, and whether the Cluster is well. */
+/** What ioredis does to learn the slots and the health of the Cluster. */
 interface Learning {
   getInfoFromNode: (node: Redis, answer: Answer<undefined>) => void
   readyCheck: (answer: Answer<string>) => void
 }
 
-/** The first of the nodes that answers: on the connection it has, or on one of its own. */
+/** The first node that answers, on its existing connection or on a new one. */
 const firstToAnswer = (nodes: ReadonlyArray<Redis>): Promise<Redis> => {
   const own: Array<Redis> = []
   const connectionTo = (node: Redis): Redis => {
@@ -200,7 +205,7 @@ const firstToAnswer = (nodes: ReadonlyArray<Redis>): Promise<Redis> => {
 const clusterState = (info: unknown): string | undefined =>
   /^cluster_state:(\w+)/m.exec(String(info))?.[1]
 
-/** A user who may not ask how the Cluster is finds out by its commands. */
+/** A user without the right to CLUSTER INFO learns the state from its commands. */
 const mayNotAsk = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.startsWith("NOPERM")
 
@@ -215,9 +220,9 @@ const isWell = (node: Redis): Promise<void> =>
   )
 
 /**
- * ioredis asks one node after the other, at random, and waits for one that is frozen
- * until its time is up: before it knows the slots, and once more before it is ready.
- * Here all are asked side by side, and the first that answers is the one.
+ * ioredis asks one random node after the other, and waits for a frozen node until the timeout:
+ * before it knows the slots, and again before it is ready. This asks all nodes in parallel and
+ * takes the first answer.
  */
 const askSideBySide = (cluster: Cluster): void => {
   const learning = cluster as unknown as Learning
@@ -238,7 +243,7 @@ const askSideBySide = (cluster: Cluster): void => {
   }
 }
 
-/** The connection for subscriptions on the Cluster itself, which has one even if there are none. */
+/** Disables the subscriber connection that ioredis' Cluster opens even without subscriptions. */
 const withoutSubscriber = (cluster: Cluster): void => {
   const { subscriber } = cluster as unknown as { readonly subscriber: { start: () => void } }
   subscriber.start = noop
@@ -258,7 +263,7 @@ const cluster = (
       clusterRetryStrategy: retry,
       redisOptions: { ...shared(settings), ...options },
       maxRedirections: 8,
-      // A command whose connection ended may have been done; sending it again is the caller's to decide.
+      // The server may have run a command whose connection ended; the caller decides on a retry.
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 50,
       retryDelayOnTryAgain: 50,
@@ -280,16 +285,16 @@ const cluster = (
   return client
 }
 
-/** The client of all, not yet connected. `say` gets what an operator should know. */
+/** The client for all commands, not yet connected. `say` receives notices for the operator. */
 export const main = (settings: Settings, retry: Backoff, say: Say): Client =>
   settings.place._tag === "Cluster"
     ? cluster(settings.place, settings, retry, {}, say)
     : redis(settings, retry, {}, say)
 
 /**
- * Calls `connected` for each connection to a server that is ready, and `lost` when a
- * node of a Cluster has gone: ioredis does not come back to it before a command asks
- * for one of its keys, and is not told of its return.
+ * Calls `connected` for each connection that becomes ready, and `lost` when a node of a Cluster
+ * disconnects: ioredis reconnects to it only when a command asks for one of its keys, and gets no
+ * notice of its return.
  */
 export const watch = (client: Client, connected: () => void, lost: () => void): void => {
   client.on("ready", connected)
@@ -298,7 +303,7 @@ export const watch = (client: Client, connected: () => void, lost: () => void): 
   client.on("-node", lost)
 }
 
-/** Learns the slots of a Cluster anew, and with them the nodes that it had lost. */
+/** Reloads the slots of a Cluster, and with them the nodes that the client had lost. */
 export const learnNodes = (client: Client): void => {
   if (client instanceof Cluster && client.status === "ready") client.refreshSlotsCache()
 }
@@ -308,9 +313,9 @@ export const masters = (client: Client): ReadonlyArray<Redis> =>
   client instanceof Cluster ? client.nodes("master") : [client]
 
 /**
- * One connection that ends when it is lost, not yet connected. Any node of a
- * Cluster passes on what is published, so it goes to any of those that `client`
- * knows; `undefined` while it knows none.
+ * One connection that ends when it is lost, not yet connected. Any node of a Cluster passes on
+ * published messages, so it connects to one of the nodes that `client` knows; `undefined` while
+ * `client` knows none.
  */
 export const single = (
   settings: Settings,
@@ -325,13 +330,13 @@ export const single = (
     : redis(settings, null, { host: node.options.host ?? "", port: node.options.port ?? 0 })
 }
 
-/** A connection for one user at a time, whose commands may block; not yet connected. */
+/** A connection for one user at a time, for blocking commands; not yet connected. */
 export const dedicated = (settings: Settings): Client =>
   settings.place._tag === "Cluster"
     ? cluster(settings.place, settings, null, { socketTimeout: undefined })
     : redis(settings, null)
 
-/** The greeting of a connection has its limit; after it, a command may block for as long as it likes. */
+/** Only the handshake of a connection is limited; afterwards a command may block without limit. */
 export const liftTimeLimit = (client: Client): void => {
   if (client instanceof Redis) client.options.socketTimeout = undefined
 }

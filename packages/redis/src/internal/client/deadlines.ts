@@ -1,7 +1,6 @@
 /**
- * One timer for all that wait equally long. A timer per command would cost a
- * quarter of what a client does in a second. In monotonic time: a clock that is
- * set back must not keep a command waiting.
+ * One timer for all commands with the same timeout. A timer per command would cost a quarter of the
+ * client's throughput. Uses monotonic time: setting the clock back must not keep a command waiting.
  */
 import { Deadline } from "@larder/core"
 import * as Clock from "effect/Clock"
@@ -12,10 +11,12 @@ import type * as Scope from "effect/Scope"
 const monotonicMillis = (clock: Clock.Clock): number =>
   Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-/** The sum of two times is not exact, in ms. */
+/** The rounding error of a sum of two times, in ms. */
 const rounding = 0.001
 
-/** One who waits: a link in a list in the order of the deadlines, which is that of the beginnings. */
+/**
+ * One waiting command: a link in a list in the order of deadlines, which is the order of starts.
+ */
 export interface Waiting {
   readonly at: number
   readonly expire: () => void
@@ -25,11 +26,11 @@ export interface Waiting {
 
 export interface Deadlines {
   readonly add: (expire: () => void) => Waiting
-  /** For one that is still waiting. */
+  /** Only for a command that is still waiting. */
   readonly remove: (waiting: Waiting) => void
 }
 
-/** `millis` from each `add`, `expire` is called, unless it was removed before. */
+/** Calls `expire` `millis` after each `add`, unless the command was removed before. */
 export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
@@ -58,7 +59,7 @@ export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scop
     }
 
     const watch = (sleep: number): Effect.Effect<void> =>
-      // Noticed late, a reply may be there that this process was too busy to read.
+      // When this process was too busy, the reply may have arrived: let it be read first.
       Effect.flatMap(Deadline.sleep(sleep), () => {
         const next = sweep()
         return next === 0 ? Effect.void : watch(next)

@@ -1,6 +1,6 @@
 import * as Schema from "effect/Schema"
 
-/** An option that cannot be meant. `field` is the option; a password is never part of `reason`. */
+/** An invalid option. `field` is the option; a password is never part of `reason`. */
 export class InvalidRedisOptions extends Schema.TaggedError<InvalidRedisOptions>()(
   "InvalidRedisOptions",
   { field: Schema.String, reason: Schema.String },
@@ -11,16 +11,17 @@ export class InvalidRedisOptions extends Schema.TaggedError<InvalidRedisOptions>
 }
 
 /**
- * Why a command gave no value:
+ * Why a command returned no value:
  *
  * - `Unavailable`: there is no connection. Nothing was sent.
- * - `Timeout`: no answer within `commandTimeout`. It may have been done, or be done yet.
- * - `Lost`: the connection ended before the answer. It may have been done.
- * - `Reply`: Redis refused it; `code` is the first word of what it said, such as `WRONGTYPE`.
+ * - `Timeout`: no answer within `commandTimeout`. The server may have run the command, or may run
+ *   it yet.
+ * - `Lost`: the connection ended before the answer. The server may have run the command.
+ * - `Reply`: Redis refused the command; `code` is the first word of the reply, such as `WRONGTYPE`.
  * - `Closed`: the client's scope is closed.
- * - `Failed`: the function given to `use` threw something of its own, kept as `cause`.
+ * - `Failed`: the function given to `use` threw another error, kept as `cause`.
  *
- * No command's arguments and no password are ever part of it.
+ * The error never contains a command's arguments or a password.
  */
 export class RedisClientError extends Schema.TaggedError<RedisClientError>()("RedisClientError", {
   reason: Schema.Literals(["Unavailable", "Timeout", "Lost", "Reply", "Closed", "Failed"]),
@@ -65,7 +66,10 @@ const because = (detail: string, connectionError: string | undefined): string =>
     ? detail
     : `${detail}: ${connectionError}`
 
-/** How ioredis words that an answer will not come. Replies are told by their class, whatever their words. */
+/**
+ * How ioredis says that no reply will come. Error replies are recognised by their class, whatever
+ * their text.
+ */
 const classify = (cause: Error): RedisClientError["reason"] => {
   const { message, name } = cause
   if (name === "ReplyError") return "Reply"
@@ -85,8 +89,8 @@ const details: Readonly<Record<"Unavailable" | "Timeout" | "Lost", string>> = {
 }
 
 /**
- * A rejection of ioredis as an error of ours. Of an ioredis error only the words
- * are kept: the object carries the command with its arguments.
+ * Converts a rejection of ioredis. Keeps only the message of an ioredis error: the object carries
+ * the command with its arguments.
  */
 export const fromRejection = (
   cause: unknown,
@@ -109,7 +113,7 @@ export const fromRejection = (
     case "Closed":
       return closed()
     default: {
-      // What the last node said is in these words alone.
+      // Only this message contains the last node's error.
       const detail = cause.message.startsWith(tooOften) ? cause.message : details[reason]
       return make(reason, because(detail, connectionError))
     }

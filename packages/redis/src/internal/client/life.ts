@@ -1,4 +1,4 @@
-/** From the first attempt to connect to the close: what a client is doing, and what went wrong last. */
+/** The life of a connection, from the first attempt to the close: its state and its last error. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -22,13 +22,13 @@ type Run = (effect: Effect.Effect<void>) => void
 
 export class Life {
   readonly client: Client
-  /** As the log names it. */
+  /** The address as the log names it. */
   readonly place: string
-  /** Opens with the outcome of the first attempt, or when that takes too long. */
+  /** Opens when the first attempt ends, or when it takes too long. */
   readonly started = Latch.makeUnsafe()
   isStarting = true
   isClosed = false
-  /** What the connection last failed of; none while it works. */
+  /** The connection's last error; `undefined` while it works. */
   connectionError: string | undefined
   private isUp = false
   private endings = 0
@@ -63,7 +63,7 @@ export class Life {
     client.on("close", this.onDown)
     client.on("end", this.onEnd)
     watch(client, this.onConnected, this.onNodeLost)
-    // A Cluster reports the troubles of single nodes apart; it works on without them.
+    // A Cluster reports errors of single nodes separately and keeps working without them.
     client.on("node error", (error: Error) => {
       this.connectionError = worded(error, settings)
     })
@@ -75,7 +75,7 @@ export class Life {
     return this.isStarting ? "connecting" : "reconnecting"
   }
 
-  /** Called for each connection to a server that is ready, until the scope closes. */
+  /** Calls `listener` for each connection that becomes ready, until the scope closes. */
   readonly whenConnected = (listener: () => void): Effect.Effect<void, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.sync(() => void this.listeners.add(listener)),
@@ -87,7 +87,7 @@ export class Life {
     for (const listener of this.listeners) listener()
   }
 
-  /** Looks for the node until it is back, or the Cluster does without it. */
+  /** Reloads the slots until the node is back, or the Cluster works without it. */
   private readonly onNodeLost = (): void => {
     if (this.isClosed || this.isLearning) return
     this.isLearning = true
@@ -117,8 +117,8 @@ export class Life {
   }
 
   /**
-   * ioredis gives up for good when it is told to disconnect in the middle of an
-   * attempt to connect, as it tells itself when Sentinels announce a failover.
+   * ioredis stops reconnecting for good when it is disconnected during an attempt to connect. It
+   * disconnects itself so when Sentinels announce a failover.
    */
   private readonly onEnd = (): void => {
     this.onDown()
@@ -136,12 +136,12 @@ export class Life {
   }
 }
 
-/** Sockets live in real time, also under a clock of the test's own. */
+/** Sockets live in real time, even when a test provides its own clock. */
 const inRealTime = Effect.provideService(Clock.Clock, Clock.Clock.defaultValue())
 
 const ended = (client: Client): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    // While it pauses between two attempts there is nothing that could end.
+    // Between two attempts to connect there is no connection to close.
     if (client.status === "end" || client.status === "reconnecting") return resume(Effect.void)
     client.once("end", () => {
       resume(Effect.void)
@@ -158,7 +158,7 @@ const close = (life: Life): Effect.Effect<void> =>
     return Effect.interruptible(end).pipe(Effect.timeoutOption("500 millis"), inRealTime)
   }).pipe(Effect.asVoid)
 
-/** Connects in the background, for ever; disconnects with the scope, within half a second. */
+/** Connects in the background without limit; disconnects with the scope, within half a second. */
 export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -179,16 +179,13 @@ export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, ne
     return life
   })
 
-/**
- * A connection on which an answer was lost gives each later one to the wrong command,
- * for as long as there are any: it is given up.
- */
+/** A connection that lost one reply gives each later reply to the wrong command: drop it. */
 const alive = (node: ReturnType<typeof masters>[number], word: string): Promise<void> =>
   node.ping(word).then((answer) => {
     if (answer !== word && node.status === "ready") node.disconnect(true)
   })
 
-/** Asks every connection at intervals; one that does not answer is given up by its socket timeout. */
+/** Pings every connection at intervals; the socket timeout drops one that does not answer. */
 export const heartbeat = (
   settings: Settings,
   life: Life,

@@ -3,7 +3,10 @@ import type { Cluster, Redis } from "ioredis"
 import { slotOf } from "../keySlot.ts"
 import { tagOf } from "../keys.ts"
 
-/** The places of the keys in the question, by the node that has them as far as the client knows; under `undefined` those of no known node. */
+/**
+ * The indexes of the keys, grouped by the node that the client believes has them; under `undefined`
+ * those of no known node.
+ */
 export const byNode = (
   cluster: Cluster,
   keys: ReadonlyArray<string>,
@@ -25,5 +28,5 @@ export const byNode = (
 
 const redirected = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/
 
-/** A slot that is moving, or has moved: the client itself finds the key. */
+/** The slot is moving or has moved: the client itself follows the redirection. */
 export const isRedirection = ({ message }: Error): boolean => redirected.test(message)

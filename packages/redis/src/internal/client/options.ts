@@ -1,4 +1,4 @@
-/** What a user says about a Redis, checked once and brought into one shape. */
+/** The options of a user, validated once and normalised. */
 import { X509Certificate } from "node:crypto"
 import { type ConnectionOptions, createSecureContext } from "node:tls"
 import * as Duration from "effect/Duration"
@@ -13,10 +13,10 @@ export interface Address {
   readonly port: number
 }
 
-/** From the address that the servers announce, as `host:port`, to the one to connect to. */
+/** From the address a server announces, as `host:port`, to the address to connect to. */
 export type NatMap = Readonly<Record<string, Address>>
 
-/** A secret. As text it is only ever passed on to the server. */
+/** A secret. The client passes its text only to the server. */
 export type Secret = string | Redacted.Redacted<string>
 
 interface Nowhere {
@@ -36,7 +36,7 @@ interface Nowhere {
 /** `redis://user:password@host:port/db`, `rediss://` for TLS, or `unix:///path/to/redis.sock`. */
 export type UrlOptions = Omit<Nowhere, "url"> & { readonly url: Secret }
 
-/** Either may be left out: then 127.0.0.1 or 6379. */
+/** Either may be left out. Defaults: 127.0.0.1 and 6379. */
 export type HostOptions = Omit<Nowhere, "host" | "port"> &
   (
     | { readonly host: string; readonly port?: number | undefined }
@@ -46,7 +46,10 @@ export type HostOptions = Omit<Nowhere, "host" | "port"> &
 /** The path of a unix socket. */
 export type PathOptions = Omit<Nowhere, "path"> & { readonly path: string }
 
-/** The master of this name, as the Sentinels see it. Username, password, db and tls are the servers'. */
+/**
+ * The master of this name, found through Sentinels. Username, password, db and tls are the
+ * servers'.
+ */
 export type SentinelOptions = Omit<
   Nowhere,
   "sentinels" | "name" | "sentinelUsername" | "sentinelPassword" | "sentinelTls" | "natMap"
@@ -59,7 +62,7 @@ export type SentinelOptions = Omit<
   readonly natMap?: NatMap | undefined
 }
 
-/** Some nodes of a Cluster; the others are learnt from them. */
+/** Some nodes of a Cluster; the client learns the others from them. */
 export type ClusterOptions = Omit<Nowhere, "cluster"> & {
   readonly cluster: {
     readonly nodes: ReadonlyArray<Address>
@@ -71,37 +74,42 @@ export interface CommonOptions {
   /** The ACL user. Default: the server's `default` user. */
   readonly username?: string | undefined
   readonly password?: Secret | undefined
-  /** The number of the database; a Cluster has 0 alone. Default 0. */
+  /** The number of the database; a Cluster has only 0. Default 0. */
   readonly db?: number | undefined
-  /** `true`, or what Node's `tls.connect` takes, such as `{ ca }`. Default `false`, `true` for `rediss://`. */
+  /**
+   * `true`, or the options of Node's `tls.connect`, such as `{ ca }`. Default `false`, `true` for
+   * `rediss://`.
+   */
   readonly tls?: boolean | ConnectionOptions | undefined
-  /** Shown by `CLIENT LIST`. Default: none. */
+  /** The name that `CLIENT LIST` shows. Default: none. */
   readonly connectionName?: string | undefined
   /**
-   * A command that is not answered by then fails with reason `Timeout`; a
-   * connection that is silent for twice as long, while an answer is due, is
-   * given up and made anew. Default 1 second.
+   * A command without an answer by then fails with reason `Timeout`. A connection that is silent
+   * for twice as long while an answer is due is dropped and made anew. Default 1 second.
    */
   readonly commandTimeout?: Duration.Input | undefined
   /**
-   * The most that one attempt to connect takes, and that the commands of a
-   * process that has just started wait for the first one. Default 2 seconds.
+   * The limit of one attempt to connect. In a process that has just started, commands wait at most
+   * this long for the first attempt. Default 2 seconds.
    */
   readonly connectTimeout?: Duration.Input | undefined
   /**
-   * The pause before the n-th attempt to reconnect is between a half and the
-   * whole of `base * 2^(n-1)`, at most `max`; for ever. Default 50 millis and 1 second.
+   * The pause before the n-th attempt to reconnect is between half and all of `base * 2^(n-1)`, at
+   * most `max`; attempts never end. Default 50 millis and 1 second.
    */
   readonly reconnect?:
     | { readonly base?: Duration.Input | undefined; readonly max?: Duration.Input | undefined }
     | undefined
-  /** How often an idle connection is asked whether it lives. Default 5 seconds; `Infinity` for never. */
+  /** The interval at which idle connections are pinged. Default 5 seconds; `Infinity` for never. */
   readonly heartbeat?: Duration.Input | undefined
-  /** For the connections of their own behind `Redis.reserve`; see `PoolOptions` of effect/persistence/Redis. */
+  /**
+   * For the dedicated connections behind `Redis.reserve`; see `PoolOptions` of
+   * effect/persistence/Redis.
+   */
   readonly pool?: PoolOptions | undefined
 }
 
-/** Where the Redis is, in one of five ways, and how to treat it. */
+/** The address of the Redis, in one of five ways, and how to use it. */
 export type Options = CommonOptions &
   (UrlOptions | HostOptions | PathOptions | SentinelOptions | ClusterOptions)
 
@@ -124,7 +132,7 @@ export type Place =
       readonly natMap: NatMap | undefined
     }
 
-/** The options, complete; times in ms. */
+/** The validated options with all defaults; times in ms. */
 export interface Settings {
   readonly place: Place
   readonly username: string | undefined
@@ -151,7 +159,7 @@ const secret = (given: Secret | undefined): Redacted.Redacted<string> | undefine
 const reveal = (given: Secret): string =>
   typeof given === "string" ? given : Redacted.value(given)
 
-/** What Node's timers take; more would fire at once. */
+/** The longest delay of Node's timers; a longer one fires at once. */
 const longest = 2_147_483_647
 
 const millis = (field: string, given: Duration.Input, orNever = false): number => {
@@ -183,7 +191,7 @@ const addresses = (field: string, given: ReadonlyArray<Address>): ReadonlyArray<
 
 const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Node leaves out what it cannot read of `ca`, and then trusts nobody. */
+/** Node ignores a `ca` that it cannot parse, and then trusts no server. */
 const isCertificates = (given: unknown): boolean => {
   if (typeof given !== "string" && !(given instanceof Uint8Array)) return false
   const found = Buffer.from(given).toString("latin1").match(certificate) ?? []
@@ -206,7 +214,7 @@ const checkTls = (field: string, given: ConnectionOptions): ConnectionOptions =>
   try {
     createSecureContext(given)
   } catch (cause) {
-    // What OpenSSL says of a key or certificate shows nothing of it.
+    // OpenSSL's message shows nothing of the key or certificate.
     invalid(field, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`)
   }
   return given
@@ -229,7 +237,7 @@ interface FromUrl {
 }
 
 const parsedUrl = (given: string): URL => {
-  // The text itself is kept out of the error: it may hold the password.
+  // Keep the text out of the error: it may hold the password.
   const url = URL.canParse(given) ? new URL(given) : undefined
   return url !== undefined && ["redis:", "rediss:", "unix:"].includes(url.protocol)
     ? url
@@ -271,7 +279,7 @@ const fromUrl = (given: string): FromUrl => {
 
 const ways = ["url", "host", "port", "path", "sentinels", "cluster"] as const
 
-/** The types say it already; Config and JavaScript do not read them. */
+/** Config and JavaScript bypass the types. */
 const checkOneWay = (options: Options): void => {
   const given = ways.filter((way) => options[way] !== undefined)
   const kinds = new Set(given.map((way) => (way === "port" ? "host" : way)))
@@ -353,7 +361,7 @@ export const settings = (options: Options): Effect.Effect<Settings, InvalidRedis
         : new InvalidRedisOptions({ field: "options", reason: "cannot be read" }),
   })
 
-/** Where it is, for messages. */
+/** The address, for messages. */
 export const describe = ({ place }: Settings): string => {
   const list = (all: ReadonlyArray<Address>) =>
     all.map(({ host, port }) => `${host}:${port}`).join(", ")

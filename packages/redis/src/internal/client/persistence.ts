@@ -11,7 +11,7 @@ import type { Subscription } from "./subscriber.ts"
 
 const redisError = (cause: unknown) => new Redis.RedisError({ cause })
 
-/** Scripts are each node's own: whoever gets the EVALSHA must have been given it. */
+/** Each node has its own scripts: SCRIPT LOAD goes to every node that may get the EVALSHA. */
 const isForAll = (command: string): boolean => command.toUpperCase() === "SCRIPT"
 
 const call = (
@@ -59,7 +59,7 @@ export interface Options {
   readonly subscribe: (channel: string) => Effect.Effect<Subscription, never, Scope.Scope>
 }
 
-/** Of a queue whose subscription is in force. */
+/** Expects a queue whose subscription is in force. */
 const listen = (events: Subscription, onMessage: (message: Redis.RedisMessage) => void) =>
   Queue.take(events).pipe(
     Effect.map((event) => {

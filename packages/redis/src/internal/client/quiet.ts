@@ -1,11 +1,11 @@
-/** ioredis writes some of what it meets to the console: here it goes to the log, or nowhere. */
+/** Sends console output of ioredis to the log, or drops it. */
 import type { Redis } from "ioredis"
 
 const noop = (): void => undefined
 
 type Callback<A> = (error: Error | null | undefined, answer?: A) => void
 
-/** What ioredis runs by itself, and tells the console of. */
+/** The private methods of ioredis that write to the console. */
 interface Inner {
   _readyCheck: (this: unknown, callback: Callback<unknown>) => void
   info: (callback: Callback<string>) => Promise<string>
@@ -16,7 +16,7 @@ interface Inner {
 const mayNot = (error: Error | null | undefined): boolean =>
   error?.message.includes("NOPERM") === true
 
-/** A user without INFO cannot be told that the server is loading: its commands will say so. */
+/** A user without INFO cannot learn that the server is loading: its commands fail with LOADING. */
 const quietReadyCheck = (client: Inner): void => {
   const check = client._readyCheck
   client._readyCheck = (callback) => {
@@ -31,7 +31,7 @@ const quietReadyCheck = (client: Inner): void => {
 const needless =
   /no password is set|without any password configured for the default user|wrong number of arguments for 'auth' command/
 
-/** A password for a server that has none is no reason not to use the server. */
+/** A server without a password stays usable when the options give one. */
 const quietAuth = (client: Inner, say: (text: string) => void): void => {
   for (const name of ["auth", "hello"] as const) {
     const send = client[name].bind(client)
@@ -47,7 +47,7 @@ const quietAuth = (client: Inner, say: (text: string) => void): void => {
   }
 }
 
-/** `say` gets what an operator should know, perhaps often. */
+/** `say` receives notices for the operator, perhaps often. */
 export const quiet = (client: Redis, say: (text: string) => void = noop): void => {
   const inner = client as unknown as Inner
   quietReadyCheck(inner)

@@ -1,23 +1,25 @@
-/** What the log says of a connection: each outage with its cause and a remedy, but not each flap. */
+/**
+ * What the log says of a connection: each outage with its cause and a remedy, but not each flap.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Settings } from "./options.ts"
 
-/** An outage that is over sooner is told of only where there are many. */
+/** A shorter outage, in ms, is logged only when there are many. */
 const briefly = 1_000
 const briefOnes = 10
-/** Lines at once, and then one in so many milliseconds. */
+/** How many lines are logged at once; after them, one per this many milliseconds. */
 const burst = 6
 const refillMillis = 60_000
 
-/** The server answers, and refuses: trying on alone does not help. */
+/** The server answers and refuses: retrying alone does not help. */
 const isRefusal = (reason: string): boolean =>
   /WRONGPASS|NOAUTH|NOPERM|\btls\b|password/i.test(reason)
 
 /** The first byte of an alert and of a handshake. */
 const tlsRecords: ReadonlySet<string> = new Set(["21", "22"])
 
-/** The words of ioredis and Node name their own options, or nothing that would help. */
+/** Messages of ioredis and Node name their own options, or no remedy. */
 export const worded = ({ message }: Error, settings: Settings): string => {
   const { connectTimeout, tls } = settings
   if (message.startsWith("Socket timeout.") || message === "Command timed out") {
@@ -60,7 +62,7 @@ export class Reports {
     this.#run = run
   }
 
-  /** The connection is not there; `reason` is undefined until an attempt to make it anew says why. */
+  /** The connection is lost; `reason` is undefined until a reconnect attempt fails. */
   down(reason: string | undefined): void {
     const { reason: told } = (this.#outage ??= this.#begin())
     const says = reason ?? told

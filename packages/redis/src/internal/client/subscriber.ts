@@ -1,4 +1,4 @@
-/** One connection for all subscriptions of a client, made anew as often as it is lost. */
+/** One connection for all subscriptions of a client, made anew whenever it is lost. */
 import type { Redis } from "ioredis"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -8,12 +8,12 @@ import { type Backoff, ignore } from "./connection.ts"
 import { closed, fromRejection, type RedisClientError } from "./errors.ts"
 
 /**
- * What a subscriber is told:
+ * The events of a subscription:
  *
- * - `Subscribed`: from here on messages come. First of all, after each `Lost`,
- *   and where the queue was full: what was published before it may be missing.
+ * - `Subscribed`: messages arrive from here on. Comes first, after each `Lost`,
+ *   and when the queue was full: earlier messages may be missing.
  * - `Lost`: the connection ended. Messages are missed until `Subscribed`.
- * - `Message`: somebody published it.
+ * - `Message`: a client published a message.
  */
 export type SubscriptionEvent =
   | { readonly _tag: "Subscribed" }
@@ -22,7 +22,7 @@ export type SubscriptionEvent =
 
 export type Subscription = Queue.Dequeue<SubscriptionEvent, RedisClientError>
 
-/** The events that wait for a subscriber who does not take them. */
+/** The most events that wait for a slow subscriber. */
 const capacity = 10_000
 
 const subscribed: SubscriptionEvent = { _tag: "Subscribed" }
@@ -45,7 +45,7 @@ const tell = (listener: Listener, event: SubscriptionEvent): void => {
 
 export interface Subscriber {
   readonly subscribe: (channel: string) => Effect.Effect<Subscription, never, Scope.Scope>
-  /** The connection, while there is one that works. */
+  /** The working connection, if any. */
   readonly connection: () => Redis | undefined
 }
 
@@ -58,7 +58,7 @@ class Listeners {
     else others.add(listener)
   }
 
-  /** Whether it was the last one of its channel. */
+  /** Returns true for the last listener of its channel. */
   remove(listener: Listener): boolean {
     const all = this.byChannel.get(listener.channel)
     all?.delete(listener)
@@ -140,7 +140,7 @@ class SharedSubscriber implements Subscriber {
       },
       (cause: unknown) => {
         const error = fromRejection(cause, undefined)
-        // Other reasons end the connection, and the next one asks again.
+        // Other reasons end the connection, and the next connection subscribes again.
         if (error.reason === "Reply") this.refuse(channel, error)
       },
     )
@@ -161,7 +161,7 @@ class SharedSubscriber implements Subscriber {
 
   private readonly deliver = (channel: string, message: string): void => {
     for (const listener of this.listeners.of(channel)) {
-      // The confirmation comes before the messages, but its promise is one turn later.
+      // The confirmation comes before the messages, but its promise resolves one turn later.
       this.welcome(listener)
       tell(listener, { _tag: "Message", channel, message })
     }
@@ -182,14 +182,14 @@ class SharedSubscriber implements Subscriber {
     for (const channel of this.listeners.channels()) this.ask(connection, channel)
   }
 
-  /** From the attempt to connect to the end of the connection. */
+  /** One connection, from the attempt to connect to its end. */
   private readonly session = Effect.callback<void>((resume) => {
     const connection = this.open()
     if (connection === undefined) {
       resume(Effect.void)
       return undefined
     }
-    // An error is followed by the end.
+    // `end` follows each error.
     connection.on("error", () => undefined)
     connection.on("message", this.deliver)
     connection.once("end", () => {

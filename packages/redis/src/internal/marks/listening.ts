@@ -1,4 +1,4 @@
-/** What other nodes have changed, as Redis publishes it. */
+/** Changes by other nodes, as Redis publishes them. */
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -7,7 +7,7 @@ import type { Subscription } from "../../RedisClient.ts"
 import type { Asking } from "../scripts/asking.ts"
 import { parse } from "./messages.ts"
 
-/** A channel that is not there by then is reported; whoever asks may ask again. */
+/** After this long without a subscription the call fails; the caller may retry. */
 const patience = "5 seconds"
 
 const heard = (
@@ -28,11 +28,14 @@ const pump = (events: Subscription, channel: string, messages: Queue.Queue<Tier.
       event._tag === "Message" ? heard(event.message, channel, messages) : Effect.void,
     ),
     Effect.forever,
-    // The client is closed: nothing comes any more.
+    // The client is closed: no more messages.
     Effect.catch((error) => Effect.logDebug(`${channel}: ${error.message}`)),
   )
 
-/** Subscribed when it returns. The queue has no bound: a message that a slow reader lost would be a change it never hears of. */
+/**
+ * Subscribed when it returns. The queue has no bound: a slow reader must not lose a message, since
+ * each one is a change.
+ */
 export const messages = (
   asking: Asking,
   channel: string,

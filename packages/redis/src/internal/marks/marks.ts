@@ -1,4 +1,4 @@
-/** The marks of one larder as this node asks for them. */
+/** The marks of one larder, as this node reads and sets them. */
 import type { Tier } from "@larder/core"
 import { Arbitration } from "@larder/core"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ export interface Bounds {
   /** The most marks kept. */
   readonly maxMarks: number
   readonly keptMillis: number
-  /** The most marks that one trip brings; the server does nothing else meanwhile. */
+  /** The most marks per trip; the server does nothing else meanwhile. */
   readonly pageSize: number
 }
 
@@ -26,7 +26,7 @@ interface Page extends Tier.MarkPage {
   readonly number: number
   readonly lastDrop: number
   readonly time: number
-  /** The number above which there are more; 0 when there are none. */
+  /** More marks follow above this number; 0 when there are none. */
   readonly more: number
 }
 
@@ -38,7 +38,7 @@ const markOf = (member: unknown, score: unknown): Tier.Mark | undefined => {
   return { tag: colon === undefined ? undefined : name.slice(2), keepStale: kind === "k", number }
 }
 
-/** A member that cannot be read is nobody's mark of ours. */
+/** Ignores members that this version cannot parse. */
 const marksOf = (found: ReadonlyArray<unknown>): ReadonlyArray<Tier.Mark> => {
   const marks: Array<Tier.Mark> = []
   for (let i = 0; i < found.length; i += 2) {
@@ -82,7 +82,7 @@ export class Marks {
   readonly #asking: Asking
   readonly #keys: LarderKeys
   readonly #bounds: Bounds
-  /** The highest numbers that Redis has named here: should it name lower ones, it has lost some. */
+  /** The highest numbers that Redis has returned here: a lower one means that Redis lost marks. */
   #seen = 0
   #seenDrop = 0
 

@@ -1,5 +1,5 @@
 /**
- * What is said on the channel of a larder, in text:
+ * The messages on the channel of a larder, in text:
  *
  * ```text
  * c version(16) key
@@ -16,11 +16,11 @@ const marked = /^m(\d{16})(\d{16})(\d{16})(\d{16})([kd])(.*)$/s
 const Tags = Schema.fromJsonString(Schema.Array(Schema.NullOr(Schema.String)))
 const decodeTags = Schema.decodeUnknownOption(Tags)
 
-/** The tags of a mark as they are sent. */
+/** The tags of a mark as text. */
 export const tagsToText = (tags: ReadonlyArray<string | undefined>): string =>
   JSON.stringify(tags.map((tag) => tag ?? null))
 
-/** The message; `undefined` for what is none. */
+/** The parsed message; `undefined` for an unknown text. */
 export const parse = (text: string): Tier.Message | undefined => {
   const change = changed.exec(text)
   if (change !== null) return { _tag: "Changed", key: change[2]!, version: Number(change[1]) }

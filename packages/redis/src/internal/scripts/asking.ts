@@ -1,4 +1,4 @@
-/** One question to Redis: one trip, and a typed failure that says which operation it was. */
+/** One request to Redis: one trip, and a typed failure that names the operation. */
 import { Tier } from "@larder/core"
 import type { Cluster, Redis } from "ioredis"
 import * as Clock from "effect/Clock"
@@ -33,15 +33,17 @@ const inTime = <A>(answer: A | Refusal | undefined): A | undefined =>
 
 const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
-/** How long a step is taken to last where the larder does not say. */
+/** The assumed timeout of a step, in ms, when the larder gives none. */
 const defaultStep = 500
-/** What fails at the end of its window fails before the step does, so that the larder hears why, in ms. */
+/**
+ * A request fails this much before its step times out, in ms, so that the larder gets the cause.
+ */
 const margin = 2
 
 const sleepUntil = (moment: number): Effect.Effect<void> =>
   Effect.flatMap(monotonic, (now) => (now < moment ? Effect.sleep(moment - now) : Effect.void))
 
-/** Not where nothing was sent, or Redis itself said no. */
+/** False when nothing was sent, or when Redis itself refused. */
 const mayBeDone = (cause: unknown): boolean =>
   cause instanceof UnexpectedReply ||
   (cause instanceof RedisClientError && possiblySent.has(cause.reason))
@@ -54,7 +56,7 @@ export class Asking {
   readonly #clocks: Clocks
   readonly #window: number
 
-  /** `stepMillis`: after so long whoever asks gives up. */
+  /** `stepMillis`: the timeout of the caller's step. */
   constructor(tier: string, redis: Client, clocks: Clocks, stepMillis: number = defaultStep) {
     this.tier = tier
     this.#redis = redis
@@ -71,8 +73,8 @@ export class Asking {
   }
 
   /**
-   * Runs a script; `parse` gives `undefined` for a reply that is none of its
-   * replies. `unheard` gets the reply for which nobody waits any more.
+   * Runs a script; `parse` returns `undefined` for an unexpected reply. `unheard` receives a reply
+   * that arrives after the caller stopped waiting.
    */
   script<A>(
     operation: string,
@@ -106,8 +108,8 @@ export class Asking {
   }
 
   /**
-   * As `script` for many calls at once: an answer for each of them, in their order;
-   * `undefined` for a call that has none of its own. Fails where none has.
+   * As `script` for many calls at once. Returns one answer per call, in order, and `undefined` for
+   * a call without one. Fails when no call has one.
    */
   scriptAll<A>(
     operation: string,
@@ -143,13 +145,13 @@ export class Asking {
   }
 
   /**
-   * As `script`, for what must not be done when whoever asked has given up: its first
-   * argument is the server's time at that moment. Redis refuses what comes too late, and
-   * tells its time. Where that was not known, the question is asked once more.
+   * As `script`, for a change that must not happen after the caller gave up. Its first argument is
+   * the server's time at that moment. Redis refuses a late request, and returns its time. When that
+   * time was unknown, the request is sent once more.
    *
-   * Race: the connection ends, the step fails, another node changes the key, and then the
-   * server reads what had been sent. So a failure after which it may still be done is told
-   * when it can be done no more.
+   * Race: the connection ends, the step fails, another node changes the key, and then the server
+   * reads the first request. So a failure after which the server may still run the request is
+   * returned only once it is too late to run.
    */
   change<A extends Timed>(
     operation: string,
@@ -174,8 +176,8 @@ export class Asking {
   }
 
   /**
-   * As `change`, for a lease: one that nobody waits for costs other nodes time, but overtakes
-   * nothing. So whoever still waits for the answer asks once more, in a time of its own.
+   * As `change`, for a lease. A lease without a waiter delays other nodes, but overtakes nothing.
+   * So a refused caller asks once more, with a full window.
    */
   lease<A extends Timed>(
     operation: string,
@@ -195,7 +197,7 @@ export class Asking {
     return this.#orLate(operation, again)
   }
 
-  /** As `lease` for many calls on one server: those that were refused are asked once more, together. */
+  /** As `lease` for many calls on one server; the refused calls are sent once more, together. */
   leaseAll<A extends Timed>(
     operation: string,
     script: Script,
@@ -214,7 +216,7 @@ export class Asking {
         orRefusal,
         (answers, client) => unheard(answers.map(inTime), client),
       )
-      // Of the call that was made first: it was the least time on its way.
+      // The first call's time: it spent the least time on its way.
       const timed = Effect.map(asked, (answers) => {
         const time = answers.find((answer) => answer !== undefined)?.time ?? 0
         return { answers, time }
@@ -229,7 +231,7 @@ export class Asking {
       const late = Array.from(all.keys()).filter((place) => isRefusal(all[place]))
       const answers = all.map(inTime)
       if (late.length === 0) return Effect.succeed(answers)
-      // By the later of two times: many answers take a while to be read, and to be told from each other.
+      // Use the later of two times: reading and parsing many answers takes a while.
       const again = Effect.flatMap(latestNow, (latest) =>
         ask(
           late.map((place) => calls[place]!),

@@ -1,13 +1,13 @@
 /**
- * What a tier knows of the clocks of its servers: how far each is ahead, at least, of the
- * time of this process that never steps back.
+ * What a tier knows of its servers' clocks: a lower bound of how far each is ahead of this process'
+ * monotonic time.
  */
 import type { Client } from "../../RedisClient.ts"
 import { slotOf } from "../keySlot.ts"
 import { tagOf } from "../keys.ts"
 import { ownerOf } from "../client/masters.ts"
 
-/** Long ago: what must be done before it is refused. */
+/** A time long ago: Redis refuses a change with this deadline. */
 export const unknown = 0
 
 export class Clocks {
@@ -23,16 +23,16 @@ export class Clocks {
     return "slots" in this.#client ? ownerOf(this.#client, slotOf(tagOf(key))) : ""
   }
 
-  /** The server's time at a moment of monotonic time, whole, and not later. */
+  /** The server's time at a moment of monotonic time, rounded down and never too late. */
   timeAt(server: string, moment: number): number {
     const least = this.#least.get(server)
     return least === undefined ? unknown : Math.max(1, Math.floor(moment + least))
   }
 
   /**
-   * The server told its time, in whole milliseconds, between two moments. What was learned from an
-   * earlier answer stays where it says more, since a process that is busy reads answers late; not
-   * where this answer shows that the clock was set back.
+   * The server returned its time, in whole milliseconds, between two moments. A higher bound from
+   * an earlier answer stays, since a busy process reads answers late. The new bound replaces it
+   * when the answer shows that the server's clock was set back.
    */
   learn(server: string, time: number, sent: number, received: number): void {
     const [least, most] = [time - received, time + 1 - sent]
@@ -40,7 +40,7 @@ export class Clocks {
     this.#least.set(server, known === undefined || known > most ? least : Math.max(known, least))
   }
 
-  /** A connection is new: behind it may be another server than before. */
+  /** After a reconnect another server may answer. */
   forget(): void {
     this.#least.clear()
   }

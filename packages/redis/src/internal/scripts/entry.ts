@@ -1,16 +1,14 @@
 /**
- * The scripts that work on one key: KEYS are its entry and the record of its
- * last lease; where the larder's marks are on the same server for certain, its floors
- * come third. They are the decisions of core's Arbitration in Lua, each with the
- * storing in one atomic step.
+ * The scripts that work on one key. KEYS are its entry and the record of its last lease; third, the
+ * larder's floors, when they are certain to be on the same server. The scripts make the decisions
+ * of core's Arbitration in Lua, each with its write in one atomic step.
  *
- * Of an entry only the header is read (the offsets are those of Envelope). Where
- * memory is full, Redis refuses to a script whatever needs memory, unless it has
- * done a write that needs none: so what has to be kept in any case, a lease or a
- * tombstone, is tried, and then written after an UNLINK.
+ * They read only the header of an entry (at the offsets of Envelope). When memory is full, Redis
+ * refuses commands that need memory, unless the script has already done a write that needs none. A
+ * lease or a tombstone must be kept in any case: it is tried, and then written after an UNLINK.
  *
- * No lease outlives a change: what a lookup brings from before it finds no
- * record of its lease.
+ * No lease outlives a change: a lookup that began before the change finds no record of its lease,
+ * and its result is not stored.
  */
 import { Arbitration } from "@larder/core"
 
@@ -26,7 +24,7 @@ local LATE = 500
 local clock = redis.call('TIME')
 local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local now = math.floor(micros / 1000)
--- The place in the order of what is done now.
+-- The place of a change made now in the order of changes.
 local place = micros
 
 local function digits(text, first, last)
@@ -42,7 +40,7 @@ end
 local function wide(number) return string.format('%016.0f', number) end
 local function time(number) return string.format('%013.0f', math.min(number, FOREVER)) end
 
--- Of what a command may refuse, one reason has an answer; any other is the caller's to hear.
+-- Handle refusals for this one reason; pass any other error to the caller.
 local function refusedFor(reason, reply, ...)
   if type(reply) ~= 'table' or not reply.err then return false end
   if not string.find(reply.err, reason, 1, true) then redis.call(...) end
@@ -96,7 +94,7 @@ local function bury(number)
   keep(KEYS[1], 'L1T' .. wide(number), TOMBSTONE)
 end
 
--- The number of the newest mark. Without floors all marks are lost: then that of a mark set now.
+-- The number of the newest mark. Without floors all marks are lost: return the number of a mark set now.
 local function lastMark()
   if not KEYS[3] then return '' end
   local read = { 'HMGET', KEYS[3], 'last' }
@@ -125,8 +123,8 @@ end
 const script = (body: string): string => `${prelude}${body}`
 
 /**
- * ARGV: the time at which whoever asks gives up, after which no lease is granted; known,
- * lease in ms, `force`, or `despite` a failure, or neither.
+ * ARGV: the time at which the caller gives up, after which no lease is granted; known, lease in ms,
+ * `force`, or `despite` a failure, or neither.
  */
 export const acquire = script(`
 if now >= tonumber(ARGV[1]) then return { 'Late', now } end
@@ -191,8 +189,8 @@ return { 1, kept }
 `)
 
 /**
- * ARGV: version. A dropped version that is ahead of the clock lives on in the
- * record of an ended lease: numbers must go on rising from it.
+ * ARGV: version. A dropped version that is ahead of the clock stays in the record of an ended
+ * lease: later numbers must be higher.
  */
 export const drop = script(`
 if version > tonumber(ARGV[1]) then return 0 end
@@ -202,9 +200,9 @@ return 1
 `)
 
 /**
- * First ARGV of a change that is made now: the time at which whoever sent it gives it up. It may
- * have been held up on its way. Then it takes the place of that moment in the order: it is refused where
- * something is newer, or where that could not be told any more.
+ * First ARGV of a change that is made now: the time at which the sender gives it up. A late change
+ * takes the place of that moment in the order. It is refused when an entry or lease is newer, or
+ * when so much time has passed that a newer one may be forgotten.
  */
 const change = `
 local function isTooLate()
@@ -216,7 +214,10 @@ local function isTooLate()
 end
 `
 
-/** A change that carries its place in the order. A lease above it stays: its lookup began after the change. */
+/**
+ * A change that carries its place in the order. A higher lease stays: its lookup began after the
+ * change.
+ */
 const delayed = `
 local function isOvertaken(at) return version >= usable(at) end
 local function delayedChange(at, channel, key)
@@ -263,10 +264,9 @@ return { wide(at), now, 'kept' }
 `)
 
 /**
- * More ARGV: known, channel, key. Where nothing is stored that could carry the
- * version, the record of an ended lease does. Version, freshUntil and
- * revalidateUntil are neighbours in the header; patched in place, the value
- * keeps its own end.
+ * More ARGV: known, channel, key. Without a stored value the record of an ended lease carries the
+ * version. Version, freshUntil and revalidateUntil are neighbours in the header; patched in place,
+ * the value keeps its own end.
  */
 export const expire = script(`${change}
 if isTooLate() then return { 'Late', now } end
@@ -291,7 +291,7 @@ changed(number, ARGV[3], ARGV[4])
 return { wide(number), now, 'kept' }
 `)
 
-/** Takes away what is no string: nobody who keeps entries here wrote it. KEYS: the entry. */
+/** Removes a name that is not a string: no tier wrote it. KEYS: the entry. */
 export const clear = `
 local kind = redis.call('TYPE', KEYS[1])['ok']
 if kind == 'string' or kind == 'none' then return 0 end

@@ -1,6 +1,6 @@
 import * as Data from "effect/Data"
 
-/** Redis answered what no script of ours answers. */
+/** Redis returned a reply that no script returns. */
 export class UnexpectedReply extends Data.TaggedError("UnexpectedReply")<{
   readonly reply: unknown
 }> {
@@ -19,14 +19,14 @@ const shown = (reply: unknown): string => {
   return text.length > 200 ? `${text.slice(0, 197)}...` : text
 }
 
-/** Bytes that are no envelope have no version, and nothing could be ordered. */
+/** Bytes without an envelope have no version and cannot be ordered. */
 export class NoEnvelope extends Data.TaggedError("NoEnvelope") {
   override get message(): string {
     return "the bytes are no envelope of format 1 with a version"
   }
 }
 
-/** Twice in a row it took so long to reach Redis that it was not done. */
+/** The request reached Redis too late twice in a row and was not run. */
 export class Late extends Data.TaggedError("Late") {
   override get message(): string {
     return "it came to Redis too late, and was not done"

@@ -1,24 +1,25 @@
 /**
- * The scripts that work on the marks of one larder. KEYS: a sorted set of marks,
- * `k` or `d` (keeps the stale value, or drops it) and `:tag`, or nothing for
- * everything, by number; and a hash of floors: `last`, `floor`, `dropFloor`,
- * `lastDrop`, the number of the last mark that drops, and `marked`, that of the last mark.
+ * The scripts that work on the marks of one larder. KEYS: a sorted set of marks, `k` or `d` (keeps
+ * the stale value, or drops it) and `:tag`, or nothing for everything, by number; and a hash of
+ * floors: `last`, `floor`, `dropFloor`, `lastDrop`, the number of the last mark that drops, and
+ * `marked`, that of the last mark.
  *
- * Whatever is lost of them, the floors rise, and what the lost marks covered is
- * no longer fresh:
+ * When some are lost, the floors rise, and entries that the lost marks covered are no longer fresh:
  *
- * - No floors: everything was lost, or the larder is new. They begin at the time.
+ * - No floors: everything was lost, or the larder is new. They begin at the current time.
  * - No marks though there were some: the floors rise to the last number.
  * - A last number below one that this node has seen here: they rise to that.
  *
- * The floor below which entries are gone rises with it where marks that drop may
- * be among the lost ones: where this node has seen one, where the marks are there
- * without floors, or where the server evicts keys that never expire, so that marks
- * can be lost while entries are not.
+ * The floor below which entries are gone rises with it when marks that drop may be among the lost
+ * ones: when this node has seen one, when the marks exist without floors, or when the server evicts
+ * keys that never expire, so that marks can be lost while entries are not.
  */
 import { Arbitration } from "@larder/core"
 
-/** ARGV from `first` on: since, the highest number and the highest dropping number seen here, and how many marks to answer at most. */
+/**
+ * ARGV from `first` on: since, the highest number and the highest dropping number seen here, and
+ * how many marks to return at most.
+ */
 const prelude = (first: number): string => `
 local MARKS, FLOORS = KEYS[1], KEYS[2]
 local clock = redis.call('TIME')
@@ -35,7 +36,7 @@ local function evicts()
     and not string.match(info, 'maxmemory_policy:volatile')
 end
 
--- What is of another type is nobody's marks; any other refusal is the caller's to hear.
+-- A key of another type holds no marks of a tier; pass any other error to the caller.
 local function isForeign(reply, ...)
   if type(reply) ~= 'table' or not reply.err then return false end
   if not string.find(reply.err, 'WRONGTYPE', 1, true) then redis.call(...) end
@@ -60,7 +61,7 @@ end
 local last, floor, dropFloor, lastDrop, marked = field(1), field(2), field(3), field(4), field(5)
 
 local function keep()
-  -- A write that needs no memory, so that the next one is allowed where memory is full.
+  -- A write that needs no memory, so that Redis allows the next one when memory is full.
   redis.call('ZREMRANGEBYRANK', MARKS, 1, 0)
   redis.call('HSET', FLOORS, 'last', wide(last), 'floor', wide(floor), 'dropFloor', wide(dropFloor),
     'lastDrop', wide(lastDrop), 'marked', wide(marked))
@@ -92,7 +93,7 @@ end
 local function page(after)
   local found = redis.call('ZRANGEBYSCORE', MARKS, '(' .. plain(after), '+inf', 'WITHSCORES', 'LIMIT', 0, most)
   if #found < 2 * most then return found, 0 end
-  -- All those of the last number, so that the next page can begin above it.
+  -- Return all marks with the last number, so that the next page can begin above it.
   local upTo = found[#found]
   while found[#found] == upTo do
     found[#found] = nil
@@ -115,15 +116,15 @@ local function answer(number)
 end
 `
 
-/** Reads; writes only where something was lost or is new. */
+/** Reads; writes only when marks are lost or the larder is new. */
 export const marks = `${prelude(1)}
 return answer(0)
 `
 
 /**
- * ARGV: the time at which whoever sent it gives it up, those above, the kind, the most marks, how long
- * they are kept in microseconds, the channel, the tags in JSON, members. Not done late: it would be above
- * the values that were set meanwhile.
+ * ARGV: the time at which the sender gives up, those above, the kind, the most marks, how long to
+ * keep them in microseconds, the channel, the tags in JSON, members. A late mark is refused: it
+ * would cover values that were set meanwhile.
  */
 export const mark = `${prelude(2)}
 if micros >= tonumber(ARGV[1]) * 1000 then return { 'Late', math.floor(micros / 1000) } end

@@ -1,4 +1,4 @@
-/** Scripts by the hash of their text; a server that does not know one is sent the text, once. */
+/** Runs scripts by the hash of their text; a server that does not know one gets the text once. */
 import { createHash } from "node:crypto"
 import type { Cluster, Redis } from "ioredis"
 import * as entry from "./entry.ts"
@@ -47,7 +47,7 @@ const all: ReadonlyArray<Script> = [
   mark,
 ]
 
-/** Makes a server know all scripts, so that none has to be sent twice when it is first run. */
+/** Loads all scripts into a server, so that no first run needs a second trip. */
 export const load = (server: Redis): Promise<unknown> =>
   Promise.all(all.map(({ text }) => server.script("LOAD", text)))
 
@@ -61,7 +61,7 @@ const bytesOf = (argument: Uint8Array): Buffer =>
 const isUnknown = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.startsWith("NOSCRIPT")
 
-/** What a script is run with. */
+/** The keys and arguments of a script. */
 export interface Call {
   readonly keys: ReadonlyArray<string>
   readonly args: ReadonlyArray<Argument>
@@ -74,9 +74,8 @@ const restOf = ({ args, keys }: Call) => [
 ]
 
 /**
- * Runs a script in one trip; in two on a server that sees it for the first time,
- * which then has not begun it. Nothing is sent for somebody who has stopped
- * waiting: by then a later change may have been made.
+ * Runs a script in one trip; in two on a server that does not know the script and has not begun it.
+ * Sends nothing more once the caller stopped waiting: a later change may have been made by then.
  */
 export const run = (
   client: Redis | Cluster,
@@ -92,7 +91,7 @@ export const run = (
   })
 }
 
-/** A reply, or why there is none. */
+/** A reply, or the error in its place. */
 export type Reply = { readonly value: unknown } | { readonly error: Error }
 
 const errorOf = (cause: unknown): Error =>
@@ -130,7 +129,7 @@ const oneByOne = (
     ),
   )
 
-/** Where there was no reply that `isWorth` names, those of `again`, which is asked for them. */
+/** Asks `again` for each reply that `isWorth` selects. */
 const again = (
   calls: ReadonlyArray<Call>,
   replies: ReadonlyArray<Reply>,
@@ -150,8 +149,8 @@ const again = (
 }
 
 /**
- * In one trip. In two more on a server that sees the script for the first time: one call
- * brings it the text. What a slot that moved has is asked for through the client, which finds it.
+ * In one trip. In two more on a server that does not know the script: one call loads the text.
+ * Calls for a slot that moved go through the client, which finds the new node.
  */
 const onServer = (
   client: Redis | Cluster,
@@ -174,8 +173,8 @@ const onServer = (
 }
 
 /**
- * Runs a script once for each of the calls, in one trip to each server that has keys of
- * theirs. Rejects where none has a reply.
+ * Runs a script once for each call, in one trip to each server that has their keys. Rejects when no
+ * call has a reply.
  */
 export const runAll = (
   client: Redis | Cluster,

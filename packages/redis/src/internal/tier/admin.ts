@@ -1,4 +1,4 @@
-/** Walking through what is kept under a prefix, for administrators. */
+/** Walks through the names under a prefix, for administrators. */
 import { Tier } from "@larder/core"
 import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import type { RedisClientError } from "../client/errors.ts"
 import { mastersOf } from "../client/masters.ts"
 import { anyPattern, entryPattern, keysOf, parse, type Named } from "../keys.ts"
 
-/** About how many names one step looks at; the server does nothing else meanwhile. */
+/** About how many names one step visits; the server does nothing else meanwhile. */
 const stepSize = 500
 
 type Failed = (cause: RedisClientError) => Tier.TierError
@@ -32,7 +32,9 @@ const scanNode = (redis: Client, node: Redis, pattern: string, fail: Failed) =>
       ),
   )
 
-/** Every name that matches, on every master. One that is moved meanwhile may come twice, or not at all. */
+/**
+ * Every matching name on every master. A name that moves meanwhile may come twice, or not at all.
+ */
 const scan = (redis: Client, pattern: string, fail: Failed) =>
   Stream.fromIterableEffect(Effect.mapError(mastersOf(redis), fail)).pipe(
     Stream.flatMap((node) => scanNode(redis, node, pattern, fail)),
@@ -60,7 +62,7 @@ export const entries = (
     }),
   )
 
-/** One by one on the wire, in one go: in a Cluster each is in a slot of its own. */
+/** One UNLINK per name, all in one batch: in a Cluster each name is in a slot of its own. */
 const unlink = (redis: Client, names: ReadonlyArray<string>, fail: Failed) =>
   redis
     .use((client) => Promise.all(names.map((name) => client.unlink(name))))
@@ -88,7 +90,7 @@ export const removeAll = (
       (sum: number, count: number) => sum + count,
     ),
   )
-  // First of all, so that what a running node writes meanwhile counts from new floors.
+  // Remove the floors first, so that writes of running nodes count from new floors.
   return larder === undefined
     ? removed
     : Effect.zipWith(unlink(redis, ledgers(larder), fail), removed, (a, b) => a + b)

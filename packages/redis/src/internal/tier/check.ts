@@ -1,4 +1,4 @@
-/** What an operator should know of the servers a tier keeps its entries on. */
+/** Checks the servers that hold a tier's entries and warns the operator. */
 import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -13,7 +13,7 @@ export interface Facts {
   readonly policy: string
 }
 
-/** The oldest version of Redis whose commands do what the scripts need. */
+/** The oldest version of Redis that has all commands of the scripts. */
 const oldest = [6, 2] as const
 
 const field = (info: string, name: string): string | undefined =>
@@ -34,7 +34,7 @@ const isTooOld = (version: string): boolean => {
 }
 
 const ofPolicy = ({ maxmemory, policy }: Facts): string | undefined => {
-  // Without a limit nothing is evicted or refused.
+  // Without a limit Redis evicts and refuses nothing.
   if (maxmemory === 0) return undefined
   if (policy === "noeviction") {
     return "maxmemory-policy is noeviction: when memory is full, Redis refuses values. What a refused value would replace becomes a tombstone, so nothing stale comes back, but this tier keeps nothing new until entries end. Consider volatile-lru."
@@ -45,7 +45,7 @@ const ofPolicy = ({ maxmemory, policy }: Facts): string | undefined => {
   return undefined
 }
 
-/** What the facts mean, for people; nothing where all is well. */
+/** The warnings that the facts call for; none when all is well. */
 export const warningsOf = (facts: Facts): ReadonlyArray<string> => {
   const policy = ofPolicy(facts)
   return [
@@ -68,7 +68,7 @@ const factsOn = (redis: Client, master: Redis) =>
       ),
     )
 
-/** Redis refuses everything for a while: it reads its data, or a script takes long. */
+/** Redis refuses everything for a while: it loads its data, or a script takes long. */
 const passing = new Set(["LOADING", "BUSY", "MASTERDOWN"])
 
 const mayPass = ({ code, reason }: RedisClientError): boolean =>
@@ -76,7 +76,7 @@ const mayPass = ({ code, reason }: RedisClientError): boolean =>
 
 const retries = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("30 seconds")])
 
-/** As soon as the server is there; nothing where it does not let itself be asked. */
+/** Waits until the server is ready; `undefined` when the server refuses to answer. */
 const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<A | undefined> =>
   asked.pipe(
     Effect.retry({ schedule: retries, while: mayPass }),
@@ -88,8 +88,8 @@ const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<
   )
 
 /**
- * Warns of each thing once, as soon as a server that it holds for is there: one that is
- * away keeps nobody from hearing of the others.
+ * Gives each warning once, as soon as a server that it holds for answers. A server that is down
+ * does not delay the warnings of the others.
  */
 export const check = (
   redis: Client,
@@ -111,7 +111,7 @@ export const check = (
     Effect.flatMap(patiently(factsOn(redis, master)), (facts) =>
       Effect.forEach(facts === undefined ? [] : warningsOf(facts), once, { discard: true }),
     )
-  // Side by side: a server that does not let one be asked may let the other.
+  // In parallel: a server may refuse one question and answer the other.
   const ofMaster = (master: Redis) =>
     Effect.all([ofFacts(master), ofRights(master)], { concurrency: "unbounded", discard: true })
   return Effect.flatMap(patiently(mastersOf(redis)), (masters = []) =>

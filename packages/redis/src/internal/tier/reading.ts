@@ -1,8 +1,11 @@
-/** Reading entries: one command for one key, and for many keys one trip to each server that has some of them. */
+/**
+ * Reads entries: one command for one key; for many keys, one trip to each server that has some of
+ * them.
+ */
 import type { Cluster, Redis } from "ioredis"
 import { byNode, isRedirection } from "../client/nodes.ts"
 
-/** `wrongType`: there is something that is no string. */
+/** `wrongType`: the name holds something other than a string. */
 export type Found = Buffer | null | "wrongType"
 
 const chunkSize = 1_000
@@ -21,7 +24,7 @@ const one = (client: Redis | Cluster, key: string): Promise<Found> =>
 const alone = (found: Found): ReadonlyArray<Found> => [found]
 const wrongTypeAlone = (cause: unknown): ReadonlyArray<Found> => [wrongType(cause)]
 
-/** Of a wrong type MGET says that there is nothing; a write replaces it. */
+/** MGET returns null for a wrong type; the next write replaces it. */
 const fromServer = (client: Redis, keys: ReadonlyArray<string>): Promise<ReadonlyArray<Found>> => {
   if (keys.length <= chunkSize) return client.mgetBuffer(...keys)
   const chunks: Array<Promise<ReadonlyArray<Found>>> = []
@@ -67,7 +70,7 @@ const fromCluster = (
   return Promise.all(asked).then(() => found)
 }
 
-/** What is at these names, in their order. */
+/** The bytes at these names, in their order. */
 export const read = (
   client: Redis | Cluster,
   keys: ReadonlyArray<string>,

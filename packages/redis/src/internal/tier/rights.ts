@@ -1,7 +1,6 @@
 /**
- * What a Redis user has to be allowed, and a look at whether it is. A right that is
- * missing is seen by nobody else: a step in the tier fails, and the larder does
- * without the tier.
+ * The rights that a Redis user needs, and a check for them. Without the check a missing right goes
+ * unnoticed: a step in the tier fails, and the larder continues without the tier.
  */
 import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
@@ -10,10 +9,10 @@ import type { RedisClientError } from "../client/errors.ts"
 import { keysOf } from "../keys.ts"
 import { list, text } from "../replies.ts"
 
-/** Commands that are sent as they are. */
+/** Commands that the tier sends directly. */
 const direct = ["eval", "evalsha", "get", "mget", "ping", "subscribe", "unsubscribe"] as const
 
-/** Commands of the scripts: a user needs the right to each of them as well. */
+/** Commands inside scripts: the user needs the right to each of them as well. */
 const scripted = [
   "getrange",
   "hmget",
@@ -36,7 +35,10 @@ const scripted = [
 
 const ofCluster = ["asking", "cluster|slots"] as const
 
-/** Without INFO nobody is warned of a server's settings; without SCRIPT LOAD first runs take two trips. */
+/**
+ * Without INFO the tier cannot warn of a server's settings; without SCRIPT LOAD first runs take two
+ * trips.
+ */
 const useful = ["info", "script|load"] as const
 const usefulInCluster = ["cluster|info"] as const
 
@@ -56,7 +58,7 @@ export const needed = ({ isAdministrator = false, isCluster }: Needs): ReadonlyA
     ...(isAdministrator ? forAdministrators : []),
   ].toSorted()
 
-/** All commands that a user of the tier is best given. */
+/** All commands that a user of the tier should have. */
 export const best = (needs: Needs): ReadonlyArray<string> =>
   [...needed(needs), ...useful, ...(needs.isCluster ? usefulInCluster : [])].toSorted()
 
@@ -65,10 +67,10 @@ export const rules = (prefix: string, commands: ReadonlyArray<string>): string =
   [`~${prefix}:*`, `&${prefix}:*`, ...commands.map((command) => `+${command}`)].join(" ")
 
 /**
- * Tries the commands of scripts on a name that no larder has, as a script may. Redis
- * looks at the right first, and then refuses each command that would write, for its
- * arguments. It declares no keys: of a Cluster every node is asked, also those that do
- * not have them. ARGV: the name, those of each other kind, the channel last.
+ * Tries the commands of scripts from inside a script, on a name that no larder has. Redis checks
+ * the right first, and then rejects the arguments of each command that would write. The script
+ * declares no keys: every node of a Cluster runs it, also nodes that do not have the keys. ARGV:
+ * the name, one of each other kind, the channel last.
  */
 const script = `
 local missing = {}
@@ -110,13 +112,13 @@ type Right = { readonly command: string } | "names" | "channels"
 const isRefused = (cause: unknown): cause is Error =>
   cause instanceof Error && cause.message.startsWith("NOPERM")
 
-/** The words of Redis say whether it was the command, a key or a channel. */
+/** The text of Redis says whether the command, a key or a channel was refused. */
 const rightOf = (command: string, words: string): Right => {
   if (/channel/i.test(words)) return "channels"
   return /\bkeys?\b/i.test(words) ? "names" : { command }
 }
 
-/** Nothing where the command may be run, whatever else it comes to. */
+/** Empty when the user may run the command, whatever its result. */
 const tried = (command: string, run: () => Promise<unknown>): Promise<ReadonlyArray<Right>> =>
   run().then(
     () => [],
@@ -129,13 +131,13 @@ const missingOf = (reply: unknown): ReadonlyArray<Right> =>
     return command === undefined ? [] : [rightOf(command, words ?? "")]
   })
 
-/** The last of all: the connection is in subscriber mode then. */
+/** Comes last: afterwards the connection is in subscriber mode. */
 const triedToListen = (connection: Redis, channel: string): Promise<ReadonlyArray<Right>> =>
   tried("subscribe", () => connection.subscribe(channel)).then((missing) =>
     missing.length > 0 ? missing : tried("unsubscribe", () => connection.unsubscribe(channel)),
   )
 
-/** One after the other: nobody waits for it. */
+/** One after the other: no caller waits for the check. */
 const triedOn = (
   node: Redis,
   prefix: string,
@@ -171,7 +173,7 @@ const triedOn = (
   )
 }
 
-/** On a connection of its own for a moment: callers' commands are not among those that are tried. */
+/** Uses a short-lived connection of its own, apart from callers' commands. */
 const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<ReadonlyArray<Right>> => {
   const connection = node.duplicate({
     lazyConnect: true,
@@ -187,7 +189,7 @@ const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<Readon
     })
 }
 
-/** What a server refuses, as it would be given. */
+/** The rights that a server refuses, in ACL syntax. */
 export const missing = (
   redis: Client,
   node: Redis,
@@ -206,7 +208,7 @@ export const missing = (
       ].toSorted(),
   )
 
-/** For people; nothing where no right is missing. */
+/** The warning text; `undefined` when no right is missing. */
 export const warningOf = (missing: ReadonlyArray<string>): string | undefined =>
   missing.length === 0
     ? undefined

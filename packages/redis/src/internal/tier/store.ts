@@ -1,4 +1,4 @@
-/** The entries of one larder in Redis, and who may write them. */
+/** The entries of one larder in Redis, and its leases. */
 import { Arbitration, Envelope, type Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import type { LarderKeys } from "../keys.ts"
@@ -11,10 +11,10 @@ import { read, type Found } from "./reading.ts"
 
 type Notify = ((notice: Tier.Notice) => void) | undefined
 
-/** The furthest time a header can name. */
+/** The latest time a header can hold. */
 const farthest = 9_999_999_999_999
 
-/** As the scripts take it: whole, and of what is for ever, the word. */
+/** A lifetime as the scripts take it: whole milliseconds, or the word for no end. */
 const lifeOf = (millis: number): string => {
   if (!(millis > 0)) return "0"
   return millis >= farthest ? "forever" : String(Math.max(1, Math.floor(millis)))
@@ -155,7 +155,8 @@ export class Store {
     return this.#asking.lease("acquire", acquire, both, args, acquiredOf, (reply, client) => {
       const acquired = acquiredOf(reply)
       if (acquired?._tag !== "Won") return
-      // Nobody knows of this lease, and everybody would wait for it. If it cannot be given back, it passes.
+      // No lookup holds this lease, and others would wait for it. If the release fails, the lease
+      // expires.
       run(client, release, both, [acquired.token, 0], () => true).catch(() => {})
     })
   }
@@ -278,7 +279,7 @@ export class Store {
       written(
         this.#asking.change("write", script, names, [number, ...more, channel, key], writtenOf),
       )
-    // In its place in the order it overtakes nothing, whenever it arrives.
+    // A change with its place in the order overtakes nothing, whenever it arrives.
     const placed = (script: scripts.Script, ...more: ReadonlyArray<scripts.Argument>) =>
       written(this.#asking.script("write", script, both, [...more, channel, key], writtenOf))
     switch (write._tag) {
@@ -300,7 +301,7 @@ export class Store {
     }
   }
 
-  /** As one object: the arbiter of a tier is handed around. */
+  /** One object, since a tier passes its arbiter around. */
   arbiter(messages: Tier.Arbiter["messages"]): Tier.Arbiter {
     return {
       acquire: (key, request) => this.acquire(key, request),
@@ -320,7 +321,7 @@ export class Store {
     return [this.#keys.entry(key), this.#keys.lease(key)]
   }
 
-  /** Of a Cluster another master may have the marks. */
+  /** In a Cluster another master may have the marks. */
   #withFloors(key: string): ReadonlyArray<string> {
     const both = this.#both(key)
     return this.#asking.redis.isCluster ? both : [...both, this.#keys.floors]
