@@ -1,11 +1,10 @@
 /**
- * An embedded tier on `node:sqlite`: a file on this machine, for larders that
- * are to be warm after a restart, or hold more than memory should.
+ * An embedded tier on `node:sqlite`: a file on this machine, for larders that stay warm across a
+ * restart, or hold more than memory should.
  *
- * As the farthest tier it arbitrates: versions, leases and marks are in the
- * file, so that all processes of the machine that share it have one order. In
- * front of a shared tier it keeps what that tier has, and after a restart waits
- * for it to confirm what the file says.
+ * As the farthest tier it arbitrates: versions, leases and marks are in the file, so that all
+ * processes of the machine that share it see one order. In front of a shared tier it caches that
+ * tier's entries, and after a restart waits for the shared tier to confirm them.
  */
 import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
@@ -76,40 +75,37 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  *
  * **When to use**
  *
- * As the farthest tier of one machine: `TierStack.layer(MemoryTier.layer(), SqliteTier.layer({ filename }))`;
- * or between memory and a shared tier, for what is too much for memory.
+ * As the farthest tier of one machine: `TierStack.layer(MemoryTier.layer(), SqliteTier.layer({
+ * filename }))`; or between memory and a shared tier, for data too large for memory.
  *
  * **Details**
  *
- * Its time is the `Clock` of the build, and goes on where that is set back. Each operation is one transaction; it is
- * synchronous and takes some microseconds, and waits for other processes without
- * blocking, for `busyTimeout` at most. It has no timers: what has expired, and
- * what is beyond the bounds, goes a few rows at a time with each write; the
- * oldest written first, those read since later.
+ * Its time is the `Clock` of the build, and does not stop when that clock is set back. Each
+ * operation is one synchronous transaction of some microseconds. It waits for other processes
+ * without blocking, at most `busyTimeout`. The tier has no timers: each write removes a few expired
+ * rows and a few rows beyond the bounds. Eviction takes the oldest written first; entries read
+ * since then get a second turn.
  *
- * The Layer fails for options that cannot be meant, with `InvalidSqliteTier`. A
- * file that cannot be used fails each operation instead, with one warning that
- * names the path and the remedy, and is tried again every second. The folder has
- * to exist. A file that is no cache of this package (a text, a database of
- * something else, one of a newer release) is never moved, changed or emptied.
+ * The Layer fails with `InvalidSqliteTier` when an option is invalid. When the file cannot be used,
+ * each operation fails instead, with one warning that names the path and the remedy; the tier tries
+ * the file again every second. The folder must exist. The tier never moves, changes or empties a
+ * file that is no cache of this package (a text, a foreign database, a file of a newer release).
  *
- * A cache file that is damaged is set aside as `<filename>.corrupt-<n>`, with a
- * warning, and a new one begun. A file that is removed, replaced, truncated or
- * overwritten while it is open is noticed within a second of use; its entries are
- * lost, and what was invalidated in it does not come back.
+ * The tier renames a damaged cache file to `<filename>.corrupt-<n>`, warns, and begins a new one.
+ * It notices within a second of use when an open file is removed, replaced, truncated or
+ * overwritten. The entries of that file are lost; values that were invalidated in it do not come
+ * back.
  *
- * A full disk makes room by evicting, the oldest written first, with one warning.
- * Invalidations always fit: `<filename>-reserve` keeps 1 MiB free for them on
- * disks that have it, and where even that is not enough the file is begun anew,
- * without its entries. A value that is too large for the disk leaves a tombstone
- * and fails.
+ * On a full disk the tier evicts, the oldest written first, with one warning. Invalidations always
+ * fit: `<filename>-reserve` keeps 1 MiB free for them on disks that have it. When even that is not
+ * enough, the tier begins the file anew, without its entries. A value that is too large for the
+ * disk leaves a tombstone and fails.
  *
  * **Gotchas**
  *
- * Processes that share a file are not told of each other's changes: what another
- * one has set or removed reaches the memory of this one when its entry is no
- * longer fresh, and tag invalidations within 5 seconds of reading. A network
- * file system is no place for it.
+ * Processes that share a file get no messages about each other's changes. A value that another
+ * process set or removed reaches the memory of this one when its entry is no longer fresh; tag
+ * invalidations arrive within 5 seconds of reading. Do not put the file on a network file system.
  *
  * **Example**
  *

@@ -6,7 +6,7 @@ import type { Synchronous } from "./options.ts"
 import * as reserve from "./reserve.ts"
 import { applicationId, migrate, refuseForeign } from "./schema.ts"
 
-/** The disk is looked at after so many changes, and after so many bytes of them. */
+/** Check the disk after this many changes, and after this many bytes of changes. */
 const lookedAfterChanges = 32
 const lookedAfterBytes = 64 * 1024
 
@@ -74,12 +74,12 @@ export class Connection {
   #isStampDue = false
   #changes = 0
   #bytes = Infinity
-  /** Of the larders that were asked for here. */
+  /** The numbers of the larders used through this connection, by name. */
   readonly larders = new Map<string, number>()
   /** Entries read since they were last considered for eviction, by id. Reading writes nothing. */
   readonly touched = new Set<number>()
 
-  /** Throws `NotOurs` for a database of something else, which it leaves as it is. */
+  /** Throws `NotOurs` for a foreign database, and leaves it as it is. */
   constructor(filename: string, synchronous: Synchronous) {
     this.#filename = filename
     this.#database = new DatabaseSync(filename, { timeout: 0 })
@@ -99,19 +99,19 @@ export class Connection {
     this.#watch = filename === ":memory:" ? undefined : new FileWatch(filename)
   }
 
-  /** What has become of the file since it was opened. */
+  /** What happened to the file since it was opened. */
   fate(): Fate {
     return this.#watch?.look() ?? "sound"
   }
 
-  /** Whether the log beside the file, whatever file that is now, is that of this connection. */
+  /** Whether the log now beside the file belongs to this connection. */
   get hasItsLog(): boolean {
     return this.#watch?.hasItsLog ?? false
   }
 
   /**
-   * Before a change of so many bytes: keeps the file so small that its log can
-   * always be moved into it. False: the disk cannot take the change at all.
+   * Before a change of this many bytes: limits the file's size so that its log can always be moved
+   * into it. Returns false when the disk cannot take the change at all.
    */
   prepare(bytes: number): boolean {
     this.#changes += 1
@@ -126,7 +126,7 @@ export class Connection {
     return fitsLog(room, bytes)
   }
 
-  /** The disk is not what it was taken for: the next change looks at it again. */
+  /** The disk changed unexpectedly: the next change checks it again. */
   lookAgain(): void {
     this.#bytes = Infinity
   }
@@ -151,7 +151,7 @@ export class Connection {
     return this.#statement(name).all(...values) as ReadonlyArray<Row>
   }
 
-  /** All or nothing, and no other process in between. */
+  /** One transaction: all or nothing, and no other process writes in between. */
   atomically<A>(body: () => A): A {
     this.run("begin")
     try {
@@ -165,21 +165,24 @@ export class Connection {
     }
   }
 
-  /** Whether there are entries that could be given up for room. */
+  /** False while there are entries to evict. */
   get isEmpty(): boolean {
     return Number(this.get("totals")?.["entries"] ?? 0) === 0
   }
 
   /**
-   * Within a transaction: makes the file's change counter rise, which a change of
-   * rows alone does not. An older copy that is written over the file is told by it.
+   * Within a transaction: raises the file's change counter, which changed rows alone do not. The
+   * counter reveals an older copy that is written over the file.
    */
   stamp(): void {
     this.#database.exec(`PRAGMA application_id = ${applicationId}`)
     this.#isStampDue = false
   }
 
-  /** Moves the log into the file, so that the next change is written over the log's beginning: it needs no room. */
+  /**
+   * Moves the log into the file. The next change then overwrites the log's beginning and needs no
+   * room.
+   */
   checkpoint(): void {
     this.get("checkpoint")
   }
@@ -188,7 +191,7 @@ export class Connection {
     try {
       this.#database.close()
     } catch {
-      // A damaged file may refuse even that; the handle goes with the object.
+      // A damaged file may refuse to close; garbage collection frees the handle.
     }
     this.#watch?.close()
   }
@@ -198,7 +201,7 @@ export class Connection {
     try {
       this.run("rollback")
     } catch {
-      // Then there is nothing to roll back.
+      // There is nothing to roll back.
     }
   }
 

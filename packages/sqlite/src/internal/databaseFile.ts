@@ -1,7 +1,6 @@
 /**
- * The file behind a tier: opened when it is first needed, and again after it
- * could not be used, was replaced, or turned out to be damaged. A cache starts,
- * and goes on, whatever has become of its file; a file that is no cache is left
+ * The file behind a tier. Opens it on first use, and again after it was unusable, replaced or
+ * damaged. A cache starts and continues whatever happens to its file; a file that is no cache stays
  * as it is.
  */
 import { existsSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
@@ -14,14 +13,17 @@ import type { Synchronous } from "./options.ts"
 import * as reserve from "./reserve.ts"
 import type { Warnings } from "./warnings.ts"
 
-/** A file that could not be opened is not tried again before, and one that is open is looked at as often. */
+/**
+ * How long, in ms, until a file that failed to open is tried again, and between two checks of an
+ * open file.
+ */
 const patienceMillis = 1_000
 const beside = ["-wal", "-shm"]
 
 /**
- * What an operation may cost where the disk is full: a read nothing; a change the
- * entries of an open file, where evicting some was not enough; an invalidation
- * also those of a file that cannot even be opened.
+ * What an operation may discard on a full disk: a read nothing; a change the entries of an open
+ * file, when evicting some was not enough; an invalidation also the entries of a file that cannot
+ * be opened.
  */
 export type Need = "read" | "change" | "invalidation"
 
@@ -42,12 +44,15 @@ export class DatabaseFile {
     this.#warnings = warnings
   }
 
-  /** How often what was in the file was lost, or replaced by something else. */
+  /** How often the file's content was lost or replaced. */
   get losses(): number {
     return this.#losses
   }
 
-  /** What `body` gives. Throws what it throws, and what keeps the file from being opened. */
+  /**
+   * Returns the result of `body`. Throws its errors, and the error that keeps the file from being
+   * opened.
+   */
   use<A>(now: number, need: Need, body: (connection: Connection) => A): A {
     return this.#attempt(now, need, body, false)
   }
@@ -64,7 +69,7 @@ export class DatabaseFile {
     }
   }
 
-  /** One warning, where the disk has no room. */
+  /** Warns once that the disk is full. */
   warnFull(now: number): void {
     this.#warnings.warn(
       "full",
@@ -96,7 +101,7 @@ export class DatabaseFile {
     try {
       return this.#connectOnce(now, need)
     } catch (cause) {
-      // Another process that is opening it has done so in a moment.
+      // Another process is opening the file and finishes in a moment.
       if (failureOf(cause) === "busy") throw cause
       this.#failed = { at: now, cause }
       this.#warnClosed(now, cause)
@@ -120,7 +125,7 @@ export class DatabaseFile {
     }
   }
 
-  /** Throws for what must not be opened: SQLite would make, change or recover it. */
+  /** Throws for a file that SQLite must not open: it would create, change or recover it. */
   #refuse(): void {
     if (this.filename === ":memory:") return
     const folder = dirname(this.filename)
@@ -140,7 +145,7 @@ export class DatabaseFile {
     )
   }
 
-  /** Whether `body` can be tried once more, with what is there now. */
+  /** Whether to retry `body` once, with the file as it is now. */
   #recovers(
     now: number,
     need: Need,
@@ -175,7 +180,7 @@ export class DatabaseFile {
     // Race: other processes open the new file while this one still writes to the old one.
     if (fate === "moved") {
       this.#losses += 1
-      // SQLite would take the log of a file that is gone for that of the one that is there.
+      // SQLite would apply the log of the removed file to the new one.
       if (this.#connection.hasItsLog) this.#removeBeside()
       this.#warnings.warn(
         "replaced",
@@ -188,12 +193,12 @@ export class DatabaseFile {
     }
   }
 
-  /** What is open is damaged: a file of ours goes aside, and anything else stays as it is. */
+  /** The open file is damaged: moves a cache file aside, and leaves any other file as it is. */
   #lose(now: number, cause: unknown, fate?: Fate): void {
     const { _tag } = headerOf(this.filename)
     if (_tag === "Ours") return this.#setAside(now, this.#identity, cause)
     this.#abandon()
-    // Opening it says why it is left alone.
+    // The next open reports why the file is left alone.
     if (_tag === "Foreign" || _tag === "Unnamed") return
     const what = fate ?? "damaged"
     this.#warnings.warn(
@@ -204,8 +209,8 @@ export class DatabaseFile {
   }
 
   /**
-   * A damaged file is kept under another name, for whoever wants to know, and a
-   * new one begun. Not if another process was quicker: then a new one is there.
+   * Keeps a damaged file under another name, for inspection, and begins a new one. Does nothing
+   * when another process was faster: the new file exists already.
    */
   #setAside(now: number, identity: string | undefined, cause: unknown): void {
     this.#losses += 1
@@ -217,11 +222,12 @@ export class DatabaseFile {
     let n = 1
     while (existsSync(`${this.filename}.corrupt-${n}`)) n += 1
     const aside = `${this.filename}.corrupt-${n}`
-    // The log first: a file without its log is damaged still, but a log never meets a new file.
+    // Move the log first: a file without its log is still damaged, but a log never meets a new
+    // file.
     for (const suffix of [...beside, ""]) {
       if (existsSync(this.filename + suffix)) renameSync(this.filename + suffix, aside + suffix)
     }
-    // Afterwards: what is moved away is closed as it is.
+    // Close only now: closing then writes to the file that was moved away.
     this.#closeConnection()
     this.#warnings.warn(
       "damaged",
@@ -234,15 +240,16 @@ export class DatabaseFile {
     return this.filename !== ":memory:" && isFull(roomOf(this.filename))
   }
 
-  /** Whether giving up the file makes room: it is a cache, and there is none. */
+  /** Whether discarding the file makes room: the disk is full and the file is a cache. */
   #canDiscard(): boolean {
     return this.#isFull() && headerOf(this.filename)._tag === "Ours"
   }
 
-  /** The last resort on a full disk: without its entries there is room for what must be written. */
+  /** The last resort on a full disk: discards all entries to make room for the write. */
   #discard(now: number): void {
     this.#losses += 1
-    // Emptied first: another process may have them open, and keep their room until it closes them.
+    // Truncate first: another process may have the files open, and occupies the disk until it
+    // closes them.
     for (const suffix of ["-wal", ""]) {
       if (existsSync(this.filename + suffix)) truncateSync(this.filename + suffix)
     }
@@ -256,8 +263,8 @@ export class DatabaseFile {
   }
 
   /**
-   * Closes a connection to what is no cache any more. Closing would move the log
-   * into it: so the log goes first.
+   * Closes a connection to a file that is no longer a cache. Closing would move the log into that
+   * file, so the log is emptied first.
    */
   #abandon(): void {
     this.#losses += 1

@@ -1,12 +1,12 @@
 /**
- * How large a cache may grow on its disk. Its log takes room beside the file, and
- * what is in the log must fit into the file when it is moved there: a log that
- * cannot be moved cannot begin anew, and then nothing can be written any more.
+ * How large a cache may grow on its disk. The log takes room beside the file, and its content must
+ * fit into the file when it is moved there. A log that cannot be moved cannot restart, and then
+ * every write fails.
  */
 import { statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 
-/** Bytes on the disk, free ones and those that the cache has. */
+/** Bytes on the disk: free ones, and those of the cache. */
 export interface Room {
   readonly free: number
   readonly file: number
@@ -14,33 +14,39 @@ export interface Room {
 }
 
 export interface Limits {
-  /** Pages that the file may have, in all. */
+  /** The most pages of the file. */
   readonly pages: number
-  /** Pages of the log before they are moved into the file. */
+  /** The pages of the log before they are moved into the file. */
   readonly logPages: number
 }
 
 export const pageBytes = 4096
-/** A page in the log, with its header. */
+/** The size of a page in the log, with its header. */
 const frameBytes = pageBytes + 24
-/** The index of the log, and what other processes write meanwhile. */
+/** Room for the index of the log, and for writes of other processes. */
 const slack = 64 * 1024
 /** The log's share of the disk: a quarter, and no more than this. */
 const mostLog = 2 * 1024 * 1024
-/** More free room than this is no reason to think about it. */
+/** With more free room than this the file needs no limit. */
 const plenty = 64 * 1024 * 1024
-/** Pages of the log before they are moved into the file: little at a time, so that no write takes long. */
+/**
+ * Pages of the log before they are moved into the file: a small number, so that no write takes
+ * long.
+ */
 export const usualLogPages = 128
 const mostPages = 4_294_967_294
 
-/** Where there is plenty. */
+/** The limits of a disk with plenty of room. */
 export const unlimited: Limits = { pages: mostPages, logPages: usualLogPages }
 
-/** The log's room for a change of so many bytes; what it has already counts until it begins anew. */
+/**
+ * The log's room for a change of this many bytes; its current content counts until the log
+ * restarts.
+ */
 const logShare = ({ file, free, log }: Room, bytes: number): number =>
   Math.max(Math.min(mostLog, (free + file + log) / 4), bytes + slack, log)
 
-/** Pure: the limits under which a change of so many bytes is made. */
+/** Pure: the limits for a change of this many bytes. */
 export const limitsOf = (room: Room, bytes: number): Limits => {
   if (room.free > plenty + 2 * bytes) return unlimited
   const share = logShare(room, bytes)
@@ -51,20 +57,20 @@ export const limitsOf = (room: Room, bytes: number): Limits => {
   }
 }
 
-/** Pure: whether a change may be too large for a disk that has room for others. */
+/** Pure: whether a change may be too large for a disk that still has room for smaller ones. */
 export const isLarge = (bytes: number): boolean => bytes > slack
 
-/** Pure: whether the log can take a large value at all, however many entries go for it. */
+/** Pure: whether the log can take a large value at all, however many entries are evicted. */
 export const fitsLog = ({ free, log }: Room, bytes: number): boolean =>
   !isLarge(bytes) || bytes + slack <= free + log
 
-/** Pure: whether so little is free that not even the files beside the database can be made. */
+/** Pure: whether the disk lacks room even for the files beside the database. */
 export const isFull = ({ free }: Room): boolean => free < slack
 
 const sizeOf = (filename: string): number =>
   statSync(filename, { throwIfNoEntry: false })?.size ?? 0
 
-/** The room as it is; a file system that does not tell has all that is asked for. */
+/** The current room; unlimited on a file system that does not report it. */
 export const roomOf = (filename: string): Room => {
   if (filename === ":memory:") return { free: Infinity, file: 0, log: 0 }
   const log = sizeOf(`${filename}-wal`)

@@ -1,12 +1,12 @@
-/** What an error of SQLite means for the tier. */
+/** Classifies errors of SQLite for the tier. */
 import * as Schema from "effect/Schema"
 
 export type Failure =
-  /** Another process is writing: in a moment it has done so. */
+  /** Another process is writing and finishes in a moment. */
   | "busy"
   /** The file, or its disk, has no room. */
   | "full"
-  /** What is in the file is no sound database. */
+  /** The content of the file is no sound database. */
   | "corrupt"
   /** The file cannot be opened, read or written now; perhaps later. */
   | "unusable"
@@ -23,24 +23,24 @@ const byCode: Readonly<Record<number, Failure>> = {
   26: "corrupt",
 }
 
-/** The file is something else's: it is neither moved nor changed. */
+/** The file is foreign: the tier neither moves nor changes it. */
 export class NotOurs extends Schema.TaggedError<NotOurs>()("NotOurs", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
   }
 }
 
-/** The disk cannot take a value, even when entries go for it. */
+/** The disk cannot take a value, even after evicting entries. */
 export class NoRoom extends Schema.TaggedError<NoRoom>()("NoRoom", { bytes: Schema.Finite }) {
   override get message(): string {
     return `the disk has no room for ${this.bytes} bytes`
   }
 }
 
-/** Somebody has taken tables away, or changed them. */
+/** Another program removed or changed tables. */
 const otherTables = /no such table|no such column|has no column|columns but/
 
-/** By SQLite's primary result code. */
+/** Maps SQLite's primary result code. */
 export const failureOf = (cause: unknown): Failure => {
   if (!(cause instanceof Error) || !("errcode" in cause)) return "other"
   const { errcode } = cause

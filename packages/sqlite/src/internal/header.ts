@@ -1,11 +1,11 @@
 /**
- * What a file says it is, by its first bytes. SQLite is asked to open only what
- * may be a cache: it would write to, or recover, a database of something else.
+ * Identifies a file by its first bytes. SQLite may open only a file that may be a cache: it would
+ * write to a foreign database, or recover it.
  */
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs"
 import { applicationId } from "./schema.ts"
 
-/** Offsets of the file format of SQLite. */
+/** Offsets in SQLite's file format. */
 const magic = "SQLite format 3\0"
 const headerBytes = 100
 const counterAt = 24
@@ -13,15 +13,18 @@ const applicationIdAt = 68
 
 export type Header =
   | { readonly _tag: "Missing" }
-  /** Nothing in it: a database that has not begun. */
+  /** An empty file. */
   | { readonly _tag: "Empty" }
-  /** `changes` rises with what is moved into the file from its log, and never falls. */
+  /** `changes` rises when the log is moved into the file, and never falls. */
   | { readonly _tag: "Ours"; readonly size: number; readonly changes: number }
-  /** A database that does not say whose it is; one of ours does only in its log until that is moved. */
+  /**
+   * A database without an application id. A cache has its id only in the log until the log is
+   * moved.
+   */
   | { readonly _tag: "Unnamed" }
   | { readonly _tag: "Foreign"; readonly reason: string }
 
-/** Pure: what `bytes`, the beginning of a file of `size` bytes, say. */
+/** Pure: classifies a file of `size` bytes by its beginning. */
 export const parse = (bytes: Buffer, size: number): Header => {
   if (size === 0) return { _tag: "Empty" }
   if (bytes.length < headerBytes || bytes.toString("latin1", 0, magic.length) !== magic) {
@@ -34,7 +37,9 @@ export const parse = (bytes: Buffer, size: number): Header => {
     : { _tag: "Foreign", reason: "it is a database of something else" }
 }
 
-/** The identity of a file, whatever its name; undefined where there is none, or none can be seen. */
+/**
+ * The identity of a file, whatever its name; undefined when it does not exist or cannot be read.
+ */
 export const identityOf = (filename: string): string | undefined => {
   try {
     const stat = statSync(filename, { throwIfNoEntry: false })
@@ -50,9 +55,9 @@ interface Handle {
 }
 
 /**
- * Files that this process has open as databases. Closing any descriptor of a file
- * takes away all locks that the process has on it, those of SQLite too: so there
- * is one for all, closed after the last connection.
+ * Files that this process has open as databases. Closing any descriptor of a file releases all
+ * locks of the process on it, including those of SQLite. So all connections share one descriptor,
+ * closed after the last of them.
  */
 const handles = new Map<string, Handle>()
 
@@ -62,11 +67,11 @@ const readFrom = (descriptor: number): Header => {
   return parse(bytes.subarray(0, length), fstatSync(descriptor).size)
 }
 
-/** The header of what has this name now. */
+/** The header of the file that now has this name. */
 export const headerOf = (filename: string): Header => {
   const stat = statSync(filename, { throwIfNoEntry: false })
   if (stat === undefined) return { _tag: "Missing" }
-  // Not opened: a pipe would block, and a device is no place for a file.
+  // Do not open other kinds: a pipe blocks, and a device holds no file.
   if (!stat.isFile())
     return { _tag: "Foreign", reason: "unable to open database file: it is no file" }
   const handle = handles.get(`${stat.dev}:${stat.ino}`)
@@ -79,7 +84,7 @@ export const headerOf = (filename: string): Header => {
   }
 }
 
-/** What has become of a file that is open. */
+/** What happened to an open file. */
 export type Fate = "sound" | "moved" | "truncated" | "overwritten"
 
 /** Watches a file while a connection has it open. Close it after the connection. */
@@ -103,7 +108,10 @@ export class FileWatch {
     }
   }
 
-  /** A file of ours grows, and its counter rises; so what is smaller, or from before, is not what it was. */
+  /**
+   * A cache file only grows and its counter only rises: a smaller size or counter means another
+   * content.
+   */
   look(): Fate {
     if (identityOf(this.#filename) !== this.#identity) return "moved"
     const handle = handles.get(this.#identity ?? "")
@@ -119,7 +127,7 @@ export class FileWatch {
     return "sound"
   }
 
-  /** Whether the log that is there now is that of the file which was opened. */
+  /** Whether the current log belongs to the file that was opened. */
   get hasItsLog(): boolean {
     return this.#log !== undefined && identityOf(`${this.#filename}-wal`) === this.#log
   }

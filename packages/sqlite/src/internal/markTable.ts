@@ -5,14 +5,14 @@ import type { Connection, Row } from "./connection.ts"
 const keptMillis = 7 * 24 * 60 * 60 * 1000
 const maxMarks = 100_000
 const trimmedPerCall = 64
-/** More are told in several answers: to read all at once would hold up the process. */
+/** The most marks per answer: reading all at once would block the process. */
 const marksPerPage = 5_000
 
 interface Numbers {
   readonly last: number
   readonly floor: number
   readonly dropFloor: number
-  /** How many marks there are. */
+  /** The number of marks. */
   readonly marks: number
 }
 
@@ -47,7 +47,7 @@ export class MarkTable {
     this.#now = now
   }
 
-  /** The marks above a number, or the first of them: those of one number are not parted. */
+  /** The first marks above a number; marks with the same number stay on one page. */
   after(since: number): Tier.MarkPage {
     const numbers = this.#numbers()
     const from = Arbitration.brought(since)
@@ -63,7 +63,7 @@ export class MarkTable {
     return this.#numbers().last
   }
 
-  /** Sets marks with the next number; says which number came before. */
+  /** Sets marks with the next number; returns the previous number as well. */
   add(
     tags: ReadonlyArray<string | undefined>,
     keepStale: boolean,
@@ -94,7 +94,7 @@ export class MarkTable {
     return isSound ? numbers : this.#begunAnew(numbers)
   }
 
-  /** Numbers that nothing can be above say nothing: all that was marked is forgotten, so the floors rise. */
+  /** Numbers out of range cannot be ordered: forgets all marks and raises the floors. */
   #begunAnew(damaged: Numbers): Numbers {
     const { dropFloor, floor, last } = damaged
     const first = Arbitration.nextNumber(this.#now, last, floor, dropFloor)
@@ -108,7 +108,10 @@ export class MarkTable {
     this.#connection.run("setNumbers", last, floor, dropFloor, marks, this.#larder)
   }
 
-  /** The floors rise to the highest number *removed*: everything a forgotten mark covered has a lower `asOf`. */
+  /**
+   * Raises the floors to the highest number *removed*: everything a forgotten mark covered has a
+   * lower `asOf`.
+   */
   #trim(numbers: Numbers): Numbers {
     let { dropFloor, floor, marks } = numbers
     for (const row of this.#connection.all("oldestMarks", this.#larder, trimmedPerCall)) {

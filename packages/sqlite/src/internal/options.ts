@@ -1,4 +1,4 @@
-/** Options of the tier, checked. */
+/** The options of the tier and their validation. */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -6,7 +6,7 @@ import type { Wire } from "@larder/core"
 
 export type Synchronous = "off" | "normal" | "full"
 
-/** An option that cannot be meant. */
+/** An invalid option. */
 export class InvalidSqliteTier extends Schema.TaggedError<InvalidSqliteTier>()(
   "InvalidSqliteTier",
   { field: Schema.String, reason: Schema.String },
@@ -23,14 +23,18 @@ export interface Options {
   readonly maxEntries?: number | undefined
   /** The most bytes of keys and envelopes, of all larders together. Default 256 MiB. */
   readonly maxBytes?: number | undefined
-  /** How values are written. Default `Wire.json`. */
+  /** The encoding of values. Default `Wire.json`. */
   readonly wire?: Wire.Wire | undefined
-  /** How long an operation waits for other processes that write, without blocking this one. Default 50 ms. */
+  /**
+   * How long an operation waits for other writing processes, without blocking this one. Default 50
+   * ms.
+   */
   readonly busyTimeout?: Duration.Input | undefined
   /**
-   * What a power cut may take. `"normal"`, the default: the last changes. `"full"`: nothing, at the price of
-   * an fsync with each write. `"off"`: the file may be damaged, and is then set aside and begun anew. A
-   * process that is killed loses nothing it has acknowledged, whichever it is.
+   * What a power cut may lose. `"normal"`, the default: the last changes. `"full"`: nothing, at the
+   * price of an fsync with each write. `"off"`: the file may be damaged; the tier then moves it
+   * aside and begins a new one. With every setting, a killed process loses nothing it has
+   * acknowledged.
    */
   readonly synchronous?: Synchronous | undefined
   /** The tier's name in events, statistics and `getWithMeta`. Default `"sqlite"`. */

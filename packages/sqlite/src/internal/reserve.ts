@@ -1,19 +1,19 @@
 /**
- * Room kept on the disk for changes that must fit when others have filled it: a
- * file beside the cache, given up when it is needed, and made again once there
- * is room for it.
+ * Room reserved on the disk for changes that must fit when other files have filled it: a file
+ * beside the cache, removed when the room is needed, and written again once the disk has enough
+ * room.
  */
 import { rmSync, statSync, writeFileSync } from "node:fs"
 import type { Room } from "./diskRoom.ts"
 
-/** As much as the log holds before it is moved, and the files beside the database. */
+/** As large as the log before it is moved, plus the files beside the database. */
 const bytes = 1024 * 1024
-/** A disk with less free room has better uses for it. */
+/** A disk with less free room keeps no reserve. */
 const enough = 8 * bytes
 
 const nameOf = (filename: string): string => `${filename}-reserve`
 
-/** Keeps the room, if there is enough. */
+/** Writes the reserve, if the disk has enough room. */
 export const keep = (filename: string, { free }: Room): void => {
   if (filename === ":memory:" || !(free >= enough)) return
   const name = nameOf(filename)
@@ -22,11 +22,11 @@ export const keep = (filename: string, { free }: Room): void => {
       writeFileSync(name, Buffer.alloc(bytes), { flag: "wx" })
     }
   } catch {
-    // Another process has made it, or this one may not: then there is none.
+    // Another process has written the file, or this one may not: continue without a reserve.
   }
 }
 
-/** Gives the room up; says whether there was any. */
+/** Removes the reserve; returns whether there was one. */
 export const release = (filename: string): boolean => {
   const name = nameOf(filename)
   try {

@@ -1,15 +1,15 @@
-/** The tables of a file, and how a file of an earlier format becomes one of this. */
+/** The tables of a file, and the migrations from earlier formats. */
 import type { DatabaseSync } from "node:sqlite"
 import { NotOurs } from "./failure.ts"
 
-/** "LARD": a database with another mark, or none, belongs to somebody else. */
+/** "LARD": a database with another application id, or none, is foreign. */
 export const applicationId = 0x4c415244
 
 /**
- * Each step brings a file from the format of its place to the next.
+ * Step `n` migrates a file from format `n` to the next.
  *
- * `entries.id` rises with each write, so that the lowest are the oldest; `totals`
- * are kept by triggers, so that they are right whichever process writes.
+ * `entries.id` rises with each write, so that the lowest ids are the oldest. Triggers keep
+ * `totals`, so that they are right whichever process writes.
  */
 const steps: ReadonlyArray<string> = [
   `
@@ -85,18 +85,18 @@ const foreign = (database: DatabaseSync): string | undefined => {
     : undefined
 }
 
-/** Throws `NotOurs` for a database that belongs to something else, and changes nothing in it. */
+/** Throws `NotOurs` for a foreign database, and changes nothing in it. */
 export const refuseForeign = (database: DatabaseSync): void => {
   const reason = foreign(database)
   if (reason !== undefined) throw new NotOurs({ reason })
 }
 
-/** Creates what is missing. Throws for a file that belongs to something else; nothing in it is changed then. */
+/** Creates missing tables. Throws for a foreign database, and changes nothing in it then. */
 export const migrate = (database: DatabaseSync): void => {
   if (pragma(database, "user_version") === format) return
   database.exec("BEGIN IMMEDIATE")
   try {
-    // Another process may have done it meanwhile.
+    // Race: another process may have migrated the file since the check above.
     refuseForeign(database)
     for (const step of steps.slice(pragma(database, "user_version"))) database.exec(step)
     database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${format}`)
@@ -105,6 +105,7 @@ export const migrate = (database: DatabaseSync): void => {
     if (database.isTransaction) database.exec("ROLLBACK")
     throw cause
   }
-  // Whose file it is stands in its log until that is moved: here, so that the file itself says it.
+  // The application id stays in the log until the log is moved: move it, so that the file itself
+  // carries the id.
   database.exec("PRAGMA wal_checkpoint(PASSIVE)")
 }

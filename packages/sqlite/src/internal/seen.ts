@@ -1,7 +1,6 @@
 /**
- * The highest numbers of one larder that this process has seen in its file. A file
- * that was lost, or replaced by an older one, must not count from below: what was
- * marked or removed would come back.
+ * The highest numbers of one larder that this process has seen in its file. A new or older file
+ * must not number from below them: marked and removed values would come back.
  */
 import type { Tier } from "@larder/core"
 
@@ -25,14 +24,14 @@ export class Seen {
     return this.#highest
   }
 
-  /** Whether a mark was seen that leaves no value for error grace. */
+  /** Whether this process saw a mark that drops stale values (no stale-if-error for them). */
   get drops(): boolean {
     return this.#drops
   }
 
   /**
-   * Whether a floor of the file is from before what was seen, in a file that took
-   * the place of another; `losses` counts those of this process.
+   * Whether a floor of the current file is older than the numbers seen in the file that it
+   * replaced; `losses` counts the replaced files in this process.
    */
   isBehind(floor: number, losses: number): boolean {
     if (this.#losses !== losses) {

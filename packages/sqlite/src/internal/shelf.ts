@@ -1,7 +1,7 @@
 /**
- * The entries and leases of one larder in a connection. Everything here runs
- * within one transaction, which makes each operation of the tier atomic among
- * all processes; what it decides is decided by `Arbitration`.
+ * The entries and leases of one larder in a connection. Everything here runs within one
+ * transaction, which makes each operation of the tier atomic among all processes. `Arbitration`
+ * makes the decisions.
  */
 import { Arbitration, Entry, Envelope, type Tier } from "@larder/core"
 import type { Connection, Row } from "./connection.ts"
@@ -9,12 +9,12 @@ import { MarkTable } from "./markTable.ts"
 
 const { settleMillis } = Arbitration
 const tombstoneMillis = 2 * settleMillis
-/** Expired rows that a write takes along: more than the one that it adds. */
+/** How many expired rows a write removes: more than the one row that it adds. */
 const sweptPerWrite = 8
-/** Rows that a write takes away for lack of room: those that a large value replaces go with several writes. */
+/** The most rows that a write evicts: a large value's evictions are spread over several writes. */
 const evictedPerWrite = 64
 const evictedAtOnce = 8
-/** Among the oldest so many, those that were not read since go first where the disk is full. */
+/** On a full disk, eviction looks at this many of the oldest rows and takes unread ones first. */
 const consideredAtOnce = 64
 
 /** SQLite takes no row of more than 1,000,000,000 bytes. */
@@ -24,16 +24,16 @@ const nothing: Arbitration.Stored = { version: 0, isValue: false }
 
 const numberOf = (row: Row, column: string): number => Number(row[column])
 
-/** An entry that had to go for another. */
+/** An entry evicted for another one. */
 export interface Evicted {
   readonly larder: number
   readonly key: string
   readonly cause: Tier.EvictionCause
-  /** Of a value that was refused. */
+  /** The size of a value that was refused. */
   readonly bytes?: number | undefined
 }
 
-/** The version that is there after a change, and whether the change made it. */
+/** The version stored after a change, and whether the change made it. */
 export interface Changed {
   readonly version: number
   readonly isChanged: boolean
@@ -44,7 +44,7 @@ export interface Bounds {
   readonly maxBytes: number
 }
 
-/** A shelf for one moment: `now` in milliseconds, whole. */
+/** The entries at one moment: `now` in whole milliseconds. */
 export class Shelf {
   readonly #connection: Connection
   readonly #larder: number
@@ -173,27 +173,29 @@ export class Shelf {
     return { version, isChanged: true }
   }
 
-  /** Leaves a tombstone: nothing older comes back. */
+  /** Stores a tombstone: no older value comes back. */
   bury(key: string, version: number): void {
     const envelope = Envelope.tombstone(version)
     this.#replace(key, version, false, this.#after(tombstoneMillis), envelope)
   }
 
-  /** The version that a value which did not fit would have had. */
+  /** The version that a value without room would have had. */
   versionBeyond(key: string, known: number, at: number | undefined): number {
     if (at !== undefined) return Arbitration.usable(at)
     return this.#next(this.stored(key).version, this.lease(key)?.token, Arbitration.brought(known))
   }
 
-  /** Takes a few expired rows away, and what is too much; tells what was refused as well. */
+  /**
+   * Removes a few expired rows and evicts beyond the bounds. Returns the refused values as well.
+   */
   sweep(): ReadonlyArray<Evicted> {
     this.#sweepLeases()
     return [...this.#refused, ...this.#sweepExpired(), ...this.evict(this.#bounds, evictedPerWrite)]
   }
 
   /**
-   * Takes away the oldest written, `most` at most; those that were read since get
-   * one more turn, once, as in the CLOCK algorithm.
+   * Evicts the oldest written, at most `most`; entries read since get one more turn, once, as in
+   * the CLOCK algorithm.
    */
   evict(bounds: Bounds, most: number): ReadonlyArray<Evicted> {
     const evicted: Array<Evicted> = []
@@ -225,9 +227,9 @@ export class Shelf {
   }
 
   /**
-   * Takes away a few values for room on the disk: expired ones, else the oldest
-   * written that were not read since. Unlike `evict` it writes to no row that
-   * stays, since there is hardly room for that; tombstones stay, they are small.
+   * Removes a few values for room on the disk: expired ones, else the oldest written that were not
+   * read since. Unlike `evict` it writes to no row that stays, since the disk hardly has room for
+   * that. Tombstones stay: they are small.
    */
   makeRoom(): { readonly evicted: ReadonlyArray<Evicted>; readonly bytes: number } {
     const expired = this.#sweepExpired()
@@ -274,7 +276,10 @@ export class Shelf {
     this.#lose(numberOf(row, "larder"), numberOf(row, "version"))
   }
 
-  /** New numbers are above those whose record is gone: else a clock that stands still would give one twice. */
+  /**
+   * Later numbers must be higher than those of removed rows: otherwise a stopped clock issues one
+   * twice.
+   */
   #lose(larder: number, number: number): void {
     if (number > 0) this.#connection.run("lose", number, larder)
   }
@@ -291,7 +296,10 @@ export class Shelf {
     this.#connection.run("setLease", this.#larder, key, token, until, 0, expires)
   }
 
-  /** A value without a life, or without room, leaves a tombstone: what it replaces must go, and stay away. */
+  /**
+   * A value without a lifetime, or without room, leaves a tombstone: the old value must not come
+   * back.
+   */
   #store(key: string, envelope: Uint8Array, version: number, lifeMillis: number): void {
     if (!(lifeMillis > 0)) return this.bury(key, version)
     if (bytesOf(key, envelope) > Math.min(this.#bounds.maxBytes, mostBytes)) {
@@ -316,7 +324,7 @@ export class Shelf {
     this.#connection.run("endLease", this.#larder, key)
   }
 
-  /** Where nothing is stored that could carry the version, the record of an ended lease does. */
+  /** Without a stored entry the record of an ended lease carries the version. */
   #endLease(key: string, token: number): void {
     const expires = this.#after(settleMillis)
     this.#connection.run("setLease", this.#larder, key, token, null, 0, expires)
@@ -348,7 +356,7 @@ export class Shelf {
   }
 }
 
-/** What an entry counts for: keys are short, and most are ASCII. */
+/** The weight of an entry: keys are short, and most are ASCII. */
 const bytesOf = (key: string, envelope: Uint8Array): number => envelope.length + 4 * key.length
 
 const envelopeOf = (row: Row | undefined): Uint8Array => {

@@ -11,18 +11,18 @@ import type { Settings } from "./options.ts"
 import { Seen } from "./seen.ts"
 import { type Changed, type Evicted, Shelf } from "./shelf.ts"
 
-/** Between two looks whether other processes have finished writing. */
+/** The pause between two attempts while another process writes. */
 const pauseMillis = 2
-/** Bytes of entries that are evicted at first where the disk is full; twice as many the next time. */
+/** Bytes of entries to evict first on a full disk; each further attempt doubles them. */
 const firstEvicted = 32 * 1024
 
 export interface Shared {
   readonly file: DatabaseFile
   readonly settings: Settings
-  /** Milliseconds, whole, not negative. */
+  /** The time in whole milliseconds, never negative. */
   readonly now: () => number
   readonly notices: Map<string, Set<(notice: Tier.Notice) => void>>
-  /** By larder; stays when a larder closes. */
+  /** By larder; kept when a larder closes. */
   readonly seen: Map<string, Seen>
   readonly subscribers: Map<string, Set<Queue.Queue<Tier.Message>>>
 }
@@ -33,7 +33,7 @@ const addTo = <A>(sets: Map<string, Set<A>>, name: string, member: A): (() => vo
   return () => void members.delete(member)
 }
 
-/** Until the scope that opened the larder closes. */
+/** Listens until the scope that opened the larder closes. */
 export const listen = (
   { notices }: Shared,
   larder: string,
@@ -65,7 +65,7 @@ export class SqliteStore {
       const given = new Set<string>()
       return keys.map((key) => {
         const envelope = found.get(key)
-        // Asked for twice, each answer is a buffer of its own.
+        // For a key that is asked for twice, each answer gets a buffer of its own.
         if (envelope === undefined || !given.has(key)) {
           given.add(key)
           return envelope
@@ -174,7 +174,7 @@ export class SqliteStore {
       return { ...page, time: now }
     })
 
-  /** Of this process. */
+  /** Messages of this process. */
   readonly messages: Tier.Arbiter["messages"] = Effect.map(
     Effect.acquireRelease(
       Effect.map(Queue.unbounded<Tier.Message>(), (queue) => ({
@@ -201,7 +201,7 @@ export class SqliteStore {
     const id = Number(row["id"])
     if (this.#seen.isBehind(Number(row["floor"]), this.#shared.file.losses)) {
       const first = Arbitration.nextNumber(now, this.#seen.highest)
-      // Not remembered: looked at again, since the transaction may be rolled back.
+      // Do not cache the number yet: the transaction may be rolled back.
       connection.run("raise", this.#seen.highest, first, first, first, id)
     } else {
       connection.larders.set(this.#larder, id)
@@ -210,8 +210,8 @@ export class SqliteStore {
   }
 
   /**
-   * The larder's number in the file. A larder that begins knows nothing of marks
-   * before it, so its floor is its beginning.
+   * The larder's number in the file. A new larder knows no earlier marks, so its floor is its
+   * beginning.
    */
   #id(connection: Connection, now: number): number {
     const known = this.#known(connection, now)
@@ -219,11 +219,11 @@ export class SqliteStore {
     const { drops, highest } = this.#seen
     const first = Arbitration.nextNumber(now, highest)
     connection.run("addLarder", this.#larder, highest, first, first, drops ? first : 0)
-    // Not remembered before it is committed: the transaction may be rolled back.
+    // Cache the number only after the commit: the transaction may be rolled back.
     return Number(connection.get("larder", this.#larder)?.["id"])
   }
 
-  /** Bytes without a version cannot be ordered: they are refused before they replace anything. */
+  /** Refuses bytes without a version before they replace anything: they cannot be ordered. */
   #keeping<A>(
     operation: string,
     key: string,
@@ -253,7 +253,7 @@ export class SqliteStore {
     })
   }
 
-  /** What does not fit leaves a tombstone, so that nothing older stays. */
+  /** A value without room leaves a tombstone, so that no older value stays. */
   #buryUnfit(
     connection: Connection,
     now: number,
@@ -269,7 +269,7 @@ export class SqliteStore {
     )
   }
 
-  /** A change of about so many bytes, for which entries go where the disk is full. */
+  /** Runs a change of about this many bytes, and evicts entries for it on a full disk. */
   #fitted<A>(connection: Connection, now: number, bytes: number, change: () => A): A {
     if (!connection.prepare(bytes)) throw new NoRoom({ bytes })
     try {
@@ -303,7 +303,10 @@ export class SqliteStore {
     }
   }
 
-  /** Evicts a few entries at a time, each over the log's beginning: there is no room to do more at once. */
+  /**
+   * Evicts a few entries at a time, each over the log's beginning: the disk has no room for more at
+   * once.
+   */
   #makeRoom(connection: Connection, now: number, bytes: number): number {
     let freed = 0
     let step = 0
@@ -317,7 +320,7 @@ export class SqliteStore {
     return freed
   }
 
-  /** A change, and a little of the tidying that falls to each. */
+  /** Runs a change, and the sweep that each write does. */
   #swept<A>(connection: Connection, now: number, change: (shelf: Shelf) => A): A {
     const { result, evicted } = connection.atomically(() => {
       const shelf = this.#shelf(connection, now)

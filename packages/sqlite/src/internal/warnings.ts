@@ -1,4 +1,6 @@
-/** The warnings of one tier, each topic once a minute at most, the same text once an hour. */
+/**
+ * The warnings of one tier: each topic at most once a minute, the same text at most once an hour.
+ */
 
 const minute = 60_000
 const hour = 60 * minute
@@ -16,7 +18,7 @@ export class Warnings {
     this.#tell = tell
   }
 
-  /** The topic names the place in the code, so topics are few. */
+  /** Topics are fixed names in the code, so there are few. */
   warn(topic: string, now: number, message: string): void {
     const told = this.#told.get(topic)
     if (told !== undefined) {
