@@ -1,10 +1,10 @@
 /**
- * Real Redis servers for tests: one, a Cluster, or a master and a replica under
- * Sentinels; each a scoped effect that ends with its scope. They can be killed,
- * frozen, restarted and failed over in the middle of a test.
+ * Real Redis servers for tests: one, a Cluster, or a master and a replica under Sentinels; each a
+ * scoped effect that ends with its scope. A test can kill, freeze, restart and fail over its
+ * servers.
  *
- * They live in real time, whatever clock the test has; so a test that waits for
- * a client to notice something runs in real time as well (`it.live`).
+ * The servers live in real time, whatever clock the test has. So a test that waits for a client to
+ * notice something runs in real time as well (`it.live`).
  *
  * ```ts no-run
  * import * as assert from "node:assert"

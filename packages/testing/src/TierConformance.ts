@@ -1,18 +1,17 @@
 /**
- * What Larder relies on, as tests for anyone's tier. The checks are those that
- * the tier's declared abilities call for: a tier that keeps bytes is asked for
- * less than one that arbitrates.
+ * The contract that Larder relies on, as tests for any tier. The abilities that a tier declares
+ * select its checks: a tier that stores bytes has fewer than one that arbitrates.
  *
  * **When to use**
  *
- * For a tier of your own, in its test folder; or to see that the servers you
- * have behave as the tier that uses them expects.
+ * For a tier of your own, in its test folder; or to check that your servers behave as the tier that
+ * uses them expects.
  *
  * **Details**
  *
- * Each test builds the layer anew and uses larders of names that no other test
- * has, so a server may be shared, and need not be empty. Times of the tier must
- * be near those of the clock it is tested with.
+ * Each test builds the layer anew and uses larder names that no other test has. So the server may
+ * be shared, and need not be empty. Times of the tier must be near those of the clock it is tested
+ * with.
  *
  * **Example**
  *
@@ -45,7 +44,7 @@ import type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
 export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
-/** All checks, as values: for another test runner, or to see what a broken tier fails. */
+/** All checks as values: for another test runner, or to list what a broken tier fails. */
 export const checks: ReadonlyArray<Check> = [
   ...storeChecks,
   ...arbiterChecks,
@@ -55,7 +54,7 @@ export const checks: ReadonlyArray<Check> = [
   ...larderChecks,
 ]
 
-/** Whether a check is asked of a tier that declares what this one does. */
+/** Whether a check applies to a tier with these abilities. */
 export const applies = ({ needs }: Check, tier: Tier.ObjectTier | Tier.ByteTier): boolean => {
   if (needs === "any") return true
   if (tier.kind !== "bytes") return false
@@ -65,20 +64,20 @@ export const applies = ({ needs }: Check, tier: Tier.ObjectTier | Tier.ByteTier)
 }
 
 export interface Options<E> {
-  /** What the group of tests is called. */
+  /** The name of the test group. */
   readonly name: string
   readonly layer: Layer.Layer<Tier.Tier, E>
   /**
-   * Whose clock the tier goes by. `virtual` (default): Effect's `Clock`, which the
-   * tests move, so that nothing waits. `real`: that of a server; the tests run in
-   * real time then, and those that need time to pass take a second or two.
+   * The clock of the tier. `virtual` (default): Effect's `Clock`, which the tests advance, so that
+   * no test waits. `real`: a server's clock; the tests run in real time, and tests that need time
+   * to pass take a second or two.
    */
   readonly time?: "virtual" | "real" | undefined
-  /** For one test, in milliseconds. Default 30,000. */
+  /** The timeout of one test, in milliseconds. Default 30,000. */
   readonly timeout?: number | undefined
 }
 
-/** Real time, until that of the tier has come as far. */
+/** Waits in real time, until the tier's time has advanced as far. */
 const passReally = (tier: Tier.ObjectTier | Tier.ByteTier, millis: number) => {
   const time =
     tier.kind === "bytes"
@@ -116,16 +115,16 @@ const lacking: Readonly<Record<Needs, string>> = {
   notifies: "the tier does not declare that it notifies",
 }
 
-/** A moment that a tier may have in its numbers: microseconds since 1970. */
+/** A time that a tier may have in its numbers: microseconds since 1970. */
 const someTime = 1_790_000_000_000
 
 /**
- * Registers the tests, in a group of their own. Those that the tier's abilities
- * do not call for are shown as skipped, with the ability that it lacks.
+ * Registers the tests, in a group of their own. Tests for abilities that the tier lacks show as
+ * skipped, with the ability that is missing.
  */
 export const suite = <E>(options: Options<E>): void => {
   const { name, time = "virtual", timeout = 30_000 } = options
-  /** What the tier lacks for the check; else undefined, when it has passed. */
+  /** The ability that the tier lacks for the check; undefined when the check has passed. */
   const outcome = (check: Check): Promise<string | undefined> => {
     const checked = Effect.scoped(
       Effect.gen(function* () {

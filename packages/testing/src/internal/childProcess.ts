@@ -1,4 +1,4 @@
-/** A child process that does not outlive this one, and whose folder goes with it. */
+/** A child process that ends with this one; its folder is removed with it. */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as Effect from "effect/Effect"
@@ -26,8 +26,8 @@ const killAllAtExit = (): void => {
 }
 
 /**
- * Kills the child and removes its folder when this process is gone, however it went: the other end of
- * its standard input closes then.
+ * Kills the child and removes its folder when this process ends, however it ends: the watchdog's
+ * standard input closes then.
  */
 const watchdog = (pid: number, folder: string): ChildProcess => {
   const script = 'read _; kill -9 "$0"; rm -rf "$1"'
@@ -57,7 +57,7 @@ const watched = (child: ChildProcess, pid: number, folder: string): Child => {
   killAllAtExit()
   child.once("exit", () => {
     living.delete(self)
-    // Before the number of the child can belong to another process.
+    // End the watchdog before another process can get the child's id.
     dog.kill("SIGKILL")
   })
   return self
@@ -66,9 +66,9 @@ const watched = (child: ChildProcess, pid: number, folder: string): Child => {
 export interface Options {
   readonly command: string
   readonly args: ReadonlyArray<string>
-  /** Belongs to the child: it is removed if this process ends first. */
+  /** The child's own folder: it is removed if this process ends first. */
   readonly folder: string
-  /** What the child writes is appended to this file. */
+  /** The file to which the child's output is appended. */
   readonly log: string
 }
 

@@ -16,9 +16,9 @@ const free = (port: number): Effect.Effect<boolean> =>
   })
 
 /**
- * A port nobody listens on. Below those that systems give to outgoing
- * connections, so that a server can come back on it after a while; and so low
- * that the bus of a cluster node, 10,000 above, is below them too.
+ * A port without a listener. It is below the ports that systems give to outgoing connections, so
+ * that a server can return to it after a while. The bus of a cluster node, 10,000 above, is below
+ * them too.
  */
 export const freePort: Effect.Effect<number> = Effect.gen(function* () {
   while (true) {

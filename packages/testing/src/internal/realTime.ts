@@ -2,11 +2,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { RedisServerError } from "./redisError.ts"
 
-/** A process lives in real time, also where the test that started it has a clock of its own. */
+/** Runs in real time, also in a test with a clock of its own: processes live in real time. */
 export const inRealTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, Clock.Clock, Clock.Clock.defaultValue())
 
-/** Asks until the answer is yes. An error counts as no; after the bound it is in the error. */
+/**
+ * Polls until the answer is true. An error counts as false; the timeout error carries the last one.
+ */
 export const eventually = <R>(
   what: string,
   ask: Effect.Effect<boolean, RedisServerError, R>,

@@ -8,7 +8,7 @@ import type { Reply } from "./reply.ts"
 
 /** Options of {@link startCluster}. */
 export interface ClusterOptions {
-  /** Default 3, the fewest that Redis takes. */
+  /** Default 3, the fewest that Redis accepts. */
   readonly masters?: number | undefined
   /** Replicas of each master. Default 0. */
   readonly replicas?: number | undefined
@@ -23,18 +23,18 @@ export interface RedisCluster {
   readonly replicas: ReadonlyArray<RedisServer>
   readonly nodes: ReadonlyArray<RedisServer>
   readonly slotOf: (key: string) => Effect.Effect<number, RedisServerError>
-  /** Who serves the slot now, as the nodes see it. */
+  /** The master that serves the slot now, as the nodes see it. */
   readonly ownerOf: (slot: number) => Effect.Effect<RedisServer, RedisServerError>
   /**
-   * Moves a slot and its keys to another master while the cluster is in use.
-   * `midway` runs once, when half of the keys have moved: clients get ASK then.
+   * Moves a slot and its keys to another master while the cluster is in use. `midway` runs once,
+   * when half of the keys have moved; clients get ASK then.
    */
   readonly migrateSlot: <E = never, R = never>(
     slot: number,
     to: RedisServer,
     options?: { readonly midway?: Effect.Effect<unknown, E, R> | undefined },
   ) => Effect.Effect<void, RedisServerError | E, R>
-  /** Makes a replica the master of its slots, in agreement with the old one if that is alive. */
+  /** Makes a replica the master of its slots, in agreement with the old master if that is alive. */
   readonly failover: (replica: RedisServer) => Effect.Effect<void, RedisServerError>
 }
 
@@ -71,7 +71,10 @@ const isMaster = (node: RedisServer) =>
 const linked = (replica: RedisServer) =>
   Effect.map(replica.info("replication"), (info) => info.get("master_link_status") === "up")
 
-/** Each with an epoch of its own, else the nodes take turns at settling whose slots are whose. */
+/**
+ * Gives each node an epoch of its own: otherwise the nodes must settle conflicting slot owners one
+ * by one.
+ */
 const introduce = (nodes: ReadonlyArray<RedisServer>) =>
   Effect.gen(function* () {
     const [first, ...others] = nodes
@@ -155,7 +158,8 @@ const migrate = Effect.fnUntraced(function* <E, R>(
   while (yield* moveKeys(slot, from, to, 100)) {
     // until none is left
   }
-  // The new owner first: were it the old one, nobody would own the slot for a moment.
+  // Tell the new owner first: telling the old one first would leave the slot without an owner for a
+  // moment.
   const others = masters.filter((node) => node !== to)
   for (const node of [to, ...others]) yield* node.cli("CLUSTER", "SETSLOT", name, "NODE", toId)
 })
@@ -192,8 +196,8 @@ const clusterOf = (
 }
 
 /**
- * Starts a cluster of servers of its own, as {@link start} does, on which all
- * slots are shared out evenly, and waits until every node agrees.
+ * Starts a cluster of servers of its own, as {@link start} does, with all slots shared out evenly,
+ * and waits until every node agrees.
  */
 export const startCluster = (
   options: ClusterOptions = {},

@@ -1,4 +1,4 @@
-/** One command on a connection of its own: it works whatever the server went through before. */
+/** One command on a connection of its own: it works whatever happened to the server before. */
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import { RedisServerError } from "./redisError.ts"
@@ -7,7 +7,7 @@ import * as resp from "./resp.ts"
 
 export interface Target {
   readonly port: number
-  /** Sent first, on the same connection. */
+  /** The AUTH command, sent first on the same connection. */
   readonly auth: ReadonlyArray<string> | undefined
 }
 
@@ -30,7 +30,7 @@ const exchange = (target: Target, commands: ReadonlyArray<ReadonlyArray<string>>
     socket.on("error", (cause) => {
       give(Effect.fail(failed("NotReached", `127.0.0.1:${target.port}: ${cause.message}`)))
     })
-    // Not Effect's timeout: this runs where nothing can be interrupted, too.
+    // A timeout of the socket, not of Effect: this also runs in uninterruptible regions.
     socket.setTimeout(5_000, () => {
       give(Effect.fail(failed("TooSlow", `127.0.0.1:${target.port}: no answer in 5 seconds`)))
     })

@@ -1,9 +1,6 @@
 import * as Schema from "effect/Schema"
 
-/**
- * A server could not be started or did not do as it was told. `log` is what the
- * server itself wrote, as far as there is any.
- */
+/** A server did not start or did not obey. `log` is the server's own output, if any. */
 export class RedisServerError extends Schema.TaggedError<RedisServerError>()("RedisServerError", {
   reason: Schema.Literals(["NotFound", "NotStarted", "NotReached", "Refused", "TooSlow"]),
   detail: Schema.String,

@@ -17,41 +17,50 @@ import type { Reply } from "./reply.ts"
 export interface Options {
   /** Lines of `redis.conf` by their first word, such as `{ maxmemory: "10mb" }`; several of a kind as an array. */
   readonly config?: Readonly<Record<string, string | ReadonlyArray<string>>> | undefined
-  /** Listen on a unix socket too. Default `false`. */
+  /** Listen on a unix socket as well. Default `false`. */
   readonly unixSocket?: boolean | undefined
-  /** Require this password of every client. Default: none. */
+  /** Require this password from every client. Default: none. */
   readonly password?: string | undefined
-  /** Listen for TLS too, on a port of its own: PEM texts. Clients need no certificate. Default: no TLS. */
+  /**
+   * Listen for TLS as well, on a port of its own: PEM texts. Clients need no certificate. Default:
+   * no TLS.
+   */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string } | undefined
 }
 
-/** A server that runs, unless it was killed. All that it does is bounded in time. */
+/** A running server, unless a test killed it. Every operation is bounded in time. */
 export interface RedisServer {
   readonly host: "127.0.0.1"
   readonly port: number
-  /** The port for TLS, where `tls` was asked for. */
+  /** The port for TLS, if `tls` was given. */
   readonly tlsPort: number | undefined
-  /** The path of the socket, where `unixSocket` was asked for. */
+  /** The path of the socket, if `unixSocket` was given. */
   readonly unixSocket: string | undefined
   /** `redis://127.0.0.1:port`, with the password if there is one. */
   readonly url: string
   /** Its working directory. */
   readonly folder: string
-  /** Of the process now; another one after a restart. */
+  /** The current process id; a restart changes it. */
   readonly pid: Effect.Effect<number>
-  /** What it has written so far. */
+  /** The server's output so far. */
   readonly log: Effect.Effect<string>
-  /** Ends it without a chance to save or to say goodbye, and waits until it is gone. Default `SIGKILL`. */
+  /**
+   * Kills the server without a chance to save or to close connections, and waits until it is gone.
+   * Default `SIGKILL`.
+   */
   readonly kill: (signal?: "SIGKILL" | "SIGTERM") => Effect.Effect<void, RedisServerError>
-  /** Ends it in an orderly way, keeping its data on disk. */
+  /** Shuts the server down in order; its data stays on disk. */
   readonly stop: Effect.Effect<void, RedisServerError>
-  /** It keeps its connections, accepts new ones (the kernel does), and answers nothing. */
+  /**
+   * Freezes the server: it keeps its connections, the kernel accepts new ones, and no command gets
+   * a reply.
+   */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
   /**
-   * Starts it again on the same port, and ends it before if it runs. With
-   * `keepData` a running one saves first, and what is on disk is loaded;
-   * otherwise (the default) it comes back empty.
+   * Starts the server again on the same port, and ends it first if it is running. With `keepData` a
+   * running server saves first, and the new process loads the data from disk; otherwise (the
+   * default) it comes back empty.
    */
   readonly restart: (options?: {
     readonly keepData?: boolean | undefined
@@ -60,7 +69,9 @@ export interface RedisServer {
   readonly cli: (...args: ReadonlyArray<string>) => Effect.Effect<Reply, RedisServerError>
   /** The fields of `INFO`, by name. */
   readonly info: (section?: string) => Effect.Effect<ReadonlyMap<string, string>, RedisServerError>
-  /** How often each command was called since the server started; a script's commands count too. */
+  /**
+   * How often each command was called since the server started, including the commands of scripts.
+   */
   readonly calls: Effect.Effect<ReadonlyMap<string, number>, RedisServerError>
 }
 
@@ -75,14 +86,14 @@ const executable = (file: string): boolean => {
   }
 }
 
-/** Of this process's environment, whatever configuration the test provides to its subject. */
+/** Reads this process's environment, whatever configuration the test provides to its subject. */
 const setting = (name: string): Effect.Effect<string> =>
   Config.String(name)
     .parse(ConfigProvider.fromEnv())
     .pipe(Effect.orElseSucceed(() => ""))
 
 /**
- * The server's program: what `LARDER_REDIS_SERVER` names, else `redis-server` or
+ * The server's program: the one that `LARDER_REDIS_SERVER` names, else `redis-server` or
  * `valkey-server` on the `PATH`; `undefined` when there is none.
  */
 export const find: Effect.Effect<string | undefined> = Effect.gen(function* () {
@@ -107,7 +118,7 @@ interface Place {
   readonly port: number
   readonly tlsPort: number | undefined
   readonly options: Options
-  /** Sentinel keeps its state in its configuration: it is written once and read again. */
+  /** Sentinel keeps its state in its configuration file, so a restart must not write it again. */
   readonly sentinel: boolean
 }
 
@@ -248,7 +259,7 @@ const launch = (place: Place): Effect.Effect<child.Child, RedisServerError> =>
     .pipe(
       Effect.catch((cause) => fail(place, "NotStarted", `${place.program}: ${cause.message}`)),
       Effect.tap((process) =>
-        // A server that is not ready is nobody's: nothing else would end it.
+        // End a server that does not become ready: nothing else would.
         Effect.onError(ready(place, process), () => Effect.ignore(end(process, "SIGKILL"))),
       ),
     )
@@ -327,7 +338,7 @@ const taken = (error: RedisServerError): boolean =>
 
 const acquire = (options: Options, sentinel: boolean) =>
   Effect.acquireRelease(
-    // Between the choice of a port and its use somebody else may have taken it.
+    // Race: another process may take the port between its choice and its use.
     opened(options, sentinel).pipe(Effect.retry({ times: 5, while: taken }), inRealTime),
     ({ here, server }) =>
       Effect.ignore(server.kill()).pipe(
@@ -336,9 +347,9 @@ const acquire = (options: Options, sentinel: boolean) =>
   ).pipe(Effect.map(({ server }) => server))
 
 /**
- * Starts a server of its own on a free loopback port, in a temporary folder,
- * empty and without persistence; both are gone when the scope closes, and also
- * when this process ends or is killed.
+ * Starts a server of its own on a free loopback port, in a temporary folder, empty and without
+ * persistence. Both are removed when the scope closes, and also when this process ends or is
+ * killed.
  */
 export const start = (
   options: Options = {},

@@ -7,11 +7,13 @@ import { type Options, type RedisServer, start, startSentinel } from "./redisNod
 
 /** Options of {@link startReplicated}. */
 export interface ReplicatedOptions {
-  /** What the Sentinels call the master. Default `"larder"`. */
+  /** The Sentinels' name for the master. Default `"larder"`. */
   readonly name?: string | undefined
-  /** How many Sentinels; more than half of them decide. Default 1; 0 for a pair that nobody watches. */
+  /**
+   * How many Sentinels; more than half of them decide. Default 1; 0 for a pair without Sentinels.
+   */
   readonly sentinels?: number | undefined
-  /** After how long without an answer a master is down, in ms. Default 500. */
+  /** A master that does not answer for this long is down, in ms. Default 500. */
   readonly downAfter?: number | undefined
   /** For both servers; see {@link Options}. */
   readonly config?: Options["config"]
@@ -21,17 +23,17 @@ export interface ReplicatedOptions {
 
 export interface RedisReplicated {
   readonly name: string
-  /** Both servers: the one that began as the master first. */
+  /** Both servers: the initial master first. */
   readonly nodes: readonly [RedisServer, RedisServer]
   readonly sentinels: ReadonlyArray<RedisServer>
-  /** Who is the master now: as the Sentinels say, or without any as the servers do. */
+  /** The current master: as the Sentinels report it, or without Sentinels as the servers do. */
   readonly master: Effect.Effect<RedisServer, RedisServerError>
-  /** The other one. */
+  /** The other server. */
   readonly replica: Effect.Effect<RedisServer, RedisServerError>
   /**
-   * Makes the replica the master, and returns it when it is. With Sentinels they
-   * do it; the old master goes on as a master for some 8 s, until they turn it
-   * into a replica. Without, the old one becomes a replica at once.
+   * Makes the replica the master, and returns the new master. With Sentinels, they do it; the old
+   * master stays a master for some 8 s, until they make it a replica. Without, the old one becomes
+   * a replica at once.
    */
   readonly failover: Effect.Effect<RedisServer, RedisServerError>
 }
@@ -134,7 +136,8 @@ const replicatedOf = (
       const isDone = Effect.orElseSucceed(isNow(to), () => false)
       const asked = Effect.flatMap(isDone, (done) => (done ? Effect.void : promote(from, to)))
       const done = eventually(`${to.port} is the master`, isNow(to), 12)
-      // A Sentinel gives a failover up that takes longer than its failover-timeout, as on a busy machine.
+      // A Sentinel gives up a failover that takes longer than its failover-timeout, as on a busy
+      // machine.
       yield* Effect.retry(Effect.andThen(asked, done), { times: 3 })
       return to
     }).pipe(inRealTime),

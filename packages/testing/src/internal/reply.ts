@@ -1,7 +1,7 @@
-/** What a command answered. An error is a value here: it may stand inside an array. */
+/** The reply to a command. An error is a value here: it may be inside an array. */
 export type Reply = string | number | null | ReplyError | ReadonlyArray<Reply>
 
-/** An error as the server words it: `WRONGTYPE Operation against a key ...`. */
+/** An error with the server's text: `WRONGTYPE Operation against a key ...`. */
 export interface ReplyError {
   readonly error: string
 }

@@ -1,4 +1,4 @@
-/** What every tier holds that issues versions and leases. */
+/** Checks for every tier that issues versions and leases. */
 import { Arbitration, Envelope } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,7 +15,7 @@ import {
   textOf,
 } from "./subject.ts"
 
-/** The ways to change a key, on one that may be loading. */
+/** The ways to change a key while a lookup may hold its lease. */
 const changes = ({ expire, remove, set }: Arbitrated) => [
   ["set", (key: string) => set(key, "new")] as const,
   ["remove", remove] as const,
@@ -409,7 +409,7 @@ const writes = checksThat("arbiter")({
     }),
 })
 
-/** The changes that can be told later, each at a place in the order. */
+/** The changes that can arrive late, each at a place in the order. */
 const delayedChanges = ({ removeAt, setAt }: Arbitrated) => [
   ["set", (key: string, at: number) => setAt(key, "delayed", at)] as const,
   ["remove", removeAt] as const,

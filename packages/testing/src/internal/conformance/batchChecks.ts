@@ -1,4 +1,7 @@
-/** What a tier holds that takes leases and commits of many keys at once; one that does not is asked key by key, and holds all of it. */
+/**
+ * Checks for leases and commits of many keys at once. A tier without batches is asked key by key,
+ * and must pass all of them.
+ */
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import { strict as assert } from "node:assert"
@@ -50,7 +53,7 @@ const tags = (answers: ReadonlyArray<{ readonly _tag: string } | undefined>) =>
 
 const keysOf = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`)
 
-/** Tokens for these keys, taken one by one. */
+/** Acquires the tokens of these keys one by one. */
 const tokensOf = ({ win }: Arbitrated, keys: ReadonlyArray<string>) =>
   Effect.forEach(keys, (key) => win(key))
 
@@ -138,7 +141,7 @@ export const batchChecks = checksThat("arbiter")({
       assert.deepEqual(texts, ["of a", "set meanwhile", undefined, undefined, "of e"])
       assert.equal(yield* version("a"), first)
       assert.equal(yield* version("e"), last)
-      // The leases are used up.
+      // The commits above used up the leases.
       assert.deepEqual(yield* commitAll(own, [["a", first!, "again"]]), ["Superseded"])
       assert.equal((yield* acquire("a", { known: first! }))._tag, "Won")
     }),

@@ -1,4 +1,4 @@
-/** What a larder promises over the tier, whatever kind of tier it is. */
+/** The guarantees of a larder over the tier, whatever kind of tier it is. */
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -11,14 +11,14 @@ import type * as Scope from "effect/Scope"
 import { strict as assert } from "node:assert"
 import { byteTier, checksThat, envelope, freshName, lifeMillis, type Subject } from "./subject.ts"
 
-/** The tier alone; or, as a node has it, behind memory of its own. */
+/** The tier alone; or, as on a node, behind a memory tier. */
 const stackOf = ({ tier }: Subject, alone: boolean) => {
   const layer = Layer.succeed(Tier.Tier, tier)
   return alone ? TierStack.layer(layer) : TierStack.layer(MemoryTier.layer(), layer)
 }
 
 interface World {
-  /** How often upstream was asked. */
+  /** How often the larder called upstream. */
   asked: number
   upstream: Effect.Effect<number, "away">
 }
@@ -31,7 +31,7 @@ const world = (): World => {
 const policy: Policy.Options = {
   freshFor: "1 hour",
   staleIfError: "1 hour",
-  // A tier that answers in the end is not what these checks find fault with.
+  // These checks accept a tier that answers slowly.
   tierTimeout: "5 seconds",
   tierBudget: "10 seconds",
 }
@@ -50,7 +50,7 @@ const larderOf = (
     policy: Policy.make({ ...policy, ...options.policy }),
   }).pipe(Effect.provide(stackOf(subject, options.alone ?? false)))
 
-/** What a node does between its start and its end; by then it has written everything. */
+/** Runs a node from start to end; at its end it has written everything. */
 const during = <K, A, E, B, E2>(
   node: Effect.Effect<Larder.Larder<K, A, E>, never, Scope.Scope>,
   use: (larder: Larder.Larder<K, A, E>) => Effect.Effect<B, E2, Scope.Scope>,
@@ -194,7 +194,7 @@ const whileAway = <A, E>(self: World, effect: Effect.Effect<A, E>): Effect.Effec
     return Effect.onExit(effect, () => Effect.sync(() => void (self.upstream = upstream)))
   })
 
-/** Until what was just looked up is in the tier, which callers do not wait for. */
+/** Waits until the tier has the lookup's result, which callers do not wait for. */
 const settled = <A, E>(larder: Larder.Larder<string, A, E>, key: string): Effect.Effect<void, E> =>
   Effect.gen(function* () {
     for (let i = 0; i < 10_000; i++) {
@@ -283,7 +283,7 @@ const several = checksThat("arbiter")({
       yield* Deferred.await(begun)
       yield* Deferred.succeed(gate, undefined)
       const joined = yield* Effect.forkChild(Fiber.joinAll(callers), { startImmediately: true })
-      // Those of the other node look again after a pause.
+      // Callers on the other node retry after a pause.
       while (joined.pollUnsafe() === undefined) yield* subject.pass(100)
       assert.deepEqual(new Set(yield* Fiber.join(joined)), new Set([1]))
     }),

@@ -1,4 +1,4 @@
-/** What every tier holds that keeps marks, and what those tell that notify. */
+/** Checks for every tier that keeps marks, and for messages of tiers that notify. */
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -6,7 +6,7 @@ import * as Queue from "effect/Queue"
 import { strict as assert } from "node:assert"
 import { arbitrated, arbitratedAs, checksThat, envelope, freshName, lifeMillis } from "./subject.ts"
 
-/** Those of all pages. */
+/** The marks of all pages. */
 const allMarks = (
   arbiter: Tier.Arbiter,
   since: number,
@@ -175,7 +175,9 @@ const marks = checksThat("arbiter")({
     }),
 })
 
-/** The messages until that of a change of the key `end`, so that no absence has to be waited for. */
+/**
+ * The messages up to a change of the key `end`, so that the test need not wait to prove an absence.
+ */
 const heardUpToEnd = (queue: Queue.Dequeue<Tier.Message>) =>
   Effect.gen(function* () {
     const heard: Array<Tier.Message> = []
@@ -191,7 +193,7 @@ const shown = (message: Tier.Message): string =>
     ? `${message.key} ${message.version}`
     : `${message.previous} -> ${message.page.last} ${message.page.marks.map((mark) => `${mark.tag}:${mark.keepStale}:${mark.number}`).join()}`
 
-/** By what they are about: servers that share the keys tell of theirs in an order of their own. */
+/** Grouped by subject: servers that share the keys publish in orders of their own. */
 const apart = (messages: ReadonlyArray<string>): ReadonlyArray<string> =>
   messages.toSorted((a, b) => {
     const [one, other] = [a.split(" ")[0]!, b.split(" ")[0]!]

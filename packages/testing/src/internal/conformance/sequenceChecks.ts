@@ -1,4 +1,4 @@
-/** Any sequence of operations on one key: what laws 11, 12 and 20 say of versions. */
+/** Random sequences of operations on one key, checked against laws 11, 12 and 20 on versions. */
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -23,7 +23,7 @@ const operations = [
 interface Step {
   readonly operation: (typeof operations)[number]
   readonly wait: number
-  /** Which of the tokens, and how far a put's version is from what is there. */
+  /** Which of the tokens to use, and how far a put's version is from the stored one. */
   readonly pick: number
 }
 
@@ -125,7 +125,7 @@ export const sequenceChecks = checksThat("arbiter")({
         const steps = yield* drawn(40)
         const seen: Seen = { issued: 0, changed: 0, tokens: [] }
         for (const [i, step] of steps.entries()) {
-          // Where time is real only what needs no wait is drawn: the rest would take hours.
+          // In real time the draws leave out steps that need a wait: they would take hours.
           if (subject.isVirtual) yield* subject.pass(step.wait)
           yield* Effect.catchDefect(take(own, seen, step), (cause) =>
             Effect.die(

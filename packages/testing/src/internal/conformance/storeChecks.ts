@@ -1,4 +1,4 @@
-/** What every tier that keeps bytes holds. */
+/** Checks for every tier that stores bytes. */
 import { Envelope } from "@larder/core"
 import * as Effect from "effect/Effect"
 import { strict as assert } from "node:assert"
@@ -14,7 +14,7 @@ import {
   textOf,
 } from "./subject.ts"
 
-/** Keys, and names of larders, that look like what a tier may have in its own names. */
+/** Keys and larder names that resemble a tier's internal names. */
 const oddTexts = [
   "",
   " ",

@@ -1,4 +1,4 @@
-/** What a check is given: a tier, its time, and short ways to use a store of it. */
+/** The input of a check: a tier, its time, and short ways to use one of its stores. */
 import { Envelope, type Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -6,13 +6,13 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { strict as assert } from "node:assert"
 
-/** How long a lease and a value are held, in checks that do not wait for their end. */
+/** How long leases and values last in checks that do not wait for their end. */
 export const leaseMillis = 10_000
 export const lifeMillis = 100_000
 
 export interface Subject {
   readonly tier: Tier.ObjectTier | Tier.ByteTier
-  /** Lets that much time pass, in the clock of the tier. */
+  /** Lets this much time pass on the tier's clock. */
   readonly pass: (millis: number) => Effect.Effect<void>
   /** Whether `pass` takes no time. */
   readonly isVirtual: boolean
@@ -22,7 +22,7 @@ export interface Subject {
 
 let names = 0
 
-/** A name that no larder had before: not in this run, nor on a server that outlives it. */
+/** A name that no larder had before, neither in this run nor on a server that outlives it. */
 export const freshName = (prefix: string): Effect.Effect<string> =>
   Effect.map(Random.nextIntBetween(0, 2 ** 48), (number) => `${prefix} ${++names} ${number}`)
 
@@ -34,7 +34,7 @@ export const byteTier = ({ tier }: Subject): Tier.ByteTier => {
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** The bytes of a text, unlike which a larder's would carry times of the tier's clock. */
+/** The envelope of a text; unlike a larder's, it carries no times of the tier's clock. */
 export const envelope = (
   text: string,
   now: number,
@@ -62,12 +62,12 @@ export const textOf = (bytes: Uint8Array | undefined): string | undefined => {
   return parsed._tag === "Tombstone" ? "[tombstone]" : `[${parsed.reason}]`
 }
 
-/** Nothing that could be served: nothing at all, or a tombstone. */
+/** Passes when there is no entry to serve: none at all, or a tombstone. */
 export const assertNoValue = (text: string | undefined): void => {
   assert.ok(text === undefined || text === "[tombstone]", `there is still ${text}`)
 }
 
-/** The store of one larder and what checks do with it. */
+/** The store of one larder, with the operations of the checks. */
 export const openedAs = (subject: Subject, larder: string) =>
   Effect.gen(function* () {
     const store = yield* byteTier(subject).open({ larder })
@@ -140,7 +140,7 @@ export const arbitratedAs = (subject: Subject, larder: string) =>
         ),
       remove: (key: string) =>
         Effect.map(arbiter.write(key, { _tag: "Remove" }, 0), ({ version }) => version),
-      /** As if it had been set, or removed, when the tier's time was `at` microseconds. */
+      /** Sets or removes as if the tier's time were `at` microseconds. */
       setAt: (key: string, text: string, at: number, life: number = lifeMillis) =>
         Effect.flatMap(time, (now) =>
           Effect.map(
@@ -165,16 +165,15 @@ export const arbitrated = (subject: Subject) =>
 export type Arbitrated = Effect.Success<ReturnType<typeof arbitrated>>
 
 /**
- * What a tier must declare for a check to be asked of it: nothing (`any`), to
- * keep bytes, to arbitrate (versions, lease, marks, clock), or to tell of
- * changes as well.
+ * The abilities that a tier must declare for a check: none (`any`), storing bytes, arbitrating
+ * (versions, lease, marks, clock), or publishing changes as well.
  */
 export type Needs = "any" | "bytes" | "arbiter" | "notifies"
 
 export interface Check {
   readonly name: string
   readonly needs: Needs
-  /** Fails, or dies with an `AssertionError`, where the tier does not hold what the name says. */
+  /** Fails, or dies with an `AssertionError`, when the tier breaks the rule in the name. */
   readonly run: (subject: Subject) => Effect.Effect<void, unknown, Scope.Scope>
 }
 
