@@ -3,11 +3,11 @@
 export interface Trace {
   /** The different keys, in the order of their first appearance. */
   readonly keys: ReadonlyArray<string>
-  /** Which key each request is for, as a place in `keys`. */
+  /** The key of each request, as an index into `keys`. */
   readonly requests: Uint32Array
 }
 
-/** Takes requests one by one; `key` may be of any type that a `Map` tells apart. */
+/** Records requests one by one; `key` may be of any type that a `Map` distinguishes. */
 export interface Recorder<Key> {
   readonly add: (key: Key) => void
   readonly trace: () => Trace
@@ -34,6 +34,6 @@ export const recorder = <Key extends string | number>(): Recorder<Key> => {
   }
 }
 
-/** How many requests and different keys a trace has. */
+/** The number of requests and of different keys, as text. */
 export const size = ({ keys, requests }: Trace): string =>
   `${requests.length.toLocaleString("en")} requests for ${keys.length.toLocaleString("en")} keys`

@@ -1,4 +1,4 @@
-/** The formats of recordings: what one line of each says. */
+/** The formats of recordings: how to parse one line of each. */
 
 export type Parsed =
   | { readonly _tag: "Read"; readonly key: string }
@@ -30,10 +30,10 @@ export const accessLog: Format = {
 }
 
 const mostKeyLength = 4_096
-// eslint-disable-next-line no-control-regex -- no text has them, other than tabs
+// eslint-disable-next-line no-control-regex -- text contains none of these characters
 const notText = /[\u0000-\u0008\u000B-\u001F\uFFFD]/
 
-/** One key per line, taken as it is. */
+/** One key per line, unchanged. */
 export const keys: Format = {
   name: "one key per line",
   parse: (line) =>
@@ -43,7 +43,7 @@ export const keys: Format = {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** The object that a line of JSON holds, if it holds one. */
+/** The object in a line of JSON, if there is one. */
 export const recordIn = (line: string): Readonly<Record<string, unknown>> | undefined => {
   try {
     const value: unknown = JSON.parse(line)
@@ -53,7 +53,7 @@ export const recordIn = (line: string): Readonly<Record<string, unknown>> | unde
   }
 }
 
-/** The value at a field by its own name, or by a path such as `request.uri`. */
+/** The value of a field, by its name or by a path such as `request.uri`. */
 const at = (record: Readonly<Record<string, unknown>>, field: string): unknown => {
   if (Object.hasOwn(record, field)) return record[field]
   return field
@@ -64,7 +64,7 @@ const at = (record: Readonly<Record<string, unknown>>, field: string): unknown =
     )
 }
 
-/** JSON lines: the key is the text or the number in a field. */
+/** JSON lines: the key is the text or number in a field. */
 export const jsonLines = (field: string): Format => ({
   name: `JSON lines, field ${field}`,
   parse: (line) => {
@@ -75,13 +75,13 @@ export const jsonLines = (field: string): Format => ({
   },
 })
 
-/** The fields of the JSON objects that most of the lines are; undefined where most are none. */
+/** The fields of the JSON objects, if most of the lines are JSON objects; else undefined. */
 export const fieldsOf = (lines: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
   const records = lines.flatMap((line) => recordIn(line) ?? [])
   return 2 * records.length > lines.length ? Object.keys(records[0]!) : undefined
 }
 
-/** The format of the first lines of a file that holds no JSON objects. */
+/** Guesses the format from the first lines of a file without JSON objects. */
 export const formatOf = (lines: ReadonlyArray<string>): Format => {
   const logged = lines.filter((line) => accessLog.parse(line)._tag !== "Unreadable")
   return 2 * logged.length > lines.length ? accessLog : keys

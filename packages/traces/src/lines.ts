@@ -1,21 +1,24 @@
-/** Bytes in pieces to numbered lines. */
+/** Splits chunks of bytes into numbered lines. */
 
 const lineFeed = 10
 const carriageReturn = 13
 
-/** Bytes of a line: a longer one comes in parts, so that a file without any line ends does not fill memory. */
+/**
+ * The most bytes of a line: a longer one comes in parts, so that a file without line ends does not
+ * fill memory.
+ */
 const mostBytes = 1 << 20
 
 export interface Lines {
   readonly write: (bytes: Buffer) => void
-  /** The last line may lack its end. */
+  /** Ends the input; the last line may lack its line end. */
   readonly end: () => void
 }
 
 /**
- * Passes on each line of UTF-8 without its end (a line feed, or carriage return and
- * line feed), with its number from 1; empty lines are left out. A line is a string of
- * its own, so that keeping the line does not keep the piece that it came in.
+ * Passes on each line of UTF-8 without its end (a line feed, or carriage return and line feed),
+ * with its number from 1; skips empty lines. Copies each line into a string of its own, so that
+ * keeping the line does not keep its chunk in memory.
  */
 export const lines = (onLine: (line: string, number: number) => void): Lines => {
   let rest: Buffer = Buffer.alloc(0)

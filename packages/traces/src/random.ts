@@ -1,4 +1,4 @@
-/** Random numbers by a seed, and draws from them. */
+/** Seeded random numbers, and draws from them. */
 
 /** Returns the next number in [0, 1). */
 export type Random = () => number

@@ -8,13 +8,15 @@ import { lines } from "./lines.ts"
 import { InvalidTrace, reader, type Recording, remedy } from "./recording.ts"
 
 export interface Options {
-  /** Of JSON lines: the field that holds the key, by its name or by a path such as `request.uri`. */
+  /**
+   * For JSON lines: the field that holds the key, by its name or by a path such as `request.uri`.
+   */
   readonly field?: string | undefined
 }
 
 const isGzip = (head: Buffer | null): boolean => head?.[0] === 0x1f && head[1] === 0x8b
 
-/** The bytes of a file, unpacked where they begin as those of gzip do. */
+/** The bytes of a file, decompressed if they begin with the gzip header. */
 const contents = (file: string): Effect.Effect<Readable, Error> =>
   Effect.callback((resume) => {
     const stored = createReadStream(file, { highWaterMark: 256 * 1_024 })
@@ -22,14 +24,14 @@ const contents = (file: string): Effect.Effect<Readable, Error> =>
     stored.once("readable", () => {
       const head: Buffer | null = stored.read(2)
       if (head !== null) stored.unshift(head)
-      // An error of either stream reaches whoever reads the unpacked bytes.
+      // An error of either stream reaches the reader of the decompressed bytes.
       resume(Effect.succeed(isGzip(head) ? pipeline(stored, createGunzip(), () => {}) : stored))
     })
   })
 
 /**
- * Reads a trace. The format is that of most of the first lines, or JSON lines where a
- * field is named.
+ * Reads a trace. The format is that of most of the first lines, or JSON lines when a field is
+ * given.
  */
 export const readTrace = (
   file: string,

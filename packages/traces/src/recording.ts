@@ -1,9 +1,9 @@
-/** The lines of a file to a trace, with a count of what is left out. */
+/** Turns the lines of a file into a trace, and counts the lines it skips. */
 import * as Schema from "effect/Schema"
 import { fieldsOf, type Format, formatOf, jsonLines } from "./formats.ts"
 import { recorder, size, type Trace } from "./Trace.ts"
 
-/** A file that holds no trace, with what to do about it. */
+/** A file without a trace, with the remedy. */
 export class InvalidTrace extends Schema.TaggedError<InvalidTrace>()("InvalidTrace", {
   file: Schema.String,
   reason: Schema.String,
@@ -16,22 +16,25 @@ export class InvalidTrace extends Schema.TaggedError<InvalidTrace>()("InvalidTra
 
 export interface Recording {
   readonly trace: Trace
-  /** The name of the format that the lines have. */
+  /** The name of the format of the lines. */
   readonly format: string
-  /** Lines that the format has no place for. They are left out. */
+  /** Lines that the format cannot parse. They are skipped. */
   readonly unreadable: number
   readonly firstUnreadable: number | undefined
-  /** Requests that no cache answers: those of an access log that are no GET or HEAD. They are left out. */
+  /**
+   * Requests that no cache answers: those in an access log other than GET or HEAD. They are
+   * skipped.
+   */
   readonly noReads: number
 }
 
-/** What a file may hold. */
+/** The supported formats, as text. */
 export const formats =
   "an access log in Common or Combined Log Format, JSON lines with the field that holds the key, or one key per line; gzipped or not"
 
 export const remedy = `Give ${formats}.`
 
-/** Lines that the format of a file is chosen by. */
+/** How many lines decide the format of a file. */
 const sampleLines = 100
 
 interface Line {
@@ -40,13 +43,15 @@ interface Line {
 }
 
 export interface Reader {
-  /** Throws {@link InvalidTrace} where the format cannot be told. */
+  /** Throws {@link InvalidTrace} when the format is unclear. */
   readonly take: (text: string, number: number) => void
-  /** Throws {@link InvalidTrace} where no line was readable. */
+  /** Throws {@link InvalidTrace} when no line was readable. */
   readonly end: () => Recording
 }
 
-/** `field`: of JSON lines, the one that holds the key. Without it the first lines decide on the format. */
+/**
+ * `field`: for JSON lines, the field with the key. Without it the first lines decide the format.
+ */
 export const reader = (file: string, field: string | undefined): Reader => {
   const { add, trace } = recorder<string>()
   const undecided: Array<Line> = []
@@ -103,7 +108,7 @@ export const reader = (file: string, field: string | undefined): Reader => {
 const counted = (count: number, one: string, more: string): string =>
   `${count.toLocaleString("en")} ${count === 1 ? one : more}`
 
-/** What was read and what was left out, in one line. */
+/** The counts of read and skipped lines, as one line of text. */
 export const described = (recording: Recording): string => {
   const { firstUnreadable, format, noReads, trace, unreadable } = recording
   const parts = [`${size(trace)} (${format})`]

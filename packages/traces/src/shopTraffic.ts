@@ -3,8 +3,8 @@
  *
  * - Popularity: Zipf's law over the catalogue.
  * - Drift: every few requests a popular product trades places with any other.
- * - Re-reads: customers return to pages that were requested a short while ago.
- * - Bursts: for a while, many requests are for one product that is in the news.
+ * - Re-reads: customers return to recently requested pages.
+ * - Bursts: for a while, many requests are for one product in the news.
  * - A scan: now and then a crawler walks on through the catalogue, page by page.
  *
  * The same seed gives the same requests.
@@ -12,7 +12,10 @@
 import { generator, shuffled, zipf } from "./random.ts"
 import { recorder, type Trace } from "./Trace.ts"
 
-/** The shape of the traffic. A share is one of the customers' requests; that of the scan is one of all requests. */
+/**
+ * The shape of the traffic. Each share is one of the customers' requests; the scan's share is one
+ * of all requests.
+ */
 export const shape = {
   products: 12_000,
   popularity: { exponent: 0.95 },
