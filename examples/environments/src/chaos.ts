@@ -1,8 +1,10 @@
-/** A tier that misbehaves: late, broken or silent now and then, as chance has it. */
+/** A tier that misbehaves at random: some operations are late, fail or never end. */
 import { type Tier as CoreTier, Tier } from "@larder/core"
 import { Effect, Layer, Random } from "effect"
 
-/** One operation in `oneIn` fails, one never ends, one is late by 20 ms; chance is Effect's `Random`. */
+/**
+ * One operation in `oneIn` fails, one never ends, one is 20 ms late; drawn from Effect's `Random`.
+ */
 export const layer = (
   tier: Layer.Layer<CoreTier.Tier>,
   oneIn: number,

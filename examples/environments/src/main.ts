@@ -1,4 +1,7 @@
-/** `LARDER_STACK=box LARDER_FILE=/tmp/rates.db node src/main.ts`: run it twice, and the second time nobody is asked. */
+/**
+ * `LARDER_STACK=box LARDER_FILE=/tmp/rates.db node src/main.ts`: run it twice; the second run makes
+ * no lookup.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer } from "effect"
 import { describe, Rates, RatesClosed, RateSource } from "./rates.ts"

@@ -1,10 +1,10 @@
-/** The application: exchange rates, from a service that is not always there. It knows of no tier. */
+/** The application: exchange rates, from a service that is sometimes down. It knows of no tier. */
 import { Larder, Policy, Upstream } from "@larder/core"
 import { Context, Data, Effect, Exit, Schema } from "effect"
 
 export class RatesClosed extends Data.TaggedError("RatesClosed")<{ readonly currency: string }> {}
 
-/** Where rates come from. */
+/** The upstream of the rates. */
 export class RateSource extends Context.Service<
   RateSource,
   { readonly rate: (currency: string) => Effect.Effect<number, RatesClosed> }
@@ -26,11 +26,11 @@ export class Rates extends Larder.Service<Rates>()("environments/Rates", {
   tags: () => ["rates"],
 }) {}
 
-/** What a sum is in euros. */
+/** Converts a sum to euros. */
 export const inEuros = (sum: number, currency: string) =>
   Effect.map(Rates.get(currency), (rate) => sum * rate)
 
-/** One line for people: what it is, and where the rate comes from. */
+/** One line of text: the sum in euros, and the source of the rate. */
 export const describe = Effect.fnUntraced(function* (sum: number, currency: string) {
   const found = yield* Effect.exit(Rates.getWithMeta(currency))
   if (Exit.isFailure(found)) return `${sum} ${currency}: no rate`

@@ -1,4 +1,6 @@
-/** One set of expectations, whatever the stack: what differs between environments is speed and reach, not meaning. */
+/**
+ * One set of expectations for every stack: environments differ in speed and reach, not in meaning.
+ */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,7 +14,7 @@ type Environment = (typeof environments)[number]
 
 const hasRedis = (await Effect.runPromise(RedisServer.find)) !== undefined
 
-/** An exchange under the test's thumb: each answer is a new rate, unless it is closed. */
+/** An exchange that the test controls: each answer is a new rate, unless it is closed. */
 const makeSource = () => {
   const source = { asked: 0, closed: false }
   const layer = Layer.succeed(RateSource, {
@@ -32,7 +34,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true })),
 )
 
-/** What each environment needs to be told. */
+/** The settings of each environment. */
 const settings = (
   environment: Environment,
 ): Effect.Effect<Record<string, string>, unknown, Scope.Scope> => {
@@ -52,7 +54,7 @@ const expectation = (
   title: string,
   body: (source: Source) => Effect.Effect<void, unknown, Rates>,
 ) =>
-  // A real server is asked: real time. Nothing here waits for time to pass.
+  // Real time, for a real server. Nothing here waits for time to pass.
   it.live(title, () =>
     Effect.gen(function* () {
       const { layer, source } = makeSource()

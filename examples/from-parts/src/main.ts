@@ -1,9 +1,12 @@
-/** A day at the corner shop, in five seconds: what one price costs to look up, and what a customer sees. */
+/**
+ * A day at the corner shop, in five seconds: what one price costs to look up, and what a customer
+ * sees.
+ */
 import { EarlyRefresh } from "@larder/core"
 import { Clock, Console, Effect, Exit } from "effect"
 import { make } from "./cache.ts"
 
-/** The wholesaler's price list: slow today, and closed in the evening. */
+/** The wholesaler's price list: slow by day, closed in the evening. */
 const wholesaler = (say: (line: string) => Effect.Effect<void>) => {
   const state = { price: 120, millis: 100, open: true }
   const lookup = Effect.fnUntraced(function* (product: string) {

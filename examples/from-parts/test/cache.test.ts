@@ -6,7 +6,7 @@ import { make, TooSlow } from "../src/cache.ts"
 
 const fork = Effect.forkChild({ startImmediately: true })
 
-/** Answers 1, 2, 3 …, after a time, unless it is down. */
+/** Answers 1, 2, 3 … after a delay, unless it is down. */
 const makeSource = () => {
   const source = { calls: 0, millis: 100, down: false }
   const lookup = (_key: string) =>

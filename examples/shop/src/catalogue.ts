@@ -1,9 +1,9 @@
 /**
- * The catalogue: an HTTP server that owns the products. `catalogueMain.ts` runs
- * it in a process of its own, as in life.
+ * The catalogue: an HTTP server that owns the products. `catalogueMain.ts` runs it in a process of
+ * its own, as in production.
  *
- * `GET /products/7` answers one product, `GET /products?ids=7,8` those of the
- * list that exist, `POST /admin/phase` with `{"phase":"outage"}` changes how it behaves.
+ * `GET /products/7` returns one product, `GET /products?ids=7,8` the existing products of the list,
+ * `POST /admin/phase` with `{"phase":"outage"}` changes how it behaves.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect, type Layer, Predicate, Random, Ref, Schema } from "effect"
@@ -15,7 +15,7 @@ export const PhaseChange = Schema.Struct({ phase: Phase })
 
 const Ids = Schema.Struct({ ids: Schema.String })
 
-/** What a fault makes of a good answer. */
+/** Applies a fault to a good answer. */
 const spoilt = (
   fault: Exclude<Fault, "connection cut" | "hangs">,
   body: unknown,
@@ -40,7 +40,10 @@ interface State {
   readonly random: typeof Random.Random.Service
 }
 
-/** Answers with what `find` finds, with 404 where it finds nothing, or as fate has it. */
+/**
+ * Answers with the result of `find`, with 404 when it finds nothing, or with the fault that the
+ * phase draws.
+ */
 const answer = Effect.fnUntraced(function* (state: State, find: (priceList: number) => unknown) {
   const phase = yield* Ref.get(state.phase)
   const { afterMillis, fault } = fate(
@@ -54,7 +57,7 @@ const answer = Effect.fnUntraced(function* (state: State, find: (priceList: numb
     const request = yield* HttpServerRequest.HttpServerRequest
     NodeHttpServerRequest.toIncomingMessage(request).socket?.destroy()
   }
-  // The server interrupts this fiber when the client hangs up, so nothing piles up here.
+  // The server interrupts this fiber when the client disconnects, so fibers do not pile up here.
   if (fault === "connection cut" || fault === "hangs") return yield* Effect.never
   if (fault !== undefined) return spoilt(fault, body)
   return body === undefined

@@ -1,4 +1,4 @@
-/** The catalogue as the shop sees it: two calls, and two ways to fail that are worth telling apart. */
+/** The catalogue as the shop sees it: two calls, and two kinds of failure. */
 import { Context, Effect, Layer, Schedule, Schema } from "effect"
 import { HttpClient, type HttpClientError, type HttpClientResponse } from "effect/http"
 import { Product } from "./product.ts"
@@ -8,14 +8,14 @@ export class ProductGone extends Schema.TaggedError<ProductGone>()("ProductGone"
   id: Schema.Int,
 }) {}
 
-/** The catalogue did not answer, or not with what it should. */
+/** The catalogue did not answer, or answered with an error or invalid data. */
 export class CatalogueFault extends Schema.TaggedError<CatalogueFault>()("CatalogueFault", {
   reason: Schema.String,
 }) {}
 
 /**
- * How patient each of the shops is: so long with one request, and with a fault
- * one more try, but two seconds in all. One that hangs leaves time for another.
+ * The timeouts of each shop: this long for one request, one retry after a fault, and two seconds in
+ * all. A request that hangs leaves time for the retry.
  */
 const patienceOnce = "1300 millis"
 export const patience = "2 seconds"
@@ -39,7 +39,7 @@ const inTime = Effect.timeoutOrElse({
   orElse: () => Effect.fail(new CatalogueFault({ reason: "took too long" })),
 })
 
-// The body is read whatever the status says: a connection is free again only then.
+// Read the body whatever the status is: only then is the connection free again.
 const body = (response: HttpClientResponse.HttpClientResponse) =>
   Effect.map(response.text, (text) => ({ status: response.status, text }))
 
@@ -52,7 +52,7 @@ export class CatalogueClient extends Context.Service<
   CatalogueClient,
   {
     readonly product: (id: number) => Effect.Effect<Product, CatalogueFault | ProductGone>
-    /** Several products in one call; those that are no longer sold are left out. */
+    /** Several products in one call; the answer leaves out those no longer sold. */
     readonly products: (
       ids: ReadonlyArray<number>,
     ) => Effect.Effect<ReadonlyMap<number, Product>, CatalogueFault>

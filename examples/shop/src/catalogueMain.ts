@@ -1,10 +1,10 @@
 /**
- * The catalogue's process. Its argument is the seed. It says its address on
- * standard output, in one line, and ends when standard input does: that is when
- * whoever started it has gone, in whatever way.
+ * The catalogue's process. Its argument is the seed. It prints its address on standard output, in
+ * one line, and ends when standard input closes: that is when the parent process ends, in whatever
+ * way.
  */
 import { createServer } from "node:http"
-// One module at a time: the package's index also wants the drivers this program does without.
+// Import one module: the package's index also needs drivers that this program does without.
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
@@ -16,7 +16,7 @@ const announce = Layer.effectDiscard(HttpServer.addressFormattedWith(Console.log
 
 const server = Layer.merge(Catalogue.layer(Number(process.argv[2] ?? 1)), announce).pipe(
   Layer.provide(
-    // Nobody is waiting any more when the server closes, so there is nothing to be graceful about.
+    // No client waits any more when the server closes, so it needs no graceful shutdown.
     NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }),
   ),
 )

@@ -1,4 +1,7 @@
-/** The same shop several times: without a cache, with a plain TTL cache, with Larder; and what lies between. */
+/**
+ * The same shop several times: without a cache, with a plain TTL cache, with Larder, and with steps
+ * in between.
+ */
 import { Coalesce } from "@larder/core"
 import { Cache, Cause, Clock, Duration, Effect, Exit, FiberSet, Option, type Scope } from "effect"
 import {
@@ -11,10 +14,15 @@ import {
 import type { Product } from "./product.ts"
 import { freshFor, pricesTag, Products, revalidateFor } from "./products.ts"
 
-/** Where a product came from: still fresh, stale, or `missing` from the cache and so waited for. */
+/**
+ * How the cache served a product: fresh, stale, or `missing`, so that the customer waited for a
+ * lookup.
+ */
 export type Source = "fresh" | "stale" | "missing"
 
-/** What a customer gets to see of one product. Listing pages do not say where each product came from. */
+/**
+ * One product as the customer sees it. Listing pages do not report where each product came from.
+ */
 export type View =
   | { readonly _tag: "Shown"; readonly product: Product; readonly source: Source | undefined }
   | { readonly _tag: "Gone"; readonly id: number }
@@ -29,7 +37,9 @@ export interface Shop {
   readonly newPriceList: Effect.Effect<void>
 }
 
-/** The same for all shops, and more than the products of the generated traffic: none goes for want of room. */
+/**
+ * The same for all shops, and more than the products of the generated traffic: no entry is evicted.
+ */
 export const capacity = 20_000
 
 const freshMillis = Duration.toMillis(freshFor)
@@ -51,7 +61,7 @@ const hasTag =
   (error: { readonly _tag: string }): boolean =>
     tags.includes(error._tag)
 
-/** A failed lookup as the customer sees it. */
+/** Turns a failed lookup into the customer's view. */
 const refused = (id: number, cause: Cause.Cause<{ readonly _tag: string }>): View =>
   Option.exists(Cause.findErrorOption(cause), hasTag("ProductGone", "KeyNotReturned"))
     ? gone(id)
@@ -62,7 +72,7 @@ const pageOf =
   (page: Effect.Effect<View, E>): Effect.Effect<View> =>
     Effect.catchCause(page, (cause) => Effect.succeed(refused(id, cause)))
 
-/** The views of a listing, from what the catalogue said of its products. */
+/** The views of a listing, from the catalogue's answer. */
 const listed = <E extends { readonly _tag: string }>(
   ids: ReadonlyArray<number>,
   answer: Exit.Exit<ReadonlyMap<number, Product>, E>,
@@ -73,7 +83,7 @@ const listed = <E extends { readonly _tag: string }>(
     return product === undefined ? gone(id) : shown(product)
   })
 
-// The shops without Larder have the same patience with the catalogue as the one with it.
+// The shops without Larder have the same timeouts as the one with it.
 type LookupError = CatalogueFault | ProductGone | Cause.TimeoutError
 
 const patiently = <A, E extends CatalogueFault | ProductGone>(lookup: Effect.Effect<A, E>) =>
@@ -93,7 +103,7 @@ export const withoutCache: Effect.Effect<Shop, never, CatalogueClient> = Effect.
   }),
 )
 
-/** Failures are not kept, for that would prolong every outage; "no longer sold" is. */
+/** Does not cache failures, which would prolong every outage; caches "no longer sold". */
 const timeToLive = (exit: Exit.Exit<Product, { readonly _tag: string }>) =>
   Exit.isSuccess(exit) || Option.exists(Exit.findErrorOption(exit), hasTag("ProductGone"))
     ? freshFor
@@ -112,7 +122,8 @@ export const withTtlCache: Effect.Effect<Shop, never, CatalogueClient> = Effect.
     return shown(yield* Cache.get(cache, id), "missing")
   })
 
-  // `Cache` knows single keys only, so what a listing lacks is fetched in one call beside it.
+  // `Cache` looks up single keys only, so one call beside it fetches the missing products of a
+  // listing.
   const listing = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
     const views = new Map<number, View>()
     for (const id of ids) {
@@ -135,7 +146,7 @@ export const withTtlCache: Effect.Effect<Shop, never, CatalogueClient> = Effect.
   }
 })
 
-/** What the cache of one's own below does beyond keeping values for a time. */
+/** What the hand-written cache below does beyond a TTL. */
 export interface OwnCache {
   readonly staleWhileRevalidate: boolean
   readonly coalescing: boolean
@@ -146,7 +157,7 @@ interface Kept {
   readonly storedAt: number
 }
 
-/** The first steps towards a cache, taken by hand: a map with times, then more. */
+/** The first steps towards a hand-written cache: a map with times, then more. */
 export const withOwnCache = (
   options: OwnCache,
 ): Effect.Effect<Shop, never, CatalogueClient | Scope.Scope> =>

@@ -18,7 +18,9 @@ export interface Settings extends Shops.Places, Trace.Options {
   readonly from: number
 }
 
-/** Where the progress goes: a terminal's line is written over, other outputs get a line now and then. */
+/**
+ * Where the progress goes: a terminal overwrites its line, other outputs get a line now and then.
+ */
 export interface Display {
   readonly everyMillis: number
   readonly show: (line: string) => Effect.Effect<void>
@@ -26,9 +28,8 @@ export interface Display {
 }
 
 /**
- * Exercises the way to the catalogue before anybody measures it: what "cold"
- * shows is empty caches, not connections that are being opened and code that is
- * being compiled.
+ * Sends requests to the catalogue before the measurement: the phase "cold" then shows empty caches,
+ * not the cost of opening connections and compiling code.
  */
 const warmUp = Effect.flatMap(CatalogueClient, (catalogue) =>
   Effect.forEach(
@@ -38,7 +39,10 @@ const warmUp = Effect.flatMap(CatalogueClient, (catalogue) =>
   ),
 )
 
-/** Runs the whole of it; fails with `OutageCostCustomers` if Larder did not keep its word. */
+/**
+ * Runs the whole demo; fails with `OutageCostCustomers` if the outage cost Larder's customers a
+ * page.
+ */
 export const run = Effect.fnUntraced(function* (settings: Settings, display: Display) {
   const { from, inFlight, phaseSeconds, rate, seed } = settings
   const { trace, words: traffic } = yield* Trace.load(settings)

@@ -1,4 +1,4 @@
-/** What Larder tells of itself while it runs, counted. */
+/** Counts the events of the larder while it runs. */
 import { type LarderEvent } from "@larder/core"
 import { Effect, type Scope, Stream } from "effect"
 import { Products } from "./products.ts"
@@ -32,7 +32,7 @@ export const watch = (
           counts.set(name, (counts.get(name) ?? 0) + 1)
         }),
       ),
-      // At once, or what happens before this fiber's first turn is missed.
+      // Start at once: otherwise the stream misses events before this fiber's first turn.
       Effect.forkScoped({ startImmediately: true }),
     )
   })
@@ -48,7 +48,7 @@ const told: ReadonlyArray<readonly [name: string, words: string]> = [
   ["BreakerChanged Open", "openings of the breaker"],
 ]
 
-/** The counts in words; what did not happen is left out. */
+/** The counts in words, without those that are zero. */
 export const describe = (counts: Counts): string => {
   const parts = told.flatMap(([name, words]) => {
     const count = counts.get(name)

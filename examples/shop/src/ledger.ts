@@ -1,25 +1,30 @@
-/** Counts what one shop's customers met and what its catalogue was asked, phase by phase. */
+/** Counts what one shop's customers saw and its requests to the catalogue, phase by phase. */
 import type { View } from "./contenders.ts"
 import { type Phase, phases, priceListOf } from "./phases.ts"
 
 export interface Figures {
   readonly requests: number
-  /** From the moment a request was due to its answer, in milliseconds, ascending; failures are not in it. */
+  /**
+   * From the moment a request was due to its answer, in milliseconds, ascending; without failures.
+   */
   readonly latencies: ReadonlyArray<number>
-  /** Where the products on product pages came from. */
+  /** How the cache served the products on product pages. */
   readonly fresh: number
   readonly stale: number
   readonly missing: number
-  /** Requests to the catalogue, second tries included. */
+  /** Requests to the catalogue, including retries. */
   readonly lookups: number
-  /** Requests that failed, for the customer. */
+  /** Requests that failed for the customer. */
   readonly failed: number
-  /** Those of them that were turned away at the door, as too many were in flight. */
+  /** Failed requests that the shop refused, since too many were in flight. */
   readonly turnedAway: number
-  /** Those that failed with a product this shop had shown before, and which. */
+  /** Failed requests for a product this shop had shown before, and the products. */
   readonly failedSeen: number
   readonly pagesLost: ReadonlyArray<number>
-  /** Products shown with a price of the old list, and how long after the change the last was asked for. */
+  /**
+   * Products shown with a price of the old list, and how long after the change the last was
+   * requested.
+   */
   readonly oldPrices: number
   readonly lastOldPriceMillis: number
 }
@@ -45,16 +50,16 @@ const blank = (): Mutable<Figures> => ({
   lastOldPriceMillis: 0,
 })
 
-/** A request on its way: answered in whatever phase, it counts for the one it was made in. */
+/** A request in flight: it counts for the phase it was made in, whenever it is answered. */
 export interface Ticket {
   readonly phase: Phase
   /** When it was due, in milliseconds since the phase began. */
   readonly due: number
-  /** Which of its products had been shown before. */
+  /** Which of its products the shop had shown before. */
   readonly seen: ReadonlySet<number>
 }
 
-/** Mutable on purpose: it is written a few thousand times a second, and read when that is over. */
+/** Mutable on purpose: written a few thousand times a second, and read at the end. */
 export class Ledger {
   private readonly pages: Record<Phase, Mutable<Figures>>
   private readonly shown = new Set<number>()
@@ -115,7 +120,7 @@ export class Ledger {
     page.pagesLost.push(...pagesLost)
   }
 
-  /** The figures of a phase as they stand, unsorted: for the progress line. */
+  /** The current figures of a phase, unsorted: for the progress line. */
   peek(phase: Phase): Pick<Figures, "requests" | "failed"> {
     return this.pages[phase]
   }

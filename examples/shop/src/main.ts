@@ -1,4 +1,4 @@
-/** The command line. `node examples/shop/src/main.ts --help` says what can be set. */
+/** The command line. `node examples/shop/src/main.ts --help` lists the options. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -6,7 +6,7 @@ import { Effect, Layer, Option } from "effect"
 import { CliError, Command, Flag } from "effect/cli"
 import { type Display, run } from "./demo.ts"
 
-/** A number with bounds, whose error names what was given and what would do. */
+/** A bounded number; the error names the given value and the valid range. */
 const number = (name: string, kind: "whole number" | "number", least: number, most: number) =>
   Flag.String(name).pipe(
     Flag.withMetavar("number"),
@@ -125,7 +125,7 @@ const shop = Command.make(
   ),
 )
 
-// Whoever was reading has gone, as with `| head`; the catalogue's process notices by itself that we have.
+// The reader of the output has gone, as with `| head`; the catalogue's process ends by itself.
 process.stdout.once("error", () => process.exit(1))
 
 Command.run(shop, { version: "0.1.0" }).pipe(

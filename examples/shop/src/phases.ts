@@ -15,7 +15,7 @@ export const phases = [
 export const Phase = Schema.Literals(phases)
 export type Phase = typeof Phase.Type
 
-/** Ways of not answering as one should. */
+/** The ways in which the catalogue fails to answer. */
 export type Fault =
   | "server error"
   | "cut-off body"
@@ -24,7 +24,9 @@ export type Fault =
   | "connection cut"
   | "hangs"
 
-/** How the catalogue behaves: latency in milliseconds, and the share of requests that meet each fault. */
+/**
+ * How the catalogue behaves: latency in milliseconds, and the share of requests with each fault.
+ */
 export interface Mood {
   readonly latency: readonly [least: number, most: number]
   readonly faults: ReadonlyArray<readonly [fault: Fault, share: number]>
@@ -35,7 +37,7 @@ const healthy: Mood = { latency: [15, 60], faults: [] }
 const moods: Readonly<Record<Phase, Mood>> = {
   cold: healthy,
   steady: healthy,
-  // One request in four fails, and a part of those looks like a success until the body is read.
+  // One request in four fails; some failures look like a success until the body is read.
   flaky: {
     latency: [15, 60],
     faults: [
@@ -54,12 +56,12 @@ const moods: Readonly<Record<Phase, Mood>> = {
     ],
   },
   recovery: healthy,
-  // Of the shops, not of the catalogue: a new version is rolled out.
+  // The shops restart, not the catalogue: a new version is rolled out.
   restart: healthy,
   "price change": healthy,
 }
 
-/** What happens to one request. */
+/** The latency and the fault of one request. */
 export interface Fate {
   readonly afterMillis: number
   readonly fault: Fault | undefined
@@ -79,5 +81,5 @@ export const fate = (phase: Phase, latencyDraw: number, faultDraw: number): Fate
   }
 }
 
-/** The number of the price list in force: the last phase has a new one. */
+/** The number of the current price list: the last phase has a new one. */
 export const priceListOf = (phase: Phase): number => (phase === "price change" ? 2 : 1)

@@ -1,11 +1,11 @@
-/** What the shop sells: the shape both sides of the wire agree on, and the catalogue's stock. */
+/** The products: the shape on both sides of the wire, and the catalogue's stock. */
 import { Schema } from "effect"
 
 export const Product = Schema.Struct({
   id: Schema.Int,
   name: Schema.String,
   priceCents: Schema.Int,
-  /** The number of the price list the price was taken from. */
+  /** The number of the price list with this price. */
   priceList: Schema.Int,
 })
 export type Product = typeof Product.Type
@@ -39,10 +39,10 @@ export const productAt = (id: number, priceList: number): Product | undefined =>
       }
     : undefined
 
-/** Products stand on shelves of this many; a listing page shows one shelf. */
+/** How many products are on a shelf; a listing page shows one shelf. */
 export const shelfSize = 8
 
-/** The products on sale on the shelf where this one stands, by number. */
+/** The products on sale on this one's shelf, by number. */
 export const shelfOf = (id: number): ReadonlyArray<number> => {
   const first = id - (id % shelfSize)
   return Array.from({ length: shelfSize }, (_, place) => first + place).filter(isSold)

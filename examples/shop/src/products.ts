@@ -1,22 +1,22 @@
-/** The shop's larder: the whole of what a service has to say about its caching. */
+/** The shop's larder: all the caching code of a service. */
 import { EarlyRefresh, Larder, Policy, Upstream } from "@larder/core"
 import { Exit, Option } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { CatalogueClient, onceMore, patience } from "./catalogueClient.ts"
 import { Product } from "./product.ts"
 
-/** How long a product may be shown without asking again; the TTL cache beside it gets the same. */
+/** How long a product is fresh; the TTL cache beside it gets the same. */
 export const freshFor = "2 seconds"
 
-/** How much longer it may be shown while it is asked for again behind the customer's back. */
+/** How much longer a product is served stale while a refresh runs in the background. */
 export const revalidateFor = "10 seconds"
 
-/** Everything the catalogue prices carries this tag, so that a new price list takes one write. */
+/** The tag of every entry with a price, so that a new price list takes one tag invalidation. */
 export const pricesTag = "prices"
 
 const policy = Policy.make({
   freshFor,
-  // A page somebody looked at a few seconds ago is shown at once, and refreshed behind it...
+  // A page requested a few seconds ago is served at once and refreshed in the background...
   staleWhileRevalidate: revalidateFor,
   // ...and an old page is better than none for as long as an outage may last.
   staleIfError: "10 minutes",
@@ -34,7 +34,7 @@ const catalogue = Upstream.make({
   Upstream.withCircuitBreaker({
     tripPolicy: CircuitBreaker.consecutive(5),
     openDuration: "500 millis",
-    // "No longer sold" is an answer: it says that the catalogue is well.
+    // "No longer sold" is an answer: it shows that the catalogue works.
     classify: (exit) =>
       Exit.isSuccess(exit) ||
       Option.exists(Exit.findErrorOption(exit), ({ _tag }) => _tag === "ProductGone")

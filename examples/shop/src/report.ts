@@ -1,4 +1,4 @@
-/** The table, what it says in plain sentences, and whether the outage cost a customer anything. */
+/** The table, the findings in plain sentences, and whether the outage cost a customer anything. */
 import { Schema } from "effect"
 import type { Book, Figures, Ledger } from "./ledger.ts"
 import { type Phase, phases } from "./phases.ts"
@@ -8,7 +8,9 @@ export interface Result {
   readonly book: Book
 }
 
-/** Nearest rank: the least value that at least this share of the ascending values does not exceed. */
+/**
+ * Nearest rank: the lowest value with at least this share of the ascending values at or below it.
+ */
 export const percentile = (ascending: ReadonlyArray<number>, share: number): number | undefined =>
   ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)]
 
@@ -18,11 +20,11 @@ const millis = (n: number | undefined): string =>
 const percent = (part: number, of: number): string =>
   of === 0 ? "-" : `${((100 * part) / of).toFixed(1)} %`
 
-/** The share of product pages shown that had to be asked for while the customer waited. */
+/** The share of shown product pages for which the customer waited for a lookup. */
 const waitedFor = ({ fresh, missing, stale }: Figures): string =>
   percent(missing, fresh + stale + missing)
 
-/** Lookups a shop was spared, against one for every request. */
+/** Lookups that a shop saved, compared with one for every request. */
 export const avoided = ({ lookups, requests }: Figures): number => Math.max(0, requests - lookups)
 
 const columns: ReadonlyArray<
@@ -115,7 +117,7 @@ lookups   requests sent to the catalogue, second tries included; restart: those 
 failed    requests that failed for the customer; outage: their share of that phase; seen: of those in it,
           the ones with a product that this shop had shown before`.slice(1)
 
-/** What a step would have needed that is not there. */
+/** The requirements of a step that are not met. */
 export const missing = ({ redis }: { readonly redis: string | undefined }): ReadonlyArray<string> =>
   redis === undefined
     ? ["There is no step with Redis: give the address of a server, --redis redis://127.0.0.1:6379."]
@@ -133,7 +135,7 @@ const compared = (ours: number, theirs: number): string => {
 const lastOldPrice = ({ lastOldPriceMillis, oldPrices }: Figures): string =>
   oldPrices === 0 ? "not at all" : `until ${(lastOldPriceMillis / 1_000).toFixed(2)} s after it`
 
-/** What the figures say. The last of the shops is the one the others are compared with. */
+/** The findings from the figures. All shops are compared with the last one. */
 export const findings = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
   const last = results.at(-1)
   if (last === undefined) return []
@@ -191,6 +193,8 @@ export const progress = (
   return `${time} ${at.phase.padEnd(12)} ${failing.join(", ")} failed of ${whole(requests)}`
 }
 
-/** The text broken between words into lines of at most this many characters, those after the first indented. */
+/**
+ * Wraps the text at spaces to lines of at most this many characters, and indents all but the first.
+ */
 export const wrap = (text: string, width = 118): string =>
   (text.match(new RegExp(`\\S.{0,${width - 3}}(?= |$)`, "g")) ?? []).join("\n  ")

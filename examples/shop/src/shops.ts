@@ -11,18 +11,20 @@ import { Ledger } from "./ledger.ts"
 import { Products } from "./products.ts"
 import type { Lane } from "./traffic.ts"
 
-/** Where the shops keep what memory loses. */
+/** Where the shops store entries beyond memory. */
 export interface Places {
   /** The file of the embedded tier; a new one in a temporary folder by default. */
   readonly sqlite: string | undefined
-  /** The server of the shared tier; without it there is none. */
+  /** The server of the shared tier; without it the stack has no shared tier. */
   readonly redis: string | undefined
 }
 
-/** After a restart the old shop serves its customers for that long: longer than anybody's patience. */
+/**
+ * After a restart the old shop serves its customers for this long, in ms: longer than any timeout.
+ */
 const drainMillis = 3_000
 
-/** The catalogue as one shop reaches it, each request noted in the shop's ledger. */
+/** The catalogue client of one shop; it notes each request in the shop's ledger. */
 const clientLayer = (url: string, ledger: Ledger) =>
   CatalogueClient.layer(url).pipe(
     Layer.provide(
@@ -36,7 +38,7 @@ const clientLayer = (url: string, ledger: Ledger) =>
     ),
   )
 
-/** A shop that can be opened anew: the new one first, then the old one is closed when it is empty. */
+/** A shop that can restart: the new one opens first, then the old one closes once it is empty. */
 const lane = (
   name: string,
   url: string,
@@ -101,7 +103,7 @@ const sqliteLayer = (places: Places) =>
     return SqliteTier.layer({ filename })
   })
 
-/** Under a prefix of this run's own, so that it begins with nothing, and leaves nothing behind. */
+/** Uses a prefix of this run's own, so that it begins empty and leaves nothing behind. */
 const redisLayer = (url: string) =>
   Effect.gen(function* () {
     const prefix = `larder-shop-${yield* Random.nextIntBetween(0, 2 ** 48)}-${yield* Clock.currentTimeMillis}`
@@ -112,7 +114,7 @@ const redisLayer = (url: string) =>
     return RedisTier.layer({ prefix }).pipe(Layer.provide(client))
   })
 
-/** Three shops: without a cache, with a TTL cache, and with Larder over all the places there are. */
+/** Three shops: without a cache, with a TTL cache, and with Larder over all given tiers. */
 export const sideBySide = (url: string, counts: Map<string, number>, places: Places) =>
   Effect.gen(function* () {
     const file = yield* sqliteLayer(places)
@@ -124,7 +126,7 @@ export const sideBySide = (url: string, counts: Map<string, number>, places: Pla
     ]
   })
 
-/** One shop for each step from no cache to all of it. */
+/** One shop for each step from no cache to all tiers. */
 export const ladder = (url: string, counts: Map<string, number>, places: Places) =>
   Effect.gen(function* () {
     const file = yield* sqliteLayer(places)

@@ -6,9 +6,9 @@ import { shelfOf } from "./product.ts"
 export interface Options {
   /** A recording; generated traffic by default. */
   readonly trace: string | undefined
-  /** Of JSON lines: the field that holds the key. */
+  /** For JSON lines: the field that holds the key. */
   readonly field: string | undefined
-  /** Of the generated traffic. */
+  /** The seed of the generated traffic. */
   readonly seed: number
 }
 
@@ -23,10 +23,10 @@ export class FieldWithoutTrace extends Schema.TaggedError<FieldWithoutTrace>()(
   }
 }
 
-/** Requests of the generated traffic: more than a run with the defaults makes. */
+/** The length of the generated traffic: more than a run with the defaults makes. */
 const generatedRequests = 100_000
 
-/** The trace, and what it is, in words. */
+/** The trace, and a description of it. */
 export const load = Effect.fnUntraced(function* ({ field, seed, trace: file }: Options) {
   if (file !== undefined) {
     const recording = yield* readTrace(file, { field })
@@ -37,15 +37,15 @@ export const load = Effect.fnUntraced(function* ({ field, seed, trace: file }: O
   return { trace, words: `Generated traffic, seed ${seed}: ${size(trace)}` }
 })
 
-/** What a customer asks for: the page of one product, or a listing page with a shelf of them. */
+/** A customer's request: the page of one product, or a listing page with one shelf. */
 export type Request =
   | { readonly _tag: "Page"; readonly id: number }
   | { readonly _tag: "Listing"; readonly ids: ReadonlyArray<number> }
 
-/** One request in this many is taken as one for the listing page of the product's shelf. */
+/** One request in this many becomes one for the listing page of the product's shelf. */
 export const listingEvery = 10
 
-/** The request at this place of the trace; after its end it begins again. */
+/** The request at this index of the trace, which repeats from its start. */
 export const requestAt = ({ requests }: Trace, index: number): Request => {
   const id = requests[index % requests.length]!
   return index % listingEvery === listingEvery - 1

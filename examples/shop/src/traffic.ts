@@ -1,8 +1,7 @@
 /**
- * Replays the trace to all shops side by side: the same requests at the same
- * moments, in an open loop. Customers do not wait for each other, so a request
- * is made when it is due whether or not earlier ones were answered, and its
- * latency counts from then.
+ * Replays the trace to all shops side by side: the same requests at the same moments, in an open
+ * loop. A request starts when it is due, whether or not earlier ones were answered, and its latency
+ * counts from then.
  */
 import type { Trace } from "@larder/traces"
 import { Clock, Effect, FiberSet, type Scope } from "effect"
@@ -13,31 +12,34 @@ import { type Request, requestAt } from "./trace.ts"
 
 export interface Lane {
   readonly name: string
-  /** The shop as it is now: another one after a restart. */
+  /** The current shop: another one after a restart. */
   readonly shop: Shop
   readonly ledger: Ledger
-  /** Opens the shop anew; customers of the old one are still served by it. */
+  /** Restarts the shop; the old one still serves its customers. */
   readonly restart: Effect.Effect<void>
 }
 
 export interface Options<E, R> {
   readonly trace: Trace
-  /** The place in the trace to begin at. */
+  /** The index in the trace to begin at. */
   readonly from: number
   /** Requests per second to each shop. */
   readonly rate: number
   readonly phaseMillis: number
-  /** The most requests in flight in one shop; further ones are turned away and count as failed. */
+  /** The most requests in flight in one shop; it refuses further ones, which count as failed. */
   readonly inFlight: number
   readonly lanes: ReadonlyArray<Lane>
-  /** Has the catalogue enter a phase. */
+  /** Makes the catalogue enter a phase. */
   readonly enter: (phase: Phase) => Effect.Effect<void, E, R>
 }
 
-/** How long the news of a price change takes from the catalogue to the shops. */
+/** How long the news of a price change takes from the catalogue to the shops, in ms. */
 export const newsMillis = 250
 
-/** How long after the last request its answer is waited for; customers still waiting then saw an error. */
+/**
+ * How long to wait for the answer to the last request, in ms; a customer still waiting then saw an
+ * error.
+ */
 export const lastCallMillis = 5_000
 
 const idsOf = (request: Request) => (request._tag === "Page" ? [request.id] : request.ids)
@@ -47,7 +49,7 @@ const viewsOf = (shop: Shop, request: Request): Effect.Effect<ReadonlyArray<View
     ? Effect.map(shop.page(request.id), (view) => [view])
     : shop.listing(request.ids)
   ).pipe(
-    // A defect is no excuse: the customer saw an error.
+    // A defect counts as an error for the customer.
     Effect.catchCause(() =>
       Effect.succeed(idsOf(request).map((id): View => ({ _tag: "Failed", id, reason: "defect" }))),
     ),

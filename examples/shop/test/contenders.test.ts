@@ -24,7 +24,10 @@ const openShops = Effect.gen(function* () {
   }
 })
 
-/** Makes a request and moves time until it is answered, at most five seconds: the answer, and how long it took. */
+/**
+ * Makes a request and moves time until it is answered, at most five seconds. Returns the answer and
+ * the time.
+ */
 const timed = Effect.fnUntraced(function* <A>(request: Effect.Effect<A>) {
   const began = yield* Clock.currentTimeMillis
   const answered = Effect.zip(request, Clock.currentTimeMillis)
@@ -36,7 +39,7 @@ const timed = Effect.fnUntraced(function* <A>(request: Effect.Effect<A>) {
   return { answer, millis: at - began }
 })
 
-/** What the customer saw: how, and how long it took. */
+/** The kind of view the customer got, and the time. */
 const visit = Effect.fnUntraced(function* (shop: Contenders.Shop, id: number) {
   const { answer, millis } = yield* timed(shop.page(id))
   return [answer._tag === "Shown" ? (answer.source ?? "shown") : answer._tag, millis] as const
@@ -158,7 +161,7 @@ describe("what customers see", () => {
         yield* catalogue.behave({ latencyMillis: 2, fault: "unavailable" })
         for (let id = 1; id <= 5; id++) yield* visit(larder, id)
         yield* catalogue.asked
-        // A page never shown before waits for the breaker's probe, and is that.
+        // A page never shown before waits for the breaker's probe: its lookup is the probe.
         const [seen, waited] = yield* visit(larder, 6)
         assert.strictEqual(seen, "Failed")
         assert.isAtMost(waited, 600)

@@ -27,7 +27,7 @@ const shown = (
 })
 const failed = (id: number): View => ({ _tag: "Failed", id, reason: "CatalogueFault" })
 
-/** A ledger after `views` were given, one request each, in the phase. */
+/** A ledger with these views, one request each, in the phase. */
 const book = (...requests: ReadonlyArray<readonly [(typeof phases)[number], View]>) => {
   const ledger = new Ledger()
   for (const [phase, view] of requests) {

@@ -1,10 +1,10 @@
-/** A catalogue for tests: an `HttpClient` that behaves as it is told, in virtual time and without a socket. */
+/** A catalogue for tests: a scripted `HttpClient`, in virtual time and without a socket. */
 import { Effect, Layer, Ref } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import type { Fault } from "../src/phases.ts"
 import { productAt } from "../src/product.ts"
 
-/** How the next requests are met. */
+/** How the catalogue answers the next requests. */
 export interface Mood {
   readonly latencyMillis: number
   readonly fault?: Fault | undefined
@@ -14,7 +14,7 @@ export interface Mood {
 export interface Scripted {
   readonly layer: Layer.Layer<HttpClient.HttpClient>
   readonly behave: (mood: Mood) => Effect.Effect<void>
-  /** The paths asked for since the last call. */
+  /** The paths requested since the last call. */
   readonly asked: Effect.Effect<ReadonlyArray<string>>
 }
 

@@ -9,7 +9,7 @@ import * as Traffic from "../src/traffic.ts"
 
 const trace = { keys: [], requests: Uint32Array.of(1, 2, 3, 4, 5, 6, 7) }
 
-/** A shop that answers each page after the same time, and notes when it was asked for what. */
+/** A shop that answers each page after the same time, and records the time of each request. */
 const shopTaking = (millis: number) =>
   Effect.gen(function* () {
     const visits = yield* Ref.make<ReadonlyArray<readonly [at: number, id: number]>>([])
