@@ -1,16 +1,16 @@
-/** A library under measurement: how its cache is set up, and how one sample is run through it. */
+/** A library under measurement: how to set up its cache, and how to run one sample through it. */
 import type { Product, Source } from "./source.ts"
 
 /**
- * What is done with the keys of a sample.
+ * How the keys of a sample are requested.
  *
- * - `fiber`: asked for one after another, inside one fiber where the library has fibers.
+ * - `fiber`: one after another, inside one fiber where the library has fibers.
  * - `promise`: by one awaited promise each.
  * - `stampede`: all at once, inside fibers where the library has fibers.
  * - `together`: all at once, by one awaited promise each.
  * - `window64`, `window256`: so many in flight.
  * - `many`: a hundred by one call.
- * - `tags`: dropped by their tag, then asked for one after another.
+ * - `tags`: dropped by their tag, then requested one after another.
  */
 export type Shape =
   | "fiber"
@@ -22,7 +22,9 @@ export type Shape =
   | "many"
   | "tags"
 
-/** One sample: its time, the sum of the `number`s of the products it was given, and the last of them. */
+/**
+ * One sample: its time, the sum of the `number`s of the returned products, and the last of them.
+ */
 export interface Sample {
   readonly millis: number
   readonly sum: number
@@ -33,12 +35,16 @@ export type Run = (keys: ReadonlyArray<string>) => Promise<Sample>
 
 /** A cache that is set up. */
 export interface Subject {
-  /** Only the calls themselves are within `millis`. A shape that a library does not have is left out. */
+  /**
+   * Only the calls themselves count in `millis`. A shape that a library does not have is absent.
+   */
   readonly run: { readonly [S in Shape]?: Run }
   readonly close: () => Promise<void>
 }
 
-/** How long values are fresh, and then served at once while they are refreshed behind. */
+/**
+ * How long values are fresh, and how long after that they are served stale while a refresh runs.
+ */
 export interface Lifetimes {
   readonly freshMillis: number
   readonly graceMillis: number
@@ -46,7 +52,7 @@ export interface Lifetimes {
 
 export interface Setup {
   readonly source: Source
-  /** Default: fresh far beyond a run. */
+  /** Default: fresh far beyond the end of a run. */
   readonly lifetimes?: Lifetimes | undefined
   /** A tag of every product. Default: none. */
   readonly tag?: string | undefined

@@ -1,6 +1,9 @@
-/** Cells to lines of text. */
+/** Formats cells as lines of text. */
 
-/** Columns as wide as their widest cell: the first `left` of them begin at its left, the others end at its right. */
+/**
+ * Columns as wide as their widest cell: the first `left` of them are aligned left, the others
+ * right.
+ */
 export const aligned = (
   rows: ReadonlyArray<ReadonlyArray<string>>,
   left: number,

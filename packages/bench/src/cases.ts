@@ -1,11 +1,11 @@
-/** What is measured, as data. A case has goals: one that decides nothing is not measured. */
+/** The benchmarks as data. Every case has goals: a case that decides nothing is not measured. */
 import type { ContenderName } from "./contenders/registry.ts"
 import type { Shape } from "./Contender.ts"
 import type { Draw } from "./draw.ts"
 import { keyCount } from "./sizes.ts"
 import type { Latency } from "./source.ts"
 
-/** Of keys that are cached: how they are drawn. `cold`: new keys, each once. `burst`: one new key, for all calls. */
+/** How cached keys are drawn. `cold`: new keys, each once. `burst`: one new key, for all calls. */
 export type Asked = Draw | "cold" | "burst"
 
 export interface Variant {
@@ -14,7 +14,7 @@ export interface Variant {
   readonly latency: Latency
 }
 
-/** Who takes part, and how, where that differs from the case. */
+/** One participant, with its differences from the case. */
 export interface Entrant {
   /** The name shown in tables. */
   readonly name: string
@@ -23,10 +23,13 @@ export interface Entrant {
   readonly age?: Age
 }
 
-/** Of the entries that are asked for: fresh, or stale, so that they are served at once and refreshed behind. */
+/**
+ * The age of the requested entries: fresh, or stale, so that they are served at once while a
+ * refresh runs.
+ */
 export type Age = "fresh" | "stale"
 
-/** The ratio of medians that an entrant has to stay at or below. */
+/** The highest ratio of medians that meets the goal. */
 export interface Goal {
   readonly entrant: string
   /** Default: the baseline. */
@@ -43,20 +46,23 @@ export interface Case {
   readonly variants: ReadonlyArray<Variant>
   /** Run in this order in every round. */
   readonly entrants: ReadonlyArray<Entrant>
-  /** The entrant whom the others are compared with. */
+  /** The entrant that the others are compared with. */
   readonly baseline: string
   readonly goals: ReadonlyArray<Goal>
-  /** What has to be there; where it is not, the case is left out with a word. */
+  /** A required server; without it the case is skipped with a message. */
   readonly needs?: "redis"
   /** Calls in one sample. */
   readonly calls: number
-  /** `us`: microseconds a call. `ns`: nanoseconds a call. `ms`: milliseconds for all calls of a sample together. */
+  /**
+   * `us`: microseconds per call. `ns`: nanoseconds per call. `ms`: milliseconds for all calls of a
+   * sample together.
+   */
   readonly unit: "ns" | "us" | "ms"
-  /** How long a round takes samples for, warm-up not counted. */
+  /** How long a round takes samples, without the warm-up. */
   readonly seconds: number
 }
 
-/** Under their own names. */
+/** Entrants under their own names. */
 const plain = (...names: ReadonlyArray<ContenderName>): ReadonlyArray<Entrant> =>
   names.map((name) => ({ name, contender: name }))
 
@@ -76,7 +82,7 @@ const peers = [
   "cachified",
 ] as const
 
-/** Not slower than `ratio` times each of them. */
+/** At most `ratio` times as slow as each of them. */
 const against = (entrant: string, ratio: number, others: ReadonlyArray<string>) =>
   others.map((than): Goal => ({ entrant, than, ratio }))
 
@@ -84,7 +90,7 @@ const zipf: Variant = { name: "zipf", asked: "zipf", latency: "none" }
 const uniform: Variant = { name: "uniform", asked: "uniform", latency: "none" }
 const each: Variant = { name: "each", asked: "each", latency: "none" }
 
-/** In memory: nanoseconds a call unless it says otherwise, beside Effect's own cache. */
+/** In memory: nanoseconds per call unless stated otherwise, compared with Effect's own cache. */
 const inMemory = (
   own: Pick<Case, "name" | "title" | "shape" | "entrants" | "goals" | "variants"> & Partial<Case>,
 ): Case => ({ baseline: "effect", calls: 10_000, unit: "ns", seconds: 1, ...own })
@@ -188,7 +194,7 @@ const memoryCases: ReadonlyArray<Case> = [
   }),
 ]
 
-/** What a farther tier answers, beside a bare client of the same. */
+/** Hits in a farther tier, compared with a bare client of the same server. */
 const over =
   (larder: ContenderName, client: ContenderName, needs: Pick<Case, "needs"> = {}) =>
   (
@@ -229,7 +235,7 @@ const bulkOverRedis = plain(
   "layered-loader over redis",
 )
 
-// A rate of at least 0.9 of the bare client's is a time of at most 1.11.
+// At least 0.9 times the bare client's rate is at most 1.11 times its time.
 export const cases: ReadonlyArray<Case> = [
   ...memoryCases,
   overRedis(

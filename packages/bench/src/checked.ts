@@ -1,12 +1,12 @@
-/** One sample at a time, held against what the source has. */
+/** Runs one sample at a time and compares the answers with the source. */
 import { deepStrictEqual, strictEqual } from "node:assert"
 import type { Run, Sample } from "./Contender.ts"
 import type { Source } from "./source.ts"
 
-/** Rejects where an answer is wrong, or a lookup is one too many or too few. */
+/** Rejects when an answer is wrong, or when there is a lookup too many or too few. */
 export type Checked = (keys: ReadonlyArray<string>, lookups: number) => Promise<Sample>
 
-/** The sums of lists that are asked for again and again are made once. */
+/** Computes the sum of each repeated list once. */
 const sumsOf = ({ expected }: Source): ((keys: ReadonlyArray<string>) => number) => {
   const sums = new WeakMap<ReadonlyArray<string>, number>()
   return (keys) => {
@@ -18,7 +18,7 @@ const sumsOf = ({ expected }: Source): ((keys: ReadonlyArray<string>) => number)
   }
 }
 
-/** `settled` waits until that many lookups have been made in all, and what they brought is stored. */
+/** `settled` waits until there are this many lookups in all, and their results are stored. */
 export const checked = (
   run: Run,
   source: Source,

@@ -1,4 +1,7 @@
-/** Scripts in processes of their own, so that V8 compiles the code of each for its own calls alone. */
+/**
+ * Runs scripts in processes of their own, so that V8 optimises the code of each only for its own
+ * calls.
+ */
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
@@ -8,7 +11,7 @@ export interface How {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Runs a script and resolves to the figures that it sends; what it prints is discarded. */
+/** Runs a script and resolves to the figures that it sends; discards its output. */
 export const figuresOf = <Figures>(
   script: URL,
   args: ReadonlyArray<string>,

@@ -1,9 +1,9 @@
-/** The time measured with and waited for: the one place of the bench that has a real clock. */
+/** Time for measuring and waiting: the only module of the bench with a real clock. */
 
 /** Milliseconds with a fraction, from an arbitrary beginning. */
 export const now = (): number => performance.now()
 
-/** Runs `f` later, unless what it gives is called before. */
+/** Runs `f` later, unless the returned function is called before. */
 export const after = (millis: number, f: () => void): (() => void) => {
   const timer = setTimeout(f, millis)
   return () => clearTimeout(timer)
@@ -15,7 +15,10 @@ export const sleep = (millis: number): Promise<void> =>
 /** The next turn of the event loop. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Milliseconds of processor time that this process has had so far: what others do on the machine takes none of it. */
+/**
+ * Milliseconds of processor time this process has used so far: other load on the machine does not
+ * count.
+ */
 export const worked = (): number => {
   const { system, user } = process.cpuUsage()
   return (system + user) / 1_000

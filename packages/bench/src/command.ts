@@ -1,10 +1,10 @@
-/** What the programs of the bench have in common as commands: bad input, help, the exit status. */
+/** The common parts of the bench's commands: bad input, help, the exit status. */
 import { parseArgs, type ParseArgsConfig } from "node:util"
 
 /** Bad input, with a remedy. */
 export class UsageError extends Error {}
 
-/** As `parseArgs`, for words and options alike. Throws {@link UsageError}. */
+/** As `parseArgs`, with positional arguments and options. Throws {@link UsageError}. */
 export const parse = <const O extends NonNullable<ParseArgsConfig["options"]>>(
   args: ReadonlyArray<string>,
   options: O,
@@ -16,14 +16,16 @@ export const parse = <const O extends NonNullable<ParseArgsConfig["options"]>>(
   }
 }
 
-/** Throws {@link UsageError}; `name` is what it is given as. */
+/** Throws {@link UsageError}; `name` is the option's name in the message. */
 export const wholeNumber = (name: string, text: string, least: number, most: number): number => {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (number >= least && number <= most) return number
   throw new UsageError(`${name} ${text}: give a whole number from ${least} to ${most}`)
 }
 
-/** What is known by a name. Throws {@link UsageError}; `kind` is what it is. */
+/**
+ * Finds an item by name. Throws {@link UsageError}; `kind` names the kind of item in the message.
+ */
 export const known =
   <A>(kind: string, names: ReadonlyArray<string>, find: (name: string) => A | undefined) =>
   (name: string): A => {
@@ -34,7 +36,7 @@ export const known =
     )
   }
 
-/** Does what was chosen, or says how to choose. */
+/** Runs the command, or prints the help. */
 export const run = async <Options>(
   usage: string,
   options: (args: ReadonlyArray<string>) => Options | "help",

@@ -1,16 +1,18 @@
-/** Which keys are asked for, drawn before any clock starts and the same in every run. */
+/** The requested keys, drawn before any clock starts and the same in every run. */
 import { generator, shuffled, zipf } from "@larder/traces"
 
-/** How keys are chosen of those that are known: evenly, by Zipf's law with exponent 1, or each once before any again. */
+/**
+ * How keys are drawn from the cached ones: evenly, by Zipf's law with exponent 1, or each once
+ * before any again.
+ */
 export type Draw = "uniform" | "zipf" | "each"
 
-/** Lists that are drawn beforehand and then asked for in turn. */
+/** How many lists are drawn beforehand; samples use them in turn. */
 const drawnLists = 64
 
 /**
- * The lists of `size` keys that samples ask for, by the number of the sample.
- * Popular keys are scattered over `keys`, so that popularity does not go along
- * with the order in which a cache was filled.
+ * The lists of `size` keys, by the number of the sample. Popular keys are scattered over `keys`, so
+ * that popularity is independent of the order in which a cache was filled.
  */
 export const lists = (
   draw: Draw,
@@ -31,7 +33,7 @@ export const lists = (
   return (sample) => drawn[sample % drawn.length]!
 }
 
-/** The keys in lists of `size`, without those that do not fill one. */
+/** The keys in lists of `size`, without an incomplete last one. */
 const slices = (
   keys: ReadonlyArray<string>,
   size: number,
@@ -42,7 +44,7 @@ const slices = (
   )
 }
 
-/** The keys in groups of a hundred, for what asks for many at once. */
+/** The keys in groups of a hundred, for batch reads. */
 export const hundreds = (keys: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
   Array.from({ length: Math.ceil(keys.length / 100) }, (_, group) =>
     keys.slice(group * 100, group * 100 + 100),

@@ -1,4 +1,4 @@
-/** What a result was measured on and with. */
+/** The machine and the versions behind a result. */
 import { readFileSync } from "node:fs"
 import { findPackageJSON } from "node:module"
 import { cpus, loadavg } from "node:os"

@@ -11,22 +11,22 @@ export interface Chosen {
   readonly bench: Case
   readonly variant: Variant
   readonly entrant: Entrant
-  /** For which it takes samples, and warms up for as long, but no longer than a second. */
+  /** How long to take samples; the warm-up takes as long, but at most a second. */
   readonly seconds: number
 }
 
-/** What is done with the entries of an entrant. */
+/** How an entrant's entries are used. */
 interface Play {
   readonly shape: Shape
   readonly isStale: boolean
-  /** What happens behind the callers is waited for, between the samples. */
+  /** Waits between samples for background work. */
   readonly settled: (lookups: number) => Promise<void>
 }
 
 const warmUpMillis = 1_000
 const tag = "pantry"
 
-/** Short enough to wait for, long enough to fill a cache in. */
+/** Short enough to wait for, long enough to fill a cache. */
 const soonStale: Lifetimes = { freshMillis: 1_000, graceMillis: 3_600_000 }
 
 const perCall = { ns: 1e6, us: 1e3 }
@@ -43,13 +43,13 @@ const keysOf = (asked: Asked, source: Source.Source, size: number) => {
   return lists(asked, source.keys, { size, seed: 1 })
 }
 
-/** How many lookups a sample has to make. */
+/** The expected number of lookups in a sample. */
 const lookupsOf = ({ isStale, shape }: Play, asked: Asked, calls: number): number => {
   if (asked === "burst") return 1
   return asked === "cold" || shape === "tags" || isStale ? calls : 0
 }
 
-/** Until it has been looked up; and then a moment, for it to be stored. */
+/** Waits until the lookups have run, and a moment longer, until their results are stored. */
 const refreshed =
   (source: Source.Source) =>
   async (lookups: number): Promise<void> => {
@@ -58,14 +58,17 @@ const refreshed =
     await sleep(5)
   }
 
-/** One by one, since many can be had at once only where they are. */
+/** Fills one by one: some libraries return many keys at once only when all are cached. */
 const fill = async ({ run }: Subject, source: Source.Source): Promise<void> => {
   if (run.promise === undefined) throw new Error("nothing to fill it with")
   const fillOne = checked(run.promise, source, async () => {})
   for (const key of source.keys) await fillOne([key], 1)
 }
 
-/** Takes one sample after the other, in the case's unit, for so many milliseconds and at least once. */
+/**
+ * Takes samples one after the other, in the case's unit, for this many milliseconds and at least
+ * one.
+ */
 const sampler = (
   { bench, variant: { asked } }: Chosen,
   play: Play,
@@ -74,7 +77,7 @@ const sampler = (
 ) => {
   const keysFor = keysOf(asked, source, bench.calls)
   const lookups = lookupsOf(play, asked, bench.calls)
-  // Each key is refreshed once in a pass over all of them, and then has to grow stale again.
+  // A pass over all keys refreshes each once; then all must become stale again.
   const pass = Math.floor(keyCount / bench.calls)
   let next = 0
   return async (millis: number): Promise<ReadonlyArray<number>> => {
@@ -99,7 +102,7 @@ export const measure = async (
   const play: Play = {
     shape,
     isStale: (entrant.age ?? bench.age) === "stale",
-    // Of the whole case, so that fresh entries are read in the same rhythm.
+    // Fresh entrants of a stale case wait as well, so that all entrants run in the same rhythm.
     settled: bench.age === "stale" ? refreshed(source) : async () => {},
   }
   const subject = await contender({

@@ -7,9 +7,9 @@ export interface CaseOptions {
   readonly _tag: "Cases"
   readonly cases: ReadonlyArray<Case>
   readonly rounds: number
-  /** For which a round takes samples. Default: what the case says. */
+  /** How long a round takes samples. Default: as in the case. */
   readonly seconds: number | undefined
-  /** Where figures are written. */
+  /** The folder for the figures. */
   readonly folder: string
 }
 
@@ -68,7 +68,7 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
   if (values.help) return "help"
   const [mode, another] = modes.filter((name) => values[name])
   if (another !== undefined) throw new UsageError(`--${mode} --${another}: give one of them`)
-  /** What is given although the mode has no use for it. */
+  /** Rejects options that the mode does not use. */
   const without = (...useless: ReadonlyArray<"rounds" | "seconds" | "to">): void => {
     const given = [
       ...positionals,
@@ -99,7 +99,7 @@ export const options = (args: ReadonlyArray<string>): Options | "help" => {
   }
 }
 
-/** What the command line was given, beside the cases, for measuring the same again. */
+/** The options, beside the cases, that repeat the measurement. */
 export const given = ({ rounds, seconds }: CaseOptions): string =>
   [
     ...(rounds === defaultRounds ? [] : [`--rounds ${rounds}`]),

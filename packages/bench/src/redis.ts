@@ -1,4 +1,6 @@
-/** The Redis server of a round: started by `main`, known to the round by its environment. */
+/**
+ * The Redis server of a round: `main` starts it, and the round finds it through its environment.
+ */
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -17,12 +19,12 @@ export const hasRedis = (): Promise<boolean> =>
 
 export interface Running {
   readonly server: RedisServer.RedisServer
-  /** For the rounds. */
+  /** The environment variables of the rounds. */
   readonly environment: Readonly<Record<string, string>>
   readonly stop: () => Promise<void>
 }
 
-/** A server of its own, empty, that keeps nothing on disk. */
+/** An empty server of its own, without persistence. */
 export const start = async (): Promise<Running> => {
   const scope = await Effect.runPromise(Scope.make())
   const server = await Effect.runPromise(Scope.provide(RedisServer.start(), scope))

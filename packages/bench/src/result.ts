@@ -1,4 +1,4 @@
-/** Samples of all rounds to what is shown and written: summaries, ratios, verdicts. */
+/** Turns the samples of all rounds into summaries, ratios and verdicts. */
 import type { Case, Goal, Variant } from "./cases.ts"
 import { compare, type Comparison, type Summary, summary } from "./statistics.ts"
 
@@ -17,7 +17,7 @@ export interface Line {
 export interface Verdict {
   readonly contender: string
   readonly than: string
-  /** The most it may be. */
+  /** The highest ratio that meets the goal. */
   readonly goal: number
   readonly ratio: number
   readonly met: boolean

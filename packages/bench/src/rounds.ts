@@ -6,7 +6,7 @@ import type { Rounds } from "./result.ts"
 
 const script = new URL("./round.ts", import.meta.url)
 
-/** What takes part in which case, and for how long it takes samples. */
+/** Which entrant runs in which case, and how long it takes samples. */
 interface Place {
   readonly bench: Case
   readonly variant: Variant
@@ -15,7 +15,7 @@ interface Place {
 
 type Samples = ReadonlyArray<number>
 
-/** With a server of its own where the case needs one: empty, and shared with nobody. */
+/** Starts an empty server for this round alone, if the case needs one. */
 const run = async ({ bench, seconds, variant }: Place, entrant: string): Promise<Samples> => {
   const args = [bench.name, variant.name, entrant, String(seconds)]
   if (bench.needs === undefined) return figuresOf<Samples>(script, args)
@@ -27,7 +27,7 @@ const run = async ({ bench, seconds, variant }: Place, entrant: string): Promise
   }
 }
 
-/** Tells on standard error how far it is. */
+/** Reports progress on standard error. */
 export const runRounds = async (place: Place, count: number): Promise<Rounds> => {
   const { bench, variant } = place
   const rounds = new Map<string, Array<Samples>>(bench.entrants.map(({ name }) => [name, []]))

@@ -1,7 +1,7 @@
-/** The sizes that all cases and contenders have in common. */
+/** The common sizes of all cases and contenders. */
 
 /** Keys that every case draws from. */
 export const keyCount = 10_000
 
-/** The entries that every memory may hold. */
+/** The capacity of every memory. */
 export const maxEntries = 50_000

@@ -1,4 +1,4 @@
-/** The upstream that every contender caches: products in memory, counted as they are looked up. */
+/** The upstream that every contender caches: products in memory, with a count of lookups. */
 
 /** About 200 bytes as JSON. */
 export interface Product {
@@ -11,7 +11,7 @@ export interface Product {
   readonly description: string
 }
 
-/** How long a lookup takes: no time at all, one turn of the event loop, or milliseconds. */
+/** How long a lookup takes: no time, one turn of the event loop, or milliseconds. */
 export type Latency = "none" | "turn" | number
 
 export interface Source {
@@ -19,9 +19,9 @@ export interface Source {
   readonly latency: Latency
   /** Looks a product up, at once; a contender adds the latency in its own idiom. */
   readonly take: (key: string) => Product
-  /** What a lookup brings, uncounted: to check what a cache answered. */
+  /** The product that a lookup returns, uncounted: to check a cache's answer. */
   readonly expected: (key: string) => Product
-  /** So many keys that nobody has asked for; those of the time before are gone. */
+  /** This many keys never requested before; drops those of the previous call. */
   readonly unasked: (count: number) => ReadonlyArray<string>
   readonly lookups: () => number
 }

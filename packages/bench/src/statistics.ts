@@ -1,6 +1,6 @@
-/** Samples to the few figures that are shown. */
+/** Reduces samples to a few figures. */
 
-/** What a table shows of a set of samples, all in the unit of the samples. */
+/** The figures of a set of samples, in their unit. */
 export interface Summary {
   readonly samples: number
   readonly median: number
@@ -27,9 +27,9 @@ export const summary = (samples: ReadonlyArray<number>): Summary => {
 
 /** One library against the baseline; below 1 is faster. */
 export interface Comparison {
-  /** Ratio of the medians over the samples of all rounds: what a goal is judged by. */
+  /** Ratio of the medians over the samples of all rounds: the one that goals are judged by. */
   readonly ratio: number
-  /** Ratio of the fastest samples: what is left when the machine disturbed neither. */
+  /** Ratio of the fastest samples: those that the machine disturbed least. */
   readonly byMin: number
   /** Lowest and highest ratio of medians among single rounds, whose processes ran next to each other. */
   readonly lowest: number

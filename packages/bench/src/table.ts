@@ -54,7 +54,7 @@ export const heading = (environment: Environment): string =>
     "\n",
   )
 
-/** How often and in what order the libraries were measured. */
+/** How often and in which order the libraries were measured. */
 export const method = (rounds: number): string =>
   `${rounds} round${rounds === 1 ? "" : "s"}, a process each, libraries in turn`
 

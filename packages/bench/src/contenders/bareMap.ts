@@ -1,7 +1,6 @@
 /**
- * About the least that Effect itself costs: a `Map` that is asked in a fiber.
- * The clock is read, callers of a key that is looked up share its lookup, and
- * that is all: no end of freshness, no bound, no counts.
+ * About the least that Effect itself costs: a `Map` in a fiber. It reads the clock and coalesces
+ * lookups of one key, nothing more: no TTL, no bound, no counts.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

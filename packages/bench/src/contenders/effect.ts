@@ -1,4 +1,7 @@
-/** Effect's own `Cache`: capacity, one lookup for all who wait, a time to live. No grace, no tags, nothing that asks for many. */
+/**
+ * Effect's own `Cache`: capacity, request coalescing, a TTL. No stale values, no tags, no batch
+ * reads.
+ */
 import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
 import { maxEntries } from "../sizes.ts"

@@ -1,9 +1,8 @@
 /**
- * Effect's `PersistedCache` over Redis, on the connection of @larder/redis. Its
- * memory cannot be left out, so what is in it ends at once. It is asked by
- * requests, which are made beforehand as other keys are; with a new one for each
- * call it would compile its schema in each. Nothing in it asks for many, and it
- * has no grace and no tags.
+ * Effect's `PersistedCache` over Redis, on the connection of @larder/redis. Its memory cannot be
+ * left out, so entries in it expire at once. Its requests are made beforehand, as other keys are:
+ * with a new request for each call it would compile its schema in each. It has no batch reads, no
+ * stale values and no tags.
  */
 import { RedisClient } from "@larder/redis"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** The shapes for caches whose `get` is an Effect: inside fibers, where a shape says so. */
+/** The shapes for caches whose `get` is an Effect: inside fibers, where a shape requires them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { now } from "../clock.ts"
@@ -15,7 +15,7 @@ export interface Effectful {
         keys: ReadonlyArray<string>,
       ) => Effect.Effect<Iterable<Exit.Exit<Product, unknown>>, unknown>)
     | undefined
-  /** Drops what has the tag of the setup. */
+  /** Drops the entries with the tag of the setup. */
   readonly dropTagged?: Effect.Effect<unknown, unknown> | undefined
   readonly close: Effect.Effect<void>
 }
@@ -38,7 +38,7 @@ export const lookup = ({ latency, take }: Source): ((key: string) => Effect.Effe
     )
 }
 
-/** `clock`: what `millis` is told by. */
+/** `clock`: the clock for `millis`. */
 export const inFiber = (get: Get, keys: ReadonlyArray<string>, clock = now): Promise<Sample> =>
   Effect.runPromise(
     Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Larder over memory and Redis, opened as its peers are. */
+/** Larder over memory and Redis, set up as its peers are. */
 import { EarlyRefresh, MemoryTier, TierStack } from "@larder/core"
 import { RedisClient, RedisTier } from "@larder/redis"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ export const open: Open = async (options) => {
     openLarder({
       lookup: (key) => Effect.promise(() => load(key)),
       stack: stackOf(options),
-      // Times of its own choice would only blur what is shown.
+      // Early refreshes at random times would only blur the result.
       policy: {
         freshFor: freshMillis,
         staleWhileRevalidate: graceMillis,

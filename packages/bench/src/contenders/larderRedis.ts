@@ -1,4 +1,4 @@
-/** Larder over Redis alone: what a miss in memory costs that Redis answers. */
+/** Larder over Redis alone: the cost of a memory miss that Redis answers. */
 import { TierStack } from "@larder/core"
 import { RedisClient, RedisTier } from "@larder/redis"
 import * as Layer from "effect/Layer"

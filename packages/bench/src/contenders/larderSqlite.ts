@@ -1,4 +1,4 @@
-/** Larder over a file alone: what a miss in memory costs that SQLite answers. */
+/** Larder over a file alone: the cost of a memory miss that SQLite answers. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,4 +1,4 @@
-/** The libraries over memory and Redis by name, each as it is set up without special measures. */
+/** The libraries over memory and Redis by name, each in its plain setup. */
 import { type Peer, peers } from "./peers/registry.ts"
 
 const larder: Peer = {
@@ -9,7 +9,8 @@ const larder: Peer = {
   hasGrace: true,
 }
 
-// cachified has one tier and no connection of its own: what it does while Redis is away is the user's code.
+// cachified has one tier and no connection of its own: its behaviour without Redis is up to the
+// user's code.
 const { cachified: _, ...others } = peers
 
 const registry = { larder, ...others }
@@ -22,7 +23,7 @@ export const layeredNames: ReadonlyArray<LayeredName> = Object.keys(registry).fi
 
 export const layered = (name: LayeredName): Peer => registry[name]
 
-/** The packages whose versions belong to what is seen of it. */
+/** The packages whose versions belong to its figures. */
 export const packagesOf = (name: LayeredName): ReadonlyArray<string> => {
   const { client, packages } = layered(name)
   return [...packages, client]

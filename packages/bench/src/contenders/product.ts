@@ -1,4 +1,4 @@
-/** The schema of what the source gives, and a larder over it for any stack. */
+/** The schema of the source's products, and a larder for them over any stack. */
 import { EarlyRefresh, Larder, Policy, type TierStack, Upstream } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -29,13 +29,16 @@ const policy = Policy.make({
 export interface OpenLarder {
   readonly lookup: (key: string) => Effect.Effect<SourceProduct>
   readonly stack: Layer.Layer<TierStack.TierStack, unknown>
-  /** What is other than in the policy of the benchmarks. */
+  /** Differences from the policy of the benchmarks. */
   readonly policy?: Partial<Policy.Options> | undefined
   /** Default: two. */
   readonly tags?: ((product: SourceProduct) => ReadonlyArray<string>) | undefined
 }
 
-/** With everything on: early refresh, both graces, tags with a mark set, statistics and metrics. */
+/**
+ * With everything on: early refresh, stale-while-revalidate, stale-if-error, a tag mark, statistics
+ * and metrics.
+ */
 export const openLarder = ({
   lookup,
   policy: changed = {},
@@ -52,7 +55,7 @@ export const openLarder = ({
       policy: Policy.make({ ...policy, ...changed }),
       tags,
     }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
-    // A mark that covers nothing here: a larder without any mark could skip the comparison.
+    // Sets a mark that covers no entry here: a larder without any mark could skip the comparison.
     yield* larder.invalidateTags(["seasonal"])
     return { larder, close: Scope.close(scope, Exit.void) }
   })
@@ -75,7 +78,7 @@ export const larderOver = (stack: Layer.Layer<TierStack.TierStack, unknown>) =>
         get: (key: string) => larder.get(key),
         getMany: (keys: ReadonlyArray<string>) =>
           Effect.map(larder.getMany(keys), (found) => found.values()),
-        // Its peers keep nothing of what they drop.
+        // Its peers keep no stale value of an invalidated entry.
         dropTagged:
           tag === undefined ? undefined : larder.invalidateTags([tag], { keepStale: false }),
         close,

@@ -1,18 +1,18 @@
-/** The shapes for caches whose `get` is a promise: the same loops for each of them. */
+/** The shapes for caches whose `get` returns a promise: the same loops for all. */
 import { now, sleep, turn } from "../clock.ts"
 import type { Contender, Sample, Setup, Subject } from "../Contender.ts"
 import { hundreds } from "../draw.ts"
 import type { Product, Source } from "../source.ts"
 
-/** What a library may answer by its type, also where there is always something. */
+/** The answer by the library's type, which allows none even when there is always one. */
 export type Answer = Product | null | undefined
 
 export interface Promised {
-  /** The library's own call, with nothing around it. */
+  /** The library's own call, without a wrapper. */
   readonly get: (key: string) => Promise<Answer>
-  /** The products in the order of the keys, which differ. */
+  /** The products in the order of the keys; all keys are different. */
   readonly getMany?: ((keys: ReadonlyArray<string>) => Promise<ReadonlyArray<Answer>>) | undefined
-  /** Drops what has the tag of the setup. */
+  /** Drops the entries with the tag of the setup. */
   readonly dropTagged?: (() => Promise<unknown>) | undefined
   readonly close: () => Promise<void>
 }
@@ -25,7 +25,7 @@ const found = (answer: Answer): Product => {
   return answer
 }
 
-/** `clock`: what `millis` is told by. */
+/** `clock`: the clock for `millis`. */
 export const oneByOne = async (
   get: Get,
   keys: ReadonlyArray<string>,
@@ -74,7 +74,7 @@ const many = async (
   return { millis: now() - start, sum, last }
 }
 
-/** The time to drop what has a tag, and then to read it all back by `read`. */
+/** The time to drop the entries with a tag, and then to read all of them back by `read`. */
 export const dropAndRead = async (
   drop: () => Promise<unknown>,
   read: () => Promise<Sample>,

@@ -1,4 +1,6 @@
-/** What is measured, by name. Loaded on demand, so that a process holds the one library it measures. */
+/**
+ * The contenders by name. Loaded on demand, so that a process loads only the library it measures.
+ */
 import type { Contender } from "../Contender.ts"
 import { overMemory, overRedis } from "./peers/peer.ts"
 import { type PeerName, peers } from "./peers/registry.ts"

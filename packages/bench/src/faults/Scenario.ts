@@ -1,20 +1,20 @@
-/** What is done to a server, and what is asked for meanwhile. */
+/** What happens to a server, and which keys are requested meanwhile. */
 
 export type ScenarioName = "grace" | "cold" | "unreachable"
 
 export interface Scenario {
   readonly name: ScenarioName
   readonly title: string
-  /** What a library must have, to take part. */
+  /** What a library needs to take part. */
   readonly needs: "grace in memory" | "nothing"
 }
 
-/** How long the server is frozen for, and how long calls are made for. */
+/** How long, in ms, the server is frozen, and how long calls are made. */
 export const faultMillis = 2_000
 
 export const pace = { calls: 400, everyMillis: 5, patienceMillis: 15_000 }
 
-/** How long a lookup takes. */
+/** How long a lookup takes, in ms. */
 export const upstreamMillis = 20
 
 export const scenarios: ReadonlyArray<Scenario> = [

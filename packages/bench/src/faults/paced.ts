@@ -1,7 +1,10 @@
-/** Calls that begin at a steady pace, whatever has become of those before: what callers see when a server is ill. */
+/**
+ * Calls that start at a steady pace, whether or not earlier ones have ended: what callers see when
+ * a server fails.
+ */
 import { after, now, sleep } from "../clock.ts"
 
-/** How a call ended, and how long after its begin. */
+/** How a call ended, and how long after its start. */
 export interface Outcome {
   readonly ended: "answered" | "failed" | "given up"
   readonly millis: number
@@ -9,9 +12,9 @@ export interface Outcome {
 
 export interface Pace {
   readonly calls: number
-  /** Between the begins of two calls. */
+  /** Between the starts of two calls. */
   readonly everyMillis: number
-  /** A call that takes longer is not waited for. */
+  /** The timeout of a call. */
   readonly patienceMillis: number
 }
 
@@ -29,7 +32,7 @@ const timed = (call: () => Promise<unknown>, patienceMillis: number): Promise<Ou
     )
   })
 
-/** In the order of the calls; `call` is given the number of each. */
+/** In the order of the calls; `call` gets the number of each. */
 export const paced = async (
   { calls, everyMillis, patienceMillis }: Pace,
   call: (number: number) => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** What was seen in a scenario, as figures and as text. */
+/** The result of a scenario, as figures and as text. */
 import { aligned } from "../aligned.ts"
 import type { Environment } from "../environment.ts"
 import { quantile } from "../statistics.ts"
@@ -6,13 +6,13 @@ import { heading } from "../table.ts"
 import type { Outcome } from "./paced.ts"
 import { pace, type ScenarioName, upstreamMillis } from "./Scenario.ts"
 
-/** A time; a call that was not waited for took longer than it. */
+/** A time; for a call that timed out it is a lower bound. */
 export interface Time {
   readonly millis: number
   readonly orMore: boolean
 }
 
-/** Times of all calls, failed ones too: their callers have waited as well. */
+/** Times of all calls, including failed ones: their callers waited as well. */
 export interface Seen {
   readonly calls: number
   readonly failed: number
@@ -45,10 +45,10 @@ const time = ({ millis, orMore }: Time): string => {
   return millis < 1_000 ? `${millis.toFixed(1)} ms` : `${(millis / 1_000).toFixed(2)} s`
 }
 
-/** By the names of the libraries, in the order in which they are shown. */
+/** By the names of the libraries, in display order. */
 export type Lines = Readonly<Record<string, Seen>>
 
-/** As it is written to a file. */
+/** The content of the results file. */
 export interface Report {
   readonly environment: Environment
   readonly scenarios: ReadonlyArray<{
@@ -69,7 +69,7 @@ const row = ([library, { calls, failed, lookups, max, median, p99 }]: readonly [
   String(lookups),
 ]
 
-/** One scenario, a library in each line. */
+/** One scenario, one library per line. */
 const table = ({ seen, title }: Report["scenarios"][number]): string => {
   const lines = aligned([heads, ...Object.entries(seen).map(row)], 1)
   return [title, ...lines.map((line) => `  ${line}`)].join("\n")
@@ -81,9 +81,9 @@ export const tables = ({ scenarios }: Pick<Report, "scenarios">): string =>
 const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a key of its own; a lookup takes ${upstreamMillis} ms.
 Clients as they are by default. "> 15 s": not waited for any longer.`
 
-/** What was done, and what callers saw. */
+/** The scenarios, and what callers saw. */
 export const body = (report: Report): string => [legend, "", tables(report)].join("\n")
 
-/** The same, and where it was measured. */
+/** The same, with the environment. */
 export const text = (report: Report): string =>
   [heading(report.environment), body(report)].join("\n")

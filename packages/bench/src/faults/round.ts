@@ -1,4 +1,4 @@
-/** The process of one scenario and library, forked by measured.ts: tells what was seen, and ends. */
+/** The process of one scenario and library, forked by measured.ts: sends the result, and ends. */
 import * as Effect from "effect/Effect"
 import { after, now, sleep } from "../clock.ts"
 import { tell } from "../child.ts"
@@ -27,14 +27,14 @@ const options = (url: string): OpenOptions => ({
   graceMillis: 3_600_000,
 })
 
-/** Makes the calls, each for a key of its own, and counts what they ask upstream. */
+/** Makes the calls, each for a key of its own, and counts their lookups. */
 const watched = async (get: Get): Promise<Seen> => {
   const before = source.lookups()
   const outcomes = await paced(pace, (number) => get(asked[number]!))
   return seen(outcomes, source.lookups() - before)
 }
 
-/** Few at once: a burst could look like a fault already. */
+/** Ten at a time: a burst could already look like a fault. */
 const all = async (keys: ReadonlyArray<string>, get: Get): Promise<void> => {
   const left = keys.values()
   const worker = async () => {
@@ -43,12 +43,15 @@ const all = async (keys: ReadonlyArray<string>, get: Get): Promise<void> => {
   await Promise.all(Array.from({ length: 10 }, worker))
 }
 
-/** Until no lookup has begun for a while: refreshes behind the warm-up are none of the callers' doing. */
+/**
+ * Waits until no lookup has begun for a while: refreshes after the warm-up do not belong to the
+ * measured calls.
+ */
 const quiet = async (): Promise<void> => {
   for (let before = -1; before !== source.lookups(); await sleep(300)) before = source.lookups()
 }
 
-/** Misses, hits, values that are due for a refresh: code that is compiled, connections that are made. */
+/** Runs misses, hits and stale hits, so that code is compiled and connections are open. */
 const warmUp = async (get: Get, keys: ReadonlyArray<string>): Promise<void> => {
   await all(keys, get)
   await all(others, get)
@@ -57,7 +60,10 @@ const warmUp = async (get: Get, keys: ReadonlyArray<string>): Promise<void> => {
   await quiet()
 }
 
-/** What Redis is not asked for, its fault does not slow down: that would be no finding. */
+/**
+ * Waits until the library uses Redis: a fault of an unused server slows nothing down, which would
+ * be no finding.
+ */
 const untilItUsesRedis = async ({ get, usesRedis }: Opened): Promise<void> => {
   if (usesRedis === undefined) return
   const end = now() + 20_000
@@ -81,7 +87,9 @@ const frozen =
     return watched(get)
   }
 
-/** The port of a server that is gone. Opening may wait for it: that is the callers' time too. */
+/**
+ * Uses the port of a stopped server. Opening may wait for it: that time counts for the callers too.
+ */
 const unreachable = async (open: Open): Promise<Seen> => {
   const { server, stop } = await redis.start()
   await stop()

@@ -1,6 +1,6 @@
 /**
- * Bytes on the heap before and after, with no collection in between: round.ts gives the process a young generation
- * that the samples do not fill. Where one is disturbed all the same, the median is not.
+ * Bytes on the heap before and after, with no collection in between: round.ts gives the process a
+ * young generation that the samples do not fill. A disturbed sample does not change the median.
  */
 import { BoundedMap } from "@larder/core"
 import * as Exit from "effect/Exit"
@@ -19,7 +19,7 @@ const collect = (): void => {
   void gc({ type: "minor" })
 }
 
-/** Bytes for each key that `ask` is given. */
+/** Bytes per key of `ask`. */
 const perKey = async (next: () => Keys, ask: (keys: Keys) => Promise<unknown>): Promise<number> => {
   const taken: Array<number> = []
   for (let sample = 0; sample < warmUps + samples; sample++) {

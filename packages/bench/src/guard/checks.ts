@@ -1,8 +1,9 @@
 /**
- * What a change may not exceed: all bounds in one table, and how each is measured.
+ * The limits of the guard in one table, and how each figure is measured.
  *
- * Times: about 1.6 of what was measured, so that twice as much is caught. Bytes: about 1.2, since they are the same
- * in every run. Fibers, clock readings and draws are counted by packages/bench/test/counts.test.ts instead.
+ * Times: about 1.6 of the measured value, so that a doubling is caught. Bytes: about 1.2, since
+ * they are the same in every run. Fibers, clock readings and draws are counted by
+ * packages/bench/test/counts.test.ts instead.
  */
 import * as allocation from "./allocation.ts"
 import type { Bound } from "./judge.ts"
@@ -12,7 +13,7 @@ interface Check extends Bound {
   readonly measure: () => Promise<number>
 }
 
-/** Processor time as a multiple of another's in the same run. */
+/** Processor time as a multiple of another subject's in the same run. */
 const times = (title: string, atMost: number, measure: Check["measure"]): Check => ({
   title,
   unit: "times",

@@ -1,8 +1,8 @@
-/** What was measured against its bound, and how that is told. */
+/** Compares figures with their bounds, and words the verdict. */
 
 export interface Bound {
   readonly title: string
-  /** `times`: processor time as a multiple of another's in the same run. */
+  /** `times`: processor time as a multiple of another subject's in the same run. */
   readonly unit: "times" | "bytes"
   readonly atMost: number
 }
@@ -13,8 +13,8 @@ export interface Verdict {
 }
 
 /**
- * The lowest of the attempts counts: what a busy machine does to one of them it
- * does not do to all, and what became slower is slower in all.
+ * The lowest attempt counts: a busy machine disturbs some attempts, but a real slowdown shows in
+ * all.
  */
 export const judge = ({ atMost }: Bound, attempts: ReadonlyArray<number>): Verdict => {
   const lowest = Math.min(...attempts)

@@ -8,8 +8,8 @@ import { options, usage } from "./options.ts"
 const script = new URL("./round.ts", import.meta.url)
 
 /**
- * A young generation, in MB, that no sample fills; compiler and collector on the thread that is measured, not on
- * one for which there may be no core.
+ * A young generation, in MB, that no sample fills. Compiler and collector run on the measured
+ * thread: another one may have no core.
  */
 const flags = [
   "--expose-gc",
@@ -18,7 +18,7 @@ const flags = [
   "--single-threaded",
 ]
 
-/** One more attempt, as long as what was measured is above its bound. */
+/** A check repeats up to this many times while its figure is above the bound. */
 const mostAttempts = 3
 
 const attemptsOf = async (name: CheckName): Promise<ReadonlyArray<number>> => {

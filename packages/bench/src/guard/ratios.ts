@@ -1,6 +1,6 @@
 /**
- * Two ways side by side in one process: many short samples in turn, so that whatever else the machine does
- * to its caches happens to both, and the median of the ratios of neighbours.
+ * Compares two ways in one process: many short samples in turn, so that other load on the machine
+ * affects both, and the median of the ratios of neighbours.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -13,17 +13,17 @@ import { type OpenLarder, openCache, openLarder, surroundings } from "./subjects
 
 type Sample = () => Promise<number>
 
-/** Milliseconds, for both together. */
+/** Milliseconds, for both ways together. */
 const warmUp = 700
 const measured = 1_400
 const fewestPairs = 9
-/** So that what is asked for once only still fits into memory. */
+/** The limit keeps all cold keys within the capacity of memory. */
 const mostPairs = 120
 
-/** Keys that nobody has asked for. */
+/** How many new keys are in a sample of misses. */
 const missesInSample = 200
 
-/** The ratios of pairs for so long. */
+/** Collects ratios of pairs for this long. */
 const ratiosFor = async (
   millis: number,
   ours: Sample,
@@ -32,7 +32,7 @@ const ratiosFor = async (
   const ratios: Array<number> = []
   const end = now() + millis
   while (ratios.length < fewestPairs || (now() < end && ratios.length < mostPairs)) {
-    // Whoever comes second has what the first one left to be collected.
+    // Alternate the order: the second sample of a pair pays for collecting the first one's garbage.
     const first = ratios.length % 2 === 0 ? await ours() : undefined
     const other = await theirs()
     ratios.push((first ?? (await ours())) / other)
@@ -124,7 +124,10 @@ export const stampeded = async (): Promise<number> => {
   )
 }
 
-/** The same of a larder of 10,000 entries and of one of 100: it may not walk over them. */
+/**
+ * The ratio of a larder of 10,000 entries to one of 100: the operation may not walk over the
+ * entries.
+ */
 const ofAll =
   (what: (larder: OpenLarder) => Effect.Effect<unknown>) => async (): Promise<number> => {
     const times = Array.from({ length: 50 })

@@ -1,6 +1,6 @@
 /**
- * Ways to ask for a list of keys. Each gives the milliseconds of processor time that
- * the asking alone took, and checks the last answer.
+ * Ways to request a list of keys. Each returns the milliseconds of processor time of the requests
+ * alone, and checks the last answer.
  */
 import { strictEqual } from "node:assert"
 import * as Effect from "effect/Effect"
@@ -29,13 +29,13 @@ export const byPromise = (get: Get, keys: Keys): Promise<number> =>
     oneByOne((key) => Effect.runPromise(get(key)), keys, worked),
   )
 
-/** So many callers of one key, all at once. */
+/** This many callers of one key, all at once. */
 export const stampede = (get: Get, key: string, callers: number): Promise<number> => {
   const keys = new Array<string>(callers).fill(key)
   return checked(keys, effectful.inFlight(get, keys, "unbounded", worked))
 }
 
-/** An effect as a whole. */
+/** Times an effect as a whole. */
 export const once = (effect: Effect.Effect<unknown, unknown>): Promise<number> =>
   Effect.runPromise(
     Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Larders in the states that are guarded, and lists of keys to ask for. */
+/** Larders in the guarded states, and lists of keys to request. */
 import { strictEqual } from "node:assert"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,13 +8,13 @@ import * as Source from "../source.ts"
 import { type Get, inFiber, type Keys } from "./runs.ts"
 import { type How, type OpenLarder, openCache, openLarder, type Surroundings } from "./subjects.ts"
 
-/** Asked for in one sample. */
+/** Keys requested in one sample. */
 export const sampleSize = 1_000
 
-/** Milliseconds: into the grace in which a stale value is given at once. */
+/** Milliseconds that take an entry past its freshness, into stale-while-revalidate. */
 const pastFreshness = 61 * 60_000
 
-/** Filled, all of it fresh. */
+/** A larder filled with fresh entries. */
 export const warm = async (how: How = {}) => {
   const source = Source.make(10 * sampleSize, "none")
   const larder = await openLarder(source, how)
@@ -22,14 +22,14 @@ export const warm = async (how: How = {}) => {
   return { larder, source, keys: inTurn(source.keys, sampleSize) }
 }
 
-/** The same of Effect's own cache. */
+/** The same with Effect's own cache. */
 export const warmCache = async (source: Source.Source): Promise<Get> => {
   const get = await openCache(source)
   await inFiber(get, source.keys)
   return get
 }
 
-/** Lists of `size` keys, one after the other and round again. */
+/** Lists of `size` keys in turn, starting over at the end. */
 export const inTurn = (keys: Keys, size: number): (() => Keys) => {
   let from = 0
   return () => {
@@ -42,14 +42,14 @@ export const inTurn = (keys: Keys, size: number): (() => Keys) => {
 const servedStale = async (larder: OpenLarder, times: number): Promise<void> =>
   strictEqual((await Effect.runPromise(larder.stats)).staleServed, times, "stale hits")
 
-/** Every value past its freshness as often as is wanted, with a lookup that takes a turn. */
+/** A larder whose entries become stale as often as needed, with a lookup that takes a turn. */
 export const stale = async (within: Surroundings, size: number) => {
   const source = Source.make(size, "turn")
   const larder = await openLarder(source, { within })
   await inFiber(larder.get, source.keys)
   let asked = 0
   const staleAgain = async (): Promise<Keys> => {
-    // Until the refreshes of the time before have ended.
+    // Wait until the earlier refreshes have ended.
     while ((await Effect.runPromise(larder.stats)).inFlight > 0) await turn()
     await servedStale(larder, asked)
     asked += size
@@ -59,7 +59,7 @@ export const stale = async (within: Surroundings, size: number) => {
   return { larder, source, staleAgain }
 }
 
-/** Every value past its freshness, and the refresh of each under way for ever. */
+/** A larder whose entries are all stale, with refreshes that never end. */
 export const refreshing = async (within: Surroundings) => {
   const source = Source.make(sampleSize, "none")
   let filled = false
@@ -72,12 +72,12 @@ export const refreshing = async (within: Surroundings) => {
   within.pass(pastFreshness)
   await inFiber(larder.get, source.keys)
   await servedStale(larder, source.keys.length)
-  // Refreshes begin when those who caused them have had their turn.
+  // Refreshes begin one turn after the calls that start them.
   await turn()
   return { larder, keys: source.keys }
 }
 
-/** By a hundred, all of which must be there. */
+/** Reads all keys in batches of a hundred; every key must be cached. */
 export const asHundreds = (larder: OpenLarder, keys: Keys): Effect.Effect<void> =>
   Effect.gen(function* () {
     let last: Exit.Exit<Source.Product, unknown> | undefined

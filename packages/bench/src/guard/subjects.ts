@@ -1,4 +1,7 @@
-/** What is guarded, and what it is compared with: as in the benchmarks, with time that can be moved on. */
+/**
+ * The guarded larder and the caches it is compared with: as in the benchmarks, with a clock that
+ * can be moved on.
+ */
 import { MemoryTier, TierStack } from "@larder/core"
 import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
@@ -9,16 +12,16 @@ import * as product from "../contenders/product.ts"
 import { maxEntries as mostEntries } from "../sizes.ts"
 import type { Source } from "../source.ts"
 
-/** What a larder takes time and chance from. */
+/** The clock and the random source of a larder. */
 export interface Surroundings {
   readonly clock: Clock.Clock
-  /** Default: that of the process. */
+  /** Default: the random source of the process. */
   readonly random?: Random.Random
   /** Moves time on. */
   readonly pass: (millis: number) => void
 }
 
-/** Real time, moved on at will. */
+/** Real time that can be moved on. */
 export const surroundings = (): Surroundings => {
   const real = Clock.Clock.defaultValue()
   let passed = 0
@@ -45,9 +48,9 @@ export const surroundings = (): Surroundings => {
 export interface How {
   readonly within?: Surroundings
   readonly maxEntries?: number
-  /** Of every product. Default: those of the benchmarks. */
+  /** The tag of every product. Default: those of the benchmarks. */
   readonly tag?: string
-  /** Default: in the source, with its latency. */
+  /** Default: a lookup in the source, with its latency. */
   readonly lookup?: ReturnType<typeof lookupIn>
 }
 

@@ -1,15 +1,15 @@
-/** Maps with a bound, as all rounds ask them. */
+/** Bounded maps behind one interface. */
 import { BoundedMap } from "@larder/core"
 import { LRUCache } from "lru-cache"
 
 export interface Store {
-  /** Whether it is there; a hit like any other. */
+  /** Whether the key is present; counts as a hit. */
   readonly get: (key: string) => boolean
-  /** Stores what all keys have in common. */
+  /** Stores the value that all keys share. */
   readonly set: (key: string) => void
 }
 
-/** One for all entries, so that no value counts. */
+/** One value for all entries, so that the size of values does not count. */
 const value = { stored: true }
 
 const hour = 3_600_000
@@ -24,10 +24,13 @@ const lruCache =
     }
   }
 
-/** Whoever asks has read the clock: one time for all, as lru-cache has it in a loop that yields to no timer. */
+/**
+ * Callers read the clock, so that all calls have one time, as lru-cache has in a loop that yields
+ * to no timer.
+ */
 const now = 1_790_000_000_000
 
-// Options exist beforehand like keys and values: what is left as garbage is what the map made.
+// Options exist beforehand like keys and values, so that all garbage is the map's.
 const undated: ReadonlyArray<BoundedMap.SetOptions> = [{ now }]
 const lives: ReadonlyArray<BoundedMap.SetOptions> = Array.from({ length: 1_024 }, (_, life) => ({
   now,
@@ -46,10 +49,10 @@ const larder =
   }
 
 interface Contender {
-  /** An empty store with room for so many entries. */
+  /** An empty store for this many entries. */
   readonly make: (capacity: number) => Store
   readonly baseline: "lru-cache" | "lru-cache, ttl"
-  /** Whether goals are for it. */
+  /** Whether the goals apply to it. */
   readonly isLarder: boolean
 }
 

@@ -8,7 +8,7 @@ import type { Figures } from "./round.ts"
 
 const script = new URL("./round.ts", import.meta.url)
 
-/** Entries that a processor's cache holds in good part, and entries that it does not. */
+/** A number of entries that mostly fits a processor's cache, and one that does not. */
 const sizes = [100_000, 1_000_000]
 
 export const run = async (rounds: number): Promise<void> => {

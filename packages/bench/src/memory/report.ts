@@ -1,16 +1,16 @@
-/** Figures of all contenders, as text. */
+/** The figures of all contenders, as text. */
 import { aligned } from "../aligned.ts"
 import { compare, summary } from "../statistics.ts"
 import { contender, type ContenderName } from "./contenders.ts"
 import type { Figures } from "./round.ts"
 
-/** What Larder may take beyond key and value. */
+/** The most bytes per entry that Larder may use beyond key and value. */
 const bytesGoal = 95
 
-/** What a hit may take of the time lru-cache needs. */
+/** The most time of a hit, as a multiple of lru-cache's. */
 const hitGoal = 1.5
 
-/** What each contender has shown, round by round. */
+/** The figures of each contender, round by round. */
 export type Seen = ReadonlyMap<ContenderName, ReadonlyArray<Figures>>
 
 const heads = [

@@ -4,34 +4,34 @@ import { tell } from "../child.ts"
 import { now, turn } from "../clock.ts"
 import { contender, isContender, type Store } from "./contenders.ts"
 
-/** Of one store that is full. */
+/** The figures of one full store. */
 export interface Figures {
-  /** What an entry takes beyond its key and its value. */
+  /** Bytes per entry beyond its key and its value. */
   readonly bytes: number
   readonly nanosPerHit: ReadonlyArray<number>
-  /** Of a new key, which makes another leave. */
+  /** Time to set a new key, which evicts another. */
   readonly nanosPerSet: number
 }
 
-/** Hits in a sample, and drawn in all: so many that a processor's cache does not hold all they touch. */
+/** Hits per sample, and keys drawn in all: too many for a processor's cache. */
 const perSample = 1 << 16
 const drawn = 1 << 20
 const samples = 48
 
 /**
- * Keys number `from` and those after it, each a string of its own in one piece: what is
- * joined of several pieces would become smaller or larger while a map works with it.
+ * Keys from number `from`, each a flat string of its own: V8 would flatten a concatenated string,
+ * and change its size, while a map works with it.
  */
 const keys = (count: number, from = 0): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, n) =>
     Buffer.from(`product:${String(from + n).padStart(8, "0")}`, "latin1").toString("latin1"),
   )
 
-/** Bytes in use, after everything that nobody refers to is gone. */
+/** Bytes in use after garbage collection. */
 const inUse = async (): Promise<number> => {
   const { gc } = globalThis
   if (gc === undefined) throw new Error("bytes are measured with node --expose-gc")
-  // What the first collection finds to be of no use, buffers above all, is given back after a turn.
+  // Memory that the first collection finds unused, buffers above all, is freed a turn later.
   gc()
   await turn()
   gc()
@@ -45,7 +45,7 @@ const ask = (store: Store, keys: ReadonlyArray<string>, from: number, to: number
   if (hits !== to - from) throw new Error(`${to - from - hits} keys were stored and are not there`)
 }
 
-/** Samples of hits, evenly over all keys, after a pass over what is drawn. */
+/** Samples of hits, evenly over all keys, after one pass over the drawn keys. */
 const hits = (store: Store, stored: ReadonlyArray<string>): ReadonlyArray<number> => {
   const random = generator(1)
   const asked = Array.from({ length: drawn }, () => stored[Math.floor(random() * stored.length)]!)

@@ -1,4 +1,4 @@
-/** The README's figures, and the page of all libraries, as the results give them. */
+/** Writes the README's figures, and the page of all libraries, from the results. */
 import { UsageError } from "../command.ts"
 import type { Environment } from "../environment.ts"
 import { body, type Report as Frozen } from "../faults/report.ts"
@@ -21,7 +21,7 @@ const figure = (unit: Result["unit"], value: number): string => `${short(value)}
 
 const times = (ratio: number): string => `${short(ratio)}x`
 
-/** As the formatter leaves a table: columns of one width. */
+/** Aligned as the formatter aligns tables: columns of one width. */
 const markdownTable = (rows: ReadonlyArray<Cells>): string => {
   const widths = rows[0]!.map((_, column) =>
     Math.max(...rows.map((cells) => cells[column]!.length)),
@@ -37,7 +37,7 @@ const against = (unit: Result["unit"], rival: Rival | undefined): Cells =>
     ? ["", ""]
     : [`${rival.name} ${figure(unit, rival.median)}`, times(rival.ratio)]
 
-/** Whether the goals of a case are met; of those that are missed, what was wanted and what it is. */
+/** Whether the goals of a case are met; for each missed goal, its bound and the measured ratio. */
 const goals = (verdicts: ReadonlyArray<Verdict>): string => {
   const missed = verdicts.filter(({ met }) => !met)
   if (missed.length === 0) return "met"
@@ -71,7 +71,7 @@ const heads = [
   "goals",
 ]
 
-/** What all reports have in common. Throws {@link UsageError} where they do not go together. */
+/** The common parts of all reports. Throws {@link UsageError} when the reports differ in them. */
 const common = (reports: ReadonlyArray<Report>): Omit<Report, "results"> => {
   const [first, ...others] = reports
   if (first === undefined) throw new UsageError("there are no results: run pnpm bench first")
@@ -100,7 +100,10 @@ const common = (reports: ReadonlyArray<Report>): Omit<Report, "results"> => {
 const circumstances = (environment: Environment): string =>
   `${machineOf(environment)}.\n${versionsOf(environment)}.`
 
-/** What belongs between the markers. Throws {@link UsageError} where the reports do not go together. */
+/**
+ * The text between the markers. Throws {@link UsageError} when the reports differ in their common
+ * parts.
+ */
 export const section = (reports: ReadonlyArray<Report>): string => {
   const { environment, options, rounds } = common(reports)
   const rows = reports.flatMap(({ results }) => results.map(standing)).map(row)
@@ -111,7 +114,10 @@ export const section = (reports: ReadonlyArray<Report>): string => {
   ].join("\n\n")
 }
 
-/** The page of all libraries. Throws {@link UsageError} where the reports do not go together. */
+/**
+ * The page of all libraries. Throws {@link UsageError} when the reports differ in their common
+ * parts.
+ */
 export const page = (reports: ReadonlyArray<Report>): string => {
   const { environment, rounds } = common(reports)
   const text = (block: string): string => ["```text", block, "```"].join("\n")
@@ -126,10 +132,10 @@ export const page = (reports: ReadonlyArray<Report>): string => {
     .concat("\n")
 }
 
-/** What callers see of a sick Redis. */
+/** What callers see when Redis is frozen. */
 export const frozenSection = (report: Frozen): string => ["```text", body(report), "```"].join("\n")
 
-/** The parts of the README that are written from results. */
+/** The parts of the README that are generated from results. */
 export type Part = "performance" | "frozen"
 
 const marked = (readme: string, part: Part): readonly [from: number, to: number] | undefined => {
@@ -139,13 +145,13 @@ const marked = (readme: string, part: Part): readonly [from: number, to: number]
   return from < 0 || to < from ? undefined : [from + begin.length, to]
 }
 
-/** What stands between the markers of a part now; undefined without them. */
+/** The current text between the markers of a part; undefined without markers. */
 export const current = (readme: string, part: Part): string | undefined => {
   const found = marked(readme, part)
   return found === undefined ? undefined : readme.slice(...found).trim()
 }
 
-/** The README with a section in the place of what stood between the markers of a part. Throws {@link UsageError}. */
+/** Replaces the section between the markers of a part in the README. Throws {@link UsageError}. */
 export const replaced = (readme: string, part: Part, section: string): string => {
   const found = marked(readme, part)
   if (found === undefined) {

@@ -8,10 +8,10 @@ import type { Environment } from "../environment.ts"
 import type { Report as Frozen } from "../faults/report.ts"
 import type { Result } from "../result.ts"
 
-/** The figures of one case, and what they were measured on and with. */
+/** The figures of one case, with the environment. */
 export interface Report {
   readonly environment: Environment
-  /** What `pnpm bench` was given, beside the case; empty where nothing was. */
+  /** The options of `pnpm bench`, beside the case; empty without any. */
   readonly options: string
   readonly rounds: number
   /** One for each variant of the case. */
@@ -39,12 +39,12 @@ const parsed = (from: string, file: string): Report => {
     const report: Report = JSON.parse(readFileSync(join(from, file), "utf8"))
     if (`${caseOf(report)}.json` === file) return report
   } catch {
-    // Falls through: there is one remedy, however broken the file is.
+    // Falls through: the remedy is the same, however broken the file is.
   }
   throw new UsageError(`results/${file} is not what pnpm bench writes: delete it and measure again`)
 }
 
-/** The results there are, in the order of the cases. Throws {@link UsageError}. */
+/** The existing results, in the order of the cases. Throws {@link UsageError}. */
 export const read = (from = folder): ReadonlyArray<Report> => {
   const files = existsSync(from) ? readdirSync(from).filter((file) => file.endsWith(".json")) : []
   const known = cases.map(({ name }) => `${name}.json`)
@@ -55,7 +55,7 @@ export const read = (from = folder): ReadonlyArray<Report> => {
   return known.filter((file) => files.includes(file)).map((file) => parsed(from, file))
 }
 
-/** Undefined where it was not measured. */
+/** Undefined when there is no such result. */
 export const readFrozen = (from = folder): Frozen | undefined => {
   const file = join(from, frozenFile)
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined

@@ -1,4 +1,4 @@
-/** Where Larder stands in one variant of a case. */
+/** Larder's rank in one variant of a case. */
 import type { ContenderName } from "../contenders/registry.ts"
 import type { Line, Result } from "../result.ts"
 
@@ -13,13 +13,13 @@ export interface Standing {
   readonly result: Result
   readonly larder: Line
   readonly baseline: Rival
-  /** The fastest library besides Larder, which may be the baseline; absent where there is none. */
+  /** The fastest library besides Larder, which may be the baseline; absent without one. */
   readonly peer?: Rival
-  /** A bare map asked in a fiber, where that is measured. */
+  /** A bare map in a fiber, if measured. */
   readonly floor?: Rival
 }
 
-/** What a library over them cannot be faster than: no peers. */
+/** The bare clients that no library over them can beat: no peers. */
 const bareClients: ReadonlyArray<ContenderName> = ["ioredis", "node:sqlite"]
 const bareMap: ContenderName = "bare Map"
 
@@ -37,13 +37,13 @@ const only = <A>(found: A | undefined, what: string, { case: name, variant }: Re
   return found
 }
 
-/** The name of the case says over what. */
+/** Drops the tier from the name: the case's name has it. */
 const shortName = ({ contender }: Line): string => contender.replace(/ over (redis|sqlite)$/, "")
 
 export const standing = (result: Result): Standing => {
   const fastestFirst = result.lines.toSorted((a, b) => a.summary.median - b.summary.median)
   const own = fastestFirst.filter(isLarder)
-  // Where Larder is measured in several ways, the one that the case judges.
+  // When Larder is measured in several ways, use the one that the case judges.
   const judged = own.find(({ contender }) => contender === result.verdicts[0]?.contender)
   const larder = only(judged ?? own[0], "larder", result)
   const rival = (line: Line): Rival => ({

@@ -1,14 +1,14 @@
-/** Caches that are asked for the keys of a trace and store each that they lack. */
+/** Caches that replay a trace and store each missing key. */
 import { BoundedMap } from "@larder/core"
 import type { Trace } from "@larder/traces"
 import { LRUCache } from "lru-cache"
 
 export interface Simulated {
-  /** Whether the key was there; it is stored if not. */
+  /** Returns whether the key was cached; stores it if not. */
   readonly access: (key: string) => boolean
 }
 
-/** LRU, of the package of that name. */
+/** LRU, from the package lru-cache. */
 export const lru = (max: number): Simulated => {
   const cache = new LRUCache<string, true>({ max })
   return {
@@ -20,7 +20,7 @@ export const lru = (max: number): Simulated => {
   }
 }
 
-/** What Larder keeps the entries of its memory in. Nothing expires: all is at one time. */
+/** The map behind Larder's memory tier. Time stands still, so nothing expires. */
 export const larder = (
   options: Pick<BoundedMap.Options<true>, "maxEntries" | "eviction" | "seed">,
 ): Simulated => {
@@ -34,7 +34,7 @@ export const larder = (
   }
 }
 
-/** How many of the requests are hits, from a cold start. */
+/** The number of hits, from a cold start. */
 export const replay = ({ keys, requests }: Trace, cache: Simulated): number => {
   let hits = 0
   for (let at = 0; at < requests.length; at++) {

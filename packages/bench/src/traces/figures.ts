@@ -1,4 +1,4 @@
-/** What a trace shows at one size, and what is to be reached. */
+/** The hit ratios of a trace at one size, and their goals. */
 import type { Trace } from "@larder/traces"
 import { larder, lru, replay } from "./caches.ts"
 import { limit, nextRequests } from "./limit.ts"
@@ -13,17 +13,17 @@ export interface Ratios {
 
 export interface Figures extends Ratios {
   readonly size: number
-  /** The hit ratio that a simulation of adaptive W-TinyLFU has, where there is one. */
+  /** The hit ratio of a simulation of adaptive W-TinyLFU, if known. */
   readonly reference: number | undefined
-  /** The hit ratio that Larder is to have, unless any is as good. */
+  /** The hit ratio that Larder should reach; absent when there is no goal. */
   readonly goal: number | undefined
   readonly met: boolean | undefined
 }
 
-/** In points: what chance may do in either direction. */
+/** In points: the tolerance for chance. */
 const belowReference = 0.5
 
-/** In points: what adapting to what LRU does well may cost. */
+/** In points: what adapting may cost on traces that suit LRU. */
 const belowLru = 2
 
 export const judged = (
@@ -42,7 +42,7 @@ export const judged = (
   return { size, ...ratios, reference: known, goal, met }
 }
 
-/** The ratios of a trace at one size after the other. */
+/** The ratios of a trace, one size after the other. */
 export const ratiosOf = (trace: Trace, seed: number): ((size: number) => Ratios) => {
   const next = nextRequests(trace.requests)
   const percent = (hits: number): number => (100 * hits) / next.length

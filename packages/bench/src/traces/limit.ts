@@ -1,9 +1,12 @@
 /**
- * Belady's limit: the hits of a cache that knows the future. No policy of the same
- * size has more, one that may leave a key out of the cache included.
+ * Belady's limit: the hits of a cache that knows the future. No policy of the same size has more,
+ * even one that may decline to cache a key.
  */
 
-/** For each request, the next one for the same key; as many as there are requests where none follows. */
+/**
+ * For each request, the index of the next one for the same key; the number of requests when none
+ * follows.
+ */
 export const nextRequests = (requests: Uint32Array): Uint32Array => {
   const never = requests.length
   const seen = new Map<number, number>()
@@ -16,7 +19,7 @@ export const nextRequests = (requests: Uint32Array): Uint32Array => {
   return next
 }
 
-/** Numbers, the largest on top: a binary heap with room for so many. */
+/** A heap of numbers with the largest on top and room for this many. */
 const largestOf = (room: number) => {
   const heap = new Uint32Array(room)
   let size = 0
@@ -47,9 +50,9 @@ const largestOf = (room: number) => {
 }
 
 /**
- * The hits among requests of which each is given by what {@link nextRequests} says. A
- * cached key is known by its next request. One that has been made stays in the heap,
- * below all that are still to come. A key that no request follows is never cached.
+ * The hits among requests, given the result of {@link nextRequests}. A cached key is represented by
+ * its next request. A past request stays in the heap, below all future ones. A key without a
+ * further request is never cached.
  */
 export const limit = (next: Uint32Array, capacity: number): number => {
   const never = next.length

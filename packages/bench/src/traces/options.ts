@@ -5,7 +5,7 @@ import { generated, recording, type Source } from "./sources.ts"
 
 export interface Options {
   readonly sources: ReadonlyArray<Source>
-  /** In place of those of each trace. */
+  /** Replace the sizes of each trace. */
   readonly sizes: ReadonlyArray<number> | undefined
   readonly seed: number
 }
@@ -24,7 +24,7 @@ Options:
   --seed N       of the generated traces and of Larder's memory (default 1)
   --help         shows this`
 
-/** Of each generated trace. */
+/** The length of each generated trace. */
 const requests = 500_000
 
 const sizesFrom = (text: string): ReadonlyArray<number> => {

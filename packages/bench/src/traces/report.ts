@@ -1,4 +1,4 @@
-/** What traces show, as text. */
+/** The results of traces, as text. */
 import { aligned } from "../aligned.ts"
 import type { Figures } from "./figures.ts"
 
@@ -20,7 +20,7 @@ const row = ({ goal, larder, lru, met, opt, reference, size }: Figures): Readonl
   met === undefined ? "" : met ? "met" : "MISSED",
 ]
 
-/** One trace, a size in each line. */
+/** One trace, one size per line. */
 export const table = (name: string, title: string, figures: ReadonlyArray<Figures>): string =>
   [`${name}: ${title}`, ...aligned([heads, ...figures.map(row)], 0)].join("\n  ")
 

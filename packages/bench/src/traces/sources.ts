@@ -1,4 +1,4 @@
-/** The traces that are replayed: generated ones, each of which decides something else, and recordings. */
+/** The traces to replay: generated ones, each of which tests another property, and recordings. */
 import { basename } from "node:path"
 import {
   described,
@@ -15,13 +15,13 @@ import * as Effect from "effect/Effect"
 
 export interface Loaded {
   readonly trace: Trace
-  /** How long it is and what it consists of. */
+  /** Its length and its content. */
   readonly title: string
-  /** The sizes to replay it at, unless others are asked for. */
+  /** The default sizes to replay it at. */
   readonly sizes: ReadonlyArray<number>
-  /** Hit ratios in % that a simulation of adaptive W-TinyLFU has, by size. */
+  /** Hit ratios in % of a simulation of adaptive W-TinyLFU, by size. */
   readonly reference: ReadonlyMap<number, number>
-  /** The share of what OPT has that an adaptive policy has at least. */
+  /** The lowest share of OPT's hit ratio that an adaptive policy reaches. */
   readonly shareOfOpt: number | undefined
 }
 
@@ -39,15 +39,15 @@ const drawn = (requests: number, key: () => number): Trace => {
   return trace()
 }
 
-/** One key after the other, and again from the first: LRU has none of it that does not fit as a whole. */
+/** The same keys over and over: LRU gets no hit unless all of them fit. */
 const loop = (length: number): (() => number) => {
   let next = 0
   return () => next++ % length
 }
 
 /**
- * The key that was requested `d` different keys ago, with a share proportional to
- * `1 / (d + 1) ** exponent`, and a new one in `fresh` of all cases: the best case of LRU.
+ * The key requested `d` different keys ago, with a share proportional to `1 / (d + 1) ** exponent`,
+ * and a new key in a share `fresh` of all requests: the best case for LRU.
  */
 const recent = (
   { depth, exponent, fresh }: { depth: number; exponent: number; fresh: number },
@@ -80,7 +80,7 @@ const made = (
   }),
 })
 
-/** Always the same for the same seed. */
+/** The same seed gives the same traces. */
 export const generated = (seed: number, requests: number): ReadonlyArray<Source> => [
   made(
     "shop",
@@ -109,7 +109,7 @@ interface Known {
   readonly reference: ReadonlyMap<number, number>
 }
 
-/** Recordings that others have measured as well, by what is in them. */
+/** Recordings that others have measured as well, recognised by their content. */
 const known: ReadonlyArray<Known> = [
   {
     requests: 95_607,
@@ -131,7 +131,7 @@ const known: ReadonlyArray<Known> = [
   },
 ]
 
-/** Shares of the different keys of a trace that nothing is known of. */
+/** The default sizes for an unknown trace, as shares of its different keys. */
 const shares = [0.02, 0.08, 0.25, 0.75]
 
 export const sizesFor = (keys: number): ReadonlyArray<number> => [

@@ -1,4 +1,7 @@
-/** async-cache-dedupe over memory or Redis; it has one tier, and whole seconds. It asks for many one by one. */
+/**
+ * async-cache-dedupe over memory or Redis; it has one tier, and TTLs in whole seconds. It has no
+ * batch reads: keys are requested one by one.
+ */
 import { createCache } from "async-cache-dedupe"
 import { maxEntries } from "../../sizes.ts"
 import { clientOf } from "./client.ts"

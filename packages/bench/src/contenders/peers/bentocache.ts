@@ -1,6 +1,6 @@
 /**
- * bentocache over memory, Redis or both. Values in memory are serialized, as by
- * default: without that it is broken over Redis. It has nothing that asks for many.
+ * bentocache over memory, Redis or both. It serializes values in memory, as by default: without
+ * that it is broken over Redis. It has no batch reads.
  */
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
@@ -26,7 +26,7 @@ export const open: Open = async ({ freshMillis, graceMillis, load, memory, tag, 
   const options = {
     ttl: freshMillis,
     grace: graceMillis === 0 ? (false as const) : graceMillis,
-    // What is stale is given at once, and refreshed behind.
+    // Serve stale values at once and refresh in the background.
     timeout: 0,
     ...(tag !== undefined && { tags: [tag] }),
   }

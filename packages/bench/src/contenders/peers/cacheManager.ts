@@ -1,7 +1,10 @@
-/** cache-manager over memory, Redis or both. Its memory is cacheable's, which clones values as by default. It has no tags. */
+/**
+ * cache-manager over memory, Redis or both. Its memory is cacheable's, which clones values by
+ * default. It has no tags.
+ */
 import KeyvRedis from "@keyv/redis"
 import { createCache } from "cache-manager"
-// cache-manager takes stores of Keyv 5, which it does not export; cacheable has the same.
+// cache-manager takes stores of Keyv 5 but does not export it; cacheable exports the same version.
 import { createKeyv, Keyv } from "cacheable"
 import { maxEntries } from "../../sizes.ts"
 import type { Product } from "../../source.ts"

@@ -1,6 +1,6 @@
 /**
- * cacheable over memory, Redis or both. Values in memory are cloned, as by
- * default. It gives nothing stale.
+ * cacheable over memory, Redis or both. It clones values in memory, as by default. It serves
+ * nothing stale.
  */
 import KeyvRedis from "@keyv/redis"
 import { Cacheable, createKeyv } from "cacheable"
@@ -19,7 +19,7 @@ export const open: Open = async ({ freshMillis, load, memory, tag, url }) => {
   const cache = new Cacheable({ ...storesOf(memory, url), tags: tag !== undefined })
   cache.on("error", ignore)
   const options = { ttl: freshMillis, ...(tag !== undefined && { tags: [tag] }) }
-  /** getOrSet knows no tags. */
+  /** getOrSet takes no tags. */
   const getTagged = async (key: string): Promise<Product> => {
     const known = await cache.get<Product>(key)
     if (known !== undefined) return known
@@ -27,7 +27,7 @@ export const open: Open = async ({ freshMillis, load, memory, tag, url }) => {
     await cache.set(key, product, options)
     return product
   }
-  // What fails is told, not left out.
+  // Report failures instead of hiding them.
   const get = (key: string) =>
     cache.getOrSet(key, () => load(key), { ttl: freshMillis, throwErrors: "function" })
   return {

@@ -1,6 +1,6 @@
 /**
- * cachified over memory, which is lru-cache as its README has it, or Redis; it has
- * one tier. It has no tags, and what it calls a batch is of lookups, not of reads.
+ * cachified over memory, which is lru-cache as in its README, or Redis; it has one tier. It has no
+ * tags, and its batches are of lookups, not of reads.
  */
 import { type Cache, type CacheEntry, cachified, totalTtl } from "@epic-web/cachified"
 import type { Redis } from "ioredis"
@@ -14,7 +14,7 @@ interface Store {
   readonly close: () => void
 }
 
-/** What never ends has no time to live. */
+/** An entry without an end has no TTL. */
 const lifeLeft = ({ metadata }: CacheEntry): number | undefined => {
   const life = totalTtl(metadata)
   return life === Infinity ? undefined : life

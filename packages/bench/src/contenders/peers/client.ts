@@ -1,8 +1,8 @@
-/** The client of the peers that talk to Redis by ioredis. */
+/** The ioredis client of the peers that use it. */
 import { Redis } from "ioredis"
 import { ignore } from "./peer.ts"
 
-/** Undefined where there is no server. */
+/** Undefined without a server. */
 export const clientOf = (url: string | undefined): Redis | undefined => {
   if (url === undefined) return undefined
   const client = new Redis(url)

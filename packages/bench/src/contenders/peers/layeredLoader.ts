@@ -18,7 +18,7 @@ export const open: Open = async (options) => {
       },
     }),
     ...(client && { asyncCache: new RedisCache<Product>(client, { json: true, ttlInMsecs }) }),
-    // It would print each failure.
+    // The default logger prints each failure.
     logger: { error: ignore },
     cacheKeyFromValueResolver: ({ id }) => id,
     dataSourceGetOneFn: load,

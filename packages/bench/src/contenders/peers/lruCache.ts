@@ -1,4 +1,4 @@
-/** lru-cache, by its `fetch`; memory is all it has. Nothing in it ends a grace. */
+/** lru-cache, through its `fetch`; it has memory only. Its stale values never expire. */
 import { LRUCache } from "lru-cache"
 import { maxEntries } from "../../sizes.ts"
 import type { Product } from "../../source.ts"

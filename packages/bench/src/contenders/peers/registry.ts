@@ -1,18 +1,18 @@
-/** The peers by name. Loaded on demand, so that a process holds the one library it measures. */
+/** The peers by name. Loaded on demand, so that a process loads only the library it measures. */
 import type { Open } from "./peer.ts"
 
 export interface Peer {
   readonly open: () => Promise<Open>
   readonly packages: ReadonlyArray<string>
-  /** What it talks to Redis with. */
+  /** The library's Redis client. */
   readonly client: "ioredis" | "@keyv/redis"
-  /** It keeps values in its own memory in front of Redis. */
+  /** The library keeps values in its own memory in front of Redis. */
   readonly hasMemory: boolean
-  /** It serves a value at once that is due for a refresh. */
+  /** The library has stale-while-revalidate. */
   readonly hasGrace: boolean
 }
 
-/** By ioredis, with memory in front of Redis and a grace, unless it says otherwise. */
+/** Defaults: ioredis, memory in front of Redis, and stale-while-revalidate. */
 const peer = (
   packages: ReadonlyArray<string>,
   open: () => Promise<{ readonly open: Open }>,
