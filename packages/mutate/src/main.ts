@@ -1,4 +1,4 @@
-/** `pnpm mutate`: which changes of the source no test notices. */
+/** `pnpm mutate`: finds changes of the source that no test notices. */
 import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -20,10 +20,10 @@ import type { Mutant } from "./source/mutant.ts"
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const explanations = fileURLToPath(new URL("../explained.json", import.meta.url))
 
-/** As many random sequences for each mutant, and the same. */
+/** The same number of random sequences for each mutant, from the same seed. */
 const environment = ({ runs }: Options) => ({ LARDER_RUNS: String(runs), LARDER_SEED: "20261121" })
 
-/** So many of each group. */
+/** A sample of `size` mutants from each group. */
 const sampled = (mutants: ReadonlyArray<Mutant>, size: number, seed: number) => {
   const groups = Map.groupBy(mutants, ({ file }) => groupOf(file))
   return {
@@ -35,7 +35,10 @@ const sampled = (mutants: ReadonlyArray<Mutant>, size: number, seed: number) => 
 const chosenOf = (mutants: ReadonlyArray<Mutant>, { sample: size, seed }: Options) =>
   size === undefined ? { chosen: mutants, sampledOf: undefined } : sampled(mutants, size, seed)
 
-/** The first signal stops the run, with a report of what was tried; the second ends it at once. */
+/**
+ * The first signal stops the run and prints a report of the mutants tried so far; the second ends
+ * it at once.
+ */
 const stopping = (workers: Workers): AbortSignal => {
   const controller = new AbortController()
   const end = () => {
@@ -91,7 +94,7 @@ const main = async (chosen: Options): Promise<void> => {
   }
 }
 
-/** Errors whose message says it all. */
+/** Errors whose message is enough without a stack trace. */
 const isExpected = (error: unknown): error is Error =>
   error instanceof CampaignFailed ||
   error instanceof WorkerFailed ||

@@ -74,7 +74,7 @@ const percent = (text: string): number => {
   throw new UsageError(`--at-least ${text}: give a number from 0 to 100, such as 90`)
 }
 
-/** What is asked for, or `"help"`. Throws {@link UsageError}. */
+/** The options, or `"help"`. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const { positionals, values } = parsed(args)
   if (values.help) return "help"

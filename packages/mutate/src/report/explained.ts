@@ -2,10 +2,10 @@
 import type { Result } from "../run/results.ts"
 import type { Mutant } from "../source/mutant.ts"
 
-/** Matched by the text of the source, which stays where line numbers move. */
+/** Matches by the text of the source, which stays when line numbers move. */
 export interface Explanation {
   readonly file: string
-  /** The line the mutant begins in, without indentation. */
+  /** The line in which the mutant begins, without indentation. */
   readonly line: string
   readonly original: string
   readonly mutated: string
@@ -43,7 +43,9 @@ export interface Explained {
   readonly reason: string
 }
 
-/** Apart from the other results: survivors that are explained, and explanations that no mutant needs any more. */
+/**
+ * Splits the results: explained survivors apart, and explanations that no mutant needs any more.
+ */
 export const explain = (
   results: ReadonlyArray<Result>,
   explanations: ReadonlyArray<Explanation>,
@@ -58,7 +60,8 @@ export const explain = (
     } else others.push(result)
   }
   const files = new Set(all.map(({ file }) => file))
-  // Several mutants may have one text: while one of them survives, or was not tried, it is explained.
+  // Several mutants may have the same text: an explanation is needed while one of them survives or
+  // is untried.
   const unneeded = explanations.filter((each) => {
     const own = all.filter((mutant) => matches(each, mutant))
     const caught = others.filter(

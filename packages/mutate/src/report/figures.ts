@@ -1,4 +1,4 @@
-/** Results as numbers, of a file, a group or all. */
+/** The results of a file, a group or all files, as numbers. */
 import { isCaught, type Result } from "../run/results.ts"
 import { type Interval, wilson } from "./wilson.ts"
 
@@ -8,11 +8,11 @@ export interface Figures {
   readonly timedOut: number
   readonly survived: number
   readonly notCovered: number
-  /** Caught by random sequences alone; counted in `caught` as well. */
+  /** Caught only by random sequences; counted in `caught` as well. */
   readonly alone: number
   /** Caught or timed out, of all. */
   readonly share: number
-  /** Of the share of all mutants, where the results are a sample. */
+  /** The interval of the share of all mutants, when the results are a sample. */
   readonly interval: Interval
 }
 

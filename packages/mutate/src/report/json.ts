@@ -1,4 +1,4 @@
-/** The report for programs. */
+/** The report as JSON. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { figures } from "./figures.ts"

@@ -1,4 +1,4 @@
-/** What is shown while mutants are tried. */
+/** The progress display. */
 import type { Progress } from "../run/campaign.ts"
 import { isCaught } from "../run/results.ts"
 
@@ -7,14 +7,14 @@ const seconds = (millis: number): string => {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
 }
 
-/** Where the output is no terminal, a line is shown this often, ms. */
+/** The interval of lines when the output is no terminal, ms. */
 const everyMillis = 10_000
 
 const leftOut = (tests: ReadonlyArray<string>): void => {
   for (const test of tests) console.error(`left out, as it fails without a mutant: ${test}`)
 }
 
-/** A line that is overwritten on a terminal, and now and then a line elsewhere. */
+/** Overwrites one line on a terminal, and prints a line now and then elsewhere. */
 export const shown = (total: number): Progress => {
   const { stderr } = process
   let began = Date.now()

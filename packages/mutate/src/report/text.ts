@@ -1,4 +1,4 @@
-/** The report as it is read. */
+/** The report as text. */
 import { groupOf } from "../run/groups.ts"
 import type { Result } from "../run/results.ts"
 import type { Mutant } from "../source/mutant.ts"
@@ -6,14 +6,14 @@ import type { Explained, Explanation } from "./explained.ts"
 import { type Figures, figures } from "./figures.ts"
 
 export interface Report {
-  /** Without those that are explained. */
+  /** The results without explained survivors. */
   readonly results: ReadonlyArray<Result>
   readonly explained: ReadonlyArray<Explained>
   readonly unneeded: ReadonlyArray<Explanation>
-  /** How many mutants there are of each group; `undefined` where all were tried. */
+  /** The number of mutants in each group; `undefined` when all were tried. */
   readonly sampledOf: ReadonlyMap<string, number> | undefined
   readonly seed: number
-  /** How many mutants were left when the run was stopped. */
+  /** The number of untried mutants when the run was stopped. */
   readonly untried: number
 }
 
@@ -41,7 +41,7 @@ const cells = (figures: Figures, isSample: boolean): ReadonlyArray<string> => [
   String(figures.alone),
 ]
 
-/** Columns as wide as their widest cell; the first to the left. */
+/** Columns as wide as their widest cell; the first is aligned left. */
 const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const shown = widths.map((width, column) =>
@@ -58,7 +58,7 @@ const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<stri
   )
 }
 
-/** A text in the middle of which a part may be missing. */
+/** Cuts a part out of the middle of a long text. */
 const shortened = (text: string, most: number): string => {
   if (text.length <= most) return text
   const half = Math.floor((most - 5) / 2)
@@ -88,7 +88,7 @@ const table = ({ results, sampledOf }: Report): ReadonlyArray<string> => {
       rows.push([`  ${file}`, ...cells(figures(each), isSample)])
     }
   }
-  // Samples of one size from groups of several sizes say nothing of all groups together.
+  // Equal samples from groups of different sizes give no share for all groups together.
   if (!isSample && groups.size > 1) rows.push(["all", ...cells(figures(results), false)])
   return aligned(rows)
 }

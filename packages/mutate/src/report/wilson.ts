@@ -1,11 +1,11 @@
-/** How sure a share is that a sample shows. */
+/** A confidence interval for a share in a sample. */
 
 export interface Interval {
   readonly low: number
   readonly high: number
 }
 
-/** The standard normal deviate that leaves 2.5 % above it. */
+/** The 97.5 % quantile of the standard normal distribution. */
 const z = 1.959964
 
 /** Wilson's score interval at 95 % for the share of `successes` among `trials`. */

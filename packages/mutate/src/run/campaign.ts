@@ -1,22 +1,22 @@
-/** All mutants of a run, one after the other on each worker. */
+/** Tries all mutants of a run, one after the other on each worker. */
 import type { Mutant } from "../source/mutant.ts"
 import type { Answer, Planned } from "../worker/protocol.ts"
 import type { Fate, Result } from "./results.ts"
 import { type Coverage, coverageOf, isRandom, testsFor, testsForLoaded } from "./schedule.ts"
 import type { Worker, Workers } from "./workers.ts"
 
-/** A tool that cannot go on, and what to do about it. */
+/** The tool cannot continue; the message has the remedy. */
 export class CampaignFailed extends Error {}
 
-/** Beyond the time that a test may take, a worker may be silent for so long, ms. */
+/** How long a worker may be silent beyond the limit of its test, ms. */
 const patience = 3_000
-/** Of more tests that fail without a mutant something else is wrong. */
+/** When more tests than this fail without a mutant, the cause is something else. */
 const mostFailing = 10
-/** No test is silent for longer while all are measured, ms. */
+/** The longest silence of a test during the measurement, ms. */
 const measuringMillis = 180_000
 
 export interface Progress {
-  /** Tests that fail without a mutant, and so say nothing of any. */
+  /** Tests that fail without a mutant, and so cannot judge one. */
   readonly leftOut: (tests: ReadonlyArray<string>) => void
   readonly measured: (tests: number, millis: number) => void
   readonly done: (result: Result) => void
@@ -46,7 +46,7 @@ const fateOf = (said: Answer | undefined): Fate => {
 const quietFor = (tests: ReadonlyArray<Planned>): number =>
   patience + tests.reduce((most, { limit }) => Math.max(most, limit), 0)
 
-/** Runs every test once without a mutant. A test that fails then is left out; fails where many do. */
+/** Runs every test once without a mutant. Leaves out tests that fail then; throws when many do. */
 const measure = async (
   worker: Worker,
   leftOut: (tests: ReadonlyArray<string>) => void,
@@ -74,7 +74,7 @@ const measure = async (
   )
 }
 
-/** A worker that is opened anew after it was killed or spoilt. */
+/** A worker that restarts after it was killed or corrupted. */
 const reopening = (workers: Workers, first?: Worker) => {
   let current = first
   let tried = 0
@@ -100,7 +100,7 @@ const reopening = (workers: Workers, first?: Worker) => {
   }
   return {
     drop,
-    /** A failure counts only in a worker that no earlier mutant can have spoilt. */
+    /** A failure counts only in a worker that no earlier mutant can have corrupted. */
     fateOf: async (mutant: Mutant, tests: ReadonlyArray<Planned>): Promise<Fate> => {
       const { said, sure } = await once(mutant, tests)
       return fateOf(sure ? said : (await once(mutant, tests)).said)
@@ -147,16 +147,16 @@ const placementsByFile = (
   )
 
 export interface Campaign {
-  /** All mutants of the files, whether they are tried or not. */
+  /** All mutants of the files, tried or not. */
   readonly all: ReadonlyArray<Mutant>
   readonly chosen: ReadonlyArray<Mutant>
   readonly lanes: number
-  /** Once aborted, the mutants that are being tried are the last. */
+  /** Aborting lets the mutants in progress finish and starts no more. */
   readonly stop: AbortSignal
   readonly progress: Progress
 }
 
-/** What became of each chosen mutant that was tried, in their order. */
+/** The results of the chosen mutants that were tried, in their order. */
 export const run = async (workers: Workers, campaign: Campaign): Promise<ReadonlyArray<Result>> => {
   const { all, chosen, lanes, progress, stop } = campaign
   const first = (await workers.open(0))!
@@ -190,7 +190,7 @@ export const run = async (workers: Workers, campaign: Campaign): Promise<Readonl
       if (stop.aborted) break
       const tests = testsFor(mutant, coverage, noticed.of(mutant.file))
       const fate = await own.fateOf(mutant, tests)
-      // What loading also evaluates was evaluated before the mutant was switched on.
+      // Code that also runs on loading ran before the mutant was switched on.
       if (fate._tag === "Survived" && isLoaded(mutant)) evaluatedOnLoad.push(mutant)
       else keep(mutant, fate)
     }

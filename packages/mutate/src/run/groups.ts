@@ -1,4 +1,4 @@
-/** What the files of `packages/core/src` do together: the lines of a report. */
+/** Groups the files of `packages/core/src` by purpose, for the report. */
 import { dirname } from "node:path"
 
 export interface Group {
@@ -75,7 +75,7 @@ export const core = "packages/core/src"
 const holds = ({ files }: Group, path: string): boolean =>
   files.some((file) => (file.endsWith("/") ? path.startsWith(file) : path === file))
 
-/** The title of the group of a file, else the folder the file is in. */
+/** The title of a file's group, else its folder. */
 export const groupOf = (file: string): string => {
   const path = file.startsWith(`${core}/`) ? file.slice(core.length + 1) : undefined
   const group = path === undefined ? undefined : groups.find((each) => holds(each, path))

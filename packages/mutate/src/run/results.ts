@@ -1,10 +1,10 @@
-/** What became of a mutant. */
+/** The result of trying a mutant. */
 import type { Mutant } from "../source/mutant.ts"
 
 export type Fate =
-  /** `alone`: by random sequences alone, all other tests passed. */
+  /** `alone`: only random sequences caught it; all other tests passed. */
   | { readonly _tag: "Caught"; readonly by: string; readonly alone: boolean }
-  /** A test ended late or not at all, or the process ended: counts as caught. */
+  /** A test ended late or never, or the process ended: counts as caught. */
   | { readonly _tag: "TimedOut"; readonly by: string | undefined }
   | { readonly _tag: "Survived" }
   | { readonly _tag: "NotCovered" }

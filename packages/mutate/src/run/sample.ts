@@ -1,4 +1,4 @@
-/** A sample that a seed decides. */
+/** Seeded sampling. */
 
 /** Numbers in [0, 1) (mulberry32). */
 const generator = (seed: number) => (): number => {
@@ -8,7 +8,7 @@ const generator = (seed: number) => (): number => {
   return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
 }
 
-/** `size` of `items`, each as likely as another, in the order of `items`; all where there are no more. */
+/** `size` random items, equally likely, in the order of `items`; all when there are no more. */
 export const sample = <A>(
   items: ReadonlyArray<A>,
   size: number,
@@ -16,7 +16,7 @@ export const sample = <A>(
 ): ReadonlyArray<A> => {
   const random = generator(seed)
   let wanted = Math.min(size, items.length)
-  // Selection sampling: each item is taken with the share that is still wanted of what is left.
+  // Selection sampling: takes each item with probability (still wanted) / (still left).
   return items.filter((_, index) => {
     const isTaken = random() * (items.length - index) < wanted
     if (isTaken) wanted -= 1

@@ -1,13 +1,13 @@
-/** Which tests a mutant has to pass, in which order, and how long each may take. */
+/** Selects and orders the tests of a mutant, and limits their time. */
 import type { Mutant } from "../source/mutant.ts"
 import type { Measured, Planned } from "../worker/protocol.ts"
 
-/** What one run of all tests without a mutant showed. */
+/** The result of one run of all tests without a mutant. */
 export interface Coverage {
   readonly tests: ReadonlyArray<Measured>
   /** The tests that evaluate a placement. */
   readonly byPlacement: ReadonlyMap<number, ReadonlyArray<Measured>>
-  /** The placements that are evaluated when files are loaded. */
+  /** The placements evaluated when files load. */
   readonly loaded: ReadonlySet<number>
 }
 
@@ -26,10 +26,10 @@ export const coverageOf = (
   return { tests, byPlacement, loaded: new Set(loaded) }
 }
 
-/** Tests that try many sequences drawn at random go last: another test that notices says more. */
+/** Tests with many random sequences go last: another test says more about the mutant. */
 export const isRandom = (key: string): boolean => /\/sequences\.test\.ts > /.test(key)
 
-/** Ten times as long as without a mutant, and never less than a busy machine may take, ms. */
+/** Ten times the time without a mutant, plus 2,000 ms for a busy machine, ms. */
 const limitOf = ({ millis }: Measured): number => Math.ceil(2_000 + 10 * millis)
 
 const planned = (test: Measured): Planned => ({ key: test.key, limit: limitOf(test) })
@@ -37,12 +37,12 @@ const planned = (test: Measured): Planned => ({ key: test.key, limit: limitOf(te
 /** How many mutants of a file each test has noticed. */
 export type Noticed = ReadonlyMap<string, number>
 
-/** Tests that noticed mutants of the same file first, then the quick ones, random sequences last. */
+/** Tests that noticed mutants of the same file first, then fast ones, random sequences last. */
 export const ordered = (
   tests: ReadonlyArray<Measured>,
   noticed: Noticed = new Map(),
 ): ReadonlyArray<Measured> => {
-  /** What running the test costs for each mutant that it is likely to notice. */
+  /** The cost of running the test, per mutant that it is likely to notice. */
   const cost = ({ key, millis }: Measured) => (millis + 0.5) / (1 + 5 * (noticed.get(key) ?? 0))
   return tests.toSorted(
     (a, b) => Number(isRandom(a.key)) - Number(isRandom(b.key)) || cost(a) - cost(b),
@@ -56,8 +56,8 @@ export const testsFor = (
 ): ReadonlyArray<Planned> => ordered(byPlacement.get(placement) ?? [], noticed).map(planned)
 
 /**
- * For a mutant of what is evaluated once, when its file is loaded: any test may
- * read the outcome; those that evaluate something of the file go first.
+ * For a mutant in code that runs once, when its file loads: any test may depend on it. Tests that
+ * evaluate code of the file go first.
  */
 export const testsForLoaded = (
   placementsOfFile: ReadonlySet<number>,

@@ -1,10 +1,10 @@
-/** What is named on the command line, as files. */
+/** Resolves the command line's paths to files. */
 import { existsSync, globSync, statSync } from "node:fs"
 import { join, relative, resolve, sep } from "node:path"
 import { UsageError } from "../command.ts"
 import { core, groups } from "./groups.ts"
 
-/** With `/` between folders on every system. */
+/** Uses `/` between folders on every system. */
 const slashed = (path: string): string => path.split(sep).join("/")
 
 const sources = (root: string, path: string): ReadonlyArray<string> => {
@@ -32,7 +32,7 @@ const ofGroup = (root: string, name: string): ReadonlyArray<string> => {
   return group.files.flatMap((file) => sources(root, `${core}/${file}`))
 }
 
-/** The files to mutate, each once, in the order of their names. Throws {@link UsageError}. */
+/** The files to mutate, each once, sorted by name. Throws {@link UsageError}. */
 export const targets = (
   root: string,
   paths: ReadonlyArray<string>,
@@ -45,7 +45,7 @@ export const targets = (
   return [...new Set(files)].toSorted()
 }
 
-/** The tests of the packages that are mutated, and those below `more`. Throws {@link UsageError}. */
+/** The tests of the mutated packages, and those below `more`. Throws {@link UsageError}. */
 export const testFiles = (
   root: string,
   files: ReadonlyArray<string>,

@@ -1,4 +1,4 @@
-/** The processes in which tests run: started, asked, and killed where they do not answer. */
+/** Starts the processes that run tests, sends them requests, and kills those that do not answer. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
@@ -14,28 +14,28 @@ const host = fileURLToPath(new URL("../worker/host.ts", import.meta.url))
 type Said = Answer | undefined
 
 export interface Worker {
-  /** What loading the test files did. */
+  /** The outcome of loading the test files. */
   readonly ready: Extract<Answer, { readonly _tag: "Ready" }>
-  /** Waits as long as the worker says at least every `quiet` ms that it is alive. */
+  /** Waits while the worker sends a sign of life at least every `quiet` ms. */
   readonly ask: (request: Request, quiet: number) => Promise<Said>
   readonly kill: () => void
 }
 
-/** A worker that did not come up, and what it wrote. */
+/** A worker did not start; the message has its output. */
 export class WorkerFailed extends Error {}
 
 export interface Workers {
-  /** `undefined` where the mutant `active` lets nothing load. */
+  /** `undefined` when nothing loads with the mutant `active`. */
   readonly open: (active: number) => Promise<Worker | undefined>
   readonly close: () => void
 }
 
-/** Test files are loaded within so many ms. */
+/** The limit for loading the test files, ms. */
 const startMillis = 120_000
-/** So much of what a worker wrote is shown where it fails. */
+/** How much of a failed worker's output to show. */
 const shownCharacters = 4_000
 
-/** Messages of one worker, and the one that is waited for. */
+/** The messages of one worker, and the pending wait for one. */
 const inbox = () => {
   let deliver: ((said: Said) => void) | undefined
   let timer: NodeJS.Timeout | undefined
@@ -67,13 +67,13 @@ const inbox = () => {
 
 type Inbox = ReturnType<typeof inbox>
 
-/** The whole group of a process: the host and the worker it forked. */
+/** Kills a process group: the host and the worker it forked. */
 const killGroup = ({ pid }: ChildProcess): void => {
   if (pid === undefined) return
   try {
     process.kill(-pid, "SIGKILL")
   } catch {
-    // It has ended.
+    // The group has ended already.
   }
 }
 
@@ -93,7 +93,7 @@ export const make = async (
     cache: join(folder, "modules"),
     code: join(folder, "code.json"),
   }
-  // Read from there by every worker: a source that is edited meanwhile changes no numbers.
+  // Every worker reads the code from there: editing a source during the run changes no numbers.
   writeFileSync(places.code, JSON.stringify(Object.fromEntries(code)))
   const inboxes = new Map<number, Inbox>()
   const sockets = new Map<number, Socket>()
@@ -121,9 +121,9 @@ export const make = async (
     let written = ""
     const child = spawn(process.execPath, [host], {
       cwd: shared.root,
-      // A group of its own, which can be killed as a whole.
+      // A process group of its own, so that it can be killed as a whole.
       detached: true,
-      // The host ends when its input does, and so when this process dies.
+      // The host ends when its input closes, and so when this process dies.
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...environment, ...toEnvironment(settings) },
     })

@@ -1,9 +1,9 @@
-/** The parts of a syntax tree that hold code which runs. */
+/** Finds the parts of a syntax tree with code that runs. */
 import type { ESTree } from "vite"
 
 export type Node = ESTree.Node
 
-/** A node under its parent, with the name of the field it is in. */
+/** A node below its parent, with the name of its field. */
 export interface Child {
   readonly slot: string
   readonly node: Node
@@ -12,7 +12,7 @@ export interface Child {
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
 
-/** Casts, whose operand runs. */
+/** Casts; their operand runs. */
 const casts = new Set<string>([
   "TSAsExpression",
   "TSNonNullExpression",
@@ -38,14 +38,14 @@ const inert = new Set([
 const isName = (node: Node, slot: string): boolean =>
   (slot === "key" || slot === "property") && "computed" in node && !node.computed
 
-/** A re-export names modules and bindings; a template holds a message or a key. */
+/** A re-export contains only names; a template contains a message or a key. */
 const holdsNoCode = ({ type }: Node): boolean =>
   type === "ImportDeclaration" ||
   type === "ExportAllDeclaration" ||
   type === "TemplateLiteral" ||
   type === "ExportSpecifier"
 
-/** The children that run, in the order of the source. */
+/** The children that run, in source order. */
 export const children = (node: Node): ReadonlyArray<Child> =>
   holdsNoCode(node)
     ? []
@@ -81,7 +81,7 @@ export const methodOf = (node: Node): string | undefined => {
   return name?.includes(".") === true ? name.slice(name.lastIndexOf(".") + 1) : undefined
 }
 
-/** Whether a node is a number that is written down: `1_000`, `-1`, `24 * 60`. */
+/** Whether a node is a literal number: `1_000`, `-1`, `24 * 60`. */
 export const isConstant = (node: Node): boolean => {
   switch (node.type) {
     case "Literal":
@@ -97,7 +97,7 @@ export const isConstant = (node: Node): boolean => {
   }
 }
 
-/** Whether a sum is one of strings. */
+/** Whether a sum concatenates strings. */
 export const isText = (node: Node): boolean => {
   const inner = bare(node)
   return (

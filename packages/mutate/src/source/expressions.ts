@@ -1,9 +1,9 @@
-/** The operators of mutation that replace an expression by another. */
+/** The mutation operators that replace one expression with another. */
 import type { ESTree } from "vite"
 import { bare, calleeOf, isConstant, isText, methodOf, type Node } from "./ast.ts"
 import type { Change } from "./mutant.ts"
 
-/** Where an expression stands decides what makes sense in its place. */
+/** The position of an expression: it decides which replacements make sense. */
 export type Role = "condition" | "loop" | "advance" | "discarded" | "value"
 
 export interface Site {
@@ -54,7 +54,7 @@ const assigned: Record<string, string> = {
   "&&=": "=",
 }
 
-/** As a condition a comparison is replaced by `true` and `false`, which is stronger than its negation. */
+/** In a condition, `true` and `false` replace a comparison: stronger mutants than its negation. */
 const isCondition = (role: Role): boolean => role === "condition" || role === "loop"
 
 const ofBinary = (
@@ -81,7 +81,7 @@ const ofLogical = (node: ESTree.LogicalExpression, { text }: Site): ReadonlyArra
   const operands = [change("left alone", left), change("right alone", right)]
   if (node.operator === "??") return operands
   const other = node.operator === "&&" ? "||" : "&&"
-  // Mixed without parentheses, `a && b || c` would group anew.
+  // Without parentheses, `a && b || c` would group differently.
   return [change("logical", `(${left}) ${other} (${right})`), ...operands]
 }
 
@@ -92,9 +92,9 @@ const ofConstant = (node: Node, { text }: Site): ReadonlyArray<Change> => {
   const written = text(node)
   if (/^0(\.0*)?$/.test(written)) return [change("number", "1")]
   if (written === "1") return [change("number", "0")]
-  // Below zero is mostly "none" or "the last": twice as much would be the same.
+  // A negative number mostly means "none" or "the last": doubling it would change nothing.
   if (written.startsWith("-")) return [change("number", written.slice(1))]
-  // A limit that is twice as high is still noticed where a test goes to the limit.
+  // Tests that reach a limit notice when it doubles.
   return [change("number", `(${written}) * 2`)]
 }
 
@@ -117,7 +117,7 @@ const swappedMethods: Record<string, string> = {
   endsWith: "startsWith",
 }
 
-/** Combinators of Effect without which their first argument runs all the same. */
+/** Combinators of Effect without which their first argument still runs. */
 const decorating = new Set(
   [
     "catch catchCause catchDefect catchTag delay ensuring forkChild ignore interruptible onError onExit",
@@ -199,7 +199,7 @@ const ofAssignment = (node: ESTree.AssignmentExpression, { text }: Site): Readon
     : []
 
 const ofUpdate = (node: ESTree.UpdateExpression, { role, text }: Site): ReadonlyArray<Change> => {
-  // A loop that counts the wrong way seldom ends.
+  // A loop that counts the wrong way rarely ends.
   if (role === "advance") return []
   const other = node.operator === "++" ? "--" : "++"
   const argument = text(node.argument)
@@ -229,14 +229,14 @@ const own = (site: Site): ReadonlyArray<Change> => {
   }
 }
 
-/** A condition that never and one that always holds; a loop that never ends is of no use. */
+/** Makes a condition always false, and always true; skips the endless loop. */
 const ofCondition = ({ node, role }: Site): ReadonlyArray<Change> => {
   if (bare(node).type === "Literal") return []
   if (role === "condition") return [change("condition", "true"), change("condition", "false")]
   return role === "loop" ? [change("condition", "false")] : []
 }
 
-/** What is called for its effect alone, and whose result is not used. */
+/** Calls made only for their effect, whose result is unused. */
 const ofDiscarded = ({ node, role }: Site): ReadonlyArray<Change> => {
   if (role !== "discarded") return []
   const { type } = bare(node)

@@ -1,12 +1,12 @@
 /**
- * A source with all its mutants in it, of which a number chooses one when it
- * runs: the source is transformed and loaded once for all mutants.
+ * Puts all mutants of a source into it; at run time a number selects one. So the source is
+ * transformed and loaded once for all mutants.
  */
 import { parseSync } from "vite"
 import type { Mutant, Placement } from "./mutant.ts"
 import { placementsOf } from "./placements.ts"
 
-/** The numbers at which a file begins, so that those of all files differ. */
+/** The first numbers of a file, so that numbers are unique across files. */
 export interface Numbering {
   readonly mutant: number
   readonly placement: number
@@ -17,11 +17,11 @@ export const firstNumbers: Numbering = { mutant: 1, placement: 0 }
 export interface Instrumented {
   readonly code: string
   readonly mutants: ReadonlyArray<Mutant>
-  /** Where the next file goes on. */
+  /** The first numbers of the next file. */
   readonly next: Numbering
 }
 
-/** What an instrumented file reads and writes; on one line with the first of the source, so that lines stay. */
+/** The variables of an instrumented file; on the source's first line, so that line numbers stay. */
 const header = "const __s=globalThis.__larderMutate,__c=__s.covered;"
 
 interface Numbered extends Placement {
@@ -30,7 +30,7 @@ interface Numbered extends Placement {
   readonly first: number
 }
 
-/** In the order of the source, a placement before those within it. */
+/** In source order, each placement before the ones inside it. */
 const numbered = (
   placements: ReadonlyArray<Placement>,
   numbering: Numbering,
@@ -53,7 +53,7 @@ const wrapped = ({ changes, first, kind, number }: Numbered, inner: string): str
   return `(__c[${number}]=1,${choices}(${inner}))`
 }
 
-/** The source from `start` to `end`, with the placements that lie within. */
+/** The source from `start` to `end`, with the placements inside that range. */
 const rendered = (
   source: string,
   placements: ReadonlyArray<Numbered>,
@@ -101,7 +101,7 @@ const mutantsOf = (
   })
 }
 
-/** Throws where `source` cannot be parsed. */
+/** Throws when `source` cannot be parsed. */
 export const instrument = (file: string, source: string, numbering: Numbering): Instrumented => {
   const { errors, program } = parseSync(file, source, { lang: "ts" })
   if (errors.length > 0) throw new SyntaxError(`${file}: ${errors[0]!.message}`)

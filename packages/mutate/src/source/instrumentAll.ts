@@ -1,4 +1,4 @@
-/** The files of a run, instrumented one after the other. */
+/** Instruments the files of a run one after the other. */
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { firstNumbers, instrument } from "./instrument.ts"
@@ -8,11 +8,11 @@ export interface Program {
   /** The instrumented code of each file, by its absolute path. */
   readonly code: ReadonlyMap<string, string>
   readonly mutants: ReadonlyArray<Mutant>
-  /** How many numbers the placements have. */
+  /** The number of placements. */
   readonly placements: number
 }
 
-/** The same files in the same order get the same numbers, in whatever process. */
+/** The same files in the same order get the same numbers in every process. */
 export const instrumentAll = (root: string, files: ReadonlyArray<string>): Program => {
   const code = new Map<string, string>()
   const mutants: Array<Mutant> = []

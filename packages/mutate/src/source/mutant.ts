@@ -1,4 +1,4 @@
-/** What a mutation is, before and after it is numbered. */
+/** Mutations before and after they get a number. */
 
 /** One way to change the source of a node: the text that replaces it. */
 export interface Change {
@@ -7,8 +7,8 @@ export interface Change {
 }
 
 /**
- * A node with its changes. The replacement of an expression is an expression;
- * a statement is only ever left out.
+ * A node with its changes. An expression is replaced by an expression; a statement is only left
+ * out.
  */
 export interface Placement {
   readonly kind: "expression" | "statement"
@@ -17,10 +17,10 @@ export interface Placement {
   readonly changes: ReadonlyArray<Change>
 }
 
-/** A change with its number: the number that switches it on, and 0 is no mutant. */
+/** A change with its number, which switches it on; 0 means no mutant. */
 export interface Mutant extends Change {
   readonly id: number
-  /** The number of the node: what a test that evaluates the node covers. */
+  /** The number of the node: tests that evaluate the node cover this number. */
   readonly placement: number
   readonly file: string
   readonly line: number

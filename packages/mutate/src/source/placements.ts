@@ -1,4 +1,4 @@
-/** Walks a program for the nodes that can be changed. */
+/** Finds the nodes of a program that can be changed. */
 import type { ESTree } from "vite"
 import { calleeOf, type Child, children, isConstant, methodOf, type Node } from "./ast.ts"
 import { changesOf, type Role } from "./expressions.ts"
@@ -9,14 +9,14 @@ interface Place {
   readonly node: Node
   readonly slot: string
   readonly parents: ReadonlyArray<Node>
-  /** Inside of `a?.b.c()`, where parentheses would end what `?.` skips. */
+  /** Inside `a?.b.c()`, where parentheses would end the optional chain. */
   readonly chained: boolean
 }
 
 const isVoid = (node: ESTree.ArrowFunctionExpression): boolean =>
   node.returnType?.typeAnnotation.type === "TSVoidKeyword"
 
-/** Whether the result of an arrow function is of no use to its caller. */
+/** Whether the caller ignores the result of an arrow function. */
 const discards = (arrow: ESTree.ArrowFunctionExpression, caller: Node | undefined): boolean =>
   isVoid(arrow) ||
   (caller !== undefined &&
@@ -45,7 +45,7 @@ const roleOf = ({ parents, slot }: Place): Role => {
 const staysChained = ({ chained, node }: Place, slot: string): boolean =>
   node.type === "ChainExpression" || (chained && (slot === "callee" || slot === "object"))
 
-/** What is thrown is a message; what a directive says is no code. */
+/** Skips the message of a `throw`, and directives, which are no code. */
 const endsWalk = (node: Node): boolean => node.type === "ThrowStatement" || isDirective(node)
 
 const isDirective = (node: Node): boolean =>
@@ -64,8 +64,8 @@ const statementsOf = (parent: Node | undefined): ReadonlyArray<Node> | undefined
 }
 
 /**
- * Every statement that is an expression gets braces, changed or not: the source
- * has no semicolons, and a parenthesis must not continue the line before it.
+ * Every expression statement gets braces, changed or not: the source has no semicolons, and a
+ * parenthesis must not continue the line before it.
  */
 const statementAt = ({ node, parents: [parent, grandparent] }: Place): Placement | undefined => {
   const siblings = statementsOf(parent)
@@ -91,13 +91,13 @@ const expressionAt = (place: Place, text: (node: Node) => string): Placement | u
 const isBinding = ({ node, parents: [parent], slot }: Place): boolean =>
   node.type === "Identifier" && (slot === "id" || slot === "params" || parent?.type === "Property")
 
-/** What is added by `+= 1`: without it is the same as without the statement. */
+/** The operand of `+= 1`: removing it equals removing the statement. */
 const isStep = ({ parents: [parent], slot }: Place): boolean =>
   parent?.type === "AssignmentExpression" &&
   slot === "right" &&
   (parent.operator === "+=" || parent.operator === "-=")
 
-/** A number that is written down as a sum or product is one number. */
+/** A constant written as a sum or product counts as one number. */
 const isWhole = (placement: Placement | undefined): boolean =>
   placement?.changes.some(({ operator }) => operator === "number") === true
 

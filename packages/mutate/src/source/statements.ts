@@ -1,8 +1,8 @@
-/** The statements that a mutant leaves out. */
+/** Selects the statements that mutants leave out. */
 import type { ESTree } from "vite"
 import { bare, type Node } from "./ast.ts"
 
-/** The expression that does something, without `await`, `yield*` and the like around it. */
+/** The expression with the effect, without `await`, `yield*` and the like around it. */
 const acting = (node: Node): Node => {
   const inner = bare(node)
   switch (inner.type) {
@@ -36,8 +36,8 @@ const acts = (statement: ESTree.ExpressionStatement): boolean => {
 }
 
 /**
- * Whether a jump is worth leaving out: alone in its block, a condition that is
- * false says the same; at the end of a function nothing follows it.
+ * Whether leaving out a jump tests something new. Alone in its block, it equals a false condition;
+ * at the end of a function, nothing follows it.
  */
 const jumps = (
   statement: Node,
@@ -50,7 +50,10 @@ const jumps = (
   return !(isLast && grandparent !== undefined && "params" in grandparent)
 }
 
-/** Whether the statement is all that an `if` without `else` does: a condition that is false says the same. */
+/**
+ * Whether the statement is the whole body of an `if` without `else`: leaving it out equals a false
+ * condition.
+ */
 const isWholeBody = (
   siblings: ReadonlyArray<Node>,
   parent: Node,

@@ -1,6 +1,6 @@
 /**
- * Runs one collected test, as often as is wanted: Vitest itself runs a test once.
- * Hooks before and after all tests of a suite run once per worker, without a mutant.
+ * Runs one collected test any number of times: Vitest itself runs a test once. Hooks before and
+ * after all tests of a suite run once per worker, without a mutant.
  */
 import { type RunnerTestCase, type RunnerTestSuite, type TestContext, TestRunner } from "vitest"
 import { limited } from "./limited.ts"
@@ -11,13 +11,15 @@ export type Outcome = "passed" | "failed" | "timedOut"
 
 export interface Executor {
   readonly run: (test: RunnerTestCase, limit: number) => Promise<Outcome>
-  /** Runs what cleans up after the suites. */
+  /** Runs the cleanup hooks of the suites. */
   readonly close: () => Promise<void>
 }
 
 type Cleanup = () => unknown
 
-/** What a test registers while it runs, which Vitest keeps on the test without telling its type. */
+/**
+ * Hooks that a test registers while it runs; Vitest keeps them on the test, but not in its type.
+ */
 interface Registered {
   readonly id: string
   onFinished?: Array<(context: TestContext) => unknown>
@@ -27,7 +29,7 @@ interface Registered {
 const cleanupsOf = (results: ReadonlyArray<unknown>): ReadonlyArray<Cleanup> =>
   results.filter((result): result is Cleanup => typeof result === "function")
 
-/** With no mutant, what a suite sets up is the same for every test. */
+/** Runs without a mutant, so that a suite's setup is the same for every test. */
 const unchanged = async <A>(board: Switchboard, run: () => Promise<A>): Promise<A> => {
   const { active } = board
   board.active = 0
@@ -77,7 +79,7 @@ const settled = async (test: RunnerTestCase): Promise<Outcome> => {
   return failed === (test.fails === true) ? "passed" : "failed"
 }
 
-/** `prepare` resets what a runner keeps for each attempt. */
+/** `prepare` resets the runner's state for each attempt. */
 export const make = (board: Switchboard, prepare: (test: RunnerTestCase) => void): Executor => {
   const opened = new Map<RunnerTestSuite, ReadonlyArray<Cleanup>>()
   const open = async (suite: RunnerTestSuite): Promise<void> => {

@@ -1,4 +1,4 @@
-/** A process with one worker of Vitest in it, which loads instrumented sources. */
+/** A process with one Vitest worker, which loads instrumented sources. */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { startVitest } from "vitest/node"
@@ -9,10 +9,10 @@ const settings = fromEnvironment()
 const code = new Map(
   Object.entries(JSON.parse(readFileSync(settings.code, "utf8")) as Record<string, string>),
 )
-// What a global set-up loads is instrumented as well.
+// A global set-up loads instrumented code as well.
 install(settings.placements, 0)
 
-// The command holds the other end: where it has died, neither this process nor its worker may run on.
+// The command holds the other end: when the command dies, this process and its worker must end.
 process.stdin.resume().once("close", () => process.kill(-process.pid, "SIGKILL"))
 
 const needsRedis = settings.tests.some((file) => file.startsWith("packages/redis/"))
@@ -28,9 +28,9 @@ await startVitest(
     globalSetup: needsRedis ? ["packages/redis/test/support/globalSetup.ts"] : [],
     runner: fileURLToPath(new URL("./runner.ts", import.meta.url)),
     pool: "forks",
-    // All files in one worker, and so all tests at hand for every mutant.
+    // All files in one worker, so that every mutant can run all tests.
     isolate: false,
-    // Apart from the cache of the workspace: what is in it depends on what is mutated.
+    // Separate from the workspace's cache: its content depends on the mutated files.
     fsModuleCache: true,
     fsModuleCachePath: settings.cache,
     maxWorkers: 1,

@@ -1,12 +1,12 @@
-/** A promise that is waited for so long and no longer. */
+/** Waits for a promise with a timeout. */
 
-// Tests replace the timers; these are the real ones.
+// The real timers: tests replace them.
 const { clearTimeout, setTimeout } = globalThis
 
 export const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, millis))
 
-/** `undefined` where `millis` pass first. */
+/** `undefined` after `millis`. */
 export const limited = async <A>(promise: Promise<A>, millis: number): Promise<A | undefined> => {
   let timer: ReturnType<typeof setTimeout> | number | undefined
   const late = new Promise<undefined>((resolve) => {

@@ -1,4 +1,4 @@
-/** What the command and its workers tell each other: one message a line, as JSON. */
+/** The messages between the command and its workers: one JSON message per line. */
 import type { Socket } from "node:net"
 
 /** A test of a worker: `key` is the same in every process. */
@@ -11,7 +11,7 @@ export interface Measured {
   readonly covered: ReadonlyArray<number>
 }
 
-/** A test to run for a mutant, and how long it may take, ms. */
+/** A test to run for a mutant, with its time limit in ms. */
 export interface Planned {
   readonly key: string
   readonly limit: number
@@ -22,14 +22,14 @@ export type Request =
   | { readonly _tag: "Try"; readonly mutant: number; readonly tests: ReadonlyArray<Planned> }
 
 export type Answer =
-  /** The test files are loaded; the placements that loading them evaluated. */
+  /** The test files are loaded. Contains the placements that loading evaluated. */
   | {
       readonly _tag: "Ready"
       readonly worker: number
       readonly loaded: ReadonlyArray<number>
       readonly broken: ReadonlyArray<string>
     }
-  /** A test is about to begin: the worker is not in an endless loop. */
+  /** A test is about to begin: the worker is in no endless loop. */
   | { readonly _tag: "Alive" }
   | { readonly _tag: "Measured"; readonly tests: ReadonlyArray<Measured> }
   | { readonly _tag: "Survived" }
@@ -39,7 +39,10 @@ export type Answer =
       readonly _tag: "Noticed"
       readonly by: string
       readonly timedOut: boolean
-      /** Whether the worker is as it was: the same test passes without the mutant, and nothing runs on. */
+      /**
+       * Whether the worker is still usable: the test passes without the mutant, and nothing keeps
+       * running.
+       */
       readonly sound: boolean
     }
 
@@ -47,7 +50,7 @@ export const send = (socket: Socket, message: Request | Answer): void => {
   socket.write(`${JSON.stringify(message)}\n`)
 }
 
-/** Calls `take` with each line that arrives, however it is cut into chunks. */
+/** Calls `take` with each line, however the input is split into chunks. */
 export const lines = (take: (line: string) => void): ((chunk: string) => void) => {
   let rest = ""
   return (chunk) => {

@@ -1,6 +1,6 @@
 /**
- * The runner that Vitest loads in a worker. Vitest collects the tests of all
- * files and runs none; when the last file is collected, the session begins.
+ * The runner that Vitest loads in a worker. Vitest only collects the tests of all files; after the
+ * last file the session begins.
  */
 import * as fc from "fast-check"
 import { type RunnerTestFile, type RunnerTestSuite, TestRunner } from "vitest"
@@ -12,7 +12,7 @@ import { install } from "./switchboard.ts"
 const settings = fromEnvironment()
 const board = install(settings.placements, settings.active)
 
-// A property that fails has noticed the mutant: nothing is gained by a smaller example.
+// A failed property has noticed the mutant: skip shrinking.
 fc.configureGlobal({ endOnFailure: true })
 
 const files: Array<RunnerTestFile> = []
@@ -23,10 +23,10 @@ export default class CollectingRunner extends TestRunner {
     takeHooks(suite)
   }
 
-  /** Instead of running the tests of a file. */
+  /** Vitest would run the tests of a file here; the session runs them instead. */
   async runSuite(_suite: RunnerTestSuite): Promise<void> {}
 
-  /** Snapshots stay open: the tests are still to run. */
+  /** Keeps snapshots open: the tests run later. */
   override async onAfterRunSuite(_suite: RunnerTestSuite): Promise<void> {}
 
   override async onAfterRunFiles(collectedFiles: Array<RunnerTestFile>): Promise<void> {

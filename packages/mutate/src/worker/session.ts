@@ -1,4 +1,4 @@
-/** A worker between the moment its tests are collected and its end. */
+/** A worker's session, from the collected tests to its end. */
 import { connect } from "node:net"
 import { performance } from "node:perf_hooks"
 import { inspect } from "node:util"
@@ -18,11 +18,11 @@ import { type Switchboard, takeCovered } from "./switchboard.ts"
 
 type Prepare = Parameters<typeof make>[1]
 
-/** Without a mutant no test is stopped before Vitest would stop it. */
+/** Without a mutant a test may take as long as Vitest lets it, and longer, ms. */
 const ampleMillis = 120_000
-/** At most so often a worker says that it is alive, ms. */
+/** The shortest interval between two signs of life, ms. */
 const aliveEvery = 200
-/** Above this share of the time something a mutant began runs on. */
+/** An event loop busier than this means that code started by a mutant still runs. */
 const busy = 0.5
 
 const runsOn = async (): Promise<boolean> => {
@@ -33,13 +33,13 @@ const runsOn = async (): Promise<boolean> => {
 
 export interface Loaded {
   readonly tests: ReadonlyArray<Collected>
-  /** Test files that could not be loaded. */
+  /** Test files that failed to load. */
   readonly broken: ReadonlyArray<string>
   readonly board: Switchboard
   readonly prepare: Prepare
 }
 
-/** Answers requests until the command hangs up. */
+/** Answers requests until the command disconnects. */
 export const serve = (settings: Settings, loaded: Loaded): Promise<void> => {
   const { board, broken, prepare, tests } = loaded
   const byKey = new Map(tests.map(({ key, test }) => [key, test]))
@@ -76,7 +76,7 @@ export const serve = (settings: Settings, loaded: Loaded): Promise<void> => {
     return { _tag: "Measured", tests: measured }
   }
 
-  /** Whether the test that noticed a mutant passes again without it, and what timed out has ended. */
+  /** Whether the test that noticed the mutant passes without it, and a timed-out test has ended. */
   const isSound = async ({ key, limit }: Planned, timedOut: boolean): Promise<boolean> => {
     board.active = 0
     const outcome = await executor.run(byKey.get(key)!, limit)

@@ -1,15 +1,18 @@
-/** What the command hands to a worker, in its environment. */
+/** The settings that the command passes to a worker in its environment. */
 
 export interface Settings {
   readonly worker: number
-  /** Where the command listens. */
+  /** The socket of the command. */
   readonly socket: string
-  /** Where transformed modules are kept for the other workers of the run. */
+  /** The folder of transformed modules, shared by the workers of a run. */
   readonly cache: string
-  /** The mutant that is switched on before anything is loaded; 0 for none. */
+  /** The mutant that is on before anything loads; 0 for none. */
   readonly active: number
   readonly root: string
-  /** A file with the instrumented code of each source, by its absolute path: the same for all workers of a run. */
+  /**
+   * A file with the instrumented code of each source, by its absolute path: the same for all
+   * workers of a run.
+   */
   readonly code: string
   /** The test files, relative to `root`. */
   readonly tests: ReadonlyArray<string>

@@ -22,7 +22,7 @@ export const suitesOf = (test: RunnerTestCase): ReadonlyArray<RunnerTestSuite> =
   return suites[0] === test.file ? suites : [test.file, ...suites]
 }
 
-/** By file and name; of several tests of one name each has a number. */
+/** By file and name; tests with the same name get numbers. */
 export const collected = (files: ReadonlyArray<RunnerTestFile>): ReadonlyArray<Collected> => {
   const seen = new Map<string, number>()
   return files.flatMap((file) =>
@@ -42,7 +42,7 @@ const taken = new WeakMap<RunnerTestSuite, Hooks>()
 export const hooksOf = (suite: RunnerTestSuite): Hooks =>
   taken.get(suite) ?? TestRunner.getSuiteHooks(suite)
 
-/** Takes the hooks around a file away from Vitest, which would run them around none of its tests. */
+/** Removes a file's hooks from Vitest, which would run them around none of its tests. */
 export const takeHooks = (file: RunnerTestSuite): void => {
   const hooks = TestRunner.getSuiteHooks(file)
   taken.set(file, { ...hooks, beforeAll: [...hooks.beforeAll], afterAll: [...hooks.afterAll] })
