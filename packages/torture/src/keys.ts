@@ -1,27 +1,33 @@
-/** The keys of a round and their tags. Each kind of key sees only the operations that its rules can judge. */
+/**
+ * The keys of a round and their tags. Each kind of key gets only the operations that its rules can
+ * judge.
+ */
 
 const numbered = (letter: string, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `${letter}${i}`)
 
 /** All operations, from all nodes. */
 export const hot = numbered("h", 6)
-/** `set` and `read` alone: nothing is looked up, so a value that was set is there or was lost. */
+/** Only `set` and `read`: no lookup fills them, so a set value is stored or lost. */
 export const setOnly = numbered("s", 12)
-/** Looked up once, then only read and invalidated by one of their tags. */
+/** Looked up once, then only read, and invalidated by one of their tags. */
 export const quiet = numbered("q", 10)
-/** What a burst sets: a key of its own for each. */
+/** The keys of one burst. */
 export const burst = (node: string, from: number, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `b${node}-${from + i}`)
 
 let asked = 0
 
-/** Keys that nobody has asked for, so that no memory answers; enough for each master of a Cluster to have some. */
+/**
+ * Keys never requested before, so that memory does not answer; enough for each master of a Cluster
+ * to have some.
+ */
 export const unasked = (): ReadonlyArray<string> =>
   Array.from({ length: 12 }, () => `n${(asked += 1)}`)
 
 export const isBurst = (key: string): boolean => key.startsWith("b")
 
-/** So many missed changes are kept one by one. */
+/** How many missed changes are kept one by one. */
 export const floodTags = 1_000
 
 export const floodTag = (i: number): string => `f${i}`

@@ -11,9 +11,9 @@ export interface Options {
   readonly seed: number
   readonly nodes: number
   readonly stacks: ReadonlyArray<StackName>
-  /** Kinds of faults; all where empty. */
+  /** Kinds of faults; all when empty. */
   readonly faults: ReadonlyArray<string>
-  /** The first round: the same seed and round draw the same. */
+  /** The first round: the same seed and round make the same draws. */
   readonly round: number
   /** Keeps the lines of all rounds. */
   readonly keep: boolean
@@ -74,7 +74,7 @@ const parsed = (args: ReadonlyArray<string>) => {
   }
 }
 
-/** The options, or `"help"`. `drawSeed` is asked where none is given. Throws {@link UsageError}. */
+/** The options, or `"help"`. `drawSeed` supplies a missing seed. Throws {@link UsageError}. */
 export const options = (args: ReadonlyArray<string>, drawSeed: () => number): Options | "help" => {
   const values = parsed(args)
   if (values.help) return "help"

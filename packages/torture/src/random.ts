@@ -1,4 +1,4 @@
-/** Chance from a seed: the same choices for the same seed, whatever the machine does. */
+/** Seeded random choices: the same seed gives the same choices, whatever the machine does. */
 
 export interface Random {
   /** In [0, 1). */
@@ -7,7 +7,7 @@ export interface Random {
   readonly between: (least: number, most: number) => number
   readonly chance: (share: number) => boolean
   readonly pick: <A>(of: ReadonlyArray<A>) => A
-  /** One of the names, each as likely as its weight says. */
+  /** One of the names, with probability proportional to its weight. */
   readonly weighted: <K extends string>(weights: Readonly<Record<K, number>>) => K
 }
 

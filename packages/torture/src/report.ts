@@ -1,4 +1,4 @@
-/** What a run comes to, as text. */
+/** The result of a run, as text. */
 import type { Line } from "./history/Line.ts"
 import type { RuleName, Violation } from "./check/Violation.ts"
 import type { RoundPlan } from "./run/plan.ts"
@@ -9,11 +9,11 @@ export interface Found {
   readonly stack: string
   readonly wire: string
   readonly violation: Violation
-  /** Where the lines of the round are. */
+  /** The folder with the lines of the round. */
   readonly folder: string
 }
 
-/** A round that is over. */
+/** A finished round. */
 export interface Judged extends RoundResult {
   readonly millis: number
   readonly found: ReadonlyArray<Found>
@@ -27,7 +27,7 @@ const counted = (all: ReadonlyArray<string>): string =>
     .toSorted()
     .join(", ")
 
-/** Times from the first of the lines on: those of the machine say nothing. */
+/** Shows times relative to the first line: absolute ones mean nothing to a reader. */
 const shown = (lines: ReadonlyArray<Line>, at: number): ReadonlyArray<string> =>
   lines
     .slice(-mostLines)

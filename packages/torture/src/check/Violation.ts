@@ -1,4 +1,4 @@
-/** What must not have been seen, and the lines that show it. */
+/** A broken rule, with the lines that show it. */
 import type { Line } from "../history/Line.ts"
 
 export type RuleName =
@@ -29,12 +29,12 @@ export interface Violation {
   readonly key: string | undefined
   readonly at: number
   readonly text: string
-  /** What it is about, such as a change and a value: however often that is seen, it is one violation. */
+  /** The subject, such as a change and a value: all sightings of one subject are one violation. */
   readonly about: string
   readonly lines: ReadonlyArray<Line>
 }
 
-/** The first of each, in the order in which they were seen. */
+/** The first violation of each subject, in the order of sighting. */
 export const distinct = (violations: ReadonlyArray<Violation>): ReadonlyArray<Violation> => {
   const first = new Map<string, Violation>()
   for (const violation of violations.toSorted((a, b) => a.at - b.at)) {

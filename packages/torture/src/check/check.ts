@@ -1,4 +1,4 @@
-/** All rules over one round's lines. Knows nothing of Larder but what its documentation promises. */
+/** Applies all rules to the lines of one round. Uses only what Larder's documentation promises. */
 import { type History, histories } from "../history/History.ts"
 import type { Line } from "../history/Line.ts"
 import { convergence } from "./convergence.ts"

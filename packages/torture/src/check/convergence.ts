@@ -1,10 +1,10 @@
-/** When faults and changes are over, every node recovers and all of them give the same. */
+/** After all faults and changes, every node recovers and all nodes return the same values. */
 import type { History, Read } from "../history/History.ts"
 import type { Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
 
-/** A process that gets no processor cannot recover. */
+/** A process without processor time cannot recover. */
 const wasStarved = (history: History, node: string, at: number): boolean =>
   history.active(node, at - windowMillis, at) < 0.8 * windowMillis
 
@@ -28,7 +28,7 @@ const recovered = (history: History): ReadonlyArray<Violation> =>
     ]
   })
 
-/** Where values live longer than a round, the last reads of all nodes can differ for no good reason. */
+/** With lives longer than a round, the last reads of all nodes must be equal. */
 const agreement = (history: History): ReadonlyArray<Violation> => {
   if (history.round.freshFor < 30_000) return []
   const isCompared = ({ error, final, op, tierFailed }: Read): boolean =>

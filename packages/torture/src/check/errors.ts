@@ -1,4 +1,4 @@
-/** A caller gets an error only where nothing stale may be given. */
+/** A caller gets an error only when no stale value may be served. */
 import type { History, Read } from "../history/History.ts"
 import { dataWasLost } from "./order.ts"
 import type { Violation } from "./Violation.ts"
@@ -6,18 +6,21 @@ import type { Violation } from "./Violation.ts"
 const strip = ({ by: _, ...line }: Read) => line
 const slack = 1_000
 /**
- * Redis that has lost its marks takes it that one of them dropped all there was when it
- * is asked for them next, which is so much later at most.
+ * A Redis that has lost its marks assumes that one of them dropped everything. It notices the loss
+ * at its next read of marks, at most this much later.
  */
 const marksMillis = 6_000
 
-/** The last value that the session's memory gave for the key before the read began: what else was given may not be kept. */
+/**
+ * The last value that memory returned in this session before the read began: values from elsewhere
+ * may not be stored.
+ */
 const lastGiven = (before: ReadonlyArray<Read>, read: Read): Read | undefined =>
   before.findLast(
     ({ end, tier, value }) => value !== undefined && tier === "memory" && end < read.begin,
   )
 
-/** Nothing happened to the key from the beginning of one read to the end of the other, on any node. */
+/** No node changed the key from the beginning of one read to the end of the other. */
 const isUntouched = (history: History, key: string, from: number, to: number): boolean =>
   history
     .changesOf(key)

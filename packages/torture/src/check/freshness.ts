@@ -1,6 +1,6 @@
 /**
- * Nothing older than a change is given as fresh: at once on the node that made
- * it, and once it is settled on all others within their bound.
+ * No node serves a value older than a change as fresh: the changing node at once, and all other
+ * nodes within their bound once the change is settled.
  */
 import type { Change, History, Origin, Read } from "../history/History.ts"
 import type { Line } from "../history/Line.ts"
@@ -8,25 +8,25 @@ import { observer } from "../history/History.ts"
 import { endedBefore, isFresh, isOlder, seenIn } from "./order.ts"
 import type { RuleName, Violation } from "./Violation.ts"
 
-/** Marks that other nodes have set are asked for at most this much later. */
+/** Nodes read the marks of other nodes at most this much later. */
 const markMaxAge = 5_000
-/** What a read that was under way may add to a bound, and a busy machine. */
+/** What a running read and a busy machine may add to a bound. */
 const slack = 1_500
 
 type Acknowledged = Change & { readonly end: number }
 
-/** From when a change counts for other nodes, and by what. */
+/** When a change begins to count for other nodes, and why. */
 interface Effect {
   readonly at: number
   readonly rule: RuleName
   readonly by: string
-  /** What shows it, beside the change itself. */
+  /** The evidence beside the change itself. */
   readonly lines: ReadonlyArray<Line>
 }
 
 /**
- * A settled change counts from its acknowledgement. One that did not settle
- * counts when its node has made up for it, or says that a later one is settled.
+ * A settled change counts from its acknowledgement. An unsettled one counts once its node has
+ * replayed it, or reports a later change as settled.
  */
 const effectsOf = (
   history: History,
@@ -45,7 +45,7 @@ const effectsOf = (
   return [...made, { at: end, rule: "settled although earlier changes wait", by, lines }]
 }
 
-/** `settled` speaks for all earlier changes of the node; what a queue still holds is not meant. */
+/** `settled` covers all earlier changes of the node, except those still in a queue. */
 const laterSettledIn = (history: History) => {
   const settled = new Map<string, Array<Change>>()
   for (const change of history.changes) {
@@ -60,7 +60,10 @@ const laterSettledIn = (history: History) => {
       : settled.get(change.session.id)?.find(({ begin }) => begin > change.end)
 }
 
-/** How long after a change a session may still give what is older. A new one has nothing from before it. */
+/**
+ * How long after a change a session may still serve an older value. A new session has no older
+ * value.
+ */
 const boundOf = (history: History, change: Change, effect: Effect, read: Read): number => {
   if (read.by.opened > effect.at) return 0
   return history.round.maxFreshFor + (change.isMark ? markMaxAge : 0) + slack
@@ -87,8 +90,8 @@ const violation = (
 const strip = ({ by: _, ...line }: Read) => line
 
 /**
- * What Redis hears of later has its place in the order. An older value that another node expires
- * meanwhile counts as changed then, and stays for error grace.
+ * A change that Redis gets late keeps its place in the order. When another node expires the older
+ * value meanwhile, that counts as a change then, and the old value stays for stale-if-error.
  */
 const mayBeExpired = (history: History, change: Acknowledged, read: Read): boolean =>
   !change.settled &&
@@ -107,7 +110,7 @@ const onOwnNode = (
   change: Acknowledged,
   seen: ReturnType<typeof seenIn>,
 ): Violation | undefined => {
-  // Of what the node had not seen, an unsettled change cannot know that it is older.
+  // An unsettled change cannot know that a value is older if its node had not seen that value.
   const isKnown =
     change.settled || change.isMark || seen(change.session.id, origin.value) < change.begin
   if (!isKnown) return undefined
@@ -136,7 +139,7 @@ const onOthers = (
   effect: Effect,
 ): Violation | undefined => {
   if (!isFresh(read)) return undefined
-  // A lookup that ends later is kept, for its bound, from then on.
+  // The result of a lookup that ends later is stored, within its bound, from then on.
   const from = Math.max(effect.at, origin.end ?? 0)
   const elapsed = history.active(read.by.node, from, read.begin)
   const bound = boundOf(history, change, effect, read)
@@ -150,7 +153,7 @@ export const freshness = (history: History): ReadonlyArray<Violation> => {
   const seen = seenIn(history)
   const laterSettled = laterSettledIn(history)
   const effects = new Map<string, ReadonlyArray<Effect>>()
-  /** The strongest that the read may be judged by. */
+  /** The strongest effect that applies to the read. */
   const effect = (change: Acknowledged, read: Read): Effect | undefined => {
     const known = effects.get(change.id) ?? effectsOf(history, change, laterSettled)
     effects.set(change.id, known)

@@ -1,4 +1,4 @@
-/** Each call ends within its bound of the time in which its node could work. */
+/** Each call ends within its bound, counting only time in which its node could run. */
 import type { History } from "../history/History.ts"
 import type { Line } from "../history/Line.ts"
 import type { Violation } from "./Violation.ts"
@@ -6,7 +6,7 @@ import type { Violation } from "./Violation.ts"
 const leaseMillis = 10_000
 const margin = 3_000
 const changeMillis = 10_000
-/** Waiting for room in a queue that has tiers to itself again. */
+/** The limit for queue room once the tiers work again. */
 const queuedMillis = 5_000
 const closeMillis = 5_000
 
@@ -15,7 +15,7 @@ interface Call {
   readonly session: string
   readonly key: string | undefined
   readonly begin: number
-  /** From when it is judged. */
+  /** When the bound begins to count. */
   readonly from: number
   readonly to: number
   readonly bound: number
@@ -36,7 +36,7 @@ const reads = (history: History): ReadonlyArray<Call> =>
     lines: [line],
   }))
 
-/** One that waits for room in the queue waits for as long as tiers are slow. */
+/** A set that waits for room in the queue waits as long as the tiers are slow. */
 const changeFrom = (history: History, begin: number, background: boolean): number =>
   background ? Math.max(begin, history.faultsOver) : begin
 

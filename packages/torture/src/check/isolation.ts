@@ -1,17 +1,20 @@
-/** One server of a cluster that is away hurts only its own keys. */
+/** When one server of a cluster is down, only its own keys suffer. */
 import type { History, Read } from "../history/History.ts"
 import type { Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
-/** Clients take this long to notice. */
+/** How long clients take to notice the outage. */
 const notice = 1_000
-/** Fewer say nothing. */
+/** Fewer reads prove nothing. */
 const least = 20
 
-/** A `read` asks Redis wherever memory has nothing fresh, and then finds what is there. */
+/** A `read` asks Redis when memory has nothing fresh, and then finds the value. */
 const wasServed = ({ freshness }: Read): boolean => freshness === "fresh"
 
-/** A node that misses more marks than it keeps holds everything for invalidated until they are sent. */
+/**
+ * A node that missed more marks than it keeps treats everything as invalidated until it has sent
+ * them.
+ */
 const isFlooded = ({ faults }: History, node: string, from: number, to: number): boolean =>
   faults.some(
     (fault) =>
@@ -28,14 +31,14 @@ export const isolation = (history: History): ReadonlyArray<Violation> =>
       ({ begin, end, key, op }) =>
         op === "read" && keys.has(key) && begin > from + notice && end < to,
     )
-    // Values that were there right before: a key without one says nothing.
+    // Only keys with a value right before the fault: a key without one proves nothing.
     const present = new Set(
       history.reads
         .filter(({ begin, end, key }) => keys.has(key) && begin > from - 1_000 && end < from)
         .filter((read) => read.by.node === "observer" && wasServed(read))
         .map(({ key }) => key),
     )
-    // A larder that has closed serves nothing, however well the servers are.
+    // A closed larder serves nothing, even with healthy servers.
     const asked = during.filter(
       ({ by, error, key }) =>
         by.node !== "observer" && present.has(key) && error !== "LarderClosed",

@@ -1,4 +1,4 @@
-/** Nothing is fresh for longer than it may be, and nothing is given after its end. */
+/** No value is fresh for longer than its policy allows, and none is served after its end. */
 import type { History } from "../history/History.ts"
 import { isFresh } from "./order.ts"
 import type { Violation } from "./Violation.ts"
@@ -12,7 +12,7 @@ export const lives = (history: History): ReadonlyArray<Violation> => {
     if (origin?.end === undefined) return []
     const fresh = isFresh({ ...read, by })
     const most = fresh ? freshFor : life
-    // A node that stops right after the answer notes the time of it later.
+    // A node that stops right after the answer records its time later.
     const age = history.active(origin.session.node, origin.end, read.begin)
     if (age <= most + slack) return []
     const text = `${by.node} gave a value ${fresh ? "as fresh " : ""}${age.toFixed(0)} ms after it was ${origin.kind === "set" ? "set" : "looked up"}; ${most} ms are its ${fresh ? "freshness" : "life"}`

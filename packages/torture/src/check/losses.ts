@@ -1,4 +1,4 @@
-/** A settled `set` stays until something newer takes its place, and a queued one arrives. */
+/** A settled `set` stays until something newer replaces it, and a queued `set` arrives. */
 import type { Change, History, Read } from "../history/History.ts"
 import { observer } from "../history/History.ts"
 import { dataWasLost, endedBefore, isBefore } from "./order.ts"
@@ -6,19 +6,19 @@ import type { RuleName, Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
 
-/** No lookup may have taken the place of the value: one that began before it is refused. */
+/** No newer lookup replaced the value: a lookup that began before the set is refused. */
 const noNewerLookup = (history: History, key: string, since: number, read: Read): boolean =>
   history.lookups(key).every(({ begin }) => begin < since || begin > read.end)
 
-/** What an unsettled mark covers may go when the mark is made up for. */
+/** Replaying an unsettled mark may remove the values it covers. */
 const mayComeLater = (change: Change, read: Read): boolean =>
   change.isMark && !change.settled && (change.drops || read.freshness !== "missing")
 
-/** So many missed changes become a mark that covers everything. */
+/** So many missed changes become one mark that covers everything. */
 const mayOverflow = ({ faults }: History): boolean =>
   faults.some(({ kind }) => kind === "burst" || kind === "queue" || kind === "flood")
 
-/** That mark drops everything where one of those that it stands for drops something. */
+/** That mark drops everything when one of the marks it replaces drops something. */
 const mayDropAll = (history: History, read: Read): boolean =>
   mayOverflow(history) &&
   history.changes.some(
@@ -52,10 +52,13 @@ const wasAsked = ({ by, op, tierFailed }: Read): boolean =>
 
 const isMissing = (read: Read): boolean => wasAsked(read) && read.freshness === "missing"
 
-/** Nodes hear of a mark 5 s later at most: a set that came after it may have been made as if it came before. */
+/**
+ * Nodes learn of a mark at most 5 s later: until then a set may be made as if it came before the
+ * mark.
+ */
 const unheardMillis = 6_000
 
-/** The mark of another node that the one that set the value may not have heard of. */
+/** A mark of another node that the setting node may not have learned of. */
 const unheardMark = (history: History, set: Change, read: Read): Change | undefined =>
   history
     .changesOf(read.key)
@@ -68,7 +71,7 @@ const unheardMark = (history: History, set: Change, read: Read): Change | undefi
         begin > set.begin - unheardMillis,
     )
 
-/** The value is there, and no longer fresh. */
+/** The value is stored, but no longer fresh. */
 const isCovered = (history: History, read: Read): boolean =>
   wasAsked(read) && read.freshness === "error" && !mayOverflow(history)
 
@@ -77,10 +80,12 @@ const recoveries = (history: History, session: string): ReadonlyArray<number> =>
     .filter((line) => line.session === session && line.event === "Recovered")
     .map(({ at }) => at)
 
-/** A node is told that it has recovered when all is made up for, and writes that down a little later. */
+/** A node reports its recovery after the replay, and logs the report a little later. */
 const recoveryMillis = 2_000
 
-/** Changes of the key that Redis had missed, and that were made up for between the `set` and the read. */
+/**
+ * Changes of the key that Redis had missed, and that were replayed between the `set` and the read.
+ */
 const missedBefore = (
   history: History,
   set: Change,
@@ -148,7 +153,9 @@ const settledSet = (history: History, read: Read): ReadonlyArray<Violation> => {
   ]
 }
 
-/** The set of a key that nothing else has happened to, in the background, by a node that lived on and is quiet. */
+/**
+ * A background set of a key without other changes, by a node that kept running and has recovered.
+ */
 const queuedSet = (history: History, read: Read): ReadonlyArray<Violation> => {
   const changes = history.changesOf(read.key)
   const last = changes.at(-1)

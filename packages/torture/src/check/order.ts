@@ -1,9 +1,12 @@
-/** What is certain about the order of things that took time: only what ended before the other began is older. */
+/**
+ * The certain part of the order of events: one event is older only if it ended before the other
+ * began.
+ */
 import type { Change, History, Origin, Read } from "../history/History.ts"
 
 /**
- * A lookup sees the source as it is when it begins, and takes its place in the
- * order before that; a `set` has its place at the latest when it is acknowledged.
+ * A lookup sees the source at its beginning, and takes its place in the order before that; a `set`
+ * has its place at the latest when it is acknowledged.
  */
 export const isOlder = (origin: Origin, change: Change): boolean => {
   if (origin.value === change.value) return false
@@ -11,7 +14,7 @@ export const isOlder = (origin: Origin, change: Change): boolean => {
   return origin.end !== undefined && origin.end < change.begin
 }
 
-/** As `isOlder`, of two changes. */
+/** As `isOlder`, for two changes. */
 export const isBefore = (one: Change, other: Change): boolean =>
   one.end !== undefined && one.end < other.begin
 
@@ -21,13 +24,13 @@ export const endedBefore = (change: Change, read: Read): change is Change & { en
 export const dataWasLost = (history: History, from: number, to: number): boolean =>
   history.faults.some((fault) => fault.loses && fault.from <= to && fault.to >= from)
 
-/** The value must be fresh: it was said to be, or the caller took nothing else. */
+/** The value must be fresh: the read reported it as fresh, or the caller demanded a fresh one. */
 export const isFresh = (read: Read): boolean =>
   read.freshness === "fresh" || (read.freshness === undefined && read.stale === "never")
 
 /**
- * For each session, from when it was known there that a value exists: it made it
- * or gave it. Of other values an unsettled change may not know that they came before it.
+ * For each session, when it learned of a value: it made or returned the value. An unsettled change
+ * may not know that it came after other values.
  */
 export const seenIn = (history: History): ((session: string, value: string) => number) => {
   const seen = new Map<string, number>()

@@ -1,14 +1,14 @@
-/** A `set` in the background waits only while the queue of writes is full. */
+/** A background `set` waits only while the write queue is full. */
 import type { Change, History } from "../history/History.ts"
 import type { Violation } from "./Violation.ts"
 
-/** The queue is bounded by 1,000 keys; with so many there is room. */
+/** The queue holds 1,000 keys; at this size it has room. */
 const roomy = 900
-/** What a `set` may wait for beside that: the marks, on a busy machine. */
+/** How long a `set` may wait otherwise: for the marks, on a busy machine. */
 const waitMillis = 1_500
 const leastSamples = 5
 
-/** The sizes of the queue while the set waited, but for its beginning and its end. */
+/** The sizes of the queue while the set waited, without the first and last 100 ms. */
 const sizesDuring = (history: History, { begin, session }: Change, end: number) =>
   history.queues
     .filter((line) => line.session === session.id && line.at > begin + 100 && line.at < end - 100)
@@ -18,7 +18,7 @@ export const room = (history: History): ReadonlyArray<Violation> => {
   const over = new Map(history.pending.map(({ at, session }) => [session, at]))
   return history.changes.flatMap((change) => {
     const { background, begin, lines, op, session } = change
-    // Without an acknowledgement: until its session looked for what has not ended.
+    // Without an acknowledgement, the wait lasted until the session listed its pending calls.
     const end = change.end ?? over.get(session.id)
     if (op !== "set" || !background || end === undefined) return []
     if (history.active(session.node, begin, end) <= waitMillis) return []

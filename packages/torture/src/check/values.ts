@@ -1,4 +1,7 @@
-/** Values come from a lookup or a `set` of their key, a refresh gives a new one, and nothing breaks. */
+/**
+ * Values come from a lookup or a `set` of their key, a refresh returns a new value, and no call has
+ * a defect.
+ */
 import type { History } from "../history/History.ts"
 import type { Violation } from "./Violation.ts"
 

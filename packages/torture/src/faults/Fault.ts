@@ -1,4 +1,7 @@
-/** What can be done to nodes, to servers and to the ways between them. Each fault ends what it began. */
+/**
+ * The interface of faults in nodes, in servers and in the links between them. Each fault ends what
+ * it began.
+ */
 import type * as Effect from "effect/Effect"
 import type { Random } from "../random.ts"
 import type { Backend, Links, StackName } from "../run/backend.ts"
@@ -14,24 +17,24 @@ export interface World {
   readonly stack: StackName
   readonly backend: Backend
   readonly nodes: ReadonlyArray<Target>
-  /** Keys that bursts have set. */
+  /** The keys that bursts have set. */
   readonly burstKeys: Array<string>
 }
 
-/** What has been done. */
+/** A record of the fault. */
 export interface Done {
   readonly detail: string
   readonly loses?: boolean | undefined
   readonly unharmed?: ReadonlyArray<string> | undefined
 }
 
-/** What only one fault at a time may hold. */
+/** A place that only one fault at a time may use. */
 export type Place = "servers" | "node"
 
 export interface Fault {
   readonly kind: string
   readonly at: Place
   readonly suits: (stack: StackName) => boolean
-  /** `node` is the one that is hit, where the fault hits one. */
+  /** `node` is the target of faults that hit one node. */
   readonly run: (world: World, node: Target) => Effect.Effect<Done, unknown>
 }

@@ -1,4 +1,4 @@
-/** Which faults a round has, and when they begin. Pure: the same seed, the same plan. */
+/** Selects the faults of a round and their times. Pure: the same seed gives the same plan. */
 import type { Random } from "../random.ts"
 import type { StackName } from "../run/backend.ts"
 import type { Fault } from "./Fault.ts"
@@ -8,18 +8,18 @@ import { ofWays } from "./ways.ts"
 
 export const faults: ReadonlyArray<Fault> = [...ofNodes, ...ofServers, ...ofWays]
 
-/** What shows most about tiers that were away comes more often. */
+/** Faults that show most about tiers that come back are more frequent. */
 const weightOf = ({ kind }: Fault): number =>
   ({ cut: 4, flood: 2, burst: 2, queue: 2, delay: 2, away: 2 })[kind] ?? 1
 
 export interface Planned {
   readonly fault: Fault
-  /** Of the nodes, the one that is hit. */
+  /** The index of the target node. */
   readonly node: number
   readonly after: number
 }
 
-/** Takes so long that one in a round is enough. */
+/** Takes so long that one per round is enough. */
 const isLong = ({ kind }: Fault): boolean =>
   ["cut", "flood", "burst", "queue", "away"].includes(kind)
 

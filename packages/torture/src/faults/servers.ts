@@ -35,7 +35,7 @@ const isGone = (pid: number): boolean => {
   }
 }
 
-/** With everything it has acknowledged. */
+/** Stops the server with everything it has acknowledged on disk. */
 const shutDown = (server: RedisServer) =>
   Effect.gen(function* () {
     const pid = yield* server.pid
@@ -69,7 +69,7 @@ const flush: Fault = {
     }),
 }
 
-/** Values are refused, and what they would have replaced becomes a tombstone. */
+/** The server refuses values; tombstones replace the old ones. */
 const full: Fault = {
   kind: "full",
   at: "servers",
@@ -86,7 +86,7 @@ const full: Fault = {
     }),
 }
 
-/** Without a password of its own `cli` cannot take it back. */
+/** `cli` has no password and cannot remove one. */
 const takeBack = (server: RedisServer, password: string) =>
   Effect.promise(async () => {
     const client = new Redis({ host: server.host, port: server.port, password, lazyConnect: true })
@@ -108,7 +108,7 @@ const password: Fault = {
       const server = pick(world)
       const millis = world.random.between(300, 2_000)
       yield* server.cli("CONFIG", "SET", "requirepass", "changed")
-      // Connections that are open keep their rights: they have to come again.
+      // Open connections keep their rights: make them reconnect.
       const hangUp = Effect.promise(async () => {
         const client = new Redis({ host: server.host, port: server.port, password: "changed" })
         client.on("error", () => undefined)
@@ -122,12 +122,12 @@ const password: Fault = {
     }),
 }
 
-/** Of the keys whose values nobody looks up, those that the server does not have. */
+/** The keys of `setOnly`, which no lookup fills, that are on other servers. */
 const keysElsewhere = ({ backend: { cluster } }: World, server: RedisServer) =>
   Effect.gen(function* () {
     if (cluster === undefined) return []
     const ownerOf = (name: string) => Effect.flatMap(cluster.slotOf(name), cluster.ownerOf)
-    // Without a larder's marks none of its values can be judged.
+    // A larder without its marks cannot judge any of its values.
     const marks = yield* Effect.forEach(larders, ownerOf)
     if (marks.includes(server)) return []
     const owners = yield* Effect.forEach(keys.setOnly, ownerOf)

@@ -1,4 +1,4 @@
-/** Faults between a node and the servers. */
+/** Faults in the links between a node and the servers. */
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
 import type { Proxy } from "../run/proxy.ts"
@@ -16,7 +16,7 @@ const each = (of: ReadonlyArray<Target>, f: (proxy: Proxy) => void): Effect.Effe
 const namesOf = (of: ReadonlyArray<Target>): string =>
   of.map(({ worker }) => worker.name).join(", ")
 
-/** Begins, lasts, and ends whatever comes. */
+/** Begins, lasts, and ends even when interrupted. */
 const during = <A, E>(
   of: ReadonlyArray<Target>,
   begin: (proxy: Proxy) => void,
@@ -25,7 +25,7 @@ const during = <A, E>(
 ): Effect.Effect<A, E> =>
   Effect.andThen(each(of, begin), effect).pipe(Effect.ensuring(each(of, end)))
 
-/** One node, or now and then all. */
+/** One node, or sometimes all. */
 const someOf = ({ nodes, random }: World, node: Target): ReadonlyArray<Target> =>
   random.chance(0.85) ? [node] : nodes
 
@@ -76,10 +76,10 @@ const pause: Fault = {
     }),
 }
 
-/** Breakers stay open for 5 s. Until they are tried again, what follows is part of the fault. */
+/** Breakers stay open for 5 s. The time until the next probe is part of the fault. */
 const probeMillis = 5_500
 
-/** A node that was cut off finds a slow Redis, so that making up for what it missed takes time. */
+/** A node that was cut off finds a slow Redis, so that replaying the missed changes takes time. */
 const cut: Fault = {
   kind: "cut",
   at: "node",
@@ -95,14 +95,16 @@ const cut: Fault = {
     }),
 }
 
-/** Each way: longer than a step in a tier may take, and a connection that is not given up for its silence. */
+/**
+ * Per direction: longer than a tier step may take, but too short for the connection to be dropped.
+ */
 const tooSlowMillis = 350
-/** So that five steps, one after the other, get no answer in time. */
+/** Long enough for five steps in a row to time out. */
 const openingMillis = 2_700
 
 /**
- * As many missed marks as are kept one by one, and a few more while the first is made up for. The
- * connection stays: one that is made anew would be tried at once, and not when the breaker tries it.
+ * As many missed marks as are kept one by one, and a few more while the first is replayed. The
+ * connection stays: a new one would be tried at once, and not at the breaker's next probe.
  */
 const flood: Fault = {
   kind: "flood",
@@ -111,7 +113,7 @@ const flood: Fault = {
   run: (_, node) =>
     Effect.gen(function* () {
       const { worker } = node
-      // The next probe is then 5 s after the breaker has opened.
+      // Then the next probe comes 5 s after the breaker opens.
       yield* worker.ask({ _tag: "AwaitBreakers", millis: 6_000 }, replies("Closed"), 6_500)
       yield* slow([node], tooSlowMillis, Effect.sleep(openingMillis))
       const flooding = worker.ask({ _tag: "Flood" }, replies("Flooded"), 3_500)
@@ -122,7 +124,7 @@ const flood: Fault = {
 
 let bursts = 0
 
-/** Sends a burst, and gives its keys to the world. */
+/** Sends a burst, and adds its keys to the world. */
 const sendBurst = (world: World, { worker }: Target, count: number, times: number) =>
   Effect.suspend(() => {
     const from = bursts
@@ -132,7 +134,7 @@ const sendBurst = (world: World, { worker }: Target, count: number, times: numbe
     return worker.ask({ _tag: "Burst", from, keys: count, times }, isDone, 12_000)
   })
 
-/** Queues of writes that are full, again and again. */
+/** Fills the write queue again and again. */
 const burst: Fault = {
   kind: "burst",
   at: "node",
@@ -148,7 +150,7 @@ const burst: Fault = {
     }),
 }
 
-/** A queue of writes, and then no Redis for a while. */
+/** Fills the write queue, then freezes Redis for a while. */
 const queue: Fault = {
   kind: "queue",
   at: "node",

@@ -1,4 +1,6 @@
-/** Lines brought together: sessions, where values come from, what changed which key. Pure. */
+/**
+ * Combines the lines of a round: sessions, the origins of values, the changes of each key. Pure.
+ */
 import { tagsOf } from "../keys.ts"
 import type * as L from "./Line.ts"
 
@@ -7,12 +9,12 @@ export interface Session {
   readonly node: string
   readonly larder: string
   readonly opened: number
-  /** When it began to close; undefined for one that never did, or whose process was killed. */
+  /** When it began to close; undefined if it never did, or if its process was killed. */
   readonly closing: number | undefined
   readonly closed: number | undefined
 }
 
-/** A value's birth: a lookup, or a `set`. `end` is undefined where nobody was told of it. */
+/** The origin of a value: a lookup or a `set`. `end` is undefined when no caller got the result. */
 export interface Origin {
   readonly kind: "lookup" | "set"
   readonly value: string
@@ -31,9 +33,9 @@ export interface Change {
   readonly key: string | undefined
   readonly value: string | undefined
   readonly background: boolean
-  /** Leaves nothing older, not even for when upstream fails. */
+  /** Leaves no older value, not even for stale-if-error. */
   readonly drops: boolean
-  /** Of tags, or of everything: other nodes hear of it later than of a change of a key. */
+  /** A change of tags or of everything: other nodes learn of it later than of a change of a key. */
   readonly isMark: boolean
   readonly covers: (key: string) => boolean
   readonly begin: number
@@ -54,7 +56,7 @@ export interface History {
   readonly sessions: ReadonlyMap<string, Session>
   readonly origins: ReadonlyMap<string, Origin>
   readonly lookups: (key: string) => ReadonlyArray<Origin>
-  /** In the order in which they began. */
+  /** In the order of their beginnings. */
   readonly changes: ReadonlyArray<Change>
   readonly changesOf: (key: string) => ReadonlyArray<Change>
   readonly reads: ReadonlyArray<Read>
@@ -66,11 +68,11 @@ export interface History {
   readonly unhandled: ReadonlyArray<L.UnhandledLine>
   readonly faultsOver: number
   readonly changesOver: number
-  /** Of the time between two moments, what a node could work in. */
+  /** How much of the time between two moments the node could run. */
   readonly active: (node: string, from: number, to: number) => number
 }
 
-/** The observer looks from outside: it has no proxies, no faults and makes no changes. */
+/** The observer reads from outside: it has no proxies, no faults and makes no changes. */
 export const observer = "observer"
 
 const none: RoundLineDefaults = { round: 0, seed: 0, stack: "", wire: "" }
@@ -162,7 +164,7 @@ const lookupOrigin = (
   lines: end === undefined ? [line] : [line, end],
 })
 
-/** The sum of what overlaps, without counting a moment twice. */
+/** The sum of the stalls in a range, counting no moment twice. */
 const stalled = (stalls: ReadonlyArray<L.StallLine>, from: number, to: number): number => {
   let until = from
   let sum = 0
@@ -245,7 +247,7 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
   }
 }
 
-/** One for each larder by name: larders of different names have nothing in common. */
+/** One history for each larder by name: larders with different names share nothing. */
 export const histories = (lines: ReadonlyArray<L.Line>): ReadonlyArray<History> =>
   [...new Set(of(lines, "opened").map(({ larder }) => larder))].map((larder) =>
     historyOf(lines, larder),

@@ -1,9 +1,9 @@
 /**
- * What processes write down while a round runs, a line of JSON each. All times
- * are of `clock.now`, so lines of different processes can be compared.
+ * The lines that processes write while a round runs, each a line of JSON. All times are of
+ * `clock.now`, so lines of different processes can be compared.
  *
- * A *session* is one larder of one process, from when it is made to when it
- * closes or its process dies.
+ * A *session* is one larder of one process, from when it is made to when it closes or its process
+ * dies.
  */
 
 export interface RoundLine {
@@ -13,7 +13,7 @@ export interface RoundLine {
   readonly stack: string
   readonly wire: string
   readonly freshFor: number
-  /** Of a value, grace included. */
+  /** The life of a value, including stale-while-revalidate and stale-if-error. */
   readonly life: number
   readonly hardTimeout: number
   readonly tierBudget: number
@@ -43,16 +43,16 @@ export interface ChangeLine {
   readonly op: ChangeOp
   readonly at: number
   readonly key?: string | undefined
-  /** Of a `set`: the name of the value. */
+  /** For `set`: the name of the value. */
   readonly value?: string | undefined
   readonly tags?: ReadonlyArray<string> | undefined
-  /** Of `tags` and `clear`: nothing is kept for when upstream fails. */
+  /** For `tags` and `clear`: drops stale values instead of keeping them for stale-if-error. */
   readonly drops?: boolean | undefined
   /** A `set` that does not wait for farther tiers. */
   readonly background?: boolean | undefined
 }
 
-/** How a change ended. One that was interrupted, or whose process died, has none. */
+/** The end of a change. An interrupted change, or one of a dead process, has none. */
 export interface ChangedLine {
   readonly t: "changed"
   readonly id: string
@@ -62,7 +62,7 @@ export interface ChangedLine {
   readonly error?: string | undefined
 }
 
-/** Upstream was asked; the answer will be `value`. */
+/** A lookup began; it will return `value`. */
 export interface LookupLine {
   readonly t: "lookup"
   readonly session: string
@@ -88,24 +88,24 @@ export interface ReadLine {
   readonly key: string
   readonly begin: number
   readonly end: number
-  /** The name of the value that was given. */
+  /** The name of the returned value. */
   readonly value?: string | undefined
-  /** Where the operation tells. */
+  /** Absent when the operation does not report it. */
   readonly freshness?: Freshness | undefined
   readonly tier?: string | undefined
-  /** What the caller demanded. */
+  /** The caller's option. */
   readonly stale?: "never" | undefined
   readonly maxAge?: number | undefined
   /** A typed error, or a defect. */
   readonly error?: string | undefined
   readonly defect?: boolean | undefined
-  /** A step in a tier failed in this session, which only observers count. */
+  /** A tier step failed in this session; only observers record it. */
   readonly tierFailed?: boolean | undefined
-  /** After all faults and changes. */
+  /** Read after all faults and changes. */
   readonly final?: boolean | undefined
 }
 
-/** A call that had not ended when the round did. */
+/** A call that was still running when the round ended. */
 export interface PendingLine {
   readonly t: "pending"
   readonly session: string
@@ -116,7 +116,7 @@ export interface PendingLine {
   readonly at: number
 }
 
-/** The process did not run: stopped, blocked, or starved. */
+/** The process did not run: it was stopped, blocked or starved. */
 export interface StallLine {
   readonly t: "stall"
   readonly node: string
@@ -124,7 +124,7 @@ export interface StallLine {
   readonly to: number
 }
 
-/** How many keys a session's queue of writes has, ten times a second. */
+/** The number of keys in a session's write queue, ten times a second. */
 export interface QueueLine {
   readonly t: "queue"
   readonly session: string
@@ -153,9 +153,9 @@ export interface FaultLine {
   readonly from: number
   readonly to: number
   readonly detail: string
-  /** Data of servers is gone. */
+  /** The fault destroys data of servers. */
   readonly loses: boolean
-  /** Keys on servers that were well, where the fault took some of several servers away. */
+  /** Keys on healthy servers, when the fault stopped some of several servers. */
   readonly unharmed?: ReadonlyArray<string> | undefined
 }
 
@@ -166,7 +166,7 @@ export interface PhaseLine {
   readonly at: number
 }
 
-/** Whether a session had all its breakers closed and nothing to make up for, after the changes. */
+/** Whether a session had all breakers closed and nothing to replay, after the changes. */
 export interface QuietLine {
   readonly t: "quiet"
   readonly session: string

@@ -1,4 +1,4 @@
-/** Lines in a file that survive the death of the process that wrote them. */
+/** A file of lines that survive the death of the process that wrote them. */
 import * as fs from "node:fs"
 import type { Line } from "./Line.ts"
 
@@ -6,13 +6,13 @@ export interface Log {
   readonly write: (line: Line) => void
 }
 
-/** Each line is with the kernel when `write` returns. */
+/** The kernel has each line when `write` returns. */
 export const open = (file: string): Log => {
   const descriptor = fs.openSync(file, "a")
   return { write: (line) => void fs.writeSync(descriptor, `${JSON.stringify(line)}\n`) }
 }
 
-/** The last line of a killed process may be cut off: it was not written. */
+/** The last line of a killed process may be cut off: it is ignored. */
 export const parse = (text: string): ReadonlyArray<Line> =>
   text.split("\n").flatMap((line) => {
     try {
@@ -22,7 +22,7 @@ export const parse = (text: string): ReadonlyArray<Line> =>
     }
   })
 
-/** Of all files in a folder. */
+/** The lines of all files in a folder. */
 export const readAll = (folder: string): ReadonlyArray<Line> =>
   fs
     .readdirSync(folder)

@@ -1,4 +1,4 @@
-/** A copy of the packages that torture runs, in a temporary folder: only that is edited. */
+/** A copy of the packages that torture runs, in a temporary folder: edits go only there. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -9,10 +9,13 @@ export const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 const packages = ["core", "redis", "sqlite", "testing", "torture"]
 
-/** Sources, what names them, and the links to dependencies: relative ones lead to the copy, or through its root back here. */
+/**
+ * Sources, manifests, and the links to dependencies. Relative links lead to the copy, or through
+ * its root back here.
+ */
 const parts = ["package.json", "src", "node_modules"]
 
-/** The text with its edit; throws where it is not there exactly once. */
+/** The text with its edit; throws unless the old text occurs exactly once. */
 export const edited = (text: string, { file, from, to }: Edit): string => {
   const count = text.split(from).length - 1
   if (count === 1) return text.replace(from, () => to)
@@ -21,7 +24,7 @@ export const edited = (text: string, { file, from, to }: Edit): string => {
   )
 }
 
-/** Makes a copy with these edits, and gives its folder. */
+/** Makes a copy with these edits, and returns its folder. */
 export const copy = (edits: ReadonlyArray<Edit>): string => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "larder-proof-"))
   fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))

@@ -1,13 +1,13 @@
 /**
- * Faults that the larder once had, each put back by a few edits of its sources. Whoever changes
- * the lines around one of them is told by a test that an edit does not fit any more.
+ * Faults that the larder once had; a few edits of its sources bring each back. A test fails when
+ * changed source lines no longer fit an edit.
  */
 import type { RuleName } from "../check/Violation.ts"
 
 export interface Edit {
   /** From the root of the repository. */
   readonly file: string
-  /** Is there exactly once. */
+  /** Occurs exactly once. */
   readonly from: string
   readonly to: string
 }
@@ -17,9 +17,9 @@ export interface OldFault {
   /** What callers saw. */
   readonly what: string
   readonly edits: ReadonlyArray<Edit>
-  /** The stacks and faults that bring it out soonest, for `--only`. */
+  /** The stacks and faults that show it soonest, for `--only`. */
   readonly only: string
-  /** Any of these rules tells it. */
+  /** Any of these rules detects it. */
   readonly rules: ReadonlyArray<RuleName>
 }
 

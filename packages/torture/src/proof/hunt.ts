@@ -1,4 +1,4 @@
-/** Rounds over a copy, until one of them shows what is looked for. */
+/** Runs rounds over a copy until one shows the fault. */
 import { spawn } from "node:child_process"
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ export interface Hunt {
   readonly seed: number
   readonly only: string
   readonly rules: ReadonlyArray<string>
-  /** No round begins later. */
+  /** No round begins after this time. */
   readonly millis: number
 }
 
@@ -19,7 +19,7 @@ export interface Caught {
   readonly report: ReadonlyArray<string>
 }
 
-/** What a run printed. Interrupted, it is told to end. */
+/** The output of a run. An interruption makes the run end. */
 const printed = (folder: string, args: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.callback((resume) => {
     const script = path.join(folder, "packages/torture/src/main.ts")
@@ -49,7 +49,7 @@ export const reportOf = (
   return first < 0 ? undefined : lines.slice(first, first + 2)
 }
 
-/** One round; what it shows of the rules. */
+/** Runs one round; returns the broken rules it shows. */
 export const round = (
   folder: string,
   { only, rules, seed }: Omit<Hunt, "millis">,
@@ -62,7 +62,7 @@ export const round = (
   })
 }
 
-/** Undefined where it is not caught in time. */
+/** Undefined when the fault is not caught in time. */
 export const hunt = (folder: string, options: Hunt): Effect.Effect<Caught | undefined> =>
   Effect.gen(function* () {
     const began = now()

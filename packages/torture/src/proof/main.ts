@@ -1,6 +1,6 @@
 /**
- * `pnpm torture:proof [name...]`: puts old faults back, one at a time, in a copy of the packages, and
- * tortures that until the fault is seen. Exits with 1 where one is not.
+ * `pnpm torture:proof [name...]`: puts old faults back, one at a time, in a copy of the packages,
+ * and tortures the copy until a rule detects the fault. Exits with 1 when one stays undetected.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as RedisServer from "@larder/testing/RedisServer"
@@ -9,7 +9,7 @@ import { copy, remove } from "./copy.ts"
 import { type OldFault, oldFaults } from "./faults.ts"
 import { hunt, round } from "./hunt.ts"
 
-/** A fault that takes longer would not be found by those who run torture for a few minutes. */
+/** A user who runs torture for a few minutes would not find a fault that takes longer. */
 const millis = 180_000
 const seed = 1
 
@@ -19,7 +19,7 @@ const copied = (edits: OldFault["edits"]) =>
     (folder) => Effect.sync(() => remove(folder)),
   )
 
-/** Without the fault the same round must not show it: else it proves nothing. */
+/** Without the fault the same round must pass: otherwise it proves nothing. */
 const isShownAnyway = ({ only, rules }: OldFault, number: number) =>
   Effect.gen(function* () {
     const report = yield* round(yield* copied([]), { only, rules, seed }, number)

@@ -13,7 +13,7 @@ export interface Backend {
   readonly cluster: RedisServer.RedisCluster | undefined
 }
 
-/** The ways from one node to all servers, and where the node has to connect to. */
+/** The links from one node to all servers, and the addresses to which the node connects. */
 export interface Links {
   readonly proxies: ReadonlyArray<Proxy.Proxy>
   readonly place: Place
@@ -40,7 +40,7 @@ const placeOf = (backend: Backend, through: ReadonlyArray<number>): Place => {
   }
 }
 
-/** Past all proxies. */
+/** Bypasses all proxies. */
 export const directPlace = (backend: Backend): Place =>
   placeOf(
     backend,

@@ -1,4 +1,4 @@
-/** What a round is made of, from the seed. Pure. */
+/** Draws the settings of a round from the seed. Pure. */
 import { plan as planFaults, type Planned } from "../faults/plan.ts"
 import type { Options } from "../options.ts"
 import * as Random from "../random.ts"
@@ -14,7 +14,7 @@ export interface RoundPlan {
   readonly maxFreshFor: number
   readonly clears: boolean
   readonly faults: ReadonlyArray<Planned>
-  /** Draws what faults leave open while they run. */
+  /** For the random choices of faults while they run. */
   readonly random: Random.Random
 }
 
@@ -51,7 +51,7 @@ export const planRound = (options: Options, round: number): RoundPlan => {
     wire,
     policy,
     maxFreshFor: 300,
-    // After a clear the marks that a flood misses make nothing stale any more.
+    // After a clear, the marks that a flood misses make nothing stale any more.
     clears: clears && faults.every(({ fault }) => fault.kind !== "flood"),
     faults,
     random,

@@ -1,6 +1,6 @@
 /**
- * The way from one node to one server, which can be slow, silent or cut. What is
- * sent stays in order: each direction of each connection has one queue.
+ * The link from one node to one server; it can be slow, silent or cut. Data stays in order: each
+ * direction of each connection has one queue.
  */
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
@@ -8,11 +8,11 @@ import type * as Scope from "effect/Scope"
 import { after, now } from "../clock.ts"
 
 interface Weather {
-  /** What each direction takes, ms. */
+  /** The delay of each direction, ms. */
   delay: number
-  /** Nothing comes through, and nothing is lost. */
+  /** Holds data back and loses none. */
   paused: boolean
-  /** No connections. */
+  /** Refuses connections. */
   cut: boolean
 }
 
@@ -100,7 +100,7 @@ const listen = (to: number, weather: Weather, connections: Set<Connection>) =>
     server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
   })
 
-/** To the server on a port of this machine. */
+/** Forwards to the server on a port of this machine. */
 export const start = (to: number): Effect.Effect<Proxy, never, Scope.Scope> => {
   const weather: Weather = { delay: 0, paused: false, cut: false }
   const connections = new Set<Connection>()

@@ -1,4 +1,7 @@
-/** One round: nodes that are used, faults, an end to the faults, an end to the changes, and a last look. */
+/**
+ * One round: traffic on all nodes, faults, the end of faults, the end of changes, and the last
+ * reads.
+ */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Effect from "effect/Effect"
@@ -15,22 +18,22 @@ import { type Backend, directPlace, link } from "./backend.ts"
 import { lifeOf, type RoundPlan } from "./plan.ts"
 import { make as makeWorker, replies, type Worker } from "./workers.ts"
 
-/** Before the first fault: the nodes know each other's values. */
+/** Before the first fault: nodes learn each other's values. */
 const warmMillis = 1_000
-/** Marks end first: other nodes may hear of them 5 s later. */
+/** Marks end first: other nodes may learn of them 5 s later. */
 const marksAfterMillis = 1_500
-/** Until breakers have let something through again, changes go on. */
+/** Changes continue until breakers have let a call through again. */
 const changesAfterMillis = 5_500
 const quietMillis = 15_000
-/** After this nobody has a reason to give what is older than the last mark. */
+/** After this no node may serve a value older than the last mark. */
 const calmMillis = 7_500
 const finalMillis = 25_000
 
 export interface RoundResult {
   readonly operations: number
-  /** What was done. */
+  /** The faults of the round. */
   readonly faults: ReadonlyArray<string>
-  /** Of the coordinator: nothing that a larder has done. */
+  /** Errors of the coordinator: nothing that a larder did. */
   readonly troubles: ReadonlyArray<string>
 }
 
@@ -74,7 +77,7 @@ const target = (plan: RoundPlan, folder: string, backend: Backend) => (name: str
     return { links, worker } satisfies Target
   })
 
-/** Runs one after the other what must not be done to one place at once. */
+/** Runs faults at the same place one after the other. */
 const inject = (world: World, log: Log, planned: ReadonlyArray<Planned>) =>
   Effect.gen(function* () {
     const done: Array<string> = []
@@ -110,7 +113,7 @@ const tellAll = (nodes: ReadonlyArray<Target>, command: Parameters<Worker["tell"
     for (const { worker } of nodes) worker.tell(command)
   })
 
-/** Every tenth key of the bursts is enough. */
+/** Reads every tenth key of the bursts. */
 const finalKeys = ({ burstKeys }: World): ReadonlyArray<string> => [
   ...keys.hot,
   ...keys.setOnly,

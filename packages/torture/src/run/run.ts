@@ -1,4 +1,4 @@
-/** Rounds one after the other, over servers that live as long as the run. */
+/** Runs rounds one after the other, over servers that live as long as the run. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -12,7 +12,7 @@ import { type Backend, cluster, single, type StackName } from "./backend.ts"
 import { planRound, type RoundPlan } from "./plan.ts"
 import { runRound } from "./round.ts"
 
-/** What a round without a violation wrote down is of no use. */
+/** Judges a round, and removes its lines when it has no violation. */
 const judged = (plan: RoundPlan, folder: string, keep: boolean): ReadonlyArray<Found> => {
   const violations = check(readAll(folder))
   if (violations.length === 0 && !keep) fs.rmSync(folder, { recursive: true, force: true })
@@ -31,7 +31,7 @@ const backends = (chosen: ReadonlyArray<StackName>) =>
     return (stack: StackName): Backend => (stack === "memory+cluster" ? three! : one!)
   })
 
-/** Stays behind where it shows a violation; not when the run is interrupted before there is one. */
+/** The folder stays when it has a violation; otherwise it is removed, also on interruption. */
 const folderOfRun = (isNeeded: () => boolean) =>
   Effect.acquireRelease(
     Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "larder-torture-"))),
@@ -46,7 +46,7 @@ export interface Progress {
   readonly judged: (round: Judged) => void
 }
 
-/** Begins rounds for as long as the options say, at least one. */
+/** Starts rounds for as long as the options say, at least one. */
 export const run = (options: Options, progress: Progress) =>
   Effect.gen(function* () {
     const end = now() + options.seconds * 1_000

@@ -1,4 +1,4 @@
-/** Worker processes: forked, told what to do, killed and forked again. */
+/** Worker processes: forks them, sends commands, kills them and forks them again. */
 import { type ChildProcess, fork } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,14 +14,14 @@ const { env: inherited } = process
 
 const living = new Set<ChildProcess>()
 
-/** A stopped process does not notice that this one is gone. */
+/** A stopped process does not notice that this one has ended. */
 process.once("exit", () => {
   for (const child of living) child.kill("SIGKILL")
 })
 
 type IsReply = (reply: Reply) => boolean
 
-/** Replies of a kind. */
+/** Matches replies of a kind. */
 export const replies =
   (tag: Reply["_tag"]): IsReply =>
   (reply) =>
@@ -30,17 +30,17 @@ export const replies =
 export interface Worker {
   readonly name: string
   readonly tell: (command: Command) => void
-  /** Waits for a reply to `command`; `false` if none comes in time. */
+  /** Waits for a reply to `command`; returns `false` after the timeout. */
   readonly ask: (command: Command, isReply: IsReply, millis: number) => Effect.Effect<boolean>
   readonly signal: (signal: NodeJS.Signals) => void
-  /** Ends without warning, and waits until it is gone. */
+  /** Kills the process without warning, and waits until it is gone. */
   readonly kill: Effect.Effect<void>
-  /** Forks it again, and waits until it is ready; `false` if it is not in time. */
+  /** Forks the process again, and waits until it is ready; returns `false` after the timeout. */
   readonly start: Effect.Effect<boolean>
   readonly operations: () => number
 }
 
-/** Configuration of the n-th process of a node. */
+/** The configuration of a node's n-th process. */
 export type ConfigOf = (generation: number) => Config
 
 const exited = (child: ChildProcess): Effect.Effect<void> =>
@@ -51,7 +51,7 @@ const exited = (child: ChildProcess): Effect.Effect<void> =>
 
 const readyMillis = 40_000
 
-/** Compiled once, not in each process. */
+/** The compile cache, shared by all processes. */
 const compiled = path.join(tmpdir(), "larder-torture-compiled")
 
 class Process implements Worker {
@@ -127,7 +127,7 @@ class Process implements Worker {
   }
 }
 
-/** Started by `start`; killed when the scope closes. */
+/** `start` starts it; closing the scope kills it. */
 export const make = (
   name: string,
   errors: string,

@@ -1,4 +1,4 @@
-/** What a worker process is told when it starts, and later. */
+/** The configuration of a worker process, and its commands. */
 
 export type Place =
   | { readonly _tag: "Single"; readonly port: number }
@@ -37,23 +37,25 @@ export interface Config {
   readonly maxFreshFor: number
   readonly clockAhead: number
   readonly policy: PolicyTimes
-  /** Everything is invalidated now and then: it hides what is seen of other marks. */
+  /** Whether to invalidate everything now and then: it hides the effects of other marks. */
   readonly clears: boolean
   readonly larders: ReadonlyArray<LarderName>
 }
 
 export type Command =
-  /** The event loop does nothing else for so long. */
+  /** Blocks the event loop for so long. */
   | { readonly _tag: "Block"; readonly millis: number }
-  /** Closes a larder in the middle of everything, and makes it anew. */
+  /** Closes a larder while it is in use, and makes it anew. */
   | { readonly _tag: "Reopen"; readonly larder: LarderName }
-  /** All lookups fail from now on, or do not. */
+  /** Makes all lookups fail from now on, or succeed again. */
   | { readonly _tag: "Upstream"; readonly fails: boolean }
-  /** So many tags are invalidated as the node may miss one by one; the next follow when Redis is probed. */
+  /**
+   * Invalidates as many tags as the node keeps as missed ones; more follow when Redis is probed.
+   */
   | { readonly _tag: "Flood" }
-  /** Answered with `Closed` when the breakers let everything through. */
+  /** Replies `Closed` when the breakers let everything through. */
   | { readonly _tag: "AwaitBreakers"; readonly millis: number }
-  /** Each of these is set several times at once, in the background. */
+  /** Sets each of these several times at once, in the background. */
   | {
       readonly _tag: "Burst"
       readonly from: number
@@ -62,9 +64,9 @@ export type Command =
     }
   | { readonly _tag: "StopMarks" }
   | { readonly _tag: "StopChanges" }
-  /** Answered with `Quiet` when nothing is left to make up for. */
+  /** Replies `Quiet` when nothing is left to replay. */
   | { readonly _tag: "AwaitQuiet"; readonly millis: number }
-  /** The last reads of all; answered with `Done`. */
+  /** The last reads; replies `Done`. */
   | { readonly _tag: "Final"; readonly keys: ReadonlyArray<string> }
 
 export type Reply =
@@ -74,5 +76,5 @@ export type Reply =
   | { readonly _tag: "BurstDone"; readonly from: number }
   | { readonly _tag: "Flooded" }
   | { readonly _tag: "Closed" }
-  /** For the progress shown, now and then. */
+  /** For the progress display. */
   | { readonly _tag: "Count"; readonly operations: number }

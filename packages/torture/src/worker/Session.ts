@@ -1,4 +1,4 @@
-/** One larder of this process, from when it is made to when it closes: every call of it is written down. */
+/** One larder of this process, from when it is made to when it closes; records every call. */
 import { Freshness, type Larder, Policy } from "@larder/core"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ interface Call {
   readonly begin: number
 }
 
-/** What is known of the end of a read. */
+/** The recorded result of a read. */
 type Given = Pick<L.ReadLine, "value" | "freshness" | "tier" | "error" | "defect">
 
 const freshnessName = (freshness: Freshness.Freshness): L.Freshness =>
@@ -56,7 +56,7 @@ export class Session {
   readonly id: string
   readonly nameValue: () => string
   operations = 0
-  /** Its keys, and `#mark`, whose change Redis has not heard of, and when that was said. */
+  /** The keys, and `#mark`, with changes that Redis missed, and when the larder reported that. */
   readonly owes = new Map<string, number>()
   readonly #missedTags = new Set<string>()
   readonly #log: Log
@@ -174,7 +174,7 @@ export class Session {
     return this.#change({ op: "clear", drops: false }, this.larder.clear())
   }
 
-  /** What has not ended. */
+  /** Records the calls that have not ended. */
   writePending(): void {
     const at = now()
     for (const { background, begin, key, op } of this.#running.values()) {
@@ -182,7 +182,7 @@ export class Session {
     }
   }
 
-  /** Of a tag that was invalidated twice one mark is missed. */
+  /** Invalidating a tag twice leaves one missed mark. */
   get missedMarks(): number {
     return this.#missedTags.size
   }
@@ -224,7 +224,7 @@ export class Session {
         const exit = yield* Effect.exit(effect)
         const end = now()
         const seen = Exit.isSuccess(exit) ? given(exit.value) : failure(exit.cause)
-        // Interrupted: nobody was told anything.
+        // Interrupted: the caller got no result.
         if (seen === undefined) return
         const tierFailed = yield* failedBy
         this.#log.write({
@@ -264,7 +264,7 @@ export class Session {
         }
         const { pending, settled } = exit.value
         this.#owe(what, pending.includes("redis"))
-        // It speaks for all that this node changed before.
+        // A settled change covers all earlier changes of this node.
         if (settled) for (const [owed, since] of this.owes) if (since < at) this.owes.delete(owed)
         this.#log.write({ ...end, settled, pending })
       }),

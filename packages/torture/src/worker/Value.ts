@@ -1,4 +1,4 @@
-/** What larders keep here: each value is made once, and says where. */
+/** The value type of the larders here: each value is unique, and records its origin. */
 import * as Data from "effect/Data"
 import * as Schema from "effect/Schema"
 

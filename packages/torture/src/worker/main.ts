@@ -1,4 +1,4 @@
-/** A worker process: forked by the coordinator, with its configuration as argument. */
+/** A worker process: the coordinator forks it, with its configuration as argument. */
 import { flushCompileCache } from "node:module"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ import { clockAhead, stackOf } from "./stack.ts"
 const tickMillis = 20
 const stallMillis = 80
 
-/** A tick that comes late says that the process did not run. */
+/** A late tick means that the process did not run. */
 const watchStalls = (name: string, log: Log): void => {
   let last = now()
   every(tickMillis, () => {
@@ -46,7 +46,7 @@ const config = JSON.parse(process.argv[2] ?? "") as Config
 const log = openLog(config.log)
 watchStalls(config.node, log)
 watchErrors(config.node, log)
-// The coordinator is gone.
+// The coordinator has ended.
 process.on("disconnect", () => process.exit())
 
 const program = Effect.gen(function* () {
@@ -61,7 +61,7 @@ const program = Effect.gen(function* () {
   process.on("message", (command: Command) => void fork(obey(command)))
   every(500, () => reply({ _tag: "Count", operations: operations() }))
   reply({ _tag: "Ready" })
-  // Processes that are killed leave nothing behind otherwise.
+  // Write the compile cache now: a killed process writes none.
   flushCompileCache()
   return yield* Effect.never
 }).pipe(

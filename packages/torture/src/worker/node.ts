@@ -1,4 +1,4 @@
-/** A node: traffic on each of its larders, and what it is told to do. */
+/** A node: traffic on each of its larders, and the commands of the coordinator. */
 import * as Effect from "effect/Effect"
 import { block, now } from "../clock.ts"
 import * as keys from "../keys.ts"
@@ -14,7 +14,7 @@ interface Current extends Open {
   readonly permission: Permission
 }
 
-/** Makes the larders, and gives what obeys commands. */
+/** Makes the larders, and returns the command handler. */
 export const node = (world: World, reply: (reply: Reply) => void) =>
   Effect.gen(function* () {
     const { config, log, random, source } = world
@@ -70,7 +70,7 @@ export const node = (world: World, reply: (reply: Reply) => void) =>
       Effect.gen(function* () {
         const old = current.get(name)
         if (old === undefined) return
-        // Callers go on with the one that closes, for as long as that takes.
+        // Callers keep using the old larder while it closes.
         yield* old.close
         old.session.writePending()
         current.set(name, { ...(yield* open(world, name, reactions)), permission: old.permission })
@@ -91,7 +91,7 @@ export const node = (world: World, reply: (reply: Reply) => void) =>
 
     const floodOne = (target: Current): Effect.Effect<void> =>
       Effect.gen(function* () {
-        // Nothing but reads, so that the number of missed marks stays what it is.
+        // Only reads from here, so that the number of missed marks stays the same.
         target.permission.changes = false
         flooded.add(target.session.id)
         yield* flood(target.session)

@@ -1,4 +1,4 @@
-/** The observer: larders that know nothing look at what nodes have left in Redis. */
+/** The observer: fresh larders read what the nodes have left in Redis. */
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
 import type { Command, LarderName, Reply } from "./Config.ts"

@@ -1,4 +1,4 @@
-/** Whether a session has nothing left to make up for. */
+/** Checks whether a session has nothing left to replay. */
 import * as Effect from "effect/Effect"
 import { now } from "../clock.ts"
 import * as keys from "../keys.ts"
@@ -12,14 +12,14 @@ const openBreakers = (session: Session): Effect.Effect<ReadonlyArray<string>> =>
       .map((entry) => entry.join(" ")),
   )
 
-/** Waits until all are closed, `millis` at most. */
+/** Waits until all breakers are closed, at most `millis`. */
 export const awaitBreakers = (session: Session, millis: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     const end = now() + millis
     while (now() < end && (yield* openBreakers(session)).length > 0) yield* Effect.sleep(20)
   })
 
-/** Why not, or `undefined`. */
+/** The reason why the session is not quiet, or `undefined`. */
 const unrest = (session: Session): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
     const open = yield* openBreakers(session)
@@ -30,14 +30,17 @@ const unrest = (session: Session): Effect.Effect<string | undefined> =>
     return `${session.owes.size} missed changes, and no Recovered: ${[...session.owes.keys()].slice(0, 5).join(", ")}`
   })
 
-/** What was missed is tried again every second: a shorter quiet says nothing. */
+/** Missed changes are retried every second: a shorter quiet proves nothing. */
 const quietMillis = 1_500
 
-/** A breaker closes by a call that it lets through: where memory answers all, one would stay open for good. */
+/**
+ * A breaker closes only by a call that it lets through: when memory answers every call, it stays
+ * open.
+ */
 const askTiers = (session: Session): Effect.Effect<void> =>
   Effect.forEach(keys.unasked(), (key) => Effect.exit(session.larder.read(key)), { discard: true })
 
-/** Waits for it, `millis` at most, and writes down what came of it. */
+/** Waits until the session is quiet, at most `millis`, and records the result. */
 export const awaitQuiet = (session: Session, log: Log, millis: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     const end = now() + millis

@@ -1,4 +1,4 @@
-/** Makes larders over this process's tiers, writes down what they tell, and closes them. */
+/** Makes larders over this process's tiers, records their events, and closes them. */
 import { Larder, type LarderEvent, type TierStack } from "@larder/core"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -33,11 +33,11 @@ const told: Readonly<Record<string, (event: never) => string>> = {
   TierWarning: ({ message, tier }: LarderEvent.TierWarning) => `${tier} ${message}`,
 }
 
-/** What a session's traffic reacts to. */
+/** The events that a session's traffic reacts to. */
 export interface Reactions {
-  /** Redis is about to be tried again. */
+  /** The breaker is about to probe Redis. */
   readonly onProbe: (session: Session) => void
-  /** It has answered, and what it missed is being made up for. */
+  /** Redis has answered, and the missed changes are being replayed. */
   readonly onReturn: (session: Session) => void
 }
 
@@ -69,7 +69,7 @@ const listen = (session: Session, log: Log, reactions: Reactions) =>
 
 let opened = 0
 
-/** A larder by this name. */
+/** Opens a larder with this name. */
 export const open = (
   { config, log, random, source, tiers }: World,
   name: LarderName,
@@ -87,7 +87,7 @@ export const open = (
       nameValue,
       bulk: name === "background",
     })
-    // Before the larder exists: whatever it gives is from later.
+    // Record this before the larder exists: all values it returns are from later.
     log.write({ t: "opened", session: id, node: config.node, larder: name, at: now() })
     const session = yield* Effect.gen(function* () {
       const larder = yield* Larder.make({

@@ -1,4 +1,4 @@
-/** Upstream: each lookup makes a value of its own, and notes when it began and ended. */
+/** Upstream: each lookup makes a new value, and records when it began and ended. */
 import { Upstream } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,4 +1,4 @@
-/** The tiers of a worker, as its configuration says. */
+/** The tiers of a worker, from its configuration. */
 import { MemoryTier, type Tier, TierStack, Wire } from "@larder/core"
 import { msgpack } from "@larder/core/WireMsgpack"
 import { RedisClient, RedisTier } from "@larder/redis"
@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type { Config, Place, WireName } from "./Config.ts"
 
 const host = "127.0.0.1"
-/** All processes have it. */
+/** The same key in all processes. */
 const secret = Redacted.make(new Uint8Array(32).fill(7))
 
 const wireOf: Readonly<Record<WireName, Wire.Wire>> = {
@@ -49,7 +49,7 @@ export const stackOf = (config: Config) => {
     : TierStack.layer(memory, SqliteTier.layer({ filename: config.sqlite, wire }), redis)
 }
 
-/** A wall clock that is wrong by a constant; time goes by as it does for everybody. */
+/** A wall clock that is wrong by a constant; it runs at the normal speed. */
 export const clockAhead = (millis: number): Clock.Clock => {
   const clock = Clock.Clock.defaultValue()
   const nanos = BigInt(millis) * 1_000_000n

@@ -1,11 +1,11 @@
-/** What callers do seldom and much at once. */
+/** Rare surges of calls. */
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
 import type { Session } from "./Session.ts"
 
 /**
- * Invalidates tags, one call each, until the session has missed exactly so many
- * marks as are kept one by one.
+ * Invalidates tags, one call each, until the session has missed exactly as many marks as are kept
+ * one by one.
  */
 export const flood = (session: Session): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -17,7 +17,7 @@ export const flood = (session: Session): Effect.Effect<void> =>
     }
   })
 
-/** What comes when the node tries Redis again: the tags that no longer fit, and sets of what it has missed. */
+/** Calls made when the node probes Redis: tags beyond the limit, and sets of missed keys. */
 export const atProbe = (session: Session): Effect.Effect<void> =>
   Effect.all(
     [
@@ -29,9 +29,9 @@ export const atProbe = (session: Session): Effect.Effect<void> =>
   )
 
 /**
- * What comes while the node makes up for what it missed: keys are made up for in
- * the order in which they were missed, and set once more one after the other, in
- * that order or from the end, so that both come to a key at one moment.
+ * Calls made during the replay. The node replays keys in the order in which they were missed. These
+ * sets go through them in the same or the opposite order, so that both reach a key at the same
+ * moment.
  */
 export const atReplay = (session: Session, fromTheEnd: boolean): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -40,7 +40,7 @@ export const atReplay = (session: Session, fromTheEnd: boolean): Effect.Effect<v
     return Effect.forEach(order, (key) => session.set(key, true), { discard: true })
   })
 
-/** Each key several times, all at once. */
+/** Sets each key several times, all at once. */
 export const burst = (
   session: Session,
   of: ReadonlyArray<string>,

@@ -1,15 +1,15 @@
-/** What callers of a node do all the time: reads of all kinds, changes of all kinds. */
+/** The constant traffic on a node: reads of all kinds, changes of all kinds. */
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
 import type { Random } from "../random.ts"
 import type { Session } from "./Session.ts"
 
-/** What a session may do now. */
+/** The operations that a session may do now. */
 export interface Permission {
   marks: boolean
   changes: boolean
   reads: boolean
-  /** No changes from now on, whatever comes. */
+  /** No changes from now on. */
   over: boolean
   readonly clears: boolean
 }
@@ -24,7 +24,7 @@ const readWeights = {
   refresh: 4,
 }
 
-/** Nothing that asks upstream where there is something fresh. */
+/** Without reads that ask upstream while something fresh is stored. */
 const calmWeights = { ...readWeights, refresh: 0 }
 
 const someKeys = (random: Random): ReadonlyArray<string> =>
@@ -83,7 +83,7 @@ const changing = (
   }
 }
 
-/** Now and then a caller leaves before its call has ended. */
+/** Some callers are interrupted before their call ends. */
 const impatient = (random: Random, call: Effect.Effect<void>): Effect.Effect<void> =>
   random.chance(0.04) ? Effect.asVoid(Effect.timeoutOption(call, random.between(1, 30))) : call
 
@@ -102,7 +102,7 @@ const endlessly = (
 const readers = 4
 const changers = 2
 
-/** Of the session that is the current one at each moment. */
+/** Uses the session that is current at each moment. */
 export const traffic = (
   current: () => Session,
   permission: Permission,
