@@ -83,7 +83,7 @@ local function keepLease(token, till, failed, life)
   keep(KEYS[2], wide(token) .. time(till) .. time(failed), life)
 end
 
--- A value may end so soon that it could not be told from none by what is on its way since before it.
+-- A value with a life below LATE may expire before an older change arrives: the lease record keeps its number.
 local function changed(number, channel, key, life)
   if life and life ~= 'forever' and life ~= '0' and tonumber(life) < LATE then keepLease(number, 0, 0, SETTLE)
   else redis.call('UNLINK', KEYS[2]) end
