@@ -1,14 +1,14 @@
 /**
- * A bounded map whose values have an end. No timers: what has ended is removed
- * when it is met, and every write meets a few.
+ * A bounded map whose values expire. It has no timers: a read removes an expired value, and each
+ * write sweeps a few.
  */
 
 interface Ending {
-  /** From this moment on the value is as good as absent. */
+  /** From this moment on the value counts as absent. */
   readonly expiresAt: number
 }
 
-/** More than the one that a write adds, so that the sweep gains on the writes. */
+/** Values swept by each write: more than the one it adds, so that the sweep keeps up. */
 const sweptPerWrite = 4
 
 export class ExpiringMap<V extends Ending> {
@@ -17,7 +17,7 @@ export class ExpiringMap<V extends Ending> {
   readonly #onLost: (value: V) => void
   #sweep: MapIterator<[string, V]> = this.#values.entries()
 
-  /** `onLost` hears of values that expired or had to make room, not of those deleted or replaced. */
+  /** Calls `onLost` for values that expired or were evicted, not for deleted or replaced ones. */
   constructor(capacity: number, onLost: (value: V) => void) {
     this.#capacity = capacity
     this.#onLost = onLost
@@ -34,7 +34,7 @@ export class ExpiringMap<V extends Ending> {
     return undefined
   }
 
-  /** The key becomes the youngest; the oldest written one makes room where there is none. */
+  /** Sets a value; beyond the capacity, evicts the key with the oldest write. */
   set(key: string, value: V, now: number): void {
     this.#values.delete(key)
     this.#values.set(key, value)
@@ -54,7 +54,7 @@ export class ExpiringMap<V extends Ending> {
     this.#onLost(value)
   }
 
-  // Iterators of a Map survive deletions and see additions, so one goes round for ever.
+  // An iterator of a Map survives deletions and sees additions, so one iterator serves many sweeps.
   #removeExpired(now: number): void {
     for (let i = 0; i < sweptPerWrite; i++) {
       const next = this.#sweep.next()

@@ -1,10 +1,10 @@
 /**
- * A shared byte tier in one process, with all abilities of an arbiter: what a
- * server does for many nodes, done in memory, for several nodes of one program.
+ * A shared byte tier in one process, with all abilities of an arbiter: what a server does for many
+ * nodes, done in memory for several nodes of one program.
  *
- * Every operation is one synchronous step, so operations are atomic. Its time is
- * that of the `Clock` it was built with, but that it never steps back. It has no timers: what has ended goes
- * when it is met.
+ * Every operation is one synchronous step, and so atomic. Its time is that of the `Clock` it was
+ * built with, except that it never steps back. It has no timers: reads and writes remove expired
+ * records.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -42,7 +42,7 @@ import { type SteadyClock, steadyClock } from "../runtime/steadyClock.ts"
 const name = "shared"
 const maxEntries = 100_000
 const maxMarks = 100_000
-/** More are told in several answers: to take over all at once would hold up the process. */
+/** Marks in one answer: merging all at once would block the event loop. */
 const marksPerPage = 5_000
 const tombstoneMillis = 2 * settleMillis
 
@@ -62,13 +62,13 @@ const storedOf = (kept: Kept | undefined): Stored =>
       }
 
 /**
- * All of one larder. Stays when the larder closes, so that the same larder
- * opened again, or by another node, finds it.
+ * The records of one larder. They stay when the larder closes, for the same larder opened again or
+ * by another node.
  */
 class Shelf {
   /**
-   * The highest version or token whose record is gone. New ones are above it:
-   * else a clock that stands still would give a lost token to somebody else.
+   * The highest version or token whose record is gone. New numbers are above it: otherwise, while the
+   * clock stands still, two nodes could get the same token.
    */
   #lost = 0
   readonly #entries = new ExpiringMap<Kept>(maxEntries, ({ bytes }) => {
@@ -212,7 +212,7 @@ class Shelf {
     this.#leases.set(key, { token, until, failedUntil: 0, expiresAt }, now)
   }
 
-  /** A value without a life leaves a tombstone: what it replaces must go, and stay away. */
+  /** Stores a value; a value without a life leaves a tombstone, so that older values stay away. */
   #store(
     key: string,
     envelope: Uint8Array,
@@ -239,14 +239,14 @@ class Shelf {
     this.#change(key, { bytes, expiresAt: kept.expiresAt }, version, now)
   }
 
-  /** The lease goes with every change, so that a reader after it can win at once. */
+  /** Stores a change and ends the lease, so that a later reader can get one at once. */
   #change(key: string, kept: Kept, version: number, now: number): void {
     this.#entries.set(key, kept, now)
     this.#leases.delete(key)
     this.#publish({ _tag: "Changed", key, version })
   }
 
-  /** Where nothing is stored that could carry the version, the record of an ended lease does. */
+  /** Ends the lease. With no value stored, the record of the ended lease keeps the version. */
   #endLease(key: string, token: number, now: number): void {
     const expiresAt = after(now, settleMillis)
     this.#leases.set(key, { token, until: undefined, failedUntil: 0, expiresAt }, now)
@@ -258,7 +258,7 @@ class Shelf {
   }
 }
 
-/** Without a version nothing can be ordered: such bytes are refused before they replace anything. */
+/** Rejects bytes without a version, which cannot be ordered. */
 const withEnvelope = <A>(
   operation: string,
   envelope: Uint8Array,
@@ -270,7 +270,7 @@ const withEnvelope = <A>(
     return Effect.fail(new TierError({ tier: name, operation, cause }))
   })
 
-// Unbounded: a message that a slow reader lost would be a change it never hears of.
+// Unbounded: a slow reader must not lose a message, which would be a change that it never sees.
 const messagesOf = (shelf: Shelf): Arbiter["messages"] =>
   Effect.acquireRelease(
     Effect.tap(Queue.unbounded<Message>(), (queue) => Effect.sync(() => shelf.subscribe(queue))),
@@ -343,16 +343,15 @@ const make = (clock: SteadyClock): ByteTier => {
  *
  * **Details**
  *
- * Its time is the `Clock` of the build, and goes on where that is set back. It keeps at most 100,000 entries per
- * larder, the oldest written goes first; marks for 7 days, 100,000 at most;
- * tombstones for 120 seconds. What it keeps of a larder stays when the larder
- * closes. An operation fails only where it is given bytes that are no envelope.
+ * Its time is the `Clock` of the build, and never steps back. It keeps at most 100,000 entries per
+ * larder and evicts the oldest write first; marks for 7 days, 100,000 at most; tombstones for
+ * 120 seconds. The records of a larder stay when the larder closes. An operation fails only for bytes
+ * that are no envelope.
  *
  * **Gotchas**
  *
- * It is a layer *value*: everything built in one build, or with one `MemoMap`,
- * gets the same tier, and thus shares it. `Layer.fresh(MemoryTier.layerShared)`
- * gives a tier of its own.
+ * It is a layer *value*: all stacks of one build, or of one `MemoMap`, share the same tier.
+ * `Layer.fresh(MemoryTier.layerShared)` makes a separate tier.
  *
  * **Example**
  *

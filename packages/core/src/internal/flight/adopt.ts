@@ -1,4 +1,4 @@
-/** What a farther tier has, weighed against what is known of the key while its flight is loading. */
+/** Decides whether a flight adopts the entry that a farther tier has. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Entry } from "../../Entry.ts"
@@ -13,8 +13,8 @@ import { judgeable } from "../recover/believed.ts"
 import { complete, offerAll } from "./waiters.ts"
 
 /**
- * Takes over what a tier has if it is fresh; otherwise remembers the best that could be
- * given. Says whether it is an entry that can be used.
+ * Adopts a fresh entry from a tier as the flight's outcome; keeps a stale one as the candidate for
+ * when upstream fails. Says whether the tier has a usable entry.
  */
 export const consider = (
   engine: Engine,
@@ -32,7 +32,7 @@ export const consider = (
   const { confirmedAt } = found
   const entry = judgeable(engine, tier, found)
   flight.known = Math.max(flight.known, entry.version)
-  // What this node has set since has not reached the tier yet.
+  // The entry is older than a value that this node has set and the tier has not got yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return false
   const keeping = examined(
@@ -71,7 +71,7 @@ const candidateFrom = (
   tier,
 })
 
-/** `inMemory`: the version that memory has. */
+/** `inMemory`: the version of the entry in memory. */
 const offer = (
   { early, force, notBefore, stale }: Flight,
   { entry: { storedAt, version }, freshness }: Candidate,
@@ -90,7 +90,7 @@ const order = (version: number, other: number): Decision.Order => {
   return version > other ? "newer" : "older"
 }
 
-/** Another node has removed the key: older values that this node has are not given any more, whatever fails. */
+/** Another node has removed the key: drops this node's older values, also for stale-if-error. */
 const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
   const { k, stale } = flight
   if (stale !== undefined && stale.entry.version < version) flight.stale = undefined
@@ -102,9 +102,8 @@ const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
 }
 
 /**
- * What was set and has not reached the tiers yet is newer than anything they
- * have. If it is not good enough any more, they are asked after they have it, unless
- * they cannot take it.
+ * Considers a value that was set and has not reached the tiers yet: it is newer than any entry
+ * there. If the flight cannot adopt it, waits until the tiers have it or have failed to take it.
  */
 export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -115,7 +114,7 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
     const candidate = candidateFrom(engine, engine.nearName, entry, now)
     const adoption = Decision.adoption(offer(flight, candidate))
     if (adoption !== "adopt") {
-      // Memory has let it go and the tiers do not have it: where upstream fails this is all there is.
+      // Memory has evicted the value and the tiers do not have it: only this copy is left if upstream fails.
       if (adoption === "remember") offerAll(engine, flight, candidate)
       return engine.writes.settled(flight.k)
     }
@@ -126,7 +125,7 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
 
 const isKept = ({ detached, isAbandoned }: Flight): boolean => !detached && !isAbandoned
 
-/** The marks have judged the entry itself: one that came since the flight began covers it, or does not concern it. */
+/** Completes the flight with a tier's fresh entry, judged by all known marks; copies it to nearer tiers. */
 const adopt = (
   engine: Engine,
   flight: Flight,

@@ -1,6 +1,6 @@
 /**
- * After a lookup: those who wait are answered first, then the arbiter is told,
- * then nearer tiers keep what it accepted.
+ * After a lookup: answers the waiters first, then commits at the arbiter, then stores the accepted
+ * value in nearer tiers.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -31,7 +31,7 @@ export const arrived = (
   settle(engine, flight, arrive(engine, flight, answer, previous, version))
 }
 
-/** A lookup takes its version when it begins, also where no arbiter gives it one. */
+/** The version of a lookup without a lease: its place in the order of changes when it began. */
 const versionWithoutLease = (engine: Engine, flight: Flight, { millis }: Answer): number => {
   const { arbiter, farther } = engine.stack
   if (farther.length === 0) return engine.versions.next()
@@ -45,15 +45,15 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
   const isDetached = engine.flights.isDetached(flight)
   if (kept === undefined || isDetached || leavesNoTrace(engine, flight, kept)) {
     if (kept !== undefined && isDetached) superseded(engine, flight)
-    // It brought nothing to keep.
+    // There is nothing to store.
     releaseLease(engine, flight, restOfOthers(engine, flight, outcome))
     complete(engine, flight, outcome)
     return
   }
   const { arbiter, farther } = engine.stack
   if (arbiter !== undefined && flight.lease !== undefined) {
-    // Race: a caller is answered with the new value, and a plain hit of the next one would
-    // still give the older value that memory has until the arbiter has answered.
+    // Race: a caller gets the new value, and the next caller's plain hit still returns the older one in
+    // memory, until the arbiter has answered.
     engine.near.forgetStamp(flight.k)
     settleWhile(engine, flight, outcome, commit(engine, arbiter, flight, flight.lease, kept))
     return
@@ -71,12 +71,11 @@ const settled = (engine: Engine, flight: Flight): Effect.Effect<void> =>
   Effect.sync(() => engine.flights.settled(flight))
 
 /**
- * Answers the callers while tiers are told. Until then callers that come join the flight,
- * and get the same; and a change by those who are answered finds it.
+ * Answers the callers, then runs `telling`, which writes to the tiers. Until `telling` ends, later
+ * callers join the flight and get the same outcome, and a change of the key finds the flight.
  *
- * The effect begins when the callers have been answered, and is known to the larder
- * before: the first thing that they do may be to change the key, or to close the larder,
- * which then waits.
+ * Race: an answered caller closes the larder or changes the key at once. So `telling` is forked
+ * before the callers get their answer, for the larder to wait for, and runs after it.
  */
 const settleWhile = (
   engine: Engine,
@@ -93,16 +92,16 @@ const settleWhile = (
 }
 
 /**
- * For how long other nodes hold back after a lookup. Not after an error that grace must not
- * hide, since they would give something stale in its place; nor after a lookup that was
- * detached: a failure from before a clear says nothing about what comes after it.
+ * For how long other nodes do not retry after a failed lookup, ms. 0 where `graceFor` denies grace:
+ * other nodes would return a stale value in place of the error. 0 for a detached lookup: its failure
+ * is from before a change or a clear.
  */
 const restOfOthers = (engine: Engine, flight: Flight, outcome: Outcome): number =>
   outcome._tag === "Failure" && !outcome.graceDenied && !engine.flights.isDetached(flight)
     ? engine.settings.policy.retryAfterFailure
     : 0
 
-/** A value without a life where there was none before. Where there was one, that one has to go. */
+/** Whether a value without a life meets a key without a value. An older value would have to be replaced. */
 const leavesNoTrace = (engine: Engine, { k, known }: Flight, { entry }: EntryWithPolicy): boolean =>
   entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(k) === undefined
 
@@ -116,7 +115,7 @@ const commit = (
   Effect.gen(function* () {
     const stored = yield* commitOne(engine, arbiter, flight, kept)
     endLease(engine, flight)
-    // What marks of other nodes may cover is not kept as fresh.
+    // "Unjudged": a mark of another node may cover the value, so memory does not keep it.
     const isKept = stored === "Stored" || stored === undefined
     if (engine.flights.isDetached(flight) || !isKept) {
       superseded(engine, flight)
@@ -125,15 +124,16 @@ const commit = (
     }
     keepInMemory(engine, flight, kept)
     engine.flights.settled(flight)
-    // A batch that a busy node gives up would else take away what it has stored, and, with
-    // more keys than are kept, everything: the arbiter has this value, or none until the lease has passed.
+    // Not for a first value of a bulk lookup: the arbiter has this value, or none while the lease lasts.
+    // A busy node that gives up a batch would drop what it has stored, and with more than `maxKeys`
+    // missed keys, mark everything.
     if (stored === undefined && !(flight.many && isFirst)) {
       dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: kept.entry.version })
     }
     yield* putNearer(engine, flight.k, kept, true)
   })
 
-/** What a bulk lookup brought goes to the arbiter together. */
+/** Batches the commits of a bulk lookup. */
 const commitOne = (
   engine: Engine,
   arbiter: FartherTier,
@@ -144,7 +144,7 @@ const commitOne = (
     ? arbiter.writes.commitAmong(k, entry)
     : engine.commits.withPermits(1)(arbiter.writes.commit(k, entry))
 
-/** The tiers that do not arbitrate. */
+/** Stores a value in the tiers that do not arbitrate. */
 const putNearer = (
   engine: Engine,
   k: string,

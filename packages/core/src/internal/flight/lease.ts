@@ -1,4 +1,4 @@
-/** Getting the right to look a key up, where an arbiter grants it to one node at a time. */
+/** Acquires the lease of a key, which the arbiter grants to one node at a time (single flight across nodes). */
 import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
@@ -9,11 +9,11 @@ import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
 
-/** How often to look whether another node's lookup has ended: at first, and at most. */
+/** Pauses between requests while another node holds the lease, ms: the first, and the longest. */
 const firstPause = 50
 const longestPause = 1_000
 
-/** What a request asks for beside a lease that nobody holds. */
+/** Options of a request: take the lease from its holder, and despite another node's recent failure. */
 interface Claim {
   readonly force: boolean
   readonly despiteFailure: boolean
@@ -22,9 +22,8 @@ interface Claim {
 const byForce: Claim = { force: true, despiteFailure: true }
 
 /**
- * Until the flight has an outcome, has a lease, or goes on without one because the
- * arbiter does not answer. Waits for another node's lookup for one lease at
- * most, and then takes the lease over.
+ * Ends when the flight has an outcome, has a lease, or continues without one because the arbiter
+ * does not answer. Waits for another node's lookup at most `leaseMillis`, then takes the lease over.
  */
 export const leaseFor = (
   engine: Engine,
@@ -37,10 +36,10 @@ export const leaseFor = (
     let claim = firstClaim(engine, flight)
     let trip = budget
     let pause = firstPause
-    // Since the first busy answer: the arbiter's own trip is no wait for another node.
+    // Counted from the first busy answer: the trip to the arbiter is no wait for another node.
     let busySince: number | undefined
     while (flight.isWanted) {
-      // Seen to its end: a token that nobody remembers would keep everybody waiting.
+      // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
       const granted = yield* Effect.uninterruptible(request(engine, arbiter, flight, claim, trip))
       const now = engine.stopwatch()
       const waited = Math.round(now - began)
@@ -55,7 +54,7 @@ export const leaseFor = (
         continue
       }
       if (granted !== "busy") return
-      // Waiting for another node is not a tier's slowness.
+      // A wait for another node does not use up the budget of the tiers.
       trip = new Budget(engine.settings.policy.tierTimeout)
       if (waited >= engine.stack.leaseMillis) claim = byForce
       else {
@@ -66,8 +65,8 @@ export const leaseFor = (
   })
 
 /**
- * As `leaseFor` for many keys, in one trip to each part of the arbiter, and without
- * waiting: gives those of which another node holds the lease.
+ * As `leaseFor` for many keys, in one trip to each part of the arbiter, without waiting. Returns
+ * the flights whose lease another node holds.
  */
 export const leaseAll = (
   engine: Engine,
@@ -95,7 +94,7 @@ export const leaseAll = (
           else if (isClaim(answer)) left.push({ flight, claim: answer })
         }),
       )
-      // Seen to its end: a token that nobody remembers would keep everybody waiting.
+      // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
       yield* Effect.uninterruptible(granted)
     }
     return busy
@@ -103,12 +102,12 @@ export const leaseAll = (
 
 const firstClaim = (engine: Engine, flight: Flight): Claim => {
   const own = engine.leases.holder(flight.k)
-  // A lease that this node holds for a flight that was detached is nobody's to wait for.
+  // Do not wait for a lease that this node holds for a detached flight: take it.
   const force = flight.force || (own !== undefined && engine.flights.isDetached(own))
   return { force, despiteFailure: !allHaveStale(engine, flight) }
 }
 
-/** How a request ended, or what is claimed in the next one. */
+/** How a request ended, or the claim of the next request. */
 type Answer = "won" | "completed" | "unanswered" | "busy" | Claim
 
 const isClaim = (answer: Answer): answer is Claim => typeof answer === "object"
@@ -151,20 +150,21 @@ const answerTo = (
     case "Newer":
       consider(engine, flight, arbiter, granted.found)
       if (flight.isForeign) return "unanswered"
-      // Asked again, it is not newer any more than what is known; unless its version cannot be read.
+      // The next request names the version just read, so the entry is not newer any more. By force where
+      // its version cannot be read.
       return flight.known > asked.known ? asked : byForce
     case "Failed": {
-      // More is left than refreshes are held back for: the tier's clock was set back since.
+      // More time left than `retryAfterFailure` means that the tier's clock was set back.
       const isBelieved = granted.leftMillis <= engine.settings.policy.retryAfterFailure
       if (isBelieved && completeWithOthersFailure(engine, flight, granted.leftMillis))
         return "completed"
-      // An arbiter of an older kind knows no request despite a failure.
+      // Older arbiters ignore `despiteFailure`: use force.
       return asked.despiteFailure ? byForce : { force: false, despiteFailure: true }
     }
   }
 }
 
-/** Renews a lease at a third of its time, while the lookup runs; gives what ends that. */
+/** Renews a lease after each third of its time while the lookup runs; returns a function that stops it. */
 const keepLease = (
   engine: Engine,
   arbiter: FartherTier,
@@ -173,7 +173,7 @@ const keepLease = (
 ): (() => void) => {
   const { leaseMillis } = engine.stack
   const renewal = Effect.map(arbiter.leases.renew(flight.k, token, leaseMillis), (held) => {
-    // With the lookup, which ended meanwhile, the lease ended as well: it was not lost.
+    // The lookup ended meanwhile and gave the lease back: the lease was not lost.
     if (stopped) return
     if (held === false) engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
     else timer = schedule()
@@ -188,7 +188,7 @@ const keepLease = (
   }
 }
 
-/** Gives a lease back, so that nobody waits for it; after a failure others should not ask for a while. */
+/** Releases a lease. `failedMillis`: for how long other nodes do not retry; 0 unless the lookup failed. */
 export const releaseLease = (engine: Engine, flight: Flight, failedMillis: number): void => {
   const { arbiter } = engine.stack
   const { k, lease } = flight
@@ -197,14 +197,14 @@ export const releaseLease = (engine: Engine, flight: Flight, failedMillis: numbe
   engine.fibers.forkAwaited(arbiter.leases.release(k, lease.token, failedMillis))
 }
 
-/** The flight holds its lease no more. */
+/** Forgets the lease of a flight and stops its renewal, without telling the arbiter. */
 export const endLease = (engine: Engine, flight: Flight): void => {
   flight.lease?.stopRenewal()
   engine.leases.end(flight)
   flight.lease = undefined
 }
 
-/** For a flight whose lookup ends without a result. One that settles needs its lease for that. */
+/** Releases the lease of a lookup without a result. A settling flight keeps the lease for its commit. */
 export const giveBack = (engine: Engine, flight: Flight): void => {
   if (flight.settling === undefined) releaseLease(engine, flight, 0)
 }

@@ -1,7 +1,6 @@
 /**
- * What flights do between their begin and their end where there are tiers behind
- * memory: read them, nearest first; ask upstream for what no tier has; and, when the
- * callers have been answered, settle.
+ * Loads flights where there are tiers behind memory: reads the tiers, nearest first, asks upstream
+ * for keys that no tier has, answers the callers, and settles.
  */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -26,14 +25,14 @@ export const loadThroughTiers = (
   else goOn(engine, flights, loadAll(engine, flights, span))
 }
 
-/** The rest of what flights do, in a fiber of theirs. */
+/** Runs the rest of the loading in a fiber of its own. */
 const goOn = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   loading: Effect.Effect<void>,
 ): void => {
   let cancel = () => {}
-  // Before it starts: it may part the flights at once, and each then cancels itself as well.
+  // Set before the fiber starts: the fiber may give single flights a `cancel` of their own at once.
   cancelTogether(flights, () => cancel())
   const guarded = Effect.catchCause(loading, (cause) =>
     Effect.sync(() => brokenBy(engine, flights, cause)),
@@ -42,7 +41,7 @@ const goOn = (
   cancel = () => fiber.interruptUnsafe()
 }
 
-/** Nobody may wait for ever because of a defect in here or in a tier. */
+/** Completes the flights with a defect of the larder or of a tier, so that no caller waits for ever. */
 const brokenBy = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
@@ -57,7 +56,7 @@ const brokenBy = (
 const isPlain = (engine: Engine, flight: Flight): boolean =>
   !flight.force && engine.writes.size === 0 && engine.missed.isEmpty
 
-/** One key: where the nearest tier has it, no fiber is needed but the tier's own. */
+/** Loads one key. A hit in the nearest tier needs no fiber but the tier's own. */
 const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
   const walk = walkWith(new Budget(engine.settings.policy.tierBudget))
   const tier = engine.stack.farther[0]!
@@ -67,7 +66,7 @@ const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
     )
   let isGivenUp = false
   const step = tier.readOne(flight.k, walk.budget, (found) => {
-    // Whoever gave the flight up, or closed the larder, has ended it.
+    // The flight was abandoned, or the larder closed: it has ended already.
     if (isGivenUp || flight.outcome !== undefined) return
     try {
       if (found !== undefined) answered(engine, flight, tier, found, walk)

@@ -1,6 +1,6 @@
 /**
- * Asking upstream for the keys that no tier has: under a lease where an arbiter grants
- * it, each by itself or in one bulk lookup.
+ * Asks upstream for the keys that no tier has, one by one or in one bulk lookup, under a lease
+ * where there is an arbiter.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ export const lookUpMissing = (
   return lookUpEach(engine, left, budget, span)
 }
 
-/** Before any lease: where upstream would refuse the lookup, one would be taken only to be given back. */
+/** Completes flights that an open circuit of upstream would refuse, before a lease is requested for them. */
 const unlessRefused = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
@@ -42,7 +42,7 @@ const unlessRefused = (
     const asking: Array<Flight> = []
     for (const flight of flights) {
       if (!completeWithOpenCircuit(engine, flight)) asking.push(flight)
-      // The circuit has opened since the lease was granted.
+      // Race: the circuit opened after the lease was granted.
       else giveBack(engine, flight)
     }
     if (asking.length === 0) return Effect.void
@@ -50,7 +50,7 @@ const unlessRefused = (
     return Effect.ensuring(lookUp(asking), Effect.sync(leave))
   })
 
-/** Each by itself, after the leases of all that are on one part of the arbiter were asked for together. */
+/** One lookup for each key. Acquires the leases of the keys on one part of the arbiter in one trip. */
 const lookUpEach = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
@@ -60,7 +60,7 @@ const lookUpEach = (
   Effect.suspend(() => {
     const { arbiter } = engine.stack
     const apart = (flight: Flight) => lookUpApart(engine, flight, budget, span)
-    // Else only the one that is the probe asks for its lease.
+    // With a circuit half open, only the lookup that is the probe needs a lease.
     const leasing =
       arbiter?.leases.leasesMany === true && areCircuitsClosed(engine)
         ? flights.filter((flight) => arbiterFor(engine, flight) !== undefined)
@@ -86,7 +86,7 @@ const lookUpEach = (
     )
   })
 
-/** A flight that goes on by itself, so that a slow one does not hold up its companions. */
+/** Runs one flight's lookup in a fiber of its own, so that a slow one does not delay the others. */
 const lookUpApart = (
   engine: Engine,
   flight: Flight,
@@ -103,13 +103,13 @@ const lookUpApart = (
   }
 }
 
-/** The arbiter, where it grants the right to look the key up. */
+/** The arbiter, where it can grant a lease for the flight. */
 const arbiterFor = (
   { stack }: Engine,
   { arbiterAnswers, isForeign }: Flight,
 ): FartherTier | undefined => (arbiterAnswers && !isForeign ? stack.arbiter : undefined)
 
-/** `hasAsked`: the arbiter has been asked for the lease, together with others. */
+/** `hasAsked`: the lease was requested already, together with others. */
 const lookUpAlone = (
   engine: Engine,
   flight: Flight,
@@ -129,10 +129,10 @@ const lookUpWithLease = (
   Effect.gen(function* () {
     const arbiter = hasAsked ? undefined : arbiterFor(engine, flight)
     if (arbiter !== undefined) yield* leaseFor(engine, arbiter, flight, budget)
-    // Perhaps by the end of the larder, while the lease was granted.
+    // Race: the larder closed, or the last caller left, while the lease was granted.
     if (!flight.isWanted) return giveBack(engine, flight)
     const previous = flight.stale?.entry
-    // The tiers may just have told of marks for the first time: upstream is asked after them.
+    // The tiers may have told of marks for the first time: the lookup begins after these marks.
     flight.asOf = engine.versions.asOf()
     yield* Effect.callback<void>((resume) => {
       const cancel = lookup.one(engine, flight, previous, span, (answer) => {
@@ -156,7 +156,7 @@ const lookUpTogether = (
     if (arbiter !== undefined) {
       const busy = yield* leaseAll(engine, arbiter, leasing, budget)
       yield* engine.turns.each(busy, (flight) => {
-        // Whoever has to wait for another node does so by itself.
+        // A flight that waits for another node's lease leaves the bulk lookup.
         together.delete(flight)
         lookUpApart(engine, flight, budget, span)
       })

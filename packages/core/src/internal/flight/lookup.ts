@@ -1,4 +1,4 @@
-/** Asking upstream, once, for one key or for many, and never longer than `hardTimeout`. */
+/** One lookup at upstream, for one key or for many, bounded by `hardTimeout`. */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -11,7 +11,7 @@ import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 
-/** What upstream answered for one key, and how long it took. */
+/** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
   readonly exit: Exit.Exit<unknown, unknown>
   readonly millis: number
@@ -20,8 +20,8 @@ export interface Answer {
 }
 
 /**
- * Runs `effect` until it ends or `hardTimeout` has passed, whichever is first;
- * does not wait for one that disobeys its interruption. Gives what cancels it.
+ * Runs `effect` until it ends or `hardTimeout` has passed, whichever is first. Does not wait for an
+ * effect that disobeys its interruption. Returns a function that cancels it.
  */
 const run = (
   engine: Engine,
@@ -46,7 +46,7 @@ const run = (
     effect,
     span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
   )
-  // Its first step may have closed the larder or interrupted its callers, who could not cancel it yet.
+  // Race: the lookup's first step closed the larder or interrupted its callers, before they could cancel it.
   if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned)) engine.fibers.abandon(fiber)
   const timer =
     fiber.pollUnsafe() === undefined && !engine.closed
@@ -82,14 +82,14 @@ const timeout = (engine: Engine, key: string): Exit.Exit<never, LookupTimeout> =
   return Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout }))
 }
 
-/** Not `withSpan`, which takes a stack trace for each call and writes it into the causes of failures. */
+/** Wraps a lookup in a span. Not `withSpan`, which adds a stack trace for each call to causes of failures. */
 const spanned = (
   engine: Engine,
   parent: CallerSpan,
   effect: Effect.Effect<unknown, unknown>,
   attributes: () => Readonly<Record<string, unknown>>,
 ): Effect.Effect<unknown, unknown> =>
-  // Where nobody traces nobody would see it, and it costs as much as all the rest of a lookup.
+  // No span without a tracer: a span costs as much as the rest of a lookup.
   parent === undefined && !engine.isTraced
     ? effect
     : Effect.useSpan(
@@ -133,7 +133,7 @@ const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void =>
   }
 }
 
-/** Looks one key up; `previous` is what a conditional lookup may renew. */
+/** Looks one key up. `previous` is the entry that a conditional lookup may renew. */
 export const one = (
   engine: Engine,
   flight: Flight,
@@ -162,7 +162,7 @@ export const one = (
   )
 }
 
-/** Looks many keys up in one go; upstream must have a bulk lookup. What it answered is asked for each flight once. */
+/** Looks many keys up in one call; upstream must have a bulk lookup. `answerOf` counts: call it once a flight. */
 export const many = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
@@ -193,7 +193,7 @@ export const many = (
   )
 }
 
-/** Upstreams build keys of their own, so keys are matched as strings. */
+/** Upstream may return other key objects than it was asked for, so keys are matched as strings. */
 const byKey = (engine: Engine, found: ReadonlyMap<unknown, unknown>): Map<string, unknown> => {
   const values = new Map<string, unknown>()
   for (const [key, value] of found) {

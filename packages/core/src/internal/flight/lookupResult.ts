@@ -1,4 +1,4 @@
-/** What upstream's answer becomes: an entry, or a failure with its consequences. */
+/** Turns upstream's answer into an entry or a failure. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CircuitBreakerError } from "effect/persistence/CircuitBreaker"
@@ -17,11 +17,11 @@ import { attempt } from "../state/userCode.ts"
 
 export interface Arrived {
   readonly outcome: Outcome
-  /** What is to be kept; undefined when nothing is. */
+  /** The entry to store; undefined where there is none. */
   readonly kept: EntryWithPolicy | undefined
 }
 
-/** What an answer means. */
+/** The outcome of an answer, and the entry to store. */
 export const arrive = (
   engine: Engine,
   flight: Flight,
@@ -57,7 +57,7 @@ const succeeded = (
   return attempt(
     () => usable(engine, flight, value, renewed, loadMillis, version),
     (failure) => {
-      // The previous value is good no longer: the next lookup must not be shown it again.
+      // Drop the previous value, on which an option fails: the next lookup must not offer it to upstream again.
       if (renewed !== undefined && !engine.flights.isDetached(flight)) engine.near.delete(flight.k)
       engine.optionFailures.onAnswer(failure)
       const result = justLookedUp(unkept(engine, flight, value, loadMillis, version))
@@ -66,7 +66,7 @@ const succeeded = (
   )
 }
 
-/** The source answered with an older value than is known: it is not asked again for a while. */
+/** Upstream answered with an older value than the known one: recorded as a failure, so that refreshes pause. */
 const lagging = {
   exit: Exit.void,
   reason: "failed",
@@ -74,7 +74,7 @@ const lagging = {
   notReturned: false,
 } as const
 
-/** A value that is kept, unless a newer one is known; throws `OptionFailed`. */
+/** Stores a value, unless a newer one is known by `revision`. Throws `OptionFailed`. */
 const usable = (
   engine: Engine,
   flight: Flight,
@@ -97,7 +97,7 @@ const usable = (
   return { outcome: { _tag: "Value", result, newerKnown: undefined }, kept }
 }
 
-/** The entry of a value that only its callers get. */
+/** The entry of a value that is returned and not stored. */
 const unkept = (
   engine: Engine,
   flight: Flight,
@@ -122,7 +122,7 @@ const makeEntry = (
   const { etag, tags } = engine.settings
   const validator = renewed === undefined ? etag?.(value, flight.key) : renewed.etag
   const times = entryTimes(engine, policy)
-  // Field by field: spreading would cost more than all of it.
+  // Field by field: a spread costs more than the rest of this function.
   const entry = {
     value,
     storedAt: times.storedAt,
@@ -144,11 +144,11 @@ const justLookedUp = (entry: Entry<unknown>): Candidate => ({
   tier: "upstream",
 })
 
-/** The times of a value that upstream vouches for now. */
+/** The times of a value that upstream validates now. */
 export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
   Policy.times(policy, engine.now(), policy.jitter === 0 ? 0 : engine.random.nextDoubleUnsafe())
 
-/** The newest value that is known and may still be given. */
+/** The newest known value that can still be returned. */
 export const bestCandidate = (engine: Engine, flight: Flight): Candidate | undefined => {
   const now = engine.now()
   const local = engine.entries.candidate(flight.k, now)
@@ -156,13 +156,13 @@ export const bestCandidate = (engine: Engine, flight: Flight): Candidate | undef
   if (stale === undefined) return local
   const freshness = engine.entries.judge(stale.entry, now)
   if (freshness._tag === "Missing") return local
-  // Of one version, what was found elsewhere: memory has it from there.
+  // On equal versions the tier's: memory has its copy from there.
   return local !== undefined && local.entry.version > stale.entry.version
     ? local
     : { ...stale, freshness }
 }
 
-/** What is known that is newer than `value` by the source's own version: it comes from a replica that lags. */
+/** A known value that is newer than `value` by `revision`: upstream read a lagging replica. */
 const newerOf = (engine: Engine, flight: Flight, value: unknown): Candidate | undefined => {
   const { revision } = engine.settings
   if (revision === undefined) return undefined
@@ -194,7 +194,7 @@ export const failed = (
   return { outcome, kept: undefined }
 }
 
-/** Whether the owner of the larder wants callers to see this error rather than something stale. */
+/** Whether `graceFor` denies a stale value in place of this error. */
 const isGraceDenied = (
   engine: Engine,
   flight: Flight,
@@ -214,7 +214,7 @@ const isGraceDenied = (
   )
 }
 
-/** Remembers a failure: for `failureFor`, and to leave upstream alone for `retryAfterFailure`. */
+/** Remembers a failure: returned again for `failureFor`, and no refresh for `retryAfterFailure`. */
 const holdBack = (
   engine: Engine,
   flight: Flight,
@@ -224,7 +224,7 @@ const holdBack = (
   const remembered = rememberMillis(engine, flight, failure.exit)
   const known = bestCandidate(engine, flight)
   const { graceDenied } = failure
-  // A tier may have something stale that a refresh has not asked for.
+  // A tier may have a stale entry that this flight has not read.
   const mayHaveStale = known !== undefined || (graceDenied && engine.stack.farther.length > 0)
   if (!mayHaveStale && remembered === 0) return
   const retryAt = mayHaveStale ? now + engine.settings.policy.retryAfterFailure : 0

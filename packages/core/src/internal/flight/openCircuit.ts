@@ -1,4 +1,4 @@
-/** Flights that end before anything is asked of anyone, because a circuit of upstream is open. */
+/** Completes flights without a lookup while a circuit breaker of upstream is open. */
 import * as Cause from "effect/Cause"
 import { failed } from "./lookupResult.ts"
 import { type Circuit, circuitOf } from "../upstream/circuit.ts"
@@ -11,7 +11,7 @@ import { complete } from "./waiters.ts"
 const circuitsOf = ({ settings }: Engine): ReadonlyArray<Circuit> =>
   settings.upstream.breakers.flatMap((breaker) => circuitOf(breaker) ?? [])
 
-/** Whether upstream is not asked for the flight: every caller gets something stale, at once. */
+/** Completes the flight, and returns true, where a circuit is open and every caller can get a stale value. */
 export const completeWithOpenCircuit = (engine: Engine, flight: Flight): boolean => {
   if (engine.settings.upstream.breakers.length === 0) return false
   const refusal = firstRefusal(engine)
@@ -35,13 +35,13 @@ const firstRefusal = (engine: Engine): unknown => {
   return undefined
 }
 
-/** Whether no lookup is refused or has to be a probe, as far as this process knows. */
+/** Whether all circuits are closed, as far as this process knows. */
 export const areCircuitsClosed = (engine: Engine): boolean =>
   circuitsOf(engine).every(({ isClosed }) => isClosed)
 
 /**
- * For a lookup that may be the probe: takes that place before its lease is asked for,
- * so that the flights which come after it need not ask for theirs.
+ * Reserves the place of the probe for a lookup before it requests its lease, so that later
+ * flights do not request leases. Returns a function that gives the place up.
  */
 export const approachCircuits = (engine: Engine): (() => void) => {
   const leave = circuitsOf(engine).map((circuit) => circuit.approach())

@@ -1,4 +1,4 @@
-/** Callers that join a lookup which takes no answer from tiers, and may have one. */
+/** Tier reads for callers that join a lookup which takes no answer from tiers. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 import type { Flight, Waiter } from "../state/flight.ts"
@@ -7,22 +7,22 @@ import { considerQueued } from "./adopt.ts"
 import { readTiers, walkWith } from "./readTiers.ts"
 
 /**
- * Asks the farther tiers on behalf of a caller that joined a lookup which takes no
- * answer from them: that of `refresh`, or of a caller with a `maxAge`. The caller gets
- * what it would have had if that lookup did not run; the lookup goes on.
+ * Reads the farther tiers for a caller that joined a lookup which takes no answer from them: one of
+ * `refresh`, or of a caller with a stricter `maxAge`. The caller gets what it would get without
+ * that lookup. The lookup continues.
  */
 export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const takesNothing = flight.force || flight.notBefore > waiter.demand.notBefore
   const { farther, hasMemory } = engine.stack
   if (!takesNothing || farther.length === 0) return
-  // Where memory keeps what tiers have, one answer without anything fresh is enough for a lookup.
+  // With a memory tier, one read without a fresh entry is enough for one lookup.
   const isKnown = flight.beside === "nothingFresh" && hasMemory
   if (flight.beside === "running" || isKnown || !flight.waiters.has(waiter)) return
   flight.beside = "running"
   const walk = walkWith(new Budget(engine.settings.policy.tierBudget), true)
   const reading = Effect.andThen(considerQueued(engine, flight), readTiers(engine, [flight], walk))
   const done = Effect.sync(() => {
-    // What an earlier read found has been removed since, perhaps by another node.
+    // The entry that an earlier read found was removed meanwhile, perhaps by another node.
     const isGone = !walk.hasEntry && !walk.lacksAnswer && flight.stale?.tier !== engine.nearName
     if (isGone) flight.stale = undefined
     const isFresh = flight.stale?.freshness._tag === "Fresh"

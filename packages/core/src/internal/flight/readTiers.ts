@@ -1,4 +1,4 @@
-/** Asking the tiers behind memory for the keys of flights, nearest first. */
+/** Reads the tiers behind memory for the keys of flights, nearest first. */
 import * as Effect from "effect/Effect"
 import { isBelieved } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
@@ -12,9 +12,9 @@ import { consider } from "./adopt.ts"
 /** One walk through the tiers. */
 export interface Walk {
   readonly budget: Budget
-  /** Whether flights that take no answer from tiers are asked for all the same. */
+  /** Also reads for flights that take no answer from tiers. */
   readonly asksForAll: boolean
-  /** A tier has an entry that can be used. */
+  /** A tier has a usable entry. */
   hasEntry: boolean
   /** A tier that was asked has not answered. */
   lacksAnswer: boolean
@@ -27,11 +27,11 @@ export const walkWith = (budget: Budget, asksForAll = false): Walk => ({
   lacksAnswer: false,
 })
 
-/** What is known elsewhere may be newer by the source's own version than what a refresh brings. */
+/** Whether a flight of `refresh` skips the tiers. Not with `revision`: tiers may have a newer value than upstream. */
 const skipsTiers = ({ settings }: Engine, { force }: Flight, { asksForAll }: Walk): boolean =>
   force && !asksForAll && settings.revision === undefined
 
-/** From the tier at `place` on. Not a generator: what a tier has is answered here. */
+/** Reads from the tier at `place` on. Not a generator, since this is the path of every tier hit. */
 export const readTiers = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
@@ -46,7 +46,7 @@ export const readTiers = (
   return Effect.flatMap(believed, () => readTiers(engine, flights, walk, place + 1))
 }
 
-/** What the arbiter missed has to reach it before anything that may be older can be believed. */
+/** Replays missed changes to the arbiter, since its entries may be older than these changes. */
 const recoverFor = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
@@ -58,7 +58,7 @@ const recoverFor = (
     return recover(engine, budget, keys)
   })
 
-/** Asks for those that still have no outcome. */
+/** Reads one tier for the flights that still have no outcome. */
 const readTier = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
@@ -85,7 +85,7 @@ const readTier = (
     )
   })
 
-/** A tier has answered for a key. */
+/** Handles a tier's answer for one key. */
 export const answered = (
   engine: Engine,
   flight: Flight,

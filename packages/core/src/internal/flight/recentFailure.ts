@@ -1,4 +1,4 @@
-/** Flights that end without asking upstream, because a failure is known that is recent enough. */
+/** Completes flights without a lookup because of a recent failure. */
 import * as Exit from "effect/Exit"
 import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
@@ -6,7 +6,10 @@ import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
 import { complete } from "./waiters.ts"
 
-/** A failure of this node: what a farther tier had is given in its place; where it had nothing, the failure is, while it is remembered. */
+/**
+ * Completes the flight with a recent failure of this node, and returns true. Callers get the stale
+ * value of a farther tier in place of the failure, or, without one, the remembered failure.
+ */
 export const completeWithOwnFailure = (engine: Engine, flight: Flight): boolean => {
   const now = engine.now()
   const failure = engine.failures.at(flight.k, now)
@@ -29,7 +32,7 @@ export const completeWithOwnFailure = (engine: Engine, flight: Flight): boolean 
 
 const failedElsewhere = { reason: "failed", graceDenied: false, notReturned: false } as const
 
-/** Another node's lookup has just failed: where everybody has something stale, upstream is not asked. */
+/** Another node's lookup has just failed: completes the flight where every caller can get a stale value. */
 export const completeWithOthersFailure = (
   engine: Engine,
   flight: Flight,

@@ -1,4 +1,4 @@
-/** What a flight does between its begin and its end, where memory is all there is. */
+/** Starts flights: over memory alone here, otherwise through the tiers. */
 import * as Arr from "effect/Array"
 import { arrived } from "./commit.ts"
 import { cancelTogether } from "./sharedCancel.ts"
@@ -8,13 +8,13 @@ import * as lookup from "./lookup.ts"
 import { completeWithOpenCircuit } from "./openCircuit.ts"
 import { loadThroughTiers } from "./loadThroughTiers.ts"
 
-/** Starts flights that have begun. Those of one call share trips and a bulk lookup. */
+/** Starts the flights of one call, which share trips and a bulk lookup. */
 export const begin = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
 ): void => {
-  // Whoever waited for them has been told so.
+  // Closing has completed these flights already.
   if (engine.closed) return
   if (engine.stack.farther.length > 0) loadThroughTiers(engine, flights, span)
   else if (flights[0].many && engine.settings.upstream.lookupMany !== undefined)
@@ -26,9 +26,8 @@ export const begin = (
 }
 
 /**
- * Starts refreshes that nobody waits for after the turn of who caused them, or
- * when somebody asks for their key again: a stale hit costs its caller little
- * more than a fresh one.
+ * Starts background refreshes after the current turn of the event loop, or when a caller gets the
+ * key again. So a stale hit costs its caller little more than a fresh one.
  */
 export const beginSoon = (
   engine: Engine,
@@ -48,14 +47,14 @@ export const beginSoon = (
   engine.soon(start)
 }
 
-/** The key has changed. Nobody waits: a caller that may join a flight starts it first. */
+/** Abandons a deferred refresh whose key has changed. It has no waiters: a caller starts it before joining. */
 const isOver = (engine: Engine, flight: Flight): boolean => {
   if (!engine.flights.isDetached(flight)) return false
   engine.flights.abandon(flight)
   return true
 }
 
-/** What has happened to its key since does not concern a lookup that begins only now. */
+/** Brings a deferred flight up to date: its lookup begins only now, after the marks set meanwhile. */
 const asItIsNow = (engine: Engine, flight: Flight): void => {
   flight.asOf = engine.versions.asOf()
   const { stale } = flight
@@ -72,7 +71,7 @@ const single = (engine: Engine, flight: Flight, span: CallerSpan): void => {
 }
 
 const bulk = (engine: Engine, all: Arr.NonEmptyReadonlyArray<Flight>, span: CallerSpan): void => {
-  // One that has nothing stale waits for a circuit's next probe; the others must not wait with it.
+  // A key without a stale value waits for a circuit's next probe. The others must not wait with it.
   const flights = all.filter((flight) => !completeWithOpenCircuit(engine, flight))
   if (!Arr.isArrayNonEmpty(flights)) return
   const cancel = lookup.many(engine, flights, span, (answerOf) => {

@@ -1,9 +1,8 @@
-/** What becomes of a looked-up value in memory. */
+/** Stores looked-up values in memory. */
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Flight } from "../state/flight.ts"
 
-/** Keeps an entry in memory. */
 export const keepInMemory = (engine: Engine, flight: Flight, kept: EntryWithPolicy): void => {
   engine.failures.forget(flight.k)
   engine.entries.keep(flight.k, flight.key, kept, engine.now())
@@ -12,7 +11,7 @@ export const keepInMemory = (engine: Engine, flight: Flight, kept: EntryWithPoli
   }
 }
 
-/** Counts a value that was not kept because something newer came in between. */
+/** Counts a value that was not stored because of a newer change. */
 export const superseded = (engine: Engine, flight: Flight): void => {
   engine.observer.counters.superseded += 1
   engine.observer.tell({ _tag: "Superseded", key: flight.k })

@@ -1,4 +1,4 @@
-/** Callers that wait for a flight: how they join, leave, and get what it brings. */
+/** Waiters of a flight: how they join, leave, and get an answer. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Latch from "effect/Latch"
@@ -11,7 +11,7 @@ import type { Engine } from "../state/engine.ts"
 import type { Flight, Candidate, Outcome, Waiter } from "../state/flight.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
-/** Adds a waiter to a flight; the effect given back takes it out again. From `softAt` on something stale will do. */
+/** Adds a waiter to a flight; the returned effect removes it. From `softAt` on, the waiter accepts a stale value. */
 export const join = (
   engine: Engine,
   flight: Flight,
@@ -27,7 +27,7 @@ export const join = (
   flight.waiters.add(waiter)
   engine.callers.joined()
   flight.notBefore = Math.max(flight.notBefore, waiter.demand.notBefore)
-  // Also where there is nothing yet: a tier may have something, or a caller may set the key.
+  // Also without a stale value so far: a tier may have one, or a caller may set the key.
   if (softAt < Infinity && waiter.demand.allowStale) {
     setTimer(
       waiter,
@@ -41,7 +41,7 @@ export const join = (
       engine.timers.deadline(now, deadline - now, () => giveUp(engine, flight, waiter)),
     )
   }
-  // What a farther tier had was offered to those who waited then; it is good for this one too.
+  // Offer the stale value that earlier waiters were offered to this one too.
   if (flight.stale !== undefined) {
     const { known, ...look } = lookFor(engine, flight, waiter)
     const graceDenied = isGraceDenied(engine, flight, waiter)
@@ -57,7 +57,7 @@ export const join = (
   return Effect.sync(() => leave(engine, flight, waiter))
 }
 
-/** A result that settles slowly is not for ever what has just been looked up. */
+/** The outcome with its freshness as of now: a result may turn stale while it settles. */
 const asOfNow = (engine: Engine, outcome: Outcome): Outcome => {
   if (outcome._tag === "Failure") return outcome
   const { result } = outcome
@@ -65,7 +65,10 @@ const asOfNow = (engine: Engine, outcome: Outcome): Outcome => {
   return freshness._tag === "Stale" ? { ...outcome, result: { ...result, freshness } } : outcome
 }
 
-/** What is known of a key, and what it is good for, for one caller. By what would be given: memory may have something newer by now, which a mark covers. */
+/**
+ * The best known value of a key, and how usable it is for one waiter. Judges the value that would be
+ * returned: memory may have a newer one by now, which a mark covers.
+ */
 const lookFor = (engine: Engine, flight: Flight, waiter: Waiter) => {
   const known = bestCandidate(engine, flight)
   const usability =
@@ -75,7 +78,7 @@ const lookFor = (engine: Engine, flight: Flight, waiter: Waiter) => {
   return { known, usability, onlyLookup: waiter.insists } as const
 }
 
-/** A failure that is known and may not be hidden is given instead, once the tiers have been read. */
+/** Whether a known failure must be returned in place of a stale value, as `graceFor` denies grace. */
 const isGraceDenied = (engine: Engine, flight: Flight, waiter: Waiter): boolean => {
   const failure = engine.failures.at(flight.k, engine.now())
   return failure?.graceDenied === true && (waiter.many || !failure.notReturned)
@@ -91,11 +94,11 @@ const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   engine.flights.abandon(flight)
 }
 
-/** Ends the wait of one caller whose time is up, with something stale if there is any. */
+/** Answers one waiter whose deadline has passed: with a stale value if there is one, else with `LookupTimeout`. */
 const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const { name, policy } = engine.settings
   const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
-  // First taken out: what it does on hearing of it may complete the flight.
+  // Removed first: the woken caller may complete the flight at once.
   release(engine, flight, waiter)
   const failed = { exit: Exit.fail(timeout), reason: "failed", graceDenied: false } as const
   failWith(engine, flight, waiter, failed, { isAnswer: true, tiersUnread: false })
@@ -108,7 +111,7 @@ const softTimeout = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   carryOut(engine, flight, waiter, known, Decision.next({ trigger: "softTimeout", ...look }))
 }
 
-/** Gives a caller that waits what the decision is to give; says whether it has. */
+/** Carries out a decision for one waiter; says whether the waiter got a value. */
 const carryOut = (
   engine: Engine,
   flight: Flight,
@@ -124,7 +127,7 @@ const carryOut = (
     return true
   }
   if (action._tag !== "ServeStale") return false
-  // The caller gets a stale value; the lookup goes on in the background.
+  // The caller gets a stale value; the lookup continues in the background.
   if (action.reason !== "failed") flight.background = true
   release(engine, flight, waiter)
   const reason = action.reason === "failed" ? failure : action.reason
@@ -145,11 +148,11 @@ const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
   if (timers !== undefined) for (const timer of timers) engine.timers.cancel(timer)
 }
 
-/** A farther tier had something: callers it is good enough for need not wait any longer. */
+/** Offers a farther tier's entry to all waiters; those who accept it stop waiting. */
 export const offerAll = (engine: Engine, flight: Flight, candidate: Candidate): void => {
   flight.stale = candidate
   for (const waiter of flight.waiters.all()) {
-    // Race: a caller that is woken here makes another one leave.
+    // Race: a caller that is woken here interrupts another waiter.
     if (!flight.waiters.has(waiter)) continue
     const { known, ...look } = lookFor(engine, flight, waiter)
     const graceDenied = isGraceDenied(engine, flight, waiter)
@@ -183,9 +186,9 @@ type Value = Extract<Outcome, { readonly _tag: "Value" }>
 
 const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): void => {
   const { newerKnown, result } = outcome
-  // Law 7: a mark that fell between the lookup's begin and this caller's
-  // arrival covers the result, so the caller asked for something newer.
-  // Its maxAge needs no check: `join` has told the flight, which adopts nothing older.
+  // Law 7: a mark that fell between the lookup's begin and this caller's arrival covers the result,
+  // so the caller needs a newer one. Its `maxAge` needs no check: `join` has raised the flight's
+  // `notBefore`, so the flight adopts nothing older.
   const { tags } = result.entry
   const action = Decision.next({
     trigger: "succeeded",
@@ -203,7 +206,7 @@ const isFresh = ({ freshness }: Candidate): boolean => freshness._tag === "Fresh
 type Failure = Extract<Outcome, { readonly _tag: "Failure" }>
 
 const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Failure): void => {
-  // A refresh asks no tier, and takes nothing stale: a caller that joined may still be given what one has.
+  // A flight of `refresh` reads no tier. A caller that joined it may still get a tier's stale entry.
   const tiersUnread =
     flight.force &&
     waiter.demand.allowStale &&
@@ -213,7 +216,7 @@ const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Failur
   failWith(engine, flight, waiter, outcome, { isAnswer, tiersUnread })
 }
 
-/** Gives a failure, unless there is something that is better than that. */
+/** Fails a waiter, unless a stale value or a retry is possible. */
 const failWith = (
   engine: Engine,
   flight: Flight,

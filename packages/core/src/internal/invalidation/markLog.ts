@@ -1,6 +1,6 @@
 /**
- * The marks of one larder as an arbiter keeps them: numbered, in the order of
- * their numbers, a tag that is marked again moving to the end.
+ * The marks of one larder at an arbiter, in the order of their numbers. A tag that is marked again
+ * moves to the end.
  */
 import type { Mark, MarkPage } from "../../Tier.ts"
 import { brought, nextNumber } from "../../Arbitration.ts"
@@ -12,14 +12,14 @@ interface Logged {
   readonly at: number
 }
 
-/** A tag has a mark of each kind at most; no tag is a tag of its own, unlike any string. */
+/** A tag has at most one mark of each kind. A mark of everything has an id unlike that of any tag. */
 const idOf = ({ keepStale, tag }: Mark): string =>
   (keepStale ? "keep" : "drop") + (tag === undefined ? "" : `:${tag}`)
 
 export class MarkLog {
   /** Ascending by number. Marks that a later one of the same tag replaced stay until compaction. */
   #log: Array<Logged> = []
-  /** What comes before is forgotten. */
+  /** The index of the first mark that is not forgotten. */
   #head = 0
   readonly #current = new Map<string, Logged>()
   readonly #capacity: number
@@ -28,8 +28,8 @@ export class MarkLog {
   #dropFloor = 0
 
   /**
-   * A log that begins knows nothing of the marks before it, so its floor is its
-   * beginning: what was looked up before that is no longer fresh.
+   * A new log does not know earlier marks, so its floor is its beginning: entries looked up before
+   * that are no longer fresh.
    */
   constructor(now: number, capacity: number) {
     this.#capacity = capacity
@@ -41,12 +41,12 @@ export class MarkLog {
     return this.#current.size
   }
 
-  /** Marks in memory, those that a later one replaced too. */
+  /** Marks in memory, replaced ones included. */
   get logged(): number {
     return this.#log.length
   }
 
-  /** Sets marks with the next number; says which number came before. */
+  /** Sets marks with the next number; returns the previous number too. */
   add(
     tags: ReadonlyArray<string | undefined>,
     keepStale: boolean,
@@ -66,7 +66,7 @@ export class MarkLog {
     return { previous, number, page: this.#page(marks) }
   }
 
-  /** The marks with a higher number than `since`: about `most` of them, as those of one number are not parted. */
+  /** The marks above the number `since`: about `most`, as marks of one number are not split. */
   after(since: number, now: number, most = Infinity): MarkPage {
     this.#trim(now)
     const marks: Array<Mark> = []
@@ -106,8 +106,8 @@ export class MarkLog {
   }
 
   /**
-   * The floors rise to the highest number *removed*: everything a forgotten mark
-   * covered has a lower `asOf`. A floor by time would reach further than the marks did.
+   * Forgets old marks. The floors rise to the highest number *removed*: every entry that a forgotten
+   * mark covered has a lower `asOf`. A floor by time would invalidate more than the marks did.
    */
   #trim(now: number): void {
     for (let oldest = this.#log[this.#head]; oldest; oldest = this.#log[++this.#head]) {
@@ -118,7 +118,7 @@ export class MarkLog {
     this.#compact()
   }
 
-  // Costs as much as the log is long, so it waits until half of the log is dead.
+  // O(length of the log), so it runs only when half of the log is dead.
   #compact(): void {
     if (this.#log.length <= 2 * this.#current.size + 16) return
     this.#log = this.#log.slice(this.#head).filter((logged) => this.#isCurrent(logged))

@@ -1,18 +1,18 @@
 /**
- * "Everything with this tag, or everything, that was looked up before now is
- * invalid", in O(1): marks are numbered, an entry carries the number of the last
- * mark known when its lookup began (`asOf`), and is compared when it is read.
+ * Tag invalidation in O(1). A mark says: entries with this tag, or all entries, that were looked up
+ * before now are invalid. Marks are numbered. An entry carries the number of the last mark known when
+ * its lookup began (`asOf`), and is compared with the marks when it is read.
  */
 import { usable } from "../../Arbitration.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Mark, MarkPage } from "../../Tier.ts"
 
-/** What the marks leave of an entry: all of it, its error grace, or nothing. */
+/** An entry by the marks: valid, only for stale-if-error, or dropped. */
 export type Verdict = "valid" | "stale" | "dropped"
 
 const maxMarks = 100_000
 const maxAgeMillis = 7 * 24 * 60 * 60 * 1000
-/** Beyond this many marks during one flight, what they covered is no longer told apart. */
+/** Beyond this many marks during one flight, every tag counts as marked in between. */
 const maxLog = 1_000
 
 /** How far a tier's clock may be ahead of this node's, ms. */
@@ -23,11 +23,11 @@ interface Numbered {
   readonly at: number
 }
 
-/** One kind of mark. A tag that is marked again moves to the end, so the front is the oldest. */
+/** Marks of one kind, oldest first: a tag that is marked again moves to the end. */
 class MarkSet {
   readonly tags = new Map<string, Numbered>()
   everything = 0
-  /** The highest number forgotten: nothing looked up before it can be told valid. */
+  /** The highest forgotten number: entries looked up before it may be covered. */
   floor = 0
 
   set(tag: string | undefined, number: number, now: number): void {
@@ -63,17 +63,17 @@ class MarkSet {
 }
 
 export class Marks {
-  /** The number of the last mark; one comparison with it is all a hit pays. */
+  /** The number of the last mark. A plain hit costs one comparison with it. */
   last = 0
   readonly #keeping = new MarkSet()
   readonly #dropping = new MarkSet()
-  /** The highest `asOf` of an entry: another node may have known of later marks than this one. */
+  /** The highest `asOf` seen: another node may have known later marks than this one. */
   #seen = 0
-  /** The last number before the first mark that this node numbered by itself. */
+  /** The last number before this node's first own mark. */
   #beforeOwn: number | undefined
-  /** All marks up to this number that the arbiter has are known. */
+  /** All marks of the arbiter up to this number are known. */
   #readUpTo = 0
-  /** There are marks up to this number that have not been read yet. */
+  /** The arbiter has marks up to this number. */
   #unreadUpTo = 0
   #log: Array<Mark> = []
   #logComplete = true
@@ -87,25 +87,25 @@ export class Marks {
     return this.#keeping.tags.size + this.#dropping.tags.size
   }
 
-  /** What the arbiter is to be asked for begins above this number. */
+  /** The next request to the arbiter asks for marks above this number. */
   get readUpTo(): number {
     return this.#readUpTo
   }
 
-  /** The arbiter has marks that have not been read yet. */
+  /** The arbiter has unread marks. */
   get isBehind(): boolean {
     return this.#unreadUpTo > this.#readUpTo
   }
 
-  /** Nobody knows the marks up to this number, no arbiter either: what they may have covered is stale. */
+  /** Without an arbiter, marks up to this number are unknown: entries that they may have covered are stale. */
   beginAt(number: number): void {
     this.#keeping.floor = number
     this.last = number
   }
 
-  /** Sets marks with the next number, above `known` and what any entry was looked up after, and gives it. */
+  /** Sets marks; returns their number, which is above `known` and above the `asOf` of any entry seen. */
   add(tags: ReadonlyArray<string | undefined>, keepStale: boolean, now: number, known = 0): number {
-    // A damaged one must not use up the numbers.
+    // A damaged `asOf` must not use up the numbers.
     const seen = Math.min(this.#seen, usable((now + maxAhead) * 1000))
     const number = Math.max(this.last, known, seen) + 1
     this.#beforeOwn ??= this.last
@@ -115,8 +115,8 @@ export class Marks {
   }
 
   /**
-   * Takes over the marks above `since` that an arbiter numbered. Where the page is not the
-   * last, what was looked up before the number of the last mark may be covered by those to come.
+   * Merges the arbiter's marks above `since`. If the page is not the last one, later pages may cover
+   * entries looked up before the last mark.
    */
   merge(page: MarkPage, since: number, now: number): void {
     for (const mark of page.marks) this.#set(mark, now)
@@ -124,15 +124,15 @@ export class Marks {
     this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
     this.last = Math.max(this.last, page.last)
     this.#unreadUpTo = Math.max(this.#unreadUpTo, page.last)
-    // What lies between is still to be read.
+    // Marks between `readUpTo` and `since` are still unread.
     if (since > this.#readUpTo) return
     this.#readUpTo = Math.max(this.#readUpTo, page.next ?? page.last)
   }
 
   /**
-   * What an entry that is found in front of the arbiter, and that this node knows
-   * nothing of, was looked up after at most: its number may be above those that
-   * this node has given to marks of its own while the arbiter was away.
+   * The `asOf` by which to judge an unconfirmed entry: at most the number before this node's first own
+   * mark. The entry's `asOf` may be above the numbers that this node gave to its own marks while the
+   * arbiter was away.
    */
   surelyAfter(asOf: number): number {
     return this.#beforeOwn === undefined ? asOf : Math.min(asOf, this.#beforeOwn)
@@ -145,9 +145,8 @@ export class Marks {
   }
 
   /**
-   * Whether a mark with a number in `(after, upTo]` covers these tags: whether
-   * somebody who came at `upTo` asked after an invalidation that a lookup begun
-   * at `after` may have missed.
+   * Whether a mark with a number in `(after, upTo]` covers these tags: a lookup that began at `after`
+   * may have missed the invalidation, and a caller that arrived at `upTo` came after it.
    */
   fellBetween(tags: ReadonlyArray<string>, after: number, upTo: number): boolean {
     if (upTo <= after) return false
@@ -160,7 +159,7 @@ export class Marks {
     )
   }
 
-  /** Only lookups that are running need the log: called when there are none. */
+  /** Forgets the log, which only active flights need. */
   forgetLog(): void {
     if (this.#log.length > 0) this.#log = []
     this.#logComplete = true

@@ -1,6 +1,6 @@
-/** Tags as all tiers can store them: a lone surrogate has no UTF-8, and would be another tag in each place. */
+/** Tags that all tiers store alike: replaces lone surrogates, which have no UTF-8. */
 export const wellFormed = (tags: Iterable<string>): ReadonlyArray<string> => {
-  // A copy: who gave them may change them.
+  // A copy: the caller may change its array.
   const copy = [...tags]
   for (let i = 0; i < copy.length; i += 1) {
     const tag: unknown = copy[i]

@@ -1,4 +1,4 @@
-/** The end of a larder: nobody waits any longer, writes are flushed, lookups are interrupted, nothing is left running. */
+/** Closes a larder: fails all waiters, flushes writes, interrupts lookups, and leaves no fiber running. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +14,7 @@ const settled = (engine: Engine): Effect.Effect<void> =>
       : Effect.andThen(Fiber.awaitAll([...engine.fibers.awaited]), settled(engine)),
   )
 
-/** One whose end is just being told may be the reason for the closing, and still be among them. */
+/** Fibers that still run. A fiber whose observers run now has ended, though it is still in the set. */
 const unended = (fibers: ReadonlySet<Fiber.Fiber<unknown, unknown>>): number =>
   [...fibers].filter((fiber) => fiber.pollUnsafe() === undefined).length
 
@@ -24,9 +24,9 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const began = engine.stopwatch()
     engine.closed = true
     engine.entries.close()
-    // Those that were given up before and have not ended yet are known to disobey.
+    // Without the fibers abandoned earlier, which are known to disobey their interruption.
     const running = [...engine.fibers.running]
-    // Told first, and that it is closed: they were not interrupted themselves.
+    // Fail the waiters first, with `LarderClosed`: the callers were not interrupted themselves.
     const closed = Exit.die(new LarderClosed({ larder: name }))
     const outcome = {
       _tag: "Failure",
@@ -40,16 +40,16 @@ export const close = (engine: Engine): Effect.Effect<void> =>
       waiter.fail(closed)
     })
     engine.timers.stop()
-    // There is no later: what a breaker keeps away from a tier is tried all the same.
+    // This is the last chance to write: ignore open breakers.
     for (const tier of engine.stack.farther) tier.insist()
     engine.writes.close()
     const told = tellMissed(engine)
     for (const fiber of engine.fibers.running) fiber.interruptUnsafe()
-    // Together with the writes: a lookup that disobeys must not use up their time.
+    // In parallel with the writes: a lookup that disobeys its interruption must not use up their time.
     yield* Effect.all([Fiber.awaitAll(running), settled(engine), told], {
       concurrency: "unbounded",
     }).pipe(
-      // Lookups that were interrupted give their leases back, and changes that were under way may have been missed.
+      // Interrupted lookups release their leases, and changes under way may have become missed ones.
       Effect.andThen(settled(engine)),
       Effect.andThen(told),
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),

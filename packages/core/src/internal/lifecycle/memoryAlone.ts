@@ -1,14 +1,13 @@
 /**
- * A larder over nothing but memory with the bounds that nobody chose. That is a good
- * cache for one process; it is also what a larder has whose stack was provided
- * somewhere else, which nothing else shows. Told at debug level: most such larders are
- * meant, and Effect's default logger prints what is above.
+ * A debug line for a larder over memory alone with default bounds. That is a good cache for one
+ * process. It is also the sign of a `TierStack` that was provided in the wrong place. At debug level,
+ * since most such larders are intended, and Effect's default logger hides debug lines.
  */
 import * as Effect from "effect/Effect"
 import { defaultBounds } from "../memory/bounds.ts"
 import type { Stack } from "../tier/openStack.ts"
 
-/** Once for each name in this process; names that are made as the program runs must not fill memory. */
+/** Logged once for each name in this process. Bounds the names that are remembered. */
 const maxNames = 1_000
 const told = new Set<string>()
 

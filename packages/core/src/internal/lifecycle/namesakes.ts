@@ -1,7 +1,7 @@
 /**
- * Larders of one name over one stack: in tiers that keep bytes they share entries,
- * which is hardly ever meant. Nodes that are simulated in one process have stacks
- * of their own, so they are no namesakes.
+ * Warns of two larders with one name over one stack: in byte tiers they share entries, which is
+ * hardly ever intended. Nodes simulated in one process have stacks of their own, so they do not
+ * trigger the warning.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -9,33 +9,33 @@ import type { TierStack } from "../../TierStack.ts"
 
 type Tiers = TierStack["Service"]["tiers"]
 
-/** More are not logged: they tell nothing new. */
+/** Warnings for each name. */
 const maxWarnings = 5
 
 interface Namesakes {
-  /** Those that are open, the oldest first. */
+  /** Open larders, oldest first. */
   readonly open: Set<Opened>
   warnings: number
 }
 
-/** Where a larder was made: a stack trace, which is formatted when it is needed. */
+/** Where a larder was made: a stack trace, formatted only when needed. */
 export interface Made {
   readonly stack?: string | undefined
 }
 
-/** One larder; layers that are built twice make two at one place. */
+/** One open larder. An object of its own, since a layer built twice makes two at one place. */
 interface Opened {
   readonly made: Made
 }
 
-/** Of the code that asks a module of this package for a larder. */
+/** The stack trace of the code that asks a module of this package for a larder. */
 export const here = (): Made => new Error("made here")
 
 const fileOf = (frame: string): string => frame.replace(/:\d+:\d+\)?$/, "").replace(/^.*[( ]/, "")
 
 /**
- * The first frame behind the package's module that took the trace and the one that
- * asked it to. Where all is in one bundle, that is the next frame.
+ * The first frame outside the module that took the trace and the module that called it. In a bundle
+ * of one file, the next frame.
  */
 export const placeOf = ({ stack = "" }: Made): string => {
   const frames = stack.split("\n").filter((line) => /:\d+:\d+\)?$/.test(line))
@@ -45,7 +45,7 @@ export const placeOf = ({ stack = "" }: Made): string => {
   return frame.trim().replace(/^at /, "")
 }
 
-/** A stack that no longer exists has no larders. */
+/** Weak: the larders of a stack are forgotten with the stack. */
 const byStack = new WeakMap<Tiers, Map<string, Namesakes>>()
 
 const namesakesOf = (tiers: Tiers, name: string): Namesakes => {
@@ -59,11 +59,11 @@ const namesakesOf = (tiers: Tiers, name: string): Namesakes => {
 const forget = (tiers: Tiers, name: string, own: Opened): void => {
   const namesakes = namesakesOf(tiers, name)
   namesakes.open.delete(own)
-  // Names may be made as the program runs: what has nothing to remember goes.
+  // Names may be generated at run time: forget names with no open larder and no warning.
   if (namesakes.open.size === 0 && namesakes.warnings === 0) byStack.get(tiers)?.delete(name)
 }
 
-/** Registers a larder until the scope closes; logs a warning where one of its name is open on the same stack. */
+/** Registers a larder until the scope closes; logs a warning if another of its name is open on the same stack. */
 export const register = (
   tiers: Tiers,
   name: string,

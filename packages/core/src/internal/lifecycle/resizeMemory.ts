@@ -1,9 +1,9 @@
-/** Other bounds for memory while it is in use. */
+/** `resizeMemory`: changes the bounds of memory while it is in use. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 import { invalid, InvalidMemoryTier, type MemoryBounds } from "../memory/bounds.ts"
 
-/** Entries given up at once: a millisecond or so. */
+/** Entries evicted in one turn of the event loop: about a millisecond. */
 const slice = 500
 
 const shrink = (engine: Engine): Effect.Effect<void> =>
@@ -13,7 +13,7 @@ const shrink = (engine: Engine): Effect.Effect<void> =>
       : Effect.void,
   )
 
-/** Ends when memory is within the bounds. */
+/** Sets the bounds, and ends when memory is within them. */
 export const resize = (
   engine: Engine,
   bounds: MemoryBounds,

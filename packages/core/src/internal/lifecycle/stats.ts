@@ -1,4 +1,4 @@
-/** A larder's counts at one moment. */
+/** `stats`: a larder's counters at one moment. */
 import * as Effect from "effect/Effect"
 import type { State } from "effect/persistence/CircuitBreaker"
 import type { Engine } from "../state/engine.ts"
@@ -8,35 +8,35 @@ import type { MemoryBounds } from "../memory/bounds.ts"
 import type { Counters } from "../observe/eventHub.ts"
 import { uniqueName } from "../runtime/uniqueName.ts"
 
-/** Counts since the larder was made, and what it holds now. */
+/** Counters since the larder was made, and its size now. */
 export interface Stats extends Readonly<Counters> {
   readonly name: string
   /** Keys being looked up. */
   readonly inFlight: number
-  /** In memory. */
+  /** Entries in memory. */
   readonly entries: number
-  /** In memory, in the unit of the tier's `weigh`. */
+  /** The weight of memory, in the unit of the tier's `weigh`. */
   readonly weight: number
-  /** Tags that are marked. */
+  /** Tags with a mark of `invalidateTags`. */
   readonly marks: number
   /** The tiers, nearest first. */
   readonly tiers: ReadonlyArray<string>
   /**
-   * How far its entries reach: `"process"` where they are in this process alone, so that no
-   * other sees them and a restart begins without them; `"machine"`; or `"shared"`.
+   * Who can see the entries: `"process"` for this process alone, whose restart begins without them;
+   * `"machine"`; or `"shared"`.
    */
   readonly reach: TierScope
-  /** What memory is held to now; undefined without a memory tier. */
+  /** The bounds of memory now; undefined without a memory tier. */
   readonly bounds: Required<MemoryBounds> | undefined
   /**
-   * Of the upstream and of tiers behind memory, by name; a second tier of one name is
-   * `name-2` here. Of a tier of several servers, also of each
-   * that has keys which were asked for.
+   * The state of the circuit breakers of upstream and of tiers behind memory, by name. A second tier
+   * of one name is `name-2`. A tier of several servers also has one for each server whose keys were
+   * read or written.
    */
   readonly breakers: Readonly<Record<string, State["_tag"]>>
-  /** Keys whose value was set and is still on its way to the tiers behind memory. */
+  /** Keys whose `set` is still on its way to the tiers behind memory (`tierWrites: "background"`). */
   readonly queuedWrites: number
-  /** How nodes hear of each other's changes. */
+  /** How nodes receive each other's changes. */
   readonly backplane: string
 }
 
@@ -60,7 +60,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
     for (const { breaker, circuits } of engine.stack.farther) {
       for (const circuit of circuits) {
         const state = yield* Effect.option(breaker.state(circuit))
-        // Tiers of one name must not hide each other.
+        // Tiers with the same name must not hide each other.
         if (state._tag === "Some") {
           breakers[uniqueName(circuit, Object.keys(breakers))] = state.value._tag
         }

@@ -1,7 +1,6 @@
 /**
- * What a larder counts and tells. Counting is a plain field; an event is made
- * only when somebody listens, and each listener has a bounded buffer of its own,
- * so that a slow one costs nobody else anything.
+ * The counters and events of a larder. A counter is a plain field. An event is made only for
+ * subscribers, each with a bounded buffer of its own, so that a slow one does not affect the others.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,7 +10,7 @@ import * as Stream from "effect/Stream"
 import type { LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
 
-/** Events a subscriber may lag behind before it loses some. */
+/** Events buffered for each subscriber; more are dropped. */
 const bufferSize = 4_096
 
 export interface Counters {
@@ -53,7 +52,7 @@ interface Hub {
   lost: number
 }
 
-/** An event without what every event has. */
+/** An event without the fields that every event has. */
 export type Told = LarderEvent extends infer E
   ? E extends LarderEvent
     ? Omit<E, "larder" | "at">
@@ -62,10 +61,10 @@ export type Told = LarderEvent extends infer E
 
 export class Observer {
   readonly larder: string
-  /** The time of day of events, as it is shown: it may step back. */
+  /** The clock of the events' time of day, which may step back. */
   readonly clock: Clock.Clock
   readonly counters: Counters = noCounts()
-  /** Read on the hot path: no listener, no event. */
+  /** The number of subscribers. Read on the hot path: without any, no event is made. */
   listeners = 0
   #hubs: ReadonlyArray<Hub> = []
   #closed = false
@@ -78,7 +77,7 @@ export class Observer {
     this.#soon = soon
   }
 
-  /** The same for a plain hit, which is told of more often than all else. */
+  /** As `tell`, for a plain hit, the most frequent event. */
   tellHit(key: string, tier: string): void {
     const at = this.clock.currentTimeMillisUnsafe()
     this.#publish({ _tag: "Hit", larder: this.larder, at, key, tier })
@@ -114,7 +113,7 @@ export class Observer {
   /** Ends every subscription. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#closed = true
-    // What was told last is heard; who subscribes on hearing it finds the larder closed.
+    // Delivers the last events. Race: a subscriber that subscribes again on them finds the larder closed.
     this.#wake()
     const hubs = this.#hubs
     this.#setHubs([])
@@ -129,7 +128,7 @@ export class Observer {
   #publish(event: LarderEvent): void {
     for (const hub of this.#hubs) {
       offer(hub, event)
-      // Those who wait are woken together for many events: waking costs more than a hit.
+      // Wake waiting subscribers once for many events: waking costs more than a hit.
       if (!this.#wakes && hub.pubsub.subscribers.size > 0) {
         this.#wakes = true
         this.#soon(this.#wake)
@@ -145,7 +144,7 @@ export class Observer {
   }
 }
 
-/** Whoever takes finds it at once; where there is no room it is counted as lost. */
+/** Buffers an event for a subscriber, or counts it as lost where the buffer is full. */
 const offer = (hub: Hub, event: LarderEvent): void => {
   const { pubsub } = hub.pubsub
   if (hub.lost > 0) {

@@ -1,6 +1,6 @@
 /**
- * A larder's counts as Effect metrics. They are read from the counters when
- * somebody asks for them, so counting itself never touches the registry.
+ * A larder's counters as Effect metrics. The registry reads the counters on demand, so counting
+ * itself never touches the registry.
  */
 import type * as Context from "effect/Context"
 import * as ContextModule from "effect/Context"
@@ -20,7 +20,7 @@ interface Source extends Gauges {
   readonly counters: Counters
 }
 
-/** Larders of one name share their series: several nodes in one process, or one that was opened again. */
+/** Larders of one name share their series: several nodes in one process, or a larder opened again. */
 interface Group {
   readonly live: Set<Source>
   readonly ended: Counters
@@ -124,7 +124,7 @@ const groupOf = (larder: string, context: Context.Context<never>): Group => {
   return group
 }
 
-/** Adds a larder's counts to the registry of `context` until the scope closes; totals stay. */
+/** Adds a larder's counters to the registry of `context` until the scope closes; totals stay. */
 export const observe = (
   larder: string,
   source: Source,

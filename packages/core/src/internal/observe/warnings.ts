@@ -1,6 +1,6 @@
 /**
- * Log lines of one larder: at most 5 of one topic at once and 1 a second, the next
- * line says how many were left out. No line shows a key, a value or a secret.
+ * Warnings of one larder, rate-limited by topic: a burst of 5, then 1 a second. The next line says how
+ * many were suppressed. No line shows a key, a value or a secret.
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -28,7 +28,7 @@ export class Warnings {
     this.#context = context
   }
 
-  /** Logs a warning of this topic, whose number is bounded by the code, unless there were too many of late. */
+  /** Logs a warning unless its topic had too many recently. Topics must be bounded by the code. */
   warn(topic: string, text: string): void {
     const bucket = this.#filled(topic)
     if (bucket.left < 1) {

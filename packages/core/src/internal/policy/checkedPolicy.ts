@@ -1,4 +1,4 @@
-/** A policy, wherever one comes in: a copy that was made by hand has passed no check. */
+/** Checks policies that users pass in: a copy made by hand has passed no check. */
 import * as Result from "effect/Result"
 import { InvalidPolicy, isPolicy, makeResult, type Policy } from "../../Policy.ts"
 import * as madePolicies from "./madePolicies.ts"
@@ -14,7 +14,7 @@ const durations = [
   "tierBudget",
 ] as const
 
-/** Why a copy cannot be meant. In a policy, other than in options, durations are numbers. */
+/** Checks a copy made by hand. In a policy, unlike in options, durations are numbers. */
 const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
   for (const field of durations) {
     const value: unknown = policy[field]
@@ -27,7 +27,7 @@ const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
   return makeResult(policy)
 }
 
-/** `giver` names the place that the policy comes from. Throws `InvalidPolicy`. */
+/** `giver` names the origin of the policy. Throws `InvalidPolicy`. */
 export const checkedPolicy = (policy: unknown, giver: string): Policy => {
   if (!isPolicy(policy)) {
     const shown = policy === null || typeof policy !== "object" ? String(policy) : "an object"

@@ -1,4 +1,4 @@
-/** Why something is no early refresh: said of what constructors are given, and of what was made by hand. */
+/** Checks early refreshes: arguments of the constructors, and objects made by hand. */
 import * as Schedule from "effect/Schedule"
 import { InvalidPolicy } from "../../InvalidPolicy.ts"
 
@@ -39,7 +39,7 @@ export const ofScheduled = (early: unknown, schedule: unknown): InvalidPolicy | 
   return of(early)
 }
 
-/** Undefined for what the constructors of `EarlyRefresh` make, and for what is like it. */
+/** Undefined for a valid early refresh, also one made by hand. */
 export const of = (early: unknown): InvalidPolicy | undefined => {
   const made = early as Readonly<Record<string, unknown>>
   switch (tagOf(early)) {

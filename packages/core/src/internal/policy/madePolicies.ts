@@ -1,4 +1,4 @@
-/** The policies that `Policy.make` has checked: a copy made by hand is none of them. */
+/** The policies that `Policy.make` has checked, without copies made by hand. */
 const made = new WeakSet<object>()
 
 export const add = (policy: object): void => {

@@ -1,4 +1,4 @@
-/** Carrying out what was decided on arrival: answers that need no waiting, and flights that begin. */
+/** Carries out what `decide` chose for a caller on arrival: immediate answers, and new flights. */
 import type * as Exit from "effect/Exit"
 import { beginSoon } from "../flight/start.ts"
 import type { Engine } from "../state/engine.ts"
@@ -8,8 +8,8 @@ import type { Decided } from "./decide.ts"
 import type { Call } from "./question.ts"
 
 /**
- * What can be given without waiting, and is thereby given: a value, or a failure
- * that is remembered. Undefined where the caller has to wait.
+ * The answer that the caller gets without waiting: a value, or a remembered failure. Counts it
+ * and tells listeners. Undefined where the caller has to wait.
  */
 export const immediate = (
   engine: Engine,
@@ -47,7 +47,7 @@ export const immediate = (
   return undefined
 }
 
-/** Counts a caller that has to wait: for what is running, or for what it begins. */
+/** Counts a caller that has to wait: for the active flight, or for a new one. */
 export const countWaiting = (engine: Engine, k: string, flight: Flight | undefined): void => {
   const { counters, listeners } = engine.observer
   counters.misses += 1
@@ -56,7 +56,7 @@ export const countWaiting = (engine: Engine, k: string, flight: Flight | undefin
   engine.observer.tell({ _tag: flight === undefined ? "Miss" : "Coalesced", key: k })
 }
 
-/** Begins a refresh that belongs to the larder. */
+/** Begins a background refresh, which continues without waiters. */
 export const inBackground = (
   engine: Engine,
   { k, key, span }: Pick<Call, "k" | "key" | "span">,
@@ -81,7 +81,7 @@ export const newFlight = (
   options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
 ): Flight => {
   const flight = new Flight(key, k, engine.versions.asOf(), options)
-  // Before it starts: it may end at once, or ask for its own key.
+  // Registered before the flight starts: its lookup may end at once, or get its own key.
   engine.flights.begin(flight)
   return flight
 }

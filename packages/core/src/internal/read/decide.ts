@@ -1,4 +1,4 @@
-/** Looking at what there is for one caller of one key, and deciding by `Decision` what to do. A look changes nothing. */
+/** Looks at the state of one key for one caller, and decides by `Decision` what the caller gets. */
 import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "../state/engine.ts"
@@ -7,16 +7,16 @@ import type { Flight } from "../state/flight.ts"
 import { type Candidate, type Outcome } from "../state/flight.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
 
-/** What is there for a call. A look changes nothing. */
+/** The state of a key for one caller. Looking has no side effects. */
 interface Look {
-  /** What memory has, be it past its life. */
+  /** The entry in memory, also after `staleUntil`. */
   readonly inMemory: MemoryCandidate | undefined
-  /** The flight whose result this caller may have. */
+  /** The flight that this caller may join. */
   readonly flight: Flight | undefined
   readonly failure: Failure | undefined
 }
 
-/** What has been found out about a call, and what is to be done. */
+/** The decision for one caller, and the state that it rests on. */
 export interface Decided {
   readonly action: Decision.Action
   readonly local: MemoryCandidate | undefined
@@ -24,7 +24,7 @@ export interface Decided {
   readonly failure: Failure | undefined
 }
 
-/** `many`: the caller asks for many keys, and can be told that the bulk lookup does not know this one. */
+/** `many`: the caller is `getMany`, which may get `KeyNotReturned` for this key. */
 export const decide = (
   engine: Engine,
   k: string,
@@ -32,11 +32,12 @@ export const decide = (
   now: number,
   many = false,
 ): Decided => {
-  // A refresh that was put off begins now, so that this caller finds what comes of it.
+  // Start a deferred refresh now, so that this caller finds its result.
   engine.flights.at(k)?.start?.()
   const { failure, flight, inMemory } = look(engine, k, demand, now)
   if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
-  // Race: callers of a flight that settles have its value already; none gets an older one after that.
+  // Race: a flight has answered its callers, and its value is on the way to the tiers. A later caller
+  // must not get the older value that memory still has.
   const isOlder = flight?.outcome !== undefined || inMemory?.freshness._tag === "Missing"
   const local = isOlder ? undefined : inMemory
   const isAnswer = failure !== undefined && (many || !failure.notReturned)
@@ -45,7 +46,7 @@ export const decide = (
     usability: usabilityOf(engine, local, demand, now),
     inFlight: flight !== undefined,
     throttled: failure !== undefined && now < failure.retryAt,
-    // Where memory has nothing, a farther tier may still have something stale to give instead.
+    // Without an entry in memory, a farther tier may have a stale one: wait for it rather than fail.
     failureKnown:
       isAnswer &&
       now < failure.rememberUntil &&
@@ -71,7 +72,7 @@ const usabilityOf = (
     ? "missing"
     : Decision.usability(local.freshness, local.entry.storedAt, entries.isDue(local, now), demand)
 
-/** The flight whose result this caller may have. */
+/** The flight that this caller may join. */
 const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Flight | undefined => {
   const flight = engine.flights.at(k)
   if (flight === undefined) return undefined
@@ -90,7 +91,7 @@ const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Fligh
 const asOutcome = (outcome: Outcome | undefined): "none" | "failure" =>
   outcome === undefined ? "none" : "failure"
 
-/** The result of a flight that settles must be good for a caller that comes now. */
+/** How usable the result of a settling flight is for a caller that arrives now. */
 const usabilityOfResult = (
   engine: Engine,
   { entry }: Candidate,

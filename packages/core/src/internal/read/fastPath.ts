@@ -1,8 +1,8 @@
-/** The plain hit: what memory has is fresh, covered by no mark, and not due for an early refresh. */
+/** The plain hit: the entry in memory is fresh, covered by no mark, and not due for an early refresh. */
 import type * as Exit from "effect/Exit"
 import type { Engine } from "../state/engine.ts"
 
-/** What a plain hit gives, and is thereby given; undefined where it is none. */
+/** Returns and counts a plain hit; undefined where there is none. */
 export const hit = (engine: Engine, k: string, now: number): Exit.Exit<unknown> | undefined => {
   const { near, observer } = engine
   const slot = near.find(k)

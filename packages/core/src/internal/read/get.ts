@@ -1,4 +1,4 @@
-/** One call of `get`: the plain hit, and the question where it is none. */
+/** One call of `get`: tries the plain hit, then asks. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -12,12 +12,12 @@ import type { Candidate } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
 import { millisOf } from "../state/settings.ts"
 
-/** What a call may ask for beyond a value. */
+/** What one call of `get` accepts. */
 export interface GetOptions {
   /**
-   * A value that upstream vouched for longer ago than this is given neither as
-   * fresh nor in revalidate grace: the caller waits for a lookup, and may still
-   * get it if that fails.
+   * The caller does not accept a value that upstream validated longer ago than this, neither as
+   * fresh nor in revalidate grace. It waits for a lookup, and may still get the value if the
+   * lookup fails (stale-if-error).
    */
   readonly maxAge?: Duration.Input | undefined
   /** `"never"`: no grace at all. Default `"allow"`. */
@@ -38,7 +38,7 @@ const demandOf = (
   }
 }
 
-/** One `get`: an effect of its own kind, so that a hit allocates this object and nothing else. */
+/** One `get` as a custom effect, so that a hit allocates only this object. */
 class Get {
   readonly engine: Engine
   readonly key: unknown
@@ -92,5 +92,5 @@ export const get = (
   key: unknown,
   options: GetOptions | undefined,
 ): Effect.Effect<unknown, unknown> =>
-  // The prototype set above makes it one.
+  // The prototype set above makes the object an effect.
   new Get(engine, key, options) as unknown as Effect.Effect<unknown, unknown>

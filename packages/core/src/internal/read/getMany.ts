@@ -1,6 +1,6 @@
 /**
- * Asking for many keys at once: one trip to each tier, one bulk lookup, each key with a
- * result of its own. Very many keys go in slices, of which a few are under way at once.
+ * `getMany`: one trip to each tier and one bulk lookup for many keys, and a separate result for
+ * each key. More than `keysASlice` misses are loaded in slices, `slicesAtOnce` in parallel.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -15,11 +15,11 @@ import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
 
-/** Looked for in memory in one turn of the event loop. */
+/** Keys looked for in memory in one turn of the event loop. */
 const keysATurn = 1_000
-/** Keys that are not in memory share their trips and their bulk lookup with so many. */
+/** Keys that share their trips and their bulk lookup. */
 const keysASlice = 500
-/** More slices at once hold more in memory, and make each other's trips longer. */
+/** More slices in parallel use more memory, and make each other's trips longer. */
 const slicesAtOnce = 4
 
 type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
@@ -28,11 +28,11 @@ type Results = Map<string, Exit.Exit<unknown, unknown>>
 interface Asked {
   readonly key: unknown
   readonly k: string
-  /** Other keys that mean the same. */
+  /** Further keys of the caller with the same string form. */
   others: Array<unknown> | undefined
 }
 
-/** The exit of each key, in the order in which the keys were first seen; each reference that was passed is there. */
+/** The exit of each key that was passed, by reference, in the order in which the keys first occur. */
 export const getMany = (
   engine: Engine,
   keys: Iterable<unknown>,
@@ -55,10 +55,10 @@ export const getMany = (
   return asked.size === 0 ? Exit.succeed(exits) : gatherAll(engine, call, span)
 }
 
-/** One call: what it has found so far, and the keys that are no plain hits. */
+/** One call: the exits so far, and the keys that are no plain hits. */
 class ManyCall {
   readonly exits: Exits = new Map()
-  /** Those that mean the same are asked for once. */
+  /** Keys with the same string form are asked for once. */
   readonly asked = new Map<string, Asked>()
   readonly #engine: Engine
 
@@ -71,12 +71,12 @@ class ManyCall {
     const k = engine.settings.keyOf(key)
     const exit = k === undefined ? undefined : hit(engine, k, now)
     if (exit !== undefined) this.exits.set(key, exit)
-    // What waits takes its place now, so that results come in the order of the keys.
+    // A key that waits takes its place in the map now, so that results keep the order of the keys.
     else if (!this.exits.has(key))
       this.exits.set(key, refusal(engine, key, k) ?? this.#wait(key, k))
   }
 
-  /** Takes a key that can be asked for. */
+  /** Queues a valid key; the result is a placeholder. */
   #wait(key: unknown, k: string | undefined): Exit.Exit<void> {
     if (k !== undefined) {
       const same = this.asked.get(k)
@@ -93,7 +93,7 @@ class ManyCall {
   }
 }
 
-/** Looks for the rest of the keys, from a place on; others have their turn first. */
+/** Looks for the keys from index `from` on, and yields to other work before each `keysATurn`. */
 const lookOn = (
   engine: Engine,
   call: ManyCall,
@@ -121,7 +121,7 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
     })
   if (asked.length <= keysASlice) return gathered(asked)
   const starts = Array.from({ length: Math.ceil(asked.length / keysASlice) }, (_, i) => i)
-  // Else what is looked up faster than a tier takes it would pile up.
+  // Backpressure: upstream may answer faster than the arbiter takes commits.
   const room = engine.stack.arbiter?.writes.commitRoom ?? Effect.void
   const slices = Effect.forEach(
     starts,
@@ -134,12 +134,12 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
   return Effect.as(slices, call.exits)
 }
 
-/** One key that a caller waits for among others. */
+/** A caller of `getMany`, waiting for one of its keys. */
 class OneOfMany extends Waiter {
   readonly demand = anything
   readonly many = true
   readonly insists = false
-  /** Told what there is for the key; nothing where its lookup was overtaken. */
+  /** Gets the exit of the key; undefined where a mark overtook its lookup. */
   readonly end: (exit: Exit.Exit<unknown, unknown> | undefined) => void
 
   constructor(
@@ -165,8 +165,8 @@ class OneOfMany extends Waiter {
 }
 
 /**
- * Joins or begins what is needed for all the keys and waits, in one step. Keys
- * whose lookup was overtaken by a mark are gathered once more.
+ * Joins or begins a flight for each key and waits for all, in one step. Keys whose lookup was
+ * overtaken by a mark are gathered once more.
  */
 const gather = (
   engine: Engine,
@@ -180,7 +180,7 @@ const gather = (
     const begun: Array<Flight> = []
     const refreshes: Array<Flight> = []
     const left: Array<Effect.Effect<void>> = []
-    // Held until everybody is registered, since a flight may end while it is begun.
+    // Starts at 1 until all waiters are registered: a flight may end while it begins.
     let open = 1
     const done = () => {
       open -= 1
@@ -201,7 +201,7 @@ const gather = (
       const { k, key } = asked
       const now = engine.now()
       const decided = decide(engine, k, anything, now, true)
-      // It may have closed since, also by a refresh that was begun to be joined.
+      // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
       if (engine.closed) {
         results.set(k, closed(engine))
         continue

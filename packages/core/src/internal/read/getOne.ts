@@ -1,4 +1,4 @@
-/** One caller of one key: answered at once, or waiting for a flight. */
+/** One caller of one key: gets an answer at once, or waits for a flight. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Decision from "../../Decision.ts"
@@ -14,11 +14,12 @@ import { type Call, type Question, closed, deadlineOf, refusal } from "./questio
 /** Answers a call that is no plain hit. */
 export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> => {
   const slot = question.k === undefined ? 0 : engine.near.find(question.k)
-  // What memory has is at a key that can be asked for, of a larder that is open.
+  // An entry in memory proves that the key is valid and the larder open.
   const refused = slot === 0 ? refusal(engine, question.key, question.k) : undefined
   if (refused !== undefined) return refused
   const call = question as Call
-  // Without anything in memory that no mark may cover the caller most likely waits: it is decided where it starts to.
+  // Without an entry in memory that was checked against all marks, the caller most likely waits, and
+  // `wait` decides.
   if (slot === 0 || !engine.near.isStampedAt(slot, engine.marks.last)) {
     return wait(engine, call, undefined)
   }
@@ -38,8 +39,8 @@ const answerNow = (
 }
 
 /**
- * Finds or begins the flight, joins it and waits, in one step: an interruption
- * finds the caller either not yet counted or counted.
+ * Finds or begins the flight, joins it and waits, in one step. An interruption comes either before
+ * the caller is counted or after.
  */
 const wait = (
   engine: Engine,
@@ -47,16 +48,16 @@ const wait = (
   deadline: number | undefined,
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    // Decided here, in one step with joining: a flight may have completed a moment ago.
+    // Decided in one step with joining: a flight may have completed since the last decision.
     const decided = decide(engine, call.k, call.demand, engine.now())
-    // It may have closed since, also by a refresh that was begun to be joined.
+    // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
     if (engine.closed) return resume(closed(engine))
     const now = answerNow(engine, call, decided)
     if (now !== undefined) return resume(now)
     return enter(engine, call, decided, deadline, resume)
   })
 
-/** One waiting caller. */
+/** A caller of `get` or `refresh` that waits. */
 export class Caller extends Waiter {
   readonly engine: Engine
   readonly call: Call
@@ -95,8 +96,8 @@ export class Caller extends Waiter {
 }
 
 /**
- * Joins what is running, or begins it; gives what takes the caller out again. `deadline`:
- * for a call whose first lookup was overtaken; it was counted when it waited for that.
+ * Joins the active flight, or begins one; returns the effect that removes the waiter. `deadline` is
+ * set on a retry, after a mark overtook the first lookup; the caller is counted already.
  */
 const enter = (
   engine: Engine,
@@ -105,7 +106,7 @@ const enter = (
   deadline: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
-  // It was asked for, even though it is not good enough; its replacement is no request.
+  // Count the access for eviction here, though the entry is not good enough: its replacement is no access.
   if (local !== undefined) engine.near.hit(local.slot)
   const waiter = new Caller(engine, call, deadline, resume)
   const softAt = call.since + (local?.held.policy ?? engine.settings.policy).softTimeout
@@ -123,7 +124,7 @@ const enter = (
     many: false,
     notBefore: call.demand.notBefore,
   })
-  // Joined before it starts, so that a flight that ends at once finds its waiter.
+  // Join before the flight starts: a flight that ends at once must find its waiter.
   const left = waiting.join(engine, begun, waiter, softAt)
   begin(engine, [begun], call.span)
   return left

@@ -1,4 +1,4 @@
-/** Looking at a key without asking upstream or changing anything. */
+/** `read`: the entry of a key, without a lookup and without side effects. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Entry from "../../Entry.ts"
@@ -12,7 +12,7 @@ import { shown } from "../state/shownEntry.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 
-/** What a larder has for a key. `entry` and `tier` are there unless it is missing. */
+/** The entry of a key, its freshness and its tier. `entry` and `tier` are undefined where it is missing. */
 export type Reading<A> =
   | {
       readonly freshness: Freshness.Freshness
@@ -31,7 +31,7 @@ const missing: Reading<never> = {
   tier: undefined,
 }
 
-/** The nearest fresh entry, else the newest there is. */
+/** The nearest fresh entry, else the newest. */
 export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Reading<unknown>> =>
   Effect.suspend(() => {
     const local = engine.entries.candidate(k, engine.now())
@@ -39,7 +39,7 @@ export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Rea
       return Effect.succeed(readingOf(engine, local))
     }
     const asked = engine.reads(k, readFarther(engine, key, k))
-    // Judged by each reader for itself: a mark may have come since the tiers were asked.
+    // Each reader judges the shared result itself: a mark may have come since the tiers were asked.
     return Effect.map(asked, ({ best, removedAt }) => {
       const isRemoved = local !== undefined && local.entry.version < removedAt
       return readingOf(engine, better(engine, isRemoved ? undefined : local, best))
@@ -72,7 +72,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
         return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
       }
       if (found?._tag !== "Entry") continue
-      // What this node has set since has not reached the tier yet.
+      // The entry is older than a value that this node has set and the tier has not got yet.
       if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
       const entry = judgeable(engine, tier, found)
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)

@@ -1,4 +1,4 @@
-/** One caller's question: what it asks for, whether it can be asked at all, and by when it is answered. */
+/** One caller's question: what it asks for, why it may be refused, and its deadline. */
 import * as Exit from "effect/Exit"
 import type * as Decision from "../../Decision.ts"
 import { InvalidKey, LarderClosed } from "../../LarderError.ts"
@@ -6,27 +6,27 @@ import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Candidate } from "../state/flight.ts"
 import * as keys from "../state/key.ts"
 
-/** One caller's question, as it comes. */
+/** One caller's question, before its key is checked. */
 export interface Question {
   readonly key: unknown
-  /** The key as tiers know it; undefined when it is no key. */
+  /** The key as tiers store it; undefined for an invalid key. */
   readonly k: string | undefined
   readonly demand: Decision.ReadDemand
   readonly span: CallerSpan
-  /** When it came, ms. */
+  /** When the caller arrived, ms. */
   readonly since: number
-  /** What the caller gets for a value. */
+  /** Turns a value into the caller's exit. */
   readonly reply: (given: Candidate) => Exit.Exit<unknown>
 }
 
-/** A question that can be asked. */
+/** A question with a valid key. */
 export interface Call extends Question {
   readonly k: string
 }
 
 export const anything: Decision.ReadDemand = { notBefore: -Infinity, allowStale: true }
 
-/** Why a question cannot be asked at all. */
+/** Why the larder refuses a question: closed, or an invalid key. */
 export const refusal = (
   engine: Engine,
   key: unknown,
@@ -43,8 +43,8 @@ export const closed = (engine: Engine): Exit.Exit<never> =>
   Exit.die(new LarderClosed({ larder: engine.settings.name }))
 
 /**
- * Law 9: however many lookups a call has to wait for, it ends by this moment, in
- * monotonic time. For how long it has waited is not believed of a clock that was set.
+ * Law 9: a call ends by this moment of monotonic time, however many lookups it waits for. A waited
+ * time outside the possible range means that the clock was set; it counts as 0.
  */
 export const deadlineOf = (engine: Engine, since: number): number => {
   const { hardTimeout, tierBudget } = engine.settings.policy

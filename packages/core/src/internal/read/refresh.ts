@@ -1,4 +1,4 @@
-/** A lookup of the caller's own, whatever is cached. */
+/** `refresh`: a lookup regardless of cached values. */
 import * as Effect from "effect/Effect"
 import { begin } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
@@ -8,9 +8,9 @@ import { Caller } from "./getOne.ts"
 import { type Call, type Question, refusal } from "./question.ts"
 
 /**
- * A lookup of this caller's own: what is running is detached, and callers that come
- * later join this one, unless a tier has what they may be given. The caller gets what
- * upstream answers, or its failure, never an older value.
+ * Detaches the active flight and begins a new lookup. Later callers join the new one, unless a
+ * tier has an answer for them. The caller gets what upstream answers, or its failure, never an
+ * older value.
  */
 export const refresh = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {

@@ -1,4 +1,4 @@
-/** Whether, and as what, an answer of a tier is believed while the arbiter has missed changes of this node. */
+/** How this node judges a tier's answer while the arbiter has missed changes of this node. */
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped } from "../state/localEntries.ts"
@@ -6,28 +6,26 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierEntry } from "../tier/tierRead.ts"
 
 /**
- * Whether what the arbiter has at a key can be believed: nothing of what it missed
- * may concern the key: no change of it, and no mark. Where the server that has the marks
- * is away, the keys of others are believed, and judged by {@link judgeable}.
+ * Whether the arbiter's answer for a key can be used: the arbiter missed no change of the key, and
+ * no mark. While only the server with the marks is away, answers of other servers are used, and
+ * judged by {@link judgeable}.
  */
 export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
   const { arbiter } = stack
   if (missed.isEmpty || arbiter === undefined) return true
   if (missed.keysForgotten || missed.key(k) !== undefined) return false
-  // Its marks wait only for their own server, which would have to answer for this key too.
+  // Missed marks wait only for the server with the marks, so only its keys are affected.
   return !missed.hasMarks || arbiter.partOf(k) !== arbiter.partOf(undefined)
 }
 
 /**
- * What a tier has, as it is to be judged.
+ * A tier's entry with the times and the `asOf` by which it is judged.
  *
- * Of a tier in front of the arbiter: fresh for no longer after the arbiter has confirmed it
- * than memory may take it for fresh.
+ * From a tier in front of the arbiter: fresh at most `maxFreshFor` after the arbiter confirmed it.
  *
- * Of the arbiter, while it has not heard of marks of this node. Race: another
- * node sets a mark, whose number is above those that this node gave to its own, and
- * stores what it had looked up before them: by its `asOf` alone the entry would be
- * younger than all marks. So it counts as looked up before the first own mark.
+ * From an arbiter that has missed marks of this node. Race: another node sets a mark, whose number
+ * is above this node's own, and stores a value that it had looked up before. By `asOf` alone the
+ * entry would be younger than all marks. So it counts as looked up before this node's first own mark.
  */
 export const judgeable = (
   engine: Engine,

@@ -1,4 +1,4 @@
-/** Changes in tiers that do not arbitrate; what one of them cannot drop at once it drops later. */
+/** Changes in tiers that do not arbitrate. Drops that fail are retried. */
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
@@ -8,8 +8,8 @@ import { Budget } from "../tier/budget.ts"
 export const retryEvery = 1_000
 
 /**
- * Keeps an entry in a tier that does not arbitrate; says whether it has. Where it
- * refuses, an older one goes. `isOrdered`: its version is above those of all older ones.
+ * Stores an entry in a tier that does not arbitrate; says whether the tier took it. If not, drops
+ * older entries. `isOrdered`: the entry's version is above those of all older entries.
  */
 export const keepNearer = (
   engine: Engine,
@@ -24,7 +24,7 @@ export const keepNearer = (
       : Effect.as(dropNearer(engine, tier, k, isOrdered ? entry.version : undefined), false),
   )
 
-/** Drops what a tier that does not arbitrate has up to a version, or whatever it has; tried again until it is done. */
+/** Drops the entry of a tier that does not arbitrate, up to `version`, by default any. Retries until done. */
 export const dropNearer = (
   engine: Engine,
   tier: FartherTier,
@@ -32,7 +32,7 @@ export const dropNearer = (
   version: number | undefined,
 ): Effect.Effect<boolean> => orLater(engine, tier, tier.copies.drop(k, version))
 
-/** Expires what a tier that does not arbitrate has up to a version, or whatever it has; what it cannot expire is dropped, as above. */
+/** Expires the entry of a tier that does not arbitrate, up to `version`, by default any; if that fails, drops it. */
 export const expireNearer = (
   engine: Engine,
   tier: FartherTier,

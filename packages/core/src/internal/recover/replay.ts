@@ -1,6 +1,6 @@
 /**
- * Changes that the arbiter missed while it was away. Until they have reached it, nothing it
- * says of their keys is believed; then it holds nothing older than they are.
+ * Replays changes that the arbiter missed while it was away. Until they have reached the arbiter,
+ * its answers for their keys are not used.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,7 +13,7 @@ import { sendAll } from "./sendMissed.ts"
 
 const retryAtEnd = 100
 
-/** The arbiter could still have an older value at the key: it is to be dropped. */
+/** Records that the arbiter may have an older value of the key, which a replay must drop. */
 export const dropLater = (engine: Engine, k: string, change: MissedKey): void => {
   engine.missed.addKey(k, change)
   retryLater(engine)
@@ -37,21 +37,22 @@ const retryLater = (engine: Engine): void => {
   })
 }
 
-/** What the arbiter missed is replayed before it is asked about these keys, for as long as the budget allows. */
+/** Replays missed changes before the arbiter is asked for these keys, within the budget. */
 export const recover = (
   engine: Engine,
   budget: Budget,
   keys: ReadonlyArray<string>,
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    // What a reader began after the end would be written after the end.
+    // Not after closing: a reader must not begin writes then.
     if (engine.closed || keys.every((k) => isBelieved(engine, k))) return Effect.void
     return within(engine, replay(engine), budget)
   })
 
 /**
- * Begins to tell the arbiter what it missed. The effect says whether the arbiter knows of all then, and
- * waits until `tierTimeout` after the beginning. A change is made meanwhile: each has its place in the order.
+ * Begins a replay at once. The effect waits for the replay until `tierTimeout` after the call, and
+ * says whether the arbiter has all changes. The caller makes its change meanwhile: each change has
+ * its place in the order already.
  */
 export const catchUp = (engine: Engine): Effect.Effect<boolean> => {
   if (engine.missed.isEmpty) return Effect.succeed(true)
@@ -64,7 +65,7 @@ export const catchUp = (engine: Engine): Effect.Effect<boolean> => {
   })
 }
 
-/** Waits for a fiber, for as long as the budget allows. The fiber goes on. */
+/** Waits for a fiber within the budget. The fiber continues. */
 const within = (engine: Engine, fiber: Fiber.Fiber<unknown>, budget: Budget): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (fiber.pollUnsafe() !== undefined || budget.left <= 0) return Effect.void
@@ -84,8 +85,8 @@ const within = (engine: Engine, fiber: Fiber.Fiber<unknown>, budget: Budget): Ef
   })
 
 /**
- * Begins a replay, or gives the one that runs. A fiber of its own: it goes on when the reader
- * leaves, and the larder waits for it before it closes.
+ * Begins a replay, or returns the running one. It has a fiber of its own: it continues when the
+ * reader is interrupted, and a larder that closes waits for it.
  */
 export const replay = (engine: Engine): Fiber.Fiber<void> => {
   const { missed } = engine
@@ -99,7 +100,7 @@ export const replay = (engine: Engine): Fiber.Fiber<void> => {
   return fiber
 }
 
-/** Tries until the tiers know of all that they missed, for a larder that closes. */
+/** Retries until the tiers have all missed changes, for a larder that closes. */
 export const tellMissed = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
     while (true) {
@@ -115,7 +116,7 @@ const replayOnce = (engine: Engine): Effect.Effect<void> =>
     const { arbiter } = engine.stack
     const { missed } = engine
     if (arbiter === undefined || missed.isEmpty) return Effect.void
-    // Places in the arbiter's order are its time.
+    // A place in the arbiter's order is a time of its clock, so the clock must be known.
     return Effect.andThen(arbiter.marks.ready, sendAll(engine, arbiter)).pipe(
       Effect.map((isWell) => {
         missed.failures = isWell ? 0 : missed.failures + 1

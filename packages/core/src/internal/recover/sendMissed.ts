@@ -1,14 +1,14 @@
-/** Telling the arbiter what it missed: marks first, then keys, each server by itself. */
+/** Sends missed changes to the arbiter: marks first, then keys, for each server separately. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 import type { MissedKey, MissedMark } from "../state/missedChanges.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 
-/** A round of the replay ends when as many keys in a row could not be sent. */
+/** Keys sent in parallel. A replay ends when all keys of one such group fail. */
 const keysAtOnce = 32
 
-/** Says whether the arbiter took all that was sent. One server that does not answer keeps nothing from the others. */
+/** Says whether the arbiter took all changes. A server that does not answer does not delay the others. */
 export const sendAll = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const { hasMarks, keys } = engine.missed
@@ -39,8 +39,8 @@ const sendAllMarks = (engine: Engine, arbiter: FartherTier): Effect.Effect<boole
   })
 
 /**
- * The keys of one server. After a failure one key goes first: while the server is away, each attempt
- * costs one step. Where some are taken, the others are tried as well.
+ * Sends the keys of one server. After a failed replay it sends one key first, so that an attempt
+ * costs one step while the server is away. It stops at a group that fails as a whole.
  */
 const sendKeys = (
   engine: Engine,
@@ -78,7 +78,7 @@ const sendMarks = (
   })
 }
 
-/** Race: another node has changed the key since. Its change is above the place of this one, and stays. */
+/** Race: another node has changed the key meanwhile. Its change has a higher place, and stays. */
 const sendKey = (
   engine: Engine,
   arbiter: FartherTier,
@@ -87,7 +87,7 @@ const sendKey = (
 ): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     const place = arbiter.time.placeOf(change.madeAt, "most")
-    // At a place that is too low the change would leave what is older: it waits until the arbiter's time is known.
+    // Wait until the arbiter's time is known: at too low a place the removal would leave an older value.
     if (place === undefined && change.madeAt > -Infinity) return Effect.succeed(false)
     const at = Math.max(change.atLeast, place ?? 0)
     return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at }, 0), (written) => {

@@ -1,4 +1,4 @@
-/** Early refresh on a schedule: the draw that a read would make, made for keys that are read in bursts. */
+/** Early refresh on a schedule: draws as a read would, for keys that are read in bursts. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,18 +11,18 @@ import { inBackground } from "../read/act.ts"
 import type { Engine } from "../state/engine.ts"
 import { forBackground } from "../runtime/processLife.ts"
 
-/** A sweep looks at so many keys, those read last first. */
+/** Keys that a sweep looks at, recently read ones first. */
 const hotKeys = 1_000
-/** A policy that makes a schedule for each value would else start a fiber for each. */
+/** Bounds the fibers of a policy that makes a schedule for each value. */
 const maxSweeps = 16
 
 interface Sweep {
   readonly schedule: Schedule.Schedule<unknown>
-  /** Closed while nothing is fresh. */
+  /** Closed while no entry is fresh. */
   readonly latch: Latch.Latch
 }
 
-/** The sweeps of one larder: one for each schedule, from when an entry with it is kept. */
+/** The sweeps of one larder: one for each schedule, from the first stored entry with it. */
 export class Sweeps {
   readonly #engine: Engine
   readonly #sweeps = new Map<Schedule.Schedule<unknown>, Sweep>()
@@ -31,14 +31,14 @@ export class Sweeps {
     this.#engine = engine
   }
 
-  /** An entry with this early refresh is being kept. */
+  /** Called when an entry with this early refresh is stored. */
   readonly kept = (early: EarlyRefresh): void => {
     if (early._tag !== "Scheduled") return
     const sweep = this.#of(early.schedule) ?? this.#begin(early.schedule)
     sweep.latch.openUnsafe()
   }
 
-  /** The sweep that looks at entries with this schedule; entries beyond the bound are looked at by the first. */
+  /** The sweep of a schedule; beyond `maxSweeps`, the first one. */
   #of(schedule: Schedule.Schedule<unknown>): Sweep | undefined {
     const own = this.#sweeps.get(schedule)
     if (own !== undefined || this.#sweeps.size < maxSweeps) return own
@@ -77,7 +77,7 @@ export class Sweeps {
   #look(sweep: Sweep): void {
     const engine = this.#engine
     const now = engine.now()
-    // Nothing here is fresh any more: rest until something is kept.
+    // No entry is fresh any more: pause until one is stored.
     if (now >= engine.entries.lastFresh) sweep.latch.closeUnsafe()
     for (const { asked, key, policy } of engine.near.hot(hotKeys)) {
       const { earlyRefresh } = policy

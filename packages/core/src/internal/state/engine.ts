@@ -1,6 +1,6 @@
 /**
- * The state of one larder in one node, by what it is about. Values and errors are
- * `unknown` in here; `Larder` gives them their types back.
+ * The state of one larder in one node. Values and errors are `unknown` here; `Larder` restores
+ * their types.
  */
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -37,46 +37,46 @@ import { guarded } from "./userCode.ts"
 import { Versions } from "./versions.ts"
 import { WriteQueue } from "./writeQueue.ts"
 
-/** What the owner of a larder decides. Its functions throw `OptionFailed`, but for `keyOf`, which never throws. */
+/** The checked options of a larder. Its functions throw `OptionFailed`, except `keyOf`, which never throws. */
 export interface Settings {
   readonly name: string
   readonly upstream: Upstream.Resolved<unknown, unknown, unknown>
   readonly policy: Policy
   /** The policy of a value. */
   readonly policyOf: (value: unknown, key: unknown) => Policy
-  /** The key as tiers know it; undefined when `key` is no key. */
+  /** The key as tiers store it; undefined for an invalid key. */
   readonly keyOf: (key: unknown) => string | undefined
-  /** Why `keyOf` gave nothing. */
+  /** Why `keyOf` returned undefined. */
   readonly keyProblem: (key: unknown) => string
   readonly tags: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
   readonly etag: ((value: unknown, key: unknown) => string | undefined) | undefined
-  /** Milliseconds for which a typed failure is given again. */
+  /** Milliseconds for which a typed failure is returned again (negative caching). */
   readonly failureFor: ((error: unknown, key: unknown) => number) | undefined
-  /** Whether something stale may be given in place of a typed failure. */
+  /** Whether a stale value may be returned in place of a typed failure. */
   readonly graceFor: ((error: unknown, key: unknown) => boolean) | undefined
   readonly revision: ((value: unknown) => number | bigint | string) | undefined
   readonly closeMillis: number
 }
 
 export interface Surroundings {
-  /** Of the fiber that made the larder, without its scope. */
+  /** The context of the fiber that made the larder, without its scope. */
   readonly context: Context.Context<never>
-  /** The same as it was: what else is made there captures it. */
+  /** The same context unchanged. An upstream made there captures it. */
   readonly origin: Context.Context<never>
   readonly clock: SteadyClock
   readonly random: Random.Random
   readonly soon: Soon
-  /** For work on many keys. */
+  /** Splits work on many keys into turns of the event loop. */
   readonly turns: Turns
 }
 
-/** What the farther tiers have for a key, and the version at which the arbiter says that it was removed, 0 for never. */
+/** The best entry of the farther tiers for a key, and the version of its removal at the arbiter, 0 for none. */
 export interface FartherReading {
   readonly best: Candidate | undefined
   readonly removedAt: number
 }
 
-/** The span of whoever asks, so that its lookup is seen under it. */
+/** The caller's span, which becomes the parent of the lookup's span. */
 export type CallerSpan = Tracer.AnySpan | undefined
 
 export class Engine {
@@ -94,9 +94,9 @@ export class Engine {
   readonly timers: Timers
   readonly warnings: Warnings
   readonly optionFailures: OptionFailures
-  /** Whether there is a tracer that shows spans to anybody. */
+  /** Whether the context has a tracer. */
   readonly isTraced: boolean
-  /** They keep the process alive. */
+  /** Waiting callers, which keep the process alive. */
   readonly callers: WaitingCallers
   /** The weight of a value in memory; throws `OptionFailed`. */
   readonly weigh: (value: unknown, k: string) => number
@@ -111,9 +111,9 @@ export class Engine {
   readonly changes = new KeyTurns()
   readonly fibers: Fibers
   readonly demands: LookupDemands
-  /** Readers of farther tiers share a trip. */
+  /** Coalesces concurrent `read`s of one key in farther tiers. */
   readonly reads = Coalesce.make<string, FartherReading>()
-  /** Commits wait for each other, so that many at once do not all take too long. */
+  /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
   closed = false
 
@@ -150,22 +150,22 @@ export class Engine {
     this.demands = new LookupDemands(this, origin)
   }
 
-  /** A time of day that does not step back: see `SteadyClock`. */
+  /** Time of day in ms that never steps back: see `SteadyClock`. */
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
   }
 
-  /** For how long something takes: not moved by a clock that is set. */
+  /** Monotonic time in ms, for durations. */
   stopwatch(): number {
     return monotonicMillis(this.clock)
   }
 
-  /** An entry for users of the larder: its times are of the time of day as it is now. */
+  /** The entry with its times in the system's time of day, for users of the larder. */
   inTimeOfDay<A>(entry: Entry<A>): Entry<A> {
     return shift(entry, -this.clock.behindUnsafe())
   }
 
-  /** A pause in work of the larder, which does not keep the process alive. */
+  /** Sleeps without keeping the process alive. */
   sleep(millis: number): Effect.Effect<void> {
     return this.clock.pause(Duration.millis(millis))
   }

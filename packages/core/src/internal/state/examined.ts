@@ -1,12 +1,12 @@
-/** Entries that a tier has, as the user's functions see their values. */
+/** Applies the user's options to entries of a tier. */
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "./engine.ts"
 import type { EntryWithPolicy } from "./localEntries.ts"
 import { attempt } from "./userCode.ts"
 
 /**
- * What is kept of an entry that a tier has. Undefined where the user's functions
- * fail on its value: an entry that cannot be used is undecodable, and told as such.
+ * A tier's entry with its policy and weight. Undefined where an option fails on the value: the
+ * entry counts, and is reported, as undecodable.
  */
 export const examined = (
   engine: Engine,

@@ -1,26 +1,26 @@
-/** Failures that are remembered for a while: those that hold refreshes back, and those that are given again. */
+/** Remembered failures: some delay refreshes, some are returned again. */
 import type * as Exit from "effect/Exit"
 import type { FailureReason } from "./flight.ts"
 
 export interface Failure {
-  /** No refresh before this moment. */
+  /** No refresh begins before this moment. */
   readonly retryAt: number
-  /** Given again, where there is nothing stale, before this moment. */
+  /** Before this moment the failure is returned again where there is no stale value. */
   readonly rememberUntil: number
   readonly exit: Exit.Exit<unknown, unknown>
   readonly reason: FailureReason
-  /** Stale values must not hide it. */
+  /** `graceFor` denies a stale value in place of the failure. */
   readonly graceDenied: boolean
-  /** Where they must not: until a lookup succeeds, or this moment, callers wait for a lookup instead of a refresh. */
+  /** With `graceDenied`: until this moment, or a successful lookup, callers wait for a lookup. */
   readonly deniedUntil: number
-  /** The bulk lookup did not know the key: nothing that a caller of one key can be told. */
+  /** The bulk lookup did not return the key. Callers of `get` must not get this failure. */
   readonly notReturned: boolean
 }
 
 const endOf = ({ deniedUntil, rememberUntil, retryAt }: Failure): number =>
   Math.max(deniedUntil, rememberUntil, retryAt)
 
-/** More are forgotten, oldest first: that costs a lookup, nothing else. */
+/** Beyond this many the oldest failure is forgotten, which costs one lookup. */
 const maxFailures = 10_000
 
 export class Failures {

@@ -1,4 +1,4 @@
-/** The fibers of one larder, by what becomes of them when it closes. */
+/** The fibers of one larder, by how closing treats them. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -11,34 +11,33 @@ export class Fibers {
   readonly running = new Set<AnyFiber>()
   /** Waited for when the larder closes. */
   readonly awaited = new Set<AnyFiber>()
-  /** Interrupted before, and still not ended. */
+  /** Interrupted earlier, and not ended yet. */
   readonly abandoned = new Set<AnyFiber>()
 
-  /** `context`: that of the larder. */
   constructor(context: Context.Context<never>) {
     this.#context = context
   }
 
-  /** Runs an effect at once; it is interrupted when the larder closes. */
+  /** Runs an effect at once; closing the larder interrupts it. */
   fork<A, E>(effect: Effect.Effect<A, E>, context = this.#context): Fiber.Fiber<A, E> {
     const fiber = Effect.runForkWith(context)(effect)
     this.own(fiber)
     return fiber
   }
 
-  /** Runs an effect at once; a larder that closes waits for it. */
+  /** Runs an effect at once; closing the larder waits for it. */
   forkAwaited<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     const fiber = Effect.runForkWith(this.#context)(effect)
     track(fiber, this.awaited)
     return fiber
   }
 
-  /** Makes a fiber end with the larder. */
+  /** Has closing the larder interrupt a fiber. */
   own(fiber: AnyFiber): void {
     track(fiber, this.running)
   }
 
-  /** Interrupts a fiber that nothing waits for any more, not even a larder that closes. */
+  /** Interrupts a fiber without waiting for its end, also when the larder closes. */
   abandon(fiber: AnyFiber, annotations?: Context.Context<never>): void {
     fiber.interruptUnsafe(undefined, annotations)
     this.running.delete(fiber)

@@ -1,4 +1,4 @@
-/** One running lookup of one key in this node, and the callers that wait for it. */
+/** A flight: one running lookup of one key in this node, and its waiters (request coalescing). */
 import type * as Exit from "effect/Exit"
 import type * as Latch from "effect/Latch"
 import type { ReadDemand } from "../../Decision.ts"
@@ -8,7 +8,7 @@ import { Chain, Linked } from "../runtime/linkedSet.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
-/** A value on its way to a caller. */
+/** A value that a caller may get. */
 export interface Candidate {
   readonly entry: Entry<unknown>
   /** The value as an effect. */
@@ -17,40 +17,40 @@ export interface Candidate {
   readonly tier: string
 }
 
-/** Why a lookup brought nothing, as `StaleServed` tells it. */
+/** Why a lookup failed, as in the event `StaleServed`. */
 export type FailureReason = "failed" | "breakerOpen" | "shed"
 
-/** What a flight came to. */
+/** The outcome of a flight. */
 export type Outcome =
   | {
       readonly _tag: "Value"
       readonly result: Candidate
-      /** By the source's own version this is newer: given to everybody who may have it. */
+      /** A known value that is newer by `revision`: returned to every caller that may have it. */
       readonly newerKnown: Candidate | undefined
     }
   | {
       readonly _tag: "Failure"
       readonly exit: Exit.Exit<never, unknown>
       readonly reason: FailureReason
-      /** Stale values must not hide it. */
+      /** `graceFor` denies a stale value in place of the failure. */
       readonly graceDenied: boolean
-      /** The bulk lookup did not know the key: only those who asked for many can be told so. */
+      /** The bulk lookup did not return the key. Only callers of `getMany` get this failure. */
       readonly notReturned: boolean
     }
 
-/** A class, since a stampede makes thousands at once. */
+/** One waiting caller. A class, since a stampede makes thousands at once. */
 export abstract class Waiter extends Linked<Waiter> {
   abstract readonly demand: ReadDemand
-  /** The number of the last mark when it came. */
+  /** The number of the last mark when the caller arrived. */
   readonly arrivedMark: number
-  /** For one that has already waited for a lookup: in monotonic time, when it has waited for long enough. */
+  /** On a retry, when the wait ends, in monotonic time. */
   readonly deadline: number | undefined
   abstract readonly many: boolean
-  /** Only what this lookup brings is an answer, or its failure: `refresh`. */
+  /** The caller accepts only this lookup's result or failure: `refresh`. */
   abstract readonly insists: boolean
-  /** Its soft timeout has passed: the first stale value that turns up is given. */
+  /** The soft timeout has passed: the waiter accepts the first stale value. */
   softTimeoutPassed = false
-  /** Its deadlines. */
+  /** The soft timeout and the deadline. */
   timers: ReadonlyArray<Timer> | undefined = undefined
 
   constructor(arrivedMark: number, deadline: number | undefined) {
@@ -59,7 +59,7 @@ export abstract class Waiter extends Linked<Waiter> {
     this.deadline = deadline
   }
 
-  /** Its first lookup was overtaken by a mark: it takes what this one brings. */
+  /** A mark overtook the caller's first lookup: it accepts the result of this one. */
   get isRetry(): boolean {
     return this.deadline !== undefined
   }
@@ -71,9 +71,9 @@ export abstract class Waiter extends Linked<Waiter> {
 
 /** The right to look a key up, which the arbiter grants to one node at a time. */
 export interface Lease {
-  /** The version that a commit has. */
+  /** The version of the commit. */
   readonly token: number
-  /** When it was granted, the arbiter had no value at the key. */
+  /** The arbiter had no value at the key when it granted the lease. */
   readonly isFirst: boolean
   /** Ends the renewal of the lease. */
   readonly stopRenewal: () => void
@@ -84,47 +84,47 @@ const nothing = () => {}
 export class Flight extends Linked<Flight> {
   readonly key: unknown
   readonly k: string
-  /** The number of the last mark when it began, and, once upstream is asked, when that began. */
+  /** The number of the last mark when the flight began; later, when its lookup began. */
   asOf: number
-  /** `refresh`: what farther tiers have is no answer. */
+  /** `refresh`: the flight takes no answer from farther tiers. */
   readonly force: boolean
-  /** The key was fresh when it began: only a newer version is worth taking over. */
+  /** An early refresh: the flight adopts only a newer version. */
   readonly early: boolean
   readonly many: boolean
   readonly waiters = new Chain<Waiter>()
-  /** Belongs to the larder: it goes on when nobody waits. */
+  /** The flight continues without waiters. */
   background: boolean
-  /** Values stored before this moment are not taken over from farther tiers. */
+  /** The flight adopts no value from farther tiers that was stored before this moment. */
   notBefore: number
-  /** A change of the key came in between: the result is for those who wait, and is not kept. */
+  /** A change of the key came in between: the waiters get the result, and it is not stored. */
   detached = false
-  /** The best that could be given if the lookup fails. */
+  /** The best stale value to return if the lookup fails. */
   stale: Candidate | undefined
   outcome: Outcome | undefined
   /**
-   * Its last caller has left it: nothing more is begun for it, and nothing kept. Race: other
-   * keys of the same getMany still have callers, so that the work that they share goes on.
+   * The last caller has left: the flight begins nothing more and stores nothing. Race: other keys of
+   * the same `getMany` still have callers, so their shared work continues.
    */
   isAbandoned = false
-  /** A read of the farther tiers for callers that joined, beside a lookup that answers nothing from tiers. */
+  /** The state of the tier read for callers that joined a lookup which takes no answer from tiers. */
   beside: "none" | "running" | "fresh" | "nothingFresh" = "none"
-  /** What its lookup is told, while that runs. */
+  /** The `Upstream.Demand` of the lookup, while it runs. */
   demand: LiveDemand | undefined = undefined
-  /** The highest version of the key that memory had when it began, or that a tier has told of since. */
+  /** The highest version of the key in memory at the begin, or seen in a tier since. */
   known: number
-  /** A newer release of the application wrote the key: its entry is not to be overwritten. */
+  /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
   /** The arbiter has answered for the key. */
   arbiterAnswers = false
-  /** From the arbiter's grant until it is given back or its value is committed. */
+  /** Set from the arbiter's grant until release or commit. */
   lease: Lease | undefined
-  /** Its value is on the way to the tiers, until this is opened. */
+  /** Set while the value is on the way to the tiers; opens at the end. */
   settling: Latch.Latch | undefined
-  /** Starts it; undefined once it has started. */
+  /** Starts a deferred flight; undefined once it has started. */
   start: (() => void) | undefined = undefined
   cancel: () => void = nothing
 
-  /** Whether it is still to be answered. */
+  /** Whether a caller or the larder still needs an outcome. */
   get isWanted(): boolean {
     return this.outcome === undefined && !this.isAbandoned
   }

@@ -1,6 +1,6 @@
 /**
- * The flights of one larder. A flight begins, completes, is abandoned and is detached here
- * and nowhere else, so that the order of the steps of each is the same for all.
+ * The flights of one larder. Only this module begins, completes, abandons and detaches a flight, so
+ * that the order of steps is the same everywhere.
  */
 import type * as Latch from "effect/Latch"
 import type { Marks } from "../invalidation/marks.ts"
@@ -12,10 +12,9 @@ export class FlightTable {
   /** The flights that callers may join, by key. */
   readonly #joinable = new Map<string, Flight>()
   /**
-   * Flights that callers cannot join any more, because a newer one of their key runs,
-   * and that have not completed. Race: a clear comes while a flight reads tiers, a newer
-   * flight begins, and a change of the key must reach the older one as well, whose
-   * lookup begins after the clear.
+   * Active flights that callers cannot join, because a newer flight of their key is active. Race: a
+   * clear comes while a flight reads tiers, and a newer flight begins. A change of the key must
+   * detach the older flight as well, whose lookup begins after the clear.
    */
   readonly #displaced = new Map<string, Set<Flight>>()
   /** Every flight whose callers have not all been answered, detached ones too. */
@@ -25,7 +24,7 @@ export class FlightTable {
     this.#marks = marks
   }
 
-  /** The flight that callers of a key join; its outcome may be there already, while it settles. */
+  /** The flight that callers of a key join; while it settles, it has its outcome already. */
   at(k: string): Flight | undefined {
     return this.#joinable.get(k)
   }
@@ -53,9 +52,9 @@ export class FlightTable {
   }
 
   /**
-   * Gives a flight its outcome, and each of its callers an answer. The first outcome
-   * counts; a late one is harmless. With `settling` callers can join the flight until
-   * {@link settled} is called: its value is on its way to the tiers.
+   * Sets the outcome of a flight and answers each waiter. Ignores all but the first outcome. With
+   * `settling`, the value is on the way to the tiers, and callers can join the flight until
+   * {@link settled} is called.
    */
   complete(
     flight: Flight,
@@ -63,7 +62,7 @@ export class FlightTable {
     answer: (waiter: Waiter) => void,
     settling?: Latch.Latch,
   ): void {
-    // Race: a caller that is answered asks again at once, and must begin anew.
+    // Race: an answered caller gets the key again at once, and must begin a new flight.
     if (settling === undefined) this.settled(flight)
     if (flight.outcome !== undefined) return
     flight.settling = settling
@@ -75,7 +74,7 @@ export class FlightTable {
     }
   }
 
-  /** Callers do not join the flight any more: the next one begins anew. */
+  /** Removes the flight from those that callers can join: the next caller begins a new one. */
   settled(flight: Flight): void {
     const { k } = flight
     if (this.#joinable.get(k) === flight) this.#joinable.delete(k)
@@ -84,16 +83,16 @@ export class FlightTable {
     this.#forgetMarks()
   }
 
-  /** Gives up a flight that no caller waits for. */
+  /** Cancels a flight without waiters. */
   abandon(flight: Flight): void {
     flight.isAbandoned = true
-    // Race: a caller that comes while the flight is cancelled must not join it.
+    // Race: a caller that arrives while the flight is cancelled must not join it.
     this.settled(flight)
     this.#rest(flight)
     flight.cancel()
   }
 
-  /** Callers that wait get the outcome of what is running; callers that come later begin anew. */
+  /** Current waiters get the outcome of the active flight; later callers begin a new one. */
   detach(k: string): void {
     const flight = this.#joinable.get(k)
     if (flight !== undefined) {
@@ -103,15 +102,15 @@ export class FlightTable {
     for (const older of this.#displaced.get(k) ?? []) older.detached = true
   }
 
-  /** Whether the outcome is for those who wait alone. A clear is a mark that covers everything, whatever the tags. */
+  /** Whether only the waiters get the outcome, and nothing is stored. Also after a clear, which covers every key. */
   isDetached(flight: Flight): boolean {
     return flight.detached || flight.isAbandoned || this.#marks.everything > flight.asOf
   }
 
-  /** The larder closes: what has no outcome yet gets this one, and all are cancelled. */
+  /** Closes: gives `outcome` to flights without one, and cancels all flights. */
   close(outcome: Outcome, answer: (waiter: Waiter) => void): void {
     this.#active.drain((flight) => {
-      // Race: a caller that is just being answered closes the larder. Its flight settles, and needs its lease for that.
+      // Race: a caller that is being answered closes the larder. Its flight has an outcome and settles.
       flight.outcome ??= outcome
       flight.waiters.drain(answer)
       flight.cancel()
@@ -124,7 +123,7 @@ export class FlightTable {
     this.#forgetMarks()
   }
 
-  /** One that has an outcome can still be joined while it settles: by those who came after no mark of its tags. */
+  /** Forgets the log of marks unless a flight needs it: an active one, or a settling one that callers can join. */
   #forgetMarks(): void {
     if (this.#active.size === 0 && this.#joinable.size === 0) this.#marks.forgetLog()
   }

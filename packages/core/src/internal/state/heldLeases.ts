@@ -13,7 +13,7 @@ export class HeldLeases {
     this.#holders.set(flight.k, flight)
   }
 
-  /** Of a flight whose lease has ended; one that another flight of the key has since is left. */
+  /** Forgets the lease of a flight, unless another flight of the key holds one by now. */
   end(flight: Flight): void {
     if (this.#holders.get(flight.k) === flight) this.#holders.delete(flight.k)
   }

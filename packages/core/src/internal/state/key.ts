@@ -1,18 +1,18 @@
-/** How keys become the strings that tiers store them under. */
+/** Turns keys into the strings under which tiers store them. */
 
 const maxBytes = 1024
 const hash = 35
 
 /**
- * Numbers become `#1`, so that 1 and "1" differ; a string that begins with `#`
- * gets another one, so that 1 and "#1" differ too. Undefined: not a key without a `key` function.
+ * A number becomes `#1`, so that 1 and "1" differ. A string that begins with `#` gets another one,
+ * so that 1 and "#1" differ. Undefined for other types, which need a `key` function.
  */
 export const ofPrimitive = (key: unknown): string | undefined => {
   if (typeof key === "string") return key.charCodeAt(0) === hash ? `#${key}` : key
   return typeof key === "number" ? `#${key}` : undefined
 }
 
-/** Keys by the user's function: one that throws, or gives no string, gives no key. */
+/** Keys by the user's function; undefined where the function throws or returns no string. */
 export const by =
   (key: (key: unknown) => string) =>
   (asked: unknown): string | undefined => {
@@ -24,7 +24,7 @@ export const by =
     }
   }
 
-/** Why {@link by} gave no key. */
+/** Why {@link by} returned undefined. */
 export const problemOf =
   (key: (key: unknown) => string) =>
   (asked: unknown): string => {
@@ -37,16 +37,16 @@ export const problemOf =
     }
   }
 
-/** Why {@link ofPrimitive} gave no key. */
+/** Why {@link ofPrimitive} returned undefined. */
 export const noKeyFunction = (asked: unknown): string =>
   `it is ${asked === null ? "null" : `of type ${typeof asked}`}; give a \`key\` function that makes a string of it`
 
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+// eslint-disable-next-line no-control-regex -- it looks for control characters
 const control = /[\u0000-\u001f\u007f]/
 
 const bytes = (key: string): number => new TextEncoder().encode(key).byteLength
 
-/** Why a string cannot be a key; undefined when it can. */
+/** Why a string is no valid key; undefined for a valid one. */
 export const invalid = (key: unknown): string | undefined => {
   if (typeof key !== "string") return noKeyFunction(key)
   if (key.length > maxBytes / 3 && (key.length > maxBytes || bytes(key) > maxBytes)) {

@@ -1,4 +1,4 @@
-/** Which change of a key began last, among those that are being made in tiers behind memory. */
+/** Tracks which change of a key began last, among changes under way in tiers behind memory. */
 export class KeyTurns {
   readonly #latest = new Map<string, number>()
   #turn = 0
@@ -10,7 +10,7 @@ export class KeyTurns {
     return this.#turn
   }
 
-  /** Ends it; says whether no other change of the key has begun since. */
+  /** Ends a change; says whether no other change of the key has begun meanwhile. */
   end(k: string, turn: number): boolean {
     if (this.#latest.get(k) !== turn) return false
     this.#latest.delete(k)

@@ -1,4 +1,4 @@
-/** The entries that one node has in memory: how they are judged, given and kept. */
+/** The entries of one node in memory: judges, returns and stores them. */
 import * as Exit from "effect/Exit"
 import type * as Random from "effect/Random"
 import * as EarlyRefresh from "../../EarlyRefresh.ts"
@@ -13,22 +13,22 @@ import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Stack } from "../tier/openStack.ts"
 import type { Candidate } from "./flight.ts"
 
-/** What memory has for a key, as far as this moment and the marks allow. */
+/** An entry in memory, with its freshness at one moment. */
 export interface MemoryCandidate extends Candidate {
   readonly held: MemoryEntry
-  /** Where memory has it: good until memory is written. */
+  /** The entry's slot in memory: valid until the next write to memory. */
   readonly slot: number
-  /** Memory knows already that no mark covers it. */
+  /** The entry was checked against all known marks already. */
   readonly isStamped: boolean
 }
 
-/** An entry, with what the user's functions say of its value. */
+/** An entry with the policy and the weight of its value. */
 export interface EntryWithPolicy {
   readonly entry: Entry<unknown>
   readonly policy: Policy
-  /** In memory. */
+  /** The weight in memory. */
   readonly weight: number
-  /** When the arbiter last said that it has the entry, in monotonic time; now by default. */
+  /** When the arbiter last confirmed the entry, in monotonic time; now by default. */
   readonly confirmedAt?: number | undefined
 }
 
@@ -39,9 +39,9 @@ export class LocalEntries {
   readonly #clock: SteadyClock
   readonly #random: Random.Random
   #isClosed = false
-  /** From this moment on nothing in memory is fresh, unless it is so for ever. */
+  /** The latest finite `freshUntil` in memory. */
   lastFresh = 0
-  /** Called when an entry is kept, for the sweeps that look at it. */
+  /** Called when an entry is stored, for scheduled early refreshes. */
   onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
 
   constructor({ near, nearName }: Stack, marks: Marks, clock: SteadyClock, random: Random.Random) {
@@ -52,7 +52,7 @@ export class LocalEntries {
     this.#random = random
   }
 
-  /** By time, and by the marks. */
+  /** The freshness of an entry by its times and by the marks. */
   judge(entry: Entry<unknown>, now: number): Freshness.Freshness {
     const freshness = Freshness.of(entry, now)
     if (freshness._tag === "Missing") return freshness
@@ -66,7 +66,7 @@ export class LocalEntries {
     }
   }
 
-  /** What memory has for a key, be it past its life. Changes nothing. */
+  /** The entry in memory, also past its life. No side effects. */
   look(k: string, now: number): MemoryCandidate | undefined {
     const near = this.#near
     const slot = near.find(k)
@@ -78,13 +78,13 @@ export class LocalEntries {
     return { held, slot, entry, exit: held.exit, freshness, isStamped, tier: this.#nearName }
   }
 
-  /** What memory has for a key that can still be given. Changes nothing. */
+  /** The entry in memory, unless it is past its life or dropped by a mark. No side effects. */
   candidate(k: string, now: number): MemoryCandidate | undefined {
     const local = this.look(k, now)
     return local === undefined || local.freshness._tag === "Missing" ? undefined : local
   }
 
-  /** After a look: takes out what is past its life, and spares the next plain hits a look at the marks. */
+  /** After a look: deletes a missing entry, and stamps a fresh one so that later plain hits skip the marks. */
   tidy(k: string, { freshness, held, isStamped, slot }: MemoryCandidate): void {
     if (freshness._tag === "Missing") this.#near.delete(k)
     else if (freshness._tag === "Fresh" && !isStamped) {
@@ -93,7 +93,7 @@ export class LocalEntries {
     }
   }
 
-  /** Whether the early refresh of a fresh entry has come; draws only where a draw can matter. */
+  /** Whether a fresh entry is due for early refresh. Draws a random number only where it matters. */
   isDue({ freshness, held: { entry, policy } }: MemoryCandidate, now: number): boolean {
     const { earlyRefresh } = policy
     return (
@@ -103,18 +103,18 @@ export class LocalEntries {
     )
   }
 
-  /** In (0, 1]. */
+  /** A random number in (0, 1]. */
   draw(): number {
     return 1 - this.#random.nextDoubleUnsafe()
   }
 
-  /** Until when an entry may count as fresh that was confirmed at a moment of monotonic time. */
+  /** Until when an entry counts as fresh at most, if the arbiter confirmed it at this monotonic time. */
   freshCap(confirmedAt: number): number {
     const age = monotonicMillis(this.#clock) - confirmedAt
     return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor
   }
 
-  /** Keeps an entry in memory, unless something newer is there, or the larder is closed. */
+  /** Stores an entry in memory, unless memory has a newer one, or the larder is closed. */
   keep(
     k: string,
     asked: unknown,

@@ -1,4 +1,4 @@
-/** The context of a lookup, in which it finds what is at stake for those who wait for its flights. */
+/** The context of a lookup, which holds its `Upstream.Demand`. */
 import * as Context from "effect/Context"
 import * as Upstream from "../../Upstream.ts"
 import type { Engine } from "./engine.ts"
@@ -6,7 +6,7 @@ import type { Flight } from "./flight.ts"
 import { LiveDemand } from "../upstream/liveDemand.ts"
 import { setOrigin } from "../upstream/capturedServices.ts"
 
-/** Whether every caller that waits can be given something stale. */
+/** Whether every waiter can get a stale value. */
 export const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
   if (stale === undefined || engine.entries.judge(stale.entry, engine.now())._tag === "Missing")
     return false
@@ -15,7 +15,7 @@ export const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolea
 
 const none: ReadonlyArray<Flight> = []
 
-/** One lookup's demand, with the context that holds it; both are used again. */
+/** The demand of one lookup, and the context that holds it. Both are pooled. */
 export class LookupDemand extends LiveDemand {
   readonly context: Context.Context<never>
   readonly #engine: Engine
@@ -48,10 +48,10 @@ export class LookupDemand extends LiveDemand {
   }
 }
 
-/** Demands at rest beyond this many are let go. */
+/** The size of the pool. */
 const maxIdle = 64
 
-/** A context costs as much as the rest of a lookup's memory, so those of lookups that have ended are used again. */
+/** A pool of demands: a context takes as much memory as the rest of a lookup. */
 export class LookupDemands {
   readonly #engine: Engine
   readonly #origin: Context.Context<never>
@@ -68,7 +68,7 @@ export class LookupDemands {
     return demand
   }
 
-  /** Only once the lookup's fiber has ended: until then it may look at its demand. */
+  /** Call only after the lookup's fiber has ended: until then the lookup may read its demand. */
   giveBack(demand: LookupDemand): void {
     demand.end()
     if (this.#idle.length < maxIdle) this.#idle.push(demand)

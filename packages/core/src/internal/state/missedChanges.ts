@@ -1,20 +1,20 @@
 /**
- * What the arbiter has not heard of yet. Each change is an object of its own: what has been
- * sent is forgotten only if no other change has taken its place meanwhile.
+ * Changes that the arbiter has not got yet. Compared by identity: a change that was sent is
+ * forgotten only if no later change has replaced it meanwhile.
  */
 import type * as Fiber from "effect/Fiber"
 import type { FartherTier } from "../tier/backingTier.ts"
 
-/** More keys become one mark: dropping what is in doubt is safe, a queue without a bound is not. */
+/** More keys become one mark of everything, so that the queue stays bounded. */
 export const maxKeys = 1_000
-/** More tags become one mark as well. */
+/** More tags become one mark of everything as well. */
 const maxTags = 1_000
 
-/** A change of a key: what the arbiter has from before it is to go. */
+/** A change of a key: the arbiter must drop its older value. */
 export interface MissedKey {
-  /** In monotonic time; -Infinity where `atLeast` says it all. */
+  /** When the change was made, in monotonic time; -Infinity where `atLeast` alone counts. */
   readonly madeAt: number
-  /** Its place in the arbiter's order is not below this. */
+  /** The lowest possible place of the change in the arbiter's order. */
   readonly atLeast: number
 }
 
@@ -33,16 +33,16 @@ const merged = (one: MissedKey | undefined, other: MissedKey): MissedKey =>
       }
 
 export class Missed {
-  /** Tiers in front of the arbiter that are to be asked once more. */
+  /** Tiers in front of the arbiter with a scheduled retry of drops. */
   readonly tiers = new Set<FartherTier>()
-  /** The replay that runs; one at a time. */
+  /** The running replay; one at a time. */
   replay: Fiber.Fiber<void> | undefined
   scheduled = false
-  /** Changes that were sent since something was missed. */
+  /** Changes sent since the first missed one. */
   sent = 0
-  /** Replays that could not send all, one after the other. */
+  /** Replays in a row that could not send all. */
   failures = 0
-  /** Keys became a mark: until it is sent, any key may be one of them. */
+  /** Keys were replaced by a mark: until the mark is sent, any key may be a missed one. */
   keysForgotten = false
   readonly #keys = new Map<string, MissedKey>()
   readonly #marks = new Map<string | undefined, MissedMark>()
@@ -56,8 +56,8 @@ export class Missed {
   }
 
   /**
-   * After each failure beginning with another key: the one that goes first is the only one that
-   * an open breaker lets through, and its part of the tier may be away for longer than others.
+   * Rotated after each failed replay: an open breaker lets only the first key through, and the server
+   * of that key may be away for longer than others.
    */
   get keys(): ReadonlyArray<readonly [string, MissedKey]> {
     const keys = [...this.#keys]
@@ -81,7 +81,7 @@ export class Missed {
     this.addMarks([undefined], true)
   }
 
-  /** A mark that drops covers what one that keeps would. */
+  /** A mark that drops replaces a mark of the same tag that keeps stale values. */
   addMarks(tags: ReadonlyArray<string | undefined>, keepStale: boolean): void {
     for (const tag of tags) {
       const known = this.#marks.get(tag)
@@ -93,7 +93,7 @@ export class Missed {
     this.#marks.set(undefined, { tag: undefined, keepStale: keepsAll })
   }
 
-  /** The arbiter knows of this change, or of a later one. */
+  /** The arbiter has this change, or a later one. */
   heardKey(k: string, change: MissedKey | undefined): void {
     if (change !== undefined && this.#keys.get(k) === change) this.#keys.delete(k)
   }

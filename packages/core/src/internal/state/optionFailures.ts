@@ -1,4 +1,4 @@
-/** Functions among the options that failed: what is counted, told and logged. */
+/** Counts, reports and logs failures of user functions among the options. */
 import type { OptionFailed } from "../../LarderError.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import type { Warnings } from "../observe/warnings.ts"
@@ -12,7 +12,7 @@ export class OptionFailures {
     this.#warnings = warnings
   }
 
-  /** An option failed on a value that is stored: the next load repairs the key. */
+  /** An option failed on a stored value: the next lookup replaces it. */
   undecodable(k: string, tier: string, { message, option }: OptionFailed): undefined {
     this.#observer.counters.undecodable += 1
     this.#observer.tell({ _tag: "Undecodable", key: k, tier, reason: message })
@@ -22,7 +22,7 @@ export class OptionFailures {
     )
   }
 
-  /** An option failed on what upstream has just answered: callers get the answer, and nothing is kept. */
+  /** An option failed on a value from upstream: callers get the value, and it is not stored. */
   onAnswer({ option }: OptionFailed): void {
     this.#warnings.warn(
       `answered ${option}`,
@@ -30,7 +30,7 @@ export class OptionFailures {
     )
   }
 
-  /** An option failed on an error of upstream: it is as if the option were not there. */
+  /** An option failed on an error of upstream: the larder ignores the option. */
   onError({ option }: OptionFailed): void {
     this.#warnings.warn(
       `failed ${option}`,

@@ -1,4 +1,4 @@
-/** Options of a larder, checked and brought into the form that the interpreter works with. */
+/** Checks the options of a larder and turns them into `Settings`. */
 import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as Policy from "../../Policy.ts"
@@ -10,7 +10,7 @@ import { millisOrReason } from "../runtime/duration.ts"
 import { wellFormed } from "../invalidation/tags.ts"
 import { guarded } from "./userCode.ts"
 
-/** An option that cannot be meant; a defect of `Larder.make`. */
+/** An invalid option; a defect of `Larder.make`. */
 export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
   larder: Schema.String,
   field: Schema.String,
@@ -21,7 +21,7 @@ export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidL
   }
 }
 
-/** Options, their types forgotten. */
+/** The options of a larder, untyped. */
 export interface AnyOptions {
   readonly name: string
   readonly value?: Schema.Constraint | undefined
@@ -47,7 +47,7 @@ export const millisOf = (larder: string, field: string, input: Duration.Input): 
   })
 }
 
-/** The name, which entries in shared tiers are kept under. */
+/** The name, under which shared tiers store the entries. */
 export const nameOf = ({ name }: AnyOptions): string => {
   if (typeof name === "string" && name.trim() !== "") return name
   throw new InvalidLarder({
@@ -93,7 +93,7 @@ export const settingsOf = (
   }
 }
 
-/** Text has members as well, its letters. */
+/** An array of tags. A string is iterable too, and would become one tag for each letter. */
 const checkedTags = (tags: unknown): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags
   throw new TypeError(`${String(tags)} is no array of strings; give [] for no tags`)
@@ -141,7 +141,7 @@ const noRevision = (revision: unknown): string | undefined => {
   return isOrdered ? undefined : `${String(revision)} is no number, bigint or string`
 }
 
-/** Refuses circuits that hide another, or a tier's, in `stats.breakers`. */
+/** Rejects a circuit whose name another circuit or a tier has in `stats.breakers`. */
 export const checkBreakers = (
   larder: string,
   upstream: Upstream.Resolved<unknown, unknown, unknown>,
@@ -160,7 +160,7 @@ export const checkBreakers = (
   }
 }
 
-/** A codec for the values; `undefined` stands for a schema that nobody gave. */
+/** The codec of the values. Without a schema `Unknown`, or an error where a tier needs bytes. */
 export const codecOf = (options: AnyOptions, needed: boolean) => {
   if (options.value !== undefined) return Schema.toCodecJson(options.value)
   if (!needed) return Schema.Unknown

@@ -1,11 +1,10 @@
 /**
- * Calls of the functions that a user gives among the options of a larder or of a
- * memory tier. A call that throws or answers nonsense is one defect,
- * `OptionFailed`, which names the option; each place that calls decides what the
- * defect costs:
+ * Calls user functions among the options of a larder or of a memory tier. A function that throws or
+ * returns an invalid result fails with one defect, `OptionFailed`, which names the option. The effect
+ * depends on the value:
  *
- * - a value just looked up is given to its callers and not kept;
- * - an entry that is stored counts as undecodable: a miss that the next load repairs;
+ * - a value just looked up is returned to its callers and not stored;
+ * - a stored entry counts as undecodable: a miss, until the next lookup replaces it;
  * - a value that a caller sets is refused before anything changes.
  */
 import { OptionFailed } from "../../LarderError.ts"
@@ -13,7 +12,7 @@ import { OptionFailed } from "../../LarderError.ts"
 const messageOf = (cause: unknown): string =>
   cause instanceof Error ? cause.message : String(cause)
 
-/** `f`, whose failures name the option. `nonsense` says what is wrong with an answer. */
+/** `f`, failing with `OptionFailed`. `nonsense` says why a result is invalid. */
 export const guarded =
   <A, B, C>(
     larder: string,
@@ -35,7 +34,7 @@ export const guarded =
     return answer
   }
 
-/** What `f` gives, or what `onFailure` makes of the option that failed. Other defects pass. */
+/** The result of `f`, or of `onFailure` where `f` throws `OptionFailed`. Other defects pass. */
 export const attempt = <A>(f: () => A, onFailure: (failure: OptionFailed) => A): A => {
   try {
     return f()

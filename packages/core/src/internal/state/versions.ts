@@ -1,4 +1,4 @@
-/** The numbers by which a node orders changes of keys, and what lookups cover. */
+/** Versions, by which a node orders changes of keys, and the marks that a lookup covers. */
 import { brought, nextNumber, usable } from "../../Arbitration.ts"
 import type { ObjectStore } from "../../Tier.ts"
 import type { Marks } from "../invalidation/marks.ts"
@@ -8,7 +8,7 @@ import type { HeldLeases } from "./heldLeases.ts"
 import type { Missed } from "./missedChanges.ts"
 import type { WriteQueue } from "./writeQueue.ts"
 
-/** Where versions of a key may be known from. */
+/** The places that know versions of a key. */
 export interface Sources {
   readonly near: ObjectStore
   readonly writes: WriteQueue
@@ -20,7 +20,7 @@ export class Versions {
   readonly #clock: SteadyClock
   readonly #marks: Marks
   readonly #sources: Sources
-  /** Entries may have come from before this larder was made, and no arbiter says what has happened since. */
+  /** Tiers may have entries from before this larder was made, and there is no arbiter to order them. */
   readonly outlives: boolean
   #last = 0
 
@@ -32,8 +32,8 @@ export class Versions {
   }
 
   /**
-   * The next number of this node's own sequence; by which it orders changes where
-   * no arbiter does. Above what tiers may have kept since before, if there are any.
+   * The next version of this node, which orders changes where there is no arbiter. With
+   * {@link outlives}, it is above the versions of earlier processes.
    */
   next(known = 0): number {
     this.#last = this.outlives
@@ -42,7 +42,7 @@ export class Versions {
     return this.#last
   }
 
-  /** The highest version of the key that this node has seen and still knows of. */
+  /** The highest version of the key that this node still knows. */
   known(k: string): number {
     const { leases, missed, near, writes } = this.#sources
     return Math.max(
@@ -53,7 +53,7 @@ export class Versions {
     )
   }
 
-  /** What is looked up now covers the marks up to here. */
+  /** The `asOf` of a lookup that begins now: it covers the marks up to this number. */
   asOf(): number {
     const { last } = this.#marks
     return this.outlives

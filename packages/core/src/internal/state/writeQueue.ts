@@ -1,7 +1,6 @@
 /**
- * Values that were set and are still on their way to the tiers behind memory: of each key
- * the one that is being written, and at most one that comes after it. What could not be
- * written rests, and is tried again.
+ * The write-behind queue: values on their way to the tiers behind memory. For each key, the value
+ * that is being written, and at most one after it. A write that fails rests, then is retried.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -10,27 +9,27 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { EntryWithPolicy } from "./localEntries.ts"
 
-/** More keys than that wait before they get in: a queue without a bound would hide a tier that cannot keep up. */
+/** Backpressure: with this many keys queued, `set` of another key waits. */
 const maxKeys = 1_000
-/** Written at once; and how many of those that rest are tried at once. */
+/** Concurrent writes, and resting keys that are retried together. */
 const maxWriting = 16
 const firstRest = 100
 const longestRest = 1_000
 
-/** A value on its way. */
+/** A queued value. */
 export interface Queued extends EntryWithPolicy {
   readonly key: unknown
-  /** Its version is its place in the order of changes; else the arbiter's time was not known then. */
+  /** The version is the value's place in the arbiter's order; false if the arbiter's time was unknown. */
   readonly isPlaced: boolean
-  /** In monotonic time. */
+  /** When the value was set, in monotonic time. */
   readonly madeAt: number
 }
 
-/** How values get to their tiers. */
+/** Writes queued values to the tiers. */
 export interface Writer {
-  /** `again`: it is to be tried once more, later. */
+  /** `again`: the queue retries later. */
   readonly write: (k: string, queued: Queued) => Effect.Effect<"done" | "again">
-  /** It is not worth writing any more: `write` gives it up. */
+  /** The value is too old to be written: `write` gives it up. */
   readonly isOver: (queued: Queued) => boolean
 }
 
@@ -38,13 +37,13 @@ interface Pending {
   newest: Queued
   readonly writer: Writer
   state: "ready" | "writing" | "resting"
-  /** A value came after the one that is being written. */
+  /** A newer value waits for the running write to end. */
   hasNext: boolean
-  /** What is being written is not to be tried again. */
+  /** The running write is not retried. */
   isWithdrawn: boolean
-  /** The place, among all that were queued, of the oldest value of the key that is not written. */
+  /** The place, in the order of queueing, of the oldest unwritten value of the key. */
   oldest: number
-  /** Of the one that came after the one that is being written. */
+  /** The place of the value that waits for the running write to end. */
   next: number
 }
 
@@ -60,7 +59,7 @@ export class WriteQueue {
   readonly #ready = new Set<string>()
   readonly #resting = new Set<string>()
   readonly #waiting = new Set<Waiter>()
-  /** Told whenever a write has ended. */
+  /** Called whenever a write has ended. */
   readonly #watchers = new Set<() => void>()
   #rest: Fiber.Fiber<unknown> | undefined
   #rests = 0
@@ -69,7 +68,7 @@ export class WriteQueue {
   #isStarting = false
   #end: "open" | "closing" | "stopped" = "open"
 
-  /** `fork` makes a fiber that the larder waits for when it closes. */
+  /** `fork` runs a fiber that a closing larder waits for. */
   constructor(fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>) {
     this.#fork = fork
   }
@@ -83,15 +82,15 @@ export class WriteQueue {
     return this.#count
   }
 
-  /** The value that was set last, while it has not reached the tiers. */
+  /** The last value that was set, until it has reached the tiers. */
   newest(k: string): Queued | undefined {
     const pending = this.#pending.get(k)
     return pending?.isWithdrawn === true ? undefined : pending?.newest
   }
 
   /**
-   * Waits until there is room for the key, then does `enter`, which may `put` it, in the same
-   * step: nobody else takes the room, whoever is interrupted. `closed` once the larder closes.
+   * Waits until there is room for the key, then calls `enter`, which may `put` it, in the same step,
+   * so that no other waiter takes the room. Fails with `closed` once the larder closes.
    */
   admit<A>(k: string, enter: () => A, closed: Effect.Effect<never>): Effect.Effect<A> {
     return Effect.callback<A>((resume) => {
@@ -127,7 +126,7 @@ export class WriteQueue {
     pending.next = this.#count
   }
 
-  /** A later change of the key makes it needless to write what is queued. */
+  /** Withdraws the queued value of a key, which a later change replaces. */
   withdraw(k: string): void {
     const pending = this.#pending.get(k)
     if (pending === undefined) return
@@ -136,7 +135,7 @@ export class WriteQueue {
     pending.isWithdrawn = true
   }
 
-  /** Waits until nothing of the key is on its way, or what could not be written rests. */
+  /** Waits until the key has no queued value, or its failed write rests. */
   settled(k: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const isSettled = () => {
@@ -152,7 +151,7 @@ export class WriteQueue {
     })
   }
 
-  /** Of the values queued up to this place: whether they are written, on their way, or one of them rests. */
+  /** Of the values queued up to this place: all written, some on their way, or one resting after a failure. */
   stateUpTo(place: number): "written" | "pending" | "resting" {
     let state: "written" | "pending" = "written"
     for (const pending of this.#pending.values()) {
@@ -168,7 +167,7 @@ export class WriteQueue {
     return () => this.#watchers.delete(watcher)
   }
 
-  /** Nobody gets in any more; what is left is tried without long rests. */
+  /** Refuses waiters and new keys; retries the rest with short pauses. */
   close(): void {
     this.#end = "closing"
     for (const waiter of this.#waiting) waiter.refuse()
@@ -177,7 +176,7 @@ export class WriteQueue {
     this.#wake(this.#resting)
   }
 
-  /** Nothing is tried any more. */
+  /** Stops all retries. */
   stop(): void {
     this.#end = "stopped"
     this.#endRest()
@@ -205,7 +204,7 @@ export class WriteQueue {
     }
   }
 
-  /** Not again while it runs: a write may end at once, and then its end begins the next. */
+  /** Not reentrant: a write may end at once, and its end calls this again. */
   #start(): void {
     if (this.#isStarting) return
     this.#isStarting = true
@@ -234,7 +233,7 @@ export class WriteQueue {
     if (isDone) this.#rests = 0
     if (!pending.hasNext && (isDone || pending.isWithdrawn)) this.#remove(k)
     else this.#goesOn(k, pending, isDone)
-    // The tiers are back: what rests need not wait for its time.
+    // The tiers answer again: retry all resting keys now.
     if (isDone) this.#wake(this.#resting)
     this.#start()
     for (const watcher of this.#watchers) watcher()
@@ -275,7 +274,7 @@ export class WriteQueue {
     })
   }
 
-  /** A few, to see whether the tiers are back; and those that are over. */
+  /** Keys to retry: a few, to see whether the tiers are back, and those to give up. */
   #tried(): ReadonlyArray<string> {
     return [...this.#resting].filter((k, i) => {
       const { newest, writer } = this.#pending.get(k)!

@@ -1,4 +1,4 @@
-/** Values and changes on their way to an arbiter, which orders them. */
+/** Commits and changes at an arbiter, which orders them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { nextNumber } from "../../Arbitration.ts"
@@ -22,23 +22,22 @@ import { asked } from "./tierMarks.ts"
 import type { Options, Surroundings } from "./tierOptions.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
 
-/** What a caller does to a key; with `at`, at that place in the arbiter's order. */
+/** A caller's change of a key; with `at`, for that place in the arbiter's order. */
 export type Change =
   | { readonly _tag: "Set"; readonly entry: Entry.Entry<unknown>; readonly at?: number | undefined }
   | { readonly _tag: "Remove"; readonly at?: number | undefined }
   | { readonly _tag: "Expire" }
 
-/** How the arbiter took a value; `Unjudged`: it is stored, but not all marks that may cover it could be read. */
+/** The arbiter's decision. `Unjudged`: stored, but marks that may cover the value could not be read. */
 export type Committed = Arbitrated["decision"] | "Unjudged"
 
-/** What a change has come to at the arbiter. */
+/** A change that the arbiter applied. */
 export interface Written {
   readonly version: number
-  /** Of a value that was set: above all marks that came before it. */
+  /** For a set value: covers all marks from before it. */
   readonly asOf: number | undefined
 }
 
-/** Values and changes on their way to an arbiter. */
 export class ArbiterWrites {
   readonly #name: string
   readonly #arbiter: Arbiter | undefined
@@ -96,12 +95,12 @@ export class ArbiterWrites {
     return this.#arbiter?.commitAll !== undefined
   }
 
-  /** Waits while very many commits wait. */
+  /** Backpressure: waits while very many commits wait. */
   get commitRoom(): Effect.Effect<void> {
     return this.#commits.room
   }
 
-  /** As `commit`, in one trip with others of this moment that are on the same part of the tier. */
+  /** As `commit`, batched with other commits of this moment on the same part of the tier. */
   commitAmong(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
     return this.#codec.encoded(key, entry, (envelope, lifeMillis) => {
       const request = { key, token: entry.version, envelope, lifeMillis }
@@ -109,7 +108,7 @@ export class ArbiterWrites {
     })
   }
 
-  /** A caller's change; undefined where the arbiter did not take it, or not for certain. */
+  /** Applies a caller's change; undefined where the arbiter did not confirm it. */
   write(
     key: string,
     change: Change,
@@ -127,7 +126,7 @@ export class ArbiterWrites {
       entry,
       (envelope, lifeMillis) => {
         const written = this.#written(key, { _tag: "Set", envelope, lifeMillis, at }, known, budget)
-        // A change with a place in the order covers the marks up to that place.
+        // A change with a place in the order covers the marks up to that place already.
         return at === undefined
           ? Effect.flatMap(this.#marks.upTo(key, written), (done) =>
               done === undefined || !done.knowsMarks
@@ -140,7 +139,7 @@ export class ArbiterWrites {
     )
   }
 
-  /** Those of one part of the tier; the marks are read once for all of them. */
+  /** Commits on one part of the tier, and one read of the marks for all of them. */
   #commitBatch(
     steps: TierSteps,
     requests: ReadonlyArray<CommitRequest>,
@@ -199,9 +198,9 @@ export class ArbiterWrites {
   }
 
   /**
-   * Race: another node has set a mark before this value was set, and this node had not heard
-   * of it when it wrote the value: to all others the mark would cover it. So it is written once
-   * more, above the mark, unless somebody has changed the key since.
+   * Race: another node set a mark before this value, and this node did not know the mark when it
+   * wrote the value. For all other nodes the mark would cover the value. So this node writes the
+   * value again with a higher `asOf`, unless the key has changed meanwhile.
    */
   #aboveItsMarks(
     key: string,
@@ -223,5 +222,5 @@ export class ArbiterWrites {
 const judged = ({ decision }: Arbitrated, knowsMarks: boolean): Committed =>
   knowsMarks || decision !== "Stored" ? decision : "Unjudged"
 
-/** What the arbiter said to a change. */
+/** The arbiter's answer to a change. */
 type Answered = Effect.Success<ReturnType<Arbiter["write"]>>

@@ -1,7 +1,7 @@
 /**
- * A tier behind memory, as one larder sees it: entries instead of bytes, in the
- * node's own time; each step bounded in time and behind a breaker, so that a
- * sick tier costs little and then nothing. A step that fails gives `undefined`.
+ * A tier behind memory, as one larder sees it: entries instead of bytes, with times of the node's
+ * clock. Each step has a timeout and a circuit breaker, so that a failing tier costs little. A step
+ * that fails returns `undefined`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,7 +28,7 @@ import type { TierWarnings } from "./tierWarnings.ts"
 export class FartherTier {
   readonly name: string
   readonly scope: ByteTier["scope"]
-  /** Whether it orders the writes of all nodes. */
+  /** Whether the tier orders the writes of all nodes. */
   readonly isArbiter: boolean
   readonly breaker: CircuitBreaker.CircuitBreaker
   readonly time: TierTime
@@ -40,7 +40,7 @@ export class FartherTier {
   readonly #options: Options
   readonly #parts: TierParts
   readonly #codec: TierCodec
-  /** The arbiter itself is believed. */
+  /** Undefined for the arbiter, whose entries need no confirmation. */
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
 
@@ -78,17 +78,17 @@ export class FartherTier {
     this.copies = new TierCopies(store, clock, surroundings, this.#codec, this.#trust)
   }
 
-  /** From now on every step is tried, though the breaker is open. */
+  /** From now on, tries every step despite an open breaker. */
   insist(): void {
     this.#parts.insist()
   }
 
-  /** The names of its breaker's circuits: its own, and one for each part that it has. */
+  /** The names of the breaker's circuits: one for the tier, and one for each server (part). */
   get circuits(): ReadonlyArray<string> {
     return this.#parts.current().map(({ circuit }) => circuit)
   }
 
-  /** Whether it is one server, so that what holds for one key holds for all. */
+  /** Whether the tier is one server. */
   get isOne(): boolean {
     return this.#parts.isOne
   }
@@ -99,8 +99,8 @@ export class FartherTier {
   }
 
   /**
-   * What is at these keys, in one trip to each part of the tier that has some of
-   * them; `undefined` for keys whose part gave no answer.
+   * Reads these keys, in one trip to each part of the tier that has some of them; `undefined` for
+   * keys whose part did not answer.
    */
   read(
     keys: ReadonlyArray<string>,
@@ -114,7 +114,7 @@ export class FartherTier {
     )
   }
 
-  /** What is at this key, told as soon as it is known: as `read`, for what readers mostly ask. */
+  /** As `read` for one key, the common case: calls `answer` without a waiting fiber. */
   readOne(key: string, budget: Budget, answer: (found: TierRead | undefined) => void): Step {
     const part = this.#parts.of(key)
     const steps = this.#parts.steps(part)
@@ -133,7 +133,7 @@ export class FartherTier {
     )
   }
 
-  /** Asks each part that has failed of late, whatever its breaker says; one that answers is used again. */
+  /** Probes each recently failed part despite its open breaker; an answer closes the breaker. */
   get probed(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const marking = this.marks.reading
@@ -147,15 +147,15 @@ export class FartherTier {
     })
   }
 
-  /** The version of a change that the arbiter has not heard of: its place, and above all that is known. */
+  /** The version of a change that the arbiter does not have: its place in the order, and above `known`. */
   placeAbove(known: number, moment: number, bound: keyof Bounds): number {
     return Math.max(known + 1, this.time.placeOf(moment, bound) ?? 0)
   }
 
   /**
-   * Marks that another part keeps are a step of that part, beside the read. While
-   * that part is away, entries are judged by the marks known so far; a node that has
-   * never known any cannot judge, and has no answer.
+   * Marks on another part are read by a step of that part, in parallel with the read. While that part
+   * is away, entries are judged by the marks known so far. A node that has never read marks cannot
+   * judge, and returns no answer.
    */
   #readPart(
     part: string,
@@ -180,7 +180,7 @@ export class FartherTier {
     })
   }
 
-  /** Not in the tier's time: what this node makes of its answer is no slowness of the tier. */
+  /** Decodes the answer. Not within the tier's timeout: slow decoding is no slowness of the tier. */
   #foundAt(
     keys: ReadonlyArray<string>,
     envelopes: ReadonlyArray<Uint8Array | undefined>,
@@ -195,7 +195,7 @@ export class FartherTier {
       const found = atOnce(allAtOnce(all))
       if (found !== undefined) return found
       const until = monotonicMillis(clock) + budget.left
-      // Those whose turn comes after the caller's time are left out; the tier has answered for them.
+      // Skip entries whose turn comes after the caller's budget has passed; the tier has answered for them.
       const inTime = (one: Effect.Effect<TierRead>) =>
         Effect.suspend((): Effect.Effect<TierRead | undefined> =>
           monotonicMillis(clock) < until ? one : Exit.succeed(undefined),
@@ -205,15 +205,14 @@ export class FartherTier {
   }
 
   /**
-   * What was in the tier before this larder was opened may be out of date, and
-   * nobody has told it: that is for the time when upstream fails, until the
-   * arbiter has confirmed it.
+   * An entry from before this larder was opened may be out of date. Until the arbiter has confirmed
+   * it, it is stale-if-error only.
    */
   #believed(key: string, found: TierRead): TierRead {
     if (found._tag !== "Entry") return found
     const trust = this.#trust
     const { entry } = found
-    // By the marks that were read last: those of later may cover it.
+    // Confirmed as of the last read of marks: later marks may cover the entry.
     if (trust === undefined)
       return { _tag: "Entry", entry, confirmedAt: this.marks.reading?.readAt }
     const { version } = entry

@@ -1,6 +1,6 @@
 /**
- * Leases and commits of many keys in one trip to each part of a tier. A batch is one
- * step: it has one deadline, and the breaker counts it once.
+ * Batches leases and commits of many keys: one trip to each part of a tier. A batch is one step,
+ * with one deadline, and counts once for the breaker.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -12,14 +12,14 @@ import { Budget } from "./budget.ts"
 import type { TierSteps } from "./guardedCalls.ts"
 import { fewKeys, type Turns } from "../runtime/turns.ts"
 
-/** A batch of commits takes at most so many keys. */
+/** Keys in a batch of commits. */
 const maxKeys = 250
-/** And so many bytes of envelopes: large values must not make a step too slow for its deadline. */
+/** Bytes of envelopes in a batch, so that large values do not make a step miss its deadline. */
 const maxBytes = 1_048_576
-/** Callers are answered before their commits: while so many wait, no more keys are looked up for the same call. */
+/** Backpressure: while this many commits wait, a large `getMany` looks up no further slice. */
 const enough = 1_000
 
-/** Answers to these requests, in their order; each part is asked once for those that it has, beside the others. */
+/** Answers in the order of the requests. Asks each part once for its requests, all parts in parallel. */
 export const byPart = <R, A>(
   parts: TierParts,
   requests: ReadonlyArray<R>,
@@ -51,13 +51,13 @@ export const byPart = <R, A>(
 }
 
 /**
- * Large requests go to each part one after the other: its server does them in turn, and each
- * has its own deadline. Small ones go beside them.
+ * Serializes large requests to each part: a server works on them in turn, and each has its own
+ * deadline. Small requests bypass the queue.
  */
 export class Queues {
   readonly #queues = new WeakMap<TierSteps, Semaphore.Semaphore>()
 
-  /** Runs a request for so many keys when it is its turn. */
+  /** Runs a request for `keys` keys in its turn. */
   run<A>(steps: TierSteps, keys: number, request: Effect.Effect<A>): Effect.Effect<A> {
     if (keys <= fewKeys) return request
     return Effect.suspend(() => {
@@ -87,7 +87,7 @@ type Send = (
 
 type Fork = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
-/** The commits of one part: those that come while a batch is under way are the next one. */
+/** The commits of one part. Commits that arrive while a batch runs form the next batch. */
 class PartCommits {
   readonly #send: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<Answer>>
   readonly #fork: Fork
@@ -130,14 +130,17 @@ class PartCommits {
     })
     batch.fiber = this.#fork(Effect.andThen(this.#gathered(this.#next.size), sent))
     batch.fiber.addObserver(() => {
-      // Of a batch that was broken off.
+      // Waiters of an interrupted batch.
       for (const { resume } of batch.waiting) resume(Effect.succeed(undefined))
       this.#running = undefined
       if (this.#next.size > 0) this.#begin()
     })
   }
 
-  /** Waits until a turn has brought no more than the `known` ones, or a batch is full: others of the same bulk lookup come in turns of their own. */
+  /**
+   * Waits until a turn of the event loop brings no further commit, or a batch is full: commits of one
+   * bulk lookup arrive over several turns.
+   */
   #gathered(known: number): Effect.Effect<void> {
     return Effect.flatMap(this.#turns.next, () => {
       const { size } = this.#next
@@ -145,7 +148,7 @@ class PartCommits {
     })
   }
 
-  /** A batch for whose answers nobody waits any more is broken off. */
+  /** Removes a waiter; interrupts a batch without waiters. */
   #leave(waiting: Waiting): void {
     this.#next.delete(waiting)
     const batch = this.#running
@@ -154,7 +157,7 @@ class PartCommits {
     }
   }
 
-  /** The first of those that wait, as many as a batch takes. */
+  /** Takes the first waiting commits, as many as fit into a batch. */
   #taken(): ReadonlyArray<Waiting> {
     const taken: Array<Waiting> = []
     let bytes = 0
@@ -183,7 +186,7 @@ export class CommitBatches {
     this.#turns = turns
   }
 
-  /** Waits while so many commits wait that what brings more of them should. */
+  /** Waits while `enough` commits wait. */
   readonly room: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.#waiting < enough) return resume(Effect.void)
     this.#held.add(() => resume(Effect.void))

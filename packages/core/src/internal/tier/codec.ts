@@ -1,6 +1,6 @@
 /**
- * Entries as bytes in a tier, and bytes as entries: with times of the tier there, of
- * the node here. A value that cannot be read or written is no fault of the tier.
+ * Encodes entries as bytes with times of the tier's clock, and decodes bytes to entries with times of
+ * the node's clock. A value that cannot be encoded or decoded does not count for the tier's breaker.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,11 +16,10 @@ import type { Options, Surroundings } from "./tierOptions.ts"
 import { type TierRead, nothing } from "./tierRead.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
 
-/** The lifetime as a store takes it. */
+/** The lifetime in ms, as a store takes it. */
 export const lifeUntil = (staleUntil: number, now: number): number =>
   staleUntil === Entry.forever ? Infinity : staleUntil - now
 
-/** The values of a tier as bytes, and what they are believed to be. */
 export class TierCodec {
   readonly #tier: {
     readonly name: string
@@ -31,7 +30,7 @@ export class TierCodec {
   readonly #time: TierTime
   readonly #parts: TierParts
   readonly #warnings: TierWarnings
-  /** Nobody orders changes: each process numbers its own by its clock. */
+  /** There is no arbiter: each process numbers its changes by its clock. */
   readonly #isAlone: boolean
   readonly #believed: (key: string, found: TierRead) => TierRead
 
@@ -50,7 +49,7 @@ export class TierCodec {
     this.#believed = believed
   }
 
-  /** A value that cannot be written as bytes is no fault of the tier: its breaker does not hear of it. */
+  /** Encodes an entry and passes it to `use`. A failure does not count for the tier's breaker. */
   encoded<A>(
     key: string,
     entry: Entry.Entry<unknown>,
@@ -78,7 +77,7 @@ export class TierCodec {
     return this.#decoded(key, envelope)
   }
 
-  /** Decoding that takes longer than a step may is given up: the bytes cannot be read, and the tier is well. */
+  /** Decodes within `tierTimeout`. A slower entry is undecodable; this does not count for the tier's breaker. */
   #decoded(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
     const decoded = this.#decode(key, envelope)
     if (atOnce(decoded) !== undefined) return decoded
@@ -106,7 +105,7 @@ export class TierCodec {
     const { clock } = this.#options
     const believed = Entry.believedAt(entry, clock.currentTimeMillisUnsafe())
     if (believed === undefined) return { _tag: "Nothing", version: entry.version }
-    // Where no arbiter numbers marks, its number is of the clock that was ahead: any mark may cover it.
+    // Without an arbiter, `asOf` comes from the clock that was ahead: any mark may cover the entry.
     const isOfThatClock = believed !== entry && this.#isAlone
     return { _tag: "Entry", entry: isOfThatClock ? { ...believed, asOf: 0 } : believed }
   }
@@ -116,7 +115,7 @@ export class TierCodec {
       case "Entry": {
         const { entry } = decoded
         const version = usable(entry.version)
-        // Kept under a version without room above, nothing newer would ever replace it.
+        // Lower a version at the maximum: otherwise no newer entry could ever replace this one.
         return this.#foundEntry(version === entry.version ? entry : { ...entry, version })
       }
       case "Tombstone":

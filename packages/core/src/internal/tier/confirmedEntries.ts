@@ -1,44 +1,42 @@
 /**
- * What can be believed of a tier that does not arbitrate. What it holds although
- * it should have been dropped is as good as gone. And where there is an arbiter
- * behind it, an entry is taken for the present only if this larder kept it in
- * there, having got it from the arbiter or from upstream: anything else may be
- * from before the larder was opened.
+ * Which entries of a tier that does not arbitrate this node may use. An entry whose drop failed counts
+ * as gone. With an arbiter behind the tier, an entry counts as current only if this larder stored it
+ * there, from the arbiter or from upstream. Any other entry may be from before the larder was opened.
  */
 
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { Entry } from "../../Entry.ts"
 
-/** More are confirmed by the arbiter once more. */
+/** Beyond this many keys the oldest must be confirmed by the arbiter again. */
 const maxConfirmed = 100_000
-/** More are told apart no longer. */
+/** Beyond this many missed drops, all keys up to the highest version count as missed. */
 const maxMissed = 1_000
 
 interface Putting {
   count: number
-  /** Up to which version the key was dropped meanwhile. */
+  /** The version up to which the key was dropped meanwhile. */
   dropped: number
-  /** Who waits, each for as many ends as puts were under way when it came. */
+  /** Waiters, each for as many ends of puts as were under way when it arrived. */
   readonly waiting: Array<{ left: number; readonly ended: Latch.Latch }>
 }
 
-/** By the version alone an entry is not known: while the arbiter is away, each node gives its own. */
+/** Identifies an entry. Not the version alone: while the arbiter is away, each node gives its own. */
 type Kept = Pick<Entry<unknown>, "storedAt" | "version">
 
 interface Confirmed extends Kept {
-  /** In monotonic time. */
+  /** When the arbiter confirmed the entry, in monotonic time. */
   readonly at: number
 }
 
 export class Trust {
-  /** What this larder kept there, of each key; the oldest written first. */
+  /** The entries that this larder stored, by key; oldest write first. */
   readonly #confirmed = new Map<string, Confirmed>()
-  /** Of each key the highest version that should be gone. */
+  /** By key, the highest version whose drop failed. */
   readonly #missed = new Map<string, number>()
-  /** Whatever the key: of this version and below, everything should be gone. */
+  /** For any key: entries up to this version count as dropped. */
   #missedBelow = 0
-  /** The keys that are being put. */
+  /** Keys with puts under way. */
   readonly #putting = new Map<string, Putting>()
 
   beginPut(key: string): void {
@@ -47,7 +45,7 @@ export class Trust {
     else putting.count += 1
   }
 
-  /** Up to which version the key was dropped while it was being put: what was put may have come after that. */
+  /** Ends a put; returns the version up to which the key was dropped meanwhile, perhaps before the put. */
   endPut(key: string): number {
     const putting = this.#putting.get(key)
     if (putting === undefined) return 0
@@ -60,7 +58,7 @@ export class Trust {
     return putting.dropped
   }
 
-  /** Waits for as many puts of the key to end as are under way: for `tierTimeout` at most, however many come later. */
+  /** Waits until as many puts of the key have ended as are under way now: at most `tierTimeout`. */
   putsEnded(key: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const putting = this.#putting.get(key)
@@ -76,7 +74,7 @@ export class Trust {
     if (putting !== undefined) putting.dropped = Math.max(putting.dropped, version)
   }
 
-  /** The larder kept this there; `stored` where it was not there before. `at` is when the arbiter had it. */
+  /** Records that the tier has an entry; `stored` if this put wrote it. `at`: when the arbiter confirmed it. */
   kept(key: string, { storedAt, version }: Kept, stored: boolean, at: number): void {
     this.#confirmed.delete(key)
     this.#confirmed.set(key, { storedAt, version, at })
@@ -88,14 +86,14 @@ export class Trust {
     }
   }
 
-  /** When the arbiter had this, as far as this larder knows, in monotonic time; undefined for never. */
+  /** When the arbiter last confirmed this entry, in monotonic time; undefined for never. */
   confirmedAt(key: string, { storedAt, version }: Kept): number | undefined {
     const kept = this.#confirmed.get(key)
     const isThis = kept !== undefined && kept.version === version && kept.storedAt === storedAt
     return isThis ? kept.at : undefined
   }
 
-  /** The tier did not follow a change: what it has up to this version is not to be given. */
+  /** Records a failed drop: entries up to this version must not be returned. */
   miss(key: string, version: number): void {
     this.#missed.set(key, Math.max(version, this.#missed.get(key) ?? 0))
     if (this.#missed.size <= maxMissed) return
@@ -105,24 +103,24 @@ export class Trust {
     this.#missed.clear()
   }
 
-  /** Nothing up to this version is fresh in the tier, and what is being put must not be either. */
+  /** Records that no entry up to this version is fresh in the tier; puts under way must not store a fresh one. */
   expired(key: string, version: number): void {
     this.dropping(key, version)
     this.#confirmed.delete(key)
   }
 
-  /** The tier has nothing of the key any more. */
+  /** Records that the tier has no entry for the key. */
   gone(key: string): void {
     this.#confirmed.delete(key)
     this.#missed.delete(key)
   }
 
-  /** The highest version of the key that should be gone; 0 for none. */
+  /** The highest version of the key that counts as dropped; 0 for none. */
   missedAt(key: string): number {
     return Math.max(this.#missedBelow, this.#missed.get(key) ?? 0)
   }
 
-  /** Keys that are still to be dropped. */
+  /** Keys whose drop failed, with the version. */
   get missed(): ReadonlyMap<string, number> {
     return this.#missed
   }

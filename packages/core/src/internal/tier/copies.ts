@@ -1,6 +1,6 @@
 /**
- * Entries that a tier keeps as copies of what an arbiter behind it has, or as the only
- * ones where nothing arbitrates.
+ * Entries in a tier that does not arbitrate: copies of the arbiter's entries, or the only ones where
+ * there is no arbiter.
  */
 import * as Effect from "effect/Effect"
 import { nextNumber, usable } from "../../Arbitration.ts"
@@ -18,13 +18,12 @@ import type { TierTime } from "./tierClock.ts"
 import type { Surroundings } from "./tierOptions.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
 
-/** Many changes in one millisecond take numbers of those to come: not of more than so many. */
+/** How far versions may run ahead of the clock, ms: many changes in one millisecond take later numbers. */
 const versionsAhead = 1_000
 
-/** What a tier may still have when a change was made without its arbiter: anything. */
+/** Any version: for a change without the arbiter, whose order to the tier's entry is unknown. */
 const whatever = Number.MAX_SAFE_INTEGER
 
-/** Entries that a tier keeps for its readers, be there an arbiter behind it or none at all. */
 export class TierCopies {
   readonly #store: ByteStore
   readonly #clock: SteadyClock
@@ -32,7 +31,7 @@ export class TierCopies {
   readonly #time: TierTime
   readonly #warnings: TierWarnings
   readonly #codec: TierCodec
-  /** Undefined for the arbiter, which is believed. */
+  /** Undefined for the arbiter, whose entries need no confirmation. */
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
   readonly #isAlone: boolean
@@ -56,8 +55,8 @@ export class TierCopies {
   }
 
   /**
-   * Keeps an entry over a lower version; says whether the tier now has nothing older.
-   * `confirmed`: when the arbiter last said that it has the entry, in monotonic time; now by default.
+   * Stores an entry over a lower version; says whether the tier has no older entry now. `confirmed`:
+   * when the arbiter last confirmed the entry, in monotonic time; now by default.
    */
   put(key: string, entry: Entry.Entry<unknown>, confirmed?: number): Effect.Effect<boolean> {
     const stored = this.#codec.encoded(key, entry, (bytes, life) =>
@@ -85,8 +84,8 @@ export class TierCopies {
   }
 
   /**
-   * Like `put`, but over whatever is there: the entry's version is this node's
-   * own guess, since no arbiter was there to give one.
+   * Like `put`, but over any version: without the arbiter, the entry's version is only this node's
+   * guess.
    */
   replace(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
     return Effect.flatMap(this.drop(key, whatever), (done) =>
@@ -94,13 +93,13 @@ export class TierCopies {
     )
   }
 
-  /** Drops what is there up to a version, whatever is there by default. What cannot be dropped is not given any more. */
+  /** Drops the entry up to a version, any by default. An entry that cannot be dropped is not returned any more. */
   drop(key: string, version: number = whatever, budget?: Budget): Effect.Effect<boolean> {
     const step = Effect.as(this.#dropUpTo(key, version), true)
     return Effect.suspend(() => {
       this.#trust?.dropping(key, version)
       return Effect.map(this.#parts.stepsOf(key).run("drop", step, budget), (done) => {
-        // Race: what was read elsewhere before the change came and is being put since.
+        // Race: a value read elsewhere before the change is being put since the drop began.
         this.#trust?.dropping(key, version)
         if (done === true) this.#trust?.gone(key)
         else this.#trust?.miss(key, version)
@@ -110,14 +109,14 @@ export class TierCopies {
   }
 
   /**
-   * Ends the freshness of what is there up to a version, whatever is there by default, and
-   * keeps it for when upstream fails; says whether nothing up to that version is fresh any
-   * more. What cannot be expired is dropped. Not for the arbiter, which is told of the change.
+   * Expires the entry up to a version, any by default: it stays for stale-if-error. Says whether no
+   * entry up to that version is fresh any more. Drops an entry that cannot be expired. Not for the
+   * arbiter, which gets the change itself.
    */
   expire(key: string, version: number = whatever, budget: Budget): Effect.Effect<boolean> {
     const trust = this.#trust!
     return Effect.gen({ self: this }, function* () {
-      // Race: a lookup's or a caller's value is being put, and is what has to be expired.
+      // Race: a put is under way, of the value that must be expired.
       yield* trust.putsEnded(key)
       const read = yield* this.#parts.stepsOf(key).run("read", this.#store.read([key]), budget)
       const found = read?.[0]
@@ -126,7 +125,7 @@ export class TierCopies {
         return true
       }
       const expired = found && this.#expired(found, trust.missedAt(key), version)
-      // A put that failed may be there all the same, and one that was refused met something newer.
+      // A failed put may have stored its value all the same. A refused put met a newer value.
       if (expired === undefined || !(yield* this.#putExpired(key, expired, budget))) {
         return yield* this.drop(key, version, budget)
       }
@@ -135,7 +134,7 @@ export class TierCopies {
     })
   }
 
-  /** Once more, what could not be dropped when it should have been; says whether nothing is left. */
+  /** Retries failed drops; says whether all succeeded. */
   get dropMissed(): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const trust = this.#trust
@@ -171,9 +170,8 @@ export class TierCopies {
   }
 
   /**
-   * The version at a key where it is of a time to come, else 0. A process whose clock
-   * was ahead gave it, and no arbiter gives higher ones: until that time it would be
-   * newer than whatever this process changes.
+   * The version at a key if it lies in the future, else 0. A process whose clock was ahead gave it.
+   * Without an arbiter it would win over all changes of this process until that time.
    */
   #futureVersion(key: string): Effect.Effect<number, TierError> {
     return Effect.map(this.#store.read([key]), ([envelope]) => {
@@ -184,17 +182,17 @@ export class TierCopies {
   }
 
   /**
-   * What takes the place of an envelope when its key is expired. Undefined where nothing may:
-   * it is newer than the change, damaged, or should have been dropped before.
+   * The envelope that replaces another one when its key expires. Undefined where none may: the
+   * envelope is newer than the change, damaged, or its earlier drop failed.
    */
   #expired(envelope: Uint8Array, missedAt: number, version: number): Uint8Array | undefined {
     const found = Envelope.version(envelope)
     if (found === undefined || found > version || found <= missedAt) return undefined
     const now = this.#time.now
-    // A clock that was ahead gave the times: left in place, they would let the value live longer by as much.
+    // Times from a clock that was ahead would let the value live longer by as much.
     if ((Envelope.storedAt(envelope) ?? now) > now) return undefined
-    // In front of an arbiter the value may be an older one than the arbiter's: its version
-    // must stay below that of the change, so as not to pass for what the arbiter has.
+    // In front of an arbiter, the value may be older than the arbiter's. Its version must stay below that
+    // of the change, so that it does not pass for the arbiter's value.
     const next = this.#isInFront ? nextNumber(0, found) : version
     return Envelope.expireAt(Envelope.withVersion(envelope, next), now)
   }

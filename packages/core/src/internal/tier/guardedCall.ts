@@ -1,6 +1,6 @@
 /**
- * One step in a tier while it runs: in a fiber of its own, since it may not obey its
- * interruption, and with a deadline.
+ * One running step in a tier, with a deadline. It has a fiber of its own, since it may disobey its
+ * interruption.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,7 +11,7 @@ import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Timer, Timers } from "../runtime/deadlines.ts"
 
-/** What all steps in a tier have in common. */
+/** Shared by all steps in a tier. */
 export interface Surroundings {
   readonly clock: SteadyClock
   readonly timers: Timers
@@ -21,9 +21,9 @@ export interface Surroundings {
 
 export interface Asked {
   readonly operation: string
-  /** The time that the tier has. */
+  /** The timeout of the step, ms. */
   readonly millis: number
-  /** What the tier's time is taken from. */
+  /** The budget that the step's duration is deducted from. */
   readonly budget: Budget | undefined
 }
 
@@ -31,13 +31,13 @@ export class TierAttempt<A, B> {
   readonly #surroundings: Surroundings
   readonly #asked: Asked
   readonly #began: number
-  /** Works on the tier's answer, in this node's own time. */
+  /** Processes the tier's answer, outside the timeout. */
   readonly #after: (answer: A) => Effect.Effect<B>
   #answer: (exit: Exit.Exit<B, TierError>) => void
   #deadline: Timer | undefined
   #isAnswered = false
   #isGivenUp = false
-  /** Undefined once it has ended by the time `begin` returns. */
+  /** Undefined if the step has ended when `begin` returns. */
   fiber: Fiber.Fiber<B, TierError> | undefined
 
   constructor(
@@ -53,7 +53,7 @@ export class TierAttempt<A, B> {
     this.#began = monotonicMillis(surroundings.clock)
   }
 
-  /** Tells the end, perhaps before this returns. */
+  /** Runs the step; may call `answer` before it returns. */
   begin(effect: Effect.Effect<A, TierError>): this {
     const { fork, timers } = this.#surroundings
     const fiber = fork(
@@ -77,7 +77,7 @@ export class TierAttempt<A, B> {
     return this
   }
 
-  /** Interrupts the step, and tells its end to `left` alone: a step that its caller gave up says nothing about the tier. */
+  /** Interrupts the step and reports its end to `left` only: an abandoned step says nothing about the tier. */
   leave(left: () => void): void {
     this.#answer = left
     this.fiber?.interruptUnsafe()
@@ -88,7 +88,7 @@ export class TierAttempt<A, B> {
     this.#answer(exit)
   }
 
-  /** The deadline is for the tier alone, not for what is done after its answer. */
+  /** Ends the deadline, which bounds the tier alone, not the processing of its answer. */
   #answered(): void {
     if (this.#isAnswered) return
     this.#isAnswered = true

@@ -1,7 +1,6 @@
 /**
- * Steps in one tier, or in one of the servers it consists of: each bounded in time
- * and behind a breaker. A step that fails, or does not end, gives `undefined` and
- * is told.
+ * Steps in one tier, or in one of its servers, each with a timeout and behind a circuit breaker. A
+ * step that fails or times out returns `undefined` and publishes `TierFailed`.
  */
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -24,7 +23,7 @@ import type { Timers } from "../runtime/deadlines.ts"
 
 const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
 
-/** Of a server that is back: later its breaker lets a call through by itself. */
+/** Pauses between probes of a server that is back. After the last one the breaker's own probe decides. */
 const probePauses = Schedule.spaced("500 millis")
 const probeTimes = 10
 
@@ -37,7 +36,7 @@ class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: num
 type Failure = Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reason" | "message">
 
 export interface Options {
-  /** What steps run in: the values' schema may need it. */
+  /** The context in which steps run; the values' schema may need it. */
   readonly context: Context.Context<never>
   readonly clock: SteadyClock
   readonly observer: Observer
@@ -46,30 +45,30 @@ export interface Options {
 
 export class TierSteps {
   readonly #tier: string
-  /** What the breaker calls it: the tier, and the part where there are several. */
+  /** The name of the circuit: the tier, and the part if there are several. */
   readonly circuit: string
   readonly #breaker: CircuitBreaker.CircuitBreaker
   readonly #observer: Observer
   readonly #tierTimeout: number
   readonly #surroundings: Surroundings
   /**
-   * Set by a failure, and until the breaker has seen a success after it. While it
-   * is not set the breaker is closed and has counted nothing, so that it need not
-   * be asked, which takes longer than a step in a near tier.
+   * Set from a failure until the breaker has seen a success after it. While unset, the breaker is
+   * closed and has counted no failure, so steps skip it: asking it takes longer than a step in a near
+   * tier.
    */
   #isSuspect = false
-  /** The breaker is not asked any more. */
+  /** Steps ignore the breaker. */
   #insists = false
   /**
-   * Failures counted so far. Steps that were under way when one was counted, and
-   * then take too long as well, are an echo of it: a burst against a tier that is
-   * well would else open its breaker.
+   * Failures counted so far. A step that was under way when a failure was counted, and then times out
+   * as well, is an echo of that failure and does not count. Otherwise one burst against a healthy
+   * tier would open its breaker.
    */
   #failures = 0
-  /** As many were counted when the connection was made anew: steps from before say nothing of it. */
+  /** The count at the last reconnect: failures of earlier steps say nothing about the new connection. */
   #failuresBefore = 0
   #probes = 0
-  /** A key that was asked for here: what a probe can ask for. */
+  /** The last key asked for here, for a probe to read. */
   lastKey: string | undefined
 
   constructor(
@@ -93,7 +92,7 @@ export class TierSteps {
     }
   }
 
-  /** From now on every step is tried, though the breaker is open. */
+  /** From now on, tries every step despite an open breaker. */
   insist(): void {
     this.#insists = true
   }
@@ -124,8 +123,8 @@ export class TierSteps {
   }
 
   /**
-   * As `run`, without a fiber that waits for the answer: it is told, perhaps before
-   * this returns. `after` works on the tier's answer in this node's own time.
+   * As `run`, without a waiting fiber: calls `answer`, perhaps before this returns. `after` processes
+   * the tier's answer outside the timeout.
    */
   start<A, B>(
     operation: string,
@@ -160,13 +159,13 @@ export class TierSteps {
   }
 
   /**
-   * Past an open breaker: the way to the tier is there again. An answer closes the
-   * breaker. A server that has just started may refuse for a while, so it is asked a
-   * few times, in pauses; a failure changes nothing.
+   * Probes a reconnected server despite its open breaker. An answer closes the breaker. A server that
+   * has just started may refuse for a while, so the probe is repeated with pauses. A failed probe
+   * does not count.
    */
   probe(effect: Effect.Effect<unknown, TierError>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      // Race: steps of the lost connection may fail only now, and would open the breaker after the probe.
+      // Race: steps of the lost connection fail only now, and would open the breaker after the probe.
       this.#failures += 1
       this.#failuresBefore = this.#failures
       if (!this.#isSuspect) return Effect.void
@@ -184,26 +183,25 @@ export class TierSteps {
   }
 
   /**
-   * The breaker has no way to close it but a call that it lets through: it is given a
-   * successful one at the time at which it would let one through.
+   * Closes the breaker, which only a successful call can do: executes one with a clock set ahead to
+   * the end of the open time.
    */
   get #close(): Effect.Effect<void> {
     return this.#breaker.state(this.circuit).pipe(
       Effect.flatMap((state) => {
-        // Steps that still wait on the lost connection, the breaker's own probe among them, say
-        // nothing of this one.
+        // Steps that still wait on the lost connection, also the breaker's own probe, do not count.
         this.#failures += 1
         const ahead = state._tag === "Open" ? Duration.toMillis(state.retryAfter) : 0
         const counted = this.#breaker.execute(Effect.void, { key: this.circuit })
         return Effect.provideService(counted, Ahead, ahead)
       }),
       Effect.andThen(this.#believe),
-      // Another probe is under way, and decides.
+      // Another probe is under way and decides.
       Effect.ignore,
     )
   }
 
-  /** Runs an effect that is bounded already, and tells what it gives. */
+  /** Runs an effect that has a timeout already, and calls `answer` with its result. */
   follow<A>(effect: Effect.Effect<A | undefined>, answer: (value: A | undefined) => void): Step {
     const fiber = this.#surroundings.fork(effect)
     fiber.addObserver((exit) => answer(Exit.isSuccess(exit) ? exit.value : undefined))
@@ -211,8 +209,7 @@ export class TierSteps {
   }
 
   /**
-   * What this node does with an answer: bounded as a step is, but nothing that the
-   * breaker hears of. `undefined` where it takes too long.
+   * Processes an answer within `tierTimeout`, without the breaker. `undefined` on timeout.
    */
   within<A>(effect: Effect.Effect<A>): Effect.Effect<A | undefined> {
     return Effect.callback<A | undefined, TierError>((resume) => {
@@ -225,15 +222,15 @@ export class TierSteps {
     }).pipe(Effect.orDie)
   }
 
-  /** How long a step may take; `undefined` where it is not worth trying. */
+  /** The timeout of a step, ms; `undefined` where too little of the budget is left. */
   #millis(budget: Budget | undefined): number | undefined {
     const whole = Math.min(this.#tierTimeout, budget?.whole ?? Infinity)
     const millis = Math.min(whole, budget?.left ?? Infinity)
-    // With what is left of a budget a tier that is well might not answer in time.
+    // With less than half, even a healthy tier might not answer in time.
     return millis < whole / 2 || millis <= 0 ? undefined : millis
   }
 
-  /** Through the breaker, which counts it, or does not let it through. */
+  /** Runs a step through the breaker, which counts or rejects it. */
   #guarded<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
@@ -249,7 +246,8 @@ export class TierSteps {
     return Effect.matchCauseEffect(counted, {
       onSuccess: (value) => Effect.as(this.#believe, value),
       onFailure: (cause) => {
-        // Race: a step beside this one succeeds before this failure is recorded. Unasked, the breaker that it opens would stay open.
+        // Race: a concurrent step succeeds before this failure is recorded and clears the flag. The failure
+        // opens the breaker, which steps would then skip, and it would stay open.
         this.#isSuspect = true
         this.#told(operation, failureOf(cause))
         return nothing
@@ -258,8 +256,8 @@ export class TierSteps {
   }
 
   /**
-   * The breaker need not be asked any more, if it is closed. Race: a step that was let
-   * through before the breaker opened succeeds after that; unasked, it would stay open.
+   * Lets steps skip the breaker again if it is closed. Race: a step that the breaker let through
+   * before it opened succeeds after that. Skipped by all steps, the breaker would stay open.
    */
   get #believe(): Effect.Effect<void> {
     return this.#breaker.state(this.circuit).pipe(
@@ -270,7 +268,7 @@ export class TierSteps {
     )
   }
 
-  /** What a step comes to that the breaker was not asked about: a success while all is well, at once. */
+  /** The outcome of a step that skipped the breaker. A failure is reported to the breaker now. */
   #outcome<A>(
     operation: string,
     exit: Exit.Exit<A, TierError>,
@@ -292,7 +290,7 @@ export class TierSteps {
     return before < this.#failuresBefore || (this.#failures > before && isTimeout(cause))
   }
 
-  /** As `Deadline.hard`, whose fiber for each deadline costs more than most steps. */
+  /** As `Deadline.hard`, without its fiber for each deadline, which costs more than most steps. */
   #bounded<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
@@ -302,12 +300,12 @@ export class TierSteps {
     return Effect.callback<A, TierError>((resume) => {
       const asked = { operation, millis, budget }
       const begun = this.#attempt(asked, resume).begin(effect)
-      // Interrupted, and waited for, but not beyond the deadline.
+      // Interrupts the step and waits for its end, at most until the deadline.
       return Effect.callback<void>((left) => begun.leave(() => left(Exit.void)))
     })
   }
 
-  /** What the tier answers is what is told. */
+  /** An attempt without processing of the answer. */
   #attempt<A>(asked: Asked, told: (exit: Exit.Exit<A, TierError>) => void): TierAttempt<A, A> {
     const itself = (answer: A): Exit.Exit<A> => Exit.succeed(answer)
     return new TierAttempt(this.#surroundings, asked, itself, told)
@@ -318,13 +316,13 @@ export class TierSteps {
     this.#observer.tell({ _tag: "TierFailed", tier: this.#tier, operation, ...failure })
   }
 
-  /** What is no fault of the tier, so that its breaker does not hear of it. */
+  /** Publishes a failure that is not the tier's, without telling its breaker. */
   tellFailed(operation: string, message: string): void {
     this.#told(operation, { reason: "failed", message })
   }
 }
 
-/** A step that runs; `undefined` for one that has ended. */
+/** A running step; `undefined` for one that has ended. */
 export type Step =
   | { readonly fiber: Fiber.Fiber<unknown, unknown>; readonly cancel: () => void }
   | undefined

@@ -1,4 +1,4 @@
-/** The right to look a key up, which an arbiter grants to one node at a time. */
+/** Leases at an arbiter: the right to look a key up, granted to one node at a time. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AcquireRequest, Acquired, Arbiter, LeaseRequest, TierError } from "../../Tier.ts"
@@ -21,10 +21,9 @@ export type Granted =
   | { readonly _tag: "Failed"; readonly leftMillis: number }
   | { readonly _tag: "Won"; readonly token: number }
 
-/** Requests side by side to an arbiter that takes one key at a time: more take longer each, and in all. */
+/** Concurrent requests to an arbiter that takes one key at a time: with more, all take longer. */
 const askedAtOnce = 64
 
-/** The rights to look keys up, which an arbiter grants. */
 export class TierLeases {
   readonly #name: string
   readonly #arbiter: Arbiter | undefined
@@ -66,8 +65,8 @@ export class TierLeases {
   }
 
   /**
-   * As `acquire` for many keys: one step in each part of the tier that has some of them.
-   * `undefined` for a key whose part gave no answer.
+   * As `acquire` for many keys: one step in each part of the tier that has some of them. `undefined`
+   * for a key whose part did not answer.
    */
   acquireAll(
     requests: ReadonlyArray<AcquireRequest>,
@@ -131,7 +130,7 @@ export class TierLeases {
     return Effect.suspend(() => {
       const clock = this.#clock
       const began = monotonicMillis(clock)
-      // All of them together take no longer than one may: those that come last may have nothing left.
+      // All requests share one budget, which the last ones may find used up.
       const left = () => budget.left - (monotonicMillis(clock) - began)
       return Effect.forEach(
         requests,

@@ -1,7 +1,7 @@
 /**
- * How a node learns of the marks that others have set: it asks the arbiter for
- * those that it does not know, beside a read and now and then. Many marks come in
- * pages; what they may cover is stale until the last page is there.
+ * Reads the marks that other nodes have set: asks the arbiter for unknown marks, together with reads,
+ * when the last answer is too old. Many marks come in pages; entries that unread marks may cover are
+ * stale until the last page has arrived.
  */
 import * as Effect from "effect/Effect"
 import * as Coalesce from "../../Coalesce.ts"
@@ -17,19 +17,19 @@ export interface Options {
   readonly marks: Marks
   readonly clock: SteadyClock
   readonly time: TierTime
-  /** Marks that nodes set elsewhere are looked for at most this much later, while the tier is read. */
+  /** The longest time between two reads of the marks while the tier is read, ms. */
   readonly maxAgeMillis: number
-  /** Of the server that has the marks. */
+  /** The steps of the server with the marks. */
   readonly steps: () => TierSteps
-  /** Runs in the background, until the larder closes. */
+  /** Runs an effect in the background until the larder closes. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
 export class MarkReading {
   readonly #options: Options
-  /** Those who ask at the same time share a trip. */
+  /** Concurrent requests share a trip. */
   readonly #shared = Coalesce.make<string, void, TierError>()
-  /** In monotonic time: when the newest answer was asked for. */
+  /** When the newest answer was requested, in monotonic time. */
   #readAt = -Infinity
   #triedAt = -Infinity
   #heardOf = 0
@@ -41,12 +41,12 @@ export class MarkReading {
     this.#options = options
   }
 
-  /** When the marks were read last, in monotonic time. */
+  /** When the last answer was requested, in monotonic time. */
   get readAt(): number {
     return this.#readAt
   }
 
-  /** Whether there was any answer so far. */
+  /** Whether the arbiter has answered at all. */
   get isKnown(): boolean {
     return this.#readAt > -Infinity
   }
@@ -57,14 +57,14 @@ export class MarkReading {
     return isWhole && marks.readUpTo >= this.#heardOf && this.#isYoung(this.#readAt)
   }
 
-  /** The arbiter has a mark of this number: as long as it is not known, nothing is recent. */
+  /** Records that the arbiter has a mark of this number: until it is read, the marks are not recent. */
   hear(number: number): void {
     this.#heardOf = Math.max(this.#heardOf, number)
   }
 
   /**
-   * Whether those who do not ask the arbiter should ask it for marks. Where it does not
-   * answer, they go on by the marks that are known, and ask again after a while.
+   * Whether readers of other tiers should ask the arbiter for marks. Where the arbiter does not
+   * answer, they use the known marks, and ask again after `maxAgeMillis`.
    */
   get isDue(): boolean {
     return !this.#isYoung(this.#triedAt)
@@ -75,14 +75,14 @@ export class MarkReading {
     return monotonicMillis(clock) - moment < maxAgeMillis
   }
 
-  /** The marks that are not known yet, or the first page of them. */
+  /** Reads the unknown marks, or their first page. */
   get page(): Effect.Effect<void, TierError> {
     return this.#shared("page", this.#ask)
   }
 
   /**
-   * As `page`, but for an answer that is asked for from now on. Those who want that in one turn of
-   * the event loop share the trip, which begins after the turn.
+   * As `page`, but with a request that begins from now on. Callers within one turn of the event loop
+   * share the trip, which begins after the turn.
    */
   get latest(): Effect.Effect<void, TierError> {
     return Effect.suspend(() => {
@@ -106,7 +106,7 @@ export class MarkReading {
         this.#options.time.heard(page.time, sent, monotonicMillis(clock))
         marks.merge(page, since, clock.currentTimeMillisUnsafe())
         this.#readAt = sent
-        // What the arbiter has lost since will never be known.
+        // The arbiter may have lost the mark since: stop waiting for it.
         if (this.#heardOf === heardOf) this.#heardOf = 0
         this.#followUp()
       })
@@ -118,8 +118,8 @@ export class MarkReading {
   }
 
   /**
-   * Reads the pages that are left in the background: nobody waits for all of them. Where the
-   * arbiter does not answer, whoever reads next goes on.
+   * Reads the remaining pages in the background. Where the arbiter does not answer, the next read
+   * continues.
    */
   #followUp(): void {
     const { fork, marks, steps } = this.#options
@@ -127,7 +127,7 @@ export class MarkReading {
     this.#readsRest = true
     const next: Effect.Effect<void> = Effect.suspend(() => {
       const before = marks.readUpTo
-      // Not the page that has just come: this begins before it has ended.
+      // `latest`, not `page`: the request for the previous page has not ended yet, and would be shared.
       return Effect.flatMap(steps().run("marks", Effect.as(this.latest, true)), (done) => {
         const goesOn = done === true && marks.isBehind && marks.readUpTo > before
         return goesOn ? next : Effect.void

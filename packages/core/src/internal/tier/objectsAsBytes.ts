@@ -1,4 +1,4 @@
-/** A memory tier behind another tier keeps envelopes like any other; only the nearest keeps values themselves. */
+/** A memory tier behind another tier, as a byte tier: only the nearest tier stores values themselves. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { after } from "../../Entry.ts"
@@ -23,7 +23,7 @@ export const nestedObjects = (tier: ObjectTier): ByteTier => ({
     }),
 })
 
-/** Bytes whose weight cannot be told are not kept, and what was at their key goes. */
+/** The weight of an envelope. If `weigh` throws, undefined, and the entry at the key is deleted. */
 const weighed = (store: ObjectStore, key: string, envelope: Uint8Array): number | undefined => {
   try {
     return store.weigh(envelope, key)

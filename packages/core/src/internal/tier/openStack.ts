@@ -1,4 +1,4 @@
-/** The opened tiers of one larder: memory, what is behind it, and who arbitrates. */
+/** Opens the tiers of one larder: memory, the tiers behind it, and the arbiter among them. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ByteTier, ObjectStore, ObjectTier } from "../../Tier.ts"
@@ -9,23 +9,23 @@ import { MemoryStore } from "../memory/memoryStore.ts"
 import { nestedObjects } from "./objectsAsBytes.ts"
 import { TierWarnings } from "./tierWarnings.ts"
 
-/** How long the right to look a key up lasts. It is renewed at a third. */
+/** The duration of a lease, ms. Renewed after each third. */
 const leaseMillis = 10_000
 
 export interface Stack {
-  /** Nothing is kept where the stack begins with a byte tier. */
+  /** Memory; stores nothing where the stack begins with a byte tier. */
   readonly near: ObjectStore
   readonly hasMemory: boolean
   readonly nearName: string
   /** Nearest first. */
   readonly farther: ReadonlyArray<FartherTier>
-  /** The farthest tier, where it orders writes. */
+  /** The farthest tier, if it orders writes. */
   readonly arbiter: FartherTier | undefined
   /** 0 without an arbiter. */
   readonly leaseMillis: number
 }
 
-/** A stack that begins with a byte tier keeps nothing in memory. */
+/** The memory of a stack that begins with a byte tier. */
 const keepsNothing = (): ObjectStore =>
   new MemoryStore({
     maxEntries: 0,

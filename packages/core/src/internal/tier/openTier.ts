@@ -1,4 +1,4 @@
-/** Opening a tier behind memory for one larder. */
+/** Opens a tier behind memory for one larder. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -19,7 +19,7 @@ const breakerOpenFor = Duration.seconds(5)
 
 const breakerFailures = 5
 
-/** A tier's operation that throws instead of giving an effect is a failed step like any other. */
+/** An operation of a tier that throws becomes an effect that dies, and so a failed step. */
 const orDie =
   <Args extends ReadonlyArray<unknown>, A>(
     operation: (...args: Args) => Effect.Effect<A, TierError>,
@@ -32,7 +32,7 @@ const orDie =
     }
   }
 
-/** The store with operations that never throw. Each is called on its object, since a tier may use `this`. */
+/** The store with operations that never throw. Calls each on its object, since a tier may use `this`. */
 const withoutThrows = (store: ByteStore): ByteStore => {
   const { arbiter } = store
   return {
@@ -55,7 +55,7 @@ const withoutThrows = (store: ByteStore): ByteStore => {
   }
 }
 
-/** Opens a byte tier for one larder. The breaker and what it tells end with the scope. */
+/** Opens a byte tier for one larder. The breaker and its events end with the scope. */
 export const openTier = (
   tier: ByteTier,
   options: Options,
@@ -78,7 +78,7 @@ export const openTier = (
     }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
     yield* watchBreaker(breaker.transitions, options.observer)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
-    // Whoever still waits for a step then is not left waiting.
+    // Ends steps under way, so that no caller is left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
     const parts = new TierParts(
       store.partOf,
@@ -119,7 +119,7 @@ const noticed = (
   observer.tell({ _tag: "Evicted", key, tier, cause })
 }
 
-/** Tells what becomes of circuits, by their keys. */
+/** Publishes `BreakerChanged` for each transition of a circuit. */
 export const watchBreaker = (
   transitions: Stream.Stream<CircuitBreaker.Transition>,
   observer: Observer,

@@ -1,24 +1,24 @@
 /**
- * The health of a tier server by server. A tier that keeps its keys on several
- * servers can lose one of them and answer for the keys of all others.
+ * The servers of a tier (parts), each with a circuit of its own. A tier on several servers can lose
+ * one of them and still answer for the keys of the others.
  */
 import type { TierSteps } from "./guardedCalls.ts"
 
-/** Servers come and go: beyond this many the one met first is forgotten, and begins as healthy again. */
+/** Beyond this many servers the oldest is forgotten, and counts as healthy when it returns. */
 const maxParts = 256
 
-/** Where keys are in the question, by the part that has them. */
+/** By part: the indexes of its keys in a request. */
 export type Places = ReadonlyMap<string, ReadonlyArray<number>>
 
 export class TierParts {
   readonly #partOf: ((key: string | undefined) => string) | undefined
   readonly #make: (part: string) => TierSteps
   readonly #parts = new Map<string, TierSteps>()
-  /** Of a tier that is one server. */
+  /** The steps of a tier that is one server. */
   readonly #whole: TierSteps
   #insists = false
 
-  /** `make` builds the steps of a part; `""` is a tier that is one server, or a key whose server is not known. */
+  /** `make` builds the steps of a part. `""`: a tier that is one server, or a key whose server is unknown. */
   constructor(
     partOf: ((key: string | undefined) => string) | undefined,
     make: (part: string) => TierSteps,
@@ -32,13 +32,13 @@ export class TierParts {
     return this.#partOf === undefined
   }
 
-  /** From now on every step is tried, though a breaker is open. */
+  /** From now on, tries every step despite open breakers. */
   insist(): void {
     this.#insists = true
     for (const steps of [this.#whole, ...this.#parts.values()]) steps.insist()
   }
 
-  /** The part that a key is on; `undefined` asks for the marks. */
+  /** The part of a key; `undefined` for the marks. */
   of(key: string | undefined): string {
     try {
       return this.#partOf?.(key) ?? ""
@@ -80,7 +80,7 @@ export class TierParts {
     return places
   }
 
-  /** Those that were met so far, but for servers that have handed over what they were asked for last: nobody asks them any more. */
+  /** The parts met so far, without servers whose last key has moved to another server. */
   current(): ReadonlyArray<TierSteps> {
     const marksPart = this.of(undefined)
     const isCurrent = (part: string, { lastKey }: TierSteps): boolean =>

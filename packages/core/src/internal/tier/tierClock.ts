@@ -1,31 +1,31 @@
 /**
- * The time of a tier, as far as this node knows it: how far it is ahead of the
- * node's own, between two bounds, since a reading takes time.
+ * The time of a tier as this node knows it: an offset to the node's clock, between two bounds, since a
+ * reading takes a round trip.
  */
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { TierScope } from "../../Tier.ts"
 
 /**
- * What is read is taken to be older, what is written to live shorter, so that no
- * life grows on its way.
+ * Bounds of an offset. Entries that are read count as older, and entries that are written live
+ * shorter, so that no life grows on the way.
  */
 export interface Bounds {
   readonly least: number
   readonly most: number
 }
 
-/** How far two clocks may drift apart, in milliseconds per millisecond: what is slewed by NTP drifts as much. */
+/** How far two clocks may drift apart, in milliseconds per millisecond: the slew rate of NTP. */
 const drift = 0.0005
 
 export class TierTime {
   readonly #clock: SteadyClock
   readonly #scope: TierScope
-  /** Of the tier's clock to monotonic time; undefined for a tier that has the time of day. */
+  /** The offset of the tier's clock to monotonic time; undefined until the tier has told its time. */
   #ahead: Bounds | undefined
-  /** In monotonic time. */
+  /** When the tier last told its time, in monotonic time. */
   #heardAt = 0
-  /** The highest number that this node was given, as far as it can be the tier's time. */
+  /** The highest version that the tier gave to this node, as far as it can be the tier's time. */
   #given = 0
 
   constructor(clock: SteadyClock, scope: TierScope) {
@@ -38,9 +38,10 @@ export class TierTime {
   }
 
   /**
-   * What the tier told when it was asked between two moments of monotonic time. What is known from
-   * earlier answers stays where it says more: over a slow way the place of a change that was missed
-   * would else be above those that came after it. Not where this answer shows that the clock was set.
+   * Takes in the tier's time, told between two moments of monotonic time. Earlier bounds stay where
+   * they are tighter: after a slow trip, the place of a missed change would otherwise be above those
+   * of later changes. If the bounds contradict each other, the clock was set, and only the new ones
+   * count.
    */
   heard(time: number, sent: number, received: number): void {
     const heard = { least: time - received, most: time - sent }
@@ -54,10 +55,9 @@ export class TierTime {
   }
 
   /**
-   * The place in the tier's order of what happened at a moment of monotonic time: its time
-   * then, in microseconds, which the node knows but for the duration of a trip. `least` is
-   * above nothing that came later, `most` above all that came before. Undefined while the
-   * tier's time is not known.
+   * The place in the tier's order of an event at a moment of monotonic time: the tier's time then, in
+   * microseconds, known up to the duration of a trip. `least` is above no later event, `most` is above
+   * all earlier ones. Undefined while the tier's time is unknown.
    */
   placeOf(moment: number, bound: keyof Bounds): number | undefined {
     if (this.#ahead === undefined) return undefined
@@ -67,14 +67,14 @@ export class TierTime {
   }
 
   /**
-   * The highest number that this node was given so far. What it does now comes after that, also
-   * where the tier's time is known less exactly.
+   * The highest version that the tier gave to this node. A change of this node now comes after it,
+   * however exactly the tier's time is known.
    */
   get given(): number {
     return this.#given
   }
 
-  /** A number that runs ahead of the tier's time says nothing of what comes next. */
+  /** Records a version that the tier gave, unless it is ahead of the tier's time. */
   wasGiven(version: number): void {
     const now = this.placeOf(monotonicMillis(this.#clock), "most") ?? 0
     if (version <= now) this.#given = Math.max(this.#given, version)
@@ -85,9 +85,8 @@ export class TierTime {
   }
 
   /**
-   * How much the tier's time is ahead of the node's as both are now. A tier without
-   * a time of its own keeps the time of day, so that another process reads it right;
-   * where no other process can, the node's.
+   * How far the tier's time is ahead of the node's now, ms. A tier without a clock uses the time of day,
+   * so that other processes read it right; a tier of scope `"process"` uses the node's time.
    */
   offset(bound: keyof Bounds): number {
     const clock = this.#clock

@@ -1,6 +1,6 @@
 /**
- * The marks of an arbiter, as one larder sees them: read beside what the tier is asked
- * for, and before anything is believed that they may cover.
+ * The marks of an arbiter, as one larder sees them: read together with entries, and before an entry
+ * is used that they may cover.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,10 +11,10 @@ import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
 import type { Options, Surroundings } from "./tierOptions.ts"
 
-/** Marks that nodes set elsewhere are looked for at most this much later, while the tier is read. */
+/** The longest time between two reads of the marks while the tier is read, ms. */
 const markMaxAge = 5_000
 
-/** An operation of the arbiter. */
+/** Calls an operation of the arbiter. */
 export const asked = <A>(
   tier: string,
   arbiter: Arbiter | undefined,
@@ -24,7 +24,6 @@ export const asked = <A>(
     ? Effect.die(new Error(`the tier ${tier} does not arbitrate`))
     : operation(arbiter)
 
-/** The marks of the arbiter, as they are read beside what a tier is asked for. */
 export class TierMarks {
   readonly #name: string
   readonly #arbiter: Arbiter | undefined
@@ -33,7 +32,7 @@ export class TierMarks {
   readonly #time: TierTime
   /** Undefined in a tier that does not arbitrate. */
   readonly reading: MarkReading | undefined
-  /** Those of the tier that it stands in front of. */
+  /** The marks of the arbiter that the tier stands in front of. */
   #behind: TierMarks | undefined
 
   constructor(
@@ -56,14 +55,14 @@ export class TierMarks {
         marks,
         clock,
         time,
-        // What is taken over from the arbiter is confirmed by marks of that age: half of the time is left.
+        // Entries of the arbiter are confirmed by marks of up to this age: half of `maxFreshFor` is left.
         maxAgeMillis: Math.min(markMaxAge, maxFreshFor / 2),
         steps: () => parts.stepsOf(undefined),
         fork,
       })
   }
 
-  /** From now on what the tier has is believed by the marks of the arbiter behind it. */
+  /** From now on, judges the tier's entries by the marks of the arbiter behind it. */
   standInFrontOf(behind: TierMarks): void {
     this.#behind = behind
   }
@@ -71,7 +70,7 @@ export class TierMarks {
   readonly #ask = <A>(operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>) =>
     asked(this.#name, this.#arbiter, operation)
 
-  /** Whether marks are to be read before entries of this part are believed, and another server has them. */
+  /** Whether marks must be read before entries of this part are used, and another server has them. */
   needsApart(part: string): boolean {
     if (this.#behind !== undefined) return this.#behind.reading?.isDue === true
     return this.reading?.isRecent === false && this.areApart(part)
@@ -85,19 +84,19 @@ export class TierMarks {
     return this.reading?.isKnown !== false
   }
 
-  /** Of the arbiter, that is this tier or the one behind it. */
+  /** Reads the marks of the arbiter: this tier or the one behind it. */
   elsewhere(budget?: Budget): Effect.Effect<unknown> {
     return (this.#behind ?? this).read("page", budget)
   }
 
-  /** As a step of its own; says whether there was an answer. Of an arbiter alone. */
+  /** Reads the marks in a separate step; says whether the arbiter answered. Only for an arbiter. */
   read(kind: "page" | "latest", budget?: Budget): Effect.Effect<boolean> {
     const asked = Effect.as(this.reading![kind], true)
     const answered = this.#parts.stepsOf(undefined).run("marks", asked, budget)
     return Effect.map(answered, (done) => done === true)
   }
 
-  /** Its clock must be known before anything is written: an entry's times are the tier's. */
+  /** Reads the tier's clock if unknown. Required before writes: an entry's times are of that clock. */
   get ready(): Effect.Effect<void> {
     return Effect.suspend(() =>
       this.#time.isKnown ? Effect.void : Effect.asVoid(this.read("page")),
@@ -105,9 +104,8 @@ export class TierMarks {
   }
 
   /**
-   * Together with `effect`, the marks that other nodes have set: before the
-   * first answer is believed, and now and then afterwards. No extra round trip
-   * where the tier pipelines.
+   * Runs `effect` and, unless the marks are recent, reads the marks of other nodes in parallel. No extra
+   * round trip where the tier pipelines.
    */
   beside<A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> {
     if (this.reading?.isRecent !== false) return effect
@@ -115,18 +113,18 @@ export class TierMarks {
   }
 
   /**
-   * Together with `effect`, the marks if nothing has been read yet: what is looked
-   * up before any mark is known would be older than all of them. A token that was
-   * won counts even so.
+   * Runs `effect` and, before the first answer with marks, reads the marks in parallel: a value looked
+   * up before any mark is known would count as older than all marks. A failed read of the marks does
+   * not cost the lease.
    */
   readonly besideFirst = <A>(effect: Effect.Effect<A, TierError>): Effect.Effect<A, TierError> =>
     this.reading?.isKnown !== false ? effect : besides(effect, Effect.ignore(this.reading.page))
 
   /**
-   * A step that stores a value, and then the marks up to its answer: other nodes may have set
-   * some since this node read them. A tier of several servers does not tell of them with its
-   * answer: they are asked for at the same time. While the server that has them is away, what
-   * another one stores is judged by the marks that are known.
+   * Runs a step that stores a value, then reads the marks up to its answer: other nodes may have set
+   * some since this node read them. A tier of several servers does not tell the last mark with its
+   * answer, so the marks are read in parallel. While the server with the marks is away, values on
+   * other servers are judged by the known marks.
    */
   upTo<A extends { readonly lastMark: number | undefined }>(
     key: string,
@@ -150,7 +148,7 @@ export class TierMarks {
     })
   }
 
-  /** Sets marks and takes over the arbiter's; gives their number. */
+  /** Sets marks and merges the arbiter's; returns their number. */
   set(
     tags: ReadonlyArray<string | undefined>,
     keepStale: boolean,
@@ -168,8 +166,8 @@ export class TierMarks {
       )
     })
     const marked = this.#parts.stepsOf(undefined).run("mark", step, budget)
-    // Race: this node has numbered marks itself, and may have missed others below them. Until they
-    // are read all older entries are stale: so who reads after the mark would look up for nothing.
+    // Race: this node has numbered marks itself, and may have missed other marks below them. Until those
+    // are read, all older entries count as stale, and later readers would look up for nothing.
     return Effect.flatMap(marked, (number) =>
       number !== undefined && marks.isBehind
         ? Effect.as(this.read("latest", budget), number)
@@ -178,7 +176,7 @@ export class TierMarks {
   }
 }
 
-/** What the first gives, when both have ended well. */
+/** Runs both effects in parallel; returns the result of the first. Fails if one fails. */
 export const besides = <A, E>(
   effect: Effect.Effect<A, E>,
   other: Effect.Effect<unknown, E>,

@@ -1,4 +1,4 @@
-/** What a tier behind memory is opened with, and what its parts share. */
+/** Options for opening a tier behind memory, and the objects that its parts share. */
 import type * as Context from "effect/Context"
 import type * as Envelope from "../../Envelope.ts"
 import type { Marks } from "../invalidation/marks.ts"
@@ -11,22 +11,22 @@ import type { TierWarnings } from "./tierWarnings.ts"
 
 export interface Options {
   readonly larder: string
-  /** Of the values; needs what is in `context`. */
+  /** The codec of the values; runs in `context`. */
   readonly codec: Envelope.Codec<unknown>
   readonly context: Context.Context<never>
   readonly schemaVersion: number
   readonly tierTimeout: number
-  /** How long memory takes for fresh what was confirmed, ms. */
+  /** How long memory keeps a confirmed entry fresh at most, ms. */
   readonly maxFreshFor?: number | undefined
-  /** The node's time. */
+  /** The node's clock. */
   readonly clock: SteadyClock
   readonly observer: Observer
   readonly marks: Marks
-  /** For work on many keys. */
+  /** Splits work on many keys into turns of the event loop. */
   readonly turns: Turns
 }
 
-/** What the parts of a tier share. */
+/** Shared by the parts of a tier. */
 export interface Surroundings {
   readonly role: Role
   readonly parts: TierParts
@@ -34,5 +34,5 @@ export interface Surroundings {
   readonly warnings: TierWarnings
 }
 
-/** `arbiter`: orders the writes. `inFront`: nearer than the tier that does. `alone`: nobody does. */
+/** `arbiter`: the tier orders writes. `inFront`: it is nearer than the arbiter. `alone`: there is no arbiter. */
 export type Role = "arbiter" | "inFront" | "alone"

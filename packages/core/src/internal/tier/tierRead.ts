@@ -1,30 +1,30 @@
-/** What a tier answers to a read. */
+/** A tier's answer to a read. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Entry from "../../Entry.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 
-/** What a tier has at a key. Times are the node's. */
+/** A tier's answer for one key. Times are of the node's clock. */
 export type TierRead =
   | {
       readonly _tag: "Entry"
       readonly entry: Entry.Entry<unknown>
-      /** When the arbiter last said that it has this one, in monotonic time; undefined where nobody arbitrates, or it has not. */
+      /** When the arbiter last confirmed the entry, in monotonic time; undefined without arbiter or confirmation. */
       readonly confirmedAt?: number | undefined
     }
-  /** Nothing that can be used; `version` is the highest there was, 0 for none. `isRemoved`: at that version the key was removed. */
+  /** No usable entry; `version` is the highest known, 0 for none. `isRemoved`: that version is a removal. */
   | { readonly _tag: "Nothing"; readonly version: number; readonly isRemoved?: boolean }
-  /** A newer release of the application wrote it: to be left alone. */
+  /** An entry of a newer release of the application: do not overwrite it. */
   | { readonly _tag: "Foreign"; readonly version: number }
 
 export type TierEntry = Extract<TierRead, { readonly _tag: "Entry" }>
 
 export const nothing: TierRead = { _tag: "Nothing", version: 0 }
 
-/** Values that are decoded side by side: each has its own time, which others must not take. */
+/** Values decoded in parallel. Bounded, since each has its own timeout. */
 export const decodedAtOnce = 16
 
-/** What these give, in their order; at once where all of them have ended. */
+/** The results in order; an exit where all effects are exits. */
 export const allAtOnce = <A>(
   effects: ReadonlyArray<Effect.Effect<A>>,
 ): Effect.Effect<ReadonlyArray<A>> => {

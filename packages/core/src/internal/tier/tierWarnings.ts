@@ -1,12 +1,12 @@
 /**
- * What an operator should know of values that a tier behind memory never has: each
- * lookup of such a key asks upstream, on every node.
+ * Warnings about values that a tier cannot store: every node looks up the keys of such values for
+ * itself.
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import { Warnings } from "../observe/warnings.ts"
 
-/** A smaller value that does not arrive says more of the tier than of its size. */
+/** Bytes from which the size is a likely reason for a failed write. */
 const large = 1_000_000
 
 const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
@@ -31,7 +31,7 @@ export class TierWarnings {
     this.#warnings = new Warnings(larder, clock, context)
   }
 
-  /** The value's schema or the tier's wire refuses it. Why is not logged: it may quote the value. */
+  /** The value's schema or the tier's wire rejects it. The reason is not logged, as it may quote the value. */
   unwritable(): void {
     this.#warnings.warn(
       "unwritable",
@@ -39,7 +39,7 @@ export class TierWarnings {
     )
   }
 
-  /** The tier keeps no value of this size, or has no room. */
+  /** The tier refused a value of this size, or has no room. */
   refused(bytes: number | undefined): void {
     const size = bytes === undefined ? "a value" : `a value of ${megabytes(bytes)}`
     this.#warnings.warn(
@@ -48,7 +48,7 @@ export class TierWarnings {
     )
   }
 
-  /** A memory tier keeps no value of this weight. */
+  /** A memory tier refused a value of this weight. */
   tooHeavy(): void {
     this.#warnings.warn(
       "tooHeavy",
@@ -56,7 +56,7 @@ export class TierWarnings {
     )
   }
 
-  /** Told of a write that failed; `undefined` for one whose size is no likely reason. */
+  /** A handler for failed writes; `undefined` for a value whose size is no likely reason. */
   ofSize(bytes: number): ((failure: "failed" | "timedOut") => void) | undefined {
     if (bytes < large) return undefined
     return (failure) =>

@@ -1,16 +1,16 @@
-/** What callers are told of their changes. */
+/** The acknowledgement of a change. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 
-/** What a change has come to. */
+/** The acknowledgement of a change: its version, and the tiers that have it. */
 export interface Ack {
-  /** Its place in the order of changes of the key; of marks, the mark's number. */
+  /** The place of the change in the order of changes of the key; for a mark, its number. */
   readonly version: number
-  /** The arbiter applied it, and all changes that this node made before; nearer tiers hold it. */
+  /** The arbiter applied the change and all earlier changes of this node, and nearer tiers have it. */
   readonly settled: boolean
-  /** The tiers that have not heard yet of it, or of a change before it. */
+  /** The tiers that do not have the change, or an earlier one, yet. */
   readonly pending: ReadonlyArray<string>
-  /** Nothing has changed: a value of a higher `revision` is known, whose version `version` is. */
+  /** Nothing changed: a value of a higher `revision` is known. `version` is the version of that value. */
   readonly refused?: true | undefined
 }
 
@@ -21,7 +21,7 @@ export const refusal = (version: number): Ack => ({
   refused: true,
 })
 
-/** Whether the arbiter, which has just answered, knows of all that this node has changed before. */
+/** Whether the arbiter, which has just answered, has all earlier changes of this node. */
 export const isAllHeard = (
   engine: Engine,
   caughtUp: Effect.Effect<boolean>,
@@ -31,7 +31,7 @@ export const isAllHeard = (
     isCaughtUp ? writtenUpTo(engine, queuedBefore) : Effect.succeed(false),
   )
 
-/** Waits for what was queued, for as long as one step in a tier may take. */
+/** Waits for the values queued up to `place`, at most `tierTimeout`; says whether all are written. */
 const writtenUpTo = (engine: Engine, place: number): Effect.Effect<boolean> =>
   Effect.callback<boolean>((resume) => {
     const { settings, timers, writes } = engine

@@ -1,6 +1,6 @@
 /**
- * `tierWrites: "background"`: memory has a value when it is acknowledged, and the tiers
- * behind it follow, each at the place in the order that the value has had since then.
+ * `tierWrites: "background"` (write-behind): `set` acknowledges a value once memory has it. The
+ * tiers get the value later, at the place in the order of changes that it has had since then.
  */
 import * as Effect from "effect/Effect"
 import { settleMillis } from "../../Arbitration.ts"
@@ -39,7 +39,8 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
     asOf: Math.max(engine.versions.asOf(), marksBefore(engine, madeAt)),
   }
   const isPlaced = arbiter?.time.isKnown !== false
-  // Race: another node changes the key, and the arbiter cannot be asked: this is how long that may go unnoticed.
+  // Race: another node changes the key while the arbiter is away. `confirmedAt` bounds how long this
+  // node returns its own value as fresh.
   const queued = { ...planned, entry, madeAt, confirmedAt: madeAt, isPlaced }
   engine.entries.keep(k, planned.key, queued, engine.now())
   engine.writes.put(k, queued, writerOf(engine))
@@ -47,8 +48,8 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
 }
 
 /**
- * Numbers of marks are the arbiter's time as well: the value covers those before it was set. A
- * mark that came after it may have the number of its place, where the tier counts milliseconds.
+ * Numbers of marks are the arbiter's time too: the value covers the marks from before it was set.
+ * Minus 1, since a later mark may have the same number where the tier counts milliseconds.
  */
 const marksBefore = ({ stack }: Engine, madeAt: number): number =>
   (stack.arbiter?.time.placeOf(madeAt, "least") ?? 1) - 1
@@ -58,7 +59,7 @@ const writerOf = (engine: Engine): Writer => ({
   isOver: (queued) => isOver(engine, queued),
 })
 
-/** Later no tombstone of a removal after it can be relied on; or its life has ended. */
+/** Too late to write: the tombstone of a later removal may be gone, or the entry's life has ended. */
 const isOver = (engine: Engine, { entry, madeAt }: Queued): boolean =>
   engine.stopwatch() - madeAt > settleMillis || engine.now() >= entry.staleUntil
 
@@ -67,7 +68,7 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     if (isOver(engine, queued)) return yield* giveUp(engine, k, queued)
     const { arbiter } = engine.stack
     if (arbiter === undefined) return yield* writeNearer(engine, k, queued)
-    // Without its time the place of the value in its order is not known.
+    // Without the arbiter's time, the place of the value in its order is unknown.
     if (!arbiter.time.isKnown) yield* arbiter.marks.ready
     if (!arbiter.time.isKnown) return "again"
     const placed = queued.isPlaced ? queued : placedBy(engine, arbiter, queued)
@@ -87,12 +88,12 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
 const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued => {
   const { entry, madeAt } = queued
   const version = arbiter.placeAbove(entry.version - 1, madeAt, "least")
-  // Not the marks that are known by now: some came after the value was set.
+  // Not all marks known by now: some came after the value was set.
   const asOf = Math.max(entry.asOf, marksBefore(engine, madeAt))
   return { ...queued, entry: { ...entry, version, asOf } }
 }
 
-/** Nothing else has happened to the key meanwhile. */
+/** Replaces the entry in memory, unless the key has changed meanwhile. */
 const replaceInMemory = (engine: Engine, k: string, queued: Queued, placed: Queued): void => {
   if (queued.entry.version === placed.entry.version) return
   if (engine.near.peek(k)?.entry !== queued.entry) return
@@ -110,14 +111,14 @@ const writeNearer = (
   Effect.gen(function* () {
     let isDone = true
     for (const tier of nearerTiers(engine)) {
-      // Race: the key was removed since. What comes after the removal would bring the value back.
+      // Race: the key was removed meanwhile. Without this check the write would bring the value back.
       const isCurrent = engine.writes.newest(k) !== undefined
       if (isCurrent) isDone = (yield* keepNearer(engine, tier, k, entry, true)) && isDone
     }
     return isDone ? "done" : "again"
   })
 
-/** Another node has changed the key since: what this node has is older. */
+/** Another node has changed the key meanwhile: drop this node's older entries. */
 const overtaken = (engine: Engine, k: string, version: number): Effect.Effect<"done"> =>
   Effect.gen(function* () {
     const inMemory = engine.near.peek(k)?.entry.version
@@ -126,7 +127,7 @@ const overtaken = (engine: Engine, k: string, version: number): Effect.Effect<"d
     return "done" as const
   })
 
-/** The value will not be written: nothing older may stay. */
+/** Gives up a value that will not be written, and drops all older ones. */
 const giveUp = (
   engine: Engine,
   k: string,

@@ -1,6 +1,6 @@
 /**
- * A change of one key. Callers that come later are kept from joining what is running; then
- * the arbiter decides, nearer tiers and memory follow, and the change is acknowledged.
+ * A change of one key. Detaches the active flight, so that later callers do not join it. Then the
+ * arbiter decides, nearer tiers and memory follow, and the caller gets an `Ack`.
  */
 import * as Effect from "effect/Effect"
 import { nextNumber } from "../../Arbitration.ts"
@@ -19,16 +19,16 @@ import { seenThrough } from "./seenThrough.ts"
 interface Planned {
   readonly key: unknown
   readonly change: Change
-  /** Of the value that is set. */
+  /** Policy and weight of the value that is set. */
   readonly kept: Omit<EntryWithPolicy, "entry"> | undefined
-  /** The value is refused where an entry is newer; undefined where it replaces whatever is there. */
+  /** Refuses the value where an entry is newer; undefined where the value replaces any entry. */
   readonly isNewer: IsNewer | undefined
 }
 
 export const change = (engine: Engine, k: string, planned: Planned): Effect.Effect<Ack> =>
   Effect.suspend(() => {
     const { arbiter, farther } = engine.stack
-    // A value that the arbiter may refuse disturbs no lookup before it is accepted.
+    // A value that the arbiter may refuse detaches no lookup before the arbiter accepts it.
     const mayBeRefused = planned.isNewer !== undefined && arbiter !== undefined
     if (!mayBeRefused && !expiresSettling(engine, k, planned.change)) {
       begun(engine, k, planned.change._tag)
@@ -38,15 +38,15 @@ export const change = (engine: Engine, k: string, planned: Planned): Effect.Effe
       follow(engine, k, planned, version)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
-    // What is expired has to be there; what is replaced need not be written any more.
+    // `expire` waits until queued writes have reached the tiers; `set` and `remove` replace them.
     const isExpiring = planned.change._tag === "Expire"
     const queued = isExpiring ? engine.writes.settled(k) : Effect.void
     return Effect.andThen(queued, seenThrough(engine, changeTiers(engine, arbiter, k, planned)))
   })
 
 /**
- * What has been looked up and is on its way to the arbiter is expired once it is
- * there: to be kept from it would leave nothing for when upstream fails.
+ * Whether `expire` waits for a value that is on the way from a lookup to the arbiter. Detaching
+ * that flight instead would leave nothing to return when upstream fails.
  */
 const expiresSettling = (engine: Engine, k: string, { _tag }: Change): boolean =>
   _tag === "Expire" && engine.flights.at(k)?.settling !== undefined
@@ -64,7 +64,7 @@ const changeTiers = (
       yield* settling.await
       begun(engine, k, given.change._tag)
     }
-    // A value set before any mark was known would be older than all of them.
+    // A value set before this node knows any mark would count as older than all marks.
     if (arbiter !== undefined) yield* arbiter.marks.ready
     const caughtUp = catchUp(engine)
     const known = engine.versions.known(k)
@@ -91,10 +91,10 @@ const changeTiers = (
     const version = applied ?? own
     const isOrdered = arbiter === undefined || applied !== undefined
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
-    // What began while the arbiter was being asked may have missed its answer.
+    // A flight that began while the arbiter was asked may have read the value from before the change.
     begun(engine, k, planned.change._tag)
     if (engine.changes.end(k, turn)) follow(engine, k, planned, version)
-    // Another change of the key began meanwhile: which of them came last, memory cannot tell.
+    // Race: another change of the key began meanwhile, and memory cannot tell which came last.
     else engine.near.delete(k)
     const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))
     const unheard = arbiter === undefined || isHeard ? [] : [arbiter.name]
@@ -103,8 +103,8 @@ const changeTiers = (
   })
 
 /**
- * The arbiter has missed a value of the key, or it is still queued: the arbiter would expire an older
- * one, which would then be newer than what it is told later. So that one goes.
+ * Turns `expire` into `remove` where the arbiter missed a value of the key, or the value is still
+ * queued. Otherwise the arbiter would expire an older value, under a version above the missed one.
  */
 const orRemoval = (engine: Engine, k: string, planned: Planned): Planned =>
   planned.change._tag === "Expire" &&
@@ -112,13 +112,13 @@ const orRemoval = (engine: Engine, k: string, planned: Planned): Planned =>
     ? { ...planned, change: { _tag: "Remove" } }
     : planned
 
-/** The value covers the marks up to there. */
+/** Has a value that is set cover the marks up to `asOf`. */
 const afterMarks = (change: Change, asOf: number | undefined): Change =>
   change._tag === "Set" && asOf !== undefined
     ? { ...change, entry: { ...change.entry, asOf } }
     : change
 
-/** A value that is over before it begins is not kept: what was there goes. */
+/** Applies the change at the arbiter. A value without a life becomes a removal. */
 const apply = (
   engine: Engine,
   arbiter: FartherTier,
@@ -141,8 +141,8 @@ const apply = (
 }
 
 /**
- * The tiers that do not arbitrate; gives the names of those that did not follow.
- * A version that no arbiter gave may be below what a tier has: then that goes first.
+ * Applies the change in the tiers that do not arbitrate; returns the names of those that failed.
+ * Without `isOrdered` the version may be below the tier's: the tier drops its entry first.
  */
 const changeNearer = (
   engine: Engine,
@@ -180,7 +180,7 @@ const changeIn = (
   }
 }
 
-/** Memory does what was decided. */
+/** Applies the change in memory. */
 const follow = (engine: Engine, k: string, planned: Planned, version: number): void => {
   const { change, kept, key } = planned
   const now = engine.now()
@@ -201,9 +201,8 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
         engine.near.delete(k)
         return
       }
-      // Where there is an arbiter its value may be another one: its version is not for this
-      // value. But one above that of the value, since an arbiter that loses the change has the
-      // value as it was, and would else give it as fresh again.
+      // The arbiter may have expired another value, so its version is not for this one. Take the next
+      // above the value's own: an arbiter that loses the change would return the value as fresh again.
       const isArbitrated = engine.stack.arbiter !== undefined
       const above = isArbitrated ? nextNumber(0, expired.version) : version
       const entry = { ...expired, version: Math.max(above, expired.version) }

@@ -1,4 +1,4 @@
-/** `invalidateTags` and `clear`: marks, which cover many keys at once. */
+/** `invalidateTags` and `clear`: sets marks, each of which covers many keys at once. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { catchUp, markLater } from "../recover/replay.ts"
@@ -80,7 +80,7 @@ const markAll = (
     return { ...ack, settled: false, pending: [arbiter.name] }
   })
 
-/** Of several marks, that of all. */
+/** One `Ack` for several marks. */
 const together = (acks: ReadonlyArray<Ack>, last: number): Ack => {
   const unsettled = acks.find(({ settled }) => !settled)
   return {

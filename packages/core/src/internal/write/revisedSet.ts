@@ -1,6 +1,6 @@
 /**
- * A caller's value against what is known, by the source's own version: a `set`
- * that comes late must not replace a newer value.
+ * Compares a caller's value with known entries by the `revision` option: a late `set` must not
+ * replace a newer value.
  */
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../Entry.ts"
@@ -14,15 +14,15 @@ import { attempt } from "../state/userCode.ts"
 /** Whether an entry is newer than the value that a caller sets. */
 export type IsNewer = (entry: Entry<unknown>) => boolean
 
-/** How the arbiter took a value: under this version, or not, since it has a newer value under this version. */
+/** The arbiter's answer: it stored the value under `version`, or refused it for a newer one of `version`. */
 export interface Applied {
   readonly version: number
-  /** Of a value that was stored: above all marks that came before it. */
+  /** For a stored value: covers all marks from before it. */
   readonly asOf?: number | undefined
   readonly refused: boolean
 }
 
-/** Undefined where every value may replace every other. Throws `OptionFailed`. */
+/** Undefined without a `revision` option. Throws `OptionFailed`. */
 export const newerThan = (engine: Engine, k: string, value: unknown): IsNewer | undefined => {
   const { revision } = engine.settings
   if (revision === undefined) return undefined
@@ -36,7 +36,7 @@ export const newerThan = (engine: Engine, k: string, value: unknown): IsNewer | 
   }
 }
 
-/** What memory has that is newer; an entry past its life stands in nobody's way. */
+/** A newer entry in memory or in the write queue. An entry in memory past its life does not count. */
 export const newerInMemory = (
   engine: Engine,
   k: string,
@@ -48,7 +48,7 @@ export const newerInMemory = (
   return local !== undefined && isNewer(local.entry) ? local.entry : undefined
 }
 
-/** What a tier that does not arbitrate has that is newer. */
+/** A newer entry in a tier that does not arbitrate. */
 export const newerNearby = (
   engine: Engine,
   k: string,
@@ -77,27 +77,26 @@ export const newerIn = (
     return isUsable(engine, first.entry) && isNewer(first.entry) ? first.entry : undefined
   })
 
-/** An entry that is past its life, or that a mark has dropped, stands in no value's way. */
+/** Whether an entry is within its life and no mark has dropped it. */
 const isUsable = (engine: Engine, entry: Entry<unknown>): boolean =>
   engine.entries.judge(entry, engine.now())._tag !== "Missing"
 
-/** Other changes of the key may come in between this often. */
+/** Attempts of one `set`, each lost to another change of the key. */
 const attempts = 12
 
 /**
- * Sets of several nodes that take the right from each other would go on so: each stands back by
- * chance, the longer the more often it has lost. A `trip` is how long the arbiter takes to answer.
+ * Backoff with jitter, in ms: nodes that set one key at a time would take the lease from each other
+ * again and again. Doubles with each lost attempt, up to `tierTimeout`; `trip` is the arbiter's latency.
  */
 const pause = (engine: Engine, trip: number, lost: number): number =>
   Math.min(trip * 2 ** (lost + 1), engine.settings.policy.tierTimeout) *
   (0.5 + 0.5 * engine.random.nextDoubleUnsafe())
 
 /**
- * Stores the entry at the arbiter unless that has a newer value. Race: another node
- * sets a newer value between the comparison and the write. So the right to write is
- * taken first, then what is there is compared, and the commit under that right is
- * refused if anything came in between; then all of it is done again. Undefined where
- * the arbiter does not answer.
+ * Stores the entry at the arbiter unless the arbiter has a newer value. Race: another node sets a
+ * newer value between the comparison and the write. So: acquire the lease, compare, commit under
+ * the lease. The arbiter refuses the commit if another change came in between; then retry.
+ * Undefined where the arbiter does not answer.
  */
 export const applyUnlessNewer = (
   engine: Engine,
@@ -129,20 +128,20 @@ export const applyUnlessNewer = (
         if (found._tag === "Entry" && isUsable(engine, found.entry) && isNewer(found.entry)) {
           return { version, refused: true }
         }
-        // A version that does not rise would be answered again.
+        // Without force the arbiter would answer with the same version again.
         force = version <= seen
         seen = Math.max(seen, version)
         continue
       }
       if (granted._tag !== "Won") {
-        // A lookup holds the lease, or another set, which ends within a few trips and is given time to:
-        // what the value replaces is taken from a lookup as by any other change.
+        // A lookup or another `set` holds the lease. Another `set` ends within a few trips, so wait. Then
+        // take the lease by force: any change may take it from a lookup.
         yield* engine.sleep(pause(engine, trip, i))
         force = true
         continue
       }
       const { token } = granted
-      // A right that was taken by force says nothing of what is stored.
+      // A lease taken by force says nothing about the stored value: read it.
       const newer = force ? yield* newerIn(engine, arbiter, k, isNewer, budget) : undefined
       if (newer !== undefined) {
         yield* arbiter.leases.release(k, token, 0)
@@ -155,7 +154,7 @@ export const applyUnlessNewer = (
         force = false
         continue
       }
-      // Another node's mark came before the value: it has to cover the mark.
+      // Another node's mark came before the value: commit again with an `asOf` that covers the mark.
       if (engine.marks.judge({ ...entry, asOf }) === "valid") {
         return { version: token, asOf, refused: false }
       }

@@ -1,4 +1,4 @@
-/** Changes that are seen to their end, whoever leaves. */
+/** Changes that run to their end, though their caller is interrupted. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { LarderClosed } from "../../LarderError.ts"
@@ -6,9 +6,9 @@ import { withoutInterrupts } from "../runtime/withoutInterrupts.ts"
 import type { Engine } from "../state/engine.ts"
 
 /**
- * What has been sent may have been applied, so it is seen to its end, whoever
- * leaves, and before the larder closes. Bounded by tierTimeout. Closing gives it
- * up after `closeTimeout`: its caller was not interrupted, and is told why.
+ * Runs a change to its end, though its caller is interrupted: the tier may have applied it already.
+ * Bounded by `tierTimeout`. A larder that closes waits for it up to `closeTimeout`; then the
+ * caller, which was not interrupted itself, gets `LarderClosed`.
  */
 export const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect<A> => {
   const closed = () => new LarderClosed({ larder: engine.settings.name })

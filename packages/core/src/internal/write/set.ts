@@ -1,4 +1,4 @@
-/** `set`: a value that a caller gives, unless one of a higher `revision` is known. */
+/** `set`: stores a caller's value, unless a value of a higher `revision` is known. */
 import * as Effect from "effect/Effect"
 import type * as Entry from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
@@ -11,9 +11,9 @@ import { setInBackground } from "./background.ts"
 import { change } from "./change.ts"
 import { type IsNewer, newerInMemory, newerNearby, newerThan } from "./revisedSet.ts"
 
-/** How a value is set. */
+/** Options of one `set`. */
 export interface SetOptions {
-  /** The times of this value; default the larder's policy. */
+  /** The policy of this value; default the larder's. */
   readonly policy?: Policy | undefined
   /** Sets the value even though one of a higher `revision` is known. Default false. */
   readonly force?: boolean | undefined
@@ -48,7 +48,7 @@ export const set = (
     return isNewer === undefined ? applied : unlessNewer(engine, k, isNewer, applied)
   })
 
-/** Changes nothing where memory, or a tier that does not arbitrate, has a newer value; the arbiter compares for itself. */
+/** Refuses the value where memory or a nearer tier has a newer one. `change` compares at the arbiter. */
 const unlessNewer = (
   engine: Engine,
   k: string,
@@ -73,7 +73,7 @@ const isBackground = (
   stack.farther.length > 0 &&
   storedAt < staleUntil
 
-/** What is written again is in use, as what is read is. */
+/** A rewrite counts as an access for eviction. */
 const writtenAnew = (engine: Engine, k: string): MemoryEntry | undefined => {
   const slot = engine.near.find(k)
   if (slot === 0) return undefined
