@@ -164,6 +164,9 @@ const migrate = Effect.fnUntraced(function* <E, R>(
   for (const node of [to, ...others]) yield* node.cli("CLUSTER", "SETSLOT", name, "NODE", toId)
 })
 
+/** Redis gives up a manual failover after 5 seconds, for example on a busy machine: it has to be asked again. */
+const failoverSeconds = 6
+
 const clusterOf = (
   masters: ReadonlyArray<RedisServer>,
   replicas: ReadonlyArray<RedisServer>,
@@ -185,13 +188,18 @@ const clusterOf = (
         if (from === to) return
         yield* migrate(masters, slot, from, to, options?.midway ?? Effect.void)
       }),
-    failover: (replica) =>
-      replica
-        .cli("CLUSTER", "FAILOVER")
-        .pipe(
-          Effect.andThen(eventually(`${replica.port} is a master`, isMaster(replica))),
-          inRealTime,
-        ),
+    failover: (replica) => {
+      const becomesMaster = eventually(
+        `${replica.port} is a master`,
+        isMaster(replica),
+        failoverSeconds,
+      )
+      const asked = Effect.andThen(replica.cli("CLUSTER", "FAILOVER"), becomesMaster)
+      return Effect.flatMap(isMaster(replica), (is) => (is ? Effect.void : asked)).pipe(
+        Effect.retry({ times: 3 }),
+        inRealTime,
+      )
+    },
   }
 }
 
