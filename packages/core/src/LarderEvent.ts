@@ -78,7 +78,7 @@ export interface LeaseWaited extends OfKey {
 export interface LeaseLost extends OfKey {
   readonly _tag: "LeaseLost"
 }
-/** A value was stored at the arbiter, or, without one, in the nearest tier. */
+/** A looked-up value is in memory: the arbiter stored it, did not answer, or there is none. */
 export interface Committed extends OfKey {
   readonly _tag: "Committed"
   readonly version: number
@@ -108,7 +108,7 @@ export interface BreakerChanged extends Base {
   readonly from: CircuitBreaker.State["_tag"]
   readonly to: CircuitBreaker.State["_tag"]
 }
-/** An entry left the memory tier other than by a caller's will. */
+/** An entry left a tier without a caller asking for it: memory, or a tier that keeps a bound and says so. */
 export interface Evicted extends OfKey {
   readonly _tag: "Evicted"
   readonly tier: string

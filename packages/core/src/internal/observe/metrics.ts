@@ -62,7 +62,7 @@ const counted: ReadonlyArray<
   ],
   [
     "larder_evictions_total",
-    "Entries that left memory to keep its bounds",
+    "Entries that left a tier without a caller asking for it",
     [["evicted", "evictions"]],
   ],
   ["larder_tier_failures_total", "Steps in a tier that failed", [["failed", "tierFailures"]]],

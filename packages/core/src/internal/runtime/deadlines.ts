@@ -1,7 +1,6 @@
 /**
- * The deadlines of one larder: one sleeping fiber for all of them, and none
- * while there is nothing to wait for. And what a deadline is worth that is noticed
- * late, in one place for tiers, lookups, callers and `Deadline.hard`.
+ * The timers of one larder: one sleeping fiber for all of them, and none without timers. Also the rule
+ * for deadlines that are noticed late, shared by tiers, lookups, callers and `Deadline.hard`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,28 +12,28 @@ import { type SteadyClock, steadyOf } from "./steadyClock.ts"
 import { longestPiece } from "./turns.ts"
 
 export interface Timer {
-  /** In monotonic time: a clock that is set back must not put a deadline off. */
+  /** In monotonic time, so that a clock that is set back does not delay it. */
   readonly due: number
-  /** Of a deadline its length, for as long as it may be put off; else 0. */
+  /** The length of a deadline, which bounds its extension; 0 for other timers. */
   readonly millis: number
-  /** Undefined once it has run or was cancelled. */
+  /** Undefined once the timer has run or was cancelled. */
   run: (() => void) | undefined
-  /** The one that waits in its place, where it was put off. */
+  /** The timer that replaces an extended deadline. */
   instead: Timer | undefined
 }
 
-/** A deadline that is noticed so much too late says that this node was busy, not that what it waits for is slow. */
+/** A deadline noticed this much too late, ms, shows that this node was busy, not that the other side is slow. */
 const busyAfter = 10
 
 /**
- * For how much longer a deadline of so many milliseconds is put off when it is
- * noticed so late: while the node was busy an answer may have come that it has
- * not read yet. Once, so that a node that is always busy gives up all the same.
+ * For how long a deadline of `millis` is extended when it is noticed `late` ms late: while the node
+ * was busy, an answer may have arrived unread. Only once, so that a node that is always busy still
+ * gives up.
  */
 export const putOff = (late: number, millis: number): number =>
   late > busyAfter ? Math.min(late, millis) : 0
 
-/** Sleeps until a deadline, and where that is noticed late, for as long as it is put off. */
+/** Sleeps until a deadline and, if it is noticed late, through its extension. */
 export const sleepToDeadline = (millis: number): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const due = monotonicMillis(clock) + millis
@@ -45,11 +44,11 @@ export const sleepToDeadline = (millis: number): Effect.Effect<void> =>
     return Effect.andThen(Effect.sleep(millis), rest)
   })
 
-/** Timers that have passed or were cancelled are let go once there are this many. */
+/** Passed and cancelled timers are removed once there are this many. */
 const cutAfter = 1_024
-/** How long a fiber that lingers sleeps at most, ms: its timers may be gone by then. */
+/** The longest sleep of a fiber that lingers, ms: its timers may be cancelled by then. */
 const nap = 1_000
-/** Deadlines that differ by less are the same: the sum of two times is not exact. */
+/** Deadlines that differ by less are equal: the sum of two times is not exact. */
 const rounding = 0.001
 
 type Run = NonNullable<Timer["run"]>
@@ -67,8 +66,8 @@ export class Timers {
   readonly #lingers: boolean
 
   /**
-   * `lingers`: the fiber sleeps on for a moment when its deadlines are cancelled.
-   * For those that come one after the other, of which hardly any passes.
+   * `lingers`: the fiber sleeps on when all its timers are cancelled. For a steady sequence of
+   * deadlines, hardly any of which passes.
    */
   constructor(context: Context.Context<never>, rest: "stops" | "lingers" = "stops") {
     this.#context = context
@@ -76,12 +75,12 @@ export class Timers {
     this.#clock = steadyOf(Context.get(context, Clock.Clock))
   }
 
-  /** How many are held, those that have passed or were cancelled included. */
+  /** Timers held, passed and cancelled ones included. */
   get size(): number {
     return this.#timers.length
   }
 
-  /** Runs `run` when the steady time of day is `at` (ms) as it looks now, or as soon as possible when that has passed. */
+  /** Runs `run` when the steady time of day is `at`, ms, or as soon as possible if that has passed. */
   schedule(at: number, run: Run): Timer {
     const now = monotonicMillis(this.#clock)
     return this.after(now, at - this.#clock.currentTimeMillisUnsafe(), run)
@@ -92,7 +91,7 @@ export class Timers {
     return this.#add(began + millis, 0, run)
   }
 
-  /** As `after`, but that a deadline which is noticed late is put off: see `putOff`. */
+  /** As `after`, but extends a deadline that is noticed late: see `putOff`. */
   deadline(began: number, millis: number, giveUp: Run): Timer {
     return this.#add(began + millis, millis, giveUp)
   }
@@ -116,7 +115,7 @@ export class Timers {
     else if (this.#timers.length - this.#first > 2 * this.#active + cutAfter) this.#compact()
   }
 
-  /** As if all that wait were due. */
+  /** Runs all timers now. */
   flush(): void {
     const due = this.#timers.map(({ run }) => run)
     this.stop()
@@ -134,7 +133,7 @@ export class Timers {
     sleeper?.interruptUnsafe()
   }
 
-  /** One that waits long must not keep all that were cancelled after it. */
+  /** Removes cancelled timers, which a long one before them would keep. */
   #compact(): void {
     this.#timers = this.#timers.filter(({ run }) => run !== undefined)
     this.#first = 0
@@ -174,8 +173,8 @@ export class Timers {
     this.#wakesAt = this.#lingers ? Math.min(next.due, now + nap) : next.due
     const millis = Math.max(0, this.#wakesAt - now)
     const sleep = Effect.andThen(
-      // Never over at once: it would fire before this sleeper is known, and before its timer is.
-      // Callers that wait keep the process alive, not their deadlines.
+      // Never ends at once: it would fire before `#sleeper` is set and `#add` has returned.
+      // `pause`: waiting callers keep the process alive, not their deadlines.
       millis > rounding ? this.#clock.pause(Duration.millis(millis)) : Effect.yieldNow,
       Effect.sync(() => this.#fire()),
     )
@@ -185,14 +184,14 @@ export class Timers {
   #fire(): void {
     this.#sleeper = undefined
     const began = monotonicMillis(this.#clock)
-    // What it slept for is due, even where its sleep was a little too short.
+    // The timer that the fiber slept for is due, even if the sleep was a little too short.
     const now = Math.max(this.#wakesAt, began) + rounding
     this.#wakesAt = Infinity
     this.#firing = true
     let took = 0
     for (
       let timer = this.#next();
-      // The rest has a later turn: thousands may be due at once.
+      // Leave the rest to a later turn: thousands may be due at once.
       timer !== undefined && timer.due <= now && took < longestPiece;
       timer = this.#next()
     ) {

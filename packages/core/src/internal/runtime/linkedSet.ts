@@ -1,10 +1,9 @@
 /**
- * A set in order of arrival whose members hold the links: to add one and to take
- * one out allocates nothing. A `Set` makes its table anew whenever it has shrunk
- * by much, and so does one to which a single member comes and goes.
+ * An insertion-ordered set whose members hold the links: adding and deleting allocate nothing. A
+ * `Set` rebuilds its table whenever it has shrunk by much, even if one member comes and goes.
  */
 
-/** A member of one chain at most. The fields belong to the chain. */
+/** A member of at most one chain. Only the chain writes the fields. */
 export abstract class Linked<T> {
   chain: object | undefined = undefined
   before: T | undefined = undefined
@@ -33,7 +32,7 @@ export class Chain<T extends Linked<T>> {
     this.#size += 1
   }
 
-  /** Does nothing where it is no member. */
+  /** Does nothing for a non-member. */
   delete(member: T): void {
     if (!this.has(member)) return
     const { after, before } = member
@@ -52,8 +51,8 @@ export class Chain<T extends Linked<T>> {
   }
 
   /**
-   * Takes all out, first come first, each just before it is told of: what one does
-   * may take others out. What is thrown first is thrown again when all have been told of.
+   * Deletes all members in order and calls `tell` with each, which may delete others. Rethrows the
+   * first error after the last call.
    */
   drain(tell: (member: T) => void): void {
     let failure: { readonly error: unknown } | undefined
@@ -68,7 +67,7 @@ export class Chain<T extends Linked<T>> {
     if (failure !== undefined) throw failure.error
   }
 
-  /** Those who are in it now, in a list of their own. */
+  /** A copy of the current members. */
   all(): ReadonlyArray<T> {
     const all: Array<T> = []
     for (let member = this.#first; member !== undefined; member = member.after) all.push(member)

@@ -1,4 +1,4 @@
-/** Time that never steps back, for how long something takes; not comparable with the time of day. */
+/** Monotonic time, for durations; not comparable with the time of day. */
 import type * as Clock from "effect/Clock"
 
 /** Milliseconds since some moment. */

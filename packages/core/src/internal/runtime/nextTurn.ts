@@ -1,8 +1,8 @@
-/** What can wait until whoever runs now has had its turn. */
+/** Tasks for a later turn of the event loop. */
 import * as Context from "effect/Context"
 import * as Scheduler from "effect/Scheduler"
 
-/** Runs a task in a later turn of the event loop, in the order in which they were given. */
+/** Runs a task in a later turn of the event loop; tasks keep their order. */
 export type Soon = (task: () => void) => void
 
 export const make = (context: Context.Context<never>): Soon => {

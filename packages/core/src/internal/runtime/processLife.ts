@@ -1,20 +1,19 @@
 /**
- * What keeps a process alive: callers that wait, and no timer of a larder. The one
- * module that touches timers of the platform; where those cannot be told to let
- * the process end, and under any clock but Effect's own, nothing is different.
+ * Waiting callers keep the process alive; timers of a larder do not. Only this module uses timers of
+ * the platform. Where these have no `unref`, and under any clock but Effect's own, nothing changes.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-/** Longer ones overflow. */
+/** The longest delay of a platform timer, ms; longer ones overflow. */
 const longestTimer = 2 ** 31 - 1
 
-/** Effect's own. */
+/** Effect's default clock. */
 export const systemClock: Clock.Clock = Context.get(Context.empty(), Clock.Clock)
 
-/** Node's timers can be held and let go; those of browsers are numbers. */
+/** Node's timers have `ref` and `unref`; those of browsers are numbers. */
 interface Handle {
   readonly ref: () => unknown
   readonly unref: () => unknown
@@ -46,24 +45,23 @@ const backgroundClock: Clock.Clock = {
   sleep: (duration) => sleepMillis(Duration.toMillis(duration)),
 }
 
-/** The same time; but who sleeps by it keeps no process alive. */
+/** The same clock, whose sleeps do not keep the process alive. */
 export const forBackground = (clock: Clock.Clock): Clock.Clock =>
   clock === systemClock ? backgroundClock : clock
 
-/** A timer that never matters but for keeping the process alive while any caller waits. */
+/** A timer that keeps the process alive while any caller waits. */
 let held: Handle | undefined
 let holders = 0
 
-/** Callers of one larder that wait. */
+/** The waiting callers of one larder. */
 export class WaitingCallers {
   readonly #matters: boolean
 
-  /** Only in real time does it matter. */
   constructor(isRealTime: boolean) {
     this.#matters = isRealTime
   }
 
-  /** Every call is followed by one of `left`. */
+  /** Each call requires one of `left`. */
   joined(): void {
     if (!this.#matters) return
     holders += 1
@@ -78,7 +76,7 @@ export class WaitingCallers {
     if (holders === 0) held?.unref()
   }
 
-  /** While a caller waits for `effect`. */
+  /** Keeps the process alive while a caller waits for `effect`. */
   readonly during = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     this.#matters
       ? Effect.acquireUseRelease(

@@ -1,4 +1,4 @@
-/** Circuit breakers whose open time is monotonic. */
+/** Circuit breakers whose open time is measured by a clock that never steps back. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -6,15 +6,15 @@ import * as Layer from "effect/Layer"
 import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
 import { steadyClock } from "./steadyClock.ts"
 
-/** So many milliseconds later than it is, for one call of a store: an open time may be cut short. */
+/** Sets the clock ahead by this many ms for one call of a store, to cut an open time short. */
 export const Ahead = Context.Reference<number>("@larder/core/internal/Ahead", {
   defaultValue: () => 0,
 })
 
 /**
- * A store in the memory of this process, by a time of day that never steps back:
- * Effect's reads the time of day of its caller, so that a circuit which opened
- * while the clock was ahead would stay open until the clock is there again.
+ * A store that measures by a time of day that never steps back. Effect's store reads the caller's time
+ * of day: a circuit that opened while the clock was ahead would stay open until the clock has caught
+ * up.
  */
 export const inSteadyTime = <E, R>(
   store: Layer.Layer<CircuitBreakerStore, E, R>,
@@ -36,7 +36,7 @@ export const inSteadyTime = <E, R>(
     }),
   ).pipe(Layer.provide(store))
 
-/** What a store of circuits reads of a clock. */
+/** The clock set ahead by `millis`. */
 const later = (clock: Clock.Clock, millis: number): Clock.Clock => {
   const nanos = BigInt(Math.ceil(millis)) * 1_000_000n
   return {

@@ -1,7 +1,6 @@
 /**
- * A time of day that never steps back. Every time that a process keeps (ends of
- * lives, remembered failures, caps, leases) is measured by it, so that none of
- * them lasts longer than its duration of monotonic time.
+ * A time of day that never steps back. All stored times (TTLs, remembered failures, caps, leases) use
+ * it, so that none lasts longer than its duration in monotonic time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -9,27 +8,27 @@ import { monotonicMillis } from "./monotonic.ts"
 import { forBackground, systemClock } from "./processLife.ts"
 
 /**
- * Readings of the system clock within one of its milliseconds that share one
- * reading of monotonic time, which takes several times as long and makes garbage.
+ * Readings of the system clock within one millisecond that share one reading of monotonic time, which
+ * takes several times as long and allocates.
  */
 const readingsPerMilli = 64
 
 const nanosPerMilli = 1_000_000n
 
 /**
- * The given clock, but for its time of day: monotonic time plus the most that
- * the given time of day was ever ahead of it. A step forward is followed at once;
- * a step back is not, nor a time of day that stands still.
+ * The given clock with another time of day: monotonic time plus the largest lead that the given time
+ * of day ever had over it. Follows a step forward at once; ignores a step back, and a time of day that
+ * stands still.
  */
 export class SteadyClock implements Clock.Clock {
   readonly #clock: Clock.Clock
-  /** Whether it is Effect's own, in real time. */
+  /** Whether the given clock is Effect's own, in real time. */
   readonly isSystem: boolean
-  /** Readings that share one of monotonic time: none but the system clock is known to be so fine. */
+  /** Readings that share one of monotonic time: 0 for other clocks, which may be coarser. */
   readonly #shared: number
   #ahead = -Infinity
   #now = -Infinity
-  /** The given time of day that `#now` was made of. */
+  /** The given time of day at the last reading of monotonic time. */
   #wall = Number.NaN
   /** Whether `#now` is the given time of day. */
   #follows = true
@@ -46,12 +45,12 @@ export class SteadyClock implements Clock.Clock {
     const wall = this.#clock.currentTimeMillisUnsafe()
     if (wall !== this.#wall || this.#left === 0) return this.#read(wall)
     this.#left -= 1
-    // The number just read, where it is right: a field's would be a new object for each hit.
+    // The number just read, if equal: reading a field would allocate for each hit.
     return this.#follows ? wall : this.#now
   }
 
   #read(wall: number): number {
-    // After the time of day: a pause between the two makes it seem less ahead, never more.
+    // Read after the time of day: a pause in between makes the lead smaller, never larger.
     const monotonic = monotonicMillis(this.#clock)
     const ahead = wall - monotonic
     if (ahead > this.#ahead) this.#ahead = ahead
@@ -62,10 +61,10 @@ export class SteadyClock implements Clock.Clock {
     return this.#follows ? wall : this.#now
   }
 
-  /** For how many milliseconds the given time of day has been set back: 0 unless it was. */
+  /** By how many milliseconds the given time of day was set back; 0 if it was not. */
   behindUnsafe(): number {
     const now = this.currentTimeMillisUnsafe()
-    // Before the time of day: a pause between the two must not look like a step back.
+    // Read before the time of day: a pause in between must not look like a step back.
     return Math.max(0, now - this.#clock.currentTimeMillisUnsafe())
   }
 
@@ -92,8 +91,8 @@ export class SteadyClock implements Clock.Clock {
 const known = new WeakMap<Clock.Clock, SteadyClock>()
 
 /**
- * One for each clock, so that larders, tiers and breakers of one process agree,
- * whichever was there before the clock was set back.
+ * One steady clock for each clock, so that all larders, tiers and breakers of a process agree, also
+ * those made after the clock was set back.
  */
 export const steadyOf = (clock: Clock.Clock): SteadyClock => {
   if (clock instanceof SteadyClock) return clock
@@ -104,5 +103,5 @@ export const steadyOf = (clock: Clock.Clock): SteadyClock => {
   return made
 }
 
-/** That of the clock of where it is asked for. */
+/** The steady clock of the current fiber's clock. */
 export const steadyClock: Effect.Effect<SteadyClock> = Effect.map(Clock.Clock, steadyOf)

@@ -1,22 +1,22 @@
 /**
- * Turns of the event loop for work that is more than a little. One piece of it is done
- * in a turn, so that everything else in the process has its turn in between.
+ * Splits long work into turns of the event loop, one piece in each turn, so that other work in the
+ * process runs in between.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Soon } from "./nextTurn.ts"
 
-/** Keys that are worked on in one turn of the event loop at most: together they take a few milliseconds. */
+/** The most keys in one turn of the event loop: together they take a few milliseconds. */
 export const fewKeys = 100
 
 /**
- * Milliseconds after which a piece of work leaves the rest for a later turn. Code that has
- * run only a few times is not compiled yet, and takes ten times as long for each key.
+ * Milliseconds after which a piece of work leaves the rest to a later turn. Code that is not compiled
+ * yet takes ten times as long for each key.
  */
 export const longestPiece = 3
 
-/** Keys between two looks at the clock. */
+/** Keys between two readings of the clock. */
 const keysALook = 4
 
 export class Turns {
@@ -29,7 +29,7 @@ export class Turns {
     this.#clock = clock
   }
 
-  /** Waits for a turn that no other piece of work has. First come, first served. */
+  /** Waits for a turn of its own, first come, first served. */
   readonly next: Effect.Effect<void> = Effect.callback((resume) => {
     const begin = () => resume(Effect.void)
     this.#waiting.add(begin)
@@ -38,8 +38,8 @@ export class Turns {
   })
 
   /**
-   * Calls `work` for all of them in their order: for the first at once, for more in each
-   * later turn, for {@link fewKeys} or {@link longestPiece} at a time, whichever ends first.
+   * Calls `work` for all in order: the first piece at once, each further piece in a later turn. A piece
+   * ends after {@link fewKeys} or {@link longestPiece}, whichever comes first.
    */
   each<A>(
     all: ReadonlyArray<A>,
@@ -54,7 +54,7 @@ export class Turns {
     })
   }
 
-  /** Does one piece of it; gives where the next one begins. */
+  /** Does one piece; returns the index of the next. */
   #piece<A>(all: ReadonlyArray<A>, work: (one: A, place: number) => void, from: number): number {
     const to = Math.min(from + fewKeys, all.length)
     const ends = to - from > keysALook ? monotonicMillis(this.#clock) + longestPiece : Infinity
@@ -66,14 +66,14 @@ export class Turns {
     return to
   }
 
-  /** Waits for a new turn if there are more than {@link fewKeys}: what was done for them before has used up this one. */
+  /** Waits for a new turn if there are more than {@link fewKeys}: earlier work on them has used this turn. */
   forMany({ length }: ReadonlyArray<unknown>): Effect.Effect<void> {
     return length > fewKeys ? this.next : Effect.void
   }
 
   readonly #serve = (): void => {
     for (const begin of this.#waiting) {
-      // Taken out after it has begun: what it asks for meanwhile is for a later turn.
+      // Deleted after it has begun, so that a turn requested meanwhile is a later one.
       begin()
       this.#waiting.delete(begin)
       break

@@ -2,8 +2,8 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 
 /**
- * The exit as somebody may see it who was not interrupted: interruptions are
- * left out of its cause, and where nothing else is in it, `defect` stands in.
+ * The exit for a caller that was not interrupted itself: removes interruptions from the cause, and
+ * dies with `defect` where nothing else is left.
  */
 export const withoutInterrupts = <A, E>(
   exit: Exit.Exit<A, E>,

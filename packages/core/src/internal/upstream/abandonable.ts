@@ -2,8 +2,8 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
 /**
- * The effect in a fiber of its own and in the given context. Its caller's
- * interruption interrupts it without waiting for it to end.
+ * Runs the effect in a fiber of its own with the given context. An interruption of the caller
+ * interrupts the fiber without waiting for its end.
  */
 export const abandonable = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

@@ -1,9 +1,9 @@
-/** Where a larder was made: what its lookups run in already has the services that were captured there. */
+/** The context in which a larder was made, by the context of its lookups, which has the same services. */
 import type * as Context from "effect/Context"
 
 const origins = new WeakMap<Context.Context<never>, Context.Context<never>>()
 
-/** Tells that `context` has all that `origin` has, and nothing else in its place. */
+/** Records that `context` has all services of `origin`, unchanged. */
 export const setOrigin = (
   context: Context.Context<never>,
   origin: Context.Context<never>,
@@ -11,7 +11,7 @@ export const setOrigin = (
   origins.set(context, origin)
 }
 
-/** For a context made of another by adding what no lookup captures. */
+/** Copies the origin to a context derived by adding services that no upstream captures. */
 export const keepOrigin = (
   from: Context.Context<never>,
   to: Context.Context<never>,

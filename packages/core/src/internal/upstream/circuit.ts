@@ -1,6 +1,5 @@
 /**
- * One circuit as this process sees it, and the lookups that wait for the outcome
- * of its next probe.
+ * One circuit of upstream as this process sees it, and the lookups that wait for its next probe.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -14,7 +13,7 @@ import { monotonicMillis } from "../runtime/monotonic.ts"
 import { Ahead } from "../runtime/steadyBreaker.ts"
 import { type Timer, Timers } from "../runtime/deadlines.ts"
 
-/** When to try again what is not told of: the probe of another process; a lookup that was to be the probe and has left. */
+/** Retry interval, ms, for outcomes without a notice: another process's probe, an elected lookup that has left. */
 const lookAgain = 1_000
 
 type Store = CircuitBreaker.CircuitBreakerStore["Service"]
@@ -22,11 +21,11 @@ type Refusal = CircuitBreaker.CircuitBreakerError
 
 export interface Options {
   readonly key: string
-  /** While lookups wait, a probe is let through so long after the circuit opened, ms. */
+  /** While lookups wait, the time from the opening to an early probe, ms. */
   readonly probeEvery: number
   /** How many lookups may wait. */
   readonly queue: number
-  /** The store is this circuit's alone, so that its open time can be cut short. */
+  /** Only this circuit uses the store, so its open time can be cut short. */
   readonly isOwn: boolean
 }
 
@@ -50,20 +49,20 @@ export class Circuit {
   readonly #timers: Timers
   readonly #waiting = new Chain<Waiting>()
   #state: CircuitBreaker.State["_tag"] = "Closed"
-  /** In monotonic time, as are the others. */
+  /** In monotonic time, as are the other times here. */
   #openedAt = 0
   #openUntil = 0
-  /** Upstream itself has said not to come before this moment. */
+  /** The end of upstream's own retry-after. */
   #notBefore = 0
-  /** The generation of the probe that this process has under way. */
+  /** The generation of this process's running probe. */
   #probe: number | undefined
-  /** Failed probes before the end of the open time: the backoff does not count them. */
+  /** Failed early probes, which the backoff does not count. */
   #early = 0
   #isEarly = false
-  /** When a lookup that waited was sent to be the probe, until it was admitted or refused. */
+  /** When a waiting lookup was elected as the probe; undefined after it is admitted or refused. */
   #electedAt: number | undefined
   #timer: Timer | undefined
-  /** A lookup that may be the probe of an open time that is over is on its way here. */
+  /** A lookup has reserved the place of the probe: see {@link approach}. */
   #isApproached = false
 
   constructor(context: Context.Context<never>, options: Options) {
@@ -76,15 +75,15 @@ export class Circuit {
     this.#timers.stop()
   }
 
-  /** Upstream said when to come back. */
+  /** Records upstream's retry-after. */
   hinted(retryAfter: Duration.Duration): void {
     const until = this.#now() + Duration.toMillis(retryAfter)
     this.#notBefore = Math.max(this.#notBefore, until)
   }
 
   /**
-   * What a lookup would be refused with, as far as this process knows; one that does
-   * not wait for a probe. So that it need not take a lease first.
+   * The error that would refuse a lookup that does not wait for a probe, as far as this process knows.
+   * Lets a lookup fail before it takes a lease.
    */
   refusal(): Refusal | undefined {
     if (this.#state === "Closed") return undefined
@@ -95,12 +94,12 @@ export class Circuit {
     return isTaken ? halfOpen(key) : undefined
   }
 
-  /** Whether every lookup is let through, as far as this process knows. */
+  /** Whether the circuit is closed, as far as this process knows. */
   get isClosed(): boolean {
     return this.#state === "Closed"
   }
 
-  /** From now on others are refused as if this lookup were the probe already; gives what ends that. */
+  /** Reserves the place of the probe: other lookups are refused. Returns a function that gives it up. */
   approach(): () => void {
     if (this.#state === "Closed" || this.#isApproached) return () => {}
     this.#isApproached = true
@@ -109,7 +108,7 @@ export class Circuit {
     }
   }
 
-  /** The store, with what it tells noted here; it may let a probe through early. */
+  /** Wraps the store: tracks its state here, and admits early probes. */
   watch(store: Store): Store {
     return {
       admit: (key) =>
@@ -128,9 +127,8 @@ export class Circuit {
   }
 
   /**
-   * Waits for the outcome of the next probe: until the circuit closes, or until the
-   * caller may itself be the probe. Fails with what the caller was refused with
-   * where it cannot wait, and with the circuit's new refusal when the probe fails.
+   * Waits until the circuit closes, or until the caller is elected as the probe. Fails with the
+   * caller's refusal where it may not wait, and with the new refusal when the probe fails.
    */
   wait(demand: LiveDemand, refusal: Refusal): Effect.Effect<void, Refusal> {
     return Effect.withFiber((fiber) =>
@@ -153,7 +151,7 @@ export class Circuit {
     return this.#waiting.size < this.#options.queue && this.#probeAt() < demand.endsAt
   }
 
-  /** When the next probe may go. */
+  /** When the next probe may run. */
   #probeAt(): number {
     if (this.#electedAt !== undefined) return this.#electedAt + lookAgain
     const { isOwn, probeEvery } = this.#options
@@ -162,7 +160,7 @@ export class Circuit {
     return Math.min(early, this.#openUntil)
   }
 
-  /** Keeps a timer for the next probe while lookups wait and none is under way. */
+  /** Sets the timer for the next probe while lookups wait and no probe runs. */
   #pace(): void {
     this.#timers.cancel(this.#timer)
     this.#timer = undefined
@@ -172,7 +170,7 @@ export class Circuit {
     this.#timer = this.#timers.after(now, millis, () => this.#elect())
   }
 
-  /** The lookup that has waited longest goes to be the probe. */
+  /** Elects the lookup that has waited longest as the probe. */
   #elect(): void {
     const { first } = this.#waiting
     if (first === undefined) return
@@ -183,7 +181,7 @@ export class Circuit {
 
   #wake(place: Waiting, verdict: Effect.Effect<void, Refusal>): void {
     this.#waiting.delete(place)
-    // In a turn of its own: it may be refused, and wait again.
+    // In a later turn: the lookup may be refused, and wait again.
     place.fiber.currentDispatcher.scheduleTask(() => place.resume(verdict), 0)
   }
 
@@ -197,7 +195,7 @@ export class Circuit {
     const isElected = this.#electedAt !== undefined && this.#options.isOwn
     if (reason._tag !== "CircuitOpen" || !isElected) return Effect.fail(refusal)
     this.#isEarly = true
-    // For the store the open time has passed.
+    // Sets the clock ahead to the end of the open time.
     const ahead = Duration.toMillis(reason.retryAfter) + 1
     return Effect.provideService(store.admit(key), Ahead, ahead)
   }
@@ -242,7 +240,7 @@ export class Circuit {
     if (this.#probe !== generation) return
     this.#probe = undefined
     this.#isEarly = false
-    // It may have been ignored: then the next that waits is the probe.
+    // If the outcome was ignored, the next waiting lookup is the probe.
     this.#pace()
   }
 
@@ -274,11 +272,11 @@ const halfOpen = (key: string): Refusal =>
 
 const circuits = new WeakMap<object, Circuit>()
 
-/** Notes whose circuit a breaker of an upstream shows. */
+/** Records the circuit of an upstream's breaker. */
 export const setCircuit = <B extends object>(breaker: B, circuit: Circuit): B => {
   circuits.set(breaker, circuit)
   return breaker
 }
 
-/** Undefined for a breaker that was made by hand. */
+/** The circuit of a breaker; undefined for one made by hand. */
 export const circuitOf = (breaker: object): Circuit | undefined => circuits.get(breaker)

@@ -1,4 +1,4 @@
-/** Permits for lookups, and the lines in which lookups wait for them. */
+/** Limits concurrent lookups: permits, and queues in which lookups wait for them. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -6,13 +6,13 @@ import type { Demand } from "../../Upstream.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
 import { LiveDemand } from "./liveDemand.ts"
 
-/** A lookup was turned away: no permit was free, and waiting was no use. */
+/** A lookup was shed: no permit was free, and the queue was full or the lookup had a stale value. */
 export class Shed extends Schema.TaggedError<Shed>()("Shed", {
-  /** How many lookups may run at once. */
+  /** Lookups that may run at once. */
   limit: Schema.Finite,
-  /** How many may wait. */
+  /** Lookups that may wait. */
   queue: Schema.Finite,
-  /** Whether the permits are those of background lookups alone. */
+  /** Whether the permits are for background lookups only. */
   background: Schema.Boolean,
 }) {
   override get message(): string {
@@ -23,12 +23,12 @@ export class Shed extends Schema.TaggedError<Shed>()("Shed", {
 
 export interface Bounds {
   readonly limit: number
-  /** How many may wait; undefined for any number. */
+  /** Lookups that may wait; undefined for any number. */
   readonly queue: number | undefined
   readonly background: boolean
 }
 
-/** A lookup with a permit, or in a line for one. */
+/** A lookup with a permit, or in a queue for one. */
 class Place extends Linked<Place> {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly demand: Demand
@@ -45,7 +45,7 @@ class Place extends Linked<Place> {
   }
 }
 
-/** Permits of one kind, with a line of their own: first come, first served. */
+/** Permits of one kind and their queue, first come, first served. */
 export class Gate {
   readonly bounds: Bounds
   #running = 0
@@ -55,7 +55,7 @@ export class Gate {
     this.bounds = bounds
   }
 
-  /** A lookup with something stale to give instead does not wait in a bounded line. */
+  /** Whether a lookup may enter. One with a stale value does not wait in a bounded queue. */
   hasRoom({ stale }: Demand): boolean {
     const { limit, queue } = this.bounds
     if (queue === undefined) return true
@@ -67,14 +67,14 @@ export class Gate {
     return new Shed({ limit, queue, background })
   }
 
-  /** Gives a permit, or a place at the end of the line. */
+  /** Grants a permit, or a place at the end of the queue. */
   admit(place: Place): void {
     place.gate = this
     if (this.#running < this.bounds.limit) this.#grant(place)
     else this.#line.add(place)
   }
 
-  /** Takes the place out, with its permit if it has one. */
+  /** Removes the place and frees its permit. */
   release(place: Place): void {
     this.#line.delete(place)
     if (place.running) this.#running -= 1
@@ -84,7 +84,7 @@ export class Gate {
     this.#grant(next)
   }
 
-  /** The first in line for which `is` holds. */
+  /** The first in the queue for which `is` holds. */
   find(is: (place: Place) => boolean): Place | undefined {
     return this.#line.find(is)
   }
@@ -93,28 +93,27 @@ export class Gate {
     this.#running += 1
     place.running = true
     const { fiber, resume } = place
-    // In a turn of its own: a lookup that ends at once would else begin the next from within.
+    // In a later turn: otherwise a lookup that ends at once would begin the next one recursively.
     if (resume !== undefined) fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
   }
 }
 
-/** The gate of lookups that a caller waits for, and that of the others; perhaps one gate for both. */
+/** The gates of foreground and background lookups; one gate may serve both. */
 export interface Gates {
   readonly foreground: Gate
   readonly background: Gate
 }
 
 /**
- * Runs the effect with a permit, after the lookups of its kind that asked before.
- * Fails with `Shed` where the line is bounded and full, or where it would have to
- * wait and has something stale.
+ * Runs the effect with a permit, after earlier lookups of its kind. Fails with `Shed` where the queue is
+ * bounded and full, or bounded and the lookup has a stale value.
  */
 export const enter = <A, E, R>(
   gates: Gates,
   demand: Demand,
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E | Shed, R> =>
-  // uninterruptible between taking a place and being sure to leave it
+  // Uninterruptible from taking the place until `ensuring` is in effect.
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber): Effect.Effect<A, E | Shed, R> => {
       const gate = demand.background ? gates.background : gates.foreground
@@ -134,7 +133,7 @@ export const enter = <A, E, R>(
 
 const waitFor = (place: Place): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    // Race: its fiber may have yielded in between, and the permit has come meanwhile.
+    // Race: the fiber yielded in between, and got the permit meanwhile.
     if (place.running) resume(Effect.void)
     else place.resume = resume
   })
@@ -152,18 +151,18 @@ const leave = (gates: Gates, place: Place): void => {
   if (gate === gates.foreground) upgradeNext(gates)
 }
 
-/** Whether a lookup in the background's line has become one that a caller waits for, and may change lines. */
+/** Whether a lookup in the background queue has got a caller, and the foreground queue has room. */
 const mayUpgrade = ({ foreground, background }: Gates, { demand, gate, running }: Place): boolean =>
   !running && gate === background && !demand.background && foreground.hasRoom(demand)
 
-/** Moves the lookup to the end of the foreground's line; where that is full it keeps its place. */
+/** Moves a lookup to the end of the foreground queue; if that is full, it keeps its place. */
 const upgrade = (gates: Gates, place: Place): void => {
   if (!mayUpgrade(gates, place)) return
   gates.background.release(place)
   gates.foreground.admit(place)
 }
 
-/** There is room in the foreground's line: a lookup that found it full may have waited for that. */
+/** The foreground queue has room: upgrades a lookup that found it full. */
 const upgradeNext = (gates: Gates): void => {
   if (gates.foreground === gates.background) return
   const next = gates.background.find((place) => mayUpgrade(gates, place))

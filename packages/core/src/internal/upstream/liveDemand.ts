@@ -1,16 +1,16 @@
-/** What is at stake in a lookup while it runs: it changes as callers come and go. */
+/** The demand for a running lookup, which changes as callers come and go. */
 
-/** The `Upstream.Demand` of a lookup of a larder; one that is given by hand never changes. */
+/** The `Upstream.Demand` of a larder's lookup. A demand made by hand never changes. */
 export abstract class LiveDemand {
   /** No caller waits for the lookup. */
   abstract readonly background: boolean
-  /** Every caller that waits for it could be given something stale. */
+  /** Every waiting caller can get a stale value. */
   abstract readonly stale: boolean
-  /** When the lookup is given up at the latest, in monotonic time, ms. */
+  /** When the lookup times out, in monotonic time, ms. */
   abstract readonly endsAt: number
   #listeners: Set<() => void> | undefined
 
-  /** Calls `listener` whenever a caller has come; gives what ends that. */
+  /** Calls `listener` whenever a caller joins; returns a function that removes it. */
   onJoin(listener: () => void): () => void {
     const listeners = (this.#listeners ??= new Set())
     listeners.add(listener)

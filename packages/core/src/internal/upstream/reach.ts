@@ -1,9 +1,9 @@
-/** Whether a lookup has reached upstream: what stood in a line, or was turned away, says nothing about upstream. */
+/** Tracks whether a call has reached upstream: a call that was queued or shed says nothing about upstream. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { keepOrigin } from "./capturedServices.ts"
 
-/** One call, as a circuit around it sees it. */
+/** One call within a circuit. */
 export class Reach {
   reached = false
   readonly outer: Reach | undefined
@@ -16,24 +16,24 @@ const Current = Context.Reference<Reach | undefined>("@larder/core/internal/Reac
   defaultValue: () => undefined,
 })
 
-/** A captured context must not have it: what is run in that belongs to other calls. */
+/** A captured context must not have this reference, since other calls run in it. */
 export const tag = Current
 
-/** What is called in this context goes on to upstream. */
+/** Marks all calls of this context as having reached upstream. */
 const enter = (context: Context.Context<never>): void => {
   for (let call = Context.get(context, Current); call !== undefined; call = call.outer) {
     call.reached = true
   }
 }
 
-/** Upstream itself: runs what `ask` gives, and notes for all the circuits around it that it was reached. */
+/** Calls upstream, and marks it as reached for all circuits around it. */
 export const entering = <A, E, R>(ask: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber(({ context }) => {
     enter(context)
     return ask()
   })
 
-/** The context with a call of its own. */
+/** The context with a new call. */
 export const beginIn = (
   context: Context.Context<never>,
 ): { readonly call: Reach; readonly context: Context.Context<never> } => {
