@@ -4,17 +4,8 @@ import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
 import type { Flight } from "../state/flight.ts"
-import { type Candidate, type Outcome } from "../state/flight.ts"
+import type { Candidate } from "../state/flight.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
-
-/** The state of a key for one caller. Looking has no side effects. */
-interface Look {
-  /** The entry in memory, also after `staleUntil`. */
-  readonly inMemory: MemoryCandidate | undefined
-  /** The flight that this caller may join. */
-  readonly flight: Flight | undefined
-  readonly failure: Failure | undefined
-}
 
 /** The decision for one caller, and the state that it rests on. */
 export interface Decided {
@@ -34,7 +25,9 @@ export const decide = (
 ): Decided => {
   // Start a deferred refresh now, so that this caller finds its result.
   engine.flights.at(k)?.start?.()
-  const { failure, flight, inMemory } = look(engine, k, demand, now)
+  const inMemory = engine.entries.look(k, now)
+  const flight = joinable(engine, k, demand)
+  const failure = engine.failures.at(k, now)
   if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
   // Race: a flight has answered its callers, and its value is on the way to the tiers. A later caller
   // must not get the older value that memory still has.
@@ -56,12 +49,6 @@ export const decide = (
   return { action, local, flight, failure }
 }
 
-const look = (engine: Engine, k: string, demand: Decision.ReadDemand, now: number): Look => ({
-  inMemory: engine.entries.look(k, now),
-  flight: joinable(engine, k, demand),
-  failure: engine.failures.at(k, now),
-})
-
 const usabilityOf = (
   { entries }: Engine,
   local: MemoryCandidate | undefined,
@@ -77,10 +64,14 @@ const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Fligh
   const flight = engine.flights.at(k)
   if (flight === undefined) return undefined
   const { outcome } = flight
-  const isValue = outcome?._tag === "Value"
+  const isDetached = engine.flights.isDetached(flight)
+  // A running lookup, which most calls find, costs no situation of its own.
+  if (outcome === undefined)
+    return Decision.mayJoin(isDetached ? detached : running) ? flight : undefined
+  const isValue = outcome._tag === "Value"
   const mayJoin = Decision.mayJoin({
-    isDetached: engine.flights.isDetached(flight),
-    outcome: isValue ? usabilityOfResult(engine, outcome.result, demand) : asOutcome(outcome),
+    isDetached,
+    outcome: isValue ? usabilityOfResult(engine, outcome.result, demand) : "failure",
     overtaken:
       isValue &&
       engine.marks.fellBetween(outcome.result.entry.tags, flight.asOf, engine.marks.last),
@@ -88,8 +79,8 @@ const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Fligh
   return mayJoin ? flight : undefined
 }
 
-const asOutcome = (outcome: Outcome | undefined): "none" | "failure" =>
-  outcome === undefined ? "none" : "failure"
+const running: Decision.Joinable = { isDetached: false, outcome: "none", overtaken: false }
+const detached: Decision.Joinable = { ...running, isDetached: true }
 
 /** How usable the result of a settling flight is for a caller that arrives now. */
 const usabilityOfResult = (

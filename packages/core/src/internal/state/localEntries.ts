@@ -18,8 +18,6 @@ export interface MemoryCandidate extends Candidate {
   readonly held: MemoryEntry
   /** The entry's slot in memory: valid until the next write to memory. */
   readonly slot: number
-  /** The entry was checked against all known marks already. */
-  readonly isStamped: boolean
 }
 
 /** An entry with the policy and the weight of its value. */
@@ -75,7 +73,7 @@ export class LocalEntries {
     const entry = capped(held.entry, held.freshCap)
     const isStamped = near.isStampedAt(slot, this.#marks.last)
     const freshness = isStamped ? Freshness.of(entry, now) : this.judge(entry, now)
-    return { held, slot, entry, exit: held.exit, freshness, isStamped, tier: this.#nearName }
+    return { held, slot, entry, exit: held.exit, freshness, tier: this.#nearName }
   }
 
   /** The entry in memory, unless it is past its life or dropped by a mark. No side effects. */
@@ -85,9 +83,9 @@ export class LocalEntries {
   }
 
   /** After a look: deletes a missing entry, and stamps a fresh one so that later plain hits skip the marks. */
-  tidy(k: string, { freshness, held, isStamped, slot }: MemoryCandidate): void {
+  tidy(k: string, { freshness, held, slot }: MemoryCandidate): void {
     if (freshness._tag === "Missing") this.#near.delete(k)
-    else if (freshness._tag === "Fresh" && !isStamped) {
+    else if (freshness._tag === "Fresh" && !this.#near.isStampedAt(slot, this.#marks.last)) {
       const until = hitUntil(held.entry, held.freshCap, held.policy)
       this.#near.stamp(slot, { until, checkedAt: this.#marks.last })
     }
