@@ -82,6 +82,24 @@ for (const [stackName, stack] of Object.entries(stacks)) {
     )
   }
 
+  test(
+    `law 7: a success ends what is remembered of a failure, also where its value has no life, ${stackName}`,
+    stack,
+    Effect.gen(function* () {
+      const asked: Asked = { count: 0, upstream: Effect.fail("down") }
+      const larder = yield* make(asked, {
+        failureFor: () => "1 minute",
+        policy: Policy.make({ freshFor: 0, staleIfError: 0 }),
+      })
+      for (const _ of [1, 2]) expect(yield* Effect.exit(larder.get("k"))).toEqual(Exit.fail("down"))
+      expect(asked.count).toBe(1)
+      asked.upstream = Effect.succeed(7)
+      expect(yield* larder.refresh("k")).toBe(7)
+      expect(yield* larder.get("k")).toBe(7)
+      expect(asked.count).toBe(3)
+    }),
+  )
+
   for (const change of ["expire", "clear"] as const) {
     test(
       `law 7: a refresh that fails after ${change} holds no later one back, ${stackName}`,

@@ -42,7 +42,10 @@ const versionWithoutLease = (engine: Engine, flight: Flight, { millis }: Answer)
 }
 
 const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): void => {
+  const { arbiter, farther } = engine.stack
   const isDetached = engine.flights.isDetached(flight)
+  // A success ends a remembered failure, also where the value itself is not stored.
+  if (kept !== undefined && !isDetached) engine.failures.forget(flight.k)
   if (kept === undefined || isDetached || leavesNoTrace(engine, flight, kept)) {
     if (kept !== undefined && isDetached) superseded(engine, flight)
     // There is nothing to store.
@@ -50,7 +53,6 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
     complete(engine, flight, outcome)
     return
   }
-  const { arbiter, farther } = engine.stack
   if (arbiter !== undefined && flight.lease !== undefined) {
     // Race: a caller gets the new value, and the next caller's plain hit still returns the older one in
     // memory, until the arbiter has answered.
@@ -101,9 +103,12 @@ const restOfOthers = (engine: Engine, flight: Flight, outcome: Outcome): number 
     ? engine.settings.policy.retryAfterFailure
     : 0
 
-/** Whether a value without a life meets a key without a value. An older value would have to be replaced. */
+/** Whether a value without a life would change no tier: none has a value of the key, which it would replace. */
 const leavesNoTrace = (engine: Engine, { k, known }: Flight, { entry }: EntryWithPolicy): boolean =>
-  entry.staleUntil <= engine.now() && known === 0 && engine.near.peek(k) === undefined
+  engine.stack.farther.length > 0 &&
+  entry.staleUntil <= engine.now() &&
+  known === 0 &&
+  engine.near.peek(k) === undefined
 
 const commit = (
   engine: Engine,

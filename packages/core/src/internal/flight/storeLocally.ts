@@ -4,7 +4,6 @@ import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Flight } from "../state/flight.ts"
 
 export const keepInMemory = (engine: Engine, flight: Flight, kept: EntryWithPolicy): void => {
-  engine.failures.forget(flight.k)
   engine.entries.keep(flight.k, flight.key, kept, engine.now())
   if (engine.observer.listeners !== 0) {
     engine.observer.tell({ _tag: "Committed", key: flight.k, version: kept.entry.version })

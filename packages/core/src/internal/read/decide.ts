@@ -3,8 +3,7 @@ import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
-import type { Flight } from "../state/flight.ts"
-import type { Candidate } from "../state/flight.ts"
+import type { Candidate, Flight } from "../state/flight.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
 
 /** The decision for one caller, and the state that it rests on. */
