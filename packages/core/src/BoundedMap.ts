@@ -316,9 +316,11 @@ class Bounded<V> implements BoundedMap<V> {
 
   #replace(slot: number, value: V, weight: number, expiresAt: number): void {
     const by = weight - this.weightOf(slot)
-    this.#policy.reweighed(slot, by)
-    this.#setWeight(slot, weight)
-    this.#weight += by
+    if (by !== 0) {
+      this.#policy.reweighed(slot, by)
+      this.#setWeight(slot, weight)
+      this.#weight += by
+    }
     this.#pairs.setValue(slot, value)
     this.#expiry.set(slot, expiresAt)
   }

@@ -740,6 +740,18 @@ describe("W-TinyLFU", () => {
     assert.isAbove(used.filter((key) => map.find(key) !== 0).length, 60)
   })
 
+  it("compares the newcomer as before after a rewrite that changes no weight", () => {
+    const keys = keysOf(10)
+    const evicted: Array<string> = []
+    const map = BoundedMap.make<number>({ maxEntries: 10, onEvicted: (key) => evicted.push(key) })
+    for (const key of keys) map.set(key, 0)
+    for (const key of keys.slice(1, 6)) map.get(key)
+    map.get("key:7")
+    map.resize({ maxEntries: 9, maxWeight: Infinity })
+    map.set("key:0", 1)
+    assert.deepStrictEqual(evicted, ["key:8"])
+  })
+
   it("protects what is read again after its time as a newcomer", () => {
     const map = BoundedMap.make<string>({ maxEntries: 100 })
     for (const key of keysOf(100)) map.set(key, key)
