@@ -4,8 +4,8 @@ import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "./engine.ts"
 
 /**
- * The entry as a caller sees it: a mark leaves of an entry what `expire` leaves, so
- * that its times say the same as its freshness. They are of the time of day as it is now.
+ * The entry as a caller sees it. An entry that a mark made stale gets the times that `expire` would
+ * give it, so that its times agree with its freshness. Times are of the clock as it is now.
  */
 export const shown = (
   engine: Engine,

@@ -1,22 +1,22 @@
-/** What memory has at one moment, for callers that look at all of it. Counts as no read. */
+/** Snapshots of memory, for callers that inspect it. A snapshot counts as no access. */
 import type * as Entry from "../../Entry.ts"
 import type { Freshness } from "../../Freshness.ts"
 import type { Engine } from "./engine.ts"
 import { capped } from "./localEntries.ts"
 import { shown } from "./shownEntry.ts"
 
-/** An entry in memory that callers may still be given. */
+/** An entry in memory that `get` may still return. */
 export interface InMemory<out K, out A> {
   readonly key: K
   readonly entry: Entry.Entry<A>
-  /** By its times and by the invalidations that this node knows of. */
+  /** By the times of the entry, and by the invalidations that this node knows. */
   readonly freshness: Freshness
 }
 
 export const has = (engine: Engine, k: string): boolean =>
   engine.entries.candidate(k, engine.now()) !== undefined
 
-/** Each entry that is neither past its life nor dropped, under the key as tiers know it. */
+/** Skips entries that have expired or that an invalidation has dropped. Keyed by the string form. */
 export const snapshotByKey = (engine: Engine): ReadonlyMap<string, InMemory<unknown, unknown>> => {
   const now = engine.now()
   const all = new Map<string, InMemory<unknown, unknown>>()

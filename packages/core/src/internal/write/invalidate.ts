@@ -1,4 +1,7 @@
-/** `invalidateTags` and `clear`: sets marks, each of which covers many keys at once. */
+/**
+ * `invalidateTags` and `clear` set marks, each of which covers many keys at once. `invalidateWhen`
+ * changes the keys in memory one by one.
+ */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { catchUp, markLater } from "../recover/replay.ts"
@@ -9,20 +12,20 @@ import { type InMemory, snapshotByKey } from "../state/snapshot.ts"
 import { expire, remove } from "./removeExpire.ts"
 import { seenThrough } from "./seenThrough.ts"
 
-/** Changes of keys that are under way at once. */
+/** Keys that `invalidateWhen` changes in parallel. */
 const changedAtOnce = 16
 
-/** What `invalidateWhen` has come to. */
+/** The result of `invalidateWhen`. */
 export interface Invalidated {
   /** How many keys were invalidated. */
   readonly keys: number
-  /** Every one of them is settled, as an `Ack` is. */
+  /** Whether every change is settled: see `Ack`. */
   readonly settled: boolean
-  /** The tiers that have not heard yet of some of them. */
+  /** Tiers that have not received some of the changes yet. */
   readonly pending: ReadonlyArray<string>
 }
 
-/** Expires, or removes, each key of memory for whose entry the predicate holds, in every tier. */
+/** Expires or removes, in every tier, each key in memory whose entry the predicate accepts. */
 export const invalidateWhen = (
   engine: Engine,
   predicate: (one: InMemory<unknown, unknown>) => boolean,
@@ -46,7 +49,7 @@ export const invalidateWhen = (
     }))
   })
 
-/** More tags take several marks, one after the other: a tier has a time for each step. */
+/** More tags take several marks, one after the other, so that each step stays within `tierTimeout`. */
 const tagsPerMark = 1_000
 
 export const mark = (
