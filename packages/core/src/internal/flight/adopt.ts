@@ -1,10 +1,9 @@
 /** Decides whether a flight adopts the entry that a farther tier has. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type { Entry } from "../../Entry.ts"
 import * as Decision from "../../Decision.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped, type EntryWithPolicy } from "../state/localEntries.ts"
+import { candidateFrom } from "../state/candidateFrom.ts"
 import { examined } from "../state/examined.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
@@ -58,18 +57,6 @@ export const consider = (
   }
   return true
 }
-
-const candidateFrom = (
-  engine: Engine,
-  tier: string,
-  entry: Entry<unknown>,
-  now: number,
-): Candidate => ({
-  entry,
-  exit: Exit.succeed(entry.value),
-  freshness: engine.entries.judge(entry, now),
-  tier,
-})
 
 /** `inMemory`: the version of the entry in memory. */
 const offer = (

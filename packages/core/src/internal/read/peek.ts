@@ -1,9 +1,9 @@
 /** `read`: the entry of a key, without a lookup and without side effects. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Entry from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Engine, FartherReading } from "../state/engine.ts"
+import { candidateFrom } from "../state/candidateFrom.ts"
 import { examined } from "../state/examined.ts"
 import { capped } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
@@ -51,11 +51,8 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
     const queued = engine.writes.newest(k)
     if (queued !== undefined) {
       const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
-      const freshness = engine.entries.judge(entry, engine.now())
-      const given = { entry, exit: Exit.succeed(entry.value), freshness }
-      if (freshness._tag === "Fresh") {
-        return { best: { ...given, tier: engine.nearName }, removedAt: 0 }
-      }
+      const local = candidateFrom(engine, engine.nearName, entry, engine.now())
+      if (local.freshness._tag === "Fresh") return { best: local, removedAt: 0 }
       yield* engine.writes.settled(k)
     }
     const budget = new Budget(engine.settings.policy.tierBudget)
@@ -77,15 +74,9 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       const entry = judgeable(engine, tier, found)
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
         continue
-      const freshness = engine.entries.judge(entry, engine.now())
-      const given: Candidate = {
-        entry,
-        exit: Exit.succeed(entry.value),
-        freshness,
-        tier: tier.name,
-      }
-      if (freshness._tag === "Fresh") return { best: given, removedAt: 0 }
-      best = better(engine, best, given)
+      const candidate = candidateFrom(engine, tier.name, entry, engine.now())
+      if (candidate.freshness._tag === "Fresh") return { best: candidate, removedAt: 0 }
+      best = better(engine, best, candidate)
     }
     return { best, removedAt: 0 }
   })
