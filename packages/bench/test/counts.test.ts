@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import { describe, expect, it } from "vitest"
 import { inFiber, type Keys, once } from "../src/guard/runs.ts"
 import { asHundreds, refreshing, stale, warm } from "../src/guard/situations.ts"
-import { openLarder, type Surroundings, surroundings } from "../src/guard/subjects.ts"
+import { clockOf, openLarder, type Surroundings, surroundings } from "../src/guard/subjects.ts"
 import * as Source from "../src/source.ts"
 
 const kinds = ["readings", "monotonic", "sleeps", "draws"] as const
@@ -28,19 +28,13 @@ const counting = (): Counted => {
       uses[kind] += 1
       return use()
     }
-  const millis = counted("readings", clock.currentTimeMillisUnsafe)
-  const nanos = counted("readings", clock.currentTimeNanosUnsafe)
-  const monotonic = counted("monotonic", clock.monotonicTimeNanosUnsafe)
   return {
-    clock: {
-      currentTimeMillisUnsafe: millis,
-      currentTimeMillis: Effect.sync(millis),
-      currentTimeNanosUnsafe: nanos,
-      currentTimeNanos: Effect.sync(nanos),
-      monotonicTimeNanosUnsafe: monotonic,
-      monotonicTimeNanos: Effect.sync(monotonic),
+    clock: clockOf({
+      millis: counted("readings", clock.currentTimeMillisUnsafe),
+      nanos: counted("readings", clock.currentTimeNanosUnsafe),
+      monotonic: counted("monotonic", clock.monotonicTimeNanosUnsafe),
       sleep: (duration) => counted("sleeps", () => clock.sleep(duration))(),
-    },
+    }),
     random: {
       nextIntUnsafe: counted("draws", () => chance.nextIntUnsafe()),
       nextDoubleUnsafe: counted("draws", () => chance.nextDoubleUnsafe()),

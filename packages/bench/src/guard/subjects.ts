@@ -21,6 +21,22 @@ export interface Surroundings {
   readonly pass: (millis: number) => void
 }
 
+/** A clock of these functions; each property reads the time when it is used. */
+export const clockOf = (read: {
+  readonly millis: () => number
+  readonly nanos: () => bigint
+  readonly monotonic: () => bigint
+  readonly sleep: Clock.Clock["sleep"]
+}): Clock.Clock => ({
+  currentTimeMillisUnsafe: read.millis,
+  currentTimeMillis: Effect.sync(read.millis),
+  currentTimeNanosUnsafe: read.nanos,
+  currentTimeNanos: Effect.sync(read.nanos),
+  monotonicTimeNanosUnsafe: read.monotonic,
+  monotonicTimeNanos: Effect.sync(read.monotonic),
+  sleep: read.sleep,
+})
+
 /** Real time that can be moved on. */
 export const surroundings = (): Surroundings => {
   const real = Clock.Clock.defaultValue()
@@ -30,15 +46,7 @@ export const surroundings = (): Surroundings => {
   const nanos = () => real.currentTimeNanosUnsafe() + nanosPassed()
   const monotonic = () => real.monotonicTimeNanosUnsafe() + nanosPassed()
   return {
-    clock: {
-      currentTimeMillisUnsafe: millis,
-      currentTimeMillis: Effect.sync(millis),
-      currentTimeNanosUnsafe: nanos,
-      currentTimeNanos: Effect.sync(nanos),
-      monotonicTimeNanosUnsafe: monotonic,
-      monotonicTimeNanos: Effect.sync(monotonic),
-      sleep: (duration) => real.sleep(duration),
-    },
+    clock: clockOf({ millis, nanos, monotonic, sleep: (duration) => real.sleep(duration) }),
     pass: (millis) => {
       passed += millis
     },
