@@ -22,10 +22,11 @@ export const decide = (
   now: number,
   many = false,
 ): Decided => {
+  const active = engine.flights.at(k)
   // Start a deferred refresh now, so that this caller finds its result.
-  engine.flights.at(k)?.start?.()
+  active?.start?.()
   const inMemory = engine.entries.look(k, now)
-  const flight = joinable(engine, k, demand)
+  const flight = active === undefined ? undefined : joinable(engine, k, demand)
   const failure = engine.failures.at(k, now)
   if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
   // Race: a flight has answered its callers, and its value is on the way to the tiers. A later caller
