@@ -3,13 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { nextNumber } from "../../Arbitration.ts"
 import type * as Entry from "../../Entry.ts"
-import type {
-  Arbiter,
-  CommitRequest,
-  Committed as Arbitrated,
-  TierError,
-  Write,
-} from "../../Tier.ts"
+import type { Arbiter, CommitRequest, Committed as Arbitrated, Write } from "../../Tier.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { CommitBatches } from "./batches.ts"
 import type { Budget } from "./budget.ts"
@@ -18,8 +12,7 @@ import type { TierSteps } from "./guardedCalls.ts"
 import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
 import type { TierMarks } from "./tierMarks.ts"
-import { asked } from "./tierMarks.ts"
-import type { Options, Surroundings } from "./tierOptions.ts"
+import type { Ask, Options, Surroundings } from "./tierOptions.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
 
 /** A caller's change of a key; with `at`, for that place in the arbiter's order. */
@@ -39,8 +32,8 @@ export interface Written {
 }
 
 export class ArbiterWrites {
-  readonly #name: string
   readonly #arbiter: Arbiter | undefined
+  readonly #ask: Ask
   readonly #options: Options
   readonly #parts: TierParts
   readonly #time: TierTime
@@ -50,15 +43,13 @@ export class ArbiterWrites {
   readonly #commits: CommitBatches
 
   constructor(
-    name: string,
-    arbiter: Arbiter | undefined,
     options: Options,
-    { parts, time, warnings }: Surroundings,
+    { arbiter, ask, parts, time, warnings }: Surroundings,
     marks: TierMarks,
     codec: TierCodec,
   ) {
-    this.#name = name
     this.#arbiter = arbiter
+    this.#ask = ask
     this.#options = options
     this.#parts = parts
     this.#time = time
@@ -71,9 +62,6 @@ export class ArbiterWrites {
       options.turns,
     )
   }
-
-  readonly #ask = <A>(operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>) =>
-    asked(this.#name, this.#arbiter, operation)
 
   commit(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
     return this.#codec.encoded(key, entry, (bytes, life) => {

@@ -21,7 +21,7 @@ import { TierLeases } from "./leases.ts"
 import type { TierParts } from "./parts.ts"
 import { type Bounds, TierTime } from "./tierClock.ts"
 import { TierMarks, besides } from "./tierMarks.ts"
-import type { Options, Role } from "./tierOptions.ts"
+import type { Ask, Options, Role } from "./tierOptions.ts"
 import { type TierRead, allAtOnce, decodedAtOnce } from "./tierRead.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
 
@@ -58,7 +58,11 @@ export class FartherTier {
     const { clock } = options
     const arbiter = role === "arbiter" ? store.arbiter : undefined
     const time = new TierTime(clock, scope)
-    const surroundings = { role, parts, time, warnings }
+    const ask: Ask = (operation) =>
+      arbiter === undefined
+        ? Effect.die(new Error(`the tier ${name} does not arbitrate`))
+        : operation(arbiter)
+    const surroundings = { role, arbiter, ask, parts, time, warnings }
     this.name = name
     this.scope = scope
     this.isArbiter = arbiter !== undefined
@@ -69,12 +73,12 @@ export class FartherTier {
     this.#parts = parts
     this.#trust = role === "arbiter" ? undefined : new Trust()
     this.#isInFront = role === "inFront"
-    this.marks = new TierMarks(name, arbiter, options, surroundings, fork)
+    this.marks = new TierMarks(options, surroundings, fork)
     this.#codec = new TierCodec(tier, options, surroundings, (key, found) =>
       this.#believed(key, found),
     )
-    this.leases = new TierLeases(name, arbiter, clock, surroundings, this.marks, this.#codec)
-    this.writes = new ArbiterWrites(name, arbiter, options, surroundings, this.marks, this.#codec)
+    this.leases = new TierLeases(clock, surroundings, this.marks, this.#codec)
+    this.writes = new ArbiterWrites(options, surroundings, this.marks, this.#codec)
     this.copies = new TierCopies(store, clock, surroundings, this.#codec, this.#trust)
   }
 

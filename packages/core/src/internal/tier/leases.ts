@@ -10,9 +10,8 @@ import { Budget } from "./budget.ts"
 import type { TierCodec } from "./codec.ts"
 import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
-import type { TierMarks } from "./tierMarks.ts"
-import { asked, besides } from "./tierMarks.ts"
-import type { Surroundings } from "./tierOptions.ts"
+import { type TierMarks, besides } from "./tierMarks.ts"
+import type { Ask, Surroundings } from "./tierOptions.ts"
 import { type TierRead, allAtOnce } from "./tierRead.ts"
 
 export type Granted =
@@ -25,8 +24,8 @@ export type Granted =
 const askedAtOnce = 64
 
 export class TierLeases {
-  readonly #name: string
   readonly #arbiter: Arbiter | undefined
+  readonly #ask: Ask
   readonly #clock: SteadyClock
   readonly #parts: TierParts
   readonly #time: TierTime
@@ -35,24 +34,19 @@ export class TierLeases {
   readonly #queues = new Queues()
 
   constructor(
-    name: string,
-    arbiter: Arbiter | undefined,
     clock: SteadyClock,
-    { parts, time }: Surroundings,
+    { arbiter, ask, parts, time }: Surroundings,
     marks: TierMarks,
     codec: TierCodec,
   ) {
-    this.#name = name
     this.#arbiter = arbiter
+    this.#ask = ask
     this.#clock = clock
     this.#parts = parts
     this.#time = time
     this.#marks = marks
     this.#codec = codec
   }
-
-  readonly #ask = <A>(operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>) =>
-    asked(this.#name, this.#arbiter, operation)
 
   acquire(key: string, request: LeaseRequest, budget: Budget): Effect.Effect<Granted | undefined> {
     return Effect.suspend(() => {

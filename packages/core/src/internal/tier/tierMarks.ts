@@ -4,46 +4,32 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Arbiter, TierError } from "../../Tier.ts"
+import type { TierError } from "../../Tier.ts"
 import type { Budget } from "./budget.ts"
 import { MarkReading } from "./markSync.ts"
 import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
-import type { Options, Surroundings } from "./tierOptions.ts"
+import type { Ask, Options, Surroundings } from "./tierOptions.ts"
 
 /** The longest time between two reads of the marks while the tier is read, ms. */
 const markMaxAge = 5_000
 
-/** Calls an operation of the arbiter. */
-export const asked = <A>(
-  tier: string,
-  arbiter: Arbiter | undefined,
-  operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>,
-): Effect.Effect<A, TierError> =>
-  arbiter === undefined
-    ? Effect.die(new Error(`the tier ${tier} does not arbitrate`))
-    : operation(arbiter)
-
 export class TierMarks {
-  readonly #name: string
-  readonly #arbiter: Arbiter | undefined
   readonly #options: Options
   readonly #parts: TierParts
   readonly #time: TierTime
+  readonly #ask: Ask
   /** Undefined in a tier that does not arbitrate. */
   readonly reading: MarkReading | undefined
   /** The marks of the arbiter that the tier stands in front of. */
   #behind: TierMarks | undefined
 
   constructor(
-    name: string,
-    arbiter: Arbiter | undefined,
     options: Options,
-    { parts, time }: Surroundings,
+    { arbiter, ask, parts, time }: Surroundings,
     fork: (effect: Effect.Effect<void>) => void,
   ) {
-    this.#name = name
-    this.#arbiter = arbiter
+    this.#ask = ask
     this.#options = options
     this.#parts = parts
     this.#time = time
@@ -66,9 +52,6 @@ export class TierMarks {
   standInFrontOf(behind: TierMarks): void {
     this.#behind = behind
   }
-
-  readonly #ask = <A>(operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>) =>
-    asked(this.#name, this.#arbiter, operation)
 
   /** Whether marks must be read before entries of this part are used, and another server has them. */
   needsApart(part: string): boolean {

@@ -1,5 +1,7 @@
 /** Options for opening a tier behind memory, and the objects that its parts share. */
 import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Arbiter, TierError } from "../../Tier.ts"
 import type * as Envelope from "../../Envelope.ts"
 import type { Marks } from "../invalidation/marks.ts"
 import type { Observer } from "../observe/eventHub.ts"
@@ -26,9 +28,17 @@ export interface Options {
   readonly turns: Turns
 }
 
+export type Ask = <A>(
+  operation: (arbiter: Arbiter) => Effect.Effect<A, TierError>,
+) => Effect.Effect<A, TierError>
+
 /** Shared by the parts of a tier. */
 export interface Surroundings {
   readonly role: Role
+  /** Undefined in a tier that does not arbitrate. */
+  readonly arbiter: Arbiter | undefined
+  /** Calls an operation of the arbiter; a defect in a tier that does not arbitrate. */
+  readonly ask: Ask
   readonly parts: TierParts
   readonly time: TierTime
   readonly warnings: TierWarnings
