@@ -309,9 +309,9 @@ export interface ObjectStore {
   /** No read of the key is a plain hit until it is stamped once more. */
   readonly forgetStamp: (key: string) => void
   /**
-   * Keeps an entry in place of what is at its key; whether it is kept. It is not when it
-   * is too heavy, has no life left, or is worth less than all the others: what was at the
-   * key is gone then too.
+   * Stores an entry in place of the one at its key, and returns whether it is stored. It is not where
+   * the entry at the key has a higher version, which stays. It is not either where the new entry is too
+   * heavy, has no life left, or is worth less than all others: then the entry at the key is gone too.
    */
   readonly put: (held: MemoryEntry, weight: number, stamp: Stamp, now: number) => boolean
   /** The weight of a value, by the user's function; throws what it throws, and a `RangeError` for what is no weight. */

@@ -38,6 +38,7 @@ import { arbiterChecks } from "./internal/conformance/arbiterChecks.ts"
 import { batchChecks } from "./internal/conformance/batchChecks.ts"
 import { larderChecks } from "./internal/conformance/larderChecks.ts"
 import { markChecks } from "./internal/conformance/markChecks.ts"
+import { objectChecks } from "./internal/conformance/objectChecks.ts"
 import { sequenceChecks } from "./internal/conformance/sequenceChecks.ts"
 import { storeChecks } from "./internal/conformance/storeChecks.ts"
 import type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
@@ -46,6 +47,7 @@ export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
 /** All checks as values: for another test runner, or to list what a broken tier fails. */
 export const checks: ReadonlyArray<Check> = [
+  ...objectChecks,
   ...storeChecks,
   ...arbiterChecks,
   ...batchChecks,
@@ -57,7 +59,7 @@ export const checks: ReadonlyArray<Check> = [
 /** Whether a check applies to a tier with these abilities. */
 export const applies = ({ needs }: Check, tier: Tier.ObjectTier | Tier.ByteTier): boolean => {
   if (needs === "any") return true
-  if (tier.kind !== "bytes") return false
+  if (tier.kind === "objects" || needs === "objects") return tier.kind === needs
   if (needs === "bytes") return true
   const { clock, lease, marks, notifies, versions } = tier.abilities
   return clock && lease && marks && versions && (needs === "arbiter" || notifies)
@@ -110,6 +112,7 @@ export const subject = <E>({
 
 const lacking: Readonly<Record<Needs, string>> = {
   any: "",
+  objects: "the tier keeps bytes",
   bytes: "the tier keeps no bytes",
   arbiter: "the tier does not declare versions, lease, marks and clock",
   notifies: "the tier does not declare that it notifies",

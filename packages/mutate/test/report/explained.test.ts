@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs"
 import { expect, it } from "vitest"
 import { explain, type Explanation, parse } from "../../src/report/explained.ts"
 import type { Fate, Result } from "../../src/run/results.ts"
@@ -57,4 +58,21 @@ it("an entry without a reason is refused", () => {
     "entry 1 has no reason",
   )
   expect(() => parse("{}")).toThrow("must be an array")
+})
+
+it("each committed explanation is of a line that is in its file", () => {
+  const root = new URL("../../../../", import.meta.url)
+  const lines = new Map<string, ReadonlySet<string>>()
+  const linesOf = (file: string) => {
+    const path = new URL(file, root)
+    const known = lines.get(file)
+    if (known !== undefined) return known
+    const text = existsSync(path) ? readFileSync(path, "utf8") : ""
+    const read = new Set(text.split("\n").map((line) => line.trim()))
+    lines.set(file, read)
+    return read
+  }
+  const explanations = parse(readFileSync(new URL("packages/mutate/explained.json", root), "utf8"))
+  expect(explanations.filter(({ file, line }) => !linesOf(file).has(line))).toEqual([])
+  expect(explanations.length).toBeGreaterThan(0)
 })

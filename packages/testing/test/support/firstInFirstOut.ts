@@ -81,6 +81,8 @@ class FirstInFirstOut implements Tier.ObjectStore {
 
   put(held: Tier.MemoryEntry, weight: number, stamp: Tier.Stamp, now: number): boolean {
     const { entry, key } = held
+    const present = this.peek(key)
+    if (present !== undefined && present.entry.version > entry.version) return false
     const isNew = !this.delete(key)
     const fits = weight <= this.bounds.maxWeight && this.bounds.maxEntries >= 1
     if (!fits) this.#onEvicted(key, "refused")

@@ -1,8 +1,9 @@
 /** The entries one larder keeps in memory, each with what a hit needs beside it. */
 import type * as Exit from "effect/Exit"
-import * as BoundedMap from "../../BoundedMap.ts"
+import type * as BoundedMap from "../../BoundedMap.ts"
 import { forever } from "../../Entry.ts"
 import type { EvictionCause, MemoryEntry, ObjectStore, Stamp } from "../../Tier.ts"
+import { Bounded, checkWeight } from "./bounded/bounded.ts"
 import { grown, Objects } from "./bounded/columns.ts"
 
 /** Of what no read may take without a second look. */
@@ -25,7 +26,7 @@ export interface Options extends BoundedMap.Bounds {
 export class MemoryStore implements ObjectStore {
   readonly maxFreshFor: number
   readonly #weigh: Options["weigh"]
-  readonly #exits: BoundedMap.BoundedMap<Exit.Exit<unknown>>
+  readonly #exits: Bounded<Exit.Exit<unknown>>
   /** By slot. Nothing is in slot 0, which `find` gives for a key that is not there. */
   #held = new Objects<MemoryEntry | undefined>(undefined)
   /** By slot, side by side: `until` and `checkedAt`. */
@@ -34,15 +35,12 @@ export class MemoryStore implements ObjectStore {
   #read = new Uint8Array(72)
 
   constructor(options: Options) {
-    const { onEvicted } = options
+    const { eviction, maxEntries, maxWeight, onEvicted, seed } = options
     this.maxFreshFor = options.maxFreshFor
     this.#weigh = options.weigh
-    this.#exits = BoundedMap.make<Exit.Exit<unknown>>({
-      ...options,
-      onEvicted: (key, _, cause, slot) => {
-        this.#held.set(slot, undefined)
-        onEvicted(key, cause)
-      },
+    this.#exits = new Bounded({ maxEntries, maxWeight }, eviction, seed, (key, _, cause, slot) => {
+      this.#held.set(slot, undefined)
+      onEvicted(key, cause)
     })
   }
 
@@ -97,10 +95,12 @@ export class MemoryStore implements ObjectStore {
     const { entry, exit, key } = held
     const { staleUntil } = entry
     const expiresAt = staleUntil >= forever ? Infinity : staleUntil
-    const present = this.#exits.find(key)
+    const hash = this.#exits.hashOf(key)
+    const present = this.#exits.findHashed(key, hash)
+    if (present !== 0 && this.at(present).entry.version > entry.version) return false
     this.#held.set(present, undefined)
-    if (!this.#exits.set(key, exit, { weight, expiresAt, now })) return false
-    const slot = present === 0 ? this.#exits.find(key) : present
+    const slot = this.#exits.put(key, hash, present, exit, { weight, expiresAt, now })
+    if (slot === 0) return false
     this.#held.set(slot, held)
     while (slot * 2 + 1 >= this.#stamps.length) this.#stamps = grown(this.#stamps, Infinity)
     while (slot >= this.#read.length) this.#read = grown(this.#read, Infinity)
@@ -112,7 +112,7 @@ export class MemoryStore implements ObjectStore {
 
   weigh(value: unknown, key: string): number {
     const weight = this.#weigh(value, key)
-    BoundedMap.checkWeight(weight, key)
+    checkWeight(weight, key)
     return weight
   }
 

@@ -2,10 +2,14 @@
 import type * as Exit from "effect/Exit"
 import type { Engine } from "../state/engine.ts"
 
-/** Returns and counts a plain hit; undefined where there is none. */
-export const hit = (engine: Engine, k: string, now: number): Exit.Exit<unknown> | undefined => {
+/** Returns and counts a plain hit; undefined where there is none. `slot`: of the key in memory, 0 for none. */
+export const hit = (
+  engine: Engine,
+  k: string,
+  slot: number,
+  now: number,
+): Exit.Exit<unknown> | undefined => {
   const { near, observer } = engine
-  const slot = near.find(k)
   if (slot === 0 || !near.isPlain(slot, now, engine.marks.last)) return undefined
   near.hit(slot)
   observer.counters.hits += 1

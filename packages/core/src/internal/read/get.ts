@@ -77,11 +77,12 @@ Object.setPrototypeOf(
       const { engine, key, options } = this
       const k = engine.settings.keyOf(key)
       const now = engine.now()
+      const slot = k === undefined ? 0 : engine.near.find(k)
       if (options === undefined && k !== undefined) {
-        const exit = hit(engine, k, now)
+        const exit = hit(engine, k, slot, now)
         if (exit !== undefined) return exit
       }
-      return ask(engine, question(engine, key, k, options, now, fiber, exitOf))
+      return ask(engine, question(engine, key, k, options, now, fiber, exitOf), slot)
     },
   }),
 )

@@ -69,7 +69,7 @@ class ManyCall {
   look(key: unknown, now: number): void {
     const engine = this.#engine
     const k = engine.settings.keyOf(key)
-    const exit = k === undefined ? undefined : hit(engine, k, now)
+    const exit = k === undefined ? undefined : hit(engine, k, engine.near.find(k), now)
     if (exit !== undefined) this.exits.set(key, exit)
     // A key that waits takes its place in the map now, so that results keep the order of the keys.
     else if (!this.exits.has(key))

@@ -11,9 +11,12 @@ import { countWaiting, immediate, inBackground, newFlight } from "./act.ts"
 import { type Decided, decide } from "./decide.ts"
 import { type Call, type Question, closed, deadlineOf, refusal } from "./question.ts"
 
-/** Answers a call that is no plain hit. */
-export const ask = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> => {
-  const slot = question.k === undefined ? 0 : engine.near.find(question.k)
+/** Answers a call that is no plain hit. `slot`: of the key in memory, 0 for none. */
+export const ask = (
+  engine: Engine,
+  question: Question,
+  slot = question.k === undefined ? 0 : engine.near.find(question.k),
+): Effect.Effect<unknown, unknown> => {
   // An entry in memory proves that the key is valid and the larder open.
   const refused = slot === 0 ? refusal(engine, question.key, question.k) : undefined
   if (refused !== undefined) return refused

@@ -119,18 +119,17 @@ export class LocalEntries {
     { confirmedAt, entry, policy, weight }: EntryWithPolicy,
     now: number,
   ): void {
+    if (this.#isClosed) return
     const near = this.#near
-    const present = near.peek(k)
-    if (this.#isClosed || (present !== undefined && present.entry.version > entry.version)) return
     const freshCap = confirmedAt === undefined ? now + near.maxFreshFor : this.freshCap(confirmedAt)
-    if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
-    this.onKeep(policy.earlyRefresh)
     const valid = this.#marks.judge(entry) === "valid"
     const stamp = valid
       ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.#marks.last }
       : neverPlain
     const exit = Exit.succeed(entry.value)
-    near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)
+    if (!near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)) return
+    if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
+    this.onKeep(policy.earlyRefresh)
   }
 
   /** Clears memory for good, so that every call misses and reaches the check for a closed larder. */

@@ -165,10 +165,10 @@ export const arbitrated = (subject: Subject) =>
 export type Arbitrated = Effect.Success<ReturnType<typeof arbitrated>>
 
 /**
- * The abilities that a tier must declare for a check: none (`any`), storing bytes, arbitrating
- * (versions, lease, marks, clock), or publishing changes as well.
+ * The abilities that a tier must declare for a check: none (`any`), storing values (`objects`) or
+ * bytes, arbitrating (versions, lease, marks, clock), or publishing changes as well.
  */
-export type Needs = "any" | "bytes" | "arbiter" | "notifies"
+export type Needs = "any" | "objects" | "bytes" | "arbiter" | "notifies"
 
 export interface Check {
   readonly name: string

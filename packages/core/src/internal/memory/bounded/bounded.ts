@@ -1,0 +1,337 @@
+/** Entries within bounds, by string keys: the class behind `BoundedMap`. */
+import type {
+  BoundedMap,
+  Bounds,
+  Cause,
+  Eviction,
+  OnEvicted,
+  SetOptions,
+} from "../../../BoundedMap.ts"
+import { firstSlot, grown, none, Pairs } from "./columns.ts"
+import type { Costs, EvictionPolicy, Kept } from "./evictionPolicy.ts"
+import { ExpiryHeap } from "./expiryHeap.ts"
+import { HashIndex } from "./hashIndex.ts"
+import { LeastRecentlyUsed } from "./leastRecentlyUsed.ts"
+import { type HashKey, hashKey, stringHash } from "./stringHash.ts"
+import { TinyLfu } from "./tinyLfu.ts"
+
+/** Expired entries that go with each write even when there is room, so that they do not pile up. */
+const expiredPerWrite = 8
+/** Entries that go with each write while bounds that were lowered are not reached. */
+const shrunkPerWrite = 64
+/** Hits that are remembered before the policy is told: on the hot path a hit is one number stored. */
+const hitsLogged = 128
+
+const noOptions: SetOptions = {}
+
+export class Bounded<V> implements BoundedMap<V> {
+  readonly #hashKey: HashKey
+  readonly #makePolicy: (most: number) => EvictionPolicy
+  readonly #onEvicted: OnEvicted<V>
+  readonly #costs: Costs
+  #wanted: Bounds
+  /** What is held to: the wanted bounds, unless these were lowered and are not reached yet. */
+  #maxEntries: number
+  #maxWeight: number
+  #index: HashIndex
+  #pairs: Pairs<V>
+  #expiry: ExpiryHeap
+  #policy: EvictionPolicy
+  /** Made once an entry has another weight than 1. */
+  #weights: Float64Array<ArrayBuffer> | undefined
+  #weight = 0
+  readonly #log = new Int32Array(hitsLogged)
+  #logged = 0
+  /** What `onEvicted` threw first during a call that is still giving up. */
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(bounds: Bounds, eviction: Eviction, seed: number, onEvicted: OnEvicted<V>) {
+    this.#wanted = bounds
+    this.#costs = costsOf(bounds)
+    this.#maxEntries = bounds.maxEntries
+    this.#maxWeight = bounds.maxWeight
+    this.#hashKey = hashKey(seed)
+    this.#onEvicted = onEvicted
+    const kept: Kept = {
+      hashOf: (slot) => this.#index.hashOf(slot),
+      weightOf: (slot) => this.weightOf(slot),
+    }
+    this.#makePolicy =
+      eviction === "lru"
+        ? (most) => new LeastRecentlyUsed(most)
+        : (most) => new TinyLfu(kept, this.#costs, most, seed)
+    const most = this.#mostSlots()
+    this.#index = new HashIndex(most)
+    this.#pairs = new Pairs<V>()
+    this.#expiry = new ExpiryHeap(most)
+    this.#policy = this.#makePolicy(most)
+  }
+
+  get size(): number {
+    return this.#index.size
+  }
+
+  get weight(): number {
+    return this.#weight
+  }
+
+  get bounds(): Bounds {
+    return this.#wanted
+  }
+
+  get(key: string, now = 0): V | undefined {
+    const slot = this.find(key)
+    if (slot === none || this.#expiry.endOf(slot) <= now) return undefined
+    this.hit(slot)
+    return this.at(slot)
+  }
+
+  find(key: string): number {
+    return this.findHashed(key, this.hashOf(key))
+  }
+
+  hashOf(key: string): number {
+    return stringHash(key, this.#hashKey)
+  }
+
+  /** As `find`, with the hash of the key. */
+  findHashed(key: string, hash: number): number {
+    let slot = this.#index.first(hash)
+    while (slot !== none && this.#pairs.key(slot) !== key) slot = this.#index.following(slot)
+    return slot
+  }
+
+  at(slot: number): V {
+    return this.#pairs.value(slot)
+  }
+
+  hit(slot: number): void {
+    if (slot === none) return
+    this.#log[this.#logged] = slot
+    this.#logged += 1
+    if (this.#logged === hitsLogged) this.#tellHits()
+  }
+
+  set(key: string, value: V, options: SetOptions = noOptions): boolean {
+    const hash = this.hashOf(key)
+    return this.put(key, hash, this.findHashed(key, hash), value, options) !== none
+  }
+
+  /**
+   * As `set`, for a caller that has the hash of the key already, and the slot that `findHashed` gave:
+   * returns the slot of the key, or `none`.
+   */
+  put(
+    key: string,
+    hash: number,
+    present: number,
+    value: V,
+    { expiresAt = Infinity, now = 0, weight = 1 }: SetOptions,
+  ): number {
+    checkWeight(weight, key)
+    this.#tellHits()
+    const fits = this.#wanted.maxEntries >= 1 && weight <= this.#wanted.maxWeight
+    if (!fits || !(expiresAt > now)) {
+      if (present !== none) this.#remove(present, true)
+      if (!fits) this.#onEvicted(key, value, "refused", none)
+      return none
+    }
+    if (present === none) this.#add(key, hash, value, weight, expiresAt)
+    else this.#replace(present, value, weight, expiresAt)
+    this.#makeRoom(now, present)
+    this.#throwFailure()
+    return this.findHashed(key, hash)
+  }
+
+  delete(key: string): boolean {
+    const slot = this.find(key)
+    if (slot === none) return false
+    this.#remove(slot, true)
+    return true
+  }
+
+  clear(): void {
+    // New ones instead of emptying the old: the collector takes its time, callers do not wait.
+    const most = this.#mostSlots()
+    this.#index = new HashIndex(most)
+    this.#pairs = new Pairs<V>()
+    this.#expiry = new ExpiryHeap(most)
+    this.#policy = this.#makePolicy(most)
+    this.#weights = undefined
+    this.#weight = 0
+    this.#logged = 0
+  }
+
+  resize(bounds: Bounds): void {
+    this.#wanted = checked(bounds)
+    Object.assign(this.#costs, costsOf(bounds))
+    this.#maxEntries = Math.max(bounds.maxEntries, Math.min(this.#maxEntries, this.size))
+    this.#maxWeight = Math.max(bounds.maxWeight, Math.min(this.#maxWeight, this.#weight))
+  }
+
+  shrink(limit: number): boolean {
+    this.#tellHits()
+    const isOver = this.#shrink(limit, -Infinity, none)
+    this.#throwFailure()
+    return isOver
+  }
+
+  expire(now: number, limit: number): boolean {
+    for (let left = limit; left > 0 && this.#expiry.hasEnded(now); left -= 1) {
+      this.#evict(this.#expiry.first(), "expired")
+    }
+    this.#throwFailure()
+    return this.#expiry.hasEnded(now)
+  }
+
+  get nextExpiry(): number {
+    return this.#expiry.endOf(this.#expiry.first())
+  }
+
+  hottest(): Iterable<number> {
+    this.#tellHits()
+    return this.#policy.hottest()
+  }
+
+  #mostSlots(): number {
+    // One more than fits, since a newcomer takes its slot before another goes.
+    return this.#wanted.maxEntries + firstSlot + 1
+  }
+
+  #add(key: string, hash: number, value: V, weight: number, expiresAt: number): void {
+    const slot = this.#index.add(hash)
+    this.#pairs.set(slot, key, value)
+    this.#setWeight(slot, weight)
+    this.#weight += weight
+    this.#expiry.set(slot, expiresAt)
+    this.#policy.added(slot)
+  }
+
+  #replace(slot: number, value: V, weight: number, expiresAt: number): void {
+    const by = weight - this.weightOf(slot)
+    if (by !== 0) {
+      this.#policy.reweighed(slot, by)
+      this.#setWeight(slot, weight)
+      this.#weight += by
+    }
+    this.#pairs.setValue(slot, value)
+    this.#expiry.set(slot, expiresAt)
+  }
+
+  /** Back within the bounds, and closer to lowered ones. `spared` stays, being what was just written anew. */
+  #makeRoom(now: number, spared: number): void {
+    for (let gone = 0; gone < expiredPerWrite && this.#expiry.hasEnded(now); gone += 1) {
+      this.#evict(this.#expiry.first(), "expired")
+    }
+    while (this.size > this.#maxEntries || this.#weight > this.#maxWeight) {
+      if (!this.#giveUp(now, spared)) break
+    }
+    if (this.#isLowered()) this.#shrink(shrunkPerWrite, now, spared)
+  }
+
+  /** Closer to lowered bounds; whether there is still more than is wanted. */
+  #shrink(limit: number, now: number, spared: number): boolean {
+    for (let left = limit; left > 0 && this.#isUnwanted(); left -= 1) {
+      if (!this.#giveUp(now, spared)) break
+    }
+    const { maxEntries, maxWeight } = this.#wanted
+    this.#maxEntries = Math.max(maxEntries, Math.min(this.#maxEntries, this.size))
+    this.#maxWeight = Math.max(maxWeight, Math.min(this.#maxWeight, this.#weight))
+    return this.#isUnwanted()
+  }
+
+  /** Whether bounds were lowered and are not reached yet. */
+  #isLowered(): boolean {
+    return this.#maxEntries > this.#wanted.maxEntries || this.#maxWeight > this.#wanted.maxWeight
+  }
+
+  #isUnwanted(): boolean {
+    return this.size > this.#wanted.maxEntries || this.#weight > this.#wanted.maxWeight
+  }
+
+  /** One entry that is too many, an expired one if there is any; `false` when there is none but `spared`. */
+  #giveUp(now: number, spared: number): boolean {
+    const isExpired = this.#expiry.hasEnded(now)
+    const slot = isExpired ? this.#expiry.first() : this.#policy.victim(spared)
+    if (slot === none) return false
+    const cause = this.size > this.#wanted.maxEntries ? "size" : "weight"
+    this.#evict(slot, isExpired ? "expired" : cause)
+    return true
+  }
+
+  #evict(slot: number, cause: Cause): void {
+    const key = this.#pairs.key(slot)
+    const value = this.at(slot)
+    this.#remove(slot, cause === "expired")
+    try {
+      this.#onEvicted(key, value, cause, slot)
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    if (failure === undefined) return
+    this.#failure = undefined
+    throw failure.error
+  }
+
+  #remove(slot: number, wasTaken: boolean): void {
+    // Hits may have come while evictions were told: what is in the log has to be there.
+    this.#tellHits()
+    this.#policy.removed(slot, wasTaken)
+    this.#expiry.remove(slot)
+    this.#weight -= this.weightOf(slot)
+    this.#index.remove(slot)
+    this.#pairs.delete(slot)
+  }
+
+  #tellHits(): void {
+    const policy = this.#policy
+    for (let i = 0; i < this.#logged; i += 1) policy.hit(this.#log[i]!)
+    this.#logged = 0
+  }
+
+  weightOf(slot: number): number {
+    return this.#weights === undefined ? 1 : this.#weights[slot]!
+  }
+
+  #setWeight(slot: number, weight: number): void {
+    if (this.#weights === undefined) {
+      if (weight === 1) return
+      this.#weights = new Float64Array(Math.max(112, this.#index.slots)).fill(1)
+    }
+    while (slot >= this.#weights.length) {
+      this.#weights = grown(this.#weights, this.#mostSlots())
+    }
+    this.#weights[slot] = weight
+  }
+}
+
+export const checked = ({ maxEntries, maxWeight }: Bounds): Bounds => {
+  const bounds = { maxEntries, maxWeight }
+  for (const field of ["maxEntries", "maxWeight"] as const) {
+    const value = bounds[field]
+    if (value === Infinity || isCount(value)) continue
+    throw new RangeError(
+      `${field} ${String(value)} is no bound; give an integer of at least 0, or Infinity`,
+    )
+  }
+  return bounds
+}
+
+const costsOf = ({ maxEntries, maxWeight }: Bounds): Costs => ({
+  perEntry: 1 / Math.max(1, maxEntries),
+  perWeight: 1 / Math.max(1, maxWeight),
+})
+
+/** Throws a `RangeError` for what is no weight. */
+export const checkWeight = (weight: number, key: string): void => {
+  if (isCount(weight)) return
+  throw new RangeError(
+    `the weight of ${JSON.stringify(key)} is ${String(weight)}; a weight is an integer of at least 0`,
+  )
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
