@@ -387,7 +387,7 @@ const failedChecks = (
     Effect.gen(function* () {
       yield* TestClock.setTime(1_790_000_000_000)
       const subject = yield* TierConformance.subject({ name: "a mutant", layer })
-      yield* check.run({ ...subject, rounds: 20 })
+      if (TierConformance.applies(check, subject.tier)) yield* check.run({ ...subject, rounds: 20 })
     }).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.timeout(patience), Effect.exit)
   const failed = Effect.filter(
     TierConformance.checks,

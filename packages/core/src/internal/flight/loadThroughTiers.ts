@@ -9,11 +9,10 @@ import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { Budget } from "../tier/budget.ts"
 import { considerQueued } from "./adopt.ts"
-import { failed } from "./lookupResult.ts"
+import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
 import { answered, readTiers, walkWith } from "./readTiers.ts"
 import { cancelTogether } from "./sharedCancel.ts"
-import { complete } from "./waiters.ts"
 
 /** Starts flights that have begun. */
 export const loadThroughTiers = (
@@ -34,22 +33,8 @@ const goOn = (
   let cancel = () => {}
   // Set before the fiber starts: the fiber may give single flights a `cancel` of their own at once.
   cancelTogether(flights, () => cancel())
-  const guarded = Effect.catchCause(loading, (cause) =>
-    Effect.sync(() => brokenBy(engine, flights, cause)),
-  )
-  const fiber = engine.fibers.fork(guarded)
+  const fiber = engine.fibers.fork(guarded(engine, flights, loading))
   cancel = () => fiber.interruptUnsafe()
-}
-
-/** Completes the flights with a defect of the larder or of a tier, so that no caller waits for ever. */
-const brokenBy = (
-  engine: Engine,
-  flights: ReadonlyArray<Flight>,
-  cause: Cause.Cause<never>,
-): void => {
-  for (const flight of flights) {
-    complete(engine, flight, failed(engine, flight, cause, false).outcome)
-  }
 }
 
 /** Whether the nearest tier can be asked before anything else is done. */
@@ -61,8 +46,9 @@ const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
   const walk = walkWith(new Budget(engine.settings.policy.tierBudget))
   const tier = engine.stack.farther[0]!
   const rest = () =>
-    Effect.flatMap(readTiers(engine, [flight], walk, 1), () =>
-      lookUpMissing(engine, [flight], walk.budget, span),
+    Effect.flatMap(
+      readTiers(engine, [flight], walk, 1),
+      () => lookUpMissing(engine, [flight], walk.budget, span) ?? Effect.void,
     )
   let isGivenUp = false
   const step = tier.readOne(flight.k, walk.budget, (found) => {
@@ -89,8 +75,9 @@ const loadAll = (
   span: CallerSpan,
 ): Effect.Effect<void> => {
   const walk = walkWith(new Budget(engine.settings.policy.tierBudget))
-  const fromTiers = Effect.flatMap(readTiers(engine, flights, walk), () =>
-    lookUpMissing(engine, flights, walk.budget, span),
+  const fromTiers = Effect.flatMap(
+    readTiers(engine, flights, walk),
+    () => lookUpMissing(engine, flights, walk.budget, span) ?? Effect.void,
   )
   if (engine.writes.size === 0) return fromTiers
   const queued = flights.map((flight) => considerQueued(engine, flight))

@@ -11,177 +11,191 @@ import { Budget } from "../tier/budget.ts"
 import { arrived } from "./commit.ts"
 import { giveBack, leaseAll, leaseFor } from "./lease.ts"
 import * as lookup from "./lookup.ts"
+import { guarded } from "./guarded.ts"
 import { approachCircuits, areCircuitsClosed, completeWithOpenCircuit } from "./openCircuit.ts"
 import { completeWithOwnFailure } from "./recentFailure.ts"
+import { alsoCancel, cancelTogether } from "./sharedCancel.ts"
 
+/** Starts the lookups. The returned effect waits for leases; undefined where all lookups have begun. */
 export const lookUpMissing = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   budget: Budget,
   span: CallerSpan,
-): Effect.Effect<void> => {
+): Effect.Effect<void> | undefined => {
   const left = flights.filter(
     (flight) => flight.isWanted && !completeWithOwnFailure(engine, flight),
   )
-  const [only] = left
-  if (only === undefined) return Effect.void
-  const bulk = flights[0].many && engine.settings.upstream.lookupMany !== undefined
-  if (bulk)
-    return unlessRefused(engine, left, (asking) => lookUpTogether(engine, asking, budget, span))
-  if (left.length === 1) return lookUpAlone(engine, only, budget, span)
-  return lookUpEach(engine, left, budget, span)
+  if (flights[0].many && engine.settings.upstream.lookupMany !== undefined) {
+    return lookUpTogether(engine, left, budget, span)
+  }
+  const { arbiter } = engine.stack
+  // With a circuit half open, only the lookup that is the probe needs a lease.
+  if (left.length > 1 && arbiter?.leases.leasesMany === true && areCircuitsClosed(engine)) {
+    return leaseTogether(engine, arbiter, left, budget, span)
+  }
+  lookUpEach(engine, left, budget, span)
+  return undefined
 }
 
-/** Completes flights that an open circuit of upstream would refuse, before a lease is requested for them. */
-const unlessRefused = (
-  engine: Engine,
-  flights: ReadonlyArray<Flight>,
-  lookUp: (asking: ReadonlyArray<Flight>) => Effect.Effect<void>,
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const asking: Array<Flight> = []
-    for (const flight of flights) {
-      if (!completeWithOpenCircuit(engine, flight)) asking.push(flight)
-      // Race: the circuit opened after the lease was granted.
-      else giveBack(engine, flight)
-    }
-    if (asking.length === 0) return Effect.void
-    const leave = approachCircuits(engine)
-    return Effect.ensuring(lookUp(asking), Effect.sync(leave))
-  })
-
-/** One lookup for each key. Acquires the leases of the keys on one part of the arbiter in one trip. */
 const lookUpEach = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
   budget: Budget,
   span: CallerSpan,
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { arbiter } = engine.stack
-    const apart = (flight: Flight) => lookUpApart(engine, flight, budget, span)
-    // With a circuit half open, only the lookup that is the probe needs a lease.
-    const leasing =
-      arbiter?.leases.leasesMany === true && areCircuitsClosed(engine)
-        ? flights.filter((flight) => arbiterFor(engine, flight) !== undefined)
-        : []
-    const waiting = new Set(leasing)
-    for (const flight of flights) if (!waiting.has(flight)) apart(flight)
-    if (arbiter === undefined || leasing.length === 0) return Effect.void
-    const ofPart = Map.groupBy(leasing, ({ k }) => arbiter.partOf(k))
-    const parts = Array.from(ofPart.values(), (theirs) =>
-      Effect.gen(function* () {
-        const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget))
-        yield* engine.turns.each(theirs, (flight) => {
-          waiting.delete(flight)
-          if (!flight.isWanted) giveBack(engine, flight)
-          else lookUpApart(engine, flight, budget, span, !busy.has(flight))
-        })
-      }),
-    )
-    return Effect.onInterrupt(Effect.all(parts, { concurrency: "unbounded", discard: true }), () =>
-      Effect.sync(() => {
-        for (const flight of waiting) giveBack(engine, flight)
-      }),
-    )
-  })
-
-/** Runs one flight's lookup in a fiber of its own, so that a slow one does not delay the others. */
-const lookUpApart = (
-  engine: Engine,
-  flight: Flight,
-  budget: Budget,
-  span: CallerSpan,
-  hasAsked = false,
 ): void => {
-  const own = new Budget(budget.whole, budget.left)
-  const fiber = engine.fibers.fork(lookUpAlone(engine, flight, own, span, hasAsked))
-  const leaveCompanions = flight.cancel
-  flight.cancel = () => {
-    leaveCompanions()
-    fiber.interruptUnsafe()
+  for (const flight of flights) {
+    // Race: the lookup of one closes the larder, or makes the callers of another leave.
+    if (flight.isWanted) lookUpAlone(engine, flight, budget, span)
   }
 }
 
-/** The arbiter, where it can grant a lease for the flight. */
-const arbiterFor = (
-  { stack }: Engine,
-  { arbiterAnswers, isForeign }: Flight,
-): FartherTier | undefined => (arbiterAnswers && !isForeign ? stack.arbiter : undefined)
+/** Whether an open circuit of upstream refuses a flight, which is completed then. */
+const isRefused = (engine: Engine, flight: Flight): boolean => {
+  if (!completeWithOpenCircuit(engine, flight)) return false
+  // Race: the circuit opened after the lease was granted.
+  giveBack(engine, flight)
+  return true
+}
 
-/** `hasAsked`: the lease was requested already, together with others. */
-const lookUpAlone = (
+/** Whether the arbiter can grant a lease for the flight. */
+const isLeased = ({ stack }: Engine, { arbiterAnswers, isForeign }: Flight): boolean =>
+  stack.arbiter !== undefined && arbiterAnswers && !isForeign
+
+/** Looks one key up, under a lease of its own where the arbiter can grant one. */
+const lookUpAlone = (engine: Engine, flight: Flight, budget: Budget, span: CallerSpan): void => {
+  if (isRefused(engine, flight)) return
+  const { arbiter } = engine.stack
+  if (arbiter === undefined || !isLeased(engine, flight)) return ask(engine, flight, span)
+  const leave = approachCircuits(engine)
+  const giveUp = Effect.sync(() => {
+    leave()
+    giveBack(engine, flight)
+  })
+  const leased = leaseFor(engine, arbiter, flight, new Budget(budget.whole, budget.left))
+  // Race: the larder closed, or the last caller left, while the lease was granted.
+  const goOn = Effect.suspend(() =>
+    flight.isWanted ? Effect.sync(() => ask(engine, flight, span, leave)) : giveUp,
+  )
+  const asked = Effect.onInterrupt(Effect.andThen(leased, goOn), () => giveUp)
+  // A fiber of its own, so that a slow one does not delay the others.
+  const fiber = engine.fibers.fork(guarded(engine, [flight], asked))
+  alsoCancel(flight, () => fiber.interruptUnsafe())
+}
+
+/** Asks upstream for one key. `leave` gives up the place of a circuit's probe. */
+const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing): void => {
+  const previous = flight.stale?.entry
+  // The tiers may have told of marks for the first time: the lookup begins after these marks.
+  flight.asOf = engine.versions.asOf()
+  const cancel = lookup.one(engine, flight, previous, span, (answer) => {
+    leave()
+    arrived(engine, flight, answer, previous)
+  })
+  alsoCancel(flight, () => {
+    cancel()
+    leave()
+    giveBack(engine, flight)
+  })
+}
+
+const nothing = () => {}
+
+/** Acquires the leases of the keys on one part of the arbiter in one trip; then one lookup for each key. */
+const leaseTogether = (
   engine: Engine,
-  flight: Flight,
+  arbiter: FartherTier,
+  flights: ReadonlyArray<Flight>,
   budget: Budget,
   span: CallerSpan,
-  hasAsked = false,
-): Effect.Effect<void> =>
-  unlessRefused(engine, [flight], () => lookUpWithLease(engine, flight, budget, span, hasAsked))
-
-const lookUpWithLease = (
-  engine: Engine,
-  flight: Flight,
-  budget: Budget,
-  span: CallerSpan,
-  hasAsked: boolean,
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const arbiter = hasAsked ? undefined : arbiterFor(engine, flight)
-    if (arbiter !== undefined) yield* leaseFor(engine, arbiter, flight, budget)
-    // Race: the larder closed, or the last caller left, while the lease was granted.
-    if (!flight.isWanted) return giveBack(engine, flight)
-    const previous = flight.stale?.entry
-    // The tiers may have told of marks for the first time: the lookup begins after these marks.
-    flight.asOf = engine.versions.asOf()
-    yield* Effect.callback<void>((resume) => {
-      const cancel = lookup.one(engine, flight, previous, span, (answer) => {
-        arrived(engine, flight, answer, previous)
-        resume(Effect.void)
+): Effect.Effect<void> | undefined => {
+  const waiting = new Set(flights.filter((flight) => isLeased(engine, flight)))
+  const others = flights.filter((flight) => !waiting.has(flight))
+  lookUpEach(engine, others, budget, span)
+  if (waiting.size === 0) return undefined
+  const ofPart = Map.groupBy(waiting, ({ k }) => arbiter.partOf(k))
+  const parts = Array.from(ofPart.values(), (theirs) =>
+    Effect.gen(function* () {
+      const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget))
+      yield* engine.turns.each(theirs, (flight) => {
+        waiting.delete(flight)
+        if (!flight.isWanted) giveBack(engine, flight)
+        else if (busy.has(flight)) lookUpAlone(engine, flight, budget, span)
+        else if (!isRefused(engine, flight)) ask(engine, flight, span)
       })
-      return Effect.sync(cancel)
-    })
-  }).pipe(Effect.onInterrupt(() => Effect.sync(() => giveBack(engine, flight))))
+    }),
+  )
+  return Effect.onInterrupt(Effect.all(parts, { concurrency: "unbounded", discard: true }), () =>
+    Effect.sync(() => giveBackAll(engine, waiting)),
+  )
+}
+
+const giveBackAll = (engine: Engine, flights: Iterable<Flight>): void => {
+  for (const flight of flights) giveBack(engine, flight)
+}
 
 const lookUpTogether = (
   engine: Engine,
   flights: ReadonlyArray<Flight>,
   budget: Budget,
   span: CallerSpan,
-): Effect.Effect<void> => {
-  const together = new Set(flights)
-  const loading = Effect.gen(function* () {
-    const { arbiter } = engine.stack
-    const leasing = flights.filter((flight) => arbiterFor(engine, flight) !== undefined)
-    if (arbiter !== undefined) {
-      const busy = yield* leaseAll(engine, arbiter, leasing, budget)
-      yield* engine.turns.each(busy, (flight) => {
-        // A flight that waits for another node's lease leaves the bulk lookup.
-        together.delete(flight)
-        lookUpApart(engine, flight, budget, span)
-      })
-    }
-    yield* engine.turns.forMany(flights)
+): Effect.Effect<void> | undefined => {
+  // A key without a stale value waits for a circuit's next probe. The others must not wait with it.
+  const asking = flights.filter((flight) => !isRefused(engine, flight))
+  const leave = approachCircuits(engine)
+  const { arbiter } = engine.stack
+  const leasing = asking.filter((flight) => isLeased(engine, flight))
+  if (arbiter === undefined || leasing.length === 0) {
+    askTogether(engine, asking, span, leave)
+    return undefined
+  }
+  const together = new Set(asking)
+  const leased = Effect.gen(function* () {
+    const busy = yield* leaseAll(engine, arbiter, leasing, budget)
+    yield* engine.turns.each(busy, (flight) => {
+      // A flight that waits for another node's lease leaves the bulk lookup.
+      together.delete(flight)
+      lookUpAlone(engine, flight, budget, span)
+    })
+    yield* engine.turns.forMany(asking)
     const ready: Array<Flight> = []
     for (const flight of together) {
       if (flight.isWanted) ready.push(flight)
       else giveBack(engine, flight)
     }
-    if (!Arr.isArrayNonEmpty(ready)) return
-    for (const flight of ready) flight.asOf = engine.versions.asOf()
-    const answerOf = yield* Effect.callback<(flight: Flight) => lookup.Answer>((resume) => {
-      const cancel = lookup.many(engine, ready, span, (answerOf) =>
-        resume(Effect.succeed(answerOf)),
-      )
-      return Effect.sync(cancel)
-    })
-    yield* engine.turns.each(ready, (flight) =>
-      arrived(engine, flight, answerOf(flight), undefined),
-    )
+    askTogether(engine, ready, span, leave)
   })
-  return Effect.onInterrupt(loading, () =>
+  return Effect.onInterrupt(leased, () =>
     Effect.sync(() => {
-      for (const flight of together) giveBack(engine, flight)
+      leave()
+      giveBackAll(engine, together)
     }),
   )
+}
+
+/** Asks upstream for many keys in one bulk lookup. */
+const askTogether = (
+  engine: Engine,
+  flights: ReadonlyArray<Flight>,
+  span: CallerSpan,
+  leave: () => void,
+): void => {
+  if (!Arr.isReadonlyArrayNonEmpty(flights)) return leave()
+  const giveUp = () => {
+    leave()
+    giveBackAll(engine, flights)
+  }
+  for (const flight of flights) flight.asOf = engine.versions.asOf()
+  const cancel = lookup.many(engine, flights, span, (answerOf) => {
+    leave()
+    const arriving = engine.turns.each(flights, (flight) =>
+      arrived(engine, flight, answerOf(flight), undefined),
+    )
+    const whole = Effect.onInterrupt(arriving, () => Effect.sync(giveUp))
+    engine.fibers.fork(guarded(engine, flights, whole))
+  })
+  cancelTogether(flights, () => {
+    cancel()
+    giveUp()
+  })
 }

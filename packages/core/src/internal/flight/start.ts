@@ -1,12 +1,12 @@
-/** Starts flights: over memory alone here, otherwise through the tiers. */
+/** Starts flights: reads the tiers, if there are any, and looks up what they do not have. */
 import * as Arr from "effect/Array"
-import { arrived } from "./commit.ts"
-import { cancelTogether } from "./sharedCancel.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
-import * as lookup from "./lookup.ts"
-import { completeWithOpenCircuit } from "./openCircuit.ts"
+import { Budget } from "../tier/budget.ts"
 import { loadThroughTiers } from "./loadThroughTiers.ts"
+import { lookUpMissing } from "./lookUpMissing.ts"
+
+const noBudget = new Budget(0)
 
 /** Starts the flights of one call, which share trips and a bulk lookup. */
 export const begin = (
@@ -17,12 +17,8 @@ export const begin = (
   // Closing has completed these flights already.
   if (engine.closed) return
   if (engine.stack.farther.length > 0) loadThroughTiers(engine, flights, span)
-  else if (flights[0].many && engine.settings.upstream.lookupMany !== undefined)
-    bulk(engine, flights, span)
-  else {
-    // The lookup of one may close the larder, which ends the others.
-    for (const flight of flights) if (flight.outcome === undefined) single(engine, flight, span)
-  }
+  // Without tiers, nothing is left but the lookups, and there is no lease to wait for.
+  else lookUpMissing(engine, flights, noBudget, span)
 }
 
 /**
@@ -61,21 +57,4 @@ const asItIsNow = (engine: Engine, flight: Flight): void => {
   if (stale === undefined) return
   const freshness = engine.entries.judge(stale.entry, engine.now())
   flight.stale = freshness._tag === "Missing" ? undefined : { ...stale, freshness }
-}
-
-const single = (engine: Engine, flight: Flight, span: CallerSpan): void => {
-  const previous = flight.stale?.entry
-  flight.cancel = lookup.one(engine, flight, previous, span, (answer) =>
-    arrived(engine, flight, answer, previous),
-  )
-}
-
-const bulk = (engine: Engine, all: Arr.NonEmptyReadonlyArray<Flight>, span: CallerSpan): void => {
-  // A key without a stale value waits for a circuit's next probe. The others must not wait with it.
-  const flights = all.filter((flight) => !completeWithOpenCircuit(engine, flight))
-  if (!Arr.isArrayNonEmpty(flights)) return
-  const cancel = lookup.many(engine, flights, span, (answerOf) => {
-    for (const flight of flights) arrived(engine, flight, answerOf(flight), undefined)
-  })
-  cancelTogether(flights, cancel)
 }

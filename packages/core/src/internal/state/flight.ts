@@ -79,7 +79,7 @@ export interface Lease {
   readonly stopRenewal: () => void
 }
 
-const nothing = () => {}
+export const noCancel = (): void => {}
 
 export class Flight extends Linked<Flight> {
   readonly key: unknown
@@ -122,7 +122,7 @@ export class Flight extends Linked<Flight> {
   settling: Latch.Latch | undefined
   /** Starts a deferred flight; undefined once it has started. */
   start: (() => void) | undefined = undefined
-  cancel: () => void = nothing
+  cancel: () => void = noCancel
 
   /** Whether a caller or the larder still needs an outcome. */
   get isWanted(): boolean {

@@ -103,8 +103,11 @@ export class Circuit {
   approach(): () => void {
     if (this.#state === "Closed" || this.#isApproached) return () => {}
     this.#isApproached = true
+    let isHeld = true
     return () => {
-      this.#isApproached = false
+      // Race: another lookup reserves the place after the first call, before the second.
+      if (isHeld) this.#isApproached = false
+      isHeld = false
     }
   }
 

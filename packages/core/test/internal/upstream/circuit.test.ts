@@ -110,6 +110,11 @@ describe("Circuit", () => {
       assert.deepInclude(refused(), { _tag: "CircuitHalfOpen" })
       leave()
       assert.strictEqual(refused(), undefined)
+      const leaveLater = circuit.approach()
+      leave()
+      assert.deepInclude(refused(), { _tag: "CircuitHalfOpen" })
+      leaveLater()
+      assert.strictEqual(refused(), undefined)
 
       const probe = yield* store.admit("upstream")
       assert.deepInclude(refused(), { _tag: "CircuitHalfOpen" })
