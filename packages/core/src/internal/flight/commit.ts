@@ -66,11 +66,8 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
     const isUnwanted = flight.isForeign || engine.flights.isDetached(flight)
     return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, arbiter === undefined)
   })
-  settleWhile(engine, flight, outcome, Effect.andThen(put, settled(engine, flight)))
+  settleWhile(engine, flight, outcome, put)
 }
-
-const settled = (engine: Engine, flight: Flight): Effect.Effect<void> =>
-  Effect.sync(() => engine.flights.settled(flight))
 
 /**
  * Answers the callers, then runs `telling`, which writes to the tiers. Until `telling` ends, later
@@ -87,7 +84,11 @@ const settleWhile = (
 ): void => {
   const told = Latch.makeUnsafe()
   const answered = Latch.makeUnsafe()
-  const afterwards = Effect.andThen(answered.await, Effect.ensuring(telling, told.open))
+  const settled = Effect.sync(() => {
+    engine.flights.settled(flight)
+    told.openUnsafe()
+  })
+  const afterwards = Effect.andThen(answered.await, Effect.ensuring(telling, settled))
   engine.fibers.forkAwaited(afterwards)
   complete(engine, flight, outcome, told)
   answered.openUnsafe()

@@ -3,7 +3,9 @@
  * where there is an arbiter.
  */
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type { Entry } from "../../Entry.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -11,7 +13,7 @@ import { Budget } from "../tier/budget.ts"
 import { arrived } from "./commit.ts"
 import { giveBack, leaseAll, leaseFor } from "./lease.ts"
 import * as lookup from "./lookup.ts"
-import { guarded } from "./guarded.ts"
+import { brokenBy, guarded } from "./guarded.ts"
 import { approachCircuits, areCircuitsClosed, completeWithOpenCircuit } from "./openCircuit.ts"
 import { completeWithOwnFailure } from "./recentFailure.ts"
 import { alsoCancel, cancelTogether } from "./sharedCancel.ts"
@@ -90,7 +92,7 @@ const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing):
   flight.asOf = engine.versions.asOf()
   const cancel = lookup.one(engine, flight, previous, span, (answer) => {
     leave()
-    arrived(engine, flight, answer, previous)
+    arrive(engine, flight, answer, previous)
   })
   alsoCancel(flight, () => {
     cancel()
@@ -100,6 +102,20 @@ const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing):
 }
 
 const nothing = () => {}
+
+/** Settles one flight. A memory tier of the user may throw when the value is stored. */
+const arrive = (
+  engine: Engine,
+  flight: Flight,
+  answer: lookup.Answer,
+  previous: Entry<unknown> | undefined,
+): void => {
+  try {
+    arrived(engine, flight, answer, previous)
+  } catch (defect) {
+    brokenBy(engine, [flight], Cause.die(defect))
+  }
+}
 
 /** Acquires the leases of the keys on one part of the arbiter in one trip; then one lookup for each key. */
 const leaseTogether = (
@@ -189,10 +205,9 @@ const askTogether = (
   const cancel = lookup.many(engine, flights, span, (answerOf) => {
     leave()
     const arriving = engine.turns.each(flights, (flight) =>
-      arrived(engine, flight, answerOf(flight), undefined),
+      arrive(engine, flight, answerOf(flight), undefined),
     )
-    const whole = Effect.onInterrupt(arriving, () => Effect.sync(giveUp))
-    engine.fibers.fork(guarded(engine, flights, whole))
+    engine.fibers.fork(Effect.onInterrupt(arriving, () => Effect.sync(giveUp)))
   })
   cancelTogether(flights, () => {
     cancel()
