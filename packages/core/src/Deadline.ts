@@ -4,7 +4,8 @@
  * does not obey its interruption, and neither starts a timer for one that ends
  * synchronously.
  */
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,7 +14,10 @@ import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { millisOrReason } from "./internal/runtime/duration.ts"
-import { sleepToDeadline } from "./internal/runtime/deadlines.ts"
+import { BoundedRun } from "./internal/runtime/boundedRun.ts"
+import { sleepToDeadline, Timers } from "./internal/runtime/deadlines.ts"
+import { monotonicMillis } from "./internal/runtime/monotonic.ts"
+import { steadyOf } from "./internal/runtime/steadyClock.ts"
 
 /** Thrown where a deadline is made: `after` cannot be waited for. */
 export class InvalidDeadline extends Schema.TaggedError<InvalidDeadline>()("InvalidDeadline", {
@@ -141,6 +145,47 @@ export const hard: {
 export const sleep = (after: Duration.Input): Effect.Effect<void> =>
   sleepToDeadline(checkedMillis(after))
 
+/** One run of {@link hard}. Reports `undefined` at the deadline. */
+class HardRun<A, E> extends BoundedRun<A, E> {
+  #fiber: Fiber.Fiber<A, E> | undefined
+  #report: ((exit: Exit.Exit<A, E> | undefined) => void) | undefined
+
+  begin<R>(
+    context: Context.Context<R>,
+    effect: Effect.Effect<A, E, R>,
+    millis: number,
+    report: (exit: Exit.Exit<A, E> | undefined) => void,
+  ): void {
+    const began = monotonicMillis(steadyOf(Context.get(context, Clock.Clock)))
+    this.#report = report
+    this.#fiber = Effect.runForkWith(context)(effect)
+    this.watch(this.#fiber, began, millis)
+  }
+
+  /** Interrupts the effect and waits for its end, at most until the deadline. */
+  readonly interrupt: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    const isOver = this.#report === undefined
+    this.#report = () => resume(Exit.void)
+    if (isOver) this.#report(undefined)
+    else this.#fiber?.interruptUnsafe()
+  })
+
+  protected ended(exit: Exit.Exit<A, E>): void {
+    this.#tell(exit)
+  }
+
+  protected late(fiber: Fiber.Fiber<A, E>): void {
+    fiber.interruptUnsafe()
+    this.#tell(undefined)
+  }
+
+  #tell(exit: Exit.Exit<A, E> | undefined): void {
+    const report = this.#report
+    this.#report = undefined
+    report?.(exit)
+  }
+}
+
 const giveUpAfter = <A, E, R, A2, E2, R2>(
   self: Effect.Effect<A, E, R>,
   millis: number,
@@ -148,28 +193,9 @@ const giveUpAfter = <A, E, R, A2, E2, R2>(
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   Effect.contextWith((context: Context.Context<R>) =>
     Effect.callback<A | A2, E | E2, R2>((resume) => {
-      const fork = Effect.runForkWith(context)
-      const running = fork(self)
-      const ended = running.pollUnsafe()
-      if (ended !== undefined) return resume(ended)
-      let givenUp = false
-      const timer = fork(sleepToDeadline(millis))
-      running.addObserver((exit) => {
-        // its interruption at the deadline must not become the caller's
-        if (!givenUp) resume(exit)
-        timer.interruptUnsafe()
-      })
-      timer.addObserver((exit) => {
-        if (Exit.isFailure(exit)) return
-        givenUp = true
-        running.interruptUnsafe()
-        resume(Effect.suspend(onTimeout))
-      })
-      // the timer ends when the effect does, else at the deadline
-      return Effect.suspend(() => {
-        running.interruptUnsafe()
-        return Fiber.await(timer)
-      })
+      const run = new HardRun<A, E>(new Timers(context))
+      run.begin(context, self, millis, (exit) => resume(exit ?? Effect.suspend(onTimeout)))
+      return run.interrupt
     }),
   )
 

@@ -4,12 +4,14 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "../../Entry.ts"
 import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderError.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
+import { BoundedRun } from "../runtime/boundedRun.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -19,51 +21,63 @@ export interface Answer {
   readonly notReturned: boolean
 }
 
-/**
- * Runs `effect` until it ends or `hardTimeout` has passed, whichever is first. Does not wait for an
- * effect that disobeys its interruption. Returns a function that cancels it.
- */
-const run = (
-  engine: Engine,
-  key: string,
-  effect: Effect.Effect<unknown, unknown>,
-  flights: ReadonlyArray<Flight>,
-  span: CallerSpan,
-  onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
-): (() => void) => {
-  const { policy } = engine.settings
-  const began = engine.stopwatch()
-  let ended = false
-  const end = (exit: Exit.Exit<unknown, unknown>) => {
-    if (ended) return
-    ended = true
-    engine.timers.cancel(timer)
-    onEnd(exit, Math.round(engine.stopwatch() - began))
+/** One running lookup. It continues in the background, abandoned, where it disobeys its interruption. */
+class Lookup extends BoundedRun<unknown, unknown> {
+  readonly #engine: Engine
+  readonly #key: string
+  readonly #began: number
+  readonly #onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void
+  #fiber: Fiber.Fiber<unknown, unknown> | undefined
+
+  constructor(
+    engine: Engine,
+    key: string,
+    onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
+  ) {
+    super(engine.timers)
+    this.#engine = engine
+    this.#key = key
+    this.#began = engine.stopwatch()
+    this.#onEnd = onEnd
   }
-  const demand = engine.demands.take(flights, began + policy.hardTimeout)
-  const { context } = demand
-  const fiber = engine.fibers.fork(
-    effect,
-    span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
-  )
-  // Race: the lookup's first step closed the larder or interrupted its callers, before they could cancel it.
-  if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned)) engine.fibers.abandon(fiber)
-  const timer =
-    fiber.pollUnsafe() === undefined && !engine.closed
-      ? engine.timers.deadline(began, policy.hardTimeout, () => {
-          end(timeout(engine, key))
-          engine.fibers.abandon(fiber, Upstream.timedOut)
-        })
-      : undefined
-  fiber.addObserver((exit) => {
-    engine.demands.giveBack(demand)
-    end(uninterrupted(engine, key, exit))
-  })
-  return () => {
-    if (ended) return
-    ended = true
-    engine.timers.cancel(timer)
-    engine.fibers.abandon(fiber)
+
+  begin(
+    effect: Effect.Effect<unknown, unknown>,
+    flights: ReadonlyArray<Flight>,
+    span: CallerSpan,
+  ): this {
+    const engine = this.#engine
+    const { hardTimeout } = engine.settings.policy
+    const demand = engine.demands.take(flights, this.#began + hardTimeout)
+    const { context } = demand
+    const fiber = engine.fibers.fork(
+      effect,
+      span === undefined ? context : Context.add(context, Tracer.ParentSpan, span),
+    )
+    this.#fiber = fiber
+    fiber.addObserver(() => engine.demands.giveBack(demand))
+    // Race: the lookup's first step closed the larder or interrupted its callers, before they could cancel it.
+    if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned))
+      engine.fibers.abandon(fiber)
+    this.watch(fiber, this.#began, engine.closed ? Infinity : hardTimeout)
+    return this
+  }
+
+  readonly cancel = (): void => {
+    if (this.leave() && this.#fiber !== undefined) this.#engine.fibers.abandon(this.#fiber)
+  }
+
+  protected ended(exit: Exit.Exit<unknown, unknown>): void {
+    this.#end(uninterrupted(this.#engine, this.#key, exit))
+  }
+
+  protected late(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#end(timeout(this.#engine, this.#key))
+    this.#engine.fibers.abandon(fiber, Upstream.timedOut)
+  }
+
+  #end(exit: Exit.Exit<unknown, unknown>): void {
+    this.#onEnd(exit, Math.round(this.#engine.stopwatch() - this.#began))
   }
 }
 
@@ -147,19 +161,14 @@ export const one = (
   const effect = Effect.suspend(() =>
     upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
   )
-  return run(
-    engine,
-    flight.k,
-    spanned(engine, span, effect, () => ({ "larder.key": flight.k })),
-    flights,
-    span,
-    (exit, millis) => {
-      const answer: Answer = { exit, millis, notReturned: false }
-      counted(engine, exit)
-      told(engine, flight, answer)
-      onAnswer(answer)
-    },
-  )
+  const lookup = new Lookup(engine, flight.k, (exit, millis) => {
+    const answer: Answer = { exit, millis, notReturned: false }
+    counted(engine, exit)
+    told(engine, flight, answer)
+    onAnswer(answer)
+  })
+  const whole = spanned(engine, span, effect, () => ({ "larder.key": flight.k }))
+  return lookup.begin(whole, flights, span).cancel
 }
 
 /** Looks many keys up in one call; upstream must have a bulk lookup. `answerOf` counts: call it once a flight. */
@@ -177,20 +186,16 @@ export const many = (
       ? Effect.die(new Error("there is no bulk lookup"))
       : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
   )
-  return run(
-    engine,
-    flights[0].k,
-    spanned(engine, span, effect, () => ({ "larder.keys": flights.length })),
-    flights,
-    span,
-    (exit, millis) =>
-      onEnd((flight) => {
-        const answer = answerFor(engine, flight, exit, millis)
-        counted(engine, answer.exit)
-        told(engine, flight, answer)
-        return answer
-      }),
+  const lookup = new Lookup(engine, flights[0].k, (exit, millis) =>
+    onEnd((flight) => {
+      const answer = answerFor(engine, flight, exit, millis)
+      counted(engine, answer.exit)
+      told(engine, flight, answer)
+      return answer
+    }),
   )
+  const whole = spanned(engine, span, effect, () => ({ "larder.keys": flights.length }))
+  return lookup.begin(whole, flights, span).cancel
 }
 
 /** Upstream may return other key objects than it was asked for, so keys are matched as strings. */

@@ -9,7 +9,8 @@ import type { TierError } from "../../Tier.ts"
 import type { Budget } from "./budget.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
-import type { Timer, Timers } from "../runtime/deadlines.ts"
+import { BoundedRun } from "../runtime/boundedRun.ts"
+import type { Timers } from "../runtime/deadlines.ts"
 
 /** Shared by all steps in a tier. */
 export interface Surroundings {
@@ -27,16 +28,14 @@ export interface Asked {
   readonly budget: Budget | undefined
 }
 
-export class TierAttempt<A, B> {
+export class TierAttempt<A, B> extends BoundedRun<B, TierError> {
   readonly #surroundings: Surroundings
   readonly #asked: Asked
   readonly #began: number
   /** Processes the tier's answer, outside the timeout. */
   readonly #after: (answer: A) => Effect.Effect<B>
   #answer: (exit: Exit.Exit<B, TierError>) => void
-  #deadline: Timer | undefined
   #isAnswered = false
-  #isGivenUp = false
   /** Undefined if the step has ended when `begin` returns. */
   fiber: Fiber.Fiber<B, TierError> | undefined
 
@@ -46,6 +45,7 @@ export class TierAttempt<A, B> {
     after: (answer: A) => Effect.Effect<B>,
     answer: (exit: Exit.Exit<B, TierError>) => void,
   ) {
+    super(surroundings.timers)
     this.#surroundings = surroundings
     this.#asked = asked
     this.#after = after
@@ -55,54 +55,42 @@ export class TierAttempt<A, B> {
 
   /** Runs the step; may call `answer` before it returns. */
   begin(effect: Effect.Effect<A, TierError>): this {
-    const { fork, timers } = this.#surroundings
-    const fiber = fork(
+    const fiber = this.#surroundings.fork(
       Effect.flatMap(effect, (found) => {
         this.#answered()
         return this.#after(found)
       }),
     )
-    const ended = fiber.pollUnsafe()
-    if (ended !== undefined) {
-      this.#ended(ended)
-      return this
-    }
-    this.fiber = fiber
-    if (!this.#isAnswered) {
-      this.#deadline = timers.deadline(this.#began, this.#asked.millis, () => this.#giveUp(fiber))
-    }
-    fiber.addObserver((exit) => {
-      if (!this.#isGivenUp) this.#ended(exit)
-    })
+    if (fiber.pollUnsafe() === undefined) this.fiber = fiber
+    this.watch(fiber, this.#began, this.#isAnswered ? Infinity : this.#asked.millis)
     return this
   }
 
   /** Interrupts the step and reports its end to `left` only: an abandoned step says nothing about the tier. */
-  leave(left: () => void): void {
+  abandon(left: () => void): void {
     this.#answer = left
     this.fiber?.interruptUnsafe()
   }
 
-  #ended(exit: Exit.Exit<B, TierError>): void {
+  protected ended(exit: Exit.Exit<B, TierError>): void {
     this.#answered()
     this.#answer(exit)
+  }
+
+  protected late(fiber: Fiber.Fiber<B, TierError>): void {
+    const { millis, operation } = this.#asked
+    this.#answered()
+    fiber.interruptUnsafe()
+    this.#answer(Exit.fail(this.#surroundings.timedOut(operation, millis)))
   }
 
   /** Ends the deadline, which bounds the tier alone, not the processing of its answer. */
   #answered(): void {
     if (this.#isAnswered) return
     this.#isAnswered = true
-    const { clock, timers } = this.#surroundings
+    this.unbound()
     const { budget, millis } = this.#asked
-    timers.cancel(this.#deadline)
-    if (budget !== undefined) budget.left -= Math.min(monotonicMillis(clock) - this.#began, millis)
-  }
-
-  #giveUp(fiber: Fiber.Fiber<B, TierError>): void {
-    const { millis, operation } = this.#asked
-    this.#answered()
-    this.#isGivenUp = true
-    fiber.interruptUnsafe()
-    this.#answer(Exit.fail(this.#surroundings.timedOut(operation, millis)))
+    if (budget === undefined) return
+    budget.left -= Math.min(monotonicMillis(this.#surroundings.clock) - this.#began, millis)
   }
 }

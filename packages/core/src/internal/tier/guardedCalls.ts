@@ -155,7 +155,7 @@ export class TierSteps {
     const asked = { operation, millis, budget }
     const begun = new TierAttempt(this.#surroundings, asked, after, told).begin(effect)
     const { fiber } = begun
-    return fiber && { fiber, cancel: () => begun.leave(() => answer(undefined)) }
+    return fiber && { fiber, cancel: () => begun.abandon(() => answer(undefined)) }
   }
 
   /**
@@ -290,7 +290,7 @@ export class TierSteps {
     return before < this.#failuresBefore || (this.#failures > before && isTimeout(cause))
   }
 
-  /** As `Deadline.hard`, without its fiber for each deadline, which costs more than most steps. */
+  /** Runs a step until its deadline. */
   #bounded<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
@@ -301,7 +301,7 @@ export class TierSteps {
       const asked = { operation, millis, budget }
       const begun = this.#attempt(asked, resume).begin(effect)
       // Interrupts the step and waits for its end, at most until the deadline.
-      return Effect.callback<void>((left) => begun.leave(() => left(Exit.void)))
+      return Effect.callback<void>((left) => begun.abandon(() => left(Exit.void)))
     })
   }
 
