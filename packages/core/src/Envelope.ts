@@ -41,7 +41,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { forever, shiftTime } from "./Entry.ts"
 import type { Entry } from "./Entry.ts"
-import { atOnce, mapAtOnce } from "./internal/runtime/syncExit.ts"
+import { atOnce } from "./internal/runtime/syncExit.ts"
 import { crc32, crc32OfJson } from "./internal/wire/crc32.ts"
 import { plainMeta } from "./internal/wire/plainMeta.ts"
 import { json as jsonWire, type Wire, type WireContext, type WireError } from "./Wire.ts"
@@ -633,7 +633,7 @@ const decoderOf = <A, RD, RE>(codec: Codec<A, RD, RE>): Decoder<A, RD> => {
   return decoder
 }
 
-const entryOf = <A>(parts: Parts, value: A, offset: number): Decoded<A> => {
+const entryOf = <A>(parts: Parts, value: A, offset = 0): Decoded<A> => {
   const { asOf, etag, loadMillis, tags, version } = parts
   const entry = {
     value,
@@ -656,22 +656,48 @@ const decodeValue = <A, RD, RE>(
   wire: Wire,
   context: DecodeContext,
 ): Effect.Effect<Decoded<A>, WireError | Schema.SchemaError, RD> => {
-  const { decode, hasUndefined } = decoderOf(codec)
-  const { offset = 0 } = context
-  const valued = (json: unknown): Effect.Effect<Decoded<A>, Schema.SchemaError, RD> => {
-    if (json === undefined && hasUndefined) {
-      return Exit.succeed(entryOf(parts, undefined as A, offset))
-    }
-    return mapAtOnce(decode(json), (value) => entryOf(parts, value, offset))
-  }
-  if (parts.value === undefined) return valued(undefined)
+  const decoder = decoderOf(codec)
+  if (parts.value === undefined) return valueOf(parts, decoder, undefined, context.offset)
   // The default wire binds nothing to a value: each read with it is spared a context.
   const bound = wire === jsonWire ? unbound : wireContext(parts, context)
   const json = wire.decode(parts.value, bound)
   const done = atOnce(json)
-  if (done === undefined) return Effect.flatMap(json, valued)
-  return Exit.isSuccess(done) ? valued(done.value) : Exit.failCause(done.cause)
+  if (done === undefined) return decodedLater(parts, decoder, json, context.offset)
+  if (!Exit.isSuccess(done)) return Exit.failCause(done.cause)
+  return valueOf(parts, decoder, done.value, context.offset)
 }
+
+const valueOf = <A, RD>(
+  parts: Parts,
+  decoder: Decoder<A, RD>,
+  json: unknown,
+  offset: number | undefined,
+): Effect.Effect<Decoded<A>, Schema.SchemaError, RD> => {
+  if (json === undefined && decoder.hasUndefined) {
+    return Exit.succeed(entryOf(parts, undefined as A, offset))
+  }
+  const value = decoder.decode(json)
+  const done = atOnce(value)
+  return done !== undefined && Exit.isSuccess(done)
+    ? Exit.succeed(entryOf(parts, done.value, offset))
+    : valuedLater(parts, value, offset)
+}
+
+/** These two are functions of their own, so that a value that is there at once makes no closure. */
+const valuedLater = <A, RD>(
+  parts: Parts,
+  value: Effect.Effect<A, Schema.SchemaError, RD>,
+  offset: number | undefined,
+): Effect.Effect<Decoded<A>, Schema.SchemaError, RD> =>
+  Effect.map(value, (value) => entryOf(parts, value, offset))
+
+const decodedLater = <A, RD>(
+  parts: Parts,
+  decoder: Decoder<A, RD>,
+  json: Effect.Effect<unknown, WireError>,
+  offset: number | undefined,
+): Effect.Effect<Decoded<A>, WireError | Schema.SchemaError, RD> =>
+  Effect.flatMap(json, (json) => valueOf(parts, decoder, json, offset))
 
 /**
  * What the bytes hold, for this schema, wire and `schemaVersion`. Never fails,
@@ -703,10 +729,8 @@ export const decode: {
     wire: Wire,
     context: DecodeContext,
   ): Effect.Effect<Decoded<A>, never, RD> => {
-    const undecodable = (reason: string) =>
-      Exit.succeed<Decoded<A>>({ _tag: "Undecodable", reason, version: version(bytes) })
     const parsed = parse(bytes)
-    if (parsed._tag === "Unreadable") return undecodable(parsed.reason)
+    if (parsed._tag === "Unreadable") return undecodable(bytes, parsed.reason)
     if (parsed._tag === "Tombstone") return Exit.succeed(parsed)
     if (parsed.schemaVersion !== context.schemaVersion) {
       return Exit.succeed({
@@ -716,29 +740,41 @@ export const decode: {
       })
     }
     if (parsed.wire !== wire.name) {
-      return undecodable(`written by the wire ${parsed.wire}, not ${wire.name}`)
+      return undecodable(bytes, `written by the wire ${parsed.wire}, not ${wire.name}`)
     }
     if (parsed.value === undefined && wire.seals === true) {
-      return undecodable(`said to be undefined in the clear, where the wire ${wire.name} seals it`)
+      return undecodable(
+        bytes,
+        `said to be undefined in the clear, where the wire ${wire.name} seals it`,
+      )
     }
     // A wire that seals is bound to the place itself, and says what it finds.
     const { place } = parsed
     if (wire.seals !== true && place !== undefined && !isPlacedAt(place, context)) {
-      return undecodable("written for another key, larder or namespace")
+      return undecodable(bytes, "written for another key, larder or namespace")
     }
-    // A transformation that throws on such bytes is no reason to fail a read.
-    const threw = (defect: unknown) => undecodable(defectText(wire, defect))
     try {
       const decoded = decodeValue(parsed, codec, wire, context)
       const done = atOnce(decoded)
       // A success has no error, so that it is one of `never` as it is.
       if (done !== undefined && Exit.isSuccess(done)) return done as Exit.Exit<Decoded<A>>
-      return decoded.pipe(
-        Effect.catch((error) => undecodable(complaint(wire, error))),
-        Effect.catchDefect(threw),
-      )
+      return orUndecodable(decoded, bytes, wire)
     } catch (defect) {
-      return threw(defect)
+      // A transformation that throws on such bytes is no reason to fail a read.
+      return undecodable(bytes, defectText(wire, defect))
     }
   },
 )
+
+const undecodable = (bytes: Uint8Array, reason: string): Exit.Exit<Decoded<never>> =>
+  Exit.succeed({ _tag: "Undecodable", reason, version: version(bytes) })
+
+const orUndecodable = <A, RD>(
+  decoded: Effect.Effect<Decoded<A>, WireError | Schema.SchemaError, RD>,
+  bytes: Uint8Array,
+  wire: Wire,
+): Effect.Effect<Decoded<A>, never, RD> =>
+  decoded.pipe(
+    Effect.catch((error) => undecodable(bytes, complaint(wire, error))),
+    Effect.catchDefect((defect) => undecodable(bytes, defectText(wire, defect))),
+  )

@@ -38,7 +38,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redis from "effect/persistence/Redis"
 import type * as Scope from "effect/Scope"
-import { type Deadlines, make as makeDeadlines } from "./internal/client/deadlines.ts"
+import { type Deadlines, make as makeDeadlines, Waiting } from "./internal/client/deadlines.ts"
 import * as batching from "./internal/client/batching.ts"
 import * as connection from "./internal/client/connection.ts"
 import {
@@ -111,6 +111,58 @@ export class RedisClient extends Context.Service<RedisClient, Client>()(
   "@larder/redis/RedisClient",
 ) {}
 
+/** The commands under way. */
+interface Commands {
+  readonly life: Life
+  readonly deadlines: Deadlines
+  count: number
+}
+
+/** One command under way. An object instead of functions: each read of a tier makes one. */
+class Command<A> extends Waiting {
+  readonly #commands: Commands
+  readonly #resume: (exit: Exit.Exit<A, RedisClientError>) => void
+  #isWaiting = true
+
+  constructor(commands: Commands, resume: (exit: Exit.Exit<A, RedisClientError>) => void) {
+    super()
+    this.#commands = commands
+    this.#resume = resume
+    commands.count += 1
+    commands.deadlines.add(this)
+  }
+
+  send(client: IORedis | Cluster, f: (client: IORedis | Cluster) => Promise<A>): void {
+    try {
+      f(client).then(this.#succeed, this.#fail)
+    } catch (cause) {
+      this.#fail(cause)
+    }
+  }
+
+  expire(): void {
+    this.#isWaiting = false
+    this.#resume(Exit.fail(tooLate()))
+  }
+
+  readonly #succeed = (value: A): void => {
+    this.#end()
+    this.#resume(Exit.succeed(value))
+  }
+
+  readonly #fail = (cause: unknown): void => {
+    this.#end()
+    const { life } = this.#commands
+    this.#resume(Exit.fail(life.isClosed ? closed() : fromRejection(cause, life.connectionError)))
+  }
+
+  #end(): void {
+    this.#commands.count -= 1
+    if (this.#isWaiting) this.#commands.deadlines.remove(this)
+    this.#isWaiting = false
+  }
+}
+
 const useWith = (
   life: Life,
   deadlines: Deadlines,
@@ -118,7 +170,7 @@ const useWith = (
 ): Client["use"] => {
   const { client } = life
   const hold = batching.make(client, fork)
-  let inFlight = 0
+  const commands: Commands = { life, deadlines, count: 0 }
   let isTold = false
   // A larder hides a failed tier: it continues with memory and upstream.
   const afterTheEnd = () => {
@@ -127,39 +179,17 @@ const useWith = (
     isTold = true
     return Exit.fail(error)
   }
-  const attempt = <A>(f: (client: IORedis | Cluster) => Promise<A>) =>
-    Effect.callback<A, RedisClientError>((resume) => {
+  const use = <A>(
+    f: (client: IORedis | Cluster) => Promise<A>,
+  ): Effect.Effect<A, RedisClientError> =>
+    Effect.callback((resume) => {
+      if (life.isStarting) return resume(Effect.andThen(Latch.await(life.started), use(f)))
       if (life.isClosed) return resume(afterTheEnd())
       // A single command gains nothing from batching.
-      if (inFlight > 0) hold()
-      inFlight += 1
-      let isWaiting = true
-      const waiting = deadlines.add(() => {
-        isWaiting = false
-        resume(Exit.fail(tooLate()))
-      })
-      const stopWaiting = () => {
-        inFlight -= 1
-        if (isWaiting) deadlines.remove(waiting)
-        isWaiting = false
-      }
-      const fail = (cause: unknown) => {
-        stopWaiting()
-        resume(Exit.fail(life.isClosed ? closed() : fromRejection(cause, life.connectionError)))
-      }
-      try {
-        f(client).then((value) => {
-          stopWaiting()
-          resume(Exit.succeed(value))
-        }, fail)
-      } catch (cause) {
-        fail(cause)
-      }
+      if (commands.count > 0) hold()
+      new Command<A>(commands, resume).send(client, f)
     })
-  return (f) =>
-    Effect.suspend(() =>
-      life.isStarting ? Effect.andThen(Latch.await(life.started), attempt(f)) : attempt(f),
-    )
+  return use
 }
 
 const make = (checked: Settings) =>

@@ -8,12 +8,31 @@ import { TestClock } from "effect/testing"
 import { describe, expect } from "vitest"
 import * as deadlines from "../src/internal/client/deadlines.ts"
 
+class Command extends deadlines.Waiting {
+  readonly #run: () => void
+
+  constructor(run: () => void) {
+    super()
+    this.#run = run
+  }
+
+  expire(): void {
+    this.#run()
+  }
+}
+
+const added = (all: deadlines.Deadlines, run: () => void): Command => {
+  const command = new Command(run)
+  all.add(command)
+  return command
+}
+
 describe("deadlines", () => {
   it.effect("each expires at its own time, unless it was removed", () =>
     Effect.gen(function* () {
       const expired: Array<string> = []
       const all = yield* deadlines.make(100)
-      const add = (name: string) => all.add(() => expired.push(name))
+      const add = (name: string) => added(all, () => expired.push(name))
       const [first, second] = [add("a"), add("b")]
       yield* TestClock.adjust(60)
       add("c")
@@ -42,9 +61,9 @@ describe("deadlines", () => {
     Effect.gen(function* () {
       const expired: Array<string> = []
       const all = yield* deadlines.make(100)
-      all.add(() => {
+      added(all, () => {
         expired.push("a")
-        all.add(() => expired.push("b"))
+        added(all, () => expired.push("b"))
       })
       yield* TestClock.adjust(100)
       expect(expired).toEqual(["a"])
@@ -68,7 +87,7 @@ describe("deadlines", () => {
       }),
     )
     const expired: Array<string> = []
-    return { add: (name: string) => all.add(() => expired.push(name)), all, expired, moved }
+    return { add: (name: string) => added(all, () => expired.push(name)), all, expired, moved }
   })
 
   it.effect("law 21: a clock that is set back keeps nobody waiting", () =>
@@ -104,7 +123,7 @@ describe("deadlines", () => {
       const expired: Array<string> = []
       const scope = yield* Scope.make()
       const all = yield* Scope.provide(deadlines.make(100), scope)
-      all.add(() => expired.push("a"))
+      added(all, () => expired.push("a"))
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust(1_000)
       expect(expired).toEqual([])

@@ -7,11 +7,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
+import type { TierRead } from "../tier/tierRead.ts"
 import { considerQueued } from "./adopt.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
-import { answered, readTiers, walkWith } from "./readTiers.ts"
+import { answered, readTiers, type Walk, walkWith } from "./readTiers.ts"
 import { cancelTogether } from "./sharedCancel.ts"
 
 /** Starts flights that have begun. */
@@ -20,8 +22,11 @@ export const loadThroughTiers = (
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
 ): void => {
-  if (flights.length === 1 && isPlain(engine, flights[0])) loadOne(engine, flights[0], span)
-  else goOn(engine, flights, loadAll(engine, flights, span))
+  const [flight] = flights
+  const [nearest] = engine.stack.farther
+  if (flights.length === 1 && nearest !== undefined && isPlain(engine, flight)) {
+    new LoadOne(engine, flight, nearest, span).begin()
+  } else goOn(engine, flights, loadAll(engine, flights, span))
 }
 
 /** Runs the rest of the loading in a fiber of its own. */
@@ -41,33 +46,60 @@ const goOn = (
 const isPlain = (engine: Engine, flight: Flight): boolean =>
   !flight.force && engine.writes.size === 0 && engine.missed.isEmpty
 
-/** Loads one key. A hit in the nearest tier needs no fiber but the tier's own. */
-const loadOne = (engine: Engine, flight: Flight, span: CallerSpan): void => {
-  const walk = walkWith(new Budget(engine.settings.policy.tierBudget))
-  const tier = engine.stack.farther[0]!
-  const rest = () =>
-    Effect.flatMap(
-      readTiers(engine, [flight], walk, 1),
-      () => lookUpMissing(engine, [flight], walk.budget, span) ?? Effect.void,
-    )
-  let isGivenUp = false
-  const step = tier.readOne(flight.k, walk.budget, (found) => {
+/**
+ * Loads one key. A hit in the nearest tier needs no fiber but the tier's own, and no functions but
+ * those that the tier and the flight call.
+ */
+class LoadOne {
+  readonly #engine: Engine
+  readonly #flight: Flight
+  readonly #span: CallerSpan
+  readonly #walk: Walk
+  readonly #tier: FartherTier
+
+  constructor(engine: Engine, flight: Flight, tier: FartherTier, span: CallerSpan) {
+    this.#engine = engine
+    this.#flight = flight
+    this.#span = span
+    this.#walk = walkWith(new Budget(engine.settings.policy.tierBudget))
+    this.#tier = tier
+  }
+
+  begin(): void {
+    const step = this.#tier.readOne(this.#flight.k, this.#walk.budget, this.#found)
+    if (step === undefined || step.fiber.pollUnsafe() !== undefined) return
+    this.#engine.fibers.own(step.fiber)
+    this.#flight.cancel = step.cancel
+  }
+
+  readonly #found = (found: TierRead | undefined): void => {
+    const engine = this.#engine
+    const flight = this.#flight
     // The flight was abandoned, or the larder closed: it has ended already.
-    if (isGivenUp || flight.outcome !== undefined) return
+    if (!flight.isWanted) return
     try {
-      if (found !== undefined) answered(engine, flight, tier, found, walk)
-      if (flight.outcome === undefined) goOn(engine, [flight], rest())
+      if (found !== undefined) answered(engine, flight, this.#tier, found, this.#walk)
+      if (flight.outcome === undefined) {
+        goOn(engine, [flight], readThenLookUp(engine, [flight], this.#walk, 1, this.#span))
+      }
     } catch (defect) {
       brokenBy(engine, [flight], Cause.die(defect))
     }
-  })
-  if (step === undefined || step.fiber.pollUnsafe() !== undefined) return
-  engine.fibers.own(step.fiber)
-  flight.cancel = () => {
-    isGivenUp = true
-    step.cancel()
   }
 }
+
+/** Reads the tiers from `place` on, and looks up what none of them has. */
+const readThenLookUp = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  walk: Walk,
+  place: number,
+  span: CallerSpan,
+): Effect.Effect<void> =>
+  Effect.flatMap(
+    readTiers(engine, flights, walk, place),
+    () => lookUpMissing(engine, flights, walk.budget, span) ?? Effect.void,
+  )
 
 const loadAll = (
   engine: Engine,
@@ -75,10 +107,7 @@ const loadAll = (
   span: CallerSpan,
 ): Effect.Effect<void> => {
   const walk = walkWith(new Budget(engine.settings.policy.tierBudget))
-  const fromTiers = Effect.flatMap(
-    readTiers(engine, flights, walk),
-    () => lookUpMissing(engine, flights, walk.budget, span) ?? Effect.void,
-  )
+  const fromTiers = readThenLookUp(engine, flights, walk, 0, span)
   if (engine.writes.size === 0) return fromTiers
   const queued = flights.map((flight) => considerQueued(engine, flight))
   const fromQueue = Effect.all(queued, { discard: true, concurrency: "unbounded" })

@@ -9,7 +9,7 @@ import * as Entry from "../../Entry.ts"
 import * as Envelope from "../../Envelope.ts"
 import type { ByteTier } from "../../Tier.ts"
 import * as Wire from "../../Wire.ts"
-import { atOnce, mapAtOnce } from "../runtime/syncExit.ts"
+import { atOnce } from "../runtime/syncExit.ts"
 import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
 import type { Options, Surroundings } from "./tierOptions.ts"
@@ -98,7 +98,22 @@ export class TierCodec {
       namespace: this.#tier.namespace,
       offset: -this.#time.offset("most"),
     })
-    return mapAtOnce(decoded, (decoded) => this.#believed(key, this.#foundIn(key, decoded)))
+    const done = atOnce(decoded)
+    return done !== undefined && Exit.isSuccess(done)
+      ? Exit.succeed(this.#foundAs(key, done.value))
+      : this.#foundLater(key, decoded)
+  }
+
+  /** A method of its own, so that an entry that is decoded at once makes no closure. */
+  #foundLater(
+    key: string,
+    decoded: Effect.Effect<Envelope.Decoded<unknown>>,
+  ): Effect.Effect<TierRead> {
+    return Effect.map(decoded, (decoded) => this.#foundAs(key, decoded))
+  }
+
+  #foundAs(key: string, decoded: Envelope.Decoded<unknown>): TierRead {
+    return this.#believed(key, this.#foundIn(key, decoded))
   }
 
   #foundEntry(entry: Entry.Entry<unknown>): TierRead {

@@ -36,7 +36,14 @@ const orDie =
 const withoutThrows = (store: ByteStore): ByteStore => {
   const { arbiter } = store
   return {
-    read: orDie((keys) => store.read(keys)),
+    // Not by `orDie`, whose list of arguments each read would make.
+    read: (keys) => {
+      try {
+        return store.read(keys)
+      } catch (defect) {
+        return Effect.die(defect)
+      }
+    },
     put: orDie((...args) => store.put(...args)),
     drop: orDie((...args) => store.drop(...args)),
     partOf: store.partOf,

@@ -17,20 +17,20 @@ const rounding = 0.001
 /**
  * One waiting command: a link in a list in the order of deadlines, which is the order of starts.
  */
-export interface Waiting {
-  readonly at: number
-  readonly expire: () => void
-  before: Waiting | undefined
-  after: Waiting | undefined
+export abstract class Waiting {
+  at = 0
+  before: Waiting | undefined = undefined
+  after: Waiting | undefined = undefined
+  abstract expire(): void
 }
 
 export interface Deadlines {
-  readonly add: (expire: () => void) => Waiting
+  readonly add: (waiting: Waiting) => void
   /** Only for a command that is still waiting. */
   readonly remove: (waiting: Waiting) => void
 }
 
-/** Calls `expire` `millis` after each `add`, unless the command was removed before. */
+/** Calls `expire` of a command `millis` after its `add`, unless it was removed before. */
 export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
@@ -65,9 +65,9 @@ export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scop
         return next === 0 ? Effect.void : watch(next)
       })
 
-    const add = (expire: () => void): Waiting => {
-      const at = monotonicMillis(clock) + millis
-      const waiting: Waiting = { at, expire, before: last, after: undefined }
+    const add = (waiting: Waiting): void => {
+      waiting.at = monotonicMillis(clock) + millis
+      waiting.before = last
       if (last === undefined) first = waiting
       else last.after = waiting
       last = waiting
@@ -75,7 +75,6 @@ export const make = (millis: number): Effect.Effect<Deadlines, never, Scope.Scop
         watching = true
         Fiber.runIn(fork(watch(millis)), scope)
       }
-      return waiting
     }
 
     return { add, remove }
