@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { Chain, Linked } from "./internal/runtime/linkedSet.ts"
+import { type SharedRun, SharedRuns } from "./internal/runtime/sharedRuns.ts"
 import { withoutInterrupts } from "./internal/runtime/withoutInterrupts.ts"
 
 /**
@@ -31,65 +33,69 @@ export interface Coalesce<in K, in out A, in out E = never> extends Effect.Effec
   <R>(key: K, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
 }
 
-interface Run<A, E> {
-  readonly waiters: Set<(exit: Exit.Exit<A, E>) => void>
-  fiber: Fiber.Fiber<A, E> | undefined
-  ended: boolean
+/** One waiting caller. */
+class Waiter<A, E> extends Linked<Waiter<A, E>> {
+  readonly resume: (exit: Exit.Exit<A, E>) => void
+
+  constructor(resume: (exit: Exit.Exit<A, E>) => void) {
+    super()
+    this.resume = resume
+  }
+}
+
+class Run<K, A, E> implements SharedRun<K, Waiter<A, E>> {
+  readonly k: K
+  readonly waiters = new Chain<Waiter<A, E>>()
+  #fiber: Fiber.Fiber<A, E> | undefined
+
+  constructor(k: K) {
+    this.k = k
+  }
+
+  start(fiber: Fiber.Fiber<A, E>, onEnd: (exit: Exit.Exit<A, E>) => void): void {
+    this.#fiber = fiber
+    fiber.addObserver(onEnd)
+  }
+
+  readonly cancel = (): void => this.#fiber?.interruptUnsafe()
 }
 
 class Runs<K, A, E> {
-  readonly #byKey = new Map<K, Run<A, E>>()
+  readonly #shared = new SharedRuns<K, Waiter<A, E>, Run<K, A, E>>()
 
-  /** Finds or starts the run for `key`; answers how to leave it again. */
+  /** Finds or starts the run for `key`; returns the effect that leaves it. */
   join<R>(
     caller: Fiber.Fiber<unknown, unknown>,
     key: K,
     effect: Effect.Effect<A, E, R>,
     resume: (exit: Exit.Exit<A, E>) => void,
   ): Effect.Effect<void> {
-    const found = this.#byKey.get(key)
-    const run: Run<A, E> = found ?? { waiters: new Set(), fiber: undefined, ended: false }
-    run.waiters.add(resume)
-    if (found === undefined) this.#start(caller, key, effect, run)
-    return Effect.sync(() => this.#leave(caller, key, run, resume))
+    const found = this.#shared.at(key)
+    const run = found ?? new Run<K, A, E>(key)
+    const waiter = new Waiter(resume)
+    run.waiters.add(waiter)
+    if (found === undefined) this.#start(caller, run, effect)
+    return Effect.sync(() => this.#leave(run, waiter))
   }
 
   #start<R>(
     caller: Fiber.Fiber<unknown, unknown>,
-    key: K,
+    run: Run<K, A, E>,
     effect: Effect.Effect<A, E, R>,
-    run: Run<A, E>,
   ): void {
-    // before it starts: it may end, or ask for its own key, at once
-    this.#byKey.set(key, run)
-    run.fiber = Effect.runForkWith(caller.context)(effect as Effect.Effect<A, E>)
-    run.fiber.addObserver((exit) => this.#complete(key, run, exit))
+    // Begun before it starts: it may end, or ask for its own key, at once.
+    this.#shared.begin(run)
+    const fiber = Effect.runForkWith(caller.context)(effect as Effect.Effect<A, E>)
+    run.start(fiber, (exit) => {
+      const shared = withoutInterrupts(exit, () => new RunInterrupted({ key: run.k }))
+      this.#shared.complete(run, ({ resume }) => resume(shared))
+    })
   }
 
-  #complete(key: K, run: Run<A, E>, exit: Exit.Exit<A, E>): void {
-    run.ended = true
-    this.#free(key, run)
-    const shared = withoutInterrupts(exit, () => new RunInterrupted({ key }))
-    for (const resume of run.waiters) resume(shared)
-    run.waiters.clear()
-  }
-
-  #leave(
-    caller: Fiber.Fiber<unknown, unknown>,
-    key: K,
-    run: Run<A, E>,
-    resume: (exit: Exit.Exit<A, E>) => void,
-  ): void {
-    run.waiters.delete(resume)
-    if (run.ended || run.waiters.size > 0) return
-    // free before it ends: newcomers must not join the abandoned run, nor wait for one that disobeys
-    this.#free(key, run)
-    run.fiber?.interruptUnsafe(caller.id)
-  }
-
-  /** A newer run may have the key by now. */
-  #free(key: K, run: Run<A, E>): void {
-    if (this.#byKey.get(key) === run) this.#byKey.delete(key)
+  #leave(run: Run<K, A, E>, waiter: Waiter<A, E>): void {
+    if (!run.waiters.has(waiter)) return
+    run.waiters.delete(waiter)
+    if (run.waiters.size === 0) this.#shared.abandon(run)
   }
 }
 

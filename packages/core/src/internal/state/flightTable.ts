@@ -5,12 +5,13 @@
 import type * as Latch from "effect/Latch"
 import type { Marks } from "../invalidation/marks.ts"
 import { Chain } from "../runtime/linkedSet.ts"
+import { SharedRuns } from "../runtime/sharedRuns.ts"
 import type { Flight, Outcome, Waiter } from "./flight.ts"
 
 export class FlightTable {
   readonly #marks: Marks
   /** The flights that callers may join, by key. */
-  readonly #joinable = new Map<string, Flight>()
+  readonly #joinable = new SharedRuns<string, Waiter, Flight>()
   /**
    * Active flights that callers cannot join, because a newer flight of their key is active. Race: a
    * clear comes while a flight reads tiers, and a newer flight begins. A change of the key must
@@ -26,7 +27,7 @@ export class FlightTable {
 
   /** The flight that callers of a key join; while it settles, it has its outcome already. */
   at(k: string): Flight | undefined {
-    return this.#joinable.get(k)
+    return this.#joinable.at(k)
   }
 
   /** Every flight whose callers have not all been answered, detached ones too. */
@@ -42,12 +43,12 @@ export class FlightTable {
   /** Makes a flight the one that callers of its key join. */
   begin(flight: Flight): void {
     const { k } = flight
-    const before = this.#joinable.get(k)
+    const before = this.#joinable.at(k)
     if (before !== undefined) {
       const displaced = this.#displaced.get(k) ?? new Set()
       this.#displaced.set(k, displaced.add(before))
     }
-    this.#joinable.set(k, flight)
+    this.#joinable.begin(flight)
     this.#active.add(flight)
   }
 
@@ -62,13 +63,13 @@ export class FlightTable {
     answer: (waiter: Waiter) => void,
     settling?: Latch.Latch,
   ): void {
-    // Race: an answered caller gets the key again at once, and must begin a new flight.
     if (settling === undefined) this.settled(flight)
     if (flight.outcome !== undefined) return
     flight.settling = settling
     flight.outcome = outcome
     try {
-      flight.waiters.drain(answer)
+      if (settling === undefined) this.#joinable.complete(flight, answer)
+      else flight.waiters.drain(answer)
     } finally {
       this.#rest(flight)
     }
@@ -77,7 +78,7 @@ export class FlightTable {
   /** Removes the flight from those that callers can join: the next caller begins a new one. */
   settled(flight: Flight): void {
     const { k } = flight
-    if (this.#joinable.get(k) === flight) this.#joinable.delete(k)
+    this.#joinable.free(flight)
     const displaced = this.#displaced.get(k)
     if (displaced?.delete(flight) === true && displaced.size === 0) this.#displaced.delete(k)
     this.#forgetMarks()
@@ -86,18 +87,17 @@ export class FlightTable {
   /** Cancels a flight without waiters. */
   abandon(flight: Flight): void {
     flight.isAbandoned = true
-    // Race: a caller that arrives while the flight is cancelled must not join it.
     this.settled(flight)
     this.#rest(flight)
-    flight.cancel()
+    this.#joinable.abandon(flight)
   }
 
   /** Current waiters get the outcome of the active flight; later callers begin a new one. */
   detach(k: string): void {
-    const flight = this.#joinable.get(k)
+    const flight = this.#joinable.at(k)
     if (flight !== undefined) {
       flight.detached = true
-      this.#joinable.delete(k)
+      this.#joinable.free(flight)
     }
     for (const older of this.#displaced.get(k) ?? []) older.detached = true
   }
