@@ -109,7 +109,7 @@ export interface Larder<in out K, in out A, out E = never> {
   /**
    * Many values, each with a result of its own, in the order in which the keys
    * were first seen. One trip to each tier; one bulk lookup where upstream has one.
-   * Keys that are not in memory go in slices of 500, four of them at once: each has
+   * Keys that are not in memory go in slices of 250, eight of them at once: each has
    * its own trips, its own bulk lookup, and the times of a `get`.
    */
   readonly getMany: <K2 extends K>(

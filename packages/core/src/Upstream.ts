@@ -83,7 +83,7 @@ export interface Lookups<K, A, E, R> {
    */
   lookup(key: K, previous: Entry<unknown> | undefined): Effect.Effect<A | NotModified, E, R>
   /**
-   * Looks many keys up in one go, 500 at most. The answer has a value for each key, or an `Exit`
+   * Looks many keys up in one go, 250 at most. The answer has a value for each key, or an `Exit`
    * where keys fail one by one. A key that is missing in it is `KeyNotReturned`.
    */
   readonly lookupMany?:

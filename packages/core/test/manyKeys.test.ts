@@ -206,7 +206,7 @@ test("upstream is not asked for more while very many keys wait to be committed",
     const found = yield* inTime(a.getMany(range(10_000)))
     expect([...found.values()].every(Exit.isSuccess)).toBe(true)
     // Four slices, and what waits before the next one has to.
-    expect(seen.most).toBeLessThanOrEqual(4 * 500 + 1_000)
+    expect(seen.most).toBeLessThanOrEqual(8 * 250 + 1_000)
     while (seen.committed < 10_000) yield* TestClock.adjust(10)
     const b = yield* world.node()
     yield* inTime(b.getMany(range(10_000)))
@@ -247,7 +247,7 @@ test("what another node has stored meanwhile is taken over, not looked up", (wor
     expect(a.source.keys).toBe(2)
   }))
 
-test("a bounded number of keys is under way, and upstream is asked for 500 at most", (world) =>
+test("a bounded number of keys is under way, and upstream is asked for 250 at most", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node()
     a.source.answer = Effect.sleep(30)
@@ -255,7 +255,7 @@ test("a bounded number of keys is under way, and upstream is asked for 500 at mo
     const found = yield* inTime(a.getMany(keys))
     expect([...found.keys()]).toEqual(keys)
     expect([...found.values()].every(Exit.isSuccess)).toBe(true)
-    expect(Math.max(...a.source.calls)).toBe(500)
+    expect(Math.max(...a.source.calls)).toBe(250)
     expect(a.source.most).toBe(2_000)
     expect(a.source.keys).toBe(8_000)
   }))
@@ -317,7 +317,7 @@ it.effect("keys in memory alone go in slices as well", () =>
     source.answer = Effect.sleep(5)
     const keys = range(3_000)
     expect([...(yield* inTime(larder.getMany(keys))).keys()]).toEqual(keys)
-    expect(source.calls).toEqual([500, 500, 500, 500, 500, 500])
+    expect(source.calls).toEqual(Array.from({ length: 12 }, () => 250))
     expect(source.most).toBe(2_000)
   }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer())), Effect.scoped),
 )

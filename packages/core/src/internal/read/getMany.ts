@@ -18,9 +18,9 @@ import * as waiting from "../flight/waiters.ts"
 /** Keys looked for in memory in one turn of the event loop. */
 const keysATurn = 1_000
 /** Keys that share their trips and their bulk lookup. */
-const keysASlice = 500
+const keysASlice = 250
 /** More slices in parallel use more memory, and make each other's trips longer. */
-const slicesAtOnce = 4
+const slicesAtOnce = 8
 
 type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
 type Results = Map<string, Exit.Exit<unknown, unknown>>

@@ -542,14 +542,14 @@ describe("law 7: a bulk lookup", () => {
     ({ node, shared }) =>
       Effect.gen(function* () {
         const a = yield* node({ bulk: true })
-        shared.instead.acquire = slowly(40)
-        const keys = Array.from({ length: 500 }, (_, i) => `k${i}`)
+        shared.instead.acquire = slowly(60)
+        const keys = Array.from({ length: 250 }, (_, i) => `k${i}`)
         const caller = yield* fork(a.getMany(keys))
         yield* pass(200)
         expect(a.source.asked.length).toBe(1)
-        expect((yield* Fiber.join(caller)).size).toBe(500)
+        expect((yield* Fiber.join(caller)).size).toBe(250)
         // With less than half a tierTimeout left none is asked for.
-        expect(shared.of("acquire").length).toBe(4 * 64)
+        expect(shared.of("acquire").length).toBe(3 * 64)
       }),
   )
 })
