@@ -52,11 +52,13 @@ export interface Lifetimes {
 
 export interface Setup {
   readonly source: Source
+  /** The URL of the round's Redis server; empty in a case without one. */
+  readonly redis: string
   /** Default: fresh far beyond the end of a run. */
   readonly lifetimes?: Lifetimes | undefined
   /** A tag of every product. Default: none. */
   readonly tag?: string | undefined
 }
 
-/** Sets up a cold cache over the source, bounded by `maxEntries` of sizes.ts. */
+/** Sets up a cold cache over the source, bounded by `maxEntries`. */
 export type Contender = (setup: Setup) => Promise<Subject>

@@ -2,15 +2,13 @@
 import type { ContenderName } from "./contenders/registry.ts"
 import type { Shape } from "./Contender.ts"
 import type { Draw } from "./draw.ts"
-import { keyCount } from "./sizes.ts"
-import type { Latency } from "./source.ts"
-
-/** How cached keys are drawn. `cold`: new keys, each once. `burst`: one new key, for all calls. */
-export type Asked = Draw | "cold" | "burst"
+import type { Compared, Goal } from "./result.ts"
+import { keyCount, type Latency } from "./source.ts"
 
 export interface Variant {
   readonly name: string
-  readonly asked: Asked
+  /** How keys are drawn. `cold`: new keys, each once. `burst`: one new key, for all calls. */
+  readonly asked: Draw | "cold" | "burst"
   readonly latency: Latency
 }
 
@@ -27,37 +25,20 @@ export interface Entrant {
  * The age of the requested entries: fresh, or stale, so that they are served at once while a
  * refresh runs.
  */
-export type Age = "fresh" | "stale"
+type Age = "fresh" | "stale"
 
-/** The highest ratio of medians that meets the goal. */
-export interface Goal {
-  readonly entrant: string
-  /** Default: the baseline. */
-  readonly than?: string
-  readonly ratio: number
-}
-
-export interface Case {
-  readonly name: string
-  readonly title: string
+export interface Case extends Compared {
+  readonly unit: "ns" | "us" | "ms"
   readonly shape: Shape
   /** Default: fresh. */
   readonly age?: Age
   readonly variants: ReadonlyArray<Variant>
   /** Run in this order in every round. */
   readonly entrants: ReadonlyArray<Entrant>
-  /** The entrant that the others are compared with. */
-  readonly baseline: string
-  readonly goals: ReadonlyArray<Goal>
   /** A required server; without it the case is skipped with a message. */
   readonly needs?: "redis"
   /** Calls in one sample. */
   readonly calls: number
-  /**
-   * `us`: microseconds per call. `ns`: nanoseconds per call. `ms`: milliseconds for all calls of a
-   * sample together.
-   */
-  readonly unit: "ns" | "us" | "ms"
   /** How long a round takes samples, without the warm-up. */
   readonly seconds: number
 }
@@ -82,7 +63,7 @@ const peers = [
   "cachified",
 ] as const
 
-/** At most `ratio` times as slow as each of them. */
+/** At most `ratio` times as slow as each of the others. */
 const against = (entrant: string, ratio: number, others: ReadonlyArray<string>) =>
   others.map((than): Goal => ({ entrant, than, ratio }))
 

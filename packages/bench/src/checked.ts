@@ -6,31 +6,26 @@ import type { Source } from "./source.ts"
 /** Rejects when an answer is wrong, or when there is a lookup too many or too few. */
 export type Checked = (keys: ReadonlyArray<string>, lookups: number) => Promise<Sample>
 
-/** Computes the sum of each repeated list once. */
-const sumsOf = ({ expected }: Source): ((keys: ReadonlyArray<string>) => number) => {
-  const sums = new WeakMap<ReadonlyArray<string>, number>()
-  return (keys) => {
-    const known = sums.get(keys)
-    if (known !== undefined) return known
-    const sum = keys.reduce((total, key) => total + expected(key).number, 0)
-    sums.set(keys, sum)
-    return sum
-  }
-}
-
 /** `settled` waits until there are this many lookups in all, and their results are stored. */
 export const checked = (
   run: Run,
   source: Source,
-  settled: (lookups: number) => Promise<void>,
+  settled?: (lookups: number) => Promise<void>,
 ): Checked => {
-  const sumOf = sumsOf(source)
+  /** Of lists that are asked for again. */
+  const sums = new WeakMap<ReadonlyArray<string>, number>()
+  const sumOf = (keys: ReadonlyArray<string>): number => {
+    const sum =
+      sums.get(keys) ?? keys.reduce((total, key) => total + source.expected(key).number, 0)
+    sums.set(keys, sum)
+    return sum
+  }
   return async (keys, lookups) => {
     const before = source.lookups()
     const sample = await run(keys)
     strictEqual(sample.sum, sumOf(keys), "the products are not those of the source")
     deepStrictEqual(sample.last, source.expected(keys.at(-1)!))
-    await settled(before + lookups)
+    await settled?.(before + lookups)
     strictEqual(source.lookups() - before, lookups, "lookups in one sample")
     return sample
   }

@@ -5,23 +5,16 @@
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-export interface How {
-  /** Options of Node. */
-  readonly flags?: ReadonlyArray<string>
-  readonly env?: Readonly<Record<string, string>>
-}
-
 /** Runs a script and resolves to the figures that it sends; discards its output. */
 export const figuresOf = <Figures>(
   script: URL,
   args: ReadonlyArray<string>,
-  { env = {}, flags = [] }: How = {},
+  flags: ReadonlyArray<string> = [],
 ): Promise<Figures> =>
   new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(script), [...args], {
       execArgv: [...flags],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
-      env: { ...process.env, ...env },
     })
     let figures: { readonly told: Figures } | undefined
     child.once("message", (told: Figures) => {
@@ -38,4 +31,21 @@ export const figuresOf = <Figures>(
 export const tell = (figures: unknown): void => {
   if (process.send === undefined) throw new Error("it needs a process to tell: see child.ts")
   process.send(figures, () => process.exit())
+}
+
+/** Runs rounds with the contenders in turn; reports progress on standard error. */
+export const runRounds = async <Figures>(
+  title: string,
+  contenders: ReadonlyArray<string>,
+  count: number,
+  run: (contender: string) => Promise<Figures>,
+): Promise<ReadonlyMap<string, ReadonlyArray<Figures>>> => {
+  const rounds = new Map(contenders.map((name): [string, Array<Figures>] => [name, []]))
+  for (let round = 1; round <= count; round++) {
+    for (const [name, figures] of rounds) {
+      process.stderr.write(`${title}, round ${round} of ${count}: ${name}\n`)
+      figures.push(await run(name))
+    }
+  }
+  return rounds
 }

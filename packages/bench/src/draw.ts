@@ -1,5 +1,36 @@
-/** The requested keys, drawn before any clock starts and the same in every run. */
+/**
+ * The sequences of requested keys, drawn before any clock starts and the same in every run. There
+ * are three generators: by popularity (`zipf` of @larder/traces), a loop, and by recency.
+ */
 import { generator, shuffled, zipf } from "@larder/traces"
+
+/** The numbers below `length` over and over: LRU gets no hit unless all of them fit. */
+export const loop = (length: number): (() => number) => {
+  let next = 0
+  return () => next++ % length
+}
+
+/**
+ * The key requested `d` different keys ago, with a share proportional to `1 / (d + 1) ** exponent`,
+ * and a new key in a share `fresh` of all requests: the best case for LRU.
+ */
+export const recent = (
+  { depth, exponent, fresh }: { depth: number; exponent: number; fresh: number },
+  seed: number,
+): (() => number) => {
+  const random = generator(seed)
+  const stack = Float64Array.from({ length: depth }, (_, place) => place)
+  const distance = zipf(depth, exponent, random)
+  let unused = depth
+  return () => {
+    const isNew = random() < fresh
+    const place = isNew ? depth - 1 : distance()
+    const key = isNew ? unused++ : stack[place]!
+    stack.copyWithin(1, 0, place)
+    stack[0] = key
+    return key
+  }
+}
 
 /**
  * How keys are drawn from the cached ones: evenly, by Zipf's law with exponent 1, or each once
@@ -11,37 +42,26 @@ export type Draw = "uniform" | "zipf" | "each"
 const drawnLists = 64
 
 /**
- * The lists of `size` keys, by the number of the sample. Popular keys are scattered over `keys`, so
- * that popularity is independent of the order in which a cache was filled.
+ * Returns the next list of `size` keys. Popular keys are scattered over `keys`, so that popularity
+ * is independent of the order in which a cache was filled.
  */
 export const lists = (
   draw: Draw,
   keys: ReadonlyArray<string>,
-  options: { readonly size: number; readonly seed: number },
-): ((sample: number) => ReadonlyArray<string>) => {
-  const { size } = options
-  const random = generator(options.seed)
-  const scattered = shuffled(keys, random)
-  const rank =
-    draw === "zipf" ? zipf(keys.length, 1, random) : () => Math.floor(random() * keys.length)
-  const drawn =
-    draw === "each"
-      ? slices(scattered, size)
-      : Array.from({ length: drawnLists }, () =>
-          Array.from({ length: size }, () => scattered[rank()]!),
-        )
-  return (sample) => drawn[sample % drawn.length]!
-}
-
-/** The keys in lists of `size`, without an incomplete last one. */
-const slices = (
-  keys: ReadonlyArray<string>,
   size: number,
-): ReadonlyArray<ReadonlyArray<string>> => {
-  if (size > keys.length) throw new RangeError(`only ${keys.length} keys for a list of ${size}`)
-  return Array.from({ length: Math.floor(keys.length / size) }, (_, place) =>
-    keys.slice(place * size, (place + 1) * size),
+  seed = 1,
+): (() => ReadonlyArray<string>) => {
+  const random = generator(seed)
+  const scattered = shuffled(keys, random)
+  const isEach = draw === "each"
+  const key = isEach ? loop(keys.length) : zipf(keys.length, draw === "zipf" ? 1 : 0, random)
+  // Each list of a pass has other keys; keys that would fill only a part of a list are left out.
+  const count = isEach ? Math.floor(keys.length / size) : drawnLists
+  const drawn = Array.from({ length: count }, () =>
+    Array.from({ length: size }, () => scattered[key()]!),
   )
+  const place = loop(count)
+  return () => drawn[place()]!
 }
 
 /** The keys in groups of a hundred, for batch reads. */

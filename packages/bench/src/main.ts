@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Case } from "./cases.ts"
+import type { Case, Variant } from "./cases.ts"
+import { figuresOf, runRounds } from "./child.ts"
 import * as command from "./command.ts"
-import { layeredNames } from "./contenders/layered.ts"
 import { packagesOf } from "./contenders/registry.ts"
 import { type Environment, environment } from "./environment.ts"
-import { measured } from "./faults/measured.ts"
+import * as faults from "./faults/measured.ts"
 import { text } from "./faults/report.ts"
 import * as memory from "./memory/measured.ts"
 import { type CaseOptions, given, options, type Options, usage } from "./options.ts"
@@ -15,8 +15,9 @@ import { frozenSection, page, replaced, section } from "./output/readme.ts"
 import * as results from "./output/results.ts"
 import * as redis from "./redis.ts"
 import { type Result, result } from "./result.ts"
-import { runRounds } from "./rounds.ts"
 import { heading, legend, table } from "./table.ts"
+
+const script = new URL("./round.ts", import.meta.url)
 
 const leftOut = (name: string): void =>
   console.error(`${name} is left out: found no redis-server (LARDER_REDIS_SERVER, or on PATH)`)
@@ -26,32 +27,43 @@ const placeOf = (cases: ReadonlyArray<Case>): Environment =>
     cases.flatMap(({ entrants }) => entrants).flatMap(({ contender }) => packagesOf(contender)),
   )
 
-const runCase = async (bench: Case, chosen: CaseOptions): Promise<ReadonlyArray<Result>> => {
-  const { folder, rounds } = chosen
-  const own: Array<Result> = []
-  for (const variant of bench.variants) {
-    const place = { bench, variant, seconds: chosen.seconds ?? bench.seconds }
-    own.push(result(bench, variant, await runRounds(place, rounds)))
+/** Every round has an empty server for itself, if the case needs one. */
+const runVariant = async (
+  bench: Case,
+  { name }: Variant,
+  options: CaseOptions,
+): Promise<Result> => {
+  const { rounds, seconds = bench.seconds } = options
+  const round = (entrant: string): Promise<ReadonlyArray<number>> => {
+    const args = [bench.name, name, entrant, String(seconds)]
+    if (bench.needs === undefined) return figuresOf(script, args)
+    return redis.withServer(({ url }) => figuresOf(script, [...args, url]))
   }
-  const environment = placeOf([bench])
-  results.write({ environment, options: given(chosen), rounds, results: own }, folder)
-  return own
+  const entrants = bench.entrants.map((entrant) => entrant.name)
+  return result(bench, name, await runRounds(`${bench.name} ${name}`, entrants, rounds, round))
 }
 
 const runCases = async (chosen: CaseOptions): Promise<void> => {
+  const { folder, rounds } = chosen
   const hasRedis = await redis.hasRedis()
   const possible = chosen.cases.filter(({ needs }) => needs === undefined || hasRedis)
   for (const bench of chosen.cases) if (!possible.includes(bench)) leftOut(bench.name)
   if (possible.length === 0) return
   const all: Array<Result> = []
-  for (const bench of possible) all.push(...(await runCase(bench, chosen)))
-  console.log([heading(placeOf(possible)), legend(chosen.rounds), "", table(all)].join("\n"))
-  console.error(`\nwritten to ${chosen.folder}: ${possible.map(({ name }) => name).join(", ")}`)
+  for (const bench of possible) {
+    const own: Array<Result> = []
+    for (const variant of bench.variants) own.push(await runVariant(bench, variant, chosen))
+    const report = { environment: placeOf([bench]), options: given(chosen), rounds, results: own }
+    results.write(report, folder)
+    all.push(...own)
+  }
+  console.log([heading(placeOf(possible)), legend(rounds), "", table(all)].join("\n"))
+  console.error(`\nwritten to ${folder}: ${possible.map(({ name }) => name).join(", ")}`)
 }
 
 const runFrozen = async (folder: string): Promise<void> => {
   if (!(await redis.hasRedis())) return leftOut("--frozen")
-  const report = await measured(layeredNames)
+  const report = await faults.measured()
   results.writeFrozen(report, folder)
   console.log(text(report))
 }

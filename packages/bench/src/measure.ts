@@ -1,10 +1,9 @@
 /** One round of one entrant: fill, check, warm up, take samples. */
-import type { Asked, Case, Entrant, Variant } from "./cases.ts"
-import { type Checked, checked } from "./checked.ts"
+import type { Case, Entrant, Variant } from "./cases.ts"
+import { checked } from "./checked.ts"
 import { now, sleep } from "./clock.ts"
-import type { Contender, Lifetimes, Shape, Subject } from "./Contender.ts"
+import type { Contender, Lifetimes, Sample, Subject } from "./Contender.ts"
 import { lists } from "./draw.ts"
-import { keyCount } from "./sizes.ts"
 import * as Source from "./source.ts"
 
 export interface Chosen {
@@ -13,18 +12,11 @@ export interface Chosen {
   readonly entrant: Entrant
   /** How long to take samples; the warm-up takes as long, but at most a second. */
   readonly seconds: number
-}
-
-/** How an entrant's entries are used. */
-interface Play {
-  readonly shape: Shape
-  readonly isStale: boolean
-  /** Waits between samples for background work. */
-  readonly settled: (lookups: number) => Promise<void>
+  /** The URL of the Redis server; empty in a case without one. */
+  readonly redis: string
 }
 
 const warmUpMillis = 1_000
-const tag = "pantry"
 
 /** Short enough to wait for, long enough to fill a cache. */
 const soonStale: Lifetimes = { freshMillis: 1_000, graceMillis: 3_600_000 }
@@ -34,19 +26,11 @@ const perCall = { ns: 1e6, us: 1e3 }
 const inUnit = ({ calls, unit }: Case, millis: number): number =>
   unit === "ms" ? millis : (millis * perCall[unit]) / calls
 
-const isCold = (asked: Asked): boolean => asked === "cold" || asked === "burst"
-
-/** The keys of each sample, by its number. */
-const keysOf = (asked: Asked, source: Source.Source, size: number) => {
-  if (asked === "cold") return () => source.unasked(size)
-  if (asked === "burst") return () => new Array<string>(size).fill(source.unasked(1)[0]!)
-  return lists(asked, source.keys, { size, seed: 1 })
-}
-
-/** The expected number of lookups in a sample. */
-const lookupsOf = ({ isStale, shape }: Play, asked: Asked, calls: number): number => {
-  if (asked === "burst") return 1
-  return asked === "cold" || shape === "tags" || isStale ? calls : 0
+/** The keys of the next sample. */
+const keysOf = ({ bench: { calls }, variant: { asked } }: Chosen, source: Source.Source) => {
+  if (asked === "cold") return () => source.unasked(calls)
+  if (asked === "burst") return () => new Array<string>(calls).fill(source.unasked(1)[0]!)
+  return lists(asked, source.keys, calls)
 }
 
 /** Waits until the lookups have run, and a moment longer, until their results are stored. */
@@ -60,32 +44,21 @@ const refreshed =
 
 /** Fills one by one: some libraries return many keys at once only when all are cached. */
 const fill = async ({ run }: Subject, source: Source.Source): Promise<void> => {
-  if (run.promise === undefined) throw new Error("nothing to fill it with")
-  const fillOne = checked(run.promise, source, async () => {})
+  const fillOne = checked(run.promise!, source)
   for (const key of source.keys) await fillOne([key], 1)
 }
 
-/**
- * Takes samples one after the other, in the case's unit, for this many milliseconds and at least
- * one.
- */
-const sampler = (
-  { bench, variant: { asked } }: Chosen,
-  play: Play,
-  source: Source.Source,
-  take: Checked,
-) => {
-  const keysFor = keysOf(asked, source, bench.calls)
-  const lookups = lookupsOf(play, asked, bench.calls)
+/** Takes samples in the case's unit for this many milliseconds, and at least one. */
+const sampler = ({ bench }: Chosen, isStale: boolean, take: () => Promise<Sample>) => {
   // A pass over all keys refreshes each once; then all must become stale again.
-  const pass = Math.floor(keyCount / bench.calls)
-  let next = 0
+  const pass = Math.floor(Source.keyCount / bench.calls)
+  let taken = 0
   return async (millis: number): Promise<ReadonlyArray<number>> => {
     const samples: Array<number> = []
     const end = now() + millis
     do {
-      if (play.isStale && next % pass === 0) await sleep(soonStale.freshMillis * 1.1)
-      samples.push(inUnit(bench, (await take(keysFor(next++), lookups)).millis))
+      if (isStale && taken++ % pass === 0) await sleep(soonStale.freshMillis * 1.1)
+      samples.push(inUnit(bench, (await take()).millis))
     } while (now() < end)
     return samples
   }
@@ -96,24 +69,26 @@ export const measure = async (
   contender: Contender,
   chosen: Chosen,
 ): Promise<ReadonlyArray<number>> => {
-  const { bench, entrant, seconds, variant } = chosen
+  const { bench, entrant, redis, seconds, variant } = chosen
   const shape = entrant.shape ?? bench.shape
-  const source = Source.make(keyCount, variant.latency)
-  const play: Play = {
-    shape,
-    isStale: (entrant.age ?? bench.age) === "stale",
-    // Fresh entrants of a stale case wait as well, so that all entrants run in the same rhythm.
-    settled: bench.age === "stale" ? refreshed(source) : async () => {},
-  }
+  const isStale = (entrant.age ?? bench.age) === "stale"
+  const isCold = variant.asked === "cold" || variant.asked === "burst"
+  const source = Source.make(Source.keyCount, variant.latency)
   const subject = await contender({
     source,
-    lifetimes: play.isStale ? soonStale : undefined,
-    tag: shape === "tags" ? tag : undefined,
+    redis,
+    lifetimes: isStale ? soonStale : undefined,
+    tag: shape === "tags" ? "pantry" : undefined,
   })
   const run = subject.run[shape]
   if (run === undefined) throw new Error(`${entrant.name} cannot run as ${shape}`)
-  if (!isCold(variant.asked)) await fill(subject, source)
-  const samplesFor = sampler(chosen, play, source, checked(run, source, play.settled))
+  if (!isCold) await fill(subject, source)
+  // Fresh entrants of a stale case wait as well, so that all entrants run in the same rhythm.
+  const take = checked(run, source, bench.age === "stale" ? refreshed(source) : undefined)
+  const keys = keysOf(chosen, source)
+  const missing = isCold || isStale || shape === "tags" ? bench.calls : 0
+  const lookups = variant.asked === "burst" ? 1 : missing
+  const samplesFor = sampler(chosen, isStale, () => take(keys(), lookups))
   await samplesFor(Math.min(warmUpMillis, seconds * 1_000))
   const samples = await samplesFor(seconds * 1_000)
   await subject.close()

@@ -1,6 +1,28 @@
 /** Turns the samples of all rounds into summaries, ratios and verdicts. */
-import type { Case, Goal, Variant } from "./cases.ts"
 import { compare, type Comparison, type Summary, summary } from "./statistics.ts"
+
+/** The highest ratio of medians that meets the goal. */
+export interface Goal {
+  readonly entrant: string
+  /** Default: the baseline. */
+  readonly than?: string
+  readonly ratio: number
+}
+
+/** What is compared, by which goals. */
+export interface Compared {
+  readonly name: string
+  readonly title: string
+  readonly entrants: ReadonlyArray<{ readonly name: string }>
+  /** The entrant that the others are compared with. */
+  readonly baseline: string
+  readonly goals: ReadonlyArray<Goal>
+  /**
+   * `us`: microseconds per call. `ns`: nanoseconds per call. `ms`: milliseconds for all calls of a
+   * sample together. `B`: bytes.
+   */
+  readonly unit: "ns" | "us" | "ms" | "B"
+}
 
 /** The samples of each round, by the names of the entrants. */
 export type Rounds = ReadonlyMap<string, ReadonlyArray<ReadonlyArray<number>>>
@@ -9,7 +31,6 @@ export interface Line {
   /** The name of the entrant. */
   readonly contender: string
   readonly summary: Summary
-  readonly rounds: ReadonlyArray<Summary>
   /** Absent for the baseline itself. */
   readonly comparison?: Comparison
 }
@@ -27,32 +48,33 @@ export interface Result {
   readonly case: string
   readonly title: string
   readonly variant: string
-  readonly unit: Case["unit"]
+  readonly unit: Compared["unit"]
   readonly lines: ReadonlyArray<Line>
   readonly verdicts: ReadonlyArray<Verdict>
 }
 
-export const result = (bench: Case, variant: Variant, rounds: Rounds): Result => {
+export const result = (compared: Compared, variant: string, rounds: Rounds): Result => {
+  const { baseline, entrants, goals, name: own, title, unit } = compared
   const of = (name: string): ReadonlyArray<ReadonlyArray<number>> => {
-    const own = rounds.get(name)
-    if (own === undefined) throw new Error(`${name} has no samples in ${bench.name}`)
-    return own
+    const found = rounds.get(name)
+    if (found === undefined) throw new Error(`${name} has no samples in ${own}`)
+    return found
   }
-  const verdict = ({ entrant, ratio: goal, than = bench.baseline }: Goal): Verdict => {
+  const line = ({ name }: { readonly name: string }): Line => ({
+    contender: name,
+    summary: summary(of(name).flat()),
+    ...(name !== baseline && { comparison: compare(of(name), of(baseline)) }),
+  })
+  const verdict = ({ entrant, ratio: goal, than = baseline }: Goal): Verdict => {
     const { ratio } = compare(of(entrant), of(than))
     return { contender: entrant, than, goal, ratio, met: ratio <= goal }
   }
   return {
-    case: bench.name,
-    title: bench.title,
-    variant: variant.name,
-    unit: bench.unit,
-    lines: bench.entrants.map(({ name }) => ({
-      contender: name,
-      summary: summary(of(name).flat()),
-      rounds: of(name).map(summary),
-      ...(name !== bench.baseline && { comparison: compare(of(name), of(bench.baseline)) }),
-    })),
-    verdicts: bench.goals.map(verdict),
+    case: own,
+    title,
+    variant,
+    unit,
+    lines: entrants.map(line),
+    verdicts: goals.map(verdict),
   }
 }

@@ -1,5 +1,11 @@
 /** The upstream that every contender caches: products in memory, with a count of lookups. */
 
+/** Keys that every case draws from. */
+export const keyCount = 10_000
+
+/** The capacity of every memory. */
+export const maxEntries = 50_000
+
 /** About 200 bytes as JSON. */
 export interface Product {
   readonly id: string

@@ -5,7 +5,7 @@ import type { Line, Result, Verdict } from "./result.ts"
 
 const ratio = (value: number): string => `${value.toFixed(2)}x`
 
-const decimals = { ns: 0, us: 2, ms: 1 }
+const decimals = { ns: 0, us: 2, ms: 1, B: 1 }
 
 const heads = ["", "", "median", "p99", "min", "ratio", "by min", "rounds"]
 

@@ -1,14 +1,12 @@
 import { expect, it } from "vitest"
-import { figuresOf, tell } from "../src/child.ts"
+import { figuresOf, runRounds, tell } from "../src/child.ts"
 
 const script = new URL("./support/told.ts", import.meta.url)
 
-it("a process tells its figures and ends, with the flags and the environment it is given", async () => {
-  const how = { flags: ["--expose-gc"], env: { LARDER_BENCH_TOLD: "yes" } }
-  await expect(figuresOf(script, ["hit"], how)).resolves.toEqual({
+it("a process tells its figures and ends, with the arguments and the flags it is given", async () => {
+  await expect(figuresOf(script, ["hit"], ["--expose-gc"])).resolves.toEqual({
     what: "hit",
     flags: ["--expose-gc"],
-    env: "yes",
   })
 })
 
@@ -26,4 +24,14 @@ it("a script that nobody forked says what it needs", () => {
   } finally {
     if (send !== undefined) process.send = send
   }
+})
+
+it("contenders run in turn, round by round, and each keeps its own figures", async () => {
+  const ran: Array<string> = []
+  const rounds = await runRounds("hit", ["larder", "effect"], 2, async (name) => ran.push(name))
+  expect(ran).toEqual(["larder", "effect", "larder", "effect"])
+  expect([...rounds]).toEqual([
+    ["larder", [1, 3]],
+    ["effect", [2, 4]],
+  ])
 })

@@ -4,19 +4,16 @@
  */
 import * as Cache from "effect/Cache"
 import * as Effect from "effect/Effect"
-import { maxEntries } from "../sizes.ts"
+import { maxEntries, type Source } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
 
+/** Its `get`. */
+export const openCache = (source: Source) =>
+  Effect.map(
+    Cache.make({ lookup: lookup(source), capacity: maxEntries, timeToLive: "1 hour" }),
+    (cache) => (key: string) => Cache.get(cache, key),
+  )
+
 export const contender = effectful(({ source }) =>
-  Effect.gen(function* () {
-    const cache = yield* Cache.make({
-      lookup: lookup(source),
-      capacity: maxEntries,
-      timeToLive: "1 hour",
-    })
-    return {
-      get: (key) => Cache.get(cache, key),
-      close: Effect.void,
-    }
-  }),
+  Effect.map(openCache(source), (get) => ({ get, close: Effect.void })),
 )

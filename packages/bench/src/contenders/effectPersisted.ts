@@ -12,22 +12,21 @@ import * as Persistable from "effect/persistence/Persistable"
 import * as PersistedCache from "effect/persistence/PersistedCache"
 import * as Persistence from "effect/persistence/Persistence"
 import * as Scope from "effect/Scope"
-import { maxEntries } from "../sizes.ts"
-import { redisUrl } from "../redis.ts"
+import { maxEntries } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
-import { Product } from "./product.ts"
+import { Product } from "./larder.ts"
 
 class ProductRequest extends Persistable.Class<{ payload: { readonly key: string } }>()(
   "ProductRequest",
   { primaryKey: ({ key }) => key, success: Product },
 ) {}
 
-export const contender = effectful(({ source }) =>
+export const contender = effectful(({ redis, source }) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const context = yield* Layer.buildWithScope(
       Persistence.layerRedis.pipe(
-        Layer.provide(RedisClient.layer({ url: redisUrl(), commandTimeout: "10 seconds" })),
+        Layer.provide(RedisClient.layer({ url: redis, commandTimeout: "10 seconds" })),
       ),
       scope,
     )

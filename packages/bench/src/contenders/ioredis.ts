@@ -1,11 +1,10 @@
 /** No cache library at all: GET, MGET and JSON.parse. */
 import { Redis } from "ioredis"
-import { redisUrl } from "../redis.ts"
 import type { Product } from "../source.ts"
 import { lookup, promised } from "./promised.ts"
 
-export const contender = promised(async ({ source }) => {
-  const client = new Redis(redisUrl())
+export const contender = promised(async ({ redis, source }) => {
+  const client = new Redis(redis)
   const load = lookup(source)
   const keyOf = (key: string) => `raw:${key}`
   return {

@@ -1,6 +1,81 @@
-/** Larder over memory. */
-import { MemoryTier, TierStack } from "@larder/core"
-import { maxEntries } from "../sizes.ts"
-import { larderOver } from "./product.ts"
+/** Larder over memory, and what it has in common over any stack. */
+import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { maxEntries, type Product as SourceProduct } from "../source.ts"
+import { effectful, lookup } from "./effectful.ts"
 
-export const contender = larderOver(TierStack.layer(MemoryTier.layer({ maxEntries })))
+export const Product = Schema.Struct({
+  id: Schema.String,
+  number: Schema.Finite,
+  name: Schema.String,
+  category: Schema.String,
+  brand: Schema.String,
+  price: Schema.Finite,
+  description: Schema.String,
+})
+
+export interface OpenLarder {
+  readonly lookup: (key: string) => Effect.Effect<SourceProduct>
+  readonly stack: Layer.Layer<TierStack.TierStack, unknown>
+  /** Differences from the policy of the benchmarks. */
+  readonly policy?: Partial<Policy.Options> | undefined
+  /** The tag of every product. Default: two, its category and its brand. */
+  readonly tag?: string | undefined
+}
+
+/**
+ * With everything on: early refresh, stale-while-revalidate, stale-if-error, a tag mark, statistics
+ * and metrics.
+ */
+export const openLarder = ({ lookup, policy, stack, tag }: OpenLarder) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(stack, scope)
+    const larder = yield* Larder.make({
+      name: "bench",
+      value: Product,
+      upstream: Upstream.make({ lookup }),
+      policy: Policy.make({
+        freshFor: "1 hour",
+        staleWhileRevalidate: "10 minutes",
+        staleIfError: "1 day",
+        earlyRefresh: EarlyRefresh.xfetch(),
+        ...policy,
+      }),
+      tags: tag === undefined ? ({ brand, category }) => [category, brand] : () => [tag],
+    }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
+    // Sets a mark that covers no entry here: a larder without any mark could skip the comparison.
+    yield* larder.invalidateTags(["seasonal"])
+    return { larder, close: Scope.close(scope, Exit.void) }
+  })
+
+/** `stackAt` gets the URL of the round's Redis server. */
+export const larderOver = (stackAt: (redis: string) => OpenLarder["stack"]) =>
+  effectful(({ lifetimes, redis, source, tag }) =>
+    Effect.gen(function* () {
+      const { close, larder } = yield* openLarder({
+        lookup: lookup(source),
+        stack: stackAt(redis),
+        policy: lifetimes && {
+          freshFor: lifetimes.freshMillis,
+          staleWhileRevalidate: lifetimes.graceMillis,
+        },
+        tag,
+      })
+      return {
+        get: (key: string) => larder.get(key),
+        getMany: (keys: ReadonlyArray<string>) =>
+          Effect.map(larder.getMany(keys), (found) => found.values()),
+        // Its peers keep no stale value of an invalidated entry.
+        dropTagged:
+          tag === undefined ? undefined : larder.invalidateTags([tag], { keepStale: false }),
+        close,
+      }
+    }).pipe(Effect.orDie),
+  )
+
+export const contender = larderOver(() => TierStack.layer(MemoryTier.layer({ maxEntries })))

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { TierStack } from "@larder/core"
 import { SqliteTier } from "@larder/sqlite"
-import { larderOver } from "./product.ts"
+import { larderOver } from "./larder.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "larder-bench-"))
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
 
-export const contender = larderOver(
+export const contender = larderOver(() =>
   TierStack.layer(SqliteTier.layer({ filename: join(folder, "bench.db") })),
 )

@@ -2,8 +2,7 @@
  * The contenders by name. Loaded on demand, so that a process loads only the library it measures.
  */
 import type { Contender } from "../Contender.ts"
-import { overMemory, overRedis } from "./peers/peer.ts"
-import { type PeerName, peers } from "./peers/registry.ts"
+import { type Open, overMemory, overRedis } from "./peers/peer.ts"
 
 interface Entry {
   readonly packages: ReadonlyArray<string>
@@ -14,6 +13,51 @@ const entry = (
   packages: ReadonlyArray<string>,
   load: () => Promise<{ readonly contender: Contender }>,
 ): Entry => ({ packages, load: async () => (await load()).contender })
+
+/**
+ * The faults that a library over memory and Redis takes part in. `all`: it has a memory of its own
+ * in front of Redis, and stale-while-revalidate. `cold`: those that find nothing in memory.
+ * `none`: it has no connection of its own, so that the user's code decides.
+ */
+type Faults = "all" | "cold" | "none"
+
+const library = (
+  packages: ReadonlyArray<string>,
+  client: "ioredis" | "@keyv/redis",
+  faults: Faults,
+  load: () => Promise<{ readonly open: Open }>,
+) => ({ packages, client, faults, open: async () => (await load()).open })
+
+type Library = ReturnType<typeof library>
+
+const peers = {
+  bentocache: library(["bentocache"], "ioredis", "all", () => import("./peers/bentocache.ts")),
+  cacheable: library(["cacheable"], "@keyv/redis", "cold", () => import("./peers/cacheable.ts")),
+  "cache-manager": library(
+    ["cache-manager", "cacheable"],
+    "@keyv/redis",
+    "all",
+    () => import("./peers/cacheManager.ts"),
+  ),
+  "async-cache-dedupe": library(
+    ["async-cache-dedupe"],
+    "ioredis",
+    "cold",
+    () => import("./peers/asyncCacheDedupe.ts"),
+  ),
+  "layered-loader": library(
+    ["layered-loader"],
+    "ioredis",
+    "all",
+    () => import("./peers/layeredLoader.ts"),
+  ),
+  cachified: library(
+    ["@epic-web/cachified", "lru-cache"],
+    "ioredis",
+    "none",
+    () => import("./peers/cachified.ts"),
+  ),
+}
 
 const own = {
   larder: entry(["@larder/core", "effect"], () => import("./larder.ts")),
@@ -39,27 +83,37 @@ const own = {
   },
 }
 
+type PeerName = keyof typeof peers
+
 export type ContenderName = keyof typeof own | PeerName | `${PeerName} over redis`
 
-const peersByName = Object.entries(peers).flatMap(
-  ([name, { client, open, packages }]): ReadonlyArray<readonly [string, Entry]> => [
-    [name, { packages, load: async () => overMemory(await open()) }],
-    [
-      `${name} over redis`,
-      { packages: [...packages, client], load: async () => overRedis(await open()) },
-    ],
-  ],
-)
-
-const registry: ReadonlyMap<string, Entry> = new Map([...Object.entries(own), ...peersByName])
-
-const named = (name: ContenderName): Entry => {
-  const found = registry.get(name)
-  if (found === undefined) throw new RangeError(`there is no contender ${name}`)
-  return found
+const registry: Readonly<Record<string, Entry>> = {
+  ...own,
+  ...Object.fromEntries(
+    Object.entries(peers).flatMap(([name, { client, open, packages }]): Array<[string, Entry]> => [
+      [name, { packages, load: async () => overMemory(await open()) }],
+      [
+        `${name} over redis`,
+        { packages: [...packages, client], load: async () => overRedis(await open()) },
+      ],
+    ]),
+  ),
 }
 
-export const load = (name: ContenderName): Promise<Contender> => named(name).load()
+export const load = (name: ContenderName): Promise<Contender> => registry[name]!.load()
 
 /** The packages whose versions belong to a result. */
-export const packagesOf = (name: ContenderName): ReadonlyArray<string> => named(name).packages
+export const packagesOf = (name: ContenderName): ReadonlyArray<string> => registry[name]!.packages
+
+/** The libraries whose callers are watched while Redis is sick, by name. */
+export const layered: ReadonlyMap<string, Library> = new Map(
+  Object.entries({
+    larder: library(
+      ["@larder/core", "@larder/redis", "effect"],
+      "ioredis",
+      "all",
+      () => import("./larderRedis.ts"),
+    ),
+    ...peers,
+  }).filter(([, { faults }]) => faults !== "none"),
+)

@@ -1,15 +1,17 @@
 /** The process of one scenario and library, forked by measured.ts: sends the result, and ends. */
 import * as Effect from "effect/Effect"
-import { after, now, sleep } from "../clock.ts"
 import { tell } from "../child.ts"
-import { isLayered, layered } from "../contenders/layered.ts"
-import type { Open, Opened, OpenOptions } from "../contenders/peers/peer.ts"
+import { after, now, sleep } from "../clock.ts"
 import { lookup } from "../contenders/promised.ts"
+import type { Open, Opened, OpenOptions } from "../contenders/peers/peer.ts"
+import { layered } from "../contenders/registry.ts"
 import * as redis from "../redis.ts"
 import * as Source from "../source.ts"
 import { paced } from "./paced.ts"
-import { type Seen, seen } from "./report.ts"
-import { faultMillis, pace, type ScenarioName, scenarios, upstreamMillis } from "./Scenario.ts"
+import { pace, type Scenario, scenarios, type Seen, seen, upstreamMillis } from "./report.ts"
+
+/** How long the server is frozen, and how long calls are made. */
+const faultMillis = pace.calls * pace.everyMillis
 
 const warmUpCalls = 100
 
@@ -74,10 +76,8 @@ const untilItUsesRedis = async ({ get, usesRedis }: Opened): Promise<void> => {
   }
 }
 
-const frozen =
-  (inMemory: boolean) =>
-  async (open: Open): Promise<Seen> => {
-    const { server } = await redis.start()
+const frozen = (open: Open, inMemory: boolean): Promise<Seen> =>
+  redis.withServer(async (server) => {
     const opened = await open(options(server.url))
     const { get } = opened
     await warmUp(get, inMemory ? [...asked, ...others] : others)
@@ -85,27 +85,27 @@ const frozen =
     await Effect.runPromise(server.freeze)
     after(faultMillis, () => Effect.runFork(server.thaw))
     return watched(get)
-  }
+  })
 
 /**
  * Uses the port of a stopped server. Opening may wait for it: that time counts for the callers too.
  */
 const unreachable = async (open: Open): Promise<Seen> => {
-  const { server, stop } = await redis.start()
-  await stop()
-  const opened = open(options(server.url))
+  const url = await redis.withServer(async (server) => server.url)
+  const opened = open(options(url))
   return watched(async (key) => (await opened).get(key))
 }
 
-const run: Readonly<Record<ScenarioName, (open: Open) => Promise<Seen>>> = {
-  grace: frozen(true),
-  cold: frozen(false),
+const run: Readonly<Record<Scenario, (open: Open) => Promise<Seen>>> = {
+  grace: (open) => frozen(open, true),
+  cold: (open) => frozen(open, false),
   unreachable,
 }
 
 const [scenarioName, libraryName = ""] = process.argv.slice(2)
-const scenario = scenarios.find(({ name }) => name === scenarioName)
-if (scenario === undefined || !isLayered(libraryName)) {
-  throw new Error(`no such round: ${process.argv.slice(2).join(" ")}`)
+const scenario = scenarios.find((name) => name === scenarioName)
+const library = layered.get(libraryName)
+if (scenario === undefined || library === undefined) {
+  throw new Error(`no such round: ${scenarioName} ${libraryName}`)
 }
-tell(await run[scenario.name](await layered(libraryName).open()))
+tell(await run[scenario](await library.open()))

@@ -23,7 +23,7 @@ const mostAttempts = 3
 
 const attemptsOf = async (name: CheckName): Promise<ReadonlyArray<number>> => {
   const attempts: Array<number> = []
-  do attempts.push(await figuresOf<number>(script, [name], { flags }))
+  do attempts.push(await figuresOf<number>(script, [name], flags))
   while (attempts.length < mostAttempts && !judge(checks[name], attempts).met)
   return attempts
 }

@@ -8,9 +8,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { lookup as lookupIn } from "../contenders/effectful.ts"
-import * as product from "../contenders/product.ts"
-import { maxEntries as mostEntries } from "../sizes.ts"
-import type { Source } from "../source.ts"
+import * as product from "../contenders/larder.ts"
+import { maxEntries as mostEntries, type Source } from "../source.ts"
 
 /** The clock and the random source of a larder. */
 export interface Surroundings {
@@ -70,7 +69,7 @@ export const openLarder = (
     .openLarder({
       lookup,
       stack: TierStack.layer(MemoryTier.layer({ maxEntries })),
-      ...(tag !== undefined && { tags: () => [tag] }),
+      tag,
     })
     .pipe(
       Effect.orDie,

@@ -31,7 +31,6 @@ const lruCache =
 const now = 1_790_000_000_000
 
 // Options exist beforehand like keys and values, so that all garbage is the map's.
-const undated: ReadonlyArray<BoundedMap.SetOptions> = [{ now }]
 const lives: ReadonlyArray<BoundedMap.SetOptions> = Array.from({ length: 1_024 }, (_, life) => ({
   now,
   expiresAt: now + hour + ((life * 7_919) % 1_024) * 3_500,
@@ -48,25 +47,11 @@ const larder =
     }
   }
 
-interface Contender {
-  /** An empty store for this many entries. */
-  readonly make: (capacity: number) => Store
-  readonly baseline: "lru-cache" | "lru-cache, ttl"
-  /** Whether the goals apply to it. */
-  readonly isLarder: boolean
+/** Makes an empty store for this many entries. */
+export type Make = (capacity: number) => Store
+
+/** By whether the store knows when entries expire, and by contender. */
+export const stores: Readonly<Record<string, Readonly<Record<string, Make>>>> = {
+  "no expiry": { larder: larder([{ now }]), "lru-cache": lruCache({}) },
+  expiry: { larder: larder(lives), "lru-cache": lruCache({ ttl: hour }) },
 }
-
-const known = {
-  "lru-cache": { make: lruCache({}), baseline: "lru-cache", isLarder: false },
-  "lru-cache, ttl": { make: lruCache({ ttl: hour }), baseline: "lru-cache, ttl", isLarder: false },
-  larder: { make: larder(undated), baseline: "lru-cache", isLarder: true },
-  "larder, expiry": { make: larder(lives), baseline: "lru-cache, ttl", isLarder: true },
-} satisfies Record<string, Contender>
-
-export type ContenderName = keyof typeof known
-
-export const isContender = (name: string): name is ContenderName => Object.hasOwn(known, name)
-
-export const contenderNames: ReadonlyArray<ContenderName> = Object.keys(known).filter(isContender)
-
-export const contender = (name: ContenderName): Contender => known[name]

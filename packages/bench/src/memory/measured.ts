@@ -1,9 +1,9 @@
-/** `pnpm bench --memory`: a process per round and contender, contenders in turn. */
-import { figuresOf } from "../child.ts"
+/** `pnpm bench --memory`: what an entry takes, and the time per hit and per new key. */
+import { figuresOf, runRounds } from "../child.ts"
 import { environment } from "../environment.ts"
-import { heading } from "../table.ts"
-import { type ContenderName, contenderNames } from "./contenders.ts"
-import { legend, table } from "./report.ts"
+import { type Compared, type Result, result, type Rounds } from "../result.ts"
+import { heading, legend, table } from "../table.ts"
+import { stores } from "./contenders.ts"
 import type { Figures } from "./round.ts"
 
 const script = new URL("./round.ts", import.meta.url)
@@ -11,17 +11,65 @@ const script = new URL("./round.ts", import.meta.url)
 /** A number of entries that mostly fits a processor's cache, and one that does not. */
 const sizes = [100_000, 1_000_000]
 
+/** The most bytes per entry that Larder may use beyond key and value, as an entrant of its own. */
+const mostBytes = { name: "95 B", bytes: 95 }
+
+const entrants = [{ name: "larder" }, { name: "lru-cache" }]
+
+const bytes: Compared = {
+  name: "bytes",
+  title: "an entry beyond its key and value, bytes",
+  entrants: [...entrants, mostBytes],
+  baseline: "lru-cache",
+  goals: [{ entrant: "larder", than: mostBytes.name, ratio: 1 }],
+  unit: "B",
+}
+
+const hit: Compared = {
+  name: "hit",
+  title: "a hit, evenly over all keys, ns",
+  entrants,
+  baseline: "lru-cache",
+  goals: [{ entrant: "larder", ratio: 1.5 }],
+  unit: "ns",
+}
+
+const set: Compared = {
+  name: "set",
+  title: "a new key into a full store, ns",
+  entrants,
+  baseline: "lru-cache",
+  goals: [],
+  unit: "ns",
+}
+
+/** One result for each figure. */
+export const resultsOf = (
+  variant: string,
+  rounds: ReadonlyMap<string, ReadonlyArray<Figures>>,
+): ReadonlyArray<Result> => {
+  const all = [...rounds]
+  const of = (figure: keyof Figures): Rounds =>
+    new Map(all.map(([name, own]) => [name, own.map((round) => round[figure])]))
+  const most = all[0]![1].map(() => [mostBytes.bytes])
+  return [
+    result(bytes, variant, new Map([...of("bytes"), [mostBytes.name, most]])),
+    result(hit, variant, of("hit")),
+    result(set, variant, of("set")),
+  ]
+}
+
 export const run = async (rounds: number): Promise<void> => {
-  console.log([heading(environment(["@larder/core", "lru-cache"])), legend].join("\n"))
+  console.log([heading(environment(["@larder/core", "lru-cache"])), legend(rounds)].join("\n"))
   for (const entries of sizes) {
-    const seen = new Map(contenderNames.map((name): [ContenderName, Array<Figures>] => [name, []]))
-    for (let round = 1; round <= rounds; round++) {
-      for (const [name, figures] of seen) {
-        process.stderr.write(`${entries} entries, round ${round} of ${rounds}: ${name}\n`)
-        const args = [name, String(entries)]
-        figures.push(await figuresOf<Figures>(script, args, { flags: ["--expose-gc"] }))
-      }
+    const results: Array<Result> = []
+    for (const [variant, contenders] of Object.entries(stores)) {
+      const title = `${entries} entries, ${variant}`
+      const measured = await runRounds(title, Object.keys(contenders), rounds, (name) =>
+        figuresOf<Figures>(script, [variant, name, String(entries)], ["--expose-gc"]),
+      )
+      results.push(...resultsOf(variant, measured))
     }
-    console.log(`\n${table(entries, seen)}`)
+    console.log(`\n${entries.toLocaleString("en")} entries\n\n${table(results)}`)
   }
 }

@@ -1,21 +1,22 @@
-/** The process of one round: `node --expose-gc round.ts <contender> <entries>`. */
-import { generator } from "@larder/traces"
+/** The process of one round: `node --expose-gc round.ts <variant> <contender> <entries>`. */
 import { tell } from "../child.ts"
 import { now, turn } from "../clock.ts"
-import { contender, isContender, type Store } from "./contenders.ts"
+import { lists } from "../draw.ts"
+import { type Make, type Store, stores } from "./contenders.ts"
 
-/** The figures of one full store. */
+/** The samples of one full store. */
 export interface Figures {
   /** Bytes per entry beyond its key and its value. */
-  readonly bytes: number
-  readonly nanosPerHit: ReadonlyArray<number>
-  /** Time to set a new key, which evicts another. */
-  readonly nanosPerSet: number
+  readonly bytes: ReadonlyArray<number>
+  /** Nanoseconds per hit. */
+  readonly hit: ReadonlyArray<number>
+  /** Nanoseconds to set a new key, which evicts another. */
+  readonly set: ReadonlyArray<number>
 }
 
-/** Hits per sample, and keys drawn in all: too many for a processor's cache. */
+/** Hits per sample: the keys of all samples are too many for a processor's cache. */
 const perSample = 1 << 16
-const drawn = 1 << 20
+const warmUps = 16
 const samples = 48
 
 /**
@@ -39,39 +40,32 @@ const inUse = async (): Promise<number> => {
   return heapUsed + external
 }
 
-const ask = (store: Store, keys: ReadonlyArray<string>, from: number, to: number): void => {
+/** Nanoseconds per hit of these keys. */
+const nanosPerHit = (store: Store, asked: ReadonlyArray<string>): number => {
+  const begin = now()
   let hits = 0
-  for (let at = from; at < to; at++) if (store.get(keys[at]!)) hits++
-  if (hits !== to - from) throw new Error(`${to - from - hits} keys were stored and are not there`)
+  for (let at = 0; at < asked.length; at++) if (store.get(asked[at]!)) hits++
+  const nanos = ((now() - begin) * 1e6) / asked.length
+  if (hits !== asked.length) throw new Error("keys were stored and are not there")
+  return nanos
 }
 
-/** Samples of hits, evenly over all keys, after one pass over the drawn keys. */
-const hits = (store: Store, stored: ReadonlyArray<string>): ReadonlyArray<number> => {
-  const random = generator(1)
-  const asked = Array.from({ length: drawn }, () => stored[Math.floor(random() * stored.length)]!)
-  ask(store, asked, 0, drawn)
-  return Array.from({ length: samples }, (_, sample) => {
-    const from = (sample * perSample) % drawn
-    const begin = now()
-    ask(store, asked, from, from + perSample)
-    return ((now() - begin) * 1e6) / perSample
-  })
-}
-
-const figures = async (make: (capacity: number) => Store, entries: number): Promise<Figures> => {
+const figures = async (make: Make, entries: number): Promise<Figures> => {
   const [old, fresh] = [keys(entries), keys(2 * entries, entries)]
   const before = await inUse()
   const store = make(entries)
   for (const key of old) store.set(key)
   const bytes = ((await inUse()) - before) / entries
-  const nanosPerHit = hits(store, old)
+  const asked = lists("uniform", old, perSample)
+  const hits = Array.from({ length: warmUps + samples }, () => nanosPerHit(store, asked()))
   const begin = now()
   for (let at = 0; at < fresh.length; at++) store.set(fresh[at]!)
   const nanosPerSet = ((now() - begin) * 1e6) / fresh.length
   if (!fresh.some(store.get)) throw new Error("none of the new keys is there")
-  return { bytes, nanosPerHit, nanosPerSet }
+  return { bytes: [bytes], hit: hits.slice(warmUps), set: [nanosPerSet] }
 }
 
-const [name = "", entries] = process.argv.slice(2)
-if (!isContender(name)) throw new Error(`there is no ${JSON.stringify(name)}`)
-tell(await figures(contender(name).make, Number(entries)))
+const [variant = "", name = "", entries] = process.argv.slice(2)
+const make = stores[variant]?.[name]
+if (make === undefined) throw new Error(`there is no ${name} with ${variant}`)
+tell(await figures(make, Number(entries)))

@@ -56,7 +56,7 @@ const shapes: ReadonlyArray<Shape> = [
 describe.each(both)("%s", (_, contender) => {
   it.each(shapes)("%s asks for every key, and gives the sum and the last", async (shape) => {
     const source = Source.make(250, "turn")
-    const { run } = await contender({ source })
+    const { run } = await contender({ source, redis: "" })
     const { last, sum } = await run[shape]!(source.keys)
     expect(sum).toBe((249 * 250) / 2)
     expect(last).toEqual(source.expected("product/249"))

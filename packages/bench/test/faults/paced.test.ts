@@ -21,7 +21,7 @@ it("calls begin at their pace, though none before has ended", async () => {
   expect(begins).toEqual([0, 5, 10, 15])
   await vi.advanceTimersByTimeAsync(100)
   expect(await running).toEqual(
-    Array.from({ length: 4 }, () => ({ ended: "answered", millis: 100 })),
+    Array.from({ length: 4 }, () => ({ hasFailed: false, millis: 100 })),
   )
 })
 
@@ -31,7 +31,7 @@ it("a failed call has taken time as well, and one that never ends is given up", 
   )
   await vi.advanceTimersByTimeAsync(51)
   expect(await running).toEqual([
-    { ended: "failed", millis: 20 },
-    { ended: "given up", millis: 50 },
+    { hasFailed: true, millis: 20 },
+    { hasFailed: false, millis: 50 },
   ])
 })

@@ -4,6 +4,6 @@ import { tell } from "../../src/child.ts"
 const [what] = process.argv.slice(2)
 console.log("printed, and no part of the figures")
 if (what === "nothing") process.exit(7)
-tell({ what, flags: process.execArgv, env: process.env["LARDER_BENCH_TOLD"] })
+tell({ what, flags: process.execArgv })
 // A library may leave a timer running.
 setInterval(() => {}, 1_000)

@@ -3,7 +3,7 @@
  * batch reads: keys are requested one by one.
  */
 import { createCache } from "async-cache-dedupe"
-import { maxEntries } from "../../sizes.ts"
+import { maxEntries } from "../../source.ts"
 import { clientOf } from "./client.ts"
 import { type Open } from "./peer.ts"
 

@@ -6,7 +6,7 @@ import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { redisDriver } from "bentocache/drivers/redis"
 import type { Redis } from "ioredis"
-import { maxEntries } from "../../sizes.ts"
+import { maxEntries } from "../../source.ts"
 import { clientOf } from "./client.ts"
 import { type Open } from "./peer.ts"
 

@@ -6,8 +6,7 @@ import KeyvRedis from "@keyv/redis"
 import { createCache } from "cache-manager"
 // cache-manager takes stores of Keyv 5 but does not export it; cacheable exports the same version.
 import { createKeyv, Keyv } from "cacheable"
-import { maxEntries } from "../../sizes.ts"
-import type { Product } from "../../source.ts"
+import { maxEntries, type Product } from "../../source.ts"
 import { ignore, lifeOf, type Open } from "./peer.ts"
 
 const redisAt = (url: string): Keyv => {

@@ -4,8 +4,7 @@
  */
 import KeyvRedis from "@keyv/redis"
 import { Cacheable, createKeyv } from "cacheable"
-import { maxEntries } from "../../sizes.ts"
-import type { Product } from "../../source.ts"
+import { maxEntries, type Product } from "../../source.ts"
 import { ignore, type Open } from "./peer.ts"
 
 const storesOf = (memory: boolean, url: string | undefined) => {

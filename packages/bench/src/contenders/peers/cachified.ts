@@ -5,7 +5,7 @@
 import { type Cache, type CacheEntry, cachified, totalTtl } from "@epic-web/cachified"
 import type { Redis } from "ioredis"
 import { LRUCache } from "lru-cache"
-import { maxEntries } from "../../sizes.ts"
+import { maxEntries } from "../../source.ts"
 import { clientOf } from "./client.ts"
 import { ignore, type Open } from "./peer.ts"
 

@@ -1,7 +1,6 @@
 /** layered-loader over memory, Redis or both. It has groups, no tags. */
 import { Loader, RedisCache } from "layered-loader"
-import { maxEntries } from "../../sizes.ts"
-import type { Product } from "../../source.ts"
+import { maxEntries, type Product } from "../../source.ts"
 import { clientOf } from "./client.ts"
 import { ignore, lifeOf, type Open } from "./peer.ts"
 

@@ -1,7 +1,6 @@
 /** lru-cache, through its `fetch`; it has memory only. Its stale values never expire. */
 import { LRUCache } from "lru-cache"
-import { maxEntries } from "../../sizes.ts"
-import type { Product } from "../../source.ts"
+import { maxEntries, type Product } from "../../source.ts"
 import { ignore, type Open } from "./peer.ts"
 
 export const open: Open = async ({ freshMillis, graceMillis, load }) => {

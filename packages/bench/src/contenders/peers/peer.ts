@@ -1,6 +1,5 @@
 /** How to set up a library over memory, over Redis, and over both. */
 import type { Contender, Lifetimes } from "../../Contender.ts"
-import { redisUrl } from "../../redis.ts"
 import type { Product } from "../../source.ts"
 import { lookup, type Promised, promised } from "../promised.ts"
 
@@ -42,6 +41,6 @@ export const overMemory = (open: Open): Contender =>
   )
 
 export const overRedis = (open: Open): Contender =>
-  promised(({ lifetimes = longFresh, source }) =>
-    open({ ...lifetimes, load: lookup(source), memory: false, url: redisUrl() }),
+  promised(({ lifetimes = longFresh, redis, source }) =>
+    open({ ...lifetimes, load: lookup(source), memory: false, url: redis }),
   )
