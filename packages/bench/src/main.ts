@@ -11,8 +11,8 @@ import * as faults from "./faults/measured.ts"
 import { text } from "./faults/report.ts"
 import * as memory from "./memory/measured.ts"
 import { type CaseOptions, given, options, type Options, usage } from "./options.ts"
-import { frozenSection, page, replaced, section } from "./output/readme.ts"
-import * as results from "./output/results.ts"
+import { frozenSection, page, replaced, section } from "./readme.ts"
+import * as results from "./results.ts"
 import * as redis from "./redis.ts"
 import { type Result, result } from "./result.ts"
 import { heading, legend, table } from "./table.ts"
@@ -54,7 +54,7 @@ const runCases = async (chosen: CaseOptions): Promise<void> => {
     const own: Array<Result> = []
     for (const variant of bench.variants) own.push(await runVariant(bench, variant, chosen))
     const report = { environment: placeOf([bench]), options: given(chosen), rounds, results: own }
-    results.write(report, folder)
+    results.write(bench.name, report, folder)
     all.push(...own)
   }
   console.log([heading(placeOf(possible)), legend(rounds), "", table(all)].join("\n"))
@@ -64,19 +64,15 @@ const runCases = async (chosen: CaseOptions): Promise<void> => {
 const runFrozen = async (folder: string): Promise<void> => {
   if (!(await redis.hasRedis())) return leftOut("--frozen")
   const report = await faults.measured()
-  results.writeFrozen(report, folder)
+  results.write("frozen", report, folder)
   console.log(text(report))
 }
 
 const writeReadme = (): void => {
   const file = fileURLToPath(new URL("../../../README.md", import.meta.url))
-  const reports = results.read()
-  const frozen = results.readFrozen()
+  const reports = results.readCases()
   const readme = replaced(readFileSync(file, "utf8"), "performance", section(reports))
-  writeFileSync(
-    file,
-    frozen === undefined ? readme : replaced(readme, "frozen", frozenSection(frozen)),
-  )
+  writeFileSync(file, replaced(readme, "frozen", frozenSection(results.readFrozen())))
   writeFileSync(join(results.folder, "README.md"), page(reports))
 }
 

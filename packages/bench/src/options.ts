@@ -1,7 +1,7 @@
 /** The command line of `pnpm bench`. */
 import { type Case, cases, findCase } from "./cases.ts"
 import { known, parse, UsageError, wholeNumber } from "./command.ts"
-import { folder } from "./output/results.ts"
+import { folder } from "./results.ts"
 
 export interface CaseOptions {
   readonly _tag: "Cases"

@@ -2,7 +2,7 @@ import { expect, it } from "vitest"
 import { cases, findCase } from "../src/cases.ts"
 import { UsageError } from "../src/command.ts"
 import { options } from "../src/options.ts"
-import { folder } from "../src/output/results.ts"
+import { folder } from "../src/results.ts"
 
 it("all cases are measured where none is named", () => {
   expect(options([])).toEqual({ _tag: "Cases", cases, rounds: 5, seconds: undefined, folder })

@@ -1,8 +1,7 @@
 /** What callers see in the scenarios, as figures and as text. */
-import { aligned } from "../aligned.ts"
 import type { Environment } from "../environment.ts"
 import { quantile } from "../statistics.ts"
-import { heading } from "../table.ts"
+import { aligned, heading } from "../table.ts"
 import type { Outcome, Pace } from "./paced.ts"
 
 export const pace: Pace = { calls: 400, everyMillis: 5, patienceMillis: 15_000 }

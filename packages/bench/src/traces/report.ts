@@ -1,5 +1,5 @@
 /** The results of traces, as text. */
-import { aligned } from "../aligned.ts"
+import { aligned } from "../table.ts"
 import type { Figures } from "./figures.ts"
 
 const heads = ["size", "OPT", "LRU", "Larder", "Larder - LRU", "reference", "goal", ""]

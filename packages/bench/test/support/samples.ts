@@ -1,6 +1,6 @@
 /** Reports as a run would write them, from medians. */
 import { findCase } from "../../src/cases.ts"
-import type { Report } from "../../src/output/results.ts"
+import type { Report } from "../../src/results.ts"
 import type { Line, Result } from "../../src/result.ts"
 
 const environment = {

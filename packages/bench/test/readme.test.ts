@@ -1,6 +1,7 @@
 import { expect, it } from "vitest"
-import { UsageError } from "../../src/command.ts"
-import { current, page, replaced, section } from "../../src/output/readme.ts"
+import { UsageError } from "../src/command.ts"
+import { page, replaced, section } from "../src/readme.ts"
+import type { Report } from "../src/results.ts"
 import {
   hit,
   line,
@@ -10,35 +11,40 @@ import {
   result,
   withOptions,
   withVersion,
-} from "./samples.ts"
+} from "./support/samples.ts"
 
-it("every case has a row with Larder, the baseline, the fastest other library, whoever is faster, and the bare map", () => {
-  const bare = [line("effect", 400, 900), line("bare Map", 240, 300)] as const
-  const rows = section([hit, redis, report(result("many", line("larder", 300, 600), bare))])
+const rowsOf = (reports: ReadonlyArray<Report>): ReadonlyArray<ReadonlyArray<string>> =>
+  section(reports)
     .split("\n")
     .filter((row) => row.startsWith("| ["))
-    .map((row) =>
-      row
-        .split("|")
-        .map((cell) => cell.trim())
-        .slice(2, -1),
-    )
-  expect(rows).toEqual([
+    .map((row) => row.split("|").map((cell) => cell.trim()))
+    .map((cells) => cells.slice(2, -1))
+
+it("every case has a row with Larder, the baseline, the fastest other library, whoever is faster, and the bare map", () => {
+  const bare = [line("effect", 400, 900), line("bare Map getMany", 240, 300)] as const
+  expect(rowsOf([hit, redis, report(result("many", line("larder", 300, 600), bare))])).toEqual([
     ["zipf", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", "", "met"],
     ["uniform", "200 us", "ioredis 160 us", "1.25x", "cacheable 180 us", "1.11x", "", "met"],
     ["each", "300 ns", "effect 400 ns", "0.75x", "effect 400 ns", "0.75x", "1.25x", "met"],
   ])
 })
 
+it("of several ways to ask a larder it is the one that is judged, however fast", () => {
+  const [own] = hit.results
+  const judged = { ...own!.lines[0]!, contender: "larder, judged" }
+  const slower = { ...judged, summary: { ...judged.summary, median: 350 } }
+  const verdicts = [{ ...own!.verdicts[0]!, contender: "larder, judged" }]
+  const twice = { ...hit, results: [{ ...own!, lines: [slower, ...own!.lines], verdicts }] }
+  expect(rowsOf([twice])[0]?.[1]).toBe("350 ns")
+  expect(() => rowsOf([{ ...hit, results: [{ ...own!, verdicts }] }])).toThrow(
+    "hit (zipf) judges no larder",
+  )
+})
+
 it("goals that are missed are shown as missed, with what was wanted of whom and what it is", () => {
   const verdict = { contender: "larder", than: "effect", goal: 0.6, ratio: 0.75, met: false }
   const goalsOf = (verdicts: ReadonlyArray<typeof verdict>) =>
-    section([{ ...hit, results: [{ ...hit.results[0]!, verdicts }] }])
-      .split("\n")
-      .find((row) => row.startsWith("| ["))
-      ?.split("|")
-      .at(-2)
-      ?.trim()
+    rowsOf([{ ...hit, results: [{ ...hit.results[0]!, verdicts }] }])[0]?.at(-1)
   expect(goalsOf([verdict])).toBe("**missed**: at most 0.6x of effect (0.75x)")
   const met = { ...verdict, than: "bentocache", met: true }
   const slower = { ...verdict, than: "lru-cache", ratio: 6.481 }
@@ -67,13 +73,13 @@ it("the section names the machine, the versions and the command", () => {
 
 it("results that do not go together are refused with a remedy", () => {
   expect(() => section([hit, onAnotherMachine(redis)])).toThrow(
-    /results of redis are of other circumstances .*64 cores.*measure them all again/,
+    /results of redis .*64 cores.* are of other circumstances or versions .*measure them all again/,
   )
   expect(() => section([hit, withVersion(redis, "effect", "4.2.0")])).toThrow(
-    "there are results of effect 4.1.0 and of 4.2.0",
+    /results of hit .*effect 4\.1\.0.* are of other circumstances or versions/,
   )
   expect(() => section([hit, withOptions(redis, "--rounds 1")])).toThrow(
-    /redis are of other circumstances .*--rounds 1/,
+    /results of redis .*--rounds 1.* are of other circumstances/,
   )
   expect(() => section([])).toThrow("run pnpm bench first")
 })
@@ -84,7 +90,6 @@ it("only what stands between the markers is replaced, and twice is as once", () 
   const once = replaced(readme, "performance", "new")
   expect(once).toBe("before\n\n<!-- performance -->\n\nnew\n\n<!-- /performance -->\n\nafter\n")
   expect(replaced(once, "performance", "new")).toBe(once)
-  expect([current(readme, "performance"), current(once, "performance")]).toEqual(["old", "new"])
 })
 
 it("a page without markers, or with them in the wrong order, says what to put there", () => {
@@ -94,6 +99,5 @@ it("a page without markers, or with them in the wrong order, says what to put th
     expect(() => replaced(broken, "performance", "new")).toThrow(
       "put <!-- performance --> and, below it",
     )
-    expect(current(broken, "performance")).toBeUndefined()
   }
 })
