@@ -232,6 +232,3 @@ export const cases: ReadonlyArray<Case> = [
   overSqlite("sqlite", "hit in SQLite, none in memory, one after another, us a hit", "fiber", 4),
   overSqlite("sqliteMany", "getMany of 100 from SQLite, us a key", "many", 3),
 ]
-
-export const findCase = (name: string): Case | undefined =>
-  cases.find((candidate) => candidate.name === name)

@@ -17,35 +17,41 @@ export const parse = <const O extends NonNullable<ParseArgsConfig["options"]>>(
 }
 
 /** Throws {@link UsageError}; `name` is the option's name in the message. */
-export const wholeNumber = (name: string, text: string, least: number, most: number): number => {
+export const wholeNumber = (name: string, text: string, most: number): number => {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= least && number <= most) return number
-  throw new UsageError(`${name} ${text}: give a whole number from ${least} to ${most}`)
+  if (number >= 1 && number <= most) return number
+  throw new UsageError(`${name} ${text}: give a whole number from 1 to ${most}`)
 }
 
-/**
- * Finds an item by name. Throws {@link UsageError}; `kind` names the kind of item in the message.
- */
-export const known =
-  <A>(kind: string, names: ReadonlyArray<string>, find: (name: string) => A | undefined) =>
-  (name: string): A => {
-    const found = find(name)
-    if (found !== undefined) return found
-    throw new UsageError(
-      `there is no ${kind} ${JSON.stringify(name)}: give one of ${names.join(", ")}`,
-    )
-  }
+/** Throws {@link UsageError}; `kind` names the kind of item in the message. */
+export const named = <A extends { readonly name: string }>(
+  kind: string,
+  items: ReadonlyArray<A>,
+  wanted: string,
+): A => {
+  const found = items.find(({ name }) => name === wanted)
+  if (found !== undefined) return found
+  const known = items.map(({ name }) => name).join(", ")
+  throw new UsageError(`there is no ${kind} ${JSON.stringify(wanted)}: give one of ${known}`)
+}
 
-/** Runs the command, or prints the help. */
-export const run = async <Options>(
+/** The items of these names, each once; all where there is no name. Throws {@link UsageError}. */
+export const chosen = <A extends { readonly name: string }>(
+  kind: string,
+  items: ReadonlyArray<A>,
+  names: ReadonlyArray<string>,
+): ReadonlyArray<A> =>
+  names.length === 0 ? items : [...new Set(names)].map((name) => named(kind, items, name))
+
+/** Runs the command with its arguments, or prints the help. */
+export const run = async (
   usage: string,
-  options: (args: ReadonlyArray<string>) => Options | "help",
-  main: (chosen: Options) => Promise<void>,
+  main: (args: ReadonlyArray<string>) => Promise<void>,
 ): Promise<void> => {
+  const args = process.argv.slice(2)
+  if (args.includes("--help")) return console.log(usage)
   try {
-    const chosen = options(process.argv.slice(2))
-    if (chosen === "help") console.log(usage)
-    else await main(chosen)
+    await main(args)
   } catch (error) {
     if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
     else console.error(error)

@@ -10,15 +10,18 @@ export const loop = (length: number): (() => number) => {
   return () => next++ % length
 }
 
+interface Recency {
+  readonly depth: number
+  readonly exponent: number
+  readonly fresh: number
+}
+
 /**
  * The key requested `d` different keys ago, with a share proportional to `1 / (d + 1) ** exponent`,
  * and a new key in a share `fresh` of all requests: the best case for LRU.
  */
-export const recent = (
-  { depth, exponent, fresh }: { depth: number; exponent: number; fresh: number },
-  seed: number,
-): (() => number) => {
-  const random = generator(seed)
+export const recent = ({ depth, exponent, fresh }: Recency): (() => number) => {
+  const random = generator(1)
   const stack = Float64Array.from({ length: depth }, (_, place) => place)
   const distance = zipf(depth, exponent, random)
   let unused = depth

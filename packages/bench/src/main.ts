@@ -10,7 +10,7 @@ import { type Environment, environment } from "./environment.ts"
 import * as faults from "./faults/measured.ts"
 import { text } from "./faults/report.ts"
 import * as memory from "./memory/measured.ts"
-import { type CaseOptions, given, options, type Options, usage } from "./options.ts"
+import { given, options, type Options, usage } from "./options.ts"
 import { frozenSection, page, replaced, section } from "./readme.ts"
 import * as results from "./results.ts"
 import * as redis from "./redis.ts"
@@ -28,11 +28,7 @@ const placeOf = (cases: ReadonlyArray<Case>): Environment =>
   )
 
 /** Every round has an empty server for itself, if the case needs one. */
-const runVariant = async (
-  bench: Case,
-  { name }: Variant,
-  options: CaseOptions,
-): Promise<Result> => {
+const runVariant = async (bench: Case, { name }: Variant, options: Options): Promise<Result> => {
   const { rounds, seconds = bench.seconds } = options
   const round = (entrant: string): Promise<ReadonlyArray<number>> => {
     const args = [bench.name, name, entrant, String(seconds)]
@@ -43,7 +39,7 @@ const runVariant = async (
   return result(bench, name, await runRounds(`${bench.name} ${name}`, entrants, rounds, round))
 }
 
-const runCases = async (chosen: CaseOptions): Promise<void> => {
+const runCases = async (chosen: Options): Promise<void> => {
   const { folder, rounds } = chosen
   const hasRedis = await redis.hasRedis()
   const possible = chosen.cases.filter(({ needs }) => needs === undefined || hasRedis)
@@ -76,17 +72,16 @@ const writeReadme = (): void => {
   writeFileSync(join(results.folder, "README.md"), page(reports))
 }
 
-const main = async (chosen: Options): Promise<void> => {
-  switch (chosen._tag) {
-    case "Cases":
+await command.run(usage, async (args) => {
+  const chosen = options(args)
+  switch (chosen.mode) {
+    case "cases":
       return runCases(chosen)
-    case "Frozen":
+    case "frozen":
       return runFrozen(chosen.folder)
-    case "Memory":
+    case "memory":
       return memory.run(chosen.rounds)
-    case "Readme":
+    case "readme":
       return writeReadme()
   }
-}
-
-await command.run(usage, options, main)
+})

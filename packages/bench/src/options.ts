@@ -1,10 +1,18 @@
 /** The command line of `pnpm bench`. */
-import { type Case, cases, findCase } from "./cases.ts"
-import { known, parse, UsageError, wholeNumber } from "./command.ts"
+import { type Case, cases } from "./cases.ts"
+import { chosen, parse, UsageError, wholeNumber } from "./command.ts"
 import { folder } from "./results.ts"
 
-export interface CaseOptions {
-  readonly _tag: "Cases"
+/** What to do, and with which of the options. */
+const modes = {
+  cases: ["rounds", "seconds", "to"],
+  frozen: ["to"],
+  memory: ["rounds"],
+  readme: [],
+} satisfies Record<string, ReadonlyArray<string>>
+
+export interface Options {
+  readonly mode: keyof typeof modes
   readonly cases: ReadonlyArray<Case>
   readonly rounds: number
   /** How long a round takes samples. Default: as in the case. */
@@ -12,12 +20,6 @@ export interface CaseOptions {
   /** The folder for the figures. */
   readonly folder: string
 }
-
-export type Options =
-  | CaseOptions
-  | { readonly _tag: "Frozen"; readonly folder: string }
-  | { readonly _tag: "Memory"; readonly rounds: number }
-  | { readonly _tag: "Readme" }
 
 const defaultRounds = 5
 
@@ -46,61 +48,40 @@ const secondsFrom = (text: string): number => {
   throw new UsageError(`--seconds ${text}: give a number above 0, at most 3600, such as 0.2`)
 }
 
-const caseFrom = known(
-  "case",
-  cases.map(({ name }) => name),
-  findCase,
-)
-
-const modes = ["frozen", "memory", "readme"] as const
-
-/** The options, or `"help"`. Throws {@link UsageError}. */
-export const options = (args: ReadonlyArray<string>): Options | "help" => {
+/** Throws {@link UsageError}. */
+export const options = (args: ReadonlyArray<string>): Options => {
   const { positionals, values } = parse(args, {
-    frozen: { type: "boolean", default: false },
-    memory: { type: "boolean", default: false },
-    readme: { type: "boolean", default: false },
+    frozen: { type: "boolean" },
+    memory: { type: "boolean" },
+    readme: { type: "boolean" },
     rounds: { type: "string" },
     seconds: { type: "string" },
     to: { type: "string" },
-    help: { type: "boolean", default: false },
   })
-  if (values.help) return "help"
-  const [mode, another] = modes.filter((name) => values[name])
+  const { rounds = String(defaultRounds), seconds, to = folder, ...flags } = values
+  const [mode = "cases", another] = (["frozen", "memory", "readme"] as const).filter(
+    (name) => flags[name],
+  )
   if (another !== undefined) throw new UsageError(`--${mode} --${another}: give one of them`)
-  /** Rejects options that the mode does not use. */
-  const without = (...useless: ReadonlyArray<"rounds" | "seconds" | "to">): void => {
-    const given = [
-      ...positionals,
-      ...useless.filter((name) => values[name] !== undefined).map((name) => `--${name}`),
-    ]
-    if (given.length > 0) throw new UsageError(`--${mode} takes no ${given.join(", ")}`)
-  }
-  const rounds = wholeNumber("--rounds", values.rounds ?? String(defaultRounds), 1, 9_999)
-  const to = values.to ?? folder
-  switch (mode) {
-    case "frozen":
-      without("rounds", "seconds")
-      return { _tag: "Frozen", folder: to }
-    case "memory":
-      without("seconds", "to")
-      return { _tag: "Memory", rounds }
-    case "readme":
-      without("rounds", "seconds", "to")
-      return { _tag: "Readme" }
-    case undefined:
-      return {
-        _tag: "Cases",
-        cases: positionals.length === 0 ? cases : [...new Set(positionals)].map(caseFrom),
-        rounds,
-        seconds: values.seconds === undefined ? undefined : secondsFrom(values.seconds),
-        folder: to,
-      }
+  const taken: ReadonlyArray<string> = modes[mode]
+  const useless = [
+    ...(mode === "cases" ? [] : positionals),
+    ...(["rounds", "seconds", "to"] as const)
+      .filter((name) => values[name] !== undefined && !taken.includes(name))
+      .map((name) => `--${name}`),
+  ]
+  if (useless.length > 0) throw new UsageError(`--${mode} takes no ${useless.join(", ")}`)
+  return {
+    mode,
+    cases: chosen("case", cases, positionals),
+    rounds: wholeNumber("--rounds", rounds, 9_999),
+    seconds: seconds === undefined ? undefined : secondsFrom(seconds),
+    folder: to,
   }
 }
 
 /** The options, beside the cases, that repeat the measurement. */
-export const given = ({ rounds, seconds }: CaseOptions): string =>
+export const given = ({ rounds, seconds }: Options): string =>
   [
     ...(rounds === defaultRounds ? [] : [`--rounds ${rounds}`]),
     ...(seconds === undefined ? [] : [`--seconds ${seconds}`]),

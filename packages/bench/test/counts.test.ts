@@ -1,5 +1,6 @@
 /** What one operation does, counted: no machine changes these. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { describe, expect, it } from "vitest"
@@ -14,7 +15,6 @@ const kinds = ["readings", "monotonic", "sleeps", "draws"] as const
 type Uses = Record<(typeof kinds)[number], number>
 
 interface Counted extends Surroundings {
-  readonly random: Random.Random
   readonly uses: Uses
 }
 
@@ -28,20 +28,18 @@ const counting = (): Counted => {
       uses[kind] += 1
       return use()
     }
-  return {
-    clock: clockOf({
-      millis: counted("readings", clock.currentTimeMillisUnsafe),
-      nanos: counted("readings", clock.currentTimeNanosUnsafe),
-      monotonic: counted("monotonic", clock.monotonicTimeNanosUnsafe),
-      sleep: (duration) => counted("sleeps", () => clock.sleep(duration))(),
-    }),
-    random: {
-      nextIntUnsafe: counted("draws", () => chance.nextIntUnsafe()),
-      nextDoubleUnsafe: counted("draws", () => chance.nextDoubleUnsafe()),
-    },
-    pass,
-    uses,
+  const time = clockOf({
+    millis: counted("readings", clock.currentTimeMillisUnsafe),
+    nanos: counted("readings", clock.currentTimeNanosUnsafe),
+    monotonic: counted("monotonic", clock.monotonicTimeNanosUnsafe),
+    sleep: (duration) => counted("sleeps", () => clock.sleep(duration))(),
+  })
+  const random: Random.Random = {
+    nextIntUnsafe: counted("draws", () => chance.nextIntUnsafe()),
+    nextDoubleUnsafe: counted("draws", () => chance.nextDoubleUnsafe()),
   }
+  const context = Context.make(Clock.Clock, time).pipe(Context.add(Random.Random, random))
+  return { context, pass, uses }
 }
 
 /** Fibers are numbered as they begin. */
@@ -74,11 +72,7 @@ describe("the counting itself", () => {
   const counts = (extra: Effect.Effect<unknown>) => {
     const within = counting()
     const get = (key: string) =>
-      extra.pipe(
-        Effect.as(source.expected(key)),
-        Effect.provideService(Clock.Clock, within.clock),
-        Effect.provideService(Random.Random, within.random),
-      )
+      extra.pipe(Effect.as(source.expected(key)), Effect.provideContext(within.context))
     return countsOf(within, source.keys, (keys) => inFiber(get, keys))
   }
 

@@ -1,11 +1,12 @@
 /**
- * Bytes on the heap before and after, with no collection in between: round.ts gives the process a
+ * Bytes on the heap before and after, with no collection in between: main.ts gives the process a
  * young generation that the samples do not fill. A disturbed sample does not change the median.
  */
 import { BoundedMap } from "@larder/core"
 import * as Exit from "effect/Exit"
 import * as Source from "../source.ts"
-import { quantile } from "../statistics.ts"
+import { summary } from "../statistics.ts"
+import type { Check } from "./judge.ts"
 import { inFiber, type Keys, once } from "./runs.ts"
 import { asHundreds, refreshing, warm } from "./situations.ts"
 import { openLarder, surroundings } from "./subjects.ts"
@@ -30,50 +31,69 @@ const perKey = async (next: () => Keys, ask: (keys: Keys) => Promise<unknown>): 
     const after = process.memoryUsage().heapUsed
     if (sample >= warmUps) taken.push((after - before) / keys.length)
   }
-  return quantile(
-    taken.toSorted((a, b) => a - b),
-    0.5,
-  )
+  return summary(taken).median
 }
 
-export const hit = async (): Promise<number> => {
-  const { keys, larder, source } = await warm()
-  const exits = new Map(source.keys.map((key) => [key, Exit.succeed(source.expected(key))]))
-  const whole = await perKey(keys, (asked) => inFiber(larder.get, asked))
-  const floor = await perKey(keys, (asked) => inFiber((key) => exits.get(key)!, asked))
-  return whole - floor
-}
+const bytes = (title: string, atMost: number, measure: Check["measure"]): Check => ({
+  title,
+  unit: "bytes",
+  atMost,
+  measure,
+})
 
-export const staleHit = async (): Promise<number> => {
-  const { keys, larder } = await refreshing(surroundings())
-  return perKey(
-    () => keys,
-    (asked) => inFiber(larder.get, asked),
-  )
-}
-
-export const many = async (): Promise<number> => {
-  const { keys, larder } = await warm()
-  return perKey(keys, (asked) => once(asHundreds(larder, asked)))
-}
-
-export const miss = async (): Promise<number> => {
-  const source = Source.make(0, "turn")
-  const larder = await openLarder(source)
-  return perKey(
-    () => source.unasked(200),
-    (asked) => inFiber(larder.get, asked),
-  )
-}
-
-export const churn = async (): Promise<number> => {
-  const size = 10_000
-  const map = BoundedMap.make<boolean>({ maxEntries: size })
-  let made = 0
-  return perKey(
-    () => Array.from({ length: size }, () => `key/${made++}`),
-    async (keys) => {
-      for (const key of keys) map.set(key, true)
+/** The limits are about 1.2 of the measured value, since it is the same in every run. */
+export const allocation = {
+  hitBytes: bytes(
+    "bytes allocated by a fresh hit, beyond those of yielding its Exit",
+    80,
+    async () => {
+      const { keys, larder, source } = await warm()
+      const exits = new Map(source.keys.map((key) => [key, Exit.succeed(source.expected(key))]))
+      const whole = await perKey(keys, (asked) => inFiber(larder.get, asked))
+      const floor = await perKey(keys, (asked) => inFiber((key) => exits.get(key)!, asked))
+      return whole - floor
     },
-  )
+  ),
+  staleHitBytes: bytes(
+    "bytes allocated by a stale hit whose refresh is under way",
+    720,
+    async () => {
+      const { keys, larder } = await refreshing(surroundings())
+      return perKey(
+        () => keys,
+        (asked) => inFiber(larder.get, asked),
+      )
+    },
+  ),
+  manyBytes: bytes("bytes allocated by getMany of 100 fresh hits, for each key", 120, async () => {
+    const { keys, larder } = await warm()
+    return perKey(keys, (asked) => once(asHundreds(larder, asked)))
+  }),
+  churnBytes: bytes(
+    "bytes allocated by a new key in a full map, beyond key and value",
+    8,
+    async () => {
+      const size = 10_000
+      const map = BoundedMap.make<boolean>({ maxEntries: size })
+      let made = 0
+      return perKey(
+        () => Array.from({ length: size }, () => `key/${made++}`),
+        async (keys) => {
+          for (const key of keys) map.set(key, true)
+        },
+      )
+    },
+  ),
+  missBytes: bytes(
+    "bytes allocated by an asynchronous miss, what is kept included",
+    9_000,
+    async () => {
+      const source = Source.make(0, "turn")
+      const larder = await openLarder(source)
+      return perKey(
+        () => source.unasked(200),
+        (asked) => inFiber(larder.get, asked),
+      )
+    },
+  ),
 }

@@ -7,18 +7,18 @@ export interface Bound {
   readonly atMost: number
 }
 
-export interface Verdict {
-  readonly lowest: number
-  readonly met: boolean
+/** A bound, and how to measure what it is for. */
+export interface Check extends Bound {
+  readonly measure: () => Promise<number>
 }
 
 /**
  * The lowest attempt counts: a busy machine disturbs some attempts, but a real slowdown shows in
  * all.
  */
-export const judge = ({ atMost }: Bound, attempts: ReadonlyArray<number>): Verdict => {
+export const isMet = ({ atMost }: Bound, attempts: ReadonlyArray<number>): boolean => {
   const lowest = Math.min(...attempts)
-  return { lowest, met: Number.isFinite(lowest) && lowest <= atMost }
+  return Number.isFinite(lowest) && lowest <= atMost
 }
 
 const shown = (unit: Bound["unit"], value: number): string =>
@@ -26,8 +26,9 @@ const shown = (unit: Bound["unit"], value: number): string =>
 
 export const told = (name: string, bound: Bound, attempts: ReadonlyArray<number>): string => {
   const { atMost, title, unit } = bound
-  const { lowest, met } = judge(bound, attempts)
-  const figures = `${shown(unit, lowest).padStart(9)}  at most ${shown(unit, atMost).padEnd(8)}`
-  const failure = ` (${attempts.map((value) => shown(unit, value)).join(", ")})`
-  return `${met ? "ok      " : "EXCEEDED"} ${figures} ${name}: ${title}${met ? "" : failure}`
+  const [verdict, failure] = isMet(bound, attempts)
+    ? ["ok      ", ""]
+    : ["EXCEEDED", ` (${attempts.map((value) => shown(unit, value)).join(", ")})`]
+  const lowest = shown(unit, Math.min(...attempts)).padStart(9)
+  return `${verdict} ${lowest}  at most ${shown(unit, atMost).padEnd(8)} ${name}: ${title}${failure}`
 }

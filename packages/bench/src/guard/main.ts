@@ -1,9 +1,19 @@
 /** `pnpm bench:guard`: every check in a process of its own. */
 import { figuresOf } from "../child.ts"
-import * as command from "../command.ts"
-import { type CheckName, checks } from "./checks.ts"
-import { judge, told } from "./judge.ts"
-import { options, usage } from "./options.ts"
+import { chosen, parse, run } from "../command.ts"
+import { checks } from "./checks.ts"
+import { type Bound, isMet, told } from "./judge.ts"
+
+const usage = `Usage: pnpm bench:guard [check ...]
+
+Fails if Larder has become slower than what it is compared with in the same run, or allocates more per operation,
+than the bounds in packages/bench/src/guard (ratios.ts, allocation.ts) allow.
+
+Checks (all of them by default):
+${checks.map(({ name, title }) => `  ${name.padEnd(23)}${title}`).join("\n")}
+
+Options:
+  --help    shows this`
 
 const script = new URL("./round.ts", import.meta.url)
 
@@ -21,26 +31,24 @@ const flags = [
 /** A check repeats up to this many times while its figure is above the bound. */
 const mostAttempts = 3
 
-const attemptsOf = async (name: CheckName): Promise<ReadonlyArray<number>> => {
+const attemptsOf = async (name: string, bound: Bound): Promise<ReadonlyArray<number>> => {
   const attempts: Array<number> = []
   do attempts.push(await figuresOf<number>(script, [name], flags))
-  while (attempts.length < mostAttempts && !judge(checks[name], attempts).met)
+  while (attempts.length < mostAttempts && !isMet(bound, attempts))
   return attempts
 }
 
-const main = async (chosen: ReadonlyArray<CheckName>): Promise<void> => {
-  const exceeded: Array<CheckName> = []
-  for (const name of chosen) {
-    const attempts = await attemptsOf(name)
-    console.log(told(name, checks[name], attempts))
-    if (!judge(checks[name], attempts).met) exceeded.push(name)
+await run(usage, async (args) => {
+  const exceeded: Array<string> = []
+  for (const check of chosen("check", checks, parse(args, {}).positionals)) {
+    const attempts = await attemptsOf(check.name, check)
+    console.log(told(check.name, check, attempts))
+    if (!isMet(check, attempts)) exceeded.push(check.name)
   }
   if (exceeded.length === 0) return
   console.error(
-    `\n${exceeded.join(", ")}: above what packages/bench/src/guard/checks.ts allows. Measure again by\n` +
+    `\n${exceeded.join(", ")}: above what packages/bench/src/guard allows. Measure again by\n` +
       `pnpm bench:guard ${exceeded.join(" ")}; where the cost is meant, change the bound and say why.`,
   )
   process.exitCode = 1
-}
-
-await command.run(usage, options, main)
+})

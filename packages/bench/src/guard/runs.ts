@@ -29,11 +29,9 @@ export const byPromise = (get: Get, keys: Keys): Promise<number> =>
     oneByOne((key) => Effect.runPromise(get(key)), keys, worked),
   )
 
-/** This many callers of one key, all at once. */
-export const stampede = (get: Get, key: string, callers: number): Promise<number> => {
-  const keys = new Array<string>(callers).fill(key)
-  return checked(keys, effectful.inFlight(get, keys, "unbounded", worked))
-}
+/** All at once. */
+export const together = (get: Get, keys: Keys): Promise<number> =>
+  checked(keys, effectful.inFlight(get, keys, "unbounded", worked))
 
 /** Times an effect as a whole. */
 export const once = (effect: Effect.Effect<unknown, unknown>): Promise<number> =>

@@ -5,8 +5,8 @@ import * as Exit from "effect/Exit"
 import { turn } from "../clock.ts"
 import { hundreds } from "../draw.ts"
 import * as Source from "../source.ts"
-import { type Get, inFiber, type Keys } from "./runs.ts"
-import { type How, type OpenLarder, openCache, openLarder, type Surroundings } from "./subjects.ts"
+import { inFiber, type Keys } from "./runs.ts"
+import { type How, type OpenLarder, openLarder, type Surroundings } from "./subjects.ts"
 
 /** Keys requested in one sample. */
 export const sampleSize = 1_000
@@ -20,13 +20,6 @@ export const warm = async (how: How = {}) => {
   const larder = await openLarder(source, how)
   await inFiber(larder.get, source.keys)
   return { larder, source, keys: inTurn(source.keys, sampleSize) }
-}
-
-/** The same with Effect's own cache. */
-export const warmCache = async (source: Source.Source): Promise<Get> => {
-  const get = await openCache(source)
-  await inFiber(get, source.keys)
-  return get
 }
 
 /** Lists of `size` keys in turn, starting over at the end. */

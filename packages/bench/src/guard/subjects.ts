@@ -1,21 +1,16 @@
-/**
- * The guarded larder and the caches it is compared with: as in the benchmarks, with a clock that
- * can be moved on.
- */
+/** The guarded larder: as in the benchmarks, with a clock that can be moved on. */
 import { MemoryTier, TierStack } from "@larder/core"
-import * as Cache from "effect/Cache"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import { lookup as lookupIn } from "../contenders/effectful.ts"
-import * as product from "../contenders/larder.ts"
+import * as larder from "../contenders/larder.ts"
 import { maxEntries as mostEntries, type Source } from "../source.ts"
 
-/** The clock and the random source of a larder. */
+/** What is around a larder. */
 export interface Surroundings {
-  readonly clock: Clock.Clock
-  /** Default: the random source of the process. */
-  readonly random?: Random.Random
+  /** Its clock, and its random source if it is not that of the process. */
+  readonly context: Context.Context<never>
   /** Moves time on. */
   readonly pass: (millis: number) => void
 }
@@ -37,19 +32,20 @@ export const clockOf = (read: {
 })
 
 /** Real time that can be moved on. */
-export const surroundings = (): Surroundings => {
+export const surroundings = () => {
   const real = Clock.Clock.defaultValue()
   let passed = 0
-  const millis = () => real.currentTimeMillisUnsafe() + passed
   const nanosPassed = () => BigInt(passed) * 1_000_000n
-  const nanos = () => real.currentTimeNanosUnsafe() + nanosPassed()
-  const monotonic = () => real.monotonicTimeNanosUnsafe() + nanosPassed()
-  return {
-    clock: clockOf({ millis, nanos, monotonic, sleep: (duration) => real.sleep(duration) }),
-    pass: (millis) => {
-      passed += millis
-    },
+  const clock = clockOf({
+    millis: () => real.currentTimeMillisUnsafe() + passed,
+    nanos: () => real.currentTimeNanosUnsafe() + nanosPassed(),
+    monotonic: () => real.monotonicTimeNanosUnsafe() + nanosPassed(),
+    sleep: (duration) => real.sleep(duration),
+  })
+  const pass = (millis: number): void => {
+    passed += millis
   }
+  return { clock, context: Context.make(Clock.Clock, clock), pass }
 }
 
 export interface How {
@@ -64,32 +60,12 @@ export interface How {
 export const openLarder = (
   source: Source,
   { lookup = lookupIn(source), maxEntries = mostEntries, tag, within }: How = {},
-) => {
-  const opened = product
-    .openLarder({
-      lookup,
-      stack: TierStack.layer(MemoryTier.layer({ maxEntries })),
-      tag,
-    })
-    .pipe(
-      Effect.orDie,
-      Effect.map(({ larder }) => larder),
-    )
-  if (within === undefined) return Effect.runPromise(opened)
-  const { clock, random = Random.Random.defaultValue() } = within
-  return opened.pipe(
-    Effect.provideService(Clock.Clock, clock),
-    Effect.provideService(Random.Random, random),
+) =>
+  larder.openLarder({ lookup, stack: TierStack.layer(MemoryTier.layer({ maxEntries })), tag }).pipe(
+    Effect.orDie,
+    Effect.map((opened) => opened.larder),
+    Effect.provideContext(within?.context ?? Context.empty()),
     Effect.runPromise,
   )
-}
 
 export type OpenLarder = Awaited<ReturnType<typeof openLarder>>
-
-export const openCache = (source: Source) =>
-  Effect.runPromise(
-    Effect.map(
-      Cache.make({ lookup: lookupIn(source), capacity: mostEntries, timeToLive: "1 hour" }),
-      (cache) => (key: string) => Cache.get(cache, key),
-    ),
-  )

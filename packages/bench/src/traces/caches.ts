@@ -3,42 +3,35 @@ import { BoundedMap } from "@larder/core"
 import type { Trace } from "@larder/traces"
 import { LRUCache } from "lru-cache"
 
-export interface Simulated {
-  /** Returns whether the key was cached; stores it if not. */
-  readonly access: (key: string) => boolean
-}
+/** Returns whether the key was cached; stores it if not. */
+export type Simulated = (key: string) => boolean
+
+const simulated =
+  (has: (key: string) => boolean, store: (key: string) => unknown): Simulated =>
+  (key) => {
+    const isHit = has(key)
+    if (!isHit) store(key)
+    return isHit
+  }
 
 /** LRU, from the package lru-cache. */
 export const lru = (max: number): Simulated => {
   const cache = new LRUCache<string, true>({ max })
-  return {
-    access: (key) => {
-      if (cache.get(key) !== undefined) return true
-      cache.set(key, true)
-      return false
-    },
-  }
+  return simulated(
+    (key) => cache.get(key) !== undefined,
+    (key) => cache.set(key, true),
+  )
 }
 
 /** The map behind Larder's memory tier. Time stands still, so nothing expires. */
-export const larder = (
-  options: Pick<BoundedMap.Options<true>, "maxEntries" | "eviction" | "seed">,
-): Simulated => {
-  const map = BoundedMap.make<true>(options)
-  return {
-    access: (key) => {
-      if (map.get(key, 0) !== undefined) return true
-      map.set(key, true, { now: 0 })
-      return false
-    },
-  }
+export const larder = (maxEntries: number, eviction?: BoundedMap.Eviction): Simulated => {
+  const map = BoundedMap.make<true>({ maxEntries, eviction, seed: 1 })
+  return simulated(
+    (key) => map.get(key, 0) !== undefined,
+    (key) => map.set(key, true, { now: 0 }),
+  )
 }
 
 /** The number of hits, from a cold start. */
-export const replay = ({ keys, requests }: Trace, cache: Simulated): number => {
-  let hits = 0
-  for (let at = 0; at < requests.length; at++) {
-    if (cache.access(keys[requests[at]!]!)) hits++
-  }
-  return hits
-}
+export const replay = ({ keys, requests }: Trace, access: Simulated): number =>
+  requests.reduce((hits, key) => hits + Number(access(keys[key]!)), 0)

@@ -1,5 +1,6 @@
-/** The hit ratios of a trace at one size, and their goals. */
+/** The hit ratios of a trace at one size, their goals, and both as text. */
 import type { Trace } from "@larder/traces"
+import { aligned } from "../table.ts"
 import { larder, lru, replay } from "./caches.ts"
 import { limit, nextRequests } from "./limit.ts"
 import type { Loaded } from "./sources.ts"
@@ -29,13 +30,13 @@ const belowLru = 2
 export const judged = (
   size: number,
   ratios: Ratios,
-  { reference, shareOfOpt }: Pick<Loaded, "reference" | "shareOfOpt">,
+  { reference, shareOfOpt = 0 }: Pick<Loaded, "reference" | "shareOfOpt">,
 ): Figures => {
-  const known = reference.get(size)
+  const known = reference?.get(size)
   const least = Math.max(
     ratios.lru - belowLru,
     (known ?? 0) - belowReference,
-    (shareOfOpt ?? 0) * ratios.opt,
+    shareOfOpt * ratios.opt,
   )
   const goal = least > 0 ? least : undefined
   const met = goal === undefined ? undefined : ratios.larder >= goal
@@ -43,12 +44,31 @@ export const judged = (
 }
 
 /** The ratios of a trace, one size after the other. */
-export const ratiosOf = (trace: Trace, seed: number): ((size: number) => Ratios) => {
+export const ratiosOf = (trace: Trace): ((size: number) => Ratios) => {
   const next = nextRequests(trace.requests)
   const percent = (hits: number): number => (100 * hits) / next.length
   return (size) => ({
     opt: percent(limit(next, size)),
     lru: percent(replay(trace, lru(size))),
-    larder: percent(replay(trace, larder({ maxEntries: size, seed }))),
+    larder: percent(replay(trace, larder(size))),
   })
 }
+
+const heads = ["size", "OPT", "LRU", "Larder", "Larder - LRU", "reference", "goal", ""]
+
+const row = ({ goal, larder, lru, met, opt, reference, size }: Figures): ReadonlyArray<string> => [
+  size.toLocaleString("en"),
+  ...[opt, lru, larder].map((ratio) => ratio.toFixed(2)),
+  `${larder < lru ? "" : "+"}${(larder - lru).toFixed(2)}`,
+  reference?.toFixed(2) ?? "",
+  goal === undefined ? "" : `>= ${goal.toFixed(2)}`,
+  met === undefined ? "" : met ? "met" : "MISSED",
+]
+
+/** One trace, one size per line. */
+export const table = (name: string, title: string, figures: ReadonlyArray<Figures>): string =>
+  [`${name}: ${title}`, ...aligned([heads, ...figures.map(row)], 0)].join("\n  ")
+
+export const legend = `Hit ratios in %, from a cold start. OPT: Belady's limit. LRU: lru-cache. Larder - LRU: in points.
+reference: a simulation of adaptive W-TinyLFU. goal: at most 2 points below LRU and 0.5
+below the reference; on a loop a bit larger than the cache at least half of OPT.`

@@ -4,9 +4,8 @@ import * as Effect from "effect/Effect"
 import * as command from "../command.ts"
 import { environment } from "../environment.ts"
 import { heading } from "../table.ts"
-import { judged, ratiosOf } from "./figures.ts"
-import { options, type Options, usage } from "./options.ts"
-import { legend, table } from "./report.ts"
+import { judged, legend, ratiosOf, table } from "./figures.ts"
+import { options, usage } from "./options.ts"
 import type { Loaded, Source } from "./sources.ts"
 
 const load = async ({ load }: Source): Promise<Loaded> => {
@@ -17,15 +16,14 @@ const load = async ({ load }: Source): Promise<Loaded> => {
   }
 }
 
-const main = async ({ seed, sizes, sources }: Options): Promise<void> => {
+await command.run(usage, async (args) => {
+  const { sizes, sources } = options(args)
   console.log([heading(environment(["@larder/core", "lru-cache"])), legend].join("\n"))
   for (const source of sources) {
     process.stderr.write(`${source.name}\n`)
     const loaded = await load(source)
-    const ratios = ratiosOf(loaded.trace, seed)
+    const ratios = ratiosOf(loaded.trace)
     const figures = (sizes ?? loaded.sizes).map((size) => judged(size, ratios(size), loaded))
     console.log(`\n${table(source.name, loaded.title, figures)}`)
   }
-}
-
-await command.run(usage, options, main)
+})

@@ -1,5 +1,5 @@
 /** Reports as a run would write them, from medians. */
-import { findCase } from "../../src/cases.ts"
+import { cases } from "../../src/cases.ts"
 import type { Report } from "../../src/results.ts"
 import type { Line, Result } from "../../src/result.ts"
 
@@ -22,7 +22,7 @@ export const result = (
   larder: Line,
   [baseline, ...peers]: readonly [Line, ...ReadonlyArray<Line>],
 ): Result => {
-  const { title, unit, variants } = findCase(name)!
+  const { title, unit, variants } = cases.find((bench) => bench.name === name)!
   const compared = [larder, ...peers].map((own) => {
     const ratio = own.summary.median / baseline.summary.median
     return { ...own, comparison: { ratio, byMin: ratio, lowest: ratio, highest: ratio } }

@@ -2,28 +2,21 @@ import { expect, it } from "vitest"
 import { UsageError } from "../../src/command.ts"
 import { options } from "../../src/traces/options.ts"
 
-const names = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const chosen = options(args)
-  return chosen === "help" ? [] : chosen.sources.map(({ name }) => name)
-}
+const names = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  options(args).sources.map(({ name }) => name)
 
 it("files by their names, each once, and the generated traces where there are none", () => {
   expect(names([])).toEqual(["shop", "loop", "recency"])
   expect(names(["a/b.txt.gz", "c.log", "c.log", "--field", "url"])).toEqual(["b.txt.gz", "c.log"])
 })
 
-it("sizes and seeds are read, and what is none is named", () => {
-  expect(options(["--sizes", "10, 20,10", "--seed", "7"])).toMatchObject({
-    sizes: [10, 20],
-    seed: 7,
-  })
-  expect(options([])).toMatchObject({ sizes: undefined, seed: 1 })
-  expect(options(["--help"])).toBe("help")
-  for (const wrong of ["0", "1.5", "-3", "ten", "10,,20", ""]) {
+it("sizes are read, and what is none is named", () => {
+  expect(options(["--sizes", "10, 20"]).sizes).toEqual([10, 20])
+  expect(options([]).sizes).toBeUndefined()
+  for (const wrong of ["0", "1.5", "ten", "10,,20", ""]) {
     expect(() => options([`--sizes=${wrong}`])).toThrow(UsageError)
   }
-  expect(() => options(["--sizes", "10,x"])).toThrow('--sizes 10,x: "x" is no size; give whole')
-  expect(() => options(["--seed", "x"])).toThrow("--seed x: give a whole number from 0")
+  expect(() => options(["--sizes", "10,x"])).toThrow("--sizes x: give a whole number from 1 to")
   expect(() => options(["--field", "url"])).toThrow("--field url: name the FILE whose field it is")
   expect(() => options(["--size", "3"])).toThrow(UsageError)
 })

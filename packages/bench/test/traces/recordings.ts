@@ -26,6 +26,6 @@ if (folder === undefined) {
 }
 
 export const sources: ReadonlyArray<Source> = [
-  ...generated(1, 250_000),
+  ...generated(250_000),
   ...(folder === undefined ? [] : recordingsIn(folder)),
 ]

@@ -9,17 +9,13 @@ import { generated, recording, sizesFor } from "../../src/traces/sources.ts"
 const folder = mkdtempSync(join(tmpdir(), "larder-sources-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const loaded = (seed: number, requests: number) =>
-  Effect.runPromise(Effect.forEach(generated(seed, requests), ({ load }) => load))
+const loaded = (requests: number) =>
+  Effect.runPromise(Effect.forEach(generated(requests), ({ load }) => load))
 
-it("three generated traces, the same for a seed, each of more keys than the sizes to replay it at", async () => {
-  const [shop, loop, recency, ...others] = await loaded(5, 60_000)
+it("three generated traces, the same each time, each of more keys than the sizes to replay it at", async () => {
+  const [shop, loop, recency, ...others] = await loaded(60_000)
   expect(others).toEqual([])
-  expect(await loaded(5, 60_000)).toEqual([shop, loop, recency])
-  const [otherShop, sameLoop, otherRecency] = await loaded(6, 60_000)
-  expect(otherShop!.trace).not.toEqual(shop!.trace)
-  expect(sameLoop!.trace).toEqual(loop!.trace)
-  expect(otherRecency!.trace).not.toEqual(recency!.trace)
+  expect(await loaded(60_000)).toEqual([shop, loop, recency])
   for (const { sizes, trace } of [shop!, loop!, recency!]) {
     expect(trace.requests.length).toBe(60_000)
     expect(trace.keys.length).toBeGreaterThan(Math.max(...sizes))
@@ -30,12 +26,12 @@ const keysOf = ({ keys, requests }: Trace): ReadonlyArray<number> =>
   Array.from(requests, (place) => Number(keys[place]))
 
 it("a loop begins again after its length", async () => {
-  const [, loop] = await loaded(1, 3_000)
+  const [, loop] = await loaded(3_000)
   expect(keysOf(loop!.trace)).toEqual(Array.from({ length: 3_000 }, (_, at) => at % 1_100))
 })
 
 it("recency: a key comes back the sooner the later it was read, and a tenth of the keys are new", async () => {
-  const [, , recency] = await loaded(3, 40_000)
+  const [, , recency] = await loaded(40_000)
   const stack: Array<number> = []
   const distances = keysOf(recency!.trace).map((key) => {
     const distance = stack.indexOf(key)
@@ -58,7 +54,7 @@ it("a recording has sizes by its keys, and no figures that others have found", a
   writeFileSync(file, Array.from({ length: 1_000 }, (_, n) => `/page/${n}`).join("\n"))
   const { name, load } = recording(file, undefined)
   const { reference, sizes, title } = await Effect.runPromise(load)
-  expect([name, sizes, reference.size]).toEqual(["shop.log", [20, 80, 250, 750], 0])
+  expect([name, sizes, reference?.size]).toEqual(["shop.log", [20, 80, 250, 750], 0])
   expect(title).toBe("1,000 requests for 1,000 keys (one key per line)")
 })
 

@@ -1,15 +1,11 @@
 import { expect, it } from "vitest"
-import { judged } from "../../src/traces/figures.ts"
-import { table } from "../../src/traces/report.ts"
+import { judged, table } from "../../src/traces/figures.ts"
 
 const at = (larder: number, reference?: number) =>
   judged(
     1_000,
     { opt: 60, lru: 40, larder },
-    {
-      reference: new Map(reference === undefined ? [] : [[1_000, reference]]),
-      shareOfOpt: undefined,
-    },
+    { reference: new Map(reference === undefined ? [] : [[1_000, reference]]) },
   )
 
 it("the goal is the higher one of what LRU and what the reference allow", () => {
@@ -22,19 +18,14 @@ it("the goal is the higher one of what LRU and what the reference allow", () => 
 
 it("a loop that LRU has nothing of has a goal by what there is to have, or none", () => {
   const ratios = { opt: 90, lru: 0, larder: 44 }
-  const half = { reference: new Map(), shareOfOpt: 0.5 }
+  const half = { shareOfOpt: 0.5 }
   expect(judged(9, ratios, half)).toMatchObject({ goal: 45, met: false })
   expect(judged(9, { ...ratios, larder: 45 }, half)).toMatchObject({ met: true })
-  const none = { reference: new Map(), shareOfOpt: undefined }
-  expect(judged(9, ratios, none)).toMatchObject({ goal: undefined, met: undefined })
+  expect(judged(9, ratios, {})).toMatchObject({ goal: undefined, met: undefined })
 })
 
 it("a table has a line for each size", () => {
-  const loop = judged(
-    100,
-    { opt: 50, lru: 0, larder: 0 },
-    { reference: new Map(), shareOfOpt: undefined },
-  )
+  const loop = judged(100, { opt: 50, lru: 0, larder: 0 }, {})
   expect(table("shop", "3 requests", [at(42.25, 42.5), at(9.5), loop])).toBe(
     [
       "shop: 3 requests",
