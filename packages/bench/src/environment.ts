@@ -12,19 +12,24 @@ export interface Environment {
   readonly versions: Readonly<Record<string, string>>
 }
 
-const versionOf = (name: string): string => {
-  const file = findPackageJSON(name, import.meta.url)
-  if (file === undefined) throw new Error(`found no package.json of ${name}`)
-  const manifest: { readonly version: string } = JSON.parse(readFileSync(file, "utf8"))
-  return manifest.version
+interface Manifest {
+  readonly version: string
+  readonly dependencies: Readonly<Record<string, string>>
 }
 
-export const environment = (packages: ReadonlyArray<string>): Environment => ({
+const manifestOf = (name: string): Manifest => {
+  const file = findPackageJSON(name, import.meta.url)
+  if (file === undefined) throw new Error(`found no package.json of ${name}`)
+  return JSON.parse(readFileSync(file, "utf8"))
+}
+
+/** Default: with the versions of all packages that the benchmarks use. */
+export const environment = (
+  packages = Object.keys(manifestOf("..").dependencies),
+): Environment => ({
   node: process.version,
   cpu: cpus()[0]?.model ?? "unknown",
   cores: cpus().length,
   load: loadavg()[0] ?? 0,
-  versions: Object.fromEntries(
-    [...new Set(packages)].toSorted().map((name) => [name, versionOf(name)]),
-  ),
+  versions: Object.fromEntries(packages.map((name) => [name, manifestOf(name).version])),
 })

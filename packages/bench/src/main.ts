@@ -5,8 +5,7 @@ import { fileURLToPath } from "node:url"
 import type { Case, Variant } from "./cases.ts"
 import { figuresOf, runRounds } from "./child.ts"
 import * as command from "./command.ts"
-import { packagesOf } from "./contenders/registry.ts"
-import { type Environment, environment } from "./environment.ts"
+import { environment } from "./environment.ts"
 import * as faults from "./faults/measured.ts"
 import { text } from "./faults/report.ts"
 import * as memory from "./memory/measured.ts"
@@ -21,11 +20,6 @@ const script = new URL("./round.ts", import.meta.url)
 
 const leftOut = (name: string): void =>
   console.error(`${name} is left out: found no redis-server (LARDER_REDIS_SERVER, or on PATH)`)
-
-const placeOf = (cases: ReadonlyArray<Case>): Environment =>
-  environment(
-    cases.flatMap(({ entrants }) => entrants).flatMap(({ contender }) => packagesOf(contender)),
-  )
 
 /** Every round has an empty server for itself, if the case needs one. */
 const runVariant = async (bench: Case, { name }: Variant, options: Options): Promise<Result> => {
@@ -45,15 +39,16 @@ const runCases = async (chosen: Options): Promise<void> => {
   const possible = chosen.cases.filter(({ needs }) => needs === undefined || hasRedis)
   for (const bench of chosen.cases) if (!possible.includes(bench)) leftOut(bench.name)
   if (possible.length === 0) return
+  const place = environment()
   const all: Array<Result> = []
   for (const bench of possible) {
     const own: Array<Result> = []
     for (const variant of bench.variants) own.push(await runVariant(bench, variant, chosen))
-    const report = { environment: placeOf([bench]), options: given(chosen), rounds, results: own }
+    const report = { environment: place, options: given(chosen), rounds, results: own }
     results.write(bench.name, report, folder)
     all.push(...own)
   }
-  console.log([heading(placeOf(possible)), legend(rounds), "", table(all)].join("\n"))
+  console.log([heading(place), legend(rounds), "", table(all)].join("\n"))
   console.error(`\nwritten to ${folder}: ${possible.map(({ name }) => name).join(", ")}`)
 }
 

@@ -1,21 +1,14 @@
 /** The upstream that every contender caches: products in memory, with a count of lookups. */
 
+import type { Product as Schema } from "./contenders/product.ts"
+
 /** Keys that every case draws from. */
 export const keyCount = 10_000
 
 /** The capacity of every memory. */
 export const maxEntries = 50_000
 
-/** About 200 bytes as JSON. */
-export interface Product {
-  readonly id: string
-  readonly number: number
-  readonly name: string
-  readonly category: string
-  readonly brand: string
-  readonly price: number
-  readonly description: string
-}
+export type Product = (typeof Schema)["Type"]
 
 /** How long a lookup takes: no time, one turn of the event loop, or milliseconds. */
 export type Latency = "none" | "turn" | number

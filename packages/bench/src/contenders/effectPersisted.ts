@@ -14,7 +14,7 @@ import * as Persistence from "effect/persistence/Persistence"
 import * as Scope from "effect/Scope"
 import { maxEntries } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
-import { Product } from "./larder.ts"
+import { Product } from "./product.ts"
 
 class ProductRequest extends Persistable.Class<{ payload: { readonly key: string } }>()(
   "ProductRequest",

@@ -3,23 +3,13 @@ import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { maxEntries, type Product as SourceProduct } from "../source.ts"
+import { maxEntries } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
-
-export const Product = Schema.Struct({
-  id: Schema.String,
-  number: Schema.Finite,
-  name: Schema.String,
-  category: Schema.String,
-  brand: Schema.String,
-  price: Schema.Finite,
-  description: Schema.String,
-})
+import { Product } from "./product.ts"
 
 export interface OpenLarder {
-  readonly lookup: (key: string) => Effect.Effect<SourceProduct>
+  readonly lookup: ReturnType<typeof lookup>
   readonly stack: Layer.Layer<TierStack.TierStack, unknown>
   /** Differences from the policy of the benchmarks. */
   readonly policy?: Partial<Policy.Options> | undefined

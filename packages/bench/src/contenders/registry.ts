@@ -4,116 +4,59 @@
 import type { Contender } from "../Contender.ts"
 import { type Open, overMemory, overRedis } from "./peers/peer.ts"
 
-interface Entry {
-  readonly packages: ReadonlyArray<string>
-  readonly load: () => Promise<Contender>
-}
-
-const entry = (
-  packages: ReadonlyArray<string>,
-  load: () => Promise<{ readonly contender: Contender }>,
-): Entry => ({ packages, load: async () => (await load()).contender })
-
-/**
- * The faults that a library over memory and Redis takes part in. `all`: it has a memory of its own
- * in front of Redis, and stale-while-revalidate. `cold`: those that find nothing in memory.
- * `none`: it has no connection of its own, so that the user's code decides.
- */
-type Faults = "all" | "cold" | "none"
-
-const library = (
-  packages: ReadonlyArray<string>,
-  client: "ioredis" | "@keyv/redis",
-  faults: Faults,
-  load: () => Promise<{ readonly open: Open }>,
-) => ({ packages, client, faults, open: async () => (await load()).open })
-
-type Library = ReturnType<typeof library>
-
-const peers = {
-  bentocache: library(["bentocache"], "ioredis", "all", () => import("./peers/bentocache.ts")),
-  cacheable: library(["cacheable"], "@keyv/redis", "cold", () => import("./peers/cacheable.ts")),
-  "cache-manager": library(
-    ["cache-manager", "cacheable"],
-    "@keyv/redis",
-    "all",
-    () => import("./peers/cacheManager.ts"),
-  ),
-  "async-cache-dedupe": library(
-    ["async-cache-dedupe"],
-    "ioredis",
-    "cold",
-    () => import("./peers/asyncCacheDedupe.ts"),
-  ),
-  "layered-loader": library(
-    ["layered-loader"],
-    "ioredis",
-    "all",
-    () => import("./peers/layeredLoader.ts"),
-  ),
-  cachified: library(
-    ["@epic-web/cachified", "lru-cache"],
-    "ioredis",
-    "none",
-    () => import("./peers/cachified.ts"),
-  ),
-}
-
 const own = {
-  larder: entry(["@larder/core", "effect"], () => import("./larder.ts")),
-  "larder over redis": entry(
-    ["@larder/core", "@larder/redis", "effect", "ioredis"],
-    () => import("./larderRedis.ts"),
-  ),
-  "larder over sqlite": entry(
-    ["@larder/core", "@larder/sqlite", "effect"],
-    () => import("./larderSqlite.ts"),
-  ),
-  effect: entry(["effect"], () => import("./effect.ts")),
-  "bare Map": entry(["effect"], () => import("./bareMap.ts")),
-  "effect over redis": entry(
-    ["effect", "@larder/redis", "ioredis"],
-    () => import("./effectPersisted.ts"),
-  ),
-  ioredis: entry(["ioredis"], () => import("./ioredis.ts")),
-  "node:sqlite": entry([], () => import("./sqlite.ts")),
-  "lru-cache": {
-    packages: ["lru-cache"],
-    load: async () => overMemory((await import("./peers/lruCache.ts")).open),
-  },
-}
+  larder: () => import("./larder.ts"),
+  "larder over redis": () => import("./larderRedis.ts"),
+  "larder over sqlite": () => import("./larderSqlite.ts"),
+  effect: () => import("./effect.ts"),
+  "bare Map": () => import("./bareMap.ts"),
+  "effect over redis": () => import("./effectPersisted.ts"),
+  ioredis: () => import("./ioredis.ts"),
+  "node:sqlite": () => import("./sqlite.ts"),
+} satisfies Record<string, () => Promise<{ readonly contender: Contender }>>
 
+/** Libraries that are asked for promises, over memory or Redis. */
+const peers = {
+  "lru-cache": () => import("./peers/lruCache.ts"),
+  bentocache: () => import("./peers/bentocache.ts"),
+  cacheable: () => import("./peers/cacheable.ts"),
+  "cache-manager": () => import("./peers/cacheManager.ts"),
+  "async-cache-dedupe": () => import("./peers/asyncCacheDedupe.ts"),
+  "layered-loader": () => import("./peers/layeredLoader.ts"),
+  cachified: () => import("./peers/cachified.ts"),
+} satisfies Record<string, () => Promise<{ readonly open: Open }>>
+
+type OwnName = keyof typeof own
 type PeerName = keyof typeof peers
 
-export type ContenderName = keyof typeof own | PeerName | `${PeerName} over redis`
+export type ContenderName = OwnName | PeerName | `${Exclude<PeerName, "lru-cache">} over redis`
 
-const registry: Readonly<Record<string, Entry>> = {
-  ...own,
-  ...Object.fromEntries(
-    Object.entries(peers).flatMap(([name, { client, open, packages }]): Array<[string, Entry]> => [
-      [name, { packages, load: async () => overMemory(await open()) }],
-      [
-        `${name} over redis`,
-        { packages: [...packages, client], load: async () => overRedis(await open()) },
-      ],
-    ]),
-  ),
+const isOwn = (name: string): name is OwnName => Object.hasOwn(own, name)
+const isPeer = (name: string): name is PeerName => Object.hasOwn(peers, name)
+
+export const load = async (name: ContenderName): Promise<Contender> => {
+  if (isOwn(name)) return (await own[name]()).contender
+  const peer = name.replace(" over redis", "")
+  if (!isPeer(peer)) throw new RangeError(`there is no contender ${name}`)
+  const { open } = await peers[peer]()
+  return peer === name ? overMemory(open) : overRedis(open)
 }
 
-export const load = (name: ContenderName): Promise<Contender> => registry[name]!.load()
+interface Layered {
+  readonly load: () => Promise<{ readonly open: Open }>
+  /** Whether it has a memory of its own in front of Redis, and stale-while-revalidate. */
+  readonly hasGrace: boolean
+}
 
-/** The packages whose versions belong to a result. */
-export const packagesOf = (name: ContenderName): ReadonlyArray<string> => registry[name]!.packages
-
-/** The libraries whose callers are watched while Redis is sick, by name. */
-export const layered: ReadonlyMap<string, Library> = new Map(
-  Object.entries({
-    larder: library(
-      ["@larder/core", "@larder/redis", "effect"],
-      "ioredis",
-      "all",
-      () => import("./larderRedis.ts"),
-    ),
-    ...peers,
-  }).filter(([, { faults }]) => faults !== "none"),
-)
+/**
+ * The libraries over memory and Redis whose callers are watched while Redis is sick. Without
+ * cachified, which has no connection of its own: its behaviour is up to the user's code.
+ */
+export const layered: Readonly<Record<string, Layered>> = {
+  larder: { load: own["larder over redis"], hasGrace: true },
+  bentocache: { load: peers.bentocache, hasGrace: true },
+  cacheable: { load: peers.cacheable, hasGrace: false },
+  "cache-manager": { load: peers["cache-manager"], hasGrace: true },
+  "async-cache-dedupe": { load: peers["async-cache-dedupe"], hasGrace: false },
+  "layered-loader": { load: peers["layered-loader"], hasGrace: true },
+}

@@ -104,8 +104,8 @@ const run: Readonly<Record<Scenario, (open: Open) => Promise<Seen>>> = {
 
 const [scenarioName, libraryName = ""] = process.argv.slice(2)
 const scenario = scenarios.find((name) => name === scenarioName)
-const library = layered.get(libraryName)
+const library = layered[libraryName]
 if (scenario === undefined || library === undefined) {
   throw new Error(`no such round: ${scenarioName} ${libraryName}`)
 }
-tell(await run[scenario](await library.open()))
+tell(await run[scenario]((await library.load()).open))
