@@ -6,21 +6,12 @@ import type { Product, Source } from "./source.ts"
  *
  * - `fiber`: one after another, inside one fiber where the library has fibers.
  * - `promise`: by one awaited promise each.
- * - `stampede`: all at once, inside fibers where the library has fibers.
- * - `together`: all at once, by one awaited promise each.
- * - `window64`, `window256`: so many in flight.
+ * - `inFlight`: several at once, inside fibers where the library has fibers.
+ * - `together`: several at once, by one awaited promise each.
  * - `many`: a hundred by one call.
  * - `tags`: dropped by their tag, then requested one after another.
  */
-export type Shape =
-  | "fiber"
-  | "promise"
-  | "stampede"
-  | "together"
-  | "window64"
-  | "window256"
-  | "many"
-  | "tags"
+export type Shape = "fiber" | "promise" | "inFlight" | "together" | "many" | "tags"
 
 /**
  * One sample: its time, the sum of the `number`s of the returned products, and the last of them.
@@ -52,6 +43,8 @@ export interface Lifetimes {
 
 export interface Setup {
   readonly source: Source
+  /** How many calls are made at once, in the shapes that have several. */
+  readonly inFlight: number
   /** The URL of the round's Redis server; empty in a case without one. */
   readonly redis: string
   /** Default: fresh far beyond the end of a run. */

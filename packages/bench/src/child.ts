@@ -1,18 +1,23 @@
 /**
- * Runs scripts in processes of their own, so that V8 optimises the code of each only for its own
+ * Runs modules in processes of their own, so that V8 optimises the code of each only for its own
  * calls.
  */
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** Runs a script and resolves to the figures that it sends; discards its output. */
+const worker = fileURLToPath(new URL("./worker.ts", import.meta.url))
+
+/**
+ * Calls the function `figures` of a module of the bench with these arguments, in a process with
+ * these flags of Node; discards its output.
+ */
 export const figuresOf = <Figures>(
-  script: URL,
+  module: string,
   args: ReadonlyArray<string>,
   flags: ReadonlyArray<string> = [],
 ): Promise<Figures> =>
   new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(script), [...args], {
+    const child = fork(worker, [module, ...args], {
       execArgv: [...flags],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     })
@@ -26,12 +31,6 @@ export const figuresOf = <Figures>(
       reject(new Error(`${args.join(" ")}: ended with ${code} before it had figures`))
     })
   })
-
-/** Sends the figures of this process to its parent and ends it, even if a library has left timers running. */
-export const tell = (figures: unknown): void => {
-  if (process.send === undefined) throw new Error("it needs a process to tell: see child.ts")
-  process.send(figures, () => process.exit())
-}
 
 /** Runs rounds with the contenders in turn; reports progress on standard error. */
 export const runRounds = async <Figures>(

@@ -16,8 +16,6 @@ import * as redis from "./redis.ts"
 import { type Result, result } from "./result.ts"
 import { heading, legend, table } from "./table.ts"
 
-const script = new URL("./round.ts", import.meta.url)
-
 const leftOut = (name: string): void =>
   console.error(`${name} is left out: found no redis-server (LARDER_REDIS_SERVER, or on PATH)`)
 
@@ -26,8 +24,8 @@ const runVariant = async (bench: Case, { name }: Variant, options: Options): Pro
   const { rounds, seconds = bench.seconds } = options
   const round = (entrant: string): Promise<ReadonlyArray<number>> => {
     const args = [bench.name, name, entrant, String(seconds)]
-    if (bench.needs === undefined) return figuresOf(script, args)
-    return redis.withServer(({ url }) => figuresOf(script, [...args, url]))
+    if (bench.needs === undefined) return figuresOf("./measure.ts", args)
+    return redis.withServer(({ url }) => figuresOf("./measure.ts", [...args, url]))
   }
   const entrants = bench.entrants.map((entrant) => entrant.name)
   return result(bench, name, await runRounds(`${bench.name} ${name}`, entrants, rounds, round))

@@ -1,12 +1,14 @@
 /** One round of one entrant: fill, check, warm up, take samples. */
-import type { Case, Entrant, Variant } from "./cases.ts"
+import { type Case, cases, type Entrant, type Variant } from "./cases.ts"
 import { checked } from "./checked.ts"
 import { now, sleep } from "./clock.ts"
+import { named } from "./command.ts"
 import type { Contender, Lifetimes, Sample, Subject } from "./Contender.ts"
+import { load } from "./contenders/registry.ts"
 import { lists } from "./draw.ts"
 import * as Source from "./source.ts"
 
-export interface Chosen {
+interface Chosen {
   readonly bench: Case
   readonly variant: Variant
   readonly entrant: Entrant
@@ -65,10 +67,7 @@ const sampler = ({ bench }: Chosen, isStale: boolean, take: () => Promise<Sample
 }
 
 /** The samples of a round, in the case's unit. */
-export const measure = async (
-  contender: Contender,
-  chosen: Chosen,
-): Promise<ReadonlyArray<number>> => {
+const measure = async (contender: Contender, chosen: Chosen): Promise<ReadonlyArray<number>> => {
   const { bench, entrant, redis, seconds, variant } = chosen
   const shape = entrant.shape ?? bench.shape
   const isStale = (entrant.age ?? bench.age) === "stale"
@@ -76,6 +75,7 @@ export const measure = async (
   const source = Source.make(Source.keyCount, variant.latency)
   const subject = await contender({
     source,
+    inFlight: bench.inFlight ?? Infinity,
     redis,
     lifetimes: isStale ? soonStale : undefined,
     tag: shape === "tags" ? "pantry" : undefined,
@@ -93,4 +93,19 @@ export const measure = async (
   const samples = await samplesFor(seconds * 1_000)
   await subject.close()
   return samples
+}
+
+/** Of a round in a process of its own. */
+export const figures = async (
+  caseName: string,
+  variantName: string,
+  entrantName: string,
+  seconds: string,
+  redis = "",
+): Promise<ReadonlyArray<number>> => {
+  const bench = named("case", cases, caseName)
+  const variant = named("variant", bench.variants, variantName)
+  const entrant = named("entrant", bench.entrants, entrantName)
+  const contender = await load(entrant.contender)
+  return measure(contender, { bench, variant, entrant, seconds: Number(seconds), redis })
 }

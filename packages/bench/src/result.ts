@@ -4,8 +4,7 @@ import { compare, type Comparison, type Summary, summary } from "./statistics.ts
 /** The highest ratio of medians that meets the goal. */
 export interface Goal {
   readonly entrant: string
-  /** Default: the baseline. */
-  readonly than?: string
+  readonly than: string
   readonly ratio: number
 }
 
@@ -65,7 +64,7 @@ export const result = (compared: Compared, variant: string, rounds: Rounds): Res
     summary: summary(of(name).flat()),
     ...(name !== baseline && { comparison: compare(of(name), of(baseline)) }),
   })
-  const verdict = ({ entrant, ratio: goal, than = baseline }: Goal): Verdict => {
+  const verdict = ({ entrant, ratio: goal, than }: Goal): Verdict => {
     const { ratio } = compare(of(entrant), of(than))
     return { contender: entrant, than, goal, ratio, met: ratio <= goal }
   }

@@ -1,29 +1,19 @@
 import { expect, it } from "vitest"
-import { figuresOf, runRounds, tell } from "../src/child.ts"
+import { figuresOf, runRounds } from "../src/child.ts"
 
-const script = new URL("./support/told.ts", import.meta.url)
+const module = new URL("./support/told.ts", import.meta.url).href
 
 it("a process tells its figures and ends, with the arguments and the flags it is given", async () => {
-  await expect(figuresOf(script, ["hit"], ["--expose-gc"])).resolves.toEqual({
+  await expect(figuresOf(module, ["hit"], ["--expose-gc"])).resolves.toEqual({
     what: "hit",
     flags: ["--expose-gc"],
   })
 })
 
 it("a process that ends before it has figures is named, with its exit status", async () => {
-  await expect(figuresOf(script, ["nothing"])).rejects.toThrow(
+  await expect(figuresOf(module, ["nothing"])).rejects.toThrow(
     "nothing: ended with 7 before it had figures",
   )
-})
-
-it("a script that nobody forked says what it needs", () => {
-  const send = process.send
-  try {
-    delete process.send
-    expect(() => tell(1)).toThrow("it needs a process to tell")
-  } finally {
-    if (send !== undefined) process.send = send
-  }
 })
 
 it("contenders run in turn, round by round, and each keeps its own figures", async () => {

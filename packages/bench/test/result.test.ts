@@ -9,7 +9,7 @@ const bench: Compared = {
   baseline: "effect",
   entrants: [{ name: "larder" }, { name: "effect" }],
   goals: [
-    { entrant: "larder", ratio: 0.75 },
+    { entrant: "larder", than: "effect", ratio: 0.75 },
     { entrant: "effect", than: "larder", ratio: 1.1 },
   ],
 }

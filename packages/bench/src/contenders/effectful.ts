@@ -56,7 +56,7 @@ export const inFiber = (get: Get, keys: ReadonlyArray<string>, clock = now): Pro
 export const inFlight = (
   get: Get,
   keys: ReadonlyArray<string>,
-  concurrency: number | "unbounded",
+  concurrency: number,
   clock = now,
 ): Promise<Sample> =>
   Effect.runPromise(
@@ -101,11 +101,9 @@ export const effectful =
     const closed = () => Effect.runPromise(close)
     return {
       run: {
-        ...shapes({ get: (key) => Effect.runPromise(get(key)), close: closed }),
+        ...shapes({ get: (key) => Effect.runPromise(get(key)), close: closed }, setup.inFlight),
         fiber: (keys) => inFiber(get, keys),
-        stampede: (keys) => inFlight(get, keys, "unbounded"),
-        window64: (keys) => inFlight(get, keys, 64),
-        window256: (keys) => inFlight(get, keys, 256),
+        inFlight: (keys) => inFlight(get, keys, setup.inFlight),
         ...(getMany && { many: (keys) => many(getMany, keys) }),
         ...(drop && { tags: (keys) => dropAndRead(drop, () => inFiber(get, keys)) }),
       },

@@ -94,13 +94,11 @@ export const lookup = ({ latency, take }: Source): ((key: string) => Promise<Pro
 }
 
 /** Every shape that the cache has. */
-export const shapes = ({ dropTagged, get, getMany }: Promised): Subject["run"] => ({
+export const shapes = ({ dropTagged, get, getMany }: Promised, most: number): Subject["run"] => ({
   fiber: (keys) => oneByOne(get, keys),
   promise: (keys) => oneByOne(get, keys),
-  stampede: (keys) => inFlight(get, keys, Infinity),
-  together: (keys) => inFlight(get, keys, Infinity),
-  window64: (keys) => inFlight(get, keys, 64),
-  window256: (keys) => inFlight(get, keys, 256),
+  inFlight: (keys) => inFlight(get, keys, most),
+  together: (keys) => inFlight(get, keys, most),
   ...(getMany && { many: (keys) => many(getMany, keys) }),
   ...(dropTagged && { tags: (keys) => dropAndRead(dropTagged, () => oneByOne(get, keys)) }),
 })
@@ -109,5 +107,5 @@ export const promised =
   (open: (setup: Setup) => Promise<Promised>): Contender =>
   async (setup) => {
     const opened = await open(setup)
-    return { run: shapes(opened), close: opened.close }
+    return { run: shapes(opened, setup.inFlight), close: opened.close }
   }

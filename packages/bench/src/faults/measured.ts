@@ -4,14 +4,12 @@ import { layered } from "../contenders/registry.ts"
 import { environment } from "../environment.ts"
 import { type Lines, type Report, type Scenario, type Seen } from "./report.ts"
 
-const script = new URL("./round.ts", import.meta.url)
-
 const run = async (scenario: Scenario): Promise<Lines> => {
   const lines: Record<string, Seen> = {}
   for (const [library, { hasGrace }] of Object.entries(layered)) {
     if (scenario === "grace" && !hasGrace) continue
     process.stderr.write(`${scenario}: ${library}\n`)
-    lines[library] = await figuresOf<Seen>(script, [scenario, library])
+    lines[library] = await figuresOf<Seen>("./faults/round.ts", [scenario, library])
   }
   return lines
 }

@@ -1,6 +1,5 @@
-/** The process of one scenario and library, forked by measured.ts: sends the result, and ends. */
+/** One scenario and library, in a process of its own. */
 import * as Effect from "effect/Effect"
-import { tell } from "../child.ts"
 import { after, now, sleep } from "../clock.ts"
 import { lookup } from "../contenders/promised.ts"
 import type { Open, Opened, OpenOptions } from "../contenders/peers/peer.ts"
@@ -102,10 +101,11 @@ const run: Readonly<Record<Scenario, (open: Open) => Promise<Seen>>> = {
   unreachable,
 }
 
-const [scenarioName, libraryName = ""] = process.argv.slice(2)
-const scenario = scenarios.find((name) => name === scenarioName)
-const library = layered[libraryName]
-if (scenario === undefined || library === undefined) {
-  throw new Error(`no such round: ${scenarioName} ${libraryName}`)
+export const figures = async (scenarioName: string, libraryName: string): Promise<Seen> => {
+  const scenario = scenarios.find((name) => name === scenarioName)
+  const library = layered[libraryName]
+  if (scenario === undefined || library === undefined) {
+    throw new Error(`no such round: ${scenarioName} ${libraryName}`)
+  }
+  return run[scenario]((await library.load()).open)
 }
-tell(await run[scenario]((await library.load()).open))

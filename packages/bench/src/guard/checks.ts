@@ -2,6 +2,7 @@
  * The checks of the guard. Fibers, clock readings and draws are counted by
  * packages/bench/test/counts.test.ts instead.
  */
+import { named } from "../command.ts"
 import { allocation } from "./allocation.ts"
 import type { Check } from "./judge.ts"
 import { ratios } from "./ratios.ts"
@@ -10,3 +11,6 @@ export const checks: ReadonlyArray<Check & { readonly name: string }> = Object.e
   ...ratios,
   ...allocation,
 }).map(([name, check]) => ({ name, ...check }))
+
+/** Of one check in a process of its own. */
+export const figures = (name: string): Promise<number> => named("check", checks, name).measure()

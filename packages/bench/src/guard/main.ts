@@ -15,8 +15,6 @@ ${checks.map(({ name, title }) => `  ${name.padEnd(23)}${title}`).join("\n")}
 Options:
   --help    shows this`
 
-const script = new URL("./round.ts", import.meta.url)
-
 /**
  * A young generation, in MB, that no sample fills. Compiler and collector run on the measured
  * thread: another one may have no core.
@@ -33,7 +31,7 @@ const mostAttempts = 3
 
 const attemptsOf = async (name: string, bound: Bound): Promise<ReadonlyArray<number>> => {
   const attempts: Array<number> = []
-  do attempts.push(await figuresOf<number>(script, [name], flags))
+  do attempts.push(await figuresOf<number>("./guard/checks.ts", [name], flags))
   while (attempts.length < mostAttempts && !isMet(bound, attempts))
   return attempts
 }

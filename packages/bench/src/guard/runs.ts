@@ -31,7 +31,7 @@ export const byPromise = (get: Get, keys: Keys): Promise<number> =>
 
 /** All at once. */
 export const together = (get: Get, keys: Keys): Promise<number> =>
-  checked(keys, effectful.inFlight(get, keys, "unbounded", worked))
+  checked(keys, effectful.inFlight(get, keys, Infinity, worked))
 
 /** Times an effect as a whole. */
 export const once = (effect: Effect.Effect<unknown, unknown>): Promise<number> =>

@@ -48,7 +48,7 @@ const larder =
   }
 
 /** Makes an empty store for this many entries. */
-export type Make = (capacity: number) => Store
+type Make = (capacity: number) => Store
 
 /** By whether the store knows when entries expire, and by contender. */
 export const stores: Readonly<Record<string, Readonly<Record<string, Make>>>> = {

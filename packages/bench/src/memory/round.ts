@@ -1,8 +1,7 @@
-/** The process of one round: `node --expose-gc round.ts <variant> <contender> <entries>`. */
-import { tell } from "../child.ts"
+/** One round, in a process with --expose-gc. */
 import { now, turn } from "../clock.ts"
 import { lists } from "../draw.ts"
-import { type Make, type Store, stores } from "./contenders.ts"
+import { type Store, stores } from "./contenders.ts"
 
 /** The samples of one full store. */
 export interface Figures {
@@ -50,7 +49,10 @@ const nanosPerHit = (store: Store, asked: ReadonlyArray<string>): number => {
   return nanos
 }
 
-const figures = async (make: Make, entries: number): Promise<Figures> => {
+export const figures = async (variant: string, name: string, count: string): Promise<Figures> => {
+  const make = stores[variant]?.[name]
+  if (make === undefined) throw new Error(`there is no ${name} with ${variant}`)
+  const entries = Number(count)
   const [old, fresh] = [keys(entries), keys(2 * entries, entries)]
   const before = await inUse()
   const store = make(entries)
@@ -64,8 +66,3 @@ const figures = async (make: Make, entries: number): Promise<Figures> => {
   if (!fresh.some(store.get)) throw new Error("none of the new keys is there")
   return { bytes: [bytes], hit: hits.slice(warmUps), set: [nanosPerSet] }
 }
-
-const [variant = "", name = "", entries] = process.argv.slice(2)
-const make = stores[variant]?.[name]
-if (make === undefined) throw new Error(`there is no ${name} with ${variant}`)
-tell(await figures(make, Number(entries)))

@@ -42,21 +42,12 @@ const both: ReadonlyArray<readonly [string, Contender]> = [
   ],
 ]
 
-const shapes: ReadonlyArray<Shape> = [
-  "fiber",
-  "promise",
-  "stampede",
-  "together",
-  "window64",
-  "window256",
-  "many",
-  "tags",
-]
+const shapes: ReadonlyArray<Shape> = ["fiber", "promise", "inFlight", "together", "many", "tags"]
 
 describe.each(both)("%s", (_, contender) => {
   it.each(shapes)("%s asks for every key, and gives the sum and the last", async (shape) => {
     const source = Source.make(250, "turn")
-    const { run } = await contender({ source, redis: "" })
+    const { run } = await contender({ source, inFlight: 64, redis: "" })
     const { last, sum } = await run[shape]!(source.keys)
     expect(sum).toBe((249 * 250) / 2)
     expect(last).toEqual(source.expected("product/249"))
