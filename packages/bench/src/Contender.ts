@@ -24,14 +24,11 @@ export interface Sample {
 
 export type Run = (keys: ReadonlyArray<string>) => Promise<Sample>
 
-/** A cache that is set up. */
-export interface Subject {
-  /**
-   * Only the calls themselves count in `millis`. A shape that a library does not have is absent.
-   */
-  readonly run: { readonly [S in Shape]?: Run }
-  readonly close: () => Promise<void>
-}
+/**
+ * A cache that is set up; it ends with its process. Only the calls themselves count in `millis`. A
+ * shape that a library does not have is absent.
+ */
+export type Subject = { readonly [S in Shape]?: Run }
 
 /**
  * How long values are fresh, and how long after that they are served stale while a refresh runs.

@@ -45,8 +45,8 @@ const refreshed =
   }
 
 /** Fills one by one: some libraries return many keys at once only when all are cached. */
-const fill = async ({ run }: Subject, source: Source.Source): Promise<void> => {
-  const fillOne = checked(run.promise!, source)
+const fill = async (subject: Subject, source: Source.Source): Promise<void> => {
+  const fillOne = checked(subject.promise!, source)
   for (const key of source.keys) await fillOne([key], 1)
 }
 
@@ -80,7 +80,7 @@ const measure = async (contender: Contender, chosen: Chosen): Promise<ReadonlyAr
     lifetimes: isStale ? soonStale : undefined,
     tag: shape === "tags" ? "pantry" : undefined,
   })
-  const run = subject.run[shape]
+  const run = subject[shape]
   if (run === undefined) throw new Error(`${entrant.name} cannot run as ${shape}`)
   if (!isCold) await fill(subject, source)
   // Fresh entrants of a stale case wait as well, so that all entrants run in the same rhythm.
@@ -90,9 +90,7 @@ const measure = async (contender: Contender, chosen: Chosen): Promise<ReadonlyAr
   const lookups = variant.asked === "burst" ? 1 : missing
   const samplesFor = sampler(chosen, isStale, () => take(keys(), lookups))
   await samplesFor(Math.min(warmUpMillis, seconds * 1_000))
-  const samples = await samplesFor(seconds * 1_000)
-  await subject.close()
-  return samples
+  return samplesFor(seconds * 1_000)
 }
 
 /** Of a round in a process of its own. */

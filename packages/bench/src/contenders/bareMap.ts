@@ -60,6 +60,6 @@ export const contender = effectful(({ source }) =>
         return found.values()
       })
 
-    return { get, getMany, close: Effect.void }
+    return { get, getMany }
   }),
 )

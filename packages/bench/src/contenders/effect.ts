@@ -15,5 +15,5 @@ export const openCache = (source: Source) =>
   )
 
 export const contender = effectful(({ source }) =>
-  Effect.map(openCache(source), (get) => ({ get, close: Effect.void })),
+  Effect.map(openCache(source), (get) => ({ get })),
 )

@@ -6,7 +6,6 @@
  */
 import { RedisClient } from "@larder/redis"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Persistable from "effect/persistence/Persistable"
 import * as PersistedCache from "effect/persistence/PersistedCache"
@@ -23,12 +22,10 @@ class ProductRequest extends Persistable.Class<{ payload: { readonly key: string
 
 export const contender = effectful(({ redis, source }) =>
   Effect.gen(function* () {
-    const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(
+    const context = yield* Layer.build(
       Persistence.layerRedis.pipe(
         Layer.provide(RedisClient.layer({ url: redis, commandTimeout: "10 seconds" })),
       ),
-      scope,
     )
     const load = lookup(source)
     const requests = new Map(source.keys.map((key) => [key, new ProductRequest({ key })]))
@@ -37,10 +34,7 @@ export const contender = effectful(({ redis, source }) =>
       timeToLive: () => "1 hour",
       inMemoryCapacity: maxEntries,
       inMemoryTTL: () => 0,
-    }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
-    return {
-      get: (key: string) => cache.get(requests.get(key)!),
-      close: Scope.close(scope, Exit.void),
-    }
-  }).pipe(Effect.orDie),
+    }).pipe(Effect.provideContext(context))
+    return { get: (key: string) => cache.get(requests.get(key)!) }
+  }).pipe(Effect.provideService(Scope.Scope, Scope.makeUnsafe()), Effect.orDie),
 )

@@ -17,7 +17,6 @@ export interface Effectful {
     | undefined
   /** Drops the entries with the tag of the setup. */
   readonly dropTagged?: Effect.Effect<unknown, unknown> | undefined
-  readonly close: Effect.Effect<void>
 }
 
 export type Get = Effectful["get"]
@@ -96,17 +95,13 @@ const many = (
 export const effectful =
   (open: (setup: Setup) => Effect.Effect<Effectful>): Contender =>
   async (setup) => {
-    const { close, dropTagged, get, getMany } = await Effect.runPromise(open(setup))
+    const { dropTagged, get, getMany } = await Effect.runPromise(open(setup))
     const drop = dropTagged && (() => Effect.runPromise(dropTagged))
-    const closed = () => Effect.runPromise(close)
     return {
-      run: {
-        ...shapes({ get: (key) => Effect.runPromise(get(key)), close: closed }, setup.inFlight),
-        fiber: (keys) => inFiber(get, keys),
-        inFlight: (keys) => inFlight(get, keys, setup.inFlight),
-        ...(getMany && { many: (keys) => many(getMany, keys) }),
-        ...(drop && { tags: (keys) => dropAndRead(drop, () => inFiber(get, keys)) }),
-      },
-      close: closed,
+      ...shapes({ get: (key) => Effect.runPromise(get(key)) }, setup.inFlight),
+      fiber: (keys) => inFiber(get, keys),
+      inFlight: (keys) => inFlight(get, keys, setup.inFlight),
+      ...(getMany && { many: (keys) => many(getMany, keys) }),
+      ...(drop && { tags: (keys) => dropAndRead(drop, () => inFiber(get, keys)) }),
     }
   }

@@ -19,6 +19,5 @@ export const contender = promised(async ({ redis, source }) => {
       const found = await client.mget(keys.map(keyOf))
       return found.map((text): Product => JSON.parse(text!))
     },
-    close: async () => client.disconnect(),
   }
 })

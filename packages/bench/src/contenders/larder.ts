@@ -1,7 +1,6 @@
 /** Larder over memory, and what it has in common over any stack. */
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { maxEntries } from "../source.ts"
@@ -23,8 +22,7 @@ export interface OpenLarder {
  */
 export const openLarder = ({ lookup, policy, stack, tag }: OpenLarder) =>
   Effect.gen(function* () {
-    const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(stack, scope)
+    const context = yield* Layer.build(stack)
     const larder = yield* Larder.make({
       name: "bench",
       value: Product,
@@ -37,17 +35,17 @@ export const openLarder = ({ lookup, policy, stack, tag }: OpenLarder) =>
         ...policy,
       }),
       tags: tag === undefined ? ({ brand, category }) => [category, brand] : () => [tag],
-    }).pipe(Effect.provideContext(context), Effect.provideService(Scope.Scope, scope))
+    }).pipe(Effect.provideContext(context))
     // Sets a mark that covers no entry here: a larder without any mark could skip the comparison.
     yield* larder.invalidateTags(["seasonal"])
-    return { larder, close: Scope.close(scope, Exit.void) }
-  })
+    return larder
+  }).pipe(Effect.provideService(Scope.Scope, Scope.makeUnsafe()), Effect.orDie)
 
 /** `stackAt` gets the URL of the round's Redis server. */
 export const larderOver = (stackAt: (redis: string) => OpenLarder["stack"]) =>
   effectful(({ lifetimes, redis, source, tag }) =>
-    Effect.gen(function* () {
-      const { close, larder } = yield* openLarder({
+    Effect.map(
+      openLarder({
         lookup: lookup(source),
         stack: stackAt(redis),
         policy: lifetimes && {
@@ -55,17 +53,15 @@ export const larderOver = (stackAt: (redis: string) => OpenLarder["stack"]) =>
           staleWhileRevalidate: lifetimes.graceMillis,
         },
         tag,
-      })
-      return {
-        get: (key: string) => larder.get(key),
-        getMany: (keys: ReadonlyArray<string>) =>
-          Effect.map(larder.getMany(keys), (found) => found.values()),
+      }),
+      (larder) => ({
+        get: (key) => larder.get(key),
+        getMany: (keys) => Effect.map(larder.getMany(keys), (found) => found.values()),
         // Its peers keep no stale value of an invalidated entry.
         dropTagged:
           tag === undefined ? undefined : larder.invalidateTags([tag], { keepStale: false }),
-        close,
-      }
-    }).pipe(Effect.orDie),
+      }),
+    ),
   )
 
 export const contender = larderOver(() => TierStack.layer(MemoryTier.layer({ maxEntries })))

@@ -18,7 +18,7 @@ export const contender = larderOver((redis) => TierStack.layer(redisTier(redis))
 
 /** Over memory and Redis, set up as its peers are. */
 export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
-  const { close, larder } = await Effect.runPromise(
+  const larder = await Effect.runPromise(
     openLarder({
       lookup: (key) => Effect.promise(() => load(key)),
       stack: TierStack.layer(MemoryTier.layer({ maxEntries }), redisTier(url!)),
@@ -34,6 +34,5 @@ export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
     get: (key) => Effect.runPromise(larder.get(key)),
     usesRedis: () =>
       Effect.runPromise(Effect.map(larder.stats, ({ breakers }) => breakers["redis"] === "Closed")),
-    close: () => Effect.runPromise(close),
   }
 }

@@ -1,14 +1,9 @@
 /** Larder over a file alone: the cost of a memory miss that SQLite answers. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { TierStack } from "@larder/core"
 import { SqliteTier } from "@larder/sqlite"
 import { larderOver } from "./larder.ts"
-
-const folder = mkdtempSync(join(tmpdir(), "larder-bench-"))
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+import { fileFor } from "./temporary.ts"
 
 export const contender = larderOver(() =>
-  TierStack.layer(SqliteTier.layer({ filename: join(folder, "bench.db") })),
+  TierStack.layer(SqliteTier.layer({ filename: fileFor("bench.db") })),
 )

@@ -14,7 +14,6 @@ export interface Promised {
   readonly getMany?: ((keys: ReadonlyArray<string>) => Promise<ReadonlyArray<Answer>>) | undefined
   /** Drops the entries with the tag of the setup. */
   readonly dropTagged?: (() => Promise<unknown>) | undefined
-  readonly close: () => Promise<void>
 }
 
 type Get = Promised["get"]
@@ -94,7 +93,7 @@ export const lookup = ({ latency, take }: Source): ((key: string) => Promise<Pro
 }
 
 /** Every shape that the cache has. */
-export const shapes = ({ dropTagged, get, getMany }: Promised, most: number): Subject["run"] => ({
+export const shapes = ({ dropTagged, get, getMany }: Promised, most: number): Subject => ({
   fiber: (keys) => oneByOne(get, keys),
   promise: (keys) => oneByOne(get, keys),
   inFlight: (keys) => inFlight(get, keys, most),
@@ -105,7 +104,5 @@ export const shapes = ({ dropTagged, get, getMany }: Promised, most: number): Su
 
 export const promised =
   (open: (setup: Setup) => Promise<Promised>): Contender =>
-  async (setup) => {
-    const opened = await open(setup)
-    return { run: shapes(opened, setup.inFlight), close: opened.close }
-  }
+  async (setup) =>
+    shapes(await open(setup), setup.inFlight)

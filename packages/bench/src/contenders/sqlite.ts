@@ -1,14 +1,11 @@
 /** No cache library at all: SELECT and JSON.parse on node:sqlite. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Product } from "../source.ts"
 import { lookup, promised } from "./promised.ts"
+import { fileFor } from "./temporary.ts"
 
 export const contender = promised(async ({ source }) => {
-  const folder = mkdtempSync(join(tmpdir(), "larder-bench-"))
-  const database = new DatabaseSync(join(folder, "raw.db"))
+  const database = new DatabaseSync(fileFor("raw.db"))
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
   database.exec("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
   const one = database.prepare("SELECT value FROM kept WHERE key = ?")
@@ -30,10 +27,6 @@ export const contender = promised(async ({ source }) => {
         some.all(JSON.stringify(keys)).map(({ key, value }) => [key, String(value)]),
       )
       return keys.map((key): Product => JSON.parse(found.get(key)!))
-    },
-    close: async () => {
-      database.close()
-      rmSync(folder, { recursive: true, force: true })
     },
   }
 })

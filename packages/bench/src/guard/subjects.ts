@@ -61,11 +61,8 @@ export const openLarder = (
   source: Source,
   { lookup = lookupIn(source), maxEntries = mostEntries, tag, within }: How = {},
 ) =>
-  larder.openLarder({ lookup, stack: TierStack.layer(MemoryTier.layer({ maxEntries })), tag }).pipe(
-    Effect.orDie,
-    Effect.map((opened) => opened.larder),
-    Effect.provideContext(within?.context ?? Context.empty()),
-    Effect.runPromise,
-  )
+  larder
+    .openLarder({ lookup, stack: TierStack.layer(MemoryTier.layer({ maxEntries })), tag })
+    .pipe(Effect.provideContext(within?.context ?? Context.empty()), Effect.runPromise)
 
 export type OpenLarder = Awaited<ReturnType<typeof openLarder>>

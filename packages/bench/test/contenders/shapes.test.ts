@@ -17,7 +17,6 @@ const both: ReadonlyArray<readonly [string, Contender]> = [
         get,
         getMany: (keys) => Promise.all(keys.map(get)),
         dropTagged: async () => kept.clear(),
-        close: async () => {},
       }
     }),
   ],
@@ -47,8 +46,8 @@ const shapes: ReadonlyArray<Shape> = ["fiber", "promise", "inFlight", "together"
 describe.each(both)("%s", (_, contender) => {
   it.each(shapes)("%s asks for every key, and gives the sum and the last", async (shape) => {
     const source = Source.make(250, "turn")
-    const { run } = await contender({ source, inFlight: 64, redis: "" })
-    const { last, sum } = await run[shape]!(source.keys)
+    const subject = await contender({ source, inFlight: 64, redis: "" })
+    const { last, sum } = await subject[shape]!(source.keys)
     expect(sum).toBe((249 * 250) / 2)
     expect(last).toEqual(source.expected("product/249"))
     expect(source.lookups()).toBe(250)

@@ -19,6 +19,5 @@ export const open: Open = async ({ freshMillis, graceMillis, load, tag, url }) =
   return {
     get: (key) => cache.product(key),
     dropTagged: tag === undefined ? undefined : () => cache.invalidate("product", tag),
-    close: async () => client?.disconnect(),
   }
 }

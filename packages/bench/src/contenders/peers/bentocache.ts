@@ -33,9 +33,5 @@ export const open: Open = async ({ freshMillis, graceMillis, load, memory, tag, 
   return {
     get: (key) => bento.getOrSet({ key, ...options, factory: () => load(key) }),
     dropTagged: tag === undefined ? undefined : () => bento.deleteByTag({ tags: [tag] }),
-    close: async () => {
-      await bento.disconnectAll()
-      connection?.disconnect()
-    },
   }
 }

@@ -28,6 +28,5 @@ export const open: Open = async (options) => {
   return {
     get: (key) => cache.wrap(key, () => load(key), life),
     getMany: (keys) => cache.mget<Product>([...keys]),
-    close: () => cache.disconnect().then(ignore),
   }
 }

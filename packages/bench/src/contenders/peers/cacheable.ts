@@ -33,6 +33,5 @@ export const open: Open = async ({ freshMillis, load, memory, tag, url }) => {
     get: tag === undefined ? get : getTagged,
     getMany: (keys) => cache.getMany<Product>([...keys]),
     dropTagged: tag === undefined ? undefined : () => cache.tags.invalidateTag(tag),
-    close: () => cache.disconnect(),
   }
 }

@@ -7,53 +7,29 @@ import type { Redis } from "ioredis"
 import { LRUCache } from "lru-cache"
 import { maxEntries } from "../../source.ts"
 import { clientOf } from "./client.ts"
-import { ignore, type Open } from "./peer.ts"
+import type { Open } from "./peer.ts"
 
-interface Store {
-  readonly cache: Cache
-  readonly close: () => void
-}
-
-/** An entry without an end has no TTL. */
-const lifeLeft = ({ metadata }: CacheEntry): number | undefined => {
-  const life = totalTtl(metadata)
-  return life === Infinity ? undefined : life
-}
-
-const inMemory = (): Store => {
+const inMemory = (): Cache => {
   const kept = new LRUCache<string, CacheEntry>({ max: maxEntries })
   return {
-    cache: {
-      get: (key) => kept.get(key),
-      set: (key, entry) => {
-        const ttl = lifeLeft(entry)
-        return kept.set(key, entry, ttl === undefined ? {} : { ttl })
-      },
-      delete: (key) => kept.delete(key),
-    },
-    close: ignore,
+    get: (key) => kept.get(key),
+    set: (key, entry) => kept.set(key, entry, { ttl: totalTtl(entry.metadata) }),
+    delete: (key) => kept.delete(key),
   }
 }
 
-const inRedis = (client: Redis): Store => ({
-  cache: {
-    get: async (key): Promise<CacheEntry | null> => {
-      const text = await client.get(key)
-      return text === null ? null : JSON.parse(text)
-    },
-    set: (key, entry) => {
-      const ttl = lifeLeft(entry)
-      const text = JSON.stringify(entry)
-      return ttl === undefined ? client.set(key, text) : client.set(key, text, "PX", ttl)
-    },
-    delete: (key) => client.del(key),
+const inRedis = (client: Redis): Cache => ({
+  get: async (key): Promise<CacheEntry | null> => {
+    const text = await client.get(key)
+    return text === null ? null : JSON.parse(text)
   },
-  close: () => client.disconnect(),
+  set: (key, entry) => client.set(key, JSON.stringify(entry), "PX", totalTtl(entry.metadata)),
+  delete: (key) => client.del(key),
 })
 
 export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
   const client = clientOf(url)
-  const { cache, close } = client === undefined ? inMemory() : inRedis(client)
+  const cache = client === undefined ? inMemory() : inRedis(client)
   return {
     get: (key) =>
       cachified({
@@ -63,6 +39,5 @@ export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
         swr: graceMillis,
         getFreshValue: () => load(key),
       }),
-    close: async () => close(),
   }
 }

@@ -26,6 +26,5 @@ export const open: Open = async (options) => {
   return {
     get: (key) => loader.get(key),
     getMany: (keys) => loader.getMany([...keys]),
-    close: async () => client?.disconnect(),
   }
 }

@@ -1,7 +1,7 @@
 /** lru-cache, through its `fetch`; it has memory only. Its stale values never expire. */
 import { LRUCache } from "lru-cache"
 import { maxEntries, type Product } from "../../source.ts"
-import { ignore, type Open } from "./peer.ts"
+import type { Open } from "./peer.ts"
 
 export const open: Open = async ({ freshMillis, graceMillis, load }) => {
   const cache = new LRUCache<string, Product>({
@@ -10,8 +10,5 @@ export const open: Open = async ({ freshMillis, graceMillis, load }) => {
     allowStale: graceMillis > 0,
     fetchMethod: load,
   })
-  return {
-    get: (key) => cache.fetch(key),
-    close: async () => ignore(),
-  }
+  return { get: (key) => cache.fetch(key) }
 }
