@@ -18,8 +18,8 @@ const short = (value: number): string => {
 const times = (ratio: number): string => `${short(ratio)}x`
 
 /** Aligned as the formatter aligns tables: columns of one width. */
-const markdownTable = ([heads, ...rows]: readonly [Cells, ...ReadonlyArray<Cells>]): string => {
-  const [head, ...body] = padded([heads, ...rows], heads.length)
+const markdownTable = (rows: ReadonlyArray<Cells>): string => {
+  const [head, ...body] = padded(rows, Infinity)
   const line = head!.map((cell) => "-".repeat(cell.length))
   return [head!, line, ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 }
@@ -36,17 +36,9 @@ const goals = (verdicts: ReadonlyArray<Verdict>): string => {
   return `**missed**${share}: ${wanted.join("; ")}`
 }
 
-const heads = [
-  "case",
-  "variant",
-  "Larder",
-  "baseline",
-  "ratio",
-  "fastest other library",
-  "ratio",
-  "to bare",
-  "goals",
-]
+const heads = "case|variant|Larder|baseline|ratio|fastest other library|ratio|to bare|goals".split(
+  "|",
+)
 
 const row = ({ case: name, lines, title, unit, variant, verdicts }: Result): Cells => {
   const fastest = (isMeant: (line: Line) => boolean): Line | undefined =>

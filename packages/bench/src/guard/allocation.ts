@@ -6,8 +6,8 @@ import { BoundedMap } from "@larder/core"
 import * as Exit from "effect/Exit"
 import * as Source from "../source.ts"
 import { summary } from "../statistics.ts"
-import type { Check } from "./judge.ts"
-import { inFiber, type Keys, once } from "./runs.ts"
+import { checkIn } from "./judge.ts"
+import { type Get, inFiber, type Keys, once } from "./runs.ts"
 import { asHundreds, refreshing, warm } from "./situations.ts"
 import { openLarder, surroundings } from "./subjects.ts"
 
@@ -34,66 +34,43 @@ const perKey = async (next: () => Keys, ask: (keys: Keys) => Promise<unknown>): 
   return summary(taken).median
 }
 
-const bytes = (title: string, atMost: number, measure: Check["measure"]): Check => ({
-  title,
-  unit: "bytes",
-  atMost,
-  measure,
-})
+const bytes = (what: string, atMost: number, measure: () => Promise<number>) =>
+  checkIn("bytes")(`bytes allocated by ${what}`, atMost, measure)
+
+const inFiberBy = (get: Get) => (keys: Keys) => inFiber(get, keys)
 
 /** The limits are about 1.2 of the measured value, since it is the same in every run. */
 export const allocation = {
-  hitBytes: bytes(
-    "bytes allocated by a fresh hit, beyond those of yielding its Exit",
-    80,
-    async () => {
-      const { keys, larder, source } = await warm()
-      const exits = new Map(source.keys.map((key) => [key, Exit.succeed(source.expected(key))]))
-      const whole = await perKey(keys, (asked) => inFiber(larder.get, asked))
-      const floor = await perKey(keys, (asked) => inFiber((key) => exits.get(key)!, asked))
-      return whole - floor
-    },
-  ),
-  staleHitBytes: bytes(
-    "bytes allocated by a stale hit whose refresh is under way",
-    720,
-    async () => {
-      const { keys, larder } = await refreshing(surroundings())
-      return perKey(
-        () => keys,
-        (asked) => inFiber(larder.get, asked),
-      )
-    },
-  ),
-  manyBytes: bytes("bytes allocated by getMany of 100 fresh hits, for each key", 120, async () => {
+  hitBytes: bytes("a fresh hit, beyond those of yielding its Exit", 80, async () => {
+    const { keys, larder, source } = await warm()
+    const exits = new Map(source.keys.map((key) => [key, Exit.succeed(source.expected(key))]))
+    const whole = await perKey(keys, inFiberBy(larder.get))
+    const floor = await perKey(
+      keys,
+      inFiberBy((key) => exits.get(key)!),
+    )
+    return whole - floor
+  }),
+  staleHitBytes: bytes("a stale hit whose refresh is under way", 720, async () => {
+    const { keys, larder } = await refreshing(surroundings())
+    return perKey(() => keys, inFiberBy(larder.get))
+  }),
+  manyBytes: bytes("getMany of 100 fresh hits, for each key", 120, async () => {
     const { keys, larder } = await warm()
     return perKey(keys, (asked) => once(asHundreds(larder, asked)))
   }),
-  churnBytes: bytes(
-    "bytes allocated by a new key in a full map, beyond key and value",
-    8,
-    async () => {
-      const size = 10_000
-      const map = BoundedMap.make<boolean>({ maxEntries: size })
-      let made = 0
-      return perKey(
-        () => Array.from({ length: size }, () => `key/${made++}`),
-        async (keys) => {
-          for (const key of keys) map.set(key, true)
-        },
-      )
-    },
-  ),
-  missBytes: bytes(
-    "bytes allocated by an asynchronous miss, what is kept included",
-    9_000,
-    async () => {
-      const source = Source.make(0, "turn")
-      const larder = await openLarder(source)
-      return perKey(
-        () => source.unasked(200),
-        (asked) => inFiber(larder.get, asked),
-      )
-    },
-  ),
+  churnBytes: bytes("a new key in a full map, beyond key and value", 8, async () => {
+    const size = 10_000
+    const map = BoundedMap.make<boolean>({ maxEntries: size })
+    let made = 0
+    const fresh = () => Array.from({ length: size }, () => `key/${made++}`)
+    return perKey(fresh, async (keys) => {
+      for (const key of keys) map.set(key, true)
+    })
+  }),
+  missBytes: bytes("an asynchronous miss, what is kept included", 9_000, async () => {
+    const source = Source.make(0, "turn")
+    const larder = await openLarder(source)
+    return perKey(() => source.unasked(200), inFiberBy(larder.get))
+  }),
 }

@@ -12,6 +12,16 @@ export interface Check extends Bound {
   readonly measure: () => Promise<number>
 }
 
+/** Makes checks of a unit. */
+export const checkIn =
+  (unit: Bound["unit"]) =>
+  (title: string, atMost: number, measure: Check["measure"]): Check => ({
+    title,
+    unit,
+    atMost,
+    measure,
+  })
+
 /**
  * The lowest attempt counts: a busy machine disturbs some attempts, but a real slowdown shows in
  * all.

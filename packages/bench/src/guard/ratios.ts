@@ -8,7 +8,7 @@ import { now } from "../clock.ts"
 import { openCache } from "../contenders/effect.ts"
 import * as Source from "../source.ts"
 import { summary } from "../statistics.ts"
-import type { Check } from "./judge.ts"
+import { checkIn } from "./judge.ts"
 import { byPromise, type Get, inFiber, type Keys, once, together } from "./runs.ts"
 import { asHundreds, inTurn, sampleSize, stale, warm } from "./situations.ts"
 import { type OpenLarder, openLarder, surroundings } from "./subjects.ts"
@@ -84,13 +84,7 @@ const ofAll = (what: (larder: OpenLarder) => Effect.Effect<unknown>) => async ()
   return sideBySide(await filled(10_000), await filled(100))
 }
 
-/** Processor time as a multiple of another subject's in the same run. */
-const times = (title: string, atMost: number, measure: Check["measure"]): Check => ({
-  title,
-  unit: "times",
-  atMost,
-  measure,
-})
+const times = checkIn("times")
 
 /** The limits are about 1.6 of the measured value, so that a doubling is caught. */
 export const ratios = {

@@ -12,31 +12,29 @@ const sizes = [100_000, 1_000_000]
 /** The most bytes per entry that Larder may use beyond key and value, as an entrant of its own. */
 const mostBytes = { name: "95 B", bytes: 95 }
 
-const entrants = [{ name: "larder" }, { name: "lru-cache" }]
+const inMemory = { entrants: [{ name: "larder" }, { name: "lru-cache" }], baseline: "lru-cache" }
 
 const bytes: Compared = {
+  ...inMemory,
   name: "bytes",
   title: "an entry beyond its key and value, bytes",
-  entrants: [...entrants, mostBytes],
-  baseline: "lru-cache",
+  entrants: [...inMemory.entrants, mostBytes],
   goals: [{ entrant: "larder", than: mostBytes.name, ratio: 1 }],
   unit: "B",
 }
 
 const hit: Compared = {
+  ...inMemory,
   name: "hit",
   title: "a hit, evenly over all keys, ns",
-  entrants,
-  baseline: "lru-cache",
   goals: [{ entrant: "larder", than: "lru-cache", ratio: 1.5 }],
   unit: "ns",
 }
 
 const set: Compared = {
+  ...inMemory,
   name: "set",
   title: "a new key into a full store, ns",
-  entrants,
-  baseline: "lru-cache",
   goals: [],
   unit: "ns",
 }

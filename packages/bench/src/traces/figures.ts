@@ -12,36 +12,27 @@ export interface Ratios {
   readonly larder: number
 }
 
-export interface Figures extends Ratios {
-  readonly size: number
-  /** The hit ratio of a simulation of adaptive W-TinyLFU, if known. */
-  readonly reference: number | undefined
-  /** The hit ratio that Larder should reach; absent when there is no goal. */
-  readonly goal: number | undefined
-  readonly met: boolean | undefined
-}
-
 /** In points: the tolerance for chance. */
 const belowReference = 0.5
 
 /** In points: what adapting may cost on traces that suit LRU. */
 const belowLru = 2
 
+/** With the hit ratio that Larder should reach; without a goal where there is none to have. */
 export const judged = (
   size: number,
   ratios: Ratios,
-  { reference, shareOfOpt = 0 }: Pick<Loaded, "reference" | "shareOfOpt">,
-): Figures => {
-  const known = reference?.get(size)
-  const least = Math.max(
-    ratios.lru - belowLru,
-    (known ?? 0) - belowReference,
-    shareOfOpt * ratios.opt,
-  )
+  { reference: references, shareOfOpt = 0 }: Pick<Loaded, "reference" | "shareOfOpt">,
+) => {
+  const { larder, lru, opt } = ratios
+  const reference = references?.get(size)
+  const least = Math.max(lru - belowLru, (reference ?? 0) - belowReference, shareOfOpt * opt)
   const goal = least > 0 ? least : undefined
-  const met = goal === undefined ? undefined : ratios.larder >= goal
-  return { size, ...ratios, reference: known, goal, met }
+  const met = goal === undefined ? undefined : larder >= goal
+  return { size, ...ratios, reference, goal, met }
 }
+
+export type Figures = ReturnType<typeof judged>
 
 /** The ratios of a trace, one size after the other. */
 export const ratiosOf = (trace: Trace): ((size: number) => Ratios) => {
