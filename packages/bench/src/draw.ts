@@ -10,23 +10,17 @@ export const loop = (length: number): (() => number) => {
   return () => next++ % length
 }
 
-interface Recency {
-  readonly depth: number
-  readonly exponent: number
-  readonly fresh: number
-}
-
 /**
- * The key requested `d` different keys ago, with a share proportional to `1 / (d + 1) ** exponent`,
- * and a new key in a share `fresh` of all requests: the best case for LRU.
+ * The key requested `d` different keys ago, with a share proportional to `1 / (d + 1) ** 0.9`, and
+ * a new key in a tenth of all requests: the best case for LRU.
  */
-export const recent = ({ depth, exponent, fresh }: Recency): (() => number) => {
+export const recent = (depth: number): (() => number) => {
   const random = generator(1)
   const stack = Float64Array.from({ length: depth }, (_, place) => place)
-  const distance = zipf(depth, exponent, random)
+  const distance = zipf(depth, 0.9, random)
   let unused = depth
   return () => {
-    const isNew = random() < fresh
+    const isNew = random() < 0.1
     const place = isNew ? depth - 1 : distance()
     const key = isNew ? unused++ : stack[place]!
     stack.copyWithin(1, 0, place)

@@ -2,8 +2,8 @@
 import { figuresOf, runRounds } from "../child.ts"
 import { environment } from "../environment.ts"
 import { type Compared, type Result, result, type Rounds } from "../result.ts"
+import { stores } from "../stores.ts"
 import { heading, legend, table } from "../table.ts"
-import { stores } from "./contenders.ts"
 import type { Figures } from "./round.ts"
 
 /** A number of entries that mostly fits a processor's cache, and one that does not. */

@@ -1,7 +1,7 @@
 /** One round, in a process with --expose-gc. */
 import { now, turn } from "../clock.ts"
 import { lists } from "../draw.ts"
-import { type Store, stores } from "./contenders.ts"
+import { type Store, stores } from "../stores.ts"
 
 /** The samples of one full store. */
 export interface Figures {

@@ -1,7 +1,7 @@
 /** The hit ratios of a trace at one size, their goals, and both as text. */
 import type { Trace } from "@larder/traces"
+import { larderMap, lru, type Store } from "../stores.ts"
 import { aligned } from "../table.ts"
-import { larder, lru, replay } from "./caches.ts"
 import { limit, nextRequests } from "./limit.ts"
 import type { Loaded } from "./sources.ts"
 
@@ -34,6 +34,17 @@ export const judged = (
 
 export type Figures = ReturnType<typeof judged>
 
+/** The number of hits, from a cold start; each missing key is stored. */
+export const replay = ({ keys, requests }: Trace, { get, set }: Store): number => {
+  let hits = 0
+  for (const request of requests) {
+    const key = keys[request]!
+    if (get(key)) hits++
+    else set(key)
+  }
+  return hits
+}
+
 /** The ratios of a trace, one size after the other. */
 export const ratiosOf = (trace: Trace): ((size: number) => Ratios) => {
   const next = nextRequests(trace.requests)
@@ -41,7 +52,7 @@ export const ratiosOf = (trace: Trace): ((size: number) => Ratios) => {
   return (size) => ({
     opt: percent(limit(next, size)),
     lru: percent(replay(trace, lru(size))),
-    larder: percent(replay(trace, larder(size))),
+    larder: percent(replay(trace, larderMap(size))),
   })
 }
 

@@ -63,7 +63,7 @@ export const generated = (requests: number): ReadonlyArray<Source> => [
       title: "what was read last is read next: stack distances by a power law, 10 % new keys",
       sizes: [250, 1_000, 4_000],
     },
-    () => drawn(requests, recent({ depth: 4_000, exponent: 0.9, fresh: 0.1 })),
+    () => drawn(requests, recent(4_000)),
   ),
 ]
 

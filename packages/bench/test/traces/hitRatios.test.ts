@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { larder, lru, replay } from "../../src/traces/caches.ts"
-import { type Figures, judged, ratiosOf } from "../../src/traces/figures.ts"
+import { larderLru, larderMap, lru } from "../../src/stores.ts"
+import { type Figures, judged, ratiosOf, replay } from "../../src/traces/figures.ts"
 import type { Trace } from "@larder/traces"
 import { sources } from "./recordings.ts"
 
@@ -38,13 +38,13 @@ describe.each(sources)("$name", ({ load }) => {
   it("with LRU, Larder has the very hits of lru-cache", async () => {
     const trace = shortened((await Effect.runPromise(load)).trace)
     for (const size of [1, 2, 300, 1_200, 3_000]) {
-      const hits = replay(trace, larder(size, "lru"))
+      const hits = replay(trace, larderLru(size))
       expect(hits).toBe(replay(trace, lru(size)))
     }
   })
 
   it("a second replay has the same hits", async () => {
     const trace = shortened((await Effect.runPromise(load)).trace)
-    expect(replay(trace, larder(1_000))).toBe(replay(trace, larder(1_000)))
+    expect(replay(trace, larderMap(1_000))).toBe(replay(trace, larderMap(1_000)))
   })
 })

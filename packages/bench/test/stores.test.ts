@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { stores } from "../../src/memory/contenders.ts"
+import { stores } from "../src/stores.ts"
 
 const keys = (count: number, from = 0): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, n) => `product:${from + n}`)

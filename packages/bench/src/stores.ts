@@ -1,4 +1,4 @@
-/** Bounded maps behind one interface. */
+/** The bounded maps of Larder's memory and of lru-cache behind one interface, without Effect. */
 import { BoundedMap } from "@larder/core"
 import { LRUCache } from "lru-cache"
 
@@ -14,9 +14,12 @@ const value = { stored: true }
 
 const hour = 3_600_000
 
+/** Makes an empty store for this many entries. */
+export type Make = (maxEntries: number) => Store
+
 const lruCache =
-  (options: { readonly ttl?: number }) =>
-  (max: number): Store => {
+  (options: { readonly ttl?: number }): Make =>
+  (max) => {
     const cache = new LRUCache<string, typeof value>({ max, ...options })
     return {
       get: (key) => cache.get(key) !== undefined,
@@ -37,9 +40,9 @@ const lives: ReadonlyArray<BoundedMap.SetOptions> = Array.from({ length: 1_024 }
 }))
 
 const larder =
-  (options: ReadonlyArray<BoundedMap.SetOptions>) =>
-  (maxEntries: number): Store => {
-    const map = BoundedMap.make<typeof value>({ maxEntries, seed: 1 })
+  (options: ReadonlyArray<BoundedMap.SetOptions>, eviction?: BoundedMap.Eviction): Make =>
+  (maxEntries) => {
+    const map = BoundedMap.make<typeof value>({ maxEntries, eviction, seed: 1 })
     let count = 0
     return {
       get: (key) => map.get(key, now) !== undefined,
@@ -47,11 +50,13 @@ const larder =
     }
   }
 
-/** Makes an empty store for this many entries. */
-type Make = (capacity: number) => Store
+/** Larder's map as it is used, and with the eviction of lru-cache. */
+export const larderMap = larder([{ now }])
+export const larderLru = larder([{ now }], "lru")
+export const lru = lruCache({})
 
 /** By whether the store knows when entries expire, and by contender. */
 export const stores: Readonly<Record<string, Readonly<Record<string, Make>>>> = {
-  "no expiry": { larder: larder([{ now }]), "lru-cache": lruCache({}) },
+  "no expiry": { larder: larderMap, "lru-cache": lru },
   expiry: { larder: larder(lives), "lru-cache": lruCache({ ttl: hour }) },
 }
