@@ -4,7 +4,7 @@ import type { Run, Sample } from "./Contender.ts"
 import type { Source } from "./source.ts"
 
 /** Rejects when an answer is wrong, or when there is a lookup too many or too few. */
-export type Checked = (keys: ReadonlyArray<string>, lookups: number) => Promise<Sample>
+type Checked = (keys: ReadonlyArray<string>, lookups: number) => Promise<Sample>
 
 /** `settled` waits until there are this many lookups in all, and their results are stored. */
 export const checked = (

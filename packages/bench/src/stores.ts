@@ -15,7 +15,7 @@ const value = { stored: true }
 const hour = 3_600_000
 
 /** Makes an empty store for this many entries. */
-export type Make = (maxEntries: number) => Store
+type Make = (maxEntries: number) => Store
 
 const lruCache =
   (options: { readonly ttl?: number }): Make =>

@@ -7,7 +7,7 @@ import { hundreds } from "../draw.ts"
 import type { Product, Source } from "../source.ts"
 import { dropAndRead, shapes } from "./promised.ts"
 
-export interface Effectful {
+interface Effectful {
   readonly get: (key: string) => Effect.Effect<Product, unknown>
   /** The products in the order of the keys. */
   readonly getMany?:

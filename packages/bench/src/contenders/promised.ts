@@ -5,7 +5,7 @@ import { hundreds } from "../draw.ts"
 import type { Product, Source } from "../source.ts"
 
 /** The answer by the library's type, which allows none even when there is always one. */
-export type Answer = Product | null | undefined
+type Answer = Product | null | undefined
 
 export interface Promised {
   /** The library's own call, without a wrapper. */

@@ -6,7 +6,7 @@ import { limit, nextRequests } from "./limit.ts"
 import type { Loaded } from "./sources.ts"
 
 /** Hit ratios in %. */
-export interface Ratios {
+interface Ratios {
   readonly opt: number
   readonly lru: number
   readonly larder: number
