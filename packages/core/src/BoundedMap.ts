@@ -4,7 +4,10 @@
  * structure: no Effect, no clock, no timer; the same seed and the same calls give
  * the same result.
  */
+import * as Result from "effect/Result"
 import { Bounded, checked } from "./internal/memory/bounded/bounded.ts"
+import { defaultBounds, noEviction } from "./internal/memory/bounds.ts"
+import type { InvalidOptions } from "./InvalidOptions.ts"
 
 /**
  * What to give up first. `"w-tinylfu"`: what was asked for least often of late,
@@ -77,7 +80,8 @@ export interface SetOptions {
  * It knows no time but what it is told: an entry that has expired counts until
  * something is written, and `at` still gives it. A slot number is good until the
  * next write. A newcomer may be given up at once, when all others are worth more.
- * Throws a `RangeError` for bounds and weights that cannot be meant.
+ * `make`, `resize` and `set` throw `InvalidOptions` for bounds and weights that are no
+ * integers of at least 0 (bounds may be `Infinity`); {@link makeResult} returns it.
  *
  * **Example**
  *
@@ -131,11 +135,18 @@ export interface BoundedMap<V> {
 }
 
 /** An empty map. */
-export const make = <V>(options: Options<V> = {}): BoundedMap<V> => {
-  const { eviction = "w-tinylfu", maxEntries = 10_000, maxWeight = Infinity, seed = 0 } = options
-  if (!isEviction(eviction)) {
-    throw new RangeError(`eviction ${String(eviction)}: give "w-tinylfu" or "lru"`)
-  }
-  const onEvicted = options.onEvicted ?? (() => {})
-  return new Bounded<V>(checked({ maxEntries, maxWeight }), eviction, seed | 0, onEvicted)
+export const make = <V>(options?: Options<V>): BoundedMap<V> =>
+  Result.getOrThrow(makeResult(options))
+
+/** {@link make} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+export const makeResult = <V>(
+  options: Options<V> = {},
+): Result.Result<BoundedMap<V>, InvalidOptions> => {
+  const { eviction = "w-tinylfu", onEvicted = () => {}, seed = 0 } = options
+  if (!isEviction(eviction)) return Result.fail(noEviction("BoundedMap", eviction))
+  const { maxEntries = defaultBounds.maxEntries, maxWeight = defaultBounds.maxWeight } = options
+  return Result.map(
+    checked({ maxEntries, maxWeight }),
+    (bounds) => new Bounded<V>(bounds, eviction, seed | 0, onEvicted),
+  )
 }

@@ -12,30 +12,23 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { millisOrReason } from "./internal/runtime/duration.ts"
 import { BoundedRun } from "./internal/runtime/boundedRun.ts"
 import { sleepToDeadline, Timers } from "./internal/runtime/deadlines.ts"
+import { millisOf, mustBeDuration } from "./internal/runtime/duration.ts"
 import { monotonicMillis } from "./internal/runtime/monotonic.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 
-/** Thrown where a deadline is made: `after` cannot be waited for. */
-export class InvalidDeadline extends Schema.TaggedError<InvalidDeadline>()("InvalidDeadline", {
-  field: Schema.String,
-  reason: Schema.String,
-}) {
-  override get message(): string {
-    return `Deadline ${this.field}: ${this.reason}`
-  }
-}
-
-const checkedMillis = (after: Duration.Input): number => {
-  const millis = millisOrReason(after)
-  if (typeof millis === "number") return millis
-  throw new InvalidDeadline({
-    field: "after",
-    reason: `${millis}; give a duration such as "10 seconds" or a number of milliseconds, not negative`,
-  })
+/** Runs `make` with the duration in milliseconds; dies with `InvalidOptions` where there is none. */
+const withMillis = <A, E, R>(
+  after: Duration.Input,
+  make: (millis: number) => Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> => {
+  const millis = millisOf(after)
+  if (millis !== undefined) return make(millis)
+  return Effect.die(
+    InvalidOptions.of({ module: "Deadline", field: "after", must: mustBeDuration, got: after }),
+  )
 }
 
 /** Options of {@link hard}. */
@@ -78,7 +71,7 @@ export interface SoftOptions<A, E, R> {
  *
  * **Gotchas**
  *
- * Throws {@link InvalidDeadline} for NaN and negative durations.
+ * Dies with `InvalidOptions` for NaN and negative durations.
  *
  * **Example** (An effect that does not obey)
  *
@@ -110,10 +103,10 @@ export const hard: {
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     options: HardOptions<A2, E2, R2>,
-  ): Effect.Effect<A | A2, E | E2, R | R2> => {
-    const millis = checkedMillis(options.after)
-    return millis === Infinity ? self : giveUpAfter(self, millis, options.onTimeout)
-  },
+  ): Effect.Effect<A | A2, E | E2, R | R2> =>
+    withMillis<A | A2, E | E2, R | R2>(options.after, (millis) =>
+      millis === Infinity ? self : giveUpAfter(self, millis, options.onTimeout),
+    ),
 )
 
 /**
@@ -128,7 +121,7 @@ export const hard: {
  *
  * **Gotchas**
  *
- * Throws {@link InvalidDeadline} for NaN and negative durations.
+ * Dies with `InvalidOptions` for NaN and negative durations.
  *
  * **Example**
  *
@@ -143,7 +136,7 @@ export const hard: {
  * ```
  */
 export const sleep = (after: Duration.Input): Effect.Effect<void> =>
-  sleepToDeadline(checkedMillis(after))
+  withMillis(after, sleepToDeadline)
 
 /** One run of {@link hard}. Reports `undefined` at the deadline. */
 class HardRun<A, E> extends BoundedRun<A, E> {
@@ -221,7 +214,7 @@ const giveUpAfter = <A, E, R, A2, E2, R2>(
  *
  * **Gotchas**
  *
- * Throws {@link InvalidDeadline} for NaN and negative durations.
+ * Dies with `InvalidOptions` for NaN and negative durations.
  *
  * **Example** (Stale now, fresh later)
  *
@@ -251,10 +244,10 @@ export const soft: {
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     options: SoftOptions<A2, E2, R2>,
-  ): Effect.Effect<A | A2, E | E2, R | R2> => {
-    const millis = checkedMillis(options.after)
-    return millis === Infinity ? self : leaveBehindAfter(self, millis, options.orElse)
-  },
+  ): Effect.Effect<A | A2, E | E2, R | R2> =>
+    withMillis<A | A2, E | E2, R | R2>(options.after, (millis) =>
+      millis === Infinity ? self : leaveBehindAfter(self, millis, options.orElse),
+    ),
 )
 
 const leaveBehindAfter = <A, E, R, A2, E2, R2>(

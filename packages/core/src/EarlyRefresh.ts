@@ -7,9 +7,11 @@
  */
 import type * as Schedule from "effect/Schedule"
 import { dual } from "effect/Function"
+import * as Result from "effect/Result"
 import type { Entry } from "./Entry.ts"
 import { forever } from "./Entry.ts"
 import * as problems from "./internal/policy/earlyRefreshProblems.ts"
+import type { InvalidPolicy } from "./InvalidPolicy.ts"
 
 /** No early refresh. */
 export interface None {
@@ -41,6 +43,16 @@ export type EarlyRefresh = None | After | XFetch | Scheduled
 /** The default: a value is refreshed when it has become stale. */
 export const none: None = Object.freeze({ _tag: "None" })
 
+const orProblem = <A>(
+  problem: InvalidPolicy | undefined,
+  early: A,
+): Result.Result<A, InvalidPolicy> =>
+  problem === undefined ? Result.succeed(Object.freeze(early)) : Result.fail(problem)
+
+/** {@link after} for a share from outside: returns the `InvalidPolicy` instead of throwing it. */
+export const afterResult = (fraction: number): Result.Result<After, InvalidPolicy> =>
+  orProblem(problems.ofAfter(fraction), { _tag: "After", fraction })
+
 /**
  * The first read past this share of the freshness refreshes in the background.
  *
@@ -51,7 +63,7 @@ export const none: None = Object.freeze({ _tag: "None" })
  *
  * **Gotchas**
  *
- * Throws `InvalidPolicy` unless `0 < fraction < 1`.
+ * Throws `InvalidPolicy` unless `0 < fraction < 1`; {@link afterResult} returns it.
  *
  * **Example**
  *
@@ -61,10 +73,21 @@ export const none: None = Object.freeze({ _tag: "None" })
  * export const policy = Policy.make({ freshFor: "10 seconds", earlyRefresh: EarlyRefresh.after(0.8) })
  * ```
  */
-export const after = (fraction: number): After => {
-  const problem = problems.ofAfter(fraction)
-  if (problem !== undefined) throw problem
-  return Object.freeze({ _tag: "After", fraction })
+export const after = (fraction: number): After => Result.getOrThrow(afterResult(fraction))
+
+/** Options of {@link xfetch}. */
+export interface XFetchOptions {
+  /** Above 1 is more eager. A finite number above 0, default 1. */
+  readonly beta?: number | undefined
+  /** The share of the freshness in which a refresh may come. Above 0 and at most 1, default 0.5. */
+  readonly maxFraction?: number | undefined
+}
+
+/** {@link xfetch} for options from outside: returns the `InvalidPolicy` instead of throwing it. */
+export const xfetchResult = (options?: XFetchOptions): Result.Result<XFetch, InvalidPolicy> => {
+  const beta = options?.beta ?? 1
+  const maxFraction = options?.maxFraction ?? 0.5
+  return orProblem(problems.ofXFetch(beta, maxFraction), { _tag: "XFetch", beta, maxFraction })
 }
 
 /**
@@ -81,7 +104,7 @@ export const after = (fraction: number): After => {
  *
  * Without coordination the mean number of nodes that refresh one expiry is
  * e^(1/beta), not one. Throws `InvalidPolicy` unless `beta` is a finite number
- * above 0 and `0 < maxFraction <= 1`.
+ * above 0 and `0 < maxFraction <= 1`; {@link xfetchResult} returns it.
  *
  * **Example**
  *
@@ -91,16 +114,20 @@ export const after = (fraction: number): After => {
  * export const policy = Policy.make({ freshFor: "1 minute", earlyRefresh: EarlyRefresh.xfetch({ beta: 2 }) })
  * ```
  */
-export const xfetch = (options?: {
-  readonly beta?: number | undefined
-  readonly maxFraction?: number | undefined
-}): XFetch => {
-  const beta = options?.beta ?? 1
-  const maxFraction = options?.maxFraction ?? 0.5
-  const problem = problems.ofXFetch(beta, maxFraction)
-  if (problem !== undefined) throw problem
-  return Object.freeze({ _tag: "XFetch", beta, maxFraction })
-}
+export const xfetch = (options?: XFetchOptions): XFetch => Result.getOrThrow(xfetchResult(options))
+
+/** {@link scheduled} for arguments from outside: returns the `InvalidPolicy` instead of throwing it. */
+export const scheduledResult: {
+  (
+    schedule: Schedule.Schedule<unknown>,
+  ): (early: After | XFetch) => Result.Result<Scheduled, InvalidPolicy>
+  (
+    early: After | XFetch,
+    schedule: Schedule.Schedule<unknown>,
+  ): Result.Result<Scheduled, InvalidPolicy>
+} = dual(2, (early: After | XFetch, schedule: Schedule.Schedule<unknown>) =>
+  orProblem(problems.ofScheduled(early, schedule), { _tag: "Scheduled", early, schedule } as const),
+)
 
 /**
  * The same draw as `early`, made on reads and also on each tick of `schedule`
@@ -116,7 +143,8 @@ export const xfetch = (options?: {
  *
  * Make the schedule once, not in the function of an adaptive policy: entries beyond the
  * sixteenth schedule are swept on the first one, and a warning says so. Throws
- * `InvalidPolicy` for what is no early refresh or no schedule.
+ * `InvalidPolicy` for what is no early refresh or no schedule; {@link scheduledResult}
+ * returns it.
  *
  * **Example**
  *
@@ -133,11 +161,9 @@ export const xfetch = (options?: {
 export const scheduled: {
   (schedule: Schedule.Schedule<unknown>): (early: After | XFetch) => Scheduled
   (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled
-} = dual(2, (early: After | XFetch, schedule: Schedule.Schedule<unknown>): Scheduled => {
-  const problem = problems.ofScheduled(early, schedule)
-  if (problem !== undefined) throw problem
-  return Object.freeze({ _tag: "Scheduled", early, schedule })
-})
+} = dual(2, (early: After | XFetch, schedule: Schedule.Schedule<unknown>) =>
+  Result.getOrThrow(scheduledResult(early, schedule)),
+)
 
 /**
  * -ln(u) of a double in (0, 1] is at most 53 ln 2, below 37: outside this many

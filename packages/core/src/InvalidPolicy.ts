@@ -1,14 +1,15 @@
 import * as Schema from "effect/Schema"
 
 /**
- * A policy, or a part of one, that cannot be meant. `field` is the option,
- * `reason` says what was given and what would do.
+ * An option that a policy, or its early refresh, cannot use. `field` is the option; `reason` names
+ * the valid values and the value given. `InvalidOptions` is the same for all other modules, and
+ * says when an error is thrown, returned or a defect.
  */
 export class InvalidPolicy extends Schema.TaggedError<InvalidPolicy>()("InvalidPolicy", {
   field: Schema.String,
   reason: Schema.String,
 }) {
   override get message(): string {
-    return `Policy ${this.field}: ${this.reason}`
+    return `Policy: ${this.field} ${this.reason}`
   }
 }

@@ -34,7 +34,7 @@ import { getMany } from "./internal/read/getMany.ts"
 import { Marks } from "./internal/invalidation/marks.ts"
 import * as memoryAlone from "./internal/lifecycle/memoryAlone.ts"
 import * as metrics from "./internal/observe/metrics.ts"
-import type { InvalidMemoryTier, MemoryBounds } from "./internal/memory/bounds.ts"
+import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
 import { read, type Reading } from "./internal/read/peek.ts"
@@ -65,7 +65,6 @@ import * as Upstream from "./Upstream.ts"
 export type { Ack } from "./internal/write/ack.ts"
 export type { SetOptions } from "./internal/write/set.ts"
 export type { GetOptions } from "./internal/read/get.ts"
-export { InvalidLarder } from "./internal/state/settings.ts"
 export type { Reading } from "./internal/read/peek.ts"
 export type { InMemory } from "./internal/state/snapshot.ts"
 export type { Invalidated } from "./internal/write/invalidate.ts"
@@ -164,9 +163,10 @@ export interface Larder<in out K, in out A, out E = never> {
   /**
    * Holds this larder's memory to other bounds from now on; one that is left out
    * stays. Ends when memory is within them: what is over lower ones goes in
-   * slices, so that nobody else waits.
+   * slices, so that nobody else waits. Dies with `InvalidOptions` for a bound that cannot
+   * be meant, and where the stack has no memory.
    */
-  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidMemoryTier>
+  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void>
   /** What happens, from when the stream is run until the larder closes. */
   readonly events: Stream.Stream<LarderEvent>
   /**
@@ -406,7 +406,7 @@ type Needs = TierStack | Scope.Scope
  *
  * **Gotchas**
  *
- * Options that cannot be meant are a defect, `InvalidLarder`, which names them.
+ * Options that cannot be meant are a defect, `InvalidOptions`, which names them.
  *
  * **Example**
  *
@@ -484,7 +484,7 @@ export interface ServiceClass<
   readonly has: (key: K) => Effect.Effect<boolean, InvalidKey, Self>
   readonly keys: Effect.Effect<ReadonlyArray<K>, never, Self>
   readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>, never, Self>
-  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidMemoryTier, Self>
+  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, never, Self>
   readonly events: Stream.Stream<LarderEvent, never, Self>
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
   readonly stats: Effect.Effect<Stats, never, Self>

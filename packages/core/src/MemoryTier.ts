@@ -1,20 +1,21 @@
 /** Tiers in the memory of this process. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import { type Eviction, isEviction } from "./BoundedMap.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 import {
   defaultBounds,
-  invalid,
-  InvalidMemoryTier,
   type MemoryBounds,
+  noEviction,
+  problemOf,
 } from "./internal/memory/bounds.ts"
 import { MemoryStore } from "./internal/memory/memoryStore.ts"
-import { noAbilities, Tier } from "./Tier.ts"
+import { millisOf } from "./internal/runtime/duration.ts"
+import { noAbilities, type ObjectTier, Tier } from "./Tier.ts"
 
-export { InvalidMemoryTier } from "./internal/memory/bounds.ts"
 export { layerShared } from "./internal/arbitrate/sharedTier.ts"
 
 /** `maxEntries` is 10,000 by default, `maxWeight` is `Infinity`. */
@@ -37,32 +38,40 @@ export interface Options extends MemoryBounds {
   readonly maxFreshFor?: Duration.Input | undefined
 }
 
-const checked = (options: Options) => {
-  const problem = invalid(options)
-  if (problem !== undefined) throw problem
-  const maxFreshFor = Duration.fromInput(options.maxFreshFor ?? "Infinity")
-  const millis = Option.isSome(maxFreshFor) ? Duration.toMillis(maxFreshFor.value) : Number.NaN
-  if (!(millis > 0)) {
-    throw new InvalidMemoryTier({
-      field: "maxFreshFor",
-      reason: `${String(options.maxFreshFor)} is no duration above 0, such as "1 second"`,
-    })
-  }
+type Settings = Omit<ConstructorParameters<typeof MemoryStore>[0], "seed" | "onEvicted">
+
+const checked = (options: Options): Result.Result<Settings, InvalidOptions> => {
   const { eviction = "w-tinylfu" } = options
-  if (!isEviction(eviction)) {
-    throw new InvalidMemoryTier({
-      field: "eviction",
-      reason: `${String(eviction)} is none; give "w-tinylfu" or "lru"`,
-    })
+  const problem = problemOf("MemoryTier", options, 1)
+  if (problem !== undefined) return Result.fail(problem)
+  const maxFreshFor = millisOf(options.maxFreshFor ?? Infinity)
+  if (maxFreshFor === undefined || maxFreshFor === 0) {
+    const must = 'be a duration above 0, such as "1 second"'
+    const got = options.maxFreshFor
+    return Result.fail(InvalidOptions.of({ module: "MemoryTier", field: "maxFreshFor", must, got }))
   }
-  return {
+  if (!isEviction(eviction)) return Result.fail(noEviction("MemoryTier", eviction))
+  return Result.succeed({
     eviction,
     maxEntries: options.maxEntries ?? defaultBounds.maxEntries,
     maxWeight: options.maxWeight ?? defaultBounds.maxWeight,
     weigh: options.weigh ?? (() => 1),
-    maxFreshFor: millis,
-  }
+    maxFreshFor,
+  })
 }
+
+const tierOf = (settings: Settings): ObjectTier => ({
+  kind: "objects",
+  name: "memory",
+  scope: "process",
+  abilities: noAbilities,
+  open: ({ onEvicted }) =>
+    // Drawn anew each time: who does not know the seed can not choose keys that collide.
+    Effect.map(
+      Random.nextIntBetween(-(2 ** 31), 2 ** 31 - 1),
+      (seed) => new MemoryStore({ ...settings, seed, onEvicted }),
+    ),
+})
 
 /**
  * Values in the memory of this process, bounded.
@@ -81,7 +90,7 @@ const checked = (options: Options) => {
  * **Gotchas**
  *
  * Each call makes a tier of its own; one layer value built once is one tier.
- * Throws `InvalidMemoryTier` for a bound that cannot be meant.
+ * The layer dies with `InvalidOptions` for a bound that cannot be meant.
  *
  * **Example**
  *
@@ -95,18 +104,8 @@ const checked = (options: Options) => {
  * }))
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<Tier> => {
-  const checkedOptions = checked(options)
-  return Layer.succeed(Tier, {
-    kind: "objects",
-    name: "memory",
-    scope: "process",
-    abilities: noAbilities,
-    open: ({ onEvicted }) =>
-      // Drawn anew each time: who does not know the seed can not choose keys that collide.
-      Effect.map(
-        Random.nextIntBetween(-(2 ** 31), 2 ** 31 - 1),
-        (seed) => new MemoryStore({ ...checkedOptions, seed, onEvicted }),
-      ),
-  })
-}
+export const layer = (options: Options = {}): Layer.Layer<Tier> =>
+  Layer.effect(
+    Tier,
+    Effect.sync(() => tierOf(Result.getOrThrow(checked(options)))),
+  )

@@ -2,16 +2,17 @@
  * How long values live and what to do at the edges of their life: durations,
  * jitter, early refresh, timeouts. A policy is a plain immutable value.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { EarlyRefresh } from "./EarlyRefresh.ts"
 import { none } from "./EarlyRefresh.ts"
 import * as Entry from "./Entry.ts"
 import * as problems from "./internal/policy/earlyRefreshProblems.ts"
 import * as madePolicies from "./internal/policy/madePolicies.ts"
-import { InvalidPolicy } from "./InvalidPolicy.ts"
+import { problem } from "./internal/policy/policyProblem.ts"
+import { millisOf, mustBeDuration } from "./internal/runtime/duration.ts"
+import type { InvalidPolicy } from "./InvalidPolicy.ts"
 
 export { InvalidPolicy } from "./InvalidPolicy.ts"
 
@@ -92,19 +93,10 @@ const millis = (
   field: DurationField,
   input: Duration.Input,
 ): Result.Result<number, InvalidPolicy> => {
-  const invalid = (what: string) =>
-    Result.fail(
-      new InvalidPolicy({
-        field,
-        reason: `${what}; give a duration such as "10 seconds" or a number of milliseconds, not negative`,
-      }),
-    )
-  if (typeof input === "number" && Number.isNaN(input)) return invalid("NaN is not a duration")
-  const duration = Duration.fromInput(input)
-  if (Option.isNone(duration)) return invalid(`${JSON.stringify(input)} is not a duration`)
-  const value = Duration.toMillis(duration.value)
-  if (Number.isNaN(value)) return invalid("NaN is not a duration")
-  return value < 0 ? invalid(`${value} ms is negative`) : Result.succeed(value)
+  const value = millisOf(input)
+  return value === undefined
+    ? Result.fail(problem(field, mustBeDuration, input))
+    : Result.succeed(value)
 }
 
 const durations = (
@@ -124,46 +116,41 @@ const durations = (
   })
 }
 
-const contradiction = (policy: Policy): InvalidPolicy | undefined => {
+/** Values that are shown are those of the options, as they were given. */
+const contradiction = (policy: Policy, options: Options): InvalidPolicy | undefined => {
   const { earlyRefresh, hardTimeout, jitter, softTimeout, tierBudget, tierTimeout, tierWrites } =
     policy
-  const invalid = (field: keyof Options, reason: string) => new InvalidPolicy({ field, reason })
+  const invalid = (field: keyof Options, must: string) => problem(field, must, options[field])
   if (!(jitter >= 0 && jitter <= 1)) {
-    return invalid("jitter", `${jitter} is not a share; give a number from 0 to 1, such as 0.1`)
+    return invalid("jitter", "be a share of freshFor from 0 to 1, such as 0.1")
   }
   if (hardTimeout === 0 || hardTimeout === Infinity) {
-    return invalid(
-      "hardTimeout",
-      `${hardTimeout} is no bound for a lookup; give a finite duration above 0`,
-    )
+    return invalid("hardTimeout", "be a finite duration above 0, since it bounds every lookup")
   }
   if (softTimeout !== Infinity && softTimeout > hardTimeout) {
-    return invalid(
-      "softTimeout",
-      `${softTimeout} ms is above hardTimeout (${hardTimeout} ms), so it would never apply; lower it or raise hardTimeout`,
-    )
+    return invalid("softTimeout", `be at most hardTimeout, which is ${hardTimeout} ms`)
   }
   const noEarlyRefresh = problems.of(earlyRefresh)
   if (noEarlyRefresh !== undefined) return noEarlyRefresh
   if (tierWrites !== "awaited" && tierWrites !== "background") {
-    return invalid("tierWrites", `${String(tierWrites)} is neither "awaited" nor "background"`)
+    return invalid("tierWrites", 'be "awaited" or "background"')
   }
   if (tierTimeout === 0 || tierTimeout === Infinity) {
     return invalid(
       "tierTimeout",
-      `${tierTimeout} is no bound for a step in a tier; give a finite duration above 0`,
+      "be a finite duration above 0, since it bounds each step in a tier",
     )
   }
   if (tierBudget < tierTimeout || tierBudget === Infinity) {
     return invalid(
       "tierBudget",
-      `${tierBudget} ms does not hold one step of tierTimeout (${tierTimeout} ms); give a finite duration of at least that`,
+      `be a finite duration of at least tierTimeout, which is ${tierTimeout} ms`,
     )
   }
   return undefined
 }
 
-/** {@link make} for options that come from outside: gives the `InvalidPolicy` instead of throwing it. */
+/** {@link make} for options from outside: returns the `InvalidPolicy` instead of throwing it. */
 export const makeResult = (options: Options): Result.Result<Policy, InvalidPolicy> => {
   const checked = durations(options)
   if (Result.isFailure(checked)) return Result.fail(checked.failure)
@@ -174,7 +161,7 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
     earlyRefresh: options.earlyRefresh === undefined ? none : options.earlyRefresh,
     tierWrites: options.tierWrites ?? "awaited",
   })
-  const contradicts = contradiction(policy)
+  const contradicts = contradiction(policy, options)
   if (contradicts !== undefined) return Result.fail(contradicts)
   madePolicies.add(policy)
   return Result.succeed(policy)

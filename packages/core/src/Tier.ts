@@ -314,7 +314,7 @@ export interface ObjectStore {
    * heavy, has no life left, or is worth less than all others: then the entry at the key is gone too.
    */
   readonly put: (held: MemoryEntry, weight: number, stamp: Stamp, now: number) => boolean
-  /** The weight of a value, by the user's function; throws what it throws, and a `RangeError` for what is no weight. */
+  /** The weight of a value, by the user's function; throws what it throws, and `InvalidOptions` for what is no weight. */
   readonly weigh: (value: unknown, key: string) => number
   /** Whether there was anything. */
   readonly delete: (key: string) => boolean

@@ -17,13 +17,12 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Pipeable from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -32,11 +31,12 @@ import { abandonable } from "./internal/upstream/abandonable.ts"
 import { Circuit, setCircuit } from "./internal/upstream/circuit.ts"
 import * as Gate from "./internal/upstream/concurrencyLimiter.ts"
 import { LiveDemand } from "./internal/upstream/liveDemand.ts"
-import { millisOrReason } from "./internal/runtime/duration.ts"
+import { millisOf } from "./internal/runtime/duration.ts"
 import { isFrom } from "./internal/upstream/capturedServices.ts"
 import { inSteadyTime } from "./internal/runtime/steadyBreaker.ts"
 import * as Reach from "./internal/upstream/reach.ts"
 import { uniqueName } from "./internal/runtime/uniqueName.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 
 export { Shed } from "./internal/upstream/concurrencyLimiter.ts"
 
@@ -167,18 +167,11 @@ const TimedOut = Context.Reference<boolean>("@larder/core/Upstream/TimedOut", {
  */
 export const timedOut: Context.Context<never> = Context.make(TimedOut, true)
 
-/** Thrown where an upstream is made: an option that cannot be meant. */
-export class InvalidUpstream extends Schema.TaggedError<InvalidUpstream>()("InvalidUpstream", {
-  field: Schema.String,
-  reason: Schema.String,
-}) {
-  override get message(): string {
-    return `Upstream ${this.field}: ${this.reason}`
-  }
-}
-
 export const isUpstream = (u: unknown): u is Upstream<never, unknown, unknown, unknown> =>
   hasProperty(u, TypeId)
+
+const invalid = (field: string, must: string, got: unknown): InvalidOptions =>
+  InvalidOptions.of({ module: "Upstream", field, must, got })
 
 const fromResolve = <K, A, E, R>(
   resolve: Effect.Effect<Resolved<K, A, E>, never, R | Scope.Scope>,
@@ -216,6 +209,10 @@ const captured = <R>() =>
  * who calls it. Each lookup has a `Scope` of its own, closed when it ends.
  * `key` must be annotated, or come from a function that is.
  *
+ * **Gotchas**
+ *
+ * Throws `InvalidOptions` for lookups that are no functions; {@link makeResult} returns it.
+ *
  * **Example**
  *
  * ```ts
@@ -236,6 +233,25 @@ const captured = <R>() =>
  * ```
  */
 export const make = <K, A, E = never, R = never>(
+  lookups: Lookups<K, A, E, R>,
+): Upstream<K, A, E, Exclude<R, Scope.Scope>> => Result.getOrThrow(makeResult(lookups))
+
+/** {@link make} for lookups from outside: returns the `InvalidOptions` instead of throwing it. */
+export const makeResult = <K, A, E = never, R = never>(
+  lookups: Lookups<K, A, E, R>,
+): Result.Result<Upstream<K, A, E, Exclude<R, Scope.Scope>>, InvalidOptions> => {
+  const { lookup, lookupMany } = lookups
+  if (typeof lookup !== "function") {
+    return Result.fail(invalid("lookup", "be a function from a key to an Effect", lookup))
+  }
+  if (lookupMany !== undefined && typeof lookupMany !== "function") {
+    const must = "be a function from keys to an Effect of a Map, or be left out"
+    return Result.fail(invalid("lookupMany", must, lookupMany))
+  }
+  return Result.succeed(fromLookups(lookups))
+}
+
+const fromLookups = <K, A, E, R>(
   lookups: Lookups<K, A, E, R>,
 ): Upstream<K, A, E, Exclude<R, Scope.Scope>> =>
   fromResolve(
@@ -317,6 +333,41 @@ const withGuard = <K, A, E, R, E2, R2>(
     ),
   )
 
+/** A guard whose options were checked. */
+type Checked<F> = Result.Result<F, InvalidOptions>
+
+/** As `dual`, but throws where the options are given, before there is an upstream. */
+const eagerDual = <F>(check: (options: never) => Checked<(self: never) => unknown>): F =>
+  ((...args: ReadonlyArray<unknown>) =>
+    isUpstream(args[0])
+      ? Result.getOrThrow(check(args[1] as never))(args[0] as never)
+      : Result.getOrThrow(check(args[0] as never))) as F
+
+/** As `dual`, with a `Result` of the upstream. */
+const resultDual = <F>(check: (options: never) => Checked<(self: never) => unknown>): F => {
+  const guardedBy = (self: unknown, options: unknown) =>
+    Result.map(check(options as never), (guard) => guard(self as never))
+  return ((...args: ReadonlyArray<unknown>) =>
+    isUpstream(args[0])
+      ? guardedBy(args[0], args[1])
+      : (self: unknown) => guardedBy(self, args[0])) as F
+}
+
+const retrying = <E, X, E2, R2>(schedule: Schedule.Schedule<X, E, E2, R2>) => {
+  if (!Schedule.isSchedule(schedule)) {
+    const must = "be given a Schedule, such as Schedule.recurs(2)"
+    return Result.fail(invalid("withRetry", must, schedule))
+  }
+  return Result.succeed(
+    <K, A, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
+      withGuard(self, () =>
+        Effect.map(captured<R2>(), (provide) => ({
+          guard: <B>(effect: Effect.Effect<B, E>) => provide(Effect.retry(effect, schedule)),
+        })),
+      ),
+  )
+}
+
 /**
  * Tries lookups again when they fail, as long as the schedule says. The
  * larder's `hardTimeout` bounds all attempts together.
@@ -326,6 +377,10 @@ const withGuard = <K, A, E, R, E2, R2>(
  * Errors of layers that come earlier in the pipe are retried like any other:
  * put `withRetry` before `withCircuitBreaker` and `withConcurrency` to try only
  * the lookup itself again, while it keeps its permit and counts as one call.
+ *
+ * **Gotchas**
+ *
+ * Throws `InvalidOptions` for what is no schedule; {@link withRetryResult} returns it.
  *
  * **Example**
  *
@@ -346,23 +401,20 @@ export const withRetry: {
     self: Upstream<K, A, E, R>,
     schedule: Schedule.Schedule<X, NoInfer<E>, E2, R2>,
   ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>
-} = dual(
-  2,
-  <K, A, E, R, X, E2, R2>(
-    self: Upstream<K, A, E, R>,
-    schedule: Schedule.Schedule<X, E, E2, R2>,
-  ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
-    withGuard(self, () =>
-      Effect.map(captured<R2>(), (provide) => ({
-        guard: <B>(effect: Effect.Effect<B, E>) => provide(Effect.retry(effect, schedule)),
-      })),
-    ),
-)
+} = eagerDual(retrying)
 
-/** As `dual`, but options are checked where they are given, before there is an upstream. */
-const eagerDual = <F>(guard: (options: never) => (self: never) => unknown): F =>
-  ((...args: ReadonlyArray<unknown>) =>
-    isUpstream(args[0]) ? guard(args[1] as never)(args[0] as never) : guard(args[0] as never)) as F
+/** {@link withRetry} for a schedule from outside: returns the `InvalidOptions` instead of throwing it. */
+export const withRetryResult: {
+  <E, X, E2 = never, R2 = never>(
+    schedule: Schedule.Schedule<X, NoInfer<E>, E2, R2>,
+  ): <K, A, R>(
+    self: Upstream<K, A, E, R>,
+  ) => Result.Result<Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>, InvalidOptions>
+  <K, A, E, R, X, E2 = never, R2 = never>(
+    self: Upstream<K, A, E, R>,
+    schedule: Schedule.Schedule<X, NoInfer<E>, E2, R2>,
+  ): Result.Result<Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>, InvalidOptions>
+} = resultDual(retrying)
 
 /** Bounds of {@link withConcurrency}: whole numbers, or `Infinity` for no bound. */
 export interface Concurrency {
@@ -379,45 +431,39 @@ export interface UnboundedConcurrency extends Concurrency {
   readonly queue?: undefined
 }
 
-const isPermits = (n: number) => n === Infinity || (Number.isSafeInteger(n) && n > 0)
+const isPermits = (n: unknown) => n === Infinity || (Number.isSafeInteger(n) && Number(n) >= 1)
 
-const checkedConcurrency = (options: number | Concurrency): Concurrency => {
-  const bounds = typeof options === "number" ? { foreground: options } : options
-  const invalid = (field: string, reason: string) =>
-    new InvalidUpstream({ field: `withConcurrency ${field}`, reason })
-  for (const field of ["foreground", "background"] as const) {
-    const permits = bounds[field]
-    if (permits === undefined && field === "background") continue
-    if (!isPermits(permits as number)) {
-      throw invalid(field, `${permits} is no number of lookups; give a whole number above 0`)
-    }
-  }
-  const { queue } = bounds
-  if (queue !== undefined && !(Number.isSafeInteger(queue) && queue >= 0)) {
-    throw invalid(
-      "queue",
-      `${queue} is no length of a waiting line; give a whole number, 0 or more, or leave it out`,
-    )
-  }
-  return bounds
+const isLength = (n: unknown) => Number.isSafeInteger(n) && Number(n) >= 0
+
+const checkedConcurrency = (options: number | Concurrency): Checked<Concurrency> => {
+  const bounds = typeof options === "object" && options !== null ? options : { foreground: options }
+  const { background, foreground, queue }: Concurrency = bounds
+  const unless = (field: keyof Concurrency, must: string) =>
+    Result.fail(invalid(`withConcurrency ${field}`, must, bounds[field]))
+  const permits = "be an integer of at least 1 or Infinity"
+  if (!isPermits(foreground)) return unless("foreground", permits)
+  if (background !== undefined && !isPermits(background)) return unless("background", permits)
+  return queue === undefined || isLength(queue)
+    ? Result.succeed(bounds)
+    : unless("queue", "be an integer of at least 0, or be left out for no bound")
 }
 
-const bounded = (options: number | Concurrency) => {
-  const { background, foreground, queue } = checkedConcurrency(options)
-  const make = Effect.sync(() => {
-    const front = new Gate.Gate({ limit: foreground, queue, background: false })
-    const back =
-      background === undefined
-        ? front
-        : new Gate.Gate({ limit: background, queue, background: true })
-    const gates: Gate.Gates = { foreground: front, background: back }
-    const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | Gate.Shed> =>
-      Effect.flatMap(Demand, (demand) => Gate.enter(gates, demand, effect))
-    return { guard }
+const bounded = (options: number | Concurrency) =>
+  Result.map(checkedConcurrency(options), ({ background, foreground, queue }) => {
+    const make = Effect.sync(() => {
+      const front = new Gate.Gate({ limit: foreground, queue, background: false })
+      const back =
+        background === undefined
+          ? front
+          : new Gate.Gate({ limit: background, queue, background: true })
+      const gates: Gate.Gates = { foreground: front, background: back }
+      const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | Gate.Shed> =>
+        Effect.flatMap(Demand, (demand) => Gate.enter(gates, demand, effect))
+      return { guard }
+    })
+    return <K, A, E, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | Gate.Shed, R> =>
+      withGuard<K, A, E, R, Gate.Shed, never>(self, () => make)
   })
-  return <K, A, E, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | Gate.Shed, R> =>
-    withGuard<K, A, E, R, Gate.Shed, never>(self, () => make)
-}
 
 /**
  * Bounds how many lookups run at once, and with `queue` how many wait for it.
@@ -450,7 +496,8 @@ const bounded = (options: number | Concurrency) => {
  *   keep the two kinds of keys in two larders with permits of their own.
  * - A lookup that does not obey its interruption keeps its permit until it ends,
  *   since it is still at work.
- * - Throws {@link InvalidUpstream} for NaN, fractions, zero and negatives.
+ * - Throws `InvalidOptions` for NaN, fractions, zero and negatives;
+ *   {@link withConcurrencyResult} returns it.
  *
  * **Example**
  *
@@ -462,7 +509,7 @@ const bounded = (options: number | Concurrency) => {
  * export const upstream = Upstream.make({ lookup: (id: string) => Effect.succeed(id.length) }).pipe(
  *   Upstream.withConcurrency({ foreground: 8, background: 2, queue: 64 })
  * )
- * assert.throws(() => Upstream.withConcurrency(0), { _tag: "InvalidUpstream" })
+ * assert.throws(() => Upstream.withConcurrency(0), { _tag: "InvalidOptions", module: "Upstream" })
  * ```
  */
 export const withConcurrency: {
@@ -478,6 +525,26 @@ export const withConcurrency: {
   ): Upstream<K, A, E, R>
   <K, A, E, R>(self: Upstream<K, A, E, R>, bounds: Concurrency): Upstream<K, A, E | Gate.Shed, R>
 } = eagerDual(bounded)
+
+/** {@link withConcurrency} for bounds from outside: returns the `InvalidOptions` instead of throwing it. */
+export const withConcurrencyResult: {
+  (
+    bounds: number | UnboundedConcurrency,
+  ): <K, A, E, R>(self: Upstream<K, A, E, R>) => Result.Result<Upstream<K, A, E, R>, InvalidOptions>
+  (
+    bounds: Concurrency,
+  ): <K, A, E, R>(
+    self: Upstream<K, A, E, R>,
+  ) => Result.Result<Upstream<K, A, E | Gate.Shed, R>, InvalidOptions>
+  <K, A, E, R>(
+    self: Upstream<K, A, E, R>,
+    bounds: number | UnboundedConcurrency,
+  ): Result.Result<Upstream<K, A, E, R>, InvalidOptions>
+  <K, A, E, R>(
+    self: Upstream<K, A, E, R>,
+    bounds: Concurrency,
+  ): Result.Result<Upstream<K, A, E | Gate.Shed, R>, InvalidOptions>
+} = resultDual(bounded)
 
 /** Options of {@link withCircuitBreaker}. */
 export interface BreakerOptions<RS = never> {
@@ -503,8 +570,8 @@ export interface BreakerOptions<RS = never> {
   /**
    * The circuit's key in its store, and its name in `stats`. Default "upstream", in
    * the same pipe then "upstream-2" and so on; give one where a store is shared. A
-   * key that another circuit of the pipe has is {@link InvalidUpstream}, a defect
-   * when the upstream is resolved.
+   * key that another circuit of the pipe has is `InvalidOptions`, a defect when the
+   * upstream is resolved.
    */
   readonly key?: string | undefined
   /** Where the circuit's state is kept. By default in memory, a circuit for each larder. */
@@ -532,25 +599,35 @@ interface AnyBreakerOptions<A, E, R2, RS> extends BreakerOptions<RS> {
   readonly classify?: Classify<A, E, R2> | undefined
 }
 
-const checkedOpenDuration = (field: string, input: BreakerOptions["openDuration"]) => {
-  if (input !== undefined && !Schedule.isSchedule(input)) checkedMillis(field, input)
+interface CheckedBreaker {
+  readonly probeEvery: number
+  readonly probeQueue: number
 }
 
-const checkedQueue = (queue: number): number => {
-  if (Number.isSafeInteger(queue) && queue >= 0) return queue
-  throw new InvalidUpstream({
-    field: "withCircuitBreaker probeQueue",
-    reason: `${queue} is no number of lookups; give a whole number, 0 or more`,
-  })
+/** Milliseconds above 0. */
+const timeOf = (input: Duration.Input): number | undefined => {
+  const millis = millisOf(input)
+  return millis === 0 ? undefined : millis
 }
 
-const checkedMillis = (field: string, input: Duration.Input): number => {
-  const millis = millisOrReason(input)
-  if (typeof millis === "number" && millis > 0) return millis
-  throw new InvalidUpstream({
-    field: `withCircuitBreaker ${field}`,
-    reason: `${typeof millis === "number" ? "0 ms is no time" : millis}; give a duration above 0, such as "10 seconds"`,
-  })
+const isNoTime = (input: Duration.Input | undefined): boolean =>
+  input !== undefined && timeOf(input) === undefined
+
+const checkedBreaker = <RS>(options: BreakerOptions<RS>): Checked<CheckedBreaker> => {
+  const { maxOpenDuration, openDuration } = options
+  const unless = (field: keyof BreakerOptions, must: string) =>
+    Result.fail(invalid(`withCircuitBreaker ${field}`, must, options[field]))
+  const time = 'be a duration above 0, such as "10 seconds"'
+  if (!Schedule.isSchedule(openDuration) && isNoTime(openDuration)) {
+    return unless("openDuration", `${time}, or a Schedule`)
+  }
+  if (isNoTime(maxOpenDuration)) return unless("maxOpenDuration", time)
+  const probeEvery = timeOf(options.probeEvery ?? "1 second")
+  if (probeEvery === undefined) return unless("probeEvery", time)
+  const probeQueue = options.probeQueue ?? 1_000
+  return isLength(probeQueue)
+    ? Result.succeed({ probeEvery, probeQueue })
+    : unless("probeQueue", "be an integer of at least 0")
 }
 
 const storeOf = <RS>(
@@ -577,20 +654,20 @@ const byDefault = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
 const keyOf = (given: string | undefined, circuits: ReadonlyArray<string>): string => {
   if (given === undefined) return uniqueName("upstream", circuits)
   if (!circuits.includes(given)) return given
-  throw new InvalidUpstream({
-    field: "withCircuitBreaker key",
-    reason: `"${given}" is the key of another circuit inside this one; give each circuit of a pipe a key of its own, or none`,
-  })
+  const must = "differ from the keys of the other circuits of the pipe, or be left out"
+  throw invalid("withCircuitBreaker key", must, given)
 }
 
 const tookTooLong = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) && Context.get(Cause.annotations(exit.cause), TimedOut)
 
-const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) => {
-  checkedOpenDuration("openDuration", options.openDuration)
-  checkedOpenDuration("maxOpenDuration", options.maxOpenDuration)
-  const probeEvery = checkedMillis("probeEvery", options.probeEvery ?? "1 second")
-  const queue = checkedQueue(options.probeQueue ?? 1_000)
+const breaking = <A, E, R2, RS>(options: AnyBreakerOptions<A, E, R2, RS> = {}) =>
+  Result.map(checkedBreaker(options), (checked) => breakingWith(options, checked))
+
+const breakingWith = <A, E, R2, RS>(
+  options: AnyBreakerOptions<A, E, R2, RS>,
+  { probeEvery, probeQueue: queue }: CheckedBreaker,
+) => {
   const { classify, onStoreError = "allow" } = options
   const make = Effect.fnUntraced(function* (circuits: ReadonlyArray<string>) {
     const key = keyOf(options.key, circuits)
@@ -725,8 +802,8 @@ const throughCircuit = (
  * - With a `store` that is given, a probe waits for all of `openDuration`.
  * - An upstream that is resolved without a larder has no `hardTimeout`, so its
  *   lookups never wait.
- * - Throws {@link InvalidUpstream} for durations that are NaN, zero or negative, and
- *   for a `probeQueue` that is no whole number.
+ * - Throws `InvalidOptions` for durations that are NaN, zero or negative, and for a
+ *   `probeQueue` that is no whole number; {@link withCircuitBreakerResult} returns it.
  *
  * **Example** ("not found" is no failure of the upstream)
  *
@@ -764,6 +841,33 @@ export const withCircuitBreaker: {
     options?: BreakerOptions<RS> & { readonly classify?: Classify<A, E, R2> | undefined },
   ): Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<R2 | RS, Scope.Scope>>
 } = eagerDual(breaking)
+
+/** {@link withCircuitBreaker} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+export const withCircuitBreakerResult: {
+  <A, E, R2 = never, RS = never>(
+    options: ClassifyOptions<A, E, R2, RS>,
+  ): <K, R>(
+    self: Upstream<K, A, E, R>,
+  ) => Result.Result<
+    Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<R2 | RS, Scope.Scope>>,
+    InvalidOptions
+  >
+  <RS = never>(
+    options?: BreakerOptions<RS>,
+  ): <K, A, E, R>(
+    self: Upstream<K, A, E, R>,
+  ) => Result.Result<
+    Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<RS, Scope.Scope>>,
+    InvalidOptions
+  >
+  <K, A, E, R, R2 = never, RS = never>(
+    self: Upstream<K, A, E, R>,
+    options?: BreakerOptions<RS> & { readonly classify?: Classify<A, E, R2> | undefined },
+  ): Result.Result<
+    Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<R2 | RS, Scope.Scope>>,
+    InvalidOptions
+  >
+} = resultDual(breaking)
 
 /** What {@link Service} makes: a service key whose service is the resolved upstream, and an upstream itself. */
 export interface ServiceClass<Self, Id extends string, K, A, E> extends Context.ServiceClass<
@@ -818,7 +922,9 @@ export const Service =
   <Self, K, A, E = never>() =>
   <const Id extends string>(id: Id): ServiceClass<Self, Id, K, A, E> => {
     const tag = Context.Service<Self, Resolved<K, A, E>>()(id)
-    const resolved = <R>(lookups: ServiceLookups<K, A, E, R>) => make<K, A, E, R>(lookups).resolve
+    // Suspended: bad lookups are a defect of the layer.
+    const resolved = <R>(lookups: ServiceLookups<K, A, E, R>) =>
+      Effect.suspend(() => make<K, A, E, R>(lookups).resolve)
     return Object.assign(tag, {
       [TypeId]: TypeId,
       // a service key is an effect of its service

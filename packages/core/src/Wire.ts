@@ -8,15 +8,15 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as aesGcm from "./internal/wire/aesGcm.ts"
 import * as compression from "./internal/wire/compression.ts"
 import { notJson } from "./internal/wire/json.ts"
 import * as keyring from "./internal/wire/keyring.ts"
-import { InvalidWire } from "./InvalidWire.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 
 export type { EncryptedOptions, EncryptionKey } from "./internal/wire/keyring.ts"
-export { InvalidWire } from "./InvalidWire.ts"
 
 /**
  * What the bytes belong to: all that an envelope fixes when it is written. A
@@ -186,22 +186,29 @@ export interface CompressedOptions {
   readonly maxBytes?: number | undefined
 }
 
-const countOf = (field: keyof CompressedOptions, count: number, min: number): number => {
-  if (Number.isSafeInteger(count) && count >= min) return count
-  throw new InvalidWire({
-    field,
-    reason: `${count} is no number of bytes; give an integer >= ${min}`,
-  })
+const invalid = (field: keyof CompressedOptions, must: string, got: unknown) =>
+  Result.fail(InvalidOptions.of({ module: "Wire", field, must, got }))
+
+type Checked<A> = Result.Result<A, InvalidOptions>
+
+const countOf = (field: keyof CompressedOptions, count: number, least: number): Checked<number> =>
+  Number.isSafeInteger(count) && count >= least
+    ? Result.succeed(count)
+    : invalid(field, `be a number of bytes, an integer of at least ${least}`, count)
+
+const formatOf = (format: string): Checked<compression.Format> => {
+  const found = formats.find((each) => each === format)
+  return found === undefined
+    ? invalid("format", `be one of ${formats.map((each) => `"${each}"`).join(", ")}`, format)
+    : Result.succeed(found)
 }
 
-const formatOf = (format: string): compression.Format => {
-  const found = formats.find((each) => each === format)
-  if (found !== undefined) return found
-  throw new InvalidWire({
-    field: "format",
-    reason: `${JSON.stringify(format)} is no format; take ${formats.join(", ")}`,
+const checkedCompression = ({ format, maxBytes, threshold }: CompressedOptions) =>
+  Result.all({
+    threshold: countOf("threshold", threshold ?? 1024, 0),
+    maxBytes: countOf("maxBytes", maxBytes ?? 64 * 1024 * 1024, 1),
+    format: formatOf(format ?? "deflate-raw"),
   })
-}
 
 /** The first byte says how the rest is written: 0 as it is, else 1 + the format's index. */
 const marked = (marker: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
@@ -211,10 +218,13 @@ const marked = (marker: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   return result
 }
 
-const makeCompressed = (wire: Wire, options: CompressedOptions = {}): Wire => {
-  const threshold = countOf("threshold", options.threshold ?? 1024, 0)
-  const maxBytes = countOf("maxBytes", options.maxBytes ?? 64 * 1024 * 1024, 1)
-  const format = formatOf(options.format ?? "deflate-raw")
+interface Compression {
+  readonly threshold: number
+  readonly maxBytes: number
+  readonly format: compression.Format
+}
+
+const compressing = (wire: Wire, { format, maxBytes, threshold }: Compression): Wire => {
   const name = `compressed(${wire.name})`
   const fail = (reason: string, cause?: unknown) =>
     Effect.fail(
@@ -276,7 +286,7 @@ const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null &&
  * as they are behind one byte. Decompression stops reading as soon as `maxBytes`
  * have come out, so that a few bytes cannot fill the memory. Options may change
  * between releases: what was written before is still read. Throws
- * `InvalidWire`, which names the field.
+ * `InvalidOptions`; {@link compressedResult} returns it.
  *
  * **Example**
  *
@@ -293,7 +303,7 @@ const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null &&
  * assert.equal(await Effect.runPromise(wire.decode(bytes, context)), text)
  *
  * assert.throws(() => Wire.compressed(Wire.json, { threshold: -1 }), {
- *   _tag: "InvalidWire",
+ *   _tag: "InvalidOptions",
  *   field: "threshold",
  * })
  * ```
@@ -301,7 +311,21 @@ const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null &&
 export const compressed: {
   (options?: CompressedOptions): (wire: Wire) => Wire
   (wire: Wire, options?: CompressedOptions): Wire
-} = dual((args) => isWire(args[0]), makeCompressed)
+} = dual(
+  (args) => isWire(args[0]),
+  (wire: Wire, options?: CompressedOptions): Wire =>
+    Result.getOrThrow(compressedResult(wire, options)),
+)
+
+/** {@link compressed} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+export const compressedResult: {
+  (options?: CompressedOptions): (wire: Wire) => Result.Result<Wire, InvalidOptions>
+  (wire: Wire, options?: CompressedOptions): Result.Result<Wire, InvalidOptions>
+} = dual(
+  (args) => isWire(args[0]),
+  (wire: Wire, options: CompressedOptions = {}): Result.Result<Wire, InvalidOptions> =>
+    Result.map(checkedCompression(options), (checked) => compressing(wire, checked)),
+)
 
 const format1 = 1
 
@@ -354,8 +378,7 @@ const opened = (bytes: Uint8Array, keys: keyring.Keyring): Opened | string => {
     : { key, sealed }
 }
 
-const makeEncrypted = (wire: Wire, options: keyring.EncryptedOptions): Wire => {
-  const keys = keyring.make(options)
+const encrypting = (wire: Wire, keys: keyring.Keyring): Wire => {
   const head = headOf(keys.current)
   const name = `encrypted(${wire.name})`
   const failure = (reason: string, cause?: unknown) =>
@@ -422,7 +445,7 @@ const notAuthentic = ({ id }: keyring.Key): string =>
  * counts as missing and is loaded again. Take a new key before 2^32 values have
  * been written with one: more make it likely that a random nonce comes twice.
  *
- * Throws `InvalidWire`, which names the field and never shows a key.
+ * Throws `InvalidOptions`, which never shows a key; {@link encryptedResult} returns it.
  *
  * **Gotchas**
  *
@@ -456,4 +479,14 @@ const notAuthentic = ({ id }: keyring.Key): string =>
 export const encrypted: {
   (options: keyring.EncryptedOptions): (wire: Wire) => Wire
   (wire: Wire, options: keyring.EncryptedOptions): Wire
-} = dual(2, makeEncrypted)
+} = dual(2, (wire: Wire, options: keyring.EncryptedOptions) =>
+  Result.getOrThrow(encryptedResult(wire, options)),
+)
+
+/** {@link encrypted} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+export const encryptedResult: {
+  (options: keyring.EncryptedOptions): (wire: Wire) => Result.Result<Wire, InvalidOptions>
+  (wire: Wire, options: keyring.EncryptedOptions): Result.Result<Wire, InvalidOptions>
+} = dual(2, (wire: Wire, options: keyring.EncryptedOptions) =>
+  Result.map(keyring.make(options), (keys) => encrypting(wire, keys)),
+)

@@ -4,16 +4,6 @@ import { MemoryTier, Policy, Tier } from "@larder/core"
 import { Effect, Exit, Random } from "effect"
 import type { MemoryEntry } from "../src/Tier.ts"
 
-/** What is thrown for options that cannot be meant: before any larder is made. */
-const refusal = (options: object): unknown => {
-  try {
-    MemoryTier.layer(options)
-  } catch (error) {
-    return error
-  }
-  return undefined
-}
-
 const policy = Policy.make({ freshFor: 1 })
 
 const entryOf = (key: string): MemoryEntry => ({
@@ -42,50 +32,19 @@ const opened = (options?: MemoryTier.Options, onEvicted: (key: string) => void =
     return yield* tier.open({ larder: "words", onEvicted })
   }).pipe(Effect.scoped, Effect.provide(MemoryTier.layer(options)))
 
-const bounds = (field: string) =>
-  [0, -1, 1.5, Number.NaN, -Infinity, 2 ** 53].map((value) => ({ field, value }))
-
 describe("MemoryTier.layer", () => {
-  it.each([...bounds("maxEntries"), ...bounds("maxWeight")])(
-    "refuses $field $value",
-    ({ field, value }) => {
-      const error = refusal({ [field]: value })
-      expect(error).toBeInstanceOf(MemoryTier.InvalidMemoryTier)
-      expect(error).toMatchObject({ field })
-      expect(String(error)).toContain(
-        `MemoryTier ${field}: ${value} is no bound; give an integer of at least 1, or Infinity`,
-      )
-    },
+  it.effect("takes the least and the most that can be meant", () =>
+    Effect.gen(function* () {
+      for (const eviction of ["w-tinylfu", "lru"] as const) {
+        const least = yield* opened({ maxEntries: 1, maxWeight: 1, maxFreshFor: 1, eviction })
+        expect([least.bounds, least.maxFreshFor]).toEqual([{ maxEntries: 1, maxWeight: 1 }, 1])
+      }
+      const none = { maxEntries: Infinity, maxWeight: Infinity }
+      const most = yield* opened({ ...none, maxFreshFor: Infinity })
+      expect([most.bounds, most.maxFreshFor]).toEqual([none, Infinity])
+      expect((yield* opened({ maxFreshFor: "1 micro" })).maxFreshFor).toBe(0.001)
+    }),
   )
-
-  it.each([0, -1, Number.NaN, "0 millis", "-1 second", "soon", {}])(
-    "refuses to keep entries fresh for %s",
-    (maxFreshFor) => {
-      const error = refusal({ maxFreshFor })
-      expect(error).toBeInstanceOf(MemoryTier.InvalidMemoryTier)
-      expect(error).toMatchObject({ field: "maxFreshFor" })
-      expect(String(error)).toContain(`is no duration above 0, such as "1 second"`)
-    },
-  )
-
-  it("refuses an eviction that there is not", () => {
-    const error = refusal({ eviction: "fifo" })
-    expect(error).toBeInstanceOf(MemoryTier.InvalidMemoryTier)
-    expect(error).toMatchObject({
-      field: "eviction",
-      reason: 'fifo is none; give "w-tinylfu" or "lru"',
-    })
-  })
-
-  it("takes the least and the most that can be meant", () => {
-    for (const eviction of ["w-tinylfu", "lru"] as const) {
-      expect(refusal({ maxEntries: 1, maxWeight: 1, maxFreshFor: 1, eviction })).toBe(undefined)
-    }
-    expect(refusal({ maxEntries: Infinity, maxWeight: Infinity, maxFreshFor: Infinity })).toBe(
-      undefined,
-    )
-    expect(refusal({ maxFreshFor: "1 micro" })).toBe(undefined)
-  })
 
   it.effect("keeps 10,000 entries of any weight, each as 1, by default", () =>
     Effect.gen(function* () {

@@ -152,11 +152,11 @@ describe("an early refresh made by hand", () => {
   })
 
   it.each([
-    [0.8, /^0\.8 is none; make it with/],
-    [null, /^null is none/],
-    ["After", /^After is none/],
-    [{}, /^an object with _tag undefined is none/],
-    [{ _tag: "after" }, /^an object with _tag after is none/],
+    [0.8, /^must be made with .*, got 0\.8$/],
+    [null, /, got null$/],
+    ["After", /, got "After"$/],
+    [{}, /, got an object$/],
+    [{ _tag: "after" }, /, got an object with _tag "after"$/],
   ])("is refused with what it is: %j", (earlyRefresh, reason) => {
     const result = Policy.makeResult({ freshFor: 1, earlyRefresh: earlyRefresh as never })
     expect(Result.isFailure(result) && result.failure.reason).toMatch(reason)

@@ -243,26 +243,4 @@ describe("Wire.compressed", () => {
     assert.strictEqual(Wire.compressed(Wire.json).name, "compressed(json)")
     assert.strictEqual(Wire.compressed(options)(Wire.json).name, "compressed(json)")
   })
-
-  it("options that cannot be meant are a typed error that names the field", () => {
-    const cases: ReadonlyArray<readonly [object, string, RegExp]> = [
-      [{ threshold: -1 }, "threshold", /-1 is no number of bytes; give an integer >= 0/],
-      [{ threshold: 1.5 }, "threshold", /1.5 is no number/],
-      [{ threshold: Number.NaN }, "threshold", /NaN is no number/],
-      [{ maxBytes: 0 }, "maxBytes", /0 is no number of bytes; give an integer >= 1/],
-      [{ maxBytes: Infinity }, "maxBytes", /Infinity is no number/],
-      [{ format: "zip" }, "format", /"zip" is no format; take gzip, deflate, deflate-raw/],
-    ]
-    for (const [options, field, reason] of cases) {
-      try {
-        Wire.compressed(Wire.json, options)
-        assert.fail("not refused")
-      } catch (error) {
-        assert.instanceOf(error, Wire.InvalidWire)
-        assert.strictEqual(error.field, field)
-        assert.match(error.reason, reason)
-        assert.match(error.message, new RegExp(`^Wire ${field}: `))
-      }
-    }
-  })
 })

@@ -337,7 +337,7 @@ describe("Wire.msgpack", () => {
 describe("msgpackr", () => {
   const source = fileURLToPath(new URL("../src/", import.meta.url))
   const importsOf = (file: string): ReadonlyArray<string> => {
-    const text = readFileSync(join(source, file), "utf8").replaceAll(/^ ?\*.*$/gm, "")
+    const text = readFileSync(join(source, file), "utf8").replaceAll(/^ *\*.*$/gm, "")
     return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, name]) => name!)
   }
   /** The files that `entry` loads, itself included, and the packages that they do. */

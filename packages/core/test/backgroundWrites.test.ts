@@ -417,7 +417,9 @@ test("law 22: a queue that cannot be written ends with closeTimeout, and nothing
 
 it("a word that is neither is refused", () => {
   const tierWrites = "later" as "background"
-  expect(() => Policy.make({ freshFor: 1, tierWrites })).toThrow(/neither/)
+  expect(() => Policy.make({ freshFor: 1, tierWrites })).toThrow(
+    /must be "awaited" or "background", got "later"/,
+  )
 })
 
 it.effect(

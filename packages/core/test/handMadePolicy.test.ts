@@ -89,7 +89,8 @@ for (const policy of [undefined, null, {}, 5, { freshFor: "1 minute" }, { base: 
   it.effect(`what is no policy is refused: ${JSON.stringify(policy)}`, () =>
     Effect.gen(function* () {
       expect(yield* defectOf(make(policy as never))).toMatchObject({
-        _tag: "InvalidLarder",
+        _tag: "InvalidOptions",
+        module: "Larder",
         field: "policy",
       })
     }).pipe(Effect.scoped, Effect.provide(stack())),
@@ -97,9 +98,9 @@ for (const policy of [undefined, null, {}, 5, { freshFor: "1 minute" }, { base: 
 }
 
 it.effect.each([
-  [5, "is 5, which"],
-  ["1 minute", "is 1 minute, which"],
-  [{ freshFor: 5 }, "is an object, which"],
+  [5, "must be what Policy.make returns (the policy given to set), got 5"],
+  ["1 minute", 'got "1 minute"'],
+  [{ freshFor: 5 }, "got an object"],
 ] as const)("what is no policy is refused with what it is: %j", ([policy, reason]) =>
   Effect.gen(function* () {
     const larder = yield* make(good)

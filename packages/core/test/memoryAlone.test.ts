@@ -121,7 +121,8 @@ it.effect("a larder without a schema is refused where any tier of its stack keep
         }).pipe(Effect.provide(stack)),
       )
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({
-        _tag: "InvalidLarder",
+        _tag: "InvalidOptions",
+        module: "Larder",
         field: "value",
       })
     }

@@ -127,7 +127,8 @@ describe("a name", () => {
       Effect.gen(function* () {
         const exit = yield* Effect.exit(make(name))
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({
-          _tag: "InvalidLarder",
+          _tag: "InvalidOptions",
+          module: "Larder",
           field: "name",
         })
       }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer()))),

@@ -34,6 +34,7 @@ export const groups: ReadonlyArray<Group> = [
     files: [
       "EarlyRefresh.ts",
       "Entry.ts",
+      "InvalidOptions.ts",
       "InvalidPolicy.ts",
       "Policy.ts",
       "Tier.ts",
@@ -60,7 +61,7 @@ export const groups: ReadonlyArray<Group> = [
   {
     name: "wire",
     title: "values as bytes",
-    files: ["Envelope.ts", "InvalidWire.ts", "Wire.ts", "WireMsgpack.ts", ...rooms("wire")],
+    files: ["Envelope.ts", "Wire.ts", "WireMsgpack.ts", ...rooms("wire")],
   },
   {
     name: "observing",

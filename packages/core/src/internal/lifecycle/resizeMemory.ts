@@ -1,7 +1,9 @@
 /** `resizeMemory`: changes the bounds of memory while it is in use. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
-import { invalid, InvalidMemoryTier, type MemoryBounds } from "../memory/bounds.ts"
+import type { InvalidOptions } from "../../InvalidOptions.ts"
+import { invalidOption } from "../state/settings.ts"
+import { type MemoryBounds, problemOf } from "../memory/bounds.ts"
 
 /** Entries evicted in one turn of the event loop: about a millisecond. */
 const slice = 500
@@ -13,14 +15,11 @@ const shrink = (engine: Engine): Effect.Effect<void> =>
       : Effect.void,
   )
 
-/** Sets the bounds, and ends when memory is within them. */
-export const resize = (
-  engine: Engine,
-  bounds: MemoryBounds,
-): Effect.Effect<void, InvalidMemoryTier> =>
+/** Sets the bounds, and ends when memory is within them. Dies with `InvalidOptions`. */
+export const resize = (engine: Engine, bounds: MemoryBounds): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const problem = engine.stack.hasMemory ? invalid(bounds) : noMemory
-    if (problem !== undefined) return Effect.fail(problem)
+    const problem = engine.stack.hasMemory ? problemOf("MemoryTier", bounds, 1) : noMemory(engine)
+    if (problem !== undefined) return Effect.die(problem)
     const { maxEntries, maxWeight } = engine.near.bounds
     engine.near.resize({
       maxEntries: bounds.maxEntries ?? maxEntries,
@@ -29,7 +28,10 @@ export const resize = (
     return shrink(engine)
   })
 
-const noMemory = new InvalidMemoryTier({
-  field: "resizeMemory",
-  reason: "the stack of this larder has no memory; put a MemoryTier first",
-})
+const noMemory = ({ settings, stack }: Engine): InvalidOptions =>
+  invalidOption(
+    settings.name,
+    "resizeMemory",
+    "find a MemoryTier first in the TierStack",
+    stack.farther[0]?.name,
+  )

@@ -1,15 +1,5 @@
-/** What a memory tier can be held to. */
-import * as Schema from "effect/Schema"
-
-/** A bound that cannot be meant. `field` is the option, `reason` says what was given and what would do. */
-export class InvalidMemoryTier extends Schema.TaggedError<InvalidMemoryTier>()(
-  "InvalidMemoryTier",
-  { field: Schema.String, reason: Schema.String },
-) {
-  override get message(): string {
-    return `MemoryTier ${this.field}: ${this.reason}`
-  }
-}
+/** The bounds of values in memory, and how they are checked. */
+import { InvalidOptions } from "../../InvalidOptions.ts"
 
 export interface MemoryBounds {
   /** The most entries kept per larder: an integer of at least 1, or `Infinity`. */
@@ -21,14 +11,25 @@ export interface MemoryBounds {
 /** Of a memory tier for which nothing else was chosen. */
 export const defaultBounds = { maxEntries: 10_000, maxWeight: Infinity } as const
 
-/** Why these are no bounds; undefined when they are. */
-export const invalid = (bounds: MemoryBounds): InvalidMemoryTier | undefined => {
+/** Whether a number counts something: an integer of at least 0. */
+export const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0
+
+/** The first bound that is given and is neither an integer of at least `least` nor `Infinity`. */
+export const problemOf = (
+  module: string,
+  bounds: MemoryBounds,
+  least: number,
+): InvalidOptions | undefined => {
   for (const field of ["maxEntries", "maxWeight"] as const) {
-    const value = bounds[field]
-    if (value === undefined || value === Infinity) continue
-    if (Number.isSafeInteger(value) && value >= 1) continue
-    const reason = `${value} is no bound; give an integer of at least 1, or Infinity`
-    return new InvalidMemoryTier({ field, reason })
+    const got = bounds[field]
+    if (got === undefined || got === Infinity || (isCount(got) && got >= least)) continue
+    const must = `be an integer of at least ${least} or Infinity`
+    return InvalidOptions.of({ module, field, must, got })
   }
   return undefined
 }
+
+/** The error for an eviction that does not exist. */
+export const noEviction = (module: string, got: unknown): InvalidOptions =>
+  InvalidOptions.of({ module, field: "eviction", must: 'be "w-tinylfu" or "lru"', got })

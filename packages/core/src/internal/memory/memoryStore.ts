@@ -3,8 +3,11 @@ import type * as Exit from "effect/Exit"
 import type * as BoundedMap from "../../BoundedMap.ts"
 import { forever } from "../../Entry.ts"
 import type { EvictionCause, MemoryEntry, ObjectStore, Stamp } from "../../Tier.ts"
-import { Bounded, checkWeight } from "./bounded/bounded.ts"
+import { InvalidOptions } from "../../InvalidOptions.ts"
+import { shown } from "../runtime/shownValue.ts"
+import { Bounded } from "./bounded/bounded.ts"
 import { grown, Objects } from "./bounded/columns.ts"
+import { isCount } from "./bounds.ts"
 
 /** Of what no read may take without a second look. */
 export const neverPlain: Stamp = { until: 0, checkedAt: -1 }
@@ -112,8 +115,13 @@ export class MemoryStore implements ObjectStore {
 
   weigh(value: unknown, key: string): number {
     const weight = this.#weigh(value, key)
-    checkWeight(weight, key)
-    return weight
+    if (isCount(weight)) return weight
+    throw InvalidOptions.of({
+      module: "MemoryTier",
+      field: "weigh",
+      must: `return an integer of at least 0 for the key ${shown(key)}`,
+      got: weight,
+    })
   }
 
   weightOf(slot: number): number {

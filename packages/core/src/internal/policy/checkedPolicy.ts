@@ -1,6 +1,7 @@
 /** Checks policies that users pass in: a copy made by hand has passed no check. */
 import * as Result from "effect/Result"
 import { InvalidPolicy, isPolicy, makeResult, type Policy } from "../../Policy.ts"
+import { problem } from "./policyProblem.ts"
 import * as madePolicies from "./madePolicies.ts"
 
 const durations = [
@@ -19,10 +20,7 @@ const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
   for (const field of durations) {
     const value: unknown = policy[field]
     if (typeof value === "number") continue
-    const shown = typeof value === "string" ? JSON.stringify(value) : String(value)
-    return Result.fail(
-      new InvalidPolicy({ field, reason: `${shown} is no number of milliseconds` }),
-    )
+    return Result.fail(problem(field, "be a number of milliseconds", value))
   }
   return makeResult(policy)
 }
@@ -30,9 +28,7 @@ const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
 /** `giver` names the origin of the policy. Throws `InvalidPolicy`. */
 export const checkedPolicy = (policy: unknown, giver: string): Policy => {
   if (!isPolicy(policy)) {
-    const shown = policy === null || typeof policy !== "object" ? String(policy) : "an object"
-    const reason = `${giver} is ${shown}, which is no policy; give what Policy.make gives`
-    throw new InvalidPolicy({ field: "policy", reason })
+    throw problem("policy", `be what Policy.make returns (${giver})`, policy)
   }
   if (madePolicies.has(policy)) return policy
   const checked = problemOf(policy)

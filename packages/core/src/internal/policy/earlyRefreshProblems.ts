@@ -1,40 +1,41 @@
 /** Checks early refreshes: arguments of the constructors, and objects made by hand. */
 import * as Schedule from "effect/Schedule"
-import { InvalidPolicy } from "../../InvalidPolicy.ts"
+import type { InvalidPolicy } from "../../InvalidPolicy.ts"
+import { problem } from "./policyProblem.ts"
 
 const isShare = (share: unknown, most: (share: number) => boolean): boolean =>
   typeof share === "number" && share > 0 && most(share)
-
-const problem = (field: string, reason: string): InvalidPolicy =>
-  new InvalidPolicy({ field, reason })
 
 export const ofAfter = (fraction: unknown): InvalidPolicy | undefined =>
   isShare(fraction, (share) => share < 1)
     ? undefined
     : problem(
         "earlyRefresh",
-        `after(${String(fraction)}) is not a share of freshFor; give a number above 0 and below 1, such as 0.8`,
+        "begin after a share of freshFor above 0 and below 1, such as EarlyRefresh.after(0.8)",
+        fraction,
       )
 
 export const ofXFetch = (beta: unknown, maxFraction: unknown): InvalidPolicy | undefined => {
   if (!(typeof beta === "number" && beta > 0 && beta < Infinity)) {
-    const reason = `${String(beta)} is not a finite number above 0; 1 is the default`
-    return problem("earlyRefresh.beta", reason)
+    return problem("earlyRefresh.beta", "be a finite number above 0, such as 1", beta)
   }
-  if (!isShare(maxFraction, (share) => share <= 1)) {
-    const reason = `${String(maxFraction)} is not a share of freshFor; give a number above 0, at most 1`
-    return problem("earlyRefresh.maxFraction", reason)
-  }
-  return undefined
+  return isShare(maxFraction, (share) => share <= 1)
+    ? undefined
+    : problem(
+        "earlyRefresh.maxFraction",
+        "be a share of freshFor above 0 and at most 1, such as 0.5",
+        maxFraction,
+      )
 }
 
 export const ofScheduled = (early: unknown, schedule: unknown): InvalidPolicy | undefined => {
   if (!Schedule.isSchedule(schedule)) {
-    const reason = `${shown(schedule)} is no Schedule; give one, such as Schedule.spaced("1 second")`
-    return problem("earlyRefresh.schedule", reason)
+    const must = 'be a Schedule, such as Schedule.spaced("1 second")'
+    return problem("earlyRefresh.schedule", must, schedule)
   }
   if (tagOf(early) === "Scheduled") {
-    return problem("earlyRefresh", "scheduled(scheduled(...)) has two schedules; give one")
+    const must = "have one schedule, around EarlyRefresh.after or xfetch"
+    return problem("earlyRefresh", must, early)
   }
   return of(early)
 }
@@ -52,17 +53,9 @@ export const of = (early: unknown): InvalidPolicy | undefined => {
     case "Scheduled":
       return ofScheduled(made["early"], made["schedule"])
     default:
-      return problem(
-        "earlyRefresh",
-        `${shown(early)} is none; make it with EarlyRefresh.after, xfetch or scheduled`,
-      )
+      return problem("earlyRefresh", "be made with EarlyRefresh.after, xfetch or scheduled", early)
   }
 }
 
 const tagOf = (early: unknown): unknown =>
   typeof early === "object" && early !== null && "_tag" in early ? early._tag : undefined
-
-const shown = (value: unknown): string =>
-  typeof value === "object" && value !== null
-    ? `an object with _tag ${String(tagOf(value))}`
-    : String(value)

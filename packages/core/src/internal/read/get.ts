@@ -10,7 +10,7 @@ import { ask } from "./getOne.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Candidate } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
-import { millisOf } from "../state/settings.ts"
+import { durationOf } from "../state/settings.ts"
 
 /** What one call of `get` accepts. */
 export interface GetOptions {
@@ -33,7 +33,7 @@ const demandOf = (
   const { maxAge, stale } = options
   return {
     notBefore:
-      maxAge === undefined ? -Infinity : now - millisOf(engine.settings.name, "maxAge", maxAge),
+      maxAge === undefined ? -Infinity : now - durationOf(engine.settings.name, "maxAge", maxAge),
     allowStale: stale !== "never",
   }
 }

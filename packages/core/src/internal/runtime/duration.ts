@@ -1,14 +1,16 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/**
- * Milliseconds of a duration that can be waited for, or what is wrong with it.
- * The raw input is looked at first: `Duration.fromInput` makes 0 of NaN.
- */
-export const millisOrReason = (input: Duration.Input): number | string => {
-  if (typeof input === "number" && Number.isNaN(input)) return "NaN is not a duration"
+/** What {@link millisOf} accepts, for errors. */
+export const mustBeDuration =
+  'be a duration of at least 0, such as "10 seconds" or a number of milliseconds'
+
+/** Milliseconds of a duration that can be waited for; undefined for anything else. */
+export const millisOf = (input: Duration.Input): number | undefined => {
+  // `Duration.fromInput` makes 0 of NaN.
+  if (Number.isNaN(input)) return undefined
   const duration = Duration.fromInput(input)
-  if (Option.isNone(duration)) return `${String(input)} is not a duration`
+  if (Option.isNone(duration)) return undefined
   const millis = Duration.toMillis(duration.value)
-  return millis < 0 ? `${millis} ms is negative` : millis
+  return millis >= 0 ? millis : undefined
 }

@@ -1,25 +1,29 @@
 /** Checks the options of a larder and turns them into `Settings`. */
 import type * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { InvalidOptions } from "../../InvalidOptions.ts"
 import * as Policy from "../../Policy.ts"
 import type * as Upstream from "../../Upstream.ts"
 import type { Settings } from "./engine.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
-import { millisOrReason } from "../runtime/duration.ts"
+import { millisOf, mustBeDuration } from "../runtime/duration.ts"
+import { reasonOf, shown } from "../runtime/shownValue.ts"
 import { wellFormed } from "../invalidation/tags.ts"
 import { guarded } from "./userCode.ts"
 
-/** An invalid option; a defect of `Larder.make`. */
-export class InvalidLarder extends Schema.TaggedError<InvalidLarder>()("InvalidLarder", {
-  larder: Schema.String,
-  field: Schema.String,
-  reason: Schema.String,
-}) {
-  override get message(): string {
-    return `${this.larder} ${this.field}: ${this.reason}`
-  }
-}
+/** The error for an option of a larder: `must` continues the sentence "the option must". */
+export const invalidOption = (
+  larder: string,
+  field: string,
+  must: string,
+  got: unknown,
+): InvalidOptions =>
+  new InvalidOptions({
+    module: "Larder",
+    field,
+    reason: `of ${shown(larder)} ${reasonOf(must, got)}`,
+  })
 
 /** The options of a larder, untyped. */
 export interface AnyOptions {
@@ -37,35 +41,25 @@ export interface AnyOptions {
   readonly closeTimeout?: Duration.Input | undefined
 }
 
-export const millisOf = (larder: string, field: string, input: Duration.Input): number => {
-  const millis = millisOrReason(input)
-  if (typeof millis === "number") return millis
-  throw new InvalidLarder({
-    larder,
-    field,
-    reason: `${millis}; give a duration such as "5 seconds"`,
-  })
+/** Milliseconds of an option. Throws `InvalidOptions`. */
+export const durationOf = (larder: string, field: string, input: Duration.Input): number => {
+  const millis = millisOf(input)
+  if (millis !== undefined) return millis
+  throw invalidOption(larder, field, mustBeDuration, input)
 }
 
 /** The name, under which shared tiers store the entries. */
 export const nameOf = ({ name }: AnyOptions): string => {
   if (typeof name === "string" && name.trim() !== "") return name
-  throw new InvalidLarder({
-    larder: "a larder without a name",
-    field: "name",
-    reason: `${JSON.stringify(name)} is no name; give one that no other larder on the same tiers has, such as "products"`,
-  })
+  const must = 'be a text that is not blank, such as "products"'
+  throw InvalidOptions.of({ module: "Larder", field: "name", must, got: name })
 }
 
 export const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number => {
   if (Number.isSafeInteger(schemaVersion) && schemaVersion >= 0 && schemaVersion <= 99_999_999) {
     return schemaVersion
   }
-  throw new InvalidLarder({
-    larder: name,
-    field: "schemaVersion",
-    reason: `${schemaVersion} is no release number; give an integer from 0 to 99,999,999`,
-  })
+  throw invalidOption(name, "schemaVersion", "be an integer from 0 to 99,999,999", schemaVersion)
 }
 
 export const settingsOf = (
@@ -85,11 +79,11 @@ export const settingsOf = (
     failureFor:
       failureFor &&
       guarded(name, "failureFor", (error, asked) =>
-        millisOf(name, "failureFor", failureFor(error, asked)),
+        durationOf(name, "failureFor", failureFor(error, asked)),
       ),
     graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
-    closeMillis: millisOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
+    closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
   }
 }
 
@@ -113,15 +107,11 @@ const policiesOf = (
   if (typeof policy?.of === "function") {
     const base = checkedPolicy(policy.base, "the base of the policy")
     const policyOf = guarded(name, "policy", (value, key) =>
-      checkedPolicy(policy.of(value, key, base), "what the function gave"),
+      checkedPolicy(policy.of(value, key, base), "the result of the function"),
     )
     return { policy: base, policyOf }
   }
-  throw new InvalidLarder({
-    larder: name,
-    field: "policy",
-    reason: `${typeof policy === "object" ? "an object" : String(policy)} is no policy; give what Policy.make or Policy.adaptive gives`,
-  })
+  throw invalidOption(name, "policy", "be what Policy.make or Policy.adaptive returns", policy)
 }
 
 const noEtag = (etag: unknown): string | undefined =>
@@ -150,11 +140,9 @@ export const checkBreakers = (
   const taken = tiers.map(({ name }) => name)
   for (const { name } of upstream.breakers) {
     if (taken.includes(name)) {
-      throw new InvalidLarder({
-        larder,
-        field: "upstream",
-        reason: `its circuit "${name}" has the name of another circuit or of a tier; give Upstream.withCircuitBreaker a key of its own`,
-      })
+      const must =
+        "have circuits with names of their own; give each Upstream.withCircuitBreaker a `key` that no other circuit and no tier has"
+      throw invalidOption(larder, "upstream", must, name)
     }
     taken.push(name)
   }
@@ -164,10 +152,6 @@ export const checkBreakers = (
 export const codecOf = (options: AnyOptions, needed: boolean) => {
   if (options.value !== undefined) return Schema.toCodecJson(options.value)
   if (!needed) return Schema.Unknown
-  throw new InvalidLarder({
-    larder: options.name,
-    field: "value",
-    reason:
-      "a tier of the stack keeps bytes, so the values need a schema; give one, such as `value: Schema.String`",
-  })
+  const must = "be a schema, such as Schema.String, since a tier of the stack keeps bytes"
+  throw invalidOption(options.name, "value", must, options.value)
 }

@@ -2,7 +2,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { InvalidWire } from "../../InvalidWire.ts"
+import { InvalidOptions } from "../../InvalidOptions.ts"
 
 /**
  * A key of AES-256: its 32 bytes, the Base64 text of them as a `Redacted` (what
@@ -46,30 +46,41 @@ const quoted = (ids: Iterable<string>): string =>
 /** The ids, for people. */
 export const idsOf = ({ byId }: Keyring): string => quoted(byId.keys())
 
-const idBytesOf = (id: string): Uint8Array => {
+type Checked<A> = Result.Result<A, InvalidOptions>
+
+const invalid = (field: string, must: string, got: unknown): Checked<never> =>
+  Result.fail(InvalidOptions.of({ module: "Wire", field, must, got }))
+
+const idBytesOf = (id: string): Checked<Uint8Array> => {
   const bytes = encoder.encode(id)
-  if (bytes.length >= 1 && bytes.length <= maxIdLength && id.isWellFormed()) return bytes
-  throw new InvalidWire({
-    field: "keys",
-    reason: `the id ${JSON.stringify(id.slice(0, 40))} is ${bytes.length} bytes of UTF-8 or ill-formed; take 1 to ${maxIdLength}`,
-  })
+  const must = `have ids that are well-formed texts of 1 to ${maxIdLength} bytes in UTF-8`
+  return bytes.length >= 1 && bytes.length <= maxIdLength && id.isWellFormed()
+    ? Result.succeed(bytes)
+    : invalid("keys", must, id)
 }
 
-const remedy = `give ${keyLength} bytes, or a Redacted of them or of their Base64 text, or a CryptoKey`
-
-const invalid = (id: string, reason: string): InvalidWire =>
-  new InvalidWire({ field: `keys[${JSON.stringify(id)}]`, reason: `${reason}; ${remedy}` })
+/** The error for a key. `what` says what kind of thing the key is, and shows nothing of it. */
+const invalidKey = (id: string, what: string): Checked<never> =>
+  Result.fail(
+    new InvalidOptions({
+      module: "Wire",
+      field: `keys[${JSON.stringify(id)}]`,
+      reason: `must be ${keyLength} bytes, a Redacted of them or of their Base64 text, or a CryptoKey of AES-GCM 256, got ${what}`,
+    }),
+  )
 
 /** A copy, in memory that Web Crypto accepts and nobody changes. */
-const rawOf = (id: string, material: unknown): Uint8Array<ArrayBuffer> | undefined => {
+const rawOf = (id: string, material: unknown): Checked<Uint8Array<ArrayBuffer> | undefined> => {
   if (typeof material === "string") {
     const decoded = Base64.decode(material)
-    if (Result.isFailure(decoded)) throw invalid(id, "a text that is no Base64")
-    return rawOf(id, decoded.success)
+    return Result.isFailure(decoded)
+      ? invalidKey(id, "a text that is no Base64")
+      : rawOf(id, decoded.success)
   }
-  if (!(material instanceof Uint8Array)) return undefined
-  if (material.length === keyLength) return new Uint8Array(material)
-  throw invalid(id, `a key of ${material.length} bytes; AES-256 has ${keyLength}`)
+  if (!(material instanceof Uint8Array)) return Result.succeed(undefined)
+  return material.length === keyLength
+    ? Result.succeed(new Uint8Array(material))
+    : invalidKey(id, `${material.length} bytes`)
 }
 
 const importing = (raw: Uint8Array<ArrayBuffer>): (() => Promise<CryptoKey>) => {
@@ -84,53 +95,61 @@ const importing = (raw: Uint8Array<ArrayBuffer>): (() => Promise<CryptoKey>) => 
 const isCryptoKey = (key: unknown): key is CryptoKey =>
   typeof key === "object" && key !== null && "algorithm" in key && "usages" in key
 
-const checkCryptoKey = (id: string, key: CryptoKey, usages: ReadonlyArray<KeyUsage>): void => {
+const checkedCryptoKey = (
+  id: string,
+  key: CryptoKey,
+  usages: ReadonlyArray<KeyUsage>,
+): Checked<CryptoKey> => {
   const { name, length } = key.algorithm as AesKeyAlgorithm
   if (name !== "AES-GCM" || length !== keyLength * 8) {
-    throw invalid(id, `a CryptoKey of ${name} ${length ?? ""}, not of AES-GCM 256`)
+    return invalidKey(id, `a CryptoKey of ${name} ${length ?? ""}`)
   }
   const missing = usages.filter((usage) => !key.usages.includes(usage))
-  if (missing.length > 0) throw invalid(id, `a CryptoKey that may not ${missing.join(" and ")}`)
+  return missing.length === 0
+    ? Result.succeed(key)
+    : invalidKey(id, `a CryptoKey that may not ${missing.join(" and ")}`)
 }
 
-const unwrapped = (id: string, key: unknown): unknown => {
-  if (!Redacted.isRedacted(key)) return key
-  try {
-    return Redacted.value(key)
-  } catch {
-    throw invalid(id, "a Redacted that was wiped")
-  }
-}
+const unwrapped = (id: string, key: unknown): Checked<unknown> =>
+  Redacted.isRedacted(key)
+    ? Result.orElse(
+        Result.try(() => Redacted.value(key)),
+        () => invalidKey(id, "a Redacted that was wiped"),
+      )
+    : Result.succeed(key)
 
-const importerOf = (id: string, key: unknown, isCurrent: boolean): (() => Promise<CryptoKey>) => {
+const importerOf = (id: string, key: unknown, isCurrent: boolean): Checked<Key["get"]> => {
   // Text in the clear would be printed wherever the options are.
-  if (typeof key === "string") throw invalid(id, "a text that is not Redacted")
-  const raw = rawOf(id, unwrapped(id, key))
-  if (raw !== undefined) return importing(raw)
-  if (!isCryptoKey(key)) throw invalid(id, "no key")
-  checkCryptoKey(id, key, isCurrent ? ["encrypt", "decrypt"] : ["decrypt"])
-  return () => Promise.resolve(key)
+  if (typeof key === "string") return invalidKey(id, "a text that is not Redacted")
+  const raw = Result.flatMap(unwrapped(id, key), (material) => rawOf(id, material))
+  return Result.flatMap(raw, (bytes): Checked<Key["get"]> => {
+    if (bytes !== undefined) return Result.succeed(importing(bytes))
+    if (!isCryptoKey(key)) return invalidKey(id, `a value of type ${typeof key}`)
+    const usages: ReadonlyArray<KeyUsage> = isCurrent ? ["encrypt", "decrypt"] : ["decrypt"]
+    return Result.map(
+      checkedCryptoKey(id, key, usages),
+      (checked) => () => Promise.resolve(checked),
+    )
+  })
 }
 
-/** Throws {@link InvalidWire}. */
-export const make = ({ current, keys }: EncryptedOptions): Keyring => {
-  if (typeof keys !== "object" || keys === null) {
-    throw new InvalidWire({ field: "keys", reason: "no record of keys by their ids" })
-  }
-  // A map: ids are data, and may be the names of what every object has.
-  const byId = new Map(
-    Object.entries(keys).map(([id, key]): [string, Key] => [
-      id,
-      { id, idBytes: idBytesOf(id), get: importerOf(id, key, id === current) },
-    ]),
+const keyOf = (id: string, key: unknown, isCurrent: boolean): Checked<Key> =>
+  Result.map(
+    Result.all({ idBytes: idBytesOf(id), get: importerOf(id, key, isCurrent) }),
+    (parts) => ({ id, ...parts }),
   )
-  const found = byId.get(current)
-  if (found !== undefined) return { current: found, byId }
-  throw new InvalidWire({
-    field: "current",
-    reason:
-      byId.size === 0
-        ? "there are no keys; give at least one, and its id as `current`"
-        : `${JSON.stringify(current)} is no id of \`keys\`; take one of ${quoted(byId.keys())}`,
+
+export const make = ({ current, keys }: EncryptedOptions): Checked<Keyring> => {
+  if (typeof keys !== "object" || keys === null) {
+    return invalid("keys", "be an object that has each key under its id", keys)
+  }
+  const all = Object.entries(keys).map(([id, key]) => keyOf(id, key, id === current))
+  return Result.flatMap(Result.all(all), (made) => {
+    // A map: ids are data, and may be the names of what every object has.
+    const byId = new Map(made.map((key) => [key.id, key]))
+    const found = byId.get(current)
+    if (found !== undefined) return Result.succeed({ current: found, byId })
+    const ids = byId.size === 0 ? "of which there is none" : quoted(byId.keys())
+    return invalid("current", `be an id of \`keys\` (${ids})`, current)
   })
 }

@@ -62,7 +62,9 @@ it("what has no life left is not kept, and no eviction", () => {
 
 it("a weight that is none is refused by name", () => {
   const store = storeOf({ weigh: () => Number.NaN })
-  expect(() => store.weigh(1, "a")).toThrow(/the weight of "a" is NaN/)
+  expect(() => store.weigh(1, "a")).toThrow(
+    /weigh must return an integer of at least 0 for the key "a", got NaN/,
+  )
 })
 
 it("law 17: the weight is that of the value kept last", () => {

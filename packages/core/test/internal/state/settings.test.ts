@@ -1,13 +1,12 @@
 /** Options of a larder: what cannot be meant is refused, with larder, option and remedy; what is left out has its default. */
 import { describe, expect, it } from "vitest"
-import { Policy, type Upstream } from "@larder/core"
+import { InvalidOptions, Policy, type Upstream } from "@larder/core"
 import { Effect, Schema } from "effect"
 import {
   type AnyOptions,
   checkBreakers,
   codecOf,
-  InvalidLarder,
-  millisOf,
+  durationOf,
   nameOf,
   schemaVersionOf,
   settingsOf,
@@ -41,10 +40,10 @@ const defectOf = (f: () => unknown): unknown => {
 
 const refused = (f: () => unknown, field: string, ...parts: ReadonlyArray<string>) => {
   const defect = defectOf(f)
-  expect(defect).toBeInstanceOf(InvalidLarder)
-  expect(defect).toMatchObject({ larder: "products", field })
-  for (const part of ["products", field, ...parts]) {
-    expect((defect as InvalidLarder).message).toContain(part)
+  expect(defect).toBeInstanceOf(InvalidOptions)
+  expect(defect).toMatchObject({ module: "Larder", field })
+  for (const part of [`Larder: ${field} of "products" must`, ...parts]) {
+    expect((defect as InvalidOptions).message).toContain(part)
   }
 }
 
@@ -83,13 +82,13 @@ describe("closeTimeout", () => {
   })
 
   it.each([-1, Number.NaN, "soon" as never])("%s is no duration", (closeTimeout) =>
-    refused(() => settings({ closeTimeout }), "closeTimeout", "give a duration"),
+    refused(() => settings({ closeTimeout }), "closeTimeout", "be a duration"),
   )
 })
 
 it("a duration in milliseconds, or the field that is none", () => {
-  expect(millisOf("products", "maxAge", "1 second")).toBe(1_000)
-  refused(() => millisOf("products", "maxAge", Number.NaN), "maxAge", "give a duration")
+  expect(durationOf("products", "maxAge", "1 second")).toBe(1_000)
+  refused(() => durationOf("products", "maxAge", Number.NaN), "maxAge", "be a duration")
 })
 
 it("a name says something", () => {
@@ -224,7 +223,7 @@ describe("a function that gives nonsense is an OptionFailed that shows it", () =
     failed(
       () => settings({ failureFor: () => given as never }).failureFor?.(1, "k"),
       "failureFor",
-      "give a duration",
+      "be a duration",
     ),
   )
 })
@@ -243,7 +242,7 @@ describe("circuits", () => {
       () => checkBreakers("products", named("a", "a"), []),
       "upstream",
       '"a"',
-      "key of its own",
+      "names of their own",
     )
     refused(
       () => checkBreakers("products", named("a", "shared"), [{ name: "shared" }]),

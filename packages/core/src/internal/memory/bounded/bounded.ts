@@ -1,4 +1,5 @@
 /** Entries within bounds, by string keys: the class behind `BoundedMap`. */
+import * as Result from "effect/Result"
 import type {
   BoundedMap,
   Bounds,
@@ -7,6 +8,8 @@ import type {
   OnEvicted,
   SetOptions,
 } from "../../../BoundedMap.ts"
+import { InvalidOptions } from "../../../InvalidOptions.ts"
+import { isCount, problemOf } from "../bounds.ts"
 import { firstSlot, grown, none, Pairs } from "./columns.ts"
 import type { Costs, EvictionPolicy, Kept } from "./evictionPolicy.ts"
 import { ExpiryHeap } from "./expiryHeap.ts"
@@ -128,7 +131,7 @@ export class Bounded<V> implements BoundedMap<V> {
     value: V,
     { expiresAt = Infinity, now = 0, weight = 1 }: SetOptions,
   ): number {
-    checkWeight(weight, key)
+    if (!isCount(weight)) throw noWeight(weight)
     this.#tellHits()
     const fits = this.#wanted.maxEntries >= 1 && weight <= this.#wanted.maxWeight
     if (!fits || !(expiresAt > now)) {
@@ -163,7 +166,7 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 
   resize(bounds: Bounds): void {
-    this.#wanted = checked(bounds)
+    this.#wanted = Result.getOrThrow(checked(bounds))
     Object.assign(this.#costs, costsOf(bounds))
     this.#maxEntries = Math.max(bounds.maxEntries, Math.min(this.#maxEntries, this.size))
     this.#maxWeight = Math.max(bounds.maxWeight, Math.min(this.#maxWeight, this.#weight))
@@ -309,16 +312,14 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 }
 
-export const checked = ({ maxEntries, maxWeight }: Bounds): Bounds => {
+/** A copy, so that later changes of the object have no effect. */
+export const checked = ({
+  maxEntries,
+  maxWeight,
+}: Bounds): Result.Result<Bounds, InvalidOptions> => {
   const bounds = { maxEntries, maxWeight }
-  for (const field of ["maxEntries", "maxWeight"] as const) {
-    const value = bounds[field]
-    if (value === Infinity || isCount(value)) continue
-    throw new RangeError(
-      `${field} ${String(value)} is no bound; give an integer of at least 0, or Infinity`,
-    )
-  }
-  return bounds
+  const problem = problemOf("BoundedMap", bounds, 0)
+  return problem === undefined ? Result.succeed(bounds) : Result.fail(problem)
 }
 
 const costsOf = ({ maxEntries, maxWeight }: Bounds): Costs => ({
@@ -326,12 +327,10 @@ const costsOf = ({ maxEntries, maxWeight }: Bounds): Costs => ({
   perWeight: 1 / Math.max(1, maxWeight),
 })
 
-/** Throws a `RangeError` for what is no weight. */
-export const checkWeight = (weight: number, key: string): void => {
-  if (isCount(weight)) return
-  throw new RangeError(
-    `the weight of ${JSON.stringify(key)} is ${String(weight)}; a weight is an integer of at least 0`,
-  )
-}
-
-const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
+const noWeight = (got: unknown): InvalidOptions =>
+  InvalidOptions.of({
+    module: "BoundedMap",
+    field: "weight",
+    must: "be an integer of at least 0",
+    got,
+  })

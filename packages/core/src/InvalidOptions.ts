@@ -1,0 +1,85 @@
+import * as Schema from "effect/Schema"
+import { reasonOf } from "./internal/runtime/shownValue.ts"
+
+/**
+ * An option that a module of Larder cannot use.
+ *
+ * **When to use**
+ *
+ * Read `module` (`"MemoryTier"`), `field` (`"maxEntries"`) and `reason` to tell an operator what to
+ * change. In a tier of your own, make it with `InvalidOptions.of`.
+ *
+ * **Details**
+ *
+ * How it reaches the caller depends on what the options make:
+ *
+ * - A constructor of a value throws it: `Upstream.withConcurrency`, `Wire.compressed`,
+ *   `BoundedMap.make`. Its twin returns it in a `Result`, for options from outside:
+ *   `withConcurrencyResult`, `compressedResult`, `makeResult`. `Policy` and `EarlyRefresh` do the
+ *   same with `InvalidPolicy`.
+ * - What returns an Effect or a Layer dies with it: `Larder.make`, `MemoryTier.layer`,
+ *   `Deadline.hard`, `RedisTier.layer`, `SqliteTier.layer`. It is a defect, so it is not in the
+ *   error type.
+ * - Where the options come from `Config`, it is a typed error: `RedisClient.layerConfig`.
+ *
+ * `reason` names the valid values and the value given: `must be an integer of at least 1 or
+ * Infinity, got 0`. It never contains a secret, and a long text is cut.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { InvalidOptions, Upstream } from "@larder/core"
+ * import { Effect, Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const guard = Upstream.withConcurrencyResult(0)
+ * const products = Upstream.make({ lookup: (id: string) => Effect.succeed(id) }).pipe(guard)
+ * assert.ok(Result.isFailure(products))
+ * assert.ok(products.failure instanceof InvalidOptions)
+ * assert.strictEqual(
+ *   products.failure.message,
+ *   "Upstream: withConcurrency foreground must be an integer of at least 1 or Infinity, got 0",
+ * )
+ * ```
+ */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", {
+  /** The public module, such as `"MemoryTier"`. */
+  module: Schema.String,
+  /** The option. */
+  field: Schema.String,
+  /** What is valid, and what was given. */
+  reason: Schema.String,
+}) {
+  /**
+   * The error for a value: `must` continues the sentence "the option must", `got` is the value as
+   * given. The text of a `Redacted` and the members of an object are not shown.
+   *
+   * **Example**
+   *
+   * ```ts
+   * import { InvalidOptions } from "@larder/core"
+   * import * as assert from "node:assert"
+   *
+   * const error = InvalidOptions.of({
+   *   module: "DiskTier",
+   *   field: "folder",
+   *   must: 'be a path, such as "./cache"',
+   *   got: "",
+   * })
+   * assert.strictEqual(error.message, 'DiskTier: folder must be a path, such as "./cache", got ""')
+   * ```
+   */
+  static of(options: {
+    readonly module: string
+    readonly field: string
+    readonly must: string
+    readonly got: unknown
+  }): InvalidOptions {
+    const { field, got, module, must } = options
+    return new InvalidOptions({ module, field, reason: reasonOf(must, got) })
+  }
+
+  override get message(): string {
+    return `${this.module}: ${this.field} ${this.reason}`
+  }
+}

@@ -1,0 +1,28 @@
+/** Values that a user gave, as text for errors: short, and without secrets. */
+import * as Duration from "effect/Duration"
+import * as Redacted from "effect/Redacted"
+
+/** Characters of a text that are shown. */
+const maxLength = 60
+
+const cut = (text: string): string =>
+  text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`
+
+/** The members of an object may hold a secret: only its kind is shown. */
+const kindOf = (value: object): string => {
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  const tag = "_tag" in value ? value._tag : undefined
+  return typeof tag === "string" ? `an object with _tag ${JSON.stringify(cut(tag))}` : "an object"
+}
+
+/** A value for an error. A `Redacted` is shown as `<redacted>`. */
+export const shown = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(cut(value))
+  if (typeof value === "function") return "a function"
+  if (typeof value !== "object" || value === null) return cut(String(value))
+  if (Redacted.isRedacted(value) || Duration.isDuration(value)) return String(value)
+  return kindOf(value)
+}
+
+/** The reason of an error about an option: `must` says what is valid, `got` is the value given. */
+export const reasonOf = (must: string, got: unknown): string => `must ${must}, got ${shown(got)}`

@@ -1,0 +1,752 @@
+/**
+ * Invalid options, for every constructor of the package: the error names module, field, value and
+ * remedy. A constructor of a value throws it, its twin returns the same; an Effect or a Layer dies.
+ */
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import {
+  BoundedMap,
+  Deadline,
+  EarlyRefresh,
+  InvalidOptions,
+  Larder,
+  MemoryTier,
+  Policy,
+  TierStack,
+  Upstream,
+  Wire,
+} from "@larder/core"
+import {
+  Cause,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Redacted,
+  Result,
+  Schedule,
+  Schema,
+  type Scope,
+} from "effect"
+
+interface Case {
+  readonly module: string
+  readonly field: string
+  /** The value as the reason shows it. */
+  readonly shown: string
+  /** What is valid. */
+  readonly must: string
+}
+
+interface OfValue extends Case {
+  readonly throwing: () => unknown
+  readonly twin: () => Result.Result<unknown, unknown>
+}
+
+interface OfEffect extends Case {
+  readonly effect: Effect.Effect<unknown, never>
+}
+
+const thrownBy = (make: () => unknown): unknown => {
+  try {
+    make()
+  } catch (error) {
+    return error
+  }
+  return assert.fail("nothing was thrown")
+}
+
+const isExpected = (error: unknown, { field, module, must, shown }: Case): void => {
+  assert(error instanceof InvalidOptions || error instanceof Policy.InvalidPolicy)
+  const isPolicy = error instanceof Policy.InvalidPolicy
+  assert.deepStrictEqual(
+    [error._tag, isPolicy ? "Policy" : error.module, error.field],
+    [isPolicy ? "InvalidPolicy" : "InvalidOptions", module, field],
+  )
+  assert.include(error.reason, `must ${must}`)
+  assert.isTrue(error.reason.endsWith(`, got ${shown}`), `${error.reason} shows ${shown}`)
+  assert.strictEqual(error.message, `${module}: ${field} ${error.reason}`)
+}
+
+const titleOf = ({ field, module, shown }: Case): string => `${module}: ${field}, got ${shown}`
+
+const typesOf = <A>(values: Readonly<Record<string, A>>): ReadonlyArray<readonly [string, A]> =>
+  Object.entries(values)
+
+// ---- values -----------------------------------------------------------------------------------
+
+const duration = 'be a duration of at least 0, such as "10 seconds" or a number of milliseconds'
+
+const noDurations = typesOf<Duration.Input>({
+  "-1": -1,
+  NaN: Number.NaN,
+  '"-1 second"': "-1 second",
+  '"-Infinity"': "-Infinity",
+  '"soon"': "soon" as never,
+  "-Infinity": Duration.negativeInfinity,
+  "-5 millis": Duration.millis(-5),
+  null: null as never,
+  "an array of 0": [] as never,
+  "an object": { seconds: -1 },
+})
+
+const policyDurations = [
+  "freshFor",
+  "staleWhileRevalidate",
+  "staleIfError",
+  "softTimeout",
+  "hardTimeout",
+  "retryAfterFailure",
+  "tierTimeout",
+  "tierBudget",
+] as const
+
+const ofPolicy = (
+  field: keyof Policy.Options,
+  got: unknown,
+  shown: string,
+  must: string,
+  others: Partial<Policy.Options> = {},
+): OfValue => {
+  const options = { freshFor: 1, ...others, [field]: got }
+  return {
+    module: "Policy",
+    field,
+    shown,
+    must,
+    throwing: () => Policy.make(options),
+    twin: () => Policy.makeResult(options),
+  }
+}
+
+const early = (
+  field: string,
+  shown: string,
+  must: string,
+  throwing: () => unknown,
+  twin: () => Result.Result<unknown, unknown>,
+): OfValue => ({ module: "Policy", field, shown, must, throwing, twin })
+
+const spaced = Schedule.spaced("1 second")
+const scheduled = EarlyRefresh.scheduled(EarlyRefresh.xfetch(), spaced)
+
+const policies: ReadonlyArray<OfValue> = [
+  ...policyDurations.flatMap((field) =>
+    noDurations
+      // Left out, it has its default.
+      .filter(([, got]) => got !== null || field === "freshFor")
+      .map(([shown, got]) => ofPolicy(field, got, shown, duration)),
+  ),
+  ofPolicy("jitter", 1.1, "1.1", "be a share of freshFor from 0 to 1, such as 0.1"),
+  ofPolicy("jitter", Number.NaN, "NaN", "be a share of freshFor from 0 to 1, such as 0.1"),
+  ofPolicy("hardTimeout", 0, "0", "be a finite duration above 0"),
+  ofPolicy("hardTimeout", "Infinity", '"Infinity"', "be a finite duration above 0"),
+  ofPolicy(
+    "softTimeout",
+    "31 seconds",
+    '"31 seconds"',
+    "be at most hardTimeout, which is 30000 ms",
+  ),
+  ofPolicy("tierWrites", "never", '"never"', 'be "awaited" or "background"'),
+  ofPolicy("tierTimeout", 0, "0", "be a finite duration above 0"),
+  ofPolicy("tierBudget", 50, "50", "be a finite duration of at least tierTimeout, which is 100 ms"),
+  ofPolicy("earlyRefresh", 0.8, "0.8", "be made with EarlyRefresh.after, xfetch or scheduled"),
+  ofPolicy("earlyRefresh", null, "null", "be made with EarlyRefresh.after, xfetch or scheduled"),
+  ofPolicy(
+    "earlyRefresh",
+    { _tag: "after" },
+    'an object with _tag "after"',
+    "be made with EarlyRefresh.after, xfetch or scheduled",
+  ),
+  ...[0, 1, Number.NaN].map((fraction) =>
+    early(
+      "earlyRefresh",
+      String(fraction),
+      "begin after a share of freshFor above 0 and below 1, such as EarlyRefresh.after(0.8)",
+      () => EarlyRefresh.after(fraction),
+      () => EarlyRefresh.afterResult(fraction),
+    ),
+  ),
+  ...[0, Infinity].map((beta) =>
+    early(
+      "earlyRefresh.beta",
+      String(beta),
+      "be a finite number above 0, such as 1",
+      () => EarlyRefresh.xfetch({ beta }),
+      () => EarlyRefresh.xfetchResult({ beta }),
+    ),
+  ),
+  ...[1.5, -1].map((maxFraction) =>
+    early(
+      "earlyRefresh.maxFraction",
+      String(maxFraction),
+      "be a share of freshFor above 0 and at most 1, such as 0.5",
+      () => EarlyRefresh.xfetch({ maxFraction }),
+      () => EarlyRefresh.xfetchResult({ maxFraction }),
+    ),
+  ),
+  early(
+    "earlyRefresh.schedule",
+    "5",
+    'be a Schedule, such as Schedule.spaced("1 second")',
+    () => EarlyRefresh.scheduled(EarlyRefresh.xfetch(), 5 as never),
+    () => EarlyRefresh.scheduledResult(EarlyRefresh.xfetch(), 5 as never),
+  ),
+  early(
+    "earlyRefresh",
+    'an object with _tag "Scheduled"',
+    "have one schedule, around EarlyRefresh.after or xfetch",
+    () => EarlyRefresh.scheduled(spaced)(scheduled as never),
+    () => EarlyRefresh.scheduledResult(spaced)(scheduled as never),
+  ),
+]
+
+const source = Upstream.make({ lookup: (key: string) => Effect.succeed(key) })
+
+const ofUpstream = (
+  field: string,
+  shown: string,
+  must: string,
+  throwing: () => unknown,
+  ...twins: ReadonlyArray<() => Result.Result<unknown, unknown>>
+): ReadonlyArray<OfValue> =>
+  twins.map((twin) => ({ module: "Upstream", field, shown, must, throwing, twin }))
+
+const ofLookups = (lookups: object, field: string, shown: string, must: string) =>
+  ofUpstream(
+    field,
+    shown,
+    must,
+    () => Upstream.make(lookups as never),
+    () => Upstream.makeResult(lookups as never),
+  )
+
+const ofConcurrency = (bounds: unknown, field: string, shown: string, must: string) =>
+  ofUpstream(
+    `withConcurrency ${field}`,
+    shown,
+    must,
+    () => Upstream.withConcurrency(bounds as number),
+    () => source.pipe(Upstream.withConcurrencyResult(bounds as number)),
+    () => Upstream.withConcurrencyResult(source, bounds as number),
+  )
+
+const ofBreaker = (options: Upstream.BreakerOptions, field: string, shown: string, must: string) =>
+  ofUpstream(
+    `withCircuitBreaker ${field}`,
+    shown,
+    must,
+    () => Upstream.withCircuitBreaker(options),
+    () => source.pipe(Upstream.withCircuitBreakerResult(options)),
+    () => Upstream.withCircuitBreakerResult(source, options),
+  )
+
+const permits = "be an integer of at least 1 or Infinity"
+const time = 'be a duration above 0, such as "10 seconds"'
+const lookup = () => Effect.succeed(1)
+
+const upstreams: ReadonlyArray<OfValue> = [
+  ofLookups({}, "lookup", "undefined", "be a function from a key to an Effect"),
+  ofLookups({ lookup: 5 }, "lookup", "5", "be a function from a key to an Effect"),
+  ofLookups(
+    { lookup, lookupMany: "all" },
+    "lookupMany",
+    '"all"',
+    "be a function from keys to an Effect of a Map, or be left out",
+  ),
+  ofUpstream(
+    "withRetry",
+    "3",
+    "be given a Schedule, such as Schedule.recurs(2)",
+    () => Upstream.withRetry(3 as never),
+    () => source.pipe(Upstream.withRetryResult(3 as never)),
+    () => Upstream.withRetryResult(source, 3 as never),
+  ),
+  ...[0, -1, 1.5, Number.NaN, -Infinity, 2 ** 53].flatMap((bad) => [
+    ofConcurrency(bad, "foreground", String(bad), permits),
+    ofConcurrency({ foreground: bad }, "foreground", String(bad), permits),
+    ofConcurrency({ foreground: 1, background: bad }, "background", String(bad), permits),
+  ]),
+  ofConcurrency(undefined, "foreground", "undefined", permits),
+  ofConcurrency(null, "foreground", "null", permits),
+  ofConcurrency({ foreground: "8" }, "foreground", '"8"', permits),
+  ofConcurrency({ foreground: 1, background: null }, "background", "null", permits),
+  ...[-1, 0.5, Number.NaN, Infinity].map((queue) =>
+    ofConcurrency(
+      { foreground: 1, queue },
+      "queue",
+      String(queue),
+      "be an integer of at least 0, or be left out for no bound",
+    ),
+  ),
+  ...[0, -1, Number.NaN].flatMap((bad) => [
+    ofBreaker({ openDuration: bad }, "openDuration", String(bad), `${time}, or a Schedule`),
+    ofBreaker({ maxOpenDuration: bad }, "maxOpenDuration", String(bad), time),
+    ofBreaker({ probeEvery: bad }, "probeEvery", String(bad), time),
+  ]),
+  ofBreaker(
+    { maxOpenDuration: spaced as never },
+    "maxOpenDuration",
+    "an object",
+    'be a duration above 0, such as "10 seconds"',
+  ),
+  ...[-1, 1.5, Number.NaN, Infinity].map((probeQueue) =>
+    ofBreaker({ probeQueue }, "probeQueue", String(probeQueue), "be an integer of at least 0"),
+  ),
+].flat()
+
+const ofWire = (
+  name: "compressed" | "encrypted",
+  options: unknown,
+  field: string,
+  shown: string,
+  must: string,
+): ReadonlyArray<OfValue> => {
+  const given = options as never
+  const throwing =
+    name === "compressed"
+      ? () => Wire.compressed(Wire.json, given)
+      : () => Wire.encrypted(Wire.json, given)
+  const twins =
+    name === "compressed"
+      ? [
+          () => Wire.compressedResult(Wire.json, given),
+          () => Wire.compressedResult(given)(Wire.json),
+        ]
+      : [() => Wire.encryptedResult(Wire.json, given), () => Wire.encryptedResult(given)(Wire.json)]
+  return twins.map((twin) => ({ module: "Wire", field, shown, must, throwing, twin }))
+}
+
+const bytes = new Uint8Array(32).fill(7)
+const inBase64 = btoa(String.fromCharCode(...bytes))
+const keys = { a: bytes, b: bytes }
+const wiped = Redacted.make(bytes)
+Redacted.wipeUnsafe(wiped)
+
+const cryptoKeyOf = (name: string, length: number, usages: ReadonlyArray<KeyUsage>) =>
+  globalThis.crypto.subtle.generateKey({ name, length }, false, usages)
+
+const badKeys = typesOf<unknown>({
+  "16 bytes": new Uint8Array(16),
+  "33 bytes": Redacted.make(new Uint8Array(33)),
+  "5 bytes": Redacted.make("c2hvcnQ="),
+  "a text that is no Base64": Redacted.make("not Base64!"),
+  "a text that is not Redacted": inBase64,
+  "a Redacted that was wiped": wiped,
+  "a value of type undefined": undefined,
+  "a value of type number": 7_7_7,
+  "a value of type object": Redacted.make(5),
+  "a CryptoKey of AES-GCM 128": await cryptoKeyOf("AES-GCM", 128, ["encrypt", "decrypt"]),
+  "a CryptoKey of AES-CBC 256": await cryptoKeyOf("AES-CBC", 256, ["encrypt", "decrypt"]),
+  "a CryptoKey that may not encrypt": await cryptoKeyOf("AES-GCM", 256, ["decrypt"]),
+})
+
+const idsOfKeys = "have ids that are well-formed texts of 1 to 255 bytes in UTF-8"
+
+const wires: ReadonlyArray<OfValue> = [
+  ...[-1, 1.5, Number.NaN].map((threshold) =>
+    ofWire(
+      "compressed",
+      { threshold },
+      "threshold",
+      String(threshold),
+      "be a number of bytes, an integer of at least 0",
+    ),
+  ),
+  ...[0, Infinity].map((maxBytes) =>
+    ofWire(
+      "compressed",
+      { maxBytes },
+      "maxBytes",
+      String(maxBytes),
+      "be a number of bytes, an integer of at least 1",
+    ),
+  ),
+  ofWire(
+    "compressed",
+    { format: "zip" },
+    "format",
+    '"zip"',
+    'be one of "gzip", "deflate", "deflate-raw"',
+  ),
+  ...badKeys.map(([shown, key]) =>
+    ofWire(
+      "encrypted",
+      { keys: { a: key }, current: "a" },
+      'keys["a"]',
+      shown,
+      "be 32 bytes, a Redacted of them or of their Base64 text, or a CryptoKey of AES-GCM 256",
+    ),
+  ),
+  ofWire("encrypted", { keys: { "": bytes }, current: "" }, "keys", '""', idsOfKeys),
+  ofWire("encrypted", { keys: { "\ud800": bytes }, current: "x" }, "keys", '"\\ud800"', idsOfKeys),
+  ofWire(
+    "encrypted",
+    { keys: { ["x".repeat(256)]: bytes }, current: "x" },
+    "keys",
+    `"${"x".repeat(60)}…"`,
+    idsOfKeys,
+  ),
+  ofWire("encrypted", { keys, current: "c" }, "current", '"c"', 'be an id of `keys` ("a", "b")'),
+  ofWire("encrypted", { keys, current: "toString" }, "current", '"toString"', "be an id of `keys`"),
+  ofWire(
+    "encrypted",
+    { keys: {}, current: "a" },
+    "current",
+    '"a"',
+    "be an id of `keys` (of which there is none)",
+  ),
+  ...[undefined, null].map((none) =>
+    ofWire(
+      "encrypted",
+      { keys: none, current: "a" },
+      "keys",
+      String(none),
+      "be an object that has each key under its id",
+    ),
+  ),
+].flat()
+
+const ofMap = (options: object, field: string, shown: string, must: string): OfValue => ({
+  module: "BoundedMap",
+  field,
+  shown,
+  must,
+  throwing: () => BoundedMap.make(options),
+  twin: () => BoundedMap.makeResult(options),
+})
+
+const bounds = ["maxEntries", "maxWeight"] as const
+const noBounds = [-1, 1.5, Number.NaN, -Infinity, 2 ** 53]
+const eviction = 'be "w-tinylfu" or "lru"'
+
+const maps: ReadonlyArray<OfValue> = [
+  ...bounds.flatMap((field) =>
+    noBounds.map((bad) =>
+      ofMap({ [field]: bad }, field, String(bad), "be an integer of at least 0 or Infinity"),
+    ),
+  ),
+  ofMap({ maxEntries: "10" }, "maxEntries", '"10"', "be an integer of at least 0 or Infinity"),
+  ofMap({ eviction: "fifo" }, "eviction", '"fifo"', eviction),
+]
+
+describe.each(
+  typesOf({ "Policy, EarlyRefresh": policies, Upstream: upstreams, Wire: wires, BoundedMap: maps }),
+)("a constructor of a value throws, and its twin returns the same: %s", (_, cases) => {
+  for (const each of cases) {
+    it(titleOf(each), () => {
+      const thrown = thrownBy(each.throwing)
+      isExpected(thrown, each)
+      const result = each.twin()
+      assert(Result.isFailure(result))
+      assert.deepStrictEqual(result.failure, thrown)
+      assert.notInclude(String(thrown), inBase64)
+    })
+  }
+})
+
+describe("a twin of valid options returns what the constructor makes", () => {
+  const policy = { freshFor: "1 minute", jitter: 0.1 } as const
+  it.each(
+    typesOf<readonly [Result.Result<unknown, never> | Result.Result<unknown, unknown>, unknown]>({
+      "Policy.make": [Policy.makeResult(policy), Policy.make(policy)],
+      "EarlyRefresh.after": [EarlyRefresh.afterResult(0.5), EarlyRefresh.after(0.5)],
+      "EarlyRefresh.xfetch": [EarlyRefresh.xfetchResult(), EarlyRefresh.xfetch()],
+      "EarlyRefresh.scheduled": [
+        EarlyRefresh.scheduledResult(EarlyRefresh.xfetch(), spaced),
+        scheduled,
+      ],
+    }),
+  )("%s", (_, [result, made]) => {
+    assert(Result.isSuccess(result))
+    assert.deepStrictEqual(result.success, made)
+  })
+
+  it("BoundedMap.make", () => {
+    const map = Result.getOrThrow(BoundedMap.makeResult<number>({ maxEntries: 2 }))
+    assert.deepStrictEqual(map.bounds, { maxEntries: 2, maxWeight: Infinity })
+    assert.isTrue(map.set("a", 1))
+  })
+
+  it.effect("Wire.compressed and encrypted", () =>
+    Effect.gen(function* () {
+      const context = { larder: "a", key: "k", schemaVersion: 0, staleUntil: 0 }
+      const wire = Result.getOrThrow(
+        Result.flatMap(
+          Wire.compressedResult(Wire.json, { threshold: 1 }),
+          Wire.encryptedResult({ keys, current: "a" }),
+        ),
+      )
+      assert.strictEqual(wire.name, "encrypted(compressed(json))")
+      const stored = yield* wire.encode({ text: "t".repeat(500) }, context)
+      assert.isBelow(stored.length, 200)
+      assert.deepStrictEqual(yield* wire.decode(stored, context), { text: "t".repeat(500) })
+    }),
+  )
+
+  it.effect("Upstream.make and its guards", () =>
+    Effect.gen(function* () {
+      const failing = Upstream.makeResult({ lookup: (key: string) => Effect.fail(key) })
+      const guarded = Result.getOrThrow(
+        failing.pipe(
+          Result.flatMap(Upstream.withRetryResult(Schedule.recurs(2))),
+          Result.flatMap(Upstream.withCircuitBreakerResult({ key: "prices" })),
+          Result.flatMap(Upstream.withConcurrencyResult({ foreground: 1, queue: 0 })),
+        ),
+      )
+      const { breakers, lookup } = yield* guarded.resolve
+      assert.deepStrictEqual(
+        breakers.map(({ name }) => name),
+        ["prices"],
+      )
+      assert.strictEqual(yield* Effect.flip(lookup("a", undefined)), "a")
+      const shed = Result.getOrThrow(
+        Upstream.withConcurrencyResult(source, { foreground: 1, queue: 0 }),
+      )
+      expectTypeOf(shed).toEqualTypeOf<Upstream.Upstream<string, string, Upstream.Shed>>()
+      const kept = Result.getOrThrow(Upstream.withConcurrencyResult(source, 8))
+      expectTypeOf(kept).toEqualTypeOf<Upstream.Upstream<string, string>>()
+    }).pipe(Effect.scoped),
+  )
+})
+
+// ---- methods of a value -----------------------------------------------------------------------
+
+it.each(noBounds)("BoundedMap: resize and set throw for %s, and change nothing", (bad) => {
+  const map = BoundedMap.make<number>()
+  map.set("a", 1)
+  for (const field of bounds) {
+    const resized = { maxEntries: 1, maxWeight: 1, [field]: bad }
+    isExpected(
+      thrownBy(() => map.resize(resized)),
+      {
+        module: "BoundedMap",
+        field,
+        shown: String(bad),
+        must: "be an integer of at least 0 or Infinity",
+      },
+    )
+  }
+  for (const weight of [bad, Infinity]) {
+    isExpected(
+      thrownBy(() => map.set("a", 2, { weight })),
+      {
+        module: "BoundedMap",
+        field: "weight",
+        shown: String(weight),
+        must: "be an integer of at least 0",
+      },
+    )
+  }
+  assert.strictEqual(map.get("a"), 1)
+  assert.deepStrictEqual(map.bounds, { maxEntries: 10_000, maxWeight: Infinity })
+})
+
+// ---- effects and layers -----------------------------------------------------------------------
+
+const onTimeout = () => Effect.void
+const orElse = () => Effect.succeedNone
+
+const ofDeadline = (shown: string, after: Duration.Input): ReadonlyArray<OfEffect> =>
+  [
+    Deadline.hard(Effect.void, { after, onTimeout }),
+    Deadline.hard({ after, onTimeout })(Effect.void),
+    Deadline.soft(Effect.void, { after, orElse }),
+    Deadline.soft({ after, orElse })(Effect.void),
+    Deadline.sleep(after),
+  ].map((effect) => ({ module: "Deadline", field: "after", shown, must: duration, effect }))
+
+const ofMemory = (options: object, field: string, shown: string, must: string): OfEffect => {
+  const layer = MemoryTier.layer(options)
+  expectTypeOf<Layer.Error<typeof layer>>().toEqualTypeOf<never>()
+  return {
+    module: "MemoryTier",
+    field,
+    shown,
+    must,
+    effect: Effect.scoped(Layer.build(layer)),
+  }
+}
+
+const memory = TierStack.layer(MemoryTier.layer())
+const policy = Policy.make({ freshFor: "1 minute" })
+
+const larderOf = (options: object) =>
+  Larder.make({ name: "products", upstream: source, policy, ...options } as never)
+
+const over = <A>(
+  stack: Layer.Layer<TierStack.TierStack>,
+  effect: Effect.Effect<A, never, TierStack.TierStack | Scope.Scope>,
+) => Effect.scoped(Effect.provide(effect, stack))
+
+const ofLarder = (options: object, field: string, shown: string, must: string): OfEffect => ({
+  module: "Larder",
+  field,
+  shown,
+  must,
+  effect: over(memory, larderOf(options)),
+})
+
+class Service extends Larder.Service<Service>()("products", {
+  upstream: source,
+  policy,
+  schemaVersion: -1,
+}) {}
+
+const resizing = (stack: Layer.Layer<TierStack.TierStack>, given: object) =>
+  over(
+    stack,
+    Effect.flatMap(larderOf({ value: Schema.String }), (larder) =>
+      (larder as Larder.Larder<string, string>).resizeMemory(given),
+    ),
+  )
+
+const effects: ReadonlyArray<OfEffect> = [
+  ...noDurations.flatMap(([shown, after]) => ofDeadline(shown, after)),
+  ...bounds.flatMap((field) =>
+    [0, ...noBounds].flatMap((bad) => [
+      ofMemory({ [field]: bad }, field, String(bad), permits),
+      {
+        ...ofMemory({ [field]: bad }, field, String(bad), permits),
+        effect: resizing(memory, { [field]: bad }),
+      },
+    ]),
+  ),
+  ...noDurations
+    .filter(([, got]) => got !== null)
+    .map(([shown, got]) =>
+      ofMemory(
+        { maxFreshFor: got },
+        "maxFreshFor",
+        shown,
+        'be a duration above 0, such as "1 second"',
+      ),
+    ),
+  ofMemory({ maxFreshFor: 0 }, "maxFreshFor", "0", "be a duration above 0"),
+  ofMemory({ maxFreshFor: "0 millis" }, "maxFreshFor", '"0 millis"', "be a duration above 0"),
+  ofMemory({ eviction: "fifo" }, "eviction", '"fifo"', eviction),
+  ofLarder({ name: " " }, "name", '" "', 'be a text that is not blank, such as "products"'),
+  ofLarder({ name: undefined }, "name", "undefined", "be a text that is not blank"),
+  ...[-1, 0.5, 100_000_000, Number.NaN].map((schemaVersion) =>
+    ofLarder(
+      { schemaVersion },
+      "schemaVersion",
+      String(schemaVersion),
+      "be an integer from 0 to 99,999,999",
+    ),
+  ),
+  ofLarder({ closeTimeout: "soon" }, "closeTimeout", '"soon"', duration),
+  ofLarder({ policy: 5 }, "policy", "5", "be what Policy.make or Policy.adaptive returns"),
+  {
+    ...ofLarder({}, "value", "undefined", "be a schema, such as Schema.String"),
+    effect: over(TierStack.layer(MemoryTier.layerShared), larderOf({})),
+  },
+  {
+    ...ofLarder({}, "maxAge", "NaN", duration),
+    effect: over(
+      memory,
+      Effect.flatMap(larderOf({}), (larder) =>
+        (larder as Larder.Larder<string, string>)
+          .get("k", { maxAge: Number.NaN })
+          .pipe(Effect.catch((error) => Effect.succeed(error))),
+      ),
+    ),
+  },
+  {
+    ...ofLarder({}, "schemaVersion", "-1", "be an integer from 0 to 99,999,999"),
+    effect: Effect.scoped(Layer.build(Layer.provide(Service.layer, memory))),
+  },
+  {
+    ...ofLarder({}, "schemaVersion", "-1", "be an integer from 0 to 99,999,999"),
+    effect: over(
+      memory,
+      Larder.fn({ name: "products", policy, schemaVersion: -1 })((key: string) =>
+        Effect.succeed(key),
+      ),
+    ),
+  },
+  {
+    ...ofLarder({}, "resizeMemory", '"shared"', "find a MemoryTier first in the TierStack"),
+    effect: resizing(TierStack.layer(MemoryTier.layerShared), { maxEntries: 10 }),
+  },
+  {
+    module: "Upstream",
+    field: "withCircuitBreaker key",
+    shown: '"prices"',
+    must: "differ from the keys of the other circuits of the pipe, or be left out",
+    effect: Effect.scoped(
+      source.pipe(
+        Upstream.withCircuitBreaker({ key: "prices" }),
+        Upstream.withCircuitBreaker({ key: "prices" }),
+      ).resolve,
+    ).pipe(Effect.asVoid),
+  },
+]
+
+class Source extends Upstream.Service<Source, string, string>()("test/Source") {}
+
+const ofService: Case = {
+  module: "Upstream",
+  field: "lookup",
+  shown: "undefined",
+  must: "be a function from a key to an Effect",
+}
+
+describe("an Effect or a Layer dies, and the error is not in its type", () => {
+  const all = [
+    ...effects,
+    { ...ofService, effect: Effect.scoped(Layer.build(Source.layer({} as never))) },
+    {
+      ...ofService,
+      effect: Effect.scoped(Layer.build(Source.layerEffect(Effect.succeed({} as never)))),
+    },
+  ]
+  for (const [i, each] of all.entries()) {
+    it.effect(`${titleOf(each)} (${i})`, () =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(each.effect)
+        assert(Exit.isFailure(exit))
+        assert.isTrue(Cause.hasDies(exit.cause))
+        isExpected(Cause.squash(exit.cause), each)
+      }),
+    )
+  }
+})
+
+describe("the value in a reason", () => {
+  const shown = (got: unknown): string =>
+    InvalidOptions.of({ module: "Test", field: "field", must: "be valid", got }).reason.replace(
+      "must be valid, got ",
+      "",
+    )
+
+  it.each<readonly [unknown, string]>([
+    ["", '""'],
+    ['a "quoted"\n', '"a \\"quoted\\"\\n"'],
+    ["x".repeat(60), `"${"x".repeat(60)}"`],
+    [5n, "5"],
+    [true, "true"],
+    [Symbol("secret"), "Symbol(secret)"],
+    [() => 1, "a function"],
+    [["a", "b"], "an array of 2"],
+    [{ password: "s3cret" }, "an object"],
+    [{ _tag: 5 }, "an object"],
+    [Duration.seconds(1), "1000 millis"],
+  ])("%s is shown", (got, text) => assert.strictEqual(shown(got), text))
+
+  it("is cut where it is long", () => {
+    assert.strictEqual(shown("x".repeat(61)), `"${"x".repeat(60)}…"`)
+    assert.strictEqual(shown(10n ** 90n), `1${"0".repeat(59)}…`)
+    assert.strictEqual(
+      shown({ _tag: "x".repeat(1_000) }),
+      `an object with _tag "${"x".repeat(60)}…"`,
+    )
+  })
+
+  it("shows nothing of a Redacted, nor of an object", () => {
+    for (const got of [Redacted.make("s3cret"), { password: "s3cret" }, ["s3cret"]]) {
+      assert.notInclude(shown(got), "s3cret")
+    }
+    assert.strictEqual(shown(Redacted.make("s3cret")), "<redacted>")
+    assert.strictEqual(shown(wiped), "<redacted>")
+  })
+})
