@@ -28,6 +28,7 @@
  * )
  * ```
  */
+import type { InvalidOptions } from "@larder/core"
 import type { Cluster, Redis as IORedis } from "ioredis"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -41,19 +42,13 @@ import type * as Scope from "effect/Scope"
 import { type Deadlines, make as makeDeadlines, Waiting } from "./internal/client/deadlines.ts"
 import * as batching from "./internal/client/batching.ts"
 import * as connection from "./internal/client/connection.ts"
-import {
-  closed,
-  fromRejection,
-  tooLate,
-  type InvalidRedisOptions,
-  type RedisClientError,
-} from "./internal/client/errors.ts"
+import { closed, fromRejection, tooLate, type RedisClientError } from "./internal/client/errors.ts"
 import { heartbeat, type Life, open, type State } from "./internal/client/life.ts"
 import { type Options, settings, type Settings } from "./internal/client/options.ts"
 import * as persistence from "./internal/client/persistence.ts"
 import * as subscriber from "./internal/client/subscriber.ts"
 
-export { InvalidRedisOptions, RedisClientError } from "./internal/client/errors.ts"
+export { RedisClientError } from "./internal/client/errors.ts"
 export type { State } from "./internal/client/life.ts"
 export type {
   Address,
@@ -217,17 +212,18 @@ const make = (checked: Settings) =>
   })
 
 /**
- * A client for the Redis that `options` names, closed with the Layer's scope. Fails with {@link
- * InvalidRedisOptions} when an option is invalid. When Redis is down or refuses the password, the
- * Layer still builds: each command fails, and its error names the cause.
+ * A client for the Redis that `options` names, closed with the Layer's scope. Dies with
+ * `InvalidOptions` when an option is invalid; {@link layerConfig} fails with it. When Redis is down or
+ * refuses the password, the Layer still builds: each command fails, and its error names the cause.
  */
-export const layer = (
-  options: Options,
-): Layer.Layer<RedisClient | Redis.Redis, InvalidRedisOptions> =>
-  Layer.effectContext(Effect.flatMap(settings(options), make))
+export const layer = (options: Options): Layer.Layer<RedisClient | Redis.Redis> =>
+  Layer.effectContext(
+    Effect.flatMap(Effect.orDie(Effect.suspend(() => Effect.fromResult(settings(options)))), make),
+  )
 
 /**
- * {@link layer} with options from Config.
+ * {@link layer} with options from Config. An option that Config gives and that is invalid is a typed
+ * error, `InvalidOptions`.
  *
  * ```ts
  * import { RedisClient } from "@larder/redis"
@@ -241,5 +237,10 @@ export const layer = (
  */
 export const layerConfig = (
   options: Config.Wrap<Options>,
-): Layer.Layer<RedisClient | Redis.Redis, InvalidRedisOptions | Config.ConfigError> =>
-  Layer.effectContext(Config.unwrap(options).pipe(Effect.flatMap(settings), Effect.flatMap(make)))
+): Layer.Layer<RedisClient | Redis.Redis, InvalidOptions | Config.ConfigError> =>
+  Layer.effectContext(
+    Config.unwrap(options).pipe(
+      Effect.flatMap((given) => Effect.fromResult(settings(given))),
+      Effect.flatMap(make),
+    ),
+  )

@@ -10,33 +10,22 @@
  * The tier needs Redis 6.2 or Valkey, and a user with the rights listed in docs/redis.md. At
  * startup it tries each right, and logs the missing ones with the line that grants them.
  */
-import { Tier, type Wire } from "@larder/core"
+import { InvalidOptions, Tier, type Wire } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as admin from "./internal/tier/admin.ts"
 import { Asking } from "./internal/scripts/asking.ts"
 import { Clocks } from "./internal/scripts/clocks.ts"
 import { check } from "./internal/tier/check.ts"
-import { invalidPrefix, keysOf } from "./internal/keys.ts"
+import { keysOf, prefixMust } from "./internal/keys.ts"
 import { messages } from "./internal/marks/listening.ts"
 import { defaultBounds, Marks } from "./internal/marks/marks.ts"
 import { mastersOf, ownerOf } from "./internal/client/masters.ts"
 import * as scripts from "./internal/scripts/run.ts"
 import { Store } from "./internal/tier/store.ts"
 import { type Client, RedisClient } from "./RedisClient.ts"
-
-/** An invalid option. `field` is the option, `reason` says what is valid. */
-export class InvalidRedisTier extends Schema.TaggedError<InvalidRedisTier>()("InvalidRedisTier", {
-  field: Schema.String,
-  reason: Schema.String,
-}) {
-  override get message(): string {
-    return `RedisTier ${this.field}: ${this.reason}`
-  }
-}
 
 export interface Options {
   /**
@@ -52,27 +41,18 @@ export interface Options {
 
 const defaultPrefix = "larder"
 
-const checkedPrefix = (prefix: string = defaultPrefix): Effect.Effect<string, InvalidRedisTier> => {
-  const reason = invalidPrefix(prefix)
-  return reason === undefined
-    ? Effect.succeed(prefix)
-    : Effect.fail(
-        new InvalidRedisTier({
-          field: "prefix",
-          reason: `${JSON.stringify(prefix)} cannot be one: ${reason}`,
-        }),
-      )
+const invalid = (field: string, must: string, got: unknown): Effect.Effect<never> =>
+  Effect.die(InvalidOptions.of({ module: "RedisTier", field, must, got }))
+
+const checkedPrefix = (prefix: string = defaultPrefix): Effect.Effect<string> => {
+  const must = prefixMust(prefix)
+  return must === undefined ? Effect.succeed(prefix) : invalid("prefix", must, prefix)
 }
 
-const checkedName = (name: string = "redis"): Effect.Effect<string, InvalidRedisTier> =>
+const checkedName = (name: string = "redis"): Effect.Effect<string> =>
   typeof name === "string" && name.trim() !== ""
     ? Effect.succeed(name)
-    : Effect.fail(
-        new InvalidRedisTier({
-          field: "name",
-          reason: `${JSON.stringify(name)} is no name; give a text such as "redis"`,
-        }),
-      )
+    : invalid("name", 'be a text that is not blank, such as "redis"', name)
 
 /** When the preload is forbidden or comes too late, the first run of a script sends its text. */
 const loadScripts = (redis: Client): Effect.Effect<void> =>
@@ -177,10 +157,10 @@ const make = (options: Options) =>
  * stored, and not at all half a second after the timeout. A late mark is not set and a late lease
  * is not granted.
  *
- * Soon after the layer is built, the tier checks the version and `maxmemory-policy` of the servers
- * and the rights of the user. It logs each problem as a warning and passes it to each larder. Marks
- * and floors never expire, so the `volatile-` policies never evict them; neither do they evict
- * entries without a TTL.
+ * The layer dies with `InvalidOptions` when an option is invalid. Soon after it is built, the tier
+ * checks the version and `maxmemory-policy` of the servers and the rights of the user. It logs each
+ * problem as a warning and passes it to each larder. Marks and floors never expire, so the
+ * `volatile-` policies never evict them; neither do they evict entries without a TTL.
  *
  * `messages` of its arbiter resume after a lost connection; messages published meanwhile are lost.
  *
@@ -197,9 +177,8 @@ const make = (options: Options) =>
  * ).pipe(Layer.provide(RedisClient.layer({ url: "redis://localhost:6379" })))
  * ```
  */
-export const layer = (
-  options: Options = {},
-): Layer.Layer<Tier.Tier, InvalidRedisTier, RedisClient> => Layer.effect(Tier.Tier, make(options))
+export const layer = (options: Options = {}): Layer.Layer<Tier.Tier, never, RedisClient> =>
+  Layer.effect(Tier.Tier, make(options))
 
 /** The entries to work on: all under a prefix, or those of one larder. */
 export interface Selection {
@@ -221,6 +200,7 @@ export interface Selection {
  *
  * Uses SCAN in steps of about 500 names, one master after the other: no step blocks the server for
  * long. A key written or removed during the scan may or may not appear, and a key may appear twice.
+ * Dies with `InvalidOptions` when the prefix is invalid.
  *
  * ```ts no-run
  * import { RedisClient, RedisTier } from "@larder/redis"
@@ -235,7 +215,7 @@ export interface Selection {
  */
 export const keys = (
   selection: Selection = {},
-): Stream.Stream<admin.Entry, Tier.TierError | InvalidRedisTier, RedisClient> =>
+): Stream.Stream<admin.Entry, Tier.TierError, RedisClient> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const prefix = yield* checkedPrefix(selection.prefix)
@@ -256,7 +236,8 @@ export const keys = (
  *
  * Uses SCAN, as {@link keys} does, and UNLINK. Running nodes get no message: each finds the new
  * floors within seconds, and then looks its entries up again. The result of a lookup that is
- * running is not stored. An invalidated value never comes back.
+ * running is not stored. An invalidated value never comes back. Dies with `InvalidOptions` when the
+ * prefix is invalid.
  *
  * ```ts no-run
  * import { RedisClient, RedisTier } from "@larder/redis"
@@ -269,7 +250,7 @@ export const keys = (
  */
 export const removeAll = (
   selection: Selection = {},
-): Effect.Effect<number, Tier.TierError | InvalidRedisTier, RedisClient> =>
+): Effect.Effect<number, Tier.TierError, RedisClient> =>
   Effect.gen(function* () {
     const prefix = yield* checkedPrefix(selection.prefix)
     return yield* admin.removeAll(yield* RedisClient, prefix, selection.larder)

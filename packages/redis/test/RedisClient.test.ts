@@ -19,7 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { describe, expect } from "vitest"
+import { expect } from "vitest"
 import { connect, times, until } from "./support/clients.ts"
 import * as proxy from "./support/proxy.ts"
 import { redisSuite } from "./support/withRedis.ts"
@@ -41,48 +41,6 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
 /** One that is nobody's: a server had it and is gone. */
 const nobody = Effect.scoped(Effect.map(RedisServer.start(), ({ port }) => port))
-
-describe("RedisClient options", () => {
-  const refusal = (options: RedisClient.Options) =>
-    Layer.build(RedisClient.layer(options)).pipe(Effect.scoped, Effect.flip)
-
-  it.effect("what cannot be meant is refused by name, before anything is connected", () =>
-    Effect.gen(function* () {
-      const host = "127.0.0.1"
-      const cases: ReadonlyArray<readonly [string, RedisClient.Options]> = [
-        ["url", { url: "http://localhost" }],
-        ["url", { url: "redis://localhost/first" }],
-        ["port", { host, port: 70_000 }],
-        ["host", { host: "" }],
-        ["db", { host, db: -1 }],
-        ["db", { cluster: { nodes: [{ host, port: 1 }] }, db: 1 }],
-        ["cluster.nodes", { cluster: { nodes: [] } }],
-        ["sentinels", { sentinels: [], name: "larder" }],
-        ["name", { sentinels: [{ host, port: 1 }], name: "" }],
-        ["commandTimeout", { host, commandTimeout: 0 }],
-        ["commandTimeout", { host, commandTimeout: "Infinity" }],
-        ["connectTimeout", { host, connectTimeout: Number.NaN }],
-        ["heartbeat", { host, heartbeat: -1 }],
-        ["reconnect", { host, reconnect: { base: "2 seconds", max: "1 second" } }],
-        ["options", {} as RedisClient.Options],
-        ["host, path", { host, path: "/tmp/x" } as unknown as RedisClient.Options],
-      ]
-      for (const [field, options] of cases) {
-        const error = yield* refusal(options)
-        expect([error._tag, error.field]).toEqual(["InvalidRedisOptions", field])
-        expect(error.message).toContain(field)
-      }
-    }),
-  )
-
-  it.effect("the password of a URL is in no error", () =>
-    Effect.gen(function* () {
-      for (const url of ["redis://u:s3cret@h:99999", "redis://u:s3cret%@h", "x://u:s3cret@h"]) {
-        expect((yield* refusal({ url })).message).not.toContain("s3cret")
-      }
-    }),
-  )
-})
 
 redisSuite("RedisClient", () => {
   it.live("commands of a process that has just started wait for the first connection", () =>

@@ -34,7 +34,7 @@ const join = (
   bulk = true,
 ) =>
   Effect.gen(function* () {
-    const tier: Layer.Layer<Tier.Tier, RedisTier.InvalidRedisTier> = RedisTier.layer().pipe(
+    const tier: Layer.Layer<Tier.Tier> = RedisTier.layer().pipe(
       Layer.provide(Layer.succeed(RedisClient.RedisClient, redis)),
       Layer.provide(Logger.layer([])),
     )

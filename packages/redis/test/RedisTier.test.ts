@@ -4,13 +4,11 @@ import { Envelope, type Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import { assert, describe } from "vitest"
 import * as RedisClient from "../src/RedisClient.ts"
-import * as RedisTier from "../src/RedisTier.ts"
 import { connect, until } from "./support/clients.ts"
 import {
   envelope,
@@ -49,23 +47,6 @@ redisSuite("RedisTier", () => {
           notifies: true,
         })
         assert.strictEqual((yield* tierOn(redis, { name: "main" })).name, "main")
-      }),
-    )
-
-    it.live("a prefix or a name that cannot be meant is refused with the reason", () =>
-      Effect.gen(function* () {
-        const redis = yield* client
-        const fail = (options: RedisTier.Options) =>
-          Layer.build(RedisTier.layer(options)).pipe(
-            Effect.provideService(RedisClient.RedisClient, redis),
-            Effect.flip,
-          )
-        for (const prefix of ["", "a{b", "a}", "a\n", "a:v", "shop:m"]) {
-          const error = yield* fail({ prefix })
-          assert.deepStrictEqual([error._tag, error.field], ["InvalidRedisTier", "prefix"])
-          assert.include(error.message, JSON.stringify(prefix))
-        }
-        assert.strictEqual((yield* fail({ name: " " })).field, "name")
       }),
     )
 

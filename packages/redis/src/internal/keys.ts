@@ -68,16 +68,16 @@ export const tagOf = (name: string): string => {
   return open >= 0 && close > open + 1 ? name.slice(open + 1, close) : name
 }
 
-/** Why a text is no valid prefix; `undefined` for a valid one. */
-export const invalidPrefix = (prefix: unknown): string | undefined => {
+/** What a prefix must be that the given one is not; `undefined` for a valid one. */
+export const prefixMust = (prefix: unknown): string | undefined => {
   if (typeof prefix !== "string" || prefix === "") {
-    return 'give a text that is not empty, such as "larder"'
+    return 'be a text that is not empty, such as "larder"'
   }
-  if (/[{}]/.test(prefix)) return "braces say where Redis Cluster keeps a key; leave them out"
+  if (/[{}]/.test(prefix)) return "have no braces, which say where Redis Cluster keeps a key"
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  if (/[\u0000-\u001f\u007f]/.test(prefix)) return "leave out control characters"
+  if (/[\u0000-\u001f\u007f]/.test(prefix)) return "have no control characters"
   // Its marks would have the names of another prefix's entries.
-  if (/:[vlmfc]$/.test(prefix)) return "let it not end in one of :v, :l, :m, :f, :c"
+  if (/:[vlmfc]$/.test(prefix)) return "not end in :v, :l, :m, :f or :c"
   return undefined
 }
 

@@ -11,7 +11,7 @@ const tricky = fc.string({
   maxLength: 8,
 })
 const any = fc.oneof(text, tricky)
-const prefix = any.filter((each) => Keys.invalidPrefix(each) === undefined)
+const prefix = any.filter((each) => Keys.prefixMust(each) === undefined)
 
 describe("names", () => {
   it("are as they are documented", () => {
@@ -45,7 +45,7 @@ describe("names", () => {
   it("of one prefix are never names of another", () => {
     const short = fc
       .string({ unit: fc.constantFrom(":", "v", "m", "a", "%"), minLength: 1, maxLength: 6 })
-      .filter((each) => Keys.invalidPrefix(each) === undefined)
+      .filter((each) => Keys.prefixMust(each) === undefined)
     fc.assert(
       fc.property(short, short, tricky, tricky, (one, other, larder, key) => {
         if (one === other) return

@@ -53,7 +53,7 @@ export interface NodeOptions {
 }
 
 const stackOf = (redis: RedisClient.Client, { memory, prefix }: NodeOptions) => {
-  const tier: Layer.Layer<Tier.Tier, RedisTier.InvalidRedisTier> = RedisTier.layer({ prefix }).pipe(
+  const tier: Layer.Layer<Tier.Tier> = RedisTier.layer({ prefix }).pipe(
     Layer.provide(Layer.succeed(RedisClient.RedisClient, redis)),
     Layer.provide(Logger.layer([])),
   )

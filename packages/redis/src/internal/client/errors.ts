@@ -1,15 +1,5 @@
 import * as Schema from "effect/Schema"
 
-/** An invalid option. `field` is the option; a password is never part of `reason`. */
-export class InvalidRedisOptions extends Schema.TaggedError<InvalidRedisOptions>()(
-  "InvalidRedisOptions",
-  { field: Schema.String, reason: Schema.String },
-) {
-  override get message(): string {
-    return `RedisClient ${this.field}: ${this.reason}`
-  }
-}
-
 /**
  * Why a command returned no value:
  *

@@ -1,12 +1,12 @@
 /** The options of a user, validated once and normalised. */
 import { X509Certificate } from "node:crypto"
 import { type ConnectionOptions, createSecureContext } from "node:tls"
+import { InvalidOptions } from "@larder/core"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PoolOptions } from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
-import { InvalidRedisOptions } from "./errors.ts"
+import * as Result from "effect/Result"
 
 export interface Address {
   readonly host: string
@@ -149,15 +149,34 @@ export interface Settings {
   readonly pool: PoolOptions
 }
 
-const invalid = (field: string, reason: string): never => {
-  throw new InvalidRedisOptions({ field, reason })
+const module = "RedisClient"
+
+const invalid = (field: string, must: string, got: unknown): never => {
+  throw InvalidOptions.of({ module, field, must, got })
 }
 
-const secret = (given: Secret | undefined): Redacted.Redacted<string> | undefined =>
-  typeof given === "string" ? Redacted.make(given) : given
+/** For values that may hold a password. */
+const invalidSecret = (field: string, must: string): never =>
+  invalid(field, must, Redacted.make(undefined))
 
-const reveal = (given: Secret): string =>
-  typeof given === "string" ? given : Redacted.value(given)
+const secret = (
+  field: string,
+  given: Secret | undefined,
+): Redacted.Redacted<string> | undefined => {
+  if (given === undefined || Redacted.isRedacted(given)) return given
+  return typeof given === "string"
+    ? Redacted.make(given)
+    : invalidSecret(field, "be a text or a Redacted of one")
+}
+
+const reveal = (given: Secret): string => {
+  if (typeof given === "string") return given
+  try {
+    return Redacted.value(given)
+  } catch {
+    return invalidSecret("url", "be a text, or a Redacted of one that was not wiped")
+  }
+}
 
 /** The longest delay of Node's timers; a longer one fires at once. */
 const longest = 2_147_483_647
@@ -169,25 +188,28 @@ const millis = (field: string, given: Duration.Input, orNever = false): number =
   if (!Number.isNaN(given) && value >= 1 && value <= longest) return Math.round(value)
   return invalid(
     field,
-    `${String(given)} is no time; give one from 1 millisecond to 24 days${orNever ? ', or "Infinity"' : ""}, such as "1 second"`,
+    `be a duration from 1 millisecond to 24 days${orNever ? ", or Infinity" : ""}, such as "1 second"`,
+    given,
   )
 }
 
-const port = (field: string, given: number): number =>
-  Number.isInteger(given) && given >= 1 && given <= 65_535
-    ? given
-    : invalid(field, `${given} is no port; give an integer from 1 to 65535`)
+const isPort = (given: number): boolean => Number.isInteger(given) && given >= 1 && given <= 65_535
 
-const text = (field: string, given: string): string =>
-  given === "" ? invalid(field, "is empty") : given
+const port = (field: string, given: number): number =>
+  isPort(given) ? given : invalid(field, "be an integer from 1 to 65535", given)
+
+const text = (field: string, given: string | undefined): string =>
+  typeof given === "string" && given !== ""
+    ? given
+    : invalid(field, "be a text that is not empty", given)
 
 const addresses = (field: string, given: ReadonlyArray<Address>): ReadonlyArray<Address> =>
-  given.length === 0
-    ? invalid(field, "is empty; give at least one { host, port }")
-    : given.map((each, i) => ({
+  Array.isArray(given) && given.length > 0
+    ? given.map((each: Address, i) => ({
         host: text(`${field}[${i}].host`, each.host),
         port: port(`${field}[${i}].port`, each.port),
       }))
+    : invalid(field, "be an array of at least one { host, port }", given)
 
 const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -206,16 +228,18 @@ const checkTls = (field: string, given: ConnectionOptions): ConnectionOptions =>
   const authorities: ReadonlyArray<unknown> =
     given.ca === undefined ? [] : Array.isArray(given.ca) ? given.ca : [given.ca]
   if (!authorities.every(isCertificates)) {
-    invalid(
+    invalidSecret(
       `${field}.ca`,
-      "holds no certificate in PEM; give the text of the file that begins with -----BEGIN CERTIFICATE-----, not its path",
+      "be certificates in PEM: the text of the file, which begins with -----BEGIN CERTIFICATE-----, not its path",
     )
   }
   try {
     createSecureContext(given)
   } catch (cause) {
     // OpenSSL's message shows nothing of the key or certificate.
-    invalid(field, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`)
+    const refusal = cause instanceof Error ? cause.message : String(cause)
+    const reason = `must be options that Node's tls.connect accepts, got some that it refuses: ${refusal}`
+    throw new InvalidOptions({ module, field, reason })
   }
   return given
 }
@@ -241,21 +265,23 @@ const parsedUrl = (given: string): URL => {
   const url = URL.canParse(given) ? new URL(given) : undefined
   return url !== undefined && ["redis:", "rediss:", "unix:"].includes(url.protocol)
     ? url
-    : invalid("url", "is none; give redis://host:port, rediss://host:port or unix:///path")
+    : invalidSecret("url", "be redis://host:port, rediss://host:port or unix:///path")
 }
 
 const decoded = (part: string): string => {
   try {
     return decodeURIComponent(part)
   } catch {
-    return invalid("url", "has a % that begins no escape; write a % of the password as %25")
+    return invalidSecret("url", "escape what it contains: write a % of the password as %25")
   }
 }
 
 const databaseOf = (pathname: string): number | undefined => {
   if (pathname === "" || pathname === "/") return undefined
   const db = Number(pathname.slice(1))
-  return Number.isInteger(db) ? db : invalid("url", `${pathname} is no number of a database`)
+  return Number.isInteger(db) && db >= 0
+    ? db
+    : invalidSecret("url", "end in the number of a database, such as redis://host:port/0")
 }
 
 const fromUrl = (given: string): FromUrl => {
@@ -265,10 +291,16 @@ const fromUrl = (given: string): FromUrl => {
     password: url.password === "" ? undefined : decoded(url.password),
   }
   if (url.protocol === "unix:") {
-    return { ...credentials, place: { _tag: "Path", path: text("url", decoded(url.pathname)) } }
+    if (url.pathname === "") invalidSecret("url", "have a path, such as unix:///path")
+    return { ...credentials, place: { _tag: "Path", path: decoded(url.pathname) } }
   }
-  const host = text("url", url.hostname).replace(/^\[(.*)\]$/, "$1")
-  const address = { host, port: url.port === "" ? 6379 : port("url", Number(url.port)) }
+  const address = {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: url.port === "" ? 6379 : Number(url.port),
+  }
+  if (address.host === "" || !isPort(address.port)) {
+    invalidSecret("url", "have a host, and a port from 1 to 65535")
+  }
   return {
     ...credentials,
     place: { _tag: "Host", address },
@@ -284,10 +316,9 @@ const checkOneWay = (options: Options): void => {
   const given = ways.filter((way) => options[way] !== undefined)
   const kinds = new Set(given.map((way) => (way === "port" ? "host" : way)))
   if (kinds.size === 1) return
-  invalid(
-    given.join(", ") || "options",
-    "say where the Redis is in one way: url, host and port, path, sentinels and name, or cluster",
-  )
+  const field = given.join(", ") || "options"
+  const reason = `must say where Redis is in one way (url, host and port, path, sentinels and name, or cluster), got ${given.length === 0 ? "none" : given.join(", ")}`
+  throw new InvalidOptions({ module, field, reason })
 }
 
 const placeOf = (options: Options): FromUrl => {
@@ -301,9 +332,9 @@ const placeOf = (options: Options): FromUrl => {
       place: {
         _tag: "Sentinel",
         sentinels: addresses("sentinels", options.sentinels),
-        name: text("name", options.name ?? ""),
+        name: text("name", options.name),
         username: options.sentinelUsername,
-        password: secret(options.sentinelPassword),
+        password: secret("sentinelPassword", options.sentinelPassword),
         tls: tlsOptions("sentinelTls", options.sentinelTls),
         natMap: options.natMap,
       },
@@ -322,24 +353,25 @@ const placeOf = (options: Options): FromUrl => {
 
 const database = (given: number, place: Place): number => {
   if (!Number.isInteger(given) || given < 0) {
-    return invalid("db", `${given} is no number of a database; give an integer of at least 0`)
+    return invalid("db", "be an integer of at least 0", given)
   }
   return place._tag === "Cluster" && given !== 0
-    ? invalid("db", `${given}, but a Cluster has the database 0 alone`)
+    ? invalid("db", "be 0, the only database of a Cluster", given)
     : given
 }
 
 const check = (options: Options): Settings => {
   const from = placeOf(options)
-  const reconnectBase = millis("reconnect.base", options.reconnect?.base ?? "50 millis")
+  const base = options.reconnect?.base ?? "50 millis"
+  const reconnectBase = millis("reconnect.base", base)
   const reconnectMax = millis("reconnect.max", options.reconnect?.max ?? "1 second")
   if (reconnectBase > reconnectMax) {
-    invalid("reconnect", `base ${reconnectBase} ms is above max ${reconnectMax} ms`)
+    invalid("reconnect.base", `be at most reconnect.max, which is ${reconnectMax} ms`, base)
   }
   return {
     place: from.place,
     username: options.username ?? from.username,
-    password: secret(options.password ?? from.password),
+    password: secret("password", options.password ?? from.password),
     db: database(options.db ?? from.db ?? 0, from.place),
     tls: tlsOptions("tls", options.tls ?? from.tls),
     connectionName: options.connectionName,
@@ -352,13 +384,19 @@ const check = (options: Options): Settings => {
   }
 }
 
-export const settings = (options: Options): Effect.Effect<Settings, InvalidRedisOptions> =>
-  Effect.try({
+const misshapen = (options: unknown): InvalidOptions =>
+  InvalidOptions.of({
+    module,
+    field: "options",
+    must: "have the shape of RedisClient.Options",
+    got: options,
+  })
+
+/** The validated options. JavaScript and Config bypass the types, so they may be anything. */
+export const settings = (options: Options): Result.Result<Settings, InvalidOptions> =>
+  Result.try({
     try: () => check(options),
-    catch: (cause) =>
-      cause instanceof InvalidRedisOptions
-        ? cause
-        : new InvalidRedisOptions({ field: "options", reason: "cannot be read" }),
+    catch: (cause) => (cause instanceof InvalidOptions ? cause : misshapen(options)),
   })
 
 /** The address, for messages. */

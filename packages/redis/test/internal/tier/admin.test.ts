@@ -250,22 +250,6 @@ redisSuite("administration of one server", () => {
   })
 
   describe("failures", () => {
-    it.live("a prefix that cannot be one is refused with the reason", () =>
-      Effect.gen(function* () {
-        const redis = yield* client
-        for (const prefix of ["", "a{b", "shop:m"]) {
-          for (const error of [
-            yield* Effect.flip(listed(redis, { prefix })),
-            yield* Effect.flip(removed(redis, { prefix })),
-          ]) {
-            assert(error._tag === "InvalidRedisTier")
-            assert.strictEqual(error.field, "prefix")
-            assert.include(error.message, JSON.stringify(prefix))
-          }
-        }
-      }),
-    )
-
     it.live("of the server are typed, and name the operation", () =>
       Effect.gen(function* () {
         const redis = yield* connect({ url: "redis://127.0.0.1:1" })
