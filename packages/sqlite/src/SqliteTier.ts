@@ -10,11 +10,11 @@ import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { DatabaseFile } from "./internal/databaseFile.ts"
-import { InvalidSqliteTier, type Options, type Settings, settings } from "./internal/options.ts"
+import { type Options, type Settings, settings } from "./internal/options.ts"
 import { listen, type Shared, SqliteStore } from "./internal/store.ts"
 import { Warnings } from "./internal/warnings.ts"
 
-export { InvalidSqliteTier, type Options, type Synchronous } from "./internal/options.ts"
+export type { Options, Synchronous } from "./internal/options.ts"
 
 const make = (checked: Settings) =>
   Effect.gen(function* () {
@@ -86,7 +86,7 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  * rows and a few rows beyond the bounds. Eviction takes the oldest written first; entries read
  * since then get a second turn.
  *
- * The Layer fails with `InvalidSqliteTier` when an option is invalid. When the file cannot be used,
+ * The Layer dies with `InvalidOptions` when an option is invalid. When the file cannot be used,
  * each operation fails instead, with one warning that names the path and the remedy; the tier tries
  * the file again every second. The folder must exist. The tier never moves, changes or empties a
  * file that is no cache of this package (a text, a foreign database, a file of a newer release).
@@ -148,17 +148,11 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  * rmSync(folder, { recursive: true })
  * ```
  */
-export const layer = (options: Options): Layer.Layer<Tier.Tier, InvalidSqliteTier> =>
+export const layer = (options: Options): Layer.Layer<Tier.Tier> =>
   Layer.effect(
     Tier.Tier,
-    Effect.flatMap(
-      Effect.try({
-        try: () => settings(options),
-        catch: (cause) =>
-          cause instanceof InvalidSqliteTier
-            ? cause
-            : new InvalidSqliteTier({ field: "options", reason: String(cause) }),
-      }),
-      make,
+    Effect.suspend(() => Effect.fromResult(settings(options))).pipe(
+      Effect.orDie,
+      Effect.flatMap(make),
     ),
   )

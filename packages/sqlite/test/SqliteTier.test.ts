@@ -1,12 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
-import { SqliteTier } from "../src/index.ts"
 import { temporaryFile, temporaryFolder } from "./support/files.ts"
 import { larderOn } from "./support/larders.ts"
 import { open, openOn, tierOn, warnings } from "./support/stores.ts"
@@ -41,30 +39,6 @@ describe("what it declares", () => {
         clock: true,
         notifies: false,
       })
-    }),
-  )
-
-  it.effect("options that cannot be meant are refused with the field and the remedy", () =>
-    Effect.gen(function* () {
-      const wrong: ReadonlyArray<readonly [Record<string, unknown>, string]> = [
-        [{ filename: "" }, "filename"],
-        [{ filename: 5 }, "filename"],
-        [{ filename: "a\0b" }, "filename"],
-        [{ maxEntries: 0 }, "maxEntries"],
-        [{ maxEntries: Number.NaN }, "maxEntries"],
-        [{ maxBytes: -1 }, "maxBytes"],
-        [{ busyTimeout: "soon" }, "busyTimeout"],
-        [{ busyTimeout: Infinity }, "busyTimeout"],
-        [{ synchronous: "mostly" }, "synchronous"],
-        [{ name: " " }, "name"],
-      ]
-      for (const [options, field] of wrong) {
-        const layer = SqliteTier.layer({ filename: ":memory:", ...options } as SqliteTier.Options)
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
-        assert.strictEqual(error._tag, "InvalidSqliteTier")
-        assert.strictEqual(error.field, field)
-        assert.match(error.message, new RegExp(`^SqliteTier ${field}: .+`))
-      }
     }),
   )
 

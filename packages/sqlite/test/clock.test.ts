@@ -39,7 +39,7 @@ const begin = Effect.gen(function* () {
 /** What a process does between its start and its end, by a clock of its own. */
 const during = <A, E>(
   clock: Clock.Clock,
-  stack: Layer.Layer<TierStack.TierStack, SqliteTier.InvalidSqliteTier>,
+  stack: Layer.Layer<TierStack.TierStack>,
   answer: Answer,
   use: (
     larder: Larder.Larder<string, number, string>,

@@ -23,7 +23,7 @@ interface Source {
 /** What a process does between its start and its end, over a stack of its own. */
 const during = <A, E>(
   source: Source,
-  stack: Layer.Layer<TierStack.TierStack, SqliteTier.InvalidSqliteTier>,
+  stack: Layer.Layer<TierStack.TierStack>,
   use: (larder: Larder.Larder<string, number, "away">) => Effect.Effect<A, E, Scope.Scope>,
 ) =>
   Effect.scoped(

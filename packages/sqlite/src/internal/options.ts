@@ -1,27 +1,23 @@
 /** The options of the tier and their validation. */
+import { InvalidOptions, type Wire } from "@larder/core"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import type { Wire } from "@larder/core"
+import * as Result from "effect/Result"
 
 export type Synchronous = "off" | "normal" | "full"
-
-/** An invalid option. */
-export class InvalidSqliteTier extends Schema.TaggedError<InvalidSqliteTier>()(
-  "InvalidSqliteTier",
-  { field: Schema.String, reason: Schema.String },
-) {
-  override get message(): string {
-    return `SqliteTier ${this.field}: ${this.reason}`
-  }
-}
 
 export interface Options {
   /** The path of the file, in a folder that exists. `:memory:` keeps everything in this process, for tests. */
   readonly filename: string
-  /** The most entries in the file, of all larders together. Default 100,000. */
+  /**
+   * The most entries in the file, of all larders together: an integer of at least 1, or `Infinity`.
+   * Default 100,000.
+   */
   readonly maxEntries?: number | undefined
-  /** The most bytes of keys and envelopes, of all larders together. Default 256 MiB. */
+  /**
+   * The most bytes of keys and envelopes, of all larders together: an integer of at least 1, or
+   * `Infinity`. Default 256 MiB.
+   */
   readonly maxBytes?: number | undefined
   /** The encoding of values. Default `Wire.json`. */
   readonly wire?: Wire.Wire | undefined
@@ -51,43 +47,50 @@ export interface Settings {
   readonly name: string
 }
 
-const invalid = (field: keyof Options, reason: string) => new InvalidSqliteTier({ field, reason })
+const modes: ReadonlySet<Synchronous> = new Set(["off", "normal", "full"])
 
-const modes: ReadonlyArray<Synchronous> = ["off", "normal", "full"]
+const isBound = (value: number): boolean =>
+  value === Infinity || (Number.isSafeInteger(value) && value >= 1)
 
-/** Throws `InvalidSqliteTier`. */
-export const settings = (options: Options): Settings => {
-  const { filename, maxBytes = 256 * 1024 * 1024, maxEntries = 100_000 } = options
-  const { busyTimeout = 50, name = "sqlite", synchronous = "normal" } = options
-  if (typeof filename !== "string" || filename === "" || filename.includes("\0")) {
-    throw invalid(
-      "filename",
-      `${JSON.stringify(filename)} is no path; give one, such as "./larder.db"`,
-    )
-  }
-  for (const [field, value] of [
-    ["maxEntries", maxEntries],
-    ["maxBytes", maxBytes],
-  ] as const) {
-    if (!(value >= 1)) throw invalid(field, `${value} is no bound; give a number of at least 1`)
-  }
-  if (typeof name !== "string" || name.trim() === "") {
-    throw invalid("name", `${JSON.stringify(name)} is no name; give a text such as "sqlite"`)
-  }
-  if (!modes.includes(synchronous)) {
-    throw invalid("synchronous", `${synchronous} is none of ${modes.join(", ")}`)
-  }
-  const busyMillis = Option.map(Duration.fromInput(busyTimeout), Duration.toMillis)
-  if (Option.isNone(busyMillis) || !(busyMillis.value >= 0 && busyMillis.value < Infinity)) {
-    throw invalid("busyTimeout", `${String(busyTimeout)} is no time; give one, such as "50 millis"`)
-  }
-  return {
-    filename,
-    maxEntries,
-    maxBytes,
-    wire: options.wire,
-    busyMillis: busyMillis.value,
-    synchronous,
-    name,
-  }
+/** `Duration.fromInput` makes 0 of NaN. */
+const millisOf = (input: Duration.Input): number => {
+  const duration = Duration.fromInput(input)
+  return Option.isNone(duration) || Number.isNaN(input)
+    ? Number.NaN
+    : Duration.toMillis(duration.value)
 }
+
+type Field = keyof Options | "options"
+
+const unless = (isValid: boolean, field: Field, must: string, got: unknown) =>
+  isValid ? Result.void : Result.fail(InvalidOptions.of({ module: "SqliteTier", field, must, got }))
+
+/** The validated options. JavaScript bypasses the types, so they may be anything. */
+export const settings = (options: Options): Result.Result<Settings, InvalidOptions> =>
+  Result.gen(function* () {
+    const isObject = typeof options === "object" && options !== null
+    yield* unless(isObject, "options", "be an object with a filename", options)
+    const { filename, maxBytes = 256 * 1024 * 1024, maxEntries = 100_000, wire } = options
+    const { busyTimeout = 50, name = "sqlite", synchronous = "normal" } = options
+    const isPath = typeof filename === "string" && filename !== "" && !filename.includes("\0")
+    yield* unless(isPath, "filename", 'be a path, such as "./larder.db"', filename)
+    const bound = "be an integer of at least 1 or Infinity"
+    yield* unless(isBound(maxEntries), "maxEntries", bound, maxEntries)
+    yield* unless(isBound(maxBytes), "maxBytes", bound, maxBytes)
+    const isName = typeof name === "string" && name.trim() !== ""
+    yield* unless(isName, "name", 'be a text that is not blank, such as "sqlite"', name)
+    yield* unless(
+      modes.has(synchronous),
+      "synchronous",
+      'be "off", "normal" or "full"',
+      synchronous,
+    )
+    const busyMillis = millisOf(busyTimeout)
+    yield* unless(
+      busyMillis >= 0 && busyMillis < Infinity,
+      "busyTimeout",
+      'be a finite duration of at least 0, such as "50 millis"',
+      busyTimeout,
+    )
+    return { filename, maxEntries, maxBytes, wire, busyMillis, synchronous, name }
+  })
