@@ -1,0 +1,10 @@
+/**
+ * What an author of a tier needs, and users of a larder do not: the service and its stores, the
+ * format of stored entries, an arbiter's decisions, and the error for invalid options. All of it is
+ * in `@larder/core` as well.
+ */
+export * as Arbitration from "../Arbitration.ts"
+export * as Entry from "../Entry.ts"
+export * as Envelope from "../Envelope.ts"
+export { InvalidOptions } from "../InvalidOptions.ts"
+export * as Tier from "../Tier.ts"
