@@ -75,16 +75,16 @@ export interface ByteStore {
   readonly arbiter: Arbiter | undefined
 }
 
-/** What an {@link Arbiter} answers to `acquire`. Times are in the tier's clock, milliseconds. */
+/** What an {@link Arbiter} answers to `acquire`. */
 export type Acquired =
   /** There is an entry of a higher version than the caller knows. */
-  | { readonly _tag: "Newer"; readonly envelope: Uint8Array; readonly time: number }
-  /** Somebody else holds the lease, for this long at most. */
-  | { readonly _tag: "Busy"; readonly leftMillis: number; readonly time: number }
+  | { readonly _tag: "Newer"; readonly envelope: Uint8Array }
+  /** Somebody else holds the lease, for this long at most, in milliseconds. */
+  | { readonly _tag: "Busy"; readonly leftMillis: number }
   /** The last holder's lookup failed so recently that nobody with something stale should ask, for this long. */
-  | { readonly _tag: "Failed"; readonly leftMillis: number; readonly time: number }
+  | { readonly _tag: "Failed"; readonly leftMillis: number }
   /** The caller may look the key up; `token` is the version its commit will have. */
-  | { readonly _tag: "Won"; readonly token: number; readonly time: number }
+  | { readonly _tag: "Won"; readonly token: number }
 
 /**
  * A change by a caller: `Set` carries an envelope whose version the arbiter fills in.

@@ -174,7 +174,7 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "counts on from whatever it is told": withArbiter((arbiter) => ({
     acquire: (key, request) =>
       request.known > Arbitration.highestBrought
-        ? Effect.succeed({ _tag: "Won", token: request.known + 1, time: 0 })
+        ? Effect.succeed({ _tag: "Won", token: request.known + 1 })
         : arbiter.acquire(key, request),
   })),
   "ignores what the writer knows": withArbiter((arbiter) => ({

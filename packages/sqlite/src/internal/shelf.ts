@@ -97,18 +97,17 @@ export class Shelf {
   }
 
   acquire(key: string, request: Tier.LeaseRequest): Tier.Acquired {
-    const time = this.#now
     const lease = this.lease(key)
     const stored = this.stored(key)
-    const decision = Arbitration.decideAcquire(stored, lease, request, time)
+    const decision = Arbitration.decideAcquire(stored, lease, request, this.#now)
     if (decision._tag === "Newer") {
-      const row = this.#connection.get("present", this.#larder, key, time)
-      return { ...decision, envelope: envelopeOf(row), time }
+      const row = this.#connection.get("present", this.#larder, key, this.#now)
+      return { ...decision, envelope: envelopeOf(row) }
     }
-    if (decision._tag !== "Win") return { ...decision, time }
+    if (decision._tag !== "Win") return decision
     const token = this.#next(stored.version, lease?.token, Arbitration.brought(request.known))
     this.#lease(key, token, request.leaseMillis)
-    return { _tag: "Won", token, time }
+    return { _tag: "Won", token }
   }
 
   renew(key: string, token: number, leaseMillis: number): boolean {

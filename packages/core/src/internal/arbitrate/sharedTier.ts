@@ -115,18 +115,18 @@ class Shelf {
   }
 
   acquire(key: string, request: LeaseRequest): Acquired {
-    const time = this.#now()
-    const kept = this.#entries.get(key, time)
-    const lease = this.#leases.get(key, time)
+    const now = this.#now()
+    const kept = this.#entries.get(key, now)
+    const lease = this.#leases.get(key, now)
     const stored = storedOf(kept)
-    const decision = decideAcquire(stored, lease, request, time)
+    const decision = decideAcquire(stored, lease, request, now)
     if (decision._tag === "Newer") {
-      return { ...decision, envelope: new Uint8Array(kept!.bytes), time }
+      return { ...decision, envelope: new Uint8Array(kept!.bytes) }
     }
-    if (decision._tag !== "Win") return { ...decision, time }
-    const token = nextNumber(time, stored.version, lease?.token, brought(request.known), this.#lost)
-    this.#lease(key, token, request.leaseMillis, time)
-    return { _tag: "Won", token, time }
+    if (decision._tag !== "Win") return decision
+    const token = nextNumber(now, stored.version, lease?.token, brought(request.known), this.#lost)
+    this.#lease(key, token, request.leaseMillis, now)
+    return { _tag: "Won", token }
   }
 
   renew(key: string, token: number, leaseMillis: number): boolean {

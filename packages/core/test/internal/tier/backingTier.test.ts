@@ -647,7 +647,7 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
     Effect.gen(function* () {
       const { farther, most, script } = yield* known
       const token = most()
-      const won = { _tag: "Won", token, time: 0 } as const
+      const won = { _tag: "Won", token } as const
       script.instead.acquire = () => () => Effect.succeed(won)
       const request = { known: 0, leaseMillis: 1_000, force: false }
       yield* farther.leases.acquire("k", request, new Budget(200))
@@ -658,7 +658,7 @@ describe("law 20: the order of an arbiter is its time, in microseconds", () => {
   it.effect("while it is not known, no number says anything of what comes next", () =>
     Effect.gen(function* () {
       const { farther, script } = yield* opened("arbiter")
-      const won = { _tag: "Won", token: 7, time: 0 } as const
+      const won = { _tag: "Won", token: 7 } as const
       script.instead.acquire = () => () => Effect.succeed(won)
       script.instead.marks = () => () => Effect.never
       const acquiring = yield* fork(

@@ -29,7 +29,8 @@ const leaseArgs = ({ despiteFailure, force, known, leaseMillis }: Tier.LeaseRequ
 const spanOf = (millis: number): number =>
   millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
 
-const acquiredOf = (reply: unknown): Tier.Acquired | undefined => {
+/** With the server's time, from which `Asking` learns. */
+const acquiredOf = (reply: unknown): (Tier.Acquired & { readonly time: number }) | undefined => {
   const [tag, at, detail] = list(reply)
   const time = count(at)
   if (time === undefined) return undefined
