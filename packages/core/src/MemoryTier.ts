@@ -14,7 +14,7 @@ import {
 } from "./internal/memory/bounds.ts"
 import { MemoryStore } from "./internal/memory/memoryStore.ts"
 import { millisOf } from "./internal/runtime/duration.ts"
-import { noAbilities, type ObjectTier, Tier } from "./Tier.ts"
+import { type ObjectTier, Tier } from "./Tier.ts"
 
 export { layerShared } from "./internal/arbitrate/sharedTier.ts"
 
@@ -64,7 +64,6 @@ const tierOf = (settings: Settings): ObjectTier => ({
   kind: "objects",
   name: "memory",
   scope: "process",
-  abilities: noAbilities,
   open: ({ onEvicted }) =>
     // Drawn anew each time: who does not know the seed can not choose keys that collide.
     Effect.map(

@@ -1,6 +1,6 @@
 /**
- * The places entries live. A tier opens one store per larder and declares its
- * scope and its abilities; `TierStack` puts tiers in order, nearest first.
+ * The places entries live. A tier declares its scope and opens one store per
+ * larder; `TierStack` puts tiers in order, nearest first.
  *
  * There are two kinds. An *object tier* keeps the values themselves, in this
  * process, and answers synchronously: `MemoryTier.layer`. A *byte tier* keeps
@@ -25,20 +25,11 @@ import type { Wire } from "./Wire.ts"
 export type TierScope = "process" | "machine" | "shared"
 
 /**
- * What a tier can do beyond keeping bytes.
- *
- * - `versions`: orders writes, so that an older one never replaces a newer one.
- * - `lease`: grants the right to look a key up to one node at a time.
- * - `marks`: keeps the numbered marks of tag invalidations and clears.
- * - `clock`: has a time of its own, in which its entries' times are kept. It must
- *   not step back: see {@link steadyClock}.
- * - `notifies`: tells every node of each change.
+ * What a byte tier declares beside its operations. Whether it arbitrates it does not declare: its
+ * stores then have an {@link Arbiter}.
  */
 export interface Abilities {
-  readonly versions: boolean
-  readonly lease: boolean
-  readonly marks: boolean
-  readonly clock: boolean
+  /** The `messages` of its arbiter tell every node of each change. */
   readonly notifies: boolean
 }
 
@@ -71,7 +62,7 @@ export interface ByteStore {
    * server.
    */
   readonly partOf?: ((key: string | undefined) => string) | undefined
-  /** Present where the tier has the abilities `versions`, `lease`, `marks` and `clock`. */
+  /** Present where the tier can order the writes of all nodes that share it: in all of its stores, or in none. */
   readonly arbiter: Arbiter | undefined
 }
 
@@ -190,8 +181,14 @@ export interface CommitRequest {
 }
 
 /**
- * The shared tier as arbiter: issues versions and leases, so that the writes of
- * many nodes have one order. Each operation is atomic for each of its keys, and takes one trip.
+ * The shared tier as arbiter, for the writes of many nodes. Each operation is atomic for each of
+ * its keys, and takes one trip. An arbiter
+ *
+ * - orders writes by versions, so that an older one never replaces a newer one;
+ * - grants the lease of a key, the right to look it up, to one node at a time;
+ * - keeps the numbered marks of tag invalidations and clears;
+ * - has a time of its own, in which its entries' times are kept. It must not step back: see
+ *   {@link steadyClock}.
  */
 export interface Arbiter {
   /** Asks for the right to look `key` up. */
@@ -334,7 +331,6 @@ export interface ObjectTier {
   readonly kind: "objects"
   readonly name: string
   readonly scope: TierScope
-  readonly abilities: Abilities
   readonly open: (options: {
     readonly larder: string
     readonly onEvicted: (key: string, cause: EvictionCause) => void
@@ -364,8 +360,7 @@ export type Notice =
  *
  * **When to use**
  *
- * In a tier of your own with the ability `clock` that takes its time from this
- * process. When an operator or NTP sets a clock back that was ahead, what was
+ * In a tier of your own that takes its time from this process. When an operator or NTP sets a clock back that was ahead, what was
  * stored before would otherwise live longer by as much, and leases with it.
  *
  * **Details**
@@ -424,12 +419,3 @@ export interface ByteTier {
 
 /** The service: one place entries live. */
 export class Tier extends Context.Service<Tier, ObjectTier | ByteTier>()("@larder/core/Tier") {}
-
-/** The abilities of a tier that only keeps what it is given. */
-export const noAbilities: Abilities = {
-  versions: false,
-  lease: false,
-  marks: false,
-  clock: false,
-  notifies: false,
-}

@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { layerShared } from "../src/internal/arbitrate/sharedTier.ts"
-import { noAbilities, Tier } from "../src/Tier.ts"
+import { Tier } from "../src/Tier.ts"
 import type { ByteStore, ByteTier } from "../src/Tier.ts"
 import * as TierStack from "../src/TierStack.ts"
 
@@ -11,7 +11,7 @@ const named = (name: string): ByteTier => ({
   kind: "bytes",
   name,
   scope: "machine",
-  abilities: noAbilities,
+  abilities: { notifies: false },
   open: () =>
     Effect.succeed<ByteStore>({
       read: (keys) => Effect.succeed(keys.map(() => undefined)),
@@ -142,10 +142,3 @@ describe("TierStack.layer", () => {
     }),
   )
 })
-
-it.effect("a tier that only keeps what it is given has no ability", () =>
-  Effect.gen(function* () {
-    const [{ abilities }] = yield* tiersOf(TierStack.layer(tier("plain")))
-    assert.deepStrictEqual(Object.values(abilities), [false, false, false, false, false])
-  }),
-)

@@ -1,6 +1,6 @@
 /** `tierWrites: "background"`: `set` waits for memory, the tiers behind it follow. */
 import { expect, it } from "@effect/vitest"
-import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, layer as faultyShared } from "./support/faultyTier.ts"
@@ -453,7 +453,7 @@ it.effect(
 
 it.effect("law 15: of two files the one that did not take a value is tried again", () => {
   const [near, far] = [new Faults(), new Faults()]
-  const disk = { name: "disk", scope: "machine", abilities: Tier.noAbilities } as const
+  const disk = { name: "disk", scope: "machine", arbitrates: false } as const
   return Effect.gen(function* () {
     const larder = yield* make
     yield* TestClock.adjust(1)

@@ -20,7 +20,6 @@ const damaging = (state: { damages: boolean }, hasArbiter: boolean) =>
         bytes && state.damages ? Envelope.withVersion(bytes, end) : bytes
       return {
         ...tier,
-        abilities: hasArbiter ? tier.abilities : Tier.noAbilities,
         open: (options: Parameters<typeof tier.open>[0]) =>
           Effect.map(tier.open(options), (store) => ({
             ...store,

@@ -41,7 +41,7 @@ const refusing = Layer.succeed(Tier.Tier, {
   kind: "bytes",
   name: "tiny",
   scope: "machine",
-  abilities: Tier.noAbilities,
+  abilities: { notifies: false },
   open: ({ notify }) =>
     Effect.succeed({
       read: (keys) => Effect.succeed(keys.map(() => undefined)),

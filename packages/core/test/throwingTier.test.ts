@@ -24,7 +24,7 @@ const tierOf = (
       if (tier.kind !== "bytes") throw new Error("the shared tier keeps bytes")
       return {
         ...tier,
-        ...(arbitrates ? undefined : { name: "file", abilities: Tier.noAbilities }),
+        ...(arbitrates ? undefined : { name: "file" }),
         open: (options: { readonly larder: string }) =>
           Effect.map(tier.open(options), ({ arbiter }): Tier.ByteStore => {
             const all = {

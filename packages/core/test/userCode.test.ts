@@ -1,8 +1,9 @@
 /** Functions among the options that throw or give nonsense: for a stored value, for one just looked up, for one that is set. */
 import { describe, expect, it } from "@effect/vitest"
-import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
+import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import { Cause, Effect, Exit, Layer, Logger, PubSub, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { Faults, fileLayer } from "./support/faultyTier.ts"
 
 const boom = (): never => {
   throw new Error("boom")
@@ -65,13 +66,7 @@ const onlyForNew: Record<string, (chokes: Chokes) => { options?: Options; weigh?
   }),
 }
 
-const file: Layer.Layer<Tier.Tier> = Layer.effect(
-  Tier.Tier,
-  Effect.map(Tier.Tier, (tier) => {
-    if (tier.kind !== "bytes") throw new Error("the shared tier keeps bytes")
-    return { ...tier, name: "file", scope: "machine" as const, abilities: Tier.noAbilities }
-  }),
-).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
+const file = fileLayer(new Faults())
 
 const behind = {
   "memory and shared": [Layer.fresh(MemoryTier.layerShared)],

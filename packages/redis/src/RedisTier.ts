@@ -125,7 +125,7 @@ const make = (options: Options) =>
       kind: "bytes",
       name,
       scope: "shared",
-      abilities: { versions: true, lease: true, marks: true, clock: true, notifies: true },
+      abilities: { notifies: true },
       wire: options.wire,
       namespace: prefix,
       open,
@@ -133,7 +133,7 @@ const make = (options: Options) =>
   })
 
 /**
- * A shared tier in Redis, with all abilities of an arbiter.
+ * A shared tier in Redis, with an arbiter that tells every node of each change.
  *
  * **When to use**
  *

@@ -44,7 +44,7 @@ const make = (checked: Settings) =>
       kind: "bytes",
       name: checked.name,
       scope: "machine",
-      abilities: { versions: true, lease: true, marks: true, clock: true, notifies: false },
+      abilities: { notifies: false },
       wire: checked.wire,
       open: ({ larder, notify }) =>
         Effect.as(

@@ -1,6 +1,6 @@
 /**
- * The contract that Larder relies on, as tests for any tier. The abilities that a tier declares
- * select its checks: a tier that stores bytes has fewer than one that arbitrates.
+ * The contract that Larder relies on, as tests for any tier. A tier that only stores bytes has
+ * fewer checks than one that arbitrates.
  *
  * **When to use**
  *
@@ -56,13 +56,12 @@ export const checks: ReadonlyArray<Check> = [
   ...larderChecks,
 ]
 
-/** Whether a check applies to a tier with these abilities. */
-export const applies = ({ needs }: Check, tier: Tier.ObjectTier | Tier.ByteTier): boolean => {
+/** Whether a check applies to the tier. */
+export const applies = ({ needs }: Check, { arbitrates, tier }: Subject): boolean => {
   if (needs === "any") return true
   if (tier.kind === "objects" || needs === "objects") return tier.kind === needs
   if (needs === "bytes") return true
-  const { clock, lease, marks, notifies, versions } = tier.abilities
-  return clock && lease && marks && versions && (needs === "arbiter" || notifies)
+  return arbitrates && (needs === "arbiter" || tier.abilities.notifies)
 }
 
 export interface Options<E> {
@@ -98,23 +97,31 @@ const passReally = (tier: Tier.ObjectTier | Tier.ByteTier, millis: number) => {
   })
 }
 
+const hasArbiter = (tier: Tier.ObjectTier | Tier.ByteTier): Effect.Effect<boolean> =>
+  tier.kind === "bytes"
+    ? Effect.scoped(
+        Effect.map(tier.open({ larder: "arbiter" }), ({ arbiter }) => arbiter !== undefined),
+      )
+    : Effect.succeed(false)
+
 /** The tier as its layer builds it, and its time. */
 export const subject = <E>({
   layer,
   time = "virtual",
 }: Options<E>): Effect.Effect<Subject, E, Scope.Scope> =>
-  Effect.map(Layer.build(Layer.fresh(layer)), (context) => {
-    const tier = Context.get(context, Tier.Tier)
+  Effect.gen(function* () {
+    const tier = Context.get(yield* Layer.build(Layer.fresh(layer)), Tier.Tier)
+    const of = { tier, arbitrates: yield* hasArbiter(tier) }
     return time === "virtual"
-      ? { tier, isVirtual: true, rounds: 200, pass: (millis) => TestClock.adjust(millis) }
-      : { tier, isVirtual: false, rounds: 10, pass: (millis) => passReally(tier, millis) }
+      ? { ...of, isVirtual: true, rounds: 200, pass: (millis) => TestClock.adjust(millis) }
+      : { ...of, isVirtual: false, rounds: 10, pass: (millis) => passReally(tier, millis) }
   })
 
 const lacking: Readonly<Record<Needs, string>> = {
   any: "",
   objects: "the tier keeps bytes",
   bytes: "the tier keeps no bytes",
-  arbiter: "the tier does not declare versions, lease, marks and clock",
+  arbiter: "the tier has no arbiter",
   notifies: "the tier does not declare that it notifies",
 }
 
@@ -122,18 +129,18 @@ const lacking: Readonly<Record<Needs, string>> = {
 const someTime = 1_790_000_000_000
 
 /**
- * Registers the tests, in a group of their own. Tests for abilities that the tier lacks show as
- * skipped, with the ability that is missing.
+ * Registers the tests, in a group of their own. Tests of what the tier does not do show as skipped,
+ * with what is missing.
  */
 export const suite = <E>(options: Options<E>): void => {
   const { name, time = "virtual", timeout = 30_000 } = options
-  /** The ability that the tier lacks for the check; undefined when the check has passed. */
+  /** What the tier lacks for the check; undefined when the check has passed. */
   const outcome = (check: Check): Promise<string | undefined> => {
     const checked = Effect.scoped(
       Effect.gen(function* () {
         if (time === "virtual") yield* TestClock.setTime(someTime)
         const given = yield* subject(options)
-        if (!applies(check, given.tier)) return lacking[check.needs]
+        if (!applies(check, given)) return lacking[check.needs]
         yield* check.run(given)
         return undefined
       }),

@@ -71,9 +71,14 @@ const plain = (store: Store): Store => ({
 })
 
 const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
-  "has no arbiter though it says so": withStore((store) => ({
+  "notifies and has no arbiter": withStore((store) => ({ ...plain(store), arbiter: undefined })),
+  "has an arbiter in one store and none in others": withStore((store, larder) => ({
     ...plain(store),
-    arbiter: undefined,
+    arbiter: larder === "arbiter" ? store.arbiter : undefined,
+  })),
+  "has an arbiter in all stores but one": withStore((store, larder) => ({
+    ...plain(store),
+    arbiter: larder === "arbiter" ? undefined : store.arbiter,
   })),
   "answers in another order": withStore((store) => ({
     ...plain(store),
@@ -387,7 +392,7 @@ const failedChecks = (
     Effect.gen(function* () {
       yield* TestClock.setTime(1_790_000_000_000)
       const subject = yield* TierConformance.subject({ name: "a mutant", layer })
-      if (TierConformance.applies(check, subject.tier)) yield* check.run({ ...subject, rounds: 20 })
+      if (TierConformance.applies(check, subject)) yield* check.run({ ...subject, rounds: 20 })
     }).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.timeout(patience), Effect.exit)
   const failed = Effect.filter(
     TierConformance.checks,

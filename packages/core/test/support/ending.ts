@@ -14,12 +14,12 @@ import {
   Upstream,
 } from "../../src/index.ts"
 
-/** A tier whose operations never end; with an arbiter's abilities or without. */
+/** A tier whose operations never end. */
 const hanging = Layer.succeed(Tier.Tier, {
   kind: "bytes",
   name: "hanging",
   scope: "shared",
-  abilities: Tier.noAbilities,
+  abilities: { notifies: false },
   open: () =>
     Effect.succeed({
       read: () => Effect.never,

@@ -144,10 +144,15 @@ const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => (
   arbiter: store.arbiter && faultyArbiter(store.arbiter, faults),
 })
 
+/** What differs from the shared tier; `arbitrates: false` leaves only what keeps bytes. */
+interface Given extends Partial<Pick<Tier.ByteTier, "name" | "scope">> {
+  readonly arbitrates?: false
+}
+
 /** A shared tier of its own, whose faults are those of `faults`; it stays when a larder closes. */
 export const layer = (
   faults: Faults,
-  given: Partial<Pick<Tier.ByteTier, "name" | "scope" | "abilities">> = {},
+  { arbitrates, ...given }: Given = {},
   over: Layer.Layer<Tier.Tier> = Layer.fresh(MemoryTier.layerShared),
 ): Layer.Layer<Tier.Tier> =>
   Layer.effect(
@@ -158,7 +163,9 @@ export const layer = (
         ...tier,
         ...given,
         open: (options: { readonly larder: string }) =>
-          Effect.map(tier.open(options), (store) => faultyStore(store, faults)),
+          Effect.map(tier.open(options), (store) =>
+            faultyStore(arbitrates === false ? { ...store, arbiter: undefined } : store, faults),
+          ),
       }
     }),
   ).pipe(Layer.provide(over))
@@ -171,4 +178,4 @@ export const wayToShared = (
 
 /** A tier of this machine that only keeps what it is given. */
 export const fileLayer = (faults: Faults): Layer.Layer<Tier.Tier> =>
-  layer(faults, { name: "file", scope: "machine", abilities: Tier.noAbilities })
+  layer(faults, { name: "file", scope: "machine", arbitrates: false })

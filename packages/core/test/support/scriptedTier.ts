@@ -87,7 +87,7 @@ export const layer = (
     Tier.Tier,
     Effect.map(Tier.Tier, (tier) => {
       if (tier.kind !== "bytes") throw new Error("the shared tier keeps bytes")
-      const file = { name: "file", scope: "machine", abilities: Tier.noAbilities } as const
+      const file = { name: "file", scope: "machine" } as const
       return {
         ...tier,
         ...(kind === "file" ? file : undefined),
@@ -97,7 +97,10 @@ export const layer = (
             read: noting(script, "read", store.read),
             put: noting(script, "put", store.put),
             drop: noting(script, "drop", store.drop),
-            arbiter: store.arbiter && arbiterOf(script, store.arbiter, takes),
+            arbiter:
+              kind === "file" || store.arbiter === undefined
+                ? undefined
+                : arbiterOf(script, store.arbiter, takes),
           })),
       }
     }),

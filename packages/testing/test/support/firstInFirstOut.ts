@@ -151,6 +151,5 @@ export const layer = (bounds: Bounds): Layer.Layer<Tier.Tier> =>
     kind: "objects",
     name: "first in, first out",
     scope: "process",
-    abilities: Tier.noAbilities,
     open: ({ onEvicted }) => Effect.sync(() => new FirstInFirstOut(bounds, onEvicted)),
   })

@@ -1,5 +1,5 @@
 /**
- * A shared byte tier in one process, with all abilities of an arbiter: what a server does for many
+ * A shared byte tier in one process, with an arbiter that notifies: what a server does for many
  * nodes, done in memory for several nodes of one program.
  *
  * Every operation is one synchronous step, and so atomic. Its time is that of the `Clock` it was
@@ -327,7 +327,7 @@ const make = (clock: SteadyClock): ByteTier => {
     kind: "bytes",
     name,
     scope: "shared",
-    abilities: { versions: true, lease: true, marks: true, clock: true, notifies: true },
+    abilities: { notifies: true },
     open: ({ larder }) => Effect.sync(() => storeOf(shelfOf(larder))),
   }
 }

@@ -14,7 +14,7 @@ export const nestedObjects = (tier: ObjectTier): ByteTier => ({
   kind: "bytes",
   name: tier.name,
   scope: tier.scope,
-  abilities: tier.abilities,
+  abilities: { notifies: false },
   open: ({ larder }) =>
     Effect.gen(function* () {
       const clock = yield* steadyClock

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ByteTier, ObjectStore, ObjectTier } from "../../Tier.ts"
 import { type Options, type Role } from "./tierOptions.ts"
-import { openTier } from "./openTier.ts"
+import { fartherTier, openStore } from "./openTier.ts"
 import type { FartherTier } from "./backingTier.ts"
 import { MemoryStore } from "../memory/memoryStore.ts"
 import { nestedObjects } from "./objectsAsBytes.ts"
@@ -58,16 +58,14 @@ export const open = (
       if (cause === "refused") warnings.tooHeavy()
     }
     const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
-    const behind = (hasMemory ? tiers.slice(1) : tiers).map((tier) =>
-      tier.kind === "bytes" ? tier : nestedObjects(tier),
+    const behindMemory: Options = { ...options, maxFreshFor: near.maxFreshFor }
+    // All stores first: the role of each tier depends on whether the farthest has an arbiter.
+    const stores = yield* Effect.forEach(hasMemory ? tiers.slice(1) : tiers, (tier) =>
+      openStore(tier.kind === "bytes" ? tier : nestedObjects(tier), behindMemory),
     )
-    const hasArbiter = behind.at(-1)?.abilities.versions === true
-    const farther = yield* Effect.forEach(behind, (tier, i) =>
-      openTier(
-        tier,
-        { ...options, maxFreshFor: near.maxFreshFor },
-        roleOf(hasArbiter, i === behind.length - 1),
-      ),
+    const hasArbiter = stores.at(-1)?.store.arbiter !== undefined
+    const farther = yield* Effect.forEach(stores, (opened, i) =>
+      fartherTier(opened, behindMemory, roleOf(hasArbiter, i === stores.length - 1)),
     )
     const last = farther.at(-1)
     const arbiter = last?.isArbiter === true ? last : undefined

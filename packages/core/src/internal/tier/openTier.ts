@@ -1,4 +1,4 @@
-/** Opens a tier behind memory for one larder. */
+/** Opens a tier behind memory for one larder: first its store, then, with its role, the tier as the larder sees it. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -62,16 +62,27 @@ const withoutThrows = (store: ByteStore): ByteStore => {
   }
 }
 
-/** Opens a byte tier for one larder. The breaker and its events end with the scope. */
-export const openTier = (
+/** A tier with its store for one larder. */
+export interface OpenedStore {
+  readonly tier: ByteTier
+  readonly store: ByteStore
+  readonly warnings: TierWarnings
+  /** Sets what a `Connected` notice of the tier calls. */
+  readonly onConnected: (connected: () => void) => void
+}
+
+/** Opens the store of a byte tier for one larder. */
+export const openStore = (
   tier: ByteTier,
   options: Options,
-  role: Role,
-): Effect.Effect<FartherTier, never, Scope.Scope> =>
-  Effect.gen(function* () {
+): Effect.Effect<OpenedStore, never, Scope.Scope> =>
+  Effect.suspend(() => {
     const warnings = new TierWarnings(tier.name, options)
     let connected = () => {}
-    const store = yield* tier.open({
+    const onConnected: OpenedStore["onConnected"] = (f) => {
+      connected = f
+    }
+    const opened = tier.open({
       larder: options.larder,
       stepMillis: options.tierTimeout,
       notify: (notice) => {
@@ -79,6 +90,16 @@ export const openTier = (
         else noticed(tier.name, notice, options.observer, warnings)
       },
     })
+    return Effect.map(opened, (store) => ({ tier, store, warnings, onConnected }))
+  })
+
+/** The tier as one larder sees it. The breaker and its events end with the scope. */
+export const fartherTier = (
+  { onConnected, store, tier, warnings }: OpenedStore,
+  options: Options,
+  role: Role,
+): Effect.Effect<FartherTier, never, Scope.Scope> =>
+  Effect.gen(function* () {
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(breakerFailures),
       openDuration: breakerOpenFor,
@@ -106,7 +127,7 @@ export const openTier = (
       warnings,
       fork,
     )
-    connected = () => fork(opened.probed)
+    onConnected(() => fork(opened.probed))
     return opened
   })
 

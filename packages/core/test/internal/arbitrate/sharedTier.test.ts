@@ -99,17 +99,11 @@ const drain = (queue: Queue.Dequeue<Message>) =>
   })
 
 describe("what it declares", () => {
-  it.effect("a shared byte tier with all abilities", () =>
+  it.effect("a shared byte tier with an arbiter that notifies", () =>
     Effect.gen(function* () {
       const { abilities, kind, name, scope } = yield* openTier
       assert.deepStrictEqual([kind, name, scope], ["bytes", "shared", "shared"])
-      assert.deepStrictEqual(abilities, {
-        versions: true,
-        lease: true,
-        marks: true,
-        clock: true,
-        notifies: true,
-      })
+      assert.deepStrictEqual(abilities, { notifies: true })
     }),
   )
 

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import type * as Entry from "../../../src/Entry.ts"
 import { forever } from "../../../src/Entry.ts"
 import * as Envelope from "../../../src/Envelope.ts"
-import { openTier } from "../../../src/internal/tier/openTier.ts"
+import { fartherTier, openStore } from "../../../src/internal/tier/openTier.ts"
 import type { Role } from "../../../src/internal/tier/tierOptions.ts"
 import type { TierRead } from "../../../src/internal/tier/tierRead.ts"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
@@ -82,7 +82,10 @@ const opened = (
       marks,
       turns: turns.turns,
     }
-    const farther = yield* Scope.provide(openTier(listening, options, role), scope)
+    const farther = yield* openStore(listening, options).pipe(
+      Effect.flatMap((opened) => fartherTier(opened, options, role)),
+      Scope.provide(scope),
+    )
     const at = (key: string) =>
       Effect.map(farther.read([key], new Budget(200)), (found): TierRead | undefined => found?.[0])
     return {

@@ -59,8 +59,10 @@ export const storeChecks = checksThat("bytes")({
       const { store } = yield* opened(subject)
       assert.notEqual(name.trim(), "")
       assert.ok(["process", "machine", "shared"].includes(scope), scope)
-      const { clock, lease, marks, versions } = abilities
-      assert.equal(store.arbiter !== undefined, clock && lease && marks && versions)
+      const { store: other } = yield* opened(subject)
+      assert.equal(store.arbiter !== undefined, subject.arbitrates)
+      assert.equal(other.arbiter !== undefined, subject.arbitrates)
+      assert.ok(subject.arbitrates || !abilities.notifies, "messages are those of an arbiter")
     }),
 
   "a larder opened again finds what was there; other larders do not": (subject) =>

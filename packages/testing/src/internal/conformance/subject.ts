@@ -12,6 +12,8 @@ export const lifeMillis = 100_000
 
 export interface Subject {
   readonly tier: Tier.ObjectTier | Tier.ByteTier
+  /** Whether the tier opened a store with an arbiter. */
+  readonly arbitrates: boolean
   /** Lets this much time pass on the tier's clock. */
   readonly pass: (millis: number) => Effect.Effect<void>
   /** Whether `pass` takes no time. */
@@ -97,7 +99,7 @@ export const arbitratedAs = (subject: Subject, larder: string) =>
   Effect.gen(function* () {
     const own = yield* openedAs(subject, larder)
     const { arbiter } = own.store
-    assert.ok(arbiter, "a tier with versions, lease, marks and clock opens stores with an arbiter")
+    assert.ok(arbiter, "the tier has an arbiter in one store and none in another")
     const time = Effect.map(arbiter.marks(0), ({ time }) => time)
     const acquire = (
       key: string,
@@ -165,8 +167,8 @@ export const arbitrated = (subject: Subject) =>
 export type Arbitrated = Effect.Success<ReturnType<typeof arbitrated>>
 
 /**
- * The abilities that a tier must declare for a check: none (`any`), storing values (`objects`) or
- * bytes, arbitrating (versions, lease, marks, clock), or publishing changes as well.
+ * What a tier must do for a check: nothing of it (`any`), store values (`objects`) or bytes, have an
+ * arbiter, or declare as well that its messages tell every node.
  */
 export type Needs = "any" | "objects" | "bytes" | "arbiter" | "notifies"
 
