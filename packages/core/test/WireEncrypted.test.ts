@@ -277,6 +277,15 @@ describe("Wire.encrypted", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("takes ids of up to 255 bytes", () =>
+    Effect.gen(function* () {
+      const id = `${"é".repeat(127)}x`
+      const longest = Wire.encrypted(Wire.json, { keys: { [id]: keyOf(1) }, current: id })
+      const bytes = yield* longest.encode(1, context)
+      assert.strictEqual(yield* longest.decode(bytes, context), 1)
+    }),
+  )
+
   it.effect("takes a key that may only decrypt, unless it is the current one", () =>
     Effect.gen(function* () {
       const old = yield* Effect.promise(() =>

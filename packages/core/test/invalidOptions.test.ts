@@ -43,7 +43,8 @@ interface OfValue extends Case {
 }
 
 interface OfEffect extends Case {
-  readonly effect: Effect.Effect<unknown, never>
+  /** Making it throws nothing. */
+  readonly make: () => Effect.Effect<unknown>
 }
 
 const thrownBy = (make: () => unknown): unknown => {
@@ -166,10 +167,10 @@ const policies: ReadonlyArray<OfValue> = [
       () => EarlyRefresh.afterResult(fraction),
     ),
   ),
-  ...[0, Infinity].map((beta) =>
+  ...[0, Infinity, "2" as never].map((beta) =>
     early(
       "earlyRefresh.beta",
-      String(beta),
+      typeof beta === "number" ? String(beta) : JSON.stringify(beta),
       "be a finite number above 0, such as 1",
       () => EarlyRefresh.xfetch({ beta }),
       () => EarlyRefresh.xfetchResult({ beta }),
@@ -325,20 +326,22 @@ Redacted.wipeUnsafe(wiped)
 const cryptoKeyOf = (name: string, length: number, usages: ReadonlyArray<KeyUsage>) =>
   globalThis.crypto.subtle.generateKey({ name, length }, false, usages)
 
-const badKeys = typesOf<unknown>({
-  "16 bytes": new Uint8Array(16),
-  "33 bytes": Redacted.make(new Uint8Array(33)),
-  "5 bytes": Redacted.make("c2hvcnQ="),
-  "a text that is no Base64": Redacted.make("not Base64!"),
-  "a text that is not Redacted": inBase64,
-  "a Redacted that was wiped": wiped,
-  "a value of type undefined": undefined,
-  "a value of type number": 7_7_7,
-  "a value of type object": Redacted.make(5),
-  "a CryptoKey of AES-GCM 128": await cryptoKeyOf("AES-GCM", 128, ["encrypt", "decrypt"]),
-  "a CryptoKey of AES-CBC 256": await cryptoKeyOf("AES-CBC", 256, ["encrypt", "decrypt"]),
-  "a CryptoKey that may not encrypt": await cryptoKeyOf("AES-GCM", 256, ["decrypt"]),
-})
+const badKeys: ReadonlyArray<readonly [shown: string, key: unknown]> = [
+  ["16 bytes", new Uint8Array(16)],
+  ["33 bytes", Redacted.make(new Uint8Array(33))],
+  ["5 bytes", Redacted.make("c2hvcnQ=")],
+  ["a text that is no Base64", Redacted.make("not Base64!")],
+  ["a text that is not Redacted", inBase64],
+  ["a Redacted that was wiped", wiped],
+  ["a value of type undefined", undefined],
+  ["a value of type number", 7_7_7],
+  ...[null, {}, { usages: [] }, { algorithm: {} }, Redacted.make(5)].map(
+    (key) => ["a value of type object", key] as const,
+  ),
+  ["a CryptoKey of AES-GCM 128", await cryptoKeyOf("AES-GCM", 128, ["encrypt", "decrypt"])],
+  ["a CryptoKey of AES-CBC 256", await cryptoKeyOf("AES-CBC", 256, ["encrypt", "decrypt"])],
+  ["a CryptoKey that may not encrypt", await cryptoKeyOf("AES-GCM", 256, ["decrypt"])],
+]
 
 const idsOfKeys = "have ids that are well-formed texts of 1 to 255 bytes in UTF-8"
 
@@ -548,24 +551,22 @@ const orElse = () => Effect.succeedNone
 
 const ofDeadline = (shown: string, after: Duration.Input): ReadonlyArray<OfEffect> =>
   [
-    Deadline.hard(Effect.void, { after, onTimeout }),
-    Deadline.hard({ after, onTimeout })(Effect.void),
-    Deadline.soft(Effect.void, { after, orElse }),
-    Deadline.soft({ after, orElse })(Effect.void),
-    Deadline.sleep(after),
-  ].map((effect) => ({ module: "Deadline", field: "after", shown, must: duration, effect }))
+    () => Deadline.hard(Effect.void, { after, onTimeout }),
+    () => Deadline.hard({ after, onTimeout })(Effect.void),
+    () => Deadline.soft(Effect.void, { after, orElse }),
+    () => Deadline.soft({ after, orElse })(Effect.void),
+    () => Deadline.sleep(after),
+  ].map((make) => ({ module: "Deadline", field: "after", shown, must: duration, make }))
 
-const ofMemory = (options: object, field: string, shown: string, must: string): OfEffect => {
-  const layer = MemoryTier.layer(options)
-  expectTypeOf<Layer.Error<typeof layer>>().toEqualTypeOf<never>()
-  return {
-    module: "MemoryTier",
-    field,
-    shown,
-    must,
-    effect: Effect.scoped(Layer.build(layer)),
-  }
-}
+const ofMemory = (options: object, field: string, shown: string, must: string): OfEffect => ({
+  module: "MemoryTier",
+  field,
+  shown,
+  must,
+  make: () => Effect.scoped(Layer.build(MemoryTier.layer(options))),
+})
+
+expectTypeOf<Layer.Error<ReturnType<typeof MemoryTier.layer>>>().toEqualTypeOf<never>()
 
 const memory = TierStack.layer(MemoryTier.layer())
 const policy = Policy.make({ freshFor: "1 minute" })
@@ -583,7 +584,7 @@ const ofLarder = (options: object, field: string, shown: string, must: string): 
   field,
   shown,
   must,
-  effect: over(memory, larderOf(options)),
+  make: () => over(memory, larderOf(options)),
 })
 
 class Service extends Larder.Service<Service>()("products", {
@@ -607,7 +608,7 @@ const effects: ReadonlyArray<OfEffect> = [
       ofMemory({ [field]: bad }, field, String(bad), permits),
       {
         ...ofMemory({ [field]: bad }, field, String(bad), permits),
-        effect: resizing(memory, { [field]: bad }),
+        make: () => resizing(memory, { [field]: bad }),
       },
     ]),
   ),
@@ -638,47 +639,50 @@ const effects: ReadonlyArray<OfEffect> = [
   ofLarder({ policy: 5 }, "policy", "5", "be what Policy.make or Policy.adaptive returns"),
   {
     ...ofLarder({}, "value", "undefined", "be a schema, such as Schema.String"),
-    effect: over(TierStack.layer(MemoryTier.layerShared), larderOf({})),
+    make: () => over(TierStack.layer(MemoryTier.layerShared), larderOf({})),
   },
   {
     ...ofLarder({}, "maxAge", "NaN", duration),
-    effect: over(
-      memory,
-      Effect.flatMap(larderOf({}), (larder) =>
-        (larder as Larder.Larder<string, string>)
-          .get("k", { maxAge: Number.NaN })
-          .pipe(Effect.catch((error) => Effect.succeed(error))),
+    make: () =>
+      over(
+        memory,
+        Effect.flatMap(larderOf({}), (larder) =>
+          (larder as Larder.Larder<string, string>)
+            .get("k", { maxAge: Number.NaN })
+            .pipe(Effect.catch((error) => Effect.succeed(error))),
+        ),
       ),
-    ),
   },
   {
     ...ofLarder({}, "schemaVersion", "-1", "be an integer from 0 to 99,999,999"),
-    effect: Effect.scoped(Layer.build(Layer.provide(Service.layer, memory))),
+    make: () => Effect.scoped(Layer.build(Layer.provide(Service.layer, memory))),
   },
   {
     ...ofLarder({}, "schemaVersion", "-1", "be an integer from 0 to 99,999,999"),
-    effect: over(
-      memory,
-      Larder.fn({ name: "products", policy, schemaVersion: -1 })((key: string) =>
-        Effect.succeed(key),
+    make: () =>
+      over(
+        memory,
+        Larder.fn({ name: "products", policy, schemaVersion: -1 })((key: string) =>
+          Effect.succeed(key),
+        ),
       ),
-    ),
   },
   {
     ...ofLarder({}, "resizeMemory", '"shared"', "find a MemoryTier first in the TierStack"),
-    effect: resizing(TierStack.layer(MemoryTier.layerShared), { maxEntries: 10 }),
+    make: () => resizing(TierStack.layer(MemoryTier.layerShared), { maxEntries: 10 }),
   },
   {
     module: "Upstream",
     field: "withCircuitBreaker key",
     shown: '"prices"',
     must: "differ from the keys of the other circuits of the pipe, or be left out",
-    effect: Effect.scoped(
-      source.pipe(
-        Upstream.withCircuitBreaker({ key: "prices" }),
-        Upstream.withCircuitBreaker({ key: "prices" }),
-      ).resolve,
-    ).pipe(Effect.asVoid),
+    make: () =>
+      Effect.scoped(
+        source.pipe(
+          Upstream.withCircuitBreaker({ key: "prices" }),
+          Upstream.withCircuitBreaker({ key: "prices" }),
+        ).resolve,
+      ),
   },
 ]
 
@@ -694,16 +698,17 @@ const ofService: Case = {
 describe("an Effect or a Layer dies, and the error is not in its type", () => {
   const all = [
     ...effects,
-    { ...ofService, effect: Effect.scoped(Layer.build(Source.layer({} as never))) },
+    { ...ofService, make: () => Effect.scoped(Layer.build(Source.layer({} as never))) },
     {
       ...ofService,
-      effect: Effect.scoped(Layer.build(Source.layerEffect(Effect.succeed({} as never)))),
+      make: () => Effect.scoped(Layer.build(Source.layerEffect(Effect.succeed({} as never)))),
     },
   ]
   for (const [i, each] of all.entries()) {
     it.effect(`${titleOf(each)} (${i})`, () =>
       Effect.gen(function* () {
-        const exit = yield* Effect.exit(each.effect)
+        const effect = each.make()
+        const exit = yield* Effect.exit(effect)
         assert(Exit.isFailure(exit))
         assert.isTrue(Cause.hasDies(exit.cause))
         isExpected(Cause.squash(exit.cause), each)

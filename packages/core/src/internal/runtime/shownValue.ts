@@ -9,10 +9,10 @@ const cut = (text: string): string =>
   text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`
 
 /** The members of an object may hold a secret: only its kind is shown. */
-const kindOf = (value: object): string => {
+const kindOf = (value: { readonly _tag?: unknown }): string => {
   if (Array.isArray(value)) return `an array of ${value.length}`
-  const tag = "_tag" in value ? value._tag : undefined
-  return typeof tag === "string" ? `an object with _tag ${JSON.stringify(cut(tag))}` : "an object"
+  const { _tag } = value
+  return typeof _tag === "string" ? `an object with _tag ${JSON.stringify(cut(_tag))}` : "an object"
 }
 
 /** A value for an error. A `Redacted` is shown as `<redacted>`. */
