@@ -87,7 +87,11 @@ export const moduleText = ({ code, line }: Snippet): string =>
 
 /** A module that registers tests is run by collecting it, any other by importing it in a test. */
 export const registersTests = ({ code }: Snippet): boolean =>
-  /\bfrom "(@effect\/)?vitest"/.test(code)
+  /\bfrom "(@effect\/)?vitest"|\bTierConformance\.suite\(/.test(code)
+
+/** Whether the snippet starts Redis servers, for which a program must be installed. */
+export const startsRedis = ({ code }: Snippet): boolean =>
+  code.includes(`"@larder/testing/RedisServer"`)
 
 /** `file:line:column` for a place in the snippet's module. */
 export const placeOf = ({ file, indent }: Snippet, line: number, column: number): string =>

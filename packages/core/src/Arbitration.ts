@@ -1,73 +1,220 @@
 /**
- * The decisions of an arbiter, pure: who may look up, what a commit or a delayed
- * write comes to, which number is next. Whatever keeps the records applies them
- * in one atomic step. Use it to write a tier with an arbiter of its own.
+ * Pure decisions of an arbiter: which node may look a key up, what becomes of a commit or of a
+ * delayed write, and which number comes next. A tier with an arbiter of its own keeps the records
+ * and applies each decision in one atomic step.
+ *
+ * @module
+ * @category tier authors
+ * @since 0.1.0
  */
 
 /**
- * What is kept of the last lease of a key. It outlives the lease, so that
- * tokens rise although the clock may stand still or step back.
+ * The record of a key's last lease, which a tier stores beside the entry. It outlives the lease, so
+ * that tokens rise even while the clock stands still or steps back.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface LeaseRecord {
+  /** The number under which the holder commits. It becomes the version of the committed value. */
   readonly token: number
-  /** The end of the lease; `undefined` once it was given back or ended by a change. */
+  /**
+   * The end of the lease, in milliseconds of the tier's clock; `undefined` once the holder returned
+   * the lease or a change ended it.
+   */
   readonly until: number | undefined
-  /** The holder's lookup failed; until then nobody with something stale should ask. */
+  /**
+   * Until this time (ms) a caller with a stale value should not ask upstream, because the holder's
+   * lookup failed. 0 for no failure.
+   */
   readonly failedUntil: number
+  /** When the tier may delete the record, in milliseconds of its clock. */
   readonly expiresAt: number
 }
 
-/** What is there under a key, of which only the order matters here. */
+/**
+ * What a tier stores under a key, reduced to what decides the order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Stored {
-  /** 0 for nothing. */
+  /** The version of the value or tombstone; 0 for nothing. */
   readonly version: number
-  /** It is a value, not a tombstone. */
+  /** Whether a value is stored, rather than a tombstone or nothing. */
   readonly isValue: boolean
 }
 
 /**
- * The highest number that an arbiter believes of a record, and of a caller. Numbers
- * are microseconds since 1970, so nothing sound comes near before the year 2255; and
- * above what callers bring there is room, so that what an arbiter then gives out is
- * not too high for itself.
+ * The highest number that an arbiter accepts from its own records: 2^53 - 4.
+ *
+ * **Details**
+ *
+ * Numbers are microseconds since 1970, so no sound number comes near before the year 2255. A higher
+ * one is damaged, and counts as none.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Arbitration.usable(Arbitration.highestRecorded), 2 ** 53 - 4)
+ * assert.strictEqual(Arbitration.usable(Arbitration.highestRecorded + 1), 0)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const highestRecorded = 2 ** 53 - 4
+
+/**
+ * The highest number that an arbiter accepts from a caller: 2^53 - 512. The room above it keeps the
+ * numbers that follow below {@link highestRecorded}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Arbitration.highestBrought < Arbitration.highestRecorded)
+ * assert.strictEqual(Arbitration.brought(Arbitration.highestBrought + 1), 0)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const highestBrought = 2 ** 53 - 512
 
 const upTo = (number: number | undefined, highest: number): number =>
   number !== undefined && number > 0 && number <= highest ? Math.floor(number) : 0
 
 /**
- * A recorded number that can be counted on from: a version that is stored, a token,
- * the last mark. Anything else counts as none, so that a damaged one cannot use up
- * all that are left.
+ * A recorded number that an arbiter can count on from: a stored version, a token, the last mark.
+ * Returns 0 for `undefined` and for any number out of range, so that one damaged record does not
+ * use up all numbers that are left.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Arbitration.usable(1_700_000_000_000_000), 1_700_000_000_000_000)
+ * assert.strictEqual(Arbitration.usable(Number.NaN), 0)
+ * assert.strictEqual(Arbitration.usable(undefined), 0)
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const usable = (number: number | undefined): number => upTo(number, highestRecorded)
 
 /**
- * A number that a caller brings, such as the highest it knows or the version of a
- * delayed write; none where it leaves too little room above.
+ * A number from a caller, such as the highest version it knows or the version of a delayed write.
+ * Returns 0 for a number that leaves too little room above it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Arbitration.brought(7), 7)
+ * assert.strictEqual(Arbitration.brought(2 ** 53), 0)
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
  */
 export const brought = (number: number | undefined): number => upTo(number, highestBrought)
 
 /**
- * No commit and no delayed `Set` arrives later than this, ms. Records of leases are kept
- * for as long at least, tombstones for twice as long, so that each finds what came after it.
+ * The longest time, in milliseconds, after which a commit or a delayed `Set` still applies: 60,000.
+ *
+ * **Details**
+ *
+ * A tier keeps records of leases for at least as long, and tombstones for twice as long. Each late
+ * change therefore finds what came after it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const tombstoneLife = 2 * Arbitration.settleMillis
+ * assert.strictEqual(tombstoneLife, 120_000)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const settleMillis = 60_000
 
-/** The next version, token or mark number: the time in microseconds, or one above all those seen. */
+/**
+ * The next version, token or mark number: the time in microseconds, or one above the highest number
+ * seen, whichever is higher. `now` is in milliseconds of the tier's clock.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Arbitration.nextNumber(1_000), 1_000_000)
+ * assert.strictEqual(Arbitration.nextNumber(1_000, 1_000_000, undefined), 1_000_001)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const nextNumber = (now: number, ...seen: ReadonlyArray<number | undefined>): number =>
   Math.max(usable(now * 1000), ...seen.map((number) => usable(number) + 1))
 
-/** What a request for a lease comes to. */
+/**
+ * What an arbiter answers to a request for a lease. `leftMillis` is the time left, in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AcquireDecision =
   | { readonly _tag: "Newer" }
   | { readonly _tag: "Busy"; readonly leftMillis: number }
   | { readonly _tag: "Failed"; readonly leftMillis: number }
   | { readonly _tag: "Win" }
 
-/** Whether the caller may look the key up, at `now` in the tier's clock. */
+/**
+ * Decides whether the caller may look the key up, at `now` (ms of the tier's clock). Use it in
+ * `acquire` of an arbiter.
+ *
+ * **Details**
+ *
+ * - `Newer`: a value of a higher version than `known` is stored.
+ * - `Busy`: another node holds a lease whose token can still become a version.
+ * - `Failed`: another node's lookup failed recently; `despiteFailure` ignores that.
+ * - `Win`: the caller gets the lease. `force` always wins.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const lease = { token: 10, until: 5_000, failedUntil: 0, expiresAt: 60_000 }
+ * const request = { known: 0, force: false }
+ * const nothing = { version: 0, isValue: false }
+ * assert.deepStrictEqual(Arbitration.decideAcquire(nothing, undefined, request, 1_000), { _tag: "Win" })
+ * assert.deepStrictEqual(Arbitration.decideAcquire(nothing, lease, request, 1_000), {
+ *   _tag: "Busy",
+ *   leftMillis: 4_000
+ * })
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
 export const decideAcquire = (
   stored: Stored,
   lease: LeaseRecord | undefined,
@@ -90,11 +237,52 @@ export const decideAcquire = (
     : { _tag: "Win" }
 }
 
-/** Whether the token may still become a version. A lease over time but taken by nobody may. */
+/**
+ * Whether the token may still become a version, for `renew`. A lease that has run out may, until
+ * another caller takes it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const lease = { token: 10, until: 5_000, failedUntil: 0, expiresAt: 60_000 }
+ * assert.ok(Arbitration.holds({ version: 9, isValue: true }, lease, 10))
+ * assert.ok(!Arbitration.holds({ version: 11, isValue: true }, lease, 10))
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
 export const holds = (stored: Stored, lease: LeaseRecord | undefined, token: number): boolean =>
   decideCommit(stored, lease, token) === "Stored"
 
-/** What storing a looked-up value under its token comes to. */
+/**
+ * Decides what becomes of a looked-up value that a caller commits under its token.
+ *
+ * **Details**
+ *
+ * - `Stored`: the caller holds the lease, and nothing newer is stored.
+ * - `Superseded`: a newer value, tombstone or lease came in between.
+ * - `Lost`: there is no record of the lease, or a change ended it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const lease = { token: 10, until: 5_000, failedUntil: 0, expiresAt: 60_000 }
+ * const nothing = { version: 0, isValue: false }
+ * assert.strictEqual(Arbitration.decideCommit(nothing, lease, 10), "Stored")
+ * assert.strictEqual(Arbitration.decideCommit({ version: 12, isValue: false }, lease, 10), "Superseded")
+ * assert.strictEqual(Arbitration.decideCommit(nothing, undefined, 10), "Lost")
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
 export const decideCommit = (
   stored: Stored,
   lease: LeaseRecord | undefined,
@@ -107,8 +295,22 @@ export const decideCommit = (
 }
 
 /**
- * Whether a value with a version of its own, perhaps delayed, may be stored:
- * only over a lower version, and not if a lease began or a change came after it.
+ * Whether a tier may store a value that carries its own version and may be late: only over a lower
+ * version, and only if no lease began and no change came after it. Use it in `put`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const removed = { version: 20, isValue: false }
+ * assert.ok(!Arbitration.mayPut(removed, undefined, 15))
+ * assert.ok(Arbitration.mayPut(removed, undefined, 21))
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const mayPut = (
   stored: Stored,
@@ -120,7 +322,12 @@ export const mayPut = (
   return version === lease.token && lease.until !== undefined
 }
 
-/** What a change comes to that was made at `at`, and is told later. */
+/**
+ * What becomes of a change that a node made at one time and reports at a later one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type DelayedDecision =
   /** Something newer is stored: nothing happens. */
   | { readonly _tag: "Overtaken" }
@@ -135,18 +342,38 @@ export type DelayedDecision =
     }
 
 /**
- * What a change comes to that a node made when the tier's time was `at` microseconds, and
+ * Decides what becomes of a change that a node made at `at` (microseconds of the tier's time), and
  * could not tell the arbiter before `now` (ms).
  *
  * **When to use**
  *
- * For a `Write` that carries `at`.
+ * For a `Tier.Write` that carries `at`.
  *
  * **Details**
  *
- * An `at` that is no usable number comes to nothing. A value that is older than
- * {@link settleMillis} may find no tombstone any more of a removal after it, so it only
- * takes older values away.
+ * An `at` that is no usable number counts as overtaken. A value that is later than
+ * {@link settleMillis} only takes older values away: the tombstone of a removal after it may
+ * already have expired.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Arbitration } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const decide = (at: number) =>
+ *   Arbitration.decideDelayed({ version: 5_000_000, isValue: true }, undefined, at, 6_000)
+ * assert.deepStrictEqual(decide(4_000_000), { _tag: "Overtaken" })
+ * assert.deepStrictEqual(decide(5_500_000), {
+ *   _tag: "Applies",
+ *   version: 5_500_000,
+ *   endsLease: false,
+ *   isTooLate: false
+ * })
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const decideDelayed = (
   stored: Stored,

@@ -1,8 +1,11 @@
 /**
- * A map by string keys that keeps within bounds, by giving up what is least
- * likely to be asked for again: the memory of a cache. A plain mutable data
- * structure: no Effect, no clock, no timer; the same seed and the same calls give
- * the same result.
+ * A map with string keys that stays within bounds and evicts the entries that are least likely to
+ * be read again: the memory of a cache. It is a plain mutable data structure without Effect, clock
+ * or timer: the same seed and the same calls give the same result.
+ *
+ * @module
+ * @category building blocks
+ * @since 0.1.0
  */
 import * as Result from "effect/Result"
 import { Bounded, checked } from "./internal/memory/bounded/bounded.ts"
@@ -10,78 +13,187 @@ import { defaultBounds, noEviction } from "./internal/memory/bounds.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
 
 /**
- * What to give up first. `"w-tinylfu"`: what was asked for least often of late,
- * with a window for newcomers that adapts to how keys are asked for. `"lru"`: what
- * was asked for longest ago.
+ * The eviction policy. `"w-tinylfu"` evicts what was read least often of late; a window for new
+ * entries adapts to the access pattern. `"lru"` evicts what was read longest ago.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Eviction = "w-tinylfu" | "lru"
 
-/** Whether a setting from outside names a way to choose what goes. */
+/**
+ * Whether a value from outside, such as a setting, names an eviction policy.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { BoundedMap } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(BoundedMap.isEviction("lru"))
+ * assert.ok(!BoundedMap.isEviction("fifo"))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isEviction = (u: unknown): u is Eviction => u === "w-tinylfu" || u === "lru"
 
-/** Why an entry left without having been deleted. `"refused"`: it was never kept, being heavier than all may be together. */
+/**
+ * Why an entry left the map without `delete` or `clear`. `"refused"`: the map never kept it,
+ * because it alone is heavier than `maxWeight`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Cause = "size" | "weight" | "expired" | "refused"
 
+/**
+ * The bounds of a map, as {@link make} and `resize` take them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Bounds {
   /** The most entries: an integer of at least 0, or `Infinity`. */
   readonly maxEntries: number
-  /** The most weight of all entries together: an integer of at least 0, or `Infinity`. */
+  /**
+   * The most weight of all entries together, in the unit of `weight`: an integer of at least 0, or
+   * `Infinity`.
+   */
   readonly maxWeight: number
 }
 
+/**
+ * A listener for evictions. `slot` is the slot that the entry had; 0 when the map never kept it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type OnEvicted<V> = (key: string, value: V, cause: Cause, slot: number) => void
 
+/**
+ * Options of {@link make}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options<V> {
-  /** Default 10,000. */
+  /** The most entries. Default 10,000. */
   readonly maxEntries?: number | undefined
-  /** Default `Infinity`. */
+  /** The most weight of all entries together. Default `Infinity`. */
   readonly maxWeight?: number | undefined
   /** Default `"w-tinylfu"`. */
   readonly eviction?: Eviction | undefined
   /**
-   * A 32-bit integer. Draw it at random where strangers choose the keys: it
-   * keeps them from choosing keys whose hashes are the same. Default 0.
+   * A 32-bit integer that seeds the hash of keys. Draw it at random where strangers choose the
+   * keys: otherwise they can choose keys with equal hashes. Default 0.
    */
   readonly seed?: number | undefined
   /**
-   * Told of every entry that was given up, after it has gone, with the slot it
-   * had: 0 when it was never kept. It may call the map;
-   * what it throws comes out of the call that gave up, once that is done.
+   * Called for every evicted entry, after the entry has left, with the slot that it had: 0 when the
+   * map never kept it. The listener may call the map. An error that it throws comes out of the call
+   * that evicted, once that call is done.
    */
   readonly onEvicted?: OnEvicted<V> | undefined
 }
 
+/**
+ * Options of one `set`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SetOptions {
-  /** The time, in the unit and from the origin of `expiresAt`. Default 0. */
+  /** The current time, in the unit and from the origin of `expiresAt`. Default 0. */
   readonly now?: number | undefined
-  /** An integer of at least 0. Default 1. */
+  /**
+   * The weight of the entry, in a unit of the user's choice: an integer of at least 0. Default 1.
+   */
   readonly weight?: number | undefined
-  /** From this time on the entry is as good as gone, and goes before any other. Default `Infinity`. */
+  /**
+   * From this time on the entry is expired, and is evicted before any other. Default `Infinity`.
+   */
   readonly expiresAt?: number | undefined
 }
 
 /**
- * **When to use**
- *
- * Use for what has to stay within bounds in memory, where a whole larder is too
- * much, or to build a cache of one's own.
+ * A map that keeps within its bounds; see {@link make}.
  *
  * **Details**
  *
- * A write costs the same whether there are ten entries or a million: nothing is
- * rehashed, swept or copied as a whole. Beyond keys and values an entry takes
- * some 40 to 75 bytes, and replacing entries by others makes no garbage.
+ * A write costs the same with ten entries as with a million: no call rehashes, sweeps or copies the
+ * whole map. Beyond keys and values an entry takes some 40 to 75 bytes, and replacing entries by
+ * others makes no garbage.
  *
- * `find`, `at` and `hit` take `get` apart, for those who have to look at a value
- * before they know whether it is of use.
+ * `find`, `at` and `hit` are the steps of `get`, for a caller that must look at a value before it
+ * knows whether the value is of use.
  *
  * **Gotchas**
  *
- * It knows no time but what it is told: an entry that has expired counts until
- * something is written, and `at` still gives it. A slot number is good until the
- * next write. A newcomer may be given up at once, when all others are worth more.
- * `make`, `resize` and `set` throw `InvalidOptions` for bounds and weights that are no
- * integers of at least 0 (bounds may be `Infinity`); {@link makeResult} returns it.
+ * The map knows no time but what it is told: an expired entry counts until the next write, and `at`
+ * still returns it. A slot number is good until the next write. A new entry may be evicted at once,
+ * when all others are worth more. `resize` and `set` throw `InvalidOptions` for bounds and weights
+ * that are no integers of at least 0; bounds may be `Infinity`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BoundedMap<V> {
+  /** The number of entries, expired ones included. */
+  readonly size: number
+  /** The weight of all entries together. */
+  readonly weight: number
+  /** The bounds that {@link make} or the last `resize` set. */
+  readonly bounds: Bounds
+  /**
+   * Returns the value of a key that is kept and has not expired, and counts as a read. `now` is in
+   * the unit of `expiresAt`; default 0.
+   */
+  readonly get: (key: string, now?: number) => V | undefined
+  /** The slot of a key, 0 when it is not kept. Counts as no read. */
+  readonly find: (key: string) => number
+  /** The value in a slot that `find` returned, expired or not. */
+  readonly at: (slot: number) => V
+  /** The weight of the entry in a slot that `find` returned. */
+  readonly weightOf: (slot: number) => number
+  /** Reports a read of a slot that `find` gave. */
+  readonly hit: (slot: number) => void
+  /**
+   * Keeps a value in place of the one at the key; replacing a value counts as no read. Returns
+   * `false` when the value was not kept: the previous value is gone then too.
+   */
+  readonly set: (key: string, value: V, options?: SetOptions) => boolean
+  /** Removes a key, and returns whether it was kept. */
+  readonly delete: (key: string) => boolean
+  /** Removes all entries, in constant time. */
+  readonly clear: () => void
+  /**
+   * Sets other bounds. Entries over lower bounds leave with the next writes, some at a time, so
+   * that no call takes long; `shrink` removes them at once.
+   */
+  readonly resize: (bounds: Bounds) => void
+  /** Evicts up to `limit` entries that are over lowered bounds; returns whether more are left. */
+  readonly shrink: (limit: number) => boolean
+  /** Evicts up to `limit` entries that have expired at `now`; returns whether more are left. */
+  readonly expire: (now: number, limit: number) => boolean
+  /**
+   * The time at which the next entry expires, in the unit of `expiresAt`; `Infinity` when none
+   * does.
+   */
+  readonly nextExpiry: number
+  /** The slots, from the entry most worth keeping to the one least. */
+  readonly hottest: () => Iterable<number>
+}
+
+/**
+ * Makes an empty map, for values that must stay within bounds in memory, where a whole larder is
+ * too much, or for a cache of your own.
+ *
+ * **Gotchas**
+ *
+ * Throws `InvalidOptions` for bounds that are no integers of at least 0 or `Infinity`, and for an
+ * unknown `eviction`; {@link makeResult} returns it.
  *
  * **Example**
  *
@@ -95,50 +207,29 @@ export interface SetOptions {
  * assert.strictEqual(pages.get("/jam", 59_999), body)
  * assert.strictEqual(pages.get("/jam", 60_000), undefined)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
-export interface BoundedMap<V> {
-  readonly size: number
-  readonly weight: number
-  readonly bounds: Bounds
-  /** A read: what is kept and has not expired. */
-  readonly get: (key: string, now?: number) => V | undefined
-  /** The slot of a key, 0 when it is not there; no read. */
-  readonly find: (key: string) => number
-  /** What is in a slot that `find` gave. */
-  readonly at: (slot: number) => V
-  /** The weight of what is in a slot that `find` gave. */
-  readonly weightOf: (slot: number) => number
-  /** Reports a read of a slot that `find` gave. */
-  readonly hit: (slot: number) => void
-  /**
-   * Keeps a value in place of what is at the key; a key that was there is thereby
-   * not read. `false` when it was not kept: what was at the key is gone then too.
-   */
-  readonly set: (key: string, value: V, options?: SetOptions) => boolean
-  /** Whether it was there. */
-  readonly delete: (key: string) => boolean
-  /** Drops everything, in one step whatever there is. */
-  readonly clear: () => void
-  /**
-   * Sets other bounds. What is over lower ones goes with the next writes, some
-   * at a time, so that no call takes long: `shrink` makes it go.
-   */
-  readonly resize: (bounds: Bounds) => void
-  /** Gives up to `limit` entries up that are over lowered bounds; whether some still are. */
-  readonly shrink: (limit: number) => boolean
-  /** Gives up to `limit` entries up that have expired; whether there are more. */
-  readonly expire: (now: number, limit: number) => boolean
-  /** When the next entry expires; `Infinity` when none does. */
-  readonly nextExpiry: number
-  /** The slots, from what is most worth keeping to what is least. */
-  readonly hottest: () => Iterable<number>
-}
-
-/** An empty map. */
 export const make = <V>(options?: Options<V>): BoundedMap<V> =>
   Result.getOrThrow(makeResult(options))
 
-/** {@link make} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link make} for options from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { BoundedMap } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Result.isFailure(BoundedMap.makeResult({ maxEntries: -1 })))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeResult = <V>(
   options: Options<V> = {},
 ): Result.Result<BoundedMap<V>, InvalidOptions> => {

@@ -1,7 +1,10 @@
 /**
- * One run for however many ask: concurrent callers with the same key share one
- * execution of an effect. Knows nothing of caching; nothing is remembered after
- * a run has ended.
+ * Request coalescing (single flight): concurrent callers with the same key share one execution of
+ * an effect. A coalescer caches nothing: it forgets a run when the run ends.
+ *
+ * @module
+ * @category building blocks
+ * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -13,8 +16,24 @@ import { type SharedRun, SharedRuns } from "./internal/runtime/sharedRuns.ts"
 import { withoutInterrupts } from "./internal/runtime/withoutInterrupts.ts"
 
 /**
- * A defect: a shared run was interrupted from inside. Those who waited for it
- * were not, so they get this.
+ * A defect: a shared run interrupted itself. Its callers were not interrupted, so they get this
+ * defect instead of an interruption.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Coalesce } from "@larder/core"
+ * import { Cause, Effect, Exit } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const coalesce = Coalesce.make<string, number>()
+ * const exit = await Effect.runPromiseExit(coalesce("milk", Effect.interrupt))
+ * assert.ok(Exit.isFailure(exit))
+ * assert.ok(Cause.squash(exit.cause) instanceof Coalesce.RunInterrupted)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class RunInterrupted extends Data.TaggedError("RunInterrupted")<{ readonly key: unknown }> {
   override get message(): string {
@@ -23,8 +42,11 @@ export class RunInterrupted extends Data.TaggedError("RunInterrupted")<{ readonl
 }
 
 /**
- * Runs effects, at most one at a time for each key. As an effect it yields
+ * Runs effects, at most one at a time for each key; see {@link make}. As an effect it yields
  * itself, so that `yield* Coalesce.make()` reads as other constructors do.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Coalesce<in K, in out A, in out E = never> extends Effect.Effect<
   Coalesce<K, A, E>
@@ -116,20 +138,20 @@ const CoalesceProto = Effectable.Prototype<Coalesce<never, unknown, unknown>>({
  *
  * **Details**
  *
- * - Success, failure and defect go to all callers of the run alike.
- * - Interrupting one caller disturbs nobody. When the last one leaves, the run
- *   is interrupted, which nobody waits for, and the key is free at once.
- * - A run that is interrupted from inside is the defect {@link RunInterrupted}
- *   for its callers.
- * - Keys are told apart as `Map` does (SameValueZero): objects by reference.
+ * - All callers of a run get its success, failure or defect.
+ * - Interrupting one caller affects no other. When the last caller leaves, the
+ *   run is interrupted without a wait for its end, and the key is free at once.
+ * - A run that interrupts itself is the defect {@link RunInterrupted} for its
+ *   callers.
+ * - Keys are compared as in a `Map` (SameValueZero): objects by reference.
  *
  * **Gotchas**
  *
- * The run sees the context of its first caller: its services, references and
- * span. Where callers differ in rights or transactions, put that into the key
- * or provide it to the effect. A `Scope` it needs is the first caller's too;
- * `Effect.scoped` gives it one of its own. A run that asks for its own key
- * waits for itself; `Deadline.hard` inside bounds that.
+ * The run has the context of its first caller: services, references and span.
+ * Where callers differ in rights or transactions, put the difference into the
+ * key, or provide it to the effect. A `Scope` that the run needs is that of the
+ * first caller as well; `Effect.scoped` gives the run a scope of its own. A run
+ * that asks for its own key waits for itself; bound it with `Deadline.hard`.
  *
  * **Example** (Two callers, one run)
  *
@@ -145,6 +167,9 @@ const CoalesceProto = Effectable.Prototype<Coalesce<never, unknown, unknown>>({
  * const both = await Effect.runPromise(Effect.all([load, load], { concurrency: "unbounded" }))
  * assert.deepStrictEqual(both, [1, 1])
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = <K, A, E = never>(): Coalesce<K, A, E> => {
   const runs = new Runs<K, A, E>()

@@ -1,8 +1,11 @@
 /**
- * Two ways not to wait too long. `hard` gives an effect up; `soft` answers with
- * something else and lets the effect go on. Neither waits for an effect that
- * does not obey its interruption, and neither starts a timer for one that ends
- * synchronously.
+ * Two deadlines for an effect. `hard` gives the effect up; `soft` answers with something else and
+ * lets the effect continue. Neither waits for an effect that ignores its interruption, and neither
+ * starts a timer for an effect that ends synchronously.
+ *
+ * @module
+ * @category building blocks
+ * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,7 +34,12 @@ const withMillis = <A, E, R>(
   )
 }
 
-/** Options of {@link hard}. */
+/**
+ * Options of {@link hard}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface HardOptions<A, E, R> {
   /** How long the effect may take. `Infinity` means no deadline. */
   readonly after: Duration.Input
@@ -39,7 +47,12 @@ export interface HardOptions<A, E, R> {
   readonly onTimeout: () => Effect.Effect<A, E, R>
 }
 
-/** Options of {@link soft}. */
+/**
+ * Options of {@link soft}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SoftOptions<A, E, R> {
   /** How long the caller waits for the effect alone. `Infinity` means for ever. */
   readonly after: Duration.Input
@@ -89,6 +102,9 @@ export interface SoftOptions<A, E, R> {
  * )
  * assert.strictEqual(await Effect.runPromise(answer), "gave up")
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const hard: {
   <A2, E2, R2>(
@@ -134,6 +150,9 @@ export const hard: {
  * const answer = Effect.raceFirst(reply, Effect.as(Deadline.sleep("1 second"), "no reply"))
  * assert.strictEqual(await Effect.runPromise(answer), "pong")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const sleep = (after: Duration.Input): Effect.Effect<void> =>
   withMillis(after, sleepToDeadline)
@@ -230,6 +249,9 @@ const giveUpAfter = <A, E, R, A2, E2, R2>(
  * })
  * assert.strictEqual(await Effect.runPromise(answer), "stale")
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const soft: {
   <A2, E2, R2>(

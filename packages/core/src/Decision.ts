@@ -1,38 +1,67 @@
 /**
- * What a larder does next, as pure functions over small, finite situations. The
- * interpreter looks at the state, which changes nothing; reduces times, marks, demands
- * and chance to a situation; and carries the answer out. Nothing that a caller gets is
- * decided anywhere else:
+ * The decisions of a larder, as pure functions over small, finite situations; use them to build
+ * another cache with the same rules, or to look up what a larder does. The interpreter reads the
+ * state, which changes nothing; reduces times, marks, demands and chance to a situation; and
+ * carries out the action. Whatever a caller gets is decided here:
  *
- * - {@link next}: what a caller gets, when it asks, joins, waits, and when its lookup ends;
- * - {@link mayJoin}: whether it may have the result of a lookup that runs;
+ * - {@link next}: what a caller gets when it asks, joins or waits, and when its lookup ends;
+ * - {@link mayJoin}: whether a caller may have the result of a running lookup;
  * - {@link adoption}: what becomes of an entry that a tier behind memory has;
- * - {@link beforeLookup}: whether upstream is asked at all.
+ * - {@link beforeLookup}: whether the larder asks upstream at all.
+ *
+ * @module
+ * @category tier authors
+ * @since 0.1.0
  */
 import type { Freshness } from "./Freshness.ts"
 
 /**
- * What the best value that is known is good for, for this caller, at this moment.
+ * What the best known value is good for, for this caller, at this moment.
  *
- * - `fresh`: to be given.
- * - `due`: to be given, and its early refresh has come.
- * - `revalidate`: to be given at once while a refresh runs.
- * - `error`: to be given only if a lookup fails or is too slow.
- * - `missing`: there is none that this caller may have.
+ * - `fresh`: serve it.
+ * - `due`: serve it; its early refresh is due.
+ * - `revalidate`: serve it at once while a refresh runs (stale-while-revalidate).
+ * - `error`: serve it only if a lookup fails or is too slow (stale-if-error).
+ * - `missing`: there is no value that this caller may have.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Usability = "fresh" | "due" | "revalidate" | "error" | "missing"
 
-/** What a caller asks for beyond a value. */
+/**
+ * What a caller accepts, beyond a value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ReadDemand {
-  /** A value that upstream vouched for before this moment (ms) is only good when a lookup fails. */
+  /**
+   * A value that upstream validated before this moment (ms since the Unix epoch) is only good when
+   * a lookup fails.
+   */
   readonly notBefore: number
-  /** Whether grace may be used at all. */
+  /** Whether the caller accepts a stale value at all. */
   readonly allowStale: boolean
 }
 
 /**
- * What an entry of this (judged) freshness, stored at `storedAt`, is good for
- * under a demand. `isDue` says that its early refresh has come.
+ * What an entry of this (judged) freshness is good for under a demand. `storedAt` is in
+ * milliseconds since the Unix epoch; `isDue` says that the entry's early refresh is due.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision, Freshness } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const demand = { notBefore: 5_000, allowStale: true }
+ * assert.strictEqual(Decision.usability(Freshness.fresh, 9_000, false, demand), "fresh")
+ * assert.strictEqual(Decision.usability(Freshness.fresh, 1_000, false, demand), "error")
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const usability = (
   freshness: Freshness,
@@ -49,7 +78,12 @@ export const usability = (
     : "error"
 }
 
-/** A caller asks. */
+/**
+ * The situation of a caller that asks for a key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Arrived {
   readonly trigger: "arrived"
   readonly usability: Usability
@@ -63,7 +97,12 @@ export interface Arrived {
   readonly graceDenied: boolean
 }
 
-/** A caller has joined a lookup that runs. */
+/**
+ * The situation of a caller that has joined a running lookup.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Joined {
   readonly trigger: "joined"
   readonly usability: Usability
@@ -72,7 +111,12 @@ export interface Joined {
   readonly onlyLookup: boolean
 }
 
-/** A tier behind memory has told what it has, while the caller waits. */
+/**
+ * The situation of a waiting caller when a tier behind memory has answered.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Found {
   readonly trigger: "found"
   readonly usability: Usability
@@ -82,14 +126,24 @@ export interface Found {
   readonly softTimeoutPassed: boolean
 }
 
-/** The caller has waited for `softTimeout`. */
+/**
+ * The situation of a caller that has waited for `softTimeout`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface SoftTimeout {
   readonly trigger: "softTimeout"
   readonly usability: Usability
   readonly onlyLookup: boolean
 }
 
-/** The lookup brought a value. */
+/**
+ * The situation of a waiting caller when the lookup has brought a value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Succeeded {
   readonly trigger: "succeeded"
   /** A value is known that is newer by the source's own `revision`, and what it is. */
@@ -101,7 +155,13 @@ export interface Succeeded {
   readonly isRetry: boolean
 }
 
-/** The lookup failed, or the caller has waited for as long as it may. */
+/**
+ * The situation of a waiting caller when the lookup has failed, or when the caller has waited as
+ * long as it may.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Failed {
   readonly trigger: "failed"
   readonly usability: Usability
@@ -113,13 +173,36 @@ export interface Failed {
   readonly tiersUnread: boolean
 }
 
+/**
+ * Every situation of a caller that {@link next} decides.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Situation = Arrived | Joined | Found | SoftTimeout | Succeeded | Failed
 
-/** What has happened to the caller. */
+/**
+ * The event that asks for a decision.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Trigger = Situation["trigger"]
 
+/**
+ * Why a caller gets a stale value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type StaleReason = "revalidating" | "failed" | "softTimeout"
 
+/**
+ * What the larder does for the caller: the answer of {@link next}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Action =
   /** Give the entry as fresh. */
   | { readonly _tag: "Serve"; readonly refresh: boolean }
@@ -155,7 +238,7 @@ const wait: Action = { _tag: "Wait" }
 const retry: Action = { _tag: "Retry" }
 
 /**
- * The next action for a caller. Total: every situation has one.
+ * Decides the next action for a caller. The function is total: every situation has an action.
  *
  * **Example**
  *
@@ -169,6 +252,9 @@ const retry: Action = { _tag: "Retry" }
  * })
  * assert.deepStrictEqual(action, { _tag: "ServeStale", reason: "revalidating", refresh: true })
  * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const next = (situation: Situation): Action => {
   switch (situation.trigger) {
@@ -252,7 +338,12 @@ const onFailure = ({
   return tiersUnread ? retry : fail
 }
 
-/** A flight, as a caller sees it that asks for its key. */
+/**
+ * A flight, as a caller sees it that asks for its key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Joinable {
   /** The key has changed since it began. */
   readonly isDetached: boolean
@@ -262,17 +353,44 @@ export interface Joinable {
   readonly overtaken: boolean
 }
 
-/** Whether the result of a flight is good for a caller that asks now. */
+/**
+ * Whether the result of a flight is an answer to a caller that asks now: the key has not changed
+ * since the flight began, and no invalidation overtook its result.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const running = { isDetached: false, outcome: "none", overtaken: false } as const
+ * assert.ok(Decision.mayJoin(running))
+ * assert.ok(!Decision.mayJoin({ ...running, isDetached: true }))
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
 export const mayJoin = ({ isDetached, outcome, overtaken }: Joinable): boolean => {
   if (isDetached) return false
   if (outcome === "none") return true
   return (outcome === "fresh" || outcome === "revalidate") && !overtaken
 }
 
-/** How a version stands to another one; `newer` where there is no other. */
+/**
+ * How a version compares with another; `newer` where there is no other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Order = "older" | "same" | "newer"
 
-/** An entry that a tier behind memory has, beside what is known of its key. */
+/**
+ * An entry that a tier behind memory has, compared with what the larder knows of its key.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Offer {
   /** By time and marks. */
   readonly freshness: Freshness["_tag"]
@@ -288,14 +406,41 @@ export interface Offer {
   readonly early: boolean
 }
 
-/** `adopt`: it is the answer. `remember`: it may be given while the lookup runs, or if it fails. */
+/**
+ * What the larder does with an offered entry. `adopt`: the entry is the answer. `remember`: the
+ * larder may serve it while the lookup runs, or if the lookup fails. `ignore`: the larder drops it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Adoption = "adopt" | "remember" | "ignore"
 
 /**
- * What becomes of an entry that a tier has. The answer is fresh, young enough for
- * those who wait, and nothing older than memory has; an early refresh began because
- * what memory has is nearing its end, so that the same version again is no answer to
- * that. A fresh one of the version that is known is remembered: the tier has confirmed it.
+ * Decides what becomes of an entry that a tier has.
+ *
+ * **Details**
+ *
+ * An answer is fresh, young enough for every waiting caller, and not older than the entry in
+ * memory. An early refresh began because the entry in memory nears its end: the same version again
+ * is no answer to it. A fresh entry of the known version is remembered, because the tier has
+ * confirmed it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const offer = {
+ *   freshness: "Fresh", isYoungEnough: true, force: false, early: false,
+ *   besideMemory: "newer", besideKnown: "newer"
+ * } as const
+ * assert.strictEqual(Decision.adoption(offer), "adopt")
+ * assert.strictEqual(Decision.adoption({ ...offer, freshness: "Stale" }), "remember")
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const adoption = (offer: Offer): Adoption => {
   const { besideKnown, besideMemory, early, force, freshness, isYoungEnough } = offer
@@ -306,7 +451,12 @@ export const adoption = (offer: Offer): Adoption => {
   return freshness === "Stale" && besideKnown === "newer" ? "remember" : "ignore"
 }
 
-/** A flight for which no tier has an answer. */
+/**
+ * A flight for which no tier has an answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Unanswered {
   /** A `refresh` asks upstream whatever has happened. */
   readonly force: boolean
@@ -321,8 +471,24 @@ export interface Unanswered {
 }
 
 /**
- * Whether upstream is asked. `fail` ends the flight with the failure that is known, or
- * with that of the circuit; callers that can be given something stale get that.
+ * Decides whether the larder asks upstream. `fail` ends the flight with the known failure, or with
+ * that of the open circuit; callers that accept a stale value get that value instead.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const flight = {
+ *   force: false, failureKnown: false, throttled: true, circuitOpen: false, allHaveStale: false
+ * }
+ * assert.strictEqual(Decision.beforeLookup(flight), "ask")
+ * assert.strictEqual(Decision.beforeLookup({ ...flight, allHaveStale: true }), "fail")
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const beforeLookup = (situation: Unanswered): "ask" | "fail" => {
   const { allHaveStale, circuitOpen, failureKnown, force, throttled } = situation
@@ -345,7 +511,23 @@ const combinations = <A>(values: Values<A>): ReadonlyArray<A> => {
   return all as ReadonlyArray<A>
 }
 
-/** Every situation of a caller that there is: what the tests go through and the documentation's table is made of. */
+/**
+ * Every {@link Situation} there is. Tests walk through it, and the table in the documentation is
+ * made of it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const served = Decision.situations.filter((each) => Decision.next(each)._tag === "Serve")
+ * assert.ok(served.length > 0)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const situations: ReadonlyArray<Situation> = [
   ...combinations<Arrived>({
     trigger: ["arrived"],
@@ -390,14 +572,44 @@ export const situations: ReadonlyArray<Situation> = [
   }),
 ]
 
-/** As {@link situations}, of {@link mayJoin}. */
+/**
+ * Every {@link Joinable} there is, for a table or a test of {@link mayJoin}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Decision.joinables.filter(Decision.mayJoin).every(({ isDetached }) => !isDetached))
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const joinables: ReadonlyArray<Joinable> = combinations<Joinable>({
   isDetached: either,
   outcome: ["none", "failure", ...usabilities],
   overtaken: either,
 })
 
-/** As {@link situations}, of {@link adoption}. What is known is at least what memory has. */
+/**
+ * Every {@link Offer} there is, for a table or a test of {@link adoption}. The known version is at
+ * least the version in memory.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const adopted = Decision.offers.filter((offer) => Decision.adoption(offer) === "adopt")
+ * assert.ok(adopted.every(({ freshness }) => freshness === "Fresh"))
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const offers: ReadonlyArray<Offer> = combinations<Offer>({
   freshness: ["Fresh", "Stale", "Missing"],
   force: either,
@@ -409,7 +621,22 @@ export const offers: ReadonlyArray<Offer> = combinations<Offer>({
   ({ besideKnown, besideMemory }) => orders.indexOf(besideKnown) <= orders.indexOf(besideMemory),
 )
 
-/** As {@link situations}, of {@link beforeLookup}. */
+/**
+ * Every {@link Unanswered} situation there is, for a table or a test of {@link beforeLookup}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const forced = Decision.unanswered.filter(({ force }) => force)
+ * assert.ok(forced.some((each) => Decision.beforeLookup(each) === "ask"))
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const unanswered: ReadonlyArray<Unanswered> = combinations<Unanswered>({
   force: either,
   failureKnown: either,

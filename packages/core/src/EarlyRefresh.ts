@@ -1,9 +1,12 @@
 /**
- * Refreshing a value while it is still fresh, so that its readers never meet
- * the end of its freshness. Pure: the caller brings time and chance.
+ * Refreshes a value while it is still fresh, so that readers never meet the end of its freshness.
+ * All functions are pure: the caller brings time and chance.
  *
- * A larder draws on reads of its memory; a stack without a memory tier
- * refreshes nothing early.
+ * A larder draws on reads of its memory; a stack without a memory tier refreshes nothing early.
+ *
+ * @module
+ * @category policies
+ * @since 0.1.0
  */
 import type * as Schedule from "effect/Schedule"
 import { dual } from "effect/Function"
@@ -13,34 +16,82 @@ import { forever } from "./Entry.ts"
 import * as problems from "./internal/policy/earlyRefreshProblems.ts"
 import type { InvalidPolicy } from "./InvalidPolicy.ts"
 
-/** No early refresh. */
+/**
+ * No early refresh: see {@link none}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface None {
   readonly _tag: "None"
 }
 
-/** From a share of the freshness on, the first read refreshes. */
+/**
+ * The first read after a share of the freshness refreshes: see {@link after}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface After {
   readonly _tag: "After"
+  /** The share of the freshness, above 0 and below 1. */
   readonly fraction: number
 }
 
-/** Each read draws; the nearer the end and the slower the lookup, the likelier a refresh. */
+/**
+ * Each read draws; the nearer the end and the slower the lookup, the likelier a refresh: see
+ * {@link xfetch}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface XFetch {
   readonly _tag: "XFetch"
+  /** How eager the refresh is: above 1 is earlier, below 1 later. */
   readonly beta: number
+  /**
+   * The share of the freshness, counted from its end, in which a refresh may happen: above 0, at
+   * most 1.
+   */
   readonly maxFraction: number
 }
 
-/** `early`, drawn not only on reads but also on a schedule, for keys that were read since the last sweep. */
+/**
+ * An early refresh whose draw is also made on a schedule, for keys that were read since the last
+ * sweep: see {@link scheduled}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Scheduled {
   readonly _tag: "Scheduled"
   readonly early: None | After | XFetch
   readonly schedule: Schedule.Schedule<unknown>
 }
 
+/**
+ * When to refresh a value that is still fresh: an option of a `Policy`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type EarlyRefresh = None | After | XFetch | Scheduled
 
-/** The default: a value is refreshed when it has become stale. */
+/**
+ * No early refresh, the default: a value is refreshed once it is stale.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh, Policy } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.deepStrictEqual(Policy.make({ freshFor: "1 minute" }).earlyRefresh, EarlyRefresh.none)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const none: None = Object.freeze({ _tag: "None" })
 
 const orProblem = <A>(
@@ -49,7 +100,22 @@ const orProblem = <A>(
 ): Result.Result<A, InvalidPolicy> =>
   problem === undefined ? Result.succeed(Object.freeze(early)) : Result.fail(problem)
 
-/** {@link after} for a share from outside: returns the `InvalidPolicy` instead of throwing it. */
+/**
+ * {@link after} for a share from outside: returns the `InvalidPolicy` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Result.isFailure(EarlyRefresh.afterResult(1.5)))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const afterResult = (fraction: number): Result.Result<After, InvalidPolicy> =>
   orProblem(problems.ofAfter(fraction), { _tag: "After", fraction })
 
@@ -72,10 +138,18 @@ export const afterResult = (fraction: number): Result.Result<After, InvalidPolic
  *
  * export const policy = Policy.make({ freshFor: "10 seconds", earlyRefresh: EarlyRefresh.after(0.8) })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const after = (fraction: number): After => Result.getOrThrow(afterResult(fraction))
 
-/** Options of {@link xfetch}. */
+/**
+ * Options of {@link xfetch}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface XFetchOptions {
   /** Above 1 is more eager. A finite number above 0, default 1. */
   readonly beta?: number | undefined
@@ -83,7 +157,22 @@ export interface XFetchOptions {
   readonly maxFraction?: number | undefined
 }
 
-/** {@link xfetch} for options from outside: returns the `InvalidPolicy` instead of throwing it. */
+/**
+ * {@link xfetch} for options from outside: returns the `InvalidPolicy` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Result.isFailure(EarlyRefresh.xfetchResult({ beta: 0 })))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const xfetchResult = (options?: XFetchOptions): Result.Result<XFetch, InvalidPolicy> => {
   const beta = options?.beta ?? 1
   const maxFraction = options?.maxFraction ?? 0.5
@@ -113,10 +202,29 @@ export const xfetchResult = (options?: XFetchOptions): Result.Result<XFetch, Inv
  *
  * export const policy = Policy.make({ freshFor: "1 minute", earlyRefresh: EarlyRefresh.xfetch({ beta: 2 }) })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const xfetch = (options?: XFetchOptions): XFetch => Result.getOrThrow(xfetchResult(options))
 
-/** {@link scheduled} for arguments from outside: returns the `InvalidPolicy` instead of throwing it. */
+/**
+ * {@link scheduled} for arguments from outside: returns the `InvalidPolicy` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh } from "@larder/core"
+ * import { Result, Schedule } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const early = EarlyRefresh.scheduledResult(EarlyRefresh.xfetch(), Schedule.spaced("1 second"))
+ * assert.ok(Result.isSuccess(early))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const scheduledResult: {
   (
     schedule: Schedule.Schedule<unknown>,
@@ -157,6 +265,9 @@ export const scheduledResult: {
  *   earlyRefresh: EarlyRefresh.scheduled(EarlyRefresh.xfetch(), Schedule.spaced("1 second"))
  * })
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const scheduled: {
   (schedule: Schedule.Schedule<unknown>): (early: After | XFetch) => Scheduled
@@ -172,8 +283,24 @@ export const scheduled: {
 const furthestDraw = 40
 
 /**
- * The earliest moment at which a draw for this entry can come true; `forever`
- * where none can. Before it there is nothing to draw.
+ * The earliest moment (ms since the Unix epoch) at which a draw for this entry can come true;
+ * `Entry.forever` where none can. A cache of your own draws nothing before it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { EarlyRefresh } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const entry = {
+ *   value: "milk", storedAt: 0, freshUntil: 10_000, revalidateUntil: 10_000, staleUntil: 10_000,
+ *   loadMillis: 100, version: 1, asOf: 0, tags: []
+ * }
+ * assert.strictEqual(EarlyRefresh.earliest(EarlyRefresh.after(0.8), entry), 8_000)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const earliest = (early: EarlyRefresh, entry: Entry<unknown>): number => {
   if (entry.freshUntil === forever) return forever
@@ -194,7 +321,7 @@ export const earliest = (early: EarlyRefresh, entry: Entry<unknown>): number => 
 }
 
 /**
- * Whether a read at `now` refreshes, given a draw `u` in (0, 1].
+ * Whether a read at `now` (ms) refreshes, given a draw `u` in (0, 1].
  *
  * **Example**
  *
@@ -211,6 +338,9 @@ export const earliest = (early: EarlyRefresh, entry: Entry<unknown>): number => 
  * assert.strictEqual(EarlyRefresh.shouldRefresh(EarlyRefresh.xfetch(), entry, 9_950, 0.5), true)
  * assert.strictEqual(EarlyRefresh.shouldRefresh(EarlyRefresh.xfetch(), entry, 9_950, 0.9), false)
  * ```
+ *
+ * @category decisions
+ * @since 0.1.0
  */
 export const shouldRefresh = (
   early: EarlyRefresh,

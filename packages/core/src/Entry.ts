@@ -1,47 +1,90 @@
 /**
- * What a tier keeps for one key: a value, its times, and what is needed to
- * judge and to order it. Entries are immutable; a change makes a new one.
+ * An entry: what a tier stores for one key, which is a value, its times, and what judges and orders
+ * it. Entries are immutable; a change makes a new one.
+ *
+ * @module
+ * @category tier authors
+ * @since 0.1.0
  */
 
 /**
- * A cached value with its times.
+ * A cached value with its times, tags and version. `Larder.getWithMeta` and `Larder.read` return
+ * it.
  *
  * **Details**
  *
- * All times are milliseconds since the Unix epoch, all numbers are integers
- * below 2^53. {@link forever} stands for a time that never comes.
+ * All times are milliseconds since the Unix epoch, and all numbers are integers below 2^53.
+ * {@link forever} stands for a time that never comes.
  *
- * - `storedAt`: when upstream last vouched for the value.
- * - `freshUntil`: from this moment on the value is no longer fresh.
- * - `revalidateUntil`: until then it may be given while a refresh runs
- *   (RFC 5861 *stale-while-revalidate*).
- * - `staleUntil`: until then it may be given when upstream fails
- *   (RFC 5861 *stale-if-error*). Nothing is ever served after it.
- * - `loadMillis`: how long the lookup took; early refresh works with it.
- * - `version`: the order of writes to this key.
- * - `asOf`: the number of the last mark known when the lookup began; a mark
- *   with a higher number that covers the entry invalidates it.
- * - `etag`: the upstream's validator, for conditional lookups.
+ * @category models
+ * @since 0.1.0
  */
 export interface Entry<out A> {
   readonly value: A
+  /** When upstream last validated the value, ms. */
   readonly storedAt: number
+  /** From this moment on (ms) the value is no longer fresh. */
   readonly freshUntil: number
+  /**
+   * Until this moment (ms) the value may be served while a refresh runs (RFC 5861
+   * *stale-while-revalidate*).
+   */
   readonly revalidateUntil: number
+  /**
+   * Until this moment (ms) the value may be served when upstream fails (RFC 5861 *stale-if-error*).
+   * Never served after it.
+   */
   readonly staleUntil: number
+  /** How long the lookup took, ms. Early refresh works with it. */
   readonly loadMillis: number
+  /** The place of the value in the order of writes to this key. */
   readonly version: number
+  /**
+   * The number of the last mark known when the lookup began. A mark with a higher number that
+   * covers the entry invalidates it.
+   */
   readonly asOf: number
+  /** The tags by which `Larder.invalidateTags` finds the value. */
   readonly tags: ReadonlyArray<string>
+  /** The upstream's validator, for conditional lookups. */
   readonly etag?: string | undefined
 }
 
-/** A time that never comes: what an infinite duration gives. */
+/**
+ * A time that never comes, which an infinite duration gives: the highest safe integer, in
+ * milliseconds.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Entry, Policy } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const { freshUntil } = Policy.times(Policy.make({ freshFor: "Infinity" }), 1_000, 0)
+ * assert.strictEqual(freshUntil, Entry.forever)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const forever: number = Number.MAX_SAFE_INTEGER
 
 /**
- * The moment `millis` after `start`, without overflow: anything that is not a
- * safe integer any more is {@link forever}. NaN stays NaN, which is no time at all.
+ * The moment `millis` after `start`, without overflow: a result that is no safe integer is
+ * {@link forever}. NaN stays NaN, which is no time at all.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Entry } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Entry.after(1_000, 500), 1_500)
+ * assert.strictEqual(Entry.after(1_000, Infinity), Entry.forever)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const after = (start: number, millis: number): number => {
   const at = start + millis
@@ -49,9 +92,27 @@ export const after = (start: number, millis: number): number => {
 }
 
 /**
- * The entry as `expire` and marks that keep stale values leave it: neither
- * fresh nor in revalidate grace from `now` on, and in error grace for what was
- * left of its life. `undefined` when nothing of its life is left.
+ * The entry as `Larder.expire`, or a mark that keeps stale values, leaves it at `now` (ms): neither
+ * fresh nor in revalidate grace from `now` on, and in error grace for the rest of its life. Returns
+ * `undefined` when its life is over.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Entry } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const entry: Entry.Entry<string> = {
+ *   value: "milk", storedAt: 0, freshUntil: 10_000, revalidateUntil: 20_000, staleUntil: 30_000,
+ *   loadMillis: 5, version: 1, asOf: 0, tags: []
+ * }
+ * assert.strictEqual(Entry.expireAt(entry, 4_000)?.freshUntil, 4_000)
+ * assert.strictEqual(Entry.expireAt(entry, 4_000)?.staleUntil, 30_000)
+ * assert.strictEqual(Entry.expireAt(entry, 30_000), undefined)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined =>
   now < entry.staleUntil
@@ -63,10 +124,32 @@ export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined 
     : undefined
 
 /**
- * The entry as a node at `now` may take it over from elsewhere. One that says it
- * was stored later than now comes from a clock that was ahead, so its age is not
- * known: it is no longer fresh, whatever it says, and what it says of its
- * duration counts from now. `undefined` when nothing of its life is left.
+ * The entry as a node at `now` (ms) may take it over from elsewhere. Returns `undefined` when its
+ * life is over.
+ *
+ * **Details**
+ *
+ * An entry that was stored later than `now` comes from a clock that was ahead, so its age is
+ * unknown: the entry is no longer fresh, and its remaining durations count from `now`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Entry } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const ahead: Entry.Entry<string> = {
+ *   value: "milk", storedAt: 9_000, freshUntil: 10_000, revalidateUntil: 10_000, staleUntil: 12_000,
+ *   loadMillis: 5, version: 1, asOf: 0, tags: []
+ * }
+ * const believed = Entry.believedAt(ahead, 1_000)
+ * assert.strictEqual(believed?.storedAt, 1_000)
+ * assert.strictEqual(believed?.freshUntil, 1_000)
+ * assert.strictEqual(believed?.staleUntil, 4_000)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const believedAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined => {
   const ahead = entry.storedAt - now
@@ -83,8 +166,26 @@ export const believedAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefine
 const clockResolution = 5
 
 /**
- * The entry with all its times moved by `offset` milliseconds: from the clock
- * of one place to the clock of another. {@link forever} stays as it is.
+ * The entry with all its times moved by `offset` milliseconds, from one clock to another.
+ * {@link forever} stays as it is.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Entry } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const entry: Entry.Entry<string> = {
+ *   value: "milk", storedAt: 0, freshUntil: 10_000, revalidateUntil: 10_000, staleUntil: Entry.forever,
+ *   loadMillis: 5, version: 1, asOf: 0, tags: []
+ * }
+ * const shifted = Entry.shift(entry, 250)
+ * assert.strictEqual(shifted.freshUntil, 10_250)
+ * assert.strictEqual(shifted.staleUntil, Entry.forever)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const shift = <A>(entry: Entry<A>, offset: number): Entry<A> =>
   offset === 0
@@ -97,6 +198,21 @@ export const shift = <A>(entry: Entry<A>, offset: number): Entry<A> =>
         staleUntil: shiftTime(entry.staleUntil, offset),
       }
 
-/** One time moved by `offset` milliseconds; {@link forever} stays as it is. */
+/**
+ * One time moved by `offset` milliseconds; {@link forever} stays as it is.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Entry } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Entry.shiftTime(1_000, -200), 800)
+ * assert.strictEqual(Entry.shiftTime(Entry.forever, -200), Entry.forever)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const shiftTime = (time: number, offset: number): number =>
   time === forever ? forever : after(time, offset)

@@ -33,6 +33,10 @@
  * (`Wire.encrypted`) is given everything but version, freshUntil and
  * revalidateUntil, which are patched in place, to bind it to the value; the
  * presence byte is "1" then, since `undefined` goes through such a wire as well.
+ *
+ * @module
+ * @category tier authors
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -50,7 +54,21 @@ const tombstoneLength = 19
 const headerLength = 96
 const foreverDigits = 9_999_999_999_999
 
-/** The highest `schemaVersion` an envelope can carry. */
+/**
+ * The highest `schemaVersion` that an envelope can carry: 99,999,999.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Envelope.maxSchemaVersion, 99_999_999)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const maxSchemaVersion = 99_999_999
 const maxMetaLength = 99_999_999
 
@@ -85,7 +103,23 @@ const isFormat1 = (bytes: Uint8Array): boolean => bytes[0] === letterL && bytes[
 const isValue = (bytes: Uint8Array): boolean =>
   isFormat1(bytes) && bytes[2] === letterV && bytes.length >= headerLength
 
-/** Whether the bytes are a tombstone: "removed", with a version and nothing else. */
+/**
+ * Whether the bytes are a tombstone: "removed", with a version and nothing else. A tier asks it
+ * before it serves what it stores.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Envelope.isTombstone(Envelope.tombstone(7)))
+ * assert.ok(!Envelope.isTombstone(new Uint8Array(0)))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isTombstone = (bytes: Uint8Array): boolean =>
   isFormat1(bytes) &&
   bytes[2] === letterT &&
@@ -169,15 +203,28 @@ const decodeMeta = Schema.decodeUnknownResult(Meta)
 
 type Meta = typeof Meta.Type
 
-/** What an envelope of a value says, with the value still in the form its wire gave it. */
+/**
+ * The content of an envelope of a value. The value is still in the form that its wire gave it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Parts {
+  /** The place of the value in the order of writes to its key. */
   readonly version: number
+  /** From this moment on the value is no longer fresh, in milliseconds of the tier's clock. */
   readonly freshUntil: number
+  /** The end of stale-while-revalidate, in milliseconds of the tier's clock. */
   readonly revalidateUntil: number
+  /** The end of stale-if-error and of the value's life, in milliseconds of the tier's clock. */
   readonly staleUntil: number
+  /** When upstream last validated the value, in milliseconds of the tier's clock. */
   readonly storedAt: number
+  /** The version of the value's schema: an integer from 0 to {@link maxSchemaVersion}. */
   readonly schemaVersion: number
+  /** How long the lookup took, ms. */
   readonly loadMillis: number
+  /** The number of the last mark known when the lookup began. */
   readonly asOf: number
   readonly tags: ReadonlyArray<string>
   readonly etag?: string | undefined
@@ -190,13 +237,32 @@ export interface Parts {
 }
 
 /**
- * The envelope with these parts.
+ * Makes the envelope with these parts. A tier's tests use it; a larder makes its envelopes with
+ * {@link encode}.
  *
  * **Details**
  *
- * Numbers are brought into their fields: fractions are cut off, what is below 0
- * becomes 0, what is too high the highest. Throws a `RangeError` only where tags
- * and etag are longer than 100 MB.
+ * Numbers are brought into their fields: `make` drops fractions, raises negatives to 0, and lowers
+ * what is too high to the highest. It throws a `RangeError` only for tags and etag of more than 100
+ * MB.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const bytes = Envelope.make({
+ *   version: 7, freshUntil: 2_000, revalidateUntil: 2_000, staleUntil: 9_000, storedAt: 1_000,
+ *   schemaVersion: 0, loadMillis: 12, asOf: 0, tags: ["shoes"],
+ *   wire: "json", value: new TextEncoder().encode("3")
+ * })
+ * const parsed = Envelope.parse(bytes)
+ * assert.ok(parsed._tag === "Value" && parsed.version === 7 && parsed.tags[0] === "shoes")
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (parts: Parts): Uint8Array => {
   const meta = encoder.encode(
@@ -231,25 +297,46 @@ export const make = (parts: Parts): Uint8Array => {
 }
 
 /**
- * The envelope that says "removed". A tier keeps it for a while in the place of
- * a value, so that nothing older comes back.
+ * The envelope that says "removed". A tier keeps it for a while in the place of a value, so that no
+ * older value comes back.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Envelope.version(Envelope.tombstone(7)), 7)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const tombstone = (version: number): Uint8Array =>
   encoder.encode("L1T" + versionDigits(version))
 
-/** What bytes turn out to be. */
+/**
+ * What {@link parse} finds in bytes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Parsed =
   | ({ readonly _tag: "Value" } & Parts)
   | { readonly _tag: "Tombstone"; readonly version: number }
   | Unreadable
 
 /**
- * Bytes that are no envelope of format 1. `format` is the number of another
- * format if they name one; `reason` is for people.
+ * Bytes that are no envelope of format 1.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Unreadable {
   readonly _tag: "Unreadable"
+  /** Why the bytes are unreadable, for a log. */
   readonly reason: string
+  /** The number of another format, if the bytes name one. */
   readonly format: number | undefined
 }
 
@@ -340,12 +427,13 @@ const parseValue = (bytes: Uint8Array): Parsed => {
 }
 
 /**
- * Reads an envelope. Total: any bytes give an answer, none throw.
+ * Reads an envelope, for a tier or a tool that looks at what a tier stores. The function is total:
+ * any bytes give an answer, none throw.
  *
  * **Details**
  *
- * `value` is a view of the given bytes, not a copy. A checksum covers all that is
- * not patched in place (see the module); what does not match is `Unreadable`.
+ * `value` is a view of the given bytes, not a copy. A checksum covers all that is not patched in
+ * place (see the module); bytes that do not match it are `Unreadable`.
  *
  * **Example**
  *
@@ -356,6 +444,9 @@ const parseValue = (bytes: Uint8Array): Parsed => {
  * assert.deepEqual(Envelope.parse(Envelope.tombstone(7)), { _tag: "Tombstone", version: 7 })
  * assert.equal(Envelope.parse(new TextEncoder().encode("hello"))._tag, "Unreadable")
  * ```
+ *
+ * @category decoding
+ * @since 0.1.0
  */
 export const parse = (bytes: Uint8Array): Parsed => {
   if (!isFormat1(bytes)) return notFormat1(bytes)
@@ -364,23 +455,103 @@ export const parse = (bytes: Uint8Array): Parsed => {
   return unreadable("neither a value nor a tombstone")
 }
 
-/** The version in the header, of a value or a tombstone; `undefined` where there is no such header. */
+/**
+ * The version in the header of a value or a tombstone; `undefined` for bytes that are no envelope.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Envelope.version(Envelope.tombstone(7)), 7)
+ * assert.strictEqual(Envelope.version(new Uint8Array(3)), undefined)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
 export const version = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) || isTombstone(bytes) ? readNumber(bytes, "version") : undefined
 
-/** The schema version in the header; `undefined` for tombstones and what is no envelope. */
+/**
+ * The schema version in the header of a value; `undefined` for tombstones and for bytes that are no
+ * envelope.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Envelope.schemaVersion(Envelope.tombstone(7)), undefined)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
 export const schemaVersion = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) ? readNumber(bytes, "schemaVersion") : undefined
 
-/** The end of the value's life in the header; `undefined` for tombstones and what is no envelope. */
+/**
+ * The end of the value's life in the header, in milliseconds of the tier's clock; `undefined` for
+ * tombstones and for bytes that are no envelope. A tier expires the entry then.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const bytes = Envelope.make({
+ *   version: 1, freshUntil: 2_000, revalidateUntil: 2_000, staleUntil: 9_000, storedAt: 1_000,
+ *   schemaVersion: 0, loadMillis: 12, asOf: 0, tags: [], wire: "json", value: undefined
+ * })
+ * assert.strictEqual(Envelope.staleUntil(bytes), 9_000)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
 export const staleUntil = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) ? readTime(bytes, "staleUntil") : undefined
 
-/** The `storedAt` of the header; undefined when the bytes are no value, or damaged there. */
+/**
+ * The `storedAt` of the header, in milliseconds of the tier's clock; `undefined` when the bytes are
+ * no value, or are damaged there.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Envelope.storedAt(Envelope.tombstone(7)), undefined)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
 export const storedAt = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) ? readTime(bytes, "storedAt") : undefined
 
-/** A copy with another version. Bytes that are no envelope are copied as they are. */
+/**
+ * A copy with another version: an arbiter puts its version into the envelope that a caller sent.
+ * Bytes that are no envelope are copied as they are.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const bytes = Envelope.withVersion(Envelope.tombstone(7), 8)
+ * assert.strictEqual(Envelope.version(bytes), 8)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const withVersion: {
   (version: number): (bytes: Uint8Array) => Uint8Array
   (bytes: Uint8Array, version: number): Uint8Array
@@ -391,9 +562,32 @@ export const withVersion: {
 })
 
 /**
- * A copy that is neither fresh nor in revalidate grace from `now` on, and lives
- * as long as before: `Entry.expireAt` on bytes, but for the check that some of
- * its life is left. Tombstones and bytes that are no envelope are copied as they are.
+ * A copy that is neither fresh nor in revalidate grace from `now` on (ms of the tier's clock), and
+ * lives as long as before: `Entry.expireAt` on bytes, without the check that some of the life is
+ * left.
+ *
+ * **Details**
+ *
+ * Tombstones and bytes that are no envelope are copied as they are.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const bytes = Envelope.make({
+ *   version: 1, freshUntil: 2_000, revalidateUntil: 5_000, staleUntil: 9_000, storedAt: 1_000,
+ *   schemaVersion: 0, loadMillis: 12, asOf: 0, tags: [], wire: "json", value: undefined
+ * })
+ * const expired = Envelope.parse(Envelope.expireAt(bytes, 1_500))
+ * assert.ok(expired._tag === "Value")
+ * assert.strictEqual(expired.freshUntil, 1_500)
+ * assert.strictEqual(expired.staleUntil, 9_000)
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const expireAt: {
   (now: number): (bytes: Uint8Array) => Uint8Array
@@ -408,19 +602,38 @@ export const expireAt: {
   return copy
 })
 
-/** Which larder, which key, and the version of the value's schema. */
+/**
+ * The larder and key that an envelope belongs to, and the version of the value's schema.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface EnvelopeContext {
   readonly larder: string
   readonly key: string
   /** An integer from 0 to {@link maxSchemaVersion}. */
   readonly schemaVersion: number
-  /** Of the tier, where it has one: see `Tier.ByteTier`. */
+  /** The namespace of the tier, where it has one: see `Tier.ByteTier`. */
   readonly namespace?: string | undefined
 }
 
 /**
- * Where an envelope belongs, as eight hexadecimal digits: bytes that end up under
- * another key, in another larder or under another namespace are not believed there.
+ * The place of an envelope, as eight hexadecimal digits. {@link decode} rejects an envelope that
+ * turns up under another key, in another larder or under another namespace.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const place = Envelope.placeOf({ larder: "products", key: "1" })
+ * assert.match(place, /^[0-9a-f]{8}$/)
+ * assert.notStrictEqual(place, Envelope.placeOf({ larder: "products", key: "2" }))
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const placeOf = (place: Pick<EnvelopeContext, "key" | "larder" | "namespace">): string =>
   placeNumberOf(place).toString(16).padStart(8, "0")
@@ -437,7 +650,32 @@ const placeNumberOf = ({
 const isPlacedAt = (place: string, context: EnvelopeContext): boolean =>
   Number.parseInt(place, 16) === placeNumberOf(context) && place.length === 8
 
-/** An entry cannot be written as bytes: its schema or its wire refuses the value, or a part does not fit. */
+/**
+ * An entry cannot be written as bytes: its schema or its wire rejects the value, or a part does not
+ * fit. `reason` says why.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope, Wire } from "@larder/core"
+ * import { Effect, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const codec = Schema.toCodecJson(Schema.Any)
+ * const entry = {
+ *   value: 10n, storedAt: 0, freshUntil: 1, revalidateUntil: 1, staleUntil: 1,
+ *   loadMillis: 0, version: 1, asOf: 0, tags: []
+ * }
+ * const context = { larder: "products", key: "1", schemaVersion: 0 }
+ * const error = await Effect.runPromise(
+ *   Effect.flip(Envelope.encode(entry, codec, Wire.json, context))
+ * )
+ * assert.ok(error instanceof Envelope.EnvelopeError)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("EnvelopeError", {
   larder: Schema.String,
   key: Schema.String,
@@ -449,7 +687,12 @@ export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("Envelope
   }
 }
 
-/** A value's schema as {@link encode} and {@link decode} want it: `Schema.toCodecJson(value)`. */
+/**
+ * A value's schema as {@link encode} and {@link decode} take it: `Schema.toCodecJson(value)`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Codec<A, RD = never, RE = never> = Schema.ConstraintCodec<A, unknown, RD, RE>
 
 /** What a wire may bind to the value: all that is written once, as it is read back. */
@@ -514,13 +757,13 @@ const encodeParts = <A, RD, RE>(
   })
 
 /**
- * The entry as an envelope.
+ * Writes an entry as an envelope, as a larder does before it stores the entry in a byte tier.
  *
  * **Details**
  *
- * The entry's times are written as they are: shift them to the tier's clock
- * before (`Entry.shift`). Whatever goes wrong, a schema or wire that throws
- * included, is one `EnvelopeError` with the cause in it.
+ * `encode` writes the entry's times as they are: shift them to the tier's clock first
+ * (`Entry.shift`). Every failure, a schema or wire that throws included, is one `EnvelopeError`
+ * with the cause in it.
  *
  * **Example**
  *
@@ -546,6 +789,9 @@ const encodeParts = <A, RD, RE>(
  * const decoded = await Effect.runPromise(Envelope.decode(bytes, codec, Wire.json, context))
  * assert.deepEqual(decoded, { _tag: "Entry", entry })
  * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encode: {
   <A, RD, RE>(
@@ -595,10 +841,13 @@ export const encode: {
 /**
  * What a larder can make of an envelope.
  *
- * - `NewerSchema`, `OlderSchema`: another release of the application wrote it,
- *   with another `schemaVersion`. A newer one is to be left alone.
- * - `Undecodable`: to be treated as missing and overwritten; `version` is that
- *   of the header, if it has one.
+ * - `NewerSchema`, `OlderSchema`: another release of the application wrote it, with another
+ *   `schemaVersion`. Leave a newer one alone.
+ * - `Undecodable`: treat it as missing, and overwrite it; `version` is that of the header, if it
+ *   has one.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Decoded<A> =
   | { readonly _tag: "Entry"; readonly entry: Entry<A> }
@@ -607,9 +856,17 @@ export type Decoded<A> =
   | { readonly _tag: "OlderSchema"; readonly version: number; readonly schemaVersion: number }
   | { readonly _tag: "Undecodable"; readonly reason: string; readonly version: number | undefined }
 
-/** As for an envelope that is written, and how its times are to be read. */
+/**
+ * The context of {@link decode}: that of the written envelope, and how to read its times.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface DecodeContext extends EnvelopeContext {
-  /** Added to all times, ms: from the tier's clock to the one that the entry is used with. Default: 0. */
+  /**
+   * Added to all times, ms: from the tier's clock to the clock that the entry is used with. Default
+   * 0.
+   */
   readonly offset?: number | undefined
 }
 
@@ -700,14 +957,32 @@ const decodedLater = <A, RD>(
   Effect.flatMap(json, (json) => valueOf(parts, decoder, json, offset))
 
 /**
- * What the bytes hold, for this schema, wire and `schemaVersion`. Never fails,
- * whatever the bytes are and whatever the schema does with them.
+ * Reads an envelope for this schema, wire and `schemaVersion`, as a larder does with what a byte
+ * tier returns. Never fails, whatever the bytes are and whatever the schema does with them.
  *
  * **Details**
  *
- * The bytes are read at once; where wire and schema answer at once, the effect is
- * an `Exit`. Times are those of the tier's clock, shifted by the `offset` of the
- * context to the clock that the entry is used with.
+ * `decode` reads the bytes at once; where wire and schema answer at once, the effect is an `Exit`.
+ * It shifts times by the `offset` of the context, from the tier's clock to the clock that the entry
+ * is used with.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope, Wire } from "@larder/core"
+ * import { Effect, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const codec = Schema.toCodecJson(Schema.Finite)
+ * const context = { larder: "products", key: "1", schemaVersion: 0 }
+ * const read = (bytes: Uint8Array) =>
+ *   Effect.runSync(Envelope.decode(bytes, codec, Wire.json, context))
+ * assert.deepStrictEqual(read(Envelope.tombstone(7)), { _tag: "Tombstone", version: 7 })
+ * assert.strictEqual(read(new Uint8Array(3))._tag, "Undecodable")
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
  */
 export const decode: {
   <A, RD, RE>(

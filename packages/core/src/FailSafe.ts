@@ -1,6 +1,10 @@
 /**
- * Something old rather than nothing: when an effect fails, what is still in
- * its grace is given in its place (RFC 5861 *stale-if-error*).
+ * Stale-if-error (RFC 5861) for any effect: when the effect fails, the caller gets an older value
+ * that is still in its grace.
+ *
+ * @module
+ * @category building blocks
+ * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -9,20 +13,24 @@ import { dual } from "effect/Function"
 import type { Entry } from "./Entry.ts"
 import * as Freshness from "./Freshness.ts"
 
-/** Options of {@link orStale}. */
+/**
+ * Options of {@link orStale}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options<B, E, R, R2 = never> {
-  /** Where the older entry is; asked only after a failure. `undefined` where there is none. */
+  /** Returns the older entry, or `undefined` where there is none. Runs only after a failure. */
   readonly stale: Effect.Effect<Entry<B> | undefined, never, R> | (() => Entry<B> | undefined)
-  /** Called with the cause before an older value is given in its place: to log, to count. */
+  /** Runs with the cause before the caller gets the older value: to log, to count. */
   readonly onStale?:
     | ((cause: Cause.Cause<E>, entry: Entry<B>) => Effect.Effect<void, never, R2>)
     | undefined
 }
 
 /**
- * Gives an older value when the effect fails, dies, or times out, as long as
- * the entry is within its grace by the `Clock` at that moment; otherwise the
- * cause stays what it was.
+ * Returns an older value when the effect fails, dies, or times out, as long as the entry is within
+ * its grace by the `Clock` at that moment; otherwise the cause stays as it was.
  *
  * **When to use**
  *
@@ -30,14 +38,14 @@ export interface Options<B, E, R, R2 = never> {
  *
  * **Details**
  *
- * Nothing is given after the entry's `staleUntil`. Interruption is not a
- * failure: a cause of interruptions alone passes through.
+ * The caller never gets a value after the entry's `staleUntil`. Interruption is not a failure: a
+ * cause of interruptions alone passes through.
  *
  * **Gotchas**
  *
- * The entry's times are compared with the time of day. Where the clock was ahead
- * when they were made, and was set back since, the entry lives longer by as much;
- * make and compare them by `Tier.steadyClock` to prevent that.
+ * The entry's times are compared with the time of day. When the clock was ahead as the entry was
+ * made, and was set back since, the entry lives longer by as much; make and compare the times by
+ * `Tier.steadyClock` to prevent that.
  *
  * **Example** (A catalogue that is down)
  *
@@ -58,6 +66,9 @@ export interface Options<B, E, R, R2 = never> {
  * )
  * assert.strictEqual(await Effect.runPromise(answer), "oat milk")
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const orStale: {
   <B, E, R2 = never, R3 = never>(

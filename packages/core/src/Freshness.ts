@@ -1,42 +1,130 @@
-/** How good a value still is, by its times alone. Pure and total. */
+/**
+ * How good a cached value still is, by its times alone: fresh, stale or missing. All functions are
+ * pure and total.
+ *
+ * @module
+ * @category building blocks
+ * @since 0.1.0
+ */
 import { dual } from "effect/Function"
 import type { Entry } from "./Entry.ts"
 
-/** In time: given without asking anybody. */
+/**
+ * The value is in time: serve it at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Fresh {
   readonly _tag: "Fresh"
 }
 
 /**
- * Past its time but not gone. In `revalidate` grace it is given at once while a
- * refresh runs; in `error` grace only when upstream fails or is too slow.
+ * The value is past its freshness, and still in grace. In `revalidate` grace serve it at once while
+ * a refresh runs (stale-while-revalidate); in `error` grace only when upstream fails or is too slow
+ * (stale-if-error).
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Stale {
   readonly _tag: "Stale"
   readonly grace: "revalidate" | "error"
 }
 
-/** Not there, or past all grace. */
+/**
+ * There is no value, or it is past all grace.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Missing {
   readonly _tag: "Missing"
 }
 
+/**
+ * The freshness of a value: the answer of {@link of}, and a field of what `Larder.getWithMeta` and
+ * `Larder.read` return.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Freshness = Fresh | Stale | Missing
 
+/**
+ * The freshness of a value in time.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Freshness } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.deepStrictEqual(Freshness.fresh, { _tag: "Fresh" })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const fresh: Freshness = Object.freeze({ _tag: "Fresh" })
+/**
+ * The freshness of a value in revalidate grace (stale-while-revalidate).
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Freshness } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.deepStrictEqual(Freshness.staleRevalidate, { _tag: "Stale", grace: "revalidate" })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const staleRevalidate: Freshness = Object.freeze({ _tag: "Stale", grace: "revalidate" })
+/**
+ * The freshness of a value in error grace (stale-if-error).
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Freshness } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.deepStrictEqual(Freshness.staleError, { _tag: "Stale", grace: "error" })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const staleError: Freshness = Object.freeze({ _tag: "Stale", grace: "error" })
+/**
+ * The freshness of a value that is absent, or past all grace.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Freshness } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.deepStrictEqual(Freshness.of(undefined, 0), Freshness.missing)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const missing: Freshness = Object.freeze({ _tag: "Missing" })
 
 /**
- * The freshness of an entry at `now` (ms). Each bound belongs to what follows
- * it: at exactly `freshUntil` the entry is no longer fresh, at exactly
+ * The freshness of an entry at `now` (ms since the Unix epoch), for a cache of your own. Each bound
+ * belongs to what follows it: at exactly `freshUntil` the entry is no longer fresh, at exactly
  * `staleUntil` it is missing.
  *
  * **Details**
  *
- * `staleUntil` is looked at first, so that an entry whose times contradict each
- * other is never served too long. A time that is NaN has passed.
+ * `staleUntil` is compared first, so that an entry whose times contradict each other is never
+ * served too long. A time that is NaN has passed.
  *
  * **Example** (The boundary)
  *
@@ -53,6 +141,9 @@ export const missing: Freshness = Object.freeze({ _tag: "Missing" })
  * assert.deepStrictEqual(Freshness.of(entry, 20), { _tag: "Stale", grace: "error" })
  * assert.deepStrictEqual(Freshness.of(entry, 30), { _tag: "Missing" })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const of: {
   (now: number): (entry: Entry<unknown> | undefined) => Freshness
@@ -65,7 +156,7 @@ export const of: {
 })
 
 /**
- * Handles each case of a freshness.
+ * Handles each case of a freshness: calls the function of its case, and returns the result.
  *
  * **Example**
  *
@@ -80,6 +171,9 @@ export const of: {
  * })
  * assert.strictEqual(word, "missing")
  * ```
+ *
+ * @category pattern matching
+ * @since 0.1.0
  */
 export const match: {
   <A, B = A, C = A>(cases: {

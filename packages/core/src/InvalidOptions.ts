@@ -41,6 +41,9 @@ import { reasonOf } from "./internal/runtime/shownValue.ts"
  *   "Upstream: withConcurrency foreground must be an integer of at least 1 or Infinity, got 0",
  * )
  * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", {
   /** The public module, such as `"MemoryTier"`. */

@@ -4,6 +4,22 @@ import * as Schema from "effect/Schema"
  * An option that a policy, or its early refresh, cannot use. `field` is the option; `reason` names
  * the valid values and the value given. `InvalidOptions` is the same for all other modules, and
  * says when an error is thrown, returned or a defect.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Policy } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const result = Policy.makeResult({ freshFor: "1 minute", jitter: 2 })
+ * assert.ok(Result.isFailure(result))
+ * assert.ok(result.failure instanceof Policy.InvalidPolicy)
+ * assert.strictEqual(result.failure.field, "jitter")
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class InvalidPolicy extends Schema.TaggedError<InvalidPolicy>()("InvalidPolicy", {
   field: Schema.String,

@@ -1,7 +1,11 @@
 /**
- * A named, typed cache for one kind of value. It looks a missing value up once
- * however many ask for it, gives stale values when that is better than waiting
- * or failing, and keeps them in the tiers of the `TierStack` it is made with.
+ * A larder: a named, typed cache for one kind of value. It coalesces lookups of one key (single
+ * flight), serves stale values when that is better than waiting or failing, and stores entries in
+ * the tiers of the `TierStack` that it is made with.
+ *
+ * @module
+ * @category cache
+ * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -79,31 +83,78 @@ export {
   OptionFailed,
 } from "./LarderError.ts"
 
+/**
+ * The property by which a larder is recognised.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const lengths = Larder.make({
+ *   name: "lengths",
+ *   upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *   policy: Policy.make({ freshFor: "1 minute" })
+ * })
+ * const larder = await Effect.runPromise(
+ *   lengths.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(Larder.TypeId in larder)
+ * ```
+ *
+ * @category type IDs
+ * @since 0.1.0
+ */
 export const TypeId = "~larder/Larder"
 
-/** A value with where it came from. */
+/**
+ * A value with its origin: the result of {@link Larder.getWithMeta}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface WithMeta<out A> {
   readonly value: A
-  /** How good the value was when it was given. */
+  /** The freshness of the value when the caller got it. */
   readonly freshness: Freshness
-  /** The tier that had it; "upstream" for a value just looked up. */
+  /** The tier that had the value; `"upstream"` for a value just looked up. */
   readonly tier: string
   /** The time since `entry.storedAt`, ms. */
   readonly age: number
-  /** What was answered with: times, tags, version and etag of this value, whatever the tiers have by now. */
+  /**
+   * The entry of the answer: times, tags, version and etag of this value, whatever the tiers store
+   * by now.
+   */
   readonly entry: Entry<A>
 }
 
-/** What a mark leaves: with `keepStale` (the default) values may still be given when upstream fails. */
+/**
+ * Options of `invalidateTags`, `clear` and `invalidateWhen`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface MarkOptions {
+  /**
+   * Whether the values may still be served when upstream fails (stale-if-error). Default `true`.
+   */
   readonly keepStale?: boolean | undefined
 }
 
-/** A cache of `A` by `K`, whose upstream fails with `E`. */
+/**
+ * A cache of `A` by `K`, whose upstream fails with `E`. Make one with {@link make}, or as a service
+ * with {@link Service}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Larder<in out K, in out A, out E = never> {
   readonly [TypeId]: typeof TypeId
+  /** The name in events, metrics, spans and shared tiers. */
   readonly name: string
-  /** The value: from the nearest tier that has it, else from upstream. */
+  /** Returns the value of a key: from the nearest tier that has it, else from upstream. */
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError>
   /**
    * Many values, each with a result of its own, in the order in which the keys
@@ -114,50 +165,55 @@ export interface Larder<in out K, in out A, out E = never> {
   readonly getMany: <K2 extends K>(
     keys: Iterable<K2>,
   ) => Effect.Effect<Map<K2, Exit.Exit<A, E | LarderError | KeyNotReturned>>>
-  /** {@link Larder.get}, with the entry that is answered with, the tier that had it, and how good it is. */
+  /** {@link Larder.get}, with the entry of the answer, the tier that had it, and its freshness. */
   readonly getWithMeta: (
     key: K,
     options?: GetOptions,
   ) => Effect.Effect<WithMeta<A>, E | LarderError>
-  /** What the tiers have, stale or fresh; never asks upstream and changes nothing. */
+  /** Returns what the tiers have, stale or fresh. Never asks upstream, and changes nothing. */
   readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey>
   /**
-   * Puts a value in every tier, with the policy's times. With `revision`, a value
-   * whose revision is lower than that of a value still in its life is refused, and
-   * the `Ack` says so; `force` sets it all the same. Such a `set` takes two trips to
-   * the arbiter, one without `revision`. A function of the options that fails on the
-   * value is a defect, `OptionFailed`, and nothing changes.
+   * Stores a value in every tier, with the policy's times. With `revision`, a value of a lower
+   * revision than one that is still in its life is refused, and the `Ack` says so; `force` sets it
+   * all the same. Such a `set` takes two trips to the arbiter; one without `revision` takes one. An
+   * option function that fails on the value is a defect, `OptionFailed`, and nothing changes.
    */
   readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<Ack, InvalidKey>
-  /** Ends freshness now; the value may still be given when upstream fails. */
+  /** Ends freshness now. The value may still be served when upstream fails. */
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey>
-  /** Drops the value everywhere. */
+  /** Removes the value from every tier. */
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey>
-  /** Looks the value up now, whatever is there or running, and keeps it. */
+  /** Looks the value up now, whatever the tiers have and whatever runs, and stores it. */
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError>
   /** Invalidates every value with one of these tags, in one step however many there are. */
   readonly invalidateTags: (tags: Iterable<string>, options?: MarkOptions) => Effect.Effect<Ack>
-  /** Invalidates every value of this larder, in one step; other larders on the same tiers are not touched. */
+  /**
+   * Invalidates every value of this larder, in one step. Other larders on the same tiers keep
+   * theirs.
+   */
   readonly clear: (options?: MarkOptions) => Effect.Effect<Ack>
   /**
-   * Invalidates, in every tier, each key that is in this node's memory and for whose entry the
-   * predicate holds, one by one: with `keepStale` (the default) as {@link Larder.expire} does,
-   * else as {@link Larder.remove}. Keys that are not in memory are not touched; where all that
-   * belongs together must go, wherever it is, use tags. A predicate that throws is a defect of
-   * this effect, and nothing is invalidated.
+   * Invalidates, in every tier and one by one, each key that is in this node's memory and whose
+   * entry the predicate accepts: with `keepStale` (the default) as {@link Larder.expire} does, else
+   * as {@link Larder.remove}. Keys that are not in memory stay; to invalidate values that belong
+   * together wherever they are, use tags. A predicate that throws is a defect of this effect, and
+   * invalidates nothing.
    */
   readonly invalidateWhen: (
     predicate: (one: InMemory<K, A>) => boolean,
     options?: MarkOptions,
   ) => Effect.Effect<Invalidated>
-  /** Whether this node's memory has a value that callers may be given, fresh or stale. Counts as no read. */
+  /**
+   * Whether this node's memory has a value that a caller may get, fresh or stale. Counts as no
+   * read.
+   */
   readonly has: (key: K) => Effect.Effect<boolean, InvalidKey>
   /** The keys of {@link Larder.entries}. */
   readonly keys: Effect.Effect<ReadonlyArray<K>>
   /**
-   * What this node's memory has at this moment and callers may be given, fresh or stale, in any
-   * order; each key is the one that was asked for or set. Reads nothing from other tiers, counts
-   * as no read, and takes time in proportion to the number of entries.
+   * The entries of this node's memory that a caller may get, fresh or stale, in any order; each key
+   * is the one that was asked for or set. Reads no other tier, counts as no read, and takes time in
+   * proportion to the number of entries.
    */
   readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>>
   /**
@@ -167,68 +223,90 @@ export interface Larder<in out K, in out A, out E = never> {
    * be meant, and where the stack has no memory.
    */
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void>
-  /** What happens, from when the stream is run until the larder closes. */
+  /** The events from when the stream is run until the larder closes. */
   readonly events: Stream.Stream<LarderEvent>
   /**
-   * What happens, from when this effect ends. Whoever takes finds all of it so
-   * far; who waits is woken after the turn of whoever caused it.
+   * Subscribes to the events from when this effect ends. A take finds every event so far; a waiting
+   * take resumes after the turn of the fiber that caused the event.
    */
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
+  /** The counters since the larder was made, and its size now. */
   readonly stats: Effect.Effect<Stats>
 }
 
-/** A function of a typed failure. Bivariant, so that one for the upstream's own errors alone fits. */
+/**
+ * A function of a typed failure. It is bivariant, so that a function for the upstream's own errors
+ * alone fits.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type OfFailure<E, K, A> = {
   of(error: NoInfer<E> | KeyNotReturned, key: NoInfer<K>): A
 }["of"]
 
-/** What every larder is made of, whatever its keys. */
+/**
+ * The options of every larder, whatever its keys and whether or not it has a schema.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface BaseOptions<A, K, E, R> {
   /**
-   * Appears in events, metrics, spans, and in the keys of shared tiers: larders of one name
-   * share entries there. A name of white space alone is refused; a second larder of one name
-   * on one `TierStack` that keeps bytes is warned of in the log.
+   * Appears in events, metrics, spans, and in the keys of shared tiers: larders of one name share
+   * entries there. A name of white space alone is refused. A second larder of one name on one
+   * `TierStack` that stores bytes logs a warning.
    */
   readonly name: string
+  /** The source of the values: the lookups, with their guards. */
   readonly upstream: Upstream.Upstream<K, A, E, R>
+  /** How long values live, and what happens at the edges of their life. */
   readonly policy: Policy.Policy | Policy.AdaptivePolicy<A, NoInfer<K>>
   /** Tags of a value, by which `invalidateTags` finds it. */
   readonly tags?: ((value: A, key: NoInfer<K>) => ReadonlyArray<string>) | undefined
   /** The validator that came with a value; a later lookup sees it as `previous.etag`. */
   readonly etag?: ((value: A, key: NoInfer<K>) => string | undefined) | undefined
   /**
-   * How long a typed failure of upstream is given again without asking. `KeyNotReturned`
-   * is that of a key which the bulk lookup left out: `getMany` gives it again, `get` asks.
-   * Default: not at all.
+   * How long the larder returns a typed failure of upstream again without asking (negative
+   * caching). `KeyNotReturned` is the failure of a key that the bulk lookup left out: `getMany`
+   * returns it again, `get` asks. Default: not at all.
    */
   readonly failureFor?: OfFailure<E, K, Duration.Input> | undefined
   /**
-   * Whether something stale may be given in place of a typed failure. `false` for
-   * errors that callers must see, such as 403 or 404: until `retryAfterFailure` has
-   * passed they get the error, and nothing is revalidated behind their backs any more.
-   * Defects, timeouts, `Shed` and an open breaker always get grace, and so does a value
-   * that is still fresh. Default: always.
+   * Whether callers may get a stale value in place of a typed failure. Return `false` for errors
+   * that callers must see, such as 403 or 404: until `retryAfterFailure` has passed they get the
+   * error, and no refresh runs in the background. Defects, timeouts, `Shed` and an open breaker
+   * always allow grace, and so does a value that is still fresh. Default: always.
    */
   readonly graceFor?: OfFailure<E, K, boolean> | undefined
   /**
-   * The source's own version of a value. A lookup that brings a lower one than is
-   * known comes from a replica that lags: it is not kept, and its callers get the
-   * known value while that may be given. A `set` of a lower one is refused, unless forced.
+   * The source's own version of a value. A lookup that brings a lower version than the known one
+   * read a lagging replica: the larder does not store its value, and callers get the known value
+   * while that may be served. A `set` of a lower version is refused, unless forced.
    */
   readonly revision?: ((value: A) => number | bigint | string) | undefined
-  /** Of the encoded values: entries that another release wrote under another number are not read. An integer of at least 0, default 0. */
+  /**
+   * The version of the encoded values: entries that another release wrote under another number are
+   * not read. An integer of at least 0. Default 0.
+   */
   readonly schemaVersion?: number | undefined
-  /** The longest that closing may take. Default 5 seconds. */
+  /** The longest that closing the larder may take. Default 5 seconds. */
   readonly closeTimeout?: Duration.Input | undefined
 }
 
-/** With a schema of the values: needed wherever a tier keeps bytes. */
+/**
+ * {@link BaseOptions} with a schema of the values, which every tier that stores bytes needs.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SchemaOptions<S extends Schema.Constraint, K, E, R> extends BaseOptions<
   S["Type"],
   K,
   E,
   R
 > {
+  /** The schema of the values. Its JSON codec encodes them for tiers that store bytes. */
   readonly value: S
 }
 
@@ -430,6 +508,9 @@ type Needs = TierStack | Scope.Scope
  * )
  * assert.strictEqual(length, 6)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make: {
   <A, K, E = never, R = never>(
@@ -448,7 +529,13 @@ export const make: {
   // The types of the options have done their work: inside, values are unknown.
 } = makeAny as never
 
-/** What {@link Service} makes: a service key, its layer, and the larder's methods as accessors. */
+/**
+ * What {@link Service} makes: a service key, its layer, and the larder's methods as static
+ * accessors.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export interface ServiceClass<
   Self,
   Id extends string,
@@ -458,6 +545,7 @@ export interface ServiceClass<
   R,
   LayerError = never,
 > extends Context.ServiceClass<Self, Id, Larder<K, A, E>> {
+  /** The larder as a layer, over the `TierStack` that the application provides. */
   readonly layer: Layer.Layer<Self, LayerError, TierStack | R>
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError, Self>
   readonly getMany: <K2 extends K>(
@@ -561,19 +649,20 @@ const serviceOf =
   }
 
 /**
- * A class to extend: a larder as a service, with its layer.
+ * Makes a larder that is a service: extend the class that it returns, and provide its
+ * `layer`.
  *
  * **When to use**
  *
- * Use for the caches of an application: `layer` needs a `TierStack`, so that
- * tiers are chosen per environment, where the application is put together.
+ * Use for the caches of an application: `layer` needs a `TierStack`, so that the
+ * application chooses its tiers per environment, where it composes its layers.
  *
  * **Details**
  *
- * Takes what {@link make} takes, or an effect that gives it: a policy from `Config`, an
- * upstream from another service. What that effect fails with and needs, the layer does.
- * `name` is the id unless it is given. The methods of the larder are there as static
- * accessors.
+ * Takes the options of {@link make}, or an effect that returns them: a policy from
+ * `Config`, an upstream from another service. The layer has the errors and requirements
+ * of that effect. The default of `name` is the id. The class has the methods of the
+ * larder as static accessors.
  *
  * **Example**
  *
@@ -615,6 +704,9 @@ const serviceOf =
  * const length = await Effect.runPromise(Effect.provide(Lengths.get("larder"), layer))
  * assert.strictEqual(length, 6)
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export const Service: <Self>() => {
   <const Id extends string, A, K, E = never, R = never, E2 = never, R2 = never>(
@@ -697,13 +789,24 @@ type OwnOptions<A, E> = Omit<
   "upstream" | keyof FnFunctions<[], A, E>
 >
 
-/** What {@link fn} takes: the options of a larder but for its upstream, which is the function. */
+/**
+ * Options of {@link fn}: those of a larder without its upstream, which is the function.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface FnOptions<Args extends ReadonlyArray<unknown>, S extends Schema.Constraint, E>
   extends OwnOptions<S["Type"], E>, FnFunctions<Args, S["Type"], E> {
+  /** The schema of the results. Its JSON codec encodes them for tiers that store bytes. */
   readonly value: S
 }
 
-/** As {@link FnOptions} without a schema, for stacks of which no tier keeps bytes. */
+/**
+ * {@link FnOptions} without a schema, for stacks in which no tier stores bytes.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface FnOptionsInMemory<Args extends ReadonlyArray<unknown>, A, E>
   extends OwnOptions<A, E>, FnFunctions<Args, A, E>, NoSchema {}
 
@@ -733,18 +836,24 @@ const cachedFn = ({ key, ...options }: AnyFnOptions) => {
 const onlyArgument = (...args: ReadonlyArray<unknown>): string =>
   (args.length === 1 ? keys.ofPrimitive(args[0]) : undefined) as string
 
-/** A cached function, and the larder behind it, whose keys are the lists of arguments. */
+/**
+ * A cached function, and the larder behind it, whose keys are the lists of arguments.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
   (...args: Args): Effect.Effect<A, E | LarderError>
+  /** The larder, to invalidate or inspect what the function returned. */
   readonly larder: Larder<Args, A, E>
 }
 
 /**
- * An effectful function in, a cached function of the same shape out.
+ * Makes a cached function of an effectful one: the same arguments, the same result.
  *
  * **When to use**
  *
- * Use to put a cache in front of what exists without changing its callers.
+ * Use to put a cache in front of an existing function without a change of its callers.
  *
  * **Example**
  *
@@ -773,6 +882,9 @@ export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
  * )
  * assert.strictEqual(answer, "1 EUR for milk")
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const fn: {
   <A, Args extends ReadonlyArray<unknown>, E>(

@@ -1,8 +1,45 @@
-/** The ways in which a larder itself, not its upstream, can fail a caller. */
+/**
+ * The errors and defects of a larder itself, beside the errors of its upstream. `Larder` exports
+ * them as well.
+ *
+ * @module
+ * @category cache
+ * @since 0.1.0
+ */
 import * as Data from "effect/Data"
 import * as Schema from "effect/Schema"
 
-/** A lookup took longer than the policy's `hardTimeout`, and nothing stale could be given. */
+/**
+ * A lookup took longer than the policy's `hardTimeout`, and the caller could get no stale value.
+ * `millis` is the limit, in milliseconds.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const prices = yield* Larder.make({
+ *     name: "prices",
+ *     upstream: Upstream.make({ lookup: (_: string) => Effect.never as Effect.Effect<number> }),
+ *     policy: Policy.make({ freshFor: "1 minute", hardTimeout: "10 millis" })
+ *   })
+ *   return yield* prices.get("milk").pipe(
+ *     Effect.catchTag("LookupTimeout", (error) => Effect.succeed(error))
+ *   )
+ * })
+ * const error = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(error instanceof Larder.LookupTimeout)
+ * assert.strictEqual(error.millis, 10)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class LookupTimeout extends Schema.TaggedError<LookupTimeout>()("LookupTimeout", {
   larder: Schema.String,
   key: Schema.String,
@@ -14,8 +51,32 @@ export class LookupTimeout extends Schema.TaggedError<LookupTimeout>()("LookupTi
 }
 
 /**
- * The key cannot be used: longer than 1,024 bytes of UTF-8, with control
- * characters or lone surrogates, or not a string or number while there is no `key` function.
+ * The key is invalid: longer than 1,024 bytes of UTF-8, with control characters or lone surrogates,
+ * or no string or number while there is no `key` function. `reason` says which.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const lengths = yield* Larder.make({
+ *     name: "lengths",
+ *     upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *     policy: Policy.make({ freshFor: "1 minute" })
+ *   })
+ *   return yield* Effect.flip(lengths.get("milk\n"))
+ * })
+ * const error = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(error instanceof Larder.InvalidKey)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   larder: Schema.String,
@@ -27,7 +88,39 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   }
 }
 
-/** The bulk lookup answered without this key. Other keys of the same call are not touched by it. */
+/**
+ * The bulk lookup answered without this key: the `Exit` of that key in `getMany`. Other keys of the
+ * same call are not affected.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Cause, Effect, Exit } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const prices = yield* Larder.make({
+ *     name: "prices",
+ *     upstream: Upstream.make({
+ *       lookup: (_: string) => Effect.succeed(120),
+ *       lookupMany: () => Effect.succeed(new Map([["milk", 120]]))
+ *     }),
+ *     policy: Policy.make({ freshFor: "1 minute" })
+ *   })
+ *   return yield* prices.getMany(["milk", "jam"])
+ * })
+ * const prices = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * const jam = prices.get("jam")
+ * assert.ok(jam !== undefined && Exit.isFailure(jam))
+ * assert.ok(Cause.squash(jam.cause) instanceof Larder.KeyNotReturned)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class KeyNotReturned extends Schema.TaggedError<KeyNotReturned>()("KeyNotReturned", {
   larder: Schema.String,
   key: Schema.String,
@@ -37,17 +130,77 @@ export class KeyNotReturned extends Schema.TaggedError<KeyNotReturned>()("KeyNot
   }
 }
 
-/** What `get` can fail with beside the upstream's own error. */
+/**
+ * What `get` can fail with beside the upstream's own error.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type LarderError = LookupTimeout | InvalidKey
 
-/** A defect, not an error: the larder's scope is closed. Waiters get it too, rather than an interruption. */
+/**
+ * A defect, not an error: the larder's scope is closed. Waiting callers get it too, rather than an
+ * interruption.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Cause, Effect, Exit } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const lengths = Larder.make({
+ *   name: "lengths",
+ *   upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *   policy: Policy.make({ freshFor: "1 minute" })
+ * })
+ * // The scope ends before the call.
+ * const closed = await Effect.runPromise(
+ *   lengths.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * const exit = await Effect.runPromiseExit(closed.get("milk"))
+ * assert.ok(Exit.isFailure(exit))
+ * assert.ok(Cause.squash(exit.cause) instanceof Larder.LarderClosed)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class LarderClosed extends Data.TaggedError("LarderClosed")<{ readonly larder: string }> {
   override get message(): string {
     return `${this.larder} is closed: its scope has ended`
   }
 }
 
-/** A defect: a lookup was interrupted from inside. Its callers were not, so they get this. */
+/**
+ * A defect: a lookup interrupted itself. Its callers were not interrupted, so they get this defect
+ * instead of an interruption.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Cause, Effect, Exit } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const lengths = yield* Larder.make({
+ *     name: "lengths",
+ *     upstream: Upstream.make({ lookup: (_: string): Effect.Effect<number> => Effect.interrupt }),
+ *     policy: Policy.make({ freshFor: "1 minute" })
+ *   })
+ *   return yield* Effect.exit(lengths.get("milk"))
+ * })
+ * const exit = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(Exit.isFailure(exit))
+ * assert.ok(Cause.squash(exit.cause) instanceof Larder.LookupInterrupted)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class LookupInterrupted extends Data.TaggedError("LookupInterrupted")<{
   readonly larder: string
   readonly key: string
@@ -58,10 +211,42 @@ export class LookupInterrupted extends Data.TaggedError("LookupInterrupted")<{
 }
 
 /**
- * A defect: a function among the options (`tags`, `etag`, `revision`, an adaptive
- * `policy`, the memory tier's `weigh`, ...) threw, or gave what it may not give.
- * A caller meets it in `set`, which then changes nothing. A lookup gives its value
- * all the same, and does not keep it; a stored entry counts as undecodable.
+ * A defect: an option function (`tags`, `etag`, `revision`, an adaptive `policy`, the memory tier's
+ * `weigh`, ...) threw, or returned what it may not return.
+ *
+ * **Details**
+ *
+ * `set` dies with it, and then changes nothing. A lookup returns its value all the same, and the
+ * larder does not store it. A stored entry counts as undecodable.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Cause, Effect, Exit } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const lengths = yield* Larder.make({
+ *     name: "lengths",
+ *     upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *     policy: Policy.make({ freshFor: "1 minute" }),
+ *     tags: () => {
+ *       throw new Error("no tags today")
+ *     }
+ *   })
+ *   return yield* Effect.exit(lengths.set("milk", 4))
+ * })
+ * const exit = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(Exit.isFailure(exit))
+ * const defect = Cause.squash(exit.cause)
+ * assert.ok(defect instanceof Larder.OptionFailed && defect.option === "tags")
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class OptionFailed extends Data.TaggedError("OptionFailed")<{
   readonly larder: string

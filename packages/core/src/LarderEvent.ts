@@ -1,6 +1,10 @@
 /**
- * What a larder tells about itself. One union; metrics, logs, dashboards and
- * tests hang on it. Nothing is made when nobody listens.
+ * The events of a larder, in one union: for logs, dashboards and tests. A larder makes no event
+ * while there is no listener.
+ *
+ * @module
+ * @category cache
+ * @since 0.1.0
  */
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { EvictionCause } from "./Tier.ts"
@@ -17,77 +21,171 @@ interface OfKey extends Base {
   readonly key: string
 }
 
-/** A fresh value was given. */
+/**
+ * A caller got a fresh value.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Hit extends OfKey {
   readonly _tag: "Hit"
+  /** The name of the tier that had the value. */
   readonly tier: string
 }
-/** Nothing could be given without a lookup or a farther tier. */
+/**
+ * A caller has to wait for a lookup or a farther tier.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Miss extends OfKey {
   readonly _tag: "Miss"
 }
-/** A stale value was given, and why. */
+/**
+ * A caller got a stale value. `reason` says why.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface StaleServed extends OfKey {
   readonly _tag: "StaleServed"
   readonly reason: "revalidating" | "failed" | "softTimeout" | "breakerOpen" | "shed"
 }
-/** Upstream is being asked. `background`: no caller waits. */
+/**
+ * A lookup began.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LookupStarted extends OfKey {
   readonly _tag: "LookupStarted"
+  /** Whether no caller waits for the lookup. */
   readonly background: boolean
 }
+/**
+ * A lookup brought a value, or confirmed the one that was known.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LookupSucceeded extends OfKey {
   readonly _tag: "LookupSucceeded"
+  /** How long the lookup took, ms. */
   readonly millis: number
+  /** Whether upstream answered `Upstream.notModified`. */
   readonly notModified: boolean
 }
-/** A typed failure, or a defect, of the lookup. */
+/**
+ * A lookup failed with a typed failure or a defect.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LookupFailed extends OfKey {
   readonly _tag: "LookupFailed"
+  /** How long the lookup took, ms. */
   readonly millis: number
+  /** Whether the failure is a defect. */
   readonly defect: boolean
 }
+/**
+ * A lookup took longer than `hardTimeout`.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LookupTimedOut extends OfKey {
   readonly _tag: "LookupTimedOut"
+  /** How long the lookup ran until then, ms. */
   readonly millis: number
 }
-/** A caller joined a lookup that was already running. */
+/**
+ * A caller joined a lookup that was already running.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Coalesced extends OfKey {
   readonly _tag: "Coalesced"
 }
-/** A fresh value's early refresh has come. */
+/**
+ * A value is still fresh, and its early refresh began.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface EarlyRefresh extends OfKey {
   readonly _tag: "EarlyRefresh"
 }
+/**
+ * The arbiter granted this node the right to look the key up.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LeaseWon extends OfKey {
   readonly _tag: "LeaseWon"
+  /** The version that the commit will have. */
   readonly token: number
 }
-/** Another node is looking the key up. */
+/**
+ * Another node is looking the key up.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LeaseBusy extends OfKey {
   readonly _tag: "LeaseBusy"
+  /** How long that node's lease lasts, ms. */
   readonly leftMillis: number
 }
-/** The wait for another node's lookup is over; there was one only after a `LeaseBusy`. */
+/**
+ * The wait for another node's lookup is over. Comes only after a `LeaseBusy`.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LeaseWaited extends OfKey {
   readonly _tag: "LeaseWaited"
-  /** Since the first busy answer. */
+  /** The time since the first busy answer, ms. */
   readonly millis: number
 }
-/** The lease passed to somebody else before the lookup ended. */
+/**
+ * The lease passed to another node before the lookup ended.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface LeaseLost extends OfKey {
   readonly _tag: "LeaseLost"
 }
-/** A looked-up value is in memory: the arbiter stored it, did not answer, or there is none. */
+/**
+ * A looked-up value is in memory: the arbiter stored it, the arbiter did not answer, or there is
+ * none.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Committed extends OfKey {
   readonly _tag: "Committed"
+  /** The version of the value. */
   readonly version: number
 }
-/** What was looked up was not kept: something newer came in between. */
+/**
+ * A looked-up value was not stored: a newer change came in between.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Superseded extends OfKey {
   readonly _tag: "Superseded"
 }
-/** A step in a tier failed, took too long, or was refused by its open breaker. */
+/**
+ * A step in a tier failed, took too long, or was refused by its open breaker.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface TierFailed extends Base {
   readonly _tag: "TierFailed"
   readonly tier: string
@@ -95,43 +193,83 @@ export interface TierFailed extends Base {
   readonly reason: "failed" | "timedOut" | "breakerOpen"
   readonly message: string
 }
-/** A tier has something to say that an operator should know; it is in the log as well. */
+/**
+ * A tier reports a condition that an operator should know. The log has it as well.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface TierWarning extends Base {
   readonly _tag: "TierWarning"
   readonly tier: string
   readonly message: string
 }
-/** The breaker of a tier or of the upstream changed its state. */
+/**
+ * The circuit breaker of a tier or of upstream changed its state.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface BreakerChanged extends Base {
   readonly _tag: "BreakerChanged"
   readonly breaker: string
   readonly from: CircuitBreaker.State["_tag"]
   readonly to: CircuitBreaker.State["_tag"]
 }
-/** An entry left a tier without a caller asking for it: memory, or a tier that keeps a bound and says so. */
+/**
+ * An entry left a tier without a caller asking for it: memory, or a tier that keeps a bound and
+ * reports it.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Evicted extends OfKey {
   readonly _tag: "Evicted"
   readonly tier: string
   readonly cause: EvictionCause
 }
-/** Bytes in a tier could not be read as an entry; they count as a miss. */
+/**
+ * Bytes in a tier could not be read as an entry. They count as a miss.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Undecodable extends OfKey {
   readonly _tag: "Undecodable"
   readonly tier: string
   readonly reason: string
 }
-/** Changes that a tier missed while it was away have reached it. */
+/**
+ * The changes that a tier missed while it was away have reached it.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Recovered extends Base {
   readonly _tag: "Recovered"
   readonly tier: string
+  /** The number of changes. */
   readonly changes: number
 }
-/** This subscriber was too slow and lost `count` events. */
+/**
+ * This subscriber was too slow and lost events.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Dropped extends Base {
   readonly _tag: "Dropped"
+  /** The number of events lost. */
   readonly count: number
 }
 
+/**
+ * Every event of a larder, told apart by `_tag`: what `larder.events` and `larder.subscribe`
+ * deliver.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export type LarderEvent =
   | Hit
   | Miss

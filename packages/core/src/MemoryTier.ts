@@ -1,4 +1,11 @@
-/** Tiers in the memory of this process. */
+/**
+ * Cache tiers in the memory of this process: {@link layer} for values (L1), {@link layerShared} as
+ * a shared tier for several nodes in one program.
+ *
+ * @module
+ * @category tiers
+ * @since 0.1.0
+ */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -18,22 +25,28 @@ import { type ObjectTier, Tier } from "./Tier.ts"
 
 export { layerShared } from "./internal/arbitrate/sharedTier.ts"
 
-/** `maxEntries` is 10,000 by default, `maxWeight` is `Infinity`. */
+/**
+ * Options of {@link layer}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options extends MemoryBounds {
-  /** The weight of a value: an integer of at least 0. Default 1 for every value. */
+  /**
+   * The weight of a value, in a unit of the user's choice such as bytes: an integer of at least 0.
+   * Default 1 for every value.
+   */
   readonly weigh?: ((value: unknown, key: string) => number) | undefined
   /**
-   * What goes first when there is no room. Default `"w-tinylfu"`: what was asked
-   * for least often of late, with a window for newcomers that adapts; `"lru"`:
-   * what was asked for longest ago.
+   * The eviction policy. Default `"w-tinylfu"`, which evicts what was read least often of late,
+   * with an adaptive window for new entries; `"lru"` evicts what was read longest ago.
    */
   readonly eviction?: Eviction | undefined
   /**
-   * The longest an entry is fresh here since the tiers behind were last seen to
-   * have it, and since this node asked them for invalidations. Short times in front
-   * of a shared tier bound how long a node can miss what another one has changed or
-   * invalidated, also where a file lies between; tag invalidations and clears are
-   * asked for every 5 seconds anyway. Default: as long as the policy says.
+   * The longest an entry is fresh here, counted from when the tiers behind last confirmed it and
+   * this node last asked them for invalidations. In front of a shared tier a short time bounds how
+   * long a node can miss another node's change, also with a file tier between them; the node asks
+   * for tag invalidations and clears every 5 seconds anyway. Default: as long as the policy says.
    */
   readonly maxFreshFor?: Duration.Input | undefined
 }
@@ -102,6 +115,9 @@ const tierOf = (settings: Settings): ObjectTier => ({
  *   weigh: (value) => typeof value === "string" ? value.length * 2 : 64
  * }))
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<Tier> =>
   Layer.effect(

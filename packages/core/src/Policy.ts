@@ -1,6 +1,10 @@
 /**
- * How long values live and what to do at the edges of their life: durations,
- * jitter, early refresh, timeouts. A policy is a plain immutable value.
+ * A policy: how long values live, and what a larder does at the edges of their life. It holds
+ * durations, jitter, early refresh and timeouts, and is a plain immutable value.
+ *
+ * @module
+ * @category policies
+ * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
@@ -19,27 +23,40 @@ export { InvalidPolicy } from "./InvalidPolicy.ts"
 const TypeId = "~larder/Policy"
 
 /**
- * What {@link make} takes. A resolved `Policy` fits it too, so that
- * `Policy.make({ ...base, freshFor: "1 hour" })` changes one thing.
+ * Options of {@link make}. A `Policy` is one as well, so that
+ * `Policy.make({ ...base, freshFor: "1 hour" })` changes one field.
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface Options {
-  /** How long a value is fresh after upstream gave it. Zero: nothing is kept unless there is grace. */
+  /**
+   * How long a value is fresh after upstream returned it (TTL). With 0 the larder stores nothing
+   * unless there is grace.
+   */
   readonly freshFor: Duration.Input
-  /** How long after that it is given at once while a refresh runs (RFC 5861). Default 0. */
+  /**
+   * How long after its freshness a caller gets the value at once while a refresh runs (RFC 5861).
+   * Default 0.
+   */
   readonly staleWhileRevalidate?: Duration.Input | undefined
-  /** How long after its freshness it is given when upstream fails (RFC 5861). Default 0. */
+  /**
+   * How long after its freshness a caller gets the value when upstream fails (RFC 5861). Default 0.
+   */
   readonly staleIfError?: Duration.Input | undefined
   /** Shortens `freshFor` by up to this share, one draw per load, so that values stored together do not end together. 0 to 1, default 0. */
   readonly jitter?: number | undefined
-  /** Refresh before the end of freshness. Default `EarlyRefresh.none`. */
+  /** Whether a read refreshes a value before its freshness ends. Default `EarlyRefresh.none`. */
   readonly earlyRefresh?: EarlyRefresh | undefined
-  /** From the call on: after this long something stale is given if there is any. Default: none. */
+  /**
+   * From the call on: after this long the caller gets a stale value if there is one. Default: none.
+   */
   readonly softTimeout?: Duration.Input | undefined
-  /** The longest a lookup may take, waiting and retries included. Finite; default 30 seconds. */
+  /** The longest a lookup may take, waiting and retries included. Finite. Default 30 seconds. */
   readonly hardTimeout?: Duration.Input | undefined
-  /** A failed refresh is not tried again before this has passed. Default 1 second. */
+  /** How long after a failed refresh the larder waits before it tries again. Default 1 second. */
   readonly retryAfterFailure?: Duration.Input | undefined
-  /** The longest one step in a tier that is not memory may take. Default 100 ms. */
+  /** The longest one step in a tier behind memory may take. Default 100 ms. */
   readonly tierTimeout?: Duration.Input | undefined
   /** The longest all such steps of one `get` may take together. Default twice `tierTimeout`. */
   readonly tierBudget?: Duration.Input | undefined
@@ -59,29 +76,51 @@ export interface Options {
   readonly tierWrites?: TierWrites | undefined
 }
 
-/** See {@link Options}. */
+/**
+ * What `set` waits for: see `tierWrites` of {@link Options}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type TierWrites = "awaited" | "background"
 
 /**
- * A checked policy. Durations are milliseconds; `Infinity` stands for no end and, in
- * `softTimeout`, for none. A copy made by hand is checked where a larder is given it.
+ * A checked policy. Durations are milliseconds; `Infinity` stands for no end. A larder checks a copy
+ * made by hand when it gets one.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Policy {
   readonly [TypeId]: typeof TypeId
+  /** How long a value is fresh, ms. */
   readonly freshFor: number
+  /** Stale-while-revalidate after the freshness, ms. */
   readonly staleWhileRevalidate: number
+  /** Stale-if-error after the freshness, ms. */
   readonly staleIfError: number
+  /** The share by which `freshFor` may be shortened, from 0 to 1. */
   readonly jitter: number
   readonly earlyRefresh: EarlyRefresh
+  /** The soft timeout from the call on, ms; `Infinity` for none. */
   readonly softTimeout: number
+  /** The longest a lookup may take, ms. */
   readonly hardTimeout: number
+  /** The pause after a failed refresh, ms. */
   readonly retryAfterFailure: number
+  /** The longest one step in a tier behind memory may take, ms. */
   readonly tierTimeout: number
+  /** The longest all such steps of one `get` may take together, ms. */
   readonly tierBudget: number
   readonly tierWrites: TierWrites
 }
 
-/** A policy whose times depend on the value; see {@link adaptive}. */
+/**
+ * A policy whose times depend on the value; see {@link adaptive}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface AdaptivePolicy<in A, in K> {
   readonly base: Policy
   readonly of: (value: A, key: K, base: Policy) => Policy
@@ -150,7 +189,23 @@ const contradiction = (policy: Policy, options: Options): InvalidPolicy | undefi
   return undefined
 }
 
-/** {@link make} for options from outside: returns the `InvalidPolicy` instead of throwing it. */
+/**
+ * {@link make} for options from outside: returns the `InvalidPolicy` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Policy } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Result.isSuccess(Policy.makeResult({ freshFor: "1 minute" })))
+ * assert.ok(Result.isFailure(Policy.makeResult({ freshFor: Number.NaN })))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeResult = (options: Options): Result.Result<Policy, InvalidPolicy> => {
   const checked = durations(options)
   if (Result.isFailure(checked)) return Result.fail(checked.failure)
@@ -168,7 +223,7 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
 }
 
 /**
- * Checks options and makes a policy of them.
+ * Makes a policy of options, and checks them.
  *
  * **Details**
  *
@@ -177,8 +232,8 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
  *
  * **Gotchas**
  *
- * Throws `InvalidPolicy`, which names the field, for negatives, NaN and
- * contradictions; {@link makeResult} returns it.
+ * Throws `InvalidPolicy`, which names the field, for negatives, NaN and contradictions;
+ * {@link makeResult} returns it.
  *
  * **Example**
  *
@@ -195,18 +250,21 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
  * assert.strictEqual(policy.freshFor, 60_000)
  * assert.throws(() => Policy.make({ freshFor: -1 }), { _tag: "InvalidPolicy", field: "freshFor" })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (options: Options): Policy => Result.getOrThrow(makeResult(options))
 
 /**
- * A policy that depends on the value: `of` is called once for each value that
- * is stored, never on a hit. `base` holds where there is no value yet: timeouts
- * of the lookup and the throttle after failures.
+ * A policy that depends on the value. The larder calls `of` once for each value that it stores,
+ * never on a hit. `base` holds where there is no value yet: timeouts of the lookup, and the pause
+ * after failures.
  *
  * **When to use**
  *
- * Use to keep "not found" for a shorter time than a value, or to follow an
- * expiry that came with it.
+ * Use to cache "not found" for a shorter time than a value, or to follow an expiry that came with
+ * the value.
  *
  * **Example**
  *
@@ -220,6 +278,9 @@ export const make = (options: Options): Policy => Result.getOrThrow(makeResult(o
  *     Option.isSome(found) ? base : Policy.make({ ...base, freshFor: "5 seconds" })
  * )
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const adaptive: {
   <A, K>(of: (value: A, key: K, base: Policy) => Policy): (base: Policy) => AdaptivePolicy<A, K>
@@ -232,11 +293,47 @@ export const adaptive: {
   }),
 )
 
-/** Whether it is a policy, or a copy of one; {@link make} alone checks its fields. */
+/**
+ * Whether a value is a policy, or a copy of one. Only {@link make} checks its fields.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Policy } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Policy.isPolicy(Policy.make({ freshFor: "1 minute" })))
+ * assert.ok(!Policy.isPolicy({ freshFor: 60_000 }))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isPolicy = (u: unknown): u is Policy =>
   typeof u === "object" && u !== null && TypeId in u
 
-/** The four times of a value that upstream gave at `now`; `draw` in [0, 1) is the jitter's. */
+/**
+ * The four times of a value that upstream returned at `now` (ms since the Unix epoch), for a cache
+ * of your own. `draw` in [0, 1) is the chance of the jitter.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Policy } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const policy = Policy.make({ freshFor: "10 seconds", staleIfError: "1 minute" })
+ * assert.deepStrictEqual(Policy.times(policy, 1_000, 0), {
+ *   storedAt: 1_000,
+ *   freshUntil: 11_000,
+ *   revalidateUntil: 11_000,
+ *   staleUntil: 71_000
+ * })
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
 export const times = (
   policy: Policy,
   now: number,

@@ -7,6 +7,10 @@
  * envelopes (see `Envelope`) behind effects that may be slow or fail:
  * `MemoryTier.layerShared`, a file, a server. A byte tier with an
  * {@link Arbiter} orders the writes of everybody who shares it.
+ *
+ * @module
+ * @category tier authors
+ * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Clock from "effect/Clock"
@@ -21,38 +25,77 @@ import * as steady from "./internal/runtime/steadyClock.ts"
 import type { Policy } from "./Policy.ts"
 import type { Wire } from "./Wire.ts"
 
-/** How far a tier reaches: this process, this machine, or every node. */
+/**
+ * How far a tier reaches: this process, this machine, or every node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type TierScope = "process" | "machine" | "shared"
 
 /**
  * What a byte tier declares beside its operations. Whether it arbitrates it does not declare: its
  * stores then have an {@link Arbiter}.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Abilities {
   /** The `messages` of its arbiter tell every node of each change. */
   readonly notifies: boolean
 }
 
-/** A tier could not do what it was asked: away, full, broken. Never shown to a caller of `get`. */
+/**
+ * A tier could not do an operation: it is away, full or broken. A larder continues with its other
+ * tiers and upstream; a caller of `get` never sees the error.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Tier } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const error = new Tier.TierError({
+ *   tier: "files",
+ *   operation: "read",
+ *   cause: new Error("the disk is full")
+ * })
+ * assert.strictEqual(error._tag, "TierError")
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TierError extends Schema.TaggedError<TierError>()("TierError", {
   tier: Schema.String,
   operation: Schema.String,
   cause: Schema.Defect(),
 }) {}
 
-/** Envelopes of one larder in one tier. Keys are the larder's keys as strings. */
+/**
+ * The envelopes of one larder in one tier. Keys are the larder's keys as strings.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ByteStore {
-  /** The envelopes at these keys, in their order, in one trip; `undefined` where there is none. */
+  /**
+   * Returns the envelopes at these keys, in their order, in one trip; `undefined` where there is
+   * none.
+   */
   readonly read: (
     keys: ReadonlyArray<string>,
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, TierError>
-  /** Keeps the envelope for `lifeMillis` if it is of a higher version than what is there; says whether it did. */
+  /**
+   * Stores the envelope for `lifeMillis` (ms) if its version is higher than the stored one; returns
+   * whether it did.
+   */
   readonly put: (
     key: string,
     envelope: Uint8Array,
     lifeMillis: number,
   ) => Effect.Effect<boolean, TierError>
-  /** Removes what is there if its version is at most `version`. */
+  /** Removes the stored envelope if its version is at most `version`. */
   readonly drop: (key: string, version: number) => Effect.Effect<void, TierError>
   /**
    * For a tier of several servers that can fail one by one: a name of the server
@@ -66,7 +109,12 @@ export interface ByteStore {
   readonly arbiter: Arbiter | undefined
 }
 
-/** What an {@link Arbiter} answers to `acquire`. */
+/**
+ * What an {@link Arbiter} answers to `acquire`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Acquired =
   /** There is an entry of a higher version than the caller knows. */
   | { readonly _tag: "Newer"; readonly envelope: Uint8Array }
@@ -87,6 +135,9 @@ export type Acquired =
  * `Arbitration.decideDelayed` says: where something of that version or a higher one is
  * stored, nothing happens; else it is stored with `at` as its version, and ends a lease
  * whose token is not above `at`. Without `at` a change is made now, and always wins.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Write =
   | {
@@ -98,7 +149,12 @@ export type Write =
   | { readonly _tag: "Remove"; readonly at?: number | undefined }
   | { readonly _tag: "Expire" }
 
-/** What an {@link Arbiter} answers to `commit`. */
+/**
+ * What an {@link Arbiter} answers to `commit`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Committed {
   /**
    * `Superseded`: something came in between, or somebody else has the lease. `Lost`:
@@ -109,7 +165,12 @@ export interface Committed {
   readonly lastMark: number | undefined
 }
 
-/** What an {@link Arbiter} answers to `write`. */
+/**
+ * What an {@link Arbiter} answers to `write`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Written {
   /** The version that is there now: that of the change, or the higher one that has overtaken a change with `at`. */
   readonly version: number
@@ -124,8 +185,14 @@ export interface Written {
   readonly lastMark: number | undefined
 }
 
-/** Marks as an arbiter has them; `last` is the highest number given out. */
+/**
+ * A page of marks, as an arbiter returns them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MarkPage {
+  /** The highest number that the arbiter has issued. */
   readonly last: number
   /** Entries with a lower `asOf` are no longer fresh. */
   readonly floor: number
@@ -140,72 +207,111 @@ export interface MarkPage {
   readonly next?: number | undefined
 }
 
-/** "Everything with this tag, looked up before, is invalid": `tag` undefined means everything. */
+/**
+ * An invalidation: every value with this tag that was looked up before is invalid. `tag` undefined
+ * means every value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Mark {
   readonly tag: string | undefined
-  /** The value may still be given when upstream fails. */
+  /** Whether the values may still be served when upstream fails. */
   readonly keepStale: boolean
+  /** The place of the mark in the order of marks; an entry with a lower `asOf` is invalid. */
   readonly number: number
 }
 
-/** What a tier that notifies tells every node. */
+/**
+ * What a tier with the ability `notifies` publishes to every node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Message =
   | { readonly _tag: "Changed"; readonly key: string; readonly version: number }
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
 
-/** What a caller knows and wants that asks for the right to look a key up. */
+/**
+ * What a caller knows and wants that asks for the right to look a key up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface LeaseRequest {
-  /** The highest version the caller has seen, 0 for none: a stored value of a higher one comes back as `Newer`. */
+  /**
+   * The highest version that the caller has seen, 0 for none. A stored value of a higher version
+   * comes back as `Newer`.
+   */
   readonly known: number
+  /** How long the lease lasts, ms. */
   readonly leaseMillis: number
-  /** Takes the lease from whoever holds it, and is never answered with `Newer` or `Failed`. */
+  /** Takes the lease from its holder. The answer is never `Newer` or `Failed`. */
   readonly force: boolean
   /**
-   * Whoever waits has nothing stale, so that the failure of another node's lookup is no reason
-   * not to look up: never answered with `Failed`, but with `Busy` where a lookup is under way again.
+   * Waiting callers have no stale value, so the failure of another node's lookup is no reason not
+   * to look up: the answer is never `Failed`, but `Busy` where another lookup is already running.
    */
   readonly despiteFailure?: boolean | undefined
 }
 
-/** One of many keys of `acquireAll`; the other fields are those of `acquire`. */
+/**
+ * One key of `acquireAll`; the other fields are those of `acquire`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface AcquireRequest extends LeaseRequest {
   readonly key: string
 }
 
-/** One of many keys of `commitAll`; the fields are those of `commit`. */
+/**
+ * One key of `commitAll`; the fields are those of `commit`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface CommitRequest {
   readonly key: string
+  /** The token of the lease; it becomes the version. */
   readonly token: number
   readonly envelope: Uint8Array
+  /** How long the tier stores the envelope, ms. */
   readonly lifeMillis: number
 }
 
 /**
  * The shared tier as arbiter, for the writes of many nodes. Each operation is atomic for each of
- * its keys, and takes one trip. An arbiter
+ * its keys, and takes one trip. An arbiter has four duties:
  *
  * - orders writes by versions, so that an older one never replaces a newer one;
  * - grants the lease of a key, the right to look it up, to one node at a time;
  * - keeps the numbered marks of tag invalidations and clears;
  * - has a time of its own, in which its entries' times are kept. It must not step back: see
  *   {@link steadyClock}.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Arbiter {
   /** Asks for the right to look `key` up. */
   readonly acquire: (key: string, request: LeaseRequest) => Effect.Effect<Acquired, TierError>
-  /** Extends the lease; false when it is no longer the caller's. */
+  /** Extends the lease by `leaseMillis` (ms); returns false when the caller no longer holds it. */
   readonly renew: (
     key: string,
     token: number,
     leaseMillis: number,
   ) => Effect.Effect<boolean, TierError>
-  /** Gives the lease back after a lookup that brought nothing; `failedMillis` > 0 keeps others from asking for that long. */
+  /**
+   * Returns the lease after a lookup that brought nothing. `failedMillis` above 0 keeps other
+   * callers from asking for that long, ms.
+   */
   readonly release: (
     key: string,
     token: number,
     failedMillis: number,
   ) => Effect.Effect<void, TierError>
-  /** Stores what a lookup brought, under its token. */
+  /** Stores a looked-up value under its token, for `lifeMillis` (ms). */
   readonly commit: (
     key: string,
     token: number,
@@ -249,7 +355,12 @@ export interface Arbiter {
   readonly messages: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope>
 }
 
-/** What a tier of values keeps of an entry: the larder makes it, the tier gives it back as it is. */
+/**
+ * An entry in a tier of values: the larder makes it, the tier returns it as it is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface MemoryEntry {
   readonly key: string
   readonly entry: Entry<unknown>
@@ -257,13 +368,18 @@ export interface MemoryEntry {
   readonly exit: Exit.Exit<unknown>
   /** The key as it was asked for, to refresh it without a caller. */
   readonly asked: unknown
-  /** The policy of this value, so that a read asks nobody for it. */
+  /** The policy of this value, so that a read need not compute it. */
   readonly policy: Policy
-  /** The moment from which this tier's own bound, not the entry's, ends freshness; ms. */
+  /** The moment (ms) at which this tier's own bound, not the entry's, ends freshness. */
   readonly freshCap: number
 }
 
-/** When a read is a plain hit: one that needs no second look at the entry. */
+/**
+ * When a read is a plain hit, which needs no second look at the entry.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Stamp {
   /** Before this moment (ms): the end of freshness, or the earliest early refresh. */
   readonly until: number
@@ -272,17 +388,22 @@ export interface Stamp {
 }
 
 /**
- * The entries one larder keeps in an {@link ObjectTier}. All operations end at once
- * and never fail, but for `weigh`.
+ * The entries of one larder in an {@link ObjectTier}. All operations are synchronous and never
+ * fail, except `weigh`.
  *
  * **Details**
  *
- * A *slot* is a number above 0 that says where a key is: good until the store is
- * written. What has expired may be given: the larder judges. What the tier gives up by
- * itself (a bound, the end of a life) it tells by the `onEvicted` that it was opened with.
+ * A *slot* is a number above 0 that says where a key is; it is good until the next write. The store
+ * may return an expired entry: the larder judges it. The tier reports an entry that it evicts by
+ * itself (a bound, the end of a life) to the `onEvicted` that it was opened with.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface ObjectStore {
+  /** The number of entries. */
   readonly size: number
+  /** The weight of all entries together. */
   readonly weight: number
   readonly bounds: Bounds
   /** No entry is fresh here for longer than this many milliseconds; `Infinity` for no such bound. */
@@ -326,7 +447,12 @@ export interface ObjectStore {
   readonly hot: (limit: number) => ReadonlyArray<MemoryEntry>
 }
 
-/** A tier that keeps values themselves, in this process. */
+/**
+ * A tier that stores values themselves, in this process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ObjectTier {
   readonly kind: "objects"
   readonly name: string
@@ -337,10 +463,20 @@ export interface ObjectTier {
   }) => Effect.Effect<ObjectStore, never, Scope.Scope>
 }
 
-/** Why an entry left a tier that keeps a bound. */
+/**
+ * Why an entry left a tier that keeps a bound.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type EvictionCause = Cause
 
-/** What a byte tier tells its larder besides its answers. */
+/**
+ * What a byte tier reports to its larder besides its answers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Notice =
   | {
       readonly _tag: "Evicted"
@@ -388,20 +524,28 @@ export type Notice =
  * })
  * assert.ok(Effect.runSync(time) >= 0)
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export const steadyClock: Effect.Effect<Clock.Clock> = steady.steadyClock
 
-/** A tier that keeps envelopes. */
+/**
+ * A tier that stores envelopes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ByteTier {
   readonly kind: "bytes"
   readonly name: string
   readonly scope: TierScope
   readonly abilities: Abilities
-  /** How values are written in it. Default `Wire.json`. */
+  /** The encoding of values. Default `Wire.json`. */
   readonly wire?: Wire | undefined
   /**
-   * What separates this tier's entries from those of others in the same place, such
-   * as a prefix. It is bound to each entry: bytes of another namespace are not believed.
+   * Separates this tier's entries from those of other tiers in the same place, such as a prefix.
+   * Each entry is bound to it: a larder rejects bytes of another namespace.
    */
   readonly namespace?: string | undefined
   readonly open: (options: {
@@ -417,5 +561,22 @@ export interface ByteTier {
   }) => Effect.Effect<ByteStore, never, Scope.Scope>
 }
 
-/** The service: one place entries live. */
+/**
+ * The service that a tier's layer provides: one place where entries live. `TierStack.layer` takes
+ * such layers.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier, Tier } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const name = Effect.map(Tier.Tier, (tier) => tier.name)
+ * assert.strictEqual(Effect.runSync(Effect.provide(name, MemoryTier.layer())), "memory")
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class Tier extends Context.Service<Tier, ObjectTier | ByteTier>()("@larder/core/Tier") {}

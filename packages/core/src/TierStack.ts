@@ -1,7 +1,11 @@
 /**
- * Where a larder keeps its entries: an ordered list of tiers, nearest first.
- * Larders take the stack as a service, so that an application swaps its tiers
- * per environment without touching its larders.
+ * The tiers of a larder (L1, L2, ...): an ordered list, nearest first. Larders take the stack as a
+ * service, so that an application swaps its tiers per environment and leaves its larders as they
+ * are.
+ *
+ * @module
+ * @category tiers
+ * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
@@ -10,7 +14,24 @@ import * as Layer from "effect/Layer"
 import { Tier } from "./Tier.ts"
 import type { ByteTier, ObjectTier } from "./Tier.ts"
 
-/** The service: the tiers, nearest first. */
+/**
+ * The service: the tiers of an application, nearest first. Provide it with {@link layer}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier, TierStack } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const names = Effect.map(TierStack.TierStack, ({ tiers }) => tiers.map(({ name }) => name))
+ * const stack = TierStack.layer(MemoryTier.layer())
+ * assert.deepStrictEqual(Effect.runSync(Effect.provide(names, stack)), ["memory"])
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class TierStack extends Context.Service<
   TierStack,
   { readonly tiers: NonEmptyReadonlyArray<ObjectTier | ByteTier> }
@@ -19,7 +40,7 @@ export class TierStack extends Context.Service<
 type TierLayer = Layer.Layer<Tier, unknown, unknown>
 
 /**
- * A stack of the given tiers, nearest first; at least one.
+ * Makes the stack of an application from its tiers, nearest first; at least one.
  *
  * **Details**
  *
@@ -28,9 +49,8 @@ type TierLayer = Layer.Layer<Tier, unknown, unknown>
  *
  * **Gotchas**
  *
- * A layer value is built once per build, as everywhere in Effect: two stacks of
- * one build that name the same value, or one stack that names it twice, have
- * *one* tier. `MemoryTier.layerShared` is a value for this reason: give it to
+ * Effect builds a layer value once per build: two stacks of one build that name
+ * the same value, or one stack that names it twice, have *one* tier. `MemoryTier.layerShared` is a value for this reason: give it to
  * the stacks of several nodes and build them together (in one `Layer.build` or
  * `Effect.provide`, or with one `MemoMap`), and the nodes share it. Each call of
  * `MemoryTier.layer()` makes a layer of its own, so call it once per node. For
@@ -55,6 +75,9 @@ type TierLayer = Layer.Layer<Tier, unknown, unknown>
  * const alone = TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared))
  * assert.equal(Layer.isLayer(alone), true)
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = <const Layers extends readonly [TierLayer, ...Array<TierLayer>]>(
   ...layers: Layers

@@ -1,15 +1,18 @@
 /**
- * The source of truth behind a larder: a lookup for one key, a bulk lookup for
- * many, and what guards them.
+ * The upstream of a larder, its source of truth: a lookup for one key, a bulk lookup for many, and
+ * the guards around them (retries, circuit breaker, concurrency limit).
  *
- * An upstream is not the pair of functions but how to get them: `resolve` runs
- * once for each larder, so that breakers, permits and captured services are the
- * larder's own, however often a module-level upstream is used.
+ * An upstream is a recipe for its functions: `resolve` runs once for each larder, so that breakers,
+ * permits and captured services are the larder's own, however often a module-level upstream is
+ * used.
  *
- * The order in a pipe is the order of layers, the first one innermost: with
- * `withRetry` before `withCircuitBreaker` the breaker sees one outcome for all
- * attempts; after it, each attempt asks the breaker, and its rejections are
- * retried as the schedule says.
+ * The order in a pipe is the order of layers, the first one innermost: with `withRetry` before
+ * `withCircuitBreaker` the breaker sees one outcome for all attempts; after it, each attempt asks
+ * the breaker, and its rejections are retried as the schedule says.
+ *
+ * @module
+ * @category cache
+ * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -40,19 +43,37 @@ import { InvalidOptions } from "./InvalidOptions.ts"
 
 export { Shed } from "./internal/upstream/concurrencyLimiter.ts"
 
-/** What every upstream carries. */
+/**
+ * The property by which an upstream is recognised: see {@link isUpstream}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Upstream.TypeId in Upstream.make({ lookup: (id: string) => Effect.succeed(id) }))
+ * ```
+ *
+ * @category type IDs
+ * @since 0.1.0
+ */
 export const TypeId = "~larder/Upstream"
 
 /**
- * What a conditional lookup answers where the value it was shown is still
- * right. The entry is fresh again, with its old value and tags.
+ * The answer of a conditional lookup whose previous value is still right: see {@link notModified}.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface NotModified {
   readonly _tag: "~larder/NotModified"
 }
 
 /**
- * "What you have is still right."
+ * The answer of a conditional lookup whose previous value is still right. The entry becomes fresh
+ * again, with its old value and tags.
  *
  * **Example** (A conditional lookup)
  *
@@ -68,18 +89,41 @@ export interface NotModified {
  *     Effect.map(fetchIfChanged(id, previous?.etag), (product) => product ?? Upstream.notModified)
  * })
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const notModified: NotModified = Object.freeze({ _tag: "~larder/NotModified" })
 
-/** Whether a lookup answered {@link notModified}. */
+/**
+ * Whether a lookup answered {@link notModified}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Upstream.isNotModified(Upstream.notModified))
+ * assert.ok(!Upstream.isNotModified({ price: 3 }))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isNotModified = (u: unknown): u is NotModified =>
   hasProperty(u, "_tag") && u._tag === notModified._tag
 
-/** What {@link make} takes. */
+/**
+ * The lookups that {@link make} takes.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Lookups<K, A, E, R> {
   /**
-   * Looks one key up. `previous` is what is known already, for conditional
-   * lookups; its value is `unknown` unless the parameter is annotated.
+   * Looks one key up. `previous` is the known entry, for conditional lookups; its value is
+   * `unknown` unless the parameter is annotated.
    */
   lookup(key: K, previous: Entry<unknown> | undefined): Effect.Effect<A | NotModified, E, R>
   /**
@@ -92,24 +136,37 @@ export interface Lookups<K, A, E, R> {
 }
 
 /**
- * What a bulk lookup says of one key: its value, or an `Exit` of its own. An `Exit`
- * is always taken as the outcome; a value that is itself an `Exit` comes in `Exit.succeed`.
+ * The answer of a bulk lookup for one key: its value, or an `Exit` of its own. An `Exit` always
+ * counts as the outcome; a value that is itself an `Exit` goes into `Exit.succeed`.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Answer<A, E> = A | Exit.Exit<A, E>
 
-/** A circuit of {@link withCircuitBreaker}, to watch. */
+/**
+ * A circuit of {@link withCircuitBreaker}, for a dashboard or a test that watches it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface UpstreamBreaker {
   /** The circuit's key. */
   readonly name: string
   /**
-   * Where the store of the state cannot be reached: `Closed` if the breaker lets
-   * calls through then (`onStoreError`, the default), else `Open`.
+   * The state of the circuit. Where its store cannot be reached: `Closed` if the breaker lets calls
+   * through then (`onStoreError`, the default), else `Open`.
    */
   readonly state: Effect.Effect<CircuitBreaker.State>
   readonly transitions: Stream.Stream<CircuitBreaker.Transition>
 }
 
-/** An upstream's functions, ready to be called: what `resolve` gives. */
+/**
+ * An upstream's functions, ready to be called: what `resolve` returns.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Resolved<in K, out A, out E = never> {
   readonly lookup: (
     key: K,
@@ -123,35 +180,60 @@ export interface Resolved<in K, out A, out E = never> {
   readonly breakers: ReadonlyArray<UpstreamBreaker>
 }
 
-/** A source of `A` by `K`, failing with `E`, needing `R`. */
+/**
+ * A source of `A` by `K`, which fails with `E` and needs `R`. Make one with {@link make}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Upstream<in K, out A, out E = never, out R = never> extends Pipeable.Pipeable {
   readonly [TypeId]: typeof TypeId
-  /** Makes fresh state and captures services. A larder runs it once. */
+  /** Makes new state and captures services. A larder runs it once. */
   readonly resolve: Effect.Effect<Resolved<K, A, E>, never, R | Scope.Scope>
 }
 
 /**
- * What is at stake in a lookup, for upstreams that treat lookups differently.
- * A larder provides it to each.
- *
- * **Details**
- *
- * - `background`: no caller waits for the lookup.
- * - `stale`: every caller that waits could be given something stale instead.
+ * The demand behind a lookup, for upstreams that treat lookups differently. A larder provides it to
+ * each lookup.
  *
  * **Gotchas**
  *
- * A larder's demand is live: a caller that comes for a key whose refresh is
- * running joins it, and the refresh is no background work any more. Read the
- * fields when they matter, not once when the lookup begins. After the lookup has
- * ended they mean nothing.
+ * A larder's demand is live: a caller that asks for a key whose refresh is running joins the
+ * refresh, which is then no background work any more. Read the fields when they matter, not once
+ * when the lookup begins. After the lookup has ended they mean nothing.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Demand {
+  /** No caller waits for the lookup. */
   readonly background: boolean
+  /** Every waiting caller could get a stale value instead. */
   readonly stale: boolean
 }
 
-/** The {@link Demand} of the running lookup; by default a caller waits and has nothing stale. */
+/**
+ * The {@link Demand} of the running lookup. By default a caller waits and has no stale value.
+ *
+ * **Example** (Background refreshes read a replica)
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ *
+ * const query = (host: string, id: string) => Effect.succeed(`${id} from ${host}`)
+ *
+ * export const products = Upstream.make({
+ *   lookup: (id: string) =>
+ *     Effect.flatMap(Upstream.Demand, ({ background }) =>
+ *       query(background ? "replica" : "primary", id)
+ *     )
+ * })
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
 export const Demand = Context.Reference<Demand>("@larder/core/Upstream/Demand", {
   defaultValue: () => ({ background: false, stale: false }),
 })
@@ -162,11 +244,53 @@ const TimedOut = Context.Reference<boolean>("@larder/core/Upstream/TimedOut", {
 
 /**
  * Annotations for the interruption of a lookup that took too long:
- * `fiber.interruptUnsafe(id, Upstream.timedOut)`. A circuit breaker takes no
- * notice of interruptions except of these, which it counts as failures.
+ * `fiber.interruptUnsafe(id, Upstream.timedOut)`. A circuit breaker counts an interruption with
+ * them as a failure, and ignores all others.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Fiber } from "effect"
+ * import { CircuitBreaker } from "effect/persistence"
+ * import * as assert from "node:assert"
+ *
+ * const slow = Upstream.make({ lookup: (_: string) => Effect.never }).pipe(
+ *   Upstream.withCircuitBreaker({ tripPolicy: CircuitBreaker.consecutive(1) })
+ * )
+ * const program = Effect.gen(function* () {
+ *   const { breakers, lookup } = yield* slow.resolve
+ *   const fiber = yield* Effect.forkChild(lookup("milk", undefined), { startImmediately: true })
+ *   fiber.interruptUnsafe(undefined, Upstream.timedOut)
+ *   yield* Fiber.await(fiber)
+ *   return yield* breakers[0]!.state
+ * })
+ * const state = await Effect.runPromise(Effect.scoped(program))
+ * assert.strictEqual(state._tag, "Open")
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
  */
 export const timedOut: Context.Context<never> = Context.make(TimedOut, true)
 
+/**
+ * Whether a value is an upstream.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Upstream.isUpstream(Upstream.make({ lookup: (id: string) => Effect.succeed(id) })))
+ * assert.ok(!Upstream.isUpstream({ lookup: () => "milk" }))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isUpstream = (u: unknown): u is Upstream<never, unknown, unknown, unknown> =>
   hasProperty(u, TypeId)
 
@@ -231,12 +355,31 @@ const captured = <R>() =>
  *   Upstream.withConcurrency({ foreground: 8, background: 2, queue: 64 })
  * )
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = <K, A, E = never, R = never>(
   lookups: Lookups<K, A, E, R>,
 ): Upstream<K, A, E, Exclude<R, Scope.Scope>> => Result.getOrThrow(makeResult(lookups))
 
-/** {@link make} for lookups from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link make} for lookups from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const upstream = Upstream.makeResult({ lookup: (id: string) => Effect.succeed(id.length) })
+ * assert.ok(Result.isSuccess(upstream))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeResult = <K, A, E = never, R = never>(
   lookups: Lookups<K, A, E, R>,
 ): Result.Result<Upstream<K, A, E, Exclude<R, Scope.Scope>>, InvalidOptions> => {
@@ -392,6 +535,9 @@ const retrying = <E, X, E2, R2>(schedule: Schedule.Schedule<X, E, E2, R2>) => {
  *   lookup: (id: string) => Effect.fail(`${id} cannot be reached`)
  * }).pipe(Upstream.withRetry(Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 3 }))))
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const withRetry: {
   <E, X, E2 = never, R2 = never>(
@@ -403,7 +549,23 @@ export const withRetry: {
   ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>
 } = eagerDual(retrying)
 
-/** {@link withRetry} for a schedule from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link withRetry} for a schedule from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Result, Schedule } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const upstream = Upstream.make({ lookup: (id: string) => Effect.succeed(id.length) })
+ * assert.ok(Result.isSuccess(Upstream.withRetryResult(upstream, Schedule.recurs(2))))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const withRetryResult: {
   <E, X, E2 = never, R2 = never>(
     schedule: Schedule.Schedule<X, NoInfer<E>, E2, R2>,
@@ -416,17 +578,33 @@ export const withRetryResult: {
   ): Result.Result<Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>>, InvalidOptions>
 } = resultDual(retrying)
 
-/** Bounds of {@link withConcurrency}: whole numbers, or `Infinity` for no bound. */
+/**
+ * Bounds of {@link withConcurrency}: whole numbers, or `Infinity` for no bound.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Concurrency {
   /** How many lookups may run at once. */
   readonly foreground: number
-  /** How many of those nobody waits for may run at once, beside the others. By default they share the foreground's bound. */
+  /**
+   * How many lookups for which no caller waits may run at once, beside the others. By default they
+   * share the foreground's bound.
+   */
   readonly background?: number | undefined
-  /** How many may wait for a permit; further ones fail with `Shed`. Zero: nobody waits. By default there is no bound, and no `Shed`. */
+  /**
+   * How many lookups may wait for a permit; further ones fail with `Shed`. With 0 no lookup waits.
+   * By default there is no bound, and no `Shed`.
+   */
   readonly queue?: number | undefined
 }
 
-/** Bounds whose waiting line has none. */
+/**
+ * {@link Concurrency} whose queue has no bound.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface UnboundedConcurrency extends Concurrency {
   readonly queue?: undefined
 }
@@ -511,6 +689,9 @@ const bounded = (options: number | Concurrency) =>
  * )
  * assert.throws(() => Upstream.withConcurrency(0), { _tag: "InvalidOptions", module: "Upstream" })
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const withConcurrency: {
   (
@@ -526,7 +707,23 @@ export const withConcurrency: {
   <K, A, E, R>(self: Upstream<K, A, E, R>, bounds: Concurrency): Upstream<K, A, E | Gate.Shed, R>
 } = eagerDual(bounded)
 
-/** {@link withConcurrency} for bounds from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link withConcurrency} for bounds from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const upstream = Upstream.make({ lookup: (id: string) => Effect.succeed(id.length) })
+ * assert.ok(Result.isFailure(Upstream.withConcurrencyResult(upstream, 0)))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const withConcurrencyResult: {
   (
     bounds: number | UnboundedConcurrency,
@@ -546,7 +743,12 @@ export const withConcurrencyResult: {
   ): Result.Result<Upstream<K, A, E | Gate.Shed, R>, InvalidOptions>
 } = resultDual(bounded)
 
-/** Options of {@link withCircuitBreaker}. */
+/**
+ * Options of {@link withCircuitBreaker}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface BreakerOptions<RS = never> {
   /** When the circuit opens. Default `CircuitBreaker.consecutive(5)`. */
   readonly tripPolicy?: CircuitBreaker.TripPolicy | undefined
@@ -581,16 +783,27 @@ export interface BreakerOptions<RS = never> {
     | undefined
 }
 
-/** Says of an answer whether it counts. Bulk lookups answer with a Map, in which keys may have failed. */
+/**
+ * Decides whether an answer counts for the circuit. Bulk lookups answer with a Map, in which keys
+ * may have failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Classify<A, E, R = never> = (
   exit: Exit.Exit<A | NotModified | ReadonlyMap<unknown, Answer<A, E>>, E>,
 ) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome, never, R>
 
-/** Options with a `classify`, by which not every failure is the upstream's fault. */
+/**
+ * {@link BreakerOptions} with a `classify`, by which not every failure is the upstream's fault.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ClassifyOptions<A, E, R2 = never, RS = never> extends BreakerOptions<RS> {
   /**
-   * By default every failure and defect counts as a failure. Not asked about
-   * interruption, nor about a lookup that never reached upstream.
+   * Classifies an answer. By default every failure and defect counts as a failure. Not called for
+   * an interruption, nor for a lookup that never reached upstream.
    */
   readonly classify: Classify<A, E, R2>
 }
@@ -824,6 +1037,9 @@ const throughCircuit = (
  *   })
  * )
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const withCircuitBreaker: {
   <A, E, R2 = never, RS = never>(
@@ -842,7 +1058,24 @@ export const withCircuitBreaker: {
   ): Upstream<K, A, E | CircuitBreaker.CircuitBreakerError, R | Exclude<R2 | RS, Scope.Scope>>
 } = eagerDual(breaking)
 
-/** {@link withCircuitBreaker} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link withCircuitBreaker} for options from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Upstream } from "@larder/core"
+ * import { Effect, Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const upstream = Upstream.make({ lookup: (id: string) => Effect.succeed(id.length) })
+ * const guarded = Upstream.withCircuitBreakerResult(upstream, { openDuration: "0 seconds" })
+ * assert.ok(Result.isFailure(guarded))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const withCircuitBreakerResult: {
   <A, E, R2 = never, RS = never>(
     options: ClassifyOptions<A, E, R2, RS>,
@@ -869,7 +1102,13 @@ export const withCircuitBreakerResult: {
   >
 } = resultDual(breaking)
 
-/** What {@link Service} makes: a service key whose service is the resolved upstream, and an upstream itself. */
+/**
+ * What {@link Service} makes: a service key whose service is the resolved upstream, and an upstream
+ * itself.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export interface ServiceClass<Self, Id extends string, K, A, E> extends Context.ServiceClass<
   Self,
   Id,
@@ -887,7 +1126,12 @@ export interface ServiceClass<Self, Id extends string, K, A, E> extends Context.
   ) => Layer.Layer<Self, E2, Exclude<R | R2, Scope.Scope>>
 }
 
-/** {@link Lookups} where the type of the value is known beforehand. */
+/**
+ * {@link Lookups} where the type of the value is known beforehand.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ServiceLookups<K, A, E, R> {
   readonly lookup: (key: K, previous: Entry<A> | undefined) => Effect.Effect<A | NotModified, E, R>
   readonly lookupMany?:
@@ -896,13 +1140,13 @@ export interface ServiceLookups<K, A, E, R> {
 }
 
 /**
- * A class to extend: an upstream that is provided as a `Layer`, and can be used
- * wherever an upstream can.
+ * Makes an upstream that is provided as a `Layer`: extend the class that it
+ * returns, and use the class wherever an upstream can be used.
  *
  * **When to use**
  *
- * Use where the source differs between environments: a real one, a fake one in
- * tests. Larders that use it require the class as a service.
+ * Use where the source differs between environments, such as a fake one in tests.
+ * A larder that uses the class requires it as a service.
  *
  * **Example**
  *
@@ -917,6 +1161,9 @@ export interface ServiceLookups<K, A, E, R> {
  * export const upstream = Catalogue.pipe(Upstream.withConcurrency(4))
  * export const layer = Catalogue.live
  * ```
+ *
+ * @category services
+ * @since 0.1.0
  */
 export const Service =
   <Self, K, A, E = never>() =>

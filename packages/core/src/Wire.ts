@@ -1,9 +1,12 @@
 /**
- * How the encoded form of a value becomes bytes and bytes become it again, in
- * tiers that keep bytes. A value's `Schema` first gives JSON data (its JSON
- * codec), a wire carries that data. {@link json} is the default;
- * {@link compressed} and {@link encrypted} go around another wire, and around
- * each other. A byte tier takes its wire as the option `wire`.
+ * A wire: the encoding of values as bytes, in tiers that store bytes. A value's `Schema` first
+ * gives JSON data (its JSON codec); a wire carries that data. {@link json} is the default;
+ * {@link compressed} and {@link encrypted} wrap another wire, or each other. A byte tier takes its
+ * wire as the option `wire`.
+ *
+ * @module
+ * @category tiers
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,35 +22,62 @@ import { InvalidOptions } from "./InvalidOptions.ts"
 export type { EncryptedOptions, EncryptionKey } from "./internal/wire/keyring.ts"
 
 /**
- * What the bytes belong to: all that an envelope fixes when it is written. A
- * wire that authenticates binds the bytes to it, so that they cannot be moved to
- * another key, made to live longer, or stripped of their tags.
+ * What the bytes belong to: everything that an envelope fixes when it is written. A wire that
+ * authenticates binds the bytes to it, so that an attacker cannot move them to another key, make
+ * them live longer, or strip their tags.
  *
  * **Details**
  *
- * `Envelope` gives every field, `etag` where there is one. Whoever uses a wire
- * without an envelope gives the first four and, when decoding, the same that
- * were given when encoding.
+ * `Envelope` sets every field, `etag` where there is one. A caller that uses a wire without an
+ * envelope gives the first four, and for decoding the same as for encoding.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface WireContext {
   /** The larder's name. */
   readonly larder: string
   readonly key: string
+  /** The version of the value's schema: an integer of at least 0. */
   readonly schemaVersion: number
-  /** The end of the entry's life as it was when the value was stored; milliseconds of the tier's clock. */
+  /**
+   * The end of the entry's life as it was when the value was stored, in milliseconds of the tier's
+   * clock.
+   */
   readonly staleUntil: number
-  /** When upstream answered; milliseconds of the tier's clock. */
+  /** When upstream returned the value, in milliseconds of the tier's clock. */
   readonly storedAt?: number | undefined
-  /** The highest mark that was known when the lookup began. */
+  /** The highest number of a mark that was known when the lookup began. */
   readonly asOf?: number | undefined
+  /** How long the lookup took, ms. */
   readonly loadMillis?: number | undefined
   readonly tags?: ReadonlyArray<string> | undefined
   readonly etag?: string | undefined
-  /** Of the tier, where it has one, such as the prefix of a `RedisTier`. */
+  /** The namespace of the tier, where it has one, such as the prefix of a `RedisTier`. */
   readonly namespace?: string | undefined
 }
 
-/** A wire could not carry a value, or could not read bytes. `reason` says what and what would do. */
+/**
+ * A wire could not carry a value, or could not read bytes. `reason` says what is wrong, and the
+ * remedy.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Wire } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const context = { larder: "products", key: "1", schemaVersion: 0, staleUntil: 0 }
+ * const error = await Effect.runPromise(
+ *   Effect.flip(Wire.json.decode(new Uint8Array([0xff]), context))
+ * )
+ * assert.ok(error instanceof Wire.WireError)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class WireError extends Schema.TaggedError<WireError>()("WireError", {
   wire: Schema.String,
   reason: Schema.String,
@@ -59,7 +89,7 @@ export class WireError extends Schema.TaggedError<WireError>()("WireError", {
 }
 
 /**
- * Between JSON data and bytes.
+ * Converts JSON data to bytes and back.
  *
  * **When to use**
  *
@@ -67,12 +97,11 @@ export class WireError extends Schema.TaggedError<WireError>()("WireError", {
  *
  * **Details**
  *
- * `encode` gets JSON data. It gets no `undefined`, for which an envelope has a
- * field of its own, unless the wire `seals`. `decode` gets bytes that nobody
- * vouches for, and must fail with `WireError` on any that it did not write; it
- * must bound what it builds from them. A `WireError`'s reason is shown in events
- * and logs. `name` is stored with the value; an entry written through a wire of
- * another name is not decoded.
+ * `encode` gets JSON data. It gets no `undefined`, for which an envelope has a field of its own,
+ * unless the wire `seals`. `decode` gets untrusted bytes: it must fail with `WireError` on any that
+ * it did not write, and bound what it builds from them. Events and logs show a `WireError`'s
+ * reason. `name` is stored with the value; an entry written through a wire of another name is not
+ * decoded.
  *
  * **Example**
  *
@@ -93,6 +122,9 @@ export class WireError extends Schema.TaggedError<WireError>()("WireError", {
  * assert.equal(new TextDecoder().decode(bytes), '}1:"ecirp"{')
  * assert.deepEqual(await Effect.runPromise(reversed.decode(bytes, context)), { price: 1 })
  * ```
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Wire {
   readonly name: string
@@ -144,15 +176,14 @@ const decodeJson = (bytes: Uint8Array): Exit.Exit<unknown, WireError> => {
 }
 
 /**
- * JSON text in UTF-8: the default.
+ * The default wire: JSON text in UTF-8.
  *
  * **Details**
  *
- * Anything that the text would silently lose or change is refused with a
- * `WireError` that names its place: functions, symbols, bigints, `undefined`,
- * NaN and infinities, class instances, cycles. Schemas encode all of these but
- * functions and cycles; only data that a schema lets through unseen
- * (`Schema.Any`) comes here with them. Of -0 the sign is lost.
+ * `encode` fails with a `WireError`, which names the place, for data that the text would silently
+ * lose or change: functions, symbols, bigints, `undefined`, NaN and infinities, class instances,
+ * cycles. Schemas encode all of these except functions and cycles; only data that a schema does not
+ * encode (`Schema.Any`) reaches the wire with them. The sign of -0 is lost.
  *
  * **Example**
  *
@@ -167,22 +198,29 @@ const decodeJson = (bytes: Uint8Array): Exit.Exit<unknown, WireError> => {
  * )
  * assert.match(error.reason, /cannot carry NaN at \$\["price"\]\[1\]/)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const json: Wire = { name: "json", encode: encodeJson, decode: decodeJson }
 
 const formats = ["gzip", "deflate", "deflate-raw"] as const
 
-/** What {@link compressed} takes. */
+/**
+ * Options of {@link compressed}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface CompressedOptions {
-  /** Values whose bytes are fewer are kept as they are. Default 1,024. */
+  /** The length in bytes below which values stay uncompressed. Default 1,024. */
   readonly threshold?: number | undefined
   /**
-   * How values are written from now on; all three are read. Default
-   * `"deflate-raw"`: the others add a header and a checksum, which the envelope
-   * has already.
+   * The format of values written from now on; all three are read. Default `"deflate-raw"`: the
+   * others add a header and a checksum, which the envelope has already.
    */
   readonly format?: "gzip" | "deflate" | "deflate-raw" | undefined
-  /** More than this does not come out of decompression, nor is it compressed. Default 64 MiB. */
+  /** The most bytes that decompression produces; a longer value fails to encode. Default 64 MiB. */
   readonly maxBytes?: number | undefined
 }
 
@@ -307,6 +345,9 @@ const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null &&
  *   field: "threshold",
  * })
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const compressed: {
   (options?: CompressedOptions): (wire: Wire) => Wire
@@ -317,7 +358,22 @@ export const compressed: {
     Result.getOrThrow(compressedResult(wire, options)),
 )
 
-/** {@link compressed} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link compressed} for options from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Wire } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Result.isFailure(Wire.compressedResult(Wire.json, { threshold: -1 })))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const compressedResult: {
   (options?: CompressedOptions): (wire: Wire) => Result.Result<Wire, InvalidOptions>
   (wire: Wire, options?: CompressedOptions): Result.Result<Wire, InvalidOptions>
@@ -475,6 +531,9 @@ const notAuthentic = ({ id }: keyring.Key): string =>
  * const error = await Effect.runPromise(Effect.flip(moved))
  * assert.match(error.reason, /^not authentic/)
  * ```
+ *
+ * @category combinators
+ * @since 0.1.0
  */
 export const encrypted: {
   (options: keyring.EncryptedOptions): (wire: Wire) => Wire
@@ -483,7 +542,22 @@ export const encrypted: {
   Result.getOrThrow(encryptedResult(wire, options)),
 )
 
-/** {@link encrypted} for options from outside: returns the `InvalidOptions` instead of throwing it. */
+/**
+ * {@link encrypted} for options from outside: returns the `InvalidOptions` instead of throwing it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Wire } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Result.isFailure(Wire.encryptedResult(Wire.json, { keys: {}, current: "a" })))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
 export const encryptedResult: {
   (options: keyring.EncryptedOptions): (wire: Wire) => Result.Result<Wire, InvalidOptions>
   (wire: Wire, options: keyring.EncryptedOptions): Result.Result<Wire, InvalidOptions>

@@ -1,7 +1,10 @@
 /**
- * A wire that writes MessagePack, with the library `msgpackr`, which the
- * application installs. An entry of its own: `@larder/core` itself loads no
- * library but Effect.
+ * A wire that writes MessagePack with the library `msgpackr`, which the application installs. It is
+ * an entry of its own, because `@larder/core` itself loads no library except Effect.
+ *
+ * @module @larder/core/WireMsgpack
+ * @category tiers
+ * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import { Packr } from "msgpackr"
@@ -72,22 +75,22 @@ const decode = (bytes: Uint8Array, context: WireContext): Effect.Effect<unknown,
   })
 
 /**
- * MessagePack, by `msgpackr`.
+ * MessagePack, by `msgpackr`: a wire for the option `wire` of a byte tier.
  *
  * **When to use**
  *
- * Use it for values that are mostly numbers and short members, which it writes
- * shorter than JSON does. For text it gains little; measure with your values.
+ * Use it for values that are mostly numbers and short members, which it writes shorter than JSON
+ * does. For text it gains little; measure with your values.
  *
  * **Details**
  *
- * It carries just what `Wire.json` carries, and refuses what that refuses. What
- * MessagePack would change (lone surrogates, members called `__proto__`) and
- * what is nested deeper than 100 levels is written as JSON behind one byte.
+ * It carries what `Wire.json` carries, and rejects what that rejects. It writes as JSON behind one
+ * byte what MessagePack would change (lone surrogates, members called `__proto__`) and what is
+ * nested deeper than 100 levels.
  *
- * Bytes are looked through before they are decoded: nothing but the types of
- * JSON is accepted (no extensions, binaries, NaN or keys that are no text), no
- * deeper nesting, and no lengths that the bytes cannot fill.
+ * It checks bytes before it decodes them: it accepts only the types of JSON (no extensions,
+ * binaries, NaN or keys that are no text), no deeper nesting, and no lengths that the bytes cannot
+ * fill.
  *
  * **Example**
  *
@@ -102,5 +105,8 @@ const decode = (bytes: Uint8Array, context: WireContext): Effect.Effect<unknown,
  * assert.equal(bytes.length, 25)
  * assert.deepEqual(await Effect.runPromise(msgpack.decode(bytes, context)), points)
  * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const msgpack: Wire = { name, encode, decode }

@@ -1,3 +1,13 @@
+/**
+ * A functional cache toolkit for Effect: request coalescing (single flight),
+ * stale-while-revalidate, stale-if-error, early refresh, tag invalidation and cache tiers (L1/L2).
+ * Import its modules by name:
+ * `import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"`.
+ *
+ * @module @larder/core
+ * @category packages
+ * @since 0.1.0
+ */
 export * as Arbitration from "./Arbitration.ts"
 export * as BoundedMap from "./BoundedMap.ts"
 export * as Coalesce from "./Coalesce.ts"

@@ -2,31 +2,20 @@
  * A Redis client as a Layer: ioredis, for one server, a Sentinel or a Cluster, over TCP, TLS or a
  * unix socket. Its defaults suit a cache, where a late answer is worth less than none:
  *
- * - The Layer builds at once, even while Redis is down, and reconnects in the
- *   background without limit. Commands wait only for the first attempt.
- * - Without a connection a command fails at once; with one, after
- *   `commandTimeout`. The client queues no command and sends none twice.
- * - The client drops a connection that stays silent while a reply is due, and
- *   pings idle connections at intervals.
+ * - The Layer builds at once, even while Redis is down, and reconnects in the background without
+ *   limit. Commands wait only for the first attempt.
+ * - Without a connection a command fails at once; with one, after `commandTimeout`. The client
+ *   queues no command and sends none twice.
+ * - The client drops a connection that stays silent while a reply is due, and pings idle
+ *   connections at intervals.
  * - Closing takes at most half a second, whatever the server does.
  *
  * The Layer also provides the `Redis` service of effect/persistence, so that Effect's own
  * `Persistence`, `PersistedQueue`, `RateLimiter` and `CircuitBreaker` run on the same connection.
  *
- * ```ts no-run
- * import { RedisClient } from "@larder/redis"
- * import * as Effect from "effect/Effect"
- *
- * const program = Effect.gen(function* () {
- *   const redis = yield* RedisClient.RedisClient
- *   yield* redis.use((client) => client.set("greeting", "hello"))
- *   return yield* redis.use((client) => client.get("greeting"))
- * })
- * await program.pipe(
- *   Effect.provide(RedisClient.layer({ url: "redis://localhost:6379" })),
- *   Effect.runPromise,
- * )
- * ```
+ * @module
+ * @category tiers
+ * @since 0.1.0
  */
 import type { InvalidOptions } from "@larder/core"
 import type { Cluster, Redis as IORedis } from "ioredis"
@@ -64,7 +53,12 @@ export type {
 } from "./internal/client/options.ts"
 export type { Subscription, SubscriptionEvent } from "./internal/client/subscriber.ts"
 
-/** The client, in a scope. */
+/**
+ * The client, as the service {@link RedisClient} provides it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Client {
   /**
    * The ioredis client itself. Its own commands have no time limit except the silence limit of the
@@ -73,6 +67,7 @@ export interface Client {
    * commands.
    */
   readonly client: IORedis | Cluster
+  /** Whether the client is connected to a Cluster. */
   readonly isCluster: boolean
   /** The connections to the masters known now: several in a Cluster, else the client itself. */
   readonly masters: Effect.Effect<ReadonlyArray<IORedis>>
@@ -102,6 +97,35 @@ export interface Client {
   readonly state: Effect.Effect<State>
 }
 
+/**
+ * The service of the client; {@link layer} provides it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { RedisClient } from "@larder/redis"
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const greet = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   yield* redis.use((client) => client.set("greeting", "hello"))
+ *   return yield* redis.use((client) => client.get("greeting"))
+ * })
+ *
+ * // A server for this example alone; an application gives the URL of its own.
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* RedisServer.start()
+ *   const client = RedisClient.layer({ url, commandTimeout: "5 seconds" })
+ *   return yield* Effect.provide(greet, client)
+ * })
+ * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), "hello")
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class RedisClient extends Context.Service<RedisClient, Client>()(
   "@larder/redis/RedisClient",
 ) {}
@@ -215,6 +239,20 @@ const make = (checked: Settings) =>
  * A client for the Redis that `options` names, closed with the Layer's scope. Dies with
  * `InvalidOptions` when an option is invalid; {@link layerConfig} fails with it. When Redis is down or
  * refuses the password, the Layer still builds: each command fails, and its error names the cause.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { RedisClient } from "@larder/redis"
+ *
+ * export const redis = RedisClient.layer({
+ *   host: "cache.internal",
+ *   commandTimeout: "500 millis",
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<RedisClient | Redis.Redis> =>
   Layer.effectContext(
@@ -234,6 +272,9 @@ export const layer = (options: Options): Layer.Layer<RedisClient | Redis.Redis> 
  *   commandTimeout: Config.Duration("REDIS_TIMEOUT").pipe(Config.withDefault("500 millis")),
  * })
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerConfig = (
   options: Config.Wrap<Options>,

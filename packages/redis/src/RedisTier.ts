@@ -1,7 +1,7 @@
 /**
- * Redis as a tier that all nodes share, and as the arbiter that orders their writes: it issues
- * versions and leases, stores the marks of invalidations, supplies the clock, and publishes each
- * change to every node.
+ * Redis as a shared cache tier (L2), and as the arbiter that orders the writes of all nodes: it
+ * issues versions and leases, stores the marks of invalidations, supplies the clock, and publishes
+ * each change to every node.
  *
  * A hit is one plain GET; every other operation is one script. All names of one key are in one
  * slot, and so are all marks of one larder. The tier therefore runs on a single server, behind
@@ -9,6 +9,10 @@
  *
  * The tier needs Redis 6.2 or Valkey, and a user with the rights listed in docs/redis.md. At
  * startup it tries each right, and logs the missing ones with the line that grants them.
+ *
+ * @module
+ * @category tiers
+ * @since 0.1.0
  */
 import { InvalidOptions, Tier, type Wire } from "@larder/core"
 import * as Effect from "effect/Effect"
@@ -27,6 +31,12 @@ import * as scripts from "./internal/scripts/run.ts"
 import { Store } from "./internal/tier/store.ts"
 import { type Client, RedisClient } from "./RedisClient.ts"
 
+/**
+ * Options of {@link layer}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options {
   /**
    * The prefix of all names in Redis. Applications that share a server need different prefixes.
@@ -176,11 +186,20 @@ const make = (options: Options) =>
  *   RedisTier.layer({ prefix: "shop" }),
  * ).pipe(Layer.provide(RedisClient.layer({ url: "redis://localhost:6379" })))
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<Tier.Tier, never, RedisClient> =>
   Layer.effect(Tier.Tier, make(options))
 
-/** The entries to work on: all under a prefix, or those of one larder. */
+/**
+ * The entries that {@link keys} and {@link removeAll} work on: all under a prefix, or those of one
+ * larder.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Selection {
   /** The prefix given to {@link layer}. Default `"larder"`. */
   readonly prefix?: string | undefined
@@ -202,16 +221,39 @@ export interface Selection {
  * long. A key written or removed during the scan may or may not appear, and a key may appear twice.
  * Dies with `InvalidOptions` when the prefix is invalid.
  *
- * ```ts no-run
- * import { RedisClient, RedisTier } from "@larder/redis"
- * import * as Effect from "effect/Effect"
- * import * as Stream from "effect/Stream"
+ * **Example**
  *
- * const print = RedisTier.keys({ larder: "products" }).pipe(
- *   Stream.runForEach(({ key }) => Effect.log(key)),
- *   Effect.provide(RedisClient.layer({ url: "redis://localhost:6379" })),
- * )
+ * ```ts
+ * import { Larder, Policy, TierStack, Upstream } from "@larder/core"
+ * import { RedisClient, RedisTier } from "@larder/redis"
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect, Layer, Schema, Stream } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const list = Effect.gen(function* () {
+ *   const lengths = yield* Larder.make({
+ *     name: "lengths",
+ *     value: Schema.Finite,
+ *     upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+ *     policy: Policy.make({ freshFor: "1 minute", tierTimeout: "5 seconds" }),
+ *   })
+ *   yield* lengths.get("milk")
+ *   return yield* Stream.runCollect(RedisTier.keys({ larder: "lengths" }))
+ * })
+ *
+ * // A server for this example alone; an application gives the URL of its own.
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* RedisServer.start()
+ *   const client = RedisClient.layer({ url, commandTimeout: "5 seconds" })
+ *   const stack = TierStack.layer(RedisTier.layer()).pipe(Layer.provideMerge(client))
+ *   return yield* list.pipe(Effect.scoped, Effect.provide(stack))
+ * })
+ * const found = await Effect.runPromise(Effect.scoped(program))
+ * assert.deepStrictEqual(found, [{ larder: "lengths", key: "milk" }])
  * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const keys = (
   selection: Selection = {},
@@ -224,7 +266,7 @@ export const keys = (
   )
 
 /**
- * Removes everything the tier keeps under a prefix, or for one larder: entries, leases, marks and
+ * Removes everything the tier stores under a prefix, or for one larder: entries, leases, marks and
  * floors. Returns the number of names removed.
  *
  * **When to use**
@@ -239,14 +281,26 @@ export const keys = (
  * running is not stored. An invalidated value never comes back. Dies with `InvalidOptions` when the
  * prefix is invalid.
  *
- * ```ts no-run
- * import { RedisClient, RedisTier } from "@larder/redis"
- * import * as Effect from "effect/Effect"
+ * **Example**
  *
- * const removed = RedisTier.removeAll({ prefix: "shop", larder: "products" }).pipe(
- *   Effect.provide(RedisClient.layer({ url: "redis://localhost:6379" })),
- * )
+ * ```ts
+ * import { RedisClient, RedisTier } from "@larder/redis"
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * // A server for this example alone; an application gives the URL of its own.
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* RedisServer.start()
+ *   return yield* RedisTier.removeAll({ prefix: "shop", larder: "products" }).pipe(
+ *     Effect.provide(RedisClient.layer({ url, commandTimeout: "5 seconds" })),
+ *   )
+ * })
+ * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), 0)
  * ```
+ *
+ * @category resource management
+ * @since 0.1.0
  */
 export const removeAll = (
   selection: Selection = {},

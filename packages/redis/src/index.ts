@@ -1,2 +1,10 @@
+/**
+ * Redis for Larder and Effect: an ioredis client as a Layer, and the tier that all nodes share,
+ * with its arbiter. Runs on a single server, behind Sentinel and on a Cluster.
+ *
+ * @module @larder/redis
+ * @category packages
+ * @since 0.1.0
+ */
 export * as RedisClient from "./RedisClient.ts"
 export * as RedisTier from "./RedisTier.ts"

@@ -1,10 +1,14 @@
 /**
- * An embedded tier on `node:sqlite`: a file on this machine, for larders that stay warm across a
- * restart, or hold more than memory should.
+ * An embedded cache tier on `node:sqlite`: a file on this machine, for larders that stay warm
+ * across a restart, or hold more than memory should.
  *
  * As the farthest tier it arbitrates: versions, leases and marks are in the file, so that all
  * processes of the machine that share it see one order. In front of a shared tier it caches that
  * tier's entries, and after a restart waits for the shared tier to confirm them.
+ *
+ * @module
+ * @category tiers
+ * @since 0.1.0
  */
 import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
@@ -147,6 +151,9 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  * assert.equal(asked, 1)
  * rmSync(folder, { recursive: true })
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Tier.Tier> =>
   Layer.effect(

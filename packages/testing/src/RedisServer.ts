@@ -6,19 +6,9 @@
  * The servers live in real time, whatever clock the test has. So a test that waits for a client to
  * notice something runs in real time as well (`it.live`).
  *
- * ```ts no-run
- * import * as assert from "node:assert"
- * import * as RedisServer from "@larder/testing/RedisServer"
- * import * as Effect from "effect/Effect"
- *
- * const program = Effect.gen(function* () {
- *   const server = yield* RedisServer.start({ config: { maxmemory: "10mb" } })
- *   yield* server.cli("SET", "a", "1")
- *   yield* server.restart()
- *   assert.strictEqual(yield* server.cli("GET", "a"), null)
- * })
- * await Effect.runPromise(Effect.scoped(program))
- * ```
+ * @module @larder/testing/RedisServer
+ * @category testing
+ * @since 0.1.0
  */
 export { type ClusterOptions, type RedisCluster, startCluster } from "./internal/redisCluster.ts"
 export { RedisServerError } from "./internal/redisError.ts"

@@ -24,6 +24,10 @@
  *   layer: SqliteTier.layer({ filename: ":memory:" }),
  * })
  * ```
+ *
+ * @module
+ * @category testing
+ * @since 0.1.0
  */
 import { Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
@@ -45,7 +49,22 @@ import type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
 export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
-/** All checks as values: for another test runner, or to list what a broken tier fails. */
+/**
+ * All checks as values: for another test runner, or to list what a broken tier fails.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { TierConformance } from "@larder/testing"
+ * import * as assert from "node:assert"
+ *
+ * const names = TierConformance.checks.map(({ name }) => name)
+ * assert.ok(names.length > 0)
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const checks: ReadonlyArray<Check> = [
   ...objectChecks,
   ...storeChecks,
@@ -56,7 +75,26 @@ export const checks: ReadonlyArray<Check> = [
   ...larderChecks,
 ]
 
-/** Whether a check applies to the tier. */
+/**
+ * Whether a check applies to the tier.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier } from "@larder/core"
+ * import { TierConformance } from "@larder/testing"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const options = { name: "shared", layer: MemoryTier.layerShared }
+ * const subject = await Effect.runPromise(Effect.scoped(TierConformance.subject(options)))
+ * const left = TierConformance.checks.filter((check) => !TierConformance.applies(check, subject))
+ * assert.ok(left.every(({ needs }) => needs === "objects"))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const applies = ({ needs }: Check, { arbitrates, tier }: Subject): boolean => {
   if (needs === "any") return true
   if (tier.kind === "objects" || needs === "objects") return tier.kind === needs
@@ -64,9 +102,16 @@ export const applies = ({ needs }: Check, { arbitrates, tier }: Subject): boolea
   return arbitrates && (needs === "arbiter" || tier.abilities.notifies)
 }
 
+/**
+ * Options of {@link suite} and {@link subject}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options<E> {
   /** The name of the test group. */
   readonly name: string
+  /** The tier to test. */
   readonly layer: Layer.Layer<Tier.Tier, E>
   /**
    * The clock of the tier. `virtual` (default): Effect's `Clock`, which the tests advance, so that
@@ -74,7 +119,7 @@ export interface Options<E> {
    * to pass take a second or two.
    */
   readonly time?: "virtual" | "real" | undefined
-  /** The timeout of one test, in milliseconds. Default 30,000. */
+  /** The limit of one test, ms. Default 30,000. */
   readonly timeout?: number | undefined
 }
 
@@ -104,7 +149,25 @@ const hasArbiter = (tier: Tier.ObjectTier | Tier.ByteTier): Effect.Effect<boolea
       )
     : Effect.succeed(false)
 
-/** The tier as its layer builds it, and its time. */
+/**
+ * The tier as its layer builds it, and its time: the input of a check, for another test runner.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier } from "@larder/core"
+ * import { TierConformance } from "@larder/testing"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const options = { name: "memory", layer: MemoryTier.layer() }
+ * const { tier } = await Effect.runPromise(Effect.scoped(TierConformance.subject(options)))
+ * assert.strictEqual(tier.name, "memory")
+ * ```
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export const subject = <E>({
   layer,
   time = "virtual",
@@ -131,6 +194,18 @@ const someTime = 1_790_000_000_000
 /**
  * Registers the tests, in a group of their own. Tests of what the tier does not do show as skipped,
  * with what is missing.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier } from "@larder/core"
+ * import { TierConformance } from "@larder/testing"
+ *
+ * TierConformance.suite({ name: "the shared memory tier", layer: MemoryTier.layerShared })
+ * ```
+ *
+ * @category testing
+ * @since 0.1.0
  */
 export const suite = <E>(options: Options<E>): void => {
   const { name, time = "virtual", timeout = 30_000 } = options

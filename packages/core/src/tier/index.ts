@@ -2,6 +2,10 @@
  * What an author of a tier needs, and users of a larder do not: the service and its stores, the
  * format of stored entries, an arbiter's decisions, and the error for invalid options. All of it is
  * in `@larder/core` as well.
+ *
+ * @module @larder/core/tier
+ * @category packages
+ * @since 0.1.0
  */
 export * as Arbitration from "../Arbitration.ts"
 export * as Entry from "../Entry.ts"

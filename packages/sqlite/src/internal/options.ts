@@ -4,8 +4,20 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 
+/**
+ * What a power cut may lose: see `synchronous` of {@link Options}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Synchronous = "off" | "normal" | "full"
 
+/**
+ * Options of {@link layer}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options {
   /** The path of the file, in a folder that exists. `:memory:` keeps everything in this process, for tests. */
   readonly filename: string

@@ -6,22 +6,35 @@ import { RedisServerError } from "./redisError.ts"
 import { type Options, type RedisServer, start } from "./redisNode.ts"
 import type { Reply } from "./reply.ts"
 
-/** Options of {@link startCluster}. */
+/**
+ * Options of {@link startCluster}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ClusterOptions {
-  /** Default 3, the fewest that Redis accepts. */
+  /** The number of masters. Default 3, the fewest that Redis accepts. */
   readonly masters?: number | undefined
-  /** Replicas of each master. Default 0. */
+  /** The number of replicas of each master. Default 0. */
   readonly replicas?: number | undefined
   /** For every node; see {@link Options}. */
   readonly config?: Options["config"]
 }
 
-/** A cluster that covers all slots. */
+/**
+ * A running cluster that covers all slots.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RedisCluster {
   /** The first master of each range of slots, in the order of the ranges. */
   readonly masters: ReadonlyArray<RedisServer>
+  /** The replicas, in the order of their masters. */
   readonly replicas: ReadonlyArray<RedisServer>
+  /** All nodes, the masters first. */
   readonly nodes: ReadonlyArray<RedisServer>
+  /** The slot of a key, from 0 to 16,383. */
   readonly slotOf: (key: string) => Effect.Effect<number, RedisServerError>
   /** The master that serves the slot now, as the nodes see it. */
   readonly ownerOf: (slot: number) => Effect.Effect<RedisServer, RedisServerError>
@@ -206,6 +219,24 @@ const clusterOf = (
 /**
  * Starts a cluster of servers of its own, as {@link start} does, with all slots shared out evenly,
  * and waits until every node agrees.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const cluster = yield* RedisServer.startCluster()
+ *   const owner = yield* cluster.ownerOf(yield* cluster.slotOf("milk"))
+ *   return cluster.masters.includes(owner)
+ * })
+ * assert.ok(await Effect.runPromise(Effect.scoped(program)))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const startCluster = (
   options: ClusterOptions = {},

@@ -13,7 +13,12 @@ import { command, type Target } from "./redisCommand.ts"
 import { RedisServerError } from "./redisError.ts"
 import type { Reply } from "./reply.ts"
 
-/** Options of {@link start}. */
+/**
+ * Options of {@link start}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options {
   /** Lines of `redis.conf` by their first word, such as `{ maxmemory: "10mb" }`; several of a kind as an array. */
   readonly config?: Readonly<Record<string, string | ReadonlyArray<string>>> | undefined
@@ -28,9 +33,16 @@ export interface Options {
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string } | undefined
 }
 
-/** A running server, unless a test killed it. Every operation is bounded in time. */
+/**
+ * A running server, unless a test killed it. Every operation is bounded in time.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RedisServer {
+  /** The loopback address. */
   readonly host: "127.0.0.1"
+  /** The TCP port. */
   readonly port: number
   /** The port for TLS, if `tls` was given. */
   readonly tlsPort: number | undefined
@@ -56,6 +68,7 @@ export interface RedisServer {
    * a reply.
    */
   readonly freeze: Effect.Effect<void>
+  /** Continues a frozen server. */
   readonly thaw: Effect.Effect<void>
   /**
    * Starts the server again on the same port, and ends it first if it is running. With `keepData` a
@@ -94,7 +107,21 @@ const setting = (name: string): Effect.Effect<string> =>
 
 /**
  * The server's program: the one that `LARDER_REDIS_SERVER` names, else `redis-server` or
- * `valkey-server` on the `PATH`; `undefined` when there is none.
+ * `valkey-server` on the `PATH`; `undefined` when there is none. Tests skip on it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = await Effect.runPromise(RedisServer.find)
+ * assert.match(program ?? "", /(redis|valkey)-server$/)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
  */
 export const find: Effect.Effect<string | undefined> = Effect.gen(function* () {
   const named = yield* setting("LARDER_REDIS_SERVER")
@@ -350,6 +377,25 @@ const acquire = (options: Options, sentinel: boolean) =>
  * Starts a server of its own on a free loopback port, in a temporary folder, empty and without
  * persistence. Both are removed when the scope closes, and also when this process ends or is
  * killed.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const server = yield* RedisServer.start({ config: { maxmemory: "10mb" } })
+ *   yield* server.cli("SET", "a", "1")
+ *   yield* server.restart()
+ *   return yield* server.cli("GET", "a")
+ * })
+ * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), null)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const start = (
   options: Options = {},

@@ -5,7 +5,12 @@ import { eventually, inRealTime } from "./realTime.ts"
 import type { RedisServerError } from "./redisError.ts"
 import { type Options, type RedisServer, start, startSentinel } from "./redisNode.ts"
 
-/** Options of {@link startReplicated}. */
+/**
+ * Options of {@link startReplicated}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ReplicatedOptions {
   /** The Sentinels' name for the master. Default `"larder"`. */
   readonly name?: string | undefined
@@ -21,10 +26,18 @@ export interface ReplicatedOptions {
   readonly password?: string | undefined
 }
 
+/**
+ * A running master and its replica, under the Sentinels that watch them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RedisReplicated {
+  /** The Sentinels' name for the master. */
   readonly name: string
   /** Both servers: the initial master first. */
   readonly nodes: readonly [RedisServer, RedisServer]
+  /** The Sentinels; none for a pair without. */
   readonly sentinels: ReadonlyArray<RedisServer>
   /** The current master: as the Sentinels report it, or without Sentinels as the servers do. */
   readonly master: Effect.Effect<RedisServer, RedisServerError>
@@ -144,7 +157,29 @@ const replicatedOf = (
   }
 }
 
-/** Starts a master, its replica, and Sentinels, as `start` does, and waits until they know each other. */
+/**
+ * Starts a master, its replica, and Sentinels, as {@link start} does, and waits until they know
+ * each other.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const pair = yield* RedisServer.startReplicated({ sentinels: 0 })
+ *   const before = yield* pair.master
+ *   const after = yield* pair.failover
+ *   return before.port !== after.port
+ * })
+ * assert.ok(await Effect.runPromise(Effect.scoped(program)))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const startReplicated = (
   options: ReplicatedOptions = {},
 ): Effect.Effect<RedisReplicated, RedisServerError, Scope.Scope> =>

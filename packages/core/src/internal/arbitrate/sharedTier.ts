@@ -372,5 +372,8 @@ const make = (clock: SteadyClock): ByteTier => {
  * )
  * assert.deepEqual(read, [Envelope.tombstone(7), undefined])
  * ```
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerShared: Layer.Layer<Tier> = Layer.effect(Tier, Effect.map(steadyClock, make))

@@ -8,7 +8,12 @@ import type { MemoryBounds } from "../memory/bounds.ts"
 import type { Counters } from "../observe/eventHub.ts"
 import { uniqueName } from "../runtime/uniqueName.ts"
 
-/** Counters since the larder was made, and its size now. */
+/**
+ * The counters of a larder since it was made, and its size now: the result of `Larder.stats`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Stats extends Readonly<Counters> {
   readonly name: string
   /** Keys being looked up. */

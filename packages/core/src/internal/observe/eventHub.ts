@@ -14,19 +14,30 @@ import type { Soon } from "../runtime/nextTurn.ts"
 const bufferSize = 4_096
 
 export interface Counters {
+  /** Calls that returned a fresh value. */
   hits: number
+  /** Calls that had to wait for a lookup or a farther tier. */
   misses: number
+  /** Calls that returned a stale value. */
   staleServed: number
+  /** Calls that returned a remembered failure (`failureFor`). */
   failures: number
+  /** Keys that were looked up in upstream. */
   lookups: number
   lookupsSucceeded: number
   lookupsFailed: number
   lookupsTimedOut: number
+  /** Misses that joined a running lookup. */
   coalesced: number
+  /** Refreshes of values that were still fresh. */
   earlyRefreshes: number
+  /** Looked-up values that were not stored, because a newer change came in between. */
   superseded: number
+  /** Entries that left a tier without a caller asking for it. */
   evictions: number
+  /** Entries that could not be read as such, and counted as misses. */
   undecodable: number
+  /** Steps in a tier that failed, timed out, or met an open breaker. */
   tierFailures: number
 }
 

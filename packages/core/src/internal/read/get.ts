@@ -12,7 +12,12 @@ import type { Candidate } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
 import { durationOf } from "../state/settings.ts"
 
-/** What one call of `get` accepts. */
+/**
+ * Options of one `get`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface GetOptions {
   /**
    * The caller does not accept a value that upstream validated longer ago than this, neither as

@@ -12,7 +12,13 @@ import { shown } from "../state/shownEntry.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 
-/** The entry of a key, its freshness and its tier. `entry` and `tier` are undefined where it is missing. */
+/**
+ * The result of `Larder.read`: the entry of a key, its freshness and its tier. `entry` and `tier`
+ * are undefined where it is missing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Reading<A> =
   | {
       readonly freshness: Freshness.Freshness

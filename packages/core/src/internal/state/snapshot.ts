@@ -5,7 +5,12 @@ import type { Engine } from "./engine.ts"
 import { capped } from "./localEntries.ts"
 import { shown } from "./shownEntry.ts"
 
-/** An entry in memory that `get` may still return. */
+/**
+ * An entry in memory that `get` may still return.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface InMemory<out K, out A> {
   readonly key: K
   readonly entry: Entry.Entry<A>

@@ -6,7 +6,37 @@ import type { Demand } from "../../Upstream.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
 import { LiveDemand } from "./liveDemand.ts"
 
-/** A lookup was shed: no permit was free, and the queue was full or the lookup had a stale value. */
+/**
+ * A lookup was shed by `Upstream.withConcurrency`: no permit was free, and the queue was full or
+ * the lookup had a stale value.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const prices = yield* Larder.make({
+ *     name: "prices",
+ *     upstream: Upstream.make({
+ *       lookup: (_: string) => Effect.delay(Effect.succeed(120), "1 second")
+ *     }).pipe(Upstream.withConcurrency({ foreground: 1, queue: 0 })),
+ *     policy: Policy.make({ freshFor: "1 minute" })
+ *   })
+ *   yield* Effect.forkChild(prices.get("milk"), { startImmediately: true })
+ *   return yield* Effect.flip(prices.get("eggs"))
+ * })
+ * const error = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(error instanceof Upstream.Shed)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class Shed extends Schema.TaggedError<Shed>()("Shed", {
   /** Lookups that may run at once. */
   limit: Schema.Finite,

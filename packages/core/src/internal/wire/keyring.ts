@@ -5,8 +5,11 @@ import * as Result from "effect/Result"
 import { InvalidOptions } from "../../InvalidOptions.ts"
 
 /**
- * A key of AES-256: its 32 bytes, the Base64 text of them as a `Redacted` (what
- * `Config.Redacted` gives), or a `CryptoKey`, which need not be extractable.
+ * A key of AES-256: its 32 bytes, their Base64 text as a `Redacted` (what `Config.Redacted`
+ * returns), or a `CryptoKey`, which need not be extractable.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type EncryptionKey =
   | Uint8Array
@@ -14,9 +17,17 @@ export type EncryptionKey =
   | Redacted.Redacted<string>
   | CryptoKey
 
-/** What `Wire.encrypted` takes. */
+/**
+ * Options of `Wire.encrypted`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface EncryptedOptions {
-  /** By id: 1 to 255 bytes of UTF-8, stored in the clear with each value. All of them decrypt. */
+  /**
+   * The keys by id. An id is 1 to 255 bytes of UTF-8, and is stored in the clear with each value.
+   * All of them decrypt.
+   */
   readonly keys: Readonly<Record<string, EncryptionKey>>
   /** The id of the key that encrypts. */
   readonly current: string

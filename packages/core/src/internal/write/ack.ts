@@ -2,7 +2,12 @@
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 
-/** The acknowledgement of a change: its version, and the tiers that have it. */
+/**
+ * The acknowledgement of a change: its version, and the tiers that have it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Ack {
   /** The place of the change in the order of changes of the key; for a mark, its number. */
   readonly version: number

@@ -15,7 +15,12 @@ import { seenThrough } from "./seenThrough.ts"
 /** Keys that `invalidateWhen` changes in parallel. */
 const changedAtOnce = 16
 
-/** The result of `invalidateWhen`. */
+/**
+ * The result of `invalidateWhen`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Invalidated {
   /** How many keys were invalidated. */
   readonly keys: number

@@ -11,7 +11,12 @@ import { setInBackground } from "./background.ts"
 import { change } from "./change.ts"
 import { type IsNewer, newerInMemory, newerNearby, newerThan } from "./revisedSet.ts"
 
-/** Options of one `set`. */
+/**
+ * Options of one `set`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SetOptions {
   /** The policy of this value; default the larder's. */
   readonly policy?: Policy | undefined

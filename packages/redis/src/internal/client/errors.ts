@@ -12,6 +12,27 @@ import * as Schema from "effect/Schema"
  * - `Failed`: the function given to `use` threw another error, kept as `cause`.
  *
  * The error never contains a command's arguments or a password.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { RedisClient } from "@larder/redis"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const redis = yield* RedisClient.RedisClient
+ *   return yield* Effect.flip(redis.use((client) => client.get("greeting")))
+ * })
+ * // No server listens on port 1.
+ * const nowhere = RedisClient.layer({ host: "127.0.0.1", port: 1 })
+ * const error = await Effect.runPromise(Effect.provide(program, nowhere))
+ * assert.ok(error instanceof RedisClient.RedisClientError)
+ * assert.strictEqual(error.reason, "Unavailable")
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export class RedisClientError extends Schema.TaggedError<RedisClientError>()("RedisClientError", {
   reason: Schema.Literals(["Unavailable", "Timeout", "Lost", "Reply", "Closed", "Failed"]),

@@ -16,6 +16,12 @@ import {
 import { describe, type Settings } from "./options.ts"
 import { Reports, worded } from "./reports.ts"
 
+/**
+ * The state of a connection; `connecting` only until the first attempt ends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type State = "connecting" | "ready" | "reconnecting" | "closed"
 
 type Run = (effect: Effect.Effect<void>) => void

@@ -8,15 +8,32 @@ import type { PoolOptions } from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 
+/**
+ * The address of a server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Address {
   readonly host: string
+  /** The TCP port. */
   readonly port: number
 }
 
-/** From the address a server announces, as `host:port`, to the address to connect to. */
+/**
+ * A map from the address that a server announces, as `host:port`, to the address to connect to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type NatMap = Readonly<Record<string, Address>>
 
-/** A secret. The client passes its text only to the server. */
+/**
+ * A secret. The client passes its text only to the server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Secret = string | Redacted.Redacted<string>
 
 interface Nowhere {
@@ -33,22 +50,41 @@ interface Nowhere {
   readonly cluster?: undefined
 }
 
-/** `redis://user:password@host:port/db`, `rediss://` for TLS, or `unix:///path/to/redis.sock`. */
+/**
+ * One server by URL: `redis://user:password@host:port/db`, `rediss://` for TLS, or
+ * `unix:///path/to/redis.sock`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export type UrlOptions = Omit<Nowhere, "url"> & { readonly url: Secret }
 
-/** Either may be left out. Defaults: 127.0.0.1 and 6379. */
+/**
+ * One server by host and port. Either may be left out; defaults: 127.0.0.1 and 6379.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export type HostOptions = Omit<Nowhere, "host" | "port"> &
   (
     | { readonly host: string; readonly port?: number | undefined }
     | { readonly host?: string | undefined; readonly port: number }
   )
 
-/** The path of a unix socket. */
+/**
+ * One server by the path of its unix socket.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export type PathOptions = Omit<Nowhere, "path"> & { readonly path: string }
 
 /**
- * The master of this name, found through Sentinels. Username, password, db and tls are the
- * servers'.
+ * The master of this name, found through Sentinels. Username, password, db and tls are those of the
+ * servers.
+ *
+ * @category options
+ * @since 0.1.0
  */
 export type SentinelOptions = Omit<
   Nowhere,
@@ -62,7 +98,12 @@ export type SentinelOptions = Omit<
   readonly natMap?: NatMap | undefined
 }
 
-/** Some nodes of a Cluster; the client learns the others from them. */
+/**
+ * Some nodes of a Cluster; the client learns the others from them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export type ClusterOptions = Omit<Nowhere, "cluster"> & {
   readonly cluster: {
     readonly nodes: ReadonlyArray<Address>
@@ -70,9 +111,16 @@ export type ClusterOptions = Omit<Nowhere, "cluster"> & {
   }
 }
 
+/**
+ * The options of a connection, however the server is found.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface CommonOptions {
   /** The ACL user. Default: the server's `default` user. */
   readonly username?: string | undefined
+  /** The password of the user. Default: none. */
   readonly password?: Secret | undefined
   /** The number of the database; a Cluster has only 0. Default 0. */
   readonly db?: number | undefined
@@ -109,7 +157,12 @@ export interface CommonOptions {
   readonly pool?: PoolOptions | undefined
 }
 
-/** The address of the Redis, in one of five ways, and how to use it. */
+/**
+ * The address of the Redis, in one of five ways, and the options of its connection.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export type Options = CommonOptions &
   (UrlOptions | HostOptions | PathOptions | SentinelOptions | ClusterOptions)
 

@@ -14,12 +14,22 @@ import { closed, fromRejection, type RedisClientError } from "./errors.ts"
  *   and when the queue was full: earlier messages may be missing.
  * - `Lost`: the connection ended. Messages are missed until `Subscribed`.
  * - `Message`: a client published a message.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type SubscriptionEvent =
   | { readonly _tag: "Subscribed" }
   | { readonly _tag: "Lost" }
   | { readonly _tag: "Message"; readonly channel: string; readonly message: string }
 
+/**
+ * The queue of a subscription. It fails when the server refuses the channel, and when the client
+ * closes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Subscription = Queue.Dequeue<SubscriptionEvent, RedisClientError>
 
 /** The most events that wait for a slow subscriber. */

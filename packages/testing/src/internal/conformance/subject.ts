@@ -10,15 +10,22 @@ import { strict as assert } from "node:assert"
 export const leaseMillis = 10_000
 export const lifeMillis = 100_000
 
+/**
+ * The input of a check: a tier, and how its time passes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Subject {
+  /** The tier, as its layer built it. */
   readonly tier: Tier.ObjectTier | Tier.ByteTier
   /** Whether the tier opened a store with an arbiter. */
   readonly arbitrates: boolean
-  /** Lets this much time pass on the tier's clock. */
+  /** Lets this much time (ms) pass on the tier's clock. */
   readonly pass: (millis: number) => Effect.Effect<void>
   /** Whether `pass` takes no time. */
   readonly isVirtual: boolean
-  /** Fewer rounds where each is a trip to a server. */
+  /** How often a check repeats its random steps: fewer where each is a trip to a server. */
   readonly rounds: number
 }
 
@@ -169,11 +176,22 @@ export type Arbitrated = Effect.Success<ReturnType<typeof arbitrated>>
 /**
  * What a tier must do for a check: nothing of it (`any`), store values (`objects`) or bytes, have an
  * arbiter, or declare as well that its messages tell every node.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Needs = "any" | "objects" | "bytes" | "arbiter" | "notifies"
 
+/**
+ * One rule of the contract, as a test.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Check {
+  /** The rule, as the name of a test. */
   readonly name: string
+  /** The abilities without which the check does not apply. */
   readonly needs: Needs
   /** Fails, or dies with an `AssertionError`, when the tier breaks the rule in the name. */
   readonly run: (subject: Subject) => Effect.Effect<void, unknown, Scope.Scope>
