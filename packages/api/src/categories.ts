@@ -1,0 +1,30 @@
+/** The values of `@category`, in the order in which a page shows them. */
+export const categories: ReadonlyArray<string> = [
+  // Of modules.
+  "packages",
+  "cache",
+  "policies",
+  "tiers",
+  "building blocks",
+  "tier authors",
+  "testing",
+  // Of their exports.
+  "constructors",
+  "layers",
+  "services",
+  "combinators",
+  "accessors",
+  "guards",
+  "pattern matching",
+  "decisions",
+  "encoding",
+  "decoding",
+  "resource management",
+  "models",
+  "options",
+  "events",
+  "errors",
+  "references",
+  "constants",
+  "type IDs",
+]
