@@ -1,0 +1,9 @@
+/** What has to change on disk. */
+import type { Pages } from "./pages.ts"
+
+export const differences = (onDisk: Pages, pages: Pages): ReadonlyArray<string> => [
+  ...[...pages]
+    .filter(([path, text]) => onDisk.get(path) !== text)
+    .map(([path]) => (onDisk.has(path) ? `${path} has changed` : `${path} is missing`)),
+  ...[...onDisk.keys()].filter((path) => !pages.has(path)).map((path) => `${path} is left over`),
+]
