@@ -61,6 +61,7 @@ import { Sweeps } from "./internal/refresh/sweep.ts"
 import { wellFormed } from "./internal/invalidation/tags.ts"
 import { Turns } from "./internal/runtime/turns.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
+import type { InvalidOptions } from "./InvalidOptions.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type * as Policy from "./Policy.ts"
 import { TierStack } from "./TierStack.ts"
@@ -219,10 +220,10 @@ export interface Larder<in out K, in out A, out E = never> {
   /**
    * Holds this larder's memory to other bounds from now on; one that is left out
    * stays. Ends when memory is within them: what is over lower ones goes in
-   * slices, so that nobody else waits. Dies with `InvalidOptions` for a bound that cannot
-   * be meant, and where the stack has no memory.
+   * slices, so that nobody else waits. Fails with `InvalidOptions` for a bound that is no integer of
+   * at least 1 or `Infinity`, and where the stack has no memory: the bounds may come from an operator.
    */
-  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void>
+  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidOptions>
   /** The events from when the stream is run until the larder closes. */
   readonly events: Stream.Stream<LarderEvent>
   /**
@@ -572,7 +573,7 @@ export interface ServiceClass<
   readonly has: (key: K) => Effect.Effect<boolean, InvalidKey, Self>
   readonly keys: Effect.Effect<ReadonlyArray<K>, never, Self>
   readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>, never, Self>
-  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, never, Self>
+  readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidOptions, Self>
   readonly events: Stream.Stream<LarderEvent, never, Self>
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
   readonly stats: Effect.Effect<Stats, never, Self>

@@ -574,9 +574,9 @@ const policy = Policy.make({ freshFor: "1 minute" })
 const larderOf = (options: object) =>
   Larder.make({ name: "products", upstream: source, policy, ...options } as never)
 
-const over = <A>(
+const over = <A, E>(
   stack: Layer.Layer<TierStack.TierStack>,
-  effect: Effect.Effect<A, never, TierStack.TierStack | Scope.Scope>,
+  effect: Effect.Effect<A, E, TierStack.TierStack | Scope.Scope>,
 ) => Effect.scoped(Effect.provide(effect, stack))
 
 const ofLarder = (options: object, field: string, shown: string, must: string): OfEffect => ({
@@ -604,13 +604,7 @@ const resizing = (stack: Layer.Layer<TierStack.TierStack>, given: object) =>
 const effects: ReadonlyArray<OfEffect> = [
   ...noDurations.flatMap(([shown, after]) => ofDeadline(shown, after)),
   ...bounds.flatMap((field) =>
-    [0, ...noBounds].flatMap((bad) => [
-      ofMemory({ [field]: bad }, field, String(bad), permits),
-      {
-        ...ofMemory({ [field]: bad }, field, String(bad), permits),
-        make: () => resizing(memory, { [field]: bad }),
-      },
-    ]),
+    [0, ...noBounds].flatMap((bad) => [ofMemory({ [field]: bad }, field, String(bad), permits)]),
   ),
   ...noDurations
     .filter(([, got]) => got !== null)
@@ -668,10 +662,6 @@ const effects: ReadonlyArray<OfEffect> = [
       ),
   },
   {
-    ...ofLarder({}, "resizeMemory", '"shared"', "find a MemoryTier first in the TierStack"),
-    make: () => resizing(TierStack.layer(MemoryTier.layerShared), { maxEntries: 10 }),
-  },
-  {
     module: "Upstream",
     field: "withCircuitBreaker key",
     shown: '"prices"',
@@ -712,6 +702,28 @@ describe("an Effect or a Layer dies, and the error is not in its type", () => {
         assert(Exit.isFailure(exit))
         assert.isTrue(Cause.hasDies(exit.cause))
         isExpected(Cause.squash(exit.cause), each)
+      }),
+    )
+  }
+})
+
+describe("resizeMemory, whose bounds may come from an operator, fails with the error", () => {
+  const all = [
+    ...bounds.flatMap((field) =>
+      [0, ...noBounds].map((bad) => ({
+        ...ofMemory({ [field]: bad }, field, String(bad), permits),
+        make: () => resizing(memory, { [field]: bad }),
+      })),
+    ),
+    {
+      ...ofLarder({}, "resizeMemory", '"shared"', "find a MemoryTier first in the TierStack"),
+      make: () => resizing(TierStack.layer(MemoryTier.layerShared), { maxEntries: 10 }),
+    },
+  ]
+  for (const [i, each] of all.entries()) {
+    it.effect(`${titleOf(each)} (${i})`, () =>
+      Effect.gen(function* () {
+        isExpected(yield* Effect.flip(each.make()), each)
       }),
     )
   }

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, PubSub } from "effect"
+import { Effect, Fiber, PubSub } from "effect"
 import { TestClock } from "effect/testing"
 
 const make = (options: MemoryTier.Options) =>
@@ -75,12 +75,12 @@ it.effect("law 17: expired entries go before others, each told once; the other b
   }).pipe(Effect.scoped),
 )
 
-it.effect("bounds that cannot be meant are a defect, and nothing goes", () =>
+it.effect("bounds that cannot hold are refused, and nothing is evicted", () =>
   Effect.gen(function* () {
     const { fill, larder } = yield* make({ maxEntries: 100 })
     yield* fill(10)
-    const exit = yield* Effect.exit(larder.resizeMemory({ maxEntries: 0 }))
-    assert.isTrue(Exit.hasDies(exit))
+    const refused = yield* Effect.flip(larder.resizeMemory({ maxEntries: 0 }))
+    assert.strictEqual(refused._tag, "InvalidOptions")
     assert.strictEqual((yield* larder.stats).entries, 10)
   }).pipe(Effect.scoped),
 )

@@ -15,11 +15,11 @@ const shrink = (engine: Engine): Effect.Effect<void> =>
       : Effect.void,
   )
 
-/** Sets the bounds, and ends when memory is within them. Dies with `InvalidOptions`. */
-export const resize = (engine: Engine, bounds: MemoryBounds): Effect.Effect<void> =>
+/** Sets the bounds, and ends when memory is within them. */
+export const resize = (engine: Engine, bounds: MemoryBounds): Effect.Effect<void, InvalidOptions> =>
   Effect.suspend(() => {
     const problem = engine.stack.hasMemory ? problemOf("MemoryTier", bounds, 1) : noMemory(engine)
-    if (problem !== undefined) return Effect.die(problem)
+    if (problem !== undefined) return Effect.fail(problem)
     const { maxEntries, maxWeight } = engine.near.bounds
     engine.near.resize({
       maxEntries: bounds.maxEntries ?? maxEntries,
