@@ -25,9 +25,8 @@ export const lookUpMissing = (
   budget: Budget,
   span: CallerSpan,
 ): Effect.Effect<void> | undefined => {
-  const left = flights.filter(
-    (flight) => flight.isWanted && !completeWithOwnFailure(engine, flight),
-  )
+  const isLeft = (flight: Flight) => flight.isWanted && !completeWithOwnFailure(engine, flight)
+  const left = flights.every(isLeft) ? flights : flights.filter(isLeft)
   if (flights[0].many && engine.settings.upstream.lookupMany !== undefined) {
     return lookUpTogether(engine, left, budget, span)
   }
@@ -87,21 +86,34 @@ const lookUpAlone = (engine: Engine, flight: Flight, budget: Budget, span: Calle
 
 /** Asks upstream for one key. `leave` gives up the place of a circuit's probe. */
 const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing): void => {
-  const previous = flight.stale?.entry
   // The tiers may have told of marks for the first time: the lookup begins after these marks.
   flight.asOf = engine.versions.asOf()
-  const cancel = lookup.one(engine, flight, previous, span, (answer) => {
-    leave()
-    arrive(engine, flight, answer, previous)
-  })
-  alsoCancel(flight, () => {
-    cancel()
-    leave()
-    giveBack(engine, flight)
-  })
+  const asking = new Asking(engine, flight, leave)
+  asking.begin(span)
+  if (flight.outcome === undefined) alsoCancel(flight, () => asking.cancel())
 }
 
 const nothing = () => {}
+
+class Asking extends lookup.LookupOfOne {
+  readonly #leave: () => void
+
+  constructor(engine: Engine, flight: Flight, leave: () => void) {
+    super(engine, flight, flight.stale?.entry)
+    this.#leave = leave
+  }
+
+  protected arrived(answer: lookup.Answer): void {
+    this.#leave()
+    arrive(this.engine, this.flight, answer, this.previous)
+  }
+
+  override cancel(): void {
+    super.cancel()
+    this.#leave()
+    giveBack(this.engine, this.flight)
+  }
+}
 
 /** Settles one flight. A memory tier of the user may throw when the value is stored. */
 const arrive = (
@@ -197,20 +209,36 @@ const askTogether = (
   leave: () => void,
 ): void => {
   if (!Arr.isReadonlyArrayNonEmpty(flights)) return leave()
-  const giveUp = () => {
-    leave()
-    giveBackAll(engine, flights)
-  }
   for (const flight of flights) flight.asOf = engine.versions.asOf()
-  const cancel = lookup.many(engine, flights, span, (answerOf) => {
-    leave()
+  const asking = new AskingTogether(engine, flights, leave)
+  asking.begin(span)
+  cancelTogether(flights, () => asking.cancel())
+}
+
+class AskingTogether extends lookup.LookupOfMany {
+  readonly #leave: () => void
+
+  constructor(engine: Engine, flights: Arr.NonEmptyReadonlyArray<Flight>, leave: () => void) {
+    super(engine, flights)
+    this.#leave = leave
+  }
+
+  protected arrived(answerOf: (flight: Flight) => lookup.Answer): void {
+    const { engine, flights } = this
+    this.#leave()
     const arriving = engine.turns.each(flights, (flight) =>
       arrive(engine, flight, answerOf(flight), undefined),
     )
-    engine.fibers.fork(Effect.onInterrupt(arriving, () => Effect.sync(giveUp)))
-  })
-  cancelTogether(flights, () => {
-    cancel()
-    giveUp()
-  })
+    engine.fibers.fork(Effect.onInterrupt(arriving, () => Effect.sync(() => this.#giveUp())))
+  }
+
+  override cancel(): void {
+    super.cancel()
+    this.#giveUp()
+  }
+
+  #giveUp(): void {
+    this.#leave()
+    giveBackAll(this.engine, this.flights)
+  }
 }

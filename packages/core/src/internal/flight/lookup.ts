@@ -21,32 +21,31 @@ export interface Answer {
   readonly notReturned: boolean
 }
 
-/** One running lookup. It continues in the background, abandoned, where it disobeys its interruption. */
-class Lookup extends BoundedRun<unknown, unknown> {
-  readonly #engine: Engine
+/**
+ * One running lookup. It continues in the background, abandoned, where it disobeys its interruption.
+ * A class with its ends as methods, since each miss makes one.
+ */
+abstract class Lookup extends BoundedRun<unknown, unknown> {
+  protected readonly engine: Engine
   readonly #key: string
   readonly #began: number
-  readonly #onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void
   #fiber: Fiber.Fiber<unknown, unknown> | undefined
 
-  constructor(
-    engine: Engine,
-    key: string,
-    onEnd: (exit: Exit.Exit<unknown, unknown>, millis: number) => void,
-  ) {
+  constructor(engine: Engine, key: string) {
     super(engine.timers)
-    this.#engine = engine
+    this.engine = engine
     this.#key = key
     this.#began = engine.stopwatch()
-    this.#onEnd = onEnd
   }
 
-  begin(
+  protected abstract answered(exit: Exit.Exit<unknown, unknown>, millis: number): void
+
+  protected run(
     effect: Effect.Effect<unknown, unknown>,
     flights: ReadonlyArray<Flight>,
     span: CallerSpan,
-  ): this {
-    const engine = this.#engine
+  ): void {
+    const { engine } = this
     const { hardTimeout } = engine.settings.policy
     const demand = engine.demands.take(flights, this.#began + hardTimeout)
     const { context } = demand
@@ -60,24 +59,24 @@ class Lookup extends BoundedRun<unknown, unknown> {
     if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned))
       engine.fibers.abandon(fiber)
     this.watch(fiber, this.#began, engine.closed ? Infinity : hardTimeout)
-    return this
   }
 
-  readonly cancel = (): void => {
-    if (this.leave() && this.#fiber !== undefined) this.#engine.fibers.abandon(this.#fiber)
+  /** Does nothing after the answer. */
+  cancel(): void {
+    if (this.leave() && this.#fiber !== undefined) this.engine.fibers.abandon(this.#fiber)
   }
 
   protected ended(exit: Exit.Exit<unknown, unknown>): void {
-    this.#end(uninterrupted(this.#engine, this.#key, exit))
+    this.#end(uninterrupted(this.engine, this.#key, exit))
   }
 
   protected late(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.#end(timeout(this.#engine, this.#key))
-    this.#engine.fibers.abandon(fiber, Upstream.timedOut)
+    this.#end(timeout(this.engine, this.#key))
+    this.engine.fibers.abandon(fiber, Upstream.timedOut)
   }
 
   #end(exit: Exit.Exit<unknown, unknown>): void {
-    this.#onEnd(exit, Math.round(this.#engine.stopwatch() - this.#began))
+    this.answered(exit, Math.round(this.engine.stopwatch() - this.#began))
   }
 }
 
@@ -101,14 +100,15 @@ const spanned = (
   engine: Engine,
   parent: CallerSpan,
   effect: Effect.Effect<unknown, unknown>,
-  attributes: () => Readonly<Record<string, unknown>>,
+  attribute: string,
+  value: string | number,
 ): Effect.Effect<unknown, unknown> =>
   // No span without a tracer: a span costs as much as the rest of a lookup.
   parent === undefined && !engine.isTraced
     ? effect
     : Effect.useSpan(
         "larder.lookup",
-        { attributes: { "larder.name": engine.settings.name, ...attributes() } },
+        { attributes: { "larder.name": engine.settings.name, [attribute]: value } },
         (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
       )
 
@@ -147,55 +147,75 @@ const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void =>
   }
 }
 
-/** Looks one key up. `previous` is the entry that a conditional lookup may renew. */
-export const one = (
-  engine: Engine,
-  flight: Flight,
-  previous: Entry<unknown> | undefined,
-  span: CallerSpan,
-  onAnswer: (answer: Answer) => void,
-): (() => void) => {
-  const flights = [flight]
-  started(engine, flights)
-  const { upstream } = engine.settings
-  const effect = Effect.suspend(() =>
-    upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
-  )
-  const lookup = new Lookup(engine, flight.k, (exit, millis) => {
+/** The lookup of one key. `previous` is the entry that a conditional lookup may renew. */
+export abstract class LookupOfOne extends Lookup {
+  protected readonly flight: Flight
+  protected readonly previous: Entry<unknown> | undefined
+
+  constructor(engine: Engine, flight: Flight, previous: Entry<unknown> | undefined) {
+    super(engine, flight.k)
+    this.flight = flight
+    this.previous = previous
+  }
+
+  /** Hands upstream's answer on. */
+  protected abstract arrived(answer: Answer): void
+
+  /** May call `arrived` before it returns. */
+  begin(span: CallerSpan): void {
+    const { engine, flight, previous } = this
+    const flights = [flight]
+    started(engine, flights)
+    const { upstream } = engine.settings
+    const effect = Effect.suspend(() =>
+      upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
+    )
+    this.run(spanned(engine, span, effect, "larder.key", flight.k), flights, span)
+  }
+
+  protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const answer: Answer = { exit, millis, notReturned: false }
-    counted(engine, exit)
-    told(engine, flight, answer)
-    onAnswer(answer)
-  })
-  const whole = spanned(engine, span, effect, () => ({ "larder.key": flight.k }))
-  return lookup.begin(whole, flights, span).cancel
+    counted(this.engine, exit)
+    told(this.engine, this.flight, answer)
+    this.arrived(answer)
+  }
 }
 
-/** Looks many keys up in one call; upstream must have a bulk lookup. `answerOf` counts: call it once a flight. */
-export const many = (
-  engine: Engine,
-  flights: Arr.NonEmptyReadonlyArray<Flight>,
-  span: CallerSpan,
-  onEnd: (answerOf: (flight: Flight) => Answer) => void,
-): (() => void) => {
-  started(engine, flights)
-  const { upstream } = engine.settings
-  const keys = Arr.map(flights, (flight) => flight.key)
-  const effect = Effect.suspend(() =>
-    upstream.lookupMany === undefined
-      ? Effect.die(new Error("there is no bulk lookup"))
-      : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
-  )
-  const lookup = new Lookup(engine, flights[0].k, (exit, millis) =>
-    onEnd((flight) => {
+/** The lookup of many keys in one call; upstream must have a bulk lookup. */
+export abstract class LookupOfMany extends Lookup {
+  protected readonly flights: Arr.NonEmptyReadonlyArray<Flight>
+
+  constructor(engine: Engine, flights: Arr.NonEmptyReadonlyArray<Flight>) {
+    super(engine, flights[0].k)
+    this.flights = flights
+  }
+
+  /** Hands upstream's answer on. `answerOf` counts: call it once a flight. */
+  protected abstract arrived(answerOf: (flight: Flight) => Answer): void
+
+  /** May call `arrived` before it returns. */
+  begin(span: CallerSpan): void {
+    const { engine, flights } = this
+    started(engine, flights)
+    const { upstream } = engine.settings
+    const keys = Arr.map(flights, (flight) => flight.key)
+    const effect = Effect.suspend(() =>
+      upstream.lookupMany === undefined
+        ? Effect.die(new Error("there is no bulk lookup"))
+        : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
+    )
+    this.run(spanned(engine, span, effect, "larder.keys", flights.length), flights, span)
+  }
+
+  protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
+    const { engine } = this
+    this.arrived((flight) => {
       const answer = answerFor(engine, flight, exit, millis)
       counted(engine, answer.exit)
       told(engine, flight, answer)
       return answer
-    }),
-  )
-  const whole = spanned(engine, span, effect, () => ({ "larder.keys": flights.length }))
-  return lookup.begin(whole, flights, span).cancel
+    })
+  }
 }
 
 /** Upstream may return other key objects than it was asked for, so keys are matched as strings. */
