@@ -1,11 +1,11 @@
 /** Every ```ts block of the guides and of the docstrings compiles, and runs unless it says `no-run`. */
-import { execFile } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as RedisServer from "@larder/testing/RedisServer"
 import { Effect } from "effect"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { tsc } from "../../packages/core/test/support/compiled.ts"
 import type { Extracted, Snippet } from "./snippets.ts"
 import { extract, moduleOf, moduleText, placeOf, registersTests, startsRedis } from "./snippets.ts"
 
@@ -53,16 +53,6 @@ const compile = async (): Promise<ReadonlyArray<string>> => {
     return [`${placeOf(snippet, Number(line), Number(column))} ${message}`]
   })
 }
-
-const tsc = (...options: ReadonlyArray<string>): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const command = [join(root, "node_modules/typescript/bin/tsc"), ...options]
-    execFile(process.execPath, command, { cwd: root }, (error, stdout, stderr) => {
-      // 2 and 1 are its exit statuses for "there are errors"; anything else is a failure of its own.
-      if (error === null || error.code === 1 || error.code === 2) resolve(stdout)
-      else reject(new Error(`tsc: ${stdout}${stderr}`, { cause: error }))
-    })
-  })
 
 /** Runs the snippet's module; a failure begins with the place it came from. */
 const execute = async (snippet: Snippet): Promise<void> => {

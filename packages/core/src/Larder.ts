@@ -52,6 +52,14 @@ import {
   schemaVersionOf,
   settingsOf,
 } from "./internal/state/settings.ts"
+import type {
+  Absent,
+  ErrorOf,
+  Explained,
+  KeyOf,
+  NoOptions,
+  OrEffect,
+} from "./internal/state/optionMistakes.ts"
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
 import * as stack from "./internal/tier/openStack.ts"
@@ -468,6 +476,19 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
 
 type Needs = TierStack | Scope.Scope
 
+// The compiler prints the names of these types in its errors.
+type MakeOptions<U, V, P> = { readonly name: string } & Explained<U, V, P, OfFailures<U>>
+type ServiceOptions<U, V, P> = { readonly name?: string | undefined } & Explained<
+  U,
+  V,
+  P,
+  OfFailures<U>
+>
+type OfFailures<U> = Pick<
+  BaseOptions<never, KeyOf<U>, ErrorOf<U>, never>,
+  "failureFor" | "graceFor"
+>
+
 /**
  * Makes a larder. It lives until the scope closes.
  *
@@ -523,10 +544,11 @@ export const make: {
   <S extends Schema.Constraint, K, E = never, R = never>(
     options: SchemaOptions<S, K, E, R> & OwnKey<K>,
   ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
-  // Last, since the compiler reports mistakes against the last: this is the usual one.
   <S extends Schema.Constraint, K extends string | number, E = never, R = never>(
     options: SchemaOptions<S, K, E, R> & SimpleKey<K>,
   ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
+  // Accepts no options. The compiler reports mistakes against the last overload.
+  <U = Absent, V = Absent, P = Absent>(options: MakeOptions<U, V, P>): never
   // The types of the options have done their work: inside, values are unknown.
 } = makeAny as never
 
@@ -772,6 +794,12 @@ export const Service: <Self>() => {
     id: Id,
     options: Named<SchemaOptions<S, K, E, R>> & SimpleKey<K>,
   ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
+  // These accept no options. The compiler reports mistakes against the last overload.
+  (id: NoOptions): ServiceClass<Self, never, never, never, never, never>
+  <const Id extends string, U = Absent, V = Absent, P = Absent, G = Absent>(
+    id: Id,
+    options: OrEffect<G, ServiceOptions<U, V, P>>,
+  ): never
 } = serviceOf as never
 
 /** What {@link fn} takes of arguments, beside the options of a larder. */

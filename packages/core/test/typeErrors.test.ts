@@ -1,0 +1,250 @@
+/** A mistake in the options of a larder is one short type error, which names the option and the remedy. */
+import { readFile } from "node:fs/promises"
+import { beforeAll, describe, expect, it } from "vitest"
+import { compile } from "./support/compiled.ts"
+
+interface Mistake {
+  readonly code: string
+  /** What the error must say. */
+  readonly says: ReadonlyArray<string>
+}
+
+/** Lines of an error, of which the compiler takes two to say that no overload matches. */
+const mostLines = 6
+
+const before = `
+import { Larder, Policy, Upstream } from "@larder/core"
+import { Effect, Option, Schema } from "effect"
+interface Id { readonly id: string }
+declare const name: string
+declare const policy: Policy.Policy
+declare const value: Schema.Finite
+declare const upstream: Upstream.Upstream<string, number>
+declare const byId: Upstream.Upstream<Id, number>
+export { Larder, Policy, Upstream, Effect, Option, Schema, type Id, name, policy, value, upstream, byId }
+`
+
+const imports = `
+import { Larder, Policy, Upstream, Effect, Option, Schema, type Id, name, policy, value, upstream, byId } from "./before.ts"
+void [Larder, Policy, Upstream, Effect, Option, Schema, name, policy, value, upstream, byId]
+export type Used = Id
+`
+
+const key = ["key", "(key: Id) => string"]
+const policyMake = ["policy", "Policy.make({ freshFor: ... })"]
+const upstreamMake = ["upstream", "Upstream.make({ lookup: ... })"]
+const values = ["upstream", "the type of the schema in `value`"]
+
+/** Functions whose parameters have no types of their own, beside the mistake. */
+const functions = `tags: (v, k) => [k.trim(), v.toFixed()],
+  policy: Policy.adaptive(policy, (v, k, base) => v.toFixed() === k.trim() ? base : policy)`
+
+const service = (options: string) =>
+  `export class S extends Larder.Service<S>()("S", ${options}) {}`
+
+const mistakes: Readonly<Record<string, Mistake>> = {
+  "make: no key for keys that are objects": {
+    code: `Larder.make({ name, upstream: byId, policy })`,
+    says: key,
+  },
+  "make: no key, with a schema": {
+    code: `Larder.make({ name, value, upstream: byId, policy })`,
+    says: key,
+  },
+  "make: no key, with a schema that is undefined": {
+    code: `Larder.make({ name, value: undefined, upstream: byId, policy })`,
+    says: key,
+  },
+  "make: no key, beside functions of value and key": {
+    code: `Larder.make({ name, value, upstream: byId, etag: (v, k) => k.id + v.toFixed(),
+      policy: Policy.adaptive(policy, (v, k, base) => v.toFixed() === k.id ? base : policy) })`,
+    says: key,
+  },
+  "make: no key, in generic code": {
+    code: `export const f = <K>(upstream: Upstream.Upstream<K, number>) => Larder.make({ name, upstream, policy })`,
+    says: ["KeyRequired<K>"],
+  },
+  "make: a key function of another key": {
+    code: `Larder.make({ name, upstream: byId, policy, key: (k: string) => k })`,
+    says: key,
+  },
+  "make: an object in place of a policy": {
+    code: `Larder.make({ name, upstream, policy: { freshFor: "1 minute" } })`,
+    says: policyMake,
+  },
+  "make: an object in place of a policy, with a schema": {
+    code: `Larder.make({ name, value, upstream, policy: { freshFor: 1_000, staleIfError: 1_000 } })`,
+    says: policyMake,
+  },
+  "make: an object in place of a policy, beside functions of value and key": {
+    code: `Larder.make({ name, value, upstream, policy: { freshFor: 1 }, tags: (v, k) => [k.trim(), v.toFixed()] })`,
+    says: policyMake,
+  },
+  "make: no policy": { code: `Larder.make({ name, upstream })`, says: policyMake },
+  "make: no policy, with a schema": {
+    code: `Larder.make({ name, value, upstream, tags: (v, k) => [k.trim(), v.toFixed()] })`,
+    says: policyMake,
+  },
+  "make: a policy for other values": {
+    code: `Larder.make({ name, value, upstream, policy: Policy.adaptive(policy, (v: string) => v === "" ? policy : policy) })`,
+    says: ["AdaptivePolicy<number, string> | Policy"],
+  },
+  "make: no upstream": { code: `Larder.make({ name, policy })`, says: upstreamMake },
+  "make: no upstream, with a schema": {
+    code: `Larder.make({ name, value, policy })`,
+    says: upstreamMake,
+  },
+  "make: an object in place of an upstream": {
+    code: `Larder.make({ name, value, policy, upstream: { lookup: (id: string) => Effect.succeed(id.length) } })`,
+    says: upstreamMake,
+  },
+  "make: an upstream of other values than the schema's": {
+    code: `Larder.make({ name, value: Schema.String, upstream, policy })`,
+    says: [...values, "'number' is not assignable to type 'string'"],
+  },
+  "make: an upstream of other values, beside functions of value and key": {
+    code: `Larder.make({ name, value, upstream: Upstream.make({ lookup: (id: string) => Effect.succeed(id) }), ${functions} })`,
+    says: [...values, "'string' is not assignable to type 'number'"],
+  },
+  "make: an upstream of other values, after functions of value and key": {
+    code: `Larder.make({ name, value, ${functions}, upstream: Upstream.make({ lookup: (id: string) => Effect.succeed(id) }) })`,
+    says: [...values, "'string' is not assignable to type 'number'"],
+  },
+  "make: no schema in value": {
+    code: `Larder.make({ name, value: Number, upstream, policy })`,
+    says: ["value", "Schema.String"],
+  },
+  "make: perhaps a schema in value": {
+    code: `export const f = (value: Schema.Finite | undefined) => Larder.make({ name, value, upstream, policy })`,
+    says: ["value", "Schema.String"],
+  },
+  "make: one tag in place of a list": {
+    code: `Larder.make({ name, value, upstream, policy, tags: (v) => v.toFixed() })`,
+    says: ["Tags<number, string>", "readonly string[]"],
+  },
+  "make: tags that are no function": {
+    code: `Larder.make({ name, upstream, policy, tags: ["a"] })`,
+    says: ["Tags<number, string>", "(value: number, key: string): readonly string[]"],
+  },
+  "make: tags of other values": {
+    code: `Larder.make({ name, upstream, policy, tags: (v: string) => [v] })`,
+    says: ["Tags<number, string>", "'number' is not assignable to type 'string'"],
+  },
+  "make: an etag that is no string": {
+    code: `Larder.make({ name, upstream, policy, etag: (v) => v })`,
+    says: ["Etag<number, string>"],
+  },
+  "make: a revision without an order": {
+    code: `Larder.make({ name, upstream, policy, revision: (v) => ({ v }) })`,
+    says: ["Revision<number>", "string | number | bigint"],
+  },
+  "make: failureFor that gives no duration": {
+    code: `Larder.make({ name, upstream, policy, failureFor: () => true })`,
+    says: ["(error: KeyNotReturned, key: string) => Input"],
+  },
+  "make: graceFor that gives no boolean": {
+    code: `Larder.make({ name, upstream, policy, graceFor: () => "1 second" })`,
+    says: ["(error: KeyNotReturned, key: string) => boolean"],
+  },
+  "make: an option that does not exist": {
+    code: `Larder.make({ name, upstream, policy, tag: () => ["a"] })`,
+    says: ["'tag' does not exist", "Did you mean to write 'tags'?"],
+  },
+  "make: no name": {
+    code: `Larder.make({ value, upstream, policy })`,
+    says: ["'name' is missing"],
+  },
+  "make: options without what is required": {
+    code: `export const f = (options: { name: string, upstream: Upstream.Upstream<string, number>, policy?: Policy.Policy }) =>
+      Larder.make(options)`,
+    says: ["an option may be missing or does not fit the others"],
+  },
+  "Service: no options": {
+    code: `export class S extends Larder.Service<S>()("S") {}`,
+    says: ["upstream, policy", "in an object after the id"],
+  },
+  "Service: no key": { code: service(`{ value, upstream: byId, policy }`), says: key },
+  "Service: an object in place of a policy": {
+    code: service(
+      `{ value, upstream, policy: { freshFor: 1 }, tags: (v, k) => [k.trim(), v.toFixed()] }`,
+    ),
+    says: policyMake,
+  },
+  "Service: no policy": { code: service(`{ value, upstream }`), says: policyMake },
+  "Service: no upstream": { code: service(`{ policy }`), says: upstreamMake },
+  "Service: an upstream of other values than the schema's": {
+    code: service(`{ value: Schema.String, upstream, policy }`),
+    says: values,
+  },
+  "Service: an upstream of other values, after functions of value and key": {
+    code: service(
+      `{ value, ${functions}, upstream: Upstream.make({ lookup: (id: string) => Effect.succeed(id) }) }`,
+    ),
+    says: [...values, "'string' is not assignable to type 'number'"],
+  },
+  "Service: one tag in place of a list": {
+    code: service(`{ value, upstream, policy, tags: (v) => v.toFixed() }`),
+    says: ["Tags<number, string>", "readonly string[]"],
+  },
+  "Service: an effect that gives no key": {
+    code: service(`Effect.succeed({ value, upstream: byId, policy })`),
+    says: ["key: give a function (key) => string"],
+  },
+  "Service: an effect that gives an object in place of a policy": {
+    code: service(`Effect.succeed({ upstream, policy: { freshFor: 1 } })`),
+    says: policyMake,
+  },
+  "Service: an effect that gives no policy": {
+    code: service(`Effect.succeed({ value, upstream })`),
+    says: policyMake,
+  },
+  "Service: an effect that gives no upstream": {
+    code: service(`Effect.succeed({ policy })`),
+    says: upstreamMake,
+  },
+  "Service: an effect that gives an upstream of other values": {
+    code: service(`Effect.succeed({ value: Schema.String, upstream, policy })`),
+    says: values,
+  },
+  "Service: an effect that gives no schema in value": {
+    code: service(`Effect.succeed({ value: Number, upstream, policy })`),
+    says: ["value", "Schema.String"],
+  },
+  "Service: an effect that gives tags of other values": {
+    code: service(`Effect.succeed({ value, upstream, policy, tags: (v: string) => [v] })`),
+    says: ["tags: give what fits `upstream` and `value`"],
+  },
+  "Service: an effect that gives failureFor without a duration": {
+    code: service(`Effect.succeed({ value, upstream, policy, failureFor: () => true })`),
+    says: ["an option may be missing or does not fit the others"],
+  },
+}
+
+const names = Object.keys(mistakes)
+const moduleOf = (name: string) => `mistake${names.indexOf(name)}`
+
+describe("type errors", () => {
+  let errors: ReadonlyMap<string, ReadonlyArray<string>> = new Map()
+  beforeAll(async () => {
+    const uses = await readFile(new URL("fixtures/correctUses.ts", import.meta.url), "utf8")
+    errors = await compile(
+      new Map([
+        ["before", before],
+        ["correctUses", uses],
+        ...names.map((name) => [moduleOf(name), `${imports}${mistakes[name]?.code}\n`] as const),
+      ]),
+    )
+  }, 60_000)
+
+  it.each(Object.entries(mistakes))("%s", (name, { says }) => {
+    const [error = "", ...more] = errors.get(moduleOf(name)) ?? []
+    for (const text of says) expect(error).toContain(text)
+    expect(error.split("\n").length).toBeLessThanOrEqual(mostLines)
+    expect(more).toEqual([])
+  })
+
+  it("there are none where options are right", () => {
+    expect(errors.get("correctUses")).toEqual([])
+    expect(errors.get("before")).toEqual([])
+  })
+})
