@@ -56,8 +56,12 @@ import type {
   Absent,
   ErrorOf,
   Explained,
+  ExplainedFn,
+  KeyArguments,
+  KeyedBy,
   KeyOf,
   NoOptions,
+  OneKey,
   OrEffect,
 } from "./internal/state/optionMistakes.ts"
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
@@ -839,6 +843,14 @@ export interface FnOptions<Args extends ReadonlyArray<unknown>, S extends Schema
 export interface FnOptionsInMemory<Args extends ReadonlyArray<unknown>, A, E>
   extends OwnOptions<A, E>, FnFunctions<Args, A, E>, NoSchema {}
 
+type FnMakeOptions<V, P, A, Args extends ReadonlyArray<unknown>, E> = {
+  readonly name: string
+} & ExplainedFn<V, P, A, Args, Pick<FnFunctions<Args, A, E>, "failureFor" | "graceFor">>
+
+interface FnKey<Args extends ReadonlyArray<unknown>> {
+  readonly key: (...args: Args) => string
+}
+
 type AnyFnOptions = Omit<AnyOptions, "key" | "upstream"> & {
   readonly key?: ((...args: ReadonlyArray<unknown>) => string) | undefined
 }
@@ -917,14 +929,28 @@ export interface CachedFn<Args extends ReadonlyArray<unknown>, A, E> {
  */
 export const fn: {
   <A, Args extends ReadonlyArray<unknown>, E>(
-    options: FnOptionsInMemory<Args, A, E>,
+    options: FnOptionsInMemory<Args, A, E> & FnKey<Args>,
   ): <Args2 extends Args, A2 extends A, E2 extends E, R = never>(
     f: (...args: Args2) => Effect.Effect<A2, E2, R>,
   ) => Effect.Effect<CachedFn<Args2, A2, E2>, never, Needs | R>
   <S extends Schema.Constraint, Args extends ReadonlyArray<unknown>, E>(
-    options: FnOptions<Args, S, E>,
+    options: FnOptions<Args, S, E> & FnKey<Args>,
   ): <Args2 extends Args, E2 extends E, R = never>(
     f: (...args: Args2) => Effect.Effect<S["Type"], E2, R>,
   ) => Effect.Effect<CachedFn<Args2, S["Type"], E2>, never, Needs | SchemaServices<S> | R>
+  <A, Args extends ReadonlyArray<unknown>, E, F = undefined>(
+    options: FnOptionsInMemory<Args, A, E> & { readonly key?: F },
+  ): <Args2 extends Args, A2 extends A, E2 extends E, R = never, Key extends KeyArguments = OneKey>(
+    f: ((...args: Args2) => Effect.Effect<A2, E2, R>) & KeyedBy<F, Key>,
+  ) => Effect.Effect<CachedFn<Args2, A2, E2>, never, Needs | R>
+  <S extends Schema.Constraint, Args extends ReadonlyArray<unknown>, E, F = undefined>(
+    options: FnOptions<Args, S, E> & { readonly key?: F },
+  ): <Args2 extends Args, E2 extends E, R = never, Key extends KeyArguments = OneKey>(
+    f: ((...args: Args2) => Effect.Effect<S["Type"], E2, R>) & KeyedBy<F, Key>,
+  ) => Effect.Effect<CachedFn<Args2, S["Type"], E2>, never, Needs | SchemaServices<S> | R>
+  // Accepts no options. The compiler reports mistakes against the last overload.
+  <A, Args extends ReadonlyArray<unknown>, E, V = Absent, P = Absent>(
+    options: FnMakeOptions<V, P, A, Args, E>,
+  ): never
   // The types of the options have done their work: inside, values are unknown.
 } = cachedFn as never

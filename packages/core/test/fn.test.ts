@@ -24,11 +24,15 @@ describe("a cached function", () => {
 
   it.effect("of several arguments without a key is refused, whatever the first one is", () =>
     Effect.gen(function* () {
-      const sum = yield* Larder.fn({ name: "sum", value, policy })((a: number, b: number) =>
-        Effect.succeed(a + b),
+      const sum = yield* Larder.fn({ name: "sum", value, policy })(
+        // @ts-expect-error two arguments are no key by themselves
+        (a: number, b: number) => Effect.succeed(a + b),
       )
       expect(yield* Effect.flip(sum(1, 2))).toMatchObject({ _tag: "InvalidKey" })
-      const none = yield* Larder.fn({ name: "none", value, policy })(() => Effect.succeed(1))
+      const none = yield* Larder.fn({ name: "none", value, policy })(
+        // @ts-expect-error no argument is no key either
+        () => Effect.succeed(1),
+      )
       expect(yield* Effect.flip(none())).toMatchObject({ _tag: "InvalidKey" })
     }).pipe(Effect.scoped, inMemory),
   )

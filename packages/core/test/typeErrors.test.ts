@@ -218,6 +218,69 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     code: service(`Effect.succeed({ value, upstream, policy, failureFor: () => true })`),
     says: ["an option may be missing or does not fit the others"],
   },
+  "fn: a key that is an object": {
+    code: `Larder.fn({ name, policy })((k: Id) => Effect.succeed(k.id))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: a key that is an object, with a schema": {
+    code: `Larder.fn({ name, value, policy })((k: Id) => Effect.succeed(k.id.length))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: a key that is perhaps an object": {
+    code: `Larder.fn({ name, policy })((k: string | Id) => Effect.succeed(k))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: no key for two arguments": {
+    code: `Larder.fn({ name, value, policy })((a: number, b: number) => Effect.succeed(a + b))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: no key for an argument that has its type from the options": {
+    code: `Larder.fn({ name, policy, tags: (_: number, [k]: readonly [Id]) => [k.id] })((k) => Effect.succeed(k.id.length))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: no key for an argument that has no type": {
+    code: `Larder.fn({ name, policy })((k) => Effect.succeed(k))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: no key for a second argument that is optional": {
+    code: `Larder.fn({ name, policy })((a: number, b?: number) => Effect.succeed(a + (b ?? 0)))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: no key for no argument": {
+    code: `Larder.fn({ name, policy })(() => Effect.succeed(1))`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: no key in generic code": {
+    code: `export const f = <Args extends ReadonlyArray<unknown>>(f: (...args: Args) => Effect.Effect<number>) =>
+      Larder.fn({ name, policy })(f)`,
+    says: ["key: give a function (...args) => string"],
+  },
+  "fn: an object in place of a policy": {
+    code: `Larder.fn({ name, value, policy: { freshFor: 1 } })((a: string) => Effect.succeed(a.length))`,
+    says: policyMake,
+  },
+  "fn: an object in place of a policy, beside a key": {
+    code: `Larder.fn({ name, policy: { freshFor: 1 }, key: (a: number, b: number) => a + "/" + b })(
+      (a: number, b: number) => Effect.succeed(a + b))`,
+    says: policyMake,
+  },
+  "fn: no policy": { code: `Larder.fn({ name })`, says: policyMake },
+  "fn: no schema in value": {
+    code: `Larder.fn({ name, value: Number, policy })`,
+    says: ["value", "Schema.String"],
+  },
+  "fn: one tag in place of a list": {
+    code: `Larder.fn({ name, value, policy, tags: (v, [id]: readonly [string]) => id + v.toFixed() })`,
+    says: ["Tags<number, readonly [string]>", "readonly string[]"],
+  },
+  "fn: a function of other values than the schema's": {
+    code: `Larder.fn({ name, value, policy })((id: string) => Effect.succeed(id))`,
+    says: ["'string' is not assignable to type 'number'"],
+  },
+  "fn: options without what is required": {
+    code: `export const f = (options: { name: string, policy?: Policy.Policy }) => Larder.fn(options)`,
+    says: ["an option may be missing or does not fit the others"],
+  },
 }
 
 const names = Object.keys(mistakes)

@@ -1,5 +1,5 @@
 /**
- * Types that make the compiler name a mistake in the options of `make` and `Service`.
+ * Types that make the compiler name a mistake in the options of `make`, `Service` and `fn`.
  *
  * The compiler reports a call that fits no overload against the last overload. The last overloads
  * accept no options. They have a type parameter for each option that has a remedy: `U` is the type of
@@ -17,6 +17,8 @@ type NoPolicy = "policy: give Policy.make({ freshFor: ... }) or Policy.adaptive(
 type NoSchema = "value: give a schema, such as Schema.String"
 type OtherValues = "upstream: give one that looks up the type of the schema in `value`"
 type NoKey = "key: give a function (key) => string, since the keys are neither strings nor numbers"
+type NoKeyOfArguments =
+  "key: give a function (...args) => string, since the arguments are not one string or number"
 
 /** For a service that has an id alone. */
 export type NoOptions = "upstream, policy: give them in an object after the id"
@@ -99,6 +101,15 @@ type OfUpstream<U, V, P> = IfAbsent<
 /** The options of `make` and `Service`; those that `Others` has need no remedy. */
 export type Explained<U, V, P, Others> = OfUpstream<U, V, P> & Others & Refused
 
+/** The options of `fn`; those that `Others` has need no remedy. */
+export type ExplainedFn<V, P, A, Args extends ReadonlyArray<unknown>, Others> = OfValues<
+  V,
+  P,
+  TypeOf<V, A>,
+  Args
+> &
+  Others & { readonly key?: ((...args: Args) => string) | undefined } & Refused
+
 /** `Options`, or an effect that gives them. `G` is what the call gives. */
 export type OrEffect<G, Options> = [G] extends [never]
   ? G
@@ -128,3 +139,27 @@ type WrongMember<O, Options> = {
     ? Refused
     : `${Name & string}: give what fits \`upstream\` and \`value\``
   : never
+
+/** Arguments that are a key without a `key` function. */
+export type OneKey = readonly [key: string | number]
+
+/** Marks {@link KeyArguments}, the bound, apart from arguments that are within it. */
+interface NotAKey extends ReadonlyArray<unknown> {
+  readonly "~larder/NotAKey": never
+}
+
+/**
+ * The bound of arguments that must be a key. The compiler infers the whole bound for arguments that are
+ * outside it, and {@link KeyedBy} sees that. In generic code the compiler compares type parameters with a
+ * bound, but does not resolve conditional types of them.
+ */
+export type KeyArguments = OneKey | NotAKey
+
+/** Refuses a function whose arguments, `Args`, are no key where `F`, the type of the option `key`, is undefined. */
+export type KeyedBy<F, Args extends KeyArguments> = [F] extends [undefined]
+  ? [Args] extends [never]
+    ? (...args: Args) => unknown
+    : NotAKey extends Args
+      ? NoKeyOfArguments
+      : unknown
+  : unknown
