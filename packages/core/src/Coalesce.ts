@@ -115,7 +115,6 @@ class Runs<K, A, E> {
   }
 
   #leave(run: Run<K, A, E>, waiter: Waiter<A, E>): void {
-    if (!run.waiters.has(waiter)) return
     run.waiters.delete(waiter)
     if (run.waiters.size === 0) this.#shared.abandon(run)
   }

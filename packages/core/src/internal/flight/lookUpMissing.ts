@@ -59,15 +59,14 @@ const isRefused = (engine: Engine, flight: Flight): boolean => {
   return true
 }
 
-/** Whether the arbiter can grant a lease for the flight. */
-const isLeased = ({ stack }: Engine, { arbiterAnswers, isForeign }: Flight): boolean =>
-  stack.arbiter !== undefined && arbiterAnswers && !isForeign
+/** Whether the arbiter, where there is one, can grant a lease for the flight. */
+const isLeased = ({ arbiterAnswers, isForeign }: Flight): boolean => arbiterAnswers && !isForeign
 
 /** Looks one key up, under a lease of its own where the arbiter can grant one. */
 const lookUpAlone = (engine: Engine, flight: Flight, budget: Budget, span: CallerSpan): void => {
   if (isRefused(engine, flight)) return
   const { arbiter } = engine.stack
-  if (arbiter === undefined || !isLeased(engine, flight)) return ask(engine, flight, span)
+  if (arbiter === undefined || !isLeased(flight)) return ask(engine, flight, span)
   const leave = approachCircuits(engine)
   const giveUp = Effect.sync(() => {
     leave()
@@ -137,7 +136,7 @@ const leaseTogether = (
   budget: Budget,
   span: CallerSpan,
 ): Effect.Effect<void> | undefined => {
-  const waiting = new Set(flights.filter((flight) => isLeased(engine, flight)))
+  const waiting = new Set(flights.filter(isLeased))
   const others = flights.filter((flight) => !waiting.has(flight))
   lookUpEach(engine, others, budget, span)
   if (waiting.size === 0) return undefined
@@ -172,7 +171,7 @@ const lookUpTogether = (
   const asking = flights.filter((flight) => !isRefused(engine, flight))
   const leave = approachCircuits(engine)
   const { arbiter } = engine.stack
-  const leasing = asking.filter((flight) => isLeased(engine, flight))
+  const leasing = asking.filter(isLeased)
   if (arbiter === undefined || leasing.length === 0) {
     askTogether(engine, asking, span, leave)
     return undefined
@@ -229,15 +228,11 @@ class AskingTogether extends lookup.LookupOfMany {
     const arriving = engine.turns.each(flights, (flight) =>
       arrive(engine, flight, answerOf(flight), undefined),
     )
-    engine.fibers.fork(Effect.onInterrupt(arriving, () => Effect.sync(() => this.#giveUp())))
+    engine.fibers.fork(arriving)
   }
 
   override cancel(): void {
     super.cancel()
-    this.#giveUp()
-  }
-
-  #giveUp(): void {
     this.#leave()
     giveBackAll(this.engine, this.flights)
   }
