@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Data, type Duration, Effect, Exit, Fiber } from "effect"
+import { Clock, Data, type Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { Deadline } from "../src/index.ts"
 
@@ -94,6 +94,16 @@ describe("Deadline.hard", () => {
     }),
   )
 
+  it.effect("a deadline of 0 gives an effect up at once that does not end at once", () =>
+    Effect.gen(function* () {
+      const within = Deadline.hard({ after: 0, onTimeout })
+      assert.strictEqual(yield* within(Effect.succeed(1)), 1)
+      const { exit, millis } = yield* inVirtualTime(within(Effect.never))
+      assert.deepStrictEqual(exit, Exit.fail(new TooSlow()))
+      assert.strictEqual(millis, 0)
+    }),
+  )
+
   it.effect("a synchronous effect starts no timer, an asynchronous one does", () =>
     Effect.gen(function* () {
       const { counter, counting } = yield* countingClock
@@ -157,6 +167,20 @@ describe("Deadline.soft", () => {
       assert.deepStrictEqual(exit, Exit.succeed("fresh"))
       assert.strictEqual(millis, 50)
     }),
+  )
+
+  it.effect(
+    "asks for nothing else once the effect has ended, and at once with a deadline of 0",
+    () =>
+      Effect.gen(function* () {
+        let asked = 0
+        const orElse = () => Effect.sync(() => ((asked += 1), Option.some("stale")))
+        const load = Effect.delay(Effect.succeed("fresh"), "50 millis")
+        const { exit } = yield* inVirtualTime(Deadline.soft(load, { after: "100 millis", orElse }))
+        assert.deepStrictEqual([exit, asked], [Exit.succeed("fresh"), 0])
+        const { millis } = yield* inVirtualTime(Deadline.soft(load, { after: 0, orElse }))
+        assert.deepStrictEqual([millis, asked], [0, 1])
+      }),
   )
 
   it.effect("answers at the deadline, and the effect goes on to its end", () =>

@@ -208,6 +208,17 @@ describe("a value that is on its way to the tiers", () => {
     }),
   )
 
+  it.effect("hides the older entry of a tier that was asked before it came", () =>
+    Effect.gen(function* () {
+      const shared = tierOf("shared", (engine) => {
+        queued(engine, { version: 5 })
+        return { _tag: "Entry", entry: entryOf(engine, { value: "older", version: 3 }) }
+      })
+      const engine = yield* over(shared)
+      expect(shown(yield* look(engine))).toBe("Missing")
+    }),
+  )
+
   it.effect("is waited for where it is not: then the tiers say what there is", () =>
     Effect.gen(function* () {
       const shared = has("shared", 9)
