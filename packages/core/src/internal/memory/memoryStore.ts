@@ -101,8 +101,9 @@ export class MemoryStore implements ObjectStore {
     const hash = this.#exits.hashOf(key)
     const present = this.#exits.findHashed(key, hash)
     if (present !== 0 && this.at(present).entry.version > entry.version) return false
-    this.#held.set(present, undefined)
+    // Throws for what is no weight: what is at the key stays then.
     const slot = this.#exits.put(key, hash, present, exit, { weight, expiresAt, now })
+    if (slot !== present) this.#held.set(present, undefined)
     if (slot === 0) return false
     this.#held.set(slot, held)
     while (slot * 2 + 1 >= this.#stamps.length) this.#stamps = grown(this.#stamps, Infinity)

@@ -67,6 +67,15 @@ it("a weight that is none is refused by name", () => {
   )
 })
 
+it("a put that throws, for what is no weight, leaves what is at the key", () => {
+  const store = storeOf()
+  put(store, held("a", 1, 100), 0)
+  expect(() => store.put(held("a", 2, 100), Number.NaN, stamp, 0)).toThrow(/got NaN/)
+  expect([store.peek("a")?.entry.value, store.size, store.weight]).toEqual([1, 1, 1])
+  expect(put(store, held("a", 3, 100), 0)).toBe(true)
+  expect(store.peek("a")?.entry.value).toBe(3)
+})
+
 it("law 17: the weight is that of the value kept last", () => {
   const store = storeOf()
   put(store, held("a", 3, 100), 0)
