@@ -80,6 +80,8 @@ const noTimes: ReadonlyArray<readonly [unknown, string]> = [
   [Duration.millis(-1), "-1 millis"],
 ]
 
+const noUrl = "be a host name or an IP address alone; a URL belongs in `url`"
+
 const clients: ReadonlyArray<OfClient> = [
   ...urls.map(([url, must]): OfClient => [{ url }, "url", secret, must]),
   ...[0, 70_000, 1.5, Number.NaN].map((port): OfClient => [
@@ -91,6 +93,12 @@ const clients: ReadonlyArray<OfClient> = [
   [{ host: "" }, "host", '""', "be a text that is not empty"],
   [{ host: 5 }, "host", "5", "be a text that is not empty"],
   [{ path: "" }, "path", '""', "be a text that is not empty"],
+  [{ path: "unix://u:s3cret@h/redis.sock" }, "path", secret, "be the path of a socket alone"],
+  ...["redis://u:s3cret@h", "u:s3cret@h", "h/0", "h h"].flatMap((bad): ReadonlyArray<OfClient> => [
+    [{ host: bad }, "host", secret, noUrl],
+    [{ sentinels: [{ host: bad, port: 1 }], name: "larder" }, "sentinels[0].host", secret, noUrl],
+    [{ cluster: { nodes: [{ host: bad, port: 1 }] } }, "cluster.nodes[0].host", secret, noUrl],
+  ]),
   [{ host, db: -1 }, "db", "-1", "be an integer of at least 0"],
   [{ host, db: 0.5 }, "db", "0.5", "be an integer of at least 0"],
   [{ cluster: { nodes: [{ host, port: 1 }] }, db: 1 }, "db", "1", "be 0, the only database"],

@@ -152,7 +152,9 @@ const keyOf = (id: string, key: unknown, isCurrent: boolean): Checked<Key> =>
 
 export const make = ({ current, keys }: EncryptedOptions): Checked<Keyring> => {
   if (typeof keys !== "object" || keys === null) {
-    return invalid("keys", "be an object that has each key under its id", keys)
+    // A text is most likely the key itself, which must not be shown.
+    const got = typeof keys === "string" ? Redacted.make(keys) : keys
+    return invalid("keys", "be an object that has each key under its id", got)
   }
   const all = Object.entries(keys).map(([id, key]) => keyOf(id, key, id === current))
   return Result.flatMap(Result.all(all), (made) => {

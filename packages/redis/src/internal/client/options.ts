@@ -256,10 +256,21 @@ const text = (field: string, given: string | undefined): string =>
     ? given
     : invalid(field, "be a text that is not empty", given)
 
+/** A URL given as a host may hold a password: it is refused, and not shown. */
+const host = (field: string, given: string): string =>
+  /[/@\s]/.test(text(field, given))
+    ? invalidSecret(field, "be a host name or an IP address alone; a URL belongs in `url`")
+    : given
+
+const socketPath = (field: string, given: string): string =>
+  text(field, given).includes("://")
+    ? invalidSecret(field, "be the path of a socket alone; a URL belongs in `url`")
+    : given
+
 const addresses = (field: string, given: ReadonlyArray<Address>): ReadonlyArray<Address> =>
   Array.isArray(given) && given.length > 0
     ? given.map((each: Address, i) => ({
-        host: text(`${field}[${i}].host`, each.host),
+        host: host(`${field}[${i}].host`, each.host),
         port: port(`${field}[${i}].port`, each.port),
       }))
     : invalid(field, "be an array of at least one { host, port }", given)
@@ -378,7 +389,7 @@ const placeOf = (options: Options): FromUrl => {
   checkOneWay(options)
   if (options.url !== undefined) return fromUrl(reveal(options.url))
   if (options.path !== undefined) {
-    return { place: { _tag: "Path", path: text("path", options.path) } }
+    return { place: { _tag: "Path", path: socketPath("path", options.path) } }
   }
   if (options.sentinels !== undefined) {
     return {
@@ -398,7 +409,7 @@ const placeOf = (options: Options): FromUrl => {
     return { place: { _tag: "Cluster", nodes: addresses("cluster.nodes", nodes), natMap } }
   }
   const address = {
-    host: text("host", options.host ?? "127.0.0.1"),
+    host: host("host", options.host ?? "127.0.0.1"),
     port: port("port", options.port ?? 6379),
   }
   return { place: { _tag: "Host", address } }
