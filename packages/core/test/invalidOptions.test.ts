@@ -87,7 +87,8 @@ const noDurations = typesOf<Duration.Input>({
   "-5 millis": Duration.millis(-5),
   null: null as never,
   "an array of 0": [] as never,
-  "an object": { seconds: -1 },
+  "an object": { seconds: Number.NaN },
+  "an array of 2": [Number.NaN, 0],
 })
 
 const policyDurations = [
@@ -379,6 +380,14 @@ const wires: ReadonlyArray<OfValue> = [
       shown,
       "be 32 bytes, a Redacted of them or of their Base64 text, or a CryptoKey of AES-GCM 256",
     ),
+  ),
+  // The key itself, which is not shown.
+  ofWire(
+    "encrypted",
+    { keys: "bXktc2VjcmV0LWtleQ==", current: "a" },
+    "keys",
+    "<redacted>",
+    "be an object that has each key under its id",
   ),
   ofWire("encrypted", { keys: { "": bytes }, current: "" }, "keys", '""', idsOfKeys),
   ofWire("encrypted", { keys: { "\ud800": bytes }, current: "x" }, "keys", '"\\ud800"', idsOfKeys),

@@ -7,10 +7,15 @@ export const mustBeDuration =
 
 /** Milliseconds of a duration that can be waited for; undefined for anything else. */
 export const millisOf = (input: Duration.Input): number | undefined => {
-  // `Duration.fromInput` makes 0 of NaN.
-  if (Number.isNaN(input)) return undefined
+  if (hasNaN(input)) return undefined
   const duration = Duration.fromInput(input)
   if (Option.isNone(duration)) return undefined
   const millis = Duration.toMillis(duration.value)
   return millis >= 0 ? millis : undefined
+}
+
+/** `Duration.fromInput` makes 0 of NaN, and of `{ seconds: NaN }`. */
+const hasNaN = (input: Duration.Input | null): boolean => {
+  if (typeof input !== "object" || input === null) return Number.isNaN(input)
+  return !Duration.isDuration(input) && Object.values(input).some(Number.isNaN)
 }
