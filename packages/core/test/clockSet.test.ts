@@ -151,6 +151,20 @@ for (const [name, stack] of Object.entries(stacks)) {
       )
     }
 
+    law("set forward by hours: upstream is asked once more at most", (wall) =>
+      Effect.gen(function* () {
+        const { asked, larder } = yield* make(wall, { freshFor: "1 hour" })
+        yield* larder.get("a")
+        yield* TestClock.adjust("2 seconds")
+        wall.step(2 * hours)
+        for (let second = 0; second < 20; second++) {
+          assert.strictEqual(yield* larder.get("a"), 2)
+          yield* TestClock.adjust("1 second")
+        }
+        assert.strictEqual(asked(), 2)
+      }),
+    )
+
     law("set forward: a value ends early", (wall) =>
       Effect.gen(function* () {
         const { larder } = yield* make(wall)

@@ -52,9 +52,10 @@ export class MarkReading {
   }
 
   get isRecent(): boolean {
-    const { marks } = this.#options
+    const { marks, time } = this.#options
     const isWhole = this.#readsRest || !marks.isBehind
-    return isWhole && marks.readUpTo >= this.#heardOf && this.#isYoung(this.#readAt)
+    const isYoung = this.#isYoung(this.#readAt) && !time.isDoubtful
+    return isWhole && marks.readUpTo >= this.#heardOf && isYoung
   }
 
   /** Records that the arbiter has a mark of this number: until it is read, the marks are not recent. */

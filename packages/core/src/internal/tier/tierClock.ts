@@ -18,6 +18,9 @@ export interface Bounds {
 /** How far two clocks may drift apart, in milliseconds per millisecond: the slew rate of NTP. */
 const drift = 0.0005
 
+/** A lead that has grown by more, ms, shows that the clock was set, and not only corrected. */
+const setForward = 1_000
+
 export class TierTime {
   readonly #clock: SteadyClock
   readonly #scope: TierScope
@@ -25,6 +28,8 @@ export class TierTime {
   #ahead: Bounds | undefined
   /** When the tier last told its time, in monotonic time. */
   #heardAt = 0
+  /** The lead of this node's time of day over monotonic time then. */
+  #leadThen = Infinity
   /** The highest version that the tier gave to this node, as far as it can be the tier's time. */
   #given = 0
 
@@ -48,10 +53,23 @@ export class TierTime {
     const known = this.#ahead ?? heard
     const drifted = (received - this.#heardAt) * drift
     this.#heardAt = received
+    this.#leadThen = this.#lead
     const least = Math.max(heard.least, known.least - drifted)
     const most = Math.min(heard.most, known.most + drifted)
     // The tier tells whole milliseconds.
     this.#ahead = least < most + 1 ? { least, most } : heard
+  }
+
+  /**
+   * Whether this node's clock was set forward since the tier told its time. A tier on the same machine
+   * was set with it: an entry that is written with the old offset ends when the new one is known.
+   */
+  get isDoubtful(): boolean {
+    return this.#lead - this.#leadThen > setForward
+  }
+
+  get #lead(): number {
+    return this.#clock.currentTimeMillisUnsafe() - monotonicMillis(this.#clock)
   }
 
   /**
