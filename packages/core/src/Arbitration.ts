@@ -7,6 +7,7 @@
  * @category tier authors
  * @since 0.1.0
  */
+import * as limits from "./internal/runtime/limits.ts"
 
 /**
  * The record of a key's last lease, which a tier stores beside the entry. It outlives the lease, so
@@ -151,7 +152,7 @@ export const brought = (number: number | undefined): number => upTo(number, high
  * @category constants
  * @since 0.1.0
  */
-export const settleMillis = 60_000
+export const settleMillis = limits.settleMillis
 
 /**
  * The next version, token or mark number: the time in microseconds, or one above the highest number

@@ -36,6 +36,12 @@ import * as Gate from "./internal/upstream/concurrencyLimiter.ts"
 import { LiveDemand } from "./internal/upstream/liveDemand.ts"
 import { millisOf } from "./internal/runtime/duration.ts"
 import { isFrom } from "./internal/upstream/capturedServices.ts"
+import {
+  circuitFailures,
+  circuitOpenMillis,
+  circuitProbeMillis,
+  circuitQueue,
+} from "./internal/runtime/limits.ts"
 import { inSteadyTime } from "./internal/runtime/steadyBreaker.ts"
 import * as Reach from "./internal/upstream/reach.ts"
 import { uniqueName } from "./internal/runtime/uniqueName.ts"
@@ -835,9 +841,9 @@ const checkedBreaker = <RS>(options: BreakerOptions<RS>): Checked<CheckedBreaker
     return unless("openDuration", `${time}, or a Schedule`)
   }
   if (isNoTime(maxOpenDuration)) return unless("maxOpenDuration", time)
-  const probeEvery = timeOf(options.probeEvery ?? "1 second")
+  const probeEvery = timeOf(options.probeEvery ?? circuitProbeMillis)
   if (probeEvery === undefined) return unless("probeEvery", time)
-  const probeQueue = options.probeQueue ?? 1_000
+  const probeQueue = options.probeQueue ?? circuitQueue
   return isLength(probeQueue)
     ? Result.succeed({ probeEvery, probeQueue })
     : unless("probeQueue", "be an integer of at least 0")
@@ -889,8 +895,8 @@ const breakingWith = <A, E, R2, RS>(
     yield* Effect.addFinalizer(() => Effect.sync(() => circuit.stop()))
     const store = circuit.watch(yield* storeOf(options.store))
     const breaker = yield* CircuitBreaker.make({
-      tripPolicy: options.tripPolicy ?? CircuitBreaker.consecutive(5),
-      openDuration: options.openDuration ?? "10 seconds",
+      tripPolicy: options.tripPolicy ?? CircuitBreaker.consecutive(circuitFailures),
+      openDuration: options.openDuration ?? circuitOpenMillis,
       maxOpenDuration: options.maxOpenDuration,
       onStoreError,
     }).pipe(Effect.provideService(CircuitBreaker.CircuitBreakerStore, store))

@@ -1,14 +1,11 @@
 /** One open file with its prepared statements. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
-import { fitsLog, type Limits, limitsOf, roomOf, unlimited, usualLogPages } from "./diskRoom.ts"
+import { fitsLog, type Limits, limitsOf, roomOf, unlimited } from "./diskRoom.ts"
 import { type Fate, FileWatch } from "./header.ts"
 import type { Synchronous } from "./options.ts"
 import * as reserve from "./reserve.ts"
 import { applicationId, migrate, refuseForeign } from "./schema.ts"
-
-/** Check the disk after this many changes, and after this many bytes of changes. */
-const lookedAfterChanges = 32
-const lookedAfterBytes = 64 * 1024
+import { bytesPerLook, changesPerLook, logFileBytes, mostLogPages } from "./limits.ts"
 
 const sql = {
   begin: "BEGIN IMMEDIATE",
@@ -88,8 +85,8 @@ export class Connection {
       this.#database.exec(
         `PRAGMA journal_mode = WAL;
          PRAGMA synchronous = ${synchronous};
-         PRAGMA wal_autocheckpoint = ${usualLogPages};
-         PRAGMA journal_size_limit = 1048576`,
+         PRAGMA wal_autocheckpoint = ${mostLogPages};
+         PRAGMA journal_size_limit = ${logFileBytes}`,
       )
       migrate(this.#database)
     } catch (cause) {
@@ -116,7 +113,7 @@ export class Connection {
   prepare(bytes: number): boolean {
     this.#changes += 1
     this.#bytes += bytes
-    if (this.#changes <= lookedAfterChanges && this.#bytes <= lookedAfterBytes) return true
+    if (this.#changes <= changesPerLook && this.#bytes <= bytesPerLook) return true
     this.#changes = 0
     this.#bytes = 0
     this.#isStampDue = true

@@ -12,12 +12,8 @@ import { type Fate, headerOf, identityOf } from "./header.ts"
 import type { Synchronous } from "./options.ts"
 import * as reserve from "./reserve.ts"
 import type { Warnings } from "./warnings.ts"
+import { fileCheckMillis } from "./limits.ts"
 
-/**
- * How long, in ms, until a file that failed to open is tried again, and between two checks of an
- * open file.
- */
-const patienceMillis = 1_000
 const beside = ["-wal", "-shm"]
 
 /**
@@ -88,7 +84,7 @@ export class DatabaseFile {
     this.#lookAfter(now)
     if (this.#connection !== undefined) return this.#connection
     const failed = this.#failed
-    const isEarly = failed !== undefined && Math.abs(now - failed.at) < patienceMillis
+    const isEarly = failed !== undefined && Math.abs(now - failed.at) < fileCheckMillis
     if (isEarly && !(need === "invalidation" && this.#canDiscard())) throw failed.cause
     this.#connection = this.#connect(now, need)
     this.#identity = identityOf(this.filename)
@@ -173,7 +169,7 @@ export class DatabaseFile {
   }
 
   #lookAfter(now: number): void {
-    if (this.#connection === undefined || Math.abs(now - this.#lookedAt) < patienceMillis) return
+    if (this.#connection === undefined || Math.abs(now - this.#lookedAt) < fileCheckMillis) return
     this.#lookedAt = now
     const fate = this.#connection.fate()
     if (fate === "sound") return

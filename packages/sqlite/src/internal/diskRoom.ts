@@ -5,6 +5,7 @@
  */
 import { statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
+import { logBytes, mostLogPages, plentyBytes, slackBytes } from "./limits.ts"
 
 /** Bytes on the disk: free ones, and those of the cache. */
 export interface Room {
@@ -23,49 +24,38 @@ export interface Limits {
 export const pageBytes = 4096
 /** The size of a page in the log, with its header. */
 const frameBytes = pageBytes + 24
-/** Room for the index of the log, and for writes of other processes. */
-const slack = 64 * 1024
-/** The log's share of the disk: a quarter, and no more than this. */
-const mostLog = 2 * 1024 * 1024
-/** With more free room than this the file needs no limit. */
-const plenty = 64 * 1024 * 1024
-/**
- * Pages of the log before they are moved into the file: a small number, so that no write takes
- * long.
- */
-export const usualLogPages = 128
 const mostPages = 4_294_967_294
 
 /** The limits of a disk with plenty of room. */
-export const unlimited: Limits = { pages: mostPages, logPages: usualLogPages }
+export const unlimited: Limits = { pages: mostPages, logPages: mostLogPages }
 
 /**
  * The log's room for a change of this many bytes; its current content counts until the log
  * restarts.
  */
 const logShare = ({ file, free, log }: Room, bytes: number): number =>
-  Math.max(Math.min(mostLog, (free + file + log) / 4), bytes + slack, log)
+  Math.max(Math.min(logBytes, (free + file + log) / 4), bytes + slackBytes, log)
 
 /** Pure: the limits for a change of this many bytes. */
 export const limitsOf = (room: Room, bytes: number): Limits => {
-  if (room.free > plenty + 2 * bytes) return unlimited
+  if (room.free > plentyBytes + 2 * bytes) return unlimited
   const share = logShare(room, bytes)
   const pages = Math.floor((room.free + room.file + room.log - share) / pageBytes)
   return {
     pages: Math.max(1, Math.min(mostPages, pages)),
-    logPages: Math.max(8, Math.min(usualLogPages, Math.floor(share / 2 / frameBytes))),
+    logPages: Math.max(8, Math.min(mostLogPages, Math.floor(share / 2 / frameBytes))),
   }
 }
 
 /** Pure: whether a change may be too large for a disk that still has room for smaller ones. */
-export const isLarge = (bytes: number): boolean => bytes > slack
+export const isLarge = (bytes: number): boolean => bytes > slackBytes
 
 /** Pure: whether the log can take a large value at all, however many entries are evicted. */
 export const fitsLog = ({ free, log }: Room, bytes: number): boolean =>
-  !isLarge(bytes) || bytes + slack <= free + log
+  !isLarge(bytes) || bytes + slackBytes <= free + log
 
 /** Pure: whether the disk lacks room even for the files beside the database. */
-export const isFull = ({ free }: Room): boolean => free < slack
+export const isFull = ({ free }: Room): boolean => free < slackBytes
 
 const sizeOf = (filename: string): number =>
   statSync(filename, { throwIfNoEntry: false })?.size ?? 0

@@ -1,12 +1,7 @@
 /** The marks of one larder in a connection, numbered as an arbiter does. Runs within a transaction. */
 import { Arbitration, type Tier } from "@larder/core"
 import type { Connection, Row } from "./connection.ts"
-
-const keptMillis = 7 * 24 * 60 * 60 * 1000
-const maxMarks = 100_000
-const trimmedPerCall = 64
-/** The most marks per answer: reading all at once would block the process. */
-const marksPerPage = 5_000
+import { markLifeMillis, marksPerPage, marksTrimmedPerCall, maxMarks } from "./limits.ts"
 
 interface Numbers {
   readonly last: number
@@ -114,9 +109,9 @@ export class MarkTable {
    */
   #trim(numbers: Numbers): Numbers {
     let { dropFloor, floor, marks } = numbers
-    for (const row of this.#connection.all("oldestMarks", this.#larder, trimmedPerCall)) {
+    for (const row of this.#connection.all("oldestMarks", this.#larder, marksTrimmedPerCall)) {
       const { keepStale, number, tag } = markOf(row)
-      if (marks <= maxMarks && this.#now - Number(row["at"]) < keptMillis) break
+      if (marks <= maxMarks && this.#now - Number(row["at"]) < markLifeMillis) break
       this.#connection.run(
         "removeMark",
         this.#larder,

@@ -3,6 +3,7 @@ import { InvalidOptions, type Wire } from "@larder/core"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as limits from "./limits.ts"
 
 /**
  * What a power cut may lose: see `synchronous` of {@link Options}.
@@ -82,8 +83,12 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
   Result.gen(function* () {
     const isObject = typeof options === "object" && options !== null
     yield* unless(isObject, "options", "be an object with a filename", options)
-    const { filename, maxBytes = 256 * 1024 * 1024, maxEntries = 100_000, wire } = options
-    const { busyTimeout = 50, name = "sqlite", synchronous = "normal" } = options
+    const { filename, maxBytes = limits.maxBytes, maxEntries = limits.maxEntries, wire } = options
+    const {
+      busyTimeout = limits.busyTimeoutMillis,
+      name = "sqlite",
+      synchronous = "normal",
+    } = options
     const isPath = typeof filename === "string" && filename !== "" && !filename.includes("\0")
     yield* unless(isPath, "filename", 'be a path, such as "./larder.db"', filename)
     const bound = "be an integer of at least 1 or Infinity"

@@ -5,21 +5,17 @@
  */
 import { rmSync, statSync, writeFileSync } from "node:fs"
 import type { Room } from "./diskRoom.ts"
-
-/** As large as the log before it is moved, plus the files beside the database. */
-const bytes = 1024 * 1024
-/** A disk with less free room keeps no reserve. */
-const enough = 8 * bytes
+import { reserveBytes, reserveNeedsBytes } from "./limits.ts"
 
 const nameOf = (filename: string): string => `${filename}-reserve`
 
 /** Writes the reserve, if the disk has enough room. */
 export const keep = (filename: string, { free }: Room): void => {
-  if (filename === ":memory:" || !(free >= enough)) return
+  if (filename === ":memory:" || !(free >= reserveNeedsBytes)) return
   const name = nameOf(filename)
   try {
     if (statSync(name, { throwIfNoEntry: false }) === undefined) {
-      writeFileSync(name, Buffer.alloc(bytes), { flag: "wx" })
+      writeFileSync(name, Buffer.alloc(reserveBytes), { flag: "wx" })
     }
   } catch {
     // Another process has written the file, or this one may not: continue without a reserve.
@@ -30,7 +26,7 @@ export const keep = (filename: string, { free }: Room): void => {
 export const release = (filename: string): boolean => {
   const name = nameOf(filename)
   try {
-    if (statSync(name, { throwIfNoEntry: false })?.size !== bytes) return false
+    if (statSync(name, { throwIfNoEntry: false })?.size !== reserveBytes) return false
     rmSync(name)
     return true
   } catch {

@@ -6,19 +6,16 @@
 import { Arbitration, Entry, Envelope, type Tier } from "@larder/core"
 import type { Connection, Row } from "./connection.ts"
 import { MarkTable } from "./markTable.ts"
+import {
+  consideredAtOnce,
+  evictedAtOnce,
+  evictedPerWrite,
+  rowBytes,
+  sweptPerWrite,
+} from "./limits.ts"
 
 const { settleMillis } = Arbitration
 const tombstoneMillis = 2 * settleMillis
-/** How many expired rows a write removes: more than the one row that it adds. */
-const sweptPerWrite = 8
-/** The most rows that a write evicts: a large value's evictions are spread over several writes. */
-const evictedPerWrite = 64
-const evictedAtOnce = 8
-/** On a full disk, eviction looks at this many of the oldest rows and takes unread ones first. */
-const consideredAtOnce = 64
-
-/** SQLite takes no row of more than 1,000,000,000 bytes. */
-const mostBytes = 999_000_000
 
 const nothing: Arbitration.Stored = { version: 0, isValue: false }
 
@@ -301,7 +298,7 @@ export class Shelf {
    */
   #store(key: string, envelope: Uint8Array, version: number, lifeMillis: number): void {
     if (!(lifeMillis > 0)) return this.bury(key, version)
-    if (bytesOf(key, envelope) > Math.min(this.#bounds.maxBytes, mostBytes)) {
+    if (bytesOf(key, envelope) > Math.min(this.#bounds.maxBytes, rowBytes)) {
       const bytes = envelope.length
       this.#refused.push({ larder: this.#larder, key, cause: "refused", bytes })
       return this.bury(key, version)

@@ -10,11 +10,7 @@ import { MarkTable } from "./markTable.ts"
 import type { Settings } from "./options.ts"
 import { Seen } from "./seen.ts"
 import { type Changed, type Evicted, Shelf } from "./shelf.ts"
-
-/** The pause between two attempts while another process writes. */
-const pauseMillis = 2
-/** Bytes of entries to evict first on a full disk; each further attempt doubles them. */
-const firstEvicted = 32 * 1024
+import { busyPauseMillis, firstEvictedBytes } from "./limits.ts"
 
 export interface Shared {
   readonly file: DatabaseFile
@@ -279,7 +275,13 @@ export class SqliteStore {
       this.#shared.file.warnFull(now)
       connection.lookAgain()
       if (!connection.prepare(bytes)) throw new NoRoom({ bytes })
-      return this.#fittedAfterEvicting(connection, now, bytes, firstEvicted + 2 * bytes, change)
+      return this.#fittedAfterEvicting(
+        connection,
+        now,
+        bytes,
+        firstEvictedBytes + 2 * bytes,
+        change,
+      )
     }
   }
 
@@ -368,7 +370,7 @@ export class SqliteStore {
           return Effect.succeed(file.use(at, need, (connection) => body(connection, at)))
         } catch (cause) {
           return failureOf(cause) === "busy" && left > 0
-            ? Effect.andThen(Effect.sleep(pauseMillis), attempt(left - pauseMillis))
+            ? Effect.andThen(Effect.sleep(busyPauseMillis), attempt(left - busyPauseMillis))
             : Effect.fail(this.#failure(operation, cause))
         }
       })

@@ -1,9 +1,7 @@
 /**
  * The warnings of one tier: each topic at most once a minute, the same text at most once an hour.
  */
-
-const minute = 60_000
-const hour = 60 * minute
+import { textQuietMillis, topicQuietMillis } from "./limits.ts"
 
 interface Told {
   readonly at: number
@@ -22,7 +20,7 @@ export class Warnings {
   warn(topic: string, now: number, message: string): void {
     const told = this.#told.get(topic)
     if (told !== undefined) {
-      const quiet = told.message === message ? hour : minute
+      const quiet = told.message === message ? textQuietMillis : topicQuietMillis
       if (Math.abs(now - told.at) < quiet) return
     }
     this.#told.set(topic, { at: now, message })

@@ -2,14 +2,12 @@
  * A bounded map whose values expire. It has no timers: a read removes an expired value, and each
  * write sweeps a few.
  */
+import { recordsSweptPerWrite } from "../runtime/limits.ts"
 
 interface Ending {
   /** From this moment on the value counts as absent. */
   readonly expiresAt: number
 }
-
-/** Values swept by each write: more than the one it adds, so that the sweep keeps up. */
-const sweptPerWrite = 4
 
 export class ExpiringMap<V extends Ending> {
   readonly #values = new Map<string, V>()
@@ -56,7 +54,7 @@ export class ExpiringMap<V extends Ending> {
 
   // An iterator of a Map survives deletions and sees additions, so one iterator serves many sweeps.
   #removeExpired(now: number): void {
-    for (let i = 0; i < sweptPerWrite; i++) {
+    for (let i = 0; i < recordsSweptPerWrite; i++) {
       const next = this.#sweep.next()
       if (next.done) {
         this.#sweep = this.#values.entries()

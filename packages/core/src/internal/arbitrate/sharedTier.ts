@@ -38,12 +38,9 @@ import type { LeaseRecord, Stored } from "../../Arbitration.ts"
 import { ExpiringMap } from "./expiringMap.ts"
 import { MarkLog } from "../invalidation/markLog.ts"
 import { type SteadyClock, steadyClock } from "../runtime/steadyClock.ts"
+import { marksPerPage, maxMarks, sharedEntries } from "../runtime/limits.ts"
 
 const name = "shared"
-const maxEntries = 100_000
-const maxMarks = 100_000
-/** Marks in one answer: merging all at once would block the event loop. */
-const marksPerPage = 5_000
 const tombstoneMillis = 2 * settleMillis
 
 interface Kept {
@@ -71,10 +68,10 @@ class Shelf {
    * clock stands still, two nodes could get the same token.
    */
   #lost = 0
-  readonly #entries = new ExpiringMap<Kept>(maxEntries, ({ bytes }) => {
+  readonly #entries = new ExpiringMap<Kept>(sharedEntries, ({ bytes }) => {
     this.#lost = Math.max(this.#lost, usable(Envelope.version(bytes)))
   })
-  readonly #leases = new ExpiringMap<LeaseRecord>(maxEntries, ({ token }) => {
+  readonly #leases = new ExpiringMap<LeaseRecord>(sharedEntries, ({ token }) => {
     this.#lost = Math.max(this.#lost, token)
   })
   readonly #marks: MarkLog

@@ -8,10 +8,7 @@ import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
-
-/** Pauses between requests while another node holds the lease, ms: the first, and the longest. */
-const firstPause = 50
-const longestPause = 1_000
+import { firstLeasePauseMillis, longestLeasePauseMillis } from "../runtime/limits.ts"
 
 /** Options of a request: take the lease from its holder, and despite another node's recent failure. */
 interface Claim {
@@ -35,7 +32,7 @@ export const leaseFor = (
     const began = engine.stopwatch()
     let claim = firstClaim(engine, flight)
     let trip = budget
-    let pause = firstPause
+    let pause = firstLeasePauseMillis
     // Counted from the first busy answer: the trip to the arbiter is no wait for another node.
     let busySince: number | undefined
     while (flight.isWanted) {
@@ -59,7 +56,7 @@ export const leaseFor = (
       if (waited >= engine.stack.leaseMillis) claim = byForce
       else {
         yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
-        pause = Math.min(2 * pause, longestPause)
+        pause = Math.min(2 * pause, longestLeasePauseMillis)
       }
     }
   })

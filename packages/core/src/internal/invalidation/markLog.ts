@@ -4,8 +4,7 @@
  */
 import type { Mark, MarkPage } from "../../Tier.ts"
 import { brought, nextNumber } from "../../Arbitration.ts"
-
-const keptMillis = 7 * 24 * 60 * 60 * 1000
+import { markLifeMillis } from "../runtime/limits.ts"
 
 interface Logged {
   readonly mark: Mark
@@ -112,7 +111,7 @@ export class MarkLog {
   #trim(now: number): void {
     for (let oldest = this.#log[this.#head]; oldest; oldest = this.#log[++this.#head]) {
       if (!this.#isCurrent(oldest)) continue
-      if (this.#current.size <= this.#capacity && now - oldest.at < keptMillis) break
+      if (this.#current.size <= this.#capacity && now - oldest.at < markLifeMillis) break
       this.#forget(oldest.mark)
     }
     this.#compact()

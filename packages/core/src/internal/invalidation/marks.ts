@@ -6,17 +6,10 @@
 import { usable } from "../../Arbitration.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Mark, MarkPage } from "../../Tier.ts"
+import { clockAheadMillis, markLifeMillis, marksPerFlight, maxMarks } from "../runtime/limits.ts"
 
 /** An entry by the marks: valid, only for stale-if-error, or dropped. */
 export type Verdict = "valid" | "stale" | "dropped"
-
-const maxMarks = 100_000
-const maxAgeMillis = 7 * 24 * 60 * 60 * 1000
-/** Beyond this many marks during one flight, every tag counts as marked in between. */
-const maxLog = 1_000
-
-/** How far a tier's clock may be ahead of this node's, ms. */
-const maxAhead = 24 * 60 * 60 * 1000
 
 interface Numbered {
   readonly number: number
@@ -55,7 +48,7 @@ class MarkSet {
 
   #trim(now: number): void {
     for (const [tag, mark] of this.tags) {
-      if (this.tags.size <= maxMarks && now - mark.at < maxAgeMillis) return
+      if (this.tags.size <= maxMarks && now - mark.at < markLifeMillis) return
       this.tags.delete(tag)
       this.floor = Math.max(this.floor, mark.number)
     }
@@ -106,7 +99,7 @@ export class Marks {
   /** Sets marks; returns their number, which is above `known` and above the `asOf` of any entry seen. */
   add(tags: ReadonlyArray<string | undefined>, keepStale: boolean, now: number, known = 0): number {
     // A damaged `asOf` must not use up the numbers.
-    const seen = Math.min(this.#seen, usable((now + maxAhead) * 1000))
+    const seen = Math.min(this.#seen, usable((now + clockAheadMillis) * 1000))
     const number = Math.max(this.last, known, seen) + 1
     this.#beforeOwn ??= this.last
     for (const tag of tags) this.#set({ tag, keepStale, number }, now)
@@ -172,7 +165,7 @@ export class Marks {
   #set(mark: Mark, now: number): void {
     const marks = mark.keepStale ? this.#keeping : this.#dropping
     marks.set(mark.tag, mark.number, now)
-    if (this.#log.length < maxLog) this.#log.push(mark)
+    if (this.#log.length < marksPerFlight) this.#log.push(mark)
     else this.#logComplete = false
   }
 }

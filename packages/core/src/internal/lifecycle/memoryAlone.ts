@@ -6,9 +6,8 @@
 import * as Effect from "effect/Effect"
 import { defaultBounds } from "../memory/bounds.ts"
 import type { Stack } from "../tier/openStack.ts"
+import { namesTold } from "../runtime/limits.ts"
 
-/** Logged once for each name in this process. Bounds the names that are remembered. */
-const maxNames = 1_000
 const told = new Set<string>()
 
 const isDefault = ({ farther, hasMemory, near }: Stack): boolean =>
@@ -19,7 +18,7 @@ const isDefault = ({ farther, hasMemory, near }: Stack): boolean =>
 
 export const tell = (stack: Stack, name: string): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (!isDefault(stack) || told.has(name) || told.size >= maxNames) return Effect.void
+    if (!isDefault(stack) || told.has(name) || told.size >= namesTold) return Effect.void
     told.add(name)
     const text =
       `${name}: keeps its entries in memory alone, at most ${defaultBounds.maxEntries}: ` +

@@ -6,11 +6,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TierStack } from "../../TierStack.ts"
+import { namesakeWarnings } from "../runtime/limits.ts"
 
 type Tiers = TierStack["Service"]["tiers"]
-
-/** Warnings for each name. */
-const maxWarnings = 5
 
 interface Namesakes {
   /** Open larders, oldest first. */
@@ -77,7 +75,7 @@ export const register = (
     const own: Opened = { made }
     namesakes.open.add(own)
     const closing = Effect.addFinalizer(() => Effect.sync(() => forget(tiers, name, own)))
-    if (other === undefined || namesakes.warnings >= maxWarnings) return closing
+    if (other === undefined || namesakes.warnings >= namesakeWarnings) return closing
     namesakes.warnings += 1
     const text =
       `${name}: two larders of this name are open on one TierStack and share entries in ${sharing.join(", ")}. ` +

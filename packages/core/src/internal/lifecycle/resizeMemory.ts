@@ -4,13 +4,11 @@ import type { Engine } from "../state/engine.ts"
 import type { InvalidOptions } from "../../InvalidOptions.ts"
 import { invalidOption } from "../state/settings.ts"
 import { type MemoryBounds, problemOf } from "../memory/bounds.ts"
-
-/** Entries evicted in one turn of the event loop: about a millisecond. */
-const slice = 500
+import { entriesEvictedPerTurn } from "../runtime/limits.ts"
 
 const shrink = (engine: Engine): Effect.Effect<void> =>
   Effect.suspend(() =>
-    engine.near.shrink(slice, engine.now())
+    engine.near.shrink(entriesEvictedPerTurn, engine.now())
       ? Effect.andThen(Effect.yieldNow, shrink(engine))
       : Effect.void,
   )

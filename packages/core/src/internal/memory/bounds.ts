@@ -1,5 +1,6 @@
 /** The bounds of values in memory, and how they are checked. */
 import { InvalidOptions } from "../../InvalidOptions.ts"
+import { memoryEntries } from "../runtime/limits.ts"
 
 export interface MemoryBounds {
   /** The most entries kept per larder: an integer of at least 1, or `Infinity`. */
@@ -9,7 +10,7 @@ export interface MemoryBounds {
 }
 
 /** Of a memory tier for which nothing else was chosen. */
-export const defaultBounds = { maxEntries: 10_000, maxWeight: Infinity } as const
+export const defaultBounds = { maxEntries: memoryEntries, maxWeight: Infinity } as const
 
 /** Whether a number counts something: an integer of at least 0. */
 export const isCount = (value: unknown): value is number =>

@@ -9,9 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
-
-/** Events buffered for each subscriber; more are dropped. */
-const bufferSize = 4_096
+import { bufferedEvents } from "../runtime/limits.ts"
 
 export interface Counters {
   /** Calls that returned a fresh value. */
@@ -102,7 +100,7 @@ export class Observer {
 
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope> =
     Effect.gen({ self: this }, function* () {
-      const pubsub = yield* PubSub.dropping<LarderEvent>(bufferSize)
+      const pubsub = yield* PubSub.dropping<LarderEvent>(bufferedEvents)
       const subscription = yield* PubSub.subscribe(pubsub)
       if (this.#closed) {
         yield* PubSub.shutdown(pubsub)

@@ -6,9 +6,7 @@ import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "../runtime/monotonic.ts"
-
-const burst = 5
-const refillMillis = 1_000
+import { warningRefillMillis, warningsAtOnce } from "../runtime/limits.ts"
 
 interface Bucket {
   left: number
@@ -47,13 +45,13 @@ export class Warnings {
     const now = monotonicMillis(this.#clock)
     const bucket = this.#buckets.get(topic)
     if (bucket === undefined) {
-      const full = { left: burst, filledAt: now, suppressed: 0 }
+      const full = { left: warningsAtOnce, filledAt: now, suppressed: 0 }
       this.#buckets.set(topic, full)
       return full
     }
-    const earned = Math.floor((now - bucket.filledAt) / refillMillis)
-    bucket.left = Math.min(burst, bucket.left + earned)
-    bucket.filledAt += earned * refillMillis
+    const earned = Math.floor((now - bucket.filledAt) / warningRefillMillis)
+    bucket.left = Math.min(warningsAtOnce, bucket.left + earned)
+    bucket.filledAt += earned * warningRefillMillis
     return bucket
   }
 }

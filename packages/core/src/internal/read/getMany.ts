@@ -1,6 +1,6 @@
 /**
  * `getMany`: one trip to each tier and one bulk lookup for many keys, and a separate result for
- * each key. More than `keysASlice` misses are loaded in slices, `slicesAtOnce` in parallel.
+ * each key. More than `keysPerSlice` misses are loaded in slices, `slicesAtOnce` in parallel.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -14,13 +14,7 @@ import { hit } from "./fastPath.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
-
-/** Keys looked for in memory in one turn of the event loop. */
-const keysATurn = 1_000
-/** Keys that share their trips and their bulk lookup. */
-const keysASlice = 250
-/** More slices in parallel use more memory, and make each other's trips longer. */
-const slicesAtOnce = 8
+import { keysPerSlice, keysSoughtPerTurn, slicesAtOnce } from "../runtime/limits.ts"
 
 type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
 type Results = Map<string, Exit.Exit<unknown, unknown>>
@@ -40,7 +34,7 @@ export const getMany = (
 ): Effect.Effect<Map<unknown, Exit.Exit<unknown, unknown>>> => {
   const call = new ManyCall(engine)
   const now = engine.now()
-  let turn = keysATurn
+  let turn = keysSoughtPerTurn
   let rest: Array<unknown> | undefined
   for (const key of keys) {
     turn -= 1
@@ -93,7 +87,7 @@ class ManyCall {
   }
 }
 
-/** Looks for the keys from index `from` on, and yields to other work before each `keysATurn`. */
+/** Looks for the keys from index `from` on, and yields to other work before each `keysSoughtPerTurn`. */
 const lookOn = (
   engine: Engine,
   call: ManyCall,
@@ -104,7 +98,7 @@ const lookOn = (
     ? Effect.void
     : Effect.flatMap(engine.turns.next, () => {
         const now = engine.now()
-        const to = Math.min(from + keysATurn, keys.length)
+        const to = Math.min(from + keysSoughtPerTurn, keys.length)
         for (let i = from; i < to; i++) call.look(keys[i], now)
         return lookOn(engine, call, keys, to)
       })
@@ -119,14 +113,14 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
         return call.exits
       })
     })
-  if (asked.length <= keysASlice) return gathered(asked)
-  const starts = Array.from({ length: Math.ceil(asked.length / keysASlice) }, (_, i) => i)
+  if (asked.length <= keysPerSlice) return gathered(asked)
+  const starts = Array.from({ length: Math.ceil(asked.length / keysPerSlice) }, (_, i) => i)
   // Backpressure: upstream may answer faster than the arbiter takes commits.
   const room = engine.stack.arbiter?.writes.commitRoom ?? Effect.void
   const slices = Effect.forEach(
     starts,
     (i) => {
-      const slice = gathered(asked.slice(i * keysASlice, (i + 1) * keysASlice))
+      const slice = gathered(asked.slice(i * keysPerSlice, (i + 1) * keysPerSlice))
       return i === 0 ? slice : Effect.andThen(Effect.andThen(room, engine.turns.next), slice)
     },
     { concurrency: slicesAtOnce, discard: true },

@@ -4,8 +4,7 @@ import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
-
-export const retryEvery = 1_000
+import { missedRetryMillis } from "../runtime/limits.ts"
 
 /**
  * Stores an entry in a tier that does not arbitrate; says whether the tier took it. If not, drops
@@ -57,7 +56,7 @@ const orLater = (
 const dropMissedLater = (engine: Engine, tier: FartherTier): void => {
   if (engine.missed.tiers.has(tier) || engine.closed) return
   engine.missed.tiers.add(tier)
-  engine.timers.schedule(engine.now() + retryEvery, () => {
+  engine.timers.schedule(engine.now() + missedRetryMillis, () => {
     engine.missed.tiers.delete(tier)
     engine.fibers.fork(
       Effect.map(tier.copies.dropMissed, (done) => {

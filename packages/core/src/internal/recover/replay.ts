@@ -8,10 +8,8 @@ import type { Engine } from "../state/engine.ts"
 import type { MissedKey } from "../state/missedChanges.ts"
 import { Budget } from "../tier/budget.ts"
 import { isBelieved } from "./believed.ts"
-import { retryEvery } from "./nearerTiers.ts"
 import { sendAll } from "./sendMissed.ts"
-
-const retryAtEnd = 100
+import { closingRetryMillis, missedRetryMillis } from "../runtime/limits.ts"
 
 /** Records that the arbiter may have an older value of the key, which a replay must drop. */
 export const dropLater = (engine: Engine, k: string, change: MissedKey): void => {
@@ -31,7 +29,7 @@ export const markLater = (
 const retryLater = (engine: Engine): void => {
   if (engine.missed.scheduled || engine.closed) return
   engine.missed.scheduled = true
-  engine.timers.schedule(engine.now() + retryEvery, () => {
+  engine.timers.schedule(engine.now() + missedRetryMillis, () => {
     engine.missed.scheduled = false
     replay(engine)
   })
@@ -107,7 +105,7 @@ export const tellMissed = (engine: Engine): Effect.Effect<void> =>
       yield* Fiber.await(replay(engine))
       const dropped = yield* Effect.forEach(engine.stack.farther, (tier) => tier.copies.dropMissed)
       if (engine.missed.isEmpty && !dropped.includes(false)) return
-      yield* Effect.sleep(retryAtEnd)
+      yield* Effect.sleep(closingRetryMillis)
     }
   })
 

@@ -4,9 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 import type { MissedKey, MissedMark } from "../state/missedChanges.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-
-/** Keys sent in parallel. A replay ends when all keys of one such group fail. */
-const keysAtOnce = 32
+import { missedKeysAtOnce } from "../runtime/limits.ts"
 
 /** Says whether the arbiter took all changes. A server that does not answer does not delay the others. */
 export const sendAll = (engine: Engine, arbiter: FartherTier): Effect.Effect<boolean> =>
@@ -51,7 +49,7 @@ const sendKeys = (
     const { failures } = engine.missed
     const [first, rest] = Arr.splitAt(keys, failures === 0 ? 0 : 1)
     let isWell = true
-    for (const chunk of [first, ...Arr.chunksOf(rest, keysAtOnce)]) {
+    for (const chunk of [first, ...Arr.chunksOf(rest, missedKeysAtOnce)]) {
       const sent = yield* Effect.forEach(
         chunk,
         ([k, change]) => sendKey(engine, arbiter, k, change),

@@ -10,11 +10,7 @@ import { decide } from "../read/decide.ts"
 import { inBackground } from "../read/act.ts"
 import type { Engine } from "../state/engine.ts"
 import { forBackground } from "../runtime/processLife.ts"
-
-/** Keys that a sweep looks at, recently read ones first. */
-const hotKeys = 1_000
-/** Bounds the fibers of a policy that makes a schedule for each value. */
-const maxSweeps = 16
+import { keysPerSweep, sweepSchedules } from "../runtime/limits.ts"
 
 interface Sweep {
   readonly schedule: Schedule.Schedule<unknown>
@@ -38,10 +34,10 @@ export class Sweeps {
     sweep.latch.openUnsafe()
   }
 
-  /** The sweep of a schedule; beyond `maxSweeps`, the first one. */
+  /** The sweep of a schedule; beyond `sweepSchedules`, the first one. */
   #of(schedule: Schedule.Schedule<unknown>): Sweep | undefined {
     const own = this.#sweeps.get(schedule)
-    if (own !== undefined || this.#sweeps.size < maxSweeps) return own
+    if (own !== undefined || this.#sweeps.size < sweepSchedules) return own
     this.#warn()
     const [first] = this.#sweeps.values()
     return first
@@ -63,7 +59,7 @@ export class Sweeps {
     this.#warned = true
     this.#engine.warnings.warn(
       "schedules",
-      `its policies have more than ${maxSweeps} different schedules in EarlyRefresh.scheduled; values with others are swept on the first one. Make the Schedule once, outside the function of the adaptive policy, and use it for every value`,
+      `its policies have more than ${sweepSchedules} different schedules in EarlyRefresh.scheduled; values with others are swept on the first one. Make the Schedule once, outside the function of the adaptive policy, and use it for every value`,
     )
   }
 
@@ -79,7 +75,7 @@ export class Sweeps {
     const now = engine.now()
     // No entry is fresh any more: pause until one is stored.
     if (now >= engine.entries.lastFresh) sweep.latch.closeUnsafe()
-    for (const { asked, key, policy } of engine.near.hot(hotKeys)) {
+    for (const { asked, key, policy } of engine.near.hot(keysPerSweep)) {
       const { earlyRefresh } = policy
       if (earlyRefresh._tag !== "Scheduled" || this.#of(earlyRefresh.schedule) !== sweep) continue
       const { action, local } = decide(engine, key, anything, now)

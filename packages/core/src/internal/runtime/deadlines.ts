@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { monotonicMillis } from "./monotonic.ts"
 import { type SteadyClock, steadyOf } from "./steadyClock.ts"
-import { longestPiece } from "./turns.ts"
+import { busyMillis, lingerMillis, pieceMillis } from "./limits.ts"
 
 export interface Timer {
   /** In monotonic time, so that a clock that is set back does not delay it. */
@@ -22,16 +22,13 @@ export interface Timer {
   instead: Timer | undefined
 }
 
-/** A deadline noticed this much too late, ms, shows that this node was busy, not that the other side is slow. */
-const busyAfter = 10
-
 /**
  * For how long a deadline of `millis` is extended when it is noticed `late` ms late: while the node
  * was busy, an answer may have arrived unread. Only once, so that a node that is always busy still
  * gives up.
  */
 export const putOff = (late: number, millis: number): number =>
-  late > busyAfter ? Math.min(late, millis) : 0
+  late > busyMillis ? Math.min(late, millis) : 0
 
 /** Sleeps until a deadline and, if it is noticed late, through its extension. */
 export const sleepToDeadline = (millis: number): Effect.Effect<void> =>
@@ -46,8 +43,6 @@ export const sleepToDeadline = (millis: number): Effect.Effect<void> =>
 
 /** Passed and cancelled timers are removed once there are this many. */
 const cutAfter = 1_024
-/** The longest sleep of a fiber that lingers, ms: its timers may be cancelled by then. */
-const nap = 1_000
 /** Deadlines that differ by less are equal: the sum of two times is not exact. */
 const rounding = 0.001
 
@@ -170,7 +165,7 @@ export class Timers {
     if (next === undefined || next.due >= this.#wakesAt) return
     this.#sleeper?.interruptUnsafe()
     const now = monotonicMillis(this.#clock)
-    this.#wakesAt = this.#lingers ? Math.min(next.due, now + nap) : next.due
+    this.#wakesAt = this.#lingers ? Math.min(next.due, now + lingerMillis) : next.due
     const millis = Math.max(0, this.#wakesAt - now)
     const sleep = Effect.andThen(
       // Never ends at once: it would fire before `#sleeper` is set and `#add` has returned.
@@ -192,7 +187,7 @@ export class Timers {
     for (
       let timer = this.#next();
       // Leave the rest to a later turn: thousands may be due at once.
-      timer !== undefined && timer.due <= now && took < longestPiece;
+      timer !== undefined && timer.due <= now && took < pieceMillis;
       timer = this.#next()
     ) {
       const { due, millis, run } = timer

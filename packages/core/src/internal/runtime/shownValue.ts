@@ -1,12 +1,10 @@
 /** Values that a user gave, as text for errors: short, and without secrets. */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
-
-/** Characters of a text that are shown. */
-const maxLength = 60
+import { shownCharacters } from "./limits.ts"
 
 const cut = (text: string): string =>
-  text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`
+  text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`
 
 /** The members of an object may hold a secret: only its kind is shown. */
 const kindOf = (value: { readonly _tag?: unknown }): string => {

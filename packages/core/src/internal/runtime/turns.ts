@@ -6,15 +6,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./monotonic.ts"
 import type { Soon } from "./nextTurn.ts"
-
-/** The most keys in one turn of the event loop: together they take a few milliseconds. */
-export const fewKeys = 100
-
-/**
- * Milliseconds after which a piece of work leaves the rest to a later turn. Code that is not compiled
- * yet takes ten times as long for each key.
- */
-export const longestPiece = 3
+import { keysPerPiece, pieceMillis } from "./limits.ts"
 
 /** Keys between two readings of the clock. */
 const keysALook = 4
@@ -39,7 +31,7 @@ export class Turns {
 
   /**
    * Calls `work` for all in order: the first piece at once, each further piece in a later turn. A piece
-   * ends after {@link fewKeys} or {@link longestPiece}, whichever comes first.
+   * ends after {@link keysPerPiece} or {@link pieceMillis}, whichever comes first.
    */
   each<A>(
     all: ReadonlyArray<A>,
@@ -56,8 +48,8 @@ export class Turns {
 
   /** Does one piece; returns the index of the next. */
   #piece<A>(all: ReadonlyArray<A>, work: (one: A, place: number) => void, from: number): number {
-    const to = Math.min(from + fewKeys, all.length)
-    const ends = to - from > keysALook ? monotonicMillis(this.#clock) + longestPiece : Infinity
+    const to = Math.min(from + keysPerPiece, all.length)
+    const ends = to - from > keysALook ? monotonicMillis(this.#clock) + pieceMillis : Infinity
     for (let place = from; place < to; place++) {
       const isLook = place > from && (place - from) % keysALook === 0
       if (isLook && monotonicMillis(this.#clock) >= ends) return place
@@ -66,9 +58,9 @@ export class Turns {
     return to
   }
 
-  /** Waits for a new turn if there are more than {@link fewKeys}: earlier work on them has used this turn. */
+  /** Waits for a new turn if there are more than {@link keysPerPiece}: earlier work on them has used this turn. */
   forMany({ length }: ReadonlyArray<unknown>): Effect.Effect<void> {
-    return length > fewKeys ? this.next : Effect.void
+    return length > keysPerPiece ? this.next : Effect.void
   }
 
   readonly #serve = (): void => {

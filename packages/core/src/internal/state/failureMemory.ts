@@ -1,6 +1,7 @@
 /** Remembered failures: some delay refreshes, some are returned again. */
 import type * as Exit from "effect/Exit"
 import type { FailureReason } from "./flight.ts"
+import { rememberedFailures } from "../runtime/limits.ts"
 
 export interface Failure {
   /** No refresh begins before this moment. */
@@ -20,9 +21,6 @@ export interface Failure {
 const endOf = ({ deniedUntil, rememberUntil, retryAt }: Failure): number =>
   Math.max(deniedUntil, rememberUntil, retryAt)
 
-/** Beyond this many the oldest failure is forgotten, which costs one lookup. */
-const maxFailures = 10_000
-
 export class Failures {
   readonly #failures = new Map<string, Failure>()
 
@@ -37,7 +35,7 @@ export class Failures {
   set(k: string, failure: Failure): void {
     this.#failures.delete(k)
     this.#failures.set(k, failure)
-    if (this.#failures.size <= maxFailures) return
+    if (this.#failures.size <= rememberedFailures) return
     for (const oldest of this.#failures.keys()) {
       this.#failures.delete(oldest)
       return

@@ -1,6 +1,6 @@
 /** Turns keys into the strings under which tiers store them. */
+import { keyBytes } from "../runtime/limits.ts"
 
-const maxBytes = 1024
 const hash = 35
 
 /**
@@ -49,8 +49,8 @@ const bytes = (key: string): number => new TextEncoder().encode(key).byteLength
 /** Why a string is no valid key; undefined for a valid one. */
 export const invalid = (key: unknown): string | undefined => {
   if (typeof key !== "string") return noKeyFunction(key)
-  if (key.length > maxBytes / 3 && (key.length > maxBytes || bytes(key) > maxBytes)) {
-    return `it is longer than ${maxBytes} bytes of UTF-8; hash what is long`
+  if (key.length > keyBytes / 3 && (key.length > keyBytes || bytes(key) > keyBytes)) {
+    return `it is longer than ${keyBytes} bytes of UTF-8; hash what is long`
   }
   if (control.test(key)) return "it has a control character"
   if (!key.isWellFormed()) return "it has a lone surrogate"

@@ -5,6 +5,7 @@ import type { Engine } from "./engine.ts"
 import type { Flight } from "./flight.ts"
 import { LiveDemand } from "../upstream/liveDemand.ts"
 import { setOrigin } from "../upstream/capturedServices.ts"
+import { pooledDemands } from "../runtime/limits.ts"
 
 /** Whether every waiter can get a stale value. */
 export const allHaveStale = (engine: Engine, { stale, waiters }: Flight): boolean => {
@@ -48,9 +49,6 @@ export class LookupDemand extends LiveDemand {
   }
 }
 
-/** The size of the pool. */
-const maxIdle = 64
-
 /** A pool of demands: a context takes as much memory as the rest of a lookup. */
 export class LookupDemands {
   readonly #engine: Engine
@@ -71,6 +69,6 @@ export class LookupDemands {
   /** Call only after the lookup's fiber has ended: until then the lookup may read its demand. */
   giveBack(demand: LookupDemand): void {
     demand.end()
-    if (this.#idle.length < maxIdle) this.#idle.push(demand)
+    if (this.#idle.length < pooledDemands) this.#idle.push(demand)
   }
 }

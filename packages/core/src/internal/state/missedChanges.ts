@@ -4,11 +4,7 @@
  */
 import type * as Fiber from "effect/Fiber"
 import type { FartherTier } from "../tier/backingTier.ts"
-
-/** More keys become one mark of everything, so that the queue stays bounded. */
-export const maxKeys = 1_000
-/** More tags become one mark of everything as well. */
-const maxTags = 1_000
+import { missedKeys, missedTags } from "../runtime/limits.ts"
 
 /** A change of a key: the arbiter must drop its older value. */
 export interface MissedKey {
@@ -75,7 +71,7 @@ export class Missed {
 
   addKey(k: string, change: MissedKey): void {
     this.#keys.set(k, merged(this.#keys.get(k), change))
-    if (this.#keys.size <= maxKeys) return
+    if (this.#keys.size <= missedKeys) return
     this.#keys.clear()
     this.keysForgotten = true
     this.addMarks([undefined], true)
@@ -87,7 +83,7 @@ export class Missed {
       const known = this.#marks.get(tag)
       this.#marks.set(tag, { tag, keepStale: keepStale && (known?.keepStale ?? true) })
     }
-    if (this.#marks.size <= maxTags) return
+    if (this.#marks.size <= missedTags) return
     const keepsAll = this.marks.every((mark) => mark.keepStale)
     this.#marks.clear()
     this.#marks.set(undefined, { tag: undefined, keepStale: keepsAll })

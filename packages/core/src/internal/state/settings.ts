@@ -8,6 +8,7 @@ import type { Settings } from "./engine.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
 import { millisOf, mustBeDuration } from "../runtime/duration.ts"
+import { closeMillis } from "../runtime/limits.ts"
 import { reasonOf, shown } from "../runtime/shownValue.ts"
 import { wellFormed } from "../invalidation/tags.ts"
 import { guarded } from "./userCode.ts"
@@ -83,7 +84,7 @@ export const settingsOf = (
       ),
     graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
-    closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? "5 seconds"),
+    closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? closeMillis),
   }
 }
 

@@ -8,13 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { EntryWithPolicy } from "./localEntries.ts"
-
-/** Backpressure: with this many keys queued, `set` of another key waits. */
-const maxKeys = 1_000
-/** Concurrent writes, and resting keys that are retried together. */
-const maxWriting = 16
-const firstRest = 100
-const longestRest = 1_000
+import {
+  firstWriteRestMillis,
+  longestWriteRestMillis,
+  queuedKeys,
+  writesAtOnce,
+} from "../runtime/limits.ts"
 
 /** A queued value. */
 export interface Queued extends EntryWithPolicy {
@@ -190,7 +189,7 @@ export class WriteQueue {
   }
 
   #hasRoom(k: string): boolean {
-    return this.#pending.has(k) || this.#pending.size < maxKeys
+    return this.#pending.has(k) || this.#pending.size < queuedKeys
   }
 
   #remove(k: string): void {
@@ -209,7 +208,7 @@ export class WriteQueue {
     if (this.#isStarting) return
     this.#isStarting = true
     for (const k of this.#ready) {
-      if (this.#writing === maxWriting || this.#end === "stopped") break
+      if (this.#writing === writesAtOnce || this.#end === "stopped") break
       this.#ready.delete(k)
       this.#write(k, this.#pending.get(k)!)
     }
@@ -261,8 +260,8 @@ export class WriteQueue {
 
   #sleep(): void {
     if (this.#rest !== undefined || this.#end === "stopped") return
-    const longest = this.#end === "closing" ? firstRest : longestRest
-    const millis = Math.min(firstRest * 2 ** this.#rests, longest)
+    const longest = this.#end === "closing" ? firstWriteRestMillis : longestWriteRestMillis
+    const millis = Math.min(firstWriteRestMillis * 2 ** this.#rests, longest)
     this.#rests += 1
     const rest = this.#fork(Effect.sleep(Duration.millis(millis)))
     this.#rest = rest
@@ -278,7 +277,7 @@ export class WriteQueue {
   #tried(): ReadonlyArray<string> {
     return [...this.#resting].filter((k, i) => {
       const { newest, writer } = this.#pending.get(k)!
-      return i < maxWriting || writer.isOver(newest)
+      return i < writesAtOnce || writer.isOver(newest)
     })
   }
 }

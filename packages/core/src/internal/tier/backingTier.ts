@@ -22,8 +22,9 @@ import type { TierParts } from "./parts.ts"
 import { type Bounds, TierTime } from "./tierClock.ts"
 import { TierMarks, besides } from "./tierMarks.ts"
 import type { Ask, Options, Role } from "./tierOptions.ts"
-import { type TierRead, allAtOnce, decodedAtOnce } from "./tierRead.ts"
+import { type TierRead, allAtOnce } from "./tierRead.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
+import { valuesDecodedAtOnce } from "../runtime/limits.ts"
 
 export class FartherTier {
   readonly name: string
@@ -204,7 +205,7 @@ export class FartherTier {
         Effect.suspend((): Effect.Effect<TierRead | undefined> =>
           monotonicMillis(clock) < until ? one : Exit.succeed(undefined),
         )
-      return Effect.forEach(all, inTime, { concurrency: decodedAtOnce })
+      return Effect.forEach(all, inTime, { concurrency: valuesDecodedAtOnce })
     })
   }
 

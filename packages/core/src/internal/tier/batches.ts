@@ -10,14 +10,8 @@ import type { Committed } from "./arbiterWrites.ts"
 import type { TierParts } from "./parts.ts"
 import { Budget } from "./budget.ts"
 import type { TierSteps } from "./guardedCalls.ts"
-import { fewKeys, type Turns } from "../runtime/turns.ts"
-
-/** Keys in a batch of commits. */
-const maxKeys = 250
-/** Bytes of envelopes in a batch, so that large values do not make a step miss its deadline. */
-const maxBytes = 1_048_576
-/** Backpressure: while this many commits wait, a large `getMany` looks up no further slice. */
-const enough = 1_000
+import type { Turns } from "../runtime/turns.ts"
+import { bytesPerCommit, keysPerCommit, keysPerPiece, waitingCommits } from "../runtime/limits.ts"
 
 /** Answers in the order of the requests. Asks each part once for its requests, all parts in parallel. */
 export const byPart = <R, A>(
@@ -59,7 +53,7 @@ export class Queues {
 
   /** Runs a request for `keys` keys in its turn. */
   run<A>(steps: TierSteps, keys: number, request: Effect.Effect<A>): Effect.Effect<A> {
-    if (keys <= fewKeys) return request
+    if (keys <= keysPerPiece) return request
     return Effect.suspend(() => {
       const queue = this.#queues.get(steps) ?? Semaphore.makeUnsafe(1)
       this.#queues.set(steps, queue)
@@ -144,7 +138,7 @@ class PartCommits {
   #gathered(known: number): Effect.Effect<void> {
     return Effect.flatMap(this.#turns.next, () => {
       const { size } = this.#next
-      return size > known && size < maxKeys ? this.#gathered(size) : Effect.void
+      return size > known && size < keysPerCommit ? this.#gathered(size) : Effect.void
     })
   }
 
@@ -163,7 +157,7 @@ class PartCommits {
     let bytes = 0
     for (const waiting of this.#next) {
       bytes += waiting.request.envelope.length
-      if (taken.length > 0 && (taken.length >= maxKeys || bytes > maxBytes)) break
+      if (taken.length > 0 && (taken.length >= keysPerCommit || bytes > bytesPerCommit)) break
       taken.push(waiting)
       this.#next.delete(waiting)
     }
@@ -186,9 +180,9 @@ export class CommitBatches {
     this.#turns = turns
   }
 
-  /** Waits while `enough` commits wait. */
+  /** Backpressure: waits while `waitingCommits` commits wait, so that a large `getMany` looks up no further slice. */
   readonly room: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.#waiting < enough) return resume(Effect.void)
+    if (this.#waiting < waitingCommits) return resume(Effect.void)
     this.#held.add(() => resume(Effect.void))
   })
 
@@ -204,7 +198,7 @@ export class CommitBatches {
 
   #left(): void {
     this.#waiting -= 1
-    if (this.#waiting >= enough || this.#held.size === 0) return
+    if (this.#waiting >= waitingCommits || this.#held.size === 0) return
     const held = [...this.#held]
     this.#held.clear()
     for (const go of held) go()

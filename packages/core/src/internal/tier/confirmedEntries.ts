@@ -7,11 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { Entry } from "../../Entry.ts"
-
-/** Beyond this many keys the oldest must be confirmed by the arbiter again. */
-const maxConfirmed = 100_000
-/** Beyond this many missed drops, all keys up to the highest version count as missed. */
-const maxMissed = 1_000
+import { confirmedEntries, missedDrops } from "../runtime/limits.ts"
 
 interface Putting {
   count: number
@@ -79,7 +75,7 @@ export class Trust {
     this.#confirmed.delete(key)
     this.#confirmed.set(key, { storedAt, version, at })
     if (stored || (this.#missed.get(key) ?? Infinity) <= version) this.#missed.delete(key)
-    if (this.#confirmed.size <= maxConfirmed) return
+    if (this.#confirmed.size <= confirmedEntries) return
     for (const oldest of this.#confirmed.keys()) {
       this.#confirmed.delete(oldest)
       return
@@ -96,7 +92,7 @@ export class Trust {
   /** Records a failed drop: entries up to this version must not be returned. */
   miss(key: string, version: number): void {
     this.#missed.set(key, Math.max(version, this.#missed.get(key) ?? 0))
-    if (this.#missed.size <= maxMissed) return
+    if (this.#missed.size <= missedDrops) return
     for (const missed of this.#missed.values()) {
       this.#missedBelow = Math.max(this.#missedBelow, missed)
     }

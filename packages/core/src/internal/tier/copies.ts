@@ -17,9 +17,7 @@ import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
 import type { Surroundings } from "./tierOptions.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
-
-/** How far versions may run ahead of the clock, ms: many changes in one millisecond take later numbers. */
-const versionsAhead = 1_000
+import { versionsAheadMillis } from "../runtime/limits.ts"
 
 /** Any version: for a change without the arbiter, whose order to the tier's entry is unknown. */
 const whatever = Number.MAX_SAFE_INTEGER
@@ -176,7 +174,7 @@ export class TierCopies {
   #futureVersion(key: string): Effect.Effect<number, TierError> {
     return Effect.map(this.#store.read([key]), ([envelope]) => {
       const version = envelope === undefined ? 0 : usable(Envelope.version(envelope))
-      const latest = nextNumber(this.#clock.currentTimeMillisUnsafe() + versionsAhead)
+      const latest = nextNumber(this.#clock.currentTimeMillisUnsafe() + versionsAheadMillis)
       return version > latest ? version : 0
     })
   }

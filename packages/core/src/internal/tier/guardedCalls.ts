@@ -13,6 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { LarderEvent } from "../../LarderEvent.ts"
 import { TierError } from "../../Tier.ts"
+import { probePauseMillis, probesAfterReconnect } from "../runtime/limits.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import type { Budget } from "./budget.ts"
 import type { Observer } from "../observe/eventHub.ts"
@@ -24,8 +25,7 @@ import type { Timers } from "../runtime/deadlines.ts"
 const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
 
 /** Pauses between probes of a server that is back. After the last one the breaker's own probe decides. */
-const probePauses = Schedule.spaced("500 millis")
-const probeTimes = 10
+const probePauses = Schedule.spaced(probePauseMillis)
 
 class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
   override get message(): string {
@@ -177,7 +177,11 @@ export class TierSteps {
           Exit.isSuccess(exit) ? Effect.as(this.#close, true) : Effect.succeed(false),
         )
       })
-      const again = { until: (over: boolean) => over, schedule: probePauses, times: probeTimes }
+      const again = {
+        until: (over: boolean) => over,
+        schedule: probePauses,
+        times: probesAfterReconnect,
+      }
       return Effect.asVoid(Effect.repeat(isOver, again))
     })
   }

@@ -13,15 +13,13 @@ import type { TierTime } from "./tierClock.ts"
 import { type TierMarks, besides } from "./tierMarks.ts"
 import type { Ask, Surroundings } from "./tierOptions.ts"
 import { type TierRead, allAtOnce } from "./tierRead.ts"
+import { leasesAskedAtOnce } from "../runtime/limits.ts"
 
 export type Granted =
   | { readonly _tag: "Newer"; readonly found: TierRead }
   | { readonly _tag: "Busy"; readonly leftMillis: number }
   | { readonly _tag: "Failed"; readonly leftMillis: number }
   | { readonly _tag: "Won"; readonly token: number }
-
-/** Concurrent requests to an arbiter that takes one key at a time: with more, all take longer. */
-const askedAtOnce = 64
 
 export class TierLeases {
   readonly #arbiter: Arbiter | undefined
@@ -130,7 +128,7 @@ export class TierLeases {
         requests,
         ({ key, ...request }) =>
           Effect.suspend(() => this.acquire(key, request, new Budget(budget.whole, left()))),
-        { concurrency: askedAtOnce },
+        { concurrency: leasesAskedAtOnce },
       )
     })
   }

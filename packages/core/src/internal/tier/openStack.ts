@@ -6,11 +6,9 @@ import { type Options, type Role } from "./tierOptions.ts"
 import { fartherTier, openStore } from "./openTier.ts"
 import type { FartherTier } from "./backingTier.ts"
 import { MemoryStore } from "../memory/memoryStore.ts"
+import { leaseMillis } from "../runtime/limits.ts"
 import { nestedObjects } from "./objectsAsBytes.ts"
 import { TierWarnings } from "./tierWarnings.ts"
-
-/** The duration of a lease, ms. Renewed after each third. */
-const leaseMillis = 10_000
 
 export interface Stack {
   /** Memory; stores nothing where the stack begins with a byte tier. */

@@ -1,5 +1,4 @@
 /** Opens a tier behind memory for one larder: first its store, then, with its role, the tier as the larder sees it. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -8,16 +7,13 @@ import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { ByteStore, ByteTier, Notice, TierError } from "../../Tier.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import { Timers } from "../runtime/deadlines.ts"
+import { breakerFailures, breakerOpenMillis } from "../runtime/limits.ts"
 import { inSteadyTime } from "../runtime/steadyBreaker.ts"
 import { FartherTier } from "./backingTier.ts"
 import { TierSteps } from "./guardedCalls.ts"
 import { TierParts } from "./parts.ts"
 import type { Options, Role } from "./tierOptions.ts"
 import { TierWarnings } from "./tierWarnings.ts"
-
-const breakerOpenFor = Duration.seconds(5)
-
-const breakerFailures = 5
 
 /** An operation of a tier that throws becomes an effect that dies, and so a failed step. */
 const orDie =
@@ -102,7 +98,7 @@ export const fartherTier = (
   Effect.gen(function* () {
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.consecutive(breakerFailures),
-      openDuration: breakerOpenFor,
+      openDuration: breakerOpenMillis,
     }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
     yield* watchBreaker(breaker.transitions, options.observer)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")

@@ -3,9 +3,7 @@
  * one of them and still answer for the keys of the others.
  */
 import type { TierSteps } from "./guardedCalls.ts"
-
-/** Beyond this many servers the oldest is forgotten, and counts as healthy when it returns. */
-const maxParts = 256
+import { serversPerTier } from "../runtime/limits.ts"
 
 /** By part: the indexes of its keys in a request. */
 export type Places = ReadonlyMap<string, ReadonlyArray<number>>
@@ -54,7 +52,7 @@ export class TierParts {
     const steps = this.#make(part)
     if (this.#insists) steps.insist()
     this.#parts.set(part, steps)
-    if (this.#parts.size > maxParts) {
+    if (this.#parts.size > serversPerTier) {
       for (const oldest of this.#parts.keys()) {
         this.#parts.delete(oldest)
         break

@@ -5,14 +5,12 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { TierError } from "../../Tier.ts"
+import { markMaxAgeMillis } from "../runtime/limits.ts"
 import type { Budget } from "./budget.ts"
 import { MarkReading } from "./markSync.ts"
 import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
 import type { Ask, Options, Surroundings } from "./tierOptions.ts"
-
-/** The longest time between two reads of the marks while the tier is read, ms. */
-const markMaxAge = 5_000
 
 export class TierMarks {
   readonly #options: Options
@@ -42,7 +40,7 @@ export class TierMarks {
         clock,
         time,
         // Entries of the arbiter are confirmed by marks of up to this age: half of `maxFreshFor` is left.
-        maxAgeMillis: Math.min(markMaxAge, maxFreshFor / 2),
+        maxAgeMillis: Math.min(markMaxAgeMillis, maxFreshFor / 2),
         steps: () => parts.stepsOf(undefined),
         fork,
       })

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Entry from "../../Entry.ts"
 import { atOnce } from "../runtime/syncExit.ts"
+import { valuesDecodedAtOnce } from "../runtime/limits.ts"
 
 /** A tier's answer for one key. Times are of the node's clock. */
 export type TierRead =
@@ -21,9 +22,6 @@ export type TierEntry = Extract<TierRead, { readonly _tag: "Entry" }>
 
 export const nothing: TierRead = { _tag: "Nothing", version: 0 }
 
-/** Values decoded in parallel. Bounded, since each has its own timeout. */
-export const decodedAtOnce = 16
-
 /** The results in order; an exit where all effects are exits. */
 export const allAtOnce = <A>(
   effects: ReadonlyArray<Effect.Effect<A>>,
@@ -35,5 +33,5 @@ export const allAtOnce = <A>(
   }
   return all.length === effects.length
     ? Exit.succeed(all)
-    : Effect.all(effects, { concurrency: decodedAtOnce })
+    : Effect.all(effects, { concurrency: valuesDecodedAtOnce })
 }

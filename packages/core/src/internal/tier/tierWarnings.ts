@@ -5,9 +5,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import { Warnings } from "../observe/warnings.ts"
-
-/** Bytes from which the size is a likely reason for a failed write. */
-const large = 1_000_000
+import { largeValueBytes } from "../runtime/limits.ts"
 
 const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
 
@@ -58,7 +56,7 @@ export class TierWarnings {
 
   /** A handler for failed writes; `undefined` for a value whose size is no likely reason. */
   ofSize(bytes: number): ((failure: "failed" | "timedOut") => void) | undefined {
-    if (bytes < large) return undefined
+    if (bytes < largeValueBytes) return undefined
     return (failure) =>
       this.#warnings.warn(
         "large",

@@ -12,9 +12,7 @@ import type { LiveDemand } from "./liveDemand.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { Ahead } from "../runtime/steadyBreaker.ts"
 import { type Timer, Timers } from "../runtime/deadlines.ts"
-
-/** Retry interval, ms, for outcomes without a notice: another process's probe, an elected lookup that has left. */
-const lookAgain = 1_000
+import { circuitRetryMillis } from "../runtime/limits.ts"
 
 type Store = CircuitBreaker.CircuitBreakerStore["Service"]
 type Refusal = CircuitBreaker.CircuitBreakerError
@@ -156,7 +154,7 @@ export class Circuit {
 
   /** When the next probe may run. */
   #probeAt(): number {
-    if (this.#electedAt !== undefined) return this.#electedAt + lookAgain
+    if (this.#electedAt !== undefined) return this.#electedAt + circuitRetryMillis
     const { isOwn, probeEvery } = this.#options
     if (this.#state !== "Open" || !isOwn) return this.#openUntil
     const early = Math.max(this.#openedAt + probeEvery, this.#notBefore)
@@ -227,7 +225,7 @@ export class Circuit {
       this.#opened(reason.retryAfter)
     } else if (reason._tag === "CircuitHalfOpen") {
       this.#state = "HalfOpen"
-      this.#openUntil = this.#now() + lookAgain
+      this.#openUntil = this.#now() + circuitRetryMillis
     }
   }
 

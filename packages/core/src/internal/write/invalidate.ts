@@ -11,9 +11,7 @@ import { type Ack, isAllHeard } from "./ack.ts"
 import { type InMemory, snapshotByKey } from "../state/snapshot.ts"
 import { expire, remove } from "./removeExpire.ts"
 import { seenThrough } from "./seenThrough.ts"
-
-/** Keys that `invalidateWhen` changes in parallel. */
-const changedAtOnce = 16
+import { keysInvalidatedAtOnce, tagsPerMark } from "../runtime/limits.ts"
 
 /**
  * The result of `invalidateWhen`.
@@ -44,7 +42,7 @@ export const invalidateWhen = (
     const change = keepStale ? expire : remove
     const changing = Effect.suspend(() =>
       Effect.forEach(chosen, ([k, key]) => change(engine, key, k), {
-        concurrency: changedAtOnce,
+        concurrency: keysInvalidatedAtOnce,
       }),
     )
     return Effect.map(Effect.andThen(choosing, changing), (acks) => ({
@@ -53,9 +51,6 @@ export const invalidateWhen = (
       pending: [...new Set(acks.flatMap(({ pending }) => pending))],
     }))
   })
-
-/** More tags take several marks, one after the other, so that each step stays within `tierTimeout`. */
-const tagsPerMark = 1_000
 
 export const mark = (
   engine: Engine,

@@ -10,6 +10,7 @@ import type { TierRead } from "../tier/tierRead.ts"
 import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import { attempt } from "../state/userCode.ts"
+import { revisedSetAttempts } from "../runtime/limits.ts"
 
 /** Whether an entry is newer than the value that a caller sets. */
 export type IsNewer = (entry: Entry<unknown>) => boolean
@@ -81,9 +82,6 @@ export const newerIn = (
 const isUsable = (engine: Engine, entry: Entry<unknown>): boolean =>
   engine.entries.judge(entry, engine.now())._tag !== "Missing"
 
-/** Attempts of one `set`, each lost to another change of the key. */
-const attempts = 12
-
 /**
  * Backoff with jitter, in ms: nodes that set one key at a time would take the lease from each other
  * again and again. Doubles with each lost attempt, up to `tierTimeout`; `trip` is the arbiter's latency.
@@ -111,7 +109,7 @@ export const applyUnlessNewer = (
     let force = false
     let { asOf } = entry
     let trip = 0
-    for (let i = 0; i < attempts; i++) {
+    for (let i = 0; i < revisedSetAttempts; i++) {
       const budget = new Budget(engine.settings.policy.tierBudget)
       const { leaseMillis } = engine.stack
       const began = engine.stopwatch()

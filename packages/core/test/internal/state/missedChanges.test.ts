@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { maxKeys, Missed, type MissedKey } from "../../../src/internal/state/missedChanges.ts"
+import { missedKeys } from "../../../src/internal/runtime/limits.ts"
+import { Missed, type MissedKey } from "../../../src/internal/state/missedChanges.ts"
 
 const change = (over: Partial<MissedKey> = {}): MissedKey => ({
   madeAt: 1,
@@ -39,8 +40,8 @@ describe("missed keys", () => {
 
   it("more than the bound are one mark of everything", () => {
     const missed = new Missed()
-    for (let i = 0; i < maxKeys; i++) missed.addKey(`k${i}`, change())
-    assert.deepStrictEqual([missed.keys.length, missed.marks.length], [maxKeys, 0])
+    for (let i = 0; i < missedKeys; i++) missed.addKey(`k${i}`, change())
+    assert.deepStrictEqual([missed.keys.length, missed.marks.length], [missedKeys, 0])
     missed.addKey("last", change())
     assert.deepStrictEqual(missed.keys, [])
     assert.deepStrictEqual(missed.marks, [{ tag: undefined, keepStale: true }])
@@ -49,7 +50,7 @@ describe("missed keys", () => {
 
 it("keys that became a mark are forgotten until that mark was sent, and no longer", () => {
   const missed = new Missed()
-  for (let i = 0; i <= maxKeys; i++) missed.addKey(`k${i}`, change())
+  for (let i = 0; i <= missedKeys; i++) missed.addKey(`k${i}`, change())
   missed.addMarks(["x"], true)
   const [everything, x] = missed.marks
   assert.isTrue(missed.keysForgotten)

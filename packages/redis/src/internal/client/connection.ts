@@ -3,6 +3,13 @@ import { Cluster, Redis, type RedisOptions } from "ioredis"
 import * as Redacted from "effect/Redacted"
 import type { Place, Settings } from "./options.ts"
 import { quiet } from "./quiet.ts"
+import {
+  goodbyeMillis,
+  keepAliveMillis,
+  loadingMillis,
+  redirections,
+  slotPauseMillis,
+} from "../limits.ts"
 
 export type Client = Redis | Cluster
 
@@ -30,9 +37,6 @@ export const ignore = (promise: Promise<unknown>): void => {
   promise.catch(noop)
 }
 
-/** How long a closing socket may take for QUIT, in ms. A frozen server never replies. */
-const goodbye = 100
-
 const revealed = (secret: Redacted.Redacted<string> | undefined): { password?: string } =>
   secret === undefined ? {} : { password: Redacted.value(secret) }
 
@@ -48,9 +52,9 @@ const shared = (settings: Settings): Options => ({
   // `use` limits the time of a command; this one limits the silence of the connection.
   socketTimeout: 2 * settings.commandTimeout,
   connectTimeout: settings.connectTimeout,
-  disconnectTimeout: goodbye,
-  keepAlive: 5_000,
-  maxLoadingRetryTime: 1_000,
+  disconnectTimeout: goodbyeMillis,
+  keepAlive: keepAliveMillis,
+  maxLoadingRetryTime: loadingMillis,
   db: settings.db,
   ...(settings.username === undefined ? {} : { username: settings.username }),
   ...revealed(settings.password),
@@ -262,11 +266,11 @@ const cluster = (
       lazyConnect: true,
       clusterRetryStrategy: retry,
       redisOptions: { ...shared(settings), ...options },
-      maxRedirections: 8,
+      maxRedirections: redirections,
       // The server may have run a command whose connection ended; the caller decides on a retry.
       retryDelayOnFailover: 0,
-      retryDelayOnClusterDown: 50,
-      retryDelayOnTryAgain: 50,
+      retryDelayOnClusterDown: slotPauseMillis,
+      retryDelayOnTryAgain: slotPauseMillis,
       slotsRefreshTimeout: settings.commandTimeout,
       ...(place.natMap === undefined ? {} : { natMap: place.natMap }),
     },

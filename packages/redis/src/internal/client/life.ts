@@ -13,6 +13,7 @@ import {
   masters,
   watch,
 } from "./connection.ts"
+import { closingMillis } from "../limits.ts"
 import { describe, type Settings } from "./options.ts"
 import { Reports, worded } from "./reports.ts"
 
@@ -161,7 +162,7 @@ const close = (life: Life): Effect.Effect<void> =>
     life.start()
     const end = ended(life.client)
     life.client.disconnect()
-    return Effect.interruptible(end).pipe(Effect.timeoutOption("500 millis"), inRealTime)
+    return Effect.interruptible(end).pipe(Effect.timeoutOption(closingMillis), inRealTime)
   }).pipe(Effect.asVoid)
 
 /** Connects in the background without limit; disconnects with the scope, within half a second. */

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type { PoolOptions } from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as limits from "../limits.ts"
 
 /**
  * The address of a server.
@@ -426,9 +427,12 @@ const database = (given: number, place: Place): number => {
 
 const check = (options: Options): Settings => {
   const from = placeOf(options)
-  const base = options.reconnect?.base ?? "50 millis"
+  const base = options.reconnect?.base ?? limits.firstReconnectMillis
   const reconnectBase = millis("reconnect.base", base)
-  const reconnectMax = millis("reconnect.max", options.reconnect?.max ?? "1 second")
+  const reconnectMax = millis(
+    "reconnect.max",
+    options.reconnect?.max ?? limits.longestReconnectMillis,
+  )
   if (reconnectBase > reconnectMax) {
     invalid("reconnect.base", `be at most reconnect.max, which is ${reconnectMax} ms`, base)
   }
@@ -439,11 +443,11 @@ const check = (options: Options): Settings => {
     db: database(options.db ?? from.db ?? 0, from.place),
     tls: tlsOptions("tls", options.tls ?? from.tls),
     connectionName: options.connectionName,
-    commandTimeout: millis("commandTimeout", options.commandTimeout ?? "1 second"),
-    connectTimeout: millis("connectTimeout", options.connectTimeout ?? "2 seconds"),
+    commandTimeout: millis("commandTimeout", options.commandTimeout ?? limits.commandMillis),
+    connectTimeout: millis("connectTimeout", options.connectTimeout ?? limits.connectMillis),
     reconnectBase,
     reconnectMax,
-    heartbeat: millis("heartbeat", options.heartbeat ?? "5 seconds", true),
+    heartbeat: millis("heartbeat", options.heartbeat ?? limits.heartbeatMillis, true),
     pool: options.pool ?? {},
   }
 }

@@ -4,13 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Settings } from "./options.ts"
-
-/** A shorter outage, in ms, is logged only when there are many. */
-const briefly = 1_000
-const briefOnes = 10
-/** How many lines are logged at once; after them, one per this many milliseconds. */
-const burst = 6
-const refillMillis = 60_000
+import { briefOutageMillis, briefOutages, lineRefillMillis, linesAtOnce } from "../limits.ts"
 
 /** The server answers and refuses: retrying alone does not help. */
 const isRefusal = (reason: string): boolean =>
@@ -53,7 +47,7 @@ export class Reports {
   readonly #run: Run
   #outage: { reason: string | undefined } | undefined
   #briefly = 0
-  #left = burst
+  #left = linesAtOnce
   #filledAt: number | undefined
   #suppressed = 0
 
@@ -77,10 +71,10 @@ export class Reports {
     if (outage === undefined) return
     if (outage.reason !== undefined) return this.#info("connected again")
     this.#briefly += 1
-    if (this.#briefly < briefOnes) return
+    if (this.#briefly < briefOutages) return
     this.#briefly = 0
     this.#warn(
-      `the connection was lost ${briefOnes} times, each time for less than ${briefly} ms; look at what closes it: a proxy, the server's timeout or maxclients`,
+      `the connection was lost ${briefOutages} times, each time for less than ${briefOutageMillis} ms; look at what closes it: a proxy, the server's timeout or maxclients`,
     )
   }
 
@@ -89,7 +83,7 @@ export class Reports {
     const report = Effect.sync(() => {
       if (this.#outage === outage) this.down(outage.reason ?? "the connection ended")
     })
-    this.#run(Effect.andThen(Effect.sleep(briefly), report))
+    this.#run(Effect.andThen(Effect.sleep(briefOutageMillis), report))
     return outage
   }
 
@@ -105,9 +99,9 @@ export class Reports {
     this.#run(
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const since = now - (this.#filledAt ??= now)
-        const earned = Math.floor(Math.max(0, since) / refillMillis)
-        this.#left = Math.min(burst, this.#left + earned)
-        this.#filledAt += earned * refillMillis
+        const earned = Math.floor(Math.max(0, since) / lineRefillMillis)
+        this.#left = Math.min(linesAtOnce, this.#left + earned)
+        this.#filledAt += earned * lineRefillMillis
         if (this.#left < 1) {
           this.#suppressed += 1
           return Effect.void

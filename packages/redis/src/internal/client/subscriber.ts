@@ -6,6 +6,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { type Backoff, ignore } from "./connection.ts"
 import { closed, fromRejection, type RedisClientError } from "./errors.ts"
+import { waitingEvents } from "../limits.ts"
 
 /**
  * The events of a subscription:
@@ -31,9 +32,6 @@ export type SubscriptionEvent =
  * @since 0.1.0
  */
 export type Subscription = Queue.Dequeue<SubscriptionEvent, RedisClientError>
-
-/** The most events that wait for a slow subscriber. */
-const capacity = 10_000
 
 const subscribed: SubscriptionEvent = { _tag: "Subscribed" }
 const lost: SubscriptionEvent = { _tag: "Lost" }
@@ -110,7 +108,7 @@ class SharedSubscriber implements Subscriber {
   readonly subscribe = (channel: string): Effect.Effect<Subscription, never, Scope.Scope> =>
     Effect.acquireRelease(
       Effect.map(
-        Queue.dropping<SubscriptionEvent, RedisClientError>(capacity),
+        Queue.dropping<SubscriptionEvent, RedisClientError>(waitingEvents),
         (queue): Listener => ({ channel, queue, missed: false, isSubscribed: false }),
       ),
       (listener) => Effect.andThen(this.forget(listener), Queue.shutdown(listener.queue)),

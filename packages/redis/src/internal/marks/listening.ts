@@ -6,9 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { Subscription } from "../../RedisClient.ts"
 import type { Asking } from "../scripts/asking.ts"
 import { parse } from "./messages.ts"
-
-/** After this long without a subscription the call fails; the caller may retry. */
-const patience = "5 seconds"
+import { subscribeMillis } from "../limits.ts"
 
 const heard = (
   text: string,
@@ -43,7 +41,7 @@ export const messages = (
   Effect.gen(function* () {
     const events = yield* asking.redis.subscribe(channel)
     yield* Queue.take(events).pipe(
-      Effect.timeout(patience),
+      Effect.timeout(subscribeMillis),
       Effect.mapError((cause) => asking.fail("messages", cause)),
     )
     const messages = yield* Effect.acquireRelease(Queue.unbounded<Tier.Message>(), Queue.shutdown)

@@ -3,6 +3,7 @@ import type { Tier } from "@larder/core"
 import { Arbitration } from "@larder/core"
 import * as Effect from "effect/Effect"
 import type { LarderKeys } from "../keys.ts"
+import { markLifeMillis, marksPerPage, maxMarks } from "../limits.ts"
 import { count, list, text } from "../replies.ts"
 import { mark as markScript, readMarks, type Argument } from "../scripts/run.ts"
 import type { Asking } from "../scripts/asking.ts"
@@ -17,9 +18,9 @@ export interface Bounds {
 }
 
 export const defaultBounds: Bounds = {
-  maxMarks: 100_000,
-  keptMillis: 7 * 24 * 60 * 60 * 1000,
-  pageSize: 5_000,
+  maxMarks,
+  keptMillis: markLifeMillis,
+  pageSize: marksPerPage,
 }
 
 interface Page extends Tier.MarkPage {

@@ -9,6 +9,7 @@ import { count, list, text } from "../replies.ts"
 import { type Argument, type Call, type Reply, run, runAll, type Script } from "./run.ts"
 import { type Clocks, unknown } from "./clocks.ts"
 import { Late, UnexpectedReply } from "./failures.ts"
+import { assumedStepMillis, marginMillis } from "../limits.ts"
 
 /** An answer with the server's time. */
 interface Timed {
@@ -33,13 +34,6 @@ const inTime = <A>(answer: A | Refusal | undefined): A | undefined =>
 
 const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
-/** The assumed timeout of a step, in ms, when the larder gives none. */
-const defaultStep = 500
-/**
- * A request fails this much before its step times out, in ms, so that the larder gets the cause.
- */
-const margin = 2
-
 const sleepUntil = (moment: number): Effect.Effect<void> =>
   Effect.flatMap(monotonic, (now) => (now < moment ? Effect.sleep(moment - now) : Effect.void))
 
@@ -57,11 +51,11 @@ export class Asking {
   readonly #window: number
 
   /** `stepMillis`: the timeout of the caller's step. */
-  constructor(tier: string, redis: Client, clocks: Clocks, stepMillis: number = defaultStep) {
+  constructor(tier: string, redis: Client, clocks: Clocks, stepMillis: number = assumedStepMillis) {
     this.tier = tier
     this.#redis = redis
     this.#clocks = clocks
-    this.#window = Math.max(stepMillis - margin, stepMillis / 2)
+    this.#window = Math.max(stepMillis - marginMillis, stepMillis / 2)
   }
 
   get redis(): Client {

@@ -11,6 +11,7 @@
  * and its result is not stored.
  */
 import { Arbitration } from "@larder/core"
+import { lateMillis } from "../limits.ts"
 
 const prelude = `
 local LIMIT = 9007199254740991
@@ -19,7 +20,7 @@ local BROUGHT = ${Arbitration.highestBrought}
 local FOREVER = 9999999999999
 local SETTLE = 60000
 local TOMBSTONE = 120000
-local LATE = 500
+local LATE = ${lateMillis}
 
 local clock = redis.call('TIME')
 local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])

@@ -15,6 +15,7 @@
  * keys that never expire, so that marks can be lost while entries are not.
  */
 import { Arbitration } from "@larder/core"
+import { marksTrimmedPerMark } from "../limits.ts"
 
 /**
  * ARGV from `first` on: since, the highest number and the highest dropping number seen here, and
@@ -141,7 +142,7 @@ end
 
 local old = redis.call('ZCOUNT', MARKS, '-inf', plain(math.max(micros - retention, 0)))
 local excess = redis.call('ZCARD', MARKS) - cap
-local surplus = math.min(math.max(old, excess), math.max(1000, 2 * (#ARGV - 10)))
+local surplus = math.min(math.max(old, excess), math.max(${marksTrimmedPerMark}, 2 * (#ARGV - 10)))
 if surplus > 0 then
   local gone = redis.call('ZRANGE', MARKS, 0, surplus - 1, 'WITHSCORES')
   for i = 1, #gone, 2 do

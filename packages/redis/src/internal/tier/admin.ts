@@ -8,9 +8,7 @@ import type { Client } from "../../RedisClient.ts"
 import type { RedisClientError } from "../client/errors.ts"
 import { mastersOf } from "../client/masters.ts"
 import { anyPattern, entryPattern, keysOf, parse, type Named } from "../keys.ts"
-
-/** About how many names one step visits; the server does nothing else meanwhile. */
-const stepSize = 500
+import { namesPerScan } from "../limits.ts"
 
 type Failed = (cause: RedisClientError) => Tier.TierError
 
@@ -22,7 +20,7 @@ const failed =
 const scanNode = (redis: Client, node: Redis, pattern: string, fail: Failed) =>
   Stream.paginate("0", (cursor: string) =>
     redis
-      .use(() => node.scan(cursor, "MATCH", pattern, "COUNT", stepSize))
+      .use(() => node.scan(cursor, "MATCH", pattern, "COUNT", namesPerScan))
       .pipe(
         Effect.map(
           ([next, names]) =>
@@ -83,7 +81,7 @@ export const removeAll = (
   }
   const removed = scan(redis, anyPattern(prefix), fail).pipe(
     Stream.filter((name) => isOf(parse(prefix, name), larder)),
-    Stream.grouped(stepSize),
+    Stream.grouped(namesPerScan),
     Stream.mapEffect((names) => unlink(redis, names, fail)),
     Stream.runFold(
       () => 0,

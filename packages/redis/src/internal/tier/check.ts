@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import type { Client } from "../../RedisClient.ts"
 import type { RedisClientError } from "../client/errors.ts"
 import { mastersOf } from "../client/masters.ts"
+import { firstCheckMillis, longestCheckMillis } from "../limits.ts"
 import * as rights from "./rights.ts"
 
 export interface Facts {
@@ -74,7 +75,10 @@ const passing = new Set(["LOADING", "BUSY", "MASTERDOWN"])
 const mayPass = ({ code, reason }: RedisClientError): boolean =>
   reason !== "Reply" || passing.has(code)
 
-const retries = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("30 seconds")])
+const retries = Schedule.min([
+  Schedule.exponential(firstCheckMillis),
+  Schedule.spaced(longestCheckMillis),
+])
 
 /** Waits until the server is ready; `undefined` when the server refuses to answer. */
 const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<A | undefined> =>

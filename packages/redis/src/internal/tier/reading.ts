@@ -4,11 +4,10 @@
  */
 import type { Cluster, Redis } from "ioredis"
 import { byNode, isRedirection } from "../client/nodes.ts"
+import { keysPerRead } from "../limits.ts"
 
 /** `wrongType`: the name holds something other than a string. */
 export type Found = Buffer | null | "wrongType"
-
-const chunkSize = 1_000
 
 const isWrongType = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.startsWith("WRONGTYPE")
@@ -26,10 +25,10 @@ const wrongTypeAlone = (cause: unknown): ReadonlyArray<Found> => [wrongType(caus
 
 /** MGET returns null for a wrong type; the next write replaces it. */
 const fromServer = (client: Redis, keys: ReadonlyArray<string>): Promise<ReadonlyArray<Found>> => {
-  if (keys.length <= chunkSize) return client.mgetBuffer(...keys)
+  if (keys.length <= keysPerRead) return client.mgetBuffer(...keys)
   const chunks: Array<Promise<ReadonlyArray<Found>>> = []
-  for (let i = 0; i < keys.length; i += chunkSize) {
-    chunks.push(client.mgetBuffer(...keys.slice(i, i + chunkSize)))
+  for (let i = 0; i < keys.length; i += keysPerRead) {
+    chunks.push(client.mgetBuffer(...keys.slice(i, i + keysPerRead)))
   }
   return Promise.all(chunks).then((all) => all.flat())
 }

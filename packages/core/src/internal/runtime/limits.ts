@@ -1,0 +1,160 @@
+/**
+ * The bounds of a larder and of its tiers: sizes of queues and memories, batches, pauses, retention.
+ * One place for all of them; docs/limits.md lists them with their consequences. A name that ends in
+ * `Millis` is in milliseconds, one in `Bytes` in bytes; the others count what their name says.
+ */
+
+// ---- options of a byte tier: their defaults ---------------------------------------------------
+
+/** ms. Long enough for most lookups, short enough to wait for when a node dies. Renewed after each third. */
+export const leaseMillis = 10_000
+/** ms. Bounds how late a node learns of another node's invalidation; costs one small trip per this time. */
+export const markMaxAgeMillis = 5_000
+/** ms. Bounds the age of a delayed value, and so how long an arbiter must remember what came after it. */
+export const settleMillis = 60_000
+/** Failures in a row. Fewer would open the breaker for the hiccups of a network. */
+export const breakerFailures = 5
+/** ms. A tier that is down costs one `tierTimeout` per this time: 2 % of it with 100 ms. */
+export const breakerOpenMillis = 5_000
+
+// ---- options of a circuit breaker of upstream: their defaults ---------------------------------
+
+/** Failures in a row. As `breakerFailures`. */
+export const circuitFailures = 5
+/** ms. Longer than `breakerOpenMillis`: an upstream that fails is often overloaded. */
+export const circuitOpenMillis = 10_000
+/** ms. A caller without a stale value waits for the next probe; one probe a second is little load. */
+export const circuitProbeMillis = 1_000
+/** Lookups. Each holds a fiber until the probe ends; the others fail at once. */
+export const circuitQueue = 1_000
+/** ms. For outcomes without a notice: another process's probe, an elected lookup that has left. */
+export const circuitRetryMillis = 1_000
+
+// ---- memory -----------------------------------------------------------------------------------
+
+/** Entries. Small enough for a process whose author chose no bound, unless values are large. */
+export const memoryEntries = 10_000
+/** Entries. Takes about a millisecond. */
+export const entriesEvictedPerTurn = 500
+/** Keys. As many as `memoryEntries`; forgetting a failure early costs one lookup. */
+export const rememberedFailures = 10_000
+/** Keys, the most recently read ones. A sweep looks at them in one turn of the event loop. */
+export const keysPerSweep = 1_000
+/** Schedules. Bounds the fibers of a policy that makes a schedule for each value. */
+export const sweepSchedules = 16
+
+// ---- keys, and calls for many keys ------------------------------------------------------------
+
+/** Bytes of UTF-8. Every tier can store such a name; a longer key is hashed by its author. */
+export const keyBytes = 1_024
+/** Keys. A look in memory is short, so a turn takes ten times as many as `keysPerPiece`. */
+export const keysSoughtPerTurn = 1_000
+/** Keys. They share one trip to each tier and one bulk lookup, which must end within their timeouts. */
+export const keysPerSlice = 250
+/** Slices. More use more memory, and make each other's trips longer. */
+export const slicesAtOnce = 8
+/** Keys. Together they take a few milliseconds. */
+export const keysPerPiece = 100
+/** ms. Code that is not compiled yet takes ten times as long for each key: then a piece ends by time. */
+export const pieceMillis = 3
+
+// ---- requests to tiers ------------------------------------------------------------------------
+
+/** ms, doubled after each request. A lookup that takes less costs its waiters one request. */
+export const firstLeasePauseMillis = 50
+/** ms. Bounds how long a caller waits after the other node's lookup has ended. */
+export const longestLeasePauseMillis = 1_000
+/** Requests, to an arbiter that takes one key at a time. With more, all take longer. */
+export const leasesAskedAtOnce = 64
+/** Keys. As `keysPerSlice`, so that the results of a slice are one commit. */
+export const keysPerCommit = 250
+/** Bytes of envelopes. With more, a step may miss its deadline. */
+export const bytesPerCommit = 1_048_576
+/** Commits. Four batches: enough to keep the arbiter busy, few enough to bound their memory. */
+export const waitingCommits = 1_000
+/** Values. Each has a timeout of its own, so with more the last ones would miss it. */
+export const valuesDecodedAtOnce = 16
+/** Servers. More than most clusters have masters; a forgotten one counts as healthy when it returns. */
+export const serversPerTier = 256
+/** ms. A server that has just started may refuse for some seconds. */
+export const probePauseMillis = 500
+/** Probes. Together 5 seconds; after them the breaker's own probe decides. */
+export const probesAfterReconnect = 10
+/** ms. Many changes in one millisecond take later numbers: a thousand milliseconds are a million changes. */
+export const versionsAheadMillis = 1_000
+/** Keys. As many as a SQLite tier keeps by default; another entry must be confirmed by the arbiter again. */
+export const confirmedEntries = 100_000
+/** Keys. Beyond this, all keys up to the highest version count as dropped. */
+export const missedDrops = 1_000
+/** Bytes. From this size on, the size is a likely reason for a write that failed. */
+export const largeValueBytes = 1_000_000
+/** ms. A deadline noticed this much too late shows that this node was busy, not that the other side is slow. */
+export const busyMillis = 10
+/** ms. Timers that linger may be cancelled by the end of such a sleep; an idle larder has none after it. */
+export const lingerMillis = 1_000
+
+// ---- writes and missed changes ----------------------------------------------------------------
+
+/** Keys. Each holds a value; with this many queued, the `set` of another key waits. */
+export const queuedKeys = 1_000
+/** Writes, and resting keys that are retried together. */
+export const writesAtOnce = 16
+/** ms, doubled after each failure. */
+export const firstWriteRestMillis = 100
+/** ms. A tier that is back gets its writes within a second. */
+export const longestWriteRestMillis = 1_000
+/** Attempts of one `set` with a revision, each lost to another change of the key. */
+export const revisedSetAttempts = 12
+/** Keys that `invalidateWhen` changes in parallel: few, so that other callers' steps are not delayed. */
+export const keysInvalidatedAtOnce = 16
+/** Tags. With more, a step may miss `tierTimeout`. */
+export const tagsPerMark = 1_000
+/** Keys. Bounds the memory of a long outage, and the replay after it. */
+export const missedKeys = 1_000
+/** Tags. As `missedKeys`. */
+export const missedTags = 1_000
+/** Keys. A replay ends when a whole group fails, so a smaller group notices a dead tier sooner. */
+export const missedKeysAtOnce = 32
+/** ms. One small trip a second while a tier is down. */
+export const missedRetryMillis = 1_000
+/** ms. Shorter than `missedRetryMillis`, since `closeTimeout` is short. */
+export const closingRetryMillis = 100
+/** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
+export const closeMillis = 5_000
+
+// ---- invalidation -----------------------------------------------------------------------------
+
+/** Marks. Bounds memory; when some are forgotten, older entries lose their freshness. */
+export const maxMarks = 100_000
+/** ms: 7 days. Few entries are fresh for longer. */
+export const markLifeMillis = 7 * 24 * 60 * 60 * 1_000
+/** Marks. Beyond this during one flight, every tag counts as marked in between. */
+export const marksPerFlight = 1_000
+/** ms: a day. A number further ahead of this node's clock is damaged, not a time. */
+export const clockAheadMillis = 24 * 60 * 60 * 1_000
+
+// ---- the shared tier in memory ----------------------------------------------------------------
+
+/** Entries of one larder, and as many leases. Ten times `memoryEntries`: the tier stands behind memory. */
+export const sharedEntries = 100_000
+/** Marks in one answer. Merging all at once would block the event loop. */
+export const marksPerPage = 5_000
+/** Records. More than the one that a write adds, so that the sweep keeps up. */
+export const recordsSweptPerWrite = 4
+
+// ---- observing --------------------------------------------------------------------------------
+
+/** Events for each subscriber. A slow subscriber loses events rather than holds up callers. */
+export const bufferedEvents = 4_096
+/** Lines of one topic. Enough to see that a problem is not a single one. */
+export const warningsAtOnce = 5
+/** ms for one more line of a topic. */
+export const warningRefillMillis = 1_000
+/** Warnings for each name of a larder that is open twice. */
+export const namesakeWarnings = 5
+/** Names of larders for which the debug line of a memory alone is logged. Bounds what is remembered. */
+export const namesTold = 1_000
+/** Characters of a value in an error. One line of a terminal with the words around it. */
+export const shownCharacters = 60
+/** Demands of ended lookups that are used again. More lookups at once make new ones. */
+export const pooledDemands = 64
