@@ -132,7 +132,8 @@ export const usable = (number: number | undefined): number => upTo(number, highe
 export const brought = (number: number | undefined): number => upTo(number, highestBrought)
 
 /**
- * The longest time, in milliseconds, after which a commit or a delayed `Set` still applies: 60,000.
+ * The longest time, in milliseconds, after which a commit or a delayed `Set` still applies: 60,000
+ * unless the tier has another `settleTime` in its `limits`.
  *
  * **Details**
  *
@@ -353,8 +354,8 @@ export type DelayedDecision =
  * **Details**
  *
  * An `at` that is no usable number counts as overtaken. A value that is later than
- * {@link settleMillis} only takes older values away: the tombstone of a removal after it may
- * already have expired.
+ * `settle` (ms, the tier's `settleTime`; by default {@link settleMillis}) only takes older values
+ * away: the tombstone of a removal after it may already have expired.
  *
  * **Example**
  *
@@ -381,6 +382,7 @@ export const decideDelayed = (
   lease: LeaseRecord | undefined,
   at: number,
   now: number,
+  settle: number = settleMillis,
 ): DelayedDecision => {
   const version = usable(at)
   if (stored.version >= version) return { _tag: "Overtaken" }
@@ -388,6 +390,6 @@ export const decideDelayed = (
     _tag: "Applies",
     version,
     endsLease: lease !== undefined && lease.token <= version,
-    isTooLate: usable(now * 1000) - version > settleMillis * 1000,
+    isTooLate: usable(now * 1000) - version > settle * 1000,
   }
 }

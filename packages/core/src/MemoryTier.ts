@@ -1,6 +1,6 @@
 /**
- * Cache tiers in the memory of this process: {@link layer} for values (L1), {@link layerShared} as
- * a shared tier for several nodes in one program.
+ * Cache tiers in the memory of this process: {@link layer} for values (L1), {@link layerShared} and
+ * {@link layerSharedWith} as a shared tier for several nodes in one program.
  *
  * @module
  * @category tiers
@@ -23,7 +23,7 @@ import { MemoryStore } from "./internal/memory/memoryStore.ts"
 import { millisOf } from "./internal/runtime/duration.ts"
 import { type ObjectTier, Tier } from "./Tier.ts"
 
-export { layerShared } from "./internal/arbitrate/sharedTier.ts"
+export { layerShared, layerSharedWith } from "./internal/arbitrate/sharedTier.ts"
 
 /**
  * Options of {@link layer}.
@@ -46,7 +46,8 @@ export interface Options extends MemoryBounds {
    * The longest an entry is fresh here, counted from when the tiers behind last confirmed it and
    * this node last asked them for invalidations. In front of a shared tier a short time bounds how
    * long a node can miss another node's change, also with a file tier between them; the node asks
-   * for tag invalidations and clears every 5 seconds anyway. Default: as long as the policy says.
+   * for tag invalidations and clears every `markMaxAge` of the arbiter (5 seconds) anyway. Default:
+   * as long as the policy says.
    */
   readonly maxFreshFor?: Duration.Input | undefined
 }

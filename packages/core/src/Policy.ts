@@ -67,8 +67,8 @@ export interface Options {
    * In the background a value keeps the place in the order of changes that it had when it was
    * acknowledged: what another node changes later wins, also where it arrives earlier, and memory
    * then lets the value go. While the tiers do not take it, it is fresh for the memory tier's
-   * `maxFreshFor` at most. A write that fails is tried again, for a minute or until the value's
-   * life ends; then the key is removed from the tiers. At most 1,000 keys are on their way at once,
+   * `maxFreshFor` at most. A write that fails is tried again, for a minute (the arbiter's
+   * `settleTime`) or until the value's life ends; then the key is removed from the tiers. At most 1,000 keys are on their way at once,
    * then `set` waits for room. What is left when the larder closes is written within `closeTimeout`.
    * The `Ack` says `settled: false`. Removals and invalidations are always awaited, and so is
    * everything where there is no memory tier.

@@ -14,13 +14,17 @@
  */
 import * as Context from "effect/Context"
 import type * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Queue from "effect/Queue"
+import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Bounds, Cause } from "./BoundedMap.ts"
 import type { Entry } from "./Entry.ts"
+import type { InvalidOptions } from "./InvalidOptions.ts"
+import { tierLimits } from "./internal/policy/tierLimits.ts"
 import * as steady from "./internal/runtime/steadyClock.ts"
 import type { Policy } from "./Policy.ts"
 import type { Wire } from "./Wire.ts"
@@ -44,6 +48,121 @@ export interface Abilities {
   /** The `messages` of its arbiter tell every node of each change. */
   readonly notifies: boolean
 }
+
+/**
+ * When the circuit breaker of a byte tier opens, and for how long.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface BreakerOptions {
+  /** How many failures in a row open the breaker: an integer of at least 1. Default 5. */
+  readonly failures?: number | undefined
+  /**
+   * How long the breaker stays open; then one step probes the tier. From 1 millisecond to 24 days.
+   * Default 5 seconds.
+   */
+  readonly openFor?: Duration.Input | undefined
+}
+
+/**
+ * The limits of a byte tier that its operator may change: options of every layer of such a tier.
+ *
+ * **Details**
+ *
+ * `breaker` is for each larder over the tier. The others hold where the tier is the arbiter of a
+ * stack, its farthest tier; elsewhere the arbiter's hold.
+ *
+ * **Gotchas**
+ *
+ * Nodes that share a tier may have different limits, except for `settleTime`, which should be the
+ * same for all: a node forgets a removal after twice its own time, and another node whose time is
+ * longer may then bring back an older value that was delayed.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface LimitOptions {
+  /**
+   * How long a lease lasts, the right of one node to look a key up. A lookup that takes longer
+   * renews it after each third; the lease of a node that dies passes on after this time. From 100
+   * milliseconds to 24 days. Default 10 seconds.
+   */
+  readonly leaseTime?: Duration.Input | undefined
+  /**
+   * How long a caller waits at most for another node's lookup; then its node takes the lease over
+   * and looks the key up itself. A get ends within `tierBudget` + `leaseWait` + `hardTimeout`. From 0
+   * to 24 days. Default: `leaseTime`.
+   */
+  readonly leaseWait?: Duration.Input | undefined
+  /**
+   * How old the known invalidations of other nodes may be when the tier is read; then they are read
+   * with it. 0 reads them with every read. From 0 to 24 days. Default 5 seconds.
+   */
+  readonly markMaxAge?: Duration.Input | undefined
+  /**
+   * How late a result or a delayed `set` may reach the arbiter and still be stored. The tier keeps
+   * records of leases at least as long, and tombstones twice as long. From 1 second to 24 days. Default
+   * 60 seconds.
+   */
+  readonly settleTime?: Duration.Input | undefined
+  /** When the circuit breaker of the tier opens, and for how long. Default: 5 failures, 5 seconds. */
+  readonly breaker?: BreakerOptions | undefined
+}
+
+/**
+ * The limits of a byte tier, checked and complete; all times in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  /** ms. See {@link LimitOptions}. */
+  readonly leaseTime: number
+  /** ms. See {@link LimitOptions}. */
+  readonly leaseWait: number
+  /** ms. See {@link LimitOptions}. */
+  readonly markMaxAge: number
+  /** ms. See {@link LimitOptions}. */
+  readonly settleTime: number
+  /** `failures` in a row, `openFor` in ms. See {@link BreakerOptions}. */
+  readonly breaker: { readonly failures: number; readonly openFor: number }
+}
+
+/**
+ * Checks the limits that an operator gives, and fills in the defaults. `module` is the name of the
+ * tier's module for the error, such as `"DiskTier"`.
+ *
+ * **When to use**
+ *
+ * In the layer of a tier of your own, which dies with the error; the result is the tier's `limits`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Tier } from "@larder/core"
+ * import { Result } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const limits = Result.getOrThrow(Tier.checkLimits("DiskTier", { leaseTime: "3 seconds" }))
+ * assert.strictEqual(limits.leaseWait, 3_000)
+ * assert.strictEqual(limits.settleTime, 60_000)
+ *
+ * const invalid = Tier.checkLimits("DiskTier", { breaker: { failures: 0 } })
+ * assert.ok(Result.isFailure(invalid))
+ * assert.strictEqual(
+ *   invalid.failure.message,
+ *   "DiskTier: breaker.failures must be an integer of at least 1, got 0",
+ * )
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const checkLimits = (
+  module: string,
+  options: LimitOptions,
+): Result.Result<Limits, InvalidOptions> => tierLimits(module, options)
 
 /**
  * A tier could not do an operation: it is away, full or broken. A larder continues with its other
@@ -548,6 +667,12 @@ export interface ByteTier {
    * Each entry is bound to it: a larder rejects bytes of another namespace.
    */
   readonly namespace?: string | undefined
+  /**
+   * The limits of this tier that differ from the defaults, such as {@link checkLimits} returns. A
+   * larder that opens the tier dies with `InvalidOptions` for those that cannot be meant. A tier with
+   * a `settleTime` keeps its records accordingly.
+   */
+  readonly limits?: LimitOptions | undefined
   readonly open: (options: {
     readonly larder: string
     /** Synchronous, never throws. */

@@ -11,6 +11,7 @@ import {
   Larder,
   MemoryTier,
   Policy,
+  Tier,
   TierStack,
   Upstream,
   Wire,
@@ -27,6 +28,7 @@ import {
   Schema,
   type Scope,
 } from "effect"
+import { ofLimits } from "./support/limits.ts"
 
 interface Case {
   readonly module: string
@@ -575,6 +577,32 @@ const ofMemory = (options: object, field: string, shown: string, must: string): 
   make: () => Effect.scoped(Layer.build(MemoryTier.layer(options))),
 })
 
+/** A tier whose author gives limits without a check of them. */
+const handMade = (limits: object) =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.map(Tier.Tier, (tier) => ({ ...tier, limits })),
+  ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
+
+const limitsOfTiers: ReadonlyArray<OfEffect> = ofLimits.flatMap(
+  ([limits, field, shown, must]): ReadonlyArray<OfEffect> => [
+    {
+      module: "MemoryTier",
+      field,
+      shown,
+      must,
+      make: () => Effect.scoped(Layer.build(MemoryTier.layerSharedWith(limits))),
+    },
+    {
+      module: "Tier",
+      field: `limits.${field}`,
+      shown,
+      must,
+      make: () => over(TierStack.layer(handMade(limits)), larderOf({ value: Schema.String })),
+    },
+  ],
+)
+
 expectTypeOf<Layer.Error<ReturnType<typeof MemoryTier.layer>>>().toEqualTypeOf<never>()
 
 const memory = TierStack.layer(MemoryTier.layer())
@@ -611,6 +639,7 @@ const resizing = (stack: Layer.Layer<TierStack.TierStack>, given: object) =>
   )
 
 const effects: ReadonlyArray<OfEffect> = [
+  ...limitsOfTiers,
   ...noDurations.flatMap(([shown, after]) => ofDeadline(shown, after)),
   ...bounds.flatMap((field) =>
     [0, ...noBounds].flatMap((bad) => [ofMemory({ [field]: bad }, field, String(bad), permits)]),

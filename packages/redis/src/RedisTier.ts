@@ -37,7 +37,7 @@ import { type Client, RedisClient } from "./RedisClient.ts"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Tier.LimitOptions {
   /**
    * The prefix of all names in Redis. Applications that share a server need different prefixes.
    * Default `"larder"`.
@@ -63,6 +63,9 @@ const checkedName = (name: string = "redis"): Effect.Effect<string> =>
   typeof name === "string" && name.trim() !== ""
     ? Effect.succeed(name)
     : invalid("name", 'be a text that is not blank, such as "redis"', name)
+
+const checkedLimits = (options: Options): Effect.Effect<Tier.Limits> =>
+  Effect.orDie(Effect.fromResult(Tier.checkLimits("RedisTier", options)))
 
 /** When the preload is forbidden or comes too late, the first run of a script sends its text. */
 const loadScripts = (redis: Client): Effect.Effect<void> =>
@@ -107,6 +110,7 @@ const make = (options: Options) =>
   Effect.gen(function* () {
     const prefix = yield* checkedPrefix(options.prefix)
     const name = yield* checkedName(options.name)
+    const limits = yield* checkedLimits(options)
     const redis = yield* RedisClient
     const told = yield* startCheck(name, prefix, redis)
     yield* Effect.forkScoped(loadScripts(redis))
@@ -117,7 +121,7 @@ const make = (options: Options) =>
         const asking = new Asking(name, redis, clocks, stepMillis)
         const keys = keysOf(prefix, larder)
         const marks = new Marks(asking, keys, defaultBounds)
-        const store = new Store(asking, keys, marks, notify)
+        const store = new Store(asking, keys, marks, limits.settleTime, notify)
         if (notify !== undefined) {
           yield* told.passOn(notify)
           yield* redis.whenConnected(() => notify({ _tag: "Connected" }))
@@ -138,6 +142,7 @@ const make = (options: Options) =>
       abilities: { notifies: true },
       wire: options.wire,
       namespace: prefix,
+      limits,
       open,
     })
   })
@@ -152,7 +157,8 @@ const make = (options: Options) =>
  * **Details**
  *
  * Redis keeps an entry until it can no longer be served, then expires it. A removal leaves a
- * tombstone for 120 seconds; the record of a lease stays for at least 60 seconds. Marks stay for 7
+ * tombstone for 120 seconds, twice the `settleTime`; the record of a lease stays for at least 60
+ * seconds, the `settleTime`. Marks stay for 7
  * days, up to 100,000 per larder; their floors never expire. All times are those of the server.
  *
  * When memory is full and the server may evict nothing, Redis refuses new values. A tombstone then

@@ -485,6 +485,69 @@ redisSuite("RedisTier", () => {
       }),
     )
 
+    it.live("law 12: tombstones live twice the settleTime, records of leases as long", () =>
+      Effect.gen(function* () {
+        const redis = yield* client
+        const settleTime = 600_000
+        const options = { larder: "settling", settleTime } as const
+        const { arbiter, commit, put, set, store, win } = yield* openOn(redis, options)
+        const remains = (kind: "v" | "l", key: string, whole: number) =>
+          Effect.map(
+            redis.use((client) => client.pttl(`larder:${kind}:settling:{${key}}`)),
+            (left) => {
+              assert.isAbove(left, whole - 60_000, key)
+              assert.isAtMost(left, whole, key)
+            },
+          )
+        const bytes = yield* envelope("v")
+        const at = ((yield* Clock.currentTimeMillis) - 1_000) * 1000
+        const sets = (at: number) =>
+          ({ _tag: "Set", envelope: bytes, lifeMillis: life, at }) as const
+        const tombstones: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+          remove: arbiter.write("remove", { _tag: "Remove" }, 0),
+          removeAt: arbiter.write("removeAt", { _tag: "Remove", at }, 0),
+          "set too late": arbiter.write("set too late", sets(at - settleTime * 1000), 0),
+          "set without a life": set("set without a life", "v", 0),
+          "put without a life": put("put without a life", "v", 5, 0),
+          "commit without a life": Effect.flatMap(win("commit without a life"), (token) =>
+            commit("commit without a life", token, "v", 0),
+          ),
+          "expire at its end": Effect.andThen(
+            Effect.flatMap(envelope("v", { freshFor: 0, staleFor: 0 }), (ended) =>
+              store.put("expire at its end", Envelope.withVersion(ended, 5), life),
+            ),
+            arbiter.write("expire at its end", { _tag: "Expire" }, 0),
+          ),
+        }
+        for (const [key, change] of Object.entries(tombstones)) {
+          yield* change
+          yield* remains("v", key, 2 * settleTime)
+        }
+        // Not too late by this settleTime, and far too late by the default.
+        yield* arbiter.write("set late", sets(at - 500_000_000), 0)
+        assert.strictEqual(textOf((yield* store.read(["set late"]))[0]), "v")
+        const ahead = ((yield* Clock.currentTimeMillis) + 60_000) * 1000
+        const records: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+          acquire: win("acquire"),
+          acquireAll: arbiter.acquireAll!([
+            { key: "acquireAll", known: 0, leaseMillis: 10, force: false },
+          ]),
+          renew: Effect.flatMap(win("renew"), (token) => arbiter.renew("renew", token, 10)),
+          release: Effect.flatMap(win("release"), (token) => arbiter.release("release", token, 0)),
+          "expire nothing": arbiter.write("expire nothing", { _tag: "Expire" }, 0),
+          "set briefly": set("set briefly", "v", 100),
+          "drop what is ahead": Effect.andThen(
+            put("drop what is ahead", "v", ahead),
+            store.drop("drop what is ahead", ahead),
+          ),
+        }
+        for (const [key, change] of Object.entries(records)) {
+          yield* change
+          yield* remains("l", key, settleTime)
+        }
+      }),
+    )
+
     it.live("expire keeps the value for error grace, and the end of its life", () =>
       Effect.gen(function* () {
         const redis = yield* client

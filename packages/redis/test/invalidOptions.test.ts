@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import { assert, describe, expectTypeOf } from "vitest"
 import * as RedisClient from "../src/RedisClient.ts"
 import * as RedisTier from "../src/RedisTier.ts"
+import { ofLimits } from "../../core/test/support/limits.ts"
 
 interface Case {
   readonly module: "RedisClient" | "RedisTier"
@@ -266,6 +267,15 @@ describe("RedisTier", () => {
         }),
       )
     }
+  }
+
+  for (const [limits, field, shown, must] of ofLimits) {
+    const expected: Case = { module: "RedisTier", field, shown, must }
+    it.effect(`layer dies: ${titleOf(expected)}`, () =>
+      Effect.gen(function* () {
+        isExpected(yield* defectOf(built(limits)), expected)
+      }),
+    )
   }
 
   for (const [name, shown] of [

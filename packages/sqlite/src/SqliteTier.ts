@@ -50,6 +50,7 @@ const make = (checked: Settings) =>
       scope: "machine",
       abilities: { notifies: false },
       wire: checked.wire,
+      limits: checked.limits,
       open: ({ larder, notify }) =>
         Effect.as(
           notify === undefined
@@ -109,7 +110,7 @@ const storeOf = (store: SqliteStore): Tier.ByteStore => {
  *
  * Processes that share a file get no messages about each other's changes. A value that another
  * process set or removed reaches the memory of this one when its entry is no longer fresh; tag
- * invalidations arrive within 5 seconds of reading. Do not put the file on a network file system.
+ * invalidations arrive within `markMaxAge` (5 seconds) of reading. Do not put the file on a network file system.
  *
  * **Example**
  *

@@ -182,6 +182,27 @@ describe("bounds", () => {
     }),
   )
 
+  it.effect("law 12: a tombstone lives twice the settleTime, the record of a lease as long", () =>
+    Effect.gen(function* () {
+      const { arbiter, text } = yield* openOn({ filename: ":memory:", settleTime: "7 seconds" })
+      const won = (key: string) =>
+        Effect.map(
+          arbiter.acquire(key, { known: 0, leaseMillis: 1_000, force: false }),
+          (acquired) => (acquired._tag === "Won" ? acquired.token : 0),
+        )
+      const tokens = { held: yield* won("held"), lost: yield* won("lost") }
+      yield* arbiter.write("removed", { _tag: "Remove" }, 0)
+      yield* TestClock.adjust(6_999)
+      assert.isTrue(yield* arbiter.renew("held", tokens.held, 1_000))
+      yield* TestClock.adjust(1)
+      assert.isFalse(yield* arbiter.renew("lost", tokens.lost, 1_000))
+      yield* TestClock.adjust(6_999)
+      assert.strictEqual(yield* text("removed"), "[tombstone]")
+      yield* TestClock.adjust(1)
+      assert.isUndefined(yield* text("removed"))
+    }),
+  )
+
   it.effect("marks are kept for a week, and then the floors rise", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile

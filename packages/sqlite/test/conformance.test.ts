@@ -10,6 +10,18 @@ TierConformance.suite({
 })
 
 TierConformance.suite({
+  name: "SQLite in memory, with other limits,",
+  layer: SqliteTier.layer({
+    filename: ":memory:",
+    leaseTime: "3 seconds",
+    leaseWait: "20 seconds",
+    markMaxAge: "1 second",
+    settleTime: "5 minutes",
+    breaker: { failures: 2, openFor: "1 second" },
+  }),
+})
+
+TierConformance.suite({
   name: "SQLite in a file",
   layer: Layer.unwrap(Effect.map(temporaryFile, (filename) => SqliteTier.layer({ filename }))),
 })

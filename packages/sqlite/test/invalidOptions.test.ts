@@ -3,6 +3,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { InvalidOptions } from "@larder/core"
 import { Cause, Duration, Effect, Exit, Layer } from "effect"
 import * as SqliteTier from "../src/SqliteTier.ts"
+import { ofLimits } from "../../core/test/support/limits.ts"
 
 type Case = readonly [field: string, got: unknown, shown: string, must: string]
 
@@ -63,6 +64,12 @@ describe("the layer dies, and the error is not in its type", () => {
   for (const each of cases) {
     const [field, got, shown] = each
     it.effect(`${field}, got ${shown}`, () => dies({ filename: ":memory:", [field]: got }, each))
+  }
+
+  for (const [limits, field, shown, must] of ofLimits) {
+    it.effect(`${field}, got ${shown}`, () =>
+      dies({ filename: ":memory:", ...limits }, [field, undefined, shown, must]),
+    )
   }
 
   for (const [options, shown] of [

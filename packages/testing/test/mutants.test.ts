@@ -1,5 +1,6 @@
 /** The kit finds what is wrong: each of these tiers breaks one promise, and fails at least one check. */
 import { Arbitration, Envelope, MemoryTier, Tier } from "@larder/core"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,8 +16,11 @@ type Arbiter = Tier.Arbiter
 
 const stored: Tier.Committed = { decision: "Stored", lastMark: Infinity }
 
-/** The arbiter of `MemoryTier.layerShared`, changed. */
-const withStore = (change: (store: Store, larder: string) => Store) =>
+/** The arbiter of `MemoryTier.layerShared`, changed; it may declare other limits. */
+const withStore = (
+  change: (store: Store, larder: string) => Store,
+  limits?: Tier.LimitOptions | undefined,
+) =>
   Layer.effect(
     Tier.Tier,
     Effect.gen(function* () {
@@ -25,6 +29,7 @@ const withStore = (change: (store: Store, larder: string) => Store) =>
       if (tier.kind !== "bytes") throw new Error("a byte tier")
       return {
         ...tier,
+        limits: limits ?? tier.limits,
         open: (options: { readonly larder: string }) =>
           Effect.map(tier.open(options), (store) => change(store, options.larder)),
       }
@@ -70,6 +75,10 @@ const plain = (store: Store): Store => ({
   arbiter: store.arbiter,
 })
 
+/** Whether a tombstone of a version in microseconds is older than a minute. */
+const isOlder = (tombstone: Uint8Array, now: number): boolean =>
+  (Envelope.version(tombstone) ?? 0) / 1000 + 60_000 < now
+
 const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "notifies and has no arbiter": withStore((store) => ({ ...plain(store), arbiter: undefined })),
   "has an arbiter in one store and none in others": withStore((store, larder) => ({
@@ -88,6 +97,28 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
     ...plain(store),
     read: (keys) => store.read(keys.slice(0, 1000)),
   })),
+  "forgets tombstones after a minute": withStore((store) => ({
+    ...plain(store),
+    read: (keys) =>
+      Effect.zipWith(store.read(keys), Clock.currentTimeMillis, (found, now) =>
+        found.map((bytes) =>
+          bytes !== undefined && Envelope.isTombstone(bytes) && isOlder(bytes, now)
+            ? undefined
+            : bytes,
+        ),
+      ),
+  })),
+  "forgets a lease after half a minute": withArbiter((arbiter) => ({
+    commit: (key, token, envelope, life) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        token / 1000 + 30_000 < now
+          ? Effect.succeed({ decision: "Lost", lastMark: undefined })
+          : arbiter.commit(key, token, envelope, life),
+      ),
+  })),
+  "stores delayed values for longer than the settleTime that it declares": withStore(plain, {
+    settleTime: "30 seconds",
+  }),
   "folds the case of keys": withStore((store) => ({
     ...plain(store),
     read: (keys) => store.read(keys.map((key) => key.toLowerCase())),

@@ -58,6 +58,8 @@ export const makeEngine = (
       farther: [],
       arbiter: undefined,
       leaseMillis: 0,
+      leaseWaitMillis: 0,
+      settleMillis: 60_000,
     }
     const observer = new Observer("engine", clock, soon)
     const turns = new Turns(soon, clock)

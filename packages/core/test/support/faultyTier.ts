@@ -145,7 +145,7 @@ const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => (
 })
 
 /** What differs from the shared tier; `arbitrates: false` leaves only what keeps bytes. */
-interface Given extends Partial<Pick<Tier.ByteTier, "name" | "scope">> {
+interface Given extends Partial<Pick<Tier.ByteTier, "name" | "scope" | "limits">> {
   readonly arbitrates?: false
 }
 

@@ -1,5 +1,5 @@
 /** The options of the tier and their validation. */
-import { InvalidOptions, type Wire } from "@larder/core"
+import { InvalidOptions, Tier, type Wire } from "@larder/core"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -19,7 +19,7 @@ export type Synchronous = "off" | "normal" | "full"
  * @category options
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Tier.LimitOptions {
   /** The path of the file, in a folder that exists. `:memory:` keeps everything in this process, for tests. */
   readonly filename: string
   /**
@@ -58,6 +58,7 @@ export interface Settings {
   readonly busyMillis: number
   readonly synchronous: Synchronous
   readonly name: string
+  readonly limits: Tier.Limits
 }
 
 const modes: ReadonlySet<Synchronous> = new Set(["off", "normal", "full"])
@@ -109,5 +110,15 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
       'be a finite duration of at least 0, such as "50 millis"',
       busyTimeout,
     )
-    return { filename, maxEntries, maxBytes, wire, busyMillis, synchronous, name }
+    const tierLimits = yield* Tier.checkLimits("SqliteTier", options)
+    return {
+      filename,
+      maxEntries,
+      maxBytes,
+      wire,
+      busyMillis,
+      synchronous,
+      name,
+      limits: tierLimits,
+    }
   })

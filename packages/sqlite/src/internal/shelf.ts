@@ -14,9 +14,6 @@ import {
   sweptPerWrite,
 } from "./limits.ts"
 
-const { settleMillis } = Arbitration
-const tombstoneMillis = 2 * settleMillis
-
 const nothing: Arbitration.Stored = { version: 0, isValue: false }
 
 const numberOf = (row: Row, column: string): number => Number(row[column])
@@ -41,19 +38,25 @@ export interface Bounds {
   readonly maxBytes: number
 }
 
+interface Limits extends Bounds {
+  readonly limits: Pick<Tier.Limits, "settleTime">
+}
+
 /** The entries at one moment: `now` in whole milliseconds. */
 export class Shelf {
   readonly #connection: Connection
   readonly #larder: number
   readonly #now: number
   readonly #bounds: Bounds
+  readonly #settleMillis: number
   readonly #refused: Array<Evicted> = []
 
-  constructor(connection: Connection, larder: number, now: number, bounds: Bounds) {
+  constructor(connection: Connection, larder: number, now: number, bounds: Limits) {
     this.#connection = connection
     this.#larder = larder
     this.#now = now
     this.#bounds = bounds
+    this.#settleMillis = bounds.limits.settleTime
   }
 
   stored(key: string): Arbitration.Stored {
@@ -148,7 +151,7 @@ export class Shelf {
   #writeDelayed(key: string, write: Tier.Write, at: number): Changed {
     const stored = this.stored(key)
     const lease = this.lease(key)
-    const decision = Arbitration.decideDelayed(stored, lease, at, this.#now)
+    const decision = Arbitration.decideDelayed(stored, lease, at, this.#now, this.#settleMillis)
     if (decision._tag === "Overtaken") return { version: stored.version, isChanged: false }
     const { endsLease, isTooLate, version } = decision
     if (write._tag === "Set" && !isTooLate) {
@@ -172,7 +175,7 @@ export class Shelf {
   /** Stores a tombstone: no older value comes back. */
   bury(key: string, version: number): void {
     const envelope = Envelope.tombstone(version)
-    this.#replace(key, version, false, this.#after(tombstoneMillis), envelope)
+    this.#replace(key, version, false, this.#after(2 * this.#settleMillis), envelope)
   }
 
   /** The version that a value without room would have had. */
@@ -288,7 +291,7 @@ export class Shelf {
 
   #lease(key: string, token: number, leaseMillis: number): void {
     const until = this.#after(leaseMillis)
-    const expires = Math.max(until, this.#after(settleMillis))
+    const expires = Math.max(until, this.#after(this.#settleMillis))
     this.#connection.run("setLease", this.#larder, key, token, until, 0, expires)
   }
 
@@ -322,7 +325,7 @@ export class Shelf {
 
   /** Without a stored entry the record of an ended lease carries the version. */
   #endLease(key: string, token: number): void {
-    const expires = this.#after(settleMillis)
+    const expires = this.#after(this.#settleMillis)
     this.#connection.run("setLease", this.#larder, key, token, null, 0, expires)
   }
 

@@ -9,9 +9,10 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import { after } from "../../Entry.ts"
 import * as Envelope from "../../Envelope.ts"
-import { Tier, TierError } from "../../Tier.ts"
+import { Tier, TierError, checkLimits } from "../../Tier.ts"
 import type {
   Acquired,
   Arbiter,
@@ -19,6 +20,8 @@ import type {
   ByteTier,
   Committed,
   LeaseRequest,
+  LimitOptions,
+  Limits,
   Message,
   Write,
   Written,
@@ -31,7 +34,6 @@ import {
   holds,
   mayPut,
   nextNumber,
-  settleMillis,
   usable,
 } from "../../Arbitration.ts"
 import type { LeaseRecord, Stored } from "../../Arbitration.ts"
@@ -41,7 +43,6 @@ import { type SteadyClock, steadyClock } from "../runtime/steadyClock.ts"
 import { marksPerPage, maxMarks, sharedEntries } from "../runtime/limits.ts"
 
 const name = "shared"
-const tombstoneMillis = 2 * settleMillis
 
 interface Kept {
   readonly bytes: Uint8Array
@@ -76,10 +77,12 @@ class Shelf {
   })
   readonly #marks: MarkLog
   readonly #clock: SteadyClock
+  readonly #settleMillis: number
   readonly #subscribers = new Set<Queue.Queue<Message>>()
 
-  constructor(clock: SteadyClock) {
+  constructor(clock: SteadyClock, settleMillis: number) {
     this.#clock = clock
+    this.#settleMillis = settleMillis
     this.#marks = new MarkLog(this.#now(), maxMarks)
   }
 
@@ -172,7 +175,7 @@ class Shelf {
   #writeDelayed(key: string, write: Write, at: number, time: number): number {
     const stored = storedOf(this.#entries.get(key, time))
     const lease = this.#leases.get(key, time)
-    const decision = decideDelayed(stored, lease, at, time)
+    const decision = decideDelayed(stored, lease, at, time, this.#settleMillis)
     if (decision._tag === "Overtaken") return stored.version
     const { endsLease, isTooLate, version } = decision
     const survivor = endsLease ? undefined : lease
@@ -205,7 +208,7 @@ class Shelf {
 
   #lease(key: string, token: number, leaseMillis: number, now: number): void {
     const until = after(now, leaseMillis)
-    const expiresAt = Math.max(until, after(now, settleMillis))
+    const expiresAt = Math.max(until, after(now, this.#settleMillis))
     this.#leases.set(key, { token, until, failedUntil: 0, expiresAt }, now)
   }
 
@@ -223,7 +226,7 @@ class Shelf {
   }
 
   #bury(key: string, version: number, now: number): void {
-    const expiresAt = after(now, tombstoneMillis)
+    const expiresAt = after(now, 2 * this.#settleMillis)
     this.#change(key, { bytes: Envelope.tombstone(version), expiresAt }, version, now)
   }
 
@@ -245,7 +248,7 @@ class Shelf {
 
   /** Ends the lease. With no value stored, the record of the ended lease keeps the version. */
   #endLease(key: string, token: number, now: number): void {
-    const expiresAt = after(now, settleMillis)
+    const expiresAt = after(now, this.#settleMillis)
     this.#leases.set(key, { token, until: undefined, failedUntil: 0, expiresAt }, now)
     this.#publish({ _tag: "Changed", key, version: token })
   }
@@ -311,12 +314,12 @@ const storeOf = (shelf: Shelf): ByteStore => ({
   arbiter: arbiterOf(shelf),
 })
 
-const make = (clock: SteadyClock): ByteTier => {
+const make = (clock: SteadyClock, limits: Limits): ByteTier => {
   const shelves = new Map<string, Shelf>()
   const shelfOf = (larder: string): Shelf => {
     const known = shelves.get(larder)
     if (known !== undefined) return known
-    const shelf = new Shelf(clock)
+    const shelf = new Shelf(clock, limits.settleTime)
     shelves.set(larder, shelf)
     return shelf
   }
@@ -325,9 +328,50 @@ const make = (clock: SteadyClock): ByteTier => {
     name,
     scope: "shared",
     abilities: { notifies: true },
+    limits,
     open: ({ larder }) => Effect.sync(() => storeOf(shelfOf(larder))),
   }
 }
+
+/**
+ * As {@link layerShared}, with other limits: how long leases last and are waited for, how late a change
+ * may settle, when marks are read again, when the breaker opens.
+ *
+ * **Details**
+ *
+ * The layer dies with `InvalidOptions` when an option is invalid.
+ *
+ * **Gotchas**
+ *
+ * Each call makes a layer, and so a tier, of its own: give one layer value to the stacks of all
+ * nodes that share it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect } from "effect"
+ * import { MemoryTier, Tier } from "@larder/core"
+ *
+ * const shared = MemoryTier.layerSharedWith({
+ *   leaseTime: "3 seconds",
+ *   breaker: { failures: 3, openFor: "1 second" },
+ * })
+ * const limits = Effect.map(Tier.Tier, (tier) => (tier.kind === "bytes" ? tier.limits : undefined))
+ * const { leaseTime, leaseWait } = (await Effect.runPromise(Effect.provide(limits, shared))) ?? {}
+ * assert.deepEqual([leaseTime, leaseWait], [3_000, 3_000])
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerSharedWith = (options: LimitOptions = {}): Layer.Layer<Tier> =>
+  Layer.effect(
+    Tier,
+    Effect.map(steadyClock, (clock) =>
+      make(clock, Result.getOrThrow(checkLimits("MemoryTier", options))),
+    ),
+  )
 
 /**
  * A shared tier in this process: keeps envelopes, orders writes, grants leases,
@@ -342,7 +386,7 @@ const make = (clock: SteadyClock): ByteTier => {
  *
  * Its time is the `Clock` of the build, and never steps back. It keeps at most 100,000 entries per
  * larder and evicts the oldest write first; marks for 7 days, 100,000 at most; tombstones for
- * 120 seconds. The records of a larder stay when the larder closes. An operation fails only for bytes
+ * 120 seconds. {@link layerSharedWith} takes other limits. The records of a larder stay when the larder closes. An operation fails only for bytes
  * that are no envelope.
  *
  * **Gotchas**
@@ -373,4 +417,4 @@ const make = (clock: SteadyClock): ByteTier => {
  * @category layers
  * @since 0.1.0
  */
-export const layerShared: Layer.Layer<Tier> = Layer.effect(Tier, Effect.map(steadyClock, make))
+export const layerShared: Layer.Layer<Tier> = layerSharedWith()

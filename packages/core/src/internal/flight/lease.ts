@@ -20,7 +20,7 @@ const byForce: Claim = { force: true, despiteFailure: true }
 
 /**
  * Ends when the flight has an outcome, has a lease, or continues without one because the arbiter
- * does not answer. Waits for another node's lookup at most `leaseMillis`, then takes the lease over.
+ * does not answer. Waits for another node's lookup at most `leaseWait`, then takes the lease over.
  */
 export const leaseFor = (
   engine: Engine,
@@ -53,9 +53,9 @@ export const leaseFor = (
       if (granted !== "busy") return
       // A wait for another node does not use up the budget of the tiers.
       trip = new Budget(engine.settings.policy.tierTimeout)
-      if (waited >= engine.stack.leaseMillis) claim = byForce
+      if (waited >= engine.stack.leaseWaitMillis) claim = byForce
       else {
-        yield* engine.sleep(Math.min(pause, engine.stack.leaseMillis - waited))
+        yield* engine.sleep(Math.min(pause, engine.stack.leaseWaitMillis - waited))
         pause = Math.min(2 * pause, longestLeasePauseMillis)
       }
     }

@@ -48,7 +48,7 @@ export const closed = (engine: Engine): Exit.Exit<never> =>
  */
 export const deadlineOf = (engine: Engine, since: number): number => {
   const { hardTimeout, tierBudget } = engine.settings.policy
-  const longest = tierBudget + engine.stack.leaseMillis + hardTimeout
+  const longest = tierBudget + engine.stack.leaseWaitMillis + hardTimeout
   const waited = engine.now() - since
   return engine.stopwatch() + longest - (waited >= 0 && waited < longest ? waited : 0)
 }

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Entry from "../../Entry.ts"
-import type { ByteStore, ByteTier } from "../../Tier.ts"
+import type { ByteStore, ByteTier, Limits } from "../../Tier.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import { ArbiterWrites } from "./arbiterWrites.ts"
@@ -26,11 +26,20 @@ import { type TierRead, allAtOnce } from "./tierRead.ts"
 import type { TierWarnings } from "./tierWarnings.ts"
 import { valuesDecodedAtOnce } from "../runtime/limits.ts"
 
+/** A tier with its store for one larder, and its limits. */
+interface Known {
+  readonly tier: ByteTier
+  readonly store: ByteStore
+  readonly limits: Limits
+  readonly warnings: TierWarnings
+}
+
 export class FartherTier {
   readonly name: string
   readonly scope: ByteTier["scope"]
   /** Whether the tier orders the writes of all nodes. */
   readonly isArbiter: boolean
+  readonly limits: Limits
   readonly breaker: CircuitBreaker.CircuitBreaker
   readonly time: TierTime
   readonly marks: TierMarks
@@ -46,13 +55,11 @@ export class FartherTier {
   readonly #isInFront: boolean
 
   constructor(
-    tier: ByteTier,
-    store: ByteStore,
+    { limits, store, tier, warnings }: Known,
     breaker: CircuitBreaker.CircuitBreaker,
     options: Options,
     role: Role,
     parts: TierParts,
-    warnings: TierWarnings,
     fork: (effect: Effect.Effect<void>) => void,
   ) {
     const { name, scope } = tier
@@ -63,10 +70,11 @@ export class FartherTier {
       arbiter === undefined
         ? Effect.die(new Error(`the tier ${name} does not arbitrate`))
         : operation(arbiter)
-    const surroundings = { role, arbiter, ask, parts, time, warnings }
+    const surroundings = { role, arbiter, ask, limits, parts, time, warnings }
     this.name = name
     this.scope = scope
     this.isArbiter = arbiter !== undefined
+    this.limits = limits
     this.breaker = breaker
     this.time = time
     this.#store = store

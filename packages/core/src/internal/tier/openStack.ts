@@ -6,7 +6,7 @@ import { type Options, type Role } from "./tierOptions.ts"
 import { fartherTier, openStore } from "./openTier.ts"
 import type { FartherTier } from "./backingTier.ts"
 import { MemoryStore } from "../memory/memoryStore.ts"
-import { leaseMillis } from "../runtime/limits.ts"
+import { settleMillis } from "../runtime/limits.ts"
 import { nestedObjects } from "./objectsAsBytes.ts"
 import { TierWarnings } from "./tierWarnings.ts"
 
@@ -19,8 +19,11 @@ export interface Stack {
   readonly farther: ReadonlyArray<FartherTier>
   /** The farthest tier, if it orders writes. */
   readonly arbiter: FartherTier | undefined
-  /** 0 without an arbiter. */
+  /** The limits of the arbiter, ms; 0 without one. */
   readonly leaseMillis: number
+  readonly leaseWaitMillis: number
+  /** How late the tiers may get a delayed value, ms. */
+  readonly settleMillis: number
 }
 
 /** The memory of a stack that begins with a byte tier. */
@@ -76,6 +79,8 @@ export const open = (
       nearName: hasMemory ? first.name : "none",
       farther,
       arbiter,
-      leaseMillis: arbiter === undefined ? 0 : leaseMillis,
+      leaseMillis: arbiter?.limits.leaseTime ?? 0,
+      leaseWaitMillis: arbiter?.limits.leaseWait ?? 0,
+      settleMillis: arbiter?.limits.settleTime ?? settleMillis,
     }
   })

@@ -2,12 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
-import type { ByteStore, ByteTier, Notice, TierError } from "../../Tier.ts"
+import type { ByteStore, ByteTier, Limits, Notice, TierError } from "../../Tier.ts"
 import type { Observer } from "../observe/eventHub.ts"
+import { tierLimits } from "../policy/tierLimits.ts"
 import { Timers } from "../runtime/deadlines.ts"
-import { breakerFailures, breakerOpenMillis } from "../runtime/limits.ts"
 import { inSteadyTime } from "../runtime/steadyBreaker.ts"
 import { FartherTier } from "./backingTier.ts"
 import { TierSteps } from "./guardedCalls.ts"
@@ -62,17 +63,19 @@ const withoutThrows = (store: ByteStore): ByteStore => {
 export interface OpenedStore {
   readonly tier: ByteTier
   readonly store: ByteStore
+  readonly limits: Limits
   readonly warnings: TierWarnings
   /** Sets what a `Connected` notice of the tier calls. */
   readonly onConnected: (connected: () => void) => void
 }
 
-/** Opens the store of a byte tier for one larder. */
+/** Opens the store of a byte tier for one larder. Dies with `InvalidOptions` for limits that cannot be meant. */
 export const openStore = (
   tier: ByteTier,
   options: Options,
 ): Effect.Effect<OpenedStore, never, Scope.Scope> =>
   Effect.suspend(() => {
+    const limits = Result.getOrThrow(tierLimits("Tier", tier.limits ?? {}, "limits."))
     const warnings = new TierWarnings(tier.name, options)
     let connected = () => {}
     const onConnected: OpenedStore["onConnected"] = (f) => {
@@ -86,19 +89,19 @@ export const openStore = (
         else noticed(tier.name, notice, options.observer, warnings)
       },
     })
-    return Effect.map(opened, (store) => ({ tier, store, warnings, onConnected }))
+    return Effect.map(opened, (store) => ({ tier, store, limits, warnings, onConnected }))
   })
 
 /** The tier as one larder sees it. The breaker and its events end with the scope. */
 export const fartherTier = (
-  { onConnected, store, tier, warnings }: OpenedStore,
+  { limits, onConnected, store, tier, warnings }: OpenedStore,
   options: Options,
   role: Role,
 ): Effect.Effect<FartherTier, never, Scope.Scope> =>
   Effect.gen(function* () {
     const breaker = yield* CircuitBreaker.make({
-      tripPolicy: CircuitBreaker.consecutive(breakerFailures),
-      openDuration: breakerOpenMillis,
+      tripPolicy: CircuitBreaker.consecutive(limits.breaker.failures),
+      openDuration: limits.breaker.openFor,
     }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
     yield* watchBreaker(breaker.transitions, options.observer)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
@@ -113,16 +116,8 @@ export const fartherTier = (
     const fork = (effect: Effect.Effect<void>) => {
       if (scope.state._tag !== "Closed") Fiber.runIn(run(effect), scope)
     }
-    const opened = new FartherTier(
-      tier,
-      withoutThrows(store),
-      breaker,
-      options,
-      role,
-      parts,
-      warnings,
-      fork,
-    )
+    const known = { tier, store: withoutThrows(store), limits, warnings }
+    const opened = new FartherTier(known, breaker, options, role, parts, fork)
     onConnected(() => fork(opened.probed))
     return opened
   })

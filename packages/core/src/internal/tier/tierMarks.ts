@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { TierError } from "../../Tier.ts"
-import { markMaxAgeMillis } from "../runtime/limits.ts"
 import type { Budget } from "./budget.ts"
 import { MarkReading } from "./markSync.ts"
 import type { TierParts } from "./parts.ts"
@@ -24,7 +23,7 @@ export class TierMarks {
 
   constructor(
     options: Options,
-    { arbiter, ask, parts, time }: Surroundings,
+    { arbiter, ask, limits, parts, time }: Surroundings,
     fork: (effect: Effect.Effect<void>) => void,
   ) {
     this.#ask = ask
@@ -40,7 +39,7 @@ export class TierMarks {
         clock,
         time,
         // Entries of the arbiter are confirmed by marks of up to this age: half of `maxFreshFor` is left.
-        maxAgeMillis: Math.min(markMaxAgeMillis, maxFreshFor / 2),
+        maxAgeMillis: Math.min(limits.markMaxAge, maxFreshFor / 2),
         steps: () => parts.stepsOf(undefined),
         fork,
       })

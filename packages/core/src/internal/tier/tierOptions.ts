@@ -1,7 +1,7 @@
 /** Options for opening a tier behind memory, and the objects that its parts share. */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Arbiter, TierError } from "../../Tier.ts"
+import type { Arbiter, Limits, TierError } from "../../Tier.ts"
 import type * as Envelope from "../../Envelope.ts"
 import type { Marks } from "../invalidation/marks.ts"
 import type { Observer } from "../observe/eventHub.ts"
@@ -39,6 +39,7 @@ export interface Surroundings {
   readonly arbiter: Arbiter | undefined
   /** Calls an operation of the arbiter; a defect in a tier that does not arbitrate. */
   readonly ask: Ask
+  readonly limits: Limits
   readonly parts: TierParts
   readonly time: TierTime
   readonly warnings: TierWarnings

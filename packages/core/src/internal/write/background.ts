@@ -3,7 +3,6 @@
  * tiers get the value later, at the place in the order of changes that it has had since then.
  */
 import * as Effect from "effect/Effect"
-import { settleMillis } from "../../Arbitration.ts"
 import { LarderClosed } from "../../LarderError.ts"
 import type { Ack } from "./ack.ts"
 import type { Engine } from "../state/engine.ts"
@@ -61,7 +60,7 @@ const writerOf = (engine: Engine): Writer => ({
 
 /** Too late to write: the tombstone of a later removal may be gone, or the entry's life has ended. */
 const isOver = (engine: Engine, { entry, madeAt }: Queued): boolean =>
-  engine.stopwatch() - madeAt > settleMillis || engine.now() >= entry.staleUntil
+  engine.stopwatch() - madeAt > engine.stack.settleMillis || engine.now() >= entry.staleUntil
 
 const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" | "again"> =>
   Effect.gen(function* () {

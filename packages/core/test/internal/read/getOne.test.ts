@@ -326,7 +326,7 @@ describe("law 9: how long a call waits in all", () => {
   const engine = (now: number) =>
     ({
       settings: { policy: { hardTimeout: 30_000, tierBudget: 200 } },
-      stack: { leaseMillis: 10_000 },
+      stack: { leaseWaitMillis: 10_000 },
       now: () => now,
       stopwatch: () => 5_000,
     }) as unknown as Engine

@@ -49,7 +49,12 @@ const over = (...tiers: ReadonlyArray<Fake>) =>
     const farther = tiers as unknown as ReadonlyArray<FartherTier>
     const last = farther.at(-1)
     const arbiter = last?.name === "file" ? undefined : last
-    const engine = yield* makeEngine({ farther, arbiter, leaseMillis: 10_000 })
+    const engine = yield* makeEngine({
+      farther,
+      arbiter,
+      leaseMillis: 10_000,
+      leaseWaitMillis: 10_000,
+    })
     for (const tier of tiers) tier.engine = engine
     return engine
   })

@@ -13,7 +13,12 @@ import { entryOf, keep, makeEngine, policy, startMillis } from "../../support/en
 
 const farther = { name: "file" } as never
 const behind: Partial<Stack> = { farther: [farther] }
-const arbitrated: Partial<Stack> = { farther: [farther], arbiter: farther, leaseMillis: 10_000 }
+const arbitrated: Partial<Stack> = {
+  farther: [farther],
+  arbiter: farther,
+  leaseMillis: 10_000,
+  leaseWaitMillis: 10_000,
+}
 
 const flightOf = (engine: Engine, k: string) =>
   new Flight(k, k, engine.versions.asOf(), {

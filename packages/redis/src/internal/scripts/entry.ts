@@ -3,6 +3,9 @@
  * larder's floors, when they are certain to be on the same server. The scripts make the decisions
  * of core's Arbitration in Lua, each with its write in one atomic step.
  *
+ * The last ARGV of each script is the tier's settleTime in ms: records of leases live at least as
+ * long, tombstones twice as long.
+ *
  * They read only the header of an entry (at the offsets of Envelope). When memory is full, Redis
  * refuses commands that need memory, unless the script has already done a write that needs none. A
  * lease or a tombstone must be kept in any case: it is tried, and then written after an UNLINK.
@@ -18,8 +21,8 @@ local LIMIT = 9007199254740991
 local HIGHEST = ${Arbitration.highestRecorded}
 local BROUGHT = ${Arbitration.highestBrought}
 local FOREVER = 9999999999999
-local SETTLE = 60000
-local TOMBSTONE = 120000
+local SETTLE = tonumber(ARGV[#ARGV])
+local TOMBSTONE = 2 * SETTLE
 local LATE = ${lateMillis}
 
 local clock = redis.call('TIME')

@@ -20,12 +20,6 @@ const lifeOf = (millis: number): string => {
   return millis >= farthest ? "forever" : String(Math.max(1, Math.floor(millis)))
 }
 
-const leaseArgs = ({ despiteFailure, force, known, leaseMillis }: Tier.LeaseRequest) => [
-  Arbitration.usable(known),
-  spanOf(leaseMillis),
-  force ? "force" : despiteFailure === true ? "despite" : "",
-]
-
 const spanOf = (millis: number): number =>
   millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
 
@@ -98,12 +92,21 @@ export class Store {
   readonly #asking: Asking
   readonly #keys: LarderKeys
   readonly #marks: Marks
+  readonly #settle: number
   readonly #notify: Notify
 
-  constructor(asking: Asking, keys: LarderKeys, marks: Marks, notify: Notify) {
+  /** `settleMillis`: how long records of leases live at least; tombstones live twice as long. */
+  constructor(
+    asking: Asking,
+    keys: LarderKeys,
+    marks: Marks,
+    settleMillis: number,
+    notify: Notify,
+  ) {
     this.#asking = asking
     this.#keys = keys
     this.#marks = marks
+    this.#settle = Math.ceil(settleMillis)
     this.#notify = notify
   }
 
@@ -131,7 +134,7 @@ export class Store {
           "put",
           scripts.put,
           this.#both(key),
-          [version, envelope, lifeOf(lifeMillis), this.#keys.channel, key],
+          [version, envelope, lifeOf(lifeMillis), this.#keys.channel, key, this.#settle],
           putOf,
         ),
         ({ done, kept }) => {
@@ -145,12 +148,12 @@ export class Store {
     Effect.suspend(() => {
       const highest = Math.min(Math.max(0, Math.floor(version)), Number.MAX_SAFE_INTEGER)
       return Effect.asVoid(
-        this.#asking.script("drop", scripts.drop, this.#both(key), [highest], flag),
+        this.#asking.script("drop", scripts.drop, this.#both(key), [highest, this.#settle], flag),
       )
     })
 
   acquire(key: string, request: Tier.LeaseRequest): Effect.Effect<Tier.Acquired, Tier.TierError> {
-    const args = leaseArgs(request)
+    const args = this.#leaseOf(request)
     const both = this.#both(key)
     const { acquire, release, run } = scripts
     return this.#asking.lease("acquire", acquire, both, args, acquiredOf, (reply, client) => {
@@ -158,17 +161,17 @@ export class Store {
       if (acquired?._tag !== "Won") return
       // No lookup holds this lease, and others would wait for it. If the release fails, the lease
       // expires.
-      run(client, release, both, [acquired.token, 0], () => true).catch(() => {})
+      run(client, release, both, this.#releaseOf(acquired.token, 0), () => true).catch(() => {})
     })
   }
 
   renew(key: string, token: number, leaseMillis: number): Effect.Effect<boolean, Tier.TierError> {
-    const args = [Arbitration.usable(token), spanOf(leaseMillis)]
+    const args = [Arbitration.usable(token), spanOf(leaseMillis), this.#settle]
     return this.#asking.script("renew", scripts.renew, this.#both(key), args, flag)
   }
 
   release(key: string, token: number, failedMillis: number): Effect.Effect<void, Tier.TierError> {
-    const args = [Arbitration.usable(token), spanOf(failedMillis)]
+    const args = this.#releaseOf(token, failedMillis)
     return Effect.asVoid(
       this.#asking.script("release", scripts.release, this.#both(key), args, flag),
     )
@@ -199,13 +202,15 @@ export class Store {
   ): Effect.Effect<ReadonlyArray<Tier.Acquired | undefined>, Tier.TierError> {
     const calls = requests.map((request) => ({
       keys: this.#both(request.key),
-      args: leaseArgs(request),
+      args: this.#leaseOf(request),
     }))
     const { acquire, release, runAll } = scripts
     return this.#asking.leaseAll("acquire", acquire, calls, acquiredOf, (answers, client) => {
       const won: Array<scripts.Call> = []
       for (const [i, answer] of answers.entries()) {
-        if (answer?._tag === "Won") won.push({ keys: calls[i]!.keys, args: [answer.token, 0] })
+        if (answer?._tag === "Won") {
+          won.push({ keys: calls[i]!.keys, args: this.#releaseOf(answer.token, 0) })
+        }
       }
       // As after `acquire`.
       if (won.length > 0) runAll(client, release, won, () => true).catch(() => {})
@@ -245,7 +250,17 @@ export class Store {
     envelope: Uint8Array,
     lifeMillis: number,
   ): scripts.Call["args"] {
-    return [Arbitration.usable(token), envelope, lifeOf(lifeMillis), this.#keys.channel, key]
+    const { channel } = this.#keys
+    return [Arbitration.usable(token), envelope, lifeOf(lifeMillis), channel, key, this.#settle]
+  }
+
+  #leaseOf({ despiteFailure, force, known, leaseMillis }: Tier.LeaseRequest): scripts.Call["args"] {
+    const claim = force ? "force" : despiteFailure === true ? "despite" : ""
+    return [Arbitration.usable(known), spanOf(leaseMillis), claim, this.#settle]
+  }
+
+  #releaseOf(token: number, failedMillis: number): scripts.Call["args"] {
+    return [Arbitration.usable(token), spanOf(failedMillis), this.#settle]
   }
 
   #committed(
@@ -276,13 +291,15 @@ export class Store {
       script: scripts.Script,
       names: ReadonlyArray<string>,
       ...more: ReadonlyArray<scripts.Argument>
-    ) =>
-      written(
-        this.#asking.change("write", script, names, [number, ...more, channel, key], writtenOf),
-      )
+    ) => {
+      const args = [number, ...more, channel, key, this.#settle]
+      return written(this.#asking.change("write", script, names, args, writtenOf))
+    }
     // A change with its place in the order overtakes nothing, whenever it arrives.
-    const placed = (script: scripts.Script, ...more: ReadonlyArray<scripts.Argument>) =>
-      written(this.#asking.script("write", script, both, [...more, channel, key], writtenOf))
+    const placed = (script: scripts.Script, ...more: ReadonlyArray<scripts.Argument>) => {
+      const args = [...more, channel, key, this.#settle]
+      return written(this.#asking.script("write", script, both, args, writtenOf))
+    }
     switch (write._tag) {
       case "Set": {
         const { at, envelope, lifeMillis } = write

@@ -12,6 +12,7 @@ import {
   envelope,
   leaseMillis,
   lifeMillis,
+  limitsOf,
   textOf,
 } from "./subject.ts"
 
@@ -515,11 +516,26 @@ const delayed = checksThat("arbiter")({
       Effect.gen(function* () {
         const { setAt, text, time } = yield* arbitrated(subject)
         const now = (yield* time) * 1000
-        const { settleMillis } = Arbitration
-        yield* setAt("young", "young", now - (settleMillis - 10_000) * 1000)
+        const { settleTime } = yield* limitsOf(subject)
+        yield* setAt("young", "young", now - settleTime * 750)
         assert.equal(yield* text("young"), "young")
-        yield* setAt("old", "old", now - (settleMillis + 10_000) * 1000)
+        yield* setAt("old", "old", now - settleTime * 1250)
         assertNoValue(yield* text("old"))
+      }),
+
+  "laws 10, 12: records outlive each change that may still come: for settleTime, tombstones for twice as long":
+    (subject) =>
+      Effect.gen(function* () {
+        const { settleTime } = yield* limitsOf(subject)
+        // Minutes on a server's clock; it waits only where they are seconds.
+        if (!subject.isVirtual && settleTime > 2_000) return
+        const { commit, remove, text, win } = yield* arbitrated(subject)
+        const token = yield* win("late", { lease: settleTime / 4 })
+        yield* remove("removed")
+        yield* subject.pass(settleTime * 0.75)
+        assert.equal(yield* commit("late", token, "late"), "Stored")
+        yield* subject.pass(settleTime)
+        assert.equal(yield* text("removed"), "[tombstone]")
       }),
 
   "law 13: a value without a life told later takes what is older away": (subject) =>

@@ -1,5 +1,5 @@
 /** The input of a check: a tier, its time, and short ways to use one of its stores. */
-import { Envelope, type Tier } from "@larder/core"
+import { Envelope, Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -39,6 +39,10 @@ export const byteTier = ({ tier }: Subject): Tier.ByteTier => {
   assert(tier.kind === "bytes")
   return tier
 }
+
+/** The limits of a byte tier, which its layer or its author has set. */
+export const limitsOf = (subject: Subject): Effect.Effect<Tier.Limits> =>
+  Effect.orDie(Effect.fromResult(Tier.checkLimits("Tier", byteTier(subject).limits ?? {})))
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
