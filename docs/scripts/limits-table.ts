@@ -1,0 +1,567 @@
+/**
+ * The tables of docs/limits.md: each bound of the packages with its value, what happens beyond it
+ * and the option that changes it. The values are those of the modules. Run it with
+ * `node docs/scripts/limits-table.ts` after a change of a bound.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { Policy } from "@larder/core"
+import * as core from "../../packages/core/src/internal/runtime/limits.ts"
+import * as redis from "../../packages/redis/src/internal/limits.ts"
+import * as sqlite from "../../packages/sqlite/src/internal/limits.ts"
+
+const page = fileURLToPath(new URL("../limits.md", import.meta.url))
+const begin = "<!-- limits: made by docs/scripts/limits-table.ts -->"
+const end = "<!-- end of limits -->"
+
+export type Limits = Readonly<Record<string, number>>
+
+/** The bounds that the page must show, by package. */
+export const modules: Readonly<Record<"core" | "redis" | "sqlite", Limits>> = {
+  core,
+  redis,
+  sqlite,
+}
+
+type Row = readonly [
+  constant: string,
+  /** In plain words. */
+  what: string,
+  /** What happens beyond it. */
+  beyond: string,
+  option?: string,
+]
+
+export interface Section {
+  readonly title: string
+  readonly of: Limits
+  readonly rows: ReadonlyArray<Row>
+}
+
+const { hardTimeout, retryAfterFailure, tierBudget, tierTimeout } = Policy.make({ freshFor: 1 })
+
+/** The times of a policy that have a default; a larder has no others. */
+const policy: Limits = {
+  hardTimeoutMillis: hardTimeout,
+  retryAfterFailureMillis: retryAfterFailure,
+  tierBudgetMillis: tierBudget,
+  tierTimeoutMillis: tierTimeout,
+}
+
+const tierOption = (name: string): string => `\`${name}\` of the tier`
+const client = (name: string): string => `\`RedisClient.layer\`: \`${name}\``
+const file = (name: string): string => `\`SqliteTier.layer\`: \`${name}\``
+const circuit = (name: string): string => `\`withCircuitBreaker\`: \`${name}\``
+const ofPolicy = (name: string): string => `\`Policy.make\`: \`${name}\``
+
+export const sections: ReadonlyArray<Section> = [
+  {
+    title: "Times of a call",
+    of: policy,
+    rows: [
+      [
+        "tierTimeoutMillis",
+        "one step in a tier",
+        "the step fails; the read continues with the next tier or upstream",
+        ofPolicy("tierTimeout"),
+      ],
+      [
+        "tierBudgetMillis",
+        "all steps in tiers of one read",
+        "the remaining tiers are skipped",
+        ofPolicy("tierBudget"),
+      ],
+      [
+        "hardTimeoutMillis",
+        "one lookup",
+        "callers get the stale value or `LookupTimeout`; the key is free for another lookup",
+        ofPolicy("hardTimeout"),
+      ],
+      [
+        "retryAfterFailureMillis",
+        "pause after a failed refresh",
+        "the next read may look up again",
+        ofPolicy("retryAfterFailure"),
+      ],
+    ],
+  },
+  {
+    title: "Tiers: what an operator may change",
+    of: core,
+    rows: [
+      [
+        "leaseMillis",
+        "a lease",
+        "the lookup's node renews it after each third; the lease of a dead node passes on",
+        tierOption("leaseTime"),
+      ],
+      [
+        "leaseMillis",
+        "wait for another node's lookup",
+        "the waiting node takes the lease over and looks up itself",
+        `${tierOption("leaseWait")}; by default its \`leaseTime\``,
+      ],
+      [
+        "markMaxAgeMillis",
+        "age of the known invalidations of other nodes when a tier is read",
+        "they are read together with the entry",
+        tierOption("markMaxAge"),
+      ],
+      [
+        "settleMillis",
+        "delay of a result or of a background `set`",
+        "the arbiter does not store the value; a background `set` becomes a removal. Tombstones live twice as long",
+        tierOption("settleTime"),
+      ],
+      [
+        "breakerFailures",
+        "failures in a row of a tier",
+        "its breaker opens",
+        tierOption("breaker.failures"),
+      ],
+      [
+        "breakerOpenMillis",
+        "a tier's breaker is open",
+        "one step probes the tier",
+        tierOption("breaker.openFor"),
+      ],
+    ],
+  },
+  {
+    title: "Upstream's circuit breaker",
+    of: core,
+    rows: [
+      ["circuitFailures", "failures in a row", "the circuit opens", circuit("tripPolicy")],
+      [
+        "circuitOpenMillis",
+        "the circuit is open",
+        "the next lookup probes upstream",
+        circuit("openDuration"),
+      ],
+      [
+        "circuitProbeMillis",
+        "pause between probes while callers wait",
+        "the next probe runs",
+        circuit("probeEvery"),
+      ],
+      [
+        "circuitQueue",
+        "lookups that wait for a probe",
+        "further ones get the circuit's error",
+        circuit("probeQueue"),
+      ],
+      [
+        "circuitRetryMillis",
+        "wait for a probe that gave no notice of its end",
+        "another probe may run",
+      ],
+    ],
+  },
+  {
+    title: "Memory",
+    of: core,
+    rows: [
+      [
+        "memoryEntries",
+        "entries in memory, per larder",
+        "the least useful entry is evicted",
+        "`MemoryTier.layer`: `maxEntries`, `maxWeight`",
+      ],
+      [
+        "entriesEvictedPerTurn",
+        "entries evicted in one turn of the event loop by `resizeMemory`",
+        "the rest follows in later turns",
+      ],
+      [
+        "rememberedFailures",
+        "keys whose failure is remembered",
+        "the oldest failure is forgotten: one more lookup",
+      ],
+      [
+        "keysPerSweep",
+        "keys that a scheduled early refresh looks at",
+        "keys read less recently wait for a read",
+      ],
+      [
+        "sweepSchedules",
+        "different schedules of early refreshes",
+        "a warning; further ones use the first",
+      ],
+      ["pooledDemands", "ended lookups' records kept for use again", "a record is made anew"],
+    ],
+  },
+  {
+    title: "Keys, and calls for many keys",
+    of: core,
+    rows: [
+      ["keyBytes", "length of a key in UTF-8", "`InvalidKey`"],
+      [
+        "keysSoughtPerTurn",
+        "keys of a `getMany` sought in memory in one turn of the event loop",
+        "the rest follows in later turns",
+      ],
+      [
+        "keysPerSlice",
+        "keys of a `getMany` that share a trip to each tier and a bulk lookup",
+        "the rest is in further slices",
+      ],
+      ["slicesAtOnce", "slices of a `getMany` at once", "further slices wait"],
+      [
+        "keysPerPiece",
+        "keys that other work on many keys takes in one turn",
+        "the rest follows in later turns",
+      ],
+      [
+        "pieceMillis",
+        "time that such work, or timers that are due, take in one turn",
+        "the rest follows in later turns",
+      ],
+    ],
+  },
+  {
+    title: "Steps in tiers",
+    of: core,
+    rows: [
+      ["firstLeasePauseMillis", "first pause before a lease is asked for again", "it doubles"],
+      ["longestLeasePauseMillis", "longest such pause", "it does not grow further"],
+      [
+        "leasesAskedAtOnce",
+        "requests for leases at once, where the arbiter takes one key at a time",
+        "further ones wait; the last may be looked up without a lease",
+      ],
+      ["keysPerCommit", "keys in one commit", "the rest is in the next one"],
+      ["bytesPerCommit", "values in one commit", "the rest is in the next one"],
+      [
+        "waitingCommits",
+        "results that wait for their commit",
+        "the next slice of a `getMany` waits",
+      ],
+      ["valuesDecodedAtOnce", "values decoded at once", "further ones wait"],
+      [
+        "serversPerTier",
+        "servers of a tier whose failures are counted",
+        "the oldest is forgotten and counts as healthy",
+      ],
+      [
+        "probePauseMillis",
+        "pause between probes of a tier that is connected again",
+        "the next probe runs",
+      ],
+      ["probesAfterReconnect", "such probes", "the breaker's own probe decides"],
+      [
+        "versionsAheadMillis",
+        "how far a version in a tier without an arbiter may be ahead of the clock",
+        "the entry counts as one of a wrong clock, and is replaced",
+      ],
+      [
+        "confirmedEntries",
+        "entries of a tier in front of the arbiter that count as confirmed",
+        "the oldest must be confirmed again before it is fresh",
+      ],
+      [
+        "missedDrops",
+        "keys whose removal a tier in front of the arbiter missed",
+        "all its entries up to the newest of those removals count as removed",
+      ],
+      ["largeValueBytes", "size of a value whose write failed", "a warning names the size"],
+      [
+        "busyMillis",
+        "how late a deadline is noticed",
+        "the node was busy: the deadline is put off once",
+      ],
+      ["lingerMillis", "sleep of the timer behind deadlines", "it ends when no deadline is left"],
+    ],
+  },
+  {
+    title: "Writes, missed changes, closing",
+    of: core,
+    rows: [
+      ["queuedKeys", "keys that wait for a background write", "`set` of another key waits"],
+      ["writesAtOnce", "background writes at once", "further ones wait"],
+      [
+        "firstWriteRestMillis",
+        "first pause after a failed background write; the only one while closing",
+        "it doubles",
+      ],
+      ["longestWriteRestMillis", "longest such pause", "it does not grow further"],
+      [
+        "revisedSetAttempts",
+        "attempts of a `set` with a revision, each overtaken by another change",
+        "the change is not settled, and counts as missed",
+      ],
+      ["keysInvalidatedAtOnce", "keys that `invalidateWhen` changes at once", "further ones wait"],
+      ["tagsPerMark", "tags set with one mark", "the rest is set with further marks"],
+      [
+        "missedKeys",
+        "changed keys that the arbiter missed",
+        "they become one mark that covers everything",
+      ],
+      [
+        "missedTags",
+        "invalidated tags that the arbiter missed",
+        "they become one mark that covers everything",
+      ],
+      ["missedKeysAtOnce", "missed changes sent at once", "further ones wait"],
+      ["missedRetryMillis", "pause between attempts to send them", "the next attempt begins"],
+      ["closingRetryMillis", "the same pause while a larder closes", "the next attempt begins"],
+      [
+        "closeMillis",
+        "closing a larder",
+        "a warning names what is left; the scope closes",
+        "`Larder.make`: `closeTimeout`",
+      ],
+    ],
+  },
+  {
+    title: "Invalidations",
+    of: core,
+    rows: [
+      [
+        "maxMarks",
+        "marks that a node, or the shared tier in memory, keeps",
+        "the oldest are forgotten: older entries lose their freshness",
+      ],
+      ["markLifeMillis", "how long it keeps them", "the same"],
+      [
+        "marksPerFlight",
+        "marks set while one lookup runs",
+        "every tag counts as invalidated meanwhile",
+      ],
+      [
+        "clockAheadMillis",
+        "how far the place of an entry among the marks may be ahead of the clock",
+        "it counts as damaged: later marks need not be above it",
+      ],
+    ],
+  },
+  {
+    title: "The shared tier in memory",
+    of: core,
+    rows: [
+      ["sharedEntries", "entries per larder, and leases", "the oldest write is evicted"],
+      ["marksPerPage", "marks in one answer", "the rest is in further answers"],
+      ["recordsSweptPerWrite", "records that a write examines for expiry", "the rest waits"],
+    ],
+  },
+  {
+    title: "Events and log lines",
+    of: core,
+    rows: [
+      [
+        "bufferedEvents",
+        "events buffered for a subscriber",
+        "further ones are dropped; `Dropped` counts them",
+      ],
+      ["warningsAtOnce", "warnings of one topic at once", "further ones are counted"],
+      ["warningRefillMillis", "time for one more", "the next warning names their count"],
+      ["namesakeWarnings", "warnings of a name that two larders have", "no further warnings"],
+      ["namesTold", "names told of in debug lines of larders in memory alone", "no further lines"],
+      ["shownCharacters", "characters of a value in an error", "the rest is cut"],
+    ],
+  },
+  {
+    title: "Redis: the client",
+    of: redis,
+    rows: [
+      ["commandMillis", "one command", "it fails", client("commandTimeout")],
+      ["connectMillis", "one attempt to connect", "it fails", client("connectTimeout")],
+      [
+        "firstReconnectMillis",
+        "first pause before the client connects again",
+        "it doubles",
+        client("reconnect.base"),
+      ],
+      [
+        "longestReconnectMillis",
+        "longest such pause",
+        "it does not grow further",
+        client("reconnect.max"),
+      ],
+      [
+        "heartbeatMillis",
+        "silence of an idle connection",
+        "the client sends a PING",
+        client("heartbeat"),
+      ],
+      ["goodbyeMillis", "QUIT when a connection closes", "the socket is destroyed"],
+      ["closingMillis", "closing the client", "the scope closes"],
+      ["keepAliveMillis", "silence of a socket", "TCP probes it"],
+      ["loadingMillis", "wait for a server that loads its data", "the client asks it again"],
+      [
+        "slotPauseMillis",
+        "pause when a slot of a Cluster is down or moves",
+        "the command is sent again",
+      ],
+      ["redirections", "servers of a Cluster that a command is sent on to", "it fails"],
+      [
+        "waitingEvents",
+        "messages that wait for a slow subscriber",
+        "further ones are dropped, and it is told so",
+      ],
+      ["subscribeMillis", "wait for a subscription", "`messages` fails"],
+      ["briefOutageMillis", "outage without a log line", "a warning"],
+      ["briefOutages", "such outages", "one warning for all"],
+      ["linesAtOnce", "log lines at once", "further ones are counted"],
+      ["lineRefillMillis", "time for one more", "the next line names their count"],
+    ],
+  },
+  {
+    title: "Redis: the tier",
+    of: redis,
+    rows: [
+      ["firstCheckMillis", "first pause of the check at startup", "it doubles"],
+      ["longestCheckMillis", "longest such pause", "it does not grow further"],
+      [
+        "assumedStepMillis",
+        "deadline of a change whose sender gives none (a larder always does)",
+        "the change is late",
+      ],
+      [
+        "marginMillis",
+        "how much earlier than its step a request fails",
+        "the larder gets the cause of the failure",
+      ],
+      ["lateMillis", "how late a change may arrive after its deadline", "Redis refuses it"],
+      ["keysPerRead", "keys in one MGET", "the rest is in further ones"],
+      [
+        "namesPerScan",
+        "names in one step of `keys` and `removeAll`",
+        "the rest is in further steps",
+      ],
+      [
+        "maxMarks",
+        "marks per larder",
+        "the oldest are forgotten: older entries lose their freshness",
+      ],
+      ["markLifeMillis", "how long they are kept", "the same"],
+      ["marksPerPage", "marks in one answer", "the rest is in further answers"],
+      [
+        "marksTrimmedPerMark",
+        "old marks that a new one removes, or twice as many as it sets",
+        "the rest goes with later ones",
+      ],
+    ],
+  },
+  {
+    title: "SQLite",
+    of: sqlite,
+    rows: [
+      ["maxEntries", "entries of all larders", "the oldest write is evicted", file("maxEntries")],
+      [
+        "maxBytes",
+        "keys and envelopes of all larders",
+        "the oldest write is evicted",
+        file("maxBytes"),
+      ],
+      [
+        "busyTimeoutMillis",
+        "wait for other writing processes",
+        "the operation fails",
+        file("busyTimeout"),
+      ],
+      ["busyPauseMillis", "pause between two attempts meanwhile", "the next attempt begins"],
+      ["rowBytes", "size of a value", "it is refused"],
+      [
+        "fileCheckMillis",
+        "time between two looks at the file, and between attempts to open it",
+        "the next look or attempt",
+      ],
+      [
+        "topicQuietMillis",
+        "time without a second warning of a topic",
+        "the next warning is logged",
+      ],
+      ["textQuietMillis", "the same for a warning of the same text", "the next warning is logged"],
+      ["sweptPerWrite", "expired rows that a write removes", "the rest goes with later writes"],
+      ["evictedPerWrite", "rows that a write evicts", "the rest goes with later writes"],
+      ["evictedAtOnce", "rows read at once for that", "the rest is read after them"],
+      [
+        "maxMarks",
+        "marks per larder",
+        "the oldest are forgotten: older entries lose their freshness",
+      ],
+      ["markLifeMillis", "how long they are kept", "the same"],
+      ["marksTrimmedPerCall", "old marks that a call removes", "the rest goes with later ones"],
+      ["marksPerPage", "marks in one answer", "the rest is in further answers"],
+      ["changesPerLook", "changes between two looks at the disk's room", "the tier looks again"],
+      ["bytesPerLook", "bytes of changes between them", "the tier looks again"],
+      [
+        "slackBytes",
+        "room that the disk must have beside a change",
+        "with less it is full: the tier evicts",
+      ],
+      ["logBytes", "the log's share of a disk that is nearly full", "it is moved into the file"],
+      ["plentyBytes", "free room on the disk", "the file has no limit"],
+      ["mostLogPages", "pages of the log", "they are moved into the file"],
+      ["logFileBytes", "size of the log's file once it is empty", "it is cut"],
+      ["reserveBytes", "the reserve for invalidations on a full disk", "the file is begun anew"],
+      ["reserveNeedsBytes", "free room on the disk for a reserve", "with less there is none"],
+      ["firstEvictedBytes", "bytes evicted first on a full disk", "each attempt doubles them"],
+      ["consideredAtOnce", "oldest rows from which it evicts those not read", "younger ones stay"],
+    ],
+  },
+]
+
+const grouped = new Intl.NumberFormat("en-US")
+
+/** A unit: its size, its name, and the least of it that is shown in it. */
+type Unit = readonly [size: number, name: string, least?: number]
+
+const times: ReadonlyArray<Unit> = [
+  [24 * 3_600_000, "days"],
+  [3_600_000, "hours"],
+  [60_000, "minutes", 2],
+  [1_000, "s"],
+  [1, "ms"],
+]
+
+const sizes: ReadonlyArray<Unit> = [
+  [1024 ** 2, "MiB"],
+  [1_000_000, "MB"],
+  [1024, "KiB", 2],
+  [1, "bytes"],
+]
+
+/** A number with the largest unit in which it is whole. */
+const inUnits = (value: number, units: ReadonlyArray<Unit>): string => {
+  const fits = ([size, , least = 1]: Unit) => value >= least * size && value % size === 0
+  const [size, name] = units.find(fits)!
+  const count = value / size
+  const singular = count === 1 && (name === "days" || name === "hours")
+  return `${grouped.format(count)} ${singular ? name.slice(0, -1) : name}`
+}
+
+/** The value as the page shows it, in the unit that the end of its name says. */
+export const shown = (constant: string, value: number): string => {
+  if (constant.endsWith("Millis")) return inUnits(value, times)
+  if (constant.endsWith("Bytes") || constant.startsWith("bytesPer")) return inUnits(value, sizes)
+  return grouped.format(value)
+}
+
+const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+
+const table = ({ of, rows, title }: Section): string =>
+  [
+    `## ${title}\n`,
+    row(["what", "at most", "beyond it", "option"]),
+    row(["---", "---", "---", "---"]),
+    ...rows.map(([constant, what, beyond, option = ""]) => {
+      const value = of[constant]
+      if (value === undefined) throw new Error(`there is no bound ${constant}`)
+      return row([what, shown(constant, value), beyond, option])
+    }),
+  ].join("\n")
+
+/** The tables in Markdown. */
+export const tables: string = sections.map(table).join("\n\n")
+
+/** The page with these tables in the place of its own. */
+export const withTables = (text: string): string => {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`the page has no place for the tables: ${begin}`)
+  return `${text.slice(0, from)}${begin}\n\n${tables}\n\n${text.slice(to)}`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(page, withTables(readFileSync(page, "utf8")))
+}
