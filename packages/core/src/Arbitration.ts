@@ -1,7 +1,7 @@
 /**
- * Pure decisions of an arbiter: which node may look a key up, what becomes of a commit or of a
- * delayed write, and which number comes next. A tier with an arbiter of its own keeps the records
- * and applies each decision in one atomic step.
+ * Pure decisions of an arbiter: which node may look a key up, whether a commit or a delayed write
+ * applies, and which number comes next. The author of an arbiter stores the records and applies each
+ * decision in one atomic step.
  *
  * @module
  * @category tier authors
@@ -34,7 +34,7 @@ export interface LeaseRecord {
 }
 
 /**
- * What a tier stores under a key, reduced to what decides the order.
+ * What a tier stores under a key, as far as it decides the order of writes.
  *
  * @category models
  * @since 0.1.0
@@ -92,9 +92,9 @@ const upTo = (number: number | undefined, highest: number): number =>
   number !== undefined && number > 0 && number <= highest ? Math.floor(number) : 0
 
 /**
- * A recorded number that an arbiter can count on from: a stored version, a token, the last mark.
- * Returns 0 for `undefined` and for any number out of range, so that one damaged record does not
- * use up all numbers that are left.
+ * Checks a recorded number that new numbers must exceed: a stored version, a token, the last mark.
+ * Returns 0 for `undefined` and for a number out of range, so that one damaged record does not use
+ * up all numbers.
  *
  * **Example**
  *
@@ -113,8 +113,8 @@ const upTo = (number: number | undefined, highest: number): number =>
 export const usable = (number: number | undefined): number => upTo(number, highestRecorded)
 
 /**
- * A number from a caller, such as the highest version it knows or the version of a delayed write.
- * Returns 0 for a number that leaves too little room above it.
+ * Checks a number from a caller, such as the highest version it knows or the version of a delayed
+ * write. Returns 0 for a number that leaves too little room above it.
  *
  * **Example**
  *
@@ -176,7 +176,7 @@ export const nextNumber = (now: number, ...seen: ReadonlyArray<number | undefine
   Math.max(usable(now * 1000), ...seen.map((number) => usable(number) + 1))
 
 /**
- * What an arbiter answers to a request for a lease. `leftMillis` is the time left, in milliseconds.
+ * The decision on a request for a lease. `leftMillis` is the time left, in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -240,8 +240,8 @@ export const decideAcquire = (
 }
 
 /**
- * Whether the token may still become a version, for `renew`. A lease that has run out may, until
- * another caller takes it.
+ * Whether the token may still become a version, for `renew`. The token of an expired lease may,
+ * until another caller takes the lease.
  *
  * **Example**
  *
@@ -261,12 +261,12 @@ export const holds = (stored: Stored, lease: LeaseRecord | undefined, token: num
   decideCommit(stored, lease, token) === "Stored"
 
 /**
- * Decides what becomes of a looked-up value that a caller commits under its token.
+ * Decides whether a looked-up value that a caller commits under its token is stored.
  *
  * **Details**
  *
  * - `Stored`: the caller holds the lease, and nothing newer is stored.
- * - `Superseded`: a newer value, tombstone or lease came in between.
+ * - `Superseded`: a newer value, tombstone or lease exists.
  * - `Lost`: there is no record of the lease, or a change ended it.
  *
  * **Example**
@@ -325,7 +325,7 @@ export const mayPut = (
 }
 
 /**
- * What becomes of a change that a node made at one time and reports at a later one.
+ * The decision on a change that a node made at one time and reports at a later one.
  *
  * @category models
  * @since 0.1.0
@@ -344,18 +344,18 @@ export type DelayedDecision =
     }
 
 /**
- * Decides what becomes of a change that a node made at `at` (microseconds of the tier's time), and
- * could not tell the arbiter before `now` (ms).
+ * Decides whether a change applies that a node made at `at` (microseconds of the tier's time) and
+ * that reaches the arbiter at `now` (ms).
  *
  * **When to use**
  *
- * For a `Tier.Write` that carries `at`.
+ * Use it for a `Tier.Write` that carries `at`.
  *
  * **Details**
  *
  * An `at` that is no usable number counts as overtaken. A value that is later than
- * `settle` (ms, the tier's `settleTime`; by default {@link settleMillis}) only takes older values
- * away: the tombstone of a removal after it may already have expired.
+ * `settle` (ms, the tier's `settleTime`; by default {@link settleMillis}) only removes older
+ * values: the tombstone of a removal after it may have expired already.
  *
  * **Example**
  *

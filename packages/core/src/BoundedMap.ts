@@ -13,8 +13,8 @@ import { defaultBounds, noEviction } from "./internal/memory/bounds.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
 
 /**
- * The eviction policy. `"w-tinylfu"` evicts what was read least often of late; a window for new
- * entries adapts to the access pattern. `"lru"` evicts what was read longest ago.
+ * The eviction policy. `"w-tinylfu"` evicts entries that were read least often lately; a window for
+ * new entries adapts to the access pattern. `"lru"` evicts the least recently used entry.
  *
  * @category models
  * @since 0.1.0
@@ -86,14 +86,13 @@ export interface Options<V> {
   /** Default `"w-tinylfu"`. */
   readonly eviction?: Eviction | undefined
   /**
-   * A 32-bit integer that seeds the hash of keys. Draw it at random where strangers choose the
-   * keys: otherwise they can choose keys with equal hashes. Default 0.
+   * A 32-bit integer that seeds the hash of keys. Draw it at random where users choose the keys:
+   * otherwise an attacker can choose keys with equal hashes. Default 0.
    */
   readonly seed?: number | undefined
   /**
-   * Called for every evicted entry, after the entry has left, with the slot that it had: 0 when the
-   * map never kept it. The listener may call the map. An error that it throws comes out of the call
-   * that evicted, once that call is done.
+   * The map calls it for every evicted entry, after the entry has left. The listener may call the
+   * map. When it throws, the call that evicted the entry throws the error once it is done.
    */
   readonly onEvicted?: OnEvicted<V> | undefined
 }
@@ -118,23 +117,23 @@ export interface SetOptions {
 }
 
 /**
- * A map that keeps within its bounds; see {@link make}.
+ * A map that stays within its bounds; see {@link make}.
  *
  * **Details**
  *
  * A write costs the same with ten entries as with a million: no call rehashes, sweeps or copies the
- * whole map. Beyond keys and values an entry takes some 40 to 75 bytes, and replacing entries by
- * others makes no garbage.
+ * whole map. An entry takes some 40 to 75 bytes beside its key and value. Replacing entries makes
+ * no garbage.
  *
- * `find`, `at` and `hit` are the steps of `get`, for a caller that must look at a value before it
- * knows whether the value is of use.
+ * `find`, `at` and `hit` are the steps of `get`, for a caller that inspects a value before it counts
+ * a read.
  *
  * **Gotchas**
  *
- * The map knows no time but what it is told: an expired entry counts until the next write, and `at`
- * still returns it. A slot number is good until the next write. A new entry may be evicted at once,
- * when all others are worth more. `resize` and `set` throw `InvalidOptions` for bounds and weights
- * that are no integers of at least 0; bounds may be `Infinity`.
+ * The map has no clock: an expired entry counts until the next write, and `at` still returns it. A
+ * slot number is valid until the next write. The map may evict a new entry at once, when all others
+ * are worth more. `resize` and `set` throw `InvalidOptions` for bounds and weights that are no
+ * integers of at least 0; bounds may be `Infinity`.
  *
  * @category models
  * @since 0.1.0
@@ -151,44 +150,44 @@ export interface BoundedMap<V> {
    * the unit of `expiresAt`; default 0.
    */
   readonly get: (key: string, now?: number) => V | undefined
-  /** The slot of a key, 0 when it is not kept. Counts as no read. */
+  /** The slot of a key; 0 for an absent key. Does not count as a read. */
   readonly find: (key: string) => number
   /** The value in a slot that `find` returned, expired or not. */
   readonly at: (slot: number) => V
   /** The weight of the entry in a slot that `find` returned. */
   readonly weightOf: (slot: number) => number
-  /** Reports a read of a slot that `find` gave. */
+  /** Counts a read of a slot that `find` returned. */
   readonly hit: (slot: number) => void
   /**
-   * Keeps a value in place of the one at the key; replacing a value counts as no read. Returns
-   * `false` when the value was not kept: the previous value is gone then too.
+   * Stores a value in place of the one at the key; replacing a value does not count as a read.
+   * Returns `false` when the value is not stored: the previous value is gone then too.
    */
   readonly set: (key: string, value: V, options?: SetOptions) => boolean
-  /** Removes a key, and returns whether it was kept. */
+  /** Removes a key, and returns whether it was there. */
   readonly delete: (key: string) => boolean
   /** Removes all entries, in constant time. */
   readonly clear: () => void
   /**
-   * Sets other bounds. Entries over lower bounds leave with the next writes, some at a time, so
-   * that no call takes long; `shrink` removes them at once.
+   * Sets other bounds. When they are lower, the next writes evict the surplus, some entries each, so
+   * that no call takes long; `shrink` evicts them at once.
    */
   readonly resize: (bounds: Bounds) => void
-  /** Evicts up to `limit` entries that are over lowered bounds; returns whether more are left. */
+  /** Evicts up to `limit` surplus entries after lower bounds were set; returns whether more are left. */
   readonly shrink: (limit: number) => boolean
   /** Evicts up to `limit` entries that have expired at `now`; returns whether more are left. */
   readonly expire: (now: number, limit: number) => boolean
   /**
-   * The time at which the next entry expires, in the unit of `expiresAt`; `Infinity` when none
-   * does.
+   * The time at which the next entry expires, in the unit of `expiresAt`; `Infinity` when no entry
+   * expires.
    */
   readonly nextExpiry: number
-  /** The slots, from the entry most worth keeping to the one least. */
+  /** The slots, the entry most worth keeping first. */
   readonly hottest: () => Iterable<number>
 }
 
 /**
- * Makes an empty map, for values that must stay within bounds in memory, where a whole larder is
- * too much, or for a cache of your own.
+ * Makes an empty map: for values in memory that must stay within bounds where a larder is too much,
+ * or for a cache of your own.
  *
  * **Gotchas**
  *

@@ -42,8 +42,8 @@ export class RunInterrupted extends Data.TaggedError("RunInterrupted")<{ readonl
 }
 
 /**
- * Runs effects, at most one at a time for each key; see {@link make}. As an effect it yields
- * itself, so that `yield* Coalesce.make()` reads as other constructors do.
+ * Runs effects, at most one at a time for each key; see {@link make}. It is also an effect that
+ * succeeds with itself, so that `yield* Coalesce.make()` reads as other constructors do.
  *
  * @category models
  * @since 0.1.0
@@ -105,7 +105,7 @@ class Runs<K, A, E> {
     run: Run<K, A, E>,
     effect: Effect.Effect<A, E, R>,
   ): void {
-    // Begun before it starts: it may end, or ask for its own key, at once.
+    // Register the run before its fiber starts: the fiber may end, or ask for its own key, at once.
     this.#shared.begin(run)
     const fiber = Effect.runForkWith(caller.context)(effect as Effect.Effect<A, E>)
     run.start(fiber, (exit) => {
@@ -128,12 +128,12 @@ const CoalesceProto = Effectable.Prototype<Coalesce<never, unknown, unknown>>({
 })
 
 /**
- * Makes a coalescer for keys `K` and runs that give `A` or fail with `E`.
+ * Makes a coalescer for keys `K` and runs that succeed with `A` or fail with `E`.
  *
  * **When to use**
  *
- * Use to protect something expensive from simultaneous callers: a lookup, a
- * token refresh, a connection. For values that are kept afterwards use a larder.
+ * Use to protect an expensive effect from simultaneous callers: a lookup, a
+ * token refresh, a connection. To store the result, use a larder.
  *
  * **Details**
  *

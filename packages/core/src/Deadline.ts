@@ -1,5 +1,5 @@
 /**
- * Two deadlines for an effect. `hard` gives the effect up; `soft` answers with something else and
+ * Two deadlines for an effect. `hard` gives the effect up; `soft` answers with another value and
  * lets the effect continue. Neither waits for an effect that ignores its interruption, and neither
  * starts a timer for an effect that ends synchronously.
  *
@@ -22,7 +22,7 @@ import { monotonicMillis } from "./internal/runtime/monotonic.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
 
-/** Runs `make` with the duration in milliseconds; dies with `InvalidOptions` where there is none. */
+/** Runs `make` with the duration in milliseconds; dies with `InvalidOptions` for an invalid duration. */
 const withMillis = <A, E, R>(
   after: Duration.Input,
   make: (millis: number) => Effect.Effect<A, E, R>,
@@ -43,7 +43,7 @@ const withMillis = <A, E, R>(
 export interface HardOptions<A, E, R> {
   /** How long the effect may take. `Infinity` means no deadline. */
   readonly after: Duration.Input
-  /** What the caller gets instead. An error made by `Schema.TaggedError` or `Data.TaggedError` is such an effect. */
+  /** The effect whose result the caller gets instead. Errors of `Schema.TaggedError` and `Data.TaggedError` are such effects. */
   readonly onTimeout: () => Effect.Effect<A, E, R>
 }
 
@@ -56,13 +56,13 @@ export interface HardOptions<A, E, R> {
 export interface SoftOptions<A, E, R> {
   /** How long the caller waits for the effect alone. `Infinity` means for ever. */
   readonly after: Duration.Input
-  /** What to give at the deadline; `Option.none()` where there is nothing, and the caller goes on waiting. */
+  /** The other answer at the deadline. With `Option.none()` the caller continues to wait. */
   readonly orElse: () => Effect.Effect<Option.Option<A>, E, R>
 }
 
 /**
  * Gives an effect up at a deadline: interrupts it and answers with `onTimeout`
- * at that moment, whether or not the effect obeys.
+ * at that moment, even if the effect ignores its interruption.
  *
  * **When to use**
  *
@@ -76,11 +76,10 @@ export interface SoftOptions<A, E, R> {
  *   interrupted even where the caller cannot.
  * - A caller that is interrupted first interrupts the effect and waits for it,
  *   at most until the deadline.
- * - Where this process was so busy that it notices the deadline more than 10 ms
- *   late, the effect gets as long again as it was late, at most `after`, once: its
- *   answer may be there and not have been read.
- * - What an effect that was given up does afterwards is nobody's business: its
- *   late result is ignored.
+ * - When a busy process notices the deadline more than 10 ms late, it extends the
+ *   deadline once by that delay, at most by `after`: an answer may have arrived
+ *   that the process has not read yet.
+ * - The late result of an effect that was given up is ignored.
  *
  * **Gotchas**
  *
@@ -126,14 +125,15 @@ export const hard: {
 )
 
 /**
- * Sleeps until a deadline, as {@link hard} does: where this process was so busy
- * that it notices the deadline more than 10 ms late, for as long again as it was
- * late, at most `after`, once.
+ * Sleeps until a deadline, as {@link hard} does: when a busy process notices the
+ * deadline more than 10 ms late, it extends the sleep once by that delay, at most
+ * by `after`.
  *
  * **When to use**
  *
- * Use in a client of your own that gives up what is not answered in time: after
- * the event loop was blocked, an answer may be there that nobody has read.
+ * Use in a client of your own that gives up requests without an answer in time:
+ * while the event loop was blocked, an answer may have arrived that the client has
+ * not read yet.
  *
  * **Gotchas**
  *
@@ -212,23 +212,23 @@ const giveUpAfter = <A, E, R, A2, E2, R2>(
   )
 
 /**
- * Waits for an effect until a deadline, then answers with `orElse` if that has
- * something to give, while the effect goes on to its end in the background.
+ * Waits for an effect until a deadline, then answers with the value of `orElse` if
+ * there is one, while the effect continues in the background.
  *
  * **When to use**
  *
- * Use where an older or poorer answer now is better than the right one later,
- * and the right one is still wanted: serve stale, store when it comes.
+ * Use where an older answer now is better than the right one later, and the right
+ * one is still wanted: serve the stale value, and store the new one when it comes.
  *
  * **Details**
  *
- * - Whichever comes first is the answer: the effect's exit, or from the
- *   deadline on what `orElse` gives or fails with.
+ * - The first exit is the answer: that of the effect, or, after the deadline, the
+ *   value or failure of `orElse`.
  * - With `Option.none()` the caller waits for the effect as if there were no deadline.
- * - Once answered by `orElse` the effect belongs to nobody: it is a daemon,
- *   with the context of its caller, that no scope interrupts, and its failure is
- *   ignored. Bound it with {@link hard} inside, and let it store its own result.
- * - A caller that is interrupted before it is answered interrupts the effect
+ * - Once `orElse` has answered, the effect runs as a daemon with the context of its
+ *   caller: no scope interrupts it, and its failure is ignored. Bound it with
+ *   {@link hard} inside, and let it store its own result.
+ * - A caller that is interrupted before it has an answer interrupts the effect
  *   and waits for it.
  *
  * **Gotchas**
@@ -285,7 +285,7 @@ const leaveBehindAfter = <A, E, R, A2, E2, R2>(
       if (ended !== undefined) return resume(ended)
       const substitute = fork(Effect.andThen(Effect.sleep(millis), Effect.suspend(orElse)))
       running.addObserver((exit) => {
-        // first: the substitute's interruption must not become the caller's
+        // Before the interruption of `substitute`, whose exit would become the caller's.
         resume(exit)
         substitute.interruptUnsafe()
       })

@@ -1,12 +1,12 @@
 /**
- * The decisions of a larder, as pure functions over small, finite situations; use them to build
- * another cache with the same rules, or to look up what a larder does. The interpreter reads the
- * state, which changes nothing; reduces times, marks, demands and chance to a situation; and
- * carries out the action. Whatever a caller gets is decided here:
+ * The decisions of a larder, as pure functions over small, finite situations. Use them to build
+ * another cache with the same rules, or to look up what a larder does. The larder reads its state
+ * without changing it, reduces times, marks, demands and random numbers to a situation, and carries
+ * out the action. These functions decide everything that a caller gets:
  *
  * - {@link next}: what a caller gets when it asks, joins or waits, and when its lookup ends;
  * - {@link mayJoin}: whether a caller may have the result of a running lookup;
- * - {@link adoption}: what becomes of an entry that a tier behind memory has;
+ * - {@link adoption}: whether an entry of a tier behind memory is the answer;
  * - {@link beforeLookup}: whether the larder asks upstream at all.
  *
  * @module
@@ -16,7 +16,7 @@
 import type { Freshness } from "./Freshness.ts"
 
 /**
- * What the best known value is good for, for this caller, at this moment.
+ * How a caller may use the best known value at this moment.
  *
  * - `fresh`: serve it.
  * - `due`: serve it; its early refresh is due.
@@ -30,15 +30,15 @@ import type { Freshness } from "./Freshness.ts"
 export type Usability = "fresh" | "due" | "revalidate" | "error" | "missing"
 
 /**
- * What a caller accepts, beyond a value.
+ * The conditions under which a caller accepts a value.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ReadDemand {
   /**
-   * A value that upstream validated before this moment (ms since the Unix epoch) is only good when
-   * a lookup fails.
+   * The caller accepts a value that upstream validated before this moment (ms since the Unix epoch)
+   * only when a lookup fails.
    */
   readonly notBefore: number
   /** Whether the caller accepts a stale value at all. */
@@ -46,7 +46,7 @@ export interface ReadDemand {
 }
 
 /**
- * What an entry of this (judged) freshness is good for under a demand. `storedAt` is in
+ * How a caller with this demand may use an entry of this judged freshness. `storedAt` is in
  * milliseconds since the Unix epoch; `isDue` says that the entry's early refresh is due.
  *
  * **Example**
@@ -93,7 +93,7 @@ export interface Arrived {
   readonly throttled: boolean
   /** A failure of this key is remembered (`failureFor`). */
   readonly failureKnown: boolean
-  /** The failure that is known is one that grace must not hide (`graceFor`). */
+  /** `graceFor` denies a stale value in place of the known failure. */
   readonly graceDenied: boolean
 }
 
@@ -107,7 +107,7 @@ export interface Joined {
   readonly trigger: "joined"
   readonly usability: Usability
   readonly graceDenied: boolean
-  /** Only what this lookup brings is an answer, or its failure: `refresh`. */
+  /** The caller accepts only the result or failure of this lookup: `refresh`. */
   readonly onlyLookup: boolean
 }
 
@@ -139,14 +139,14 @@ export interface SoftTimeout {
 }
 
 /**
- * The situation of a waiting caller when the lookup has brought a value.
+ * The situation of a waiting caller when the lookup has returned a value.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Succeeded {
   readonly trigger: "succeeded"
-  /** A value is known that is newer by the source's own `revision`, and what it is. */
+  /** Whether a value is known that is newer by the source's own `revision`, and its freshness. */
   readonly newerKnown: "none" | "fresh" | "stale"
   readonly allowStale: boolean
   /** An invalidation of a tag of the value fell between the lookup's begin and the caller's arrival. */
@@ -167,9 +167,9 @@ export interface Failed {
   readonly usability: Usability
   readonly graceDenied: boolean
   readonly onlyLookup: boolean
-  /** The failure is an answer to this caller; that a bulk lookup left the key out is none to a `get`. */
+  /** The failure is an answer to this caller. `KeyNotReturned` of a bulk lookup is no answer to a `get`. */
   readonly isAnswer: boolean
-  /** The lookup was that of a `refresh`, which asks no tier; a tier may have something for this caller. */
+  /** The lookup was that of a `refresh`, which reads no tier: a tier may have an entry for this caller. */
   readonly tiersUnread: boolean
 }
 
@@ -198,29 +198,29 @@ export type Trigger = Situation["trigger"]
 export type StaleReason = "revalidating" | "failed" | "softTimeout"
 
 /**
- * What the larder does for the caller: the answer of {@link next}.
+ * The action of the larder for the caller: the result of {@link next}.
  *
  * @category models
  * @since 0.1.0
  */
 export type Action =
-  /** Give the entry as fresh. */
+  /** Return the entry as fresh. */
   | { readonly _tag: "Serve"; readonly refresh: boolean }
-  /** Give the entry as stale. */
+  /** Return the entry as stale. */
   | { readonly _tag: "ServeStale"; readonly reason: StaleReason; readonly refresh: boolean }
-  /** Give what the lookup brought. */
+  /** Return the result of the lookup. */
   | { readonly _tag: "ServeResult" }
-  /** Give the value that is newer than what the lookup brought. */
+  /** Return the known value, which is newer than the result of the lookup. */
   | { readonly _tag: "ServeNewer" }
   /** Wait for the running lookup. */
   | { readonly _tag: "Join" }
   /** Begin a lookup and wait for it. */
   | { readonly _tag: "Begin" }
-  /** Give the failure: the remembered one on arrival, else that of the lookup. */
+  /** Return the failure: the remembered one on arrival, otherwise that of the lookup. */
   | { readonly _tag: "Fail" }
-  /** Go on waiting. */
+  /** Continue to wait. */
   | { readonly _tag: "Wait" }
-  /** Ask once more. */
+  /** Ask for the key again. */
   | { readonly _tag: "Retry" }
 
 const serve: Action = { _tag: "Serve", refresh: false }
@@ -283,7 +283,7 @@ const onArrival = ({
   usability: itself,
 }: Arrived): Action => {
   const insteadOfLookup = graceDenied ? fail : staleAfterFailure
-  // A refresh in the background would give callers the stale value and the error in turn.
+  // With a refresh in the background, callers would get the stale value and the error alternately.
   const asWhat = graceDenied && itself === "revalidate" ? "error" : itself
   const heldBack = throttled || failureKnown
   switch (asWhat) {
@@ -303,7 +303,7 @@ const onArrival = ({
   }
 }
 
-/** What is fresh may have been removed since a tier told of it: the caller waits until the tiers are asked again. */
+/** A fresh entry that a tier returned before may have been removed since: the caller waits until the tiers answer again. */
 const onJoin = ({ graceDenied, onlyLookup, usability: itself }: Joined): Action =>
   itself === "revalidate" && !graceDenied && !onlyLookup ? revalidating : wait
 
@@ -339,17 +339,17 @@ const onFailure = ({
 }
 
 /**
- * A flight, as a caller sees it that asks for its key.
+ * A flight, as seen by a caller that asks for its key.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Joinable {
-  /** The key has changed since it began. */
+  /** The key has changed since the flight began. */
   readonly isDetached: boolean
-  /** What it has come to; an outcome is still there while its value is on the way to the tiers. */
+  /** The outcome of the flight. A flight has one while its value is being written to the tiers. */
   readonly outcome: "none" | "failure" | Usability
-  /** An invalidation of a tag of its value has fallen since it began. */
+  /** A tag of its value was invalidated since the flight began. */
   readonly overtaken: boolean
 }
 
@@ -378,7 +378,7 @@ export const mayJoin = ({ isDetached, outcome, overtaken }: Joinable): boolean =
 }
 
 /**
- * How a version compares with another; `newer` where there is no other.
+ * How a version compares with another; `newer` if there is no other.
  *
  * @category models
  * @since 0.1.0
@@ -386,23 +386,23 @@ export const mayJoin = ({ isDetached, outcome, overtaken }: Joinable): boolean =
 export type Order = "older" | "same" | "newer"
 
 /**
- * An entry that a tier behind memory has, compared with what the larder knows of its key.
+ * An entry of a tier behind memory, compared with the versions that the larder knows.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Offer {
-  /** By time and marks. */
+  /** The freshness by time and marks. */
   readonly freshness: Freshness["_tag"]
-  /** Whether upstream vouched for it recently enough for every caller that waits. */
+  /** Whether upstream validated the entry recently enough for every waiting caller. */
   readonly isYoungEnough: boolean
-  /** Beside the version in memory. */
+  /** The version, compared with the one in memory. */
   readonly besideMemory: Order
-  /** Beside the best version that is known: of memory, and of what other tiers have told. */
+  /** The version, compared with the highest known one, of memory and of other tiers. */
   readonly besideKnown: Order
-  /** For a `refresh`: what tiers have is no answer. */
+  /** The flight is a `refresh`: an entry of a tier is no answer. */
   readonly force: boolean
-  /** For an early refresh: the key was fresh when it began. */
+  /** The flight is an early refresh: the key was fresh when it began. */
   readonly early: boolean
 }
 
@@ -416,14 +416,14 @@ export interface Offer {
 export type Adoption = "adopt" | "remember" | "ignore"
 
 /**
- * Decides what becomes of an entry that a tier has.
+ * Decides whether an entry of a tier is the answer.
  *
  * **Details**
  *
  * An answer is fresh, young enough for every waiting caller, and not older than the entry in
- * memory. An early refresh began because the entry in memory nears its end: the same version again
- * is no answer to it. A fresh entry of the known version is remembered, because the tier has
- * confirmed it.
+ * memory. An early refresh begins because the entry in memory expires soon: the same version is no
+ * answer to it. A fresh entry of the known version is remembered, because the tier has confirmed
+ * it.
  *
  * **Example**
  *
@@ -452,7 +452,7 @@ export const adoption = (offer: Offer): Adoption => {
 }
 
 /**
- * A flight for which no tier has an answer.
+ * A flight to which no tier has an answer.
  *
  * @category models
  * @since 0.1.0
@@ -460,13 +460,13 @@ export const adoption = (offer: Offer): Adoption => {
 export interface Unanswered {
   /** A `refresh` asks upstream whatever has happened. */
   readonly force: boolean
-  /** A failure of this node is remembered (`failureFor`), and is an answer to those who wait. */
+  /** A failure of this node is remembered (`failureFor`), and is an answer to the waiting callers. */
   readonly failureKnown: boolean
   /** A lookup of this node, or of another one, failed less than `retryAfterFailure` ago. */
   readonly throttled: boolean
   /** A circuit of upstream is open, and would refuse the lookup. */
   readonly circuitOpen: boolean
-  /** Every caller that waits can be given something stale. */
+  /** Every waiting caller can get a stale value. */
   readonly allHaveStale: boolean
 }
 
@@ -502,7 +502,7 @@ const orders: ReadonlyArray<Order> = ["older", "same", "newer"]
 
 type Values<A> = { readonly [K in keyof A]-?: ReadonlyArray<A[K]> }
 
-/** Each combination of values of the fields. */
+/** All combinations of the values of the fields. */
 const combinations = <A>(values: Values<A>): ReadonlyArray<A> => {
   let all: ReadonlyArray<Partial<A>> = [{}]
   for (const field in values) {
@@ -512,8 +512,8 @@ const combinations = <A>(values: Values<A>): ReadonlyArray<A> => {
 }
 
 /**
- * Every {@link Situation} there is. Tests walk through it, and the table in the documentation is
- * made of it.
+ * Every {@link Situation}. Tests iterate over them, and the table in the documentation is generated
+ * from them.
  *
  * **Example**
  *
@@ -573,7 +573,7 @@ export const situations: ReadonlyArray<Situation> = [
 ]
 
 /**
- * Every {@link Joinable} there is, for a table or a test of {@link mayJoin}.
+ * Every {@link Joinable}, for a table or a test of {@link mayJoin}.
  *
  * **Example**
  *
@@ -594,8 +594,8 @@ export const joinables: ReadonlyArray<Joinable> = combinations<Joinable>({
 })
 
 /**
- * Every {@link Offer} there is, for a table or a test of {@link adoption}. The known version is at
- * least the version in memory.
+ * Every {@link Offer}, for a table or a test of {@link adoption}. The known version is at least the
+ * version in memory.
  *
  * **Example**
  *
@@ -622,7 +622,7 @@ export const offers: ReadonlyArray<Offer> = combinations<Offer>({
 )
 
 /**
- * Every {@link Unanswered} situation there is, for a table or a test of {@link beforeLookup}.
+ * Every {@link Unanswered} situation, for a table or a test of {@link beforeLookup}.
  *
  * **Example**
  *

@@ -1,6 +1,6 @@
 /**
- * Refreshes a value while it is still fresh, so that readers never meet the end of its freshness.
- * All functions are pure: the caller brings time and chance.
+ * Refreshes a value while it is still fresh, so that its readers do not wait for a lookup when its
+ * freshness ends. All functions are pure: the caller passes the time and the random number.
  *
  * A larder draws on reads of its memory; a stack without a memory tier refreshes nothing early.
  *
@@ -57,8 +57,8 @@ export interface XFetch {
 }
 
 /**
- * An early refresh whose draw is also made on a schedule, for keys that were read since the last
- * sweep: see {@link scheduled}.
+ * An early refresh whose draw is also made on a schedule, for keys that were read since their value
+ * was stored: see {@link scheduled}.
  *
  * @category models
  * @since 0.1.0
@@ -120,12 +120,13 @@ export const afterResult = (fraction: number): Result.Result<After, InvalidPolic
   orProblem(problems.ofAfter(fraction), { _tag: "After", fraction })
 
 /**
- * The first read past this share of the freshness refreshes in the background.
+ * An early refresh by age: the first read after this share of the freshness
+ * refreshes in the background.
  *
  * **When to use**
  *
- * Use with one node, or behind a tier that grants leases; many uncoordinated
- * nodes would all refresh at the same moment, where {@link xfetch} spreads them.
+ * Use with one node, or behind a tier that grants leases. Many uncoordinated
+ * nodes would refresh at the same moment; {@link xfetch} spreads their refreshes.
  *
  * **Gotchas**
  *
@@ -151,9 +152,9 @@ export const after = (fraction: number): After => Result.getOrThrow(afterResult(
  * @since 0.1.0
  */
 export interface XFetchOptions {
-  /** Above 1 is more eager. A finite number above 0, default 1. */
+  /** A value above 1 refreshes earlier. A finite number above 0, default 1. */
   readonly beta?: number | undefined
-  /** The share of the freshness in which a refresh may come. Above 0 and at most 1, default 0.5. */
+  /** The share of the freshness, at its end, in which a refresh may happen. Above 0 and at most 1, default 0.5. */
   readonly maxFraction?: number | undefined
 }
 
@@ -180,14 +181,15 @@ export const xfetchResult = (options?: XFetchOptions): Result.Result<XFetch, Inv
 }
 
 /**
- * Probabilistic early refresh: XFetch of Vattani, Chierichetti and Lowenstein,
- * "Optimal Probabilistic Cache Stampede Prevention", PVLDB 8(8), 2015.
+ * A probabilistic early refresh, against stampedes of many nodes: XFetch of
+ * Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede
+ * Prevention", PVLDB 8(8), 2015.
  *
  * **Details**
  *
  * A read at `now` refreshes iff `now - loadMillis * beta * ln(u) >= freshUntil`
- * with `u` uniform in (0, 1]. `beta` (default 1) above 1 is more eager. It never
- * refreshes in the first `1 - maxFraction` (default 0.5) of the freshness.
+ * with `u` uniform in (0, 1]. A `beta` (default 1) above 1 refreshes earlier. No
+ * read refreshes in the first `1 - maxFraction` (default 0.5) of the freshness.
  *
  * **Gotchas**
  *
@@ -238,21 +240,21 @@ export const scheduledResult: {
 )
 
 /**
- * The same draw as `early`, made on reads and also on each tick of `schedule`
- * for keys that were read since the last tick, so that keys read in bursts are
- * refreshed between the bursts.
+ * An early refresh for keys that are read in bursts: makes the draw of `early` on
+ * reads, and also on each tick of `schedule` for keys that were read since their
+ * value was stored, so that these keys are refreshed between the bursts.
  *
  * **Details**
  *
- * The sweep sleeps while nothing is fresh. A larder has one sweep for each schedule, from
- * when the first entry with it is kept, and at most 16.
+ * The sweep sleeps while no entry is fresh. A larder has one sweep for each schedule, at
+ * most 16; a sweep begins when the larder stores the first entry with its schedule.
  *
  * **Gotchas**
  *
  * Make the schedule once, not in the function of an adaptive policy: entries beyond the
  * sixteenth schedule are swept on the first one, and a warning says so. Throws
- * `InvalidPolicy` for what is no early refresh or no schedule; {@link scheduledResult}
- * returns it.
+ * `InvalidPolicy` when `early` is no early refresh or `schedule` no schedule;
+ * {@link scheduledResult} returns it.
  *
  * **Example**
  *
@@ -277,14 +279,14 @@ export const scheduled: {
 )
 
 /**
- * -ln(u) of a double in (0, 1] is at most 53 ln 2, below 37: outside this many
- * load times before the end no draw can come true.
+ * -ln(u) of a double in (0, 1] is at most 53 ln 2, below 37: no draw refreshes
+ * earlier than this many load times before the end of the freshness.
  */
 const furthestDraw = 40
 
 /**
- * The earliest moment (ms since the Unix epoch) at which a draw for this entry can come true;
- * `Entry.forever` where none can. A cache of your own draws nothing before it.
+ * The earliest moment (ms since the Unix epoch) at which a read of this entry can refresh it;
+ * `Entry.forever` if no read can. A cache of your own need not draw before it.
  *
  * **Example**
  *

@@ -1,6 +1,6 @@
 /**
- * An entry: what a tier stores for one key, which is a value, its times, and what judges and orders
- * it. Entries are immutable; a change makes a new one.
+ * An entry: a value with its times, tags and version, as a tier stores it for one key. Entries are
+ * immutable; a change makes a new one.
  *
  * @module
  * @category tier authors
@@ -32,10 +32,10 @@ export interface Entry<out A> {
   readonly revalidateUntil: number
   /**
    * Until this moment (ms) the value may be served when upstream fails (RFC 5861 *stale-if-error*).
-   * Never served after it.
+   * After it the value is never served.
    */
   readonly staleUntil: number
-  /** How long the lookup took, ms. Early refresh works with it. */
+  /** How long the lookup took, ms. `EarlyRefresh.xfetch` uses it. */
   readonly loadMillis: number
   /** The place of the value in the order of writes to this key. */
   readonly version: number
@@ -51,7 +51,7 @@ export interface Entry<out A> {
 }
 
 /**
- * A time that never comes, which an infinite duration gives: the highest safe integer, in
+ * A time that never comes, such as the end of an infinite duration: the highest safe integer, in
  * milliseconds.
  *
  * **Example**
@@ -70,8 +70,8 @@ export interface Entry<out A> {
 export const forever: number = Number.MAX_SAFE_INTEGER
 
 /**
- * The moment `millis` after `start`, without overflow: a result that is no safe integer is
- * {@link forever}. NaN stays NaN, which is no time at all.
+ * The moment `millis` after `start`, without overflow: a result above the highest safe integer is
+ * {@link forever}. NaN stays NaN.
  *
  * **Example**
  *
@@ -124,8 +124,8 @@ export const expireAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefined 
     : undefined
 
 /**
- * The entry as a node at `now` (ms) may take it over from elsewhere. Returns `undefined` when its
- * life is over.
+ * The entry of another node or tier as this node may use it at `now` (ms). Returns `undefined` when
+ * its life is over.
  *
  * **Details**
  *
@@ -159,9 +159,9 @@ export const believedAt = <A>(entry: Entry<A>, now: number): Entry<A> | undefine
 }
 
 /**
- * Times of another clock, ms, that differ by less are the same: whole milliseconds are
- * read of it, and it is compared with this node's in a trip that takes a moment. Else
- * a value read right after another node has stored it would be one of the future.
+ * Times of two clocks that differ by less, ms, count as the same. Clocks are read in whole
+ * milliseconds, and a trip lies between the readings that compare them. Without this constant a
+ * value that another node has just stored would seem to come from the future.
  */
 const clockResolution = 5
 

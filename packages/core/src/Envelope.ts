@@ -1,7 +1,7 @@
 /**
- * The bytes of one entry in a tier that keeps bytes: a header of fixed-width
- * ASCII, which a tier can read and patch in place, then what only a larder
- * needs. Use it to write a tier, or to look at what a tier holds.
+ * The bytes of one entry in a byte tier: a header of fixed-width ASCII, which a
+ * tier can read and patch in place, then the parts that only a larder reads. Use it
+ * to write a tier, or to inspect the entries of a tier.
  *
  * Format 1, offsets and widths in bytes:
  *
@@ -21,18 +21,18 @@
  *        the value's bytes, as its wire wrote them
  * ```
  *
- * Times are milliseconds of the clock of the tier that keeps the envelope;
- * 9999999999999 is for ever. Digits have a fixed width because a server's
+ * Times are milliseconds of the clock of the tier that stores the envelope;
+ * 9999999999999 means for ever. Digits have a fixed width because a server's
  * scripts may compare and patch them as text, and 16 digits hold every integer
  * below 2^53.
  *
- * `place` is the checksum of where the envelope belongs: the tier's namespace, the
- * larder and the key. Envelopes of releases that did not write it are read as well.
+ * `place` is the checksum of the envelope's place: the tier's namespace, the larder
+ * and the key. Envelopes of releases that did not write it are readable too.
  *
- * The checksum finds accidents, not forgers. A wire that authenticates
- * (`Wire.encrypted`) is given everything but version, freshUntil and
- * revalidateUntil, which are patched in place, to bind it to the value; the
- * presence byte is "1" then, since `undefined` goes through such a wire as well.
+ * The checksum detects damage, not forgery. A wire that authenticates
+ * (`Wire.encrypted`) binds all fields to the value except version, freshUntil and
+ * revalidateUntil, which are patched in place. With such a wire the presence byte is
+ * always "1", since the wire encodes `undefined` too.
  *
  * @module
  * @category tier authors
@@ -142,13 +142,13 @@ const readTime = (bytes: Uint8Array, name: TimeField): number | undefined => {
   return time === foreverDigits ? forever : time
 }
 
-/** An integer of at least 0 and at most `max`: what a field of digits can hold. */
+/** Clamps a number to an integer from 0 to `max`, as a field of digits can hold it. */
 const clamp = (number: number, max: number): number =>
   number > 0 ? Math.min(Math.floor(number), max) : 0
 
 const clampVersion = (version: number): number => clamp(version, Number.MAX_SAFE_INTEGER)
 
-/** A time as it is read back: whole, not before the epoch, and far ones for ever. */
+/** Clamps a time to what a reader gets back: whole, not before the epoch, `forever` if too far. */
 const clampTime = (time: number): number => {
   const digits = clamp(time, foreverDigits)
   return digits === foreverDigits ? forever : digits
@@ -167,11 +167,11 @@ const patch = (bytes: Uint8Array, offset: number, text: string): void => {
 }
 
 /**
- * Over everything that is written once: staleUntil, storedAt, schemaVersion,
- * presence, meta and value. Not over what is patched in place, possibly by a
- * server's script that has no checksums: version, freshUntil, revalidateUntil.
- * So corruption gives no wrong value and no longer life; in the patched digits
- * it can give a wrong order or other moments of freshness within that life.
+ * The checksum of the parts that never change: staleUntil, storedAt, schemaVersion,
+ * presence, meta and value. It leaves out version, freshUntil and revalidateUntil,
+ * which are patched in place, possibly by a server's script without checksums. So
+ * damage never gives a wrong value or a longer life; damage of the patched digits
+ * can give a wrong order or another moment of staleness within that life.
  */
 const checksum = (bytes: Uint8Array): number =>
   crc32(bytes, headerLength, bytes.length, crc32(bytes, field.staleUntil.offset, checksumOffset))
@@ -204,7 +204,7 @@ const decodeMeta = Schema.decodeUnknownResult(Meta)
 type Meta = typeof Meta.Type
 
 /**
- * The content of an envelope of a value. The value is still in the form that its wire gave it.
+ * The content of an envelope of a value. The value is still in the encoding of its wire.
  *
  * @category models
  * @since 0.1.0
@@ -230,9 +230,9 @@ export interface Parts {
   readonly etag?: string | undefined
   /** The name of the wire that wrote the value. */
   readonly wire: string
-  /** Where it belongs, see {@link placeOf}; absent in envelopes of older releases. */
+  /** The envelope's place, see {@link placeOf}; absent in envelopes of older releases. */
   readonly place?: string | undefined
-  /** The value's bytes; `undefined` where the value itself is `undefined`. */
+  /** The value's bytes; `undefined` if the value itself is `undefined`. */
   readonly value: Uint8Array | undefined
 }
 
@@ -242,9 +242,9 @@ export interface Parts {
  *
  * **Details**
  *
- * Numbers are brought into their fields: `make` drops fractions, raises negatives to 0, and lowers
- * what is too high to the highest. It throws a `RangeError` only for tags and etag of more than 100
- * MB.
+ * `make` fits numbers into their fields: it drops fractions, raises negative numbers to 0, and
+ * lowers numbers that are too high to the highest. It throws a `RangeError` only for tags and etag
+ * of more than 100 MB.
  *
  * **Example**
  *
@@ -297,8 +297,8 @@ export const make = (parts: Parts): Uint8Array => {
 }
 
 /**
- * The envelope that says "removed". A tier keeps it for a while in the place of a value, so that no
- * older value comes back.
+ * Makes a tombstone, the envelope of a removed key. A tier stores it for a while in the place of a
+ * value, so that no older value is stored again.
  *
  * **Example**
  *
@@ -316,7 +316,7 @@ export const tombstone = (version: number): Uint8Array =>
   encoder.encode("L1T" + versionDigits(version))
 
 /**
- * What {@link parse} finds in bytes.
+ * The result of {@link parse}.
  *
  * @category models
  * @since 0.1.0
@@ -349,20 +349,23 @@ const unreadable = (reason: string, format?: number): Unreadable => ({
 const notFormat1 = (bytes: Uint8Array): Unreadable => {
   const format = bytes[1]
   return bytes[0] === letterL && format !== undefined && isDigit(format)
-    ? unreadable(`format ${format - digit0}, of another release of Larder`, format - digit0)
-    : unreadable("no envelope: does not begin with L1")
+    ? unreadable(
+        `the envelope has format ${format - digit0}, of another release of Larder`,
+        format - digit0,
+      )
+    : unreadable("not an envelope: the bytes do not begin with L1")
 }
 
 const parseTombstone = (bytes: Uint8Array): Parsed => {
   const version = readNumber(bytes, "version")
   return version === undefined || bytes.length !== tombstoneLength
-    ? unreadable("a tombstone that is not 19 bytes with a version of 16 digits")
+    ? unreadable("a tombstone must be 19 bytes with a version of 16 digits")
     : { _tag: "Tombstone", version }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The meta part, or why it is none. */
+/** The meta part, or why the bytes are none. */
 const parseMeta = (bytes: Uint8Array, from: number, end: number): Meta | string => {
   try {
     const plain = plainMeta(bytes, from, end)
@@ -376,10 +379,11 @@ const parseMeta = (bytes: Uint8Array, from: number, end: number): Meta | string 
 }
 
 const noNumber = (name: Field): Unreadable =>
-  unreadable(`${name} is no number below 2^53 in digits`)
+  unreadable(`${name} is not a number below 2^53 in digits`)
 
 const parseValue = (bytes: Uint8Array): Parsed => {
-  if (bytes.length < headerLength) return unreadable(`cut off: ${bytes.length} bytes of header`)
+  if (bytes.length < headerLength)
+    return unreadable(`truncated: ${bytes.length} bytes, less than a header`)
   const version = readNumber(bytes, "version")
   if (version === undefined) return noNumber("version")
   const freshUntil = readTime(bytes, "freshUntil")
@@ -397,10 +401,11 @@ const parseValue = (bytes: Uint8Array): Parsed => {
   const presence = bytes[presenceOffset]
   if (presence !== digit0 && presence !== digit1) return unreadable("presence is neither 0 nor 1")
   const valueOffset = headerLength + metaLength
-  if (bytes.length < valueOffset) return unreadable(`cut off: ${bytes.length} bytes`)
+  if (bytes.length < valueOffset)
+    return unreadable(`truncated: ${bytes.length} bytes, less than its header says`)
   if (!isIntact(bytes)) return unreadable("corrupted: the checksum does not match")
   if (presence === digit0 && bytes.length > valueOffset) {
-    return unreadable("bytes of a value that is said to be undefined")
+    return unreadable("the value is marked as undefined, but bytes follow")
   }
   const meta = parseMeta(bytes, headerLength, valueOffset)
   if (typeof meta === "string") return unreadable(meta)
@@ -408,7 +413,7 @@ const parseValue = (bytes: Uint8Array): Parsed => {
   const parts: { -readonly [Part in keyof Parts]: Parts[Part] } & { readonly _tag: "Value" } = {
     _tag: "Value",
     version,
-    // Outside the checksum: a flipped digit must not outlast what is inside it.
+    // These two are not in the checksum: a damaged digit must not make the value live longer.
     freshUntil: Math.min(freshUntil, staleUntil),
     revalidateUntil: Math.min(revalidateUntil, staleUntil),
     staleUntil,
@@ -420,20 +425,20 @@ const parseValue = (bytes: Uint8Array): Parsed => {
     wire,
     value: presence === digit0 ? undefined : bytes.subarray(valueOffset),
   }
-  // Each read comes here: copies by spreading would cost it more than all of the above.
+  // Every read runs this: a spread would cost more than all of the above.
   if (place !== undefined) parts.place = place
   if (etag !== undefined) parts.etag = etag
   return parts
 }
 
 /**
- * Reads an envelope, for a tier or a tool that looks at what a tier stores. The function is total:
- * any bytes give an answer, none throw.
+ * Reads an envelope, for a tier or for a tool that inspects one. The function is total: it returns
+ * an answer for all bytes, and never throws.
  *
  * **Details**
  *
- * `value` is a view of the given bytes, not a copy. A checksum covers all that is not patched in
- * place (see the module); bytes that do not match it are `Unreadable`.
+ * `value` is a view of the given bytes, not a copy. A checksum covers all parts that are not patched
+ * in place (see the module); bytes that do not match it are `Unreadable`.
  *
  * **Example**
  *
@@ -536,8 +541,8 @@ export const storedAt = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) ? readTime(bytes, "storedAt") : undefined
 
 /**
- * A copy with another version: an arbiter puts its version into the envelope that a caller sent.
- * Bytes that are no envelope are copied as they are.
+ * A copy with another version: an arbiter sets its version in the envelope that a caller sent. For
+ * bytes that are no envelope, an unchanged copy.
  *
  * **Example**
  *
@@ -568,7 +573,7 @@ export const withVersion: {
  *
  * **Details**
  *
- * Tombstones and bytes that are no envelope are copied as they are.
+ * For tombstones and bytes that are no envelope, it is an unchanged copy.
  *
  * **Example**
  *
@@ -613,13 +618,13 @@ export interface EnvelopeContext {
   readonly key: string
   /** An integer from 0 to {@link maxSchemaVersion}. */
   readonly schemaVersion: number
-  /** The namespace of the tier, where it has one: see `Tier.ByteTier`. */
+  /** The namespace of the tier, if it has one: see `Tier.ByteTier`. */
   readonly namespace?: string | undefined
 }
 
 /**
- * The place of an envelope, as eight hexadecimal digits. {@link decode} rejects an envelope that
- * turns up under another key, in another larder or under another namespace.
+ * The place of an envelope, as eight hexadecimal digits. {@link decode} rejects an envelope under
+ * another key, larder or namespace than the one it was written for.
  *
  * **Example**
  *
@@ -638,7 +643,7 @@ export interface EnvelopeContext {
 export const placeOf = (place: Pick<EnvelopeContext, "key" | "larder" | "namespace">): string =>
   placeNumberOf(place).toString(16).padStart(8, "0")
 
-/** Of a plain name and key nothing is made for it: each read asks. */
+/** Every read calls it, so for a plain name and key it allocates nothing. */
 const placeNumberOf = ({
   key,
   larder,
@@ -695,7 +700,7 @@ export class EnvelopeError extends Schema.TaggedError<EnvelopeError>()("Envelope
  */
 export type Codec<A, RD = never, RE = never> = Schema.ConstraintCodec<A, unknown, RD, RE>
 
-/** What a wire may bind to the value: all that is written once, as it is read back. */
+/** The context that a wire may bind to the value: the parts that never change, as a reader gets them back. */
 const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): WireContext => {
   const { namespace } = context
   return {
@@ -707,7 +712,7 @@ const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): Wir
     asOf: parts.asOf,
     loadMillis: parts.loadMillis,
     tags: parts.tags,
-    // Before there was a place, a wire was not given the namespace.
+    // Releases that wrote no place passed no namespace to the wire.
     ...(parts.place === undefined || namespace === undefined ? undefined : { namespace }),
     ...(parts.etag === undefined ? undefined : { etag: parts.etag }),
   }
@@ -715,13 +720,13 @@ const wireContext = (parts: Omit<Parts, "value">, context: EnvelopeContext): Wir
 
 const unbound: WireContext = { larder: "", key: "", schemaVersion: 0, staleUntil: 0 }
 
-/** A schema's complaint may quote the value, which is not to be seen where its wire seals it. */
+/** The message of an error. The message of a schema may quote the value, so it is withheld for a sealing wire. */
 const complaint = (wire: Wire, error: WireError | Schema.SchemaError): string =>
   wire.seals === true && error._tag !== "WireError"
     ? `the value does not fit its schema; details are withheld, since the wire ${wire.name} seals it`
     : error.message
 
-/** A cause that may quote the value, for those who may see it. */
+/** A cause, which may quote the value; undefined for a sealing wire. */
 const quotable = (wire: Wire, cause: unknown): unknown => (wire.seals === true ? undefined : cause)
 
 const defectText = (wire: Wire, defect: unknown): string =>
@@ -747,8 +752,8 @@ const encodeParts = <A, RD, RE>(
       wire: wire.name,
       place: placeOf(context),
     }
-    // JSON has no undefined: the presence field says it, and only a wire that seals sees it. Not
-    // even where the codec would write null for it, which may be another value of the same schema.
+    // JSON has no undefined: the presence field stores it, and only a sealing wire encodes it. Also
+    // where the codec writes null for undefined, since null may be another value of the same schema.
     const encoded = yield* Schema.encodeEffect(codec)(entry.value)
     const json = entry.value === undefined ? undefined : encoded
     const isInClear = json === undefined && wire.seals !== true
@@ -825,21 +830,21 @@ export const encode: {
       )
     if (clamp(context.schemaVersion, maxSchemaVersion) !== context.schemaVersion) {
       return refused(
-        `schemaVersion ${context.schemaVersion} is no integer from 0 to ${maxSchemaVersion}`,
+        `schemaVersion ${context.schemaVersion} is not an integer from 0 to ${maxSchemaVersion}`,
       )
     }
     return encodeParts(entry, codec, wire, context).pipe(
       Effect.catch((error) =>
         refused(complaint(wire, error), error._tag === "WireError" ? error : quotable(wire, error)),
       ),
-      // A schema or wire that throws must not fail a caller who only wants the value.
+      // A schema or wire that throws must not fail a caller that only wants the value.
       Effect.catchDefect((defect) => refused(defectText(wire, defect), quotable(wire, defect))),
     )
   },
 )
 
 /**
- * What a larder can make of an envelope.
+ * The result of {@link decode}.
  *
  * - `NewerSchema`, `OlderSchema`: another release of the application wrote it, with another
  *   `schemaVersion`. Leave a newer one alone.
@@ -857,20 +862,20 @@ export type Decoded<A> =
   | { readonly _tag: "Undecodable"; readonly reason: string; readonly version: number | undefined }
 
 /**
- * The context of {@link decode}: that of the written envelope, and how to read its times.
+ * The context of {@link decode}: that of the written envelope, and the offset of its clock.
  *
  * @category options
  * @since 0.1.0
  */
 export interface DecodeContext extends EnvelopeContext {
   /**
-   * Added to all times, ms: from the tier's clock to the clock that the entry is used with. Default
-   * 0.
+   * Milliseconds that `decode` adds to all times: the difference between the tier's clock and the
+   * clock that the entry is used with. Default 0.
    */
   readonly offset?: number | undefined
 }
 
-/** What is derived from a codec, once. */
+/** Functions and facts derived from a codec, once for each codec. */
 interface Decoder<A, RD> {
   readonly decode: (json: unknown) => Effect.Effect<A, Schema.SchemaError, RD>
   readonly hasUndefined: boolean
@@ -880,7 +885,7 @@ const decoders = new WeakMap<object, Decoder<unknown, unknown>>()
 
 const decoderOf = <A, RD, RE>(codec: Codec<A, RD, RE>): Decoder<A, RD> => {
   const known = decoders.get(codec)
-  // It was derived from this very codec.
+  // The cast is sound: this decoder was derived from the same codec.
   if (known !== undefined) return known as Decoder<A, RD>
   const decoder: Decoder<A, RD> = {
     decode: Schema.decodeUnknownEffect(codec),
@@ -906,7 +911,7 @@ const entryOf = <A>(parts: Parts, value: A, offset = 0): Decoded<A> => {
   return { _tag: "Entry", entry: etag === undefined ? entry : { ...entry, etag } }
 }
 
-/** At once where wire and schema answer at once, as they mostly do. */
+/** Decodes synchronously if the wire and the schema do, as most of them do. */
 const decodeValue = <A, RD, RE>(
   parts: Parts,
   codec: Codec<A, RD, RE>,
@@ -915,7 +920,7 @@ const decodeValue = <A, RD, RE>(
 ): Effect.Effect<Decoded<A>, WireError | Schema.SchemaError, RD> => {
   const decoder = decoderOf(codec)
   if (parts.value === undefined) return valueOf(parts, decoder, undefined, context.offset)
-  // The default wire binds nothing to a value: each read with it is spared a context.
+  // The default wire binds nothing to a value, so reads with it need no context.
   const bound = wire === jsonWire ? unbound : wireContext(parts, context)
   const json = wire.decode(parts.value, bound)
   const done = atOnce(json)
@@ -940,7 +945,7 @@ const valueOf = <A, RD>(
     : valuedLater(parts, value, offset)
 }
 
-/** These two are functions of their own, so that a value that is there at once makes no closure. */
+/** This function and the next are separate, so that a value that is decoded synchronously makes no closure. */
 const valuedLater = <A, RD>(
   parts: Parts,
   value: Effect.Effect<A, Schema.SchemaError, RD>,
@@ -957,14 +962,14 @@ const decodedLater = <A, RD>(
   Effect.flatMap(json, (json) => valueOf(parts, decoder, json, offset))
 
 /**
- * Reads an envelope for this schema, wire and `schemaVersion`, as a larder does with what a byte
- * tier returns. Never fails, whatever the bytes are and whatever the schema does with them.
+ * Reads an envelope for this schema, wire and `schemaVersion`, as a larder does with the bytes of a
+ * byte tier. It never fails, whatever the bytes are, also when the schema throws.
  *
  * **Details**
  *
- * `decode` reads the bytes at once; where wire and schema answer at once, the effect is an `Exit`.
- * It shifts times by the `offset` of the context, from the tier's clock to the clock that the entry
- * is used with.
+ * `decode` reads the bytes when it is called; if wire and schema are synchronous, the effect is an
+ * `Exit`. It shifts times by the `offset` of the context, from the tier's clock to the clock that
+ * the entry is used with.
  *
  * **Example**
  *
@@ -1020,10 +1025,10 @@ export const decode: {
     if (parsed.value === undefined && wire.seals === true) {
       return undecodable(
         bytes,
-        `said to be undefined in the clear, where the wire ${wire.name} seals it`,
+        `undefined is stored unencrypted, but the wire ${wire.name} encrypts it`,
       )
     }
-    // A wire that seals is bound to the place itself, and says what it finds.
+    // A sealing wire checks the place itself, and names the mismatch in its error.
     const { place } = parsed
     if (wire.seals !== true && place !== undefined && !isPlacedAt(place, context)) {
       return undecodable(bytes, "written for another key, larder or namespace")
@@ -1031,11 +1036,11 @@ export const decode: {
     try {
       const decoded = decodeValue(parsed, codec, wire, context)
       const done = atOnce(decoded)
-      // A success has no error, so that it is one of `never` as it is.
+      // The cast is sound: a success has no error.
       if (done !== undefined && Exit.isSuccess(done)) return done as Exit.Exit<Decoded<A>>
       return orUndecodable(decoded, bytes, wire)
     } catch (defect) {
-      // A transformation that throws on such bytes is no reason to fail a read.
+      // A transformation that throws must not fail a read.
       return undecodable(bytes, defectText(wire, defect))
     }
   },

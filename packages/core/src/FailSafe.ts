@@ -20,9 +20,9 @@ import * as Freshness from "./Freshness.ts"
  * @since 0.1.0
  */
 export interface Options<B, E, R, R2 = never> {
-  /** Returns the older entry, or `undefined` where there is none. Runs only after a failure. */
+  /** Returns the older entry, or `undefined` if there is none. Runs only after a failure. */
   readonly stale: Effect.Effect<Entry<B> | undefined, never, R> | (() => Entry<B> | undefined)
-  /** Runs with the cause before the caller gets the older value: to log, to count. */
+  /** Runs with the cause before the caller gets the older value, for logs and counters. */
   readonly onStale?:
     | ((cause: Cause.Cause<E>, entry: Entry<B>) => Effect.Effect<void, never, R2>)
     | undefined
@@ -43,9 +43,9 @@ export interface Options<B, E, R, R2 = never> {
  *
  * **Gotchas**
  *
- * The entry's times are compared with the time of day. When the clock was ahead as the entry was
- * made, and was set back since, the entry lives longer by as much; make and compare the times by
- * `Tier.steadyClock` to prevent that.
+ * The entry's times are compared with the time of day. When the clock was ahead while the entry was
+ * made, and was set back since, the entry lives longer by that difference. To prevent that, make and
+ * compare the times by `Tier.steadyClock`.
  *
  * **Example** (A catalogue that is down)
  *
@@ -96,7 +96,7 @@ const substitute = Effect.fnUntraced(function* <B, E, R, R2>(
   options: Options<B, E, R, R2>,
 ) {
   const stale = Effect.isEffect(options.stale) ? options.stale : Effect.sync(options.stale)
-  // a defect while looking for something older must not hide why it was looked for
+  // A defect of `stale` must not hide the cause of the failure.
   const entry = yield* Effect.catchCause(stale, (another) =>
     Effect.failCause(Cause.combine(cause, another)),
   )

@@ -1,6 +1,6 @@
 /**
- * How good a cached value still is, by its times alone: fresh, stale or missing. All functions are
- * pure and total.
+ * Judges a cached value by its times alone: fresh, stale or missing. All functions are pure and
+ * total.
  *
  * @module
  * @category building blocks
@@ -149,7 +149,7 @@ export const of: {
   (now: number): (entry: Entry<unknown> | undefined) => Freshness
   (entry: Entry<unknown> | undefined, now: number): Freshness
 } = dual(2, (entry: Entry<unknown> | undefined, now: number): Freshness => {
-  // Each comparison is one that NaN fails: a time that is no number is no life.
+  // NaN fails each of these comparisons, so an entry with a NaN time is never served too long.
   if (entry === undefined || !(now < entry.staleUntil)) return missing
   if (now < entry.freshUntil) return fresh
   return now < entry.revalidateUntil ? staleRevalidate : staleError

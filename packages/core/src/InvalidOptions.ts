@@ -17,9 +17,9 @@ import { reasonOf } from "./internal/runtime/shownValue.ts"
  *   `BoundedMap.make`. Its twin returns it in a `Result`, for options from outside:
  *   `withConcurrencyResult`, `compressedResult`, `makeResult`. `Policy` and `EarlyRefresh` do the
  *   same with `InvalidPolicy`.
- * - What returns an Effect or a Layer dies with it: `Larder.make`, `MemoryTier.layer`,
- *   `Deadline.hard`, `RedisTier.layer`, `SqliteTier.layer`. It is a defect, so it is not in the
- *   error type.
+ * - A function that returns an Effect or a Layer makes it die with the error: `Larder.make`,
+ *   `MemoryTier.layer`, `Deadline.hard`, `RedisTier.layer`, `SqliteTier.layer`. It is a defect, so
+ *   it is not in the error type.
  * - Where the options come from `Config`, it is a typed error: `RedisClient.layerConfig`.
  *
  * `reason` names the valid values and the value given: `must be an integer of at least 1 or
@@ -50,7 +50,7 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
   module: Schema.String,
   /** The option. */
   field: Schema.String,
-  /** What is valid, and what was given. */
+  /** The valid values, and the value given. */
   reason: Schema.String,
 }) {
   /**

@@ -1,9 +1,9 @@
 import * as Schema from "effect/Schema"
 
 /**
- * An option that a policy, or its early refresh, cannot use. `field` is the option; `reason` names
- * the valid values and the value given. `InvalidOptions` is the same for all other modules, and
- * says when an error is thrown, returned or a defect.
+ * An invalid option of a policy or of its early refresh. `field` names the option; `reason` names
+ * the valid values and the value given. `InvalidOptions` is the same error for all other modules;
+ * its documentation says when an error is thrown, returned or a defect.
  *
  * **Example**
  *

@@ -97,7 +97,7 @@ export {
 } from "./LarderError.ts"
 
 /**
- * The property by which a larder is recognised.
+ * The property that identifies a larder.
  *
  * **Example**
  *
@@ -170,10 +170,10 @@ export interface Larder<in out K, in out A, out E = never> {
   /** Returns the value of a key: from the nearest tier that has it, else from upstream. */
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError>
   /**
-   * Many values, each with a result of its own, in the order in which the keys
-   * were first seen. One trip to each tier; one bulk lookup where upstream has one.
-   * Keys that are not in memory go in slices of 250, eight of them at once: each has
-   * its own trips, its own bulk lookup, and the times of a `get`.
+   * Returns many values, each with its own `Exit`, in the order in which the keys were first seen.
+   * It takes one trip to each tier, and one bulk lookup if upstream has one. Keys that are not in
+   * memory go in slices of 250, eight slices at once; each slice has its own trips, its own bulk
+   * lookup, and the timeouts of a `get`.
    */
   readonly getMany: <K2 extends K>(
     keys: Iterable<K2>,
@@ -183,7 +183,9 @@ export interface Larder<in out K, in out A, out E = never> {
     key: K,
     options?: GetOptions,
   ) => Effect.Effect<WithMeta<A>, E | LarderError>
-  /** Returns what the tiers have, stale or fresh. Never asks upstream, and changes nothing. */
+  /**
+   * Returns the entry that the tiers have, stale or fresh. Never asks upstream, and changes nothing.
+   */
   readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey>
   /**
    * Stores a value in every tier, with the policy's times. With `revision`, a value of a lower
@@ -196,7 +198,7 @@ export interface Larder<in out K, in out A, out E = never> {
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey>
   /** Removes the value from every tier. */
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey>
-  /** Looks the value up now, whatever the tiers have and whatever runs, and stores it. */
+  /** Looks the value up now and stores it, whatever the tiers have and whatever lookup runs. */
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError>
   /** Invalidates every value with one of these tags, in one step however many there are. */
   readonly invalidateTags: (tags: Iterable<string>, options?: MarkOptions) => Effect.Effect<Ack>
@@ -218,7 +220,7 @@ export interface Larder<in out K, in out A, out E = never> {
   ) => Effect.Effect<Invalidated>
   /**
    * Whether this node's memory has a value that a caller may get, fresh or stale. Counts as no
-   * read.
+   * read. Over a shared tier, memory has a value just looked up once that tier has stored it.
    */
   readonly has: (key: K) => Effect.Effect<boolean, InvalidKey>
   /** The keys of {@link Larder.entries}. */
@@ -230,10 +232,9 @@ export interface Larder<in out K, in out A, out E = never> {
    */
   readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>>
   /**
-   * Holds this larder's memory to other bounds from now on; one that is left out
-   * stays. Ends when memory is within them: what is over lower ones goes in
-   * slices, so that nobody else waits. Fails with `InvalidOptions` for a bound that is no integer of
-   * at least 1 or `Infinity`, and where the stack has no memory: the bounds may come from an operator.
+   * Sets other bounds for this larder's memory; a bound that is left out stays. Ends when memory is
+   * within the bounds: surplus entries are evicted in slices, so that other callers do not wait.
+   * Fails with `InvalidOptions` for an invalid bound, and for a stack without a memory tier.
    */
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidOptions>
   /** The events from when the stream is run until the larder closes. */
@@ -273,7 +274,7 @@ export interface BaseOptions<A, K, E, R> {
   readonly name: string
   /** The source of the values: the lookups, with their guards. */
   readonly upstream: Upstream.Upstream<K, A, E, R>
-  /** How long values live, and what happens at the edges of their life. */
+  /** How long values are fresh, how long stale values may be served, and the timeouts. */
   readonly policy: Policy.Policy | Policy.AdaptivePolicy<A, NoInfer<K>>
   /** Tags of a value, by which `invalidateTags` finds it. */
   readonly tags?: ((value: A, key: NoInfer<K>) => ReadonlyArray<string>) | undefined
@@ -295,7 +296,7 @@ export interface BaseOptions<A, K, E, R> {
   /**
    * The source's own version of a value. A lookup that brings a lower version than the known one
    * read a lagging replica: the larder does not store its value, and callers get the known value
-   * while that may be served. A `set` of a lower version is refused, unless forced.
+   * while that may be served. The larder refuses a `set` of a lower version without `force`.
    */
   readonly revision?: ((value: A) => number | bigint | string) | undefined
   /**
@@ -498,19 +499,19 @@ type OfFailures<U> = Pick<
  *
  * **When to use**
  *
- * Use within a scope of your own; {@link Service} for a larder that is provided
- * as a layer, {@link fn} to cache a function.
+ * Use it within a scope of your own. Use {@link Service} for a larder that is
+ * provided as a layer, and {@link fn} to cache a function.
  *
  * **Details**
  *
- * The clock, the source of chance and all services that lookups need are those
- * of where the larder is made, never those of a caller; of a caller it takes the
- * span. `key` can be left out where keys are strings or numbers; `value` where
- * no tier of the stack keeps bytes.
+ * The larder and its lookups use the clock, the random generator and the services of
+ * the place where the larder is made, never those of a caller; from a caller they
+ * take the span. `key` can be left out if keys are strings or numbers, `value` if no
+ * tier of the stack stores bytes.
  *
  * **Gotchas**
  *
- * Options that cannot be meant are a defect, `InvalidOptions`, which names them.
+ * Invalid options are a defect, `InvalidOptions`, which names them.
  *
  * **Example**
  *
@@ -557,7 +558,7 @@ export const make: {
 } = makeAny as never
 
 /**
- * What {@link Service} makes: a service key, its layer, and the larder's methods as static
+ * The class that {@link Service} makes: a service key, its layer, and the larder's methods as static
  * accessors.
  *
  * @category services
@@ -806,7 +807,7 @@ export const Service: <Self>() => {
   ): never
 } = serviceOf as never
 
-/** What {@link fn} takes of arguments, beside the options of a larder. */
+/** The options of {@link fn} that are functions of the arguments. */
 interface FnFunctions<Args extends ReadonlyArray<unknown>, A, E> {
   readonly policy: Policy.Policy | Policy.AdaptivePolicy<A, Args>
   /** The arguments as a string. Can be left out where there is one argument, a string or a number. */

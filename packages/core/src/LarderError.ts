@@ -126,12 +126,12 @@ export class KeyNotReturned extends Schema.TaggedError<KeyNotReturned>()("KeyNot
   key: Schema.String,
 }) {
   override get message(): string {
-    return `${this.larder}: the bulk lookup did not return ${JSON.stringify(this.key)}`
+    return `${this.larder}: the bulk lookup returned no value for ${JSON.stringify(this.key)}`
   }
 }
 
 /**
- * What `get` can fail with beside the upstream's own error.
+ * The errors of `get` beside those of upstream.
  *
  * @category errors
  * @since 0.1.0
@@ -168,7 +168,7 @@ export type LarderError = LookupTimeout | InvalidKey
  */
 export class LarderClosed extends Data.TaggedError("LarderClosed")<{ readonly larder: string }> {
   override get message(): string {
-    return `${this.larder} is closed: its scope has ended`
+    return `${this.larder} is closed, since its scope has ended; call it only within its scope`
   }
 }
 
@@ -212,12 +212,12 @@ export class LookupInterrupted extends Data.TaggedError("LookupInterrupted")<{
 
 /**
  * A defect: an option function (`tags`, `etag`, `revision`, an adaptive `policy`, the memory tier's
- * `weigh`, ...) threw, or returned what it may not return.
+ * `weigh`, ...) threw, or returned an invalid result.
  *
  * **Details**
  *
- * `set` dies with it, and then changes nothing. A lookup returns its value all the same, and the
- * larder does not store it. A stored entry counts as undecodable.
+ * `set` dies with it, and changes nothing. A lookup still returns its value, but the larder does not
+ * store it. A stored entry counts as undecodable.
  *
  * **Example**
  *

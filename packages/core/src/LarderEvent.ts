@@ -1,6 +1,6 @@
 /**
- * The events of a larder, in one union: for logs, dashboards and tests. A larder makes no event
- * while there is no listener.
+ * The events of a larder, as one union: for logs, dashboards and tests. A larder without listeners
+ * makes no events.
  *
  * @module
  * @category cache
@@ -63,7 +63,7 @@ export interface LookupStarted extends OfKey {
   readonly background: boolean
 }
 /**
- * A lookup brought a value, or confirmed the one that was known.
+ * A lookup returned a value, or validated the known one.
  *
  * @category events
  * @since 0.1.0
@@ -160,8 +160,8 @@ export interface LeaseLost extends OfKey {
   readonly _tag: "LeaseLost"
 }
 /**
- * A looked-up value is in memory: the arbiter stored it, the arbiter did not answer, or there is
- * none.
+ * A looked-up value is in memory. The arbiter has stored it, or did not answer, or there is no
+ * arbiter.
  *
  * @category events
  * @since 0.1.0
@@ -172,7 +172,7 @@ export interface Committed extends OfKey {
   readonly version: number
 }
 /**
- * A looked-up value was not stored: a newer change came in between.
+ * A looked-up value was not stored, because the key changed after the lookup began.
  *
  * @category events
  * @since 0.1.0
@@ -217,8 +217,7 @@ export interface BreakerChanged extends Base {
   readonly to: CircuitBreaker.State["_tag"]
 }
 /**
- * An entry left a tier without a caller asking for it: memory, or a tier that keeps a bound and
- * reports it.
+ * Memory evicted an entry, or another tier with a bound reported an eviction.
  *
  * @category events
  * @since 0.1.0
@@ -264,8 +263,8 @@ export interface Dropped extends Base {
 }
 
 /**
- * Every event of a larder, told apart by `_tag`: what `larder.events` and `larder.subscribe`
- * deliver.
+ * Every event of a larder, distinguished by `_tag`: `larder.events` and `larder.subscribe` deliver
+ * them.
  *
  * @category events
  * @since 0.1.0

@@ -38,8 +38,8 @@ export interface Options extends MemoryBounds {
    */
   readonly weigh?: ((value: unknown, key: string) => number) | undefined
   /**
-   * The eviction policy. Default `"w-tinylfu"`, which evicts what was read least often of late,
-   * with an adaptive window for new entries; `"lru"` evicts what was read longest ago.
+   * The eviction policy. Default `"w-tinylfu"`, which evicts entries that were read least often
+   * lately, with an adaptive window for new entries; `"lru"` evicts the least recently used entry.
    */
   readonly eviction?: Eviction | undefined
   /**
@@ -79,7 +79,7 @@ const tierOf = (settings: Settings): ObjectTier => ({
   name: "memory",
   scope: "process",
   open: ({ onEvicted }) =>
-    // Drawn anew each time: who does not know the seed can not choose keys that collide.
+    // A random seed for each larder: an attacker who does not know it cannot choose keys that collide.
     Effect.map(
       Random.nextIntBetween(-(2 ** 31), 2 ** 31 - 1),
       (seed) => new MemoryStore({ ...settings, seed, onEvicted }),
@@ -87,7 +87,7 @@ const tierOf = (settings: Settings): ObjectTier => ({
 })
 
 /**
- * Values in the memory of this process, bounded.
+ * Makes a tier of values in the memory of this process (L1), within bounds.
  *
  * **When to use**
  *
@@ -96,14 +96,14 @@ const tierOf = (settings: Settings): ObjectTier => ({
  * **Details**
  *
  * The bounds hold for each larder by itself, at every moment. Expired entries
- * go first; then what is worth least by {@link Options.eviction}, which may be
- * the newcomer. An entry heavier than `maxWeight` is not kept, and what was at
- * its key goes.
+ * are evicted first, then the entry worth least by {@link Options.eviction},
+ * which may be the new one. An entry heavier than `maxWeight` is not stored, and
+ * the previous entry of its key is removed.
  *
  * **Gotchas**
  *
  * Each call makes a tier of its own; one layer value built once is one tier.
- * The layer dies with `InvalidOptions` for a bound that cannot be meant.
+ * The layer dies with `InvalidOptions` for an invalid bound.
  *
  * **Example**
  *

@@ -1,6 +1,6 @@
 /**
- * A policy: how long values live, and what a larder does at the edges of their life. It holds
- * durations, jitter, early refresh and timeouts, and is a plain immutable value.
+ * A policy: how long values are fresh and how long stale values may be served. It has durations,
+ * jitter, early refresh and timeouts, and is a plain immutable value.
  *
  * @module
  * @category policies
@@ -23,7 +23,7 @@ export { InvalidPolicy } from "./InvalidPolicy.ts"
 const TypeId = "~larder/Policy"
 
 /**
- * Options of {@link make}. A `Policy` is one as well, so that
+ * Options of {@link make}. The fields of a `Policy` are valid options too, so that
  * `Policy.make({ ...base, freshFor: "1 hour" })` changes one field.
  *
  * @category options
@@ -31,25 +31,29 @@ const TypeId = "~larder/Policy"
  */
 export interface Options {
   /**
-   * How long a value is fresh after upstream returned it (TTL). With 0 the larder stores nothing
-   * unless there is grace.
+   * How long a value is fresh after upstream returned it (TTL). With 0, and without grace, the
+   * larder stores nothing.
    */
   readonly freshFor: Duration.Input
   /**
-   * How long after its freshness a caller gets the value at once while a refresh runs (RFC 5861).
+   * For how long after its freshness callers get the value at once while a refresh runs (RFC 5861).
    * Default 0.
    */
   readonly staleWhileRevalidate?: Duration.Input | undefined
   /**
-   * How long after its freshness a caller gets the value when upstream fails (RFC 5861). Default 0.
+   * For how long after its freshness callers get the value when upstream fails (RFC 5861). Default
+   * 0.
    */
   readonly staleIfError?: Duration.Input | undefined
-  /** Shortens `freshFor` by up to this share, one draw per load, so that values stored together do not end together. 0 to 1, default 0. */
+  /**
+   * Shortens `freshFor` by up to this share, drawn for each load, so that values stored together do not expire together. From 0 to 1, default 0.
+   */
   readonly jitter?: number | undefined
   /** Whether a read refreshes a value before its freshness ends. Default `EarlyRefresh.none`. */
   readonly earlyRefresh?: EarlyRefresh | undefined
   /**
-   * From the call on: after this long the caller gets a stale value if there is one. Default: none.
+   * How long a caller waits, from its call on, before it gets a stale value if there is one.
+   * Default: no such timeout.
    */
   readonly softTimeout?: Duration.Input | undefined
   /** The longest a lookup may take, waiting and retries included. Finite. Default 30 seconds. */
@@ -61,23 +65,23 @@ export interface Options {
   /** The longest all such steps of one `get` may take together. Default twice `tierTimeout`. */
   readonly tierBudget?: Duration.Input | undefined
   /**
-   * What `set` waits for. `"awaited"`: until the tiers behind memory have the value. `"background"`:
-   * until memory has it; the tiers follow. Default `"awaited"`.
+   * Whether `set` waits for the tiers behind memory. `"awaited"`: until they have the value.
+   * `"background"`: only until memory has it; the tiers follow. Default `"awaited"`.
    *
-   * In the background a value keeps the place in the order of changes that it had when it was
-   * acknowledged: what another node changes later wins, also where it arrives earlier, and memory
-   * then lets the value go. While the tiers do not take it, it is fresh for the memory tier's
-   * `maxFreshFor` at most. A write that fails is tried again, for a minute (the arbiter's
-   * `settleTime`) or until the value's life ends; then the key is removed from the tiers. At most 1,000 keys are on their way at once,
-   * then `set` waits for room. What is left when the larder closes is written within `closeTimeout`.
-   * The `Ack` says `settled: false`. Removals and invalidations are always awaited, and so is
-   * everything where there is no memory tier.
+   * A value written in the background keeps the place in the order of changes that it had when it
+   * was acknowledged: a later change by another node wins even if it reaches the tiers first, and
+   * memory then drops the value. Until the tiers have the value, it is fresh for at most the memory
+   * tier's `maxFreshFor`. A failed write is retried for a minute (the arbiter's `settleTime`) or
+   * until the value's life ends; then the key is removed from the tiers. At most 1,000 keys are being
+   * written at once; beyond that `set` waits for room. Closing the larder writes the rest within
+   * `closeTimeout`. The `Ack` has `settled: false`. Removals and invalidations are always awaited, and
+   * so are all writes of a stack without a memory tier.
    */
   readonly tierWrites?: TierWrites | undefined
 }
 
 /**
- * What `set` waits for: see `tierWrites` of {@link Options}.
+ * Whether `set` waits for the tiers behind memory: see `tierWrites` of {@link Options}.
  *
  * @category models
  * @since 0.1.0
@@ -85,8 +89,8 @@ export interface Options {
 export type TierWrites = "awaited" | "background"
 
 /**
- * A checked policy. Durations are milliseconds; `Infinity` stands for no end. A larder checks a copy
- * made by hand when it gets one.
+ * A checked policy. Durations are milliseconds; `Infinity` means no end. A larder that gets a policy
+ * copied by hand checks it again.
  *
  * @category models
  * @since 0.1.0
@@ -223,7 +227,7 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
 }
 
 /**
- * Makes a policy of options, and checks them.
+ * Makes a policy from options, and checks them.
  *
  * **Details**
  *
@@ -257,9 +261,9 @@ export const makeResult = (options: Options): Result.Result<Policy, InvalidPolic
 export const make = (options: Options): Policy => Result.getOrThrow(makeResult(options))
 
 /**
- * A policy that depends on the value. The larder calls `of` once for each value that it stores,
- * never on a hit. `base` holds where there is no value yet: timeouts of the lookup, and the pause
- * after failures.
+ * Makes a policy that depends on the value. The larder calls `of` once for each value that it
+ * stores, never on a hit. While there is no value, `base` applies: the timeouts of the lookup, and
+ * the pause after failures.
  *
  * **When to use**
  *
@@ -314,7 +318,7 @@ export const isPolicy = (u: unknown): u is Policy =>
 
 /**
  * The four times of a value that upstream returned at `now` (ms since the Unix epoch), for a cache
- * of your own. `draw` in [0, 1) is the chance of the jitter.
+ * of your own. `draw` is a random number in [0, 1) for the jitter.
  *
  * **Example**
  *

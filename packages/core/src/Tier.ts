@@ -1,12 +1,13 @@
 /**
- * The places entries live. A tier declares its scope and opens one store per
- * larder; `TierStack` puts tiers in order, nearest first.
+ * The contract of a tier: a place where entries are stored. A tier declares its
+ * scope and opens one store per larder; `TierStack` puts tiers in order, nearest
+ * first.
  *
- * There are two kinds. An *object tier* keeps the values themselves, in this
- * process, and answers synchronously: `MemoryTier.layer`. A *byte tier* keeps
+ * There are two kinds. An *object tier* stores the values themselves, in this
+ * process, and answers synchronously: `MemoryTier.layer`. A *byte tier* stores
  * envelopes (see `Envelope`) behind effects that may be slow or fail:
  * `MemoryTier.layerShared`, a file, a server. A byte tier with an
- * {@link Arbiter} orders the writes of everybody who shares it.
+ * {@link Arbiter} orders the writes of all nodes that share it.
  *
  * @module
  * @category tier authors
@@ -38,8 +39,8 @@ import type { Wire } from "./Wire.ts"
 export type TierScope = "process" | "machine" | "shared"
 
 /**
- * What a byte tier declares beside its operations. Whether it arbitrates it does not declare: its
- * stores then have an {@link Arbiter}.
+ * Abilities that a byte tier declares. Arbitration is not declared: the stores of a tier that
+ * arbitrates have an {@link Arbiter}.
  *
  * @category models
  * @since 0.1.0
@@ -217,43 +218,44 @@ export interface ByteStore {
   /** Removes the stored envelope if its version is at most `version`. */
   readonly drop: (key: string, version: number) => Effect.Effect<void, TierError>
   /**
-   * For a tier of several servers that can fail one by one: a name of the server
-   * that has the key now, or, for `undefined`, the marks of the larder. Synchronous,
-   * and may change its answer. A larder counts the failures of each server for
-   * itself, and reads the keys of each in a trip of its own. Absent: the tier is one
+   * For a tier of several servers that can fail one by one: returns a name of the
+   * server that has the key now, or, for `undefined`, the marks of the larder. It is
+   * synchronous, and its answer may change. A larder has a breaker for each server,
+   * and reads the keys of each server in a separate trip. Absent: the tier is one
    * server.
    */
   readonly partOf?: ((key: string | undefined) => string) | undefined
-  /** Present where the tier can order the writes of all nodes that share it: in all of its stores, or in none. */
+  /** Present if the tier orders the writes of all nodes that share it: in all of its stores, or in none. */
   readonly arbiter: Arbiter | undefined
 }
 
 /**
- * What an {@link Arbiter} answers to `acquire`.
+ * The answer of an {@link Arbiter} to `acquire`.
  *
  * @category models
  * @since 0.1.0
  */
 export type Acquired =
-  /** There is an entry of a higher version than the caller knows. */
+  /** An entry of a higher version than the caller knows is stored. */
   | { readonly _tag: "Newer"; readonly envelope: Uint8Array }
-  /** Somebody else holds the lease, for this long at most, in milliseconds. */
+  /** Another node holds the lease, for this long at most, in milliseconds. */
   | { readonly _tag: "Busy"; readonly leftMillis: number }
-  /** The last holder's lookup failed so recently that nobody with something stale should ask, for this long. */
+  /** The last holder's lookup failed: for this long a caller with a stale value should not look up. */
   | { readonly _tag: "Failed"; readonly leftMillis: number }
-  /** The caller may look the key up; `token` is the version its commit will have. */
+  /** The caller may look the key up; `token` will be the version of its commit. */
   | { readonly _tag: "Won"; readonly token: number }
 
 /**
- * A change by a caller: `Set` carries an envelope whose version the arbiter fills in.
+ * A change by a caller. `Set` carries an envelope whose version the arbiter fills in.
  *
  * **Details**
  *
- * `at` is for a change that could not be told when it was made: the tier's time at that
- * moment, in microseconds. Such a change takes that place in the order of changes, as
- * `Arbitration.decideDelayed` says: where something of that version or a higher one is
- * stored, nothing happens; else it is stored with `at` as its version, and ends a lease
- * whose token is not above `at`. Without `at` a change is made now, and always wins.
+ * `at` is for a change that could not reach the arbiter when the caller made it: the
+ * tier's time at that moment, in microseconds. Such a change takes that place in the
+ * order of changes, as `Arbitration.decideDelayed` decides: if an entry of that version
+ * or a higher one is stored, nothing happens; otherwise the change is stored with `at`
+ * as its version, and ends a lease whose token is not above `at`. A change without `at`
+ * is made now, and always wins.
  *
  * @category models
  * @since 0.1.0
@@ -269,15 +271,15 @@ export type Write =
   | { readonly _tag: "Expire" }
 
 /**
- * What an {@link Arbiter} answers to `commit`.
+ * The answer of an {@link Arbiter} to `commit`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Committed {
   /**
-   * `Superseded`: something came in between, or somebody else has the lease. `Lost`:
-   * there is no record of the lease. Both keep nothing.
+   * `Superseded`: a newer entry is stored, or another node has the lease. `Lost`:
+   * there is no record of the lease. In both cases the arbiter stores nothing.
    */
   readonly decision: "Stored" | "Superseded" | "Lost"
   /** See {@link Written}. */
@@ -285,21 +287,21 @@ export interface Committed {
 }
 
 /**
- * What an {@link Arbiter} answers to `write`.
+ * The answer of an {@link Arbiter} to `write`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Written {
-  /** The version that is there now: that of the change, or the higher one that has overtaken a change with `at`. */
+  /** The version now stored: that of the change, or the higher one that has overtaken a change with `at`. */
   readonly version: number
-  /** In the tier's clock, milliseconds. */
+  /** The time of the tier's clock, in milliseconds. */
   readonly time: number
   /**
    * The number of the newest mark when the value was stored, or a higher one. A larder
-   * that knows marks up to a lower number reads those it has missed, since they may cover
-   * the value. Undefined where nothing was stored, and where another server keeps the
-   * marks: the larder then asks that one for them at the same time.
+   * that knows marks only up to a lower number reads the others, since they may cover
+   * the value. Undefined if nothing was stored, and if another server has the marks: the
+   * larder then asks that server for them at the same time.
    */
   readonly lastMark: number | undefined
 }
@@ -315,13 +317,12 @@ export interface MarkPage {
   readonly last: number
   /** Entries with a lower `asOf` are no longer fresh. */
   readonly floor: number
-  /** Entries with a lower `asOf` are gone. */
+  /** Entries with a lower `asOf` are dropped. */
   readonly dropFloor: number
   readonly marks: ReadonlyArray<Mark>
   /**
-   * There are more marks than one answer should hold: all those asked for up to this
-   * number are in `marks`, the others are answered when asked for from here on. Absent
-   * where `marks` are all.
+   * Present if there are more marks than one answer should hold: `marks` has all of them
+   * up to this number, and the next request begins above it. Absent if `marks` has all.
    */
   readonly next?: number | undefined
 }
@@ -342,7 +343,7 @@ export interface Mark {
 }
 
 /**
- * What a tier with the ability `notifies` publishes to every node.
+ * A message that a tier with the ability `notifies` publishes to every node.
  *
  * @category models
  * @since 0.1.0
@@ -352,7 +353,7 @@ export type Message =
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
 
 /**
- * What a caller knows and wants that asks for the right to look a key up.
+ * A request for the lease of a key: what the caller knows, and what it asks for.
  *
  * @category models
  * @since 0.1.0
@@ -368,8 +369,8 @@ export interface LeaseRequest {
   /** Takes the lease from its holder. The answer is never `Newer` or `Failed`. */
   readonly force: boolean
   /**
-   * Waiting callers have no stale value, so the failure of another node's lookup is no reason not
-   * to look up: the answer is never `Failed`, but `Busy` where another lookup is already running.
+   * Waiting callers have no stale value, so they need a lookup although another node's lookup has
+   * failed: the answer is never `Failed`, and is `Busy` while another lookup runs.
    */
   readonly despiteFailure?: boolean | undefined
 }
@@ -400,13 +401,13 @@ export interface CommitRequest {
 }
 
 /**
- * The shared tier as arbiter, for the writes of many nodes. Each operation is atomic for each of
+ * A shared tier as arbiter between the writes of many nodes. Each operation is atomic for each of
  * its keys, and takes one trip. An arbiter has four duties:
  *
  * - orders writes by versions, so that an older one never replaces a newer one;
  * - grants the lease of a key, the right to look it up, to one node at a time;
  * - keeps the numbered marks of tag invalidations and clears;
- * - has a time of its own, in which its entries' times are kept. It must not step back: see
+ * - has a clock, and the times of its entries are times of this clock. It must not step back: see
  *   {@link steadyClock}.
  *
  * @category models
@@ -422,8 +423,8 @@ export interface Arbiter {
     leaseMillis: number,
   ) => Effect.Effect<boolean, TierError>
   /**
-   * Returns the lease after a lookup that brought nothing. `failedMillis` above 0 keeps other
-   * callers from asking for that long, ms.
+   * Returns the lease after a lookup without a value. `failedMillis` above 0 keeps other callers
+   * from looking the key up for that long, ms.
    */
   readonly release: (
     key: string,
@@ -438,10 +439,10 @@ export interface Arbiter {
     lifeMillis: number,
   ) => Effect.Effect<Committed, TierError>
   /**
-   * As `acquire` for many keys, in one trip: an answer for each request, in their order;
-   * `undefined` for a key that has none of its own. The keys are those of one server, where
-   * the store says which server has which (`partOf`). Leases that are granted when the caller
-   * has gone are given back, as after `acquire`. Absent: the arbiter is asked key by key.
+   * As `acquire` for many keys, in one trip. Returns an answer for each request, in their
+   * order; `undefined` for a key without an answer. If the store has `partOf`, all keys are
+   * on one server. A lease that is granted after the caller has left is given back, as after
+   * `acquire`. Absent: the larder asks key by key.
    */
   readonly acquireAll?:
     | ((
@@ -449,8 +450,8 @@ export interface Arbiter {
       ) => Effect.Effect<ReadonlyArray<Acquired | undefined>, TierError>)
     | undefined
   /**
-   * As `commit` for many keys, in one trip, each decided for itself; answers as `acquireAll`
-   * does. Absent: the arbiter is told key by key.
+   * As `commit` for many keys, in one trip, with a decision for each; returns answers as
+   * `acquireAll` does. Absent: the larder commits key by key.
    */
   readonly commitAll?:
     | ((
@@ -462,20 +463,20 @@ export interface Arbiter {
    * `known` is the highest version the caller has seen.
    */
   readonly write: (key: string, write: Write, known: number) => Effect.Effect<Written, TierError>
-  /** Sets marks with one number; `known` is the highest number the caller has seen. Answers the marks since then, or the first of them, own included. */
+  /** Sets marks with one number; `known` is the highest number the caller has seen. Returns the marks above it, or the first of them, the new ones included. */
   readonly mark: (
     tags: ReadonlyArray<string | undefined>,
     keepStale: boolean,
     known: number,
   ) => Effect.Effect<MarkPage & { readonly number: number }, TierError>
-  /** The marks with a number above `since`, or the first of them, and the tier's time. */
+  /** Returns the marks with a number above `since`, or the first of them, and the tier's time. */
   readonly marks: (since: number) => Effect.Effect<MarkPage & { readonly time: number }, TierError>
-  /** Messages from now on, until the scope closes. */
+  /** Subscribes to the messages from now on, until the scope closes. */
   readonly messages: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope>
 }
 
 /**
- * An entry in a tier of values: the larder makes it, the tier returns it as it is.
+ * An entry in a tier of values. The larder makes it, and the tier returns it unchanged.
  *
  * @category models
  * @since 0.1.0
@@ -483,26 +484,26 @@ export interface Arbiter {
 export interface MemoryEntry {
   readonly key: string
   readonly entry: Entry<unknown>
-  /** The value as the effect that a hit returns. */
+  /** The effect that a hit returns: a success with the value. */
   readonly exit: Exit.Exit<unknown>
-  /** The key as it was asked for, to refresh it without a caller. */
+  /** The key as a caller passed it, for a refresh in the background. */
   readonly asked: unknown
-  /** The policy of this value, so that a read need not compute it. */
+  /** The policy of this value, computed when it was stored. */
   readonly policy: Policy
-  /** The moment (ms) at which this tier's own bound, not the entry's, ends freshness. */
+  /** The moment (ms) at which this tier's own bound ends the freshness. */
   readonly freshCap: number
 }
 
 /**
- * When a read is a plain hit, which needs no second look at the entry.
+ * The conditions of a plain hit: a read that returns the value without judging the entry again.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stamp {
-  /** Before this moment (ms): the end of freshness, or the earliest early refresh. */
+  /** A read before this moment (ms) is plain: the end of freshness, or the earliest early refresh. */
   readonly until: number
-  /** While this is the number of the last mark: the entry was compared with it. */
+  /** The number of the last mark that the entry was compared with. Once there is a newer one, no read is plain. */
   readonly checkedAt: number
 }
 
@@ -512,9 +513,9 @@ export interface Stamp {
  *
  * **Details**
  *
- * A *slot* is a number above 0 that says where a key is; it is good until the next write. The store
- * may return an expired entry: the larder judges it. The tier reports an entry that it evicts by
- * itself (a bound, the end of a life) to the `onEvicted` that it was opened with.
+ * A *slot* is a number above 0 that says where a key is; it is valid until the next write. The store
+ * may return an expired entry: the larder judges it. The tier reports an entry that it evicts
+ * (beyond a bound, or expired) to the `onEvicted` that it was opened with.
  *
  * @category models
  * @since 0.1.0
@@ -527,42 +528,42 @@ export interface ObjectStore {
   readonly bounds: Bounds
   /** No entry is fresh here for longer than this many milliseconds; `Infinity` for no such bound. */
   readonly maxFreshFor: number
-  /** The slot of a key; 0 when nothing is kept. No read. */
+  /** The slot of a key; 0 for an absent key. Does not count as a read. */
   readonly find: (key: string) => number
-  /** What is in a slot. */
+  /** The entry in a slot. */
   readonly at: (slot: number) => MemoryEntry
-  /** Its value, as `at(slot).exit`. */
+  /** The value in a slot: `at(slot).exit`. */
   readonly exit: (slot: number) => Exit.Exit<unknown>
   readonly weightOf: (slot: number) => number
-  /** What is kept at a key, expired or not. No read. */
+  /** The entry of a key, expired or not. Does not count as a read. */
   readonly peek: (key: string) => MemoryEntry | undefined
-  /** A caller was given what is in this slot: it counts for what is given up first. */
+  /** Counts a read of the slot, for the eviction policy. */
   readonly hit: (slot: number) => void
   /** Whether `now < until` and `lastMark === checkedAt` by the stamp of the slot. */
   readonly isPlain: (slot: number, now: number, lastMark: number) => boolean
   /** Whether the stamp of the slot has this `checkedAt`. */
   readonly isStampedAt: (slot: number, mark: number) => boolean
   readonly stamp: (slot: number, stamp: Stamp) => void
-  /** No read of the key is a plain hit until it is stamped once more. */
+  /** Removes the stamp of a key: no read of it is a plain hit until the next `stamp`. */
   readonly forgetStamp: (key: string) => void
   /**
-   * Stores an entry in place of the one at its key, and returns whether it is stored. It is not where
-   * the entry at the key has a higher version, which stays. It is not either where the new entry is too
-   * heavy, has no life left, or is worth less than all others: then the entry at the key is gone too.
+   * Stores an entry in place of the one at its key, and returns whether it did. An entry of a higher
+   * version at the key stays. A new entry that is too heavy, has no life left, or is worth less than
+   * all others is not stored either; then the previous entry of the key is gone too.
    */
   readonly put: (held: MemoryEntry, weight: number, stamp: Stamp, now: number) => boolean
-  /** The weight of a value, by the user's function; throws what it throws, and `InvalidOptions` for what is no weight. */
+  /** The weight of a value, by the user's function. Throws what the function throws, and `InvalidOptions` for a result that is no weight. */
   readonly weigh: (value: unknown, key: string) => number
-  /** Whether there was anything. */
+  /** Removes a key, and returns whether it was there. */
   readonly delete: (key: string) => boolean
   readonly clear: () => void
-  /** Sets other bounds; what is over them may go by and by, with `shrink` at once. */
+  /** Sets other bounds. The store may evict surplus entries later; `shrink` evicts them at once. */
   readonly resize: (bounds: Bounds) => void
-  /** Gives up so many entries that have expired or are over lowered bounds; whether there are more. */
+  /** Evicts up to `limit` entries that have expired or exceed lowered bounds; returns whether more are left. */
   readonly shrink: (limit: number, now: number) => boolean
-  /** All that is kept, expired or not, in any order. No read. */
+  /** All entries, expired or not, in any order. Does not count as a read. */
   readonly entries: () => Iterable<MemoryEntry>
-  /** Of so many entries, those most worth keeping, the ones that were read since they were kept. */
+  /** Of the `limit` entries most worth keeping, those that were read since they were stored. */
   readonly hot: (limit: number) => ReadonlyArray<MemoryEntry>
 }
 
@@ -583,7 +584,7 @@ export interface ObjectTier {
 }
 
 /**
- * Why an entry left a tier that keeps a bound.
+ * Why a tier evicted an entry.
  *
  * @category models
  * @since 0.1.0
@@ -591,7 +592,7 @@ export interface ObjectTier {
 export type EvictionCause = Cause
 
 /**
- * What a byte tier reports to its larder besides its answers.
+ * A report of a byte tier to its larder.
  *
  * @category models
  * @since 0.1.0
@@ -601,33 +602,34 @@ export type Notice =
       readonly _tag: "Evicted"
       readonly key: string
       readonly cause: EvictionCause
-      /** The size of a value that was refused, where the tier knows it. */
+      /** The size of a value that was refused, if the tier knows it. */
       readonly bytes?: number | undefined
     }
-  /** Something an operator should know: a file set aside, a server set up so that it loses things. */
+  /** A condition that an operator should know, such as a file set aside or a server that may lose data. */
   | { readonly _tag: "Warning"; readonly message: string }
-  /** A connection that was lost is there again: a tier that was given up is worth a try. */
+  /** A lost connection is back: the larder probes the tier at once if its breaker is open. */
   | { readonly _tag: "Connected" }
 
 /**
- * The `Clock` of where it is asked for, with a time of day that never steps back:
- * monotonic time plus the most that the time of day was ever ahead of it.
+ * The current `Clock` with a time of day that never steps back: monotonic time plus
+ * the most that the time of day was ever ahead of it.
  *
  * **When to use**
  *
- * In a tier of your own that takes its time from this process. When an operator or NTP sets a clock back that was ahead, what was
- * stored before would otherwise live longer by as much, and leases with it.
+ * Use it in a tier of your own that takes its time from this process. When an
+ * operator or NTP sets back a clock that was ahead, entries and leases from before
+ * would otherwise live longer by the difference.
  *
  * **Details**
  *
- * Steps forward are followed at once. Larders, `MemoryTier.layerShared` and
- * circuit breakers measure by the same clock. Its monotonic time and `sleep` are
- * those of the given one.
+ * It follows steps forward at once. Larders, `MemoryTier.layerShared` and circuit
+ * breakers measure by the same clock. Its monotonic time and `sleep` are those of
+ * the current clock.
  *
  * **Gotchas**
  *
- * Its time of day is ahead of what other processes see, until the clock is there
- * again: it is for durations, not to be shown.
+ * After a step back its time of day is ahead of that of other processes, until the
+ * clock has caught up: use it for durations, and do not show it.
  *
  * **Example**
  *
@@ -660,11 +662,11 @@ export interface ByteTier {
   readonly name: string
   readonly scope: TierScope
   readonly abilities: Abilities
-  /** The encoding of values. Default `Wire.json`. */
+  /** The wire: the encoding of values as bytes. Default `Wire.json`. */
   readonly wire?: Wire | undefined
   /**
-   * Separates this tier's entries from those of other tiers in the same place, such as a prefix.
-   * Each entry is bound to it: a larder rejects bytes of another namespace.
+   * Separates this tier's entries from those of other tiers on the same server or file, such as a
+   * prefix. Each entry is bound to it: a larder rejects bytes of another namespace.
    */
   readonly namespace?: string | undefined
   /**
@@ -678,17 +680,17 @@ export interface ByteTier {
     /** Synchronous, never throws. */
     readonly notify?: ((notice: Notice) => void) | undefined
     /**
-     * How long the larder waits for an operation, in ms; then it has given it up. A change by
-     * {@link Arbiter} `write` without `at` or by `mark` that arrives later, or whose operation has
-     * failed meanwhile, must not win over what came after that.
+     * How long the larder waits for an operation, in ms, before it gives the operation up. When a
+     * `write` without `at` or a `mark` of the {@link Arbiter} takes effect later than that, or after
+     * it has failed, it must not win over newer changes.
      */
     readonly stepMillis?: number | undefined
   }) => Effect.Effect<ByteStore, never, Scope.Scope>
 }
 
 /**
- * The service that a tier's layer provides: one place where entries live. `TierStack.layer` takes
- * such layers.
+ * The service that a tier's layer provides: one place where entries are stored. `TierStack.layer`
+ * takes such layers.
  *
  * **Example**
  *

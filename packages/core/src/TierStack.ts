@@ -50,11 +50,12 @@ type TierLayer = Layer.Layer<Tier, unknown, unknown>
  * **Gotchas**
  *
  * Effect builds a layer value once per build: two stacks of one build that name
- * the same value, or one stack that names it twice, have *one* tier. `MemoryTier.layerShared` is a value for this reason: give it to
- * the stacks of several nodes and build them together (in one `Layer.build` or
- * `Effect.provide`, or with one `MemoMap`), and the nodes share it. Each call of
- * `MemoryTier.layer()` makes a layer of its own, so call it once per node. For
- * separate instances of one layer value: `Layer.fresh`.
+ * the same value, or one stack that names it twice, have *one* tier. So
+ * `MemoryTier.layerShared` is a value: give it to the stacks of several nodes and
+ * build them together (in one `Layer.build` or `Effect.provide`, or with one
+ * `MemoMap`), and the nodes share it. Each call of `MemoryTier.layer()` makes a
+ * new layer, so call it once per node. `Layer.fresh` makes separate instances of
+ * one layer value.
  *
  * **Example**
  *

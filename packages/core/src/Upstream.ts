@@ -2,12 +2,11 @@
  * The upstream of a larder, its source of truth: a lookup for one key, a bulk lookup for many, and
  * the guards around them (retries, circuit breaker, concurrency limit).
  *
- * An upstream is a recipe for its functions: `resolve` runs once for each larder, so that breakers,
- * permits and captured services are the larder's own, however often a module-level upstream is
- * used.
+ * An upstream describes its functions: `resolve` runs once for each larder, so that each larder has
+ * its own breakers, permits and captured services, also when many larders use one upstream.
  *
- * The order in a pipe is the order of layers, the first one innermost: with `withRetry` before
- * `withCircuitBreaker` the breaker sees one outcome for all attempts; after it, each attempt asks
+ * The first guard of a pipe is the innermost. With `withRetry` before `withCircuitBreaker` the
+ * breaker counts one outcome for all attempts. With `withRetry` after it, each attempt goes through
  * the breaker, and its rejections are retried as the schedule says.
  *
  * @module
@@ -50,7 +49,7 @@ import { InvalidOptions } from "./InvalidOptions.ts"
 export { Shed } from "./internal/upstream/concurrencyLimiter.ts"
 
 /**
- * The property by which an upstream is recognised: see {@link isUpstream}.
+ * The property that identifies an upstream: see {@link isUpstream}.
  *
  * **Example**
  *
@@ -133,8 +132,8 @@ export interface Lookups<K, A, E, R> {
    */
   lookup(key: K, previous: Entry<unknown> | undefined): Effect.Effect<A | NotModified, E, R>
   /**
-   * Looks many keys up in one go, 250 at most. The answer has a value for each key, or an `Exit`
-   * where keys fail one by one. A key that is missing in it is `KeyNotReturned`.
+   * Looks many keys up in one call, 250 at most. The answer has a value for each key, or an `Exit`
+   * if single keys can fail. A key that is missing in the answer is `KeyNotReturned`.
    */
   readonly lookupMany?:
     | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, Answer<A, E>>, E, R>)
@@ -160,8 +159,8 @@ export interface UpstreamBreaker {
   /** The circuit's key. */
   readonly name: string
   /**
-   * The state of the circuit. Where its store cannot be reached: `Closed` if the breaker lets calls
-   * through then (`onStoreError`, the default), else `Open`.
+   * The state of the circuit. While its store is unreachable, the state is `Closed` if the breaker
+   * lets calls through then (`onStoreError: "allow"`, the default), otherwise `Open`.
    */
   readonly state: Effect.Effect<CircuitBreaker.State>
   readonly transitions: Stream.Stream<CircuitBreaker.Transition>
@@ -205,8 +204,8 @@ export interface Upstream<in K, out A, out E = never, out R = never> extends Pip
  * **Gotchas**
  *
  * A larder's demand is live: a caller that asks for a key whose refresh is running joins the
- * refresh, which is then no background work any more. Read the fields when they matter, not once
- * when the lookup begins. After the lookup has ended they mean nothing.
+ * refresh, which is then in the foreground. Read the fields when you need them, not once when the
+ * lookup begins. They have no meaning after the lookup has ended.
  *
  * @category models
  * @since 0.1.0
@@ -312,8 +311,9 @@ const fromResolve = <K, A, E, R>(
 })
 
 /**
- * Captures the services of the fiber that resolves. Of the fiber that runs the
- * lookup remain its span and what is at stake; a scope is each call's own.
+ * Captures the services of the fiber that resolves the upstream. From the fiber that
+ * runs a lookup, the lookup sees only its span, its demand and its reach. Each call has
+ * a new scope.
  */
 const captured = <R>() =>
   Effect.map(Effect.context<Exclude<R, Scope.Scope>>(), (context) => {
@@ -331,13 +331,13 @@ const captured = <R>() =>
   })
 
 /**
- * An upstream from its lookups.
+ * Makes an upstream from its lookups.
  *
  * **Details**
  *
- * Services that lookups need are taken from where the larder is made, not from
- * who calls it. Each lookup has a `Scope` of its own, closed when it ends.
- * `key` must be annotated, or come from a function that is.
+ * Lookups get the services of the place where the larder is made, not those of its
+ * callers. Each lookup has a new `Scope`, which closes when it ends. Annotate the
+ * parameter `key`, or pass a function whose parameter has a type.
  *
  * **Gotchas**
  *
@@ -416,7 +416,7 @@ const fromLookups = <K, A, E, R>(
     }),
   )
 
-/** The upstreams that note when they are reached. */
+/** The resolved upstreams that record in `Reach` that a call has reached them. */
 const noting = new WeakSet<object>()
 
 const noted = <T extends object>(resolved: T): T => {
@@ -424,7 +424,7 @@ const noted = <T extends object>(resolved: T): T => {
   return resolved
 }
 
-/** An upstream that somebody else has made is reached when it is called. */
+/** Makes an upstream of another origin record its calls: each call counts as reached when it is made. */
 const ensureNoted = <K, A, E>(resolved: Resolved<K, A, E>): Resolved<K, A, E> => {
   if (noting.has(resolved)) return resolved
   const { breakers, lookup, lookupMany } = resolved
@@ -439,12 +439,12 @@ type Many<K, A, E> = (
   keys: NonEmptyReadonlyArray<K>,
 ) => Effect.Effect<ReadonlyMap<K, Answer<A, E>>, E>
 
-/** The keys of the answer are the source's own: of the type that was asked for, seen as `K2` by a caller who asked with that. */
+/** The answer has keys of the source. Their type is that of the requested keys, which a caller may have narrowed to `K2`. */
 const asked = <K, A, E>(many: Many<K, A, E>) => many as NonNullable<Resolved<K, A, E>["lookupMany"]>
 
 type Guard<E, E2> = <A>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | E2>
 
-/** One guard around single and bulk lookups alike. */
+/** Puts one guard around single and bulk lookups. */
 const guarded = <K, A, E, E2>(
   resolved: Resolved<K, A, E>,
   guard: Guard<E, E2>,
@@ -460,11 +460,11 @@ const guarded = <K, A, E, E2>(
 
 interface Made<E, E2> {
   readonly guard: Guard<E, E2>
-  /** The circuit that the guard is, if it is one. */
+  /** The circuit of the guard, if it is a circuit breaker. */
   readonly breaker?: UpstreamBreaker
 }
 
-/** The upstream with a guard made anew at each `resolve`, which knows the names of the circuits inside. */
+/** An upstream with a guard, which each `resolve` makes anew from the names of the circuits inside. */
 const withGuard = <K, A, E, R, E2, R2>(
   self: Upstream<K, A, E, R>,
   make: (circuits: ReadonlyArray<string>) => Effect.Effect<Made<E, E2>, never, R2>,
@@ -485,7 +485,7 @@ const withGuard = <K, A, E, R, E2, R2>(
 /** A guard whose options were checked. */
 type Checked<F> = Result.Result<F, InvalidOptions>
 
-/** As `dual`, but throws where the options are given, before there is an upstream. */
+/** As `dual`, but checks the options at once, also in the form that gets its upstream later. */
 const eagerDual = <F>(check: (options: never) => Checked<(self: never) => unknown>): F =>
   ((...args: ReadonlyArray<unknown>) =>
     isUpstream(args[0])
@@ -518,18 +518,18 @@ const retrying = <E, X, E2, R2>(schedule: Schedule.Schedule<X, E, E2, R2>) => {
 }
 
 /**
- * Tries lookups again when they fail, as long as the schedule says. The
- * larder's `hardTimeout` bounds all attempts together.
+ * Retries failed lookups as the schedule says. The larder's `hardTimeout` bounds
+ * all attempts together.
  *
  * **Details**
  *
- * Errors of layers that come earlier in the pipe are retried like any other:
- * put `withRetry` before `withCircuitBreaker` and `withConcurrency` to try only
- * the lookup itself again, while it keeps its permit and counts as one call.
+ * Errors of guards earlier in the pipe are retried like any other. Put `withRetry`
+ * before `withCircuitBreaker` and `withConcurrency` to retry only the lookup itself:
+ * it then keeps its permit and counts as one call.
  *
  * **Gotchas**
  *
- * Throws `InvalidOptions` for what is no schedule; {@link withRetryResult} returns it.
+ * Throws `InvalidOptions` unless it gets a schedule; {@link withRetryResult} returns it.
  *
  * **Example**
  *
@@ -594,13 +594,13 @@ export interface Concurrency {
   /** How many lookups may run at once. */
   readonly foreground: number
   /**
-   * How many lookups for which no caller waits may run at once, beside the others. By default they
-   * share the foreground's bound.
+   * How many background lookups, for which no caller waits, may run at once, in addition to the
+   * others. By default they share the permits of the foreground.
    */
   readonly background?: number | undefined
   /**
-   * How many lookups may wait for a permit; further ones fail with `Shed`. With 0 no lookup waits.
-   * By default there is no bound, and no `Shed`.
+   * How many lookups may wait for a permit; further lookups fail with `Shed`. With 0 no lookup
+   * waits. By default there is no bound, and no `Shed`.
    */
   readonly queue?: number | undefined
 }
@@ -650,36 +650,35 @@ const bounded = (options: number | Concurrency) =>
   })
 
 /**
- * Bounds how many lookups run at once, and with `queue` how many wait for it.
+ * Bounds how many lookups run at once, and with `queue` how many wait for a permit.
  *
  * **When to use**
  *
- * Use to keep a cold cache, or an upstream that has become slow, from drowning
- * the upstream.
+ * Use to protect an upstream from the lookups of a cold cache, and an upstream that
+ * has become slow from more work.
  *
  * **Details**
  *
  * - A bulk lookup takes one permit, as a single one does. Lookups get permits in
- *   the order they asked; one that is interrupted, as by the larder's
- *   `hardTimeout`, leaves the line. Waiting counts towards `hardTimeout`.
- * - `background` gives refreshes that no caller waits for permits, and a line, of
- *   their own, so that they do not stand in the way of misses. A refresh that a
- *   caller joins goes from there to the end of the other line; where that is full,
- *   as soon as it has room.
- * - With `queue`, a lookup beyond the line fails with {@link Shed}, and so does
- *   one that finds no free permit while something stale can be given in its
- *   place: stale is preferred to waiting.
+ *   the order of their requests. A lookup that is interrupted, as by the larder's
+ *   `hardTimeout`, leaves the queue. Waiting counts towards `hardTimeout`.
+ * - `background` gives refreshes that no caller waits for separate permits and a
+ *   separate queue, so that they do not delay misses. A refresh that a caller joins
+ *   moves to the end of the foreground queue, as soon as that has room.
+ * - With `queue`, a lookup that finds the queue full fails with {@link Shed}. So does
+ *   a lookup that finds no free permit while its callers can get a stale value: a
+ *   stale value is preferred to waiting.
  *
  * **Gotchas**
  *
- * - Without this guard lookups have no bound: 200,000 misses are 200,000 lookups at
- *   once, which take 6.4 KB each of this process alone.
- * - A lookup that asks its own larder for another key holds its permit while the
- *   other waits for one. Under one permit, or when all are held so, it waits for
- *   itself until `hardTimeout`. Ask the source for the other key, not the larder, or
- *   keep the two kinds of keys in two larders with permits of their own.
- * - A lookup that does not obey its interruption keeps its permit until it ends,
- *   since it is still at work.
+ * - Without this guard the number of lookups has no bound: 200,000 misses are 200,000
+ *   lookups at once, and each takes 6.4 KB of this process alone.
+ * - Deadlock: a lookup that asks its own larder for another key holds its permit
+ *   while the other lookup waits for one. When such lookups hold all permits, they
+ *   wait until `hardTimeout`. Ask the source for the other key, not the larder, or
+ *   put the two kinds of keys into two larders with separate permits.
+ * - A lookup that ignores its interruption keeps its permit until it ends, since it
+ *   still runs.
  * - Throws `InvalidOptions` for NaN, fractions, zero and negatives;
  *   {@link withConcurrencyResult} returns it.
  *
@@ -758,31 +757,31 @@ export const withConcurrencyResult: {
 export interface BreakerOptions<RS = never> {
   /** When the circuit opens. Default `CircuitBreaker.consecutive(5)`. */
   readonly tripPolicy?: CircuitBreaker.TripPolicy | undefined
-  /** How long it stays open before a probe is let through. Default 10 seconds. */
+  /** How long the circuit stays open before it lets a probe through. Default 10 seconds. */
   readonly openDuration?: Duration.Input | Schedule.Schedule<unknown, number> | undefined
-  /** The longest it stays open when a failure says when to come back. Default 1 hour. */
+  /** The longest the circuit stays open when a failure has a `retryAfter`. Default 1 hour. */
   readonly maxOpenDuration?: Duration.Input | undefined
   /**
-   * While lookups wait for it, a probe is let through so long after the circuit
-   * opened, even if `openDuration` is longer. Default 1 second. Not where a `store`
-   * is given, nor before the moment that a failure's `retryAfter` names.
+   * While lookups wait for a probe, the circuit lets one through this long after it
+   * opened, even if `openDuration` is longer. Default 1 second. It does not apply with
+   * a `store`, nor before the moment that a failure's `retryAfter` names.
    */
   readonly probeEvery?: Duration.Input | undefined
   /**
-   * How many lookups of a larder may wait for the outcome of the next probe; the
-   * others fail at once, and with 0 all do. Default 1,000.
+   * How many lookups of a larder may wait for the outcome of the next probe; further
+   * lookups fail at once. With 0 no lookup waits. Default 1,000.
    */
   readonly probeQueue?: number | undefined
-  /** What to do when the store cannot be reached: let calls through ("allow", the default) or fail them. */
+  /** While the store is unreachable: let calls through ("allow", the default), or fail them. */
   readonly onStoreError?: "allow" | "fail" | undefined
   /**
-   * The circuit's key in its store, and its name in `stats`. Default "upstream", in
-   * the same pipe then "upstream-2" and so on; give one where a store is shared. A
-   * key that another circuit of the pipe has is `InvalidOptions`, a defect when the
-   * upstream is resolved.
+   * The circuit's key in its store, and its name in `stats`. Default "upstream"; a
+   * second circuit of the same pipe is "upstream-2", and so on. Set a key if circuits
+   * share a store. The key of another circuit of the pipe is `InvalidOptions`, a
+   * defect when the upstream is resolved.
    */
   readonly key?: string | undefined
-  /** Where the circuit's state is kept. By default in memory, a circuit for each larder. */
+  /** The store of the circuit's state. By default each larder has its own circuit, in memory. */
   readonly store?:
     | CircuitBreaker.CircuitBreakerStore["Service"]
     | Layer.Layer<CircuitBreaker.CircuitBreakerStore, never, RS>
@@ -801,15 +800,15 @@ export type Classify<A, E, R = never> = (
 ) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome, never, R>
 
 /**
- * {@link BreakerOptions} with a `classify`, by which not every failure is the upstream's fault.
+ * {@link BreakerOptions} with a `classify`, which decides which failures count for the circuit.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ClassifyOptions<A, E, R2 = never, RS = never> extends BreakerOptions<RS> {
   /**
-   * Classifies an answer. By default every failure and defect counts as a failure. Not called for
-   * an interruption, nor for a lookup that never reached upstream.
+   * Classifies an answer. By default every failure and defect counts as a failure. It is not called
+   * for an interruption, nor for a lookup that never reached upstream.
    */
   readonly classify: Classify<A, E, R2>
 }
@@ -823,7 +822,7 @@ interface CheckedBreaker {
   readonly probeQueue: number
 }
 
-/** Milliseconds above 0. */
+/** A duration in milliseconds; undefined unless it is above 0. */
 const timeOf = (input: Duration.Input): number | undefined => {
   const millis = millisOf(input)
   return millis === 0 ? undefined : millis
@@ -939,10 +938,10 @@ type Outcomes = (
 ) => CircuitBreaker.Outcome | Effect.Effect<CircuitBreaker.Outcome>
 
 /**
- * The circuit ignores calls that have not reached upstream. It ignores interrupted
- * ones as well, since most are interrupted because no caller wants their answer any
- * more. One that took too long is a failure, which is told to it in a call of its
- * own, unless the circuit has opened meanwhile.
+ * The guard of a circuit. It ignores calls that have not reached upstream, and
+ * interrupted calls, since most of them are interrupted because no caller wants the
+ * answer any more. A call that took too long is a failure: a separate call of the
+ * breaker counts it, unless the circuit has opened meanwhile.
  */
 const throughCircuit = (
   breaker: CircuitBreaker.CircuitBreaker,
@@ -959,7 +958,7 @@ const throughCircuit = (
     Effect.withFiber((fiber) => {
       const { call, context } = Reach.beginIn(fiber.context)
       let admitted = false
-      // abandonable: a probe that disobeys its interruption must not keep the circuit half-open for ever
+      // Abandonable: a probe that ignores its interruption must not keep the circuit half open for ever.
       const begin = Effect.suspend(() => {
         admitted = true
         return abandonable(effect, context)
@@ -975,7 +974,7 @@ const throughCircuit = (
           ),
         )
       const demand = Context.get(fiber.context, Demand)
-      // Without a larder no deadline bounds the wait.
+      // A call without a larder does not wait: no deadline would bound the wait.
       if (!(demand instanceof LiveDemand)) return attempt
       const patient: typeof attempt = Effect.catchIf(
         attempt,
@@ -991,38 +990,40 @@ const throughCircuit = (
 }
 
 /**
- * Stops asking an upstream that fails: Effect's `CircuitBreaker`, one circuit
+ * Stops lookups while upstream fails: Effect's `CircuitBreaker`, with one circuit
  * for single and bulk lookups.
  *
  * **Details**
  *
- * - After five failures in a row (`tripPolicy`) lookups fail at once with
- *   `CircuitBreakerError`, for 10 seconds (`openDuration`). Then one is let
- *   through as a probe, and closes the circuit or opens it again.
+ * - After five failures in a row (`tripPolicy`) the circuit opens: for 10 seconds
+ *   (`openDuration`) lookups fail at once with `CircuitBreakerError`. Then it lets one
+ *   lookup through, the probe, and its outcome closes the circuit or opens it again.
  * - Every failure and defect of a lookup that reached upstream counts, unless
- *   `classify` says otherwise: "not found" is not an outage. A lookup that stood in
- *   the line of `withConcurrency`, was shed there or was refused by another circuit
- *   has not reached upstream, and counts in no way; `classify` is not asked.
- * - A lookup that is interrupted does not count, unless it was interrupted for
- *   taking too long, as by the larder's `hardTimeout`: see {@link timedOut}.
- * - Each larder has a circuit of its own, in memory, unless a `store` is given.
- * - A lookup of a larder whose callers have nothing stale does not fail at once: it
+ *   `classify` decides otherwise: "not found" is not an outage. A lookup that was
+ *   interrupted in the queue of `withConcurrency`, was shed there or was rejected by
+ *   another circuit has not reached upstream: it does not count, and `classify` is
+ *   not called.
+ * - An interrupted lookup does not count, unless it was interrupted because it took
+ *   too long, as by the larder's `hardTimeout`: see {@link timedOut}.
+ * - Each larder has its own circuit in memory, unless there is a `store`.
+ * - A lookup of a larder whose callers have no stale value does not fail at once: it
  *   waits for the outcome of the next probe, within its `hardTimeout`. While such
- *   lookups wait, up to `probeQueue`, a probe goes through `probeEvery` after the
- *   circuit opened, and one of them is the probe. When the probe succeeds all go
- *   on; when it fails they fail with the circuit's error. A background refresh, a
- *   lookup whose callers have something stale, and one whose `hardTimeout` is over
- *   before the next probe, never wait.
+ *   lookups wait, up to `probeQueue`, the circuit lets one of them through as a probe
+ *   `probeEvery` after it opened. When the probe succeeds, all of them continue; when
+ *   it fails, they fail with the circuit's error. A background refresh, a lookup whose
+ *   callers have a stale value, and a lookup whose `hardTimeout` ends before the next
+ *   probe never wait.
  *
  * **Gotchas**
  *
- * - A lookup that waits for a probe keeps the permit of a `withConcurrency` outside.
- *   With `withConcurrency` before `withCircuitBreaker` in the pipe it holds none.
- * - With a `store` that is given, a probe waits for all of `openDuration`.
+ * - A lookup that waits for a probe keeps the permit of a `withConcurrency` later in
+ *   the pipe. With `withConcurrency` before `withCircuitBreaker` it holds none.
+ * - With a `store`, a probe waits for all of `openDuration`.
  * - An upstream that is resolved without a larder has no `hardTimeout`, so its
  *   lookups never wait.
  * - Throws `InvalidOptions` for durations that are NaN, zero or negative, and for a
- *   `probeQueue` that is no whole number; {@link withCircuitBreakerResult} returns it.
+ *   `probeQueue` that is no integer of at least 0; {@link withCircuitBreakerResult}
+ *   returns it.
  *
  * **Example** ("not found" is no failure of the upstream)
  *
@@ -1109,8 +1110,8 @@ export const withCircuitBreakerResult: {
 } = resultDual(breaking)
 
 /**
- * What {@link Service} makes: a service key whose service is the resolved upstream, and an upstream
- * itself.
+ * The class that {@link Service} makes: a service key whose service is the resolved upstream, and an
+ * upstream itself.
  *
  * @category services
  * @since 0.1.0
@@ -1122,18 +1123,18 @@ export interface ServiceClass<Self, Id extends string, K, A, E> extends Context.
 > {
   readonly [TypeId]: typeof TypeId
   readonly resolve: Effect.Effect<Resolved<K, A, E>, never, Self>
-  /** The service from its lookups. */
+  /** Makes the service from its lookups. */
   readonly layer: <R = never>(
     lookups: ServiceLookups<K, A, E, R>,
   ) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
-  /** The service from an effect that makes its lookups, which may use services and fail. */
+  /** Makes the service from an effect that returns its lookups; the effect may use services and fail. */
   readonly layerEffect: <R = never, E2 = never, R2 = never>(
     lookups: Effect.Effect<ServiceLookups<K, A, E, R>, E2, R2>,
   ) => Layer.Layer<Self, E2, Exclude<R | R2, Scope.Scope>>
 }
 
 /**
- * {@link Lookups} where the type of the value is known beforehand.
+ * {@link Lookups} of a service, whose type of value is fixed.
  *
  * @category options
  * @since 0.1.0
@@ -1175,12 +1176,12 @@ export const Service =
   <Self, K, A, E = never>() =>
   <const Id extends string>(id: Id): ServiceClass<Self, Id, K, A, E> => {
     const tag = Context.Service<Self, Resolved<K, A, E>>()(id)
-    // Suspended: bad lookups are a defect of the layer.
+    // Suspended, so that invalid lookups are a defect of the layer.
     const resolved = <R>(lookups: ServiceLookups<K, A, E, R>) =>
       Effect.suspend(() => make<K, A, E, R>(lookups).resolve)
     return Object.assign(tag, {
       [TypeId]: TypeId,
-      // a service key is an effect of its service
+      // A service key is an effect that returns its service.
       resolve: tag,
       layer: <R>(lookups: ServiceLookups<K, A, E, R>) => Layer.effect(tag, resolved(lookups)),
       layerEffect: <R, E2, R2>(lookups: Effect.Effect<ServiceLookups<K, A, E, R>, E2, R2>) =>

@@ -22,14 +22,14 @@ import { InvalidOptions } from "./InvalidOptions.ts"
 export type { EncryptedOptions, EncryptionKey } from "./internal/wire/keyring.ts"
 
 /**
- * What the bytes belong to: everything that an envelope fixes when it is written. A wire that
- * authenticates binds the bytes to it, so that an attacker cannot move them to another key, make
- * them live longer, or strip their tags.
+ * The context of a value: everything that its envelope fixes when it is written. A wire that
+ * authenticates binds the bytes to the context, so that an attacker cannot move them to another
+ * key, make them live longer, or remove their tags.
  *
  * **Details**
  *
- * `Envelope` sets every field, `etag` where there is one. A caller that uses a wire without an
- * envelope gives the first four, and for decoding the same as for encoding.
+ * `Envelope` sets every field, `etag` if there is one. A caller that uses a wire without an envelope
+ * sets the first four, to the same values for decoding as for encoding.
  *
  * @category models
  * @since 0.1.0
@@ -41,7 +41,7 @@ export interface WireContext {
   /** The version of the value's schema: an integer of at least 0. */
   readonly schemaVersion: number
   /**
-   * The end of the entry's life as it was when the value was stored, in milliseconds of the tier's
+   * The end of the entry's life, as set when the value was stored, in milliseconds of the tier's
    * clock.
    */
   readonly staleUntil: number
@@ -53,7 +53,7 @@ export interface WireContext {
   readonly loadMillis?: number | undefined
   readonly tags?: ReadonlyArray<string> | undefined
   readonly etag?: string | undefined
-  /** The namespace of the tier, where it has one, such as the prefix of a `RedisTier`. */
+  /** The namespace of the tier, if it has one, such as the prefix of a `RedisTier`. */
   readonly namespace?: string | undefined
 }
 
@@ -97,11 +97,11 @@ export class WireError extends Schema.TaggedError<WireError>()("WireError", {
  *
  * **Details**
  *
- * `encode` gets JSON data. It gets no `undefined`, for which an envelope has a field of its own,
- * unless the wire `seals`. `decode` gets untrusted bytes: it must fail with `WireError` on any that
- * it did not write, and bound what it builds from them. Events and logs show a `WireError`'s
- * reason. `name` is stored with the value; an entry written through a wire of another name is not
- * decoded.
+ * `encode` gets JSON data. It gets no `undefined`, for which an envelope has a separate field,
+ * unless the wire `seals`. `decode` gets untrusted bytes: it must fail with `WireError` on bytes
+ * that it did not write, and must bound the memory of its result. Events and logs show the `reason`
+ * of a `WireError`. `name` is stored with the value; an entry written by a wire of another name is
+ * not decoded.
  *
  * **Example**
  *
@@ -131,10 +131,10 @@ export interface Wire {
   readonly encode: (json: unknown, context: WireContext) => Effect.Effect<Uint8Array, WireError>
   readonly decode: (bytes: Uint8Array, context: WireContext) => Effect.Effect<unknown, WireError>
   /**
-   * Set by a wire that hides and authenticates what it carries. `undefined` then
-   * goes through it too, since in the clear it could be put in any value's place;
-   * and what a schema says of a value that does not fit, which may quote it, stays
-   * out of errors and events. A wire around a sealing one says so as well.
+   * True for a wire that encrypts and authenticates values. Then the wire encodes
+   * `undefined` too: outside the wire an attacker could put it in the place of any
+   * value. And errors and events leave out the message of a schema that rejects a
+   * value, which may quote it. A wire around a sealing one must set it as well.
    */
   readonly seals?: boolean | undefined
 }
@@ -150,7 +150,7 @@ const unwritable = (cause: unknown): WireError =>
 const encodeJson = (json: unknown): Effect.Effect<Uint8Array, WireError> =>
   Effect.suspend(() => {
     try {
-      // Before the walk, which would not end on a cycle: stringify refuses one.
+      // Before `notJson`, which would not end on a cycle: `stringify` throws on one.
       const text = JSON.stringify(json)
       const found = notJson(json)
       if (found === undefined) return Effect.succeed(encoder.encode(text))
@@ -166,12 +166,12 @@ const encodeJson = (json: unknown): Effect.Effect<Uint8Array, WireError> =>
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** At once, not when it is run: who decodes many values saves a step for each. */
+/** Decodes when it is called, not when the effect runs: this saves a step for each value. */
 const decodeJson = (bytes: Uint8Array): Exit.Exit<unknown, WireError> => {
   try {
     return Exit.succeed(JSON.parse(utf8.decode(bytes)))
   } catch (cause) {
-    return Exit.fail(fail("the bytes are no JSON in UTF-8", cause))
+    return Exit.fail(fail("the bytes are not JSON in UTF-8", cause))
   }
 }
 
@@ -180,10 +180,10 @@ const decodeJson = (bytes: Uint8Array): Exit.Exit<unknown, WireError> => {
  *
  * **Details**
  *
- * `encode` fails with a `WireError`, which names the place, for data that the text would silently
+ * `encode` fails with a `WireError`, which names the place, for data that JSON text would silently
  * lose or change: functions, symbols, bigints, `undefined`, NaN and infinities, class instances,
- * cycles. Schemas encode all of these except functions and cycles; only data that a schema does not
- * encode (`Schema.Any`) reaches the wire with them. The sign of -0 is lost.
+ * cycles. Schemas encode all of these except functions and cycles, so they reach the wire only in
+ * data that a schema does not encode (`Schema.Any`). The sign of -0 is lost.
  *
  * **Example**
  *
@@ -216,8 +216,8 @@ export interface CompressedOptions {
   /** The length in bytes below which values stay uncompressed. Default 1,024. */
   readonly threshold?: number | undefined
   /**
-   * The format of values written from now on; all three are read. Default `"deflate-raw"`: the
-   * others add a header and a checksum, which the envelope has already.
+   * The format of new values; `decode` reads all three. Default `"deflate-raw"`: the others add a
+   * header and a checksum, which the envelope has already.
    */
   readonly format?: "gzip" | "deflate" | "deflate-raw" | undefined
   /** The most bytes that decompression produces; a longer value fails to encode. Default 64 MiB. */
@@ -248,7 +248,7 @@ const checkedCompression = ({ format, maxBytes, threshold }: CompressedOptions) 
     format: formatOf(format ?? "deflate-raw"),
   })
 
-/** The first byte says how the rest is written: 0 as it is, else 1 + the format's index. */
+/** Puts a first byte before the rest: 0 for an uncompressed value, otherwise 1 + the index of its format. */
 const marked = (marker: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   const result = new Uint8Array(1 + bytes.length)
   result[0] = marker
@@ -273,13 +273,15 @@ const compressing = (wire: Wire, { format, maxBytes, threshold }: Compression): 
     if (bytes.length < threshold || bytes.length === 0) return Effect.succeed(marked(0, bytes))
     if (bytes.length > maxBytes) {
       return fail(
-        `a value of ${bytes.length} bytes could not be read again: maxBytes is ${maxBytes}`,
+        `a value of ${bytes.length} bytes is longer than maxBytes (${maxBytes}), so it could not be read again; raise maxBytes`,
       )
     }
     return compression.compress(bytes, format).pipe(
       Effect.map((short) => marked(1 + formats.indexOf(format), short)),
       Effect.catchTag("TooLong", () => Effect.succeed(marked(0, bytes))),
-      Effect.catchTag("StreamFailed", ({ cause }) => fail("the platform does not compress", cause)),
+      Effect.catchTag("StreamFailed", ({ cause }) =>
+        fail(`the platform cannot compress as ${format}`, cause),
+      ),
     )
   }
   const whole = (bytes: Uint8Array): Effect.Effect<Uint8Array, WireError> => {
@@ -289,7 +291,9 @@ const compressing = (wire: Wire, { format, maxBytes, threshold }: Compression): 
     if (format === undefined) return fail("the bytes were not written by this wire")
     return compression.decompress(bytes.subarray(1), format, maxBytes).pipe(
       Effect.catchTag("TooLong", () =>
-        fail(`more than ${maxBytes} bytes come out; raise maxBytes if that is meant`),
+        fail(
+          `the value decompresses to more than maxBytes (${maxBytes}) bytes; raise maxBytes if such values are intended`,
+        ),
       ),
       Effect.catchTag("StreamFailed", ({ cause }) =>
         fail(`the bytes are not compressed as ${format}`, cause),
@@ -308,23 +312,24 @@ const compressing = (wire: Wire, { format, maxBytes, threshold }: Compression): 
 const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null && "encode" in u
 
 /**
- * What another wire writes, compressed by the platform's `CompressionStream`.
+ * Makes a wire that compresses the bytes of another one with the platform's
+ * `CompressionStream`.
  *
  * **When to use**
  *
- * Use it where values are of many kilobytes and the tier is far: a value costs
+ * Use it for values of many kilobytes and a tier that is far away. A value costs
  * some hundreds of microseconds each way, mostly for the stream itself, so a low
- * `threshold` gains little. Around {@link encrypted} it
- * finds nothing to compress; inside it the length of what is stored tells
- * something of the value, which matters where an attacker can choose part of it.
+ * `threshold` gains little. Put it inside {@link encrypted}: encrypted bytes do not
+ * compress. The length of a compressed and encrypted value reveals something of its
+ * content, which matters where an attacker can choose a part of it.
  *
  * **Details**
  *
- * Values under the `threshold`, and those that do not become shorter, are kept
- * as they are behind one byte. Decompression stops reading as soon as `maxBytes`
- * have come out, so that a few bytes cannot fill the memory. Options may change
- * between releases: what was written before is still read. Throws
- * `InvalidOptions`; {@link compressedResult} returns it.
+ * Values below the `threshold`, and those that do not become shorter, stay
+ * uncompressed behind one byte. Decompression stops after `maxBytes` of output, so
+ * that a few bytes cannot fill the memory. Options may change between releases:
+ * older values are still read. Throws `InvalidOptions`; {@link compressedResult}
+ * returns it.
  *
  * **Example**
  *
@@ -385,13 +390,13 @@ export const compressedResult: {
 
 const format1 = 1
 
-/** A byte for the format, the key's id behind its length; then what {@link aesGcm} sealed. */
+/** The first bytes of an encrypted value: the format, the length of the key's id, the id. The sealed bytes follow. */
 const headOf = ({ idBytes }: keyring.Key): Uint8Array =>
   Uint8Array.of(format1, idBytes.length, ...idBytes)
 
 /**
- * All that is bound to the value, as the text of one JSON array: unambiguous,
- * since strings are quoted and their lone surrogates escaped.
+ * The context that is bound to the value, as the text of one JSON array. It is
+ * unambiguous: JSON quotes strings and escapes lone surrogates.
  */
 const boundOf = (wire: string, keyId: string, context: WireContext): Uint8Array<ArrayBuffer> =>
   encoder.encode(
@@ -409,7 +414,7 @@ const boundOf = (wire: string, keyId: string, context: WireContext): Uint8Array<
       context.loadMillis ?? null,
       context.tags ?? null,
       context.etag ?? null,
-      // What was written before tiers had a namespace is bound to none.
+      // Values of releases without namespaces are bound to none.
       ...(context.namespace === undefined ? [] : [context.namespace]),
     ]),
   )
@@ -419,18 +424,18 @@ interface Opened {
   readonly sealed: Uint8Array
 }
 
-/** The parts of what an encrypting wire wrote, or what is wrong with it. */
+/** The parts of the bytes of an encrypting wire, or why they are unreadable. */
 const opened = (bytes: Uint8Array, keys: keyring.Keyring): Opened | string => {
   const [format, idLength = 0] = bytes
   if (format !== format1)
     return "the bytes were not written by this wire, or by another release of it"
   const sealed = bytes.subarray(2 + idLength)
-  // One byte at least is sealed: whether there is a value.
-  if (sealed.length <= aesGcm.overhead) return "cut off"
+  // At least one byte is sealed: the one that says whether there is a value.
+  if (sealed.length <= aesGcm.overhead) return "the bytes are truncated"
   const id = new TextDecoder().decode(bytes.subarray(2, 2 + idLength))
   const key = keys.byId.get(id)
   return key === undefined
-    ? `there is no key ${JSON.stringify(id)}, only ${keyring.idsOf(keys)}`
+    ? `there is no key ${JSON.stringify(id)}, only ${keyring.idsOf(keys)}; add the key to read the values that it encrypted`
     : { key, sealed }
 }
 
@@ -439,10 +444,10 @@ const encrypting = (wire: Wire, keys: keyring.Keyring): Wire => {
   const name = `encrypted(${wire.name})`
   const failure = (reason: string, cause?: unknown) =>
     new WireError({ wire: name, reason, ...(cause === undefined ? undefined : { cause }) })
-  // Without its cause, which may quote the value: a parser's complaint does.
+  // Drop the cause, which may quote the value, as the errors of parsers do.
   const inner = (error: WireError) => failure(error.message)
   const unavailable = ({ cause }: aesGcm.Unavailable) =>
-    failure("Web Crypto is not available, or refuses the key", cause)
+    failure("Web Crypto is not available, or rejects the key", cause)
 
   return {
     name,
@@ -479,38 +484,40 @@ const notAuthentic = ({ id }: keyring.Key): string =>
   `not authentic: altered, written for another larder, key, namespace, schemaVersion, life, tags or etag, or with another key than the one now called ${JSON.stringify(id)}`
 
 /**
- * What another wire writes, encrypted and authenticated: AES-256-GCM of Web
- * Crypto (NIST SP 800-38D), with a random nonce of 96 bits for each value.
+ * Makes a wire that encrypts and authenticates the bytes of another one:
+ * AES-256-GCM of Web Crypto (NIST SP 800-38D), with a random nonce of 96 bits for
+ * each value.
  *
  * **When to use**
  *
- * Use it where those who can read or write the tier must not read values, nor
- * put one in another's place. Keys come from `Config.Redacted` (Base64 of 32
- * bytes: `openssl rand -base64 32`), or from anywhere as bytes or `CryptoKey`.
+ * Use it where an attacker who can read or write the tier must not read values or
+ * put one value in the place of another. Keys come from `Config.Redacted` (Base64
+ * of 32 bytes: `openssl rand -base64 32`), or from elsewhere as bytes or
+ * `CryptoKey`.
  *
  * **Details**
  *
  * Bound to the value are the larder's name, the key, the tier's namespace (the
- * prefix of a `RedisTier`), `schemaVersion`,
- * `staleUntil`, `storedAt`, `asOf`, `loadMillis`, tags, etag, the wires' names
- * and the id of the encryption key: where one of them is not what it was when
- * the value was written, decoding fails. `undefined` is encrypted like any value.
+ * prefix of a `RedisTier`), `schemaVersion`, `staleUntil`, `storedAt`, `asOf`,
+ * `loadMillis`, tags, etag, the wires' names and the id of the encryption key: when
+ * one of them has changed since the value was written, decoding fails. `undefined`
+ * is encrypted like any value.
  *
- * To rotate, add a key under a new id, everywhere, then make it `current`, and
- * remove the old one once what it wrote has ended. An entry whose key is gone
- * counts as missing and is loaded again. Take a new key before 2^32 values have
- * been written with one: more make it likely that a random nonce comes twice.
+ * To rotate keys, add a key under a new id on every node, then make it `current`,
+ * and remove the old key when all values that it encrypted have expired. An entry
+ * whose key is gone counts as missing and is loaded again. Replace a key before it
+ * has encrypted 2^32 values: beyond that a repeated random nonce becomes likely.
  *
  * Throws `InvalidOptions`, which never shows a key; {@link encryptedResult} returns it.
  *
  * **Gotchas**
  *
- * In the clear: larder name, key, tags, etag, times, and the length of the value.
+ * Not encrypted: larder name, key, tags, etag, times, and the length of the value.
  * Not authenticated: the version and the two times within the entry's life that
- * servers patch in place (`freshUntil`, `revalidateUntil`). So whoever can write
- * to the tier can remove an entry, bring back one that the same key had, as long
- * as its own life lasts and no mark of its tags has come since, and make it fresh
- * or stale within that life.
+ * servers patch in place (`freshUntil`, `revalidateUntil`). So an attacker who can
+ * write to the tier can remove an entry, restore an earlier entry of the same key
+ * while its own life lasts and no newer mark covers its tags, and make an entry
+ * fresh or stale within its life.
  *
  * **Example**
  *

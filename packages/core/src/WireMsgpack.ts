@@ -14,7 +14,7 @@ import type { Wire, WireContext } from "./Wire.ts"
 
 const name = "msgpack"
 
-// No records: they are of msgpackr alone, and compile functions. No types beyond those of JSON.
+// No records: only msgpackr reads them, and it compiles functions for them. No types beyond those of JSON.
 const packr = new Packr({
   useRecords: false,
   variableMapSize: true,
@@ -23,7 +23,7 @@ const packr = new Packr({
   int64AsType: "number",
 })
 
-/** MessagePack never uses this byte. Behind it here: JSON text, for what MessagePack does not carry as it is. */
+/** A byte that MessagePack never uses: JSON text follows it, for values that MessagePack would change. */
 const jsonFollows = 0xc1
 
 const fail = (reason: string, cause?: unknown): WireError =>
@@ -38,13 +38,13 @@ const behindMarker = (text: Uint8Array): Uint8Array => {
   return bytes
 }
 
-/** The value in MessagePack, or `undefined` where it would come back as another one, or not at all. */
+/** The value in MessagePack; undefined if MessagePack would change or lose it. */
 const packed = (value: unknown): Uint8Array | undefined => {
   try {
-    // A copy: what pack gives is a view of its buffer for many values.
+    // A copy: `pack` returns a view of a buffer that it shares between values.
     return shape.isCarried(value) ? new Uint8Array(packr.pack(value)) : undefined
   } catch {
-    // A member that throws: JSON says of it what is wrong.
+    // A member of the value throws. JSON encoding fails on it too, and its error names the problem.
     return undefined
   }
 }
@@ -68,14 +68,14 @@ const decode = (bytes: Uint8Array, context: WireContext): Effect.Effect<unknown,
     const wrong = shape.complaint(bytes)
     if (wrong !== undefined) return Effect.fail(fail(wrong))
     return Effect.try({
-      // A view of its own: msgpackr leaves a property on what it reads.
+      // A new view: msgpackr sets a property on the array that it reads.
       try: (): unknown => packr.unpack(bytes.subarray()),
-      catch: (cause) => fail("the bytes are no MessagePack", cause),
+      catch: (cause) => fail("the bytes are not MessagePack", cause),
     })
   })
 
 /**
- * MessagePack, by `msgpackr`: a wire for the option `wire` of a byte tier.
+ * A wire that writes MessagePack by `msgpackr`, for the option `wire` of a byte tier.
  *
  * **When to use**
  *
@@ -84,9 +84,9 @@ const decode = (bytes: Uint8Array, context: WireContext): Effect.Effect<unknown,
  *
  * **Details**
  *
- * It carries what `Wire.json` carries, and rejects what that rejects. It writes as JSON behind one
- * byte what MessagePack would change (lone surrogates, members called `__proto__`) and what is
- * nested deeper than 100 levels.
+ * It carries and rejects the same values as `Wire.json`. It writes values that MessagePack would
+ * change (lone surrogates, members called `__proto__`), and values nested deeper than 100 levels, as
+ * JSON behind one byte.
  *
  * It checks bytes before it decodes them: it accepts only the types of JSON (no extensions,
  * binaries, NaN or keys that are no text), no deeper nesting, and no lengths that the bytes cannot

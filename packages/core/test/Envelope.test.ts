@@ -311,7 +311,7 @@ describe("encode and decode", () => {
         [yield* Envelope.decode(sample, throwing, Wire.json, context), /boom/, 5],
         [yield* Envelope.decode(sample, Text, other, context), /wire json, not other/, 5],
         [yield* decodeText(patched(sample, sample.length - 2, "!")), /checksum/, 5],
-        [yield* decodeText(fromLatin1("garbage")), /no envelope/, undefined],
+        [yield* decodeText(fromLatin1("garbage")), /not an envelope/, undefined],
       ] as const
       for (const [decoded, reason, version] of cases) {
         assert.strictEqual(decoded._tag, "Undecodable")
@@ -343,7 +343,7 @@ describe("encode and decode", () => {
             Envelope.encode(entryOf("x"), Text, Wire.json, { ...context, schemaVersion }),
           )
           assert.strictEqual(error._tag, "EnvelopeError")
-          assert.match(error.reason, /schemaVersion .* is no integer from 0 to 99999999/)
+          assert.match(error.reason, /schemaVersion .* is not an integer from 0 to 99999999/)
         }
       }),
   )
@@ -454,20 +454,20 @@ describe("parse", () => {
 
   it("names what is wrong", () => {
     const cases: ReadonlyArray<readonly [Uint8Array, RegExp]> = [
-      [sample.subarray(0, 95), /cut off: 95 bytes of header/],
-      [sample.subarray(0, 100), /cut off: 100 bytes/],
+      [sample.subarray(0, 95), /truncated: 95 bytes, less than a header/],
+      [sample.subarray(0, 100), /truncated: 100 bytes, less than its header says/],
       [sample.subarray(0, sample.length - 1), /checksum/],
-      [patched(sample, 3, "9007199254740992"), /version is no number below 2\^53/],
-      [patched(sample, 3, "               5"), /version is no number/],
-      [patched(sample, 19, "-"), /freshUntil is no number/],
-      [patched(sample, 32, "."), /revalidateUntil is no number/],
-      [patched(sample, 45, "x"), /staleUntil is no number/],
-      [patched(sample, 58, "x"), /storedAt is no number/],
-      [patched(sample, 71, "x"), /schemaVersion is no number/],
+      [patched(sample, 3, "9007199254740992"), /version is not a number below 2\^53/],
+      [patched(sample, 3, "               5"), /version is not a number/],
+      [patched(sample, 19, "-"), /freshUntil is not a number/],
+      [patched(sample, 32, "."), /revalidateUntil is not a number/],
+      [patched(sample, 45, "x"), /staleUntil is not a number/],
+      [patched(sample, 58, "x"), /storedAt is not a number/],
+      [patched(sample, 71, "x"), /schemaVersion is not a number/],
       [patched(sample, 79, "2"), /presence/],
       [patched(sample, 79, "0"), /checksum/],
-      [patched(sample, 80, "x"), /metaLength is no number/],
-      [patched(sample, 80, "99999999"), /cut off/],
+      [patched(sample, 80, "x"), /metaLength is not a number/],
+      [patched(sample, 80, "99999999"), /truncated/],
       [patched(sample, 88, "G"), /checksum/],
       [patched(sample, 45, "9"), /checksum/],
       [patched(sample, 71, "1"), /checksum/],
@@ -491,7 +491,7 @@ describe("parse", () => {
       [JSON.stringify({ ...meta, wire: undefined }), /^meta: .*wire/s],
     ]
     for (const [text, reason] of cases) assert.match(unreadable(sealed(text)).reason, reason)
-    assert.match(unreadable(sealed(JSON.stringify(meta), "1")).reason, /said to be undefined/)
+    assert.match(unreadable(sealed(JSON.stringify(meta), "1")).reason, /marked as undefined/)
     assert.strictEqual(Envelope.parse(sealed(JSON.stringify(meta)))._tag, "Value")
   })
 

@@ -83,7 +83,7 @@ describe("Wire.json", () => {
     const broken = [[], [0xff], [0x22, 0xc3, 0x22], [0x7b], [0xef, 0xbb, 0xbf, 0x31]]
     for (const bytes of broken) {
       const error = Effect.runSync(Effect.flip(Wire.json.decode(Uint8Array.from(bytes), context)))
-      assert.strictEqual(error.reason, "the bytes are no JSON in UTF-8")
+      assert.strictEqual(error.reason, "the bytes are not JSON in UTF-8")
     }
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {

@@ -133,7 +133,10 @@ describe("Wire.compressed", () => {
       const count = countingDecompression()
       const wire = Wire.compressed(Wire.json, { maxBytes })
       const error = yield* Effect.flip(wire.decode(behind(3, gigabyte()), context))
-      assert.match(error.reason, /more than 1048576 bytes come out; raise maxBytes/)
+      assert.match(
+        error.reason,
+        /decompresses to more than maxBytes \(1048576\) bytes; raise maxBytes/,
+      )
       assert.isAbove(count.bytes, maxBytes)
       assert.isBelow(count.bytes, 2 * maxBytes)
       assert.strictEqual(count.cancelled, 1)
@@ -150,7 +153,7 @@ describe("Wire.compressed", () => {
       assert.deepStrictEqual(yield* enough.encode(text, context), bytes)
       assert.match((yield* Effect.flip(tight.decode(bytes, context))).reason, /more than/)
       const refused = yield* Effect.flip(tight.encode(text, context))
-      assert.match(refused.reason, /a value of \d+ bytes could not be read again: maxBytes/)
+      assert.match(refused.reason, /a value of \d+ bytes is longer than maxBytes .* raise maxBytes/)
     }),
   )
 
@@ -163,7 +166,10 @@ describe("Wire.compressed", () => {
         decode: () => Effect.succeed(null),
       }
       const error = yield* Effect.flip(Wire.compressed(base).encode(null, context))
-      assert.match(error.reason, new RegExp(`${length} bytes .* maxBytes is ${length - 1}`))
+      assert.match(
+        error.reason,
+        new RegExp(`${length} bytes is longer than maxBytes .${length - 1}`),
+      )
     }),
   )
 
@@ -175,7 +181,7 @@ describe("Wire.compressed", () => {
         [Uint8Array.of(), /not written by this wire/],
         [Uint8Array.of(4), /not written by this wire/],
         [Uint8Array.of(255, 1), /not written by this wire/],
-        [Uint8Array.of(0), /no JSON/],
+        [Uint8Array.of(0), /not JSON/],
         [Uint8Array.of(1), /not compressed as gzip/],
         [Uint8Array.of(1, 1, 2, 3), /not compressed as gzip/],
         [Uint8Array.of(2, 1, 2, 3), /not compressed as deflate$/],
@@ -205,7 +211,10 @@ describe("Wire.compressed", () => {
       vi.stubGlobal("CompressionStream", undefined)
       vi.stubGlobal("DecompressionStream", undefined)
       const wire = Wire.compressed(Wire.json)
-      assert.match((yield* Effect.flip(wire.encode(text, context))).reason, /does not compress/)
+      assert.match(
+        (yield* Effect.flip(wire.encode(text, context))).reason,
+        /cannot compress as deflate-raw/,
+      )
       assert.match((yield* Effect.flip(wire.decode(bytes, context))).reason, /not compressed/)
     }),
   )

@@ -112,7 +112,9 @@ test(
         const reasons = yield* told()
         expect(reasons).not.toEqual([])
         for (const reason of reasons) {
-          expect(reason).toBe('Wire encrypted(compressed(json)): there is no key "jan", only "feb"')
+          expect(reason).toBe(
+            'Wire encrypted(compressed(json)): there is no key "jan", only "feb"; add the key to read the values that it encrypted',
+          )
         }
       }),
     )

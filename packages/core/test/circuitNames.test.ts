@@ -109,7 +109,7 @@ describe("tiers", () => {
         }).pipe(Effect.provide(stack))
       const error = yield* dies(make("shared"))
       assert.include(error, { module: "Larder", field: "upstream" })
-      assert.include(String(error), 'of "named" must have circuits with names of their own')
+      assert.include(String(error), 'of "named" must have circuits with unique names')
       assert.include(String(error), 'got "shared"')
       // Memory has no circuit that it could be taken for.
       const { breakers } = yield* (yield* make("memory")).stats

@@ -98,7 +98,7 @@ for (const policy of [undefined, null, {}, 5, { freshFor: "1 minute" }, { base: 
 }
 
 it.effect.each([
-  [5, "must be what Policy.make returns (the policy given to set), got 5"],
+  [5, "must be a result of Policy.make (the policy given to set), got 5"],
   ["1 minute", 'got "1 minute"'],
   [{ freshFor: 5 }, "got an object"],
 ] as const)("what is no policy is refused with what it is: %j", ([policy, reason]) =>

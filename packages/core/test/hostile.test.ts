@@ -54,7 +54,7 @@ describe.each(Object.entries(stacks))("over %s", (_, stack) => {
       })
       const exits = yield* larder.getMany(["aa", "b", "b", "c"])
       expect([...exits.keys()]).toEqual(["aa", "b", "c"])
-      expect(defect(exits.get("aa")!)).toContain("did not return")
+      expect(defect(exits.get("aa")!)).toContain("returned no value")
       expect(exits.get("b")).toEqual(Exit.succeed(1))
       expect((yield* larder.read("extra")).freshness).toEqual({ _tag: "Missing" })
       expect(yield* larder.get("aa")).toBe(2)

@@ -333,8 +333,8 @@ const badKeys: ReadonlyArray<readonly [shown: string, key: unknown]> = [
   ["16 bytes", new Uint8Array(16)],
   ["33 bytes", Redacted.make(new Uint8Array(33))],
   ["5 bytes", Redacted.make("c2hvcnQ=")],
-  ["a text that is no Base64", Redacted.make("not Base64!")],
-  ["a text that is not Redacted", inBase64],
+  ["a string that is not Base64", Redacted.make("not Base64!")],
+  ["a string that is not Redacted", inBase64],
   ["a Redacted that was wiped", wiped],
   ["a value of type undefined", undefined],
   ["a value of type number", 7_7_7],
@@ -346,7 +346,7 @@ const badKeys: ReadonlyArray<readonly [shown: string, key: unknown]> = [
   ["a CryptoKey that may not encrypt", await cryptoKeyOf("AES-GCM", 256, ["decrypt"])],
 ]
 
-const idsOfKeys = "have ids that are well-formed texts of 1 to 255 bytes in UTF-8"
+const idsOfKeys = "have ids that are well-formed strings of 1 to 255 bytes in UTF-8"
 
 const wires: ReadonlyArray<OfValue> = [
   ...[-1, 1.5, Number.NaN].map((threshold) =>
@@ -380,7 +380,7 @@ const wires: ReadonlyArray<OfValue> = [
       { keys: { a: key }, current: "a" },
       'keys["a"]',
       shown,
-      "be 32 bytes, a Redacted of them or of their Base64 text, or a CryptoKey of AES-GCM 256",
+      "be 32 bytes, a Redacted of them or of their Base64 string, or a CryptoKey of AES-GCM 256",
     ),
   ),
   // The key itself, which is not shown.
@@ -389,7 +389,7 @@ const wires: ReadonlyArray<OfValue> = [
     { keys: "bXktc2VjcmV0LWtleQ==", current: "a" },
     "keys",
     "<redacted>",
-    "be an object that has each key under its id",
+    "be an object with each key under its id",
   ),
   ofWire("encrypted", { keys: { "": bytes }, current: "" }, "keys", '""', idsOfKeys),
   ofWire("encrypted", { keys: { "\ud800": bytes }, current: "x" }, "keys", '"\\ud800"', idsOfKeys),
@@ -407,7 +407,7 @@ const wires: ReadonlyArray<OfValue> = [
     { keys: {}, current: "a" },
     "current",
     '"a"',
-    "be an id of `keys` (of which there is none)",
+    "be an id of `keys` (which is empty)",
   ),
   ...[undefined, null].map((none) =>
     ofWire(
@@ -415,7 +415,7 @@ const wires: ReadonlyArray<OfValue> = [
       { keys: none, current: "a" },
       "keys",
       String(none),
-      "be an object that has each key under its id",
+      "be an object with each key under its id",
     ),
   ),
 ].flat()
@@ -657,8 +657,8 @@ const effects: ReadonlyArray<OfEffect> = [
   ofMemory({ maxFreshFor: 0 }, "maxFreshFor", "0", "be a duration above 0"),
   ofMemory({ maxFreshFor: "0 millis" }, "maxFreshFor", '"0 millis"', "be a duration above 0"),
   ofMemory({ eviction: "fifo" }, "eviction", '"fifo"', eviction),
-  ofLarder({ name: " " }, "name", '" "', 'be a text that is not blank, such as "products"'),
-  ofLarder({ name: undefined }, "name", "undefined", "be a text that is not blank"),
+  ofLarder({ name: " " }, "name", '" "', 'be a non-blank string, such as "products"'),
+  ofLarder({ name: undefined }, "name", "undefined", "be a non-blank string"),
   ...[-1, 0.5, 100_000_000, Number.NaN].map((schemaVersion) =>
     ofLarder(
       { schemaVersion },
@@ -668,7 +668,7 @@ const effects: ReadonlyArray<OfEffect> = [
     ),
   ),
   ofLarder({ closeTimeout: "soon" }, "closeTimeout", '"soon"', duration),
-  ofLarder({ policy: 5 }, "policy", "5", "be what Policy.make or Policy.adaptive returns"),
+  ofLarder({ policy: 5 }, "policy", "5", "be a result of Policy.make or Policy.adaptive"),
   {
     ...ofLarder({}, "value", "undefined", "be a schema, such as Schema.String"),
     make: () => over(TierStack.layer(MemoryTier.layerShared), larderOf({})),
@@ -754,7 +754,12 @@ describe("resizeMemory, whose bounds may come from an operator, fails with the e
       })),
     ),
     {
-      ...ofLarder({}, "resizeMemory", '"shared"', "find a MemoryTier first in the TierStack"),
+      ...ofLarder(
+        {},
+        "resizeMemory",
+        '"shared"',
+        "have a MemoryTier as the first tier of the TierStack",
+      ),
       make: () => resizing(TierStack.layer(MemoryTier.layerShared), { maxEntries: 10 }),
     },
   ]

@@ -48,7 +48,9 @@ it.effect("a larder whose stack was provided elsewhere says that it has memory a
     const [level, text] = lines[0] ?? []
     // Most such larders are meant: at a level that the default logger prints it would be noise.
     expect(level).toBe("Debug")
-    expect(text).toMatch(new RegExp(`^${forgotten}: .*memory alone.*provide their TierStack where`))
+    expect(text).toMatch(
+      new RegExp(`^${forgotten}: .*only in memory.*provide their TierStack where`),
+    )
   }).pipe(Effect.scoped, Effect.provide(memory())),
 )
 

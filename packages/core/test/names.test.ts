@@ -34,7 +34,7 @@ describe("two larders of one name on one stack", () => {
       )
       expect(lines).toHaveLength(1)
       expect(lines[0]).toContain("twice")
-      expect(lines[0]).toContain("Give each larder a name of its own")
+      expect(lines[0]).toContain("Give each larder a different name")
       const places = lines[0]?.match(/names\.test\.ts:\d+:\d+/g) ?? []
       expect(new Set(places).size).toBe(2)
     }).pipe(Effect.scoped, Effect.provide(shared())),

@@ -72,13 +72,13 @@ describe("a value that a tier does not take", () => {
       "its schema refuses, shared behind memory",
       shared,
       "777001",
-      /^evens: a value cannot be written as bytes, so shared does not keep it/,
+      /^evens: a value cannot be encoded as bytes, so shared does not store it/,
     ],
     [
       "its schema refuses, shared alone",
       sharedAlone,
       "777001",
-      /^evens: a value cannot be written as bytes, so shared does not keep it/,
+      /^evens: a value cannot be encoded as bytes, so shared does not store it/,
     ],
     [
       "is over the bounds of memory",

@@ -50,7 +50,7 @@ test(
     assert.isAbove(lines.length, 0)
     assert.isAtMost(lines.length, 5)
     for (const line of lines) {
-      assert.match(line, /^products: .*cannot be written.*shared.*schema/)
+      assert.match(line, /^products: .*cannot be encoded.*shared.*schema/)
       assert.notMatch(line, /key \d|secret/)
     }
   }),
@@ -112,6 +112,6 @@ test(
     notify?.({ _tag: "Evicted", key: "a key", cause: "size" })
     assert.lengthOf(lines, 2)
     assert.match(lines[0] ?? "", /^products: shared refused a value of 70\.0 MB/)
-    assert.match(lines[1] ?? "", /^products: shared refused a value, /)
+    assert.match(lines[1] ?? "", /^products: shared refused a value and /)
   }),
 )

@@ -1,7 +1,7 @@
 /**
- * What an author of a tier needs, and users of a larder do not: the service and its stores, the
- * format of stored entries, an arbiter's decisions, and the error for invalid options. All of it is
- * in `@larder/core` as well.
+ * The modules for authors of tiers: the service and its stores, the format of stored entries, an
+ * arbiter's decisions, and the error for invalid options. `@larder/core` exports all of them as
+ * well.
  *
  * @module @larder/core/tier
  * @category packages

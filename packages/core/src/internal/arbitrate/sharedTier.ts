@@ -266,7 +266,7 @@ const withEnvelope = <A>(
 ): Effect.Effect<A, TierError> =>
   Effect.suspend(() => {
     if (Envelope.version(envelope) !== undefined) return Effect.succeed(step())
-    const cause = new Error("the bytes are no envelope of format 1 with a version")
+    const cause = new Error("the bytes are not an envelope of format 1 with a version")
     return Effect.fail(new TierError({ tier: name, operation, cause }))
   })
 

@@ -49,7 +49,7 @@ const succeeded = (
 ): Arrived => {
   if (Upstream.isNotModified(answered) && previous === undefined) {
     throw new Error(
-      `${engine.settings.name}: the lookup of ${JSON.stringify(flight.k)} answered notModified, but there was no previous entry`,
+      `${engine.settings.name}: the lookup of ${JSON.stringify(flight.k)} answered notModified, but there was no previous entry; answer notModified only when \`previous\` is given`,
     )
   }
   const renewed = Upstream.isNotModified(answered) ? previous : undefined

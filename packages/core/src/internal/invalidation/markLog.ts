@@ -11,12 +11,12 @@ interface Logged {
   readonly at: number
 }
 
-/** A tag has at most one mark of each kind. A mark of everything has an id unlike that of any tag. */
+/** The id of a mark: a tag has at most one mark of each kind. No tag has the id of a mark of everything. */
 const idOf = ({ keepStale, tag }: Mark): string =>
   (keepStale ? "keep" : "drop") + (tag === undefined ? "" : `:${tag}`)
 
 export class MarkLog {
-  /** Ascending by number. Marks that a later one of the same tag replaced stay until compaction. */
+  /** Marks, ascending by number. A mark that a later one of its tag replaced stays until compaction. */
   #log: Array<Logged> = []
   /** The index of the first mark that is not forgotten. */
   #head = 0
@@ -40,7 +40,7 @@ export class MarkLog {
     return this.#current.size
   }
 
-  /** Marks in memory, replaced ones included. */
+  /** The number of marks in memory, replaced ones included. */
   get logged(): number {
     return this.#log.length
   }
@@ -65,7 +65,7 @@ export class MarkLog {
     return { previous, number, page: this.#page(marks) }
   }
 
-  /** The marks above the number `since`: about `most`, as marks of one number are not split. */
+  /** The marks above the number `since`: about `most`, since a page does not split marks of one number. */
   after(since: number, now: number, most = Infinity): MarkPage {
     this.#trim(now)
     const marks: Array<Mark> = []

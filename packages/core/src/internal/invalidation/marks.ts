@@ -8,7 +8,7 @@ import type { Entry } from "../../Entry.ts"
 import type { Mark, MarkPage } from "../../Tier.ts"
 import { clockAheadMillis, markLifeMillis, marksPerFlight, maxMarks } from "../runtime/limits.ts"
 
-/** An entry by the marks: valid, only for stale-if-error, or dropped. */
+/** How the marks judge an entry: valid, usable only for stale-if-error, or dropped. */
 export type Verdict = "valid" | "stale" | "dropped"
 
 interface Numbered {

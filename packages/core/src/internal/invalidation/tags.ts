@@ -1,4 +1,4 @@
-/** Tags that all tiers store alike: replaces lone surrogates, which have no UTF-8. */
+/** Replaces lone surrogates in tags: they have no UTF-8, and tiers would store them differently. */
 export const wellFormed = (tags: Iterable<string>): ReadonlyArray<string> => {
   // A copy: the caller may change its array.
   const copy = [...tags]

@@ -61,12 +61,12 @@ export const close = (engine: Engine): Effect.Effect<void> =>
       unended(engine.fibers.abandoned)
     if (left > 0) {
       yield* Effect.logWarning(
-        `${name}: closed after ${closeMillis} ms with ${left} fibers that disobey their interruption`,
+        `${name}: closed after closeTimeout, ${closeMillis} ms, with ${left} fibers that ignore their interruption; make their lookups interruptible`,
       )
     }
     if (!engine.missed.isEmpty || engine.writes.size > 0) {
       yield* Effect.logWarning(
-        `${name}: closed before ${engine.stack.farther.at(-1)?.name} heard of all changes`,
+        `${name}: closed before ${engine.stack.farther.at(-1)?.name} had all changes, so other nodes may serve older values; raise closeTimeout if the tier is slow`,
       )
     }
     for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()

@@ -21,8 +21,8 @@ export const tell = (stack: Stack, name: string): Effect.Effect<void> =>
     if (!isDefault(stack) || told.has(name) || told.size >= namesTold) return Effect.void
     told.add(name)
     const text =
-      `${name}: keeps its entries in memory alone, at most ${defaultBounds.maxEntries}: ` +
-      "other processes do not see them, and a restart begins without them. " +
-      "If tiers are meant to be behind memory, provide their TierStack where this larder is made"
+      `${name}: stores its entries only in memory, at most ${defaultBounds.maxEntries}: ` +
+      "other processes do not see them, and a restart loses them. " +
+      "If there should be tiers behind memory, provide their TierStack where this larder is made"
     return Effect.annotateLogs(Effect.logDebug(text), { larder: name })
   })

@@ -80,6 +80,6 @@ export const register = (
     const text =
       `${name}: two larders of this name are open on one TierStack and share entries in ${sharing.join(", ")}. ` +
       `One was made at ${placeOf(other.made)}, the other at ${placeOf(made)}. ` +
-      "Give each larder a name of its own, or make one and provide it to both"
+      "Give each larder a different name, or make one larder and use it in both places"
     return Effect.andThen(Effect.annotateLogs(Effect.logWarning(text), { larder: name }), closing)
   })

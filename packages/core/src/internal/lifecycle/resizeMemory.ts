@@ -30,6 +30,6 @@ const noMemory = ({ settings, stack }: Engine): InvalidOptions =>
   invalidOption(
     settings.name,
     "resizeMemory",
-    "find a MemoryTier first in the TierStack",
+    "have a MemoryTier as the first tier of the TierStack",
     stack.farther[0]?.name,
   )

@@ -1,4 +1,4 @@
-/** The bounds of values in memory, and how they are checked. */
+/** The bounds of values in memory, and their checks. */
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import { memoryEntries } from "../runtime/limits.ts"
 
@@ -9,14 +9,14 @@ export interface MemoryBounds {
   readonly maxWeight?: number | undefined
 }
 
-/** Of a memory tier for which nothing else was chosen. */
+/** The bounds of a memory tier without options. */
 export const defaultBounds = { maxEntries: memoryEntries, maxWeight: Infinity } as const
 
-/** Whether a number counts something: an integer of at least 0. */
+/** Whether a value is an integer of at least 0. */
 export const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0
 
-/** The first bound that is given and is neither an integer of at least `least` nor `Infinity`. */
+/** The error for the first bound that is neither an integer of at least `least` nor `Infinity`. */
 export const problemOf = (
   module: string,
   bounds: MemoryBounds,

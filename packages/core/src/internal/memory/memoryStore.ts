@@ -1,4 +1,4 @@
-/** The entries one larder keeps in memory, each with what a hit needs beside it. */
+/** The entries of one larder in memory. */
 import type * as Exit from "effect/Exit"
 import type * as BoundedMap from "../../BoundedMap.ts"
 import { forever } from "../../Entry.ts"
@@ -9,7 +9,7 @@ import { Bounded } from "./bounded/bounded.ts"
 import { grown, Objects } from "./bounded/columns.ts"
 import { isCount } from "./bounds.ts"
 
-/** Of what no read may take without a second look. */
+/** The stamp of an entry that every read must judge: no plain hit. */
 export const neverPlain: Stamp = { until: 0, checkedAt: -1 }
 
 export interface Options extends BoundedMap.Bounds {
@@ -22,19 +22,19 @@ export interface Options extends BoundedMap.Bounds {
 }
 
 /**
- * A hit reads the exit, which lies beside the key, and the stamp, which lies
- * beside those of others: it does not touch the entry, which most likely is not
- * in the processor's cache.
+ * A plain hit reads the exit, which lies beside the key, and the stamp, which
+ * lies in an array of all stamps. It does not read the entry, which is most
+ * likely not in the processor's cache.
  */
 export class MemoryStore implements ObjectStore {
   readonly maxFreshFor: number
   readonly #weigh: Options["weigh"]
   readonly #exits: Bounded<Exit.Exit<unknown>>
-  /** By slot. Nothing is in slot 0, which `find` gives for a key that is not there. */
+  /** Entries by slot. Slot 0 stays empty: `find` returns 0 for an absent key. */
   #held = new Objects<MemoryEntry | undefined>(undefined)
-  /** By slot, side by side: `until` and `checkedAt`. */
+  /** Two numbers for each slot: `until` and `checkedAt`. */
   #stamps = new Float64Array(160)
-  /** By slot: whether somebody asked for it since it was kept. */
+  /** For each slot, 1 if a caller has read the entry since it was stored. */
   #read = new Uint8Array(72)
 
   constructor(options: Options) {
@@ -109,7 +109,7 @@ export class MemoryStore implements ObjectStore {
     while (slot * 2 + 1 >= this.#stamps.length) this.#stamps = grown(this.#stamps, Infinity)
     while (slot >= this.#read.length) this.#read = grown(this.#read, Infinity)
     this.stamp(slot, stamp)
-    // Somebody asked for it when it came; a refresh nobody asked for.
+    // A caller asked for a new key. A value that replaces another one may come from a background refresh.
     this.#read[slot] = present === 0 ? 1 : 0
     return true
   }
@@ -134,7 +134,7 @@ export class MemoryStore implements ObjectStore {
     return this.#exits.delete(key)
   }
 
-  /** In one step, whatever there is. */
+  /** Drops everything in one step, however many entries there are. */
   clear(): void {
     this.#exits.clear()
     this.#held = new Objects<MemoryEntry | undefined>(undefined)

@@ -37,7 +37,7 @@ const counted: ReadonlyArray<
 > = [
   [
     "larder_reads_total",
-    "Values asked for, by what was given",
+    "Reads by outcome",
     [
       ["hit", "hits"],
       ["miss", "misses"],
@@ -47,7 +47,7 @@ const counted: ReadonlyArray<
   ],
   [
     "larder_lookups_total",
-    "Questions to upstream, by how they ended",
+    "Lookups at upstream by outcome",
     [
       ["succeeded", "lookupsSucceeded"],
       ["failed", "lookupsFailed"],
@@ -57,21 +57,17 @@ const counted: ReadonlyArray<
   ["larder_coalesced_total", "Callers that joined a running lookup", [["joined", "coalesced"]]],
   [
     "larder_early_refreshes_total",
-    "Refreshes of values still fresh",
+    "Early refreshes of values that are still fresh",
     [["begun", "earlyRefreshes"]],
   ],
-  [
-    "larder_evictions_total",
-    "Entries that left a tier without a caller asking for it",
-    [["evicted", "evictions"]],
-  ],
-  ["larder_tier_failures_total", "Steps in a tier that failed", [["failed", "tierFailures"]]],
+  ["larder_evictions_total", "Entries evicted from a tier", [["evicted", "evictions"]]],
+  ["larder_tier_failures_total", "Failed operations of tiers", [["failed", "tierFailures"]]],
 ]
 
 const gauged: ReadonlyArray<readonly [metric: string, description: string, read: keyof Gauges]> = [
   ["larder_entries", "Entries in memory", "entries"],
-  ["larder_weight", "Weight in memory", "weight"],
-  ["larder_in_flight", "Lookups running", "inFlight"],
+  ["larder_weight", "Weight of the entries in memory", "weight"],
+  ["larder_in_flight", "Running lookups", "inFlight"],
 ]
 
 const ignore = () => {}

@@ -1,4 +1,4 @@
-/** Checks policies that users pass in: a copy made by hand has passed no check. */
+/** Checks policies that users pass in: a policy copied by hand has not passed `Policy.make`. */
 import * as Result from "effect/Result"
 import { InvalidPolicy, isPolicy, makeResult, type Policy } from "../../Policy.ts"
 import { problem } from "./policyProblem.ts"
@@ -15,7 +15,7 @@ const durations = [
   "tierBudget",
 ] as const
 
-/** Checks a copy made by hand. In a policy, unlike in options, durations are numbers. */
+/** Checks a policy copied by hand. Its durations must be numbers, unlike those of `Policy.make`'s options. */
 const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
   for (const field of durations) {
     const value: unknown = policy[field]
@@ -28,12 +28,12 @@ const problemOf = (policy: Policy): Result.Result<Policy, InvalidPolicy> => {
 /** `giver` names the origin of the policy. Throws `InvalidPolicy`. */
 export const checkedPolicy = (policy: unknown, giver: string): Policy => {
   if (!isPolicy(policy)) {
-    throw problem("policy", `be what Policy.make returns (${giver})`, policy)
+    throw problem("policy", `be a result of Policy.make (${giver})`, policy)
   }
   if (madePolicies.has(policy)) return policy
   const checked = problemOf(policy)
   if (Result.isSuccess(checked)) return checked.success
   const { field, reason } = checked.failure
-  const remedy = "change a policy by Policy.make({ ...policy, ... })"
+  const remedy = "use Policy.make({ ...policy, ... }) to change a policy"
   throw new InvalidPolicy({ field, reason: `${reason} (${giver} was copied by hand; ${remedy})` })
 }

@@ -1,4 +1,4 @@
-/** Checks early refreshes: arguments of the constructors, and objects made by hand. */
+/** Checks early refreshes: the arguments of their constructors, and objects made by hand. */
 import * as Schedule from "effect/Schedule"
 import type { InvalidPolicy } from "../../InvalidPolicy.ts"
 import { problem } from "./policyProblem.ts"
@@ -40,7 +40,7 @@ export const ofScheduled = (early: unknown, schedule: unknown): InvalidPolicy | 
   return of(early)
 }
 
-/** Undefined for a valid early refresh, also one made by hand. */
+/** The error for an early refresh, also for one made by hand; undefined for a valid one. */
 export const of = (early: unknown): InvalidPolicy | undefined => {
   const made = early as Readonly<Record<string, unknown>>
   switch (tagOf(early)) {

@@ -1,4 +1,4 @@
-/** The policies that `Policy.make` has checked, without copies made by hand. */
+/** The policies that `Policy.make` has made and checked. A policy copied by hand is not among them. */
 const made = new WeakSet<object>()
 
 export const add = (policy: object): void => {

@@ -59,7 +59,7 @@ export class Sweeps {
     this.#warned = true
     this.#engine.warnings.warn(
       "schedules",
-      `its policies have more than ${sweepSchedules} different schedules in EarlyRefresh.scheduled; values with others are swept on the first one. Make the Schedule once, outside the function of the adaptive policy, and use it for every value`,
+      `its policies have more than ${sweepSchedules} different schedules in EarlyRefresh.scheduled; values with further schedules are swept on the first one. Make the Schedule once, outside the function of the adaptive policy, and use it for every value`,
     )
   }
 

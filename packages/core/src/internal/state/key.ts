@@ -30,16 +30,16 @@ export const problemOf =
   (asked: unknown): string => {
     try {
       const k: unknown = key(asked)
-      return `the \`key\` function gave ${k === null ? "null" : `a value of type ${typeof k}`}; give a string`
+      return `the \`key\` function returned ${k === null ? "null" : `a value of type ${typeof k}`}; return a string`
     } catch (cause) {
       const what = cause instanceof Error ? cause.message : String(cause)
-      return `the \`key\` function threw: ${what}; make it give a string for every key`
+      return `the \`key\` function threw: ${what}; return a string for every key`
     }
   }
 
 /** Why {@link ofPrimitive} returned undefined. */
 export const noKeyFunction = (asked: unknown): string =>
-  `it is ${asked === null ? "null" : `of type ${typeof asked}`}; give a \`key\` function that makes a string of it`
+  `it is ${asked === null ? "null" : `of type ${typeof asked}`}; give the larder a \`key\` function that returns a string for it`
 
 // eslint-disable-next-line no-control-regex -- it looks for control characters
 const control = /[\u0000-\u001f\u007f]/
@@ -50,10 +50,11 @@ const bytes = (key: string): number => new TextEncoder().encode(key).byteLength
 export const invalid = (key: unknown): string | undefined => {
   if (typeof key !== "string") return noKeyFunction(key)
   if (key.length > keyBytes / 3 && (key.length > keyBytes || bytes(key) > keyBytes)) {
-    return `it is longer than ${keyBytes} bytes of UTF-8; hash what is long`
+    return `it is longer than ${keyBytes} bytes of UTF-8; use a hash of long keys`
   }
-  if (control.test(key)) return "it has a control character"
-  if (!key.isWellFormed()) return "it has a lone surrogate"
+  if (control.test(key)) return "it has a control character; encode it"
+  if (!key.isWellFormed())
+    return "it has a lone surrogate; make the string well-formed (String.toWellFormed)"
   return undefined
 }
 

@@ -26,7 +26,7 @@ export class OptionFailures {
   onAnswer({ option }: OptionFailed): void {
     this.#warnings.warn(
       `answered ${option}`,
-      `the option ${option} failed on an answer of upstream; callers get the answer, which is not kept. Make ${option} work for every answer`,
+      `the option ${option} failed on a value from upstream; callers get the value, but the larder does not store it. Make ${option} work for every value`,
     )
   }
 
@@ -34,7 +34,7 @@ export class OptionFailures {
   onError({ option }: OptionFailed): void {
     this.#warnings.warn(
       `failed ${option}`,
-      `the option ${option} failed on an error of upstream and is left out of account. Make ${option} work for every error`,
+      `the option ${option} failed on an error of upstream, so the larder ignores the option for this error. Make ${option} work for every error`,
     )
   }
 }

@@ -52,7 +52,7 @@ export const durationOf = (larder: string, field: string, input: Duration.Input)
 /** The name, under which shared tiers store the entries. */
 export const nameOf = ({ name }: AnyOptions): string => {
   if (typeof name === "string" && name.trim() !== "") return name
-  const must = 'be a text that is not blank, such as "products"'
+  const must = 'be a non-blank string, such as "products"'
   throw InvalidOptions.of({ module: "Larder", field: "name", must, got: name })
 }
 
@@ -91,11 +91,11 @@ export const settingsOf = (
 /** An array of tags. A string is iterable too, and would become one tag for each letter. */
 const checkedTags = (tags: unknown): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags
-  throw new TypeError(`${String(tags)} is no array of strings; give [] for no tags`)
+  throw new TypeError(`it returned ${String(tags)}; return an array of strings, [] for no tags`)
 }
 
 const notBoolean = (answer: unknown): string | undefined =>
-  typeof answer === "boolean" ? undefined : `${String(answer)} is neither true nor false`
+  typeof answer === "boolean" ? undefined : `it returned ${String(answer)}; return true or false`
 
 const policiesOf = (
   name: string,
@@ -112,11 +112,13 @@ const policiesOf = (
     )
     return { policy: base, policyOf }
   }
-  throw invalidOption(name, "policy", "be what Policy.make or Policy.adaptive returns", policy)
+  throw invalidOption(name, "policy", "be a result of Policy.make or Policy.adaptive", policy)
 }
 
 const noEtag = (etag: unknown): string | undefined =>
-  etag === undefined || typeof etag === "string" ? undefined : `${String(etag)} is no string`
+  etag === undefined || typeof etag === "string"
+    ? undefined
+    : `it returned ${String(etag)}; return a string or undefined`
 
 const revisionOf = (name: string, revision: AnyOptions["revision"]): Settings["revision"] => {
   if (revision === undefined) return undefined
@@ -129,7 +131,9 @@ const noRevision = (revision: unknown): string | undefined => {
     typeof revision === "string" ||
     typeof revision === "bigint" ||
     (typeof revision === "number" && !Number.isNaN(revision))
-  return isOrdered ? undefined : `${String(revision)} is no number, bigint or string`
+  return isOrdered
+    ? undefined
+    : `it returned ${String(revision)}; return a number, a bigint or a string`
 }
 
 /** Rejects a circuit whose name another circuit or a tier has in `stats.breakers`. */
@@ -142,7 +146,7 @@ export const checkBreakers = (
   for (const { name } of upstream.breakers) {
     if (taken.includes(name)) {
       const must =
-        "have circuits with names of their own; give each Upstream.withCircuitBreaker a `key` that no other circuit and no tier has"
+        "have circuits with unique names; give each Upstream.withCircuitBreaker a `key` that no other circuit and no tier has"
       throw invalidOption(larder, "upstream", must, name)
     }
     taken.push(name)
@@ -153,6 +157,6 @@ export const checkBreakers = (
 export const codecOf = (options: AnyOptions, needed: boolean) => {
   if (options.value !== undefined) return Schema.toCodecJson(options.value)
   if (!needed) return Schema.Unknown
-  const must = "be a schema, such as Schema.String, since a tier of the stack keeps bytes"
+  const must = "be a schema, such as Schema.String, since a tier of the stack stores bytes"
   throw invalidOption(options.name, "value", must, options.value)
 }

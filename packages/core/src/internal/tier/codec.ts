@@ -84,7 +84,7 @@ export class TierCodec {
     const { tierTimeout } = this.#options
     return Effect.map(this.#parts.stepsOf(key).within(decoded), (found) => {
       if (found !== undefined) return found
-      const reason = `not decoded within ${tierTimeout} ms; raise tierTimeout if such values are meant`
+      const reason = `decoding took longer than tierTimeout, ${tierTimeout} ms; raise it if such values are intended`
       return this.#undecodable(key, reason, Envelope.version(envelope))
     })
   }

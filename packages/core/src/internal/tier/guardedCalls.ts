@@ -29,7 +29,7 @@ const probePauses = Schedule.spaced(probePauseMillis)
 
 class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: number }> {
   override get message(): string {
-    return `no answer within ${this.millis} ms`
+    return `no answer within ${this.millis} ms (Policy tierTimeout, tierBudget)`
   }
 }
 

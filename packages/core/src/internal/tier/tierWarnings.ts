@@ -33,7 +33,7 @@ export class TierWarnings {
   unwritable(): void {
     this.#warnings.warn(
       "unwritable",
-      `a value cannot be written as bytes, so ${this.#tier} does not keep it, and every node looks it up for itself. The event TierFailed with operation "encode" says why; make the \`value\` schema or the tier's wire carry such values`,
+      `a value cannot be encoded as bytes, so ${this.#tier} does not store it, and every node looks its key up for itself. The event TierFailed with operation "encode" has the reason; change the \`value\` schema or the tier's wire so that they encode such values`,
     )
   }
 
@@ -42,7 +42,7 @@ export class TierWarnings {
     const size = bytes === undefined ? "a value" : `a value of ${megabytes(bytes)}`
     this.#warnings.warn(
       "refused",
-      `${this.#tier} refused ${size}, and has nothing in its place: every node looks the key up for itself. Give the tier more room, or compress such values (Wire.compressed)`,
+      `${this.#tier} refused ${size} and removed the previous one, so every node looks the key up for itself. Give the tier more memory, or compress such values (Wire.compressed)`,
     )
   }
 
@@ -50,7 +50,7 @@ export class TierWarnings {
   tooHeavy(): void {
     this.#warnings.warn(
       "tooHeavy",
-      `${this.#tier} refused a value that is heavier than all may be together, and does not keep it. Raise maxWeight, make weigh count less, or store less under one key`,
+      `${this.#tier} refused a value that is heavier than maxWeight. Raise maxWeight, return a lower weight from weigh, or store less under one key`,
     )
   }
 
@@ -60,7 +60,7 @@ export class TierWarnings {
     return (failure) =>
       this.#warnings.warn(
         "large",
-        `a value of ${megabytes(bytes)} did not reach ${this.#tier}${failure === "timedOut" ? " within tierTimeout" : ""}; until it does, every node looks the key up for itself. Compress such values (Wire.compressed), raise tierTimeout, or keep them out of the tier`,
+        `a value of ${megabytes(bytes)} did not reach ${this.#tier}${failure === "timedOut" ? " within tierTimeout" : ""}; until it does, every node looks the key up for itself. Compress such values (Wire.compressed), raise tierTimeout, or store less under one key`,
       )
   }
 }

@@ -47,7 +47,7 @@ export class Shed extends Schema.TaggedError<Shed>()("Shed", {
 }) {
   override get message(): string {
     const kind = this.background ? "background lookups" : "lookups"
-    return `turned away: ${this.limit} ${kind} are running, and at most ${this.queue} may wait (Upstream.withConcurrency)`
+    return `shed: ${this.limit} ${kind} are running, and at most ${this.queue} may wait (Upstream.withConcurrency)`
   }
 }
 

@@ -1,4 +1,4 @@
-/** AES-256-GCM by Web Crypto: a nonce of 96 random bits, then the ciphertext with its tag of 128 bits. */
+/** AES-256-GCM by Web Crypto. Sealed bytes are a nonce of 96 random bits, the ciphertext and a tag of 128 bits. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Key } from "./keyring.ts"
@@ -6,13 +6,13 @@ import type { Key } from "./keyring.ts"
 const nonceLength = 12
 const tagLength = 16
 
-/** The length of what is sealed beyond that of what was given. */
+/** The number of bytes that `seal` adds to the plaintext. */
 export const overhead = nonceLength + tagLength
 
-/** The platform has no Web Crypto, or it refuses the key. */
+/** The platform has no Web Crypto, or Web Crypto rejects the key. */
 export class Unavailable extends Data.TaggedError("Unavailable")<{ readonly cause: unknown }> {}
 
-/** Not authentic: other bytes, another key or other data than those it was sealed with. */
+/** The bytes, the key or the additional data differ from those of `seal`. */
 export class NotAuthentic extends Data.TaggedError("NotAuthentic")<{}> {}
 
 const unavailable = (cause: unknown): Unavailable => new Unavailable({ cause })
@@ -21,8 +21,8 @@ const imported = (key: Key): Effect.Effect<CryptoKey, Unavailable> =>
   Effect.tryPromise({ try: key.get, catch: unavailable })
 
 /**
- * Not `Random`: a nonce that comes twice under one key gives both values away, so it must not come
- * from what a test or a node can seed.
+ * Draws a nonce from Web Crypto. Not from `Random`, which tests and nodes can seed: a nonce used twice
+ * under one key reveals both values.
  */
 const freshNonce = (): Uint8Array<ArrayBuffer> =>
   globalThis.crypto.getRandomValues(new Uint8Array(nonceLength))
@@ -56,7 +56,7 @@ export const open = (
   Effect.flatMap(imported(key), (key) =>
     Effect.tryPromise({
       try: () => {
-        // Copies: Web Crypto takes no views of shared memory, and reads while others may write.
+        // Copies: Web Crypto rejects views of shared memory, and other code may write to `sealed` meanwhile.
         const iv = new Uint8Array(sealed.subarray(0, nonceLength))
         const ciphertext = new Uint8Array(sealed.subarray(nonceLength))
         return globalThis.crypto.subtle

@@ -1,13 +1,13 @@
-/** Bytes through the platform's compression streams, with a bound on what comes out. */
+/** Compresses and decompresses with the platform's streams, and bounds the length of the output. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 export type Format = "gzip" | "deflate" | "deflate-raw"
 
-/** More than the bound came out; what follows was not read. */
+/** The output is longer than the bound; the rest of it was not read. */
 export class TooLong extends Data.TaggedError("TooLong")<{ readonly maxBytes: number }> {}
 
-/** The stream refuses the bytes, or the platform has no such stream. */
+/** The stream rejects the bytes, or the platform has no such stream. */
 export class StreamFailed extends Data.TaggedError("StreamFailed")<{ readonly cause: unknown }> {}
 
 interface Pair {
@@ -51,11 +51,11 @@ const through = (
     const { readable, writable } = yield* Effect.try({ try: open, catch: failed })
     const writer = writable.getWriter()
     const reader = readable.getReader()
-    // Not awaited: they end when enough has been read. What fails here fails at the reader too.
+    // Not awaited: a write ends only when the reader has read enough. An error here reaches the reader too.
     writer.write(new Uint8Array(bytes)).catch(ignore)
     writer.close().catch(ignore)
     return yield* Effect.onExit(collected(reader, maxBytes), (exit) =>
-      // The stream stops where the reader has stopped; a stream at its end has nothing to stop.
+      // Stop a stream that was not read to its end.
       exit._tag === "Success" ? Effect.void : Effect.sync(() => void reader.cancel().catch(ignore)),
     )
   })
@@ -64,7 +64,7 @@ export const compress = (
   bytes: Uint8Array,
   format: Format,
 ): Effect.Effect<Uint8Array, TooLong | StreamFailed> =>
-  // What is not shorter is of no use.
+  // An output that is not shorter than the input is useless.
   through(bytes, () => new CompressionStream(format), bytes.length - 1)
 
 export const decompress = (

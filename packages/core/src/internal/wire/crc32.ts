@@ -10,7 +10,7 @@ const t0 = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest
 })
 
-/** Of each byte, with one more byte of zeros behind it. */
+/** The table for each byte followed by one more zero byte than in `table`. */
 const following = (table: Uint32Array): Uint32Array =>
   table.map((rest) => t0[rest & 0xff]! ^ (rest >>> 8))
 
@@ -27,8 +27,8 @@ const start = 0xffffffff
 const ended = (rest: number): number => (rest ^ start) >>> 0
 
 /**
- * The checksum of a range of bytes, as an unsigned 32-bit integer, continuing that of what came
- * `before`. A range, not a view: each read of an envelope comes here.
+ * The checksum of a range of bytes as an unsigned 32-bit integer; `before` is the checksum of the
+ * bytes in front of them. Takes a range and not a view: every read of an envelope calls this function.
  */
 export const crc32 = (bytes: Uint8Array, from = 0, to = bytes.length, before = 0): number => {
   let rest = before ^ start
@@ -55,8 +55,8 @@ const [open, comma, close, quote, backslash] = [0x5b, 0x2c, 0x5d, 0x22, 0x5c]
 const nothing = [0x6e, 0x75, 0x6c, 0x6c]
 
 /**
- * The checksum of `JSON.stringify(texts)`, nothing being null, without making JSON or bytes of
- * them. Undefined where a text has a character that JSON escapes, or that is not ASCII.
+ * The checksum of `JSON.stringify(texts)`, with undefined texts as null, computed without the JSON
+ * text. Undefined if a text has a character that JSON escapes or that is not ASCII.
  */
 export const crc32OfJson = (texts: ReadonlyArray<string | undefined>): number | undefined => {
   let rest = start

@@ -1,4 +1,4 @@
-/** What JSON text can carry without loss. */
+/** Checks whether JSON text carries a value without loss. */
 
 export interface NotJson {
   readonly path: string
@@ -8,7 +8,7 @@ export interface NotJson {
 const inside = (step: string, found: NotJson | undefined): NotJson | undefined =>
   found && { path: step + found.path, what: found.what }
 
-/** Whether it is made of members alone. A root prototype of another realm is as good as ours. */
+/** Whether an object is no instance of a class. Also accepts plain objects of another realm. */
 export const isPlain = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
@@ -33,7 +33,7 @@ const notJsonArray = (value: ReadonlyArray<unknown>): NotJson | undefined => {
   return undefined
 }
 
-/** The first thing in there that JSON text would lose or change; the sign of -0 apart. */
+/** The first part of a value that JSON text would lose or change. Ignores the sign of -0. */
 export const notJson = (value: unknown): NotJson | undefined => {
   switch (typeof value) {
     case "string":

@@ -1,4 +1,4 @@
-/** The keys of an encrypting wire, checked once and imported when first used. */
+/** The keys of an encrypting wire, checked when it is made and imported when first used. */
 import * as Base64 from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -25,8 +25,8 @@ export type EncryptionKey =
  */
 export interface EncryptedOptions {
   /**
-   * The keys by id. An id is 1 to 255 bytes of UTF-8, and is stored in the clear with each value.
-   * All of them decrypt.
+   * The keys by id; all of them decrypt. An id is 1 to 255 bytes of UTF-8, and is stored unencrypted
+   * with each value.
    */
   readonly keys: Readonly<Record<string, EncryptionKey>>
   /** The id of the key that encrypts. */
@@ -37,7 +37,7 @@ export interface Key {
   readonly id: string
   /** The id in UTF-8. */
   readonly idBytes: Uint8Array
-  /** Imports the key when it is first asked for. */
+  /** Imports the key at the first call. */
   readonly get: () => Promise<CryptoKey>
 }
 
@@ -54,7 +54,7 @@ const encoder = new TextEncoder()
 const quoted = (ids: Iterable<string>): string =>
   [...ids].map((id) => JSON.stringify(id)).join(", ")
 
-/** The ids, for people. */
+/** The ids as text for a message. */
 export const idsOf = ({ byId }: Keyring): string => quoted(byId.keys())
 
 type Checked<A> = Result.Result<A, InvalidOptions>
@@ -64,28 +64,28 @@ const invalid = (field: string, must: string, got: unknown): Checked<never> =>
 
 const idBytesOf = (id: string): Checked<Uint8Array> => {
   const bytes = encoder.encode(id)
-  const must = `have ids that are well-formed texts of 1 to ${maxIdLength} bytes in UTF-8`
+  const must = `have ids that are well-formed strings of 1 to ${maxIdLength} bytes in UTF-8`
   return bytes.length >= 1 && bytes.length <= maxIdLength && id.isWellFormed()
     ? Result.succeed(bytes)
     : invalid("keys", must, id)
 }
 
-/** The error for a key. `what` says what kind of thing the key is, and shows nothing of it. */
+/** The error for a key. `what` describes the key without showing any of it. */
 const invalidKey = (id: string, what: string): Checked<never> =>
   Result.fail(
     new InvalidOptions({
       module: "Wire",
       field: `keys[${JSON.stringify(id)}]`,
-      reason: `must be ${keyLength} bytes, a Redacted of them or of their Base64 text, or a CryptoKey of AES-GCM 256, got ${what}`,
+      reason: `must be ${keyLength} bytes, a Redacted of them or of their Base64 string, or a CryptoKey of AES-GCM 256, got ${what}`,
     }),
   )
 
-/** A copy, in memory that Web Crypto accepts and nobody changes. */
+/** Returns a copy of the bytes, which no caller can change and which Web Crypto accepts. */
 const rawOf = (id: string, material: unknown): Checked<Uint8Array<ArrayBuffer> | undefined> => {
   if (typeof material === "string") {
     const decoded = Base64.decode(material)
     return Result.isFailure(decoded)
-      ? invalidKey(id, "a text that is no Base64")
+      ? invalidKey(id, "a string that is not Base64")
       : rawOf(id, decoded.success)
   }
   if (!(material instanceof Uint8Array)) return Result.succeed(undefined)
@@ -130,8 +130,8 @@ const unwrapped = (id: string, key: unknown): Checked<unknown> =>
     : Result.succeed(key)
 
 const importerOf = (id: string, key: unknown, isCurrent: boolean): Checked<Key["get"]> => {
-  // Text in the clear would be printed wherever the options are.
-  if (typeof key === "string") return invalidKey(id, "a text that is not Redacted")
+  // A plain string would appear wherever the options are printed.
+  if (typeof key === "string") return invalidKey(id, "a string that is not Redacted")
   const raw = Result.flatMap(unwrapped(id, key), (material) => rawOf(id, material))
   return Result.flatMap(raw, (bytes): Checked<Key["get"]> => {
     if (bytes !== undefined) return Result.succeed(importing(bytes))
@@ -152,17 +152,17 @@ const keyOf = (id: string, key: unknown, isCurrent: boolean): Checked<Key> =>
 
 export const make = ({ current, keys }: EncryptedOptions): Checked<Keyring> => {
   if (typeof keys !== "object" || keys === null) {
-    // A text is most likely the key itself, which must not be shown.
+    // A string is most likely the key itself, which must not be shown.
     const got = typeof keys === "string" ? Redacted.make(keys) : keys
-    return invalid("keys", "be an object that has each key under its id", got)
+    return invalid("keys", "be an object with each key under its id", got)
   }
   const all = Object.entries(keys).map(([id, key]) => keyOf(id, key, id === current))
   return Result.flatMap(Result.all(all), (made) => {
-    // A map: ids are data, and may be the names of what every object has.
+    // A Map, since an id may be the name of a member that every object inherits.
     const byId = new Map(made.map((key) => [key.id, key]))
     const found = byId.get(current)
     if (found !== undefined) return Result.succeed({ current: found, byId })
-    const ids = byId.size === 0 ? "of which there is none" : quoted(byId.keys())
+    const ids = byId.size === 0 ? "which is empty" : quoted(byId.keys())
     return invalid("current", `be an id of \`keys\` (${ids})`, current)
   })
 }

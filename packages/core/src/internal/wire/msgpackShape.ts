@@ -1,16 +1,16 @@
 /**
- * Which JSON data MessagePack carries unchanged, and which MessagePack holds
- * nothing but JSON data. The second is decided on the bytes, before anything is
- * built from them: a decoder's extensions are never reached.
+ * Checks whether MessagePack carries JSON data unchanged, and whether MessagePack
+ * bytes hold nothing but JSON data. The second check reads the bytes before they
+ * are decoded, so that they never reach a decoder's extensions.
  * (https://github.com/msgpack/msgpack/blob/master/spec.md)
  */
 import { isPlain } from "./json.ts"
 
-/** Deeper data goes another way: decoders recurse, on a stack that others use too. */
+/** Deeper data is stored as JSON text: MessagePack decoders recurse, and may overflow the call stack. */
 const maxDepth = 100
 
 const isCarriedArray = (values: ReadonlyArray<unknown>, depth: number): boolean => {
-  // By index: other walks pass over holes.
+  // By index: array methods skip holes.
   for (let i = 0; i < values.length; i++) {
     if (!isCarried(values[i], depth)) return false
   }
@@ -21,11 +21,11 @@ const isCarriedObject = (value: object, depth: number): boolean =>
   isPlain(value) &&
   Object.entries(value).every(
     ([key, member]) =>
-      // Decoders rename this key, for their own safety.
+      // Decoders rename the key `__proto__`, for safety.
       key !== "__proto__" && key.isWellFormed() && isCarried(member, depth),
   )
 
-/** Whether JSON data comes back from MessagePack as it went in. False for anything else as well. */
+/** Whether MessagePack returns this JSON data unchanged. False too for a value that is no JSON data. */
 export const isCarried = (value: unknown, depth = 0): boolean => {
   switch (typeof value) {
     case "string":
@@ -45,7 +45,7 @@ export const isCarried = (value: unknown, depth = 0): boolean => {
   }
 }
 
-/** One step of the walk: `next` is where the following value begins. */
+/** One value of the walk; the following one begins at `next`. */
 type Step =
   | { readonly _tag: "Leaf"; readonly isText: boolean; readonly next: number }
   | {
@@ -64,7 +64,7 @@ const nest = (isMap: boolean, count: number, next: number): Step => ({
   next,
 })
 
-/** The value at `at`; `undefined` for what JSON has not. Throws a `RangeError` at the end of the bytes. */
+/** Reads the value at `at`; undefined for a type that JSON does not have. Throws a `RangeError` past the end. */
 const stepAt = (view: DataView, at: number): Step | undefined => {
   const token = view.getUint8(at)
   const body = at + 1
@@ -114,7 +114,7 @@ const stepAt = (view: DataView, at: number): Step | undefined => {
 
 interface Open {
   readonly isMap: boolean
-  /** Values still to come, keys included. */
+  /** The number of values still to read, keys included. */
   left: number
 }
 
@@ -125,29 +125,29 @@ const walk = (view: DataView): string | undefined => {
     const innermost = open.at(-1)
     const isKey = innermost !== undefined && innermost.isMap && innermost.left % 2 === 0
     const step = stepAt(view, at)
-    if (step === undefined) return `the type ${view.getUint8(at)} is none of JSON's`
-    if (isKey && !(step._tag === "Leaf" && step.isText)) return "a key that is no text"
+    if (step === undefined) return `the MessagePack type ${view.getUint8(at)} is not a type of JSON`
+    if (isKey && !(step._tag === "Leaf" && step.isText)) return "a member name is not a string"
     if (innermost !== undefined) innermost.left -= 1
     at = step.next
     if (step._tag === "Nest") {
       const left = step.isMap ? step.count * 2 : step.count
-      // Each value takes a byte at least; a decoder may make room for all that are announced.
-      if (left > view.byteLength - at) return "cut off"
-      if (open.length === maxDepth) return `nested deeper than ${maxDepth} levels`
+      // Each value takes at least one byte. A decoder may allocate memory for the announced number of values.
+      if (left > view.byteLength - at) return "the bytes are truncated"
+      if (open.length === maxDepth) return `the value is nested deeper than ${maxDepth} levels`
       open.push({ isMap: step.isMap, left })
     }
     while (open.at(-1)?.left === 0) open.pop()
   } while (open.length > 0)
-  if (at > view.byteLength) return "cut off"
-  return at < view.byteLength ? "more bytes than one value" : undefined
+  if (at > view.byteLength) return "the bytes are truncated"
+  return at < view.byteLength ? "more bytes follow the value" : undefined
 }
 
-/** What in these bytes is not JSON data in MessagePack; `undefined` if it is. */
+/** Why bytes are not JSON data in MessagePack; undefined if they are. */
 export const complaint = (bytes: Uint8Array): string | undefined => {
   try {
     return walk(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch {
-    // The view's own check: a read past its end.
-    return "cut off"
+    // The view threw a `RangeError`: the bytes end within a value.
+    return "the bytes are truncated"
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The meta part of an envelope, read without making JSON of it: each read of a tier comes here, and
- * almost every meta part is as `Envelope.make` writes it, with ASCII text that needs no escapes.
+ * Reads the meta part of an envelope without `JSON.parse`. Every read of a tier reads it, and almost
+ * every meta part is as `Envelope.make` writes it, with ASCII text that needs no escapes.
  */
 
 export interface PlainMeta {
@@ -23,7 +23,7 @@ const [quote, comma, closeBracket, closeBrace, backslash] = [0x22, 0x2c, 0x5d, 0
 const [digit0, digit9] = [0x30, 0x39]
 const [firstPrintable, lastPrintable] = [0x20, 0x7e]
 
-/** Eight characters at a time: each string on the way to the whole text is garbage. */
+/** Converts eight characters at a time: every intermediate string is garbage. */
 const asciiOf = (bytes: Uint8Array, from: number, to: number): string => {
   let text = ""
   let at = from
@@ -43,7 +43,7 @@ const asciiOf = (bytes: Uint8Array, from: number, to: number): string => {
   return text
 }
 
-/** A reader that has met something else answers nothing more. */
+/** Reads the parts in order. After the first byte it does not expect, `isPlain` stays false. */
 class Reader {
   isPlain = true
   readonly #bytes: Uint8Array
@@ -64,7 +64,7 @@ class Reader {
     return this.#at < this.#end && this.#bytes[this.#at] === byte
   }
 
-  /** Goes on behind the text, if it comes next. */
+  /** Skips the text if it comes next; returns whether it did. */
   skips(text: Uint8Array): boolean {
     if (this.#at + text.length > this.#end) return false
     for (let i = 0; i < text.length; i++) {
@@ -97,7 +97,7 @@ class Reader {
     return ""
   }
 
-  /** From 0 to the highest safe integer, as JSON writes it. */
+  /** Reads an integer from 0 to the highest safe one, as JSON writes it. */
   count(): number {
     const first = this.#at
     let number = 0
@@ -116,7 +116,7 @@ class Reader {
 
 const tagsOf = (reader: Reader): ReadonlyArray<string> => {
   if (reader.isAt(closeBracket)) return []
-  // Not pushed on an empty array, for which V8 makes room for 17 at once.
+  // Not `push` to an empty array, for which V8 allocates room for 17 elements.
   const tags = [reader.text()]
   while (reader.isPlain && !reader.isAt(closeBracket)) {
     reader.skip(comma)
@@ -125,7 +125,7 @@ const tagsOf = (reader: Reader): ReadonlyArray<string> => {
   return tags
 }
 
-/** What `JSON.parse` would give for these bytes; undefined for anything that is written another way. */
+/** The result of `JSON.parse` for these bytes; undefined if the meta part is written another way. */
 export const plainMeta = (bytes: Uint8Array, from: number, end: number): PlainMeta | undefined => {
   const reader = new Reader(bytes, from, end)
   reader.must(reader.skips(tagsBegin))

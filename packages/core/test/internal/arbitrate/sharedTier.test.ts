@@ -134,7 +134,7 @@ describe("what it declares", () => {
     }),
   )
 
-  it.effect("bytes that are no envelope are refused with the operation's name", () =>
+  it.effect("bytes that are not an envelope are rejected with the operation's name", () =>
     Effect.gen(function* () {
       const { arbiter, store, text, win } = yield* open
       const garbage = new TextEncoder().encode("garbage")
@@ -174,7 +174,7 @@ describe("what it declares", () => {
 })
 
 describe("put, drop, read", () => {
-  it.effect("put stores over a lower version only, and says whether it did", () =>
+  it.effect("put stores over a lower version only, and returns whether it did", () =>
     Effect.gen(function* () {
       const { store, text } = yield* open
       const put = (text: string, version: number) =>
@@ -188,7 +188,7 @@ describe("put, drop, read", () => {
     }),
   )
 
-  it.effect("law 13: a value without a life takes the previous one away", () =>
+  it.effect("law 13: a value without a life removes the previous one", () =>
     Effect.gen(function* () {
       const { store, text } = yield* open
       yield* store.put("k", Envelope.withVersion(envelope("five"), 5), life)
@@ -198,7 +198,7 @@ describe("put, drop, read", () => {
     }),
   )
 
-  it.effect("a delayed value from before a lease or an expiry does not get in", () =>
+  it.effect("a delayed value from before a lease or an expiry is not stored", () =>
     Effect.gen(function* () {
       const { arbiter, store, text, win } = yield* open
       const put = (key: string, version: number) =>
@@ -382,7 +382,7 @@ describe("acquire", () => {
     }),
   )
 
-  it.effect("a released lease can be won at once, and its token commits nothing more", () =>
+  it.effect("a released lease can be won at once, and its token commits nothing", () =>
     Effect.gen(function* () {
       const { arbiter, win } = yield* open
       const first = yield* win("k")
@@ -416,7 +416,7 @@ describe("acquire", () => {
     }),
   )
 
-  it.effect("a failed lookup keeps others from asking for a while", () =>
+  it.effect("a failed lookup keeps other nodes from looking up for a while", () =>
     Effect.gen(function* () {
       const shared = yield* open
       yield* shared.arbiter.release("k", yield* shared.win("k"), 1000)
@@ -795,7 +795,7 @@ describe("marks and messages", () => {
     }),
   )
 
-  it.effect("what was refused, and what only concerns leases, is not told", () =>
+  it.effect("refused changes and operations on leases publish no message", () =>
     Effect.gen(function* () {
       const shared = yield* open
       const { arbiter, set, store, win } = shared

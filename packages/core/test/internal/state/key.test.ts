@@ -64,11 +64,11 @@ describe("a `key` function", () => {
   it.each([
     [1, "a value of type number"],
     [undefined, "a value of type undefined"],
-    [null, "gave null"],
+    [null, "returned null"],
   ])("that gives %s is told so, and what to give", (given, why) => {
     const problem = problemOf(() => given as never)(1)
     expect(problem).toContain(why)
-    expect(problem).toContain("give a string")
+    expect(problem).toContain("return a string")
   })
 
   it.each([
@@ -79,7 +79,7 @@ describe("a `key` function", () => {
       throw cause
     })(1)
     expect(problem).toContain(why)
-    expect(problem).toContain("give a string")
+    expect(problem).toContain("return a string")
   })
 })
 

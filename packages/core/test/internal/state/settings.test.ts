@@ -138,7 +138,7 @@ describe("key", () => {
   it("is the key itself where there is no function", () => {
     const { keyOf, keyProblem } = settings()
     expect([keyOf("a"), keyOf(1), keyOf({})]).toEqual(["a", "#1", undefined])
-    expect(keyProblem({})).toContain("give a `key` function")
+    expect(keyProblem({})).toContain("give the larder a `key` function")
   })
 
   it("is what the function makes of it", () => {
@@ -199,7 +199,7 @@ describe("a function that gives nonsense is an OptionFailed that shows it", () =
     failed(
       () => settings({ tags: () => given as never }).tags?.(1, "k"),
       "tags",
-      `${String(given)} is no array of strings; give []`,
+      `it returned ${String(given)}; return an array of strings, [] for no tags`,
     ),
   )
   it.each([Number.NaN, undefined, null, true, {}])("revision: %s", (given) =>
@@ -238,12 +238,7 @@ describe("circuits", () => {
     checkBreakers("products", named("a", "b"), [{ name: "memory" }]))
 
   it("of one name, or of the name of a tier, are refused", () => {
-    refused(
-      () => checkBreakers("products", named("a", "a"), []),
-      "upstream",
-      '"a"',
-      "names of their own",
-    )
+    refused(() => checkBreakers("products", named("a", "a"), []), "upstream", '"a"', "unique names")
     refused(
       () => checkBreakers("products", named("a", "shared"), [{ name: "shared" }]),
       "upstream",
@@ -260,6 +255,6 @@ describe("value", () => {
 
   it("may be left out where no tier keeps bytes, and nowhere else", () => {
     expect(codecOf(options(), false)).toBe(Schema.Unknown)
-    refused(() => codecOf(options(), true), "value", "keeps bytes", "Schema.String")
+    refused(() => codecOf(options(), true), "value", "stores bytes", "Schema.String")
   })
 })

@@ -75,7 +75,12 @@ const make = (consecutive = 3, recording = 0) =>
     }
   }).pipe(Effect.provide(Layer.empty))
 
-const timedOut = ["read", "timedOut", "no answer within 100 ms", "t"] as const
+const timedOut = [
+  "read",
+  "timedOut",
+  "no answer within 100 ms (Policy tierTimeout, tierBudget)",
+  "t",
+] as const
 const failed = ["read", "failed", "broken", "t"] as const
 
 /** What the effect gives, and after how many milliseconds; undefined after none where it takes more than a second. */

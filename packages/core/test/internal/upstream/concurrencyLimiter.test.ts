@@ -290,7 +290,7 @@ describe("Shed", () => {
       new Gate({ limit: 3, queue: 2, background }).shed().message
     assert.strictEqual(
       message(false),
-      "turned away: 3 lookups are running, and at most 2 may wait (Upstream.withConcurrency)",
+      "shed: 3 lookups are running, and at most 2 may wait (Upstream.withConcurrency)",
     )
     assert.include(message(true), "3 background lookups are running")
   })

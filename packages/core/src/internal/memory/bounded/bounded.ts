@@ -1,4 +1,4 @@
-/** Entries within bounds, by string keys: the class behind `BoundedMap`. */
+/** A map from string keys to values within bounds: the class behind `BoundedMap`. */
 import * as Result from "effect/Result"
 import type {
   BoundedMap,
@@ -18,11 +18,11 @@ import { LeastRecentlyUsed } from "./leastRecentlyUsed.ts"
 import { type HashKey, hashKey, stringHash } from "./stringHash.ts"
 import { TinyLfu } from "./tinyLfu.ts"
 
-/** Expired entries that go with each write even when there is room, so that they do not pile up. */
+/** Each write removes up to this many expired entries, also while there is room, so that they do not pile up. */
 const expiredPerWrite = 8
-/** Entries that go with each write while bounds that were lowered are not reached. */
+/** After bounds were lowered, each write evicts up to this many entries until the map fits. */
 const shrunkPerWrite = 64
-/** Hits that are remembered before the policy is told: on the hot path a hit is one number stored. */
+/** Hits are reported to the policy in batches of this many: on the hot path a hit stores one number. */
 const hitsLogged = 128
 
 const noOptions: SetOptions = {}
@@ -33,19 +33,19 @@ export class Bounded<V> implements BoundedMap<V> {
   readonly #onEvicted: OnEvicted<V>
   readonly #costs: Costs
   #wanted: Bounds
-  /** What is held to: the wanted bounds, unless these were lowered and are not reached yet. */
+  /** The bounds in force: above the wanted ones while a map that was resized does not fit yet. */
   #maxEntries: number
   #maxWeight: number
   #index: HashIndex
   #pairs: Pairs<V>
   #expiry: ExpiryHeap
   #policy: EvictionPolicy
-  /** Made once an entry has another weight than 1. */
+  /** Undefined while all entries have the weight 1. */
   #weights: Float64Array<ArrayBuffer> | undefined
   #weight = 0
   readonly #log = new Int32Array(hitsLogged)
   #logged = 0
-  /** What `onEvicted` threw first during a call that is still giving up. */
+  /** The first error that `onEvicted` threw in the current call, which throws it when the map fits. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(bounds: Bounds, eviction: Eviction, seed: number, onEvicted: OnEvicted<V>) {
@@ -97,7 +97,7 @@ export class Bounded<V> implements BoundedMap<V> {
     return stringHash(key, this.#hashKey)
   }
 
-  /** As `find`, with the hash of the key. */
+  /** As `find`, for a caller that has the hash of the key. */
   findHashed(key: string, hash: number): number {
     let slot = this.#index.first(hash)
     while (slot !== none && this.#pairs.key(slot) !== key) slot = this.#index.following(slot)
@@ -121,8 +121,8 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 
   /**
-   * As `set`, for a caller that has the hash of the key already, and the slot that `findHashed` gave:
-   * returns the slot of the key, or `none`.
+   * As `set`, for a caller that has the hash of the key and the slot that `findHashed` returned.
+   * Returns the slot of the key, or `none`.
    */
   put(
     key: string,
@@ -154,7 +154,7 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 
   clear(): void {
-    // New ones instead of emptying the old: the collector takes its time, callers do not wait.
+    // New objects: emptying the old ones takes time that callers would wait for.
     const most = this.#mostSlots()
     this.#index = new HashIndex(most)
     this.#pairs = new Pairs<V>()
@@ -197,7 +197,7 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 
   #mostSlots(): number {
-    // One more than fits, since a newcomer takes its slot before another goes.
+    // One more than fits: a new entry takes its slot before another one is evicted.
     return this.#wanted.maxEntries + firstSlot + 1
   }
 
@@ -221,7 +221,10 @@ export class Bounded<V> implements BoundedMap<V> {
     this.#expiry.set(slot, expiresAt)
   }
 
-  /** Back within the bounds, and closer to lowered ones. `spared` stays, being what was just written anew. */
+  /**
+   * Evicts until the map fits the bounds in force, and some entries more after bounds were lowered.
+   * `spared` is the slot of the value that was just replaced: it stays.
+   */
   #makeRoom(now: number, spared: number): void {
     for (let gone = 0; gone < expiredPerWrite && this.#expiry.hasEnded(now); gone += 1) {
       this.#evict(this.#expiry.first(), "expired")
@@ -232,7 +235,7 @@ export class Bounded<V> implements BoundedMap<V> {
     if (this.#isLowered()) this.#shrink(shrunkPerWrite, now, spared)
   }
 
-  /** Closer to lowered bounds; whether there is still more than is wanted. */
+  /** Evicts up to `limit` entries after bounds were lowered; returns whether the map still does not fit. */
   #shrink(limit: number, now: number, spared: number): boolean {
     for (let left = limit; left > 0 && this.#isUnwanted(); left -= 1) {
       if (!this.#giveUp(now, spared)) break
@@ -243,7 +246,7 @@ export class Bounded<V> implements BoundedMap<V> {
     return this.#isUnwanted()
   }
 
-  /** Whether bounds were lowered and are not reached yet. */
+  /** Whether bounds were lowered and the map does not fit yet. */
   #isLowered(): boolean {
     return this.#maxEntries > this.#wanted.maxEntries || this.#maxWeight > this.#wanted.maxWeight
   }
@@ -252,7 +255,7 @@ export class Bounded<V> implements BoundedMap<V> {
     return this.size > this.#wanted.maxEntries || this.#weight > this.#wanted.maxWeight
   }
 
-  /** One entry that is too many, an expired one if there is any; `false` when there is none but `spared`. */
+  /** Evicts one entry, an expired one first; returns `false` when there is none but `spared`. */
   #giveUp(now: number, spared: number): boolean {
     const isExpired = this.#expiry.hasEnded(now)
     const slot = isExpired ? this.#expiry.first() : this.#policy.victim(spared)
@@ -281,7 +284,7 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 
   #remove(slot: number, wasTaken: boolean): void {
-    // Hits may have come while evictions were told: what is in the log has to be there.
+    // `onEvicted` may have read entries. Report these hits now, while all slots in the log are in use.
     this.#tellHits()
     this.#policy.removed(slot, wasTaken)
     this.#expiry.remove(slot)
@@ -312,7 +315,7 @@ export class Bounded<V> implements BoundedMap<V> {
   }
 }
 
-/** A copy, so that later changes of the object have no effect. */
+/** Returns a copy, so that later changes of the caller's object have no effect. */
 export const checked = ({
   maxEntries,
   maxWeight,

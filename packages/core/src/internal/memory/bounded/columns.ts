@@ -1,15 +1,15 @@
 /**
- * Columns: what is known of a slot, in arrays by slot number. They grow by
- * doubling, each from a length of its own, so that no single write pays for all.
+ * Arrays by slot number ("columns"). Each column doubles its length, from a first
+ * length of its own, so that no write has to copy all of them.
  */
 
-/** Slot 0 is no slot, and a few after it are the ends of lists. */
+/** Entries use the slots from here on: 0 means "no slot", and 1 to 3 are the ends of lists. */
 export const firstSlot = 4
 export const none = 0
 
 type Column = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
 
-/** A copy with twice the room; no more than `most`, unless it has that already. */
+/** Returns a copy of twice the length, but at most `most`, unless the column is that long already. */
 export const grown = <A extends Column>(column: A, most: number): A => {
   const doubled = column.length * 2
   const length = column.length < most ? Math.min(doubled, most) : doubled
@@ -21,12 +21,12 @@ export const grown = <A extends Column>(column: A, most: number): A => {
 const chunkBits = 11
 const chunkMask = (1 << chunkBits) - 1
 
-/** Objects by slot number, in chunks: an array of a million pointers takes too long to copy. */
+/** Objects by slot number, in chunks: copying one array of a million pointers takes too long. */
 export class Objects<A> {
   readonly #chunks: Array<Array<A>> = []
   readonly #filler: A
 
-  /** `filler` stands where nothing is. */
+  /** Slots that were never set hold `filler`. */
   constructor(filler: A) {
     this.#filler = filler
   }
@@ -40,16 +40,13 @@ export class Objects<A> {
     while (this.#chunks.length <= at) this.#chunks.push([])
     const chunk = this.#chunks[at]!
     const place = slot & chunkMask
-    // Without holes, which would make every read of the array look for them.
+    // Fill up: V8 reads arrays with holes more slowly.
     while (chunk.length < place) chunk.push(this.#filler)
     chunk[place] = value
   }
 }
 
-/**
- * Keys and values by slot number, side by side, since who compares the key reads
- * the value next.
- */
+/** Keys and values by slot number, side by side: a hit compares the key and then reads the value. */
 export class Pairs<V> {
   readonly #chunks: Array<Array<string | V | undefined>> = []
 
@@ -65,12 +62,12 @@ export class Pairs<V> {
     this.#chunks[slot >>> chunkBits]![(slot & chunkMask) * 2 + 1] = value
   }
 
-  /** At a slot that was set before, or the next one. */
+  /** Sets a slot that was set before, or the next new one. */
   set(slot: number, key: string, value: V): void {
     const at = slot >>> chunkBits
     const chunk = (this.#chunks[at] ??= [])
     const place = (slot & chunkMask) * 2
-    // Without holes, which would make every read of the array look for them.
+    // Fill up: V8 reads arrays with holes more slowly.
     while (chunk.length < place) chunk.push(undefined)
     chunk[place] = key
     chunk[place + 1] = value

@@ -1,15 +1,15 @@
-/** The seam between what a bounded map keeps and what it gives up first. */
+/** The interface between a bounded map and the policy that chooses what it evicts. */
 
-/** What a policy may ask the map. */
+/** The properties of slots that a policy may read from the map. */
 export interface Kept {
   readonly hashOf: (slot: number) => number
   readonly weightOf: (slot: number) => number
 }
 
 /**
- * What keeping costs, as a share of the bounds: of an entry, and of each unit of
- * weight. 0 where there is no bound. Plain numbers, since a number with a fraction
- * that a function gives back may be garbage.
+ * The cost of an entry and of a unit of weight, as a share of the bounds: 1 divided
+ * by the bound, and 0 without a bound. Fields and not a function: V8 may allocate
+ * a number with a fraction that a function returns.
  */
 export interface Costs {
   perEntry: number
@@ -17,16 +17,16 @@ export interface Costs {
 }
 
 export interface EvictionPolicy {
-  /** A key that was looked up, missed and kept. */
+  /** The map has stored a new key. */
   readonly added: (slot: number) => void
-  /** A read. A refresh of a kept key is no read and is not reported. */
+  /** A caller has read the slot. A refresh of a stored key is not reported: it is no read. */
   readonly hit: (slot: number) => void
-  /** Before the weight of a kept slot changes by so much. */
+  /** The map is about to change the weight of a slot by this much. */
   readonly reweighed: (slot: number, by: number) => void
-  /** Before a slot goes. Not by this policy's choice where it `wasTaken`. */
+  /** The map is about to remove a slot. `wasTaken`: deleted or expired, not evicted as this policy's victim. */
   readonly removed: (slot: number, wasTaken: boolean) => void
-  /** What to give up next, other than `spared`; `none` when nothing else is kept. */
+  /** The slot to evict next, other than `spared`; `none` when there is no other. */
   readonly victim: (spared: number) => number
-  /** From what is most worth keeping to what is least. */
+  /** All slots, the one most worth keeping first. */
   readonly hottest: () => Iterable<number>
 }

@@ -1,43 +1,43 @@
 /**
- * What ends first: a 4-ary heap over the ends, in which every slot knows its
- * place. Adding what ends last costs one step, anything else O(log n), and never
- * more: a timer wheel costs less on average, but knows what has ended only to
- * the tick of its wheels, and moves a million entries at once when they share one.
+ * Slots by expiry: a 4-ary heap that knows the place of every slot. Adding the slot
+ * that expires last takes one step, every other operation O(log n) steps. A timer
+ * wheel takes less on average, but finds expired entries only at its ticks, and
+ * moves a million entries at once when they share a tick.
  */
 import { grown, none } from "./columns.ts"
 
 const arity = 4
 
 export class ExpiryHeap {
-  /** Slots; the first is the one that ends first. */
+  /** Slots in heap order: the slot that expires first is at 0. */
   #order = new Int32Array(80)
   #size = 0
-  /** By slot: its place in the order and one more, 0 when it is not there. */
+  /** For each slot, its place in the order plus 1; 0 for a slot that does not expire. */
   #places = new Int32Array(88)
   #ends = new Float64Array(96)
   readonly #most: number
 
-  /** `most`: the number of slots there can be. */
+  /** `most`: the highest number of slots. */
   constructor(most: number) {
     this.#most = most
   }
 
-  /** The slot that ends first, `none` when nothing ends. */
+  /** The slot that expires first; `none` when no slot expires. */
   first(): number {
     return this.#size === 0 ? none : this.#order[0]!
   }
 
-  /** Whether `first` has ended. */
+  /** Whether `first` has expired. */
   hasEnded(now: number): boolean {
     return this.#size > 0 && this.#ends[this.#order[0]!]! <= now
   }
 
-  /** `Infinity` for what does not end. */
+  /** `Infinity` for a slot that does not expire. */
   endOf(slot: number): number {
     return this.#contains(slot) ? this.#ends[slot]! : Infinity
   }
 
-  /** Sets or changes the end of a slot. */
+  /** Sets or changes the time at which a slot expires. */
   set(slot: number, end: number): void {
     if (end === Infinity) return this.remove(slot)
     while (slot >= this.#places.length) this.#places = grown(this.#places, this.#most)

@@ -1,19 +1,19 @@
 /**
- * How often a key was asked for lately: a count-min sketch of 4-bit counters in
- * four rows, halved now and then so that the past fades (G. Einziger, R.
- * Friedman, B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM
- * TOS 2017). The four counters of a key lie in one block of 64 bytes, so that
- * counting touches one cache line.
+ * Estimates how often a key was requested lately: a count-min sketch of 4-bit
+ * counters in four rows. All counters are halved from time to time, so that old
+ * requests count less (G. Einziger, R. Friedman, B. Manes, "TinyLFU: A Highly
+ * Efficient Cache Admission Policy", ACM TOS 2017). The four counters of a key lie
+ * in one block of 64 bytes, so that counting touches one cache line.
  */
 
 const blockBits = 4
 const blockLength = 1 << blockBits
-/** One block counts for so many entries: 8 bytes an entry. */
+/** One block counts for this many entries: 8 bytes for each. */
 const entriesPerBlock = 8
-/** Counts of so many times the entries are remembered before they are halved. */
+/** Counters are halved after this many counts for each entry. */
 const sampleFactor = 10
 const fewestEntries = 16
-/** Words of eight counters that are halved with each count, once it is time. */
+/** While counters are being halved, each count halves this many words of eight counters. */
 const halvedPerCount = 256
 
 export class FrequencySketch {
@@ -21,10 +21,10 @@ export class FrequencySketch {
   #blockMask = fewestEntries / entriesPerBlock - 1
   #entries = fewestEntries
   #counted = 0
-  /** So many counters of eight have been halved; all of them, while nothing is to be halved. */
+  /** The number of words that have been halved; the length of `#counters` when none is left to halve. */
   #halved = this.#counters.length
 
-  /** Makes room for so many entries. What was counted stays. */
+  /** Makes room for this many entries, and keeps the counts. */
   ensure(entries: number): void {
     if (entries <= this.#entries) return
     this.#entries = entries
@@ -41,11 +41,11 @@ export class FrequencySketch {
     this.#counters = grown
     this.#blockMask = blocks - 1
     if (this.#counted === 0) return
-    // A hash goes to one of the blocks that its old block becomes: all of them know its counts.
+    // The new mask sends a hash to one of the copies of its old block, so all copies have its counts.
     for (let at = 0; at < grown.length; at += before.length) grown.set(before, at)
   }
 
-  /** From 0 to 15. */
+  /** The estimate for a hash, from 0 to 15. */
   of(hash: number): number {
     const counters = this.#counters
     const block = (hash & this.#blockMask) << blockBits
@@ -63,7 +63,7 @@ export class FrequencySketch {
     const counters = this.#counters
     const block = (hash & this.#blockMask) << blockBits
     const picks = picksOf(hash)
-    // Not a loop over the rows: this is most of what a hit costs.
+    // Not a loop over the rows: these four lines are most of the cost of a hit.
     const added =
       raise(counters, block + (picks & 3), picks & 28) |
       raise(counters, block + 4 + ((picks >>> 5) & 3), (picks >>> 5) & 28) |
@@ -77,7 +77,7 @@ export class FrequencySketch {
     if (this.#halved < counters.length) this.#halve()
   }
 
-  /** A part of it: a sketch of a million entries takes longer than a write may. */
+  /** Halves the next part of the counters: all counters of a million entries at once take too long for one write. */
   #halve(): void {
     const counters = this.#counters
     const end = Math.min(this.#halved + halvedPerCount, counters.length)
@@ -86,7 +86,7 @@ export class FrequencySketch {
   }
 }
 
-/** One more in one counter; 1 unless it was at its most. */
+/** Adds 1 to a counter; returns 1, or 0 when the counter is at its maximum. */
 const raise = (counters: Int32Array, at: number, shift: number): number => {
   const word = counters[at]!
   if (((word >>> shift) & 15) === 15) return 0
@@ -94,7 +94,7 @@ const raise = (counters: Int32Array, at: number, shift: number): number => {
   return 1
 }
 
-/** Five bits for each row: which of four words, which of its eight counters. */
+/** Five bits for each row: two choose one of four words, three choose one of its eight counters. */
 const picksOf = (hash: number): number => {
   const mixed = Math.imul(hash, 0x31848bab)
   return mixed ^ (mixed >>> 14)

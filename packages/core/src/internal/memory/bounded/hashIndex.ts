@@ -1,13 +1,13 @@
 /**
- * Slots by hash: chains in buckets that are split one at a time as slots are
- * added (W. Litwin, "Linear Hashing", VLDB 1980), so that no write ever rehashes
- * everything. A JavaScript `Map` of a million keys does so now and then, also
- * while its size does not change, and holds the process up for a tenth of a
+ * Slots by hash: a hash table with chains that splits one bucket at a time as
+ * slots are added (W. Litwin, "Linear Hashing", VLDB 1980), so that no write ever
+ * rehashes all keys. A JavaScript `Map` of a million keys rehashes now and then,
+ * also while its size does not change, and blocks the process for a tenth of a
  * second and more.
  */
 import { firstSlot, grown, none } from "./columns.ts"
 
-/** Chains are short: a look-up that finds looks at 1.25 slots on average. */
+/** Keeps chains short: a search that finds its key reads 1.25 slots on average. */
 const bucketsPerSlot = 2
 const fewestBuckets = 16
 
@@ -15,18 +15,18 @@ export class HashIndex {
   /** The first slot of each bucket's chain. */
   #heads = new Int32Array(fewestBuckets * 1.5)
   #buckets = fewestBuckets
-  /** One less than the power of two that `#buckets` is at or above, and one less than the next one. */
+  /** Bit masks: 1 less than the highest power of two that is at most `#buckets`, and 1 less than the next one. */
   #lower = fewestBuckets - 1
   #upper = fewestBuckets * 2 - 1
   #size = 0
-  /** By slot, side by side: the hash, and the next slot of the chain. */
+  /** Two numbers for each slot: its hash, and the next slot of its chain. */
   #links = new Int32Array(128)
-  /** Chained like the others. */
+  /** The first free slot; free slots form a chain too. */
   #free: number = none
   #next = firstSlot
   readonly #most: number
 
-  /** `most`: the number of slots there can be. */
+  /** `most`: the highest number of slots. */
   constructor(most: number) {
     this.#most = most
   }
@@ -35,7 +35,7 @@ export class HashIndex {
     return this.#links[slot * 2]!
   }
 
-  /** The first slot that may be it: its hash is the same. */
+  /** The first slot with this hash; `none` if there is none. */
   first(hash: number): number {
     const links = this.#links
     let slot = this.#heads[this.#bucketOf(hash)]!
@@ -43,7 +43,7 @@ export class HashIndex {
     return slot
   }
 
-  /** The next slot with the same hash, after one that was not it. */
+  /** The next slot with the same hash; `none` if there is none. */
   following(slot: number): number {
     const links = this.#links
     const hash = links[slot * 2]!
@@ -56,12 +56,12 @@ export class HashIndex {
     return this.#size
   }
 
-  /** One more than the highest slot that was ever taken. */
+  /** 1 more than the highest slot that was ever taken. */
   get slots(): number {
     return this.#next
   }
 
-  /** Takes a slot: one that was given back, or the next one. */
+  /** Takes a slot: a free one, or the next new one. */
   add(hash: number): number {
     const slot = this.#take()
     this.#size += 1
@@ -82,7 +82,7 @@ export class HashIndex {
     return slot
   }
 
-  /** Gives the slot back. */
+  /** Frees the slot. */
   remove(slot: number): void {
     const links = this.#links
     const bucket = this.#bucketOf(links[slot * 2]!)

@@ -1,4 +1,4 @@
-/** Gives up what was read longest ago. */
+/** Evicts the least recently used entry. */
 import { none } from "./columns.ts"
 import type { EvictionPolicy } from "./evictionPolicy.ts"
 import { SlotLists } from "./slotLists.ts"
@@ -8,7 +8,7 @@ const list = 1
 export class LeastRecentlyUsed implements EvictionPolicy {
   readonly #slots: SlotLists
 
-  /** `most`: the number of slots there can be. */
+  /** `most`: the highest number of slots. */
   constructor(most: number) {
     this.#slots = new SlotLists(most)
   }

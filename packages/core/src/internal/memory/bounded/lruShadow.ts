@@ -1,26 +1,29 @@
 /**
- * What a plain LRU cache of the same size would have: simulated for a sample of
- * the keys, chosen by their hash, in a cache smaller by the same factor (C.
- * Waldspurger et al., "Efficient MRC Construction with SHARDS", FAST 2015).
+ * Simulates a plain LRU cache of the same size, to count the hits it would have:
+ * for a sample of the keys, chosen by hash, in a cache smaller by the same factor
+ * (C. Waldspurger et al., "Efficient MRC Construction with SHARDS", FAST 2015).
  */
 
-/** The sample is thinned out above so many entries: a few suffice, but of a large cache one key in 32 costs nothing. */
+/**
+ * The most keys in the sample: above it the sample is halved. A few hundred keys are enough. Once the
+ * sample is one key in 32, more keys are allowed: they cost a large cache next to nothing.
+ */
 const sampledOfFew = 384
 const sampledOfMany = 4_096
 const maskOfMany = 31
 
 export class LruShadow {
-  /** Costs by hash, least recently used first. */
+  /** Costs by hash; the least recently used hash is first. */
   #costs = new Map<number, number>()
   #cost = 0
-  /** One key of `#mask + 1` is in the sample. */
+  /** One key in `#mask + 1` is in the sample. */
   #mask = 3
 
   isSampled(hash: number): boolean {
     return ((hash >>> 8) & this.#mask) === 0
   }
 
-  /** A request in the sample: whether the LRU cache would have had it. `total` is what all that is kept costs. */
+  /** Counts a request of a sampled key; returns whether it hits in the LRU cache. `total`: the cost of all entries kept. */
   request(hash: number, cost: number, total: number): boolean {
     const before = this.#costs.get(hash)
     if (before !== undefined) this.forget(hash)
@@ -36,7 +39,7 @@ export class LruShadow {
     return before !== undefined
   }
 
-  /** Neither cache can have what was taken out of both. */
+  /** Removes a key, also one that the real cache dropped without an eviction: then neither cache can have it. */
   forget(hash: number): void {
     const cost = this.#costs.get(hash)
     if (cost === undefined) return

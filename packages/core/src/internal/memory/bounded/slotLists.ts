@@ -1,15 +1,15 @@
 /**
- * Doubly linked lists over slot numbers, newest first. The list's own number
- * stands at both of its ends, so that linking needs no case for an empty list.
+ * Doubly linked lists of slot numbers, newest first. A list's own number marks
+ * both of its ends, so that linking needs no case for an empty list.
  */
 import { firstSlot, grown } from "./columns.ts"
 
 export class SlotLists {
-  /** By slot, side by side: the newer neighbour and the older one. */
+  /** Two numbers for each slot: its newer neighbour and its older one. */
   #links = new Int32Array(144)
   readonly #most: number
 
-  /** `most`: the number of slots there can be. Lists are 1 to 3. */
+  /** `most`: the highest number of slots. The lists have the numbers 1 to 3. */
   constructor(most: number) {
     this.#most = most
     for (let list = 0; list < firstSlot; list += 1) {
@@ -18,22 +18,22 @@ export class SlotLists {
     }
   }
 
-  /** The list's own number when it is empty. */
+  /** The newest slot; the list's own number when the list is empty. */
   newest(list: number): number {
     return this.#links[list * 2 + 1]!
   }
 
-  /** The list's own number when it is empty. */
+  /** The oldest slot; the list's own number when the list is empty. */
   oldest(list: number): number {
     return this.#links[list * 2]!
   }
 
-  /** The list's own number at its end. */
+  /** The next newer slot; the list's own number after the newest one. */
   newer(slot: number): number {
     return this.#links[slot * 2]!
   }
 
-  /** The list's own number at its end. */
+  /** The next older slot; the list's own number after the oldest one. */
   older(slot: number): number {
     return this.#links[slot * 2 + 1]!
   }

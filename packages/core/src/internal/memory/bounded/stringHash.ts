@@ -1,9 +1,10 @@
 /**
- * A 32-bit hash of a string: over pairs of UTF-16 units xor, multiply, rotate and
- * multiply, with secret multipliers, so that nobody can prepare keys that collide,
- * and the finalizer of MurmurHash3. One product for each pair would not do: two
- * hashes that differ in the highest bit alone still do after any odd product, so
- * that the next pair could undo it under every secret.
+ * A 32-bit hash of a string. Each pair of UTF-16 units takes an xor, a product, a
+ * rotation and a second product; the finalizer of MurmurHash3 ends the hash. The
+ * multipliers are secret, so that an attacker cannot prepare keys that collide. One
+ * product for each pair is not enough: two hashes that differ only in the highest
+ * bit still differ only there after a product with any odd number, and the next
+ * pair of an attacker could cancel the difference under every secret.
  */
 export interface HashKey {
   readonly start: number
@@ -11,7 +12,7 @@ export interface HashKey {
   readonly second: number
 }
 
-/** From a random 32-bit number. */
+/** Makes a hash key from a random 32-bit number. */
 export const hashKey = (seed: number): HashKey => {
   const start = finish(seed ^ 0x2545f491)
   const first = finish(start ^ 0x68e31da4) | 1
@@ -34,7 +35,7 @@ export const stringHash = (text: string, { first, second, start }: HashKey): num
   return finish(hash)
 }
 
-/** Every bit of the input reaches every bit of the output. */
+/** The finalizer of MurmurHash3: every bit of the input affects every bit of the output. */
 export const finish = (hash: number): number => {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

@@ -1,8 +1,9 @@
 /**
- * W-TinyLFU: newcomers enter a window; what falls out of it stays only if it was
- * asked for more often than what would have to go for it (G. Einziger, O.
- * Eytan, R. Friedman, B. Manes, "Adaptive Software Cache Management", Middleware
- * 2018). The window's size adapts: see windowShare.ts.
+ * W-TinyLFU eviction: a new entry enters a window. When the window is full, its
+ * oldest entry stays only if it was requested more often than the entry that would
+ * be evicted for it (G. Einziger, O. Eytan, R. Friedman, B. Manes, "Adaptive
+ * Software Cache Management", Middleware 2018). The size of the window adapts: see
+ * windowShare.ts.
  */
 import { firstSlot, grown, none } from "./columns.ts"
 import type { Costs, EvictionPolicy, Kept } from "./evictionPolicy.ts"
@@ -17,21 +18,21 @@ const probation = 2
 const guarded = 3
 type Region = typeof window | typeof probation | typeof guarded
 
-/** The regions in the order in which entries are given up. */
+/** The regions in the order in which entries are evicted from them. */
 const weakestFirst = [probation, guarded, window] as const
 
-/** Of the main region: what was read again after it left the window. */
+/** The share of the main region for entries that were read again after they left the window. */
 const guardedShare = 0.8
-/** The window is adapted after so many requests for each kept entry. */
+/** The size of the window adapts after this many requests for each entry. */
 const requestsPerSample = 4
-/** Whether LRU does clearly better is looked at more often. */
+/** The comparison with LRU runs more often: after this many requests for each entry. */
 const requestsPerGlance = 0.25
 const clearlyBehind = 2
-/** A region that has become too large shrinks by so many with each request. */
+/** Each request moves up to this many entries out of a region that is too large. */
 const movesPerRequest = 16
-/** A loser that was asked for more often than this is warm. */
+/** A candidate that was requested more often than this and loses is a warm loser. */
 const warm = 5
-/** One warm loser in so many is let in, so that nobody can keep keys out by making theirs look popular. */
+/** One warm loser in this many stays, so that an attacker cannot keep keys out by requesting others often. */
 const losersPerLucky = 128
 
 export class TinyLfu implements EvictionPolicy {
@@ -44,7 +45,7 @@ export class TinyLfu implements EvictionPolicy {
   readonly #weights = [0, 0, 0, 0]
   readonly #sketch = new FrequencySketch()
   readonly #shadow = new LruShadow()
-  /** What left the window last, and has yet to win its place. */
+  /** The entry that left the window last: it competes with the weakest entry at the next eviction. */
   #candidate: number = none
   #share = initialShare
   #luck: number
@@ -55,10 +56,10 @@ export class TinyLfu implements EvictionPolicy {
   #ownHits = 0
   #shadowHits = 0
   #gaveUp = false
-  /** While half of the room is empty nothing will go for long, and nothing is counted. */
+  /** False until half of the room is used: before that no eviction is near, and counting would be wasted. */
   #counts = false
 
-  /** `most`: the number of slots there can be. */
+  /** `most`: the highest number of slots. */
   constructor(kept: Kept, costs: Costs, most: number, seed: number) {
     this.#kept = kept
     this.#costs = costs
@@ -157,7 +158,7 @@ export class TinyLfu implements EvictionPolicy {
     this.#count(slot, 1)
   }
 
-  /** A request, and whether it was a hit: 1 or 0. */
+  /** Counts a request; `hits` is 1 for a hit and 0 for a miss. */
   #count(slot: number, hits: number): void {
     const hash = this.#kept.hashOf(slot)
     this.#sketch.add(hash)
@@ -195,7 +196,7 @@ export class TinyLfu implements EvictionPolicy {
     const isWhole = this.#requests >= size * requestsPerSample
     this.#nextGlance = this.#requests + untilGlance
     if (!isWhole && behindLru(sample) < clearlyBehind) return
-    // As long as all is kept there is nothing to be learnt.
+    // Without an eviction since the last decision, the hits say nothing about the size of the window.
     if (this.#gaveUp) this.#share = nextShare(this.#share, sample)
     this.#gaveUp = false
     this.#requests = 0
@@ -212,7 +213,7 @@ export class TinyLfu implements EvictionPolicy {
     const size = this.#size() + 1
     const cost = perEntry + weight * perWeight
     const total = size * perEntry + (this.#weight() + weight) * perWeight
-    // Where all are as large as this one, the window has room for one of them nevertheless.
+    // An entry of at most twice the average cost always fits: where all are large, the window holds one.
     return cost > this.#share * total && cost * size > 2 * total
   }
 

@@ -1,17 +1,17 @@
 /**
- * How large the window is, as a share of all that is kept: decided from time to
- * time by where the hits were. Pure.
+ * Decides the size of the window, as a share of the cost of all entries, by where
+ * the hits were since the last decision.
  */
 
-/** Of the requests since the last decision. */
+/** Counts of the requests since the last decision. */
 export interface Sample {
-  /** Hits in the window, and what it costs to keep. */
+  /** Hits in the window, and the cost of its entries. */
   readonly windowHits: number
   readonly windowCost: number
-  /** Hits in the main region, and what it costs to keep. */
+  /** Hits in the main region, and the cost of its entries. */
   readonly mainHits: number
   readonly mainCost: number
-  /** Hits among the keys of the LRU shadow's sample: here, and in the shadow. */
+  /** Hits of the keys in the sample of the LRU shadow: in this cache, and in the shadow. */
   readonly ownHits: number
   readonly shadowHits: number
 }
@@ -19,19 +19,20 @@ export interface Sample {
 export const initialShare = 0.01
 const least = 0.02
 const most = 0.8
-/** Where LRU does better than all else, nearly all is window: that is LRU. */
+/** The bound where LRU has more hits: a cache that is nearly all window is an LRU cache. */
 const mostAgainstLru = 0.99
 const step = 0.1
 const stepTowardsLru = 0.4
 
-/** By how many standard deviations, or so, a plain LRU cache had more hits. */
+/** By about how many standard deviations a plain LRU cache had more hits. */
 export const behindLru = ({ ownHits, shadowHits }: Sample): number =>
   (shadowHits - ownHits) / Math.sqrt(shadowHits + 1)
 
 /**
- * Towards the region with more hits for what it costs. Comparing them within one
- * sample is not fooled by phases, as comparing the hit rates of two samples is.
- * Where LRU has more hits, towards LRU, and faster.
+ * Moves the share towards the region with more hits for its cost. Both regions are
+ * compared within one sample: between two samples the workload may change, and the
+ * hit ratio with it. Where LRU has more hits, the share moves towards LRU, in
+ * larger steps.
  */
 export const nextShare = (share: number, sample: Sample): number => {
   if (behindLru(sample) > 1) return Math.min(mostAgainstLru, share + stepTowardsLru)
