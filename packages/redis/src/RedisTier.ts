@@ -62,7 +62,7 @@ const checkedPrefix = (prefix: string = defaultPrefix): Effect.Effect<string> =>
 const checkedName = (name: string = "redis"): Effect.Effect<string> =>
   typeof name === "string" && name.trim() !== ""
     ? Effect.succeed(name)
-    : invalid("name", 'be a text that is not blank, such as "redis"', name)
+    : invalid("name", 'be a non-blank string, such as "redis"', name)
 
 const checkedLimits = (options: Options): Effect.Effect<Tier.Limits> =>
   Effect.orDie(Effect.fromResult(Tier.checkLimits("RedisTier", options)))

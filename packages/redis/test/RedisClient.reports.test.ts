@@ -90,7 +90,7 @@ redisSuite("what the log says of a connection", () => {
       yield* redis.use((client) => client.call("CONFIG", "SET", "requirepass", "chang3d"))
       const kill = ["KILL", "TYPE", "normal", "SKIPME", "no"]
       yield* Effect.ignore(redis.use((client) => client.call("CLIENT", kill)))
-      yield* has(lines, /WRONGPASS.*give username and password as the server has them now/)
+      yield* has(lines, /WRONGPASS.*set username and password to those of the server/)
       assert.notMatch(lines.join(), /s3cret|chang3d/)
       assert.match((yield* Effect.flip(ping(redis))).detail, /WRONGPASS/)
     }),
@@ -120,7 +120,7 @@ redisSuite("what the log says of a connection", () => {
       })
       yield* has(
         lines,
-        /no answer in TLS within 200 ms; if the port speaks plain Redis, leave tls out/,
+        /no TLS answer within 200 ms; if the port does not speak TLS, leave tls out/,
       )
     }),
   )
@@ -130,9 +130,9 @@ redisSuite("what the log says of a connection", () => {
     [
       "plain Redis at a port that speaks TLS",
       "\x15\x03\x03\x00\x02\x02F",
-      /the port speaks TLS; give tls/,
+      /the port speaks TLS; set tls/,
     ],
-    ["a port of HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", /what answers there is no Redis/],
+    ["a port of HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", /the answer is not from Redis/],
   ] as const) {
     it.live(`${what}: said to be so`, () =>
       Effect.gen(function* () {
@@ -187,7 +187,7 @@ describe("tls that cannot be meant", () => {
       "tls.ca",
       /must be certificates in PEM/,
     ],
-    ["a key that is none", { key: "s3cret", cert: "garbage" }, "tls", /some that it refuses: /],
+    ["a key that is none", { key: "s3cret", cert: "garbage" }, "tls", /its error: /],
   ] as const) {
     it.effect(`${what}: named`, () =>
       Effect.gen(function* () {

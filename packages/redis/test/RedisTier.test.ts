@@ -58,7 +58,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("any text is a key, and no two are the same", () =>
+    it.live("any string is a key, and different strings are different keys", () =>
       Effect.gen(function* () {
         const { set, text } = yield* open
         const keys = [
@@ -85,7 +85,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("bytes that are no envelope are refused with the operation's name", () =>
+    it.live("bytes that are not an envelope are rejected with the operation's name", () =>
       Effect.gen(function* () {
         const { arbiter, store, text, win } = yield* open
         const garbage = new TextEncoder().encode("garbage")
@@ -110,7 +110,7 @@ redisSuite("RedisTier", () => {
   })
 
   describe("put, drop, read", () => {
-    it.live("put stores over a lower version only, and says whether it did", () =>
+    it.live("put stores over a lower version only, and returns whether it did", () =>
       Effect.gen(function* () {
         const { put, text, version } = yield* open
         assert.isTrue(yield* put("k", "five", 5))
@@ -122,7 +122,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("law 13: a value without a life takes the previous one away", () =>
+    it.live("law 13: a value without a life removes the previous one", () =>
       Effect.gen(function* () {
         const { put, text } = yield* open
         yield* put("k", "five", 5)
@@ -132,7 +132,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("a delayed value from before a lease or an expiry does not get in", () =>
+    it.live("a delayed value from before a lease or an expiry is not stored", () =>
       Effect.gen(function* () {
         const { arbiter, put, text, win } = yield* open
         const token = yield* win("k")
@@ -300,7 +300,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("a released lease can be won at once, and its token commits nothing more", () =>
+    it.live("a released lease can be won at once, and its token commits nothing", () =>
       Effect.gen(function* () {
         const { arbiter, commit, win } = yield* open
         const first = yield* win("k")
@@ -311,7 +311,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("a failed lookup keeps others from asking for a while", () =>
+    it.live("a failed lookup keeps other nodes from looking up for a while", () =>
       Effect.gen(function* () {
         const { acquire, arbiter, win } = yield* open
         yield* arbiter.release("k", yield* win("k"), 200)
@@ -426,7 +426,7 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live("law 20: stored numbers without room above them count as none", () =>
+    it.live("law 20: stored numbers without room above them count as 0", () =>
       Effect.gen(function* () {
         const redis = yield* client
         const { arbiter, commit, set, text, win } = yield* openOn(redis, { larder: "ends" })

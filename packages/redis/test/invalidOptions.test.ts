@@ -51,7 +51,7 @@ type OfClient = readonly [options: object | null, field: string, shown: string, 
 const host = "127.0.0.1"
 const secret = "<redacted>"
 const ways =
-  "say where Redis is in one way (url, host and port, path, sentinels and name, or cluster)"
+  "give the address of Redis in exactly one way (url, host and port, path, sentinels and name, or cluster)"
 const time = "be a duration from 1 millisecond to 24 days"
 const wiped = Redacted.make("redis://s3cret@h")
 Redacted.wipeUnsafe(wiped)
@@ -60,14 +60,17 @@ const urls: ReadonlyArray<readonly [url: unknown, must: string]> = [
   ["http://u:s3cret@h", "be redis://host:port, rediss://host:port or unix:///path"],
   ["redis://u:s3cret@h:99999", "be redis://host:port, rediss://host:port or unix:///path"],
   ["", "be redis://host:port, rediss://host:port or unix:///path"],
-  ["redis://u:s3cret%@h", "escape what it contains: write a % of the password as %25"],
+  [
+    "redis://u:s3cret%@h",
+    "have its special characters escaped, such as %25 for a % in the password",
+  ],
   ["redis://u:s3cret@h/s3cret", "end in the number of a database, such as redis://host:port/0"],
   ["redis://u:s3cret@h/-1", "end in the number of a database, such as redis://host:port/0"],
   ["redis://u:s3cret@h:0", "have a host, and a port from 1 to 65535"],
   ["redis:///0", "have a host, and a port from 1 to 65535"],
   ["unix:", "have a path, such as unix:///path"],
-  [wiped, "be a text, or a Redacted of one that was not wiped"],
-  [5, "be a text, or a Redacted of one that was not wiped"],
+  [wiped, "be a string, or a Redacted of one that was not wiped"],
+  [5, "be a string, or a Redacted of one that was not wiped"],
 ]
 
 const times = ["commandTimeout", "connectTimeout", "heartbeat"] as const
@@ -91,9 +94,9 @@ const clients: ReadonlyArray<OfClient> = [
     String(port),
     "be an integer from 1 to 65535",
   ]),
-  [{ host: "" }, "host", '""', "be a text that is not empty"],
-  [{ host: 5 }, "host", "5", "be a text that is not empty"],
-  [{ path: "" }, "path", '""', "be a text that is not empty"],
+  [{ host: "" }, "host", '""', "be a non-empty string"],
+  [{ host: 5 }, "host", "5", "be a non-empty string"],
+  [{ path: "" }, "path", '""', "be a non-empty string"],
   [{ path: "unix://u:s3cret@h/redis.sock" }, "path", secret, "be the path of a socket alone"],
   ...["redis://u:s3cret@h", "u:s3cret@h", "h/0", "h h"].flatMap((bad): ReadonlyArray<OfClient> => [
     [{ host: bad }, "host", secret, noUrl],
@@ -127,7 +130,7 @@ const clients: ReadonlyArray<OfClient> = [
     { sentinels: [{ host: "", port: 1 }], name: "larder" },
     "sentinels[0].host",
     '""',
-    "be a text that is not empty",
+    "be a non-empty string",
   ],
   [
     { sentinels: [], name: "larder" },
@@ -135,8 +138,8 @@ const clients: ReadonlyArray<OfClient> = [
     "an array of 0",
     "be an array of at least one { host, port }",
   ],
-  [{ sentinels: [{ host, port: 1 }] }, "name", "undefined", "be a text that is not empty"],
-  [{ sentinels: [{ host, port: 1 }], name: "" }, "name", '""', "be a text that is not empty"],
+  [{ sentinels: [{ host, port: 1 }] }, "name", "undefined", "be a non-empty string"],
+  [{ sentinels: [{ host, port: 1 }], name: "" }, "name", '""', "be a non-empty string"],
   ...times.flatMap((field) =>
     noTimes.map(([given, shown]): OfClient => [{ host, [field]: given }, field, shown, time]),
   ),
@@ -151,12 +154,12 @@ const clients: ReadonlyArray<OfClient> = [
     '"2 seconds"',
     "be at most reconnect.max, which is 1000 ms",
   ],
-  [{ host, password: 53_5 }, "password", secret, "be a text or a Redacted of one"],
+  [{ host, password: 53_5 }, "password", secret, "be a string, or a Redacted of one"],
   [
     { sentinels: [{ host, port: 1 }], name: "larder", sentinelPassword: ["s3cret"] },
     "sentinelPassword",
     secret,
-    "be a text or a Redacted of one",
+    "be a string, or a Redacted of one",
   ],
   ...["tls", "sentinelTls"].map((field): OfClient => [
     {
@@ -166,23 +169,23 @@ const clients: ReadonlyArray<OfClient> = [
     },
     `${field}.ca`,
     secret,
-    "be certificates in PEM: the text of the file, which begins with -----BEGIN CERTIFICATE-----",
+    "be certificates in PEM: the content of the file, which begins with -----BEGIN CERTIFICATE-----",
   ]),
   [
     { host, tls: { key: "s3cret", cert: "garbage" } },
     "tls",
-    "some that it refuses: ",
+    "its error: ",
     "be options that Node's tls.connect accepts",
   ],
   [{}, "options", "none", ways],
   [{ host, path: "/tmp/x" }, "host, path", "host, path", ways],
   [{ host, port: 1, url: "redis://u:s3cret@h" }, "url, host, port", "url, host, port", ways],
-  [null, "options", "null", "have the shape of RedisClient.Options"],
+  [null, "options", "null", "be RedisClient.Options"],
   [
     { sentinels: [null], name: "larder", sentinelPassword: "s3cret" },
     "options",
     "an object",
-    "have the shape of RedisClient.Options",
+    "be RedisClient.Options",
   ],
 ]
 
@@ -233,8 +236,8 @@ describe("RedisClient", () => {
 // ---- RedisTier --------------------------------------------------------------------------------
 
 const prefixes: ReadonlyArray<readonly [prefix: unknown, shown: string, must: string]> = [
-  ["", '""', 'be a text that is not empty, such as "larder"'],
-  [5, "5", 'be a text that is not empty, such as "larder"'],
+  ["", '""', 'be a non-empty string, such as "larder"'],
+  [5, "5", 'be a non-empty string, such as "larder"'],
   ["a{b", '"a{b"', "have no braces"],
   ["a}", '"a}"', "have no braces"],
   ["a\n", '"a\\n"', "have no control characters"],
@@ -283,7 +286,7 @@ describe("RedisTier", () => {
     [" ", '" "'],
     [5, "5"],
   ] as const) {
-    const must = 'be a text that is not blank, such as "redis"'
+    const must = 'be a non-blank string, such as "redis"'
     const expected: Case = { module: "RedisTier", field: "name", shown, must }
     it.effect(`layer dies: ${titleOf(expected)}`, () =>
       Effect.gen(function* () {

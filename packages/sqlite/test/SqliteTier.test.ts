@@ -43,7 +43,7 @@ describe("what it declares", () => {
       yield* Effect.flip(put("k", "v", 1))
       assert.isFalse(fs.existsSync(`${folder}/a`))
       assert.deepStrictEqual(warnings(notices), [
-        `${folder}/a/b/larder.sqlite cannot be opened: there is no folder ${folder}/a/b; the tier is left out until it can. Make the folder, or correct the path`,
+        `${folder}/a/b/larder.sqlite cannot be opened: there is no folder ${folder}/a/b; larders continue without the tier until it can. Create the folder, or correct the path`,
       ])
       fs.mkdirSync(`${folder}/a/b`, { recursive: true })
       yield* TestClock.adjust("1 second")
@@ -127,7 +127,7 @@ describe("bounds", () => {
       )
       yield* larder.set("secret", "s".repeat(20_000_000))
       assert.lengthOf(lines, 1)
-      assert.match(lines[0]!, /^products: sqlite refused a value of 20.0 MB, /)
+      assert.match(lines[0]!, /^products: sqlite refused a value of 20.0 MB and /)
       assert.notMatch(lines[0]!, /secret|sss/)
     }),
   )

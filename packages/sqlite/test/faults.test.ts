@@ -65,7 +65,7 @@ describe("a file that cannot be used", () => {
           yield* TestClock.adjust("1 second")
         }
         assert.deepStrictEqual(warnings(notices), [
-          `${filename} cannot be opened: it is no SQLite database; the tier is left out until it can. Give the tier a file of its own; this one is not touched`,
+          `${filename} cannot be opened: it is not an SQLite database; larders continue without the tier until it can. Give the tier another file; this one stays unchanged`,
         ])
         assert.deepStrictEqual(fs.readFileSync(filename), Buffer.from(content))
         assert.deepStrictEqual(fs.readdirSync(path.dirname(filename)), [path.basename(filename)])
@@ -81,7 +81,7 @@ describe("a file that cannot be used", () => {
     Effect.gen(function* () {
       const filename = yield* temporaryFile
       if (spawnSync("mkfifo", [filename]).status !== 0) return
-      assert.match(yield* refusal(filename), /it is no file/)
+      assert.match(yield* refusal(filename), /it is not a file/)
     }),
   )
 
@@ -105,7 +105,7 @@ describe("a file that cannot be used", () => {
       const theirs = new DatabaseSync(filename)
       theirs.exec("CREATE TABLE accounts (id INTEGER); INSERT INTO accounts VALUES (1)")
       theirs.close()
-      assert.match(yield* refusal(filename), /database of something else/)
+      assert.match(yield* refusal(filename), /database of another application/)
       yield* assertHarmless(filename)
       const again = new DatabaseSync(filename)
       assert.strictEqual(again.prepare("SELECT count(*) AS n FROM accounts").get()?.["n"], 1)
@@ -181,7 +181,7 @@ describe("a damaged file", () => {
       assert.strictEqual(yield* larder.get("a"), "a 1")
       assert.isTrue((yield* larder.set("b", "set")).settled)
       const [warning] = Events.named(yield* events, "TierWarning")
-      assert.match(JSON.stringify(warning), /is damaged .* kept as .*corrupt-1/)
+      assert.match(JSON.stringify(warning), /is damaged .* moves it to .*corrupt-1/)
       assert.strictEqual(fs.statSync(`${filename}.corrupt-1`).size, 5000)
       assert.deepStrictEqual(asked, ["a"])
     }),
@@ -227,7 +227,7 @@ describe("a damaged file", () => {
     }),
   )
 
-  it.effect("law 20: stored numbers without room above them count as none", () =>
+  it.effect("law 20: stored numbers without room above them count as 0", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryFile
       const { arbiter, set, text } = yield* openOn({ filename })
@@ -355,7 +355,7 @@ describe("a file that is changed behind the back of an open one", () => {
             assert.isAbove(yield* set("removed", "again"), version)
           } else {
             assert.strictEqual(outcome._tag, "Failure")
-            assert.match(warnings(notices)[0]!, /cannot be opened: .* not touched/)
+            assert.match(warnings(notices)[0]!, /cannot be opened: .* stays unchanged/)
             assert.deepStrictEqual(fs.readFileSync(filename), left)
             assert.deepStrictEqual(corruptions(filename), [])
             fs.rmSync(filename)

@@ -109,7 +109,7 @@ describe("a full disk", () => {
             if ((yield* text(`k${i}`)) !== undefined) others += 1
           assert.strictEqual(others, 0)
           yield* assertAllFit(opened)
-          isTold(warnings(notices), /is full: the cache makes room by evicting/)
+          isTold(warnings(notices), /is full: the tier evicts its oldest entries/)
           assert.lengthOf(warnings(notices), 1)
         }),
     )
@@ -160,7 +160,7 @@ describe("a full disk", () => {
           if (i === 520) assert.isDefined(yield* text("k400"))
         }
         yield* assertAllFit(opened)
-        isTold(warnings(notices), /is full: the cache makes room/)
+        isTold(warnings(notices), /is full: the tier evicts its oldest/)
         theirs.free()
         for (let i = 0; i < 3000; i++) yield* put(`l${i}`, "x".repeat(2000), 1)
         for (let i = 0; i < 3000; i += 100) assert.isDefined(yield* text(`l${i}`))
@@ -205,7 +205,10 @@ describe("a full disk", () => {
         yield* assertAllFit(opened)
         assert.isTrue(yield* opened.put("l", "w", 1))
         assert.strictEqual(yield* opened.text("l"), "w")
-        isTold(warnings(opened.notices), /so full that nothing can be written: .* begun anew/)
+        isTold(
+          warnings(opened.notices),
+          /so full that nothing can be written: .* begins a new file/,
+        )
       }),
   )
 
@@ -218,7 +221,7 @@ describe("a full disk", () => {
         const opened = yield* openOn({ filename: `${folder}/larder.sqlite` })
         for (let i = 0; i < 3; i++) yield* Effect.flip(opened.put("k", "v", 1))
         yield* Effect.flip(opened.arbiter.mark(["t"], true, 0))
-        isTold(warnings(opened.notices), /cannot be opened: .* Free some room/)
+        isTold(warnings(opened.notices), /cannot be opened: .* Free disk space/)
         theirs.free()
         yield* TestClock.adjust("1 second")
         assert.isTrue(yield* opened.put("k", "v", 1))
@@ -239,7 +242,7 @@ describe("a full disk", () => {
         assert.isTrue(yield* put(`k${i}`, `${i} ${"x".repeat(2000)}`, i + 2), `${i}`)
       yield* assertAllFit(opened)
       assert.match((yield* text("k2999")) ?? "", /^2999 /)
-      isTold(warnings(notices), /begun anew/)
+      isTold(warnings(notices), /begins a new file/)
       reader.close()
     }),
   )

@@ -9,7 +9,7 @@ type Case = readonly [field: string, got: unknown, shown: string, must: string]
 
 const filename = 'be a path, such as "./larder.db"'
 const bound = "be an integer of at least 1 or Infinity"
-const name = 'be a text that is not blank, such as "sqlite"'
+const name = 'be a non-blank string, such as "sqlite"'
 const time = 'be a finite duration of at least 0, such as "50 millis"'
 
 const bounds: ReadonlyArray<readonly [unknown, string]> = [

@@ -71,9 +71,9 @@ export const tagOf = (name: string): string => {
 /** What a prefix must be that the given one is not; `undefined` for a valid one. */
 export const prefixMust = (prefix: unknown): string | undefined => {
   if (typeof prefix !== "string" || prefix === "") {
-    return 'be a text that is not empty, such as "larder"'
+    return 'be a non-empty string, such as "larder"'
   }
-  if (/[{}]/.test(prefix)) return "have no braces, which say where Redis Cluster keeps a key"
+  if (/[{}]/.test(prefix)) return "have no braces, by which Redis Cluster places a key"
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (/[\u0000-\u001f\u007f]/.test(prefix)) return "have no control characters"
   // Its marks would have the names of another prefix's entries.

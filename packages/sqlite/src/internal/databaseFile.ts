@@ -70,7 +70,7 @@ export class DatabaseFile {
     this.#warnings.warn(
       "full",
       now,
-      `the disk of ${this.filename} is full: the cache makes room by evicting, oldest entries first; free some room, lower maxBytes, or move the file to another disk`,
+      `the disk of ${this.filename} is full: the tier evicts its oldest entries to make room; free disk space, lower maxBytes, or move the file to another disk`,
     )
   }
 
@@ -137,7 +137,7 @@ export class DatabaseFile {
     this.#warnings.warn(
       "closed",
       now,
-      `${this.filename} cannot be opened: ${reason}; the tier is left out until it can. ${remedyFor(cause, this.filename)}`,
+      `${this.filename} cannot be opened: ${reason}; larders continue without the tier until it can. ${remedyFor(cause, this.filename)}`,
     )
   }
 
@@ -181,7 +181,7 @@ export class DatabaseFile {
       this.#warnings.warn(
         "replaced",
         now,
-        `${this.filename} was removed or replaced while it was open: it is opened anew`,
+        `${this.filename} was removed or replaced while it was open: the tier opens it again`,
       )
       this.#closeConnection()
     } else {
@@ -200,7 +200,7 @@ export class DatabaseFile {
     this.#warnings.warn(
       "lost",
       now,
-      `${this.filename} was ${what} while it was open: it is begun anew, without its entries`,
+      `${this.filename} was ${what} while it was open: the tier begins a new file, without the entries`,
     )
   }
 
@@ -214,7 +214,7 @@ export class DatabaseFile {
       return this.#closeConnection()
     }
     if (headerOf(this.filename)._tag !== "Ours")
-      throw new NotOurs({ reason: "it is no sound database" })
+      throw new NotOurs({ reason: "it is not a sound database" })
     let n = 1
     while (existsSync(`${this.filename}.corrupt-${n}`)) n += 1
     const aside = `${this.filename}.corrupt-${n}`
@@ -228,7 +228,7 @@ export class DatabaseFile {
     this.#warnings.warn(
       "damaged",
       now,
-      `${this.filename} is damaged (${String(cause)}): it is kept as ${aside}, and begun anew`,
+      `${this.filename} is damaged (${String(cause)}): the tier moves it to ${aside} and begins a new file`,
     )
   }
 
@@ -254,7 +254,7 @@ export class DatabaseFile {
     this.#warnings.warn(
       "discarded",
       now,
-      `the disk of ${this.filename} is so full that nothing can be written: the file is begun anew, without its entries; free some room, or move the file to another disk`,
+      `the disk of ${this.filename} is so full that nothing can be written: the tier drops all entries and begins a new file; free disk space, or move the file to another disk`,
     )
   }
 
@@ -283,8 +283,8 @@ export class DatabaseFile {
 }
 
 const remedyFor = (cause: unknown, filename: string): string => {
-  if (cause instanceof NotOurs) return "Give the tier a file of its own; this one is not touched"
-  if (!existsSync(dirname(filename))) return "Make the folder, or correct the path"
-  if (isFull(roomOf(filename))) return "Free some room on its disk, or give the tier another path"
-  return "Give this process the right to read and write the file and its folder, or another path"
+  if (cause instanceof NotOurs) return "Give the tier another file; this one stays unchanged"
+  if (!existsSync(dirname(filename))) return "Create the folder, or correct the path"
+  if (isFull(roomOf(filename))) return "Free disk space, or give the tier another path"
+  return "Give this process the right to read and write the file and its folder, or give the tier another path"
 }

@@ -28,13 +28,13 @@ export type Header =
 export const parse = (bytes: Buffer, size: number): Header => {
   if (size === 0) return { _tag: "Empty" }
   if (bytes.length < headerBytes || bytes.toString("latin1", 0, magic.length) !== magic) {
-    return { _tag: "Foreign", reason: "it is no SQLite database" }
+    return { _tag: "Foreign", reason: "it is not an SQLite database" }
   }
   const id = bytes.readUInt32BE(applicationIdAt)
   if (id === applicationId) return { _tag: "Ours", size, changes: bytes.readUInt32BE(counterAt) }
   return id === 0
     ? { _tag: "Unnamed" }
-    : { _tag: "Foreign", reason: "it is a database of something else" }
+    : { _tag: "Foreign", reason: "it is a database of another application" }
 }
 
 /**
@@ -73,7 +73,7 @@ export const headerOf = (filename: string): Header => {
   if (stat === undefined) return { _tag: "Missing" }
   // Do not open other kinds: a pipe blocks, and a device holds no file.
   if (!stat.isFile())
-    return { _tag: "Foreign", reason: "unable to open database file: it is no file" }
+    return { _tag: "Foreign", reason: "unable to open database file: it is not a file" }
   const handle = handles.get(`${stat.dev}:${stat.ino}`)
   if (handle !== undefined) return readFrom(handle.descriptor)
   const descriptor = openSync(filename, "r")

@@ -96,7 +96,7 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
     yield* unless(isBound(maxEntries), "maxEntries", bound, maxEntries)
     yield* unless(isBound(maxBytes), "maxBytes", bound, maxBytes)
     const isName = typeof name === "string" && name.trim() !== ""
-    yield* unless(isName, "name", 'be a text that is not blank, such as "sqlite"', name)
+    yield* unless(isName, "name", 'be a non-blank string, such as "sqlite"', name)
     yield* unless(
       modes.has(synchronous),
       "synchronous",

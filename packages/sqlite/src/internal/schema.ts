@@ -78,10 +78,10 @@ const foreign = (database: DatabaseSync): string | undefined => {
   const isEmpty = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
   if (isEmpty) return undefined
   if (id !== applicationId) {
-    return "it is a database of something else"
+    return "it is a database of another application"
   }
   return found > format
-    ? `it was written by a newer release, format ${found} instead of ${format}; update this one, or give it another file`
+    ? `it was written by a newer release, format ${found} instead of ${format}; update this application, or give the tier another file`
     : undefined
 }
 

@@ -361,5 +361,5 @@ const bytesOf = (key: string, envelope: Uint8Array): number => envelope.length +
 const envelopeOf = (row: Row | undefined): Uint8Array => {
   const bytes = row?.["envelope"]
   if (bytes instanceof Uint8Array) return bytes
-  throw new TypeError("an envelope that is no blob")
+  throw new TypeError("a stored envelope is not a blob")
 }

@@ -229,7 +229,7 @@ export class SqliteStore {
   ): Effect.Effect<A, Tier.TierError> {
     return Effect.suspend(() => {
       if (Envelope.version(envelope) === undefined) {
-        const cause = new Error("the bytes are no envelope of format 1 with a version")
+        const cause = new Error("the bytes are not an envelope of format 1 with a version")
         return Effect.fail(this.#failure(operation, cause))
       }
       return this.#step(operation, "change", (connection, now) => {

@@ -25,7 +25,7 @@ export const eventually = <R>(
     }
     return yield* new RedisServerError({
       reason: "TooSlow",
-      detail: `not within ${seconds} seconds: ${what}`,
+      detail: `still not true after ${seconds} seconds: ${what}`,
       log: last,
     })
   }).pipe(inRealTime)

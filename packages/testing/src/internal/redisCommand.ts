@@ -35,7 +35,11 @@ const exchange = (target: Target, commands: ReadonlyArray<ReadonlyArray<string>>
       give(Effect.fail(failed("TooSlow", `127.0.0.1:${target.port}: no answer in 5 seconds`)))
     })
     socket.on("close", () => {
-      give(Effect.fail(failed("NotReached", `127.0.0.1:${target.port} hung up`)))
+      give(
+        Effect.fail(
+          failed("NotReached", `127.0.0.1:${target.port} closed the connection before its answer`),
+        ),
+      )
     })
     socket.write(commands.map(resp.encode).join(""))
     return Effect.sync(() => {

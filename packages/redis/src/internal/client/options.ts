@@ -220,7 +220,7 @@ const secret = (
   if (given === undefined || Redacted.isRedacted(given)) return given
   return typeof given === "string"
     ? Redacted.make(given)
-    : invalidSecret(field, "be a text or a Redacted of one")
+    : invalidSecret(field, "be a string, or a Redacted of one")
 }
 
 const reveal = (given: Secret): string => {
@@ -228,7 +228,7 @@ const reveal = (given: Secret): string => {
   try {
     return Redacted.value(given)
   } catch {
-    return invalidSecret("url", "be a text, or a Redacted of one that was not wiped")
+    return invalidSecret("url", "be a string, or a Redacted of one that was not wiped")
   }
 }
 
@@ -253,9 +253,7 @@ const port = (field: string, given: number): number =>
   isPort(given) ? given : invalid(field, "be an integer from 1 to 65535", given)
 
 const text = (field: string, given: string | undefined): string =>
-  typeof given === "string" && given !== ""
-    ? given
-    : invalid(field, "be a text that is not empty", given)
+  typeof given === "string" && given !== "" ? given : invalid(field, "be a non-empty string", given)
 
 /** A URL given as a host may hold a password: it is refused, and not shown. */
 const host = (field: string, given: string): string =>
@@ -295,7 +293,7 @@ const checkTls = (field: string, given: ConnectionOptions): ConnectionOptions =>
   if (!authorities.every(isCertificates)) {
     invalidSecret(
       `${field}.ca`,
-      "be certificates in PEM: the text of the file, which begins with -----BEGIN CERTIFICATE-----, not its path",
+      "be certificates in PEM: the content of the file, which begins with -----BEGIN CERTIFICATE-----, not its path",
     )
   }
   try {
@@ -303,7 +301,7 @@ const checkTls = (field: string, given: ConnectionOptions): ConnectionOptions =>
   } catch (cause) {
     // OpenSSL's message shows nothing of the key or certificate.
     const refusal = cause instanceof Error ? cause.message : String(cause)
-    const reason = `must be options that Node's tls.connect accepts, got some that it refuses: ${refusal}`
+    const reason = `must be options that Node's tls.connect accepts, got its error: ${refusal}`
     throw new InvalidOptions({ module, field, reason })
   }
   return given
@@ -337,7 +335,10 @@ const decoded = (part: string): string => {
   try {
     return decodeURIComponent(part)
   } catch {
-    return invalidSecret("url", "escape what it contains: write a % of the password as %25")
+    return invalidSecret(
+      "url",
+      "have its special characters escaped, such as %25 for a % in the password",
+    )
   }
 }
 
@@ -382,7 +383,7 @@ const checkOneWay = (options: Options): void => {
   const kinds = new Set(given.map((way) => (way === "port" ? "host" : way)))
   if (kinds.size === 1) return
   const field = given.join(", ") || "options"
-  const reason = `must say where Redis is in one way (url, host and port, path, sentinels and name, or cluster), got ${given.length === 0 ? "none" : given.join(", ")}`
+  const reason = `must give the address of Redis in exactly one way (url, host and port, path, sentinels and name, or cluster), got ${given.length === 0 ? "none" : given.join(", ")}`
   throw new InvalidOptions({ module, field, reason })
 }
 
@@ -456,7 +457,7 @@ const misshapen = (options: unknown): InvalidOptions =>
   InvalidOptions.of({
     module,
     field: "options",
-    must: "have the shape of RedisClient.Options",
+    must: "be RedisClient.Options",
     got: options,
   })
 

@@ -41,7 +41,7 @@ const quietAuth = (client: Inner, say: (text: string) => void): void => {
         say(
           cause.message.includes("wrong number")
             ? "the server knows no usernames: leave username out"
-            : "a password is given, but the server asks its default user for none: give it one (requirepass), or leave password out",
+            : "the options have a password, but the server's default user has none: set one on the server (requirepass), or leave password out",
         )
       })
   }

@@ -20,22 +20,22 @@ export const worded = ({ message }: Error, settings: Settings): string => {
     return "the server does not answer"
   }
   if (/WRONGPASS|NOAUTH|invalid password/i.test(message)) {
-    return `${message}; give username and password as the server has them now`
+    return `${message}; set username and password to those of the server`
   }
   if (tls !== undefined && message === "connect ETIMEDOUT") {
-    return `no answer in TLS within ${connectTimeout} ms; if the port speaks plain Redis, leave tls out (redis: for rediss:)`
+    return `no TLS answer within ${connectTimeout} ms; if the port does not speak TLS, leave tls out (redis: in place of rediss:)`
   }
   if (tls !== undefined && /wrong version number|packet length too long/i.test(message)) {
-    return "the port does not speak TLS; leave tls out (redis: for rediss:), or take the port that does"
+    return "the port does not speak TLS; leave tls out (redis: in place of rediss:), or use the port that does"
   }
   const byte = /^Unknown RESP type (\d+)/.exec(message)?.[1]
   if (byte !== undefined) {
     return tls === undefined && tlsRecords.has(byte)
-      ? "the port speaks TLS; give tls (rediss: for redis:), or take the port that does not"
-      : "what answers there is no Redis; look at host and port"
+      ? "the port speaks TLS; set tls (rediss: in place of redis:), or use the port that does not"
+      : "the answer is not from Redis; check host and port"
   }
   if (/certificate/i.test(message) && !/revoked|expired/i.test(message)) {
-    return `${message}; give the certificate of the authority that signed the server's as tls.ca, and its name as tls.servername where it differs from the host`
+    return `${message}; set tls.ca to the certificate of the authority that signed the server's, and tls.servername to the server's name if it differs from the host`
   }
   return message
 }
@@ -62,7 +62,7 @@ export class Reports {
     const says = reason ?? told
     if (says === undefined || (told !== undefined && (told === says || !isRefusal(says)))) return
     this.#outage.reason = says
-    this.#warn(`not connected, trying on: ${says}`)
+    this.#warn(`not connected, retrying: ${says}`)
   }
 
   up(): void {
@@ -74,7 +74,7 @@ export class Reports {
     if (this.#briefly < briefOutages) return
     this.#briefly = 0
     this.#warn(
-      `the connection was lost ${briefOutages} times, each time for less than ${briefOutageMillis} ms; look at what closes it: a proxy, the server's timeout or maxclients`,
+      `the connection was lost ${briefOutages} times, each time for less than ${briefOutageMillis} ms; check what closes it: a proxy, the server's timeout or maxclients`,
     )
   }
 
@@ -107,7 +107,7 @@ export class Reports {
           return Effect.void
         }
         this.#left -= 1
-        const left = this.#suppressed > 0 ? ` (${this.#suppressed} such lines were left out)` : ""
+        const left = this.#suppressed > 0 ? ` (${this.#suppressed} more lines were suppressed)` : ""
         this.#suppressed = 0
         return write(left)
       }),

@@ -15,7 +15,8 @@ const heard = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const message = parse(text)
-    if (message === undefined) return Effect.logDebug(`${channel}: no message of a tier: ${text}`)
+    if (message === undefined)
+      return Effect.logDebug(`${channel}: ignored a message that is not of a tier: ${text}`)
     Queue.offerUnsafe(messages, message)
     return Effect.void
   })

@@ -22,13 +22,13 @@ const shown = (reply: unknown): string => {
 /** Bytes without an envelope have no version and cannot be ordered. */
 export class NoEnvelope extends Data.TaggedError("NoEnvelope") {
   override get message(): string {
-    return "the bytes are no envelope of format 1 with a version"
+    return "the bytes are not an envelope of format 1 with a version"
   }
 }
 
 /** The request reached Redis too late twice in a row and was not run. */
 export class Late extends Data.TaggedError("Late") {
   override get message(): string {
-    return "it came to Redis too late, and was not done"
+    return "the operation reached Redis too late and was not applied"
   }
 }

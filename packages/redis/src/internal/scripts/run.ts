@@ -97,7 +97,7 @@ export type Reply = { readonly value: unknown } | { readonly error: Error }
 const errorOf = (cause: unknown): Error =>
   cause instanceof Error ? cause : new Error(String(cause))
 
-const noAnswer = new Error("the pipeline has no answer")
+const noAnswer = new Error("the pipeline returned no answer")
 
 const pipelined = (
   server: Redis,

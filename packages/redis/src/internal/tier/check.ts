@@ -38,10 +38,10 @@ const ofPolicy = ({ maxmemory, policy }: Facts): string | undefined => {
   // Without a limit Redis evicts and refuses nothing.
   if (maxmemory === 0) return undefined
   if (policy === "noeviction") {
-    return "maxmemory-policy is noeviction: when memory is full, Redis refuses values. What a refused value would replace becomes a tombstone, so nothing stale comes back, but this tier keeps nothing new until entries end. Consider volatile-lru."
+    return "maxmemory-policy is noeviction: when memory is full, Redis refuses values. A tombstone then replaces the previous value, so no older value is served, but this tier stores nothing new until entries expire. Consider volatile-lru."
   }
   if (policy.startsWith("allkeys-")) {
-    return `maxmemory-policy is ${policy}: when memory is full, Redis may evict a larder's marks and floors too. Then all its entries are looked up again; nothing that was invalidated comes back. Consider volatile-lru, which leaves them alone.`
+    return `maxmemory-policy is ${policy}: when memory is full, Redis may evict a larder's marks and floors too. Then all its entries are looked up again; invalidated values stay invalid. Consider volatile-lru, which does not evict them.`
   }
   return undefined
 }
@@ -51,7 +51,9 @@ export const warningsOf = (facts: Facts): ReadonlyArray<string> => {
   const policy = ofPolicy(facts)
   return [
     ...(isTooOld(facts.version)
-      ? [`Redis ${facts.version} is older than ${oldest.join(".")}: this tier does not support it.`]
+      ? [
+          `Redis ${facts.version} is older than ${oldest.join(".")}: this tier does not support it. Update Redis.`,
+        ]
       : []),
     ...(policy === undefined ? [] : [policy]),
   ]

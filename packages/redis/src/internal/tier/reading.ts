@@ -43,7 +43,7 @@ const pipelined = (
   return pipeline.exec().then((results) =>
     Promise.all(
       keys.map((key, i): Found | Promise<Found> => {
-        const [error, value] = results?.[i] ?? [new Error("the pipeline has no answer")]
+        const [error, value] = results?.[i] ?? [new Error("the pipeline returned no answer")]
         if (error === null) return (value as Buffer | null | undefined) ?? null
         return isRedirection(error) ? one(cluster, key) : wrongType(error)
       }),

@@ -212,4 +212,4 @@ export const missing = (
 export const warningOf = (missing: ReadonlyArray<string>): string | undefined =>
   missing.length === 0
     ? undefined
-    : `the Redis user lacks rights that this tier needs: ${missing.join(" ")}. Until it has them the tier keeps little or nothing, and larders do without it. As an administrator: ACL SETUSER <user> ${missing.join(" ")}`
+    : `the Redis user lacks rights that this tier needs: ${missing.join(" ")}. Until it has them the tier stores little or nothing, and larders continue without it. As an administrator: ACL SETUSER <user> ${missing.join(" ")}`

@@ -41,26 +41,28 @@ redisSuite("marks", () => {
     }),
   )
 
-  it.live("mark answers what the caller has missed, its own included, by rising numbers", () =>
-    Effect.gen(function* () {
-      const { a, b } = yield* open()
-      const first = yield* a.mark(["a"], true, 0)
-      const second = yield* b.mark(["b", undefined, "b", ""], false, 0)
-      assert.isAbove(second.number, first.number)
-      assert.strictEqual(second.last, second.number)
-      const expected: ReadonlyArray<Tier.Mark> = [
-        { tag: "a", keepStale: true, number: first.number },
-        { tag: undefined, keepStale: false, number: second.number },
-        { tag: "", keepStale: false, number: second.number },
-        { tag: "b", keepStale: false, number: second.number },
-      ]
-      assert.deepStrictEqual(second.marks, expected)
-      const third = yield* a.mark(["c"], true, second.number)
-      assert.deepStrictEqual(third.marks, [{ tag: "c", keepStale: true, number: third.number }])
-      assert.deepStrictEqual((yield* b.marks(second.number)).marks, third.marks)
-      const known = third.number + 1_000_000_000
-      assert.strictEqual((yield* a.mark(["d"], true, known)).number, known + 1)
-    }),
+  it.live(
+    "mark returns the marks that the caller has missed, its own included, by rising numbers",
+    () =>
+      Effect.gen(function* () {
+        const { a, b } = yield* open()
+        const first = yield* a.mark(["a"], true, 0)
+        const second = yield* b.mark(["b", undefined, "b", ""], false, 0)
+        assert.isAbove(second.number, first.number)
+        assert.strictEqual(second.last, second.number)
+        const expected: ReadonlyArray<Tier.Mark> = [
+          { tag: "a", keepStale: true, number: first.number },
+          { tag: undefined, keepStale: false, number: second.number },
+          { tag: "", keepStale: false, number: second.number },
+          { tag: "b", keepStale: false, number: second.number },
+        ]
+        assert.deepStrictEqual(second.marks, expected)
+        const third = yield* a.mark(["c"], true, second.number)
+        assert.deepStrictEqual(third.marks, [{ tag: "c", keepStale: true, number: third.number }])
+        assert.deepStrictEqual((yield* b.marks(second.number)).marks, third.marks)
+        const known = third.number + 1_000_000_000
+        assert.strictEqual((yield* a.mark(["d"], true, known)).number, known + 1)
+      }),
   )
 
   it.live("a tag that is marked again has the higher number alone; each kind has its own", () =>

@@ -37,7 +37,9 @@ const leases = checksThat("arbiter")({
       assert.equal(yield* win("known", { known }), known + 1)
     }),
 
-  "law 7: one node at a time has the lease of a key; of other keys others": (subject) =>
+  "law 7: one node at a time has the lease of a key; leases of other keys are independent": (
+    subject,
+  ) =>
     Effect.gen(function* () {
       const { acquire } = yield* arbitrated(subject)
       const all = yield* Effect.all(
@@ -53,7 +55,7 @@ const leases = checksThat("arbiter")({
       assert.equal((yield* acquire("other"))._tag, "Won")
     }),
 
-  "acquire answers what is newer than the caller knows, but no tombstone": (subject) =>
+  "acquire returns a value newer than the caller knows, but no tombstone": (subject) =>
     Effect.gen(function* () {
       const { acquire, remove, set, text, win } = yield* arbitrated(subject)
       const version = yield* set("k", "kept")
@@ -111,7 +113,7 @@ const leases = checksThat("arbiter")({
       assert.equal(yield* text("k"), "kept")
     }),
 
-  "a released lease can be won at once, and its token commits nothing more": (subject) =>
+  "a released lease can be won at once, and its token commits nothing": (subject) =>
     Effect.gen(function* () {
       const { arbiter, commit, text, win } = yield* arbitrated(subject)
       const first = yield* win("k")
@@ -122,7 +124,7 @@ const leases = checksThat("arbiter")({
       assert.equal(yield* text("k"), undefined)
     }),
 
-  "a failed lookup keeps others from asking for a while": (subject) =>
+  "a failed lookup keeps other nodes from looking up for a while": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter, win } = yield* arbitrated(subject)
       yield* arbiter.release("k", yield* win("k"), 1000)
@@ -133,7 +135,7 @@ const leases = checksThat("arbiter")({
       assert.equal((yield* acquire("k"))._tag, "Won")
     }),
 
-  "law 7: despite a failed lookup one caller with nothing stale may ask, and one alone": (
+  "law 7: despite a failed lookup one caller without a stale value may look up, and only one": (
     subject,
   ) =>
     Effect.gen(function* () {
@@ -154,7 +156,7 @@ const leases = checksThat("arbiter")({
 })
 
 const commits = checksThat("arbiter")({
-  "law 11: what was looked up before a change is not stored after it": (subject) =>
+  "law 11: a value looked up before a change is not stored after it": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { arbiter, commit, set, text, win } = own
@@ -177,7 +179,7 @@ const commits = checksThat("arbiter")({
       }
     }),
 
-  "commit stores under the token, whatever version the bytes came with, once": (subject) =>
+  "commit stores an envelope once, under the token, whatever version it carries": (subject) =>
     Effect.gen(function* () {
       const { arbiter, commit, text, time, version, win } = yield* arbitrated(subject)
       const token = yield* win("k")
@@ -199,7 +201,7 @@ const commits = checksThat("arbiter")({
       }
     }),
 
-  "law 13: a committed value without a life takes the previous one away": (subject) =>
+  "law 13: a committed value without a life removes the previous one": (subject) =>
     Effect.gen(function* () {
       const { commit, set, text, win } = yield* arbitrated(subject)
       const known = yield* set("k", "old")
@@ -207,7 +209,7 @@ const commits = checksThat("arbiter")({
       assertNoValue(yield* text("k"))
     }),
 
-  "bytes that are no envelope are refused with the operation's name": (subject) =>
+  "bytes that are not an envelope are rejected with the operation's name": (subject) =>
     Effect.gen(function* () {
       const { arbiter, text, win } = yield* arbitrated(subject)
       const garbage = new Uint8Array([1, 2, 3])
@@ -228,7 +230,7 @@ const commits = checksThat("arbiter")({
 })
 
 const writes = checksThat("arbiter")({
-  "law 20: a change is above what is stored, held and known": (subject) =>
+  "law 20: the version of a change is above all stored, leased and known numbers": (subject) =>
     Effect.gen(function* () {
       const { put, set, text, time, version, win } = yield* arbitrated(subject)
       const ahead = ((yield* time) + 3_600_000) * 1000
@@ -243,7 +245,7 @@ const writes = checksThat("arbiter")({
       assert.equal(yield* text("k"), "known")
     }),
 
-  "a version at the end of the numbers does not stop writes": (subject) =>
+  "a version at the highest number does not stop writes": (subject) =>
     Effect.gen(function* () {
       const { put, set, text } = yield* arbitrated(subject)
       assert.equal(yield* put("k", "damaged", Number.MAX_SAFE_INTEGER), false)
@@ -252,7 +254,7 @@ const writes = checksThat("arbiter")({
       assert.equal(yield* text("k"), "kept")
     }),
 
-  "numbers without room above them count as none": (subject) =>
+  "numbers without room above them count as 0": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter, commit, put, set, text, win } = yield* arbitrated(subject)
       for (const end of [1, 2, 3].map((left) => 2 ** 53 - left)) {
@@ -276,7 +278,7 @@ const writes = checksThat("arbiter")({
       }
     }),
 
-  "the highest number that a caller may bring leaves the arbiter as it was": (subject) =>
+  "the highest number that a caller may send does not break the arbiter": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter, commit, put, set, text, win } = yield* arbitrated(subject)
       const highest = Arbitration.highestBrought
@@ -300,9 +302,7 @@ const writes = checksThat("arbiter")({
       assert.ok((yield* arbiter.marks(above)).marks.length > 0)
     }),
 
-  "law 20: a change that whoever made it has given up does not win over one that comes after": (
-    subject,
-  ) =>
+  "law 20: a change that its caller has given up does not win over a later one": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       for (const [name, change] of changes(own)) {
@@ -318,7 +318,7 @@ const writes = checksThat("arbiter")({
       }
     }),
 
-  "law 12: what remove took away does not come back by a delayed write": (subject) =>
+  "law 12: a delayed write does not bring a removed value back": (subject) =>
     Effect.gen(function* () {
       const { put, remove, set, text } = yield* arbitrated(subject)
       const version = yield* set("k", "removed")
@@ -361,7 +361,7 @@ const writes = checksThat("arbiter")({
       assertNoValue(yield* text("k"))
     }),
 
-  "expire of what is past its life is a removal, and of nothing stores nothing": (subject) =>
+  "expire of an entry past its life removes it, and of an absent key stores nothing": (subject) =>
     Effect.gen(function* () {
       const { arbiter, expire, text, time } = yield* arbitrated(subject)
       const bytes = envelope("over", yield* time, { freshFor: 0, staleFor: 0 })
@@ -387,7 +387,7 @@ const writes = checksThat("arbiter")({
       }
     }),
 
-  "a delayed value from before a lease or an expiry does not get in": (subject) =>
+  "a delayed value from before a lease or an expiry is not stored": (subject) =>
     Effect.gen(function* () {
       const { expire, put, text, win } = yield* arbitrated(subject)
       const token = yield* win("k")
@@ -399,7 +399,7 @@ const writes = checksThat("arbiter")({
       assert.equal(yield* text("l"), undefined)
     }),
 
-  "a version that was dropped is not given out again": (subject) =>
+  "a dropped version is not issued again": (subject) =>
     Effect.gen(function* () {
       const { put, set, store, time } = yield* arbitrated(subject)
       const ahead = ((yield* time) + 30_000) * 1000
@@ -416,25 +416,24 @@ const delayedChanges = ({ removeAt, setAt }: Arbitrated) => [
 ]
 
 const delayed = checksThat("arbiter")({
-  "law 20: a change told later takes its place in the order: over what is older, at that version": (
-    subject,
-  ) =>
-    Effect.gen(function* () {
-      const own = yield* arbitrated(subject)
-      const { set, setAt, text, time, removeAt, version } = own
-      const older = yield* set("set", "older")
-      assert.equal(yield* setAt("set", "delayed", older + 1), older + 1)
-      assert.equal(yield* text("set"), "delayed")
-      assert.equal(yield* version("set"), older + 1)
-      const removed = yield* set("remove", "older")
-      assert.equal(yield* removeAt("remove", removed + 1), removed + 1)
-      assertNoValue(yield* text("remove"))
-      const now = (yield* time) * 1000
-      assert.equal(yield* setAt("nothing", "delayed", now), now)
-      assert.equal(yield* text("nothing"), "delayed")
-    }),
+  "law 20: a delayed change takes its place in the order: it replaces older entries, at its version":
+    (subject) =>
+      Effect.gen(function* () {
+        const own = yield* arbitrated(subject)
+        const { set, setAt, text, time, removeAt, version } = own
+        const older = yield* set("set", "older")
+        assert.equal(yield* setAt("set", "delayed", older + 1), older + 1)
+        assert.equal(yield* text("set"), "delayed")
+        assert.equal(yield* version("set"), older + 1)
+        const removed = yield* set("remove", "older")
+        assert.equal(yield* removeAt("remove", removed + 1), removed + 1)
+        assertNoValue(yield* text("remove"))
+        const now = (yield* time) * 1000
+        assert.equal(yield* setAt("nothing", "delayed", now), now)
+        assert.equal(yield* text("nothing"), "delayed")
+      }),
 
-  "law 13: a change told later leaves what is newer, and answers its version": (subject) =>
+  "law 13: a delayed change leaves a newer entry, and returns its version": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { set, text, version } = own
@@ -447,7 +446,7 @@ const delayed = checksThat("arbiter")({
       }
     }),
 
-  "law 12: a set told later does not bring back what was removed after it": (subject) =>
+  "law 12: a delayed set does not bring back a key that was removed after it": (subject) =>
     Effect.gen(function* () {
       const { remove, set, setAt, text } = yield* arbitrated(subject)
       const before = yield* set("k", "older")
@@ -456,7 +455,7 @@ const delayed = checksThat("arbiter")({
       assertNoValue(yield* text("k"))
     }),
 
-  "law 12: what a removal told later took away does not come back by a delayed write": (subject) =>
+  "law 12: a delayed write does not bring back a value that a delayed removal removed": (subject) =>
     Effect.gen(function* () {
       const { put, removeAt, text, time } = yield* arbitrated(subject)
       const at = (yield* time) * 1000
@@ -466,7 +465,7 @@ const delayed = checksThat("arbiter")({
       assert.equal(yield* put("k", "later", at + 1), true)
     }),
 
-  "law 11: a change told later ends a lookup that began before it": (subject) =>
+  "law 11: a delayed change ends the lease of a lookup that began before it": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { acquire, arbiter, commit, text, win } = own
@@ -483,7 +482,7 @@ const delayed = checksThat("arbiter")({
       }
     }),
 
-  "a change told later leaves a lookup that began after it: it holds its lease, and commits": (
+  "a delayed change leaves a lookup that began after it: the lookup keeps its lease, and commits": (
     subject,
   ) =>
     Effect.gen(function* () {
@@ -499,7 +498,7 @@ const delayed = checksThat("arbiter")({
       }
     }),
 
-  "numbers rise above a change told later": (subject) =>
+  "numbers rise above a delayed change": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { set, time, win } = own
@@ -511,17 +510,18 @@ const delayed = checksThat("arbiter")({
       }
     }),
 
-  "law 12: a value told longer after it was set than tombstones are sure to be kept is not stored":
-    (subject) =>
-      Effect.gen(function* () {
-        const { setAt, text, time } = yield* arbitrated(subject)
-        const now = (yield* time) * 1000
-        const { settleTime } = yield* limitsOf(subject)
-        yield* setAt("young", "young", now - settleTime * 750)
-        assert.equal(yield* text("young"), "young")
-        yield* setAt("old", "old", now - settleTime * 1250)
-        assertNoValue(yield* text("old"))
-      }),
+  "law 12: a value delayed for longer than tombstones are sure to be kept is not stored": (
+    subject,
+  ) =>
+    Effect.gen(function* () {
+      const { setAt, text, time } = yield* arbitrated(subject)
+      const now = (yield* time) * 1000
+      const { settleTime } = yield* limitsOf(subject)
+      yield* setAt("young", "young", now - settleTime * 750)
+      assert.equal(yield* text("young"), "young")
+      yield* setAt("old", "old", now - settleTime * 1250)
+      assertNoValue(yield* text("old"))
+    }),
 
   "laws 10, 12: records outlive each change that may still come: for settleTime, tombstones for twice as long":
     (subject) =>
@@ -538,7 +538,7 @@ const delayed = checksThat("arbiter")({
         assert.equal(yield* text("removed"), "[tombstone]")
       }),
 
-  "law 13: a value without a life told later takes what is older away": (subject) =>
+  "law 13: a delayed value without a life removes older entries": (subject) =>
     Effect.gen(function* () {
       const { set, setAt, text } = yield* arbitrated(subject)
       const older = yield* set("k", "older")
@@ -546,7 +546,7 @@ const delayed = checksThat("arbiter")({
       assertNoValue(yield* text("k"))
     }),
 
-  "a change told later at no usable number changes nothing": (subject) =>
+  "a delayed change at no usable number changes nothing": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { set, text, win } = own

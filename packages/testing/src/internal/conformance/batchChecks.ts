@@ -58,7 +58,9 @@ const tokensOf = ({ win }: Arbitrated, keys: ReadonlyArray<string>) =>
   Effect.forEach(keys, (key) => win(key))
 
 export const batchChecks = checksThat("arbiter")({
-  "acquireAll answers for each key what acquire would, in the order of the requests": (subject) =>
+  "acquireAll returns for each key the answer of acquire, in the order of the requests": (
+    subject,
+  ) =>
     Effect.gen(function* () {
       const { arbiter, set, win } = yield* arbitrated(subject)
       if (arbiter.acquireAll === undefined) return
@@ -88,7 +90,7 @@ export const batchChecks = checksThat("arbiter")({
       assert.ok(above?._tag === "Won" && above.token > known)
     }),
 
-  "law 7: of many keys each lease is granted once, for its own time": (subject) =>
+  "law 7: acquireAll grants the lease of each key once, for its own time": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter } = yield* arbitrated(subject)
       if (arbiter.acquireAll === undefined) return
@@ -107,7 +109,7 @@ export const batchChecks = checksThat("arbiter")({
       assert.equal((yield* acquire("k7"))._tag, "Won")
     }),
 
-  "what acquireAll has granted is renewed, released and committed like any lease": (subject) =>
+  "leases of acquireAll are renewed, released and committed like any lease": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter, commit, text } = yield* arbitrated(subject)
       if (arbiter.acquireAll === undefined) return
@@ -182,7 +184,7 @@ export const batchChecks = checksThat("arbiter")({
       assert.equal(yield* text("k8"), "of k8")
     }),
 
-  "law 13: of many keys a value without a life takes the previous one away": (subject) =>
+  "law 13: among many keys a value without a life removes the previous one": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { arbiter, set, text, win } = own
@@ -199,7 +201,7 @@ export const batchChecks = checksThat("arbiter")({
       assert.equal(yield* text("b"), "of b")
     }),
 
-  "commitAll stores no bytes that are no envelope": (subject) =>
+  "commitAll does not store bytes that are not an envelope": (subject) =>
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { arbiter, set, text, time, win } = own

@@ -90,7 +90,7 @@ const anyOf = (subject: Subject, name: string, asked: Array<string>, alone: bool
   }).pipe(Effect.provide(stackOf(subject, alone)))
 
 const single = checksThat("any")({
-  "law 5: zero, nothing, null and their like are values": (subject) =>
+  "law 5: 0, undefined, null and the like are values": (subject) =>
     Effect.gen(function* () {
       const asked: Array<string> = []
       const larder = yield* anyOf(subject, yield* freshName("values"), asked, true)
@@ -161,7 +161,7 @@ const single = checksThat("any")({
       }
     }),
 
-  "law 13: what a caller sets is there": (subject) =>
+  "law 13: a value that a caller sets is stored": (subject) =>
     Effect.gen(function* () {
       const self = world()
       const larder = yield* larderOf(subject, yield* freshName("set"), self, { alone: true })
@@ -170,7 +170,7 @@ const single = checksThat("any")({
       assert.equal(yield* larder.get("k"), 42)
     }),
 
-  "law 7: a thousand callers are one lookup": (subject) =>
+  "law 7: a thousand callers share one lookup": (subject) =>
     Effect.gen(function* () {
       const self = world()
       const gate = yield* Deferred.make<void>()
@@ -212,7 +212,7 @@ const refreshed = (larder: Larder.Larder<string, number, "away">, self: World) =
   })
 
 const several = checksThat("arbiter")({
-  "law 5: another node finds zero, nothing, null and their like, without a lookup": (subject) =>
+  "law 5: another node reads 0, undefined, null and the like without a lookup": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("values")
       const asked: Array<string> = []
@@ -248,7 +248,7 @@ const several = checksThat("arbiter")({
       assert.equal(asked, 1)
     }),
 
-  "law 4: adopting carries the remaining time over, not a new one": (subject) =>
+  "law 4: an adopted entry keeps its remaining time": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("adopted")
       const self = world()
@@ -288,7 +288,7 @@ const several = checksThat("arbiter")({
       assert.deepEqual(new Set(yield* Fiber.join(joined)), new Set([1]))
     }),
 
-  "laws 11, 12: what a change of one node took away is not fresh for another": (subject) =>
+  "laws 11, 12: a value that one node has changed or removed is not fresh for another": (subject) =>
     Effect.gen(function* () {
       const self = world()
       const changes = {
@@ -314,7 +314,7 @@ const several = checksThat("arbiter")({
       }
     }),
 
-  "law 11: a lookup that began before a change is fresh nowhere after it": (subject) =>
+  "law 11: the value of a lookup that began before a change is fresh nowhere after it": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("late")
       const self = world()
@@ -346,7 +346,7 @@ const several = checksThat("arbiter")({
       )
     }),
 
-  "law 16: what does not decode is a miss, and the next load repairs it": (subject) =>
+  "law 16: an entry that does not decode is a miss, and the next load repairs it": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("garbage")
       const self = world()
@@ -356,7 +356,7 @@ const several = checksThat("arbiter")({
       for (const _ of [1, 2]) assert.equal(yield* during(node, (larder) => larder.get("k")), 1)
     }),
 
-  "law 22: what a node was told or looked up is in the tier when it has ended": (subject) =>
+  "law 22: values that a node set or looked up are in the tier when it has closed": (subject) =>
     Effect.gen(function* () {
       const self = world()
       const node = larderOf(subject, yield* freshName("closing"), self)

@@ -47,7 +47,9 @@ const marks = checksThat("arbiter")({
       assert.ok(second.time >= first.time + 10, "the time goes on")
     }),
 
-  "mark answers what the caller has missed, its own included, by rising numbers": (subject) =>
+  "mark returns the marks that the caller has missed, its own included, by rising numbers": (
+    subject,
+  ) =>
     Effect.gen(function* () {
       const { arbiter } = yield* arbitrated(subject)
       const before = yield* arbiter.marks(0)
@@ -91,7 +93,7 @@ const marks = checksThat("arbiter")({
       assert.equal(Math.max(...numbers(false)), drop.number)
     }),
 
-  "any text is a tag, and many fit in one mark": (subject) =>
+  "any string is a tag, and many fit in one mark": (subject) =>
     Effect.gen(function* () {
       const { arbiter } = yield* arbitrated(subject)
       const odd = [
@@ -126,7 +128,7 @@ const marks = checksThat("arbiter")({
       assert.deepEqual([after.last, after.marks], [before.last, []])
     }),
 
-  "thousands of marks come back complete": (subject) =>
+  "thousands of marks are returned completely": (subject) =>
     Effect.gen(function* () {
       const { arbiter } = yield* arbitrated(subject)
       const tags = Array.from({ length: 3000 }, (_, i) => `tag ${i}`)
@@ -138,7 +140,7 @@ const marks = checksThat("arbiter")({
       assert.equal((yield* allMarks(arbiter, number)).length, tags.length - 1001)
     }),
 
-  "law 12: more marks than one answer should hold come in several, none is left out": (subject) =>
+  "law 12: marks beyond one answer come in several pages, and none is missing": (subject) =>
     Effect.gen(function* () {
       const { arbiter } = yield* arbitrated(subject)
       const tags = Array.from({ length: 6_000 }, (_, i) => `tag ${i}`)
@@ -152,7 +154,7 @@ const marks = checksThat("arbiter")({
       assert.equal(all.at(-1)?.number, number)
     }),
 
-  "law 11: who stores a value is told the number of the newest mark": (subject) =>
+  "law 11: storing a value returns the number of the newest mark": (subject) =>
     Effect.gen(function* () {
       const { arbiter, commit, store, time, win } = yield* arbitrated(subject)
       const token = yield* win("k")
@@ -201,7 +203,7 @@ const apart = (messages: ReadonlyArray<string>): ReadonlyArray<string> =>
   })
 
 const messages = checksThat("notifies")({
-  "law 18: every change is told to every node, those of a key in their order": (subject) =>
+  "law 18: every node gets a message for every change, those of a key in order": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("told")
       const one = yield* arbitratedAs(subject, name)
@@ -237,7 +239,7 @@ const messages = checksThat("notifies")({
       }
     }),
 
-  "what was refused, and what only concerns leases, is not told": (subject) =>
+  "refused changes and operations on leases publish no message": (subject) =>
     Effect.gen(function* () {
       const { arbiter, commit, put, set, store, win } = yield* arbitrated(subject)
       const version = yield* set("k", "v")
@@ -253,7 +255,7 @@ const messages = checksThat("notifies")({
       assert.deepEqual((yield* heardUpToEnd(queue)).map(shown), [`end ${end}`])
     }),
 
-  "messages of one larder are not told to another, and end with their scope": (subject) =>
+  "messages of one larder do not reach another, and end with their scope": (subject) =>
     Effect.gen(function* () {
       const other = yield* arbitrated(subject)
       const { arbiter, set } = yield* arbitrated(subject)

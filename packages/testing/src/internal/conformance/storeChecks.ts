@@ -53,7 +53,7 @@ const oddTexts = [
 const allBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
 export const storeChecks = checksThat("bytes")({
-  "what it declares is what its stores have": (subject) =>
+  "the declared abilities are those of its stores": (subject) =>
     Effect.gen(function* () {
       const { abilities, name, scope } = byteTier(subject)
       const { store } = yield* opened(subject)
@@ -65,7 +65,7 @@ export const storeChecks = checksThat("bytes")({
       assert.ok(subject.arbitrates || !abilities.notifies, "messages are those of an arbiter")
     }),
 
-  "a larder opened again finds what was there; other larders do not": (subject) =>
+  "a larder opened again finds its entries; other larders do not": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("reopened")
       yield* Effect.scoped(
@@ -80,7 +80,7 @@ export const storeChecks = checksThat("bytes")({
       assert.equal(yield* again.text("k"), "kept")
     }),
 
-  "any text is a key, and no two are the same": (subject) =>
+  "any string is a key, and different strings are different keys": (subject) =>
     Effect.gen(function* () {
       const { put, store } = yield* opened(subject)
       for (const [i, key] of oddTexts.entries()) assert.ok(yield* put(key, `of ${i}`, 5), key)
@@ -91,7 +91,7 @@ export const storeChecks = checksThat("bytes")({
       )
     }),
 
-  "any text is the name of a larder, and no two are the same": (subject) =>
+  "any string is the name of a larder, and different strings are different larders": (subject) =>
     Effect.gen(function* () {
       const prefix = yield* freshName("odd")
       for (const text of oddTexts) {
@@ -104,7 +104,7 @@ export const storeChecks = checksThat("bytes")({
       }
     }),
 
-  "bytes come back as they went in, few or many": (subject) =>
+  "bytes are returned unchanged, few or many": (subject) =>
     Effect.gen(function* () {
       const { first, now, store } = yield* opened(subject)
       const header = envelope("", yield* now, { version: 5 })
@@ -140,7 +140,9 @@ export const storeChecks = checksThat("bytes")({
       assert.equal(yield* text("k"), "kept")
     }),
 
-  "bytes that are no envelope are refused with the operation's name, and not stored": (subject) =>
+  "bytes that are not an envelope are rejected with the operation's name, and not stored": (
+    subject,
+  ) =>
     Effect.gen(function* () {
       const { store, text } = yield* opened(subject)
       const error = yield* Effect.flip(store.put("k", new Uint8Array([1, 2, 3]), lifeMillis))
@@ -151,7 +153,7 @@ export const storeChecks = checksThat("bytes")({
       assert.equal(yield* text("k"), undefined)
     }),
 
-  "put stores over a lower version only, and says whether it did": (subject) =>
+  "put stores over a lower version only, and returns whether it did": (subject) =>
     Effect.gen(function* () {
       const { put, text } = yield* opened(subject)
       assert.equal(yield* put("k", "five", 5), true)
@@ -166,7 +168,7 @@ export const storeChecks = checksThat("bytes")({
       assert.equal(yield* text("k"), "high")
     }),
 
-  "law 13: a value without a life takes the previous one away": (subject) =>
+  "law 13: a value without a life removes the previous one": (subject) =>
     Effect.gen(function* () {
       const { put, text } = yield* opened(subject)
       for (const life of [0, -1000]) {
@@ -177,7 +179,7 @@ export const storeChecks = checksThat("bytes")({
       }
     }),
 
-  "drop removes what is there up to a version": (subject) =>
+  "drop removes an entry up to a version": (subject) =>
     Effect.gen(function* () {
       const { put, store, text } = yield* opened(subject)
       yield* put("k", "five", 5)
@@ -209,7 +211,7 @@ export const storeChecks = checksThat("bytes")({
       )
     }),
 
-  "a life ends when it is over, and not before": (subject) =>
+  "an entry expires at the end of its life, and not before": (subject) =>
     Effect.gen(function* () {
       const { put, store } = yield* opened(subject)
       yield* put("short", "short", 1, 1000)
@@ -225,7 +227,7 @@ export const storeChecks = checksThat("bytes")({
       assert.deepEqual(yield* read, [undefined, "long", "long", "for ever"])
     }),
 
-  "many at once do not get into each other's way": (subject) =>
+  "many concurrent operations do not disturb each other": (subject) =>
     Effect.gen(function* () {
       const { put, store, text } = yield* opened(subject)
       const keys = Array.from({ length: 50 }, (_, i) => `k${i % 10}`)
