@@ -6,19 +6,19 @@ import { core, groups } from "./run/groups.ts"
 
 export const usage = `Usage: pnpm mutate [PATH ...] [options]
 
-Changes the source in small ways, one at a time and in memory alone, and says which changes no test notices.
+Changes the source in small ways, one at a time and only in memory, and reports the changes that no test notices.
 PATH is a file or folder below the src of a package; ${core} by default.
 
 Options:
   --group NAME        the files of a group, as well; may be given again:
 ${groups.map(({ name, title }) => `                        ${name.padEnd(11)}${title}`).join("\n")}
   --sample N          N mutants of each group or folder, drawn at random, instead of all
-  --seed S            what the sample is drawn from, a whole number; 1 by default
+  --seed S            the seed of the sample, a whole number; 1 by default
   --runs N            random sequences per stack in packages/core/test/sequences.test.ts; 40 by default, pnpm test
                       runs 250 to 500
-  --tests PATH        a test file or folder beyond the tests of the packages that are mutated; may be given again
+  --tests PATH        a test file or folder in addition to the tests of the mutated packages; may be given again
   --workers N         processes that run tests; as many as there are cores by default
-  --at-least PERCENT  exit with 1 where a smaller share of the mutants is caught
+  --at-least PERCENT  exit with 1 if a smaller share of the mutants is caught
   --json FILE         where the results are written; .mutate/report.json by default
   --quiet             shows no progress
   --help              shows this

@@ -17,7 +17,7 @@ const requiresRedis = Config.String("LARDER_REQUIRE_REDIS")
   )
 
 const remedy =
-  "No redis-server: nothing is tortured. Install Redis or Valkey, or name its program in LARDER_REDIS_SERVER."
+  "No redis-server found, so no round ran. Install Redis or Valkey, or name its program in LARDER_REDIS_SERVER."
 
 const main = (chosen: Options) =>
   Effect.gen(function* () {

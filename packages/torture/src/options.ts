@@ -23,18 +23,18 @@ const kinds = faults.map(({ kind }) => kind)
 
 export const usage = `Usage: pnpm torture [--seconds N] [--seed N] [--nodes N] [--only NAME,...] [--round N] [--keep]
 
-Runs larders in real processes over real Redis servers, does harm to processes, servers and the
-connections between them, and judges what callers saw. Exits with 1 where they saw what they must not.
+Runs larders in real processes over real Redis servers, injects faults into processes, servers and
+the connections between them, and checks what callers saw. Exits with 1 after a violation.
 
 Options:
-  --seconds N     begins rounds for so long; a round takes about 20 s (default 60)
-  --seed N        of all choices (default: drawn, and shown)
+  --seconds N     begins rounds for this long; a round takes about 20 s (default 60)
+  --seed N        the seed of all choices (default: drawn, and shown)
   --nodes N       processes that share a Redis, 2 to 8 (default 3)
   --only NAME,... only these stacks and faults, such as memory+cluster,away
                   stacks: ${stacks.join(", ")}
                   faults: ${kinds.join(", ")}
   --round N       begins with this round of the seed (default 1)
-  --keep          keeps what the processes wrote down, also of rounds without a violation
+  --keep          keeps the logs of the processes, also of rounds without a violation
   --help          shows this`
 
 const number = (name: string, text: string, least: number, most: number): number => {

@@ -75,7 +75,7 @@ export const summaryText = (seed: number, rounds: ReadonlyArray<Judged>): string
   return [
     `${rounds.length} rounds, ${operations} operations, ${faults.length} faults (${counted(faults)}), seed ${seed}`,
     ...rounds.flatMap(({ troubles }) =>
-      troubles.map((text) => `trouble with the tool itself: ${text}`),
+      troubles.map((text) => `error of the tool itself: ${text}`),
     ),
     ...[...byRule].flatMap(([rule, of]) => ruleText(rule, of)),
     outcome(found),

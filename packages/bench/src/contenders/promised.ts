@@ -20,7 +20,7 @@ type Get = Promised["get"]
 
 const found = (answer: Answer): Product => {
   if (answer === undefined || answer === null)
-    throw new Error("nothing found where there is something")
+    throw new Error("found nothing at a key that has a value")
   return answer
 }
 

@@ -69,7 +69,7 @@ const untilItUsesRedis = async ({ get, usesRedis }: Opened): Promise<void> => {
   if (usesRedis === undefined) return
   const end = now() + 20_000
   while (!(await usesRedis())) {
-    if (now() > end) throw new Error("it has given up a Redis that is well")
+    if (now() > end) throw new Error("it has given up a healthy Redis")
     await get(others[0]!)
     await sleep(200)
   }

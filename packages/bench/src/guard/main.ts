@@ -45,8 +45,8 @@ await run(usage, async (args) => {
   }
   if (exceeded.length === 0) return
   console.error(
-    `\n${exceeded.join(", ")}: above what packages/bench/src/guard allows. Measure again by\n` +
-      `pnpm bench:guard ${exceeded.join(" ")}; where the cost is meant, change the bound and say why.`,
+    `\n${exceeded.join(", ")}: above the bound in packages/bench/src/guard. Measure again by\n` +
+      `pnpm bench:guard ${exceeded.join(" ")}; if the cost is intended, change the bound and say why.`,
   )
   process.exitCode = 1
 })

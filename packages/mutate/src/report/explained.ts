@@ -24,7 +24,7 @@ export const parse = (text: string): ReadonlyArray<Explanation> => {
     for (const field of fields) {
       if (typeof entry?.[field] !== "string" || (field !== "mutated" && entry[field] === "")) {
         throw new InvalidExplanation(
-          `explained.json: entry ${index + 1} has no ${field}; copy it from the report, with a reason of your own`,
+          `explained.json: entry ${index + 1} has no ${field}; copy the entry from the report and add a reason`,
         )
       }
     }

@@ -11,7 +11,7 @@ const seconds = (millis: number): string => {
 const everyMillis = 10_000
 
 const leftOut = (tests: ReadonlyArray<string>): void => {
-  for (const test of tests) console.error(`left out, as it fails without a mutant: ${test}`)
+  for (const test of tests) console.error(`ignored, because it fails without a mutant: ${test}`)
 }
 
 /** Overwrites one line on a terminal, and prints a line now and then elsewhere. */

@@ -120,7 +120,7 @@ export const text = (report: Report): string => {
       explained.map(({ reason, result }) => `${told(result.mutant)}\n    ${reason}`),
     ),
     ...listed(
-      "Explanations that match no survivor any more: take them out of explained.json",
+      "Explanations without a survivor: remove them from explained.json",
       unneeded.map(({ file, mutated, original }) => `${file}  ${original} -> ${mutated}`),
     ),
   ].join("\n")

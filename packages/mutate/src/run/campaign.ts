@@ -60,7 +60,9 @@ const measure = async (
   const said = await worker.ask({ _tag: "Measure" }, measuringMillis)
   if (said?._tag === "Broken") throw new CampaignFailed(`a worker failed: ${said.reason}`)
   if (said?._tag !== "Measured") {
-    throw new CampaignFailed("the tests did not end without a mutant: run pnpm test to see which")
+    throw new CampaignFailed(
+      "the tests did not end without a mutant: run pnpm test to see which ones hang",
+    )
   }
   const failed = said.tests.filter(({ covered, passed }) => !passed && covered.length > 0)
   if (failed.length > mostFailing) {

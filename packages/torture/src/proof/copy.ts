@@ -20,7 +20,7 @@ export const edited = (text: string, { file, from, to }: Edit): string => {
   const count = text.split(from).length - 1
   if (count === 1) return text.replace(from, () => to)
   throw new Error(
-    `${file} has these lines ${count} times, so the fault cannot be put back. Look for what guards against it now:\n${from}`,
+    `${file} has these lines ${count} times instead of once, so the fault cannot be put back. Find the code that guards against it now, and change packages/torture/src/proof/faults.ts:\n${from}`,
   )
 }
 

@@ -41,14 +41,14 @@ const prove = (fault: OldFault) =>
     )
     for (const line of caught.report) console.log(`  ${line.slice(0, 300)}`)
     if (!(yield* isShownAnyway(fault, caught.round))) return true
-    console.log("  and so without the fault: this proves nothing")
+    console.log("  the same violation occurs without the fault: this proves nothing")
     return false
   }).pipe(Effect.scoped)
 
 const main = (names: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     if ((yield* RedisServer.find) === undefined) {
-      console.log("No redis-server: nothing is proven. See packages/torture/README.md.")
+      console.log("No redis-server found, so nothing was proven. See packages/torture/README.md.")
       process.exitCode = 1
       return
     }
