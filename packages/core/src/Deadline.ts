@@ -205,7 +205,7 @@ const giveUpAfter = <A, E, R, A2, E2, R2>(
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   Effect.contextWith((context: Context.Context<R>) =>
     Effect.callback<A | A2, E | E2, R2>((resume) => {
-      const run = new HardRun<A, E>(new Timers(context))
+      const run = new HardRun<A, E>(new Timers(context, "keepsAlive"))
       run.begin(context, self, millis, (exit) => resume(exit ?? Effect.suspend(onTimeout)))
       return run.interrupt
     }),

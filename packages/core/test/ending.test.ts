@@ -38,6 +38,7 @@ describe.concurrent("a process with a larder that is not closed", { timeout: 20_
 
   it("law 9: does not end while a caller waits", () =>
     expectEach({
+      "waits for a deadline": "too slow",
       "waits for a lookup": expect.stringContaining("LookupTimeout"),
       "waits for a refresh": expect.stringContaining("LookupTimeout"),
       "waits for many": 2,

@@ -5,6 +5,7 @@
 import { Cause, Effect, Exit, Layer, Schedule, Schema } from "effect"
 import * as Scope from "effect/Scope"
 import {
+  Deadline,
   EarlyRefresh,
   Larder,
   MemoryTier,
@@ -128,6 +129,10 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
   interrupted: Effect.flatMap(make(memory, never), (larder) =>
     Effect.timeoutOption(larder.get("k"), 50),
   ),
+  "waits for a deadline": Deadline.hard(Effect.never, {
+    after: 100,
+    onTimeout: () => Effect.succeed("too slow"),
+  }),
   "waits for a lookup": Effect.flatMap(make(memory, never, { hardTimeout: 100 }), (larder) =>
     larder.get("k"),
   ),

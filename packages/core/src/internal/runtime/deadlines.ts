@@ -59,14 +59,16 @@ export class Timers {
   #wakesAt = Infinity
   #firing = false
   readonly #lingers: boolean
+  readonly #keepsAlive: boolean
 
   /**
    * `lingers`: the fiber sleeps on when all its timers are cancelled. For a steady sequence of
-   * deadlines, hardly any of which passes.
+   * deadlines, hardly any of which passes. `keepsAlive`: the process does not end while a timer waits.
    */
-  constructor(context: Context.Context<never>, rest: "stops" | "lingers" = "stops") {
+  constructor(context: Context.Context<never>, rest: "stops" | "lingers" | "keepsAlive" = "stops") {
     this.#context = context
     this.#lingers = rest === "lingers"
+    this.#keepsAlive = rest === "keepsAlive"
     this.#clock = steadyOf(Context.get(context, Clock.Clock))
   }
 
@@ -169,11 +171,15 @@ export class Timers {
     const millis = Math.max(0, this.#wakesAt - now)
     const sleep = Effect.andThen(
       // Never ends at once: it would fire before `#sleeper` is set and `#add` has returned.
-      // `pause`: waiting callers keep the process alive, not their deadlines.
-      millis > rounding ? this.#clock.pause(Duration.millis(millis)) : Effect.yieldNow,
+      millis > rounding ? this.#sleep(Duration.millis(millis)) : Effect.yieldNow,
       Effect.sync(() => this.#fire()),
     )
     this.#sleeper = Effect.runForkWith(this.#context)(sleep)
+  }
+
+  /** Callers of a larder keep the process alive while they wait, not their deadlines. */
+  #sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return this.#keepsAlive ? this.#clock.sleep(duration) : this.#clock.pause(duration)
   }
 
   #fire(): void {
