@@ -79,19 +79,24 @@ const typesOf = <A>(values: Readonly<Record<string, A>>): ReadonlyArray<readonly
 
 const duration = 'be a duration of at least 0, such as "10 seconds" or a number of milliseconds'
 
-const noDurations = typesOf<Duration.Input>({
-  "-1": -1,
-  NaN: Number.NaN,
-  '"-1 second"': "-1 second",
-  '"-Infinity"': "-Infinity",
-  '"soon"': "soon" as never,
-  "-Infinity": Duration.negativeInfinity,
-  "-5 millis": Duration.millis(-5),
-  null: null as never,
-  "an array of 0": [] as never,
-  "an object": { seconds: Number.NaN },
-  "an array of 2": [Number.NaN, 0],
-})
+const noDurations: ReadonlyArray<readonly [string, Duration.Input]> = [
+  ...typesOf<Duration.Input>({
+    "-1": -1,
+    NaN: Number.NaN,
+    '"-1 second"': "-1 second",
+    '"-Infinity"': "-Infinity",
+    '"soon"': "soon" as never,
+    "-Infinity": Duration.negativeInfinity,
+    "-5 millis": Duration.millis(-5),
+    null: null as never,
+    "an array of 0": [] as never,
+    "an object": { seconds: Number.NaN },
+    "an array of 2": [Number.NaN, 0],
+  }),
+  ["an object", {}],
+  ["an object", { minute: 1 } as never],
+  ["an object", new Date(0) as never],
+]
 
 const policyDurations = [
   "freshFor",
