@@ -103,6 +103,12 @@ const clients: ReadonlyArray<OfClient> = [
     [{ sentinels: [{ host: bad, port: 1 }], name: "larder" }, "sentinels[0].host", secret, noUrl],
     [{ cluster: { nodes: [{ host: bad, port: 1 }] } }, "cluster.nodes[0].host", secret, noUrl],
   ]),
+  [
+    { url: "rediss://u:s3cret@h", tls: false },
+    "tls",
+    "false",
+    "be true or left out with a rediss:// URL",
+  ],
   [{ host, db: -1 }, "db", "-1", "be an integer of at least 0"],
   [{ host, db: 0.5 }, "db", "0.5", "be an integer of at least 0"],
   [{ cluster: { nodes: [{ host, port: 1 }] }, db: 1 }, "db", "1", "be 0, the only database"],

@@ -426,6 +426,12 @@ const database = (given: number, place: Place): number => {
     : given
 }
 
+/** A URL that asks for TLS must not be overruled in silence: the password would be sent in plain text. */
+const tlsOf = (given: Options["tls"], ofUrl: true | undefined): Options["tls"] =>
+  given === false && ofUrl === true
+    ? invalid("tls", "be true or left out with a rediss:// URL", given)
+    : (given ?? ofUrl)
+
 const check = (options: Options): Settings => {
   const from = placeOf(options)
   const base = options.reconnect?.base ?? limits.firstReconnectMillis
@@ -442,7 +448,7 @@ const check = (options: Options): Settings => {
     username: options.username ?? from.username,
     password: secret("password", options.password ?? from.password),
     db: database(options.db ?? from.db ?? 0, from.place),
-    tls: tlsOptions("tls", options.tls ?? from.tls),
+    tls: tlsOptions("tls", tlsOf(options.tls, from.tls)),
     connectionName: options.connectionName,
     commandTimeout: millis("commandTimeout", options.commandTimeout ?? limits.commandMillis),
     connectTimeout: millis("connectTimeout", options.connectTimeout ?? limits.connectMillis),
