@@ -45,6 +45,7 @@ import { read, type Reading } from "./internal/read/peek.ts"
 import { shown } from "./internal/state/shownEntry.ts"
 import { has, type InMemory, snapshot } from "./internal/state/snapshot.ts"
 import {
+  invalidOption,
   type AnyOptions,
   checkBreakers,
   codecOf,
@@ -200,8 +201,11 @@ export interface Larder<in out K, in out A, out E = never> {
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey>
   /** Looks the value up now and stores it, whatever the tiers have and whatever lookup runs. */
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError>
-  /** Invalidates every value with one of these tags, in one step however many there are. */
-  readonly invalidateTags: (tags: Iterable<string>, options?: MarkOptions) => Effect.Effect<Ack>
+  /** Invalidates every value with one of these tags, in one step however many there are. A string is one tag. */
+  readonly invalidateTags: (
+    tags: string | Iterable<string>,
+    options?: MarkOptions,
+  ) => Effect.Effect<Ack>
   /**
    * Invalidates every value of this larder, in one step. Other larders on the same tiers keep
    * theirs.
@@ -420,6 +424,7 @@ const withMeta =
 const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   const { name } = engine.settings
   const meta = withMeta(engine)
+  const mustBeKeys = "get an iterable of keys, such as an array; `get` takes one key"
   const asked = (
     key: unknown,
     options: GetOptions | undefined,
@@ -447,11 +452,11 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     name,
     get: (key, options) => getOne(engine, key, options),
     getMany: ((keys: Iterable<unknown>) =>
-      Effect.withFiber((fiber) => getMany(engine, keys, fiber.cache.span))) as Larder<
-      unknown,
-      unknown,
-      unknown
-    >["getMany"],
+      Effect.withFiber((fiber) =>
+        typeof keys === "string"
+          ? Exit.die(invalidOption(name, "getMany", mustBeKeys, keys))
+          : getMany(engine, keys, fiber.cache.span),
+      )) as Larder<unknown, unknown, unknown>["getMany"],
     getWithMeta: (key, options) =>
       asked(key, options, (call) => ask(engine, call), meta) as Effect.Effect<
         WithMeta<unknown>,
@@ -464,7 +469,10 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     refresh: (key) => asked(key, { stale: "never" }, (call) => refresh(engine, call), exitOf),
     invalidateTags: (tags, options) =>
       open(
-        Effect.suspend(() => mark(engine, wellFormed(new Set(tags)), options?.keepStale ?? true)),
+        Effect.suspend(() => {
+          const all = new Set(typeof tags === "string" ? [tags] : tags)
+          return mark(engine, wellFormed(all), options?.keepStale ?? true)
+        }),
       ),
     clear: (options) => open(mark(engine, [undefined], options?.keepStale ?? true)),
     invalidateWhen: (predicate, options) =>
@@ -589,7 +597,7 @@ export interface ServiceClass<
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError, Self>
   readonly invalidateTags: (
-    tags: Iterable<string>,
+    tags: string | Iterable<string>,
     options?: MarkOptions,
   ) => Effect.Effect<Ack, never, Self>
   readonly clear: (options?: MarkOptions) => Effect.Effect<Ack, never, Self>

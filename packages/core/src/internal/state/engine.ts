@@ -160,9 +160,9 @@ export class Engine {
     return monotonicMillis(this.clock)
   }
 
-  /** The entry with its times in the system's time of day, for users of the larder. */
+  /** A copy with its times in the system's time of day: users of the larder must not change the entry. */
   inTimeOfDay<A>(entry: Entry<A>): Entry<A> {
-    return shift(entry, -this.clock.behindUnsafe())
+    return { ...shift(entry, -this.clock.behindUnsafe()), tags: [...entry.tags] }
   }
 
   /** Sleeps without keeping the process alive. */
