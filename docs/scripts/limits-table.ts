@@ -249,6 +249,11 @@ export const sections: ReadonlyArray<Section> = [
       ],
       ["probesAfterReconnect", "such probes", "the breaker's own probe decides"],
       [
+        "setForwardMillis",
+        "how far this node's clock may be set forward until it asks the tier for its time",
+        "the next read asks for marks as well, which tell the time",
+      ],
+      [
         "versionsAheadMillis",
         "how far a version in a tier without an arbiter may be ahead of the clock",
         "the entry counts as one of a wrong clock, and is replaced",

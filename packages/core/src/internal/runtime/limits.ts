@@ -80,6 +80,8 @@ export const serversPerTier = 256
 export const probePauseMillis = 500
 /** Probes. Together 5 seconds; after them the breaker's own probe decides. */
 export const probesAfterReconnect = 10
+/** ms. A clock that is only corrected gains less within `markMaxAgeMillis`; a tier's time costs a small trip. */
+export const setForwardMillis = 1_000
 /** ms. Many changes in one millisecond take later numbers: a thousand milliseconds are a million changes. */
 export const versionsAheadMillis = 1_000
 /** Keys. As many as a SQLite tier keeps by default; another entry must be confirmed by the arbiter again. */

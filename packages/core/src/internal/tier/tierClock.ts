@@ -2,6 +2,7 @@
  * The time of a tier as this node knows it: an offset to the node's clock, between two bounds, since a
  * reading takes a round trip.
  */
+import { setForwardMillis } from "../runtime/limits.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { TierScope } from "../../Tier.ts"
@@ -17,9 +18,6 @@ export interface Bounds {
 
 /** How far two clocks may drift apart, in milliseconds per millisecond: the slew rate of NTP. */
 const drift = 0.0005
-
-/** A lead that has grown by more, ms, shows that the clock was set, and not only corrected. */
-const setForward = 1_000
 
 export class TierTime {
   readonly #clock: SteadyClock
@@ -65,7 +63,7 @@ export class TierTime {
    * was set with it: an entry that is written with the old offset ends when the new one is known.
    */
   get isDoubtful(): boolean {
-    return this.#lead - this.#leadThen > setForward
+    return this.#lead - this.#leadThen > setForwardMillis
   }
 
   get #lead(): number {
