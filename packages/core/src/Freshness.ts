@@ -117,8 +117,8 @@ export const staleError: Freshness = Object.freeze({ _tag: "Stale", grace: "erro
 export const missing: Freshness = Object.freeze({ _tag: "Missing" })
 
 /**
- * The freshness of an entry at `now` (ms since the Unix epoch), for a cache of your own. Each bound
- * belongs to what follows it: at exactly `freshUntil` the entry is no longer fresh, at exactly
+ * The freshness of an entry at `now` (ms since the Unix epoch), for a cache of your own. The times
+ * are exclusive bounds: at exactly `freshUntil` the entry is no longer fresh, at exactly
  * `staleUntil` it is missing.
  *
  * **Details**

@@ -50,7 +50,7 @@ import type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
 /**
- * All checks as values: for another test runner, or to list what a broken tier fails.
+ * All checks as values, for another test runner, or to list the checks that a broken tier fails.
  *
  * **Example**
  *
@@ -192,8 +192,8 @@ const lacking: Readonly<Record<Needs, string>> = {
 const someTime = 1_790_000_000_000
 
 /**
- * Registers the tests, in a group of their own. Tests of what the tier does not do show as skipped,
- * with what is missing.
+ * Registers the tests in a group. Tests of abilities that the tier does not have are skipped, and
+ * name the missing ability.
  *
  * **Example**
  *
@@ -209,7 +209,7 @@ const someTime = 1_790_000_000_000
  */
 export const suite = <E>(options: Options<E>): void => {
   const { name, time = "virtual", timeout = 30_000 } = options
-  /** What the tier lacks for the check; undefined when the check has passed. */
+  /** Runs a check; returns the ability that the tier lacks for it, undefined when the check has passed. */
   const outcome = (check: Check): Promise<string | undefined> => {
     const checked = Effect.scoped(
       Effect.gen(function* () {

@@ -68,7 +68,7 @@ export const tagOf = (name: string): string => {
   return open >= 0 && close > open + 1 ? name.slice(open + 1, close) : name
 }
 
-/** What a prefix must be that the given one is not; `undefined` for a valid one. */
+/** The rule that a prefix breaks, as the text after "must"; `undefined` for a valid prefix. */
 export const prefixMust = (prefix: unknown): string | undefined => {
   if (typeof prefix !== "string" || prefix === "") {
     return 'be a non-empty string, such as "larder"'
@@ -76,12 +76,12 @@ export const prefixMust = (prefix: unknown): string | undefined => {
   if (/[{}]/.test(prefix)) return "have no braces, by which Redis Cluster places a key"
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (/[\u0000-\u001f\u007f]/.test(prefix)) return "have no control characters"
-  // Its marks would have the names of another prefix's entries.
+  // The marks of such a prefix would have the names of another prefix's entries.
   if (/:[vlmfc]$/.test(prefix)) return "not end in :v, :l, :m, :f or :c"
   return undefined
 }
 
-/** What a name in Redis stands for. */
+/** The meaning of a name in Redis. */
 export type Named =
   | { readonly _tag: "Entry" | "Lease"; readonly larder: string; readonly key: string }
   | { readonly _tag: "Marks" | "Floors"; readonly larder: string }
@@ -89,7 +89,7 @@ export type Named =
 const ofKey = /^([vl]):([^:{}]+):\{([^:{}]+)\}$/
 const ofLarder = /^([mf]):\{([^:{}]+)\}$/
 
-/** What the name stands for under the prefix; `undefined` for a foreign name. */
+/** The meaning of a name under the prefix; `undefined` for a foreign name. */
 export const parse = (prefix: string, name: string): Named | undefined => {
   if (!name.startsWith(`${prefix}:`)) return undefined
   const rest = name.slice(prefix.length + 1)

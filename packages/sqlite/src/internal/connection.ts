@@ -96,7 +96,7 @@ export class Connection {
     this.#watch = filename === ":memory:" ? undefined : new FileWatch(filename)
   }
 
-  /** What happened to the file since it was opened. */
+  /** The fate of the file since it was opened. */
   fate(): Fate {
     return this.#watch?.look() ?? "sound"
   }
@@ -162,7 +162,7 @@ export class Connection {
     }
   }
 
-  /** False while there are entries to evict. */
+  /** Whether there is no entry left to evict. */
   get isEmpty(): boolean {
     return Number(this.get("totals")?.["entries"] ?? 0) === 0
   }

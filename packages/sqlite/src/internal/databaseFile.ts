@@ -17,9 +17,9 @@ import { fileCheckMillis } from "./limits.ts"
 const beside = ["-wal", "-shm"]
 
 /**
- * What an operation may discard on a full disk: a read nothing; a change the entries of an open
- * file, when evicting some was not enough; an invalidation also the entries of a file that cannot
- * be opened.
+ * How much an operation may discard on a full disk. A read may discard nothing. A change may discard
+ * the entries of an open file when evicting some was not enough. An invalidation may also discard
+ * the entries of a file that cannot be opened.
  */
 export type Need = "read" | "change" | "invalidation"
 

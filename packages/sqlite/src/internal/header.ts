@@ -84,7 +84,7 @@ export const headerOf = (filename: string): Header => {
   }
 }
 
-/** What happened to an open file. */
+/** The fate of an open file. */
 export type Fate = "sound" | "moved" | "truncated" | "overwritten"
 
 /** Watches a file while a connection has it open. Close it after the connection. */

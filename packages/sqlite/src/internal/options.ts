@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import * as limits from "./limits.ts"
 
 /**
- * What a power cut may lose: see `synchronous` of {@link Options}.
+ * How much a power cut may lose: see `synchronous` of {@link Options}.
  *
  * @category models
  * @since 0.1.0
@@ -40,10 +40,10 @@ export interface Options extends Tier.LimitOptions {
    */
   readonly busyTimeout?: Duration.Input | undefined
   /**
-   * What a power cut may lose. `"normal"`, the default: the last changes. `"full"`: nothing, at the
-   * price of an fsync with each write. `"off"`: the file may be damaged; the tier then moves it
-   * aside and begins a new one. With every setting, a killed process loses nothing it has
-   * acknowledged.
+   * How much a power cut may lose. With `"normal"`, the default, it may lose the last changes. With
+   * `"full"` it loses nothing, and each write costs an fsync. With `"off"` it may damage the file;
+   * the tier then moves the file aside and begins a new one. With every setting, a killed process
+   * loses no change that it has acknowledged.
    */
   readonly synchronous?: Synchronous | undefined
   /** The tier's name in events, statistics and `getWithMeta`. Default `"sqlite"`. */

@@ -18,7 +18,7 @@ export interface Shared {
   /** The time in whole milliseconds, never negative. */
   readonly now: () => number
   readonly notices: Map<string, Set<(notice: Tier.Notice) => void>>
-  /** By larder; kept when a larder closes. */
+  /** The numbers seen, by larder; kept when a larder closes. */
   readonly seen: Map<string, Seen>
   readonly subscribers: Map<string, Set<Queue.Queue<Tier.Message>>>
 }
@@ -61,7 +61,7 @@ export class SqliteStore {
       const given = new Set<string>()
       return keys.map((key) => {
         const envelope = found.get(key)
-        // For a key that is asked for twice, each answer gets a buffer of its own.
+        // A key that is asked for twice gets two buffers, since each answer must have its own.
         if (envelope === undefined || !given.has(key)) {
           given.add(key)
           return envelope

@@ -17,7 +17,7 @@ export interface ClusterOptions {
   readonly masters?: number | undefined
   /** The number of replicas of each master. Default 0. */
   readonly replicas?: number | undefined
-  /** For every node; see {@link Options}. */
+  /** The configuration of every node; see {@link Options}. */
   readonly config?: Options["config"]
 }
 

@@ -50,7 +50,7 @@ export interface RedisServer {
   readonly unixSocket: string | undefined
   /** `redis://127.0.0.1:port`, with the password if there is one. */
   readonly url: string
-  /** Its working directory. */
+  /** The working directory of the server. */
   readonly folder: string
   /** The current process id; a restart changes it. */
   readonly pid: Effect.Effect<number>

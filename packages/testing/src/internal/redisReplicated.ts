@@ -20,9 +20,9 @@ export interface ReplicatedOptions {
   readonly sentinels?: number | undefined
   /** A master that does not answer for this long is down, in ms. Default 500. */
   readonly downAfter?: number | undefined
-  /** For both servers; see {@link Options}. */
+  /** The configuration of both servers; see {@link Options}. */
   readonly config?: Options["config"]
-  /** Required of clients of both servers, not of the Sentinels. */
+  /** The password of both servers. The Sentinels need none. */
   readonly password?: string | undefined
 }
 

@@ -1,4 +1,4 @@
-/** What cancelling a flight does. */
+/** The steps that run when a flight is cancelled. */
 import { type Flight, noCancel } from "../state/flight.ts"
 
 /** Adds a step to the cancellation of a flight. */

@@ -148,7 +148,7 @@ const cancelTimers = (engine: Engine, { timers }: Waiter): void => {
   if (timers !== undefined) for (const timer of timers) engine.timers.cancel(timer)
 }
 
-/** Offers a farther tier's entry to all waiters; those who accept it stop waiting. */
+/** Offers a farther tier's entry to all waiters; a waiter that accepts it stops waiting. */
 export const offerAll = (engine: Engine, flight: Flight, candidate: Candidate): void => {
   flight.stale = candidate
   for (const waiter of flight.waiters.all()) {

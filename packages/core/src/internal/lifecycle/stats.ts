@@ -27,7 +27,7 @@ export interface Stats extends Readonly<Counters> {
   /** The tiers, nearest first. */
   readonly tiers: ReadonlyArray<string>
   /**
-   * Who can see the entries: `"process"` for this process alone, whose restart begins without them;
+   * The reach of the entries: `"process"` for this process alone, whose restart loses them;
    * `"machine"`; or `"shared"`.
    */
   readonly reach: TierScope

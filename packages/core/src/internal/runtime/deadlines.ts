@@ -12,7 +12,7 @@ import { type SteadyClock, steadyOf } from "./steadyClock.ts"
 import { busyMillis, lingerMillis, pieceMillis } from "./limits.ts"
 
 export interface Timer {
-  /** In monotonic time, so that a clock that is set back does not delay it. */
+  /** The deadline in monotonic time, so that a clock that is set back does not delay it. */
   readonly due: number
   /** The length of a deadline, which bounds its extension; 0 for other timers. */
   readonly millis: number

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
-/** What {@link millisOf} accepts, for errors. */
+/** The text of errors for durations that {@link millisOf} rejects. */
 export const mustBeDuration =
   'be a duration of at least 0, such as "10 seconds" or a number of milliseconds'
 

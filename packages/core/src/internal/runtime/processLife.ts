@@ -45,7 +45,7 @@ const backgroundClock: Clock.Clock = {
   sleep: (duration) => sleepMillis(Duration.toMillis(duration)),
 }
 
-/** The same clock, whose sleeps do not keep the process alive. */
+/** A copy of a clock whose sleeps do not keep the process alive. */
 export const forBackground = (clock: Clock.Clock): Clock.Clock =>
   clock === systemClock ? backgroundClock : clock
 

@@ -82,7 +82,7 @@ export class LocalEntries {
     return local === undefined || local.freshness._tag === "Missing" ? undefined : local
   }
 
-  /** After a look: deletes a missing entry, and stamps a fresh one so that later plain hits skip the marks. */
+  /** Deletes a candidate that is missing, and stamps a fresh one so that later plain hits skip the marks. */
   tidy(k: string, { freshness, held, slot }: MemoryCandidate): void {
     if (freshness._tag === "Missing") this.#near.delete(k)
     else if (freshness._tag === "Fresh" && !this.#near.isStampedAt(slot, this.#marks.last)) {
@@ -106,7 +106,7 @@ export class LocalEntries {
     return 1 - this.#random.nextDoubleUnsafe()
   }
 
-  /** Until when an entry counts as fresh at most, if the arbiter confirmed it at this monotonic time. */
+  /** The latest end of freshness for an entry that the arbiter confirmed at this monotonic time. */
   freshCap(confirmedAt: number): number {
     const age = monotonicMillis(this.#clock) - confirmedAt
     return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor

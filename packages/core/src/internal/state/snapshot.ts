@@ -14,7 +14,7 @@ import { shown } from "./shownEntry.ts"
 export interface InMemory<out K, out A> {
   readonly key: K
   readonly entry: Entry.Entry<A>
-  /** By the times of the entry, and by the invalidations that this node knows. */
+  /** The freshness by the times of the entry and by the invalidations that this node knows. */
   readonly freshness: Freshness
 }
 

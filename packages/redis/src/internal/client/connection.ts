@@ -32,7 +32,7 @@ export const backoff =
 
 const noop = (): void => undefined
 
-/** For a promise whose failure is handled elsewhere: as an event, or by the next command. */
+/** Ignores the failure of a promise, which is handled elsewhere: as an event, or by the next command. */
 export const ignore = (promise: Promise<unknown>): void => {
   promise.catch(noop)
 }
@@ -175,7 +175,7 @@ const connectAhead = (node: Redis): void => {
 
 type Answer<A> = (error?: Error | null, answer?: A) => void
 
-/** What ioredis does to learn the slots and the health of the Cluster. */
+/** The private methods by which ioredis learns the slots and the health of the Cluster. */
 interface Learning {
   getInfoFromNode: (node: Redis, answer: Answer<undefined>) => void
   readyCheck: (answer: Answer<string>) => void

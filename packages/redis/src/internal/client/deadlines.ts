@@ -26,7 +26,7 @@ export abstract class Waiting {
 
 export interface Deadlines {
   readonly add: (waiting: Waiting) => void
-  /** Only for a command that is still waiting. */
+  /** Removes a command; it must still be waiting. */
   readonly remove: (waiting: Waiting) => void
 }
 

@@ -1,4 +1,4 @@
-/** Which node of a Cluster has a key, as far as the client knows. */
+/** Finds the node of a Cluster that has a key, as far as the client knows. */
 import type { Cluster, Redis } from "ioredis"
 import { slotOf } from "../keySlot.ts"
 import { tagOf } from "../keys.ts"
@@ -28,5 +28,5 @@ export const byNode = (
 
 const redirected = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/
 
-/** The slot is moving or has moved: the client itself follows the redirection. */
+/** Whether an error says that a slot moves or has moved. The client itself follows such a redirection. */
 export const isRedirection = ({ message }: Error): boolean => redirected.test(message)

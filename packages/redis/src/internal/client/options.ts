@@ -152,7 +152,7 @@ export interface CommonOptions {
   /** The interval at which idle connections are pinged. Default 5 seconds; `Infinity` for never. */
   readonly heartbeat?: Duration.Input | undefined
   /**
-   * For the dedicated connections behind `Redis.reserve`; see `PoolOptions` of
+   * Options of the dedicated connections behind `Redis.reserve`; see `PoolOptions` of
    * effect/persistence/Redis.
    */
   readonly pool?: PoolOptions | undefined
@@ -167,7 +167,7 @@ export interface CommonOptions {
 export type Options = CommonOptions &
   (UrlOptions | HostOptions | PathOptions | SentinelOptions | ClusterOptions)
 
-/** Where to connect to. */
+/** The server or servers to connect to. */
 export type Place =
   | { readonly _tag: "Host"; readonly address: Address }
   | { readonly _tag: "Path"; readonly path: string }
@@ -209,7 +209,7 @@ const invalid = (field: string, must: string, got: unknown): never => {
   throw InvalidOptions.of({ module, field, must, got })
 }
 
-/** For values that may hold a password. */
+/** Throws the error for a value that may hold a password, which the error does not show. */
 const invalidSecret = (field: string, must: string): never =>
   invalid(field, must, Redacted.make(undefined))
 

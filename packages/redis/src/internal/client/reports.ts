@@ -1,5 +1,5 @@
 /**
- * What the log says of a connection: each outage with its cause and a remedy, but not each flap.
+ * Logs the outages of a connection, each with its cause and a remedy, but not each short one.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -37,7 +37,7 @@ const monotonic = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) 
 const sleepUntil = (moment: number): Effect.Effect<void> =>
   Effect.flatMap(monotonic, (now) => (now < moment ? Effect.sleep(moment - now) : Effect.void))
 
-/** False when nothing was sent, or when Redis itself refused. */
+/** Whether Redis may have run the request: false when nothing was sent, or when Redis refused it. */
 const mayBeDone = (cause: unknown): boolean =>
   cause instanceof UnexpectedReply ||
   (cause instanceof RedisClientError && possiblySent.has(cause.reason))

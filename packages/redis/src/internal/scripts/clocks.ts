@@ -1,5 +1,5 @@
 /**
- * What a tier knows of its servers' clocks: a lower bound of how far each is ahead of this process'
+ * The clocks of a tier's servers: for each a lower bound of how far it is ahead of this process'
  * monotonic time.
  */
 import type { Client } from "../../RedisClient.ts"
@@ -40,7 +40,7 @@ export class Clocks {
     this.#least.set(server, known === undefined || known > most ? least : Math.max(known, least))
   }
 
-  /** After a reconnect another server may answer. */
+  /** Forgets all bounds. Call it after a reconnect: another server may answer. */
   forget(): void {
     this.#least.clear()
   }

@@ -129,7 +129,7 @@ const oneByOne = (
     ),
   )
 
-/** Asks `again` for each reply that `isWorth` selects. */
+/** Repeats, by `ask`, the calls whose replies `isWorth` selects. */
 const again = (
   calls: ReadonlyArray<Call>,
   replies: ReadonlyArray<Reply>,
@@ -149,8 +149,9 @@ const again = (
 }
 
 /**
- * In one trip. In two more on a server that does not know the script: one call loads the text.
- * Calls for a slot that moved go through the client, which finds the new node.
+ * Runs calls on one server in one trip; a server that does not know the script takes two more trips,
+ * in which one call loads the text. Calls for a slot that moved go through the client, which finds
+ * the new node.
  */
 const onServer = (
   client: Redis | Cluster,

@@ -118,7 +118,7 @@ const rightOf = (command: string, words: string): Right => {
   return /\bkeys?\b/i.test(words) ? "names" : { command }
 }
 
-/** Empty when the user may run the command, whatever its result. */
+/** The missing rights for a command; none when the user may run it, whatever its result. */
 const tried = (command: string, run: () => Promise<unknown>): Promise<ReadonlyArray<Right>> =>
   run().then(
     () => [],
@@ -131,13 +131,13 @@ const missingOf = (reply: unknown): ReadonlyArray<Right> =>
     return command === undefined ? [] : [rightOf(command, words ?? "")]
   })
 
-/** Comes last: afterwards the connection is in subscriber mode. */
+/** Tries to subscribe. Call it last: afterwards the connection is in subscriber mode. */
 const triedToListen = (connection: Redis, channel: string): Promise<ReadonlyArray<Right>> =>
   tried("subscribe", () => connection.subscribe(channel)).then((missing) =>
     missing.length > 0 ? missing : tried("unsubscribe", () => connection.unsubscribe(channel)),
   )
 
-/** One after the other: no caller waits for the check. */
+/** Tries the commands one after the other: no caller waits for the check. */
 const triedOn = (
   node: Redis,
   prefix: string,

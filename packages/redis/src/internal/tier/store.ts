@@ -23,7 +23,7 @@ const lifeOf = (millis: number): string => {
 const spanOf = (millis: number): number =>
   millis > 0 ? Math.min(Math.max(1, Math.floor(millis)), farthest) : 0
 
-/** With the server's time, from which `Asking` learns. */
+/** Parses the reply of `acquire`, with the server's time, from which `Asking` learns. */
 const acquiredOf = (reply: unknown): (Tier.Acquired & { readonly time: number }) | undefined => {
   const [tag, at, detail] = list(reply)
   const time = count(at)
@@ -339,7 +339,7 @@ export class Store {
     return [this.#keys.entry(key), this.#keys.lease(key)]
   }
 
-  /** In a Cluster another master may have the marks. */
+  /** The names of a key, and those of the floors unless another master of the Cluster may have them. */
   #withFloors(key: string): ReadonlyArray<string> {
     const both = this.#both(key)
     return this.#asking.redis.isCluster ? both : [...both, this.#keys.floors]

@@ -23,7 +23,7 @@ const operations = [
 interface Step {
   readonly operation: (typeof operations)[number]
   readonly wait: number
-  /** Which of the tokens to use, and how far a put's version is from the stored one. */
+  /** Selects one of the tokens, and the distance of a put's version from the stored one. */
   readonly pick: number
 }
 

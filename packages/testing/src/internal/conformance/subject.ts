@@ -67,7 +67,7 @@ export const envelope = (
     value: encoder.encode(text),
   })
 
-/** The text in an envelope; `tombstone`, or what is wrong with the bytes, in brackets. */
+/** The text in an envelope; for other bytes, `tombstone` or the reason why they are unreadable, in brackets. */
 export const textOf = (bytes: Uint8Array | undefined): string | undefined => {
   if (bytes === undefined) return undefined
   const parsed = Envelope.parse(bytes)
@@ -178,8 +178,8 @@ export const arbitrated = (subject: Subject) =>
 export type Arbitrated = Effect.Success<ReturnType<typeof arbitrated>>
 
 /**
- * What a tier must do for a check: nothing of it (`any`), store values (`objects`) or bytes, have an
- * arbiter, or declare as well that its messages tell every node.
+ * The abilities that a check needs: none (`any`), a tier that stores values (`objects`) or bytes, an
+ * arbiter, or an arbiter that declares `notifies`.
  *
  * @category models
  * @since 0.1.0
