@@ -1,7 +1,7 @@
 /** Seeded random choices: the same seed gives the same choices, whatever the machine does. */
 
 export interface Random {
-  /** In [0, 1). */
+  /** A number in [0, 1). */
   readonly next: () => number
   /** A whole number from `least` to `most`. */
   readonly between: (least: number, most: number) => number

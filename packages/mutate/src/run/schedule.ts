@@ -56,8 +56,8 @@ export const testsFor = (
 ): ReadonlyArray<Planned> => ordered(byPlacement.get(placement) ?? [], noticed).map(planned)
 
 /**
- * For a mutant in code that runs once, when its file loads: any test may depend on it. Tests that
- * evaluate code of the file go first.
+ * The tests for a mutant in code that runs once, when its file loads: all tests, since any may
+ * depend on it. Tests that evaluate code of the file run first.
  */
 export const testsForLoaded = (
   placementsOfFile: ReadonlySet<number>,

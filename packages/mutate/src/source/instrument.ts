@@ -30,7 +30,7 @@ interface Numbered extends Placement {
   readonly first: number
 }
 
-/** In source order, each placement before the ones inside it. */
+/** Numbers the placements in source order, each one before those inside it. */
 const numbered = (
   placements: ReadonlyArray<Placement>,
   numbering: Numbering,

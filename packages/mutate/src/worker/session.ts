@@ -18,7 +18,7 @@ import { type Switchboard, takeCovered } from "./switchboard.ts"
 
 type Prepare = Parameters<typeof make>[1]
 
-/** Without a mutant a test may take as long as Vitest lets it, and longer, ms. */
+/** The timeout of a test without a mutant, ms: longer than Vitest's own, which ends the test first. */
 const ampleMillis = 120_000
 /** The shortest interval between two signs of life, ms. */
 const aliveEvery = 200

@@ -22,7 +22,7 @@ export const suitesOf = (test: RunnerTestCase): ReadonlyArray<RunnerTestSuite> =
   return suites[0] === test.file ? suites : [test.file, ...suites]
 }
 
-/** By file and name; tests with the same name get numbers. */
+/** The tests by file and name; tests with the same name get numbers. */
 export const collected = (files: ReadonlyArray<RunnerTestFile>): ReadonlyArray<Collected> => {
   const seen = new Map<string, number>()
   return files.flatMap((file) =>

@@ -10,7 +10,7 @@ import type { RuleName, Violation } from "./Violation.ts"
 
 /** Nodes read the marks of other nodes at most this much later. */
 const markMaxAge = 5_000
-/** What a running read and a busy machine may add to a bound. */
+/** The time, ms, that a running read and a busy machine may add to a bound. */
 const slack = 1_500
 
 type Acknowledged = Change & { readonly end: number }

@@ -14,7 +14,7 @@ const noNewerLookup = (history: History, key: string, since: number, read: Read)
 const mayComeLater = (change: Change, read: Read): boolean =>
   change.isMark && !change.settled && (change.drops || read.freshness !== "missing")
 
-/** So many missed changes become one mark that covers everything. */
+/** Whether a node may miss so many changes that they become one mark that covers everything. */
 const mayOverflow = ({ faults }: History): boolean =>
   faults.some(({ kind }) => kind === "burst" || kind === "queue" || kind === "flood")
 

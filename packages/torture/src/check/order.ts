@@ -29,8 +29,8 @@ export const isFresh = (read: Read): boolean =>
   read.freshness === "fresh" || (read.freshness === undefined && read.stale === "never")
 
 /**
- * For each session, when it learned of a value: it made or returned the value. An unsettled change
- * may not know that it came after other values.
+ * The time at which a session learned of a value, by making or returning it. An unsettled change may
+ * not know that it came after other values.
  */
 export const seenIn = (history: History): ((session: string, value: string) => number) => {
   const seen = new Map<string, number>()

@@ -96,7 +96,8 @@ const cut: Fault = {
 }
 
 /**
- * Per direction: longer than a tier step may take, but too short for the connection to be dropped.
+ * The delay in each direction, ms: longer than a tier step may take, but too short for the client to
+ * drop the connection.
  */
 const tooSlowMillis = 350
 /** Long enough for five steps in a row to time out. */
@@ -113,7 +114,7 @@ const flood: Fault = {
   run: (_, node) =>
     Effect.gen(function* () {
       const { worker } = node
-      // Then the next probe comes 5 s after the breaker opens.
+      // With a closed breaker at the start, the next probe comes 5 s after it opens.
       yield* worker.ask({ _tag: "AwaitBreakers", millis: 6_000 }, replies("Closed"), 6_500)
       yield* slow([node], tooSlowMillis, Effect.sleep(openingMillis))
       const flooding = worker.ask({ _tag: "Flood" }, replies("Flooded"), 3_500)

@@ -56,7 +56,7 @@ export interface History {
   readonly sessions: ReadonlyMap<string, Session>
   readonly origins: ReadonlyMap<string, Origin>
   readonly lookups: (key: string) => ReadonlyArray<Origin>
-  /** In the order of their beginnings. */
+  /** The changes in the order in which they began. */
   readonly changes: ReadonlyArray<Change>
   readonly changesOf: (key: string) => ReadonlyArray<Change>
   readonly reads: ReadonlyArray<Read>

@@ -43,10 +43,10 @@ export interface ChangeLine {
   readonly op: ChangeOp
   readonly at: number
   readonly key?: string | undefined
-  /** For `set`: the name of the value. */
+  /** The name of the value that a `set` stores. */
   readonly value?: string | undefined
   readonly tags?: ReadonlyArray<string> | undefined
-  /** For `tags` and `clear`: drops stale values instead of keeping them for stale-if-error. */
+  /** Whether `tags` or `clear` drops stale values instead of keeping them for stale-if-error. */
   readonly drops?: boolean | undefined
   /** A `set` that does not wait for farther tiers. */
   readonly background?: boolean | undefined

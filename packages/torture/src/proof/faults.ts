@@ -5,7 +5,7 @@
 import type { RuleName } from "../check/Violation.ts"
 
 export interface Edit {
-  /** From the root of the repository. */
+  /** The path from the root of the repository. */
   readonly file: string
   /** Occurs exactly once. */
   readonly from: string
@@ -14,7 +14,7 @@ export interface Edit {
 
 export interface OldFault {
   readonly name: string
-  /** What callers saw. */
+  /** The effect that callers saw. */
   readonly what: string
   readonly edits: ReadonlyArray<Edit>
   /** The stacks and faults that show it soonest, for `--only`. */

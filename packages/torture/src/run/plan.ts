@@ -14,13 +14,13 @@ export interface RoundPlan {
   readonly maxFreshFor: number
   readonly clears: boolean
   readonly faults: ReadonlyArray<Planned>
-  /** For the random choices of faults while they run. */
+  /** The generator for the random choices of faults while they run. */
   readonly random: Random.Random
 }
 
 const timeouts = { hardTimeout: 2_000, tierTimeout: 250, tierBudget: 500 }
 
-/** Values that outlive the round show what changes them; short lives show when they end. */
+/** With `long`, values outlive the round, so that only changes end them; with `short`, lives end within it. */
 const long: PolicyTimes = {
   ...timeouts,
   freshFor: 60_000,

@@ -5,7 +5,7 @@ export type Place =
   | {
       readonly _tag: "Cluster"
       readonly ports: ReadonlyArray<number>
-      /** From the ports of the servers to those of their proxies. */
+      /** The port of the proxy, by the port of its server. */
       readonly through: Readonly<Record<number, number>>
     }
 
@@ -76,5 +76,5 @@ export type Reply =
   | { readonly _tag: "BurstDone"; readonly from: number }
   | { readonly _tag: "Flooded" }
   | { readonly _tag: "Closed" }
-  /** For the progress display. */
+  /** Reports the number of operations, for the progress display. */
   | { readonly _tag: "Count"; readonly operations: number }

@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type { Config, Place, WireName } from "./Config.ts"
 
 const host = "127.0.0.1"
-/** The same key in all processes. */
+/** The encryption key, the same in all processes. */
 const secret = Redacted.make(new Uint8Array(32).fill(7))
 
 const wireOf: Readonly<Record<WireName, Wire.Wire>> = {

@@ -9,7 +9,7 @@ export interface Permission {
   marks: boolean
   changes: boolean
   reads: boolean
-  /** No changes from now on. */
+  /** Whether the changes have ended for good. */
   over: boolean
   readonly clears: boolean
 }
@@ -24,7 +24,7 @@ const readWeights = {
   refresh: 4,
 }
 
-/** Without reads that ask upstream while something fresh is stored. */
+/** The weights without `refresh`, which asks upstream although a fresh value is stored. */
 const calmWeights = { ...readWeights, refresh: 0 }
 
 const someKeys = (random: Random): ReadonlyArray<string> =>
