@@ -9,7 +9,7 @@ import { Decision } from "@larder/core"
 
 const page = fileURLToPath(new URL("../state-machine.md", import.meta.url))
 
-/** What a field of a situation is about, in words for each of its values; empty ones go without saying. */
+/** The words for each value of a field of a situation. The table leaves out empty words. */
 type Words = Readonly<Record<string, string>>
 type Field = readonly [name: string, words: Words]
 type Row = readonly [conditions: ReadonlyArray<string>, answer: string]

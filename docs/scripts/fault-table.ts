@@ -1,8 +1,8 @@
 /**
- * What callers see while Redis is slow, frozen, away, full or emptied: measured
- * on real servers, with a larder of its own for each answer, so that no breaker
- * has heard of anything yet. Run it with `node docs/scripts/fault-table.ts`
- * after a change of what tiers cost.
+ * Measures what callers see while Redis is slow, frozen, away, full or emptied, on
+ * real servers. Each answer has its own larder, so that no breaker is open at the
+ * start. Run it with `node docs/scripts/fault-table.ts` after a change of the costs
+ * of tiers.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
@@ -104,7 +104,7 @@ const node = (url: string, name: string, policy: Policy.Options) =>
 
 type Node = Effect.Success<ReturnType<typeof node>>
 
-/** In steps that are the same on every machine. */
+/** A time in words, rounded so coarsely that it is the same on every machine. */
 const taking = (millis: number): string =>
   millis < 50 ? "at once" : `in about ${(Math.round(millis / 100) / 10).toFixed(1)} s`
 
@@ -113,7 +113,7 @@ interface Answer {
   readonly policy: Policy.Options
   /** Another node has looked the value up. */
   readonly isElsewhere?: boolean
-  /** What is done before the trouble begins. */
+  /** Runs before the fault begins. */
   readonly before: (node: Node) => Effect.Effect<unknown, unknown>
   readonly ask: (node: Node) => Effect.Effect<string, unknown>
 }

@@ -1,6 +1,6 @@
 /** The values of `@category`, in the order in which a page shows them. */
 export const categories: ReadonlyArray<string> = [
-  // Of modules.
+  // Categories of modules.
   "packages",
   "cache",
   "policies",
@@ -8,7 +8,7 @@ export const categories: ReadonlyArray<string> = [
   "building blocks",
   "tier authors",
   "testing",
-  // Of their exports.
+  // Categories of their exports.
   "constructors",
   "layers",
   "services",

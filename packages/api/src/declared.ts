@@ -48,7 +48,7 @@ const callsOf = ({ members }: ts.InterfaceDeclaration): string => {
   return calls.length === 0 ? "" : ` {\n${calls.map((call) => `  ${call}\n`).join("")}}`
 }
 
-/** What a page shows of an export; `undefined` for a declaration of another kind. */
+/** The text that a page shows for an export; `undefined` for a declaration of another kind. */
 export const declared = (
   declaration: ts.Declaration,
   checker: ts.TypeChecker,

@@ -1,4 +1,4 @@
-/** What has to change on disk. */
+/** Lists the files on disk that differ from the generated pages. */
 import type { Pages } from "./pages.ts"
 
 export const differences = (onDisk: Pages, pages: Pages): ReadonlyArray<string> => [

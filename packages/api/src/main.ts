@@ -1,4 +1,4 @@
-/** `pnpm docs:api`: writes the API reference; with `--check`, says what is out of date instead. */
+/** `pnpm docs:api`: writes the API reference; with `--check`, lists the pages that are out of date instead. */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -78,7 +78,7 @@ type Url = (reflection: Reflection) => string | undefined
 /** An entry that exports nothing but modules is described by the index alone. */
 const hasPage = ({ elsewhere, sections }: Module): boolean => sections.length + elsewhere.length > 0
 
-/** Where each module and export is: its page and its heading there. */
+/** The place of each module and export: its page, and its heading there. */
 const placesOf = (modules: ReadonlyArray<Module>): ReadonlyMap<number, string> => {
   const places = new Map<number, string>()
   const indexAnchorOf = anchors()
@@ -256,7 +256,7 @@ const indexText = (
   ].join("\n\n")
 }
 
-/** All pages; `folder` is where they lie, from which they link to the sources. */
+/** All pages. They link to the sources from `folder`, in which they are stored. */
 export const pagesOf = (project: Project, folder: string): Pages => {
   const entries = (project.project.children ?? [])
     .toSorted((a, b) => a.name.localeCompare(b.name, "en"))

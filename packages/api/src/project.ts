@@ -14,13 +14,13 @@ import { declared, memberType, namedTypes, wholeType } from "./declared.ts"
 
 export interface Project {
   readonly project: ProjectReflection
-  /** By the id of a reflection: the text of an export's declaration, or of a member's type. */
+  /** The text of an export's declaration, or of a member's type, by the id of its reflection. */
   readonly texts: ReadonlyMap<number, string>
   /** The file of a module. */
   readonly files: ReadonlyMap<number, string>
   /** The types that the signature of an export names and that users cannot import. */
   readonly hidden: ReadonlyMap<number, ReadonlyArray<string>>
-  /** What TypeDoc complains of, such as a link to nothing. */
+  /** The problems that TypeDoc reports, such as a link to an unknown name. */
   readonly problems: ReadonlyArray<string>
 }
 
@@ -40,7 +40,7 @@ const isOfKind = (declaration: ts.Declaration, kind: ReflectionKind): boolean =>
   }
 }
 
-/** What TypeDoc's model leaves out: the sources of its reflections. */
+/** The sources of reflections, which TypeDoc's model does not have. */
 class Sources {
   readonly texts = new Map<number, string>()
   readonly files = new Map<number, string>()

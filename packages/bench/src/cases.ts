@@ -64,7 +64,7 @@ const peers = [
   "cachified",
 ] as const
 
-/** At most `ratio` times as slow as each of the others. */
+/** The goals of an entrant that must take at most `ratio` times as long as each of the others. */
 const atMost = (ratio: number, entrant: string, ...others: ReadonlyArray<string>) =>
   others.map((than): Goal => ({ entrant, than, ratio }))
 
@@ -72,7 +72,7 @@ const zipf: Variant = { name: "zipf", asked: "zipf", latency: "none" }
 const uniform: Variant = { name: "uniform", asked: "uniform", latency: "none" }
 const each: Variant = { name: "each", asked: "each", latency: "none" }
 
-/** Cases with what is common to them; a case without entrants or goals fails the tests. */
+/** Makes cases from their common fields; a case without entrants or goals fails the tests. */
 const casesOf =
   (common: Omit<Case, "name" | "title">) =>
   (name: string, title: string, own: Partial<Case> = {}): Case => ({

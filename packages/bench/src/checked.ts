@@ -12,7 +12,7 @@ export const checked = (
   source: Source,
   settled?: (lookups: number) => Promise<void>,
 ): Checked => {
-  /** Of lists that are asked for again. */
+  /** The sums of lists that samples use again. */
   const sums = new WeakMap<ReadonlyArray<string>, number>()
   const sumOf = (keys: ReadonlyArray<string>): number => {
     const sum =

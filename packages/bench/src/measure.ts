@@ -93,7 +93,7 @@ const measure = async (contender: Contender, chosen: Chosen): Promise<ReadonlyAr
   return samplesFor(seconds * 1_000)
 }
 
-/** Of a round in a process of its own. */
+/** Measures one round; it runs in a separate process. */
 export const figures = async (
   caseName: string,
   variantName: string,

@@ -3,7 +3,7 @@ import { type Case, cases } from "./cases.ts"
 import { chosen, parse, UsageError, wholeNumber } from "./command.ts"
 import { folder } from "./results.ts"
 
-/** What to do, and with which of the options. */
+/** The modes of the command, each with the options it takes. */
 const modes = {
   cases: ["rounds", "seconds", "to"],
   frozen: ["to"],

@@ -47,7 +47,7 @@ const row = ({ case: name, lines, title, unit, variant, verdicts }: Result): Cel
   const larder = fastest(({ contender }) => contender === verdicts[0]?.contender)
   if (larder === undefined) throw new Error(`${name} (${variant}) judges no larder`)
   const figure = ({ summary }: Line): string => `${short(summary.median)} ${unit}`
-  /** Without the tier in the name: the case's name has it. */
+  /** Figure and ratio of a contender, without the tier in its name: the name of the case has it. */
   const against = (line: Line | undefined): readonly [figure: string, ratio: string] =>
     line === undefined
       ? ["", ""]
@@ -119,10 +119,10 @@ export const page = (reports: ReadonlyArray<Report>): string => {
     .concat("\n")
 }
 
-/** What callers see when Redis is frozen. */
+/** The section about callers while Redis is frozen. */
 export const frozenSection = (report: Frozen): string => fenced(body(report))
 
-/** Replaces what is between the markers of a part in the README. Throws {@link UsageError}. */
+/** Replaces the text between the markers of a part in the README. Throws {@link UsageError}. */
 export const replaced = (
   readme: string,
   part: "performance" | "frozen",

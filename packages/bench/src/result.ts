@@ -8,7 +8,7 @@ export interface Goal {
   readonly ratio: number
 }
 
-/** What is compared, by which goals. */
+/** A comparison of entrants, with its goals. */
 export interface Compared {
   readonly name: string
   readonly title: string

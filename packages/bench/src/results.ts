@@ -28,7 +28,7 @@ export const write = (name: string, report: Report | Frozen, to: string): void =
 const read = (name: string, from: string) =>
   JSON.parse(readFileSync(join(from, `${name}.json`), "utf8"))
 
-/** Of the measured cases, in their order. */
+/** Reads the reports of the measured cases, in the order of the cases. */
 export const readCases = (from = folder): ReadonlyArray<Report> =>
   cases
     .filter(({ name }) => existsSync(join(from, `${name}.json`)))

@@ -55,7 +55,7 @@ export const larderMap = larder([{ now }])
 export const larderLru = larder([{ now }], "lru")
 export const lru = lruCache({})
 
-/** By whether the store knows when entries expire, and by contender. */
+/** The stores, by variant (whether the store expires entries) and by contender. */
 export const stores: Readonly<Record<string, Readonly<Record<string, Make>>>> = {
   "no expiry": { larder: larderMap, "lru-cache": lru },
   expiry: { larder: larder(lives), "lru-cache": lruCache({ ttl: hour }) },

@@ -9,7 +9,7 @@ import { InvalidTrace, reader, type Recording, remedy } from "./recording.ts"
 
 export interface Options {
   /**
-   * For JSON lines: the field that holds the key, by its name or by a path such as `request.uri`.
+   * The field of JSON lines that holds the key: its name, or a path such as `request.uri`.
    */
   readonly field?: string | undefined
 }

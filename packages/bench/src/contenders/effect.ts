@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { maxEntries, type Source } from "../source.ts"
 import { effectful, lookup } from "./effectful.ts"
 
-/** Its `get`. */
+/** Makes a cache, and returns its `get`. */
 export const openCache = (source: Source) =>
   Effect.map(
     Cache.make({ lookup: lookup(source), capacity: maxEntries, timeToLive: "1 hour" }),

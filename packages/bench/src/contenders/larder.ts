@@ -1,4 +1,4 @@
-/** Larder over memory, and what it has in common over any stack. */
+/** Larder over memory, and the parts that Larder over other stacks uses too. */
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,8 +17,8 @@ export interface OpenLarder {
 }
 
 /**
- * With everything on: early refresh, stale-while-revalidate, stale-if-error, a tag mark, statistics
- * and metrics.
+ * Opens a larder with all features on: early refresh, stale-while-revalidate, stale-if-error, a tag
+ * mark, statistics and metrics.
  */
 export const openLarder = ({ lookup, policy, stack, tag }: OpenLarder) =>
   Effect.gen(function* () {
@@ -57,7 +57,7 @@ export const larderOver = (stackAt: (redis: string) => OpenLarder["stack"]) =>
       (larder) => ({
         get: (key) => larder.get(key),
         getMany: (keys) => Effect.map(larder.getMany(keys), (found) => found.values()),
-        // Its peers keep no stale value of an invalidated entry.
+        // As the other libraries, which keep no stale value of an invalidated entry.
         dropTagged:
           tag === undefined ? undefined : larder.invalidateTags([tag], { keepStale: false }),
       }),

@@ -16,7 +16,7 @@ const redisTier = (url: string) =>
 
 export const contender = larderOver((redis) => TierStack.layer(redisTier(redis)))
 
-/** Over memory and Redis, set up as its peers are. */
+/** Opens Larder over memory and Redis, with the settings of the other libraries. */
 export const open: Open = async ({ freshMillis, graceMillis, load, url }) => {
   const larder = await Effect.runPromise(
     openLarder({

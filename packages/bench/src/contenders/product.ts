@@ -1,4 +1,4 @@
-/** What every contender caches: about 200 bytes as JSON. */
+/** The value that every contender caches: about 200 bytes as JSON. */
 import * as Schema from "effect/Schema"
 
 export const Product = Schema.Struct({

@@ -1,4 +1,4 @@
-/** What callers see in all scenarios: a process for each library, one after the other. */
+/** Measures what callers see in all scenarios, with a process for each library, one after the other. */
 import { figuresOf } from "../child.ts"
 import { layered } from "../contenders/registry.ts"
 import { environment } from "../environment.ts"

@@ -21,7 +21,7 @@ export interface Pace {
 const timed = (call: () => Promise<unknown>, patienceMillis: number): Promise<Outcome> =>
   new Promise((resolve) => {
     const begin = now()
-    // A timer may fire a fraction early: who gave up has waited for all of the time.
+    // A timer may fire a fraction of a millisecond early: count the whole time for a call that timed out.
     const end = (hasFailed: boolean, waited = 0) => {
       stopWaiting()
       resolve({ hasFailed, millis: Math.max(waited, now() - begin) })
@@ -33,7 +33,7 @@ const timed = (call: () => Promise<unknown>, patienceMillis: number): Promise<Ou
     )
   })
 
-/** In the order of the calls; `call` gets the number of each. */
+/** Makes calls at a fixed pace; `call` gets the number of each. Returns the outcomes in the order of the calls. */
 export const paced = async (
   { calls, everyMillis, patienceMillis }: Pace,
   call: (number: number) => Promise<unknown>,

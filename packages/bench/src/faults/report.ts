@@ -1,4 +1,4 @@
-/** What callers see in the scenarios, as figures and as text. */
+/** Reports what callers see in the scenarios, as figures and as text. */
 import type { Environment } from "../environment.ts"
 import { quantile } from "../statistics.ts"
 import { aligned, heading } from "../table.ts"
@@ -41,13 +41,13 @@ export const seen = (outcomes: ReadonlyArray<Outcome>, lookups: number): Seen =>
   }
 }
 
-/** Of a call that timed out, the time is a lower bound. */
+/** A time as text. The time of a call that timed out is a lower bound. */
 const time = (millis: number): string => {
   if (millis >= pace.patienceMillis) return `> ${pace.patienceMillis / 1_000} s`
   return millis < 1_000 ? `${millis.toFixed(1)} ms` : `${(millis / 1_000).toFixed(2)} s`
 }
 
-/** By the names of the libraries, in display order. */
+/** The figures by the name of the library, in display order. */
 export type Lines = Readonly<Record<string, Seen>>
 
 /** The content of the results file. */
@@ -76,6 +76,6 @@ Clients as they are by default. "> 15 s": not waited for any longer.`
 export const body = (report: Report): string =>
   [legend, ...scenarios.map((name) => table(name, report.scenarios[name]))].join("\n\n")
 
-/** The same, with the environment. */
+/** The report as text: `body` with the environment. */
 export const text = (report: Report): string =>
   [heading(report.environment), body(report)].join("\n")

@@ -62,8 +62,8 @@ const warmUp = async (get: Get, keys: ReadonlyArray<string>): Promise<void> => {
 }
 
 /**
- * Waits until the library uses Redis: a fault of an unused server slows nothing down, which would
- * be no finding.
+ * Waits until the library uses Redis: a fault of a server that the library does not use has no
+ * effect, so the figures would say nothing.
  */
 const untilItUsesRedis = async ({ get, usesRedis }: Opened): Promise<void> => {
   if (usesRedis === undefined) return

@@ -12,5 +12,5 @@ export const checks: ReadonlyArray<Check & { readonly name: string }> = Object.e
   ...allocation,
 }).map(([name, check]) => ({ name, ...check }))
 
-/** Of one check in a process of its own. */
+/** Measures one check; it runs in a separate process. */
 export const figures = (name: string): Promise<number> => named("check", checks, name).measure()

@@ -7,7 +7,7 @@ export interface Bound {
   readonly atMost: number
 }
 
-/** A bound, and how to measure what it is for. */
+/** A bound, and the measurement that it bounds. */
 export interface Check extends Bound {
   readonly measure: () => Promise<number>
 }

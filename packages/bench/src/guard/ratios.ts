@@ -60,7 +60,7 @@ const hitsBy = (ask: typeof inFiber) => async (): Promise<number> => {
   )
 }
 
-/** Of a larder to Effect's own cache; the lookups take a turn. */
+/** The ratio of a larder to Effect's own cache for misses whose lookups take a turn. */
 const coldBy = (keysOf: (source: Source.Source) => Keys, ask: typeof inFiber) => async () => {
   const source = Source.make(0, "turn")
   const larder = await openLarder(source)

@@ -29,7 +29,7 @@ export const byPromise = (get: Get, keys: Keys): Promise<number> =>
     oneByOne((key) => Effect.runPromise(get(key)), keys, worked),
   )
 
-/** All at once. */
+/** Asks for all keys at once. */
 export const together = (get: Get, keys: Keys): Promise<number> =>
   checked(keys, effectful.inFlight(get, keys, Infinity, worked))
 

@@ -7,11 +7,11 @@ import { lookup as lookupIn } from "../contenders/effectful.ts"
 import * as larder from "../contenders/larder.ts"
 import { maxEntries as mostEntries, type Source } from "../source.ts"
 
-/** What is around a larder. */
+/** The surroundings of a larder. */
 export interface Surroundings {
-  /** Its clock, and its random source if it is not that of the process. */
+  /** The clock of the larder, and its random generator if that is not the one of the process. */
   readonly context: Context.Context<never>
-  /** Moves time on. */
+  /** Advances the clock. */
   readonly pass: (millis: number) => void
 }
 

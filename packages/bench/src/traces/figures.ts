@@ -12,13 +12,13 @@ interface Ratios {
   readonly larder: number
 }
 
-/** In points: the tolerance for chance. */
+/** How far Larder may be below the reference because of chance, in percentage points. */
 const belowReference = 0.5
 
-/** In points: what adapting may cost on traces that suit LRU. */
+/** How far Larder may be below LRU on traces that suit LRU, because it has to adapt; in percentage points. */
 const belowLru = 2
 
-/** With the hit ratio that Larder should reach; without a goal where there is none to have. */
+/** Adds the goal to the hit ratios: the one that Larder should reach; undefined if even 0 is enough. */
 export const judged = (
   size: number,
   ratios: Ratios,

@@ -14,7 +14,7 @@ import { loop, recent } from "../draw.ts"
 
 export interface Loaded {
   readonly trace: Trace
-  /** Its length and its content. */
+  /** The length and the content of the trace. */
   readonly title: string
   /** The default sizes to replay it at. */
   readonly sizes: ReadonlyArray<number>
@@ -29,7 +29,7 @@ export interface Source {
   readonly load: Effect.Effect<Loaded, InvalidTrace>
 }
 
-/** Each request is for what `key` returns. */
+/** Makes a trace in which each request is for a key that `key` returns. */
 const drawn = (requests: number, key: () => number): Trace => {
   const { add, trace } = recorder<number>()
   for (let request = 0; request < requests; request++) add(key())
@@ -44,7 +44,7 @@ const made = (name: string, known: Omit<Loaded, "trace">, make: () => Trace): So
   }),
 })
 
-/** The same traces each time. */
+/** The generated traces, which are the same in each run. */
 export const generated = (requests: number): ReadonlyArray<Source> => [
   made(
     "shop",
