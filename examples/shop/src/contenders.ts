@@ -1,6 +1,6 @@
 /**
- * The same shop several times: without a cache, with a plain TTL cache, with Larder, and with steps
- * in between.
+ * One shop with several caches: with none, with a plain TTL cache, with Larder, and with steps in
+ * between.
  */
 import { Coalesce } from "@larder/core"
 import { Cache, Cause, Clock, Duration, Effect, Exit, FiberSet, Option, type Scope } from "effect"
@@ -38,7 +38,7 @@ export interface Shop {
 }
 
 /**
- * The same for all shops, and more than the products of the generated traffic: no entry is evicted.
+ * The capacity of all shops: more than the products of the generated traffic, so that no shop evicts.
  */
 export const capacity = 20_000
 
@@ -146,7 +146,7 @@ export const withTtlCache: Effect.Effect<Shop, never, CatalogueClient> = Effect.
   }
 })
 
-/** What the hand-written cache below does beyond a TTL. */
+/** The features of the hand-written cache below, beyond a TTL. */
 export interface OwnCache {
   readonly staleWhileRevalidate: boolean
   readonly coalescing: boolean

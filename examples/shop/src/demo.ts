@@ -19,7 +19,7 @@ export interface Settings extends Shops.Places, Trace.Options {
 }
 
 /**
- * Where the progress goes: a terminal overwrites its line, other outputs get a line now and then.
+ * Shows the progress: a terminal overwrites its line, other outputs get a line from time to time.
  */
 export interface Display {
   readonly everyMillis: number

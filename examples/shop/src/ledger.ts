@@ -5,7 +5,7 @@ import { type Phase, phases, priceListOf } from "./phases.ts"
 export interface Figures {
   readonly requests: number
   /**
-   * From the moment a request was due to its answer, in milliseconds, ascending; without failures.
+   * The times from when a request was due to its answer, in milliseconds, ascending; without failures.
    */
   readonly latencies: ReadonlyArray<number>
   /** How the cache served the products on product pages. */
@@ -55,7 +55,7 @@ export interface Ticket {
   readonly phase: Phase
   /** When it was due, in milliseconds since the phase began. */
   readonly due: number
-  /** Which of its products the shop had shown before. */
+  /** The products of the request that the shop had shown before. */
   readonly seen: ReadonlySet<number>
 }
 

@@ -11,7 +11,7 @@ import { Ledger } from "./ledger.ts"
 import { Products } from "./products.ts"
 import type { Lane } from "./traffic.ts"
 
-/** Where the shops store entries beyond memory. */
+/** The places beyond memory in which the shops store entries. */
 export interface Places {
   /** The file of the embedded tier; a new one in a temporary folder by default. */
   readonly sqlite: string | undefined

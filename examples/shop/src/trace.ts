@@ -6,7 +6,7 @@ import { shelfOf } from "./product.ts"
 export interface Options {
   /** A recording; generated traffic by default. */
   readonly trace: string | undefined
-  /** For JSON lines: the field that holds the key. */
+  /** The field of JSON lines that holds the key. */
   readonly field: string | undefined
   /** The seed of the generated traffic. */
   readonly seed: number
