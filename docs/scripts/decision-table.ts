@@ -40,41 +40,41 @@ const rows = <A extends object>(
 const table = (head: ReadonlyArray<string>, lines: ReadonlyArray<ReadonlyArray<string>>) =>
   [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
-const conditionsOf = ([conditions]: Row): string => conditions.join(", ") || "whatever else"
+const conditionsOf = ([conditions]: Row): string => conditions.join(", ") || "always"
 
 const action = (situation: Decision.Situation): string => {
   const said = Decision.next(situation)
   switch (said._tag) {
     case "Serve":
-      return said.refresh ? "give it, refresh in the background" : "give it"
+      return said.refresh ? "return it, refresh in the background" : "return it"
     case "ServeStale":
       return said.refresh
-        ? `give it as stale (${said.reason}), refresh in the background`
-        : `give it as stale (${said.reason})`
+        ? `return it as stale (${said.reason}), refresh in the background`
+        : `return it as stale (${said.reason})`
     case "ServeResult":
-      return "give what the lookup brought"
+      return "return the result of the lookup"
     case "ServeNewer":
-      return "give the newer value"
+      return "return the newer value"
     case "Join":
       return "wait for the running lookup"
     case "Begin":
       return "begin a lookup and wait for it"
     case "Fail":
-      return "give the failure"
+      return "return the failure"
     case "Wait":
-      return "go on waiting"
+      return "continue to wait"
     case "Retry":
-      return "ask once more"
+      return "ask again"
   }
 }
 
 const triggers: Readonly<Record<Decision.Trigger, string>> = {
   arrived: "asks",
-  joined: "has joined a lookup that runs",
-  found: "waits, and a tier has told what it has",
+  joined: "has joined a running lookup",
+  found: "waits, and a tier has answered",
   softTimeout: "has waited for `softTimeout`",
-  succeeded: "waited for a lookup that brought a value",
-  failed: "waited for a lookup that failed, or for as long as it may",
+  succeeded: "waited for a lookup that returned a value",
+  failed: "waited for a lookup that failed, or until its deadline",
 }
 
 const usabilities: Words = {
@@ -92,22 +92,26 @@ const newer: Words = {
 }
 
 const ofCallers: ReadonlyArray<Field> = [
-  yesOrNo("isAnswer", "the failure is an answer", "a bulk lookup left the key out, for a `get`"),
-  yesOrNo("onlyLookup", "it is `refresh`", "it is no `refresh`"),
+  yesOrNo("isAnswer", "the failure is an answer", "a `get` whose key a bulk lookup left out"),
+  yesOrNo("onlyLookup", "it is `refresh`", "it is not `refresh`"),
   yesOrNo("inFlight", "a lookup is running", "no lookup is running"),
   yesOrNo("throttled", "a refresh has just failed", "no refresh has just failed"),
   yesOrNo("failureKnown", "a failure is remembered", "no failure is remembered"),
   yesOrNo("graceDenied", "`graceFor` denies it grace", "it gets grace"),
   yesOrNo("softTimeoutPassed", "`softTimeout` has passed", "`softTimeout` has not passed"),
   yesOrNo("allowStale", "stale values are allowed", "stale values are not allowed"),
-  yesOrNo("overtaken", "an invalidation came before the caller", "no invalidation came between"),
-  yesOrNo("isRetry", "it has asked once more already", "it has not asked once more"),
-  yesOrNo("tiersUnread", "a tier may have something", "no tier has anything else"),
+  yesOrNo(
+    "overtaken",
+    "an invalidation came before the caller",
+    "no invalidation came before the caller",
+  ),
+  yesOrNo("isRetry", "it has asked again already", "it has not asked again"),
+  yesOrNo("tiersUnread", "a tier may have an entry", "no tier has another entry"),
 ]
 
 const callers = (): string =>
   table(
-    ["the caller", "what is known is", "and", "then"],
+    ["the caller", "the known value is", "and", "then"],
     Object.entries(triggers).flatMap(([trigger, does]) => {
       const those = Decision.situations.filter((one) => one.trigger === trigger)
       const [field, words] =
@@ -137,33 +141,33 @@ const joining = (): string =>
       ],
       yesOrNo(
         "overtaken",
-        "an invalidation of its tags has fallen since",
-        "no invalidation of its tags has fallen",
+        "one of its tags was invalidated since",
+        "none of its tags was invalidated",
       ),
     ]).map((row) => [conditionsOf(row), row[1]]),
   )
 
 const order = (what: string): Words => ({
   older: `older than ${what}`,
-  same: `the version of ${what}`,
+  same: `same version as ${what}`,
   newer: `newer than ${what}`,
 })
 
 const adopting = (): string => {
   const words: Readonly<Record<Decision.Adoption, string>> = {
     adopt: "is the answer",
-    remember: "may be given while the lookup runs, or if it fails",
-    ignore: "is passed over",
+    remember: "may be served while the lookup runs, or if it fails",
+    ignore: "is ignored",
   }
   return table(
-    ["what a tier has is", "and"],
+    ["the tier's entry is", "and it"],
     rows(Decision.offers, (one) => words[Decision.adoption(one)], [
       ["freshness", { Fresh: "fresh", Stale: "stale", Missing: "past its life" }],
-      yesOrNo("force", "for a `refresh`", "for no `refresh`"),
-      yesOrNo("isYoungEnough", "young enough for all", "too old for a caller"),
-      yesOrNo("early", "an early refresh", "no early refresh"),
-      ["besideMemory", order("what memory has")],
-      ["besideKnown", order("what is known")],
+      yesOrNo("force", "for a `refresh`", "not for a `refresh`"),
+      yesOrNo("isYoungEnough", "young enough for all callers", "too old for a caller"),
+      yesOrNo("early", "for an early refresh", "not for an early refresh"),
+      ["besideMemory", order("memory")],
+      ["besideKnown", order("the best known")],
     ]).map((row) => [conditionsOf(row), row[1]]),
   )
 }
@@ -176,9 +180,13 @@ const asking = (): string =>
       (one) =>
         Decision.beforeLookup(one) === "ask" ? "upstream is asked" : "upstream is not asked",
       [
-        yesOrNo("force", "it is `refresh`", "it is no `refresh`"),
+        yesOrNo("force", "it is `refresh`", "it is not `refresh`"),
         yesOrNo("failureKnown", "a failure is remembered", "no failure is remembered"),
-        yesOrNo("allHaveStale", "every caller can get something stale", "a caller has nothing"),
+        yesOrNo(
+          "allHaveStale",
+          "every caller can get a stale value",
+          "a caller can get no stale value",
+        ),
         yesOrNo("throttled", "a lookup has just failed", "no lookup has just failed"),
         yesOrNo("circuitOpen", "a circuit is open", "no circuit is open"),
       ],

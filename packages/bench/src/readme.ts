@@ -95,7 +95,7 @@ export const section = (reports: ReadonlyArray<Report>): string => {
   const { environment, options, rounds } = common(reports)
   return [
     markdownTable([heads, ...reports.flatMap(({ results }) => results.map(row))]),
-    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` asked in a fiber, where nothing ends, is bound or counted: about the least that Effect itself costs. Behind the cases: all libraries, with p99.",
+    "Medians; a ratio is Larder's over the other's, below 1x Larder is faster. Bare is a `Map` read in a fiber, without expiry, bounds or counters: about the least that Effect itself costs. Each case links to all libraries, with p99.",
     `${machineOf(environment)}.\n${versionsOf(environment)}.\n\`${`npx --yes pnpm@12 bench ${options}`.trimEnd()}\`: ${method(rounds)}.`,
   ].join("\n\n")
 }

@@ -69,8 +69,8 @@ export const table = (scenario: Scenario, lines: Lines): string => {
   return [titles[scenario], ...aligned([heads, ...rows], 1)].join("\n  ")
 }
 
-const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a key of its own; a lookup takes ${upstreamMillis} ms.
-Clients as they are by default. "> 15 s": not waited for any longer.`
+const legend = `${pace.calls} calls, one begun every ${pace.everyMillis} ms, each for a different key; a lookup takes ${upstreamMillis} ms.
+Clients have their default settings. "> 15 s": given up after 15 s.`
 
 /** The scenarios, and what callers saw. */
 export const body = (report: Report): string =>
