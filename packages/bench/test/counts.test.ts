@@ -1,4 +1,4 @@
-/** What one operation does, counted: no machine changes these. */
+/** Counts of the work of one operation, which are the same on every machine. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest"
 type Fields = Readonly<Record<string, string | boolean>>
 
 /**
- * What the laws say of callers, written down independently of the code: for a trigger, what
- * the fields have to be (`|` between values; what is not named is whatever else), and the action.
+ * The laws about callers, written down independently of the code: a trigger, the values of fields
+ * (`|` between values; a field that is not named may have any value), and the action.
  */
 const laws: ReadonlyArray<readonly [trigger: string, fields: Fields, action: string]> = [
   // law 1: a fresh value calls nothing and begins nothing unless its early refresh is due

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import { Entry, Envelope, Wire } from "../src/index.ts"
 import { msgpack } from "../src/WireMsgpack.ts"
 
-/** Where `CI` is set the damage is always the same, so that a change is judged by itself. */
+/** With `CI` set the damage is always the same, so that it does not decide whether a change passes. */
 const fixed = process.env["CI"] === undefined ? undefined : "20261121"
 const given = Number.parseInt(process.env["LARDER_SEED"] ?? fixed ?? "", 10)
 const seed = Number.isNaN(given) ? Math.floor(Math.random() * 2 ** 31) : given
@@ -133,7 +133,7 @@ const damages: ReadonlyArray<(a: Uint8Array, b: Uint8Array, below: Below) => Uin
     ]),
 ]
 
-/** What a forger makes of it: the checksum is right again. */
+/** The forged envelope, with a correct checksum. */
 const withChecksum = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length < headerLength) return bytes
   const copy = new Uint8Array(bytes)

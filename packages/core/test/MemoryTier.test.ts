@@ -1,4 +1,4 @@
-/** What a memory tier can be held to, and what cannot be meant. */
+/** The bounds of a memory tier, and its invalid options. */
 import { describe, expect, it } from "@effect/vitest"
 import { MemoryTier, Policy, Tier } from "@larder/core"
 import { Effect, Exit, Random } from "effect"

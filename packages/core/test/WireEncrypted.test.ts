@@ -316,7 +316,7 @@ describe("an envelope whose wire seals", () => {
   })
   const encode = (value: string | undefined) => Envelope.encode(entryOf(value), Name, wire, place)
   const decode = (bytes: Uint8Array) => Envelope.decode(bytes, Name, wire, place)
-  /** What somebody with write access makes of it: other parts, the same bytes of the value. */
+  /** An envelope as an attacker with write access may forge it: other parts around the same value bytes. */
   const forged = (bytes: Uint8Array, change: Partial<Envelope.Parts>) => {
     const parsed = Envelope.parse(bytes)
     assert.strictEqual(parsed._tag, "Value")

@@ -16,7 +16,7 @@ const after = wireOf({ feb }, "feb")
 
 const long = "a long name ".repeat(100)
 
-/** What the shared tier keeps, and nodes over it that write with a wire of their own. */
+/** The bytes in the shared tier, and nodes over it that write with different wires. */
 const world = Effect.gen(function* () {
   const shared = yield* Effect.provide(Tier.Tier, Layer.fresh(MemoryTier.layerShared))
   if (shared.kind !== "bytes") throw new Error("no byte tier")

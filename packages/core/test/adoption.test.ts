@@ -1,4 +1,4 @@
-/** What a nearer tier takes over from a farther one: the entry as it is, and never a longer life. */
+/** A nearer tier takes an entry over from a farther one unchanged, and never gives it a longer life. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Layer, Schema, type Scope } from "effect"

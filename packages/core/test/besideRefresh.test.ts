@@ -1,4 +1,4 @@
-/** A lookup that runs for a caller who wants something newer holds up no read that tiers can answer. */
+/** A lookup for a caller with a stricter demand delays no read that tiers can answer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
@@ -26,7 +26,7 @@ const outcomes = {
 
 type TheLarder = Larder.Larder<string, string, string>
 
-/** What runs while others read. */
+/** The lookups that run while other callers read. */
 const running = {
   refresh: (larder: TheLarder) => larder.refresh("k"),
   "get with maxAge": (larder: TheLarder) => larder.get("k", { maxAge: 0, stale: "never" }),

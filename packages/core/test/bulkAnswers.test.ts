@@ -1,4 +1,4 @@
-/** What a bulk lookup says of each key: a value, an exit of its own, or nothing. */
+/** The answers of a bulk lookup for a key: a value, an `Exit`, or none. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Cause, Effect, Exit, PubSub, Schema, type Scope } from "effect"

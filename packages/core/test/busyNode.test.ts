@@ -1,4 +1,4 @@
-/** Law 9 in a process whose event loop was blocked: a deadline that is noticed late is no verdict on what was waited for. */
+/** Law 9 in a process whose event loop was blocked: a deadline noticed late does not mean that no answer has arrived. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deadline, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import * as Clock from "effect/Clock"

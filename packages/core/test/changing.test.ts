@@ -19,7 +19,7 @@ const stacks = { "memory and shared": faultyShared, "memory and file": fileLayer
 
 type Changed = Larder.Larder<string, number, string>
 
-/** What is left of a value that is being set when the change comes. */
+/** The value that remains after a change during its `set`. */
 const changes = {
   remove: { apply: (larder: Changed) => larder.remove("k"), left: [undefined, "Missing"] },
   expire: { apply: (larder: Changed) => larder.expire("k"), left: [1, "Stale"] },

@@ -1,4 +1,4 @@
-/** One place in line for a lookup: that of the callers who wait for it now. */
+/** A lookup has one place in a queue: that of the callers that wait for it now. */
 import { assert, describe, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Clock, Effect, Fiber, Schedule } from "effect"

@@ -1,4 +1,4 @@
-/** For how long a node takes for fresh what the arbiter has confirmed, while another node changes it. */
+/** How long a node serves an entry as fresh that the arbiter has confirmed, while another node changes it. */
 import { expect } from "@effect/vitest"
 import { type Larder, MemoryTier, TierStack } from "@larder/core"
 import { Effect } from "effect"

@@ -1,4 +1,4 @@
-/** What callers can learn of this node's memory, and invalidate by it. */
+/** Callers inspect this node's memory, and invalidate entries by a predicate. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Layer, Schema, Scope } from "effect"

@@ -1,4 +1,4 @@
-/** What callers get that join a lookup begun by others, before it has settled or after. */
+/** The answers of callers that join another caller's lookup, before it has settled or after. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"

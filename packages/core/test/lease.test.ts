@@ -1,4 +1,4 @@
-/** What is told of waiting for a lease: only what another node's lookup has cost. */
+/** The events of waiting for a lease: they cover only the time that another node's lookup took. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Layer, PubSub, Schema, type Scope } from "effect"
@@ -72,7 +72,7 @@ const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
 
 type Node = Larder.Larder<string, number, string>
 
-/** What takes a lease in a trip of 50 ms without meeting another node. */
+/** The calls that take a lease in a trip of 50 ms without contention. */
 const uncontended: Readonly<Record<string, (node: Node) => Effect.Effect<unknown, unknown>>> = {
   get: (node) => Effect.forEach(keys, (key) => node.get(key), { concurrency: "unbounded" }),
   getMany: (node) => node.getMany(keys),

@@ -12,7 +12,7 @@ const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const range = (count: number, letter = "k") =>
   Array.from({ length: count }, (_, i) => `${letter}${i}`)
 
-/** What upstream is asked, and how many keys it is asked for at the same time. */
+/** An upstream that records its requests, and how many keys are requested at once. */
 class Source {
   answer: Effect.Effect<void, string> = Effect.void
   readonly calls: Array<number> = []

@@ -12,7 +12,7 @@ const make = (name: string) =>
     policy: Policy.make({ freshFor: "1 minute" }),
   })
 
-/** What is logged while the effect runs, as level and text. */
+/** The log lines while the effect runs, as level and text. */
 const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const lines: Array<readonly [level: string, text: string]> = []

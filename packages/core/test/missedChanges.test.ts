@@ -1,4 +1,4 @@
-/** Laws 11, 13, 15, 20: what the arbiter missed reaches it, in its place in the order, and nothing else is lost by that. */
+/** Laws 11, 13, 15, 20: a change that the arbiter missed reaches it later, takes its place in the order, and removes no other value. */
 import { expect } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -308,7 +308,7 @@ law(
       expect(yield* elsewhere(world, "k0")).toBe(0)
       for (let i = 1; i < 3; i++) expect(yield* elsewhere(world, `k${i}`)).toBe("Missing")
       expect(yield* a.get("other")).toBe(5)
-      // What the arbiter says of the key itself is not believed.
+      // The arbiter's answer for the key itself is not trusted.
       expect((yield* a.read("k0")).freshness._tag).toBe("Missing")
       expect(yield* Effect.flip(a.get("k0"))).toBe("asked for k0")
       const many = yield* a.getMany(["k0", "k1", "other"])

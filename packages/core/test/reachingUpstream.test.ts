@@ -1,4 +1,4 @@
-/** What never reached upstream says nothing about upstream, in every order of the guards. */
+/** A lookup that never reached upstream does not count for its circuit, in every order of the guards. */
 import { assert, describe, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Data, Effect, Exit, Fiber, Schedule, Scope } from "effect"

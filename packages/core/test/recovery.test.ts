@@ -1,4 +1,4 @@
-/** What the arbiter missed while it was away: kept within a bound, replayed when it is back or the larder closes. */
+/** Changes that the arbiter missed while it was away: kept within a bound, replayed when it is back or the larder closes. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Layer, Schema, Scope } from "effect"

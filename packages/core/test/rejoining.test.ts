@@ -1,4 +1,4 @@
-/** What happens around the moment in which callers are woken, or find that they have to wait once more. */
+/** The moment in which callers are woken, or have to wait again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import * as Clock from "effect/Clock"

@@ -1,4 +1,4 @@
-/** `revision`: a value that is older by the source's own version never replaces a newer one, whoever brings it. */
+/** `revision`: a value that is older by the source's own version never replaces a newer one, whichever way it arrives. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Logger, Random, Schema, type Scope } from "effect"

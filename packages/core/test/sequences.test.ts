@@ -107,7 +107,7 @@ const stepsFor = (stack: Config["stack"]) => {
   return fc.oneof(calm, { weight: 3, arbitrary: troubled })
 }
 
-/** Where `CI` is set the sequences are always the same, so that a change is judged by itself; elsewhere each run draws new ones. */
+/** With `CI` set the sequences are always the same, so that they do not decide whether a change passes; elsewhere each run draws new ones. */
 const fixed = process.env["CI"] === undefined ? undefined : "20261121"
 const [seed, path] = (process.env["LARDER_SEED"] ?? fixed)?.split(/:(.*)/) ?? []
 const runs = process.env["LARDER_RUNS"]

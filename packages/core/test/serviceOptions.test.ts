@@ -1,4 +1,4 @@
-/** The options of a service may be an effect: what it fails with and needs, the layer does. */
+/** The options of a service may be an effect: the layer has its errors and requirements. */
 import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Config, ConfigProvider, Context, Effect, Exit, Layer, Schema } from "effect"

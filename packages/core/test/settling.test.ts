@@ -1,4 +1,4 @@
-/** What becomes of a looked-up value: its callers first, then the arbiter, then nearer tiers. */
+/** Settling a looked-up value: its callers get it first, then the arbiter, then nearer tiers. */
 import { describe, expect } from "@effect/vitest"
 import { MemoryTier, TierStack } from "@larder/core"
 import { Effect, Exit, Fiber, PubSub } from "effect"

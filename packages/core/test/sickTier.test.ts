@@ -1,4 +1,4 @@
-/** Laws 13 to 16: what a sick tier may cost, and what it must not break. */
+/** Laws 13 to 16: the cost of a failing tier, and the guarantees that hold despite it. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Schema, type Scope } from "effect"

@@ -1,5 +1,5 @@
 /**
- * No source of a package reads a real clock, draws a number or sets a timer by itself:
+ * No source file of a package reads a real clock, draws a random number or sets a timer:
  * `Clock` and `Random` are the only time and chance there are.
  */
 import { globSync } from "node:fs"

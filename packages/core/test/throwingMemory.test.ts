@@ -1,4 +1,4 @@
-/** A memory tier of somebody else that throws when an entry is stored. */
+/** A memory tier of another author that throws when an entry is stored. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"

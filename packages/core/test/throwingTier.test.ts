@@ -13,7 +13,7 @@ const broken = {
   "answers nothing": () => Effect.succeed(undefined as never),
 } as const
 
-/** The shared tier, or what is left of it as a file, with every operation broken. */
+/** The shared tier, or the same without its arbiter, as a file, with every operation broken. */
 const tierOf = (
   operation: () => Effect.Effect<never>,
   arbitrates: boolean,

@@ -129,7 +129,7 @@ const law = (title: string, body: (shared: Shared) => Effect.Effect<void, unknow
     }).pipe(Effect.scoped),
   )
 
-/** With the virtual milliseconds it took. */
+/** The result of the effect, and its duration in virtual milliseconds. */
 const took = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const began = yield* Clock.currentTimeMillis

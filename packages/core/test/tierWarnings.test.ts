@@ -1,4 +1,4 @@
-/** What is logged of values that a tier behind memory never has. */
+/** The warnings about values that a tier behind memory does not store. */
 import { it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Layer, Logger, Schema, type Scope } from "effect"
@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { assert } from "vitest"
 import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
 
-/** A larder whose upstream answers `value`, and what it logs. */
+/** A larder whose upstream answers `value`, and its log lines. */
 const make = <S extends Schema.Constraint & { readonly Type: string | number }>(
   value: S,
   answer: S["Type"],

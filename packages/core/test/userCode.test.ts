@@ -1,4 +1,4 @@
-/** Functions among the options that throw or give nonsense: for a stored value, for one just looked up, for one that is set. */
+/** Option functions that throw or return invalid results: for a stored value, for one just looked up, for one that is set. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import { Cause, Effect, Exit, Layer, Logger, PubSub, References, Schema } from "effect"
@@ -14,7 +14,7 @@ const base = { name: "hostile", value: Schema.Finite, policy }
 
 type Options = Partial<Larder.SchemaOptions<typeof Schema.Finite, string, string, never>>
 
-/** Which values the broken function chokes on. */
+/** The values on which the broken function fails. */
 type Chokes = (value: number) => boolean
 
 const withMemory = (weigh?: (value: unknown) => number) =>

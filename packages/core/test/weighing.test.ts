@@ -1,4 +1,4 @@
-/** What a flight makes of what farther tiers have, and of what has happened to the key meanwhile. */
+/** How a flight judges the entries of farther tiers, after changes of the key meanwhile. */
 import { describe, expect } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, type Layer, Schema } from "effect"

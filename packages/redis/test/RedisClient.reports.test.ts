@@ -1,4 +1,4 @@
-/** What the log says of a connection that fails: the cause and a remedy, and not a line for each flap. */
+/** The log of a failing connection: the cause and a remedy, but not a line for each short outage. */
 import * as net from "node:net"
 import { it } from "@effect/vitest"
 import * as RedisServer from "@larder/testing/RedisServer"

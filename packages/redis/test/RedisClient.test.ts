@@ -1,4 +1,4 @@
-/** One server, and what may happen to it: callers hear of it in time, and the client comes back by itself. */
+/** One server and its faults: callers get their errors in time, and the client reconnects by itself. */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -39,7 +39,7 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** One that is nobody's: a server had it and is gone. */
+/** A port without a listener: a server had it and has ended. */
 const nobody = Effect.scoped(Effect.map(RedisServer.start(), ({ port }) => port))
 
 redisSuite("RedisClient", () => {

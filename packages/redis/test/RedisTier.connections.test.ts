@@ -1,4 +1,4 @@
-/** Whatever the way to Redis does to what is said on it, values are right. */
+/** Values stay right whatever a connection does to requests and replies. */
 import { it } from "@effect/vitest"
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * What is on its way to Redis when the larder gives it up: it may still be done, and does
- * not win over what other nodes change after that.
+ * A request that the larder gives up while it is on its way to Redis: Redis may still run it, but it
+ * does not win over a later change of another node.
  */
 import { it } from "@effect/vitest"
 import type { Larder } from "@larder/core"

@@ -26,7 +26,7 @@ interface Asked {
   calls: Array<number>
 }
 
-/** A larder on a client, and what it asks of upstream. */
+/** A larder on a client, and its requests to upstream. */
 const join = (
   redis: RedisClient.Client,
   name: string,

@@ -34,7 +34,7 @@ const held = Effect.gen(function* () {
   return { lookup, begun: Deferred.await(begun), end: Deferred.succeed(end, undefined) }
 })
 
-/** What holds wherever the marks are. */
+/** The checks that hold wherever the marks are. */
 const judged = (client: ReturnType<typeof connect>) => {
   const two = (lookup: (key: string) => Effect.Effect<string, string>) =>
     Effect.gen(function* () {

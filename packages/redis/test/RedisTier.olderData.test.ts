@@ -1,4 +1,4 @@
-/** What a restart with older data undoes, and until when, as docs/redis.md says. */
+/** A restart with older data undoes changes until a node with a later mark reads, as docs/redis.md says. */
 import { it } from "@effect/vitest"
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"

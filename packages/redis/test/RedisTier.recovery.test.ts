@@ -1,4 +1,4 @@
-/** What Redis missed while it was away, told it in its place in the order. */
+/** Changes that Redis missed while it was away, replayed at their place in the order. */
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

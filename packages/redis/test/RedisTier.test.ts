@@ -1,4 +1,4 @@
-/** What an arbiter owes, on a real server. */
+/** The contract of an arbiter, on a real server. */
 import { it } from "@effect/vitest"
 import { Envelope, type Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
@@ -22,7 +22,7 @@ import {
 } from "./support/tiers.ts"
 import { redisSuite } from "./support/withRedis.ts"
 
-/** What has come, once there is as much as is expected. */
+/** The messages that have arrived, once there are as many as expected. */
 const take = (queue: Queue.Dequeue<Tier.Message>, count: number) =>
   Effect.timeout(
     Effect.forEach(Array.from({ length: count }), () => Queue.take(queue)),

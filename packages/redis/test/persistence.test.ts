@@ -77,7 +77,7 @@ const sharesBreaker = (options: RedisClient.Options) =>
     yield* Effect.void.pipe(two.execute({ key: "another" }))
   })
 
-/** What one process offers the other takes, once each, and in order. */
+/** One process takes the items that the other offers, each once, and in order. */
 const sharesQueue = (options: RedisClient.Options, prefix: string) =>
   Effect.gen(function* () {
     const [producer, consumer] = [yield* queueOf(options, prefix), yield* queueOf(options, prefix)]

@@ -1,4 +1,4 @@
-/** What each operation costs, counted where the client sends: a trip is a command, and commands sent in one go share one. */
+/** The trips of each operation, counted where the client sends: commands of one write share a trip. */
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -12,7 +12,7 @@ import { open, openOn, tierOn, warnings } from "./support/stores.ts"
 const evicted = (notices: ReadonlyArray<Tier.Notice>): ReadonlyArray<string> =>
   notices.flatMap((notice) => (notice._tag === "Evicted" ? [`${notice.key}: ${notice.cause}`] : []))
 
-/** What another program sees in the file. */
+/** The rows that another program sees in the file. */
 const look = <A>(filename: string, use: (database: DatabaseSync) => A): A => {
   const database = new DatabaseSync(filename)
   try {

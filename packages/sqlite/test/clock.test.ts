@@ -36,7 +36,7 @@ const begin = Effect.gen(function* () {
   return { filename: yield* temporaryFile, wall, correct: () => wall.step(-tenHours) }
 })
 
-/** What a process does between its start and its end, by a clock of its own. */
+/** One process from its start to its end, with its own clock. */
 const during = <A, E>(
   clock: Clock.Clock,
   stack: Layer.Layer<TierStack.TierStack>,

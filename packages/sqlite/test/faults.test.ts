@@ -1,4 +1,4 @@
-/** Files that are locked, damaged, full, gone, somebody else's: law 14 for what is behind a disk. */
+/** Law 14 for files: locked, damaged, full, removed, or of another application. */
 import { assert, describe, it } from "@effect/vitest"
 import type { LarderEvent } from "@larder/core"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** What a file says it is, and what has become of one that is open. */
+/** The header of a file, and the fate of an open one. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"

@@ -12,7 +12,7 @@ const writer = fileURLToPath(new URL("support/writer.ts", import.meta.url))
 
 interface Worker {
   readonly process: ChildProcess
-  /** What it has said, whole lines alone. */
+  /** The complete lines that it has printed. */
   readonly lines: () => ReadonlyArray<string>
   readonly ended: Promise<number | null>
 }

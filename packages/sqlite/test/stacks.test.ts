@@ -20,7 +20,7 @@ interface Source {
   away: boolean
 }
 
-/** What a process does between its start and its end, over a stack of its own. */
+/** One process from its start to its end, with its own stack. */
 const during = <A, E>(
   source: Source,
   stack: Layer.Layer<TierStack.TierStack>,

@@ -1,4 +1,4 @@
-/** The kit finds what is wrong: each of these tiers breaks one promise, and fails at least one check. */
+/** The kit detects faults: each of these tiers breaks one rule, and fails at least one check. */
 import { Arbitration, Envelope, MemoryTier, Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

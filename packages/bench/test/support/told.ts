@@ -1,4 +1,4 @@
-/** Figures that tell what they were given, or a process that ends before it has any. */
+/** Figures that repeat their argument, or a process that ends before it has figures. */
 export const figures = async (what: string): Promise<unknown> => {
   console.log("printed, and no part of the figures")
   if (what === "nothing") process.exit(7)

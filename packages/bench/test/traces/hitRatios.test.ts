@@ -5,7 +5,7 @@ import { type Figures, judged, ratiosOf, replay } from "../../src/traces/figures
 import type { Trace } from "@larder/traces"
 import { sources } from "./recordings.ts"
 
-/** In %, of Belady's limit and of lru-cache as others have found them, by the sizes of known recordings. */
+/** Published hit ratios in % of Belady's limit and of lru-cache, by the sizes of known recordings. */
 const published: Readonly<Record<number, readonly [opt: string, lru: string]>> = {
   300: ["66.85", "49.01"],
   1_200: ["79.12", "66.85"],

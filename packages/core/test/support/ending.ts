@@ -1,6 +1,6 @@
 /**
- * Programs that leave a larder open, or wait for one: `node ending.ts NAME...`. Of each it says in a
- * line what it got and which timers still keep the process alive, and then ends by itself.
+ * Programs that leave a larder open, or wait for one: `node ending.ts NAME...`. For each it prints a
+ * line with its result and the timers that still keep the process alive, and then ends by itself.
  */
 import { Cause, Effect, Exit, Layer, Schedule, Schema } from "effect"
 import * as Scope from "effect/Scope"
@@ -30,7 +30,7 @@ const hanging = Layer.succeed(Tier.Tier, {
     }),
 })
 
-/** An arbiter that is not reached. */
+/** An arbiter that does not answer. */
 const away = Layer.effect(
   Tier.Tier,
   Effect.map(Tier.Tier, (tier) => {
@@ -157,7 +157,7 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
 for (const name of process.argv.slice(2)) {
   const exit = await Effect.runPromiseExit(programs[name]!)
   const got = Exit.isSuccess(exit) ? exit.value : String(Cause.squash(exit.cause))
-  // What was begun in the background has begun.
+  // By now background work has begun.
   await new Promise((resolve) => setTimeout(resolve, 20))
   const timers = process.getActiveResourcesInfo().filter((what) => what === "Timeout").length
   console.log(JSON.stringify({ name, got, timers }))

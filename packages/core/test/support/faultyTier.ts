@@ -1,11 +1,11 @@
-/** Tiers with faults: `MemoryTier.layerShared`, or what is left of it as a mere file, behind a switch that tests turn. */
+/** Tiers with faults that tests switch on: `MemoryTier.layerShared`, or the same without its arbiter, as a file. */
 import { MemoryTier, Tier } from "@larder/core"
 import { Effect, Layer } from "effect"
 
 /**
  * - `slow`, `slowAfter`: within `tierTimeout`, before or after the operation takes effect.
  * - `tooSlow`, `hang`, `fail`: the operation has no effect.
- * - `failAfter`, `hangAfter`: it has, and nobody is told.
+ * - `failAfter`, `hangAfter`: it takes effect, and the caller gets no answer.
  * - `late`: a commit takes effect after it was given up.
  * - `garbage`: what is read is damaged.
  */
@@ -24,7 +24,7 @@ export const faults = [
 
 export type Fault = (typeof faults)[number]
 
-/** Which operations are hit. */
+/** The operations that a fault affects. */
 export const reaches = ["all", "reads", "writes", "leases"] as const
 
 export type Reach = (typeof reaches)[number]
@@ -144,7 +144,7 @@ const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => (
   arbiter: store.arbiter && faultyArbiter(store.arbiter, faults),
 })
 
-/** What differs from the shared tier; `arbitrates: false` leaves only what keeps bytes. */
+/** The differences from the shared tier; `arbitrates: false` leaves only the operations on bytes. */
 interface Given extends Partial<Pick<Tier.ByteTier, "name" | "scope" | "limits">> {
   readonly arbitrates?: false
 }
@@ -176,6 +176,6 @@ export const wayToShared = (
   shared: Layer.Layer<Tier.Tier>,
 ): Layer.Layer<Tier.Tier> => layer(faults, {}, shared)
 
-/** A tier of this machine that only keeps what it is given. */
+/** A tier of this machine that only stores bytes. */
 export const fileLayer = (faults: Faults): Layer.Layer<Tier.Tier> =>
   layer(faults, { name: "file", scope: "machine", arbitrates: false })

@@ -1,4 +1,4 @@
-/** What the workspace's lint rules on time, chance and rooms say of files that a test makes up. */
+/** Runs the workspace's lint rules on time, chance and rooms over files that a test makes up. */
 import { execFile } from "node:child_process"
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -22,7 +22,7 @@ interface Report {
   }>
 }
 
-/** What the rules on time, chance and rooms say of files laid out as in the workspace. */
+/** The findings of the rules on time, chance and rooms in files laid out as in the workspace. */
 export const check = async (
   files: ReadonlyMap<string, string>,
 ): Promise<ReadonlyArray<Finding>> => {

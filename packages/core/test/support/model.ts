@@ -1,7 +1,8 @@
 /**
- * What the laws allow a larder to give, told from the outside: which values
- * upstream vouched for and when, which changes were made and when they were
- * acknowledged, which lookups failed. Where the outside cannot tell, it allows.
+ * The answers that the laws allow a larder, derived from outside observations:
+ * which values upstream validated and when, which changes were made and when they
+ * were acknowledged, which lookups failed. The model allows whatever an outside
+ * observer cannot decide.
  */
 
 export interface Times {
@@ -10,13 +11,13 @@ export interface Times {
   readonly staleIfError: number
   readonly softTimeout: number
   readonly hardTimeout: number
-  /** For how long a failed lookup may be the reason for something stale. */
+  /** For how long a failed lookup may be the reason for a stale answer. */
   readonly failureCounts: number
-  /** Lookups may be turned away, which nobody outside sees. */
+  /** Lookups may be shed, which an outside observer does not see. */
   readonly sheds: boolean
 }
 
-/** Upstream said at `at` that the value is right, as of moment `begun`. */
+/** Upstream validated the value at `at`, as of moment `begun`. */
 interface Vouch {
   begun: number
   readonly at: number
@@ -49,33 +50,33 @@ interface Made {
 }
 
 export interface Lookup {
-  /** Of the call of upstream: those of one bulk lookup have the same. */
+  /** The number of the call of upstream: all keys of one bulk lookup have the same. */
   readonly call: number
   readonly key: string
   readonly begun: Moment
-  /** It obeys its interruption. */
+  /** Whether the lookup obeys its interruption. */
   readonly obeys: boolean
-  /** Part of a bulk lookup, which goes on while somebody waits for any of its keys. */
+  /** Part of a bulk lookup, which continues while a caller waits for any of its keys. */
   readonly together: boolean
   ended: Moment | undefined
   failed: boolean
 }
 
-/** Who asks, and how. */
+/** A caller and its demand. */
 export interface Caller {
   readonly key: string
   readonly came: Moment
   readonly maxAge: number | undefined
   readonly allowStale: boolean
-  /** A refresh: nothing but what upstream says now. */
+  /** A refresh: the caller accepts only an answer that upstream gives now. */
   readonly insists: boolean
-  /** One of many: what it is given was right when it was found, and comes with the last of them. */
+  /** One key of a `getMany`: its value was right when it was found, and is returned with the last one. */
   readonly many: boolean
 }
 
 export type Freshness = "Fresh" | "Stale"
 
-/** What a value may be, to somebody. */
+/** Whether a change leaves no stale value. */
 const leavesNothing = (change: Change): boolean =>
   change._tag === "set" || change._tag === "remove" || ("keepStale" in change && !change.keepStale)
 
@@ -95,7 +96,7 @@ const covers = (change: Change, truth: Truth, value: number): boolean => {
   }
 }
 
-/** Whether what is running before is for nobody who comes after. */
+/** Whether a change detaches running lookups of the key: later callers do not join them. */
 const detaches = (change: Change, key: string): boolean =>
   change._tag === "clear" || ("key" in change && change.key === key)
 
@@ -103,7 +104,7 @@ export class Model {
   readonly violations: Array<string> = []
   /** A caller was interrupted. */
   someoneLeft = false
-  /** For how long a flight may be under way before it asks upstream, ms. */
+  /** How long a flight may run before it calls upstream, ms. */
   flightsWait = 0
   readonly #times: Times
   readonly #now: () => number
@@ -127,7 +128,7 @@ export class Model {
     this.violations.push(`${this.#now()} ms: ${law}: ${what}`)
   }
 
-  /** A value that was never there before. */
+  /** Makes a value that was never used before. */
   newValue(key: string, tags: ReadonlyArray<string>): number {
     this.#value += 1
     this.#truths.set(this.#value, { key, tags, vouches: [] })
@@ -155,7 +156,7 @@ export class Model {
     lookup.failed = true
   }
 
-  /** It was interrupted; one that took too long has thereby failed. */
+  /** A lookup was interrupted; one that took too long has failed by that. */
   lookupLeft(lookup: Lookup): void {
     lookup.ended ??= this.moment()
     lookup.failed ||= lookup.ended.at - lookup.begun.at >= this.#times.hardTimeout
@@ -169,7 +170,7 @@ export class Model {
     return this.#lookups.filter((lookup) => lookup.ended === undefined).length
   }
 
-  /** Gives what tells that the change was acknowledged, and whether as settled. */
+  /** Begins a change; call the returned function when it is acknowledged, with `settled` of its `Ack`. */
   changeBegins(change: Change): (settled: boolean) => void {
     const begun = this.moment()
     const made: Made = {
@@ -192,9 +193,9 @@ export class Model {
   }
 
   /**
-   * A process that ends takes what it has not settled with it. Where nobody else
-   * keeps marks, or can be asked for them, those are lost: nothing they covered is
-   * fresh, and that is all.
+   * A process that ends loses its unsettled changes. If no other place keeps its
+   * marks, they are lost too: entries that they covered are then not fresh, but may
+   * be stale.
    */
   restarted(keepsMarks: boolean): void {
     for (const made of this.#changes) {
@@ -204,7 +205,7 @@ export class Model {
     }
   }
 
-  /** Law 7, at a moment when whatever was interrupted has ended. */
+  /** Checks law 7. Call it when all interrupted lookups have ended. */
   checkLookups(): void {
     const running = this.#lookups.filter(
       ({ ended, obeys, together }) =>
@@ -229,7 +230,7 @@ export class Model {
     }
   }
 
-  /** Whether a settled change that the caller knows of came after all that speaks for the value. */
+  /** The change, acknowledged before the caller arrived, that is newer than every validation of the value. */
   #isOvertaken(
     value: number,
     truth: Truth,
@@ -245,28 +246,28 @@ export class Model {
     )?.change
   }
 
-  /** When upstream last spoke for the value. */
+  /** When upstream last validated the value. */
   #vouchedAt(truth: Truth): number {
     return Math.max(...truth.vouches.map(({ at }) => at))
   }
 
-  /** A lookup of the key failed or took too long, so recently that it may be the reason. */
+  /** Whether a lookup of the key failed or took too long so recently that a stale answer is allowed. */
   #isExcused({ came, key }: Caller): boolean {
     const { sheds, softTimeout } = this.#times
     const isSlow = this.#now() - came.at >= softTimeout
     return sheds || isSlow || this.#lookups.some((lookup) => this.#counts(lookup, key, came))
   }
 
-  /** Whether it failed, no longer before the caller came than failures count. */
+  /** Whether a lookup failed recently enough before the caller arrived to count. */
   #counts({ begun, ended, failed, key: of }: Lookup, key: string, came: Moment): boolean {
     if (of !== key) return false
     const { failureCounts, hardTimeout } = this.#times
-    // One whose time is up may not have noticed yet.
+    // A lookup past its deadline may not have been ended yet.
     if (ended === undefined) return this.#now() - begun.at >= hardTimeout
     return failed && ended.at >= came.at - failureCounts
   }
 
-  /** What nobody may be given, whatever they ask for. */
+  /** Checks the rules for every answer: the value belongs to the key, is alive and was not dropped. */
   #checkLife(value: number, key: string, came: Moment, now: number): Truth | undefined {
     const truth = this.#truths.get(value)
     if (truth === undefined || truth.key !== key || truth.vouches.length === 0) {
@@ -298,7 +299,7 @@ export class Model {
     }
   }
 
-  /** `freshness` where the caller was told. */
+  /** Checks an answer; `freshness` if the caller got it. */
   checkGiven(caller: Caller, value: number, freshness: Freshness | undefined): void {
     const { allowStale, came, key, maxAge } = caller
     const now = caller.many ? came.at : this.#now()
@@ -326,13 +327,13 @@ export class Model {
     }
   }
 
-  /** What the tiers are said to have, to somebody who came at `came`. */
+  /** Checks the result of a `read` whose caller arrived at `came`. */
   checkRead(key: string, came: Moment, value: number, freshness: Freshness): void {
     const truth = this.#checkLife(value, key, came, this.#now())
     if (truth !== undefined && freshness === "Fresh") this.#checkFresh(value, truth, came)
   }
 
-  /** A failure is that of a lookup of this key which ended no longer ago than failures count. */
+  /** Checks a failure: it must be that of a lookup of this key that ended recently enough to count. */
   checkFailed({ came, key }: Caller, call: number | undefined): void {
     const isReason = (lookup: Lookup) =>
       (call === undefined || lookup.call === call) && this.#counts(lookup, key, came)

@@ -1,6 +1,6 @@
 /**
- * A bounded map beside a naive one. What to give up is the map's own decision;
- * the naive one objects where that was not allowed, not due, or not reported.
+ * A bounded map beside a naive one. The map chooses what it evicts; the naive one
+ * fails when an eviction was not allowed, was missing, or was not reported.
  */
 import {
   type Bounds,
@@ -16,11 +16,11 @@ interface Kept {
   readonly expiresAt: number
 }
 
-/** What is being written while evictions are reported. */
+/** The write during which evictions are reported. */
 interface Written {
   readonly key: string
   readonly value: number
-  /** Was there before: it must stay. */
+  /** The key was there before, so it must stay. */
   readonly isAnew: boolean
   readonly fits: boolean
 }
@@ -34,10 +34,10 @@ const must = (isSo: boolean, what: string): void => {
 
 export class Watched {
   readonly map: BoundedMap<number>
-  /** Read longest ago first. */
+  /** The entries, least recently used first. */
   readonly #kept = new Map<string, Kept>()
   readonly #isLru: boolean
-  /** Looking through all at every eviction is for small maps. */
+  /** Whether the map is small enough to check all entries at every eviction. */
   readonly #isSmall: boolean
   #bounds: Bounds
   #weight = 0
@@ -82,7 +82,7 @@ export class Watched {
     const stays = fits && expiresAt > now
     if (before !== undefined) this.#weight -= before.weight
     if (stays) {
-      // A write is no read: what was there keeps its place.
+      // A write is no read: a replaced entry keeps its place.
       this.#kept.set(key, { value, weight, expiresAt })
       this.#weight += weight
     } else this.#kept.delete(key)
@@ -131,7 +131,7 @@ export class Watched {
     must(hasMore === this.map.nextExpiry <= now, "expire says the wrong thing")
   }
 
-  /** All of both; `keys` are all that there can be. */
+  /** Compares both maps; `keys` are all keys that either may have. */
   compare(keys: ReadonlyArray<string>): void {
     for (const key of keys) {
       const slot = this.map.find(key)
@@ -165,7 +165,7 @@ export class Watched {
     return next
   }
 
-  /** Whatever is done, the map is never more over its bounds than it was. */
+  /** Runs an operation, and checks that the map does not exceed its bounds by more than before. */
   #changing<A>(now: number | undefined, change: () => A): A {
     const { size, weight } = this.map
     this.#now = now

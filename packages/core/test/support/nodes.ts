@@ -43,7 +43,7 @@ export const make = (
     policy = {},
     ...options
   }: Omit<Partial<Larder.BaseOptions<number, string, string, never>>, "policy"> & {
-    /** What differs from `policy` for a value. */
+    /** The differences from `policy` for a value. */
     readonly adaptive?: (value: number) => Partial<Policy.Options>
     readonly name?: string
     readonly policy?: Partial<Policy.Options>

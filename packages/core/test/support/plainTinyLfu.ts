@@ -39,7 +39,7 @@ export class PlainTinyLfu implements EvictionPolicy {
     this.#luck = seed
   }
 
-  /** What the window is allowed, as a share of all. */
+  /** The share of the window. */
   get share(): number {
     return this.#share
   }

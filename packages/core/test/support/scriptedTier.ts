@@ -13,13 +13,13 @@ export type Operation = keyof Operations
 export interface Call<O extends Operation = Operation> {
   readonly operation: O
   readonly args: Parameters<Operations[O]>
-  /** In the time of the tier. */
+  /** The time of the request by the tier's clock. */
   readonly at: number
 }
 
 export class Script {
   readonly calls: Array<Call> = []
-  /** What stands in the place of an operation; it is given the operation itself. */
+  /** Replacements of operations; each gets the original operation. */
   readonly instead: { [O in Operation]?: (real: Operations[O]) => Operations[O] } = {}
 
   /** The calls of one operation so far. */
@@ -33,7 +33,7 @@ export class Script {
   }
 }
 
-/** For `instead`: the operation itself, but so much later. */
+/** For `instead`: the original operation, delayed by this much. */
 export const slowly =
   (millis: number) =>
   <A extends ReadonlyArray<unknown>, B, E>(real: (...args: A) => Effect.Effect<B, E>) =>

@@ -1,6 +1,6 @@
-/** Draws for tests of a million steps, where a property test's own would take too long. */
+/** Random draws for tests of a million steps, for which those of a property test take too long. */
 
-/** Where `CI` is set the draws are always the same, so that a change is judged by itself; `LARDER_SEED=<seed>` draws those of a run that failed. */
+/** With `CI` set the draws are always the same, so that they do not decide whether a change passes; `LARDER_SEED=<seed>` repeats those of a failed run. */
 const fixed = process.env["CI"] === undefined ? undefined : "20261121"
 const given = Number.parseInt(process.env["LARDER_SEED"] ?? fixed ?? "", 10)
 

@@ -8,7 +8,7 @@ import { Faults, fileLayer, wayToShared } from "./faultyTier.ts"
 export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
-/** What is in front of the shared tier. */
+/** The tiers in front of the shared tier. */
 export type Front = "memory" | "nothing" | "memory and file" | "memory for 300 ms"
 
 export const fronts: ReadonlyArray<Front> = ["memory", "nothing", "memory and file"]

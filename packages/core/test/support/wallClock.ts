@@ -5,7 +5,7 @@ export interface WallClock {
   readonly clock: Clock.Clock
   /** Sets the time of day by so many milliseconds, back where negative. */
   readonly step: (millis: number) => void
-  /** From now on the time of day stands still. */
+  /** Stops the time of day. */
   readonly stop: () => void
   /** Time goes on by so many milliseconds without anything that sleeps being woken, as where the event loop is blocked. */
   readonly block: (millis: number) => void

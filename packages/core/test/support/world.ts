@@ -25,7 +25,7 @@ import {
 } from "./faultyTier.ts"
 import { type Caller, type Change, type Lookup, Model, type Moment, type Times } from "./model.ts"
 
-/** All times are multiples of it, so that boundaries are hit. */
+/** All times are multiples of this, so that sequences hit boundaries exactly. */
 export const unit = 50
 
 export interface Config {
@@ -41,7 +41,7 @@ export interface Config {
   readonly tierWrites: "awaited" | "background"
   readonly bulk: boolean
   readonly bounded: boolean
-  /** Closed in the middle of everything, instead of after all is well again. */
+  /** Whether the larder closes in the middle of the sequence, instead of after recovery. */
   readonly abrupt: boolean
   readonly seed: number
 }
@@ -140,7 +140,7 @@ const stackOf = (config: Config, { file, shared }: Tiers) => {
   return stacks[config.stack]()
 }
 
-/** The clock, and how many sleep by it. */
+/** The clock, which counts the fibers that sleep by it. */
 class CountingClock implements Clock.Clock {
   sleeping = 0
   readonly #clock: Clock.Clock
@@ -322,13 +322,13 @@ class World {
     return this.#faultyAt > -Infinity
   }
 
-  /** The bound of law 9. Without faults nobody waits for a lease. */
+  /** The bound of law 9. Without faults no caller waits for a lease. */
   get #bound(): number {
     const waits = this.config.stack !== "memory" && this.#wasEverFaulty ? leaseMillis : 0
     return tierBudget + waits + 2 * hardTimeout + this.#queued
   }
 
-  /** What has been set in the background goes first. */
+  /** The time for values queued in the background, which are written first. */
   get #queued(): number {
     return this.config.tierWrites === "background" ? 4 * tierTimeout : 0
   }
@@ -379,7 +379,7 @@ class World {
     this.model.flightsWait = tierBudget + leaseMillis
   }
 
-  /** Lets time pass, and looks at what must hold at every moment. */
+  /** Lets time pass, and checks the invariants in between. */
   pass(units: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (let i = 0; i < Math.max(1, units); i++) {
@@ -401,7 +401,7 @@ class World {
     })
   }
 
-  /** Runs what a step does as a caller of its own. */
+  /** Runs a step as a separate caller. */
   #start(what: string, bound: () => number, body: Effect.Effect<void>) {
     return Effect.gen({ self: this }, function* () {
       const came = this.model.moment()
@@ -555,7 +555,7 @@ class World {
     return takesNothingElse ? Effect.void : this.#nothingWasUsable(caller)
   }
 
-  /** Law 6: a failure is given only where nothing could be. */
+  /** Law 6: a caller gets a failure only if there was no value to serve. */
   #nothingWasUsable({ came, key }: Caller): Effect.Effect<void> {
     if (this.#wasEverFaulty || this.#isClosing) return Effect.void
     const now = this.#now
@@ -573,9 +573,9 @@ class World {
     const { stack } = this.config
     // Replay, the tier's time, change; of a value, marks of others and once more above them.
     const atArbiter = step._tag === "set" ? 5 : 3
-    // In each tier that does not arbitrate: keep, or else drop.
+    // In each tier that does not arbitrate: a put, or a drop after it failed.
     const nearer = stack === "all three" ? 2 : 0
-    // What is expired has to be there: it is kept first, or else dropped.
+    // An `expire` first stores the value that it expires, or drops it.
     const settling = step._tag === "expire" ? 2 : 0
     return atArbiter + nearer + settling
   }
@@ -627,7 +627,7 @@ class World {
     }
   }
 
-  /** When faults end and time passes, everything works as if nothing had been. */
+  /** When faults have ended and time has passed, everything works as before. */
   recover(keys: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (const faults of Object.values(this.tiers)) faults.turn("none", "all")
@@ -656,7 +656,7 @@ class World {
       if (freshFor < 2 * unit || this.config.jitter > 0 || this.config.early !== "none") return
       const again = yield* this.#got(key)
       if (first !== again) model.violated("liveness", `${key} is not kept`)
-      // Room for the next: where there is none, memory may think more of what it has.
+      // Make room for the next value: a full memory may prefer the entries that it has.
       yield* Effect.orDie(larder.remove(key))
     })
   }
@@ -711,13 +711,13 @@ class World {
     return this.tiers.file.written + this.tiers.shared.written
   }
 
-  /** Law 22: nothing is left. */
+  /** Law 22: no caller waits and no fiber runs after closing. */
   get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { model } = this
       yield* this.#shut
       const written = this.#written
-      // What disobeys, disobeys no longer than this.
+      // Lookups that ignore their interruption end within this time.
       yield* TestClock.adjust(leaseMillis)
       for (const { what } of this.#running) model.violated("law 22", `${what} waits after the end`)
       if (this.#written > written) model.violated("law 22", "tiers were written to after the end")
@@ -727,7 +727,6 @@ class World {
   }
 }
 
-/** Runs the steps; gives what went against the laws. */
 const isWell = ({ current }: Faults): boolean => current === "none"
 
 export const violations = (

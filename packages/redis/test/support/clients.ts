@@ -15,13 +15,13 @@ export const times = {
 
 const quiet = Logger.layer([])
 
-/** A client in the scope of the test; what it logs is not what these tests are about. */
+/** A client in the scope of the test, without its log lines. */
 export const connect = (options: RedisClient.Options) =>
   Layer.build(RedisClient.layer({ ...times, ...options }).pipe(Layer.provide(quiet))).pipe(
     Effect.map((context) => Context.get(context, RedisClient.RedisClient)),
   )
 
-/** How many ms it takes until the effect succeeds with what is asked of it. */
+/** The time, ms, until the effect succeeds with the expected result. */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   isIt: (value: A) => boolean = () => true,

@@ -2,21 +2,21 @@ import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** What becomes of one piece of what the server says; `undefined`: the connection ends instead. */
+/** Changes one piece of the server's reply; `undefined` ends the connection instead. */
 export type Lie = (said: Buffer) => Buffer | undefined
 
-/** A way to a server on which its words can be changed, and what it is told held up. */
+/** A connection to a server on which replies can be changed, and requests held back. */
 export interface Liar {
   readonly port: number
   readonly tell: (lie: Lie) => Effect.Effect<void>
   readonly tellTheTruth: Effect.Effect<void>
   /** How long each way takes from now on, ms. */
   readonly slow: (millis: number) => Effect.Effect<void>
-  /** From now on nothing that is said to the server arrives... */
+  /** Holds back all requests to the server from now on... */
   readonly hold: Effect.Effect<void>
-  /** ...until what comes later is passed on again; what was held goes on being held. */
+  /** ...until later requests are passed on again; the held ones stay held. */
   readonly pass: Effect.Effect<void>
-  /** What was held arrives, even if whoever said it is gone. */
+  /** Delivers the held requests, even if their sender has ended. */
   readonly release: Effect.Effect<void>
 }
 

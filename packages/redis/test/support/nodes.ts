@@ -42,12 +42,12 @@ export const sent = (
 export interface NodeOptions {
   readonly name: string
   readonly lookup: (key: string) => Effect.Effect<string, string>
-  /** What differs from those below. */
+  /** The differences from the default policy. */
   readonly policy?: Partial<Policy.Options> | undefined
   readonly tags?: ((value: string, key: string) => ReadonlyArray<string>) | undefined
   /** A memory tier in front. Default `true`. */
   readonly memory?: boolean | undefined
-  /** Of the tier. Default `"larder"`. */
+  /** The prefix of the tier. Default `"larder"`. */
   readonly prefix?: string | undefined
   readonly closeTimeout?: Duration.Input | undefined
 }
@@ -81,7 +81,7 @@ export const node = (redis: RedisClient.Client, options: NodeOptions) =>
     }).pipe(Effect.provide(stack), Effect.provide(Logger.layer([])))
   })
 
-/** What a larder tells, from now on. */
+/** The events of a larder from now on. */
 export const heard = (larder: { readonly subscribe: Larder.Larder<string, string>["subscribe"] }) =>
   Effect.gen(function* () {
     const events: Array<LarderEvent.LarderEvent> = []
@@ -98,7 +98,7 @@ export const heard = (larder: { readonly subscribe: Larder.Larder<string, string
     }
   })
 
-/** A source that counts what it is asked. */
+/** A source that counts its requests. */
 export const counting = (
   answer: (key: string, count: number) => Effect.Effect<string, string> = (key) =>
     Effect.succeed(`of ${key}`),

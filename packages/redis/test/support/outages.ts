@@ -6,7 +6,7 @@ import { connect } from "./clients.ts"
 import { node, type NodeOptions } from "./nodes.ts"
 import { freshName, openOn } from "./tiers.ts"
 
-/** For steps in a tier that works: enough on a busy machine. */
+/** Timeouts for a tier that works: long enough on a busy machine. */
 export const tierTimes = { tierTimeout: 250, tierBudget: 500 }
 
 /** A server of the test's own, and nodes on clients of their own. */

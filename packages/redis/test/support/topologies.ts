@@ -41,7 +41,7 @@ export const useCluster = (options: RedisServer.ClusterOptions = {}) => {
   }
 }
 
-/** The first keys whose entries are in a slot: what is in braces is the key. */
+/** The first keys whose entries are in a slot: the key is the hash tag. */
 export const keysIn = (slot: number, count: number): Array<string> => {
   const keys: Array<string> = []
   for (let i = 0; keys.length < count; i++) if (slotOf(`k${i}`) === slot) keys.push(`k${i}`)
@@ -72,7 +72,7 @@ export const busy = <R>(round: Effect.Effect<void, never, R>) =>
     return { more, stop: Effect.andThen(failed, Fiber.interrupt(fiber)), rounds }
   })
 
-/** What upstream has: each key's number, which only rises. */
+/** The values of upstream: a number for each key, which only rises. */
 export const numbers = (keys: ReadonlyArray<string>) => {
   const now = new Map(keys.map((key) => [key, 0]))
   return {
@@ -87,7 +87,7 @@ export const numbers = (keys: ReadonlyArray<string>) => {
   }
 }
 
-/** Of a read that memory answers, whatever Redis does; on a machine that is busy. */
+/** The bound of a read that memory answers, whatever Redis does, on a busy machine. */
 const atOnce = 1_000
 /** Law 9, with the policy of {@link node}: what tiers may cost, the wait for a lease, and a busy machine. */
 const patience = 2_000 + 10_000 + 1_000

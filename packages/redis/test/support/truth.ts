@@ -8,7 +8,7 @@ type Node = Larder.Larder<string, string, string>
 type Change = (larder: Node) => Effect.Effect<Larder.Ack, Larder.InvalidKey>
 
 export interface TruthOptions {
-  /** What one lookup takes, in ms. */
+  /** The duration of one lookup, in ms. */
   readonly lookupMillis: number
   /** Characters of a value beyond its number. Default 0. */
   readonly padding?: number | undefined
@@ -17,9 +17,9 @@ export interface TruthOptions {
 const numberOf = (value: string): number => Number.parseInt(value, 10)
 
 /**
- * A source whose values are numbers that only grow, and a judge who knows which
- * of them may still be given: nothing older than a change on the node that made
- * it, nor, once it is settled, on a node that asks Redis for the first time.
+ * A source whose values are numbers that only grow, and a judge of the values that a
+ * node may still return: none older than a change, on the node that made the change,
+ * and, once the change is settled, on a node that asks Redis for the first time.
  */
 export const truth = Effect.fnUntraced(function* (options: TruthOptions) {
   const { lookupMillis, padding = 0 } = options
@@ -27,16 +27,16 @@ export const truth = Effect.fnUntraced(function* (options: TruthOptions) {
   const numbers = new Map<string, number>()
   const everywhere = new Map<string, number>()
   const onNode = new Map<Node, Map<string, number>>()
-  // One change after the other: of two at once nobody could say which one is older.
+  // Changes run one after the other: of two concurrent changes neither is older.
   const turns = yield* Semaphore.make(1)
   let settled = 0
   let reads = 0
 
-  /** On a node that has made no change: what all have to know. */
+  /** The least value for a node that has made no change. */
   const least = (larder: Node, key: string): number =>
     (onNode.get(larder) ?? everywhere).get(key) ?? 0
 
-  /** A node that will change things: what others change it need not know at once. */
+  /** Registers a node that makes changes; it need not know the changes of other nodes at once. */
   const join = (larder: Node) => Effect.sync(() => onNode.set(larder, new Map()))
 
   const lookup = (key: string) =>
@@ -60,7 +60,7 @@ export const truth = Effect.fnUntraced(function* (options: TruthOptions) {
         }
         if (ack.settled) settled += 1
         return ack
-        // A change that nobody is told of would be for ever.
+        // An interrupted change would stay without a result for ever.
       }).pipe(Effect.uninterruptible),
     )
 

@@ -16,7 +16,7 @@ export const disk = (kibibytes: number) =>
     ({ folder, mounted }) => Effect.sync(() => mounted && spawnSync("umount", ["-l", folder])),
   )
 
-/** Fills the disk with a file of somebody else; the bytes that are `left` stay free. */
+/** Fills the disk with another application's file; `left` bytes stay free. */
 export const fill = (folder: string, left = 0): { readonly free: () => void } => {
   const name = `${folder}/theirs`
   const { bavail, bsize } = fs.statfsSync(folder)

@@ -12,7 +12,7 @@ export const life = 1_000_000_000
 export const envelope = (text: string, version = 0): Uint8Array =>
   conformance.envelope(text, 0, { version, freshFor: life, staleFor: life })
 
-/** The tier and what it tells, in the scope of the test. */
+/** The tier and its notices, in the scope of the test. */
 export const tierOn = (options: SqliteTier.Options) =>
   Effect.map(
     Layer.build(Layer.provide(Layer.fresh(SqliteTier.layer(options)), Logger.layer([]))),

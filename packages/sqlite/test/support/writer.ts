@@ -1,6 +1,6 @@
 /**
- * A process that works on a file and says what it has done, one line each:
- * `key version` for what was acknowledged. `node writer.ts FILE NAME ROUNDS`.
+ * A process that works on a file and prints one line for each acknowledged write:
+ * `key version`. `node writer.ts FILE NAME ROUNDS`.
  */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"

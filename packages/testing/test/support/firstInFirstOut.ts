@@ -1,6 +1,6 @@
 /**
- * A tier of values that anybody could write, from `Tier.ObjectStore` alone: a map that gives
- * up what was kept first, and walks over all it has where the tier of the package does not.
+ * A tier of values written from `Tier.ObjectStore` alone: a map that
+ * evicts its oldest entry, and walks over all entries where the tier of the package does not.
  */
 import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"

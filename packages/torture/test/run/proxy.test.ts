@@ -1,4 +1,4 @@
-/** In real time, since sockets know no other; each test waits for what it expects, not for a time. */
+/** Runs in real time, as sockets do; each test waits for an event, not for a time. */
 import * as net from "node:net"
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import { describe, expect } from "vitest"
 import { now } from "../../src/clock.ts"
 import * as Proxy from "../../src/run/proxy.ts"
 
-/** A server that gives back what it gets. */
+/** An echo server. */
 const echo = Effect.acquireRelease(
   Effect.callback<net.Server>((resume) => {
     const server = net.createServer((socket) => socket.pipe(socket))

@@ -1,4 +1,4 @@
-/** What a tier has against what this node knows and has not been able to write yet. */
+/** The entry of a tier against a newer value that this node has not written yet. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import { Context, type Duration, Effect, Fiber, Layer, Schema, type Scope } from "effect"
@@ -35,7 +35,7 @@ const nodes = Effect.gen(function* () {
       }
       const source = {
         answer: Effect.fail("down") as Effect.Effect<number, string>,
-        /** What each lookup was told of as known already. */
+        /** The previous entry that each lookup got. */
         previous: [] as Array<unknown>,
       }
       const larder = yield* Larder.make({

@@ -1,4 +1,4 @@
-/** Law 10, and what a lease costs and saves: as one arbiter sees the requests of two nodes. */
+/** Law 10, and the costs and savings of a lease: the requests of two nodes as one arbiter sees them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, PubSub, Schema, type Scope } from "effect"
@@ -540,7 +540,7 @@ test("law 13: a change during a lookup is above the token of its lease, whatever
   }))
 
 describe("law 15: when the commit of a bulk lookup was not answered", () => {
-  /** What another node finds when the arbiter has answered again for a while. */
+  /** The value that another node finds when the arbiter has answered again for a while. */
   const foundAfterwards = ({ node, script }: World) =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 second")

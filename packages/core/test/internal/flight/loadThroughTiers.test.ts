@@ -1,4 +1,4 @@
-/** What flights ask of tiers, of the arbiter and of upstream, in which order, and what they leave behind. */
+/** The requests of flights to tiers, arbiter and upstream, their order, and the entries they leave. */
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
@@ -15,7 +15,7 @@ const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 type Node = Larder.Larder<string, number, unknown>
 
-/** Upstream as tests turn it: its answer, and what it was asked for. */
+/** An upstream that tests control, which records its requests. */
 class Source {
   answer: Effect.Effect<number, string> = Effect.succeed(1)
   readonly asked: Array<string> = []

@@ -1,4 +1,4 @@
-/** Many keys over an arbiter that grants leases in batches: which are asked for, and what becomes of those nobody needs. */
+/** Many keys over an arbiter that grants leases in batches: which leases are requested, and which are given back. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
@@ -16,7 +16,7 @@ interface NodeOptions {
   readonly schemaVersion?: number
 }
 
-/** Upstream as tests turn it, and what it was asked for: the keys of each call. */
+/** An upstream that tests control, which records the keys of each call. */
 class Source {
   answer: (key: string) => Effect.Effect<number, string> = () => Effect.succeed(1)
   readonly asked: Array<ReadonlyArray<string>> = []

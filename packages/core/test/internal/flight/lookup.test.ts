@@ -1,4 +1,4 @@
-/** One lookup: how it ends, once, what is told of it, what it is shown, and what is left of it. */
+/** One lookup: its single end, its events, its context, and its cleanup. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import {

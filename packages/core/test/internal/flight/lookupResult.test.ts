@@ -1,4 +1,4 @@
-/** What upstream's answer becomes: renewals, values that lag, failures that are remembered, and what is known better. */
+/** The result of upstream's answer: renewals, lagging values, remembered failures, and newer known values. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, type LarderEvent, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, PubSub, Schema, type Scope } from "effect"

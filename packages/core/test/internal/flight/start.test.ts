@@ -1,4 +1,4 @@
-/** What a lookup does between its begin and its end where memory is all there is. */
+/** A lookup from its begin to its end over memory alone. */
 import { describe, expect, it } from "@effect/vitest"
 import { type Entry, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Schema, Scope } from "effect"
@@ -11,7 +11,7 @@ import { makeEngine } from "../../support/engine.ts"
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
-/** Upstream does what `says` holds, for one key and for many; what it is asked and shown is noted. */
+/** An upstream that answers with `says`, for one key and for many, and records its requests and its context. */
 const make = (policy: Partial<Policy.Options> = {}) =>
   Effect.suspend(() => {
     const source = {

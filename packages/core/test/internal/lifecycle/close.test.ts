@@ -1,4 +1,4 @@
-/** Law 22, the end of a larder: what is waited for, for how long, and what is said of what is left. */
+/** Law 22, closing a larder: what it waits for, how long, and its warnings about the rest. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, Logger, Schema, Scope, Stream } from "effect"
@@ -12,7 +12,7 @@ const closeMillis = 2_000
 
 interface Opened {
   readonly larder: Larder.Larder<string, number, string>
-  /** What is logged while it closes. */
+  /** The log lines of closing. */
   readonly close: Effect.Effect<ReadonlyArray<string>>
 }
 

@@ -1,4 +1,4 @@
-/** Events of a larder: what they cost, and who hears them. */
+/** Events of a larder: their cost, and their subscribers. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, PubSub, Scope } from "effect"
 import { Observer } from "../../../src/internal/observe/eventHub.ts"

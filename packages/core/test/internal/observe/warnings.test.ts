@@ -1,4 +1,4 @@
-/** Log lines of one larder: a burst of 5 of each topic, then one a second; what is left out is counted. */
+/** Log lines of one larder: a burst of 5 for each topic, then one a second; suppressed lines are counted. */
 import { expect, it } from "@effect/vitest"
 import { Clock, Effect, Logger, References } from "effect"
 import { TestClock } from "effect/testing"

@@ -1,4 +1,4 @@
-/** What a call gets without waiting, and what is counted and told of it; when a call begins a lookup, and how long it waits. */
+/** The answers that a call gets without waiting, their counts and events; when a call begins a lookup, and how long it waits. */
 import { describe, expect, it } from "@effect/vitest"
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Exit, Fiber, Layer, PubSub, Schema, Scope } from "effect"
@@ -76,7 +76,7 @@ type Node = Larder.Larder<string, number, string>
 
 const kinds = new Set(["Hit", "Miss", "Coalesced", "StaleServed", "EarlyRefresh"])
 
-/** What is told and counted while the effect runs. */
+/** The events and counts while the effect runs. */
 const during = <A, E, R>(larder: Node, effect: Effect.Effect<A, E, R>) =>
   Effect.scoped(
     Effect.gen(function* () {

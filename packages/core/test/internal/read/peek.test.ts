@@ -10,7 +10,7 @@ import type { TierRead } from "../../../src/internal/tier/tierRead.ts"
 import { type Reading, read } from "../../../src/internal/read/peek.ts"
 import { entryOf, keep, makeEngine, policy } from "../../support/engine.ts"
 
-/** A tier that has what is written here, and notes that it was asked. */
+/** A tier with these entries, which records that it was asked. */
 const tierOf = (name: string, found: (engine: Engine) => TierRead | undefined) => {
   const tier = {
     name,

@@ -1,4 +1,4 @@
-/** What tiers missed while they were away: when they are told, what that costs, and what is believed meanwhile. */
+/** Changes that tiers missed while they were away: when they are replayed, at which cost, and which answers are trusted meanwhile. */
 import { describe, expect, it } from "@effect/vitest"
 import {
   Larder,

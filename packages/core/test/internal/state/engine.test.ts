@@ -33,7 +33,7 @@ const flightOf = (engine: Engine, k: string) =>
 const freshness = (engine: Engine, k: string): Freshness.Freshness | undefined =>
   engine.entries.candidate(k, engine.now())?.freshness
 
-/** A look changes nothing; what it has found out is acted on apart from it. */
+/** A look changes nothing; `tidy` then acts on its result. */
 const lookAndTidy = (engine: Engine, k: string) => {
   const hand = engine.entries.look(k, engine.now())
   if (hand !== undefined) engine.entries.tidy(k, hand)

@@ -24,7 +24,7 @@ const failure = (message: string): Outcome => ({
   notReturned: false,
 })
 
-/** A caller that does nothing with what it is told. */
+/** A caller that ignores its answers. */
 class Caller extends Waiter {
   readonly demand = { notBefore: -Infinity, allowStale: true }
   readonly many = false

@@ -1,4 +1,4 @@
-/** Law 11: what a change of a key means for the lookups that are under way. */
+/** Law 11: the effect of a change of a key on running lookups. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Effect, Fiber, Schema } from "effect"

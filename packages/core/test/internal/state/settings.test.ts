@@ -1,4 +1,4 @@
-/** Options of a larder: what cannot be meant is refused, with larder, option and remedy; what is left out has its default. */
+/** Options of a larder: invalid ones are rejected, with larder, option and remedy; omitted ones have defaults. */
 import { describe, expect, it } from "vitest"
 import { InvalidOptions, Policy, type Upstream } from "@larder/core"
 import { Effect, Schema } from "effect"

@@ -1,4 +1,4 @@
-/** Values on their way to the tiers behind memory: which is written and when, who gets in, and what is told of the rest. */
+/** The queue of background writes: which value is written and when, which one gets a place, and what happens to the others. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
@@ -56,7 +56,7 @@ const opened = Effect.gen(function* () {
     tiers,
     over,
     put: (k: string, value: number) => queue.put(k, queuedOf(value), writer),
-    /** What was tried since the last time. */
+    /** The writes that were tried since the last call. */
     tried: () => tried.splice(0),
     valueOf: (k: string) => queue.newest(k)?.entry.value,
     /** Fibers that a larder would wait for when it closes. */

@@ -1,4 +1,4 @@
-/** A byte tier as one larder sees it: what it says it has, and what it is told. */
+/** A byte tier as one larder sees it: its answers, and the requests that it gets. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"

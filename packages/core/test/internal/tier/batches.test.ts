@@ -1,4 +1,4 @@
-/** Leases and commits of many keys: what a batch holds, who is told of it, and what it costs the caller's budget. */
+/** Leases and commits of many keys: the content of a batch, its answers, and its cost in the caller's budget. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"

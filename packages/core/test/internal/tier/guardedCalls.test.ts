@@ -1,4 +1,4 @@
-/** Law 14, step by step: what a step in a tier may take, and what its breaker hears of it. */
+/** Law 14 for one step in a tier: its timeout, and what its breaker counts. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, PubSub } from "effect"
 import { CircuitBreaker } from "effect/persistence"
@@ -83,7 +83,7 @@ const timedOut = [
 ] as const
 const failed = ["read", "failed", "broken", "t"] as const
 
-/** What the effect gives, and after how many milliseconds; undefined after none where it takes more than a second. */
+/** The result of an effect and its duration in milliseconds; undefined if it takes more than a second. */
 const within = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
     const fiber = yield* fork(effect)

@@ -1,4 +1,4 @@
-/** How a node learns of the marks of others: when it asks, for what, and what it believes meanwhile. */
+/** How a node learns the marks of other nodes: when it asks, for which marks, and which entries it trusts meanwhile. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, type Fiber } from "effect"
 import { TestClock } from "effect/testing"
@@ -25,7 +25,7 @@ const pageOf = (last: number, next?: number): MarkPage => ({
 
 const error = new TierError({ tier: "shared", operation: "marks", cause: new Error("away") })
 
-/** What an arbiter answers to the next question, in turn; the last one again and again. */
+/** The answers of an arbiter to successive requests; it repeats the last one. */
 type Answer = MarkPage | "fails" | "slowly"
 
 const reading = (...answers: ReadonlyArray<Answer>) => readingFrom(1_790_000_000_000, ...answers)
@@ -35,7 +35,7 @@ const readingFrom = (start: number, ...answers: ReadonlyArray<Answer>) =>
     yield* TestClock.setTime(start)
     const clock = yield* steadyClock
     const marks = new Marks()
-    /** What was asked for so far: the marks above these numbers. */
+    /** The requests so far: each asks for the marks above this number. */
     const asked: Array<number> = []
     const waiting: Array<Deferred.Deferred<MarkPage, TierError>> = []
     let background = 0

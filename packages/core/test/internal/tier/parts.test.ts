@@ -1,4 +1,4 @@
-/** Law 14: which server of a tier a key is on, and what is remembered of each. */
+/** Law 14: the server of each key in a tier, and the state of each server. */
 import { expect, it } from "@effect/vitest"
 import { TierParts } from "../../../src/internal/tier/parts.ts"
 import type { TierSteps } from "../../../src/internal/tier/guardedCalls.ts"

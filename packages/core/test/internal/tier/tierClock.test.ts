@@ -1,4 +1,4 @@
-/** What a node knows of a tier's time: never more than it was told, and no less for a slow answer. */
+/** A node's knowledge of a tier's time: never beyond an answer, and not lowered by a slow one. */
 import { expect, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"

@@ -1,4 +1,4 @@
-/** Which values are large enough for their size to be a likely reason that they do not arrive. */
+/** The size from which a value's size is a likely reason for a failed write. */
 import { expect, it } from "@effect/vitest"
 import { Clock, Effect, Logger } from "effect"
 import { TierWarnings } from "../../../src/internal/tier/tierWarnings.ts"

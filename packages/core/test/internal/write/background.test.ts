@@ -1,4 +1,4 @@
-/** Values that are set in the background: their place in the order, and what the tiers in front of the arbiter get. */
+/** Values set in the background: their place in the order, and the entries in tiers in front of the arbiter. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import { Context, Effect, Fiber, Layer, Schema, type Scope } from "effect"

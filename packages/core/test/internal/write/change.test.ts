@@ -1,4 +1,4 @@
-/** What callers do to keys and tags: what running lookups, memory, the tiers and the caller get of it. */
+/** Changes of keys and tags: their effect on running lookups, memory, tiers and the caller. */
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Cause, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"

@@ -1,4 +1,4 @@
-/** A value that a caller sets, against what is known: in memory, in tiers nearby, and at the arbiter, whatever comes in between. */
+/** A value that a caller sets, compared with the known revisions: in memory, in nearer tiers and at the arbiter, also when another change comes in between. */
 import { describe, expect, it } from "vitest"
 import type { Entry } from "@larder/core"
 import { Effect } from "effect"
@@ -37,7 +37,7 @@ const found = (value: unknown, version = 1): TierRead => ({
 /** Values are their own revisions: 5 is set. */
 const isNewer = ({ value }: Entry.Entry<unknown>): boolean => 5 < (value as number)
 
-/** A tier that answers what is written here, in turn, and notes what it is asked. */
+/** A tier that gives these answers in turn, and records its requests. */
 const scripted = (script: {
   readonly read?: ReadonlyArray<TierRead | undefined>
   readonly acquire?: ReadonlyArray<Granted | undefined>
@@ -78,7 +78,7 @@ const scripted = (script: {
   return { tier, asked }
 }
 
-/** Of each answer of an arbiter, ms. */
+/** The duration of each trip to an arbiter, ms. */
 const tripMillis = 4
 
 /** Entries are missing from moment 10 on; it is moment `now`. Pauses are noted, and none is made. */

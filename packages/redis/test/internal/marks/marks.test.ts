@@ -1,4 +1,4 @@
-/** Marks and their floors: what is remembered, what is forgotten, and what the loss of either means. */
+/** Marks and their floors: which marks are kept, which are forgotten, and the effect of a loss of either. */
 import { it } from "@effect/vitest"
 import type { Tier } from "@larder/core"
 import * as Clock from "effect/Clock"

@@ -1,4 +1,4 @@
-/** What the answers of servers say about their clocks. */
+/** What a tier learns about clocks from the answers of servers. */
 import { it } from "@effect/vitest"
 import { assert, describe } from "vitest"
 import { Clocks, unknown } from "../../../src/internal/scripts/clocks.ts"

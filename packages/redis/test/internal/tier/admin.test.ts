@@ -1,4 +1,4 @@
-/** What an administrator sees and removes: exactly what the tier keeps under a prefix, in small steps. */
+/** Administrators list and remove exactly the names of the tier under a prefix, in small steps. */
 import { it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ import { redisSuite } from "../../support/withRedis.ts"
 
 const named = (larder: string, keys: ReadonlyArray<string>) => keys.map((key) => ({ larder, key }))
 
-/** What an administrator finds, in some order. */
+/** The listed entries, sorted. */
 const listed = (redis: RedisClient.Client, selection: RedisTier.Selection = {}) =>
   RedisTier.keys(selection).pipe(
     Stream.runCollect,

@@ -1,4 +1,4 @@
-/** What an operator hears of the servers that a tier is given. */
+/** The warnings to the operator about a tier's servers. */
 import { it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
 import * as RedisServer from "@larder/testing/RedisServer"
@@ -94,7 +94,7 @@ describe("factsOf", () => {
   })
 })
 
-/** A logger that keeps what is logged, debug messages apart. */
+/** A logger that stores its lines, except debug messages. */
 const keptLog = () => {
   const [warnings, debug]: [Array<string>, Array<string>] = [[], []]
   const logger = Logger.make(({ logLevel, message }) => {
@@ -108,7 +108,7 @@ const keptLog = () => {
   return { warnings, debug, layer }
 }
 
-/** A stack whose tier logs into what comes with it. */
+/** A stack, and the log lines of its tier. */
 const stackOn = (redis: RedisClient.Client, options: RedisTier.Options = {}) =>
   Effect.gen(function* () {
     const { debug, layer, warnings } = keptLog()

@@ -1,4 +1,4 @@
-/** What a Redis user has to be allowed: each right is taken away alone, and is named. */
+/** The rights that a Redis user needs: each one is taken away alone, and the warning names it. */
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,7 +31,7 @@ const userWith = (commands: ReadonlyArray<string>, names = `~${prefix}:* &${pref
 
 const login = { username: "app", password: Redacted.make("pw") } as const
 
-/** What a server is found to refuse to the client's user. */
+/** The rights that a server refuses to the client's user. */
 const missingOn = (redis: RedisClient.Client) =>
   Effect.gen(function* () {
     const found = new Set<string>()
