@@ -373,10 +373,12 @@ class World {
   }
 
   #mindFaults(): void {
-    if (this.config.stack !== "memory") this.model.flightsWait = tierBudget
+    // A lookup begins at upstream when it has a permit, which may be after a change that has detached it.
+    const permit = this.config.bounded ? hardTimeout : 0
+    this.model.flightsWait = permit + (this.config.stack === "memory" ? 0 : tierBudget)
     if (!this.#isFaulty) return
     this.#faultyAt = this.#now
-    this.model.flightsWait = tierBudget + leaseMillis
+    this.model.flightsWait = permit + tierBudget + leaseMillis
   }
 
   /** Lets time pass, and checks the invariants in between. */
