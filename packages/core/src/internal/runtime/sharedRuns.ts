@@ -1,6 +1,7 @@
 /**
  * Runs that callers share by key (request coalescing, single flight): those of `Coalesce`, and the
- * flights of a larder.
+ * flights of a larder. The table of flights ends them in steps of its own, between which it forgets
+ * displaced flights and marks.
  */
 import type { Chain, Linked } from "./linkedSet.ts"
 

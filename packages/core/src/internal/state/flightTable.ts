@@ -63,13 +63,13 @@ export class FlightTable {
     answer: (waiter: Waiter) => void,
     settling?: Latch.Latch,
   ): void {
+    // Race: an answered caller gets the key again at once, and must begin a new flight.
     if (settling === undefined) this.settled(flight)
     if (flight.outcome !== undefined) return
     flight.settling = settling
     flight.outcome = outcome
     try {
-      if (settling === undefined) this.#joinable.complete(flight, answer)
-      else flight.waiters.drain(answer)
+      flight.waiters.drain(answer)
     } finally {
       this.#rest(flight)
     }
@@ -87,9 +87,10 @@ export class FlightTable {
   /** Cancels a flight without waiters. */
   abandon(flight: Flight): void {
     flight.isAbandoned = true
+    // Race: a caller that arrives while the flight is cancelled must not join it.
     this.settled(flight)
     this.#rest(flight)
-    this.#joinable.abandon(flight)
+    flight.cancel()
   }
 
   /** Current waiters get the outcome of the active flight; later callers begin a new one. */
