@@ -86,7 +86,6 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
     "step",
     "stepTowardsLru",
   ],
-  "core/src/internal/policy/tierLimits.ts": ["longest"],
   "core/src/internal/runtime/deadlines.ts": ["cutAfter", "rounding"],
   "core/src/internal/runtime/processLife.ts": ["longestTimer"],
   "core/src/internal/runtime/steadyClock.ts": ["readingsPerMilli"],

@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import type { LimitOptions, Limits } from "../../Tier.ts"
 import { millisOf } from "../runtime/duration.ts"
+import { longestTimer } from "../runtime/processLife.ts"
 import {
   breakerFailures,
   breakerOpenMillis,
@@ -11,9 +12,6 @@ import {
   markMaxAgeMillis,
   settleMillis,
 } from "../runtime/limits.ts"
-
-/** The longest time that can be meant, ms: timers of the platform take no longer delay. */
-const longest = 2_147_483_647
 
 /** The least of a time, ms, and in words. */
 interface Least {
@@ -44,7 +42,7 @@ export const tierLimits = (
   ) => {
     if (got === undefined) return Result.succeed(byDefault)
     const millis = millisOf(got)
-    return millis !== undefined && millis >= least.millis && millis <= longest
+    return millis !== undefined && millis >= least.millis && millis <= longestTimer
       ? Result.succeed(millis)
       : invalid(field, `be a duration from ${least.words} to 24 days, such as "10 seconds"`, got)
   }

@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /** The longest delay of a platform timer, ms; longer ones overflow. */
-const longestTimer = 2 ** 31 - 1
+export const longestTimer = 2 ** 31 - 1
 
 /** Effect's default clock. */
 export const systemClock: Clock.Clock = Context.get(Context.empty(), Clock.Clock)
