@@ -671,8 +671,8 @@ export interface ByteTier {
   readonly namespace?: string | undefined
   /**
    * The limits of this tier that differ from the defaults, such as {@link checkLimits} returns. A
-   * larder that opens the tier dies with `InvalidOptions` for those that cannot be meant. A tier with
-   * a `settleTime` keeps its records accordingly.
+   * larder that opens the tier dies with `InvalidOptions` for invalid ones. A tier with a
+   * `settleTime` keeps its records accordingly.
    */
   readonly limits?: LimitOptions | undefined
   readonly open: (options: {

@@ -69,7 +69,7 @@ export interface OpenedStore {
   readonly onConnected: (connected: () => void) => void
 }
 
-/** Opens the store of a byte tier for one larder. Dies with `InvalidOptions` for limits that cannot be meant. */
+/** Opens the store of a byte tier for one larder. Dies with `InvalidOptions` for invalid limits. */
 export const openStore = (
   tier: ByteTier,
   options: Options,
