@@ -108,6 +108,12 @@ export const sections: ReadonlyArray<Section> = [
         tierOption("markMaxAge"),
       ],
       [
+        "heartbeatMillis",
+        "between two checks that messages reach this node",
+        "after three without an answer, entries in memory are served only if upstream fails, until they are confirmed",
+        tierOption("heartbeat"),
+      ],
+      [
         "settleMillis",
         "delay of a result or of a background `set`",
         "the arbiter does not store the value; a background `set` becomes a removal. Tombstones live twice as long",
@@ -248,6 +254,11 @@ export const sections: ReadonlyArray<Section> = [
         "the next probe runs",
       ],
       ["probesAfterReconnect", "such probes", "the breaker's own probe decides"],
+      [
+        "listenPauseMillis",
+        "between two attempts to subscribe, where the tier has given up its subscription",
+        "the next attempt; meanwhile the node hears of no change",
+      ],
       [
         "setForwardMillis",
         "how far this node's clock may be set forward until it asks the tier for its time",

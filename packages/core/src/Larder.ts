@@ -28,6 +28,7 @@ import { expire, remove } from "./internal/write/removeExpire.ts"
 import { type SetOptions, set } from "./internal/write/set.ts"
 import { type Invalidated, invalidateWhen, mark } from "./internal/write/invalidate.ts"
 import type { Ack } from "./internal/write/ack.ts"
+import { listen } from "./internal/backplane/listen.ts"
 import { close } from "./internal/lifecycle/close.ts"
 import { Engine } from "./internal/state/engine.ts"
 import { watchBreaker } from "./internal/tier/openTier.ts"
@@ -405,6 +406,7 @@ const makeAny = (
     )
     yield* memoryAlone.tell(opened, settings.name)
     if (opened.hasMemory) engine.entries.onKeep = new Sweeps(engine).kept
+    yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     return larderOf(engine)

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
-import type { EvictionCause } from "./Tier.ts"
+import type { EvictionCause, GapReason } from "./Tier.ts"
 
 interface Base {
   /** The larder's name. */
@@ -251,6 +251,19 @@ export interface Recovered extends Base {
   readonly changes: number
 }
 /**
+ * This node may have missed messages of other nodes. Until the arbiter has confirmed them, its
+ * entries from before are served only if upstream fails.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface GapDetected extends Base {
+  readonly _tag: "GapDetected"
+  readonly reason: GapReason
+  /** The server of the tier whose messages are missing; undefined for all. */
+  readonly part: string | undefined
+}
+/**
  * This subscriber was too slow and lost events.
  *
  * @category events
@@ -291,4 +304,5 @@ export type LarderEvent =
   | Evicted
   | Undecodable
   | Recovered
+  | GapDetected
   | Dropped

@@ -22,6 +22,7 @@ import type * as Queue from "effect/Queue"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { Stored } from "./Arbitration.ts"
 import type { Bounds, Cause } from "./BoundedMap.ts"
 import type { Entry } from "./Entry.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
@@ -107,8 +108,31 @@ export interface LimitOptions {
    * 60 seconds.
    */
   readonly settleTime?: Duration.Input | undefined
+  /**
+   * How often a node checks that messages reach it, in a tier that notifies. After three times this
+   * without an answer the node no longer trusts its memory: see `Gap` in {@link Message}. From 10
+   * milliseconds to 24 days. Default 1 second.
+   */
+  readonly heartbeat?: Duration.Input | undefined
+  /**
+   * Sends small values with the messages of their changes: nodes that have the key store the value at
+   * once, without a read. `maxBytes` is the largest envelope that is sent, an integer of at least 1.
+   * Only in a tier that notifies. Default: no values are sent.
+   */
+  readonly push?: PushOptions | undefined
   /** When the circuit breaker of the tier opens, and for how long. Default: 5 failures, 5 seconds. */
   readonly breaker?: BreakerOptions | undefined
+}
+
+/**
+ * Which values a tier sends with the messages of their changes.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface PushOptions {
+  /** The largest envelope that is sent, in bytes: an integer of at least 1. */
+  readonly maxBytes: number
 }
 
 /**
@@ -126,6 +150,10 @@ export interface Limits {
   readonly markMaxAge: number
   /** ms. See {@link LimitOptions}. */
   readonly settleTime: number
+  /** ms. See {@link LimitOptions}. */
+  readonly heartbeat: number
+  /** The largest envelope that is sent with a message, in bytes; 0 sends none. */
+  readonly pushBytes: number
   /** `failures` in a row, `openFor` in ms. See {@link BreakerOptions}. */
   readonly breaker: { readonly failures: number; readonly openFor: number }
 }
@@ -343,14 +371,53 @@ export interface Mark {
 }
 
 /**
- * A message that a tier with the ability `notifies` publishes to every node.
+ * Why a node may have missed messages.
+ *
+ * - `disconnected`: the subscription ended.
+ * - `silence`: no heartbeat came for three times the tier's `heartbeat`.
+ * - `hole`: a later message shows that an earlier one is missing.
+ * - `newerFormat`: a message has a format of a newer release, and cannot be read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type GapReason = "disconnected" | "silence" | "hole" | "newerFormat"
+
+/**
+ * A message that a tier with the ability `notifies` publishes to every node, or, for `Gap`, a report
+ * of the tier that this node may have missed some.
+ *
+ * **Details**
+ *
+ * Messages may come late, twice and in any order, the sender's own ones included.
  *
  * @category models
  * @since 0.1.0
  */
 export type Message =
-  | { readonly _tag: "Changed"; readonly key: string; readonly version: number }
+  | {
+      readonly _tag: "Changed"
+      readonly key: string
+      /** The version that the tier has since the change. */
+      readonly version: number
+      /** The change left no value: a removal, or a value without a life. */
+      readonly isRemoval: boolean
+      /** The new envelope, where the tier pushes values and this one is small enough. */
+      readonly envelope?: Uint8Array | undefined
+    }
+  /** `page` has the new marks; `previous` is the number of the last mark before them. */
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
+  /**
+   * Messages from before this moment may be missing. With `isOver`, messages arrive from now on; without,
+   * they do not, until a `Gap` with `isOver` follows.
+   */
+  | {
+      readonly _tag: "Gap"
+      readonly reason: GapReason
+      /** The server whose messages are missing, as `partOf` names it; undefined for all servers. */
+      readonly part: string | undefined
+      readonly isOver: boolean
+    }
 
 /**
  * A request for the lease of a key: what the caller knows, and what it asks for.
@@ -471,8 +538,18 @@ export interface Arbiter {
   ) => Effect.Effect<MarkPage & { readonly number: number }, TierError>
   /** Returns the marks with a number above `since`, or the first of them, and the tier's time. */
   readonly marks: (since: number) => Effect.Effect<MarkPage & { readonly time: number }, TierError>
-  /** Subscribes to the messages from now on, until the scope closes. */
-  readonly messages: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope>
+  /**
+   * Returns the version that is stored at each of these keys, in their order, in one trip: much
+   * less than `read` transfers. Absent: the larder reads the entries to confirm those in memory.
+   */
+  readonly versions?:
+    | ((keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored>, TierError>)
+    | undefined
+  /**
+   * Subscribes to the messages from now on, until the scope closes. Present in a tier that declares
+   * `notifies`.
+   */
+  readonly messages?: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> | undefined
 }
 
 /**
@@ -492,6 +569,10 @@ export interface MemoryEntry {
   readonly policy: Policy
   /** The moment (ms) at which this tier's own bound ends the freshness. */
   readonly freshCap: number
+  /** The number of gaps that the node knew before it read or looked up the entry. */
+  readonly gapsBefore: number
+  /** When the arbiter last confirmed the entry, or upstream returned it: ms of monotonic time. */
+  readonly confirmedAt: number
 }
 
 /**
@@ -503,7 +584,10 @@ export interface MemoryEntry {
 export interface Stamp {
   /** A read before this moment (ms) is plain: the end of freshness, or the earliest early refresh. */
   readonly until: number
-  /** The number of the last mark that the entry was compared with. Once there is a newer one, no read is plain. */
+  /**
+   * The generation in which the larder judged the entry: a number that changes with each mark and each
+   * gap. In a later generation no read is plain.
+   */
   readonly checkedAt: number
 }
 
@@ -539,10 +623,10 @@ export interface ObjectStore {
   readonly peek: (key: string) => MemoryEntry | undefined
   /** Counts a read of the slot, for the eviction policy. */
   readonly hit: (slot: number) => void
-  /** Whether `now < until` and `lastMark === checkedAt` by the stamp of the slot. */
-  readonly isPlain: (slot: number, now: number, lastMark: number) => boolean
+  /** Whether `now < until` and `generation === checkedAt` by the stamp of the slot. */
+  readonly isPlain: (slot: number, now: number, generation: number) => boolean
   /** Whether the stamp of the slot has this `checkedAt`. */
-  readonly isStampedAt: (slot: number, mark: number) => boolean
+  readonly isStampedAt: (slot: number, generation: number) => boolean
   readonly stamp: (slot: number, stamp: Stamp) => void
   /** Removes the stamp of a key: no read of it is a plain hit until the next `stamp`. */
   readonly forgetStamp: (key: string) => void

@@ -23,6 +23,8 @@ const entryOf = (key: string): MemoryEntry => ({
   asked: undefined,
   policy,
   freshCap: Infinity,
+  gapsBefore: 0,
+  confirmedAt: 0,
 })
 
 const opened = (options?: MemoryTier.Options, onEvicted: (key: string) => void = () => {}) =>

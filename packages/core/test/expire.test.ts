@@ -265,6 +265,7 @@ for (const change of ["expire", "remove"] as const) {
       (world) =>
         Effect.gen(function* () {
           const { file, shared } = world
+          shared.isDeaf = true
           const elsewhere = yield* world.startElsewhere
           yield* elsewhere.set("k", 100)
           const larder = yield* world.start

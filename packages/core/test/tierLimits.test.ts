@@ -158,7 +158,11 @@ describe("markMaxAge", () => {
         `law 19: a read of ${which} hears of another node's invalidation after ${millis} ms`,
         Effect.gen(function* () {
           yield* start
-          const built = yield* Layer.build(MemoryTier.layerSharedWith({ markMaxAge }))
+          const faults = new Faults()
+          faults.isDeaf = true
+          const built = yield* Layer.build(
+            faultyShared(faults, {}, MemoryTier.layerSharedWith({ markMaxAge })),
+          )
           const shared = Layer.succeedContext(built)
           const from = source(Effect.succeed(1))
           const options = { tags: () => ["t"], policy: { freshFor: "1 hour" } } as const
@@ -352,6 +356,8 @@ describe("the limits of a tier", () => {
         leaseWait: 10_000,
         markMaxAge: 5_000,
         settleTime: 60_000,
+        heartbeat: 1_000,
+        pushBytes: 0,
         breaker: { failures: 5, openFor: 5_000 },
       }
       const given = {
@@ -359,6 +365,7 @@ describe("the limits of a tier", () => {
         leaseWait: 0,
         markMaxAge: 0,
         settleTime: 1_000,
+        heartbeat: 10,
         breaker: { failures: 1, openFor: 1 },
       }
       const longest = 2_147_483_647
@@ -367,14 +374,15 @@ describe("the limits of a tier", () => {
         leaseWait: longest,
         markMaxAge: longest,
         settleTime: longest,
+        heartbeat: longest,
         breaker: { failures: Number.MAX_SAFE_INTEGER, openFor: longest },
       }
       const checked = (limits: Tier.LimitOptions) =>
         Result.getOrThrow(Tier.checkLimits("Tier", limits))
       expect(checked({})).toEqual(byDefault)
       expect(checked({ breaker: {} })).toEqual(byDefault)
-      expect(checked(given)).toEqual(given)
-      expect(checked(most)).toEqual(most)
+      expect(checked(given)).toEqual({ ...given, pushBytes: 0 })
+      expect(checked({ ...most, push: { maxBytes: 1 } })).toEqual({ ...most, pushBytes: 1 })
       expect(checked({ leaseTime: "2 seconds" }).leaseWait).toBe(2_000)
     }),
   )

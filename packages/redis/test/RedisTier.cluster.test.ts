@@ -90,7 +90,7 @@ redisSuite("RedisTier on a Cluster", () => {
       const a = yield* openOn(yield* client, { larder })
       const b = yield* openOn(yield* client, { larder })
       const { last } = yield* a.arbiter.marks(0)
-      const queue = yield* b.arbiter.messages
+      const queue = yield* b.arbiter.messages!
       const set = new Map<string, number>()
       for (const key of keys) set.set(key, yield* a.set(key, "v"))
       const { number } = yield* a.arbiter.mark(["t", undefined], true, 0)

@@ -660,8 +660,8 @@ redisSuite("RedisTier", () => {
         const larder = freshName()
         const { arbiter, commit, put, set, win } = yield* openOn(yield* client, { larder })
         const other = yield* openOn(yield* client, { larder })
-        const a = yield* arbiter.messages
-        const b = yield* other.arbiter.messages
+        const a = yield* arbiter.messages!
+        const b = yield* other.arbiter.messages!
         const { last } = yield* arbiter.marks(0)
         const key = "set {} ü\n:"
         const one = yield* set(key, "v")
@@ -673,11 +673,11 @@ redisSuite("RedisTier", () => {
         const { number } = yield* arbiter.mark(['t"', undefined, 't"'], false, 0)
         yield* put("put", "v", 3)
         const expected: ReadonlyArray<Tier.Message> = [
-          { _tag: "Changed", key, version: one },
-          { _tag: "Changed", key: "commit", version: two },
-          { _tag: "Changed", key: "remove", version: three.version },
-          { _tag: "Changed", key, version: four.version },
-          { _tag: "Changed", key: "nothing", version: five.version },
+          { _tag: "Changed", key, version: one, isRemoval: false },
+          { _tag: "Changed", key: "commit", version: two, isRemoval: false },
+          { _tag: "Changed", key: "remove", version: three.version, isRemoval: true },
+          { _tag: "Changed", key, version: four.version, isRemoval: false },
+          { _tag: "Changed", key: "nothing", version: five.version, isRemoval: false },
           {
             _tag: "Marked",
             previous: last,
@@ -691,7 +691,7 @@ redisSuite("RedisTier", () => {
               ],
             },
           },
-          { _tag: "Changed", key: "put", version: 3 },
+          { _tag: "Changed", key: "put", version: 3, isRemoval: false },
         ]
         assert.deepStrictEqual(yield* take(a, 7), expected)
         assert.deepStrictEqual(yield* take(b, 7), expected)
@@ -707,7 +707,7 @@ redisSuite("RedisTier", () => {
             larder: "quiet",
           })
           const version = yield* set("k", "v")
-          const queue = yield* arbiter.messages
+          const queue = yield* arbiter.messages!
           yield* put("k", "v", version)
           yield* commit("k", version, "v")
           yield* commit("l", 5, "v")
@@ -726,7 +726,7 @@ redisSuite("RedisTier", () => {
           }
           const end = yield* set("end", "v")
           assert.deepStrictEqual(yield* take(queue, 1), [
-            { _tag: "Changed", key: "end", version: end },
+            { _tag: "Changed", key: "end", version: end, isRemoval: false },
           ])
         }),
     )
@@ -736,13 +736,14 @@ redisSuite("RedisTier", () => {
         const { arbiter, set } = yield* open
         const queue = yield* Effect.scoped(
           Effect.gen(function* () {
-            const queue = yield* arbiter.messages
+            const queue = yield* arbiter.messages!
             const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
             const version = yield* set("k", "v")
             assert.deepStrictEqual(yield* Fiber.join(waiting), {
               _tag: "Changed",
               key: "k",
               version,
+              isRemoval: false,
             })
             return queue
           }),

@@ -42,7 +42,6 @@ const make = (checked: Settings) =>
       now: () => Math.max(0, Math.floor(clock.currentTimeMillisUnsafe())),
       notices,
       seen: new Map(),
-      subscribers: new Map(),
     }
     const tier: Tier.ByteTier = {
       kind: "bytes",
@@ -66,12 +65,12 @@ const make = (checked: Settings) =>
   })
 
 const storeOf = (store: SqliteStore): Tier.ByteStore => {
-  const { acquire, commit, drop, mark, marks, messages, put, read, release, renew, write } = store
+  const { acquire, commit, drop, mark, marks, put, read, release, renew, write } = store
   return {
     read,
     put,
     drop,
-    arbiter: { acquire, renew, release, commit, write, mark, marks, messages },
+    arbiter: { acquire, renew, release, commit, write, mark, marks },
   }
 }
 

@@ -1,6 +1,6 @@
 /** Tiers with faults that tests switch on: `MemoryTier.layerShared`, or the same without its arbiter, as a file. */
 import { MemoryTier, Tier } from "@larder/core"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Queue } from "effect"
 
 /**
  * - `slow`, `slowAfter`: within `tierTimeout`, before or after the operation takes effect.
@@ -45,6 +45,8 @@ export class Faults {
   reach: Reach = "all"
   /** Keys whose writes fail whatever else is on, as where a part of a server is away. */
   readonly lostKeys = new Set<string>()
+  /** Messages do not arrive: for tests of what a node knows without them. Read when a larder opens. */
+  isDeaf = false
   /** Writes begun so far. */
   written = 0
   /** The operations asked for, in their order. */
@@ -123,7 +125,10 @@ const damaged = (bytes: Uint8Array | undefined): Uint8Array | undefined => {
   return copy
 }
 
-const faultyArbiter = (arbiter: Tier.Arbiter, { around, lostOr }: Faults): Tier.Arbiter => ({
+const faultyArbiter = (
+  arbiter: Tier.Arbiter,
+  { around, isDeaf, lostOr }: Faults,
+): Tier.Arbiter => ({
   acquire: (key, request) =>
     around("acquire", arbiter.acquire(key, request), (acquired) =>
       acquired._tag === "Newer" ? { ...acquired, envelope: damaged(acquired.envelope)! } : acquired,
@@ -134,7 +139,7 @@ const faultyArbiter = (arbiter: Tier.Arbiter, { around, lostOr }: Faults): Tier.
   write: (...args) => around("write", lostOr(args[0], arbiter.write(...args))),
   mark: (...args) => around("mark", arbiter.mark(...args)),
   marks: (since) => around("marks", arbiter.marks(since)),
-  messages: arbiter.messages,
+  messages: isDeaf ? Queue.unbounded() : arbiter.messages,
 })
 
 const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => ({

@@ -10,6 +10,7 @@ export const ofLimits: ReadonlyArray<OfLimit> = [
       ["leaseWait", "0"],
       ["markMaxAge", "0"],
       ["settleTime", "1 second"],
+      ["heartbeat", "10 milliseconds"],
     ] as const
   ).flatMap(([field, least]): ReadonlyArray<OfLimit> => [
     [{ [field]: -1 }, field, "-1", from(least)],
@@ -21,6 +22,14 @@ export const ofLimits: ReadonlyArray<OfLimit> = [
   ]),
   [{ leaseTime: 99 }, "leaseTime", "99", from("100 milliseconds")],
   [{ settleTime: 999 }, "settleTime", "999", from("1 second")],
+  [{ heartbeat: 9 }, "heartbeat", "9", from("10 milliseconds")],
+  [{ push: 5 }, "push", "5", "be an object with maxBytes"],
+  ...[0, -1, 1.5, Number.NaN, Infinity].map((maxBytes): OfLimit => [
+    { push: { maxBytes } },
+    "push.maxBytes",
+    String(maxBytes),
+    "be an integer of at least 1",
+  ]),
   [{ breaker: 5 }, "breaker", "5", "be an object with failures and openFor"],
   [{ breaker: null }, "breaker", "null", "be an object with failures and openFor"],
   ...[0, -1, 1.5, Number.NaN, Infinity].map((failures): OfLimit => [

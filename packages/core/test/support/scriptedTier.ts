@@ -1,10 +1,10 @@
 /** A shared tier whose operations are noted, and of which tests replace single ones. */
 import { MemoryTier, Tier } from "@larder/core"
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Queue } from "effect"
 
 type Operations = Omit<
   { readonly [O in keyof Tier.Arbiter]-?: NonNullable<Tier.Arbiter[O]> },
-  "messages"
+  "messages" | "versions"
 > &
   Pick<Tier.ByteStore, "read" | "put" | "drop">
 
@@ -21,6 +21,9 @@ export class Script {
   readonly calls: Array<Call> = []
   /** Replacements of operations; each gets the original operation. */
   readonly instead: { [O in Operation]?: (real: Operations[O]) => Operations[O] } = {}
+
+  /** Messages do not arrive. Read when a larder opens. */
+  isDeaf = false
 
   /** The calls of one operation so far. */
   of<O extends Operation>(operation: O): ReadonlyArray<Call<O>> {
@@ -71,7 +74,7 @@ const arbiterOf = (
   write: noting(script, "write", arbiter.write),
   mark: noting(script, "mark", arbiter.mark),
   marks: noting(script, "marks", arbiter.marks),
-  messages: arbiter.messages,
+  messages: script.isDeaf ? Queue.unbounded() : arbiter.messages,
 })
 
 /**

@@ -19,7 +19,7 @@ export const groups: ReadonlyArray<Group> = [
       "Arbitration.ts",
       "Decision.ts",
       "Freshness.ts",
-      ...rooms("arbitrate", "flight", "invalidation", "lifecycle"),
+      ...rooms("arbitrate", "backplane", "flight", "invalidation", "lifecycle"),
       ...rooms("recover", "state", "tier", "write"),
     ],
   },

@@ -1,7 +1,6 @@
 /** The store of one larder: the operations of a tier as effects over the file. */
 import { Arbitration, Envelope, Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import type { Connection } from "./connection.ts"
 import type { DatabaseFile, Need } from "./databaseFile.ts"
 import { isLarge } from "./diskRoom.ts"
@@ -20,7 +19,6 @@ export interface Shared {
   readonly notices: Map<string, Set<(notice: Tier.Notice) => void>>
   /** The numbers seen, by larder; kept when a larder closes. */
   readonly seen: Map<string, Seen>
-  readonly subscribers: Map<string, Set<Queue.Queue<Tier.Message>>>
 }
 
 const addTo = <A>(sets: Map<string, Set<A>>, name: string, member: A): (() => void) => {
@@ -82,7 +80,7 @@ export class SqliteStore {
       ),
       (done) =>
         Effect.sync(() => {
-          if (done) this.#publish({ _tag: "Changed", key, version })
+          if (done) this.#seen.number(version)
         }),
     )
   }
@@ -116,7 +114,7 @@ export class SqliteStore {
       ),
       ({ decision }) =>
         Effect.sync(() => {
-          if (decision === "Stored") this.#publish({ _tag: "Changed", key, version: token })
+          if (decision === "Stored") this.#seen.number(token)
         }),
     )
 
@@ -135,7 +133,7 @@ export class SqliteStore {
             lastMark: undefined,
           }))
     return Effect.map(done, ({ isChanged, lastMark, version }) => {
-      if (isChanged) this.#publish({ _tag: "Changed", key, version })
+      if (isChanged) this.#seen.number(version)
       return { version, time: this.#shared.now(), lastMark }
     })
   }
@@ -151,9 +149,8 @@ export class SqliteStore {
           }),
         ),
       ),
-      ({ added: { number, page: own, previous }, page }) => {
+      ({ added: { number }, page }) => {
         this.#seen.page(page)
-        this.#publish({ _tag: "Marked", previous, page: own })
         return { ...page, number }
       },
     )
@@ -169,25 +166,6 @@ export class SqliteStore {
       this.#seen.page(page)
       return { ...page, time: now }
     })
-
-  /** Messages of this process. */
-  readonly messages: Tier.Arbiter["messages"] = Effect.map(
-    Effect.acquireRelease(
-      Effect.map(Queue.unbounded<Tier.Message>(), (queue) => ({
-        queue,
-        stop: addTo(this.#shared.subscribers, this.#larder, queue),
-      })),
-      ({ queue, stop }) => Effect.andThen(Effect.sync(stop), Queue.shutdown(queue)),
-    ),
-    ({ queue }) => queue,
-  )
-
-  #publish(message: Tier.Message): void {
-    if (message._tag === "Changed") this.#seen.number(message.version)
-    for (const queue of this.#shared.subscribers.get(this.#larder) ?? []) {
-      Queue.offerUnsafe(queue, message)
-    }
-  }
 
   #known(connection: Connection, now: number): number | undefined {
     const known = connection.larders.get(this.#larder)

@@ -78,11 +78,13 @@ class Shelf {
   readonly #marks: MarkLog
   readonly #clock: SteadyClock
   readonly #settleMillis: number
+  readonly #pushBytes: number
   readonly #subscribers = new Set<Queue.Queue<Message>>()
 
-  constructor(clock: SteadyClock, settleMillis: number) {
+  constructor(clock: SteadyClock, { pushBytes, settleTime }: Limits) {
     this.#clock = clock
-    this.#settleMillis = settleMillis
+    this.#settleMillis = settleTime
+    this.#pushBytes = pushBytes
     this.#marks = new MarkLog(this.#now(), maxMarks)
   }
 
@@ -198,6 +200,11 @@ class Shelf {
     return { ...this.#marks.after(since, time, marksPerPage), time }
   }
 
+  versions(keys: ReadonlyArray<string>): ReadonlyArray<Stored> {
+    const now = this.#now()
+    return keys.map((key) => storedOf(this.#entries.get(key, now)))
+  }
+
   subscribe(queue: Queue.Queue<Message>): void {
     this.#subscribers.add(queue)
   }
@@ -222,12 +229,12 @@ class Shelf {
   ): void {
     if (!(lifeMillis > 0)) return this.#bury(key, version, now)
     const bytes = Envelope.withVersion(envelope, version)
-    this.#change(key, { bytes, expiresAt: after(now, lifeMillis) }, version, now)
+    this.#change(key, { bytes, expiresAt: after(now, lifeMillis) }, now)
   }
 
   #bury(key: string, version: number, now: number): void {
     const expiresAt = after(now, 2 * this.#settleMillis)
-    this.#change(key, { bytes: Envelope.tombstone(version), expiresAt }, version, now)
+    this.#change(key, { bytes: Envelope.tombstone(version), expiresAt }, now)
   }
 
   #expire(key: string, kept: Kept | undefined, version: number, now: number): void {
@@ -236,21 +243,24 @@ class Shelf {
     }
     if (!(usable(Envelope.staleUntil(kept.bytes)) > now)) return this.#bury(key, version, now)
     const bytes = Envelope.expireAt(Envelope.withVersion(kept.bytes, version), now)
-    this.#change(key, { bytes, expiresAt: kept.expiresAt }, version, now)
+    this.#change(key, { bytes, expiresAt: kept.expiresAt }, now)
   }
 
   /** Stores a change and ends the lease, so that a later reader can get one at once. */
-  #change(key: string, kept: Kept, version: number, now: number): void {
+  #change(key: string, kept: Kept, now: number): void {
     this.#entries.set(key, kept, now)
     this.#leases.delete(key)
-    this.#publish({ _tag: "Changed", key, version })
+    const { isValue, version } = storedOf(kept)
+    const isPushed = isValue && kept.bytes.length <= this.#pushBytes
+    const changed: Message = { _tag: "Changed", key, version, isRemoval: !isValue }
+    this.#publish(isPushed ? { ...changed, envelope: new Uint8Array(kept.bytes) } : changed)
   }
 
   /** Ends the lease. With no value stored, the record of the ended lease keeps the version. */
   #endLease(key: string, token: number, now: number): void {
     const expiresAt = after(now, this.#settleMillis)
     this.#leases.set(key, { token, until: undefined, failedUntil: 0, expiresAt }, now)
-    this.#publish({ _tag: "Changed", key, version: token })
+    this.#publish({ _tag: "Changed", key, version: token, isRemoval: false })
   }
 
   #publish(message: Message): void {
@@ -303,6 +313,7 @@ const arbiterOf = (shelf: Shelf): Arbiter => ({
       : Effect.sync(() => shelf.write(key, write, known)),
   mark: (tags, keepStale, known) => Effect.sync(() => shelf.mark(tags, keepStale, known)),
   marks: (since) => Effect.sync(() => shelf.marks(since)),
+  versions: (keys) => Effect.sync(() => shelf.versions(keys)),
   messages: messagesOf(shelf),
 })
 
@@ -319,7 +330,7 @@ const make = (clock: SteadyClock, limits: Limits): ByteTier => {
   const shelfOf = (larder: string): Shelf => {
     const known = shelves.get(larder)
     if (known !== undefined) return known
-    const shelf = new Shelf(clock, limits.settleTime)
+    const shelf = new Shelf(clock, limits)
     shelves.set(larder, shelf)
     return shelf
   }

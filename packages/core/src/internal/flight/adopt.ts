@@ -1,6 +1,7 @@
 /** Decides whether a flight adopts the entry that a farther tier has. */
 import * as Effect from "effect/Effect"
 import * as Decision from "../../Decision.ts"
+import { type Entry, expireAt } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped, type EntryWithPolicy } from "../state/localEntries.ts"
 import { candidateFrom } from "../state/candidateFrom.ts"
@@ -29,7 +30,8 @@ export const consider = (
     return false
   }
   const { confirmedAt } = found
-  const entry = judgeable(engine, tier, found)
+  const entry = unlessOutdated(flight, judgeable(engine, tier, found), engine.now())
+  if (entry === undefined) return false
   flight.known = Math.max(flight.known, entry.version)
   // The entry is older than a value that this node has set and the tier has not got yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
@@ -57,6 +59,16 @@ export const consider = (
   }
   return true
 }
+
+/**
+ * The entry as the flight may use it: only for stale-if-error, where a message has told of a newer
+ * version since the flight began. Undefined where its life ends with that.
+ */
+const unlessOutdated = (
+  { heard }: Flight,
+  entry: Entry<unknown>,
+  now: number,
+): Entry<unknown> | undefined => (entry.version < heard ? expireAt(entry, now) : entry)
 
 /** `inMemory`: the version of the entry in memory. */
 const offer = (
@@ -132,7 +144,8 @@ const adopt = (
 }
 
 const takeOver = (engine: Engine, flight: Flight, keeping: EntryWithPolicy, now: number): void => {
-  engine.entries.keep(flight.k, flight.key, keeping, now)
+  const { gapsBefore, k, key } = flight
+  engine.entries.keep(k, key, { ...keeping, gapsBefore }, now)
   const { entry } = keeping
   if (entry.freshUntil > now) engine.failures.forget(flight.k)
 }

@@ -60,7 +60,7 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
     settleWhile(engine, flight, outcome, commit(engine, arbiter, flight, flight.lease, kept))
     return
   }
-  keepInMemory(engine, flight, kept)
+  keepInMemory(engine, flight, { ...kept, gapsBefore: flight.gapsBefore })
   if (farther.length === 0) return complete(engine, flight, outcome)
   const put = Effect.suspend(() => {
     const isUnwanted = flight.isForeign || engine.flights.isDetached(flight)
@@ -119,6 +119,7 @@ const commit = (
   kept: EntryWithPolicy,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const gapsBefore = engine.gaps.count
     const stored = yield* commitOne(engine, arbiter, flight, kept)
     endLease(engine, flight)
     // "Unjudged": a mark of another node may cover the value, so memory does not keep it.
@@ -128,7 +129,9 @@ const commit = (
       engine.flights.settled(flight)
       return
     }
-    keepInMemory(engine, flight, kept)
+    // Without an answer, the value is only as good as its lookup.
+    const known = stored === undefined ? flight.gapsBefore : gapsBefore
+    keepInMemory(engine, flight, { ...kept, gapsBefore: known })
     engine.flights.settled(flight)
     // Not for a first value of a bulk lookup: the arbiter has this value, or none while the lease lasts.
     // A busy node that gives up a batch would drop what it has stored, and with more than `maxKeys`

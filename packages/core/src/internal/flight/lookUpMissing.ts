@@ -86,10 +86,16 @@ const lookUpAlone = (engine: Engine, flight: Flight, budget: Budget, span: Calle
 /** Asks upstream for one key. `leave` gives up the place of a circuit's probe. */
 const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing): void => {
   // The tiers may have told of marks for the first time: the lookup begins after these marks.
-  flight.asOf = engine.versions.asOf()
+  beginsNow(engine, flight)
   const asking = new Asking(engine, flight, leave)
   asking.begin(span)
   if (flight.outcome === undefined) alsoCancel(flight, () => asking.cancel())
+}
+
+/** The lookup covers the marks known now. */
+const beginsNow = (engine: Engine, flight: Flight): void => {
+  flight.asOf = engine.versions.asOf()
+  flight.isLookingUp = true
 }
 
 const nothing = () => {}
@@ -208,7 +214,7 @@ const askTogether = (
   leave: () => void,
 ): void => {
   if (!Arr.isReadonlyArrayNonEmpty(flights)) return leave()
-  for (const flight of flights) flight.asOf = engine.versions.asOf()
+  for (const flight of flights) beginsNow(engine, flight)
   const asking = new AskingTogether(engine, flights, leave)
   asking.begin(span)
   cancelTogether(flights, () => asking.cancel())

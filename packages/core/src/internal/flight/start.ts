@@ -53,6 +53,7 @@ const isOver = (engine: Engine, flight: Flight): boolean => {
 /** Brings a deferred flight up to date: its lookup begins only now, after the marks set meanwhile. */
 const asItIsNow = (engine: Engine, flight: Flight): void => {
   flight.asOf = engine.versions.asOf()
+  flight.gapsBefore = engine.gaps.count
   const { stale } = flight
   if (stale === undefined) return
   const freshness = engine.entries.judge(stale.entry, engine.now())

@@ -56,8 +56,12 @@ class MarkSet {
 }
 
 export class Marks {
-  /** The number of the last mark. A plain hit costs one comparison with it. */
-  last = 0
+  /**
+   * Changes with each mark, and when entries must be judged again for another reason. A plain hit costs
+   * one comparison with it.
+   */
+  generation = 0
+  #last = 0
   readonly #keeping = new MarkSet()
   readonly #dropping = new MarkSet()
   /** The highest `asOf` seen: another node may have known later marks than this one. */
@@ -70,6 +74,22 @@ export class Marks {
   #unreadUpTo = 0
   #log: Array<Mark> = []
   #logComplete = true
+
+  /** The number of the last mark. */
+  get last(): number {
+    return this.#last
+  }
+
+  /** From now on, no entry counts as judged: the next read of each judges it again. */
+  judgeAgain(): void {
+    this.generation += 1
+  }
+
+  #advance(number: number): void {
+    if (number <= this.#last) return
+    this.#last = number
+    this.generation += 1
+  }
 
   /** The number of the last mark that covers everything. */
   get everything(): number {
@@ -93,7 +113,7 @@ export class Marks {
   /** Without an arbiter, marks up to this number are unknown: entries that they may have covered are stale. */
   beginAt(number: number): void {
     this.#keeping.floor = number
-    this.last = number
+    this.#advance(number)
   }
 
   /** Sets marks; returns their number, which is above `known` and above the `asOf` of any entry seen. */
@@ -103,7 +123,7 @@ export class Marks {
     const number = Math.max(this.last, known, seen) + 1
     this.#beforeOwn ??= this.last
     for (const tag of tags) this.#set({ tag, keepStale, number }, now)
-    this.last = number
+    this.#advance(number)
     return number
   }
 
@@ -115,7 +135,7 @@ export class Marks {
     for (const mark of page.marks) this.#set(mark, now)
     this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
     this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
-    this.last = Math.max(this.last, page.last)
+    this.#advance(page.last)
     this.#unreadUpTo = Math.max(this.#unreadUpTo, page.last)
     // Marks between `readUpTo` and `since` are still unread.
     if (since > this.#readUpTo) return

@@ -59,12 +59,12 @@ export class MemoryStore implements ObjectStore {
     return this.#exits.find(key)
   }
 
-  isPlain(slot: number, now: number, lastMark: number): boolean {
-    return now < this.#stamps[slot * 2]! && this.#stamps[slot * 2 + 1] === lastMark
+  isPlain(slot: number, now: number, generation: number): boolean {
+    return now < this.#stamps[slot * 2]! && this.#stamps[slot * 2 + 1] === generation
   }
 
-  isStampedAt(slot: number, mark: number): boolean {
-    return this.#stamps[slot * 2 + 1] === mark
+  isStampedAt(slot: number, generation: number): boolean {
+    return this.#stamps[slot * 2 + 1] === generation
   }
 
   stamp(slot: number, { checkedAt, until }: Stamp): void {

@@ -35,6 +35,8 @@ export interface Counters {
   evictions: number
   /** Entries that could not be read as such, and counted as misses. */
   undecodable: number
+  /** Times that this node found it may have missed messages of other nodes. */
+  gaps: number
   /** Steps in a tier that failed, timed out, or met an open breaker. */
   tierFailures: number
 }
@@ -53,6 +55,7 @@ export const noCounts = (): Counters => ({
   superseded: 0,
   evictions: 0,
   undecodable: 0,
+  gaps: 0,
   tierFailures: 0,
 })
 

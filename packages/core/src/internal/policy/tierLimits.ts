@@ -8,6 +8,7 @@ import { longestTimer } from "../runtime/processLife.ts"
 import {
   breakerFailures,
   breakerOpenMillis,
+  heartbeatMillis,
   leaseMillis,
   markMaxAgeMillis,
   settleMillis,
@@ -21,6 +22,8 @@ interface Least {
 
 const none: Least = { millis: 0, words: "0" }
 const aMilli: Least = { millis: 1, words: "1 millisecond" }
+/** A heartbeat is a trip to a server. */
+const aHeartbeat: Least = { millis: 10, words: "10 milliseconds" }
 /** A third of the lease must be enough for a trip that renews it. */
 const aLease: Least = { millis: 100, words: "100 milliseconds" }
 /** Redis accepts a late change for half a second, and must still know what came after it. */
@@ -55,12 +58,22 @@ export const tierLimits = (
     if (!Number.isSafeInteger(failures) || failures < 1) {
       return yield* invalid("breaker.failures", "be an integer of at least 1", failures)
     }
+    const { push = { maxBytes: 0 } } = options
+    if (typeof push !== "object" || push === null) {
+      return yield* invalid("push", "be an object with maxBytes", push)
+    }
+    const pushBytes = push.maxBytes
+    if (!Number.isSafeInteger(pushBytes) || (options.push !== undefined && pushBytes < 1)) {
+      return yield* invalid("push.maxBytes", "be an integer of at least 1", pushBytes)
+    }
     const leaseTime = yield* time("leaseTime", options.leaseTime, leaseMillis, aLease)
     return {
       leaseTime,
       leaseWait: yield* time("leaseWait", options.leaseWait, leaseTime, none),
       markMaxAge: yield* time("markMaxAge", options.markMaxAge, markMaxAgeMillis, none),
       settleTime: yield* time("settleTime", options.settleTime, settleMillis, aSecond),
+      heartbeat: yield* time("heartbeat", options.heartbeat, heartbeatMillis, aHeartbeat),
+      pushBytes,
       breaker: {
         failures,
         openFor: yield* time("breaker.openFor", breaker.openFor, breakerOpenMillis, aMilli),

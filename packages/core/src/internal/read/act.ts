@@ -81,6 +81,7 @@ export const newFlight = (
   options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
 ): Flight => {
   const flight = new Flight(key, k, engine.versions.asOf(), options)
+  flight.gapsBefore = engine.gaps.count
   // Registered before the flight starts: its lookup may end at once, or get its own key.
   engine.flights.begin(flight)
   return flight

@@ -10,7 +10,7 @@ export const hit = (
   now: number,
 ): Exit.Exit<unknown> | undefined => {
   const { near, observer } = engine
-  if (slot === 0 || !near.isPlain(slot, now, engine.marks.last)) return undefined
+  if (slot === 0 || !near.isPlain(slot, now, engine.marks.generation)) return undefined
   near.hit(slot)
   observer.counters.hits += 1
   if (observer.listeners !== 0) observer.tellHit(k, engine.nearName)

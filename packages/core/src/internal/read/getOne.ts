@@ -23,7 +23,7 @@ export const ask = (
   const call = question as Call
   // Without an entry in memory that was checked against all marks, the caller most likely waits, and
   // `wait` decides.
-  if (slot === 0 || !engine.near.isStampedAt(slot, engine.marks.last)) {
+  if (slot === 0 || !engine.near.isStampedAt(slot, engine.marks.generation)) {
     return wait(engine, call, undefined)
   }
   const decided = decide(engine, call.k, call.demand, call.since)

@@ -44,7 +44,7 @@ export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Rea
     if (local?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
       return Effect.succeed(readingOf(engine, local))
     }
-    const asked = engine.reads(k, readFarther(engine, key, k))
+    const asked = engine.reads.share(k, readFarther(engine, key, k))
     // Each reader judges the shared result itself: a mark may have come since the tiers were asked.
     return Effect.map(asked, ({ best, removedAt }) => {
       const isRemoved = local !== undefined && local.entry.version < removedAt

@@ -12,6 +12,8 @@ export const leaseMillis = 10_000
 export const markMaxAgeMillis = 5_000
 /** ms. Bounds the age of a delayed value, and so how long an arbiter must remember what came after it. */
 export const settleMillis = 60_000
+/** ms. Bounds to three times this how long a node counts on messages that no longer come. */
+export const heartbeatMillis = 1_000
 /** Failures in a row. Fewer would open the breaker for the hiccups of a network. */
 export const breakerFailures = 5
 /** ms. A tier that is down costs one `tierTimeout` per this time: 2 % of it with 100 ms. */
@@ -74,6 +76,8 @@ export const bytesPerCommit = 1_048_576
 export const waitingCommits = 1_000
 /** Values. Each has a timeout of its own, so with more the last ones would miss it. */
 export const valuesDecodedAtOnce = 16
+/** ms. A subscription that the tier gave up is rare: the tier itself connects again. */
+export const listenPauseMillis = 1_000
 /** Servers. More than most clusters have masters; a forgotten one counts as healthy when it returns. */
 export const serversPerTier = 256
 /** ms. A server that has just started may refuse for some seconds. */

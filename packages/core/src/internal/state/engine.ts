@@ -8,7 +8,6 @@ import type * as Effect from "effect/Effect"
 import type * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
-import * as Coalesce from "../../Coalesce.ts"
 import { type Entry, shift } from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
 import type { ObjectStore } from "../../Tier.ts"
@@ -23,10 +22,12 @@ import { WaitingCallers } from "../runtime/processLife.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Turns } from "../runtime/turns.ts"
 import type { Stack } from "../tier/openStack.ts"
+import { CoalescedReads } from "./coalescedReads.ts"
 import { Failures } from "./failureMemory.ts"
 import { Fibers } from "./fibers.ts"
 import type { Candidate } from "./flight.ts"
 import { FlightTable } from "./flightTable.ts"
+import { Gaps } from "./gaps.ts"
 import { HeldLeases } from "./heldLeases.ts"
 import { KeyTurns } from "./keyTurns.ts"
 import { LocalEntries } from "./localEntries.ts"
@@ -90,6 +91,7 @@ export class Engine {
   readonly near: ObjectStore
   readonly nearName: string
   readonly marks: Marks
+  readonly gaps: Gaps
   readonly observer: Observer
   readonly timers: Timers
   readonly warnings: Warnings
@@ -112,7 +114,7 @@ export class Engine {
   readonly fibers: Fibers
   readonly demands: LookupDemands
   /** Coalesces concurrent `read`s of one key in farther tiers. */
-  readonly reads = Coalesce.make<string, FartherReading>()
+  readonly reads = new CoalescedReads<FartherReading>()
   /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
   closed = false
@@ -144,7 +146,8 @@ export class Engine {
     this.weigh = guarded(settings.name, "weigh", (value, k: string) => near.weigh(value, k))
     this.fibers = new Fibers(context)
     this.writes = new WriteQueue((effect) => this.fibers.forkAwaited(effect))
-    this.entries = new LocalEntries(stack, marks, clock, random)
+    this.gaps = new Gaps(marks, (k) => stack.arbiter?.partOf(k) ?? "")
+    this.entries = new LocalEntries(stack, marks, this.gaps, clock, random)
     this.flights = new FlightTable(marks)
     this.versions = new Versions(clock, marks, this, stack)
     this.demands = new LookupDemands(this, origin)

@@ -112,6 +112,15 @@ export class Flight extends Linked<Flight> {
   demand: LiveDemand | undefined = undefined
   /** The highest version of the key in memory at the begin, or seen in a tier since. */
   known: number
+  /** The number of gaps before the flight began: what it stores is suspect after a later one. */
+  gapsBefore = 0
+  /**
+   * The highest version of the key in a message since the flight began. Race: an entry that a tier sent
+   * before the change arrives after the message of the change.
+   */
+  heard = 0
+  /** Upstream has been asked: see {@link hears}. */
+  isLookingUp = false
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
   /** The arbiter has answered for the key. */
@@ -123,6 +132,16 @@ export class Flight extends Linked<Flight> {
   /** Starts a deferred flight; undefined once it has started. */
   start: (() => void) | undefined = undefined
   cancel: () => void = noCancel
+
+  /**
+   * Takes a message that the key has this version now. Returns true if a change came after the lookup
+   * began, so that its result is not stored. A lookup under a lease began at its token.
+   */
+  hears(version: number): boolean {
+    if (this.isLookingUp) return version > (this.lease?.token ?? 0)
+    this.heard = Math.max(this.heard, version)
+    return false
+  }
 
   /** Whether a caller or the larder still needs an outcome. */
   get isWanted(): boolean {

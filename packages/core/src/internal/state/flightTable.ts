@@ -103,6 +103,15 @@ export class FlightTable {
     for (const older of this.#displaced.get(k) ?? []) older.detached = true
   }
 
+  /** Tells the flights of a key of a change by another node, or of a commit of this one. */
+  hear(k: string, version: number): void {
+    const flight = this.#joinable.at(k)
+    for (const older of this.#displaced.get(k) ?? []) older.detached ||= older.hears(version)
+    if (flight?.hears(version) !== true) return
+    flight.detached = true
+    this.#joinable.free(flight)
+  }
+
   /** Whether only the waiters get the outcome, and nothing is stored. Also after a clear, which covers every key. */
   isDetached(flight: Flight): boolean {
     return flight.detached || flight.isAbandoned || this.#marks.everything > flight.asOf

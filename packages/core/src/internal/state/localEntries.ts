@@ -2,7 +2,7 @@
 import * as Exit from "effect/Exit"
 import type * as Random from "effect/Random"
 import * as EarlyRefresh from "../../EarlyRefresh.ts"
-import { type Entry, forever } from "../../Entry.ts"
+import { type Entry, expireAt, forever } from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Policy } from "../../Policy.ts"
 import type { MemoryEntry, ObjectStore } from "../../Tier.ts"
@@ -12,6 +12,7 @@ import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Stack } from "../tier/openStack.ts"
 import type { Candidate } from "./flight.ts"
+import type { Gaps } from "./gaps.ts"
 
 /** An entry in memory, with its freshness at one moment. */
 export interface MemoryCandidate extends Candidate {
@@ -28,12 +29,15 @@ export interface EntryWithPolicy {
   readonly weight: number
   /** When the arbiter last confirmed the entry, in monotonic time; now by default. */
   readonly confirmedAt?: number | undefined
+  /** The number of gaps before the node read or looked up the entry; by default the number now. */
+  readonly gapsBefore?: number | undefined
 }
 
 export class LocalEntries {
   readonly #near: ObjectStore
   readonly #nearName: string
   readonly #marks: Marks
+  readonly #gaps: Gaps
   readonly #clock: SteadyClock
   readonly #random: Random.Random
   #isClosed = false
@@ -42,10 +46,17 @@ export class LocalEntries {
   /** Called when an entry is stored, for scheduled early refreshes. */
   onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
 
-  constructor({ near, nearName }: Stack, marks: Marks, clock: SteadyClock, random: Random.Random) {
+  constructor(
+    { near, nearName }: Stack,
+    marks: Marks,
+    gaps: Gaps,
+    clock: SteadyClock,
+    random: Random.Random,
+  ) {
     this.#near = near
     this.#nearName = nearName
     this.#marks = marks
+    this.#gaps = gaps
     this.#clock = clock
     this.#random = random
   }
@@ -64,6 +75,14 @@ export class LocalEntries {
     }
   }
 
+  /** As {@link judge}, for an entry in memory: after a gap it is stale-if-error until it is confirmed. */
+  #judgeHeld({ gapsBefore, key }: MemoryEntry, entry: Entry<unknown>, now: number) {
+    const freshness = this.judge(entry, now)
+    return freshness._tag !== "Missing" && this.#gaps.isSuspect(key, gapsBefore)
+      ? Freshness.staleError
+      : freshness
+  }
+
   /** The entry in memory, also past its life. No side effects. */
   look(k: string, now: number): MemoryCandidate | undefined {
     const near = this.#near
@@ -71,8 +90,8 @@ export class LocalEntries {
     if (slot === 0) return undefined
     const held = near.at(slot)
     const entry = capped(held.entry, held.freshCap)
-    const isStamped = near.isStampedAt(slot, this.#marks.last)
-    const freshness = isStamped ? Freshness.of(entry, now) : this.judge(entry, now)
+    const isStamped = near.isStampedAt(slot, this.#marks.generation)
+    const freshness = isStamped ? Freshness.of(entry, now) : this.#judgeHeld(held, entry, now)
     return { held, slot, entry, exit: held.exit, freshness, tier: this.#nearName }
   }
 
@@ -85,9 +104,9 @@ export class LocalEntries {
   /** Deletes a candidate that is missing, and stamps a fresh one so that later plain hits skip the marks. */
   tidy(k: string, { freshness, held, slot }: MemoryCandidate): void {
     if (freshness._tag === "Missing") this.#near.delete(k)
-    else if (freshness._tag === "Fresh" && !this.#near.isStampedAt(slot, this.#marks.last)) {
+    else if (freshness._tag === "Fresh" && !this.#near.isStampedAt(slot, this.#marks.generation)) {
       const until = hitUntil(held.entry, held.freshCap, held.policy)
-      this.#near.stamp(slot, { until, checkedAt: this.#marks.last })
+      this.#near.stamp(slot, { until, checkedAt: this.#marks.generation })
     }
   }
 
@@ -116,20 +135,50 @@ export class LocalEntries {
   keep(
     k: string,
     asked: unknown,
-    { confirmedAt, entry, policy, weight }: EntryWithPolicy,
+    {
+      confirmedAt = monotonicMillis(this.#clock),
+      entry,
+      gapsBefore = this.#gaps.count,
+      policy,
+      weight,
+    }: EntryWithPolicy,
     now: number,
   ): void {
     if (this.#isClosed) return
     const near = this.#near
-    const freshCap = confirmedAt === undefined ? now + near.maxFreshFor : this.freshCap(confirmedAt)
-    const valid = this.#marks.judge(entry) === "valid"
+    const freshCap = this.freshCap(confirmedAt)
+    const valid = this.#marks.judge(entry) === "valid" && !this.#gaps.isSuspect(k, gapsBefore)
     const stamp = valid
-      ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.#marks.last }
+      ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.#marks.generation }
       : neverPlain
-    const exit = Exit.succeed(entry.value)
-    if (!near.put({ key: k, entry, exit, asked, policy, freshCap }, weight, stamp, now)) return
+    const held: MemoryEntry = {
+      key: k,
+      entry,
+      exit: Exit.succeed(entry.value),
+      asked,
+      policy,
+      freshCap,
+      gapsBefore,
+      confirmedAt,
+    }
+    if (!near.put(held, weight, stamp, now)) return
     if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
     this.onKeep(policy.earlyRefresh)
+  }
+
+  /**
+   * Another node has changed the key: an older entry in memory is gone after a removal, and otherwise
+   * usable only for stale-if-error.
+   */
+  outdate(k: string, version: number, isRemoval: boolean, now: number): void {
+    const near = this.#near
+    const slot = near.find(k)
+    if (slot === 0) return
+    const held = near.at(slot)
+    if (held.entry.version >= version) return
+    const expired = isRemoval ? undefined : expireAt(held.entry, now)
+    if (expired === undefined) near.delete(k)
+    else near.put({ ...held, entry: expired }, near.weightOf(slot), neverPlain, now)
   }
 
   /** Clears memory for good, so that every call misses and reaches the check for a closed larder. */

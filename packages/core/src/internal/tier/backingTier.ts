@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Entry from "../../Entry.ts"
-import type { ByteStore, ByteTier, Limits } from "../../Tier.ts"
+import type { Arbiter, ByteStore, ByteTier, Limits } from "../../Tier.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import { ArbiterWrites } from "./arbiterWrites.ts"
@@ -46,6 +46,8 @@ export class FartherTier {
   readonly leases: TierLeases
   readonly writes: ArbiterWrites
   readonly copies: TierCopies
+  /** Undefined in a tier that does not arbitrate or does not notify. */
+  readonly messages: Arbiter["messages"]
   readonly #store: ByteStore
   readonly #options: Options
   readonly #parts: TierParts
@@ -77,6 +79,7 @@ export class FartherTier {
     this.limits = limits
     this.breaker = breaker
     this.time = time
+    this.messages = tier.abilities.notifies ? arbiter?.messages : undefined
     this.#store = store
     this.#options = options
     this.#parts = parts

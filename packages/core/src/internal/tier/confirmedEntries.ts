@@ -32,6 +32,8 @@ export class Trust {
   readonly #missed = new Map<string, number>()
   /** For any key: entries up to this version count as dropped. */
   #missedBelow = 0
+  /** Entries that were confirmed up to this moment, in monotonic time, may be out of date. */
+  #suspectUpTo = -Infinity
   /** Keys with puts under way. */
   readonly #putting = new Map<string, Putting>()
 
@@ -86,7 +88,18 @@ export class Trust {
   confirmedAt(key: string, { storedAt, version }: Kept): number | undefined {
     const kept = this.#confirmed.get(key)
     const isThis = kept !== undefined && kept.version === version && kept.storedAt === storedAt
-    return isThis ? kept.at : undefined
+    return isThis && kept.at > this.#suspectUpTo ? kept.at : undefined
+  }
+
+  /** Records that messages up to this moment may be missing: entries must be confirmed again. */
+  suspect(moment: number): void {
+    this.#suspectUpTo = Math.max(this.#suspectUpTo, moment)
+  }
+
+  /** Records that the arbiter has this version of the key: older entries must be confirmed again. */
+  outdate(key: string, version: number): void {
+    this.dropping(key, version - 1)
+    if ((this.#confirmed.get(key)?.version ?? Infinity) < version) this.#confirmed.delete(key)
   }
 
   /** Records a failed drop: entries up to this version must not be returned. */

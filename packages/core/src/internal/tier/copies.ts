@@ -132,6 +132,16 @@ export class TierCopies {
     })
   }
 
+  /** Another node has changed the key: an older entry here is usable only for stale-if-error. */
+  outdate(key: string, version: number): void {
+    this.#trust?.outdate(key, version)
+  }
+
+  /** Messages may be missing: entries here are usable only for stale-if-error until they are confirmed. */
+  suspect(): void {
+    this.#trust?.suspect(monotonicMillis(this.#clock))
+  }
+
   /** Retries failed drops; says whether all succeeded. */
   get dropMissed(): Effect.Effect<boolean> {
     return Effect.suspend(() => {

@@ -32,6 +32,8 @@ export class MarkReading {
   /** When the newest answer was requested, in monotonic time. */
   #readAt = -Infinity
   #triedAt = -Infinity
+  /** Marks that were read up to this moment, in monotonic time, may not be all. */
+  #missedAt = -Infinity
   #heardOf = 0
   #turn = 0
   #isOnItsWay = false
@@ -55,12 +57,18 @@ export class MarkReading {
     const { marks, time } = this.#options
     const isWhole = this.#readsRest || !marks.isBehind
     const isYoung = this.#isYoung(this.#readAt) && !time.isDoubtful
-    return isWhole && marks.readUpTo >= this.#heardOf && isYoung
+    const isKnown = this.#readAt > this.#missedAt
+    return isWhole && isKnown && marks.readUpTo >= this.#heardOf && isYoung
   }
 
   /** Records that the arbiter has a mark of this number: until it is read, the marks are not recent. */
   hear(number: number): void {
     this.#heardOf = Math.max(this.#heardOf, number)
+  }
+
+  /** Records that messages about marks may be missing: the next read reads the marks with it. */
+  mayHaveMissed(): void {
+    this.#missedAt = monotonicMillis(this.#options.clock)
   }
 
   /**

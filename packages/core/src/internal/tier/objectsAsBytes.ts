@@ -62,7 +62,16 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
           asOf: 0,
           tags: [],
         }
-        const held = { key, entry, exit: Exit.void, asked: key, policy, freshCap: Infinity }
+        const held = {
+          key,
+          entry,
+          exit: Exit.void,
+          asked: key,
+          policy,
+          freshCap: Infinity,
+          gapsBefore: 0,
+          confirmedAt: 0,
+        }
         const weight = weighed(store, key, envelope)
         return weight !== undefined && store.put(held, weight, neverPlain, at)
       }),

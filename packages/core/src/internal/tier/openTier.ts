@@ -54,6 +54,7 @@ const withoutThrows = (store: ByteStore): ByteStore => {
       write: orDie((...args) => arbiter.write(...args)),
       mark: orDie((...args) => arbiter.mark(...args)),
       marks: orDie((since) => arbiter.marks(since)),
+      versions: arbiter.versions && orDie((keys) => arbiter.versions!(keys)),
       messages: arbiter.messages,
     },
   }

@@ -35,7 +35,7 @@ export const change = (engine: Engine, k: string, planned: Planned): Effect.Effe
     }
     if (farther.length === 0) {
       const version = engine.versions.next()
-      follow(engine, k, planned, version)
+      follow(engine, k, planned, version, engine.gaps.count)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
     // `expire` waits until queued writes have reached the tiers; `set` and `remove` replace them.
@@ -67,6 +67,7 @@ const changeTiers = (
     // A value set before this node knows any mark would count as older than all marks.
     if (arbiter !== undefined) yield* arbiter.marks.ready
     const caughtUp = catchUp(engine)
+    const gapsBefore = engine.gaps.count
     const known = engine.versions.known(k)
     const madeAt = engine.stopwatch()
     const own = arbiter?.placeAbove(known, madeAt, "most") ?? engine.versions.next(known)
@@ -78,7 +79,7 @@ const changeTiers = (
         ? undefined
         : yield* apply(engine, arbiter, k, orRemoval(engine, k, asked), known)
     if (answer?.refused === true) {
-      engine.changes.end(k, turn)
+      engine.changes.end(k, turn, answer.version)
       return refusal(answer.version)
     }
     engine.writes.withdraw(k)
@@ -93,8 +94,9 @@ const changeTiers = (
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
     // A flight that began while the arbiter was asked may have read the value from before the change.
     begun(engine, k, planned.change._tag)
-    if (engine.changes.end(k, turn)) follow(engine, k, planned, version)
-    // Race: another change of the key began meanwhile, and memory cannot tell which came last.
+    if (engine.changes.end(k, turn, version)) follow(engine, k, planned, version, gapsBefore)
+    // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
+    // which came last.
     else engine.near.delete(k)
     const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))
     const unheard = arbiter === undefined || isHeard ? [] : [arbiter.name]
@@ -181,13 +183,24 @@ const changeIn = (
 }
 
 /** Applies the change in memory. */
-const follow = (engine: Engine, k: string, planned: Planned, version: number): void => {
+const follow = (
+  engine: Engine,
+  k: string,
+  planned: Planned,
+  version: number,
+  gapsBefore: number,
+): void => {
   const { change, kept, key } = planned
   const now = engine.now()
   switch (change._tag) {
     case "Set":
       if (kept !== undefined)
-        engine.entries.keep(k, key, { entry: { ...change.entry, version }, ...kept }, now)
+        engine.entries.keep(
+          k,
+          key,
+          { entry: { ...change.entry, version }, gapsBefore, ...kept },
+          now,
+        )
       return
     case "Remove":
       engine.near.delete(k)
@@ -207,7 +220,8 @@ const follow = (engine: Engine, k: string, planned: Planned, version: number): v
       const above = isArbitrated ? nextNumber(0, expired.version) : version
       const entry = { ...expired, version: Math.max(above, expired.version) }
       const { policy } = held
-      engine.entries.keep(k, key, { entry, policy, weight: engine.near.weightOf(slot) }, now)
+      const weight = engine.near.weightOf(slot)
+      engine.entries.keep(k, key, { entry, policy, weight, gapsBefore }, now)
     }
   }
 }

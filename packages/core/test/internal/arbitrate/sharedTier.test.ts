@@ -762,8 +762,8 @@ describe("marks and messages", () => {
     Effect.gen(function* () {
       const shared = yield* open
       const { arbiter, set, store, win } = shared
-      const a = yield* arbiter.messages
-      const b = yield* arbiter.messages
+      const a = yield* arbiter.messages!
+      const b = yield* arbiter.messages!
       const one = yield* set("set", "v")
       const two = yield* win("commit")
       yield* arbiter.commit("commit", two, envelope("v"), life)
@@ -773,11 +773,11 @@ describe("marks and messages", () => {
       const { number } = yield* arbiter.mark(["t"], true, 0)
       yield* store.put("put", Envelope.withVersion(envelope("v"), 3), life)
       const expected: ReadonlyArray<Message> = [
-        { _tag: "Changed", key: "set", version: one },
-        { _tag: "Changed", key: "commit", version: two },
-        { _tag: "Changed", key: "remove", version: three.version },
-        { _tag: "Changed", key: "set", version: four.version },
-        { _tag: "Changed", key: "nothing", version: five.version },
+        { _tag: "Changed", key: "set", version: one, isRemoval: false },
+        { _tag: "Changed", key: "commit", version: two, isRemoval: false },
+        { _tag: "Changed", key: "remove", version: three.version, isRemoval: true },
+        { _tag: "Changed", key: "set", version: four.version, isRemoval: false },
+        { _tag: "Changed", key: "nothing", version: five.version, isRemoval: false },
         {
           _tag: "Marked",
           previous: 0,
@@ -788,7 +788,7 @@ describe("marks and messages", () => {
             marks: [{ tag: "t", keepStale: true, number }],
           },
         },
-        { _tag: "Changed", key: "put", version: 3 },
+        { _tag: "Changed", key: "put", version: 3, isRemoval: false },
       ]
       assert.deepStrictEqual(yield* drain(a), expected)
       assert.deepStrictEqual(yield* drain(b), expected)
@@ -800,7 +800,7 @@ describe("marks and messages", () => {
       const shared = yield* open
       const { arbiter, set, store, win } = shared
       const version = yield* set("k", "v")
-      const queue = yield* arbiter.messages
+      const queue = yield* arbiter.messages!
       yield* store.put("k", Envelope.withVersion(envelope("v"), version), life)
       yield* arbiter.commit("k", version, envelope("v"), life)
       yield* arbiter.commit("l", 5, envelope("v"), life)
@@ -817,11 +817,11 @@ describe("marks and messages", () => {
       const { arbiter, set } = yield* open
       const queue = yield* Effect.scoped(
         Effect.gen(function* () {
-          const queue = yield* arbiter.messages
+          const queue = yield* arbiter.messages!
           const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
           const version = yield* set("k", "v")
           const message = yield* Fiber.join(waiting)
-          assert.deepStrictEqual(message, { _tag: "Changed", key: "k", version })
+          assert.deepStrictEqual(message, { _tag: "Changed", key: "k", version, isRemoval: false })
           return queue
         }),
       )
@@ -842,7 +842,7 @@ it.effect("law 17: keeps nothing of a node that listens no longer", () =>
     const collect: () => void = runInNewContext("gc")
     const { arbiter, set } = yield* open
     const listened = yield* Effect.scoped(
-      Effect.map(arbiter.messages, (queue) => new WeakRef(queue)),
+      Effect.map(arbiter.messages!, (queue) => new WeakRef(queue)),
     )
     yield* set("k", "v")
     yield* Effect.promise(() => new Promise(setImmediate))

@@ -168,6 +168,7 @@ test("law 10: a lease is given back where a tier has answered for the lookup mea
 }) =>
   Effect.gen(function* () {
     let millis = 0
+    script.isDeaf = true
     const a = yield* node(Effect.suspend(() => after(millis)))
     const b = yield* node(after(0, 2))
     yield* a.get("k")

@@ -24,6 +24,8 @@ const held = (key: string, value: number, staleUntil: number): MemoryEntry => ({
   asked: undefined,
   policy,
   freshCap: Infinity,
+  gapsBefore: 0,
+  confirmedAt: 0,
 })
 
 const stamp = { until: 1, checkedAt: 0 }

@@ -2,7 +2,8 @@
  * The messages on the channel of a larder, in text:
  *
  * ```text
- * c version(16) key
+ * c version(16) key, which has a value or had none before
+ * r version(16) key, which has no value any more
  * m previous(16) last(16) floor(16) dropFloor(16) kind(1) tags, JSON; null for everything
  * ```
  */
@@ -10,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Tier } from "@larder/core"
 
-const changed = /^c(\d{16})(.*)$/s
+const changed = /^([cr])(\d{16})(.*)$/s
 const marked = /^m(\d{16})(\d{16})(\d{16})(\d{16})([kd])(.*)$/s
 
 const Tags = Schema.fromJsonString(Schema.Array(Schema.NullOr(Schema.String)))
@@ -23,7 +24,10 @@ export const tagsToText = (tags: ReadonlyArray<string | undefined>): string =>
 /** The parsed message; `undefined` for an unknown text. */
 export const parse = (text: string): Tier.Message | undefined => {
   const change = changed.exec(text)
-  if (change !== null) return { _tag: "Changed", key: change[2]!, version: Number(change[1]) }
+  if (change !== null) {
+    const [, kind, version, key = ""] = change
+    return { _tag: "Changed", key, version: Number(version), isRemoval: kind === "r" }
+  }
   const mark = marked.exec(text)
   if (mark === null) return undefined
   const tags = Option.getOrUndefined(decodeTags(mark[6]))

@@ -87,15 +87,23 @@ local function keepLease(token, till, failed, life)
   keep(KEYS[2], wide(token) .. time(till) .. time(failed), life)
 end
 
+-- Whether this script has left a tombstone in place of a value.
+local isBuried = false
+
+local function publish(channel, number, key)
+  redis.call('PUBLISH', channel, (isBuried and 'r' or 'c') .. wide(number) .. key)
+end
+
 -- A value with a life below LATE may expire before an older change arrives: the lease record keeps its number.
 local function changed(number, channel, key, life)
   if life and life ~= 'forever' and life ~= '0' and tonumber(life) < LATE then keepLease(number, 0, 0, SETTLE)
   else redis.call('UNLINK', KEYS[2]) end
-  redis.call('PUBLISH', channel, 'c' .. wide(number) .. key)
+  publish(channel, number, key)
 end
 
 local function bury(number)
   keep(KEYS[1], 'L1T' .. wide(number), TOMBSTONE)
+  isBuried = true
 end
 
 -- The number of the newest mark. Without floors all marks are lost: return the number of a mark set now.
@@ -226,7 +234,7 @@ const delayed = `
 local function isOvertaken(at) return version >= usable(at) end
 local function delayedChange(at, channel, key)
   if not lease or lease.token <= at then redis.call('UNLINK', KEYS[2]) end
-  redis.call('PUBLISH', channel, 'c' .. wide(at) .. key)
+  publish(channel, at, key)
 end
 `
 
@@ -277,7 +285,7 @@ if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 if not isValue then
   keepLease(number, 0, 0, SETTLE)
-  redis.call('PUBLISH', ARGV[3], 'c' .. wide(number) .. ARGV[4])
+  publish(ARGV[3], number, ARGV[4])
   return { wide(number), now, 'kept' }
 end
 local stale = kind == 'L1V' and #head == 96 and digits(head, 46, 58) or 0

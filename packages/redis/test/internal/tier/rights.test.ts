@@ -62,7 +62,7 @@ const everything = (client: Effect.Effect<RedisClient.Client, never, Scope.Scope
     assert.isTrue((yield* a.invalidateTags(["t"])).settled)
     assert.isTrue((yield* a.clear({ keepStale: false })).settled)
     const { arbiter, win } = yield* openOn(redis, { prefix })
-    yield* arbiter.messages
+    yield* arbiter.messages!
     const token = yield* win("k")
     assert.isTrue(yield* arbiter.renew("k", token, 1_000))
     yield* arbiter.release("k", token, 100)

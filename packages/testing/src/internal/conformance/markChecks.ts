@@ -182,18 +182,24 @@ const marks = checksThat("arbiter")({
  */
 const heardUpToEnd = (queue: Queue.Dequeue<Tier.Message>) =>
   Effect.gen(function* () {
-    const heard: Array<Tier.Message> = []
+    const all: Array<Tier.Message> = []
     for (;;) {
       const message = yield* Queue.take(queue)
-      heard.push(message)
-      if (message._tag === "Changed" && message.key === "end") return heard
+      all.push(message)
+      if (message._tag === "Changed" && message.key === "end") return all
     }
   })
 
-const shown = (message: Tier.Message): string =>
-  message._tag === "Changed"
-    ? `${message.key} ${message.version}`
+const shown = (message: Tier.Message): string => {
+  if (message._tag === "Gap") return `gap ${message.reason}`
+  return message._tag === "Changed"
+    ? `${message.key} ${message.isRemoval ? "removed" : "has"} ${message.version}`
     : `${message.previous} -> ${message.page.last} ${message.page.marks.map((mark) => `${mark.tag}:${mark.keepStale}:${mark.number}`).join()}`
+}
+
+/** Subscribes to the messages of an arbiter that notifies. */
+const heard = (arbiter: Tier.Arbiter) =>
+  arbiter.messages ?? Effect.die(new Error("a tier that notifies has messages"))
 
 /** Grouped by subject: servers that share the keys publish in orders of their own. */
 const apart = (messages: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -209,8 +215,8 @@ const messages = checksThat("notifies")({
       const one = yield* arbitratedAs(subject, name)
       const { arbiter, commit, expire, put, remove, set, time, win } = one
       const queues = [
-        yield* arbiter.messages,
-        yield* (yield* arbitratedAs(subject, name)).arbiter.messages,
+        yield* heard(arbiter),
+        yield* heard((yield* arbitratedAs(subject, name)).arbiter),
       ]
       const { last } = yield* arbiter.marks(0)
       const first = yield* set("set", "v")
@@ -224,18 +230,18 @@ const messages = checksThat("notifies")({
       yield* put("put", "v", ahead)
       const end = yield* set("end", "v")
       const expected = [
-        `set ${first}`,
-        `commit ${second}`,
-        `remove ${third}`,
-        `set ${fourth}`,
-        `nothing ${fifth}`,
+        `set has ${first}`,
+        `commit has ${second}`,
+        `remove removed ${third}`,
+        `set has ${fourth}`,
+        `nothing has ${fifth}`,
         `${last} -> ${number} t:true:${number},undefined:true:${number}`,
-        `put ${ahead}`,
-        `end ${end}`,
+        `put has ${ahead}`,
+        `end has ${end}`,
       ]
       for (const queue of queues) {
-        const heard = yield* Effect.forEach(expected, () => Queue.take(queue))
-        assert.deepEqual(apart(heard.map(shown)), apart(expected))
+        const all = yield* Effect.forEach(expected, () => Queue.take(queue))
+        assert.deepEqual(apart(all.map(shown)), apart(expected))
       }
     }),
 
@@ -243,7 +249,7 @@ const messages = checksThat("notifies")({
     Effect.gen(function* () {
       const { arbiter, commit, put, set, store, win } = yield* arbitrated(subject)
       const version = yield* set("k", "v")
-      const queue = yield* arbiter.messages
+      const queue = yield* heard(arbiter)
       yield* put("k", "refused", version)
       yield* commit("k", version, "refused")
       yield* commit("l", 5, "refused")
@@ -252,7 +258,7 @@ const messages = checksThat("notifies")({
       yield* arbiter.release("k", token, 0)
       yield* store.drop("k", version)
       const end = yield* set("end", "v")
-      assert.deepEqual((yield* heardUpToEnd(queue)).map(shown), [`end ${end}`])
+      assert.deepEqual((yield* heardUpToEnd(queue)).map(shown), [`end has ${end}`])
     }),
 
   "messages of one larder do not reach another, and end with their scope": (subject) =>
@@ -261,11 +267,16 @@ const messages = checksThat("notifies")({
       const { arbiter, set } = yield* arbitrated(subject)
       const queue = yield* Effect.scoped(
         Effect.gen(function* () {
-          const queue = yield* arbiter.messages
+          const queue = yield* heard(arbiter)
           const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
           yield* other.set("k", "v")
           const version = yield* set("k", "v")
-          assert.deepEqual(yield* Fiber.join(waiting), { _tag: "Changed", key: "k", version })
+          assert.deepEqual(yield* Fiber.join(waiting), {
+            _tag: "Changed",
+            key: "k",
+            version,
+            isRemoval: false,
+          })
           return queue
         }),
       )

@@ -24,6 +24,8 @@ const entryOf = (key: string, value: string, version: number): Tier.MemoryEntry 
   asked: key,
   policy,
   freshCap: Infinity,
+  gapsBefore: 0,
+  confirmedAt: 0,
 })
 
 export const objectChecks = checksThat("objects")({

@@ -1,0 +1,39 @@
+/**
+ * What a node does when it may have missed messages: entries from before are usable only for
+ * stale-if-error until the arbiter has confirmed them, and marks are read anew.
+ */
+import * as Effect from "effect/Effect"
+import type { GapReason } from "../../Tier.ts"
+import type { Engine } from "../state/engine.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+
+/** A gap begins, or is found afterwards. `part`: the server whose messages are missing; undefined for all. */
+export const detected = (
+  engine: Engine,
+  arbiter: FartherTier,
+  reason: GapReason,
+  part: string | undefined,
+): void => {
+  engine.observer.counters.gaps += 1
+  engine.observer.tell({ _tag: "GapDetected", reason, part })
+  suspect(engine, arbiter, part)
+}
+
+/**
+ * Messages arrive again. What this node read or looked up during the gap is suspect too: it heard of
+ * no change meanwhile.
+ */
+export const ended = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { part }: { readonly part: string | undefined },
+): void => suspect(engine, arbiter, part)
+
+const suspect = (engine: Engine, arbiter: FartherTier, part: string | undefined): void => {
+  engine.gaps.begin(part)
+  for (const tier of engine.stack.farther) tier.copies.suspect()
+  if (part === undefined || part === arbiter.partOf(undefined)) {
+    arbiter.marks.reading?.mayHaveMissed()
+    engine.fibers.fork(Effect.asVoid(arbiter.marks.read("latest")))
+  }
+}

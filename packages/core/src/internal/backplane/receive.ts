@@ -1,0 +1,46 @@
+/**
+ * Applies messages about changes by other nodes: to memory, to tiers in front of the arbiter, and to
+ * lookups and changes under way. A message has the same effect in any order, late, or twice, since
+ * versions and numbers of marks decide. A message for an absent key costs one look-up and reads no tier.
+ */
+import type { Message } from "../../Tier.ts"
+import type { Engine } from "../state/engine.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import { detected, ended } from "./gap.ts"
+
+type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
+
+/** Applies one message of the arbiter. */
+export const receive = (engine: Engine, arbiter: FartherTier, message: Message): void => {
+  // Race: the larder closed while the message was on its way.
+  if (engine.closed) return
+  switch (message._tag) {
+    case "Changed":
+      return changed(engine, message)
+    case "Marked":
+      return marked(engine, arbiter, message)
+    case "Gap":
+      return message.isOver
+        ? ended(engine, arbiter, message)
+        : detected(engine, arbiter, message.reason, message.part)
+  }
+}
+
+const changed = (engine: Engine, { isRemoval, key, version }: Of<"Changed">): void => {
+  engine.flights.hear(key, version)
+  engine.changes.hear(key, version)
+  engine.reads.hear(key)
+  engine.failures.forget(key)
+  engine.entries.outdate(key, version, isRemoval, engine.now())
+  for (const tier of engine.stack.farther) tier.copies.outdate(key, version)
+}
+
+/** Marks form a chain: each message names the mark before its own. */
+const marked = (engine: Engine, arbiter: FartherTier, { page, previous }: Of<"Marked">): void => {
+  const { marks } = engine
+  if (page.last <= marks.readUpTo) return
+  // A node that has not read any marks yet reads them all with its first read of the arbiter.
+  const isHole = previous > marks.readUpTo && arbiter.marks.isKnown
+  marks.merge(page, previous, engine.now())
+  if (isHole) detected(engine, arbiter, "hole", arbiter.partOf(undefined))
+}

@@ -1,0 +1,32 @@
+/**
+ * Reads of farther tiers that callers of `read` share, by key. Race: a read of the old value is under
+ * way when a message tells of a change. A caller that comes after the message must not share it.
+ */
+import * as Effect from "effect/Effect"
+import * as Coalesce from "../../Coalesce.ts"
+
+export class CoalescedReads<A> {
+  readonly #shared = Coalesce.make<string, A>()
+  /** Keys that are being read: how many, and how many messages about them came meanwhile. */
+  readonly #reading = new Map<string, { count: number; heard: number }>()
+
+  /** Shares one run of `effect` among callers since the last message about the key. */
+  share(k: string, effect: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      const reading = this.#reading.get(k) ?? { count: 0, heard: 0 }
+      this.#reading.set(k, reading)
+      reading.count += 1
+      const ended = Effect.sync(() => {
+        reading.count -= 1
+        if (reading.count === 0) this.#reading.delete(k)
+      })
+      return Effect.ensuring(this.#shared(`${reading.heard}:${k}`, effect), ended)
+    })
+  }
+
+  /** Takes a message that the key has changed. */
+  hear(k: string): void {
+    const reading = this.#reading.get(k)
+    if (reading !== undefined) reading.heard += 1
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The gaps of one node: moments before which it may have missed messages about changes by other
+ * nodes. An entry that the node got before a gap is suspect, until the arbiter has confirmed it.
+ */
+import type { Marks } from "../invalidation/marks.ts"
+
+export class Gaps {
+  readonly #marks: Marks
+  readonly #partOf: (key: string) => string
+  /** The number of the last gap of all servers. */
+  #whole = 0
+  /** The number of the last gap of each server. */
+  readonly #ofPart = new Map<string, number>()
+  #count = 0
+
+  /** `partOf`: the server of the arbiter that publishes the changes of a key. */
+  constructor(marks: Marks, partOf: (key: string) => string) {
+    this.#marks = marks
+    this.#partOf = partOf
+  }
+
+  /** How many gaps there have been. An entry is suspect if a gap of its server came after it. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** From now on, entries from before are suspect: those of one server, or, for `undefined`, all. */
+  begin(part: string | undefined): void {
+    this.#count += 1
+    if (part === undefined) this.#whole = this.#count
+    else this.#ofPart.set(part, this.#count)
+    this.#marks.judgeAgain()
+  }
+
+  /** Whether a change of the key may have been missed since there were `gapsBefore` gaps. */
+  isSuspect(key: string, gapsBefore: number): boolean {
+    if (gapsBefore >= this.#count) return false
+    if (gapsBefore < this.#whole) return true
+    return gapsBefore < (this.#ofPart.get(this.#partOf(key)) ?? 0)
+  }
+}
