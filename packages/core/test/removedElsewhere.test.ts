@@ -1,7 +1,7 @@
 /** Law 12: what another node has removed is given by no node that asks the arbiter, whatever fails. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Layer, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, layer as faultyTier } from "./support/faultyTier.ts"
 
@@ -51,3 +51,30 @@ describe.each(["memory", "file", "memory and file"])("a node with %s in front", 
     }).pipe(Effect.scoped),
   )
 })
+
+it.effect("a lookup that fails after the message of the removal gives no removed value", () =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(1_790_000_000_000)
+    const shared = Layer.succeedContext(yield* Layer.build(faultyTier(new Faults())))
+    const stack = () => TierStack.layer(MemoryTier.layer(), shared)
+    let answer: Effect.Effect<number, string> = Effect.succeed(1)
+    const larder = yield* Effect.provide(
+      make(() => answer),
+      stack(),
+    )
+    const other = yield* Effect.provide(
+      make(() => Effect.succeed(2)),
+      stack(),
+    )
+    yield* larder.get("k")
+    yield* TestClock.adjust("20 seconds")
+    answer = Effect.delay(Effect.fail("down"), "1 second")
+    const caller = yield* Effect.forkChild(Effect.exit(larder.get("k")), {
+      startImmediately: true,
+    })
+    yield* TestClock.adjust("500 millis")
+    yield* other.remove("k")
+    yield* TestClock.adjust("500 millis")
+    expect(yield* Fiber.join(caller)).toEqual(Exit.fail("down"))
+  }).pipe(Effect.scoped),
+)

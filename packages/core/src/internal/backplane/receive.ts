@@ -5,6 +5,7 @@
  */
 import type { Message } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
+import { forgetStale } from "../state/generation.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { detected, ended } from "./gap.ts"
 
@@ -28,6 +29,7 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
 
 const changed = (engine: Engine, { isRemoval, key, version }: Of<"Changed">): void => {
   engine.flights.hear(key, version)
+  if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
   engine.reads.hear(key)
   engine.failures.forget(key)

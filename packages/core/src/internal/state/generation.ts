@@ -4,12 +4,18 @@ import type { Change } from "../tier/arbiterWrites.ts"
 
 /** Detaches the active flight and forgets the remembered failure. */
 export const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
-  if (_tag === "Remove") forgetStale(engine, k)
+  if (_tag === "Remove") forgetStale(engine, k, Infinity)
   engine.flights.detach(k)
   engine.failures.forget(k)
 }
 
-/** Drops a removed value from active flights, so that stale-if-error cannot return it. */
-const forgetStale = (engine: Engine, k: string): void => {
-  for (const flight of engine.flights.active()) if (flight.k === k) flight.stale = undefined
+/**
+ * Drops a removed value, below the version of the removal, from active flights, so that
+ * stale-if-error cannot return it.
+ */
+export const forgetStale = (engine: Engine, k: string, version: number): void => {
+  for (const flight of engine.flights.active()) {
+    const isRemoved = flight.k === k && (flight.stale?.entry.version ?? Infinity) < version
+    if (isRemoved) flight.stale = undefined
+  }
 }
