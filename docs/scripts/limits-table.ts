@@ -414,7 +414,7 @@ export const sections: ReadonlyArray<Section> = [
         "messages that wait for a slow subscriber",
         "further ones are dropped, and it is told so",
       ],
-      ["subscribeMillis", "wait for a subscription", "`messages` fails"],
+      ["subscribeMillis", "wait for a subscription", "`listen` fails, and the larder tries again"],
       ["briefOutageMillis", "outage without a log line", "a warning"],
       ["briefOutages", "such outages", "one warning for all"],
       ["linesAtOnce", "log lines at once", "further ones are counted"],

@@ -55,5 +55,5 @@ const arbiterOf = (arbiter: CoreTier.Arbiter, upset: Upset): CoreTier.Arbiter =>
   write: (...args) => upset("write")(arbiter.write(...args)),
   mark: (...args) => upset("mark")(arbiter.mark(...args)),
   marks: (since) => upset("marks")(arbiter.marks(since)),
-  messages: arbiter.messages,
+  listen: arbiter.listen,
 })

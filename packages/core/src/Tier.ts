@@ -16,9 +16,9 @@
 import * as Context from "effect/Context"
 import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type * as Queue from "effect/Queue"
+import * as Queue from "effect/Queue"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -47,7 +47,7 @@ export type TierScope = "process" | "machine" | "shared"
  * @since 0.1.0
  */
 export interface Abilities {
-  /** The `messages` of its arbiter tell every node of each change. */
+  /** The arbiter tells every node of each change: it has {@link Arbiter} `listen`. */
   readonly notifies: boolean
 }
 
@@ -546,11 +546,61 @@ export interface Arbiter {
     | ((keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored>, TierError>)
     | undefined
   /**
-   * Subscribes to the messages from now on, until the scope closes. Present in a tier that declares
-   * `notifies`.
+   * Subscribes to the messages from now on, until the scope closes; the effect ends once messages
+   * arrive. Calls `receive` for each message in the order of arrival; `receive` is synchronous and never
+   * throws. Present in a tier that declares `notifies`.
    */
-  readonly messages?: Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> | undefined
+  readonly listen?:
+    | ((receive: (message: Message) => void) => Effect.Effect<void, TierError, Scope.Scope>)
+    | undefined
 }
+
+/**
+ * Subscribes to the messages of an arbiter as a queue, until the scope closes.
+ *
+ * **When to use**
+ *
+ * In tests of a tier, and for tools that watch one. A larder subscribes by itself.
+ *
+ * **Details**
+ *
+ * The queue has no bound. Dies where the tier does not notify.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { MemoryTier, Tier } from "@larder/core"
+ * import { Effect, Queue } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const tier = yield* Tier.Tier
+ *   if (tier.kind !== "bytes") return
+ *   const { arbiter } = yield* tier.open({ larder: "products" })
+ *   if (arbiter === undefined) return
+ *   const messages = yield* Tier.messages(arbiter)
+ *   yield* arbiter.write("milk", { _tag: "Remove" }, 0)
+ *   return yield* Queue.take(messages)
+ * })
+ *
+ * const message = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(MemoryTier.layerShared)),
+ * )
+ * assert.ok(message?._tag === "Changed" && message.isRemoval)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const messages = ({
+  listen,
+}: Arbiter): Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (listen === undefined) return yield* Effect.die(new Error("the tier does not notify"))
+    const queue = yield* Effect.acquireRelease(Queue.unbounded<Message>(), Queue.shutdown)
+    yield* listen((message) => void Queue.offerUnsafe(queue, message))
+    return Queue.asDequeue(queue)
+  })
 
 /**
  * An entry in a tier of values. The larder makes it, and the tier returns it unchanged.

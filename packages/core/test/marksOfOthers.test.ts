@@ -145,7 +145,9 @@ test(
 test(
   "law 15: a set whose marks cannot be read is not settled",
   Effect.gen(function* () {
-    const { a, b, faults } = yield* nodes
+    const { a, c, faults } = yield* nodes
+    faults.shared.isDeaf = true
+    const b = yield* c()
     yield* b.get("other")
     yield* a.invalidateTags(["t"])
     faults.shared.turn("fail", "reads")

@@ -42,7 +42,7 @@ const tierOf = (
               drop: operation,
               arbiter:
                 arbitrates && arbiter !== undefined
-                  ? { ...all, messages: arbiter.messages }
+                  ? { ...all, listen: arbiter.listen }
                   : undefined,
             }
           }),

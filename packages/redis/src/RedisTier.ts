@@ -24,7 +24,7 @@ import { Asking } from "./internal/scripts/asking.ts"
 import { Clocks } from "./internal/scripts/clocks.ts"
 import { check } from "./internal/tier/check.ts"
 import { keysOf, prefixMust } from "./internal/keys.ts"
-import { messages } from "./internal/marks/listening.ts"
+import { listen } from "./internal/marks/listening.ts"
 import { defaultBounds, Marks } from "./internal/marks/marks.ts"
 import { mastersOf, ownerOf } from "./internal/client/masters.ts"
 import * as scripts from "./internal/scripts/run.ts"
@@ -132,7 +132,7 @@ const make = (options: Options) =>
           read: store.read,
           put: store.put,
           drop: store.drop,
-          arbiter: store.arbiter(messages(asking, keys.channel)),
+          arbiter: store.arbiter((receive) => listen(asking, keys.channel, receive)),
         }
       })
     return Tier.Tier.of({
@@ -178,7 +178,7 @@ const make = (options: Options) =>
  * problem as a warning and passes it to each larder. Marks and floors never expire, so the
  * `volatile-` policies never evict them; neither do they evict entries without a TTL.
  *
- * `messages` of its arbiter resume after a lost connection; messages published meanwhile are lost.
+ * The messages of its arbiter resume after a lost connection; messages published meanwhile are lost.
  *
  * **Example**
  *

@@ -1,6 +1,6 @@
 /** A tier on a Cluster: every key where its slot is, and slots that move while they are used. */
 import { it } from "@effect/vitest"
-import type { Tier } from "@larder/core"
+import { Tier } from "@larder/core"
 import type { Cluster } from "ioredis"
 import type * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
@@ -90,7 +90,7 @@ redisSuite("RedisTier on a Cluster", () => {
       const a = yield* openOn(yield* client, { larder })
       const b = yield* openOn(yield* client, { larder })
       const { last } = yield* a.arbiter.marks(0)
-      const queue = yield* b.arbiter.messages!
+      const queue = yield* Tier.messages(b.arbiter)
       const set = new Map<string, number>()
       for (const key of keys) set.set(key, yield* a.set(key, "v"))
       const { number } = yield* a.arbiter.mark(["t", undefined], true, 0)

@@ -1,6 +1,6 @@
 /** The contract of an arbiter, on a real server. */
 import { it } from "@effect/vitest"
-import { Envelope, type Tier } from "@larder/core"
+import { Envelope, Tier } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -660,8 +660,8 @@ redisSuite("RedisTier", () => {
         const larder = freshName()
         const { arbiter, commit, put, set, win } = yield* openOn(yield* client, { larder })
         const other = yield* openOn(yield* client, { larder })
-        const a = yield* arbiter.messages!
-        const b = yield* other.arbiter.messages!
+        const a = yield* Tier.messages(arbiter)
+        const b = yield* Tier.messages(other.arbiter)
         const { last } = yield* arbiter.marks(0)
         const key = "set {} ü\n:"
         const one = yield* set(key, "v")
@@ -707,7 +707,7 @@ redisSuite("RedisTier", () => {
             larder: "quiet",
           })
           const version = yield* set("k", "v")
-          const queue = yield* arbiter.messages!
+          const queue = yield* Tier.messages(arbiter)
           yield* put("k", "v", version)
           yield* commit("k", version, "v")
           yield* commit("l", 5, "v")
@@ -736,7 +736,7 @@ redisSuite("RedisTier", () => {
         const { arbiter, set } = yield* open
         const queue = yield* Effect.scoped(
           Effect.gen(function* () {
-            const queue = yield* arbiter.messages!
+            const queue = yield* Tier.messages(arbiter)
             const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
             const version = yield* set("k", "v")
             assert.deepStrictEqual(yield* Fiber.join(waiting), {

@@ -6,7 +6,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as TestClock from "effect/testing/TestClock"
 import { expect, it } from "vitest"
 import * as TierConformance from "../src/TierConformance.ts"
@@ -47,7 +46,7 @@ const withArbiter = (change: (arbiter: Arbiter, store: Store) => Partial<Arbiter
       write: (key, write, known) => arbiter.write(key, write, known),
       mark: (tags, keepStale, known) => arbiter.mark(tags, keepStale, known),
       marks: (since) => arbiter.marks(since),
-      messages: arbiter.messages,
+      listen: arbiter.listen,
     }
     return {
       read: (keys) => store.read(keys),
@@ -411,7 +410,7 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
         ),
       ),
   })),
-  "is silent": withArbiter(() => ({ messages: Queue.unbounded<Tier.Message>() })),
+  "is silent": withArbiter(() => ({ listen: () => Effect.void })),
 }
 
 /** The checks that fail, or do not end within a time. */

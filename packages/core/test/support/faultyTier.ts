@@ -1,6 +1,6 @@
 /** Tiers with faults that tests switch on: `MemoryTier.layerShared`, or the same without its arbiter, as a file. */
 import { MemoryTier, Tier } from "@larder/core"
-import { Effect, Layer, Queue } from "effect"
+import { Effect, Layer } from "effect"
 
 /**
  * - `slow`, `slowAfter`: within `tierTimeout`, before or after the operation takes effect.
@@ -139,7 +139,7 @@ const faultyArbiter = (
   write: (...args) => around("write", lostOr(args[0], arbiter.write(...args))),
   mark: (...args) => around("mark", arbiter.mark(...args)),
   marks: (since) => around("marks", arbiter.marks(since)),
-  messages: isDeaf ? Queue.unbounded() : arbiter.messages,
+  listen: isDeaf ? () => Effect.void : arbiter.listen,
 })
 
 const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => ({

@@ -1,10 +1,10 @@
 /** A shared tier whose operations are noted, and of which tests replace single ones. */
 import { MemoryTier, Tier } from "@larder/core"
-import { Clock, Effect, Layer, Queue } from "effect"
+import { Clock, Effect, Layer } from "effect"
 
 type Operations = Omit<
   { readonly [O in keyof Tier.Arbiter]-?: NonNullable<Tier.Arbiter[O]> },
-  "messages" | "versions"
+  "listen" | "versions"
 > &
   Pick<Tier.ByteStore, "read" | "put" | "drop">
 
@@ -74,7 +74,7 @@ const arbiterOf = (
   write: noting(script, "write", arbiter.write),
   mark: noting(script, "mark", arbiter.mark),
   marks: noting(script, "marks", arbiter.marks),
-  messages: script.isDeaf ? Queue.unbounded() : arbiter.messages,
+  listen: script.isDeaf ? () => Effect.void : arbiter.listen,
 })
 
 /**

@@ -8,7 +8,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import { after } from "../../Entry.ts"
 import * as Envelope from "../../Envelope.ts"
@@ -79,7 +78,7 @@ class Shelf {
   readonly #clock: SteadyClock
   readonly #settleMillis: number
   readonly #pushBytes: number
-  readonly #subscribers = new Set<Queue.Queue<Message>>()
+  readonly #subscribers = new Set<(message: Message) => void>()
 
   constructor(clock: SteadyClock, { pushBytes, settleTime }: Limits) {
     this.#clock = clock
@@ -205,12 +204,12 @@ class Shelf {
     return keys.map((key) => storedOf(this.#entries.get(key, now)))
   }
 
-  subscribe(queue: Queue.Queue<Message>): void {
-    this.#subscribers.add(queue)
-  }
-
-  unsubscribe(queue: Queue.Queue<Message>): void {
-    this.#subscribers.delete(queue)
+  /** Delivers each message in the step of its change; returns the end of the subscription. */
+  subscribe(receive: (message: Message) => void): () => void {
+    // A function of its own, so that one receiver can subscribe twice.
+    const subscriber = (message: Message) => receive(message)
+    this.#subscribers.add(subscriber)
+    return () => void this.#subscribers.delete(subscriber)
   }
 
   #lease(key: string, token: number, leaseMillis: number, now: number): void {
@@ -264,7 +263,7 @@ class Shelf {
   }
 
   #publish(message: Message): void {
-    for (const queue of this.#subscribers) Queue.offerUnsafe(queue, message)
+    for (const receive of this.#subscribers) receive(message)
   }
 }
 
@@ -279,17 +278,6 @@ const withEnvelope = <A>(
     const cause = new Error("the bytes are not an envelope of format 1 with a version")
     return Effect.fail(new TierError({ tier: name, operation, cause }))
   })
-
-// Unbounded: a slow reader must not lose a message, which would be a change that it never sees.
-const messagesOf = (shelf: Shelf): Arbiter["messages"] =>
-  Effect.acquireRelease(
-    Effect.tap(Queue.unbounded<Message>(), (queue) => Effect.sync(() => shelf.subscribe(queue))),
-    (queue) =>
-      Effect.andThen(
-        Effect.sync(() => shelf.unsubscribe(queue)),
-        Queue.shutdown(queue),
-      ),
-  )
 
 const arbiterOf = (shelf: Shelf): Arbiter => ({
   acquire: (key, request) => Effect.sync(() => shelf.acquire(key, request)),
@@ -314,7 +302,13 @@ const arbiterOf = (shelf: Shelf): Arbiter => ({
   mark: (tags, keepStale, known) => Effect.sync(() => shelf.mark(tags, keepStale, known)),
   marks: (since) => Effect.sync(() => shelf.marks(since)),
   versions: (keys) => Effect.sync(() => shelf.versions(keys)),
-  messages: messagesOf(shelf),
+  listen: (receive) =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => shelf.subscribe(receive)),
+        (end) => Effect.sync(end),
+      ),
+    ),
 })
 
 const storeOf = (shelf: Shelf): ByteStore => ({

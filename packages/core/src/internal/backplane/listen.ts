@@ -1,55 +1,47 @@
 /** Listens to the messages of the arbiter until the larder closes. */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
-import type { Message } from "../../Tier.ts"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { listenPauseMillis } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { detected, ended } from "./gap.ts"
 import { receive } from "./receive.ts"
 
-/** Does nothing where there is no arbiter, or it does not notify. The fiber ends with the scope. */
+const everywhere = { part: undefined }
+
+/** Does nothing where there is no arbiter, or it does not notify. Does not wait for the tier. */
 export const listen = (engine: Engine): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const { arbiter } = engine.stack
-    if (arbiter?.messages === undefined) return Effect.void
-    const listening = subscribed(engine, arbiter, arbiter.messages)
-    return Effect.asVoid(Effect.forkScoped(listening, { startImmediately: true }))
+    return arbiter?.listen === undefined
+      ? Effect.void
+      : Effect.asVoid(
+          Effect.forkScoped(subscribed(engine, arbiter, arbiter.listen), {
+            startImmediately: true,
+          }),
+        )
   })
 
-/** Subscribes, and again whenever the subscription fails. */
+/** Subscribes; tries again for as long as the tier fails. */
 const subscribed = (
   engine: Engine,
   arbiter: FartherTier,
-  messages: NonNullable<FartherTier["messages"]>,
-): Effect.Effect<never> => {
-  let isMissing = false
-  const everywhere = { part: undefined }
-  const once = Effect.scoped(
-    Effect.flatMap(messages, (queue) => {
-      // Entries that were read before the subscription began are suspect: at the start, memory is empty.
-      if (isMissing || engine.near.size > 0) ended(engine, arbiter, everywhere)
-      isMissing = false
-      return pump(engine, arbiter, queue)
-    }),
-  )
-  const failed = Effect.suspend(() => {
-    if (!isMissing) detected(engine, arbiter, "disconnected", undefined)
-    isMissing = true
-    return engine.sleep(listenPauseMillis)
+  subscribe: NonNullable<FartherTier["listen"]>,
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    let isMissing = false
+    for (;;) {
+      const attempt = yield* Scope.fork(scope)
+      const subscribing = subscribe((message) => receive(engine, arbiter, message))
+      const done = yield* Effect.exit(Scope.provide(subscribing, attempt))
+      if (Exit.isSuccess(done)) break
+      yield* Scope.close(attempt, done)
+      if (!isMissing) detected(engine, arbiter, "disconnected", undefined)
+      isMissing = true
+      yield* engine.sleep(listenPauseMillis)
+    }
+    // What was read before the subscription began is suspect: at the start, memory is empty.
+    if (isMissing || engine.near.size > 0) ended(engine, arbiter, everywhere)
   })
-  return Effect.forever(Effect.andThen(Effect.exit(once), failed))
-}
-
-/** Applies messages, all that have arrived in one step, until the queue ends. */
-const pump = (
-  engine: Engine,
-  arbiter: FartherTier,
-  queue: Queue.Dequeue<Message>,
-): Effect.Effect<never> =>
-  Effect.forever(
-    Effect.flatMap(Queue.takeAll(queue), (arrived) =>
-      engine.turns.each(arrived, (message) => receive(engine, arbiter, message)),
-    ),
-  )

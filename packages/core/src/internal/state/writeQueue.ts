@@ -125,6 +125,12 @@ export class WriteQueue {
     pending.next = this.#count
   }
 
+  /** Replaces a value by the same value with its place, unless a newer one is queued. */
+  replace(k: string, queued: Queued, placed: Queued): void {
+    const pending = this.#pending.get(k)
+    if (pending?.newest === queued) pending.newest = placed
+  }
+
   /** Withdraws the queued value of a key, which a later change replaces. */
   withdraw(k: string): void {
     const pending = this.#pending.get(k)

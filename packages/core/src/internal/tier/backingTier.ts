@@ -47,7 +47,7 @@ export class FartherTier {
   readonly writes: ArbiterWrites
   readonly copies: TierCopies
   /** Undefined in a tier that does not arbitrate or does not notify. */
-  readonly messages: Arbiter["messages"]
+  readonly listen: Arbiter["listen"]
   readonly #store: ByteStore
   readonly #options: Options
   readonly #parts: TierParts
@@ -79,7 +79,7 @@ export class FartherTier {
     this.limits = limits
     this.breaker = breaker
     this.time = time
-    this.messages = tier.abilities.notifies ? arbiter?.messages : undefined
+    this.listen = tier.abilities.notifies ? arbiter?.listen : undefined
     this.#store = store
     this.#options = options
     this.#parts = parts

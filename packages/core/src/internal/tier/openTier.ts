@@ -18,10 +18,10 @@ import { TierWarnings } from "./tierWarnings.ts"
 
 /** An operation of a tier that throws becomes an effect that dies, and so a failed step. */
 const orDie =
-  <Args extends ReadonlyArray<unknown>, A>(
-    operation: (...args: Args) => Effect.Effect<A, TierError>,
+  <Args extends ReadonlyArray<unknown>, A, R>(
+    operation: (...args: Args) => Effect.Effect<A, TierError, R>,
   ) =>
-  (...args: Args): Effect.Effect<A, TierError> => {
+  (...args: Args): Effect.Effect<A, TierError, R> => {
     try {
       return operation(...args)
     } catch (defect) {
@@ -55,7 +55,7 @@ const withoutThrows = (store: ByteStore): ByteStore => {
       mark: orDie((...args) => arbiter.mark(...args)),
       marks: orDie((since) => arbiter.marks(since)),
       versions: arbiter.versions && orDie((keys) => arbiter.versions!(keys)),
-      messages: arbiter.messages,
+      listen: arbiter.listen && orDie((receive) => arbiter.listen!(receive)),
     },
   }
 }

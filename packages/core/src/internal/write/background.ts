@@ -71,6 +71,8 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     if (!arbiter.time.isKnown) yield* arbiter.marks.ready
     if (!arbiter.time.isKnown) return "again"
     const placed = queued.isPlaced ? queued : placedBy(engine, arbiter, queued)
+    // Before the arbiter publishes the version: the message must not outdate this node's own value.
+    replace(engine, k, queued, placed)
     const at = placed.entry.version
     const set = { _tag: "Set", entry: placed.entry, at } as const
     const written = yield* arbiter.writes.write(k, set, 0)
@@ -80,21 +82,22 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     if (version > at) return yield* overtaken(engine, k, version)
     const missed = engine.missed.key(k)
     if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
-    replaceInMemory(engine, k, queued, placed)
     return yield* writeNearer(engine, k, placed)
   })
 
+/** The value with its place in the arbiter's order. */
 const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued => {
   const { entry, madeAt } = queued
   const version = arbiter.placeAbove(entry.version - 1, madeAt, "least")
   // Not all marks known by now: some came after the value was set.
   const asOf = Math.max(entry.asOf, marksBefore(engine, madeAt))
-  return { ...queued, entry: { ...entry, version, asOf } }
+  return { ...queued, entry: { ...entry, version, asOf }, isPlaced: true }
 }
 
-/** Replaces the entry in memory, unless the key has changed meanwhile. */
-const replaceInMemory = (engine: Engine, k: string, queued: Queued, placed: Queued): void => {
-  if (queued.entry.version === placed.entry.version) return
+/** Replaces the value in the queue, and in memory unless the key has changed meanwhile. */
+const replace = (engine: Engine, k: string, queued: Queued, placed: Queued): void => {
+  if (queued === placed) return
+  engine.writes.replace(k, queued, placed)
   if (engine.near.peek(k)?.entry !== queued.entry) return
   engine.entries.keep(k, queued.key, placed, engine.now())
 }

@@ -13,7 +13,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import * as Envelope from "../../../src/Envelope.ts"
 import { layerShared } from "../../../src/internal/arbitrate/sharedTier.ts"
-import { Tier } from "../../../src/Tier.ts"
+import { Tier, messages } from "../../../src/Tier.ts"
 import type { Acquired, Arbiter, ByteStore, Message, TierError, Write } from "../../../src/Tier.ts"
 
 const life = 100_000
@@ -762,8 +762,8 @@ describe("marks and messages", () => {
     Effect.gen(function* () {
       const shared = yield* open
       const { arbiter, set, store, win } = shared
-      const a = yield* arbiter.messages!
-      const b = yield* arbiter.messages!
+      const a = yield* messages(arbiter)
+      const b = yield* messages(arbiter)
       const one = yield* set("set", "v")
       const two = yield* win("commit")
       yield* arbiter.commit("commit", two, envelope("v"), life)
@@ -800,7 +800,7 @@ describe("marks and messages", () => {
       const shared = yield* open
       const { arbiter, set, store, win } = shared
       const version = yield* set("k", "v")
-      const queue = yield* arbiter.messages!
+      const queue = yield* messages(arbiter)
       yield* store.put("k", Envelope.withVersion(envelope("v"), version), life)
       yield* arbiter.commit("k", version, envelope("v"), life)
       yield* arbiter.commit("l", 5, envelope("v"), life)
@@ -817,7 +817,7 @@ describe("marks and messages", () => {
       const { arbiter, set } = yield* open
       const queue = yield* Effect.scoped(
         Effect.gen(function* () {
-          const queue = yield* arbiter.messages!
+          const queue = yield* messages(arbiter)
           const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
           const version = yield* set("k", "v")
           const message = yield* Fiber.join(waiting)
@@ -842,7 +842,7 @@ it.effect("law 17: keeps nothing of a node that listens no longer", () =>
     const collect: () => void = runInNewContext("gc")
     const { arbiter, set } = yield* open
     const listened = yield* Effect.scoped(
-      Effect.map(arbiter.messages!, (queue) => new WeakRef(queue)),
+      Effect.map(messages(arbiter), (queue) => new WeakRef(queue)),
     )
     yield* set("k", "v")
     yield* Effect.promise(() => new Promise(setImmediate))

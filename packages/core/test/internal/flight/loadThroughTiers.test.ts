@@ -656,6 +656,7 @@ describe("law 11: a lookup that a newer value has overtaken", () => {
   for (const [name, { bulk, get }] of Object.entries(ways)) {
     on("memory and shared", `${name}: is not kept`, ({ node, shared }) =>
       Effect.gen(function* () {
+        shared.isDeaf = true
         const a = yield* node({ bulk })
         const b = yield* node()
         const answer = yield* Deferred.make<number>()
@@ -756,6 +757,7 @@ describe("a caller that joins a lookup which takes nothing from tiers", () => {
 
   on("shared", "has them read each time, where nothing is kept of what they have", (world) =>
     Effect.gen(function* () {
+      world.shared.isDeaf = true
       const a = yield* refreshing(world)
       const waiting = yield* fork(a.get("k"))
       yield* TestClock.adjust(10)

@@ -306,15 +306,13 @@ for (const [name, stack] of Object.entries(stacks)) {
 }
 
 on(
-  "law 2: a background refresh first takes over what another node has looked up",
+  "law 18: a value in grace is no answer any more once another node has changed the key",
   Effect.gen(function* () {
     const { larder, source } = yield* make({ staleWhileRevalidate: "1 minute" })
     const other = yield* make({ staleWhileRevalidate: "1 minute" })
     yield* larder.get("k")
     yield* TestClock.adjust("11 seconds")
     yield* other.larder.set("k", 7)
-    expect(yield* larder.get("k")).toBe(1)
-    yield* TestClock.adjust(1)
     expect(yield* larder.get("k")).toBe(7)
     expect(source.asked).toBe(1)
   }),

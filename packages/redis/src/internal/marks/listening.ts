@@ -8,44 +8,38 @@ import type { Asking } from "../scripts/asking.ts"
 import { parse } from "./messages.ts"
 import { subscribeMillis } from "../limits.ts"
 
-const heard = (
-  text: string,
-  channel: string,
-  messages: Queue.Queue<Tier.Message>,
-): Effect.Effect<void> =>
+type Receive = (message: Tier.Message) => void
+
+const heard = (text: string, channel: string, receive: Receive): Effect.Effect<void> =>
   Effect.suspend(() => {
     const message = parse(text)
     if (message === undefined)
       return Effect.logDebug(`${channel}: ignored a message that is not of a tier: ${text}`)
-    Queue.offerUnsafe(messages, message)
+    receive(message)
     return Effect.void
   })
 
-const pump = (events: Subscription, channel: string, messages: Queue.Queue<Tier.Message>) =>
+const pump = (events: Subscription, channel: string, receive: Receive) =>
   Queue.take(events).pipe(
     Effect.flatMap((event) =>
-      event._tag === "Message" ? heard(event.message, channel, messages) : Effect.void,
+      event._tag === "Message" ? heard(event.message, channel, receive) : Effect.void,
     ),
     Effect.forever,
     // The client is closed: no more messages.
     Effect.catch((error) => Effect.logDebug(`${channel}: ${error.message}`)),
   )
 
-/**
- * Subscribed when it returns. The queue has no bound: a slow reader must not lose a message, since
- * each one is a change.
- */
-export const messages = (
+/** Subscribed when it returns. */
+export const listen = (
   asking: Asking,
   channel: string,
-): Effect.Effect<Queue.Dequeue<Tier.Message>, Tier.TierError, Scope.Scope> =>
+  receive: Receive,
+): Effect.Effect<void, Tier.TierError, Scope.Scope> =>
   Effect.gen(function* () {
     const events = yield* asking.redis.subscribe(channel)
     yield* Queue.take(events).pipe(
       Effect.timeout(subscribeMillis),
-      Effect.mapError((cause) => asking.fail("messages", cause)),
+      Effect.mapError((cause) => asking.fail("listen", cause)),
     )
-    const messages = yield* Effect.acquireRelease(Queue.unbounded<Tier.Message>(), Queue.shutdown)
-    yield* Effect.forkScoped(pump(events, channel, messages), { startImmediately: true })
-    return Queue.asDequeue(messages)
+    yield* Effect.forkScoped(pump(events, channel, receive), { startImmediately: true })
   })

@@ -320,7 +320,7 @@ export class Store {
   }
 
   /** One object, since a tier passes its arbiter around. */
-  arbiter(messages: Tier.Arbiter["messages"]): Tier.Arbiter {
+  arbiter(listen: Tier.Arbiter["listen"]): Tier.Arbiter {
     return {
       acquire: (key, request) => this.acquire(key, request),
       renew: (key, token, leaseMillis) => this.renew(key, token, leaseMillis),
@@ -331,7 +331,7 @@ export class Store {
       write: (key, write, known) => this.write(key, write, known),
       mark: this.#marks.mark,
       marks: this.#marks.marks,
-      messages,
+      listen,
     }
   }
 

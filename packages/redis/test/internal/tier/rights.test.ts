@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { assert, describe } from "vitest"
 import * as rights from "../../../src/internal/tier/rights.ts"
 import * as RedisClient from "../../../src/RedisClient.ts"
+import { Tier } from "@larder/core"
 import * as RedisTier from "../../../src/RedisTier.ts"
 import { connect, until } from "../../support/clients.ts"
 import { counting, node } from "../../support/nodes.ts"
@@ -62,7 +63,7 @@ const everything = (client: Effect.Effect<RedisClient.Client, never, Scope.Scope
     assert.isTrue((yield* a.invalidateTags(["t"])).settled)
     assert.isTrue((yield* a.clear({ keepStale: false })).settled)
     const { arbiter, win } = yield* openOn(redis, { prefix })
-    yield* arbiter.messages!
+    yield* Tier.messages(arbiter)
     const token = yield* win("k")
     assert.isTrue(yield* arbiter.renew("k", token, 1_000))
     yield* arbiter.release("k", token, 100)

@@ -1,5 +1,5 @@
 /** Checks for every tier that keeps marks, and for messages of tiers that notify. */
-import type { Tier } from "@larder/core"
+import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
@@ -197,10 +197,6 @@ const shown = (message: Tier.Message): string => {
     : `${message.previous} -> ${message.page.last} ${message.page.marks.map((mark) => `${mark.tag}:${mark.keepStale}:${mark.number}`).join()}`
 }
 
-/** Subscribes to the messages of an arbiter that notifies. */
-const heard = (arbiter: Tier.Arbiter) =>
-  arbiter.messages ?? Effect.die(new Error("a tier that notifies has messages"))
-
 /** Grouped by subject: servers that share the keys publish in orders of their own. */
 const apart = (messages: ReadonlyArray<string>): ReadonlyArray<string> =>
   messages.toSorted((a, b) => {
@@ -215,8 +211,8 @@ const messages = checksThat("notifies")({
       const one = yield* arbitratedAs(subject, name)
       const { arbiter, commit, expire, put, remove, set, time, win } = one
       const queues = [
-        yield* heard(arbiter),
-        yield* heard((yield* arbitratedAs(subject, name)).arbiter),
+        yield* Tier.messages(arbiter),
+        yield* Tier.messages((yield* arbitratedAs(subject, name)).arbiter),
       ]
       const { last } = yield* arbiter.marks(0)
       const first = yield* set("set", "v")
@@ -249,7 +245,7 @@ const messages = checksThat("notifies")({
     Effect.gen(function* () {
       const { arbiter, commit, put, set, store, win } = yield* arbitrated(subject)
       const version = yield* set("k", "v")
-      const queue = yield* heard(arbiter)
+      const queue = yield* Tier.messages(arbiter)
       yield* put("k", "refused", version)
       yield* commit("k", version, "refused")
       yield* commit("l", 5, "refused")
@@ -267,7 +263,7 @@ const messages = checksThat("notifies")({
       const { arbiter, set } = yield* arbitrated(subject)
       const queue = yield* Effect.scoped(
         Effect.gen(function* () {
-          const queue = yield* heard(arbiter)
+          const queue = yield* Tier.messages(arbiter)
           const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
           yield* other.set("k", "v")
           const version = yield* set("k", "v")
