@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import type { Message } from "../../Tier.ts"
 import { listenPauseMillis } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -23,6 +24,15 @@ export const listen = (engine: Engine): Effect.Effect<void, never, Scope.Scope> 
         )
   })
 
+/** A memory tier of the user may throw: then an outdated entry may be left, as after a gap. */
+const safely = (engine: Engine, arbiter: FartherTier, message: Message): void => {
+  try {
+    receive(engine, arbiter, message)
+  } catch {
+    detected(engine, arbiter, "hole", undefined)
+  }
+}
+
 /** Subscribes; tries again for as long as the tier fails. */
 const subscribed = (
   engine: Engine,
@@ -34,7 +44,7 @@ const subscribed = (
     let isMissing = false
     for (;;) {
       const attempt = yield* Scope.fork(scope)
-      const subscribing = subscribe((message) => receive(engine, arbiter, message))
+      const subscribing = subscribe((message) => safely(engine, arbiter, message))
       const done = yield* Effect.exit(Scope.provide(subscribing, attempt))
       if (Exit.isSuccess(done)) break
       yield* Scope.close(attempt, done)

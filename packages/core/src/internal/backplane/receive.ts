@@ -8,6 +8,7 @@ import type { Engine } from "../state/engine.ts"
 import { forgetStale } from "../state/generation.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { detected, ended } from "./gap.ts"
+import { keepPushed } from "./pushed.ts"
 
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
 
@@ -17,7 +18,7 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
   if (engine.closed) return
   switch (message._tag) {
     case "Changed":
-      return changed(engine, message)
+      return changed(engine, arbiter, message)
     case "Marked":
       return marked(engine, arbiter, message)
     case "Gap":
@@ -27,14 +28,24 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
   }
 }
 
-const changed = (engine: Engine, { isRemoval, key, version }: Of<"Changed">): void => {
+const changed = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { envelope, isRemoval, key, version }: Of<"Changed">,
+): void => {
   engine.flights.hear(key, version)
   if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
   engine.reads.hear(key)
   engine.failures.forget(key)
-  engine.entries.outdate(key, version, isRemoval, engine.now())
   for (const tier of engine.stack.farther) tier.copies.outdate(key, version)
+  const held = engine.near.peek(key)
+  if (held === undefined || held.entry.version >= version) return
+  engine.pushes.forget(key)
+  engine.entries.outdate(key, version, isRemoval, engine.now())
+  if (envelope !== undefined) {
+    keepPushed(engine, arbiter, { k: key, asked: held.asked, version, envelope })
+  }
 }
 
 /** Marks form a chain: each message names the mark before its own. */

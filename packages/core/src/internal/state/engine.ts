@@ -34,6 +34,7 @@ import { LocalEntries } from "./localEntries.ts"
 import { LookupDemands } from "./lookupDemand.ts"
 import { Missed } from "./missedChanges.ts"
 import { OptionFailures } from "./optionFailures.ts"
+import { Pushes } from "./pushes.ts"
 import { guarded } from "./userCode.ts"
 import { Versions } from "./versions.ts"
 import { WriteQueue } from "./writeQueue.ts"
@@ -115,6 +116,7 @@ export class Engine {
   readonly demands: LookupDemands
   /** Coalesces concurrent `read`s of one key in farther tiers. */
   readonly reads = new CoalescedReads<FartherReading>()
+  readonly pushes = new Pushes()
   /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
   closed = false

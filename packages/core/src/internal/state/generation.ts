@@ -6,6 +6,7 @@ import type { Change } from "../tier/arbiterWrites.ts"
 export const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
   if (_tag === "Remove") forgetStale(engine, k, Infinity)
   engine.flights.detach(k)
+  engine.pushes.forget(k)
   engine.failures.forget(k)
 }
 

@@ -149,6 +149,11 @@ export class FartherTier {
     )
   }
 
+  /** Decodes an envelope of the tier that did not come with a read. */
+  decoded(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
+    return this.#codec.found(key, envelope)
+  }
+
   /** Probes each recently failed part despite its open breaker; an answer closes the breaker. */
   get probed(): Effect.Effect<void> {
     return Effect.suspend(() => {

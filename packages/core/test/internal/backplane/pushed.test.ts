@@ -1,0 +1,110 @@
+/** Values that come with the message of their change, between nodes over one shared tier. */
+import { expect } from "@effect/vitest"
+import { MemoryTier, Tier, TierStack, Wire } from "@larder/core"
+import { Effect, Layer, Redacted } from "effect"
+import { Faults, layer as faultyShared } from "../../support/faultyTier.ts"
+import { make, source, start, test } from "../../support/nodes.ts"
+
+const over = (
+  maxBytes: number | undefined,
+  wrap: (tier: Layer.Layer<Tier.Tier>) => Layer.Layer<Tier.Tier> = (tier) => tier,
+) =>
+  Effect.gen(function* () {
+    yield* start
+    const faults = new Faults()
+    const push = maxBytes === undefined ? undefined : { maxBytes }
+    const shared = faultyShared(faults, {}, wrap(MemoryTier.layerSharedWith({ push })))
+    const held = Layer.succeedContext(yield* Layer.build(shared))
+    const from = source(Effect.succeed(1))
+    const node = make(from, TierStack.layer(MemoryTier.layer(), held))
+    return { faults, from, node }
+  })
+
+test(
+  "law 18: a node that has the key gets the new value without a read",
+  Effect.gen(function* () {
+    const { faults, node } = yield* over(1_000)
+    const [a, b, c] = [yield* node, yield* node, yield* node]
+    yield* a.get("k")
+    yield* b.get("k")
+    yield* a.set("k", 2)
+    faults.trips.length = 0
+    expect(yield* b.getWithMeta("k")).toMatchObject({
+      value: 2,
+      tier: "memory",
+      freshness: { _tag: "Fresh" },
+    })
+    expect(faults.trips).toEqual([])
+    // A node that does not have the key stores nothing.
+    expect(yield* c.has("k")).toBe(false)
+  }),
+)
+
+test(
+  "a value above maxBytes is read by those who ask for it",
+  Effect.gen(function* () {
+    const { faults, node } = yield* over(10)
+    const [a, b] = [yield* node, yield* node]
+    yield* a.get("k")
+    yield* b.get("k")
+    yield* a.set("k", 2)
+    faults.trips.length = 0
+    expect(yield* b.getWithMeta("k")).toMatchObject({ value: 2, tier: "shared" })
+    expect(faults.trips).toEqual(["read"])
+  }),
+)
+
+/** The tier with a wire that decodes asynchronously. */
+const encrypted = (tier: Layer.Layer<Tier.Tier>) =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.map(Tier.Tier, (found) => ({ ...found, wire })),
+  ).pipe(Layer.provide(tier))
+
+const wire = Wire.encrypted(Wire.json, {
+  keys: { one: Redacted.make(new Uint8Array(32)) },
+  current: "one",
+})
+
+/** Lets promises of Web Crypto resolve. */
+const decoded = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+
+test(
+  "an encrypted value travels encrypted, and is stored once it is decoded",
+  Effect.gen(function* () {
+    const { faults, node } = yield* over(1_000, encrypted)
+    const [a, b] = [yield* node, yield* node]
+    yield* a.get("k")
+    // The value is stored once it is encrypted.
+    yield* decoded
+    yield* b.get("k")
+    yield* a.set("k", 2)
+    yield* decoded
+    faults.trips.length = 0
+    expect(yield* b.getWithMeta("k")).toMatchObject({ value: 2, tier: "memory" })
+    expect(faults.trips).toEqual([])
+  }),
+)
+
+for (const change of ["remove", "expire", "set"] as const) {
+  test(
+    `law 11: a ${change} while the value is decoded wins over it`,
+    Effect.gen(function* () {
+      const { node } = yield* over(1_000, encrypted)
+      const [a, b] = [yield* node, yield* node]
+      yield* a.get("k")
+      yield* decoded
+      yield* b.get("k")
+      yield* a.set("k", 2)
+      yield* change === "set" ? b.set("k", 3) : b[change]("k")
+      yield* decoded
+      const { entry, freshness } = yield* b.read("k")
+      const expected = {
+        remove: ["Missing", undefined],
+        expire: ["Stale", 2],
+        set: ["Fresh", 3],
+      }[change]
+      expect([freshness._tag, entry?.value]).toEqual(expected)
+    }),
+  )
+}
