@@ -43,10 +43,14 @@ const changed = (
   if (held === undefined || held.entry.version >= version) return
   engine.pushes.forget(key)
   engine.entries.outdate(key, version, isRemoval, engine.now())
-  if (envelope !== undefined) {
+  if (envelope !== undefined && !isOwn(engine, key, version)) {
     keepPushed(engine, arbiter, { k: key, asked: held.asked, version, envelope })
   }
 }
+
+/** Whether this node may have made the change: the end of the change or commit stores the value. */
+const isOwn = ({ changes, leases }: Engine, key: string, version: number): boolean =>
+  changes.isUnderWay(key) || leases.holder(key)?.lease?.token === version
 
 /** Marks form a chain: each message names the mark before its own. */
 const marked = (engine: Engine, arbiter: FartherTier, { page, previous }: Of<"Marked">): void => {

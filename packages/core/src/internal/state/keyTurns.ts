@@ -16,6 +16,11 @@ export class KeyTurns {
     return this.#turn
   }
 
+  /** Whether a change of the key has begun and not ended. */
+  isUnderWay(k: string): boolean {
+    return this.#latest.has(k)
+  }
+
   /** Takes a message that the key has this version now. */
   hear(k: string, version: number): void {
     const latest = this.#latest.get(k)

@@ -1,7 +1,13 @@
 /** Values that come with the message of their change, between nodes over one shared tier. */
-import { expect } from "@effect/vitest"
+import { expect, it } from "@effect/vitest"
 import { MemoryTier, Tier, TierStack, Wire } from "@larder/core"
-import { Effect, Layer, Redacted } from "effect"
+import { Deferred, Effect, Latch, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { keepPushed } from "../../../src/internal/backplane/pushed.ts"
+import { begun } from "../../../src/internal/state/generation.ts"
+import type { FartherTier } from "../../../src/internal/tier/backingTier.ts"
+import type { TierRead } from "../../../src/internal/tier/tierRead.ts"
+import { entryOf, makeEngine } from "../../support/engine.ts"
 import { Faults, layer as faultyShared } from "../../support/faultyTier.ts"
 import { make, source, start, test } from "../../support/nodes.ts"
 
@@ -54,14 +60,13 @@ test(
   }),
 )
 
-/** The tier with a wire that decodes asynchronously. */
-const encrypted = (tier: Layer.Layer<Tier.Tier>) =>
+const withWire = (wire: Wire.Wire) => (tier: Layer.Layer<Tier.Tier>) =>
   Layer.effect(
     Tier.Tier,
     Effect.map(Tier.Tier, (found) => ({ ...found, wire })),
   ).pipe(Layer.provide(tier))
 
-const wire = Wire.encrypted(Wire.json, {
+const encrypted = Wire.encrypted(Wire.json, {
   keys: { one: Redacted.make(new Uint8Array(32)) },
   current: "one",
 })
@@ -72,7 +77,7 @@ const decoded = Effect.promise(() => new Promise((resolve) => setTimeout(resolve
 test(
   "an encrypted value travels encrypted, and is stored once it is decoded",
   Effect.gen(function* () {
-    const { faults, node } = yield* over(1_000, encrypted)
+    const { faults, node } = yield* over(1_000, withWire(encrypted))
     const [a, b] = [yield* node, yield* node]
     yield* a.get("k")
     // The value is stored once it is encrypted.
@@ -90,14 +95,20 @@ for (const change of ["remove", "expire", "set"] as const) {
   test(
     `law 11: a ${change} while the value is decoded wins over it`,
     Effect.gen(function* () {
-      const { node } = yield* over(1_000, encrypted)
+      const decoding = yield* Latch.make(true)
+      const slowly: Wire.Wire = {
+        ...Wire.json,
+        decode: (...args) => Effect.andThen(decoding.await, Wire.json.decode(...args)),
+      }
+      const { node } = yield* over(1_000, withWire(slowly))
       const [a, b] = [yield* node, yield* node]
       yield* a.get("k")
-      yield* decoded
       yield* b.get("k")
+      yield* decoding.close
       yield* a.set("k", 2)
       yield* change === "set" ? b.set("k", 3) : b[change]("k")
-      yield* decoded
+      yield* decoding.open
+      yield* TestClock.adjust(1)
       const { entry, freshness } = yield* b.read("k")
       const expected = {
         remove: ["Missing", undefined],
@@ -108,3 +119,45 @@ for (const change of ["remove", "expire", "set"] as const) {
     }),
   )
 }
+
+test(
+  "the node that made the change does not decode its own value",
+  Effect.gen(function* () {
+    let decoded = 0
+    const counting: Wire.Wire = {
+      ...Wire.json,
+      decode: (...args) => {
+        decoded += 1
+        return Wire.json.decode(...args)
+      },
+    }
+    const { node } = yield* over(1_000, withWire(counting))
+    const a = yield* node
+    yield* a.get("k")
+    yield* a.set("k", 2)
+    yield* TestClock.adjust("20 seconds")
+    yield* a.get("k")
+    expect(decoded).toBe(1)
+  }),
+)
+
+it.effect("a change by this node ends the push before any message of the change", () =>
+  Effect.gen(function* () {
+    for (const changes of [false, true]) {
+      const engine = yield* makeEngine()
+      const decoded = yield* Deferred.make<TierRead>()
+      const arbiter = {
+        name: "shared",
+        marks: { reading: undefined },
+        decoded: () => Deferred.await(decoded),
+      } as unknown as FartherTier
+      const envelope = new Uint8Array()
+      keepPushed(engine, arbiter, { k: "k", asked: "k", version: 5, envelope })
+      if (changes) begun(engine, "k", "Remove")
+      const entry = entryOf(engine, { version: 5 })
+      yield* Deferred.succeed(decoded, { _tag: "Entry", entry })
+      yield* TestClock.adjust(1)
+      expect(engine.near.peek("k")?.entry.version).toBe(changes ? undefined : 5)
+    }
+  }),
+)
