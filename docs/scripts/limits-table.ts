@@ -213,6 +213,17 @@ export const sections: ReadonlyArray<Section> = [
       ],
       ["slicesAtOnce", "slices of a `getMany` at once", "further slices wait"],
       [
+        "keysPerTierSlice",
+        "as `keysPerSlice`, of a `getMany` of more keys through tiers",
+        "the rest is in further slices",
+      ],
+      [
+        "keysOfFirstTierSlice",
+        "keys of the first of these slices",
+        "the next slices are each twice as large, up to `keysPerTierSlice`",
+      ],
+      ["tierSlicesAtOnce", "as `slicesAtOnce`, through tiers", "further slices wait"],
+      [
         "keysPerPiece",
         "keys that other work on many keys takes in one turn",
         "the rest follows in later turns",

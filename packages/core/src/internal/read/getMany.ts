@@ -1,6 +1,6 @@
 /**
  * `getMany`: one trip to each tier and one bulk lookup for many keys, and a separate result for
- * each key. More than `keysPerSlice` misses are loaded in slices, `slicesAtOnce` in parallel.
+ * each key. More than `keysPerSlice` misses are loaded in slices, several in parallel.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,14 @@ import { hit } from "./fastPath.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
-import { keysPerSlice, keysSoughtPerTurn, slicesAtOnce } from "../runtime/limits.ts"
+import {
+  keysOfFirstTierSlice,
+  keysPerSlice,
+  keysPerTierSlice,
+  keysSoughtPerTurn,
+  slicesAtOnce,
+  tierSlicesAtOnce,
+} from "../runtime/limits.ts"
 
 type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
 type Results = Map<string, Exit.Exit<unknown, unknown>>
@@ -114,18 +121,33 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
       })
     })
   if (asked.length <= keysPerSlice) return gathered(asked)
-  const starts = Array.from({ length: Math.ceil(asked.length / keysPerSlice) }, (_, i) => i)
+  const hasTiers = engine.stack.farther.length > 0
   // Backpressure: upstream may answer faster than the arbiter takes commits.
   const room = engine.stack.arbiter?.writes.commitRoom ?? Effect.void
   const slices = Effect.forEach(
-    starts,
-    (i) => {
-      const slice = gathered(asked.slice(i * keysPerSlice, (i + 1) * keysPerSlice))
-      return i === 0 ? slice : Effect.andThen(Effect.andThen(room, engine.turns.next), slice)
-    },
-    { concurrency: slicesAtOnce, discard: true },
+    slicesOf(asked, hasTiers),
+    (keys, i) =>
+      i === 0
+        ? gathered(keys)
+        : Effect.andThen(Effect.andThen(room, engine.turns.next), gathered(keys)),
+    { concurrency: hasTiers ? tierSlicesAtOnce : slicesAtOnce, discard: true },
   )
   return Effect.as(slices, call.exits)
+}
+
+/** With tiers, slices start small and grow: see `keysOfFirstTierSlice`. */
+const slicesOf = (
+  asked: ReadonlyArray<Asked>,
+  hasTiers: boolean,
+): ReadonlyArray<ReadonlyArray<Asked>> => {
+  const slices: Array<ReadonlyArray<Asked>> = []
+  const most = hasTiers ? keysPerTierSlice : keysPerSlice
+  let size = hasTiers ? keysOfFirstTierSlice : keysPerSlice
+  for (let from = 0; from < asked.length; from += slices.at(-1)!.length) {
+    slices.push(asked.slice(from, from + size))
+    size = Math.min(2 * size, most)
+  }
+  return slices
 }
 
 /** A caller of `getMany`, waiting for one of its keys. */

@@ -55,6 +55,12 @@ export const keysSoughtPerTurn = 1_000
 export const keysPerSlice = 250
 /** Slices. More use more memory, and make each other's trips longer. */
 export const slicesAtOnce = 8
+/** Keys, where there are tiers: a step of one slice takes a few milliseconds, also in code that is not compiled yet. */
+export const keysPerTierSlice = 125
+/** Keys, doubled up to `keysPerTierSlice`: the first slices run code that has never run. */
+export const keysOfFirstTierSlice = 32
+/** Slices, where there are tiers. As many keys as `slicesAtOnce` slices have. */
+export const tierSlicesAtOnce = 16
 /** Keys. Together they take a few milliseconds. */
 export const keysPerPiece = 100
 /** ms. Code that is not compiled yet takes ten times as long for each key: then a piece ends by time. */
@@ -68,8 +74,8 @@ export const firstLeasePauseMillis = 50
 export const longestLeasePauseMillis = 1_000
 /** Requests, to an arbiter that takes one key at a time. With more, all take longer. */
 export const leasesAskedAtOnce = 64
-/** Keys. As `keysPerSlice`, so that the results of a slice are one commit. */
-export const keysPerCommit = 250
+/** Keys. As `keysPerTierSlice`, so that the results of a slice are one commit. */
+export const keysPerCommit = 125
 /** Bytes of envelopes. With more, a step may miss its deadline. */
 export const bytesPerCommit = 1_048_576
 /** Commits. Four batches: enough to keep the arbiter busy, few enough to bound their memory. */

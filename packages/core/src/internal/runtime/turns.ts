@@ -8,13 +8,16 @@ import { monotonicMillis } from "./monotonic.ts"
 import type { Soon } from "./nextTurn.ts"
 import { keysPerPiece, pieceMillis } from "./limits.ts"
 
-/** Keys between two readings of the clock. */
-const keysALook = 4
+/** ms. A turn that has worked less is not remembered: the next piece in it has a full {@link pieceMillis}. */
+const littleMillis = 1
 
 export class Turns {
   readonly #soon: Soon
   readonly #clock: Clock.Clock
   readonly #waiting = new Set<() => void>()
+  #isAsked = false
+  /** When the current turn began to work, in monotonic time; undefined while it has hardly worked. */
+  #began: number | undefined
 
   constructor(soon: Soon, clock: Clock.Clock) {
     this.#soon = soon
@@ -25,13 +28,14 @@ export class Turns {
   readonly next: Effect.Effect<void> = Effect.callback((resume) => {
     const begin = () => resume(Effect.void)
     this.#waiting.add(begin)
-    if (this.#waiting.size === 1) this.#soon(this.#serve)
+    this.#ask()
     return Effect.sync(() => this.#waiting.delete(begin))
   })
 
   /**
    * Calls `work` for all in order: the first piece at once, each further piece in a later turn. A piece
-   * ends after {@link keysPerPiece} or {@link pieceMillis}, whichever comes first.
+   * ends after {@link keysPerPiece} or when its turn has worked for {@link pieceMillis}, whichever comes
+   * first. The first piece waits too where earlier pieces have used the turn up.
    */
   each<A>(
     all: ReadonlyArray<A>,
@@ -49,13 +53,23 @@ export class Turns {
   /** Does one piece; returns the index of the next. */
   #piece<A>(all: ReadonlyArray<A>, work: (one: A, place: number) => void, from: number): number {
     const to = Math.min(from + keysPerPiece, all.length)
-    const ends = to - from > keysALook ? monotonicMillis(this.#clock) + pieceMillis : Infinity
-    for (let place = from; place < to; place++) {
-      const isLook = place > from && (place - from) % keysALook === 0
-      if (isLook && monotonicMillis(this.#clock) >= ends) return place
+    if (from === to) return to
+    let now = monotonicMillis(this.#clock)
+    const began = this.#began ?? now
+    let place = from
+    while (place < to && (now === began || now < began + pieceMillis)) {
       work(all[place]!, place)
+      place += 1
+      now = monotonicMillis(this.#clock)
     }
-    return to
+    this.#worked(began, now)
+    return place
+  }
+
+  /** Remembers until the next turn for how long this one has worked. */
+  #worked(began: number, now: number): void {
+    this.#began = now - began < littleMillis ? undefined : began
+    if (this.#began !== undefined) this.#ask()
   }
 
   /** Waits for a new turn if there are more than {@link keysPerPiece}: earlier work on them has used this turn. */
@@ -63,13 +77,22 @@ export class Turns {
     return length > keysPerPiece ? this.next : Effect.void
   }
 
+  #ask(): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    this.#soon(this.#serve)
+  }
+
   readonly #serve = (): void => {
-    for (const begin of this.#waiting) {
-      // Deleted after it has begun, so that a turn requested meanwhile is a later one.
-      begin()
-      this.#waiting.delete(begin)
-      break
-    }
-    if (this.#waiting.size > 0) this.#soon(this.#serve)
+    this.#isAsked = false
+    this.#began = undefined
+    const [begin] = this.#waiting
+    if (begin === undefined) return
+    const began = monotonicMillis(this.#clock)
+    this.#began = began
+    begin()
+    this.#waiting.delete(begin)
+    this.#worked(began, monotonicMillis(this.#clock))
+    if (this.#waiting.size > 0) this.#ask()
   }
 }

@@ -49,15 +49,58 @@ describe("work on many", () => {
       }
       const all = [0, 1, 2, 3, 4, 5, 6, 7, 8]
       const fiber = yield* fork(turns.each(all, slowly(1)))
-      expect(worked).toEqual([0, 1, 2, 3])
+      expect(worked).toEqual([0, 1, 2])
       yield* next
-      expect(worked).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+      expect(worked).toEqual([0, 1, 2, 3, 4, 5])
       yield* next
       yield* Fiber.join(fiber)
       expect(worked).toEqual(all)
-      yield* Fiber.join(yield* fork(turns.each(all, slowly(0.25))))
-      expect(worked).toEqual([...all, ...all])
+      yield* next
+      yield* Fiber.join(yield* fork(turns.each([9, 10, 11], slowly(1))))
+      expect(worked).toEqual([...all, 9, 10, 11])
+      yield* next
       expect(asked()).toBe(0)
+    }),
+  )
+
+  it.effect("shares the time of a turn with the work before it in that turn", () =>
+    Effect.gen(function* () {
+      const { block, clock } = yield* wallClock
+      const { asked, next, turns } = yield* Effect.provideService(turnsByHand, Clock.Clock, clock)
+      const worked: Array<string> = []
+      const all = ["a", "b", "c"]
+      const work = (name: string) => (one: string) => {
+        worked.push(name + one)
+        block(1)
+      }
+      yield* Fiber.join(yield* fork(turns.each(all.slice(1), work("1"))))
+      const second = yield* fork(turns.each(all, work("2")))
+      const third = yield* fork(turns.each(all, work("3")))
+      expect(worked).toEqual(["1b", "1c", "2a"])
+      yield* next
+      expect(worked).toEqual(["1b", "1c", "2a", "2b", "2c"])
+      yield* next
+      yield* Fiber.join(second)
+      yield* Fiber.join(third)
+      expect(worked.slice(5)).toEqual(["3a", "3b", "3c"])
+      yield* next
+      expect(asked()).toBe(0)
+    }),
+  )
+
+  it.effect("counts what its turn did before the work itself", () =>
+    Effect.gen(function* () {
+      const { block, clock } = yield* wallClock
+      const { next, turns } = yield* Effect.provideService(turnsByHand, Clock.Clock, clock)
+      const worked: Array<number> = []
+      const lookedUp = Effect.sync(() => block(4))
+      const work = turns.each([0, 1], (one) => worked.push(one))
+      const fiber = yield* fork(Effect.andThen(Effect.andThen(turns.next, lookedUp), work))
+      yield* next
+      expect(worked).toEqual([])
+      yield* next
+      yield* Fiber.join(fiber)
+      expect(worked).toEqual([0, 1])
     }),
   )
 
