@@ -242,6 +242,16 @@ export const sections: ReadonlyArray<Section> = [
       ["firstLeasePauseMillis", "first pause before a lease is asked for again", "it doubles"],
       ["longestLeasePauseMillis", "longest such pause", "it does not grow further"],
       [
+        "leasePauseJitter",
+        "share by which chance shortens such a pause",
+        "nodes that wait for one lookup ask at different times",
+      ],
+      [
+        "leaseRequestsUnanswered",
+        "unanswered requests in a row while another node has the lease",
+        "the waiting node looks the key up itself",
+      ],
+      [
         "leasesAskedAtOnce",
         "requests for leases at once, where the arbiter takes one key at a time",
         "further ones wait; the last may be looked up without a lease",

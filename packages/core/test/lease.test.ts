@@ -1,7 +1,7 @@
 /** The events of waiting for a lease: they cover only the time that another node's lookup took. */
 import { expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Fiber, Layer, PubSub, Schema, type Scope } from "effect"
+import { Effect, Fiber, Layer, PubSub, Random, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
 
@@ -13,6 +13,9 @@ interface World {
   readonly node: Effect.Effect<Larder.Larder<string, number, string>, never, Scope.Scope>
   upstream: Effect.Effect<number, string>
 }
+
+/** Pauses are not shortened. */
+const evenly = { nextDoubleUnsafe: () => 0, nextIntUnsafe: () => 0 }
 
 const world = Effect.gen(function* () {
   const shared = new Faults()
@@ -37,7 +40,10 @@ const world = Effect.gen(function* () {
           staleIfError: "1 hour",
           retryAfterFailure: "5 seconds",
         }),
-      }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), tier))),
+      }).pipe(
+        Effect.provide(TierStack.layer(MemoryTier.layer(), tier)),
+        Effect.provideService(Random.Random, evenly),
+      ),
     ),
   }
   return self
@@ -117,6 +123,16 @@ const contended: Readonly<Record<string, (node: Node) => Effect.Effect<unknown, 
 for (const [name, call] of Object.entries(contended)) {
   test(`LeaseWaited tells how long another node's lookup was waited for: ${name}`, (world) =>
     Effect.gen(function* () {
+      const a = yield* world.node
+      const b = yield* world.node
+      world.upstream = Effect.delay(Effect.succeed(1), 300)
+      yield* fork(a.get("k"))
+      expect(yield* waitsDuring(b, 1_000, call(b))).toEqual([300])
+    }))
+
+  test(`LeaseWaited tells how long another node's lookup was waited for, its message lost: ${name}`, (world) =>
+    Effect.gen(function* () {
+      world.shared.isDeaf = true
       const a = yield* world.node
       const b = yield* world.node
       world.upstream = Effect.delay(Effect.succeed(1), 300)

@@ -28,17 +28,25 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
   }
 }
 
-const changed = (
-  engine: Engine,
-  arbiter: FartherTier,
-  { envelope, isRemoval, key, version }: Of<"Changed">,
-): void => {
+const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): void => {
+  const { isRemoval, key, version } = message
   engine.flights.hear(key, version)
   if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
   engine.reads.hear(key)
   engine.failures.forget(key)
   for (const tier of engine.stack.farther) tier.copies.outdate(key, version)
+  outdated(engine, arbiter, message)
+  // Last, so that a flight that waits for the change finds everything else done.
+  engine.signals.hear(key)
+}
+
+/** Outdates an older entry in memory; replaces it with a value that came with the message. */
+const outdated = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { envelope, isRemoval, key, version }: Of<"Changed">,
+): void => {
   const held = engine.near.peek(key)
   if (held === undefined || held.entry.version >= version) return
   engine.pushes.forget(key)

@@ -2,13 +2,19 @@
 import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
+import type { ChangeSignal } from "../state/changeSignals.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
-import { firstLeasePauseMillis, longestLeasePauseMillis } from "../runtime/limits.ts"
+import {
+  firstLeasePauseMillis,
+  leasePauseJitter,
+  leaseRequestsUnanswered,
+  longestLeasePauseMillis,
+} from "../runtime/limits.ts"
 
 /** Options of a request: take the lease from its holder, and despite another node's recent failure. */
 interface Claim {
@@ -20,7 +26,8 @@ const byForce: Claim = { force: true, despiteFailure: true }
 
 /**
  * Ends when the flight has an outcome, has a lease, or continues without one because the arbiter
- * does not answer. Waits for another node's lookup at most `leaseWait`, then takes the lease over.
+ * does not answer. Waits for another node's lookup at most `leaseWait`, and no longer than a lookup
+ * may take, then takes the lease over.
  */
 export const leaseFor = (
   engine: Engine,
@@ -28,38 +35,100 @@ export const leaseFor = (
   flight: Flight,
   budget: Budget,
 ): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const began = engine.stopwatch()
-    let claim = firstClaim(engine, flight)
-    let trip = budget
-    let pause = firstLeasePauseMillis
-    // Counted from the first busy answer: the trip to the arbiter is no wait for another node.
-    let busySince: number | undefined
-    while (flight.isWanted) {
-      // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
-      const granted = yield* Effect.uninterruptible(request(engine, arbiter, flight, claim, trip))
-      const now = engine.stopwatch()
-      const waited = Math.round(now - began)
-      if (granted === "busy") busySince ??= now
-      else if (busySince !== undefined) {
-        const millis = Math.round(now - busySince)
-        engine.observer.tell({ _tag: "LeaseWaited", key: flight.k, millis })
-        busySince = undefined
-      }
-      if (isClaim(granted)) {
-        claim = granted
-        continue
-      }
-      if (granted !== "busy") return
-      // A wait for another node does not use up the budget of the tiers.
-      trip = new Budget(engine.settings.policy.tierTimeout)
-      if (waited >= engine.stack.leaseWaitMillis) claim = byForce
-      else {
-        yield* engine.sleep(Math.min(pause, engine.stack.leaseWaitMillis - waited))
-        pause = Math.min(2 * pause, longestLeasePauseMillis)
-      }
-    }
+  Effect.suspend(() => {
+    const signal = engine.signals.open(flight.k)
+    return Effect.ensuring(
+      new LeaseWait(engine, arbiter, flight, signal, budget).leased,
+      Effect.sync(signal.close),
+    )
   })
+
+/** One flight's requests for its lease, with the waits between them. */
+class LeaseWait {
+  readonly #engine: Engine
+  readonly #arbiter: FartherTier
+  readonly #flight: Flight
+  readonly #signal: ChangeSignal
+  readonly #began: number
+  readonly #longest: number
+  #claim: Claim
+  #budget: Budget
+  #pause = firstLeasePauseMillis
+  /** Counted from the first busy answer: the trip to the arbiter is no wait for another node. */
+  #busySince: number | undefined
+  /** Requests without an answer since the last busy answer. */
+  #unanswered = 0
+
+  constructor(
+    engine: Engine,
+    arbiter: FartherTier,
+    flight: Flight,
+    signal: ChangeSignal,
+    budget: Budget,
+  ) {
+    this.#engine = engine
+    this.#arbiter = arbiter
+    this.#flight = flight
+    this.#signal = signal
+    this.#budget = budget
+    this.#claim = firstClaim(engine, flight)
+    this.#began = engine.stopwatch()
+    this.#longest = Math.min(engine.stack.leaseWaitMillis, engine.settings.policy.hardTimeout)
+  }
+
+  get leased(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.#flight.isWanted) return Effect.void
+      this.#signal.reset()
+      const asked = request(this.#engine, this.#arbiter, this.#flight, this.#claim, this.#budget)
+      // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
+      return Effect.flatMap(Effect.uninterruptible(asked), (answer) => this.#after(answer))
+    })
+  }
+
+  #after(answer: Answer): Effect.Effect<void> {
+    if (answer === "busy") {
+      this.#busySince ??= this.#engine.stopwatch()
+      this.#unanswered = 0
+      return this.#again
+    }
+    // A timeout does not end the other node's lookup, which was known to run.
+    if (answer === "unanswered" && this.#isStillWorthWaiting) return this.#again
+    this.#toldOfWait()
+    if (!isClaim(answer)) return Effect.void
+    this.#claim = answer
+    return this.leased
+  }
+
+  get #isStillWorthWaiting(): boolean {
+    if (this.#busySince === undefined || this.#flight.isForeign) return false
+    this.#unanswered += 1
+    return this.#unanswered <= leaseRequestsUnanswered
+  }
+
+  /** Waits for a message or for the next poll, and asks again; by force after the longest wait. */
+  get #again(): Effect.Effect<void> {
+    const engine = this.#engine
+    // A wait for another node does not use up the budget of the tiers.
+    this.#budget = new Budget(engine.settings.policy.tierTimeout)
+    const left = this.#longest - Math.round(engine.stopwatch() - this.#began)
+    if (left <= 0) {
+      this.#claim = byForce
+      return this.leased
+    }
+    const share = 1 - leasePauseJitter * engine.random.nextDoubleUnsafe()
+    const pause = engine.sleep(Math.min(Math.ceil(this.#pause * share), left))
+    this.#pause = Math.min(2 * this.#pause, longestLeasePauseMillis)
+    return Effect.andThen(this.#signal.wait(pause), this.leased)
+  }
+
+  #toldOfWait(): void {
+    if (this.#busySince === undefined) return
+    const millis = Math.round(this.#engine.stopwatch() - this.#busySince)
+    this.#engine.observer.tell({ _tag: "LeaseWaited", key: this.#flight.k, millis })
+    this.#busySince = undefined
+  }
+}
 
 /**
  * As `leaseFor` for many keys, in one trip to each part of the arbiter, without waiting. Returns

@@ -70,8 +70,12 @@ export const pieceMillis = 3
 
 /** ms, doubled after each request. A lookup that takes less costs its waiters one request. */
 export const firstLeasePauseMillis = 50
-/** ms. Bounds how long a caller waits after the other node's lookup has ended. */
+/** ms. Bounds how long a caller waits after the other node's lookup has ended, if no message tells of it. */
 export const longestLeasePauseMillis = 1_000
+/** The share by which chance shortens a pause, so that waiting nodes do not ask all at once. */
+export const leasePauseJitter = 0.5
+/** Requests in a row without an answer, while another node has the lease. One is the hiccup of a network. */
+export const leaseRequestsUnanswered = 1
 /** Requests, to an arbiter that takes one key at a time. With more, all take longer. */
 export const leasesAskedAtOnce = 64
 /** Keys. As `keysPerTierSlice`, so that the results of a slice are one commit. */

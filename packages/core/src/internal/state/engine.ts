@@ -22,6 +22,7 @@ import { WaitingCallers } from "../runtime/processLife.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Turns } from "../runtime/turns.ts"
 import type { Stack } from "../tier/openStack.ts"
+import { ChangeSignals } from "./changeSignals.ts"
 import { CoalescedReads } from "./coalescedReads.ts"
 import { Failures } from "./failureMemory.ts"
 import { Fibers } from "./fibers.ts"
@@ -112,6 +113,7 @@ export class Engine {
   readonly missed = new Missed()
   readonly writes: WriteQueue
   readonly changes = new KeyTurns()
+  readonly signals = new ChangeSignals()
   readonly fibers: Fibers
   readonly demands: LookupDemands
   /** Coalesces concurrent `read`s of one key in farther tiers. */

@@ -1,7 +1,7 @@
 /** Law 10, and the costs and savings of a lease: the requests of two nodes as one arbiter sees them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, PubSub, Schema, type Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, PubSub, Random, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as scripted from "../../support/scriptedTier.ts"
 
@@ -17,10 +17,12 @@ interface World {
   /** A node of its own over the same arbiter. */
   readonly node: (
     lookup: Effect.Effect<number, string>,
-    options?: { readonly schemaVersion?: number },
+    options?: { readonly schemaVersion?: number; readonly policy?: Partial<Policy.Options> },
   ) => Effect.Effect<Node, never, Scope.Scope>
   /** The requests for a lease so far: how many ms after the start, and whether by force. */
   readonly requests: () => ReadonlyArray<readonly [number, boolean]>
+  /** The next random numbers: by default, pauses are not shortened. */
+  chance: () => number
 }
 
 const world = Effect.gen(function* () {
@@ -28,7 +30,8 @@ const world = Effect.gen(function* () {
   const tier = Layer.succeedContext(yield* Layer.build(scripted.layer(script)))
   const self: World = {
     script,
-    node: (lookup, options = {}) =>
+    chance: () => 0,
+    node: (lookup, { policy, ...options } = {}) =>
       Larder.make({
         name: "leases",
         value: Schema.Finite,
@@ -41,9 +44,16 @@ const world = Effect.gen(function* () {
           freshFor: "10 seconds",
           staleIfError: "1 hour",
           retryAfterFailure: "5 seconds",
+          ...policy,
         }),
         ...options,
-      }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer(), tier))),
+      }).pipe(
+        Effect.provide(TierStack.layer(MemoryTier.layer(), tier)),
+        Effect.provideService(Random.Random, {
+          nextDoubleUnsafe: () => self.chance(),
+          nextIntUnsafe: () => 0,
+        }),
+      ),
     requests: () =>
       script.of("acquire").map(({ args, at }) => [at - start, args[1].force] as const),
   }
@@ -207,6 +217,145 @@ describe("law 10: another node's lookup is waited for", () => {
         ...[...polls, 9_550, 10_000].map((at) => [at, false]),
         [10_000, true],
       ])
+    }))
+
+  test("with pauses that chance shortens by up to a half", (world) =>
+    Effect.gen(function* () {
+      world.chance = () => 0.999
+      const a = yield* world.node(Effect.never)
+      const b = yield* world.node(after(0, 2))
+      yield* fork(a.get("k"))
+      world.script.calls.length = 0
+      yield* fork(b.get("k"))
+      yield* TestClock.adjust(400)
+      expect(world.requests().map(([at]) => at)).toEqual([0, 26, 77, 178, 379])
+    }))
+
+  test("and no longer than a lookup may take", ({ node, requests }) =>
+    Effect.gen(function* () {
+      const a = yield* node(Effect.never)
+      const b = yield* node(after(0, 2), { policy: { hardTimeout: "2 seconds" } })
+      yield* fork(a.get("k"))
+      const caller = yield* fork(b.get("k"))
+      yield* TestClock.adjust(1_999)
+      expect(caller.pollUnsafe()).toBe(undefined)
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(caller)).toBe(2)
+      expect(requests().at(-1)).toEqual([2_000, true])
+    }))
+
+  const calls: Readonly<Record<string, (node: Node) => Effect.Effect<unknown, unknown>>> = {
+    get: (node) => node.get("k"),
+    getMany: (node) => node.getMany(["k"]),
+  }
+  for (const [name, call] of Object.entries(calls)) {
+    test(`and ends with the message of its commit, for every waiting node: ${name}`, ({
+      node,
+      requests,
+    }) =>
+      Effect.gen(function* () {
+        const a = yield* node(after(1_234))
+        const others = [
+          yield* node(after(0, 2)),
+          yield* node(after(0, 2)),
+          yield* node(after(0, 2)),
+        ]
+        yield* fork(call(a))
+        const asked = yield* Effect.forEach(others, (other, i) =>
+          fork(i === 0 ? Effect.asVoid(other.getMany(["k"])) : Effect.asVoid(other.get("k"))),
+        )
+        yield* TestClock.adjust(1_233)
+        expect(asked.map((one) => one.pollUnsafe())).toEqual([undefined, undefined, undefined])
+        yield* TestClock.adjust(1)
+        expect(asked.every((one) => one.pollUnsafe() !== undefined)).toBe(true)
+        for (const other of others) expect((yield* other.stats).lookups).toBe(0)
+        expect(
+          requests()
+            .slice(-3)
+            .map(([at]) => at),
+        ).toEqual([1_234, 1_234, 1_234])
+      }))
+  }
+
+  test("and ends with a message that overtakes the answer to the last request", ({
+    node,
+    script,
+  }) =>
+    Effect.gen(function* () {
+      const a = yield* node(after(130))
+      const b = yield* node(after(0, 2))
+      yield* fork(a.get("k"))
+      // Each answer is from before the commit, and arrives after its message.
+      script.instead.acquire =
+        (acquire) =>
+        (...args) =>
+          Effect.tap(acquire(...args), Effect.sleep(60))
+      const caller = yield* fork(b.get("k"))
+      yield* TestClock.adjust(60 + 50 + 60 + 59)
+      expect(caller.pollUnsafe()).toBe(undefined)
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(caller)).toBe(1)
+    }))
+
+  test("by polls where messages are lost", ({ node, script }) =>
+    Effect.gen(function* () {
+      script.isDeaf = true
+      const a = yield* node(after(1_234))
+      const b = yield* node(after(0, 2))
+      yield* fork(a.get("k"))
+      const caller = yield* fork(b.get("k"))
+      yield* TestClock.adjust(1_549)
+      expect(caller.pollUnsafe()).toBe(undefined)
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(caller)).toBe(1)
+    }))
+
+  for (const [name, call] of Object.entries(calls)) {
+    test(`${name}: also where one request in between is not answered`, ({ node, script }) =>
+      Effect.gen(function* () {
+        script.isDeaf = true
+        const a = yield* node(after(1_000))
+        const b = yield* node(after(0, 2))
+        yield* fork(a.get("k"))
+        const caller = yield* fork(call(b))
+        yield* TestClock.adjust(20)
+        let asked = 0
+        script.instead.acquire =
+          (acquire) =>
+          (...args) =>
+            Effect.suspend(() => ((asked += 1) % 2 === 1 ? Effect.never : acquire(...args)))
+        yield* TestClock.adjust("5 seconds")
+        expect(caller.pollUnsafe()).toMatchObject({ _tag: "Success" })
+        expect((yield* b.stats).lookups).toBe(0)
+      }))
+
+    test(`law 14: ${name}: but not at an arbiter that is away`, ({ node, script }) =>
+      Effect.gen(function* () {
+        script.isDeaf = true
+        const a = yield* node(Effect.never)
+        const b = yield* node(after(0, 2))
+        yield* fork(a.get("k"))
+        const caller = yield* fork(call(b))
+        yield* TestClock.adjust(20)
+        script.instead.acquire = () => () => Effect.never
+        // Two requests, with the pauses before them.
+        yield* TestClock.adjust(30 + 100 + 100 + 100)
+        expect(caller.pollUnsafe()).toMatchObject({ _tag: "Success" })
+        expect((yield* b.stats).lookups).toBe(1)
+      }))
+  }
+
+  test("nobody listens for messages of the key afterwards", ({ node }) =>
+    Effect.gen(function* () {
+      const a = yield* node(after(100))
+      const b = yield* node(after(0, 2))
+      yield* fork(a.get("k"))
+      const caller = yield* fork(b.get("k"))
+      yield* TestClock.adjust(20)
+      yield* Fiber.interrupt(caller)
+      yield* TestClock.adjust(200)
+      expect((yield* b.stats).lookups).toBe(0)
+      expect(yield* b.get("k")).toBe(1)
     }))
 
   test("whatever time the requests take: waiting for a node is not the tier's slowness", ({
@@ -436,6 +585,31 @@ describe("a request for a lease that is answered with something newer", () => {
 })
 
 describe("a request for a lease after another node's lookup has failed", () => {
+  for (const name of ["get", "getMany"] as const) {
+    test(`${name}: a node that waited for it gives something stale, and leaves upstream alone`, ({
+      node,
+    }) =>
+      Effect.gen(function* () {
+        let isDown = false
+        const a = yield* node(
+          Effect.suspend(() => (isDown ? Effect.delay(Effect.fail("down"), 300) : after(0))),
+        )
+        const b = yield* node(after(0, 2))
+        yield* a.get("k")
+        yield* b.get("k")
+        yield* TestClock.adjust("10 seconds")
+        isDown = true
+        yield* fork(Effect.exit(a.get("k")))
+        const asked: Effect.Effect<unknown, unknown> =
+          name === "get" ? b.get("k") : b.getMany(["k"])
+        const caller = yield* fork(asked)
+        yield* TestClock.adjust(400)
+        expect(caller.pollUnsafe()).toMatchObject({ _tag: "Success" })
+        expect((yield* b.stats).lookups).toBe(0)
+        expect((yield* b.stats).staleServed).toBe(1)
+      }))
+  }
+
   const failing = ({ node }: World) =>
     Effect.gen(function* () {
       const a = yield* node(Effect.fail("down"))
