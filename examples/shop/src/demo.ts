@@ -1,8 +1,9 @@
 /** Puts the parts together: the catalogue's process, three shops, the traffic, the report. */
-import { Clock, Console, Duration, Effect, Random } from "effect"
+import { Clock, Console, Duration, Effect, Fiber, Random, type Scope } from "effect"
 import { CatalogueClient } from "./catalogueClient.ts"
 import * as CatalogueProcess from "./catalogueProcess.ts"
 import * as Insights from "./insights.ts"
+import * as Nodes from "./nodes.ts"
 import { type Phase, phases } from "./phases.ts"
 import * as Report from "./report.ts"
 import * as Shops from "./shops.ts"
@@ -12,6 +13,8 @@ import * as Traffic from "./traffic.ts"
 export interface Settings extends Shops.Places, Trace.Options {
   /** One shop for each step from no cache to Larder over all tiers, instead of three. */
   readonly ladder: boolean
+  /** Processes that share a Redis and are watched at the price change; none by default. */
+  readonly nodes: number | undefined
   readonly rate: number
   readonly phaseSeconds: number
   readonly inFlight: number
@@ -39,6 +42,24 @@ const warmUp = Effect.flatMap(CatalogueClient, (catalogue) =>
   ),
 )
 
+/** What the nodes do when a phase begins; `spreads` gives their times after the last phase. */
+const follow = (nodes: Nodes.Nodes | undefined) => {
+  const running: Array<Fiber.Fiber<void, Nodes.NodeFailed>> = []
+  const enter = (phase: Phase): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.gen(function* () {
+      if (nodes === undefined) return
+      if (phase === "recovery") running.push(yield* Effect.forkScoped(nodes.watch))
+      if (phase !== "price change") return
+      running.push(yield* Effect.forkScoped(Effect.delay(nodes.change, Traffic.newsMillis)))
+    })
+  const spreads = Effect.gen(function* () {
+    if (nodes === undefined) return []
+    yield* Fiber.joinAll(running)
+    return yield* nodes.spreads
+  })
+  return { enter, spreads }
+}
+
 /**
  * Runs the whole demo; fails with `OutageCostCustomers` if the outage cost Larder's customers a
  * page.
@@ -50,6 +71,10 @@ export const run = Effect.fnUntraced(function* (settings: Settings, display: Dis
   const insights = new Map<string, number>()
   const open = settings.ladder ? Shops.ladder : Shops.sideBySide
   const lanes = yield* open(catalogue.url, insights, settings).pipe(Random.withSeed(seed))
+  const nodes =
+    settings.nodes === undefined
+      ? undefined
+      : yield* Nodes.start(settings.nodes, { catalogue: catalogue.url, redis: settings.redis })
   yield* Effect.provide(warmUp, CatalogueClient.layer(catalogue.url))
   yield* Console.log(
     `${traffic}\n${rate} requests per second to each of ${lanes.length} shops, ${phases.length} phases of ${phaseSeconds} s, catalogue at ${catalogue.url}`,
@@ -62,7 +87,8 @@ export const run = Effect.fnUntraced(function* (settings: Settings, display: Dis
     const elapsedMillis = (yield* Clock.currentTimeMillis) - start
     yield* display.show(Report.progress({ phase, elapsedMillis, totalMillis }, lanes))
   })
-  yield* Effect.gen(function* () {
+  const following = follow(nodes)
+  const spreads = yield* Effect.gen(function* () {
     yield* Effect.forkScoped(Effect.forever(Effect.delay(progress, display.everyMillis)))
     yield* Traffic.replay({
       trace,
@@ -72,22 +98,27 @@ export const run = Effect.fnUntraced(function* (settings: Settings, display: Dis
       lanes,
       phaseMillis: Duration.toMillis(Duration.seconds(phaseSeconds)),
       enter: (next) =>
-        Effect.tap(catalogue.enter(next), () =>
-          Effect.sync(() => {
-            phase = next
-          }),
-        ),
+        Effect.gen(function* () {
+          yield* catalogue.enter(next)
+          yield* following.enter(next)
+          phase = next
+        }),
     })
+    return yield* following.spreads
   }).pipe(Effect.scoped, Effect.ensuring(display.clear))
 
-  const results = lanes.map(({ ledger, name }) => ({ name, book: ledger.close() }))
+  const results = yield* Effect.forEach(lanes, ({ ledger, name, otherNode }) =>
+    Effect.map(otherNode, (millis) => ({ name, book: ledger.close(), otherNode: millis })),
+  )
   const table = settings.ladder ? Report.ladder(results) : Report.table(results)
   yield* Console.log(`\n${table}\n`)
   const words = [
     Insights.describe(insights),
     ...(settings.ladder ? Report.missing(settings) : Report.findings(results)),
   ]
-  yield* Console.log(words.map((line) => Report.wrap(line)).join("\n"))
+  yield* Console.log(
+    [...words.map((line) => Report.wrap(line)), ...Report.spreads(spreads)].join("\n"),
+  )
   const larder = results.at(-1)!
   const pages = Report.costOfOutage(larder)
   if (pages.length > 0) {

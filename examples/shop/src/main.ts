@@ -86,6 +86,12 @@ const ladder = Flag.Boolean("ladder").pipe(
   ),
   Flag.withDefault(false),
 )
+const nodes = number("nodes", "whole number", 2, 16).pipe(
+  Flag.withDescription(
+    "As many processes over one Redis, 2 to 16, that show how long a price change takes to all of them; without --redis the demo starts a server of its own",
+  ),
+  Flag.optional,
+)
 
 const terminal: Display = {
   everyMillis: 200,
@@ -104,8 +110,8 @@ const lines: Display = {
 
 const shop = Command.make(
   "shop",
-  { trace, field, rate, phaseSeconds, inFlight, from, seed, fast, sqlite, redis, ladder },
-  ({ fast, field, phaseSeconds, redis, sqlite, trace, ...settings }) =>
+  { trace, field, rate, phaseSeconds, inFlight, from, seed, fast, sqlite, redis, ladder, nodes },
+  ({ fast, field, nodes, phaseSeconds, redis, sqlite, trace, ...settings }) =>
     run(
       {
         ...settings,
@@ -114,6 +120,7 @@ const shop = Command.make(
         field: Option.getOrUndefined(field),
         sqlite: Option.getOrUndefined(sqlite),
         redis: Option.getOrUndefined(redis),
+        nodes: Option.getOrUndefined(nodes),
       },
       process.stdout.isTTY ? terminal : lines,
     ).pipe(

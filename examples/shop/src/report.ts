@@ -6,6 +6,15 @@ import { type Phase, phases } from "./phases.ts"
 export interface Result {
   readonly name: string
   readonly book: Book
+  /** How long another node of the shop had old prices after the change, in ms, if it was watched. */
+  readonly otherNode?: number | undefined
+}
+
+/** How long after the settled price change each node of a shop had all new prices, in ms. */
+export interface Spread {
+  readonly shop: string
+  /** A node for each; undefined for a node that still had an old price at the end. */
+  readonly millis: ReadonlyArray<number | undefined>
 }
 
 /**
@@ -78,17 +87,19 @@ export const table = (results: ReadonlyArray<Result>): string => {
 const sum = (book: Book, of: (figures: Figures) => number): number =>
   phases.reduce((sum, phase) => sum + of(book[phase]), 0)
 
-const steps: ReadonlyArray<readonly [title: string, width: number, cell: (book: Book) => string]> =
-  [
-    ["p50 ms", 8, (book) => millis(percentile(allLatencies(book), 0.5))],
-    ["p99 ms", 8, (book) => millis(percentile(allLatencies(book), 0.99))],
-    ["slow p50", 9, ({ slow }) => millis(percentile(slow.latencies, 0.5))],
-    ["lookups", 9, (book) => whole(sum(book, (of) => of.lookups))],
-    ["restart", 9, ({ restart }) => whole(restart.lookups)],
-    ["failed", 8, (book) => whole(sum(book, (of) => of.failed))],
-    ["outage", 8, ({ outage }) => percent(outage.failed, outage.requests)],
-    ["seen", 7, ({ outage }) => whole(outage.failedSeen)],
-  ]
+const steps: ReadonlyArray<
+  readonly [title: string, width: number, cell: (result: Result) => string]
+> = [
+  ["p50 ms", 8, ({ book }) => millis(percentile(allLatencies(book), 0.5))],
+  ["p99 ms", 8, ({ book }) => millis(percentile(allLatencies(book), 0.99))],
+  ["slow p50", 9, ({ book }) => millis(percentile(book.slow.latencies, 0.5))],
+  ["lookups", 9, ({ book }) => whole(sum(book, (of) => of.lookups))],
+  ["restart", 9, ({ book }) => whole(book.restart.lookups)],
+  ["failed", 8, ({ book }) => whole(sum(book, (of) => of.failed))],
+  ["outage", 8, ({ book: { outage } }) => percent(outage.failed, outage.requests)],
+  ["seen", 7, ({ book }) => whole(book.outage.failedSeen)],
+  ["2nd node", 10, ({ otherNode }) => delay(otherNode)],
+]
 
 const allLatencies = (book: Book): ReadonlyArray<number> =>
   phases.flatMap((phase) => book[phase].latencies).toSorted((a, b) => a - b)
@@ -102,10 +113,10 @@ export const ladder = (results: ReadonlyArray<Result>): string => {
     "step",
     steps.map(([title]) => title),
   )
-  const rows = results.map(({ book, name }) =>
+  const rows = results.map((result) =>
     step(
-      name,
-      steps.map(([, , cell]) => cell(book)),
+      result.name,
+      steps.map(([, , cell]) => cell(result)),
     ),
   )
   return [head, "-".repeat(head.length), ...rows, "", ladderLegend].join("\n")
@@ -115,13 +126,41 @@ const ladderLegend = `
 p50, p99  of all answers, from the moment the request was due; slow p50: while the catalogue was slow
 lookups   requests sent to the catalogue, second tries included; restart: those in the phase after one
 failed    requests that failed for the customer; outage: their share of that phase; seen: of those in it,
-          the ones with a product that this shop had shown before`.slice(1)
+          the ones with a product that this shop had shown before
+2nd node  another node of the shop, told nothing itself: from the settled price change until its last old price`.slice(
+  1,
+)
 
 /** The requirements of a step that are not met. */
 export const missing = ({ redis }: { readonly redis: string | undefined }): ReadonlyArray<string> =>
   redis === undefined
-    ? ["There is no step with Redis: give the address of a server, --redis redis://127.0.0.1:6379."]
+    ? [
+        "There are no steps with Redis: give the address of a server, --redis redis://127.0.0.1:6379.",
+      ]
     : []
+
+/** A delay for people: two digits that matter. */
+const delay = (millis: number | undefined): string => {
+  if (millis === undefined) return "-"
+  return millis < 1_000 ? `${millis.toFixed(0)} ms` : `${(millis / 1_000).toFixed(2)} s`
+}
+
+/** How long each node took to show all new prices; empty without nodes. */
+export const spreads = (all: ReadonlyArray<Spread>): ReadonlyArray<string> => {
+  const [first] = all
+  if (first === undefined) return []
+  const line = (name: string, cells: ReadonlyArray<string>): string =>
+    `  ${name.padEnd(10)}${cells.map((cell) => cell.padStart(9)).join("")}`
+  return [
+    `${first.millis.length} nodes, each a process; the news of the price change reaches node 1 alone. From its settled change until all`,
+    "products that a node reads again and again have their new price:",
+    line(
+      "",
+      first.millis.map((_, at) => `node ${at + 1}`),
+    ),
+    ...all.map(({ millis, shop }) => line(shop, millis.map(delay))),
+  ]
+}
 
 const list = (parts: ReadonlyArray<string>): string =>
   parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`

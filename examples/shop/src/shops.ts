@@ -1,5 +1,5 @@
 /** The shops of a run, each with a catalogue client, a ledger and, if it has a cache, a stack of its own. */
-import { MemoryTier, type Tier, TierStack } from "@larder/core"
+import { MemoryTier, Tier, TierStack } from "@larder/core"
 import { RedisClient, RedisTier } from "@larder/redis"
 import { SqliteTier } from "@larder/sqlite"
 import { Clock, Effect, Exit, FileSystem, Layer, Path, Random, Scope } from "effect"
@@ -8,6 +8,7 @@ import { CatalogueClient } from "./catalogueClient.ts"
 import * as Contenders from "./contenders.ts"
 import * as Insights from "./insights.ts"
 import { Ledger } from "./ledger.ts"
+import * as Probe from "./probe.ts"
 import { Products } from "./products.ts"
 import type { Lane } from "./traffic.ts"
 
@@ -38,12 +39,47 @@ const clientLayer = (url: string, ledger: Ledger) =>
     ),
   )
 
-/** A shop that can restart: the new one opens first, then the old one closes once it is empty. */
-const lane = (
-  name: string,
-  url: string,
-  open: Effect.Effect<Contenders.Shop, unknown, CatalogueClient | Scope.Scope>,
-) =>
+/** Effects that open a shop on one node. */
+type Open = Effect.Effect<Contenders.Shop, unknown, CatalogueClient | Scope.Scope>
+
+/** A lane, and how long another node of its shop had old prices after the change, if it was watched. */
+export interface ShopLane extends Lane {
+  readonly otherNode: Effect.Effect<number | undefined>
+}
+
+/** How long after the run another node may still have an old price, ms. */
+const awaitOtherMillis = 3_000
+const readOtherEveryMillis = 20
+
+/**
+ * Opens another node of the shop, with a client that counts for nobody, and watches its prices. It
+ * hears nothing of the price change but what its tiers tell it.
+ */
+const watchOther = (url: string, open: Open, shop: Contenders.Shop) =>
+  Effect.gen(function* () {
+    const other = yield* open.pipe(Effect.provide(clientLayer(url, new Ledger())), Effect.orDie)
+    const probe = yield* Probe.watch(other, readOtherEveryMillis)
+    let settledAt: number | undefined
+    const told: Contenders.Shop = {
+      ...shop,
+      newPriceList: Effect.andThen(
+        shop.newPriceList,
+        Effect.map(Probe.monotonicMillis, (at) => {
+          settledAt = at
+        }),
+      ),
+    }
+    const otherNode = Effect.map(Probe.awaitNew(probe, awaitOtherMillis), (at) =>
+      at === undefined || settledAt === undefined ? undefined : Math.max(0, at - settledAt),
+    )
+    return { told, otherNode }
+  })
+
+/**
+ * A shop that can restart: the new one opens first, then the old one closes once it is empty. With
+ * `other`, another node of the shop opens then and is watched.
+ */
+const lane = (name: string, url: string, open: Open, other?: Open) =>
   Effect.gen(function* () {
     const ledger = new Ledger()
     const context = yield* Effect.context<HttpClient.HttpClient>()
@@ -59,18 +95,27 @@ const lane = (
       return { scope, shop }
     })
     let now = yield* enter
+    let otherNode: ShopLane["otherNode"] = Effect.undefined
+    const watch = Effect.gen(function* () {
+      if (other === undefined) return
+      const watching = yield* watchOther(url, other, now.shop)
+      now = { ...now, shop: watching.told }
+      otherNode = watching.otherNode
+    }).pipe(Scope.provide(outer), Effect.provide(context))
     const restart = Effect.gen(function* () {
       const before = now
       now = yield* enter
+      yield* watch
       yield* Scope.close(before.scope, Exit.void).pipe(
         Effect.delay(drainMillis),
         Effect.forkIn(outer, { startImmediately: true }),
       )
     })
-    const self: Lane = {
+    const self: ShopLane = {
       name,
       ledger,
       restart,
+      otherNode: Effect.suspend(() => otherNode),
       get shop() {
         return now.shop
       },
@@ -78,20 +123,37 @@ const lane = (
     return self
   })
 
-const larder = (
-  name: string,
-  url: string,
-  counts: Map<string, number>,
-  farther: ReadonlyArray<Layer.Layer<Tier.Tier, unknown>>,
-) => {
+type Farther = ReadonlyArray<Layer.Layer<Tier.Tier, unknown>>
+
+const openLarder = (counts: Map<string, number>, farther: Farther) => {
   const stack = TierStack.layer(MemoryTier.layer({ maxEntries: Contenders.capacity }), ...farther)
-  const open = Effect.gen(function* () {
+  return Effect.gen(function* () {
     const products = yield* Layer.build(Layer.fresh(Products.layer.pipe(Layer.provide(stack))))
     yield* Effect.provide(Insights.watch(counts), products)
     return yield* Effect.provide(Contenders.withLarder, products)
   })
-  return lane(name, url, open)
 }
+
+/** The events of other nodes are counted for nobody. */
+const larder = (
+  name: string,
+  url: string,
+  counts: Map<string, number>,
+  farther: Farther,
+  ofOther?: Farther,
+) => {
+  const other = ofOther && openLarder(new Map(), ofOther)
+  return lane(name, url, openLarder(counts, farther), other)
+}
+
+/** The tier, as if it did not publish changes. */
+const withoutMessages = <E>(layer: Layer.Layer<Tier.Tier, E>): Layer.Layer<Tier.Tier, E> =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.map(Tier.Tier, (tier) =>
+      tier.kind === "bytes" ? { ...tier, abilities: { ...tier.abilities, notifies: false } } : tier,
+    ),
+  ).pipe(Layer.provide(layer))
 
 const sqliteLayer = (places: Places) =>
   Effect.gen(function* () {
@@ -126,24 +188,39 @@ export const sideBySide = (url: string, counts: Map<string, number>, places: Pla
     ]
   })
 
-/** One shop for each step from no cache to all tiers. */
+/**
+ * One shop for each step from no cache to all tiers, and another node of each: beside a file it has
+ * a file of its own, beside Redis the same Redis.
+ */
 export const ladder = (url: string, counts: Map<string, number>, places: Places) =>
   Effect.gen(function* () {
-    const file = yield* sqliteLayer(places)
-    const inFrontOfRedis = yield* sqliteLayer({ ...places, sqlite: undefined })
-    const own = (name: string, options: Contenders.OwnCache) =>
-      lane(name, url, Contenders.withOwnCache(options))
+    const temporaryFile = sqliteLayer({ ...places, sqlite: undefined })
+    const own = (name: string, options: Contenders.OwnCache) => {
+      const open = Contenders.withOwnCache(options)
+      return lane(name, url, open, open)
+    }
+    const withRedis = (name: string, of: Map<string, number>, shared: Farther[number]) =>
+      Effect.gen(function* () {
+        const [file, ofOther] = [yield* temporaryFile, yield* temporaryFile]
+        return yield* larder(name, url, of, [file, shared], [ofOther, shared])
+      })
+    const { redis } = places
     const unheard = new Map<string, number>()
-    const last = places.redis === undefined ? undefined : yield* redisLayer(places.redis)
+    const file = yield* sqliteLayer(places)
+    const ofOther = yield* temporaryFile
+    const none = Contenders.withoutCache
     return [
-      yield* lane("no cache", url, Contenders.withoutCache),
+      yield* lane("no cache", url, none, none),
       yield* own("TTL", { staleWhileRevalidate: false, coalescing: false }),
       yield* own("+ stale-while-revalidate", { staleWhileRevalidate: true, coalescing: false }),
       yield* own("+ coalescing", { staleWhileRevalidate: true, coalescing: true }),
-      yield* larder("Larder, memory", url, unheard, []),
-      yield* larder("+ SQLite", url, last === undefined ? counts : unheard, [file]),
-      ...(last === undefined
+      yield* larder("Larder, memory", url, unheard, [], []),
+      yield* larder("+ SQLite", url, redis === undefined ? counts : unheard, [file], [ofOther]),
+      ...(redis === undefined
         ? []
-        : [yield* larder("+ Redis", url, counts, [inFrontOfRedis, last])]),
+        : [
+            yield* withRedis("+ Redis", unheard, withoutMessages(yield* redisLayer(redis))),
+            yield* withRedis("+ backplane (messages)", counts, yield* redisLayer(redis)),
+          ]),
     ]
   })

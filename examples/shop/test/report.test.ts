@@ -12,6 +12,7 @@ import {
   missing,
   percentile,
   progress,
+  spreads,
   table,
   wrap,
 } from "../src/report.ts"
@@ -195,6 +196,27 @@ describe("report", () => {
     assert.isAtMost(Math.max(...lines.map((line) => line.length)), 120)
     assert.lengthOf(missing({ redis: undefined }), 1)
     assert.lengthOf(missing({ redis: "redis://127.0.0.1" }), 0)
+  })
+
+  it("the ladder says how long another node had old prices", () => {
+    const [first] = results
+    const of = (otherNode: number | undefined) => ladder([{ ...first!, otherNode }])
+    assert.match(of(41.4), /\s41 ms$/m)
+    assert.match(of(1_234), /\s1\.23 s$/m)
+    assert.match(of(undefined), /\s-$/m)
+  })
+
+  it("the nodes have a column each, and a line for each shop", () => {
+    const lines = spreads([
+      { shop: "TTL cache", millis: [41, 1_620, undefined] },
+      { shop: "Larder", millis: [45, 47.4, 44] },
+    ])
+    assert.include(lines[0], "3 nodes")
+    assert.match(lines.at(-3)!, /node 1 +node 2 +node 3$/)
+    assert.match(lines.at(-2)!, /TTL cache +41 ms +1\.62 s +-$/)
+    assert.match(lines.at(-1)!, /Larder +45 ms +47 ms +44 ms$/)
+    assert.isAtMost(Math.max(...lines.map((line) => line.length)), 120)
+    assert.deepStrictEqual(spreads([]), [])
   })
 
   it("customers turned away are named, with what to do about it", () => {
