@@ -1,0 +1,125 @@
+/** On a real Redis: what one write costs with so many nodes that listen, and what idle nodes cost. */
+import type { RedisServer } from "@larder/testing/RedisServer"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { worked } from "../clock.ts"
+import { openNode, redisTier } from "./shared.ts"
+
+type Calls = ReadonlyMap<string, number>
+
+/** The bytes that the server has sent since it began. */
+const bytesSent = (server: RedisServer) =>
+  Effect.map(server.info("stats"), (stats) => Number(stats.get("total_net_output_bytes")))
+
+/** The processor time of the server since it began, in microseconds. */
+const cpuOf = (server: RedisServer) =>
+  Effect.map(
+    server.info("cpu"),
+    (cpu) => 1e6 * (Number(cpu.get("used_cpu_user")) + Number(cpu.get("used_cpu_sys"))),
+  )
+
+const callsBetween = (before: Calls, after: Calls, names: ReadonlyArray<string>): number =>
+  names.reduce((sum, name) => sum + (after.get(name) ?? 0) - (before.get(name) ?? 0), 0)
+
+interface Listeners {
+  readonly nodes: number
+  readonly larders: number
+  readonly heartbeat?: Duration.Input | undefined
+}
+
+const open = (server: RedisServer, { heartbeat, larders, nodes }: Listeners) =>
+  Effect.forEach(
+    Array.from({ length: nodes }),
+    () => {
+      const shared = redisTier(server.url, "growth", heartbeat)
+      const names = Array.from({ length: larders }, (_, i) => `larder${i}`)
+      return Effect.forEach(names, (name) =>
+        openNode({ name, shared, lookup: (key) => Effect.succeed(key) }),
+      )
+    },
+    { concurrency: 10 },
+  )
+
+/** Waits until so many nodes are subscribed. */
+const subscribed = (server: RedisServer, nodes: number) =>
+  Effect.gen(function* () {
+    const count = Effect.map(
+      server.cli("CLIENT", "LIST", "TYPE", "pubsub"),
+      (list) =>
+        String(list)
+          .split("\n")
+          .filter((line) => line !== "").length,
+    )
+    while ((yield* count) < nodes) yield* Effect.sleep(20)
+  })
+
+/** Time for what a node does once after it has opened. */
+const settling = Effect.sleep(1_000)
+
+export interface WriteCost {
+  /** Messages that the server was told to send for a write. */
+  readonly published: number
+  /** Bytes that the server sent for a write, the reply to the writer included. */
+  readonly bytes: number
+  /** Processor time of the server for a write, in microseconds. */
+  readonly serverMicros: number
+  /** Processor time of all nodes for a write, in microseconds: they share this process. */
+  readonly nodesMicros: number
+}
+
+const writes = 1_000
+const value = "x".repeat(100)
+/** As long as the key of a product may be. */
+const keyOf = (i: number): string => `product:${String(i % 20).padStart(8, "0")}`
+
+/** What one `set` costs while so many nodes listen. Their heartbeats are left out. */
+export const writeCost = (server: RedisServer, nodes: number) =>
+  Effect.gen(function* () {
+    const larders = yield* open(server, { nodes, larders: 1, heartbeat: "1 hour" })
+    const writer = larders[0]![0]!
+    yield* Effect.forEach(Array.from({ length: 20 }), (_, i) => writer.set(keyOf(i), value))
+    yield* subscribed(server, nodes)
+    const calls = yield* server.calls
+    const cpu = yield* cpuOf(server)
+    const first = yield* bytesSent(server)
+    const bytes = yield* bytesSent(server)
+    // Of the measurement itself: the server counts its answer after it has made it.
+    const answer = bytes - first
+    const began = worked()
+    for (let i = 0; i < writes; i++) yield* writer.set(keyOf(i), value)
+    const nodesMillis = worked() - began
+    const sent = (yield* bytesSent(server)) - bytes - answer
+    const serverMicros = (yield* cpuOf(server)) - cpu
+    const published = callsBetween(calls, yield* server.calls, ["publish", "spublish"])
+    return {
+      published: published / writes,
+      bytes: sent / writes,
+      serverMicros: serverMicros / writes,
+      nodesMicros: (1_000 * nodesMillis) / writes,
+    } satisfies WriteCost
+  }).pipe(Effect.scoped)
+
+export interface Idle {
+  readonly nodes: number
+  readonly larders: number
+  readonly seconds: number
+}
+
+/** The commands a second, by name, that each node sends while its larders are idle. */
+export const idleCommands = (server: RedisServer, { seconds, ...listeners }: Idle) =>
+  Effect.gen(function* () {
+    yield* open(server, listeners)
+    yield* subscribed(server, listeners.nodes)
+    yield* settling
+    const before = yield* server.calls
+    yield* Effect.sleep(seconds * 1_000)
+    const after = yield* server.calls
+    const rates = [...after.keys()]
+      // The measurement itself asks for these.
+      .filter((name) => name !== "info")
+      .map((name): [string, number] => [
+        name,
+        callsBetween(before, after, [name]) / seconds / listeners.nodes,
+      ])
+    return new Map(rates.filter(([, rate]) => rate > 0))
+  }).pipe(Effect.scoped)
