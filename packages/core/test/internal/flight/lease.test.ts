@@ -393,8 +393,9 @@ describe("law 10: another node's lookup is waited for", () => {
       expect(won).toEqual(["LeaseWon"])
     }))
 
-  test("and told once, also where it ends with a value that is stale already", ({ node }) =>
+  test("and told once, also where it ends with a value that is stale already", ({ node, script }) =>
     Effect.gen(function* () {
+      script.isDeaf = true
       const a = yield* node(Effect.never)
       const b = yield* node(after(0, 2))
       const c = yield* node(Effect.never)
