@@ -154,7 +154,7 @@ export const bestCandidate = (engine: Engine, flight: Flight): Candidate | undef
   const local = engine.entries.candidate(flight.k, now)
   const { stale } = flight
   if (stale === undefined) return local
-  const freshness = engine.entries.judge(stale.entry, now)
+  const freshness = engine.entries.judgeCandidate(stale, now)
   if (freshness._tag === "Missing") return local
   // On equal versions the tier's: memory has its copy from there.
   return local !== undefined && local.entry.version > stale.entry.version

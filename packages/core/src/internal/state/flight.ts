@@ -4,6 +4,7 @@ import type * as Latch from "effect/Latch"
 import type { ReadDemand } from "../../Decision.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Freshness } from "../../Freshness.ts"
+import type { MemoryEntry } from "../../Tier.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
 import type { Timer } from "../runtime/deadlines.ts"
@@ -15,6 +16,8 @@ export interface Candidate {
   readonly exit: Exit.Exit<unknown>
   readonly freshness: Freshness
   readonly tier: string
+  /** The entry in memory that the candidate is; undefined for an entry of a farther tier or of upstream. */
+  readonly held?: MemoryEntry | undefined
 }
 
 /** Why a lookup failed, as in the event `StaleServed`. */

@@ -83,6 +83,11 @@ export class LocalEntries {
       : freshness
   }
 
+  /** The freshness of a candidate now. One of memory may have become suspect. */
+  judgeCandidate({ entry, held }: Candidate, now: number): Freshness.Freshness {
+    return held === undefined ? this.judge(entry, now) : this.#judgeHeld(held, entry, now)
+  }
+
   /** The entry in memory, also past its life. No side effects. */
   look(k: string, now: number): MemoryCandidate | undefined {
     const near = this.#near
