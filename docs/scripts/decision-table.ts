@@ -172,6 +172,21 @@ const adopting = (): string => {
   )
 }
 
+const confirming = (): string => {
+  const words = {
+    confirm: "counts as just read from the arbiter",
+    drop: "is dropped",
+    read: "serves for stale-if-error; the tiers are read, and upstream is asked if they have no answer",
+  } as const
+  return table(
+    ["the arbiter has", "the entry in memory"],
+    rows(Decision.confirmables, (one) => words[Decision.confirmation(one)], [
+      ["stored", { value: "a value", removal: "a removal", nothing: "nothing" }],
+      ["besideMemory", order("memory")],
+    ]).map((row) => [conditionsOf(row), row[1]]),
+  )
+}
+
 const asking = (): string =>
   table(
     ["no tier has an answer, and", "then"],
@@ -193,7 +208,7 @@ const asking = (): string =>
     ).map((row) => [conditionsOf(row), row[1]]),
   )
 
-const tables = { callers, joining, adopting, asking }
+const tables = { callers, joining, adopting, confirming, asking }
 
 const end = "<!-- end of table -->"
 

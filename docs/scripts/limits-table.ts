@@ -256,6 +256,24 @@ export const sections: ReadonlyArray<Section> = [
         "requests for leases at once, where the arbiter takes one key at a time",
         "further ones wait; the last may be looked up without a lease",
       ],
+      [
+        "headerReadsPerSecond",
+        "versions that a larder reads in one second, to confirm entries",
+        "further ones wait for their turn, for as long as for a lease; then their values are read",
+      ],
+      ["headerReadsAtOnce", "of these, versions without a pause in between", "further ones wait"],
+      ["keysPerHeaderRequest", "versions in one request", "the rest is in the next one"],
+      ["headerRequestsAtOnce", "such requests to one server at once", "further ones wait"],
+      [
+        "keysConfirmedAfterGap",
+        "keys that are confirmed after a gap before callers ask for them",
+        "the other entries are confirmed when a caller asks for them",
+      ],
+      [
+        "confirmingJitterMillis",
+        "random pause before that",
+        "nodes that lost the same server do not ask it all at once",
+      ],
       ["keysPerCommit", "keys in one commit", "the rest is in the next one"],
       ["bytesPerCommit", "values in one commit", "the rest is in the next one"],
       [

@@ -7,6 +7,7 @@
  * - {@link next}: what a caller gets when it asks, joins or waits, and when its lookup ends;
  * - {@link mayJoin}: whether a caller may have the result of a running lookup;
  * - {@link adoption}: whether an entry of a tier behind memory is the answer;
+ * - {@link confirmation}: whether the arbiter's version confirms an entry in memory after a gap;
  * - {@link beforeLookup}: whether the larder asks upstream at all.
  *
  * @module
@@ -452,6 +453,46 @@ export const adoption = (offer: Offer): Adoption => {
 }
 
 /**
+ * An entry in memory that the larder may only serve if lookups fail, until the arbiter has confirmed
+ * it, and the arbiter's answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Confirmable {
+  /** What the arbiter has at the key. */
+  readonly stored: "value" | "removal" | "nothing"
+  /** The arbiter's version, compared with the one in memory. */
+  readonly besideMemory: Order
+}
+
+/**
+ * Decides what the arbiter's version says about an entry in memory. `confirm`: the entry counts as
+ * just read from the arbiter. `drop`: another node has removed it. `read`: the larder reads the tiers,
+ * and looks the key up if they have no answer. The absence of a value confirms nothing.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Decision.confirmation({ stored: "value", besideMemory: "same" }), "confirm")
+ * assert.strictEqual(Decision.confirmation({ stored: "nothing", besideMemory: "older" }), "read")
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const confirmation = ({
+  besideMemory,
+  stored,
+}: Confirmable): "confirm" | "drop" | "read" => {
+  if (stored === "value" && besideMemory === "same") return "confirm"
+  return stored === "removal" && besideMemory === "newer" ? "drop" : "read"
+}
+
+/**
  * A flight to which no tier has an answer.
  *
  * @category models
@@ -620,6 +661,27 @@ export const offers: ReadonlyArray<Offer> = combinations<Offer>({
 }).filter(
   ({ besideKnown, besideMemory }) => orders.indexOf(besideKnown) <= orders.indexOf(besideMemory),
 )
+
+/**
+ * Every {@link Confirmable}, for a table or a test of {@link confirmation}.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Decision } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const confirmed = Decision.confirmables.filter((each) => Decision.confirmation(each) === "confirm")
+ * assert.ok(confirmed.every(({ stored }) => stored === "value"))
+ * ```
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const confirmables: ReadonlyArray<Confirmable> = combinations<Confirmable>({
+  stored: ["value", "removal", "nothing"],
+  besideMemory: orders,
+}).filter(({ besideMemory, stored }) => stored !== "nothing" || besideMemory === "older")
 
 /**
  * Every {@link Unanswered} situation, for a table or a test of {@link beforeLookup}.

@@ -623,6 +623,8 @@ export interface MemoryEntry {
   readonly gapsBefore: number
   /** When the arbiter last confirmed the entry, or upstream returned it: ms of monotonic time. */
   readonly confirmedAt: number
+  /** The node chose the version without the arbiter, whose version therefore confirms nothing. */
+  readonly isProvisional: boolean
 }
 
 /**
@@ -686,6 +688,11 @@ export interface ObjectStore {
    * all others is not stored either; then the previous entry of the key is gone too.
    */
   readonly put: (held: MemoryEntry, weight: number, stamp: Stamp, now: number) => boolean
+  /**
+   * Replaces the entry in a slot by the same value with other times or records. Does not count as a
+   * read or a write.
+   */
+  readonly replace: (slot: number, held: MemoryEntry, stamp: Stamp) => void
   /** The weight of a value, by the user's function. Throws what the function throws, and `InvalidOptions` for a result that is no weight. */
   readonly weigh: (value: unknown, key: string) => number
   /** Removes a key, and returns whether it was there. */

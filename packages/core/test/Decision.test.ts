@@ -257,6 +257,21 @@ describe("what becomes of what a tier has", () => {
   })
 })
 
+describe("what the arbiter's version says about an entry in memory", () => {
+  it("there are 7 cases", () => {
+    expect([Decision.confirmables.length, distinct(Decision.confirmables)]).toEqual([7, 7])
+  })
+
+  it.each(Decision.confirmables)("%j", (given) => {
+    const { besideMemory, stored } = given
+    const decision = Decision.confirmation(given)
+    // law 19: absence confirms nothing, and neither does another version
+    expect(decision === "confirm").toBe(stored === "value" && besideMemory === "same")
+    // law 12: nothing comes back
+    expect(decision === "drop").toBe(stored === "removal" && besideMemory === "newer")
+  })
+})
+
 describe("whether upstream is asked", () => {
   it("there are 32 situations", () => {
     expect([Decision.unanswered.length, distinct(Decision.unanswered)]).toEqual([32, 32])

@@ -25,6 +25,7 @@ const entryOf = (key: string): MemoryEntry => ({
   freshCap: Infinity,
   gapsBefore: 0,
   confirmedAt: 0,
+  isProvisional: false,
 })
 
 const opened = (options?: MemoryTier.Options, onEvicted: (key: string) => void = () => {}) =>

@@ -32,6 +32,7 @@ export type Reach = (typeof reaches)[number]
 const reachOf: Readonly<Record<string, Reach>> = {
   read: "reads",
   marks: "reads",
+  versions: "reads",
   acquire: "leases",
   renew: "leases",
   release: "leases",
@@ -139,6 +140,7 @@ const faultyArbiter = (
   write: (...args) => around("write", lostOr(args[0], arbiter.write(...args))),
   mark: (...args) => around("mark", arbiter.mark(...args)),
   marks: (since) => around("marks", arbiter.marks(since)),
+  versions: arbiter.versions && ((keys) => around("versions", arbiter.versions!(keys))),
   listen: isDeaf ? () => Effect.void : arbiter.listen,
 })
 

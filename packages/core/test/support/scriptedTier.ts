@@ -4,9 +4,11 @@ import { Clock, Effect, Layer } from "effect"
 
 type Operations = Omit<
   { readonly [O in keyof Tier.Arbiter]-?: NonNullable<Tier.Arbiter[O]> },
-  "listen" | "versions"
+  "listen"
 > &
   Pick<Tier.ByteStore, "read" | "put" | "drop">
+
+type Listen = NonNullable<Tier.Arbiter["listen"]>
 
 export type Operation = keyof Operations
 
@@ -20,10 +22,34 @@ export interface Call<O extends Operation = Operation> {
 export class Script {
   readonly calls: Array<Call> = []
   /** Replacements of operations; each gets the original operation. */
-  readonly instead: { [O in Operation]?: (real: Operations[O]) => Operations[O] } = {}
+  instead: { [O in Operation]?: (real: Operations[O]) => Operations[O] } = {}
 
   /** Messages do not arrive. Read when a larder opens. */
   isDeaf = false
+  /** The arbiter tells no versions without their entries. Read when a larder opens. */
+  isWithoutVersions = false
+  /** Messages that are published from now on are lost. */
+  isLosing = false
+  readonly #receivers = new Set<(message: Tier.Message) => void>()
+
+  /** Sends a message to every larder that listens. */
+  say(message: Tier.Message): void {
+    for (const receive of this.#receivers) receive(message)
+  }
+
+  /** The messages of a tier, which this script may lose, and its own. */
+  listen(real: Listen): Listen {
+    return (receive) => {
+      const own = Effect.acquireRelease(
+        Effect.sync(() => this.#receivers.add(receive)),
+        () => Effect.sync(() => this.#receivers.delete(receive)),
+      )
+      const pass = (message: Tier.Message) => {
+        if (!this.isLosing) receive(message)
+      }
+      return Effect.andThen(own, real(pass))
+    }
+  }
 
   /** The calls of one operation so far. */
   of<O extends Operation>(operation: O): ReadonlyArray<Call<O>> {
@@ -74,7 +100,11 @@ const arbiterOf = (
   write: noting(script, "write", arbiter.write),
   mark: noting(script, "mark", arbiter.mark),
   marks: noting(script, "marks", arbiter.marks),
-  listen: script.isDeaf ? () => Effect.void : arbiter.listen,
+  versions:
+    script.isWithoutVersions || arbiter.versions === undefined
+      ? undefined
+      : noting(script, "versions", arbiter.versions),
+  listen: script.isDeaf ? () => Effect.void : arbiter.listen && script.listen(arbiter.listen),
 })
 
 /**

@@ -74,6 +74,10 @@ class FirstInFirstOut implements Tier.ObjectStore {
     this.#at(slot).stamp = stamp
   }
 
+  replace(slot: number, held: Tier.MemoryEntry, stamp: Tier.Stamp): void {
+    this.#kept[slot] = { ...this.#at(slot), held, stamp }
+  }
+
   forgetStamp(key: string): void {
     const slot = this.find(key)
     if (slot !== 0) this.stamp(slot, { until: 0, checkedAt: -1 })

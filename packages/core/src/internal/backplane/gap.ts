@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { GapReason } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
+import { confirmHotSoon } from "./confirm.ts"
 
 /** A gap begins, or is found afterwards. `part`: the server whose messages are missing; undefined for all. */
 export const detected = (
@@ -27,7 +28,16 @@ export const ended = (
   engine: Engine,
   arbiter: FartherTier,
   { part }: { readonly part: string | undefined },
-): void => suspect(engine, arbiter, part)
+): void => {
+  suspect(engine, arbiter, part)
+  confirmHotSoon(engine)
+}
+
+/** A message shows that an earlier one is missing: a gap that is over already. */
+export const foundHole = (engine: Engine, arbiter: FartherTier, part: string): void => {
+  detected(engine, arbiter, "hole", part)
+  confirmHotSoon(engine)
+}
 
 const suspect = (engine: Engine, arbiter: FartherTier, part: string | undefined): void => {
   engine.gaps.begin(part)

@@ -7,7 +7,7 @@ import type { Message } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
 import { forgetStale } from "../state/generation.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import { detected, ended } from "./gap.ts"
+import { detected, ended, foundHole } from "./gap.ts"
 import { keepPushed } from "./pushed.ts"
 
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
@@ -67,5 +67,5 @@ const marked = (engine: Engine, arbiter: FartherTier, { page, previous }: Of<"Ma
   // A node that has not read any marks yet reads them all with its first read of the arbiter.
   const isHole = previous > marks.readUpTo && arbiter.marks.isKnown
   marks.merge(page, previous, engine.now())
-  if (isHole) detected(engine, arbiter, "hole", arbiter.partOf(undefined))
+  if (isHole) foundHole(engine, arbiter, arbiter.partOf(undefined))
 }

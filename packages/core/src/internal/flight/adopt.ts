@@ -36,14 +36,11 @@ export const consider = (
   // The entry is older than a value that this node has set and the tier has not got yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return false
-  const keeping = examined(
-    engine,
-    { k: flight.k, asked: flight.key },
-    tier.name,
-    entry,
-    confirmedAt,
-  )
-  if (keeping === undefined) return false
+  const asked = { k: flight.k, asked: flight.key }
+  const usable = examined(engine, asked, tier.name, entry, confirmedAt)
+  if (usable === undefined) return false
+  // A nearer tier may have a version that this node chose without the arbiter.
+  const keeping = { ...usable, isProvisional: tier !== engine.stack.arbiter }
   const now = engine.now()
   const candidate = candidateFrom(engine, tier.name, entry, now)
   const inMemory = engine.near.peek(flight.k)?.entry.version
@@ -84,13 +81,13 @@ const offer = (
   early,
 })
 
-const order = (version: number, other: number): Decision.Order => {
+export const order = (version: number, other: number): Decision.Order => {
   if (version === other) return "same"
   return version > other ? "newer" : "older"
 }
 
 /** Another node has removed the key: drops this node's older values, also for stale-if-error. */
-const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
+export const forgetOlder = (engine: Engine, flight: Flight, version: number): void => {
   const { k, stale } = flight
   if (stale !== undefined && stale.entry.version < version) flight.stale = undefined
   const inMemory = engine.near.peek(k)

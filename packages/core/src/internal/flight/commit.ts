@@ -60,7 +60,8 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
     settleWhile(engine, flight, outcome, commit(engine, arbiter, flight, flight.lease, kept))
     return
   }
-  keepInMemory(engine, flight, { ...kept, gapsBefore: flight.gapsBefore })
+  const isProvisional = arbiter !== undefined
+  keepInMemory(engine, flight, { ...kept, gapsBefore: flight.gapsBefore, isProvisional })
   if (farther.length === 0) return complete(engine, flight, outcome)
   const put = Effect.suspend(() => {
     const isUnwanted = flight.isForeign || engine.flights.isDetached(flight)
@@ -131,7 +132,8 @@ const commit = (
     }
     // Without an answer, the value is only as good as its lookup.
     const known = stored === undefined ? flight.gapsBefore : gapsBefore
-    keepInMemory(engine, flight, { ...kept, gapsBefore: known })
+    const isProvisional = stored === undefined
+    keepInMemory(engine, flight, { ...kept, gapsBefore: known, isProvisional })
     engine.flights.settled(flight)
     // Not for a first value of a bulk lookup: the arbiter has this value, or none while the lease lasts.
     // A busy node that gives up a batch would drop what it has stored, and with more than `maxKeys`

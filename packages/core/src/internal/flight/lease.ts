@@ -73,7 +73,8 @@ class LeaseWait {
     this.#budget = budget
     this.#claim = firstClaim(engine, flight)
     this.#began = engine.stopwatch()
-    this.#longest = Math.min(engine.stack.leaseWaitMillis, engine.settings.policy.hardTimeout)
+    const { leaseWaitMillis } = engine.stack
+    this.#longest = Math.min(leaseWaitMillis, engine.settings.policy.hardTimeout) - flight.waited
   }
 
   get leased(): Effect.Effect<void> {

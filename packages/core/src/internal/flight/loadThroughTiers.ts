@@ -2,7 +2,7 @@
  * Loads flights where there are tiers behind memory: reads the tiers, nearest first, asks upstream
  * for keys that no tier has, answers the callers, and settles.
  */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { CallerSpan, Engine } from "../state/engine.ts"
@@ -11,13 +11,28 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { considerQueued } from "./adopt.ts"
+import { confirmAll, isConfirmable } from "./confirm.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
 import { answered, readTiers, type Walk, walkWith } from "./readTiers.ts"
 import { cancelTogether } from "./sharedCancel.ts"
 
-/** Starts flights that have begun. */
+/** Starts flights that have begun. Flights whose entry in memory a gap has made suspect confirm it first. */
 export const loadThroughTiers = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+): void => {
+  const suspect = flights.filter((flight) => isConfirmable(engine, flight))
+  if (!Arr.isArrayNonEmpty(suspect)) return loadNow(engine, flights, span)
+  const others = flights.filter((flight) => !suspect.includes(flight))
+  if (Arr.isArrayNonEmpty(others)) loadNow(engine, others, span)
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  const loaded = Effect.suspend(() => loadAll(engine, suspect, span, budget))
+  goOn(engine, suspect, Effect.andThen(confirmAll(engine, suspect, budget), loaded))
+}
+
+const loadNow = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
@@ -105,8 +120,9 @@ const loadAll = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
+  budget = new Budget(engine.settings.policy.tierBudget),
 ): Effect.Effect<void> => {
-  const walk = walkWith(new Budget(engine.settings.policy.tierBudget))
+  const walk = walkWith(budget)
   const fromTiers = readThenLookUp(engine, flights, walk, 0, span)
   if (engine.writes.size === 0) return fromTiers
   const queued = flights.map((flight) => considerQueued(engine, flight))

@@ -114,6 +114,11 @@ export class MemoryStore implements ObjectStore {
     return true
   }
 
+  replace(slot: number, held: MemoryEntry, stamp: Stamp): void {
+    this.#held.set(slot, held)
+    this.stamp(slot, stamp)
+  }
+
   weigh(value: unknown, key: string): number {
     const weight = this.#weigh(value, key)
     if (isCount(weight)) return weight

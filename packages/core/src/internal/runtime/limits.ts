@@ -78,6 +78,18 @@ export const leasePauseJitter = 0.5
 export const leaseRequestsUnanswered = 1
 /** Requests, to an arbiter that takes one key at a time. With more, all take longer. */
 export const leasesAskedAtOnce = 64
+/** Keys whose versions a larder reads in one second, to confirm entries after a gap. A small part of what a server can do. */
+export const headerReadsPerSecond = 10_000
+/** Of these, keys without a pause in between. A `getMany` of 1,000 keys waits for none. */
+export const headerReadsAtOnce = 1_000
+/** Keys. As `keysPerSlice`: together they must be read within `tierTimeout`. */
+export const keysPerHeaderRequest = 250
+/** Requests for versions to one server. With more, each takes longer. */
+export const headerRequestsAtOnce = 4
+/** Keys, the most recently read ones, which are confirmed after a gap before anybody asks for them. */
+export const keysConfirmedAfterGap = 1_000
+/** ms. A random pause of up to this after a gap, so that 100 nodes do not ask all at once. */
+export const confirmingJitterMillis = 1_000
 /** Keys. As `keysPerTierSlice`, so that the results of a slice are one commit. */
 export const keysPerCommit = 125
 /** Bytes of envelopes. With more, a step may miss its deadline. */

@@ -21,6 +21,8 @@ import type { Soon } from "../runtime/nextTurn.ts"
 import { WaitingCallers } from "../runtime/processLife.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Turns } from "../runtime/turns.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import { Budget } from "../tier/budget.ts"
 import type { Stack } from "../tier/openStack.ts"
 import { ChangeSignals } from "./changeSignals.ts"
 import { CoalescedReads } from "./coalescedReads.ts"
@@ -29,6 +31,7 @@ import { Fibers } from "./fibers.ts"
 import type { Candidate } from "./flight.ts"
 import { FlightTable } from "./flightTable.ts"
 import { Gaps } from "./gaps.ts"
+import { HeaderReads } from "./headerReads.ts"
 import { HeldLeases } from "./heldLeases.ts"
 import { KeyTurns } from "./keyTurns.ts"
 import { LocalEntries } from "./localEntries.ts"
@@ -119,6 +122,8 @@ export class Engine {
   /** Coalesces concurrent `read`s of one key in farther tiers. */
   readonly reads = new CoalescedReads<FartherReading>()
   readonly pushes = new Pushes()
+  /** Undefined where no arbiter tells versions without their entries. */
+  readonly headers: HeaderReads | undefined
   /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
   closed = false
@@ -155,6 +160,22 @@ export class Engine {
     this.flights = new FlightTable(marks)
     this.versions = new Versions(clock, marks, this, stack)
     this.demands = new LookupDemands(this, origin)
+    this.headers = this.#headersOf(stack.arbiter)
+  }
+
+  #headersOf(arbiter: FartherTier | undefined): HeaderReads | undefined {
+    if (arbiter?.hasVersions !== true) return undefined
+    const { tierTimeout } = this.settings.policy
+    return new HeaderReads({
+      partOf: (k) => arbiter.partOf(k),
+      ask: (part, keys) => arbiter.versions(part, keys, new Budget(tierTimeout)),
+      gaps: this.gaps,
+      marksReadAt: () => arbiter.marks.reading?.readAt ?? -Infinity,
+      soon: this.soon,
+      timers: this.timers,
+      fork: (effect) => this.fibers.fork(effect),
+      stopwatch: () => this.stopwatch(),
+    })
   }
 
   /** Time of day in ms that never steps back: see `SteadyClock`. */

@@ -122,6 +122,8 @@ export class Flight extends Linked<Flight> {
    * before the change arrives after the message of the change.
    */
   heard = 0
+  /** For how long the flight has waited for its turn at the arbiter, ms: a part of the wait for a lease. */
+  waited = 0
   /** Upstream has been asked: see {@link hears}. */
   isLookingUp = false
   /** A newer release of the application wrote the entry: do not overwrite it. */

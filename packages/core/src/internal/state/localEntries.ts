@@ -13,6 +13,7 @@ import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Stack } from "../tier/openStack.ts"
 import type { Candidate } from "./flight.ts"
 import type { Gaps } from "./gaps.ts"
+import type { HeaderRead } from "./headerReads.ts"
 
 /** An entry in memory, with its freshness at one moment. */
 export interface MemoryCandidate extends Candidate {
@@ -31,6 +32,8 @@ export interface EntryWithPolicy {
   readonly confirmedAt?: number | undefined
   /** The number of gaps before the node read or looked up the entry; by default the number now. */
   readonly gapsBefore?: number | undefined
+  /** The node chose the version without the arbiter; by default it did not. */
+  readonly isProvisional?: boolean | undefined
 }
 
 export class LocalEntries {
@@ -144,6 +147,7 @@ export class LocalEntries {
       confirmedAt = monotonicMillis(this.#clock),
       entry,
       gapsBefore = this.#gaps.count,
+      isProvisional = false,
       policy,
       weight,
     }: EntryWithPolicy,
@@ -165,10 +169,56 @@ export class LocalEntries {
       freshCap,
       gapsBefore,
       confirmedAt,
+      isProvisional,
     }
     if (!near.put(held, weight, stamp, now)) return
     if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
     this.onKeep(policy.earlyRefresh)
+  }
+
+  /**
+   * Whether the entry in memory is usable only for stale-if-error because of a gap: the arbiter's
+   * version can make it fresh, or usable for stale-while-revalidate.
+   */
+  isConfirmable(k: string, now: number): boolean {
+    const slot = this.#near.find(k)
+    if (slot === 0) return false
+    const held = this.#near.at(slot)
+    if (held.isProvisional || !this.#gaps.isSuspect(k, held.gapsBefore)) return false
+    // Without `freshCap`, which the confirmation renews.
+    const freshness = this.judge(held.entry, now)
+    return (
+      freshness._tag === "Fresh" || (freshness._tag === "Stale" && freshness.grace === "revalidate")
+    )
+  }
+
+  /**
+   * Renews the entry in memory if it has the arbiter's version, and returns it. Race: a message tells
+   * of a newer version while the request is on its way. The message has ended the entry's freshness,
+   * and the confirmation does not bring it back.
+   */
+  confirm(
+    k: string,
+    { gapsBefore, marksReadAt, sentAt, stored }: HeaderRead,
+    now: number,
+  ): MemoryCandidate | undefined {
+    const near = this.#near
+    const slot = near.find(k)
+    if (slot === 0) return undefined
+    const held = near.at(slot)
+    if (held.isProvisional || held.entry.version !== stored.version) return undefined
+    const freshCap = this.freshCap(Math.min(sentAt, marksReadAt))
+    const renewed: MemoryEntry = {
+      ...held,
+      // A later confirmation may have been answered before.
+      freshCap: Math.max(held.freshCap, freshCap),
+      gapsBefore: Math.max(held.gapsBefore, gapsBefore),
+      confirmedAt: Math.max(held.confirmedAt, sentAt),
+    }
+    near.replace(slot, renewed, neverPlain)
+    const confirmed = this.look(k, now)
+    if (confirmed !== undefined) this.tidy(k, confirmed)
+    return confirmed
   }
 
   /**

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Entry from "../../Entry.ts"
+import type { Stored } from "../../Arbitration.ts"
 import type { Arbiter, ByteStore, ByteTier, Limits } from "../../Tier.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { atOnce } from "../runtime/syncExit.ts"
@@ -48,7 +49,10 @@ export class FartherTier {
   readonly copies: TierCopies
   /** Undefined in a tier that does not arbitrate or does not notify. */
   readonly listen: Arbiter["listen"]
+  /** Whether {@link versions} can be read: not in a tier that does not arbitrate. */
+  readonly hasVersions: boolean
   readonly #store: ByteStore
+  readonly #ask: Ask
   readonly #options: Options
   readonly #parts: TierParts
   readonly #codec: TierCodec
@@ -80,7 +84,9 @@ export class FartherTier {
     this.breaker = breaker
     this.time = time
     this.listen = tier.abilities.notifies ? arbiter?.listen : undefined
+    this.hasVersions = arbiter?.versions !== undefined
     this.#store = store
+    this.#ask = ask
     this.#options = options
     this.#parts = parts
     this.#trust = role === "arbiter" ? undefined : new Trust()
@@ -152,6 +158,31 @@ export class FartherTier {
   /** Decodes an envelope of the tier that did not come with a read. */
   decoded(key: string, envelope: Uint8Array): Effect.Effect<TierRead> {
     return this.#codec.found(key, envelope)
+  }
+
+  /**
+   * The versions at these keys, all on one part, and the marks up to now where they are not recent.
+   * `undefined` where the arbiter does not answer, or marks of a gap are still unread: without them,
+   * the versions confirm nothing.
+   */
+  versions(
+    part: string,
+    keys: ReadonlyArray<string>,
+    budget: Budget,
+  ): Effect.Effect<ReadonlyArray<Stored> | undefined> {
+    return Effect.suspend(() => {
+      const steps = this.#parts.steps(part)
+      const asked = this.#ask((arbiter) => arbiter.versions!(keys))
+      const answered = this.marks.needsApart(part)
+        ? besides(
+            steps.run("versions", asked, budget),
+            this.marks.elsewhere(new Budget(budget.whole, budget.left)),
+          )
+        : steps.run("versions", this.marks.beside(asked), budget)
+      return Effect.map(answered, (stored) =>
+        this.marks.reading?.isCaughtUp === true ? stored : undefined,
+      )
+    })
   }
 
   /** Probes each recently failed part despite its open breaker; an answer closes the breaker. */

@@ -32,8 +32,9 @@ export class MarkReading {
   /** When the newest answer was requested, in monotonic time. */
   #readAt = -Infinity
   #triedAt = -Infinity
-  /** Marks that were read up to this moment, in monotonic time, may not be all. */
-  #missedAt = -Infinity
+  /** How often messages about marks may have been missed, in all and before the newest answer was requested. */
+  #misses = 0
+  #missesRead = 0
   #heardOf = 0
   #turn = 0
   #isOnItsWay = false
@@ -57,8 +58,7 @@ export class MarkReading {
     const { marks, time } = this.#options
     const isWhole = this.#readsRest || !marks.isBehind
     const isYoung = this.#isYoung(this.#readAt) && !time.isDoubtful
-    const isKnown = this.#readAt > this.#missedAt
-    return isWhole && isKnown && marks.readUpTo >= this.#heardOf && isYoung
+    return isWhole && this.isCaughtUp && marks.readUpTo >= this.#heardOf && isYoung
   }
 
   /** Records that the arbiter has a mark of this number: until it is read, the marks are not recent. */
@@ -68,7 +68,12 @@ export class MarkReading {
 
   /** Records that messages about marks may be missing: the next read reads the marks with it. */
   mayHaveMissed(): void {
-    this.#missedAt = monotonicMillis(this.#options.clock)
+    this.#misses += 1
+  }
+
+  /** Whether the arbiter has answered since messages about marks may have been missed. */
+  get isCaughtUp(): boolean {
+    return this.isKnown && this.#missesRead === this.#misses
   }
 
   /**
@@ -109,12 +114,14 @@ export class MarkReading {
       const sent = monotonicMillis(clock)
       const since = marks.readUpTo
       const heardOf = this.#heardOf
+      const misses = this.#misses
       this.#triedAt = sent
       this.#isOnItsWay = true
       const asked = Effect.map(arbiter.marks(since), (page) => {
         this.#options.time.heard(page.time, sent, monotonicMillis(clock))
         marks.merge(page, since, clock.currentTimeMillisUnsafe())
         this.#readAt = sent
+        this.#missesRead = misses
         // The arbiter may have lost the mark since: stop waiting for it.
         if (this.#heardOf === heardOf) this.#heardOf = 0
         this.#followUp()

@@ -71,6 +71,7 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
           freshCap: Infinity,
           gapsBefore: 0,
           confirmedAt: 0,
+          isProvisional: false,
         }
         const weight = weighed(store, key, envelope)
         return weight !== undefined && store.put(held, weight, neverPlain, at)

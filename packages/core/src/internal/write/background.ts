@@ -40,7 +40,8 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
   const isPlaced = arbiter?.time.isKnown !== false
   // Race: another node changes the key while the arbiter is away. `confirmedAt` bounds how long this
   // node returns its own value as fresh.
-  const queued = { ...planned, entry, madeAt, confirmedAt: madeAt, isPlaced }
+  const own = { madeAt, confirmedAt: madeAt, isPlaced, isProvisional: arbiter !== undefined }
+  const queued = { ...planned, ...own, entry }
   engine.entries.keep(k, planned.key, queued, engine.now())
   engine.writes.put(k, queued, writerOf(engine))
   return { version, settled: false, pending: farther.map(({ name }) => name) }

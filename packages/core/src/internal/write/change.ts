@@ -35,7 +35,7 @@ export const change = (engine: Engine, k: string, planned: Planned): Effect.Effe
     }
     if (farther.length === 0) {
       const version = engine.versions.next()
-      follow(engine, k, planned, version, engine.gaps.count)
+      follow(engine, k, planned, { version, gapsBefore: engine.gaps.count })
       return Effect.succeed({ version, settled: true, pending: [] })
     }
     // `expire` waits until queued writes have reached the tiers; `set` and `remove` replace them.
@@ -94,7 +94,9 @@ const changeTiers = (
     const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
     // A flight that began while the arbiter was asked may have read the value from before the change.
     begun(engine, k, planned.change._tag)
-    if (engine.changes.end(k, turn, version)) follow(engine, k, planned, version, gapsBefore)
+    const isProvisional = !isOrdered
+    const placed = { version, gapsBefore, isProvisional }
+    if (engine.changes.end(k, turn, version)) follow(engine, k, planned, placed)
     // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
     // which came last.
     else engine.near.delete(k)
@@ -182,25 +184,20 @@ const changeIn = (
   }
 }
 
+/** A change's place in the order of changes. */
+interface Placed extends Pick<EntryWithPolicy, "gapsBefore" | "isProvisional"> {
+  readonly version: number
+}
+
 /** Applies the change in memory. */
-const follow = (
-  engine: Engine,
-  k: string,
-  planned: Planned,
-  version: number,
-  gapsBefore: number,
-): void => {
+const follow = (engine: Engine, k: string, planned: Planned, placed: Placed): void => {
   const { change, kept, key } = planned
+  const { version, ...known } = placed
   const now = engine.now()
   switch (change._tag) {
     case "Set":
       if (kept !== undefined)
-        engine.entries.keep(
-          k,
-          key,
-          { entry: { ...change.entry, version }, gapsBefore, ...kept },
-          now,
-        )
+        engine.entries.keep(k, key, { entry: { ...change.entry, version }, ...known, ...kept }, now)
       return
     case "Remove":
       engine.near.delete(k)
@@ -221,7 +218,7 @@ const follow = (
       const entry = { ...expired, version: Math.max(above, expired.version) }
       const { policy } = held
       const weight = engine.near.weightOf(slot)
-      engine.entries.keep(k, key, { entry, policy, weight, gapsBefore }, now)
+      engine.entries.keep(k, key, { ...known, entry, policy, weight, isProvisional: true }, now)
     }
   }
 }

@@ -26,6 +26,7 @@ const held = (key: string, value: number, staleUntil: number): MemoryEntry => ({
   freshCap: Infinity,
   gapsBefore: 0,
   confirmedAt: 0,
+  isProvisional: false,
 })
 
 const stamp = { until: 1, checkedAt: 0 }
@@ -138,6 +139,20 @@ it("a key whose stamp is forgotten is not plain, and no other key is touched", (
   expect([store.isPlain(a, 0, 0), store.isPlain(b, 0, 0)]).toEqual([false, true])
   // Marks are counted from 0.
   expect([0, 1, 2].map((mark) => store.isStampedAt(a, mark))).toEqual([false, false, false])
+})
+
+it("an entry is replaced in its slot, with its stamp, and counts as neither read nor written", () => {
+  const store = storeOf({ eviction: "lru", maxEntries: 2 })
+  put(store, held("a", 1, 100), 0)
+  put(store, held("b", 1, 100), 0)
+  const slot = store.find("a")
+  const confirmed = { ...store.at(slot), confirmedAt: 7 }
+  store.replace(slot, confirmed, { until: 50, checkedAt: 3 })
+  expect([store.peek("a"), store.find("a")]).toEqual([confirmed, slot])
+  expect([store.isPlain(slot, 49, 3), store.isPlain(slot, 50, 3)]).toEqual([true, false])
+  expect(store.hot(10).map(({ key }) => key)).toEqual(["b", "a"])
+  put(store, held("c", 1, 100), 0)
+  expect(store.find("a")).toBe(0)
 })
 
 it("a key that is absent has no entry and cannot be deleted", () => {

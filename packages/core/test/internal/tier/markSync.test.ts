@@ -103,6 +103,25 @@ describe("marks are recent", () => {
     }),
   )
 
+  it.effect("but not after messages may have been missed, until an answer to a later request", () =>
+    Effect.gen(function* () {
+      const { answer, marking, settled } = yield* reading(pageOf(0), "slowly")
+      expect(marking.isCaughtUp).toBe(false)
+      yield* marking.page
+      expect([marking.isRecent, marking.isCaughtUp]).toEqual([true, true])
+      const begun = yield* fork(marking.page)
+      yield* settled
+      // At the same moment of time.
+      marking.mayHaveMissed()
+      expect([marking.isRecent, marking.isCaughtUp]).toEqual([false, false])
+      yield* answer(pageOf(0))
+      expect([isDone(begun), marking.isRecent, marking.isCaughtUp]).toEqual([true, false, false])
+      yield* fork(marking.page)
+      yield* answer(pageOf(0))
+      expect([marking.isKnown, marking.isRecent, marking.isCaughtUp]).toEqual([true, true, true])
+    }),
+  )
+
   it.effect("where monotonic time has just begun, too", () =>
     Effect.gen(function* () {
       const { marking } = yield* readingFrom(0, pageOf(0))

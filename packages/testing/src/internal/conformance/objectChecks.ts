@@ -26,6 +26,7 @@ const entryOf = (key: string, value: string, version: number): Tier.MemoryEntry 
   freshCap: Infinity,
   gapsBefore: 0,
   confirmedAt: 0,
+  isProvisional: false,
 })
 
 export const objectChecks = checksThat("objects")({

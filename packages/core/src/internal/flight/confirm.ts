@@ -1,0 +1,76 @@
+/**
+ * Confirms entries in memory by the arbiter's versions, where a gap has made them suspect: instead of
+ * reading the values again.
+ */
+import * as Effect from "effect/Effect"
+import * as Decision from "../../Decision.ts"
+import { isBelieved } from "../recover/believed.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Flight } from "../state/flight.ts"
+import type { HeaderRead } from "../state/headerReads.ts"
+import type { MemoryCandidate } from "../state/localEntries.ts"
+import type { Budget } from "../tier/budget.ts"
+import { forgetOlder, order } from "./adopt.ts"
+import { complete, offerAll } from "./waiters.ts"
+
+/** Whether the arbiter's version can spare the flight the read of its value. */
+export const isConfirmable = (engine: Engine, flight: Flight): boolean => {
+  const { early, force, k, notBefore, stale } = flight
+  // Each flight of a key in memory has its entry as the stale value.
+  if (engine.headers === undefined || stale?.tier !== engine.nearName) return false
+  if (force || early || stale.entry.storedAt < notBefore) return false
+  return engine.entries.isConfirmable(k, engine.now()) && isBelieved(engine, k)
+}
+
+/** Confirms the entries of flights; ends when each has an outcome, or must be read from the tiers. */
+export const confirmAll = (
+  engine: Engine,
+  flights: ReadonlyArray<Flight>,
+  budget: Budget,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { headers, settings, stack } = engine
+    if (headers === undefined) return Effect.void
+    const { hardTimeout, tierTimeout } = settings.policy
+    const longestWait = Math.min(stack.leaseWaitMillis, hardTimeout)
+    const began = engine.stopwatch()
+    const confirmed = flights.map((flight) =>
+      Effect.map(headers.read(flight.k, longestWait), (read) => answered(engine, flight, read)),
+    )
+    const all = Effect.all(confirmed, { discard: true, concurrency: "unbounded" })
+    return Effect.map(all, () => {
+      const took = engine.stopwatch() - began
+      const trip = Math.min(took, tierTimeout)
+      budget.left -= trip
+      for (const flight of flights) {
+        flight.waited = took - trip
+        // What the flight does from here on comes after a gap that began meanwhile.
+        flight.gapsBefore = engine.gaps.count
+      }
+    })
+  })
+
+const answered = (engine: Engine, flight: Flight, read: HeaderRead | undefined): void => {
+  const { k } = flight
+  const inMemory = engine.near.peek(k)?.entry
+  // Race: a change of the key came meanwhile, here or on another node that this node has heard.
+  const isOver = !flight.isWanted || engine.flights.isDetached(flight)
+  if (read === undefined || inMemory === undefined || isOver || !isBelieved(engine, k)) return
+  const { isValue, version } = read.stored
+  const stored = isValue ? "value" : version > 0 ? "removal" : "nothing"
+  switch (Decision.confirmation({ stored, besideMemory: order(version, inMemory.version) })) {
+    case "confirm":
+      return confirmed(engine, flight, engine.entries.confirm(k, read, engine.now()))
+    case "drop":
+      return forgetOlder(engine, flight, version)
+    case "read":
+  }
+}
+
+/** Gives the confirmed entry to the callers: as fresh, or in revalidate grace while the flight continues. */
+const confirmed = (engine: Engine, flight: Flight, local: MemoryCandidate | undefined): void => {
+  if (local?.freshness._tag === "Fresh") {
+    engine.failures.forget(flight.k)
+    complete(engine, flight, { _tag: "Value", result: local, newerKnown: undefined })
+  } else if (local?.freshness._tag === "Stale") offerAll(engine, flight, local)
+}
