@@ -294,6 +294,11 @@ export const sections: ReadonlyArray<Section> = [
       ],
       ["probesAfterReconnect", "such probes", "the breaker's own probe decides"],
       [
+        "heartbeatsOfSilence",
+        "heartbeats that do not arrive",
+        "a gap begins: entries from before are served only if upstream fails, until they are confirmed",
+      ],
+      [
         "listenPauseMillis",
         "between two attempts to subscribe, where the tier has given up its subscription",
         "the next attempt; meanwhile the node hears of no change",

@@ -23,7 +23,12 @@ import { MemoryStore } from "./internal/memory/memoryStore.ts"
 import { millisOf } from "./internal/runtime/duration.ts"
 import { type ObjectTier, Tier } from "./Tier.ts"
 
-export { layerShared, layerSharedWith } from "./internal/arbitrate/sharedTier.ts"
+export {
+  layerShared,
+  layerSharedWith,
+  type SharedOptions,
+} from "./internal/arbitrate/sharedTier.ts"
+export type { Heartbeat, Network, Subscription } from "./internal/arbitrate/channel.ts"
 
 /**
  * Options of {@link layer}.

@@ -589,6 +589,20 @@ const handMade = (limits: object) =>
     Effect.map(Tier.Tier, (tier) => ({ ...tier, limits })),
   ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared)))
 
+const ofNetwork = (
+  [
+    [5, "5"],
+    [null, "null"],
+    [{}, "an object"],
+  ] as const
+).map(([network, shown]): OfEffect => ({
+  module: "MemoryTier",
+  field: "network",
+  shown,
+  must: "be an object with a function deliver",
+  make: () => Effect.scoped(Layer.build(MemoryTier.layerSharedWith({ network } as never))),
+}))
+
 const limitsOfTiers: ReadonlyArray<OfEffect> = ofLimits.flatMap(
   ([limits, field, shown, must]): ReadonlyArray<OfEffect> => [
     {
@@ -644,6 +658,7 @@ const resizing = (stack: Layer.Layer<TierStack.TierStack>, given: object) =>
   )
 
 const effects: ReadonlyArray<OfEffect> = [
+  ...ofNetwork,
   ...limitsOfTiers,
   ...noDurations.flatMap(([shown, after]) => ofDeadline(shown, after)),
   ...bounds.flatMap((field) =>

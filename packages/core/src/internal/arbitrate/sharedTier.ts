@@ -3,8 +3,8 @@
  * nodes, done in memory for several nodes of one program.
  *
  * Every operation is one synchronous step, and so atomic. Its time is that of the `Clock` it was
- * built with, except that it never steps back. It has no timers: reads and writes remove expired
- * records.
+ * built with, except that it never steps back. It has no timers, unless it simulates a network: reads
+ * and writes remove expired records.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -21,7 +21,6 @@ import type {
   LeaseRequest,
   LimitOptions,
   Limits,
-  Message,
   Write,
   Written,
 } from "../../Tier.ts"
@@ -36,7 +35,9 @@ import {
   usable,
 } from "../../Arbitration.ts"
 import type { LeaseRecord, Stored } from "../../Arbitration.ts"
+import { type Channel, type Network, type Published, direct, simulated } from "./channel.ts"
 import { ExpiringMap } from "./expiringMap.ts"
+import { InvalidOptions } from "../../InvalidOptions.ts"
 import { MarkLog } from "../invalidation/markLog.ts"
 import { type SteadyClock, steadyClock } from "../runtime/steadyClock.ts"
 import { marksPerPage, maxMarks, sharedEntries } from "../runtime/limits.ts"
@@ -78,12 +79,13 @@ class Shelf {
   readonly #clock: SteadyClock
   readonly #settleMillis: number
   readonly #pushBytes: number
-  readonly #subscribers = new Set<(message: Message) => void>()
+  readonly channel: Channel
 
-  constructor(clock: SteadyClock, { pushBytes, settleTime }: Limits) {
+  constructor(clock: SteadyClock, { pushBytes, settleTime }: Limits, channel: Channel) {
     this.#clock = clock
     this.#settleMillis = settleTime
     this.#pushBytes = pushBytes
+    this.channel = channel
     this.#marks = new MarkLog(this.#now(), maxMarks)
   }
 
@@ -190,7 +192,7 @@ class Shelf {
   mark(tags: ReadonlyArray<string | undefined>, keepStale: boolean, known: number) {
     const now = this.#now()
     const { number, page, previous } = this.#marks.add(tags, keepStale, known, now)
-    this.#publish({ _tag: "Marked", previous, page })
+    this.channel.publish({ _tag: "Marked", previous, page })
     return { ...this.#marks.after(known, now, marksPerPage), number }
   }
 
@@ -202,14 +204,6 @@ class Shelf {
   versions(keys: ReadonlyArray<string>): ReadonlyArray<Stored> {
     const now = this.#now()
     return keys.map((key) => storedOf(this.#entries.get(key, now)))
-  }
-
-  /** Delivers each message in the step of its change; returns the end of the subscription. */
-  subscribe(receive: (message: Message) => void): () => void {
-    // A function of its own, so that one receiver can subscribe twice.
-    const subscriber = (message: Message) => receive(message)
-    this.#subscribers.add(subscriber)
-    return () => void this.#subscribers.delete(subscriber)
   }
 
   #lease(key: string, token: number, leaseMillis: number, now: number): void {
@@ -251,19 +245,15 @@ class Shelf {
     this.#leases.delete(key)
     const { isValue, version } = storedOf(kept)
     const isPushed = isValue && kept.bytes.length <= this.#pushBytes
-    const changed: Message = { _tag: "Changed", key, version, isRemoval: !isValue }
-    this.#publish(isPushed ? { ...changed, envelope: new Uint8Array(kept.bytes) } : changed)
+    const changed: Published = { _tag: "Changed", key, version, isRemoval: !isValue }
+    this.channel.publish(isPushed ? { ...changed, envelope: new Uint8Array(kept.bytes) } : changed)
   }
 
   /** Ends the lease. With no value stored, the record of the ended lease keeps the version. */
   #endLease(key: string, token: number, now: number): void {
     const expiresAt = after(now, this.#settleMillis)
     this.#leases.set(key, { token, until: undefined, failedUntil: 0, expiresAt }, now)
-    this.#publish({ _tag: "Changed", key, version: token, isRemoval: false })
-  }
-
-  #publish(message: Message): void {
-    for (const receive of this.#subscribers) receive(message)
+    this.channel.publish({ _tag: "Changed", key, version: token, isRemoval: false })
   }
 }
 
@@ -302,13 +292,7 @@ const arbiterOf = (shelf: Shelf): Arbiter => ({
   mark: (tags, keepStale, known) => Effect.sync(() => shelf.mark(tags, keepStale, known)),
   marks: (since) => Effect.sync(() => shelf.marks(since)),
   versions: (keys) => Effect.sync(() => shelf.versions(keys)),
-  listen: (receive) =>
-    Effect.asVoid(
-      Effect.acquireRelease(
-        Effect.sync(() => shelf.subscribe(receive)),
-        (end) => Effect.sync(end),
-      ),
-    ),
+  listen: shelf.channel.subscribe,
 })
 
 const storeOf = (shelf: Shelf): ByteStore => ({
@@ -319,12 +303,15 @@ const storeOf = (shelf: Shelf): ByteStore => ({
   arbiter: arbiterOf(shelf),
 })
 
-const make = (clock: SteadyClock, limits: Limits): ByteTier => {
+const make = (clock: SteadyClock, limits: Limits, network: Network | undefined): ByteTier => {
+  const { heartbeat } = limits
+  const channelOf = (larder: string): Channel =>
+    network === undefined ? direct() : simulated({ larder, network, clock, heartbeat })
   const shelves = new Map<string, Shelf>()
   const shelfOf = (larder: string): Shelf => {
     const known = shelves.get(larder)
     if (known !== undefined) return known
-    const shelf = new Shelf(clock, limits)
+    const shelf = new Shelf(clock, limits, channelOf(larder))
     shelves.set(larder, shelf)
     return shelf
   }
@@ -339,8 +326,26 @@ const make = (clock: SteadyClock, limits: Limits): ByteTier => {
 }
 
 /**
+ * Options of {@link layerSharedWith}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SharedOptions extends LimitOptions {
+  /**
+   * How messages travel to the nodes, for tests of what nodes do when messages are late or lost. The
+   * tier then sends a heartbeat to each subscription every `heartbeat`, over the same network. A
+   * subscription that no heartbeat has reached for three of them gets a `Gap` of reason `silence`
+   * until the next one arrives; one that lacks a message when a heartbeat arrives gets a `Gap` of
+   * reason `hole`. Default: every message arrives at once, and there are no heartbeats.
+   */
+  readonly network?: Network | undefined
+}
+
+/**
  * As {@link layerShared}, with other limits: how long leases last and are waited for, how late a change
- * may settle, when marks are read again, when the breaker opens.
+ * may settle, when marks are read again, when the breaker opens. With a `network`, messages may be
+ * late, lost, duplicated or reordered.
  *
  * **Details**
  *
@@ -367,16 +372,55 @@ const make = (clock: SteadyClock, limits: Limits): ByteTier => {
  * assert.deepEqual([leaseTime, leaseWait], [3_000, 3_000])
  * ```
  *
+ * **Example** (the first node is cut off)
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect } from "effect"
+ * import { MemoryTier, Tier } from "@larder/core"
+ *
+ * const cut = MemoryTier.layerSharedWith({
+ *   heartbeat: "20 millis",
+ *   network: { deliver: (_, { number }) => (number === 1 ? [] : [0]) },
+ * })
+ * const heard: Array<string> = []
+ * const program = Effect.gen(function* () {
+ *   const tier = yield* Tier.Tier
+ *   if (tier.kind !== "bytes") return
+ *   const { arbiter } = yield* tier.open({ larder: "products" })
+ *   if (arbiter?.listen === undefined) return
+ *   yield* arbiter.listen((message) => heard.push(`first: ${message._tag}`))
+ *   yield* arbiter.listen((message) => heard.push(`second: ${message._tag}`))
+ *   yield* arbiter.write("1", { _tag: "Remove" }, 0)
+ *   yield* Effect.sleep("100 millis")
+ * })
+ * await Effect.runPromise(Effect.provide(Effect.scoped(program), cut))
+ * assert.deepEqual(heard, ["second: Changed", "first: Gap"])
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
-export const layerSharedWith = (options: LimitOptions = {}): Layer.Layer<Tier> =>
+export const layerSharedWith = (options: SharedOptions = {}): Layer.Layer<Tier> =>
   Layer.effect(
     Tier,
-    Effect.map(steadyClock, (clock) =>
-      make(clock, Result.getOrThrow(checkLimits("MemoryTier", options))),
-    ),
+    Effect.map(steadyClock, (clock) => {
+      const limits = Result.getOrThrow(checkLimits("MemoryTier", options))
+      return make(clock, limits, Result.getOrThrow(networkOf(options)))
+    }),
   )
+
+const networkOf = ({
+  network,
+}: SharedOptions): Result.Result<Network | undefined, InvalidOptions> => {
+  if (network === undefined || typeof network?.deliver === "function") {
+    return Result.succeed(network)
+  }
+  const must = "be an object with a function deliver"
+  return Result.fail(
+    InvalidOptions.of({ module: "MemoryTier", field: "network", must, got: network }),
+  )
+}
 
 /**
  * A shared tier in this process: keeps envelopes, orders writes, grants leases,

@@ -14,6 +14,8 @@ export const markMaxAgeMillis = 5_000
 export const settleMillis = 60_000
 /** ms. Bounds to three times this how long a node counts on messages that no longer come. */
 export const heartbeatMillis = 1_000
+/** Heartbeats in a row. One or two may be late where a node or the network is busy. */
+export const heartbeatsOfSilence = 3
 /** Failures in a row. Fewer would open the breaker for the hiccups of a network. */
 export const breakerFailures = 5
 /** ms. A tier that is down costs one `tierTimeout` per this time: 2 % of it with 100 ms. */
