@@ -58,6 +58,7 @@ for (const fault of ["hang", "fail"] as const) {
     (world) =>
       Effect.gen(function* () {
         const way = new Faults()
+        way.isDeaf = true
         const a = yield* world.join(way, background)
         const b = yield* world.join()
         yield* a.set("warm", 0)

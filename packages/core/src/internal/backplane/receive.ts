@@ -33,6 +33,7 @@ const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): 
   engine.flights.hear(key, version)
   if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
+  engine.writes.hear(key, { version, isRemoval })
   engine.reads.hear(key)
   engine.failures.forget(key)
   for (const tier of engine.stack.farther) tier.copies.outdate(key, version)

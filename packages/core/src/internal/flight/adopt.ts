@@ -1,15 +1,16 @@
 /** Decides whether a flight adopts the entry that a farther tier has. */
 import * as Effect from "effect/Effect"
 import * as Decision from "../../Decision.ts"
-import { type Entry, expireAt } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
-import { capped, type EntryWithPolicy } from "../state/localEntries.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
 import { candidateFrom } from "../state/candidateFrom.ts"
+import { queuedCandidate } from "../state/queuedCandidate.ts"
 import { examined } from "../state/examined.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import type { Flight, Candidate } from "../state/flight.ts"
 import { judgeable } from "../recover/believed.ts"
+import { unlessOutdated } from "./lookupResult.ts"
 import { complete, offerAll } from "./waiters.ts"
 
 /**
@@ -42,7 +43,7 @@ export const consider = (
   // A nearer tier may have a version that this node chose without the arbiter.
   const keeping = { ...usable, isProvisional: tier !== engine.stack.arbiter }
   const now = engine.now()
-  const candidate = candidateFrom(engine, tier.name, entry, now)
+  const candidate = candidateFrom(engine, tier.name, entry, now, flight.gapsBefore)
   const inMemory = engine.near.peek(flight.k)?.entry.version
   switch (Decision.adoption(offer(flight, candidate, inMemory))) {
     case "adopt":
@@ -56,16 +57,6 @@ export const consider = (
   }
   return true
 }
-
-/**
- * The entry as the flight may use it: only for stale-if-error, where a message has told of a newer
- * version since the flight began. Undefined where its life ends with that.
- */
-const unlessOutdated = (
-  { heard }: Flight,
-  entry: Entry<unknown>,
-  now: number,
-): Entry<unknown> | undefined => (entry.version < heard ? expireAt(entry, now) : entry)
 
 /** `inMemory`: the version of the entry in memory. */
 const offer = (
@@ -99,22 +90,22 @@ export const forgetOlder = (engine: Engine, flight: Flight, version: number): vo
 
 /**
  * Considers a value that was set and has not reached the tiers yet: it is newer than any entry
- * there. If the flight cannot adopt it, waits until the tiers have it or have failed to take it.
+ * there, unless a message has told otherwise. If the flight cannot adopt it, waits until the tiers
+ * have it or have failed to take it.
  */
 export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const queued = engine.writes.newest(flight.k)
-    if (queued === undefined) return Effect.void
-    const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
     const now = engine.now()
-    const candidate = candidateFrom(engine, engine.nearName, entry, now)
+    const queued = queuedCandidate(engine, flight.k, now)
+    if (queued === undefined) return Effect.void
+    const { candidate, isOutdated, keeping } = queued
     const adoption = Decision.adoption(offer(flight, candidate))
     if (adoption !== "adopt") {
       // Memory has evicted the value and the tiers do not have it: only this copy is left if upstream fails.
       if (adoption === "remember") offerAll(engine, flight, candidate)
-      return engine.writes.settled(flight.k)
+      return isOutdated ? Effect.void : engine.writes.settled(flight.k)
     }
-    takeOver(engine, flight, queued, now)
+    takeOver(engine, flight, keeping, now)
     complete(engine, flight, { _tag: "Value", result: candidate, newerKnown: undefined })
     return Effect.void
   })

@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CircuitBreakerError } from "effect/persistence/CircuitBreaker"
-import type { Entry } from "../../Entry.ts"
+import { type Entry, expireAt } from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
 import * as Policy from "../../Policy.ts"
@@ -60,7 +60,7 @@ const succeeded = (
       // Drop the previous value, on which an option fails: the next lookup must not offer it to upstream again.
       if (renewed !== undefined && !engine.flights.isDetached(flight)) engine.near.delete(flight.k)
       engine.optionFailures.onAnswer(failure)
-      const result = justLookedUp(unkept(engine, flight, value, loadMillis, version))
+      const result = justLookedUp(unkept(engine, flight, value, loadMillis, version), flight)
       return { outcome: { _tag: "Value", result, newerKnown: undefined }, kept: undefined }
     },
   )
@@ -86,7 +86,7 @@ const usable = (
   const policy = engine.settings.policyOf(value, flight.key)
   const newer = newerOf(engine, flight, value)
   const entry = makeEntry(engine, flight, policy, value, renewed, loadMillis, version)
-  const result = justLookedUp(entry)
+  const result = justLookedUp(entry, flight)
   if (newer !== undefined) {
     engine.observer.counters.superseded += 1
     engine.observer.tell({ _tag: "Superseded", key: flight.k })
@@ -137,29 +137,41 @@ const makeEntry = (
   return validator === undefined ? entry : { ...entry, etag: validator }
 }
 
-const justLookedUp = (entry: Entry<unknown>): Candidate => ({
+const justLookedUp = (entry: Entry<unknown>, { gapsBefore }: Flight): Candidate => ({
   entry,
   exit: Exit.succeed(entry.value),
   freshness: Freshness.fresh,
   tier: "upstream",
+  gapsBefore,
 })
 
 /** The times of a value that upstream validates now. */
 export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
   Policy.times(policy, engine.now(), policy.jitter === 0 ? 0 : engine.random.nextDoubleUnsafe())
 
+/**
+ * The entry as the flight may use it: only for stale-if-error, where a message has told of a newer
+ * version since the flight began. Undefined where its life ends with that.
+ */
+export const unlessOutdated = (
+  { heard }: Flight,
+  entry: Entry<unknown>,
+  now: number,
+): Entry<unknown> | undefined => (entry.version < heard ? expireAt(entry, now) : entry)
+
 /** The newest known value that can still be returned. */
 export const bestCandidate = (engine: Engine, flight: Flight): Candidate | undefined => {
   const now = engine.now()
   const local = engine.entries.candidate(flight.k, now)
-  const { stale } = flight
-  if (stale === undefined) return local
-  const freshness = engine.entries.judgeCandidate(stale, now)
+  const { k, stale } = flight
+  const entry = stale && unlessOutdated(flight, stale.entry, now)
+  if (stale === undefined || entry === undefined) return local
+  const freshness = engine.entries.judgeKnown(k, entry, stale.gapsBefore, now)
   if (freshness._tag === "Missing") return local
   // On equal versions the tier's: memory has its copy from there.
-  return local !== undefined && local.entry.version > stale.entry.version
+  return local !== undefined && local.entry.version > entry.version
     ? local
-    : { ...stale, freshness }
+    : { ...stale, entry, freshness }
 }
 
 /** A known value that is newer than `value` by `revision`: upstream read a lagging replica. */

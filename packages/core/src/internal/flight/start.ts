@@ -56,6 +56,6 @@ const asItIsNow = (engine: Engine, flight: Flight): void => {
   flight.gapsBefore = engine.gaps.count
   const { stale } = flight
   if (stale === undefined) return
-  const freshness = engine.entries.judgeCandidate(stale, engine.now())
+  const freshness = engine.entries.judgeKnown(flight.k, stale.entry, stale.gapsBefore, engine.now())
   flight.stale = freshness._tag === "Missing" ? undefined : { ...stale, freshness }
 }

@@ -5,7 +5,7 @@ import * as Freshness from "../../Freshness.ts"
 import type { Engine, FartherReading } from "../state/engine.ts"
 import { candidateFrom } from "../state/candidateFrom.ts"
 import { examined } from "../state/examined.ts"
-import { capped } from "../state/localEntries.ts"
+import { queuedCandidate } from "../state/queuedCandidate.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Candidate } from "../state/flight.ts"
 import { shown } from "../state/shownEntry.ts"
@@ -42,27 +42,26 @@ export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Rea
   Effect.suspend(() => {
     const local = engine.entries.candidate(k, engine.now())
     if (local?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
-      return Effect.succeed(readingOf(engine, local))
+      return Effect.succeed(readingOf(engine, k, local))
     }
     const asked = engine.reads.share(k, readFarther(engine, key, k))
     // Each reader judges the shared result itself: a mark may have come since the tiers were asked.
     return Effect.map(asked, ({ best, removedAt }) => {
       const isRemoved = local !== undefined && local.entry.version < removedAt
-      return readingOf(engine, better(engine, isRemoved ? undefined : local, best))
+      return readingOf(engine, k, better(engine, k, isRemoved ? undefined : local, best))
     })
   })
 
 const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<FartherReading> =>
   Effect.gen(function* () {
-    const queued = engine.writes.newest(k)
-    if (queued !== undefined) {
-      const entry = capped(queued.entry, engine.entries.freshCap(queued.madeAt))
-      const local = candidateFrom(engine, engine.nearName, entry, engine.now())
-      if (local.freshness._tag === "Fresh") return { best: local, removedAt: 0 }
-      yield* engine.writes.settled(k)
+    const gapsBefore = engine.gaps.count
+    const queued = queuedCandidate(engine, k, engine.now())
+    if (queued?.candidate.freshness._tag === "Fresh") {
+      return { best: queued.candidate, removedAt: 0 }
     }
+    if (queued?.isOutdated === false) yield* engine.writes.settled(k)
     const budget = new Budget(engine.settings.policy.tierBudget)
-    let best: Candidate | undefined
+    let best = queued?.candidate
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter && !isBelieved(engine, k)) {
         yield* recover(engine, budget, [k])
@@ -80,28 +79,30 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       const entry = judgeable(engine, tier, found)
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
         continue
-      const candidate = candidateFrom(engine, tier.name, entry, engine.now())
+      const candidate = candidateFrom(engine, tier.name, entry, engine.now(), gapsBefore)
       if (candidate.freshness._tag === "Fresh") return { best: candidate, removedAt: 0 }
-      best = better(engine, best, candidate)
+      best = better(engine, k, best, candidate)
     }
     return { best, removedAt: 0 }
   })
 
 const better = (
   engine: Engine,
+  k: string,
   one: Candidate | undefined,
   other: Candidate | undefined,
 ): Candidate | undefined => {
   if (one === undefined || other === undefined) return one ?? other
-  return other.entry.version > one.entry.version ||
-    engine.entries.judge(other.entry, engine.now())._tag === "Fresh"
-    ? other
-    : one
+  const isNewer = other.entry.version > one.entry.version
+  return isNewer || freshnessOf(engine, k, other)._tag === "Fresh" ? other : one
 }
 
-const readingOf = (engine: Engine, given: Candidate | undefined): Reading<unknown> => {
+const freshnessOf = (engine: Engine, k: string, { entry, gapsBefore }: Candidate) =>
+  engine.entries.judgeKnown(k, entry, gapsBefore, engine.now())
+
+const readingOf = (engine: Engine, k: string, given: Candidate | undefined): Reading<unknown> => {
   if (given === undefined) return missing
-  const freshness = engine.entries.judge(given.entry, engine.now())
+  const freshness = freshnessOf(engine, k, given)
   if (freshness._tag === "Missing") return missing
   return { freshness, entry: shown(engine, given.entry, freshness), tier: given.tier }
 }

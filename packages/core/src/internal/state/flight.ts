@@ -4,7 +4,6 @@ import type * as Latch from "effect/Latch"
 import type { ReadDemand } from "../../Decision.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Freshness } from "../../Freshness.ts"
-import type { MemoryEntry } from "../../Tier.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
 import type { Timer } from "../runtime/deadlines.ts"
@@ -16,8 +15,8 @@ export interface Candidate {
   readonly exit: Exit.Exit<unknown>
   readonly freshness: Freshness
   readonly tier: string
-  /** The entry in memory that the candidate is; undefined for an entry of a farther tier or of upstream. */
-  readonly held?: MemoryEntry | undefined
+  /** The number of gaps before this node read or looked up the entry: see `Gaps`. */
+  readonly gapsBefore: number
 }
 
 /** Why a lookup failed, as in the event `StaleServed`. */
@@ -143,9 +142,8 @@ export class Flight extends Linked<Flight> {
    * began, so that its result is not stored. A lookup under a lease began at its token.
    */
   hears(version: number): boolean {
-    if (this.isLookingUp) return version > (this.lease?.token ?? 0)
     this.heard = Math.max(this.heard, version)
-    return false
+    return this.isLookingUp && version > (this.lease?.token ?? 0)
   }
 
   /** Whether a caller or the larder still needs an outcome. */

@@ -78,17 +78,17 @@ export class LocalEntries {
     }
   }
 
-  /** As {@link judge}, for an entry in memory: after a gap it is stale-if-error until it is confirmed. */
-  #judgeHeld({ gapsBefore, key }: MemoryEntry, entry: Entry<unknown>, now: number) {
+  /** As {@link judge}, for an entry that this node has had: after a gap it is stale-if-error until it is confirmed. */
+  judgeKnown(
+    k: string,
+    entry: Entry<unknown>,
+    gapsBefore: number,
+    now: number,
+  ): Freshness.Freshness {
     const freshness = this.judge(entry, now)
-    return freshness._tag !== "Missing" && this.#gaps.isSuspect(key, gapsBefore)
+    return freshness._tag !== "Missing" && this.#gaps.isSuspect(k, gapsBefore)
       ? Freshness.staleError
       : freshness
-  }
-
-  /** The freshness of a candidate now. One of memory may have become suspect. */
-  judgeCandidate({ entry, held }: Candidate, now: number): Freshness.Freshness {
-    return held === undefined ? this.judge(entry, now) : this.#judgeHeld(held, entry, now)
   }
 
   /** The entry in memory, also past its life. No side effects. */
@@ -97,10 +97,12 @@ export class LocalEntries {
     const slot = near.find(k)
     if (slot === 0) return undefined
     const held = near.at(slot)
-    const entry = capped(held.entry, held.freshCap)
-    const isStamped = near.isStampedAt(slot, this.#marks.generation)
-    const freshness = isStamped ? Freshness.of(entry, now) : this.#judgeHeld(held, entry, now)
-    return { held, slot, entry, exit: held.exit, freshness, tier: this.#nearName }
+    const { exit, freshCap, gapsBefore } = held
+    const entry = capped(held.entry, freshCap)
+    const freshness = near.isStampedAt(slot, this.#marks.generation)
+      ? Freshness.of(entry, now)
+      : this.judgeKnown(k, entry, gapsBefore, now)
+    return { held, slot, entry, exit, freshness, tier: this.#nearName, gapsBefore }
   }
 
   /** The entry in memory, unless it is past its life or dropped by a mark. No side effects. */

@@ -25,9 +25,9 @@ export const has = (engine: Engine, k: string): boolean =>
 export const snapshotByKey = (engine: Engine): ReadonlyMap<string, InMemory<unknown, unknown>> => {
   const now = engine.now()
   const all = new Map<string, InMemory<unknown, unknown>>()
-  for (const { asked, entry: kept, freshCap, key } of engine.near.entries()) {
+  for (const { asked, entry: kept, freshCap, gapsBefore, key } of engine.near.entries()) {
     const entry = capped(kept, freshCap)
-    const freshness = engine.entries.judge(entry, now)
+    const freshness = engine.entries.judgeKnown(key, entry, gapsBefore, now)
     if (freshness._tag === "Missing") continue
     all.set(key, { key: asked, entry: shown(engine, entry, freshness), freshness })
   }

@@ -22,6 +22,14 @@ export interface Queued extends EntryWithPolicy {
   readonly isPlaced: boolean
   /** When the value was set, in monotonic time. */
   readonly madeAt: number
+  /** The number of gaps before the value was set. */
+  readonly gapsBefore: number
+}
+
+/** A message about a queued key. */
+export interface Heard {
+  readonly version: number
+  readonly isRemoval: boolean
 }
 
 /** Writes queued values to the tiers. */
@@ -44,6 +52,8 @@ interface Pending {
   oldest: number
   /** The place of the value that waits for the running write to end. */
   next: number
+  /** The message of the highest version since the newest value was queued. */
+  heard: Heard | undefined
 }
 
 interface Waiter {
@@ -114,12 +124,14 @@ export class WriteQueue {
         isWithdrawn: false,
         oldest: this.#count,
         next: 0,
+        heard: undefined,
       })
       this.#ready.add(k)
       return this.#start()
     }
     pending.newest = queued
     pending.isWithdrawn = false
+    pending.heard = undefined
     if (pending.state !== "writing" || pending.hasNext) return
     pending.hasNext = true
     pending.next = this.#count
@@ -129,6 +141,18 @@ export class WriteQueue {
   replace(k: string, queued: Queued, placed: Queued): void {
     const pending = this.#pending.get(k)
     if (pending?.newest === queued) pending.newest = placed
+  }
+
+  /** Takes a message about a key. The write goes on: the arbiter orders the value and the change. */
+  hear(k: string, heard: Heard): void {
+    const pending = this.#pending.get(k)
+    if (pending === undefined || heard.version <= (pending.heard?.version ?? 0)) return
+    pending.heard = heard
+  }
+
+  /** The message of the highest version since the newest value of the key was queued. */
+  heard(k: string): Heard | undefined {
+    return this.#pending.get(k)?.heard
   }
 
   /** Withdraws the queued value of a key, which a later change replaces. */

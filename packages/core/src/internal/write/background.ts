@@ -12,10 +12,12 @@ import { dropLater } from "../recover/replay.ts"
 import { dropNearer, keepNearer } from "../recover/nearerTiers.ts"
 import type { Queued, Writer } from "../state/writeQueue.ts"
 
+type Planned = Omit<Queued, "madeAt" | "isPlaced" | "gapsBefore">
+
 export const setInBackground = (
   engine: Engine,
   k: string,
-  planned: Omit<Queued, "madeAt" | "isPlaced">,
+  planned: Planned,
 ): Effect.Effect<Ack> => {
   const { arbiter } = engine.stack
   const closed = Effect.suspend(() =>
@@ -25,7 +27,7 @@ export const setInBackground = (
   return arbiter === undefined ? admitted : Effect.andThen(arbiter.marks.ready, admitted)
 }
 
-const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "isPlaced">): Ack => {
+const enqueue = (engine: Engine, k: string, planned: Planned): Ack => {
   const { arbiter, farther } = engine.stack
   begun(engine, k, "Set")
   const known = Math.max(engine.versions.known(k), arbiter?.time.given ?? 0)
@@ -40,7 +42,9 @@ const enqueue = (engine: Engine, k: string, planned: Omit<Queued, "madeAt" | "is
   const isPlaced = arbiter?.time.isKnown !== false
   // Race: another node changes the key while the arbiter is away. `confirmedAt` bounds how long this
   // node returns its own value as fresh.
-  const own = { madeAt, confirmedAt: madeAt, isPlaced, isProvisional: arbiter !== undefined }
+  const gapsBefore = engine.gaps.count
+  const isProvisional = arbiter !== undefined
+  const own = { madeAt, confirmedAt: madeAt, gapsBefore, isPlaced, isProvisional }
   const queued = { ...planned, ...own, entry }
   engine.entries.keep(k, planned.key, queued, engine.now())
   engine.writes.put(k, queued, writerOf(engine))

@@ -196,7 +196,15 @@ describe("a value that is on its way to the tiers", () => {
     const entry = entryOf(engine, { value: "queued", ...change })
     engine.writes.put(
       "k",
-      { key: "k", entry, policy, weight: 1, madeAt: engine.stopwatch(), isPlaced: true },
+      {
+        key: "k",
+        entry,
+        policy,
+        weight: 1,
+        madeAt: engine.stopwatch(),
+        isPlaced: true,
+        gapsBefore: 0,
+      },
       { write: () => Effect.as(Deferred.await(written), "done"), isOver: () => false },
     )
     return written

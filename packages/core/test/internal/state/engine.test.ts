@@ -88,7 +88,7 @@ it.effect("law 13: a version that is known may be kept, on its way, granted or m
     expect(engine.versions.known("k")).toBe(5)
     engine.missed.addKey("k", { madeAt: 0, atLeast: 7 })
     expect(engine.versions.known("k")).toBe(7)
-    const queued = { key: "k", isPlaced: true, madeAt: 0, policy, weight: 1 }
+    const queued = { key: "k", isPlaced: true, gapsBefore: 0, madeAt: 0, policy, weight: 1 }
     engine.writes.put(
       "k",
       { ...queued, entry: entryOf(engine, { version: 9 }) },

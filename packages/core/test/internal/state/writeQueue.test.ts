@@ -24,6 +24,7 @@ const queuedOf = (value: number): Queued => ({
   policy,
   weight: 1,
   isPlaced: true,
+  gapsBefore: 0,
   madeAt: 0,
 })
 
@@ -679,3 +680,31 @@ it.effect("who waits until a key is settled leaves nothing behind, answered or n
     expect(watching).toBe(0)
   }),
 )
+
+describe("messages about queued keys", () => {
+  it.effect("the newest version counts, in whatever order messages arrive", () =>
+    Effect.gen(function* () {
+      const { put, queue, tiers } = yield* opened
+      tiers.write = away
+      queue.hear("k", { version: 9, isRemoval: false })
+      put("k", 1)
+      expect(queue.heard("k")).toBeUndefined()
+      queue.hear("k", { version: 5, isRemoval: true })
+      queue.hear("k", { version: 4, isRemoval: false })
+      expect(queue.heard("k")).toEqual({ version: 5, isRemoval: true })
+      queue.stop()
+    }),
+  )
+
+  it.effect("a value that is set after a message is not touched by it", () =>
+    Effect.gen(function* () {
+      const { put, queue, tiers } = yield* opened
+      tiers.write = away
+      put("k", 1)
+      queue.hear("k", { version: 5, isRemoval: false })
+      put("k", 2)
+      expect(queue.heard("k")).toBeUndefined()
+      queue.stop()
+    }),
+  )
+})
