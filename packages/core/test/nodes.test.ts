@@ -247,6 +247,35 @@ test(
 )
 
 test(
+  "law 18: A hears of B's later set before the answer to its own one: the file of A does not serve its value as fresh",
+  Effect.gen(function* () {
+    const { from, shared } = yield* world()
+    const file = yield* built(fileLayer(new Faults()))
+    const way = new Faults()
+    const stackOfA = TierStack.layer(MemoryTier.layer(), file, wayToShared(way, shared))
+    const a = yield* make(from, stackOfA)
+    const b = yield* make(from, TierStack.layer(MemoryTier.layer(), shared))
+    yield* a.get("other")
+    way.turn("slowAfter", "writes")
+    const setting = yield* fork(a.set("k", 2))
+    yield* TestClock.adjust(10)
+    yield* b.set("k", 3)
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(setting)
+    expect([yield* a.get("k"), yield* b.get("k")]).toEqual([3, 3])
+    // So it is with a value that A sets in the background.
+    const c = yield* make(from, stackOfA, { policy: { tierWrites: "background" } })
+    yield* c.get("other")
+    yield* TestClock.adjust(1)
+    yield* c.set("k", 4)
+    yield* TestClock.adjust(10)
+    yield* b.set("k", 5)
+    yield* TestClock.adjust(100)
+    expect([yield* c.get("k"), yield* b.get("k")]).toEqual([5, 5])
+  }),
+)
+
+test(
   "law 18: a value that B has set in the background is not fresh once A's later change is delivered",
   Effect.gen(function* () {
     const { from, node } = yield* world()

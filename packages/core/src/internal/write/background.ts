@@ -84,7 +84,9 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     if (written === undefined) return "again"
     if (written === "unwritable") return yield* giveUp(engine, k, placed)
     const { version } = written
-    if (version > at) return yield* overtaken(engine, k, version)
+    // Race: the message of a later change comes before the answer.
+    const newest = Math.max(version, engine.writes.heard(k)?.version ?? 0)
+    if (newest > at) return yield* overtaken(engine, k, newest)
     const missed = engine.missed.key(k)
     if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
     return yield* writeNearer(engine, k, placed)

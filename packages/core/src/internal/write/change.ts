@@ -9,6 +9,7 @@ import { catchUp, dropLater } from "../recover/replay.ts"
 import { dropNearer, expireNearer, keepNearer } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
+import type { Turn } from "../state/keyTurns.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Change } from "../tier/arbiterWrites.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -91,7 +92,13 @@ const changeTiers = (
     const planned = { ...asked, change: afterMarks(asked.change, answer?.asOf) }
     const version = applied ?? own
     const isOrdered = arbiter === undefined || applied !== undefined
-    const failed = yield* changeNearer(engine, k, planned.change, version, isOrdered)
+    const failed = yield* changeNearer(
+      engine,
+      k,
+      afterMessages(planned.change, version, isOrdered, turn),
+      version,
+      isOrdered,
+    )
     // A flight that began while the arbiter was asked may have read the value from before the change.
     begun(engine, k, planned.change._tag)
     const isProvisional = !isOrdered
@@ -121,6 +128,17 @@ const afterMarks = (change: Change, asOf: number | undefined): Change =>
   change._tag === "Set" && asOf !== undefined
     ? { ...change, entry: { ...change.entry, asOf } }
     : change
+
+/**
+ * Turns a `set` into a removal for nearer tiers where a message has told of a later change. Race: the
+ * message came before the arbiter's answer, so those tiers have nothing that it could outdate yet.
+ */
+const afterMessages = (
+  change: Change,
+  version: number,
+  isOrdered: boolean,
+  { heard }: Turn,
+): Change => (change._tag === "Set" && isOrdered && heard > version ? { _tag: "Remove" } : change)
 
 /** Applies the change at the arbiter. A value without a life becomes a removal. */
 const apply = (
