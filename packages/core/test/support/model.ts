@@ -33,7 +33,19 @@ interface Truth {
 export interface Moment {
   readonly order: number
   readonly at: number
+  /** The node at which it is, where there are several. */
+  readonly node: number
 }
+
+/**
+ * How far the node of a caller must take a change into account. `known`: it made the change, or has
+ * heard of it. `suspected`: it must have noticed by now that it may have missed a message.
+ */
+export type Knowledge = "none" | "suspected" | "known"
+
+/** With one node: it knows its acknowledged changes. */
+const acknowledged = ({ ended }: Made, { order }: Moment): Knowledge =>
+  ended < order ? "known" : "none"
 
 export type Change =
   | { readonly _tag: "set"; readonly key: string; readonly value: number }
@@ -41,12 +53,17 @@ export type Change =
   | { readonly _tag: "tags"; readonly tags: ReadonlyArray<string>; readonly keepStale: boolean }
   | { readonly _tag: "clear"; readonly keepStale: boolean }
 
-interface Made {
+export interface Made {
   change: Change
   readonly begun: number
+  /** The place of its acknowledgement in the order, Infinity before. */
   ended: number
   endedAt: number
   settled: boolean
+  /** The node that made it. */
+  readonly node: number
+  /** The version of its `Ack`. */
+  version: number
 }
 
 export interface Lookup {
@@ -76,9 +93,14 @@ export interface Caller {
 
 export type Freshness = "Fresh" | "Stale"
 
-/** Whether a change leaves no stale value. */
-const leavesNothing = (change: Change): boolean =>
-  change._tag === "set" || change._tag === "remove" || ("keepStale" in change && !change.keepStale)
+/**
+ * Whether a change leaves no stale value. A `set` of another node leaves the older value for when
+ * neither the shared tier nor upstream answers.
+ */
+const leavesNothing = ({ change, node }: Made, came: Moment): boolean =>
+  (change._tag === "set" && node === came.node) ||
+  change._tag === "remove" ||
+  ("keepStale" in change && !change.keepStale)
 
 const covers = (change: Change, truth: Truth, value: number): boolean => {
   switch (change._tag) {
@@ -108,20 +130,22 @@ export class Model {
   flightsWait = 0
   readonly #times: Times
   readonly #now: () => number
+  readonly #knowledge: (made: Made, came: Moment) => Knowledge
   readonly #truths = new Map<number, Truth>()
   readonly #changes: Array<Made> = []
   readonly #lookups: Array<Lookup> = []
   #order = 0
   #value = 0
 
-  constructor(times: Times, now: () => number) {
+  constructor(times: Times, now: () => number, knowledge = acknowledged) {
     this.#times = times
     this.#now = now
+    this.#knowledge = knowledge
   }
 
-  moment(): Moment {
+  moment(node = 0): Moment {
     this.#order += 1
-    return { order: this.#order, at: this.#now() }
+    return { order: this.#order, at: this.#now(), node }
   }
 
   violated(law: string, what: string): void {
@@ -171,7 +195,7 @@ export class Model {
   }
 
   /** Begins a change; call the returned function when it is acknowledged, with `settled` of its `Ack`. */
-  changeBegins(change: Change): (settled: boolean) => void {
+  changeBegins(change: Change, node = 0): (settled: boolean, version?: number) => void {
     const begun = this.moment()
     const made: Made = {
       change,
@@ -179,13 +203,16 @@ export class Model {
       ended: Infinity,
       endedAt: Infinity,
       settled: false,
+      node,
+      version: 0,
     }
     this.#changes.push(made)
     const vouch: Vouch = { begun: Infinity, at: begun.at }
     if (change._tag === "set") this.#truths.get(change.value)?.vouches.push(vouch)
-    return (settled) => {
+    return (settled, version = 0) => {
       const ended = this.moment()
       made.settled = settled
+      made.version = version
       made.ended = ended.order
       made.endedAt = ended.at
       vouch.begun = ended.order
@@ -230,20 +257,24 @@ export class Model {
     }
   }
 
-  /** The change, acknowledged before the caller arrived, that is newer than every validation of the value. */
+  /**
+   * The change that is newer than every validation of the value and that the caller's node knows,
+   * or, with `suspects`, at least suspects.
+   */
   #isOvertaken(
     value: number,
     truth: Truth,
     came: Moment,
-    by: (change: Change) => boolean,
+    by: (made: Made, came: Moment) => boolean,
+    suspects = true,
   ): Change | undefined {
-    return this.#changes.find(
-      ({ begun, change, ended }) =>
-        by(change) &&
-        ended < came.order &&
-        covers(change, truth, value) &&
-        truth.vouches.every((vouch) => vouch.begun < begun),
-    )?.change
+    return this.#changes.find((made) => {
+      const { begun, change } = made
+      if (!by(made, came) || !covers(change, truth, value)) return false
+      if (truth.vouches.some((vouch) => vouch.begun >= begun)) return false
+      const knowledge = this.#knowledge(made, came)
+      return knowledge === "known" || (suspects && knowledge === "suspected")
+    })?.change
   }
 
   /** When upstream last validated the value. */
@@ -280,7 +311,7 @@ export class Model {
     if (now >= staleUntil && now > vouchedAt) {
       this.violated("law 4", `${value} of ${vouchedAt} given after ${staleUntil}`)
     }
-    const dropped = this.#isOvertaken(value, truth, came, leavesNothing)
+    const dropped = this.#isOvertaken(value, truth, came, leavesNothing, false)
     if (dropped !== undefined) {
       this.violated("laws 11, 12", `${value} given after ${JSON.stringify(dropped)}`)
     }
