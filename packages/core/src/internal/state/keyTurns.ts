@@ -28,7 +28,7 @@ export class KeyTurns {
 
   /** Whether a change of the key has begun and not ended. */
   isUnderWay(k: string): boolean {
-    return this.#latest.has(k)
+    return this.#ofKey.has(k)
   }
 
   /** Takes a message that the key has this version now. */
