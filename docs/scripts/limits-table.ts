@@ -214,8 +214,8 @@ export const sections: ReadonlyArray<Section> = [
       ["slicesAtOnce", "slices of a `getMany` at once", "further slices wait"],
       [
         "keysPerTierSlice",
-        "as `keysPerSlice`, of a `getMany` of more keys through tiers",
-        "the rest is in further slices",
+        "as `keysPerSlice`, of a `getMany` of more keys through tiers; also keys of `get`s that share a trip",
+        "the rest is in further slices, or trips",
       ],
       [
         "keysOfFirstTierSlice",

@@ -5,10 +5,12 @@
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
+import { KeyRead } from "../tier/keyReads.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { considerQueued } from "./adopt.ts"
 import { confirmAll, isConfirmable } from "./confirm.ts"
@@ -65,37 +67,50 @@ const isPlain = (engine: Engine, flight: Flight): boolean =>
  * Loads one key. A hit in the nearest tier needs no fiber but the tier's own, and no functions but
  * those that the tier and the flight call.
  */
-class LoadOne {
+class LoadOne extends KeyRead implements Walk {
+  readonly budget: Budget
+  readonly asksForAll = false
+  hasEntry = false
+  lacksAnswer = false
   readonly #engine: Engine
   readonly #flight: Flight
   readonly #span: CallerSpan
-  readonly #walk: Walk
   readonly #tier: FartherTier
 
   constructor(engine: Engine, flight: Flight, tier: FartherTier, span: CallerSpan) {
+    super()
     this.#engine = engine
     this.#flight = flight
     this.#span = span
-    this.#walk = walkWith(new Budget(engine.settings.policy.tierBudget))
+    this.budget = new Budget(engine.settings.policy.tierBudget)
     this.#tier = tier
   }
 
-  begin(): void {
-    const step = this.#tier.readOne(this.#flight.k, this.#walk.budget, this.#found)
-    if (step === undefined || step.fiber.pollUnsafe() !== undefined) return
-    this.#engine.fibers.own(step.fiber)
-    this.#flight.cancel = step.cancel
+  get key(): string {
+    return this.#flight.k
   }
 
-  readonly #found = (found: TierRead | undefined): void => {
+  begin(): void {
+    // Set before the tier is asked: it may answer at once, and the flight gets another `cancel`.
+    this.#flight.cancel = this.#cancel
+    this.#tier.readOne(this)
+  }
+
+  readonly #cancel = (): void => this.leave()
+
+  own(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#engine.fibers.own(fiber)
+  }
+
+  protected found(found: TierRead | undefined): void {
     const engine = this.#engine
     const flight = this.#flight
     // The flight was abandoned, or the larder closed: it has ended already.
     if (!flight.isWanted) return
     try {
-      if (found !== undefined) answered(engine, flight, this.#tier, found, this.#walk)
+      if (found !== undefined) answered(engine, flight, this.#tier, found, this)
       if (flight.outcome === undefined) {
-        goOn(engine, [flight], readThenLookUp(engine, [flight], this.#walk, 1, this.#span))
+        goOn(engine, [flight], readThenLookUp(engine, [flight], this, 1, this.#span))
       }
     } catch (defect) {
       brokenBy(engine, [flight], Cause.die(defect))

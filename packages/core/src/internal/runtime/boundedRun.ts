@@ -41,16 +41,11 @@ export abstract class BoundedRun<A, E> {
     this.ended(exit)
   }
 
-  /** The fiber goes on without a deadline. */
-  protected unbound(): void {
-    this.#timers.cancel(this.#deadline)
-  }
-
   /** Ends the reports; returns whether one was still due. */
   leave(): boolean {
     const wasDue = !this.#isOver
     this.#isOver = true
-    this.unbound()
+    this.#timers.cancel(this.#deadline)
     return wasDue
   }
 }

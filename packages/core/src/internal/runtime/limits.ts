@@ -57,7 +57,10 @@ export const keysSoughtPerTurn = 1_000
 export const keysPerSlice = 250
 /** Slices. More use more memory, and make each other's trips longer. */
 export const slicesAtOnce = 8
-/** Keys, where there are tiers: a step of one slice takes a few milliseconds, also in code that is not compiled yet. */
+/**
+ * Keys, where there are tiers: a step of one slice takes a few milliseconds, also in code that is not
+ * compiled yet. Also of the `get`s that share a trip.
+ */
 export const keysPerTierSlice = 125
 /** Keys, doubled up to `keysPerTierSlice`: the first slices run code that has never run. */
 export const keysOfFirstTierSlice = 32

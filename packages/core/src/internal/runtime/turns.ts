@@ -12,7 +12,8 @@ import { keysPerPiece, pieceMillis } from "./limits.ts"
 const littleMillis = 1
 
 export class Turns {
-  readonly #soon: Soon
+  /** Runs a task in a later turn, beside other work. */
+  readonly soon: Soon
   readonly #clock: Clock.Clock
   readonly #waiting = new Set<() => void>()
   #isAsked = false
@@ -20,7 +21,7 @@ export class Turns {
   #began: number | undefined
 
   constructor(soon: Soon, clock: Clock.Clock) {
-    this.#soon = soon
+    this.soon = soon
     this.#clock = clock
   }
 
@@ -80,7 +81,7 @@ export class Turns {
   #ask(): void {
     if (this.#isAsked) return
     this.#isAsked = true
-    this.#soon(this.#serve)
+    this.soon(this.#serve)
   }
 
   readonly #serve = (): void => {

@@ -17,7 +17,7 @@ import { Budget } from "./budget.ts"
 import { TierCodec } from "./codec.ts"
 import { Trust } from "./confirmedEntries.ts"
 import { TierCopies } from "./copies.ts"
-import type { Step } from "./guardedCalls.ts"
+import { type KeyRead, KeyReads } from "./keyReads.ts"
 import { TierLeases } from "./leases.ts"
 import type { TierParts } from "./parts.ts"
 import { type Bounds, TierTime } from "./tierClock.ts"
@@ -59,6 +59,7 @@ export class FartherTier {
   /** Undefined for the arbiter, whose entries need no confirmation. */
   readonly #trust: Trust | undefined
   readonly #isInFront: boolean
+  readonly #reads: KeyReads
 
   constructor(
     { limits, store, tier, warnings }: Known,
@@ -98,6 +99,11 @@ export class FartherTier {
     this.leases = new TierLeases(clock, surroundings, this.marks, this.#codec)
     this.writes = new ArbiterWrites(options, surroundings, this.marks, this.#codec)
     this.copies = new TierCopies(store, clock, surroundings, this.#codec, this.#trust)
+    this.#reads = new KeyReads({
+      read: (keys) => this.marks.beside(store.read(keys)),
+      decode: (key, envelope) => this.#codec.found(key, envelope),
+      turns: options.turns,
+    })
   }
 
   /** From now on, tries every step despite an open breaker. */
@@ -136,23 +142,14 @@ export class FartherTier {
     )
   }
 
-  /** As `read` for one key, the common case: calls `answer` without a waiting fiber. */
-  readOne(key: string, budget: Budget, answer: (found: TierRead | undefined) => void): Step {
+  /** As `read` for one key, the common case: answers without a waiting fiber. */
+  readOne(read: KeyRead): void {
+    const { budget, key } = read
     const part = this.#parts.of(key)
     const steps = this.#parts.steps(part)
-    if (this.marks.needsApart(part)) {
-      const apart = Effect.map(this.#readPart(part, [key], budget), ([found]) => found)
-      return steps.follow(apart, answer)
-    }
-    steps.lastKey = key
-    const read = this.marks.beside(this.#store.read([key]))
-    return steps.start(
-      "read",
-      read,
-      ([envelope]) => this.#codec.found(key, envelope),
-      budget,
-      answer,
-    )
+    if (!this.marks.needsApart(part)) return this.#reads.add(steps, read)
+    const apart = Effect.map(this.#readPart(part, [key], budget), ([found]) => found)
+    read.follows(steps.follow(apart, (found) => read.answer(found)))
   }
 
   /** Decodes an envelope of the tier that did not come with a read. */

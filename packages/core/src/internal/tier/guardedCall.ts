@@ -2,7 +2,7 @@
  * One running step in a tier, with a deadline. It has a fiber of its own, since it may disobey its
  * interruption.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { TierError } from "../../Tier.ts"
@@ -28,41 +28,31 @@ export interface Asked {
   readonly budget: Budget | undefined
 }
 
-export class TierAttempt<A, B> extends BoundedRun<B, TierError> {
+export class TierAttempt<A> extends BoundedRun<A, TierError> {
   readonly #surroundings: Surroundings
   readonly #asked: Asked
   readonly #began: number
-  /** Processes the tier's answer, outside the timeout. */
-  readonly #after: (answer: A) => Effect.Effect<B>
-  #answer: (exit: Exit.Exit<B, TierError>) => void
-  #isAnswered = false
+  #answer: (exit: Exit.Exit<A, TierError>) => void
   /** Undefined if the step has ended when `begin` returns. */
-  fiber: Fiber.Fiber<B, TierError> | undefined
+  fiber: Fiber.Fiber<A, TierError> | undefined
 
   constructor(
     surroundings: Surroundings,
     asked: Asked,
-    after: (answer: A) => Effect.Effect<B>,
-    answer: (exit: Exit.Exit<B, TierError>) => void,
+    answer: (exit: Exit.Exit<A, TierError>) => void,
   ) {
     super(surroundings.timers)
     this.#surroundings = surroundings
     this.#asked = asked
-    this.#after = after
     this.#answer = answer
     this.#began = monotonicMillis(surroundings.clock)
   }
 
   /** Runs the step; may call `answer` before it returns. */
   begin(effect: Effect.Effect<A, TierError>): this {
-    const fiber = this.#surroundings.fork(
-      Effect.flatMap(effect, (found) => {
-        this.#answered()
-        return this.#after(found)
-      }),
-    )
+    const fiber = this.#surroundings.fork(effect)
     if (fiber.pollUnsafe() === undefined) this.fiber = fiber
-    this.watch(fiber, this.#began, this.#isAnswered ? Infinity : this.#asked.millis)
+    this.watch(fiber, this.#began, this.#asked.millis)
     return this
   }
 
@@ -72,23 +62,20 @@ export class TierAttempt<A, B> extends BoundedRun<B, TierError> {
     this.fiber?.interruptUnsafe()
   }
 
-  protected ended(exit: Exit.Exit<B, TierError>): void {
-    this.#answered()
+  protected ended(exit: Exit.Exit<A, TierError>): void {
+    this.#charge()
     this.#answer(exit)
   }
 
-  protected late(fiber: Fiber.Fiber<B, TierError>): void {
+  protected late(fiber: Fiber.Fiber<A, TierError>): void {
     const { millis, operation } = this.#asked
-    this.#answered()
+    this.#charge()
     fiber.interruptUnsafe()
     this.#answer(Exit.fail(this.#surroundings.timedOut(operation, millis)))
   }
 
-  /** Ends the deadline, which bounds the tier alone, not the processing of its answer. */
-  #answered(): void {
-    if (this.#isAnswered) return
-    this.#isAnswered = true
-    this.unbound()
+  /** Deducts the duration of the step from the budget. */
+  #charge(): void {
     const { budget, millis } = this.#asked
     if (budget === undefined) return
     budget.left -= Math.min(monotonicMillis(this.#surroundings.clock) - this.#began, millis)

@@ -19,7 +19,7 @@ import type { Budget } from "./budget.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import { Ahead } from "../runtime/steadyBreaker.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
-import { type Asked, type Surroundings, TierAttempt } from "./guardedCall.ts"
+import { type Surroundings, TierAttempt } from "./guardedCall.ts"
 import type { Timers } from "../runtime/deadlines.ts"
 
 const nothing: Exit.Exit<undefined> = Exit.succeed(undefined)
@@ -122,38 +122,28 @@ export class TierSteps {
     })
   }
 
-  /**
-   * As `run`, without a waiting fiber: calls `answer`, perhaps before this returns. `after` processes
-   * the tier's answer outside the timeout.
-   */
-  start<A, B>(
+  /** As `run`, without a waiting fiber: calls `answer`, perhaps before this returns. */
+  start<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,
-    after: (answer: A) => Effect.Effect<B | undefined>,
     budget: Budget,
-    answer: (value: B | undefined) => void,
+    answer: (value: A | undefined) => void,
   ): Step {
-    if (this.#isSuspect) {
-      const whole = Effect.flatMap(
-        this.run(operation, effect, budget),
-        (found): Effect.Effect<B | undefined> => (found === undefined ? nothing : after(found)),
-      )
-      return this.follow(whole, answer)
-    }
+    if (this.#isSuspect) return this.follow(this.run(operation, effect, budget), answer)
     const millis = this.#millis(budget)
     if (millis === undefined) {
       answer(undefined)
       return undefined
     }
     const before = this.#failures
-    const told = (exit: Exit.Exit<B | undefined, TierError>) => {
+    const told = (exit: Exit.Exit<A, TierError>) => {
       const outcome = this.#outcome(operation, exit, before)
       const done = atOnce(outcome)
       if (done !== undefined && Exit.isSuccess(done)) answer(done.value)
       else this.follow(outcome, answer)
     }
     const asked = { operation, millis, budget }
-    const begun = new TierAttempt(this.#surroundings, asked, after, told).begin(effect)
+    const begun = new TierAttempt(this.#surroundings, asked, told).begin(effect)
     const { fiber } = begun
     return fiber && { fiber, cancel: () => begun.abandon(() => answer(undefined)) }
   }
@@ -221,7 +211,7 @@ export class TierSteps {
         resume(Exit.isSuccess(exit) || !isTimeout(exit.cause) ? exit : nothing)
       const millis = this.#tierTimeout
       const asked = { operation: "decode", millis, budget: undefined }
-      const begun = this.#attempt(asked, told).begin(effect)
+      const begun = new TierAttempt(this.#surroundings, asked, told).begin(effect)
       return Effect.sync(() => begun.fiber?.interruptUnsafe())
     }).pipe(Effect.orDie)
   }
@@ -303,16 +293,10 @@ export class TierSteps {
   ): Effect.Effect<A, TierError> {
     return Effect.callback<A, TierError>((resume) => {
       const asked = { operation, millis, budget }
-      const begun = this.#attempt(asked, resume).begin(effect)
+      const begun = new TierAttempt(this.#surroundings, asked, resume).begin(effect)
       // Interrupts the step and waits for its end, at most until the deadline.
       return Effect.callback<void>((left) => begun.abandon(() => left(Exit.void)))
     })
-  }
-
-  /** An attempt without processing of the answer. */
-  #attempt<A>(asked: Asked, told: (exit: Exit.Exit<A, TierError>) => void): TierAttempt<A, A> {
-    const itself = (answer: A): Exit.Exit<A> => Exit.succeed(answer)
-    return new TierAttempt(this.#surroundings, asked, itself, told)
   }
 
   #told(operation: string, failure: Failure): void {

@@ -14,10 +14,6 @@ class Watched extends BoundedRun<string, never> {
     return this
   }
 
-  withoutDeadline(): void {
-    this.unbound()
-  }
-
   protected ended(exit: Exit.Exit<string>): void {
     this.reports.push(Exit.isSuccess(exit) ? exit.value : "interrupted")
   }
@@ -79,13 +75,11 @@ it.effect("nothing is reported after leaving, which says whether a report was du
   }),
 )
 
-it.effect("without its deadline it is reported when it ends", () =>
+it.effect("without a deadline it is reported when it ends", () =>
   Effect.gen(function* () {
-    const run = yield* watched(after(500), 100)
-    run.withoutDeadline()
-    const unbounded = yield* watched(after(500), Infinity)
-    expect(unbounded.waiting()).toBe(0)
+    const run = yield* watched(after(500), Infinity)
+    expect(run.waiting()).toBe(0)
     yield* TestClock.adjust(500)
-    expect([run.reports, unbounded.reports]).toEqual([["done"], ["done"]])
+    expect(run.reports).toEqual(["done"])
   }),
 )

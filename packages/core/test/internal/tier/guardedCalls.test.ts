@@ -142,9 +142,7 @@ describe("a step", () => {
             call === "run"
               ? steps.run("read", hanging, budget)
               : Effect.callback<unknown>((resume) => {
-                  steps.start("read", hanging, Exit.succeed, budget, (value) =>
-                    resume(Exit.succeed(value)),
-                  )
+                  steps.start("read", hanging, budget, (value) => resume(Exit.succeed(value)))
                 })
           expect(yield* within(called)).toEqual([Exit.succeed(undefined), takes ?? 0])
           expect(begun).toBe(takes === undefined ? 0 : 1)
@@ -413,7 +411,7 @@ describe("a step that is started", () => {
       const { steps } = yield* make()
       const answers: Array<unknown> = []
       const start = <A>(effect: Effect.Effect<A, TierError>) =>
-        steps.start("read", effect, Exit.succeed, new Budget(200), (value) => answers.push(value))
+        steps.start("read", effect, new Budget(200), (value) => answers.push(value))
       expect(start(Effect.succeed(1))).toBe(undefined)
       expect(start(fails)).toBe(undefined)
       expect(answers).toEqual([1, undefined])
@@ -434,9 +432,7 @@ describe("a step that is started", () => {
         const answers: Array<unknown> = []
         let left = 0
         const hanging = Effect.onInterrupt(Effect.never, () => Effect.sync(() => (left += 1)))
-        const step = steps.start("read", hanging, Exit.succeed, new Budget(200), (value) =>
-          answers.push(value),
-        )
+        const step = steps.start("read", hanging, new Budget(200), (value) => answers.push(value))
         yield* TestClock.adjust(20)
         step?.cancel()
         yield* Effect.yieldNow
@@ -448,56 +444,26 @@ describe("a step that is started", () => {
       }).pipe(Effect.scoped),
     )
 
-    it.effect(`is given its time for the tier alone (suspect: ${isSuspect})`, () =>
+    it.effect(`is charged to its budget (suspect: ${isSuspect})`, () =>
       Effect.gen(function* () {
         const { steps, told } = yield* make()
         if (isSuspect) yield* steps.run("read", fails)
         yield* told
         const answers: Array<unknown> = []
         const budget = new Budget(200)
-        const after = (value: number) => Effect.delay(Effect.succeed(value + 1), 500)
-        steps.start("read", Effect.delay(Effect.succeed(1), 60), after, budget, (value) =>
-          answers.push(value),
-        )
-        yield* TestClock.adjust(559)
-        expect(answers).toEqual([])
-        yield* TestClock.adjust(1)
-        expect(answers).toEqual([2])
+        const start = (effect: Effect.Effect<number>) =>
+          steps.start("read", effect, budget, (value) => answers.push(value))
+        start(Effect.delay(Effect.succeed(1), 60))
+        yield* TestClock.adjust(60)
+        expect(answers).toEqual([1])
         expect(Math.round(budget.left)).toBe(140)
-        steps.start("read", Effect.never, after, budget, (value) => answers.push(value))
+        start(Effect.never)
         yield* TestClock.adjust(100)
-        expect(answers).toEqual([2, undefined])
+        expect(answers).toEqual([1, undefined])
         expect(yield* told).toEqual([timedOut])
       }).pipe(Effect.scoped),
     )
   }
-})
-
-describe("what is done after a step", () => {
-  it.effect("has time of its own, and is not done where the step has failed", () =>
-    Effect.gen(function* () {
-      const { steps } = yield* make(9)
-      const answers: Array<unknown> = []
-      let done = 0
-      const after = (value: number) =>
-        Effect.suspend(() => {
-          done += 1
-          return Effect.delay(Effect.succeed(value), 500)
-        })
-      const start = (effect: Effect.Effect<number, TierError>) =>
-        steps.start("read", effect, after, new Budget(200), (value) => answers.push(value))
-      start(Effect.succeed(1))
-      yield* TestClock.adjust(499)
-      expect(answers).toEqual([])
-      yield* TestClock.adjust(1)
-      expect(answers).toEqual([1])
-      // The second of them is asked through the breaker.
-      start(fails)
-      start(fails)
-      expect(answers).toEqual([1, undefined, undefined])
-      expect(done).toBe(1)
-    }).pipe(Effect.scoped),
-  )
 })
 
 describe("a probe", () => {
