@@ -123,8 +123,8 @@ const adopt = (
   const { entry } = candidate
   if (isKept(flight)) {
     takeOver(engine, flight, keeping, engine.now())
-    const nearer = engine.stack.farther.slice(0, engine.stack.farther.indexOf(tier))
-    for (const other of nearer) {
+    for (const other of engine.stack.farther) {
+      if (other === tier) break
       engine.fibers.forkAwaited(other.copies.put(flight.k, entry, keeping.confirmedAt))
     }
   }

@@ -53,7 +53,7 @@ export class TierMarks {
   /** Whether marks must be read before entries of this part are used, and another server has them. */
   needsApart(part: string): boolean {
     if (this.#behind !== undefined) return this.#behind.reading?.isDue === true
-    return this.reading?.isRecent === false && this.areApart(part)
+    return this.reading !== undefined && this.areApart(part) && !this.reading.isRecent
   }
 
   areApart(part: string): boolean {
