@@ -3,6 +3,9 @@ import type { Line } from "../history/Line.ts"
 
 export type RuleName =
   | "stale given as fresh"
+  | "fresh although it was told"
+  | "fresh although nothing was in the way"
+  | "gap not noticed"
   | "overtaken on its own node"
   | "given after it was replaced"
   | "settled although earlier changes wait"

@@ -8,12 +8,14 @@ import { hangs } from "./hangs.ts"
 import { isolation } from "./isolation.ts"
 import { lives } from "./lives.ts"
 import { losses } from "./losses.ts"
+import { messages } from "./messages.ts"
 import { room } from "./room.ts"
 import { unhandled, values } from "./values.ts"
 import { distinct, type Violation } from "./Violation.ts"
 
 const ofLarder: ReadonlyArray<(history: History) => ReadonlyArray<Violation>> = [
   freshness,
+  messages,
   lives,
   losses,
   hangs,

@@ -66,7 +66,7 @@ const laterSettledIn = (history: History) => {
  */
 const boundOf = (history: History, change: Change, effect: Effect, read: Read): number => {
   if (read.by.opened > effect.at) return 0
-  return history.round.maxFreshFor + (change.isMark ? markMaxAge : 0) + slack
+  return (history.round.maxFreshFor ?? Infinity) + (change.isMark ? markMaxAge : 0) + slack
 }
 
 const violation = (

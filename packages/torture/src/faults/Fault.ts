@@ -24,6 +24,8 @@ export interface World {
 /** A record of the fault. */
 export interface Done {
   readonly detail: string
+  /** The nodes that it reached. Default: its target, or all for a fault of servers. */
+  readonly nodes?: ReadonlyArray<string> | undefined
   readonly loses?: boolean | undefined
   readonly unharmed?: ReadonlyArray<string> | undefined
 }

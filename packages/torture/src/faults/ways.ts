@@ -1,7 +1,7 @@
 /** Faults in the links between a node and the servers. */
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
-import type { Proxy } from "../run/proxy.ts"
+import type { Proxy, Reach } from "../run/proxy.ts"
 import { replies } from "../run/workers.ts"
 import type { Reply } from "../worker/Config.ts"
 import type { Fault, Target, World } from "./Fault.ts"
@@ -13,8 +13,8 @@ const each = (of: ReadonlyArray<Target>, f: (proxy: Proxy) => void): Effect.Effe
     for (const { links } of of) links.proxies.forEach(f)
   })
 
-const namesOf = (of: ReadonlyArray<Target>): string =>
-  of.map(({ worker }) => worker.name).join(", ")
+const namesOf = (of: ReadonlyArray<Target>): ReadonlyArray<string> =>
+  of.map(({ worker }) => worker.name)
 
 /** Begins, lasts, and ends even when interrupted. */
 const during = <A, E>(
@@ -54,7 +54,10 @@ const delay: Fault = {
       const of = someOf(world, node)
       const [each, millis] = [world.random.between(10, 45), world.random.between(1_000, 4_000)]
       yield* slow(of, each, Effect.sleep(millis))
-      return { detail: `${namesOf(of)}: ${each} ms each way, for ${millis} ms` }
+      return {
+        detail: `${namesOf(of).join(", ")}: ${each} ms each way, for ${millis} ms`,
+        nodes: namesOf(of),
+      }
     }),
 }
 
@@ -72,7 +75,7 @@ const pause: Fault = {
         (proxy) => proxy.pause(false),
         Effect.sleep(millis),
       )
-      return { detail: `${namesOf(of)} for ${millis} ms` }
+      return { detail: `${namesOf(of).join(", ")} for ${millis} ms`, nodes: namesOf(of) }
     }),
 }
 
@@ -91,7 +94,10 @@ const cut: Fault = {
       yield* cutFor(of, Effect.sleep(millis))
       const each = world.random.chance(0.6) ? world.random.between(15, 40) : 0
       if (each > 0) yield* slow(of, each, Effect.sleep(probeMillis))
-      return { detail: `${namesOf(of)} for ${millis} ms, then ${each} ms each way` }
+      return {
+        detail: `${namesOf(of).join(", ")} for ${millis} ms, then ${each} ms each way`,
+        nodes: namesOf(of),
+      }
     }),
 }
 
@@ -158,7 +164,7 @@ const queue: Fault = {
   suits: always,
   run: (world, node) =>
     Effect.gen(function* () {
-      const { backend, random } = world
+      const { backend, nodes, random } = world
       const millis = random.between(1_500, 2_500)
       const freezing = Effect.gen(function* () {
         yield* Effect.sleep(150)
@@ -170,8 +176,39 @@ const queue: Fault = {
         discard: true,
       })
       yield* slow([node], 20, both)
-      return { detail: `${node.worker.name} queues 800 sets, Redis is frozen for ${millis} ms` }
+      return {
+        detail: `${node.worker.name} queues 800 sets, Redis is frozen for ${millis} ms`,
+        nodes: namesOf(nodes),
+      }
     }),
 }
 
-export const ofWays: ReadonlyArray<Fault> = [delay, pause, cut, flood, burst, queue]
+/** One kind of connections of the node is silent, or refused, and the other kind is well. */
+const partly = (kind: string, reach: Reach, most: number): Fault => ({
+  kind,
+  at: "node",
+  suits: always,
+  run: (world, node) =>
+    Effect.gen(function* () {
+      const of = someOf(world, node)
+      const millis = world.random.between(300, most)
+      const isCut = world.random.chance(0.5)
+      yield* during(
+        of,
+        (proxy) => (isCut ? proxy.cut(true, reach) : proxy.pause(true, reach)),
+        (proxy) => (isCut ? proxy.cut(false, reach) : proxy.pause(false, reach)),
+        Effect.sleep(millis),
+      )
+      return {
+        detail: `${namesOf(of).join(", ")}: ${reach} ${isCut ? "cut" : "silent"} for ${millis} ms`,
+        nodes: namesOf(of),
+      }
+    }),
+})
+
+/** No messages while commands go on, sometimes for longer than a node takes to notice. */
+const deaf = partly("deaf", "subscriptions", 6_500)
+/** Messages while no command gets through. */
+const mute = partly("mute", "commands", 3_000)
+
+export const ofWays: ReadonlyArray<Fault> = [delay, pause, cut, deaf, mute, flood, burst, queue]

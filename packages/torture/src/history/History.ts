@@ -42,6 +42,7 @@ export interface Change {
   /** When it was acknowledged. */
   readonly end: number | undefined
   readonly settled: boolean
+  readonly version: number | undefined
   readonly pending: ReadonlyArray<string>
   readonly lines: ReadonlyArray<L.Line>
 }
@@ -70,10 +71,19 @@ export interface History {
   readonly changesOver: number
   /** How much of the time between two moments the node could run. */
   readonly active: (node: string, from: number, to: number) => number
+  /** When the session had applied a message of the change, or a later one of the same kind. */
+  readonly heard: (session: string, change: Change) => L.HeardLine | undefined
+  /** Whether messages of a server were missing at that moment, as far as the session knew. */
+  readonly knewOfGap: (session: string, at: number) => boolean
+  /** The longest part of the time in which no fault reached the node and all processes ran. */
+  readonly calm: (node: string, from: number, to: number) => number
 }
 
 /** The observer reads from outside: it has no proxies, no faults and makes no changes. */
 export const observer = "observer"
+
+/** The process of the proxies: while it does not run, nothing passes between nodes and servers. */
+export const coordinator = "coordinator"
 
 const none: RoundLineDefaults = { round: 0, seed: 0, stack: "", wire: "" }
 type RoundLineDefaults = Pick<L.RoundLine, "round" | "seed" | "stack" | "wire">
@@ -86,6 +96,7 @@ export const defaultRound: L.RoundLine = {
   hardTimeout: 2_000,
   tierBudget: 500,
   maxFreshFor: 300,
+  heartbeat: 1_000,
 }
 
 const of = <T extends L.Line["t"]>(lines: ReadonlyArray<L.Line>, ...kinds: ReadonlyArray<T>) =>
@@ -139,6 +150,7 @@ const changeOf = (session: Session, line: L.ChangeLine, end: L.ChangedLine | und
     begin: line.at,
     end: acknowledged ? end.at : undefined,
     settled: acknowledged && end.settled,
+    version: end?.version,
     pending: end?.pending ?? [],
     lines: end === undefined ? [line] : [line, end],
   }
@@ -178,6 +190,23 @@ const stalled = (stalls: ReadonlyArray<L.StallLine>, from: number, to: number): 
   return sum
 }
 
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+/** The longest part of a range that none of the spans touches. They are in the order of `from`. */
+const longestFree = (spans: ReadonlyArray<Span>, from: number, to: number): number => {
+  let [free, longest] = [from, 0]
+  for (const span of spans) {
+    if (span.to <= free) continue
+    if (span.from >= to) break
+    longest = Math.max(longest, span.from - free)
+    free = span.to
+  }
+  return Math.max(longest, to - free)
+}
+
 const grouped = <A>(
   all: ReadonlyArray<A>,
   keyOf: (a: A) => string,
@@ -198,6 +227,10 @@ const memoized = <A>(f: (key: string) => A): ((key: string) => A) => {
     return known.get(key) as A
   }
 }
+
+/** Marks have no key. */
+const nameOfHeard = (session: string, key: string | undefined): string =>
+  key === undefined ? session : `${session} ${key}`
 
 const phase = (lines: ReadonlyArray<L.Line>, name: L.PhaseLine["name"]): number =>
   of(lines, "phase").find((line) => line.name === name)?.at ?? Infinity
@@ -222,6 +255,16 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
     ({ node }) => node,
   )
   const byKey = grouped(lookups, ({ key }) => key)
+  const heard = grouped(of(lines, "heard"), ({ key, session }) => nameOfHeard(session, key))
+  const gaps = grouped(of(lines, "gap"), ({ session }) => session)
+  const faults = of(lines, "fault")
+  const disturbed = memoized((node) =>
+    [
+      ...faults.filter(({ nodes }) => nodes === undefined || nodes.includes(node)),
+      ...(stalls.get(node) ?? []),
+      ...(stalls.get(coordinator) ?? []),
+    ].toSorted((a, b) => a.from - b.from),
+  )
   const origins = [...lookups, ...changes.flatMap(setOrigin)]
   return {
     round: of(lines, "round")[0] ?? defaultRound,
@@ -238,12 +281,26 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
     queues: of(lines, "queue").filter(inLarder),
     events: of(lines, "event").filter(inLarder),
     quiet: new Map(of(lines, "quiet").map((line) => [line.session, line])),
-    faults: of(lines, "fault"),
+    faults,
     unhandled: of(lines, "unhandled"),
     faultsOver: phase(lines, "faults over"),
     changesOver: phase(lines, "changes over"),
     active: (node, from, to) =>
       to <= from ? to - from : to - from - stalled(stalls.get(node) ?? [], from, to),
+    heard: (session, { isMark, key, version = Infinity }) =>
+      heard
+        .get(nameOfHeard(session, isMark ? undefined : key))
+        ?.find((line) => line.version >= version),
+    knewOfGap: (session, at) => {
+      const before = (gaps.get(session) ?? []).filter((line) => line.at <= at)
+      return before.some(
+        ({ isOver, part }, i) =>
+          !isOver &&
+          // A gap of all servers is over when it is over for all.
+          !before.slice(i + 1).some((line) => line.isOver && (line.part ?? part) === part),
+      )
+    },
+    calm: (node, from, to) => longestFree(disturbed(node), from, to),
   }
 }
 

@@ -17,7 +17,10 @@ export interface RoundLine {
   readonly life: number
   readonly hardTimeout: number
   readonly tierBudget: number
-  readonly maxFreshFor: number
+  /** ms; absent when only messages end the freshness of what other nodes have changed. */
+  readonly maxFreshFor?: number | undefined
+  /** How often nodes check that messages reach them, ms. */
+  readonly heartbeat: number
 }
 
 export interface OpenedLine {
@@ -58,6 +61,8 @@ export interface ChangedLine {
   readonly id: string
   readonly at: number
   readonly settled: boolean
+  /** The version that the arbiter gave the change; of tags and of everything, the number of the mark. */
+  readonly version?: number | undefined
   readonly pending: ReadonlyArray<string>
   readonly error?: string | undefined
 }
@@ -103,6 +108,30 @@ export interface ReadLine {
   readonly tierFailed?: boolean | undefined
   /** Read after all faults and changes. */
   readonly final?: boolean | undefined
+}
+
+/**
+ * A session has applied a message: of a change of `key` with this version, or, without a key, of
+ * marks up to this number.
+ */
+export interface HeardLine {
+  readonly t: "heard"
+  readonly session: string
+  readonly at: number
+  readonly key?: string | undefined
+  readonly version: number
+}
+
+/**
+ * The tier has told the session that messages of a server are missing, or that they arrive again.
+ * A session begins with a gap of all servers, until it is subscribed.
+ */
+export interface GapLine {
+  readonly t: "gap"
+  readonly session: string
+  readonly at: number
+  readonly part?: string | undefined
+  readonly isOver: boolean
 }
 
 /** A call that was still running when the round ended. */
@@ -153,6 +182,8 @@ export interface FaultLine {
   readonly from: number
   readonly to: number
   readonly detail: string
+  /** The nodes that it reaches; absent when it reaches a server, and so all. */
+  readonly nodes?: ReadonlyArray<string> | undefined
   /** The fault destroys data of servers. */
   readonly loses: boolean
   /** Keys on healthy servers, when the fault stopped some of several servers. */
@@ -184,6 +215,8 @@ export type Line =
   | LookupLine
   | AnsweredLine
   | ReadLine
+  | HeardLine
+  | GapLine
   | PendingLine
   | StallLine
   | QueueLine

@@ -33,6 +33,20 @@ const lostToReplay: ReadonlyArray<RuleName> = [
 
 export const oldFaults: ReadonlyArray<OldFault> = [
   {
+    name: "message-ignored",
+    what: "a node that is told of a change keeps the older entry in its memory as fresh",
+    edits: [
+      {
+        file: `${core}/backplane/receive.ts`,
+        from: `  engine.entries.outdate(key, version, isRemoval, engine.now())
+`,
+        to: "",
+      },
+    ],
+    only: "memory+redis,block",
+    rules: ["fresh although it was told", "fresh although nothing was in the way"],
+  },
+  {
     name: "marks-forgotten",
     what: "missed marks are sent one by one, each time the first is forgotten, though others may have taken its place",
     edits: [

@@ -11,7 +11,8 @@ export interface RoundPlan {
   readonly stack: StackName
   readonly wire: WireName
   readonly policy: PolicyTimes
-  readonly maxFreshFor: number
+  /** Absent when only messages end the freshness of what other nodes have changed. */
+  readonly maxFreshFor: number | undefined
   readonly clears: boolean
   readonly faults: ReadonlyArray<Planned>
   /** The generator for the random choices of faults while they run. */
@@ -44,13 +45,15 @@ export const planRound = (options: Options, round: number): RoundPlan => {
   const [wire, policy] = [random.pick(wires), random.chance(0.25) ? short : long]
   const clears = random.chance(0.25)
   const faults = planFaults(random, stack, options.nodes, options.faults)
+  // Without the bound a value that messages should have ended stays, and shows.
+  const isBounded = random.chance(0.4)
   return {
     round,
     seed,
     stack,
     wire,
     policy,
-    maxFreshFor: 300,
+    maxFreshFor: isBounded ? 300 : undefined,
     // After a clear, the marks that a flood misses make nothing stale any more.
     clears: clears && faults.every(({ fault }) => fault.kind !== "flood"),
     faults,

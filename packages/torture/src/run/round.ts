@@ -11,7 +11,8 @@ import { now } from "../clock.ts"
 import type { Done, Target, World } from "../faults/Fault.ts"
 import type { Planned } from "../faults/plan.ts"
 import { type Log, open as openLog } from "../history/log.ts"
-import { observer } from "../history/History.ts"
+import { coordinator, observer } from "../history/History.ts"
+import { watchStalls } from "../history/stalls.ts"
 import * as keys from "../keys.ts"
 import { type Config, larders } from "../worker/Config.ts"
 import { type Backend, directPlace, link } from "./backend.ts"
@@ -28,6 +29,8 @@ const quietMillis = 15_000
 /** After this no node may serve a value older than the last mark. */
 const calmMillis = 7_500
 const finalMillis = 25_000
+/** The tier's default. */
+const heartbeatMillis = 1_000
 
 export interface RoundResult {
   readonly operations: number
@@ -83,7 +86,7 @@ const inject = (world: World, log: Log, planned: ReadonlyArray<Planned>) =>
     const done: Array<string> = []
     const troubles: Array<string> = []
     const servers = yield* Semaphore.make(1)
-    const nodes = yield* Effect.forEach(world.nodes, () => Semaphore.make(1))
+    const places = yield* Effect.forEach(world.nodes, () => Semaphore.make(1))
     const run = ({ fault, node }: Planned) =>
       Effect.gen(function* () {
         const from = now()
@@ -91,16 +94,21 @@ const inject = (world: World, log: Log, planned: ReadonlyArray<Planned>) =>
         const result: Done =
           exit._tag === "Success"
             ? exit.value
-            : { detail: `failed: ${exit.cause.toString()}`, loses: true }
-        const { detail, loses = false, unharmed } = result
-        log.write({ t: "fault", kind: fault.kind, from, to: now(), detail, loses, unharmed })
+            : {
+                detail: `failed: ${exit.cause.toString()}`,
+                nodes: world.nodes.map(({ worker }) => worker.name),
+                loses: true,
+              }
+        const own = fault.at === "servers" ? undefined : [world.nodes[node]!.worker.name]
+        const { detail, loses = false, nodes = own, unharmed } = result
+        log.write({ t: "fault", kind: fault.kind, from, to: now(), detail, nodes, loses, unharmed })
         done.push(fault.kind)
         if (exit._tag === "Failure") troubles.push(`${fault.kind}: ${detail}`)
       })
     yield* Effect.forEach(
       planned,
       (one) => {
-        const turns = one.fault.at === "servers" ? servers : nodes[one.node]!
+        const turns = one.fault.at === "servers" ? servers : places[one.node]!
         return Effect.delay(turns.withPermits(1)(run(one)), one.after)
       },
       { concurrency: "unbounded", discard: true },
@@ -159,7 +167,11 @@ export const runRound = (
 ): Effect.Effect<RoundResult, never, Scope.Scope> =>
   Effect.gen(function* () {
     fs.mkdirSync(folder, { recursive: true })
-    const log = openLog(path.join(folder, "coordinator.jsonl"))
+    const log = openLog(path.join(folder, `${coordinator}.jsonl`))
+    yield* Effect.acquireRelease(
+      Effect.sync(() => watchStalls(coordinator, log)),
+      (stop) => Effect.sync(stop),
+    )
     const { maxFreshFor, policy, round, seed, stack, wire } = plan
     const { freshFor, hardTimeout, tierBudget } = policy
     const life = lifeOf(policy)
@@ -174,6 +186,7 @@ export const runRound = (
       hardTimeout,
       tierBudget,
       maxFreshFor,
+      heartbeat: heartbeatMillis,
     })
     const nodes = yield* Effect.forEach(nodeNames(count), target(plan, folder, backend))
     const watcher = yield* makeWorker(

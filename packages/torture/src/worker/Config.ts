@@ -34,7 +34,8 @@ export interface Config {
   readonly wire: WireName
   /** The file of a SQLite tier between memory and Redis. */
   readonly sqlite: string | undefined
-  readonly maxFreshFor: number
+  /** ms; absent when only messages end the freshness of what other nodes have changed. */
+  readonly maxFreshFor: number | undefined
   readonly clockAhead: number
   readonly policy: PolicyTimes
   /** Whether to invalidate everything now and then: it hides the effects of other marks. */

@@ -262,11 +262,11 @@ export class Session {
           }
           return
         }
-        const { pending, settled } = exit.value
+        const { pending, settled, version } = exit.value
         this.#owe(what, pending.includes("redis"))
         // A settled change covers all earlier changes of this node.
         if (settled) for (const [owed, since] of this.owes) if (since < at) this.owes.delete(owed)
-        this.#log.write({ ...end, settled, pending })
+        this.#log.write({ ...end, settled, version, pending })
       }),
     )
   }

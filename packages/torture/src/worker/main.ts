@@ -7,24 +7,13 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { every, now } from "../clock.ts"
 import { type Log, open as openLog } from "../history/log.ts"
+import { watchStalls } from "../history/stalls.ts"
 import * as Random from "../random.ts"
 import type { Command, Config, Reply } from "./Config.ts"
 import { node } from "./node.ts"
 import { observer } from "./observe.ts"
+import { noTold, toldIn } from "./hearing.ts"
 import { clockAhead, stackOf } from "./stack.ts"
-
-const tickMillis = 20
-const stallMillis = 80
-
-/** A late tick means that the process did not run. */
-const watchStalls = (name: string, log: Log): void => {
-  let last = now()
-  every(tickMillis, () => {
-    const at = now()
-    if (at - last > stallMillis) log.write({ t: "stall", node: name, from: last, to: at })
-    last = at
-  })
-}
 
 const watchErrors = (name: string, log: Log): void => {
   const tell = (error: unknown) =>
@@ -52,9 +41,11 @@ process.on("disconnect", () => process.exit())
 const program = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const silent = Logger.layer([])
-  const tiers = yield* Layer.buildWithScope(Layer.provide(stackOf(config), silent), scope)
+  const sessions = new Map<string, string>()
+  const told = config.role === "node" ? toldIn(log, sessions) : noTold
+  const tiers = yield* Layer.buildWithScope(Layer.provide(stackOf(config, told), silent), scope)
   const random = Random.make(Random.derived(config.seed, config.node, "lookups"))
-  const world = { config, log, random, source: { fails: false }, tiers }
+  const world = { config, log, random, sessions, source: { fails: false }, tiers }
   const role = config.role === "node" ? node(world, reply) : observer(world, reply)
   const { obey, operations } = yield* Scope.provide(role, scope)
   const fork = Effect.runForkWith(yield* Effect.context<never>())

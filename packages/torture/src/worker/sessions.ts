@@ -18,6 +18,8 @@ export interface World {
   readonly config: Config
   readonly log: Log
   readonly random: Random
+  /** The open session of each larder, by name. */
+  readonly sessions: Map<string, string>
   readonly source: Source
   readonly tiers: Context.Context<TierStack.TierStack>
 }
@@ -29,6 +31,7 @@ export interface Open {
 
 const told: Readonly<Record<string, (event: never) => string>> = {
   Recovered: ({ changes, tier }: LarderEvent.Recovered) => `${tier} ${changes}`,
+  GapDetected: ({ part, reason }: LarderEvent.GapDetected) => `${reason} ${part ?? "everywhere"}`,
   BreakerChanged: ({ breaker, from, to }: LarderEvent.BreakerChanged) => `${breaker} ${from} ${to}`,
   TierWarning: ({ message, tier }: LarderEvent.TierWarning) => `${tier} ${message}`,
 }
@@ -71,7 +74,7 @@ let opened = 0
 
 /** Opens a larder with this name. */
 export const open = (
-  { config, log, random, source, tiers }: World,
+  { config, log, random, sessions, source, tiers }: World,
   name: LarderName,
   reactions: Reactions,
 ): Effect.Effect<Open> =>
@@ -87,6 +90,7 @@ export const open = (
       nameValue,
       bulk: name === "background",
     })
+    sessions.set(name, id)
     // Record this before the larder exists: all values it returns are from later.
     log.write({ t: "opened", session: id, node: config.node, larder: name, at: now() })
     const session = yield* Effect.gen(function* () {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { Config, Place, WireName } from "./Config.ts"
+import { hearing, type Told } from "./hearing.ts"
 
 const host = "127.0.0.1"
 /** The encryption key, the same in all processes. */
@@ -37,16 +38,17 @@ const client = (place: Place): RedisClient.Options => {
   return { ...common, cluster: { nodes: place.ports.map((port) => ({ host, port })), natMap } }
 }
 
-export const stackOf = (config: Config) => {
+export const stackOf = (config: Config, told: Told) => {
   const wire = wireOf[config.wire]
   const redis: Layer.Layer<Tier.Tier, unknown> = RedisTier.layer({
     prefix: config.prefix,
     wire,
   }).pipe(Layer.provide(RedisClient.layer(client(config.place))))
-  const memory = MemoryTier.layer({ maxFreshFor: config.maxFreshFor })
+  const shared = hearing(redis, told)
+  const memory = MemoryTier.layer({ maxFreshFor: config.maxFreshFor ?? Infinity })
   return config.sqlite === undefined
-    ? TierStack.layer(memory, redis)
-    : TierStack.layer(memory, SqliteTier.layer({ filename: config.sqlite, wire }), redis)
+    ? TierStack.layer(memory, shared)
+    : TierStack.layer(memory, SqliteTier.layer({ filename: config.sqlite, wire }), shared)
 }
 
 /** A wall clock that is wrong by a constant; it runs at the normal speed. */

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest"
 import type { Line } from "../../src/history/Line.ts"
-import { change, fresh, lookup, opened, read, rules, set, unsettled } from "../support/lines.ts"
+import { deaf } from "../support/deaf.ts"
+import { rules as all } from "../support/lines.ts"
+import { change, fresh, lookup, opened, read, set, unsettled } from "../support/lines.ts"
+
+/** Only the bounds that hold without messages. */
+const rules = (...lines: ReadonlyArray<Line | ReadonlyArray<Line>>) => all(deaf("A", "B"), ...lines)
 
 const old = lookup("B", [10, 20], "h0", "old")
 

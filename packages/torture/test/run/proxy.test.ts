@@ -80,4 +80,43 @@ describe("the way to a server", () => {
       yield* received(again, "x")
     }).pipe(Effect.scoped),
   )
+
+  const subscribe = "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\n"
+  const get = "*2\r\n$3\r\nget\r\n$1\r\nk\r\n"
+
+  it.live("holds back subscriptions while commands go on", () =>
+    Effect.gen(function* () {
+      const { proxy, socket: subscriber } = yield* setUp
+      const client = yield* connect(proxy.port)
+      proxy.pause(true, "subscriptions")
+      subscriber.write(subscribe)
+      const arriving = yield* Effect.forkChild(received(subscriber, subscribe))
+      client.write(get)
+      yield* received(client, get)
+      expect(arriving.pollUnsafe()).toBe(undefined)
+      proxy.pause(false, "subscriptions")
+      yield* Fiber.join(arriving)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("hangs up on commands, also of new connections, while subscriptions go on", () =>
+    Effect.gen(function* () {
+      const { proxy, socket: client } = yield* setUp
+      const closed = (socket: net.Socket) =>
+        Effect.callback<void>((resume) => {
+          socket.once("close", () => resume(Effect.void))
+        })
+      client.write(get)
+      yield* received(client, get)
+      const ending = yield* Effect.forkChild(closed(client), { startImmediately: true })
+      proxy.cut(true, "commands")
+      yield* Fiber.join(ending)
+      const [subscriber, another] = [yield* connect(proxy.port), yield* connect(proxy.port)]
+      const refused = yield* Effect.forkChild(closed(another), { startImmediately: true })
+      another.write(get)
+      yield* Fiber.join(refused)
+      subscriber.write(subscribe)
+      yield* received(subscriber, subscribe)
+    }).pipe(Effect.scoped),
+  )
 })

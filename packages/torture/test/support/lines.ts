@@ -14,6 +14,7 @@ export const round = (of: Partial<L.RoundLine> = {}): L.RoundLine => ({
   hardTimeout: 2_000,
   tierBudget: 500,
   maxFreshFor: 300,
+  heartbeat: 1_000,
   ...of,
 })
 

@@ -1,0 +1,136 @@
+import { describe, expect, it } from "vitest"
+import type { Line } from "../../src/history/Line.ts"
+import { deaf } from "../support/deaf.ts"
+import { change, fresh, lookup, opened, read, rules, set, unsettled } from "../support/lines.ts"
+
+const old = lookup("B", [10, 20], "h0", "old")
+const changed = set("A", [100, 110], "h0", "new", { version: 7 })
+const marked = change("A", [100, 110], { op: "tags", tags: ["t0"] }, { version: 7 })
+
+const heard = (at: number, of: { readonly key?: string; readonly version: number }): Line => ({
+  t: "heard",
+  session: "B",
+  at,
+  ...of,
+})
+const gap = (at: number, isOver: boolean, part?: string): Line => ({
+  t: "gap",
+  session: "B",
+  at,
+  isOver,
+  part,
+})
+const fault = (from: number, to: number, nodes?: ReadonlyArray<string>): Line => ({
+  t: "fault",
+  kind: "cut",
+  from,
+  to,
+  detail: "",
+  nodes,
+  loses: false,
+})
+const stall = (node: string, from: number, to: number): Line => ({ t: "stall", node, from, to })
+
+const givenAt = (begin: number) => read("B", [begin, begin + 1], "h0", fresh("old"))
+
+describe("a node that was told of a change", () => {
+  const told = ["fresh although it was told"]
+
+  it("gives nothing older as fresh, whatever is in its way", () => {
+    const message = heard(150, { key: "h0", version: 7 })
+    expect(rules(old, changed, deaf("B"), message, givenAt(151))).toEqual(told)
+    expect(rules(old, changed, message, givenAt(149))).toEqual([])
+  })
+
+  it("is told by a later message of the key, not by an earlier one or one of another key", () => {
+    const by = (of: { readonly key?: string; readonly version: number }) =>
+      rules(old, changed, heard(150, of), givenAt(151))
+    expect(by({ key: "h0", version: 8 })).toEqual(told)
+    expect(by({ key: "h0", version: 6 })).toEqual([])
+    expect(by({ key: "h1", version: 8 })).toEqual([])
+    expect(by({ version: 8 })).toEqual([])
+  })
+
+  it("is told of tags by a message of that mark or a later one", () => {
+    expect(rules(old, marked, heard(150, { version: 7 }), givenAt(151))).toEqual(told)
+    expect(rules(old, marked, heard(150, { version: 6 }), givenAt(151))).toEqual([])
+    expect(rules(old, marked, heard(150, { key: "h0", version: 9 }), givenAt(151))).toEqual([])
+  })
+
+  it("may give an older value as stale, or to a caller who came before", () => {
+    const message = heard(150, { key: "h0", version: 7 })
+    const stale = { value: "old", freshness: "error", tier: "memory" } as const
+    expect(rules(old, changed, message, read("B", [151, 152], "h0", stale))).toEqual([])
+    expect(rules(old, changed, message, read("B", [140, 200], "h0", fresh("old")))).toEqual([])
+  })
+})
+
+describe("a node that was not told", () => {
+  const late = ["fresh although nothing was in the way"]
+
+  it("gives nothing older as fresh once everything has run for 2 s", () => {
+    expect(rules(old, changed, givenAt(1_500))).toEqual([])
+    expect(rules(old, changed, givenAt(2_200))).toContain(late[0])
+  })
+
+  it("counts only time in which no fault reached it", () => {
+    const messages = (...lines: ReadonlyArray<Line>) =>
+      rules(old, changed, gap(0, false), ...lines, givenAt(3_000)).filter(
+        (rule) => rule !== "stale given as fresh",
+      )
+    expect(messages()).toEqual(late)
+    expect(messages(fault(1_500, 1_600))).toEqual([])
+    expect(messages(fault(1_500, 1_600, ["B"]))).toEqual([])
+    expect(messages(fault(1_500, 1_600, ["A"]))).toEqual(late)
+    expect(messages(stall("B", 1_500, 1_600))).toEqual([])
+    expect(messages(stall("coordinator", 1_500, 1_600))).toEqual([])
+    expect(messages(stall("A", 1_500, 1_600))).toEqual(late)
+    // Faults at the same time, in any order, and the calm after them.
+    expect(messages(fault(200, 900), fault(100, 300), fault(250, 400))).toEqual(late)
+  })
+
+  it("may give what was on its way when the change was made, for as long", () => {
+    const slow = lookup("B", [90, 2_000], "h0", "old")
+    expect(rules(slow, changed, givenAt(3_500))).toEqual([])
+    expect(rules(slow, changed, givenAt(4_200))).toContain(late[0])
+  })
+
+  it("says nothing of a change that is not settled", () => {
+    const missed = set("A", [100, 110], "h0", "new", { ...unsettled, version: 7 })
+    expect(rules(old, missed, heard(150, { key: "h0", version: 7 }), givenAt(9_000))).toEqual([])
+  })
+})
+
+describe("a node that cannot be told", () => {
+  const unnoticed = ["gap not noticed"]
+  const always = fault(0, 1e9)
+  const messages = (...lines: ReadonlyArray<Line>) =>
+    rules(old, changed, always, ...lines).filter((rule) => rule !== "stale given as fresh")
+
+  it("knows that within three heartbeats and 2 s", () => {
+    expect(messages(givenAt(5_000))).toEqual([])
+    expect(messages(givenAt(5_200))).toEqual(unnoticed)
+  })
+
+  it("may go on with what it has read since the gap began, if that was before the change", () => {
+    expect(messages(gap(50, false), givenAt(9_000))).toEqual([])
+    expect(messages(gap(200, false), givenAt(9_000))).toEqual(unnoticed)
+    expect(messages(gap(50, false), gap(60, true), givenAt(9_000))).toEqual(unnoticed)
+  })
+
+  it("may miss one server while another is heard", () => {
+    expect(messages(gap(50, false, "one"), gap(60, true, "other"), givenAt(9_000))).toEqual([])
+    expect(messages(gap(50, false, "one"), gap(60, true, "one"), givenAt(9_000))).toEqual(unnoticed)
+    expect(messages(gap(50, false, "one"), gap(60, true), givenAt(9_000))).toEqual(unnoticed)
+    expect(messages(gap(50, false), gap(60, true, "one"), givenAt(9_000))).toEqual([])
+  })
+
+  it("does not count the time in which it did not run", () => {
+    expect(messages(stall("B", 1_000, 5_000), givenAt(6_000))).toEqual([])
+  })
+
+  it("begins anew with each session", () => {
+    const lines = [opened("B", 120, "new"), read("new", [6_000, 6_001], "h0", fresh("old"))]
+    expect(messages(...lines)).toEqual(unnoticed)
+  })
+})
