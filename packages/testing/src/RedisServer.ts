@@ -12,7 +12,7 @@
  */
 export { type ClusterOptions, type RedisCluster, startCluster } from "./internal/redisCluster.ts"
 export { RedisServerError } from "./internal/redisError.ts"
-export { find, type Options, type RedisServer, start } from "./internal/redisNode.ts"
+export { find, findValkey, type Options, type RedisServer, start } from "./internal/redisNode.ts"
 export {
   type RedisReplicated,
   type ReplicatedOptions,

@@ -1,11 +1,13 @@
 /** The servers that other suites rely on: they start, obey, and leave nothing behind. */
 import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
 import { describe, it } from "@effect/vitest"
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { expect } from "vitest"
+import { expect, vi } from "vitest"
 
 const available = (await Effect.runPromise(RedisServer.find)) !== undefined
 
@@ -19,6 +21,29 @@ const runs = (pid: number): boolean => {
 }
 
 describe.skipIf(!available)("RedisServer", () => {
+  it.live("runs the program that it is given, such as the Valkey that was found", () =>
+    Effect.gen(function* () {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "larder-valkey-"))
+      const valkey = path.join(folder, "valkey-server")
+      fs.symlinkSync(fs.realpathSync((yield* RedisServer.find)!), valkey)
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          vi.unstubAllEnvs()
+          fs.rmSync(folder, { recursive: true })
+        }),
+      )
+      vi.stubEnv("LARDER_VALKEY_SERVER", valkey)
+      expect(yield* RedisServer.findValkey).toBe(valkey)
+      const server = yield* RedisServer.start({ program: valkey })
+      expect((yield* server.info("server")).get("executable")).toBe(valkey)
+      vi.stubEnv("LARDER_VALKEY_SERVER", path.join(folder, "missing"))
+      expect(yield* RedisServer.findValkey).toBe(undefined)
+      vi.stubEnv("LARDER_VALKEY_SERVER", "")
+      vi.stubEnv("PATH", folder)
+      expect(yield* RedisServer.findValkey).toBe(valkey)
+    }),
+  )
+
   it.live("starts on a free port, and process and folder are gone with the scope", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

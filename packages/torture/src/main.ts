@@ -21,14 +21,15 @@ const remedy =
 
 const main = (chosen: Options) =>
   Effect.gen(function* () {
-    if ((yield* RedisServer.find) === undefined) {
+    const found = [yield* RedisServer.find, yield* RedisServer.findValkey]
+    if (found.every((program) => program === undefined)) {
       console.log(remedy)
       if (yield* requiresRedis) process.exitCode = 1
       return
     }
     console.log(`seed ${chosen.seed}`)
     const rounds = yield* run(chosen, {
-      begun: (plan) => console.log(titleOf(plan)),
+      begun: (plan, server) => console.log(titleOf(plan, server)),
       judged: (round) => console.log(progressText(round)),
     })
     console.log(summaryText(chosen.seed, rounds))

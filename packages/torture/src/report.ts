@@ -53,10 +53,14 @@ const ruleText = (rule: RuleName, found: ReadonlyArray<Found>): ReadonlyArray<st
   ]
 }
 
-export const titleOf = ({ faults, policy, round, stack, wire }: RoundPlan): string => {
+export const titleOf = (
+  { faults, maxFreshFor, policy, round, stack, wire }: RoundPlan,
+  server: string,
+): string => {
   const lives = policy.freshFor < 30_000 ? "short" : "long"
   const kinds = faults.map(({ fault }) => fault.kind).join(", ")
-  return `round ${round}: ${stack}, ${wire}, ${lives} lives; faults: ${kinds}`
+  const ended = maxFreshFor === undefined ? "messages alone" : `maxFreshFor ${maxFreshFor} ms`
+  return `round ${round}: ${stack} on ${server}, ${wire}, ${lives} lives, ${ended}; faults: ${kinds}`
 }
 
 const outcome = (found: ReadonlyArray<Found>): string =>

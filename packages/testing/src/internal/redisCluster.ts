@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly masters?: number | undefined
   /** The number of replicas of each master. Default 0. */
   readonly replicas?: number | undefined
+  /** The program of every node; see {@link Options}. */
+  readonly program?: Options["program"]
   /** The configuration of every node; see {@link Options}. */
   readonly config?: Options["config"]
 }
@@ -244,6 +246,7 @@ export const startCluster = (
   Effect.gen(function* () {
     const count = options.masters ?? 3
     const node = start({
+      program: options.program,
       config: {
         "cluster-enabled": "yes",
         "cluster-node-timeout": "1500",

@@ -20,6 +20,8 @@ import type { Reply } from "./reply.ts"
  * @since 0.1.0
  */
 export interface Options {
+  /** The path of the server's program. Default: the one that {@link find} returns. */
+  readonly program?: string | undefined
   /** Lines of `redis.conf` by their first word, such as `{ maxmemory: "10mb" }`; several of a kind as an array. */
   readonly config?: Readonly<Record<string, string | ReadonlyArray<string>>> | undefined
   /** Listen on a unix socket as well. Default `false`. */
@@ -88,8 +90,6 @@ export interface RedisServer {
   readonly calls: Effect.Effect<ReadonlyMap<string, number>, RedisServerError>
 }
 
-const executables = ["redis-server", "valkey-server"]
-
 const executable = (file: string): boolean => {
   try {
     fs.accessSync(file, fs.constants.X_OK)
@@ -104,6 +104,17 @@ const setting = (name: string): Effect.Effect<string> =>
   Config.String(name)
     .parse(ConfigProvider.fromEnv())
     .pipe(Effect.orElseSucceed(() => ""))
+
+/** The program that the variable names, else the first of these names on the `PATH`. */
+const programOf = (variable: string, names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const named = yield* setting(variable)
+    if (named !== "") return executable(named) ? named : undefined
+    const folders = (yield* setting("PATH")).split(path.delimiter).filter((folder) => folder !== "")
+    return names
+      .flatMap((name) => folders.map((folder) => path.join(folder, name)))
+      .find(executable)
+  })
 
 /**
  * The server's program: the one that `LARDER_REDIS_SERVER` names, else `redis-server` or
@@ -123,14 +134,32 @@ const setting = (name: string): Effect.Effect<string> =>
  * @category accessors
  * @since 0.1.0
  */
-export const find: Effect.Effect<string | undefined> = Effect.gen(function* () {
-  const named = yield* setting("LARDER_REDIS_SERVER")
-  if (named !== "") return executable(named) ? named : undefined
-  const folders = (yield* setting("PATH")).split(path.delimiter).filter((folder) => folder !== "")
-  return executables
-    .flatMap((name) => folders.map((folder) => path.join(folder, name)))
-    .find(executable)
-})
+export const find: Effect.Effect<string | undefined> = programOf("LARDER_REDIS_SERVER", [
+  "redis-server",
+  "valkey-server",
+])
+
+/**
+ * Valkey's program: the one that `LARDER_VALKEY_SERVER` names, else `valkey-server` on the `PATH`;
+ * `undefined` when there is none. For tests that run on Redis and on Valkey.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import * as RedisServer from "@larder/testing/RedisServer"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = await Effect.runPromise(RedisServer.findValkey)
+ * assert.ok(program === undefined || program.includes("valkey"))
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const findValkey: Effect.Effect<string | undefined> = programOf("LARDER_VALKEY_SERVER", [
+  "valkey-server",
+])
 
 const lines = (config: NonNullable<Options["config"]>): string =>
   Object.entries(config)
@@ -333,7 +362,7 @@ const serverOf = (place: Place, first: child.Child): RedisServer => {
 
 const place = (options: Options, sentinel: boolean) =>
   Effect.gen(function* () {
-    const program = yield* find
+    const program = options.program ?? (yield* find)
     if (program === undefined) {
       return yield* new RedisServerError({
         reason: "NotFound",
@@ -404,4 +433,5 @@ export const start = (
 /** A Sentinel: `config` must hold its `sentinel` lines. */
 export const startSentinel = (
   config: NonNullable<Options["config"]>,
-): Effect.Effect<RedisServer, RedisServerError, Scope.Scope> => acquire({ config }, true)
+  program?: string,
+): Effect.Effect<RedisServer, RedisServerError, Scope.Scope> => acquire({ config, program }, true)

@@ -19,16 +19,27 @@ export interface Links {
   readonly place: Place
 }
 
-export const single: Effect.Effect<Backend, RedisServer.RedisServerError, Scope.Scope> = Effect.map(
-  RedisServer.start(),
-  (server) => ({ servers: [server], cluster: undefined }),
-)
+type Started = Effect.Effect<Backend, RedisServer.RedisServerError, Scope.Scope>
 
-export const cluster: Effect.Effect<Backend, RedisServer.RedisServerError, Scope.Scope> =
+const single = (program: string): Started =>
+  Effect.map(RedisServer.start({ program }), (server) => ({
+    servers: [server],
+    cluster: undefined,
+  }))
+
+const cluster = (program: string): Started =>
   Effect.map(
-    RedisServer.startCluster({ config: { "cluster-require-full-coverage": "no" } }),
+    RedisServer.startCluster({ program, config: { "cluster-require-full-coverage": "no" } }),
     (cluster) => ({ servers: cluster.masters, cluster }),
   )
+
+/** The kinds of servers that stacks need. */
+const kinds = { single, cluster }
+
+export const kindOf = (stack: StackName): keyof typeof kinds =>
+  stack === "memory+cluster" ? "cluster" : "single"
+
+export const start = (kind: keyof typeof kinds, program: string): Started => kinds[kind](program)
 
 const placeOf = (backend: Backend, through: ReadonlyArray<number>): Place => {
   const ports = backend.servers.map(({ port }) => port)

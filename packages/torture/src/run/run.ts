@@ -2,13 +2,15 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import { check } from "../check/check.ts"
 import { now } from "../clock.ts"
 import { readAll } from "../history/log.ts"
 import type { Options } from "../options.ts"
 import type { Found, Judged } from "../report.ts"
-import { type Backend, cluster, single, type StackName } from "./backend.ts"
+import { type Backend, kindOf, type StackName, start } from "./backend.ts"
 import { planRound, type RoundPlan } from "./plan.ts"
 import { runRound } from "./round.ts"
 
@@ -20,16 +22,29 @@ const judged = (plan: RoundPlan, folder: string, keep: boolean): ReadonlyArray<F
   return violations.map((violation) => ({ round, stack, wire, violation, folder }))
 }
 
-const backends = (chosen: ReadonlyArray<StackName>) =>
-  Effect.gen(function* () {
-    const needsCluster = chosen.includes("memory+cluster")
-    const needsSingle = chosen.some((stack) => stack !== "memory+cluster")
-    const [one, three] = yield* Effect.all(
-      [needsSingle ? single : Effect.undefined, needsCluster ? cluster : Effect.undefined],
-      { concurrency: "unbounded" },
-    )
-    return (stack: StackName): Backend => (stack === "memory+cluster" ? three! : one!)
-  })
+/** Starts the servers of a stack when a round first needs them; they live as long as the run. */
+const backends = Effect.map(Effect.scope, (scope) => {
+  const started = new Map<string, Backend>()
+  return (stack: StackName, program: string) =>
+    Effect.gen(function* () {
+      const kind = kindOf(stack)
+      const name = `${kind} ${program}`
+      const known = started.get(name)
+      if (known !== undefined) return known
+      const backend = yield* Scope.provide(start(kind, program), scope)
+      started.set(name, backend)
+      return backend
+    })
+})
+
+/** The servers' programs: Redis or what takes its place, and Valkey where there is one beside it. */
+const programs = Effect.map(Effect.all([RedisServer.find, RedisServer.findValkey]), (found) => [
+  ...new Set(found.filter((program) => program !== undefined)),
+])
+
+/** Each program gets a round of each stack, then the next one. */
+const programOf = (all: ReadonlyArray<string>, { stacks }: Options, round: number): string =>
+  all[Math.floor((round - 1) / stacks.length) % all.length]!
 
 /** The folder stays when it has a violation; otherwise it is removed, also on interruption. */
 const folderOfRun = (isNeeded: () => boolean) =>
@@ -42,7 +57,8 @@ const folderOfRun = (isNeeded: () => boolean) =>
   )
 
 export interface Progress {
-  readonly begun: (plan: RoundPlan) => void
+  /** `server` is the name of the servers' program. */
+  readonly begun: (plan: RoundPlan, server: string) => void
   readonly judged: (round: Judged) => void
 }
 
@@ -50,16 +66,18 @@ export interface Progress {
 export const run = (options: Options, progress: Progress) =>
   Effect.gen(function* () {
     const end = now() + options.seconds * 1_000
-    const backendOf = yield* backends(options.stacks)
+    const backendFor = yield* backends
+    const installed = yield* programs
     const rounds: Array<Judged> = []
     const isNeeded = () => options.keep || rounds.some(({ found }) => found.length > 0)
     const root = yield* folderOfRun(isNeeded)
     for (let round = options.round; rounds.length === 0 || now() < end; round += 1) {
       const plan = planRound(options, round)
-      progress.begun(plan)
+      const program = programOf(installed, options, round)
+      progress.begun(plan, path.basename(program))
       const folder = path.join(root, `round-${round}`)
       const began = now()
-      const backend = backendOf(plan.stack)
+      const backend = yield* backendFor(plan.stack, program)
       const result = yield* Effect.scoped(runRound(plan, options.nodes, backend, folder))
       const found = judged(plan, folder, options.keep)
       const one: Judged = { ...result, millis: now() - began, found }
