@@ -97,14 +97,17 @@ describe("laws 7, 11, 12, 18 to 20 hold whatever happens between nodes", () => {
   const sequences = { "memory and shared": 700, "memory, file and shared": 300 } as const
   for (const stack of ["memory and shared", "memory, file and shared"] as const) {
     const numRuns = runs === undefined ? sequences[stack] : Number(runs)
-    it(`over ${stack}: ${sequences[stack]} random sequences`, { timeout: 60_000 + 200 * numRuns }, () =>
-      fc.assert(
-        fc.asyncProperty(configs(stack !== "memory and shared"), steps, async (config, steps) => {
-          const found = await Effect.runPromise(nodesViolations(config, steps, keys))
-          if (found.length > 0) throw new Error(found.join("\n"))
-        }),
-        { numRuns, ...settings },
-      ),
+    it(
+      `over ${stack}: ${sequences[stack]} random sequences`,
+      { timeout: 60_000 + 200 * numRuns },
+      () =>
+        fc.assert(
+          fc.asyncProperty(configs(stack !== "memory and shared"), steps, async (config, steps) => {
+            const found = await Effect.runPromise(nodesViolations(config, steps, keys))
+            if (found.length > 0) throw new Error(found.join("\n"))
+          }),
+          { numRuns, ...settings },
+        ),
     )
   }
 })

@@ -228,3 +228,48 @@ it("a flight ends its own lease alone", () => {
   leases.end(next)
   expect(leases.holder("k")).toBe(undefined)
 })
+
+describe("law 11: messages about a key that is being looked up", () => {
+  it("a change after the lookup began detaches it: later callers begin a new one", () => {
+    const { begun, flights } = world()
+    const flight = begun("k")
+    flight.isLookingUp = true
+    flights.hear("k", 5)
+    expect(flights.at("k")).toBe(undefined)
+    expect(flights.isDetached(flight)).toBe(true)
+  })
+
+  it("before that, the flight goes on, and remembers the highest version", () => {
+    const { begun, flights } = world()
+    const flight = begun("k")
+    flights.hear("k", 5)
+    flights.hear("k", 4)
+    flights.hear("other", 9)
+    expect(flights.at("k")).toBe(flight)
+    expect(flight.heard).toBe(5)
+  })
+
+  it("a lookup under a lease began at its token: an older change, and its own commit, are no news", () => {
+    const { begun, flights } = world()
+    const flight = begun("k")
+    flight.isLookingUp = true
+    flight.lease = { token: 5, isFirst: true, stopRenewal: () => {} }
+    flights.hear("k", 5)
+    expect(flights.at("k")).toBe(flight)
+    flights.hear("k", 6)
+    expect(flights.isDetached(flight)).toBe(true)
+  })
+
+  it("an older flight of the key, which callers cannot join, hears too", () => {
+    const { begun, flights } = world()
+    const older = begun("k")
+    const newer = begun("k")
+    older.isLookingUp = true
+    flights.hear("k", 5)
+    expect(flights.isDetached(older)).toBe(true)
+    expect(flights.isDetached(newer)).toBe(false)
+    // A later message of an older version does not attach it again.
+    flights.hear("k", 0)
+    expect(flights.isDetached(older)).toBe(true)
+  })
+})

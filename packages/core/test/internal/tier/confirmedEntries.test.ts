@@ -118,3 +118,34 @@ it.effect(
       expect(waiting.pollUnsafe()).not.toBe(undefined)
     }),
 )
+
+it("law 19: what was confirmed before a gap must be confirmed again", () => {
+  const trust = new Trust()
+  const one = { version: 5, storedAt: 1 }
+  trust.kept("k", one, true, 7)
+  trust.suspect(6)
+  expect(trust.confirmedAt("k", one)).toBe(7)
+  trust.suspect(7)
+  trust.suspect(3)
+  expect(trust.confirmedAt("k", one)).toBe(undefined)
+  trust.kept("k", one, true, 8)
+  expect(trust.confirmedAt("k", one)).toBe(8)
+})
+
+it("law 18: a message of a newer version ends the confirmation of an older entry alone", () => {
+  const trust = new Trust()
+  const one = { version: 5, storedAt: 1 }
+  trust.kept("k", one, true, 7)
+  trust.outdate("k", 5)
+  trust.outdate("other", 9)
+  expect(trust.confirmedAt("k", one)).toBe(7)
+  trust.outdate("k", 6)
+  expect(trust.confirmedAt("k", one)).toBe(undefined)
+})
+
+it("law 18: an entry that is being put when the message comes is dropped, unless it is the newer one", () => {
+  const trust = new Trust()
+  trust.beginPut("k")
+  trust.outdate("k", 6)
+  expect(trust.endPut("k")).toBe(5)
+})
