@@ -92,6 +92,11 @@ const newer: Words = {
 }
 
 const ofCallers: ReadonlyArray<Field> = [
+  yesOrNo(
+    "unconfirmed",
+    "a checked read that came after the value was asked for",
+    "no check, or the value was asked for later",
+  ),
   yesOrNo("isAnswer", "the failure is an answer", "a `get` whose key a bulk lookup left out"),
   yesOrNo("onlyLookup", "it is `refresh`", "it is not `refresh`"),
   yesOrNo("inFlight", "a lookup is running", "no lookup is running"),

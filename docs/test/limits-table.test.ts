@@ -90,6 +90,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "core/src/internal/runtime/processLife.ts": ["longestTimer"],
   "core/src/internal/runtime/steadyClock.ts": ["readingsPerMilli"],
   "core/src/internal/runtime/turns.ts": ["littleMillis"],
+  "core/src/internal/state/engine.ts": ["leastMillis"],
   "core/src/internal/state/key.ts": ["hash"],
   "core/src/internal/tier/tierClock.ts": ["drift"],
   "core/src/internal/wire/aesGcm.ts": ["nonceLength", "tagLength"],

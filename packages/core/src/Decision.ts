@@ -48,7 +48,8 @@ export interface ReadDemand {
 
 /**
  * How a caller with this demand may use an entry of this judged freshness. `storedAt` is in
- * milliseconds since the Unix epoch; `isDue` says that the entry's early refresh is due.
+ * milliseconds since the Unix epoch; `isDue` says that the entry's early refresh is due; `isConfirmed`
+ * is false where the caller demands the arbiter's confirmation, and the entry does not have it.
  *
  * **Example**
  *
@@ -69,9 +70,10 @@ export const usability = (
   storedAt: number,
   isDue: boolean,
   demand: ReadDemand,
+  isConfirmed = true,
 ): Usability => {
   if (freshness._tag === "Missing") return "missing"
-  const tooOld = storedAt < demand.notBefore
+  const tooOld = storedAt < demand.notBefore || !isConfirmed
   if (freshness._tag === "Fresh" && !tooOld) return isDue ? "due" : "fresh"
   if (!demand.allowStale) return "missing"
   return freshness._tag === "Stale" && freshness.grace === "revalidate" && !tooOld
@@ -154,6 +156,8 @@ export interface Succeeded {
   readonly overtaken: boolean
   /** The caller has waited for a lookup before, which was overtaken. */
   readonly isRetry: boolean
+  /** A checked read: the value is from before the caller's arrival, and may be older than a settled change. */
+  readonly unconfirmed: boolean
 }
 
 /**
@@ -320,7 +324,9 @@ const onFound = ({
   return softTimeoutPassed ? staleAfterSoftTimeout : wait
 }
 
-const onSuccess = ({ allowStale, isRetry, newerKnown, overtaken }: Succeeded): Action => {
+const onSuccess = (situation: Succeeded): Action => {
+  const { allowStale, isRetry, newerKnown, overtaken, unconfirmed } = situation
+  if (unconfirmed) return retry
   if (newerKnown === "fresh" || (newerKnown === "stale" && allowStale)) return serveNewer
   return overtaken && !isRetry ? retry : serveResult
 }
@@ -602,6 +608,7 @@ export const situations: ReadonlyArray<Situation> = [
     allowStale: either,
     overtaken: either,
     isRetry: either,
+    unconfirmed: either,
   }),
   ...combinations<Failed>({
     trigger: ["failed"],

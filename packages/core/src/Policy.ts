@@ -78,6 +78,11 @@ export interface Options {
    * so are all writes of a stack without a memory tier.
    */
   readonly tierWrites?: TierWrites | undefined
+  /**
+   * How long the arbiter's confirmation of a value in memory counts: see {@link checked}. Default
+   * `Infinity`: memory's values are served without one.
+   */
+  readonly checkEvery?: Duration.Input | undefined
 }
 
 /**
@@ -117,6 +122,8 @@ export interface Policy {
   /** The longest all such steps of one `get` may take together, ms. */
   readonly tierBudget: number
   readonly tierWrites: TierWrites
+  /** How long the arbiter's confirmation of a value in memory counts, ms; `Infinity` without checks. */
+  readonly checkEvery: number
 }
 
 /**
@@ -154,6 +161,7 @@ const durations = (
     softTimeout: millis("softTimeout", options.softTimeout ?? Infinity),
     hardTimeout: millis("hardTimeout", options.hardTimeout ?? 30_000),
     retryAfterFailure: millis("retryAfterFailure", options.retryAfterFailure ?? 1_000),
+    checkEvery: millis("checkEvery", options.checkEvery ?? Infinity),
     tierTimeout,
     tierBudget: millis("tierBudget", options.tierBudget ?? 2 * tierTimeout.success),
   })
@@ -295,6 +303,66 @@ export const adaptive: {
     base,
     of,
   }),
+)
+
+/**
+ * Options of {@link checked}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface CheckedOptions {
+  /** How long a confirmation counts. Default 0: each `get` asks. */
+  readonly every?: Duration.Input | undefined
+}
+
+/**
+ * Makes a policy with version-checked reads: memory's value is served only after the arbiter, the
+ * shared tier that orders writes, has confirmed its version.
+ *
+ * **When to use**
+ *
+ * Use for values that must not be older than the last settled change of any node, such as prices and
+ * rights. `get(key, { check: true })` checks a single call.
+ *
+ * **Details**
+ *
+ * A check reads the version alone, and the marks of invalidations. Callers of one turn of the event
+ * loop share it, and keys share a request. After a `set` on any node is settled, no checked read that
+ * begins later returns an older value, whether or not messages between nodes arrive. With `every`, a
+ * value may be older by that time. While the arbiter does not answer, the larder looks the key up, and
+ * serves the value if that fails (stale-if-error).
+ *
+ * **Gotchas**
+ *
+ * On a stack without an arbiter, reads are plain. Throws `InvalidPolicy` with the field `every` for an
+ * invalid duration.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Policy } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const prices = Policy.checked(Policy.make({ freshFor: "1 hour" }), { every: "1 second" })
+ * assert.strictEqual(prices.checkEvery, 1_000)
+ * assert.strictEqual(Policy.checked(prices).checkEvery, 0)
+ * assert.throws(() => Policy.checked(prices, { every: -1 }), { _tag: "InvalidPolicy", field: "every" })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const checked: {
+  (options?: CheckedOptions): (policy: Policy) => Policy
+  (policy: Policy, options?: CheckedOptions): Policy
+} = dual(
+  (args) => isPolicy(args[0]),
+  (policy: Policy, { every = 0 }: CheckedOptions = {}): Policy => {
+    const checkEvery = millisOf(every)
+    if (checkEvery === undefined) throw problem("every", mustBeDuration, every)
+    return make({ ...policy, checkEvery })
+  },
 )
 
 /**

@@ -124,15 +124,19 @@ const laws: ReadonlyArray<readonly [trigger: string, fields: Fields, action: str
   ],
 
   // law 7: a caller that came after an invalidation asks once more, and takes what that brings
-  ["succeeded", { newerKnown: "fresh" }, "ServeNewer"],
-  ["succeeded", { newerKnown: "stale", allowStale: true }, "ServeNewer"],
-  ...[{ newerKnown: "none" }, { newerKnown: "stale", allowStale: false }].flatMap(
-    (fields): typeof laws => [
-      ["succeeded", { ...fields, overtaken: false }, "ServeResult"],
-      ["succeeded", { ...fields, overtaken: true, isRetry: true }, "ServeResult"],
-      ["succeeded", { ...fields, overtaken: true, isRetry: false }, "Retry"],
-    ],
-  ),
+  ["succeeded", { unconfirmed: false, newerKnown: "fresh" }, "ServeNewer"],
+  ["succeeded", { unconfirmed: false, newerKnown: "stale", allowStale: true }, "ServeNewer"],
+  ...[
+    { unconfirmed: false, newerKnown: "none" },
+    { unconfirmed: false, newerKnown: "stale", allowStale: false },
+  ].flatMap((fields): typeof laws => [
+    ["succeeded", { ...fields, overtaken: false }, "ServeResult"],
+    ["succeeded", { ...fields, overtaken: true, isRetry: true }, "ServeResult"],
+    ["succeeded", { ...fields, overtaken: true, isRetry: false }, "Retry"],
+  ]),
+
+  // a checked read takes nothing that was asked for before its call
+  ["succeeded", { unconfirmed: true }, "Retry"],
 
   // law 3: something stale rather than an error, unless it must not hide that
   ["failed", { isAnswer: false }, "Retry"],
@@ -174,9 +178,9 @@ const distinct = (all: ReadonlyArray<object>): number =>
   new Set(all.map((one) => JSON.stringify(one))).size
 
 describe("what a caller gets", () => {
-  it("is decided in all 254 situations, each of which there is once", () => {
-    // 5 * 16 + 5 * 4 + 5 * 8 + 5 * 2 + 3 * 8 + 5 * 16
-    expect([Decision.situations.length, distinct(Decision.situations)]).toEqual([254, 254])
+  it("is decided in all 278 situations, each of which there is once", () => {
+    // 5 * 16 + 5 * 4 + 5 * 8 + 5 * 2 + 3 * 16 + 5 * 16
+    expect([Decision.situations.length, distinct(Decision.situations)]).toEqual([278, 278])
   })
 
   it.each(Decision.situations.map((situation) => [JSON.stringify(situation), situation] as const))(
@@ -301,14 +305,19 @@ describe("what a value is good for", () => {
   const cases = freshnesses.flatMap((freshness) =>
     either.flatMap((due) =>
       either.flatMap((tooOld) =>
-        either.map((allowStale) => ({ freshness, due, tooOld, allowStale })),
+        either.flatMap((allowStale) =>
+          either.map((confirmed) => ({ freshness, due, tooOld, allowStale, confirmed })),
+        ),
       ),
     ),
   )
 
-  it.each(cases)("%j", ({ allowStale, due, freshness, tooOld }) => {
+  it.each(cases)("%j", ({ allowStale, confirmed, due, freshness, ...given }) => {
     const demand = { notBefore: 5, allowStale }
-    const usability = Decision.usability(freshness, tooOld ? 4 : 5, due, demand)
+    const storedAt = given.tooOld ? 4 : 5
+    const usability = Decision.usability(freshness, storedAt, due, demand, confirmed)
+    if (confirmed) expect(Decision.usability(freshness, storedAt, due, demand)).toBe(usability)
+    const tooOld = given.tooOld || !confirmed
     if (freshness._tag === "Missing") expect(usability).toBe("missing")
     else if (freshness._tag === "Fresh" && !tooOld) expect(usability).toBe(due ? "due" : "fresh")
     else if (!allowStale) expect(usability).toBe("missing")

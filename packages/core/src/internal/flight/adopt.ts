@@ -23,6 +23,7 @@ export const consider = (
   tier: FartherTier,
   found: TierRead,
 ): boolean => {
+  const { askedAt } = flight
   if (found._tag !== "Entry") {
     flight.known = Math.max(flight.known, found.version)
     flight.isForeign ||= found._tag === "Foreign"
@@ -30,7 +31,9 @@ export const consider = (
     if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
     return false
   }
-  const { confirmedAt } = found
+  const isArbiter = tier === engine.stack.arbiter
+  // Marks that were read later say nothing about a later version.
+  const { confirmedAt = askedAt } = found
   const entry = unlessOutdated(flight, judgeable(engine, tier, found), engine.now())
   if (entry === undefined) return false
   flight.known = Math.max(flight.known, entry.version)
@@ -38,14 +41,16 @@ export const consider = (
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return false
   const asked = { k: flight.k, asked: flight.key }
-  const usable = examined(engine, asked, tier.name, entry, confirmedAt)
+  const asOf = isArbiter ? Math.min(confirmedAt, askedAt) : found.confirmedAt
+  const usable = examined(engine, asked, tier.name, entry, asOf)
   if (usable === undefined) return false
   // A nearer tier may have a version that this node chose without the arbiter.
-  const keeping = { ...usable, isProvisional: tier !== engine.stack.arbiter }
+  const keeping = { ...usable, isProvisional: !isArbiter }
   const now = engine.now()
-  const candidate = candidateFrom(engine, tier.name, entry, now, flight.gapsBefore)
+  const itself = candidateFrom(engine, tier.name, entry, now, flight.gapsBefore)
+  const candidate = isArbiter ? { ...itself, askedAt } : itself
   const inMemory = engine.near.peek(flight.k)?.entry.version
-  switch (Decision.adoption(offer(flight, candidate, inMemory))) {
+  switch (Decision.adoption(offer(flight, candidate, isArbiter, inMemory))) {
     case "adopt":
       adopt(engine, flight, tier, candidate, keeping)
       break
@@ -58,14 +63,18 @@ export const consider = (
   return true
 }
 
-/** `inMemory`: the version of the entry in memory. */
+/**
+ * `inMemory`: the version of the entry in memory. A checked read accepts an entry of the arbiter alone:
+ * others may be older than a change that is settled.
+ */
 const offer = (
-  { early, force, notBefore, stale }: Flight,
+  { confirmedAfter, early, force, notBefore, stale }: Flight,
   { entry: { storedAt, version }, freshness }: Candidate,
+  isArbiter: boolean,
   inMemory = -1,
 ): Decision.Offer => ({
   freshness: freshness._tag,
-  isYoungEnough: storedAt >= notBefore,
+  isYoungEnough: storedAt >= notBefore && (isArbiter || confirmedAfter === -Infinity),
   besideMemory: order(version, inMemory),
   besideKnown: order(version, Math.max(inMemory, stale?.entry.version ?? -1)),
   force,
@@ -99,7 +108,7 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
     const queued = queuedCandidate(engine, flight.k, now)
     if (queued === undefined) return Effect.void
     const { candidate, isOutdated, keeping } = queued
-    const adoption = Decision.adoption(offer(flight, candidate))
+    const adoption = Decision.adoption(offer(flight, candidate, false))
     if (adoption !== "adopt") {
       // Memory has evicted the value and the tiers do not have it: only this copy is left if upstream fails.
       if (adoption === "remember") offerAll(engine, flight, candidate)

@@ -121,6 +121,7 @@ const commit = (
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const gapsBefore = engine.gaps.count
+    const confirmedAt = engine.moment()
     const stored = yield* commitOne(engine, arbiter, flight, kept)
     endLease(engine, flight)
     // "Unjudged": a mark of another node may cover the value, so memory does not keep it.
@@ -133,7 +134,7 @@ const commit = (
     // Without an answer, the value is only as good as its lookup.
     const known = stored === undefined ? flight.gapsBefore : gapsBefore
     const isProvisional = stored === undefined
-    keepInMemory(engine, flight, { ...kept, gapsBefore: known, isProvisional })
+    keepInMemory(engine, flight, { ...kept, gapsBefore: known, confirmedAt, isProvisional })
     engine.flights.settled(flight)
     // Not for a first value of a bulk lookup: the arbiter has this value, or none while the lease lasts.
     // A busy node that gives up a batch would drop what it has stored, and with more than `maxKeys`

@@ -6,20 +6,24 @@ import * as Effect from "effect/Effect"
 import * as Decision from "../../Decision.ts"
 import { isBelieved } from "../recover/believed.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Flight } from "../state/flight.ts"
+import { type Flight, isConfirmed } from "../state/flight.ts"
 import type { HeaderRead } from "../state/headerReads.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
 import type { Budget } from "../tier/budget.ts"
 import { forgetOlder, order } from "./adopt.ts"
 import { complete, offerAll } from "./waiters.ts"
 
+/** Whether a flight waits for anything before it reads the tiers. */
+export const waitsFirst = (engine: Engine, flight: Flight): boolean =>
+  flight.earlier !== undefined || isConfirmable(engine, flight)
+
 /** Whether the arbiter's version can spare the flight the read of its value. */
-export const isConfirmable = (engine: Engine, flight: Flight): boolean => {
-  const { early, force, k, notBefore, stale } = flight
+const isConfirmable = (engine: Engine, flight: Flight): boolean => {
+  const { confirmedAfter, early, force, k, notBefore, stale } = flight
   // Each flight of a key in memory has its entry as the stale value.
   if (engine.headers === undefined || stale?.tier !== engine.nearName) return false
   if (force || early || stale.entry.storedAt < notBefore) return false
-  return engine.entries.isConfirmable(k, engine.now()) && isBelieved(engine, k)
+  return engine.entries.isConfirmable(k, engine.now(), confirmedAfter) && isBelieved(engine, k)
 }
 
 /** Confirms the entries of flights; ends when each has an outcome, or must be read from the tiers. */
@@ -29,14 +33,9 @@ export const confirmAll = (
   budget: Budget,
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { headers, settings, stack } = engine
-    if (headers === undefined) return Effect.void
-    const { hardTimeout, tierTimeout } = settings.policy
-    const longestWait = Math.min(stack.leaseWaitMillis, hardTimeout)
+    const { tierTimeout } = engine.settings.policy
     const began = engine.stopwatch()
-    const confirmed = flights.map((flight) =>
-      Effect.map(headers.read(flight.k, longestWait), (read) => answered(engine, flight, read)),
-    )
+    const confirmed = flights.map((flight) => confirmOne(engine, flight))
     const all = Effect.all(confirmed, { discard: true, concurrency: "unbounded" })
     return Effect.map(all, () => {
       const took = engine.stopwatch() - began
@@ -48,6 +47,41 @@ export const confirmAll = (
         flight.gapsBefore = engine.gaps.count
       }
     })
+  })
+
+const confirmOne = (engine: Engine, flight: Flight): Effect.Effect<void> => {
+  const { confirmedAfter, earlier, k } = flight
+  const asked = Effect.suspend(() => {
+    const { headers, settings, stack } = engine
+    if (headers === undefined || !flight.isWanted || !isConfirmable(engine, flight)) {
+      return Effect.void
+    }
+    const longestWait = Math.min(stack.leaseWaitMillis, settings.policy.hardTimeout)
+    const read = headers.read(k, longestWait, confirmedAfter > -Infinity)
+    return Effect.map(read, (found) => answered(engine, flight, found))
+  })
+  return earlier === undefined
+    ? asked
+    : Effect.andThen(earlier.await, afterEarlier(engine, flight, asked))
+}
+
+/** Race: the value of an earlier flight was on its way to the arbiter. Its commit has confirmed it. */
+const afterEarlier = (
+  engine: Engine,
+  flight: Flight,
+  asked: Effect.Effect<void>,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const local = engine.entries.candidate(flight.k, engine.now())
+    const isAnswer =
+      flight.isWanted &&
+      !engine.flights.isDetached(flight) &&
+      local?.freshness._tag === "Fresh" &&
+      local.entry.storedAt >= flight.notBefore &&
+      isConfirmed(local, flight)
+    if (!isAnswer) return asked
+    confirmed(engine, flight, local)
+    return Effect.void
   })
 
 const answered = (engine: Engine, flight: Flight, read: HeaderRead | undefined): void => {

@@ -13,7 +13,7 @@ import { Budget } from "../tier/budget.ts"
 import { KeyRead } from "../tier/keyReads.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { considerQueued } from "./adopt.ts"
-import { confirmAll, isConfirmable } from "./confirm.ts"
+import { confirmAll, waitsFirst } from "./confirm.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
 import { answered, readTiers, type Walk, walkWith } from "./readTiers.ts"
@@ -25,7 +25,11 @@ export const loadThroughTiers = (
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
 ): void => {
-  const suspect = flights.filter((flight) => isConfirmable(engine, flight))
+  const suspect = flights.filter((flight) => waitsFirst(engine, flight))
+  if (flights.some(({ confirmedAfter }) => confirmedAfter > -Infinity)) {
+    // A checked read is judged by marks as of its call, or later.
+    engine.stack.arbiter?.marks.reading?.mayHaveMissed()
+  }
   if (!Arr.isArrayNonEmpty(suspect)) return loadNow(engine, flights, span)
   const others = flights.filter((flight) => !suspect.includes(flight))
   if (Arr.isArrayNonEmpty(others)) loadNow(engine, others, span)

@@ -96,6 +96,7 @@ const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing):
 const beginsNow = (engine: Engine, flight: Flight): void => {
   flight.asOf = engine.versions.asOf()
   flight.isLookingUp = true
+  flight.lookedUpAt = engine.moment()
 }
 
 const nothing = () => {}

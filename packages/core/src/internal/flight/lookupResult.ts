@@ -137,12 +137,13 @@ const makeEntry = (
   return validator === undefined ? entry : { ...entry, etag: validator }
 }
 
-const justLookedUp = (entry: Entry<unknown>, { gapsBefore }: Flight): Candidate => ({
+const justLookedUp = (entry: Entry<unknown>, { gapsBefore, lookedUpAt }: Flight): Candidate => ({
   entry,
   exit: Exit.succeed(entry.value),
   freshness: Freshness.fresh,
   tier: "upstream",
   gapsBefore,
+  askedAt: lookedUpAt,
 })
 
 /** The times of a value that upstream validates now. */

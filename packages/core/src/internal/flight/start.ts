@@ -16,7 +16,11 @@ export const begin = (
 ): void => {
   // Closing has completed these flights already.
   if (engine.closed) return
-  if (engine.stack.farther.length > 0) loadThroughTiers(engine, flights, span)
+  if (engine.stack.farther.length > 0) {
+    const askedAt = engine.moment()
+    for (const flight of flights) flight.askedAt = askedAt
+    loadThroughTiers(engine, flights, span)
+  }
   // Without tiers, nothing is left but the lookups, and there is no lease to wait for.
   else lookUpMissing(engine, flights, noBudget, span)
 }

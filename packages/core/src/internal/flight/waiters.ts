@@ -8,7 +8,14 @@ import { LookupTimeout } from "../../LarderError.ts"
 import type { StaleServed } from "../../LarderEvent.ts"
 import { bestCandidate } from "./lookupResult.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Flight, Candidate, Outcome, Waiter } from "../state/flight.ts"
+import {
+  type Candidate,
+  type Demand,
+  type Flight,
+  isConfirmed,
+  type Outcome,
+  type Waiter,
+} from "../state/flight.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
 /** Adds a waiter to a flight; the returned effect removes it. From `softAt` on, the waiter accepts a stale value. */
@@ -27,6 +34,7 @@ export const join = (
   flight.waiters.add(waiter)
   engine.callers.joined()
   flight.notBefore = Math.max(flight.notBefore, waiter.demand.notBefore)
+  flight.confirmedAfter = Math.max(flight.confirmedAfter, waiter.demand.confirmedAfter)
   // Also without a stale value so far: a tier may have one, or a caller may set the key.
   if (softAt < Infinity && waiter.demand.allowStale) {
     setTimer(
@@ -71,11 +79,24 @@ const asOfNow = (engine: Engine, outcome: Outcome): Outcome => {
  */
 const lookFor = (engine: Engine, flight: Flight, waiter: Waiter) => {
   const known = bestCandidate(engine, flight)
-  const usability =
-    known === undefined
-      ? "missing"
-      : Decision.usability(known.freshness, known.entry.storedAt, false, waiter.demand)
+  const usability = known === undefined ? "missing" : usabilityOf(known, waiter.demand)
   return { known, usability, onlyLookup: waiter.insists } as const
+}
+
+/** How usable a value is for a caller, apart from early refreshes. */
+export const usabilityOf = (
+  candidate: Candidate,
+  demand: Demand,
+  isDue = false,
+): Decision.Usability => {
+  const { entry, freshness } = candidate
+  return Decision.usability(
+    freshness,
+    entry.storedAt,
+    isDue,
+    demand,
+    isConfirmed(candidate, demand),
+  )
 }
 
 /** Whether a known failure must be returned in place of a stale value, as `graceFor` denies grace. */
@@ -196,6 +217,8 @@ const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): 
     allowStale: waiter.demand.allowStale,
     isRetry: waiter.isRetry,
     overtaken: engine.marks.fellBetween(tags, flight.asOf, waiter.arrivedMark),
+    // Race: the flight asked the arbiter before a change, and this caller joined it after the change.
+    unconfirmed: !isConfirmed(result, waiter.demand),
   })
   if (action._tag === "Retry") waiter.rejoin()
   else waiter.give(action._tag === "ServeNewer" && newerKnown !== undefined ? newerKnown : result)

@@ -13,6 +13,7 @@ const durations = [
   "retryAfterFailure",
   "tierTimeout",
   "tierBudget",
+  "checkEvery",
 ] as const
 
 /** Checks a policy copied by hand. Its durations must be numbers, unlike those of `Policy.make`'s options. */

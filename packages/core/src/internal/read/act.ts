@@ -79,9 +79,14 @@ export const newFlight = (
   key: unknown,
   k: string,
   options: Pick<Flight, "stale" | "early" | "background" | "force" | "many" | "notBefore">,
+  confirmedAfter = -Infinity,
 ): Flight => {
   const flight = new Flight(key, k, engine.versions.asOf(), options)
   flight.gapsBefore = engine.gaps.count
+  if (confirmedAfter > -Infinity) {
+    flight.confirmedAfter = confirmedAfter
+    flight.earlier = engine.flights.at(k)?.settling
+  }
   // Registered before the flight starts: its lookup may end at once, or get its own key.
   engine.flights.begin(flight)
   return flight

@@ -3,8 +3,10 @@ import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
-import type { Candidate, Flight } from "../state/flight.ts"
+import { usabilityOf as usabilityFor } from "../flight/waiters.ts"
+import type { Candidate, Demand, Flight } from "../state/flight.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
+import { withChecks } from "./question.ts"
 
 /** The decision for one caller, and the state that it rests on. */
 export interface Decided {
@@ -12,13 +14,15 @@ export interface Decided {
   readonly local: MemoryCandidate | undefined
   readonly flight: Flight | undefined
   readonly failure: Failure | undefined
+  /** The caller's demand, and that of the policy of the value in memory. */
+  readonly demand: Demand
 }
 
 /** `many`: the caller is `getMany`, which may get `KeyNotReturned` for this key. */
 export const decide = (
   engine: Engine,
   k: string,
-  demand: Decision.ReadDemand,
+  asked: Demand,
   now: number,
   many = false,
 ): Decided => {
@@ -26,6 +30,7 @@ export const decide = (
   // Start a deferred refresh now, so that this caller finds its result.
   active?.start?.()
   const inMemory = engine.entries.look(k, now)
+  const demand = withChecks(engine, asked, inMemory?.held.policy)
   const flight = active === undefined ? undefined : joinable(engine, k, demand)
   const failure = engine.failures.at(k, now)
   if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
@@ -46,21 +51,19 @@ export const decide = (
       (local !== undefined || engine.stack.farther.length === 0),
     graceDenied: isAnswer && failure.graceDenied,
   })
-  return { action, local, flight, failure }
+  return { action, local, flight, failure, demand }
 }
 
 const usabilityOf = (
   { entries }: Engine,
   local: MemoryCandidate | undefined,
-  demand: Decision.ReadDemand,
+  demand: Demand,
   now: number,
 ): Decision.Usability =>
-  local === undefined
-    ? "missing"
-    : Decision.usability(local.freshness, local.entry.storedAt, entries.isDue(local, now), demand)
+  local === undefined ? "missing" : usabilityFor(local, demand, entries.isDue(local, now))
 
 /** The flight that this caller may join. */
-const joinable = (engine: Engine, k: string, demand: Decision.ReadDemand): Flight | undefined => {
+const joinable = (engine: Engine, k: string, demand: Demand): Flight | undefined => {
   const flight = engine.flights.at(k)
   if (flight === undefined) return undefined
   const { outcome } = flight
@@ -83,9 +86,5 @@ const running: Decision.Joinable = { isDetached: false, outcome: "none", overtak
 const detached: Decision.Joinable = { ...running, isDetached: true }
 
 /** How usable the result of a settling flight is for a caller that arrives now. */
-const usabilityOfResult = (
-  engine: Engine,
-  { entry }: Candidate,
-  demand: Decision.ReadDemand,
-): Decision.Usability =>
-  Decision.usability(Freshness.of(entry, engine.now()), entry.storedAt, false, demand)
+const usabilityOfResult = (engine: Engine, result: Candidate, demand: Demand): Decision.Usability =>
+  usabilityFor({ ...result, freshness: Freshness.of(result.entry, engine.now()) }, demand)

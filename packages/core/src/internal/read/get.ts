@@ -4,11 +4,10 @@ import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type * as Decision from "../../Decision.ts"
-import { type Question, anything } from "./question.ts"
+import { type Question, anything, withChecks } from "./question.ts"
 import { ask } from "./getOne.ts"
 import type { Engine } from "../state/engine.ts"
-import type { Candidate } from "../state/flight.ts"
+import type { Candidate, Demand } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
 import { durationOf } from "../state/settings.ts"
 
@@ -27,19 +26,25 @@ export interface GetOptions {
   readonly maxAge?: Duration.Input | undefined
   /** `"never"`: no grace at all. Default `"allow"`. */
   readonly stale?: "allow" | "never" | undefined
+  /**
+   * A version-checked read: memory's value is served only after the arbiter has confirmed its version
+   * since the call. While the arbiter does not answer, the value serves for stale-if-error. A plain
+   * read on a stack without an arbiter. See `Policy.checked`. Default false.
+   */
+  readonly check?: boolean | undefined
 }
 
-const demandOf = (
-  engine: Engine,
-  options: GetOptions | undefined,
-  now: number,
-): Decision.ReadDemand => {
+const demandOf = (engine: Engine, options: GetOptions | undefined, now: number): Demand => {
   if (options === undefined) return anything
-  const { maxAge, stale } = options
+  const { check, maxAge, stale } = options
+  const isChecked = check === true && engine.stack.arbiter !== undefined
+  const calledAt = isChecked ? engine.moment() : undefined
   return {
     notBefore:
       maxAge === undefined ? -Infinity : now - durationOf(engine.settings.name, "maxAge", maxAge),
     allowStale: stale !== "never",
+    confirmedAfter: calledAt ?? -Infinity,
+    calledAt,
   }
 }
 
@@ -68,7 +73,7 @@ export const question = (
 ): Question => ({
   key,
   k,
-  demand: demandOf(engine, options, now),
+  demand: withChecks(engine, demandOf(engine, options, now)),
   span: fiber.cache.span,
   since: now,
   reply,

@@ -5,11 +5,11 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { anything, closed, deadlineOf, refusal } from "./question.ts"
+import { anything, closed, deadlineOf, refusal, withChecks } from "./question.ts"
 import { countWaiting, immediate, newFlight } from "./act.ts"
 import { decide } from "./decide.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
-import { type Flight, type Candidate, Waiter } from "../state/flight.ts"
+import { type Candidate, type Demand, type Flight, Waiter } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
@@ -114,7 +114,8 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
   const asked = [...call.asked.values()]
   const gathered = (keys: ReadonlyArray<Asked>) =>
     Effect.suspend(() => {
-      const patient = { since: engine.now() }
+      const demand = withChecks(engine, { ...anything, calledAt: engine.moment() })
+      const patient = { since: engine.now(), demand }
       return Effect.map(gather(engine, keys, span, new Map(), patient), (results) => {
         for (const one of keys) call.answer(one, results)
         return call.exits
@@ -152,7 +153,7 @@ const slicesOf = (
 
 /** A caller of `getMany`, waiting for one of its keys. */
 class OneOfMany extends Waiter {
-  readonly demand = anything
+  readonly demand: Demand
   readonly many = true
   readonly insists = false
   /** Gets the exit of the key; undefined where a mark overtook its lookup. */
@@ -161,9 +162,11 @@ class OneOfMany extends Waiter {
   constructor(
     arrivedMark: number,
     deadline: number | undefined,
+    demand: Demand,
     end: (exit: Exit.Exit<unknown, unknown> | undefined) => void,
   ) {
     super(arrivedMark, deadline)
+    this.demand = demand
     this.end = end
   }
 
@@ -189,9 +192,10 @@ const gather = (
   keys: ReadonlyArray<Asked>,
   span: CallerSpan,
   results: Results,
-  { deadline, since }: { readonly since: number; readonly deadline?: number },
+  patient: { readonly since: number; readonly deadline?: number; readonly demand: Demand },
 ): Effect.Effect<Results> =>
   Effect.callback((resume) => {
+    const { deadline, since } = patient
     const overtaken: Array<Asked> = []
     const begun: Array<Flight> = []
     const refreshes: Array<Flight> = []
@@ -202,12 +206,12 @@ const gather = (
       open -= 1
       if (open > 0) return
       if (overtaken.length === 0) return resume(Effect.succeed(results))
-      const retry = { since, deadline: deadline ?? deadlineOf(engine, since) }
+      const retry = { ...patient, deadline: deadline ?? deadlineOf(engine, since) }
       resume(gather(engine, overtaken, span, results, retry))
     }
-    const waiterFor = (asked: Asked): Waiter => {
+    const waiterFor = (asked: Asked, demand: Demand): Waiter => {
       open += 1
-      return new OneOfMany(engine.marks.last, deadline, (exit) => {
+      return new OneOfMany(engine.marks.last, deadline, demand, (exit) => {
         if (exit === undefined) overtaken.push(asked)
         else results.set(asked.k, exit)
         done()
@@ -216,13 +220,13 @@ const gather = (
     for (const asked of keys) {
       const { k, key } = asked
       const now = engine.now()
-      const decided = decide(engine, k, anything, now, true)
+      const decided = decide(engine, k, patient.demand, now, true)
       // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
       if (engine.closed) {
         results.set(k, closed(engine))
         continue
       }
-      const { flight, local } = decided
+      const { demand, flight, local } = decided
       const answer = immediate(engine, k, decided, (stale, early) =>
         refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
       )
@@ -232,10 +236,10 @@ const gather = (
       }
       if (local !== undefined) engine.near.hit(local.slot)
       if (deadline === undefined) countWaiting(engine, k, flight)
-      const joined = flight ?? newFlight(engine, key, k, forMany(local))
+      const joined = flight ?? newFlight(engine, key, k, forMany(local), demand.confirmedAfter)
       if (flight === undefined) begun.push(joined)
       const softAt = now + (local?.held.policy ?? engine.settings.policy).softTimeout
-      const waiter = waiterFor(asked)
+      const waiter = waiterFor(asked, demand)
       left.push(waiting.join(engine, joined, waiter, softAt))
       if (flight !== undefined) readBeside(engine, joined, waiter)
     }

@@ -1,12 +1,11 @@
 /** One caller of one key: gets an answer at once, or waits for a flight. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Decision from "../../Decision.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
 import type { Engine } from "../state/engine.ts"
-import { type Candidate, Waiter } from "../state/flight.ts"
+import { type Candidate, type Demand, Waiter } from "../state/flight.ts"
 import { countWaiting, immediate, inBackground, newFlight } from "./act.ts"
 import { type Decided, decide } from "./decide.ts"
 import { type Call, type Question, closed, deadlineOf, refusal } from "./question.ts"
@@ -65,7 +64,7 @@ export class Caller extends Waiter {
   readonly engine: Engine
   readonly call: Call
   readonly resume: (effect: Effect.Effect<unknown, unknown>) => void
-  readonly demand: Decision.ReadDemand
+  readonly demand: Demand
   readonly many = false
   readonly insists: boolean
 
@@ -75,12 +74,13 @@ export class Caller extends Waiter {
     deadline: number | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
     insists = false,
+    demand = call.demand,
   ) {
     super(engine.marks.last, deadline)
     this.engine = engine
     this.call = call
     this.resume = resume
-    this.demand = call.demand
+    this.demand = demand
     this.insists = insists
   }
 
@@ -93,7 +93,8 @@ export class Caller extends Waiter {
   }
 
   rejoin(): void {
-    const { call, deadline, engine, resume } = this
+    const { deadline, demand, engine, resume } = this
+    const call = { ...this.call, demand }
     resume(wait(engine, call, deadline ?? deadlineOf(engine, call.since)))
   }
 }
@@ -105,13 +106,13 @@ export class Caller extends Waiter {
 const enter = (
   engine: Engine,
   call: Call,
-  { flight, local }: Decided,
+  { demand, flight, local }: Decided,
   deadline: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
   // Count the access for eviction here, though the entry is not good enough: its replacement is no access.
   if (local !== undefined) engine.near.hit(local.slot)
-  const waiter = new Caller(engine, call, deadline, resume)
+  const waiter = new Caller(engine, call, deadline, resume, false, demand)
   const softAt = call.since + (local?.held.policy ?? engine.settings.policy).softTimeout
   if (deadline === undefined) countWaiting(engine, call.k, flight)
   if (flight !== undefined) {
@@ -119,14 +120,15 @@ const enter = (
     readBeside(engine, flight, waiter)
     return left
   }
-  const begun = newFlight(engine, call.key, call.k, {
+  const options = {
     stale: local,
     early: false,
     background: false,
     force: false,
     many: false,
-    notBefore: call.demand.notBefore,
-  })
+    notBefore: demand.notBefore,
+  }
+  const begun = newFlight(engine, call.key, call.k, options, demand.confirmedAfter)
   // Join before the flight starts: a flight that ends at once must find its waiter.
   const left = waiting.join(engine, begun, waiter, softAt)
   begin(engine, [begun], call.span)

@@ -7,7 +7,8 @@ import { candidateFrom } from "../state/candidateFrom.ts"
 import { examined } from "../state/examined.ts"
 import { queuedCandidate } from "../state/queuedCandidate.ts"
 import { Budget } from "../tier/budget.ts"
-import type { Candidate } from "../state/flight.ts"
+import { type Candidate, isConfirmed } from "../state/flight.ts"
+import { anything, withChecks } from "./question.ts"
 import { shown } from "../state/shownEntry.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
@@ -41,7 +42,9 @@ const missing: Reading<never> = {
 export const read = (engine: Engine, key: unknown, k: string): Effect.Effect<Reading<unknown>> =>
   Effect.suspend(() => {
     const local = engine.entries.candidate(k, engine.now())
-    if (local?.freshness._tag === "Fresh" || engine.stack.farther.length === 0) {
+    const demand = withChecks(engine, anything, local?.held.policy)
+    const isAnswer = local?.freshness._tag === "Fresh" && isConfirmed(local, demand)
+    if (isAnswer || engine.stack.farther.length === 0) {
       return Effect.succeed(readingOf(engine, k, local))
     }
     const asked = engine.reads.share(k, readFarther(engine, key, k))

@@ -1,9 +1,9 @@
 /** One caller's question: what it asks for, why it may be refused, and its deadline. */
 import * as Exit from "effect/Exit"
-import type * as Decision from "../../Decision.ts"
 import { InvalidKey, LarderClosed } from "../../LarderError.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
-import type { Candidate } from "../state/flight.ts"
+import type { Policy } from "../../Policy.ts"
+import type { Candidate, Demand } from "../state/flight.ts"
 import * as keys from "../state/key.ts"
 
 /** One caller's question, before its key is checked. */
@@ -11,7 +11,7 @@ export interface Question {
   readonly key: unknown
   /** The key as tiers store it; undefined for an invalid key. */
   readonly k: string | undefined
-  readonly demand: Decision.ReadDemand
+  readonly demand: Demand
   readonly span: CallerSpan
   /** When the caller arrived, ms. */
   readonly since: number
@@ -24,7 +24,24 @@ export interface Call extends Question {
   readonly k: string
 }
 
-export const anything: Decision.ReadDemand = { notBefore: -Infinity, allowStale: true }
+export const anything: Demand = {
+  notBefore: -Infinity,
+  allowStale: true,
+  confirmedAfter: -Infinity,
+}
+
+/** The demand of a call, and that of a policy with checks: the stricter one. */
+export const withChecks = (
+  engine: Engine,
+  demand: Demand,
+  { checkEvery }: Pick<Policy, "checkEvery"> = engine.settings.policy,
+): Demand => {
+  if (checkEvery === Infinity || engine.stack.arbiter === undefined) return demand
+  // The moment of the first decision, also where the call is decided again: else it might never end.
+  const calledAt = demand.calledAt ?? engine.moment()
+  const confirmedAfter = Math.max(calledAt - checkEvery, demand.confirmedAfter)
+  return { ...demand, calledAt, confirmedAfter }
+}
 
 /** Why the larder refuses a question: closed, or an invalid key. */
 export const refusal = (

@@ -85,6 +85,9 @@ export interface FartherReading {
 /** The caller's span, which becomes the parent of the lookup's span. */
 export type CallerSpan = Tracer.AnySpan | undefined
 
+/** A difference of two moments that a number keeps for thousands of years. */
+const leastMillis = 1 / 1_024
+
 export class Engine {
   readonly settings: Settings
   readonly context: Context.Context<never>
@@ -168,12 +171,14 @@ export class Engine {
     const { tierTimeout } = this.settings.policy
     return new HeaderReads({
       partOf: (k) => arbiter.partOf(k),
-      ask: (part, keys) => arbiter.versions(part, keys, new Budget(tierTimeout)),
+      ask: (part, keys, needsMarks) =>
+        arbiter.versions(part, keys, new Budget(tierTimeout), needsMarks),
       gaps: this.gaps,
       marksReadAt: () => arbiter.marks.reading?.readAt ?? -Infinity,
       soon: this.soon,
       timers: this.timers,
       fork: (effect) => this.fibers.fork(effect),
+      moment: () => this.moment(),
       stopwatch: () => this.stopwatch(),
     })
   }
@@ -186,6 +191,17 @@ export class Engine {
   /** Monotonic time in ms, for durations. */
   stopwatch(): number {
     return monotonicMillis(this.clock)
+  }
+
+  #moment = -Infinity
+
+  /**
+   * Monotonic time in ms, later than every earlier moment, also where the clock stands still: orders
+   * checked reads and requests to the arbiter.
+   */
+  moment(): number {
+    this.#moment = Math.max(this.stopwatch(), this.#moment + leastMillis)
+    return this.#moment
   }
 
   /** A copy with its times in the system's time of day: users of the larder must not change the entry. */

@@ -8,6 +8,17 @@ import { Chain, Linked } from "../runtime/linkedSet.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
+/** The conditions under which a caller accepts a value. */
+export interface Demand extends ReadDemand {
+  /**
+   * A checked read: the arbiter must have confirmed the value after this moment, ms of monotonic time.
+   * `-Infinity` for any value.
+   */
+  readonly confirmedAfter: number
+  /** The moment of the call, which checks count from; undefined where nothing was checked so far. */
+  readonly calledAt?: number | undefined
+}
+
 /** A value that a caller may get. */
 export interface Candidate {
   readonly entry: Entry<unknown>
@@ -17,7 +28,18 @@ export interface Candidate {
   readonly tier: string
   /** The number of gaps before this node read or looked up the entry: see `Gaps`. */
   readonly gapsBefore: number
+  /**
+   * When the arbiter was asked for the value or confirmed it, or upstream was asked, in monotonic time;
+   * undefined where that is unknown.
+   */
+  readonly askedAt?: number | undefined
 }
+
+/** Whether a checked read may have the value. */
+export const isConfirmed = (
+  { askedAt = -Infinity }: Candidate,
+  { confirmedAfter }: Pick<Demand, "confirmedAfter">,
+): boolean => confirmedAfter === -Infinity || askedAt > confirmedAfter
 
 /** Why a lookup failed, as in the event `StaleServed`. */
 export type FailureReason = "failed" | "breakerOpen" | "shed"
@@ -42,7 +64,7 @@ export type Outcome =
 
 /** One waiting caller. A class, since a stampede makes thousands at once. */
 export abstract class Waiter extends Linked<Waiter> {
-  abstract readonly demand: ReadDemand
+  abstract readonly demand: Demand
   /** The number of the last mark when the caller arrived. */
   readonly arrivedMark: number
   /** On a retry, when the wait ends, in monotonic time. */
@@ -98,6 +120,14 @@ export class Flight extends Linked<Flight> {
   background: boolean
   /** The flight adopts no value from farther tiers that was stored before this moment. */
   notBefore: number
+  /** Some callers' reads are checked: the highest moment of `Demand.confirmedAfter`. */
+  confirmedAfter = -Infinity
+  /** Opens when the value of an earlier flight, which a checked read must not miss, has reached the tiers. */
+  earlier: Latch.Latch | undefined = undefined
+  /** When the flight began to ask, in monotonic time: what the arbiter answers is as of then, or later. */
+  askedAt = -Infinity
+  /** When the lookup began, in monotonic time. */
+  lookedUpAt = -Infinity
   /** A change of the key came in between: the waiters get the result, and it is not stored. */
   detached = false
   /** The best stale value to return if the lookup fails. */

@@ -32,6 +32,8 @@ interface Waiting {
   readonly key: string
   /** After this moment of monotonic time, the callers no longer wait for their turn. */
   readonly until: number
+  /** A caller also needs the marks as of the request. */
+  needsMarks: boolean
   readonly callers: Set<(answer: Answer) => void>
 }
 
@@ -47,12 +49,15 @@ export interface Options {
   readonly ask: (
     part: string,
     keys: ReadonlyArray<string>,
+    needsMarks: boolean,
   ) => Effect.Effect<ReadonlyArray<Stored> | undefined>
   readonly gaps: { readonly count: number }
   readonly marksReadAt: () => number
   readonly soon: Soon
   readonly timers: Timers
   readonly fork: (effect: Effect.Effect<void>) => unknown
+  /** Monotonic time, ms, later than every earlier moment. */
+  readonly moment: () => number
   /** Monotonic time, ms. */
   readonly stopwatch: () => number
 }
@@ -69,16 +74,18 @@ export class HeaderReads {
 
   /**
    * The arbiter's version of a key, by a request that is sent from now on. `undefined` where the arbiter
-   * does not answer, or the key's turn does not come within `longestWait` ms.
+   * does not answer, or the key's turn does not come within `longestWait` ms. `needsMarks`: with the
+   * marks as of the request, also where they are recent.
    */
-  read(key: string, longestWait: number): Effect.Effect<Answer> {
+  read(key: string, longestWait: number, needsMarks = false): Effect.Effect<Answer> {
     return Effect.callback<Answer>((resume) => {
       const { partOf, stopwatch } = this.#options
       const part = partOf(key)
       const server = this.#servers.get(part) ?? { waiting: new Map(), requests: 0 }
       this.#servers.set(part, server)
       const until = stopwatch() + longestWait
-      const waiting = server.waiting.get(key) ?? { key, until, callers: new Set() }
+      const waiting = server.waiting.get(key) ?? { key, until, needsMarks, callers: new Set() }
+      waiting.needsMarks ||= needsMarks
       server.waiting.set(key, waiting)
       const caller = (answer: Answer) => resume(Effect.succeed(answer))
       waiting.callers.add(caller)
@@ -120,13 +127,14 @@ export class HeaderReads {
   }
 
   #request(part: string, server: Server, all: ReadonlyArray<Waiting>): void {
-    const { ask, fork, gaps, marksReadAt, stopwatch } = this.#options
+    const { ask, fork, gaps, marksReadAt, moment } = this.#options
     server.requests += 1
     const sent = Effect.suspend(() => {
       const gapsBefore = gaps.count
-      const sentAt = stopwatch()
+      const sentAt = moment()
       const keys = all.map(({ key }) => key)
-      return Effect.map(ask(part, keys), (stored) => {
+      const needsMarks = all.some((one) => one.needsMarks)
+      return Effect.map(ask(part, keys, needsMarks), (stored) => {
         const asOf = { gapsBefore, sentAt, marksReadAt: marksReadAt() }
         for (const [i, { callers }] of all.entries()) {
           const one = stored?.[i]

@@ -43,6 +43,7 @@ export class LocalEntries {
   readonly #gaps: Gaps
   readonly #clock: SteadyClock
   readonly #random: Random.Random
+  readonly #hasArbiter: boolean
   #isClosed = false
   /** The latest finite `freshUntil` in memory. */
   lastFresh = 0
@@ -50,7 +51,7 @@ export class LocalEntries {
   onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
 
   constructor(
-    { near, nearName }: Stack,
+    { arbiter, near, nearName }: Stack,
     marks: Marks,
     gaps: Gaps,
     clock: SteadyClock,
@@ -62,6 +63,7 @@ export class LocalEntries {
     this.#gaps = gaps
     this.#clock = clock
     this.#random = random
+    this.#hasArbiter = arbiter !== undefined
   }
 
   /** The freshness of an entry by its times and by the marks. */
@@ -97,12 +99,13 @@ export class LocalEntries {
     const slot = near.find(k)
     if (slot === 0) return undefined
     const held = near.at(slot)
-    const { exit, freshCap, gapsBefore } = held
+    const { confirmedAt, exit, freshCap, gapsBefore, isProvisional } = held
     const entry = capped(held.entry, freshCap)
     const freshness = near.isStampedAt(slot, this.#marks.generation)
       ? Freshness.of(entry, now)
       : this.judgeKnown(k, entry, gapsBefore, now)
-    return { held, slot, entry, exit, freshness, tier: this.#nearName, gapsBefore }
+    const askedAt = isProvisional ? undefined : confirmedAt
+    return { held, slot, entry, exit, freshness, tier: this.#nearName, gapsBefore, askedAt }
   }
 
   /** The entry in memory, unless it is past its life or dropped by a mark. No side effects. */
@@ -115,7 +118,7 @@ export class LocalEntries {
   tidy(k: string, { freshness, held, slot }: MemoryCandidate): void {
     if (freshness._tag === "Missing") this.#near.delete(k)
     else if (freshness._tag === "Fresh" && !this.#near.isStampedAt(slot, this.#marks.generation)) {
-      const until = hitUntil(held.entry, held.freshCap, held.policy)
+      const until = this.#hitUntil(held)
       this.#near.stamp(slot, { until, checkedAt: this.#marks.generation })
     }
   }
@@ -159,9 +162,6 @@ export class LocalEntries {
     const near = this.#near
     const freshCap = this.freshCap(confirmedAt)
     const valid = this.#marks.judge(entry) === "valid" && !this.#gaps.isSuspect(k, gapsBefore)
-    const stamp = valid
-      ? { until: hitUntil(entry, freshCap, policy), checkedAt: this.#marks.generation }
-      : neverPlain
     const held: MemoryEntry = {
       key: k,
       entry,
@@ -173,20 +173,37 @@ export class LocalEntries {
       confirmedAt,
       isProvisional,
     }
+    const stamp = valid
+      ? { until: this.#hitUntil(held), checkedAt: this.#marks.generation }
+      : neverPlain
     if (!near.put(held, weight, stamp, now)) return
     if (entry.freshUntil < forever) this.lastFresh = Math.max(this.lastFresh, entry.freshUntil)
     this.onKeep(policy.earlyRefresh)
   }
 
+  /** Until when a read of an entry is a plain hit, unless a mark or a gap comes. */
+  #hitUntil({ confirmedAt, entry, freshCap, isProvisional, policy }: MemoryEntry): number {
+    const early = EarlyRefresh.earliest(policy.earlyRefresh, entry)
+    const until = Math.min(entry.freshUntil, freshCap, early)
+    const { checkEvery } = policy
+    if (checkEvery === Infinity || !this.#hasArbiter) return until
+    if (isProvisional) return 0
+    // A moment may be ahead of the clock by a fraction of a millisecond.
+    const age = Math.max(0, monotonicMillis(this.#clock) - confirmedAt)
+    return Math.min(until, this.#clock.currentTimeMillisUnsafe() - age + checkEvery)
+  }
+
   /**
-   * Whether the entry in memory is usable only for stale-if-error because of a gap: the arbiter's
-   * version can make it fresh, or usable for stale-while-revalidate.
+   * Whether the entry in memory needs a confirmation: because of a gap, or for reads that are checked
+   * `after` a moment of monotonic time. The arbiter's version can make it fresh, or usable for
+   * stale-while-revalidate.
    */
-  isConfirmable(k: string, now: number): boolean {
+  isConfirmable(k: string, now: number, after = -Infinity): boolean {
     const slot = this.#near.find(k)
     if (slot === 0) return false
     const held = this.#near.at(slot)
-    if (held.isProvisional || !this.#gaps.isSuspect(k, held.gapsBefore)) return false
+    const isDue = held.confirmedAt <= after || this.#gaps.isSuspect(k, held.gapsBefore)
+    if (held.isProvisional || !isDue) return false
     // Without `freshCap`, which the confirmation renews.
     const freshness = this.judge(held.entry, now)
     return (
@@ -254,6 +271,3 @@ export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {
     revalidateUntil: Math.min(entry.revalidateUntil, cap + grace),
   }
 }
-
-const hitUntil = (entry: Entry<unknown>, cap: number, policy: Policy): number =>
-  Math.min(entry.freshUntil, cap, EarlyRefresh.earliest(policy.earlyRefresh, entry))

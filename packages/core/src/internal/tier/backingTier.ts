@@ -158,7 +158,8 @@ export class FartherTier {
   }
 
   /**
-   * The versions at these keys, all on one part, and the marks up to now where they are not recent.
+   * The versions at these keys, all on one part, and the marks up to now, unless they are recent and
+   * `needsMarks` is false.
    * `undefined` where the arbiter does not answer, or marks of a gap are still unread: without them,
    * the versions confirm nothing.
    */
@@ -166,10 +167,18 @@ export class FartherTier {
     part: string,
     keys: ReadonlyArray<string>,
     budget: Budget,
+    needsMarks: boolean,
   ): Effect.Effect<ReadonlyArray<Stored> | undefined> {
     return Effect.suspend(() => {
       const steps = this.#parts.steps(part)
       const asked = this.#ask((arbiter) => arbiter.versions!(keys))
+      if (needsMarks) {
+        const latest = this.marks.read("latest", new Budget(budget.whole, budget.left))
+        const both = Effect.all([steps.run("versions", asked, budget), latest], {
+          concurrency: "unbounded",
+        })
+        return Effect.map(both, ([stored, isRead]) => (isRead ? stored : undefined))
+      }
       const answered = this.marks.needsApart(part)
         ? besides(
             steps.run("versions", asked, budget),

@@ -37,7 +37,7 @@ export class MarkReading {
   #missesRead = 0
   #heardOf = 0
   #turn = 0
-  #isOnItsWay = false
+  #onTheirWay = 0
   #readsRest = false
 
   constructor(options: Options) {
@@ -66,7 +66,10 @@ export class MarkReading {
     this.#heardOf = Math.max(this.#heardOf, number)
   }
 
-  /** Records that messages about marks may be missing: the next read reads the marks with it. */
+  /**
+   * Records that messages about marks may be missing, or that the known marks are not good enough for
+   * a checked read: the next read reads the marks with it, by a request from now on.
+   */
   mayHaveMissed(): void {
     this.#misses += 1
   }
@@ -91,7 +94,8 @@ export class MarkReading {
 
   /** Reads the unknown marks, or their first page. */
   get page(): Effect.Effect<void, TierError> {
-    return this.#shared("page", this.#ask)
+    // Not shared with a request that was sent before messages may have been missed.
+    return Effect.suspend(() => this.#shared(`page ${this.#misses}`, this.#ask))
   }
 
   /**
@@ -102,7 +106,7 @@ export class MarkReading {
     return Effect.suspend(() => {
       const begun = Effect.suspend(() => {
         this.#turn += 1
-        return this.#isOnItsWay ? Effect.andThen(Effect.exit(this.page), this.page) : this.page
+        return this.#onTheirWay > 0 ? Effect.andThen(Effect.exit(this.page), this.page) : this.page
       })
       return this.#shared(`turn ${this.#turn}`, Effect.andThen(Effect.yieldNow, begun))
     })
@@ -116,18 +120,18 @@ export class MarkReading {
       const heardOf = this.#heardOf
       const misses = this.#misses
       this.#triedAt = sent
-      this.#isOnItsWay = true
+      this.#onTheirWay += 1
       const asked = Effect.map(arbiter.marks(since), (page) => {
         this.#options.time.heard(page.time, sent, monotonicMillis(clock))
         marks.merge(page, since, clock.currentTimeMillisUnsafe())
-        this.#readAt = sent
-        this.#missesRead = misses
+        this.#readAt = Math.max(this.#readAt, sent)
+        this.#missesRead = Math.max(this.#missesRead, misses)
         // The arbiter may have lost the mark since: stop waiting for it.
         if (this.#heardOf === heardOf) this.#heardOf = 0
         this.#followUp()
       })
       const ended = Effect.sync(() => {
-        this.#isOnItsWay = false
+        this.#onTheirWay -= 1
       })
       return Effect.ensuring(asked, ended)
     })

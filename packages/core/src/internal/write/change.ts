@@ -102,7 +102,7 @@ const changeTiers = (
     // A flight that began while the arbiter was asked may have read the value from before the change.
     begun(engine, k, planned.change._tag)
     const isProvisional = !isOrdered
-    const placed = { version, gapsBefore, isProvisional }
+    const placed = { version, gapsBefore, isProvisional, confirmedAt: madeAt }
     if (engine.changes.end(k, turn, version)) follow(engine, k, planned, placed)
     // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
     // which came last.
@@ -203,7 +203,7 @@ const changeIn = (
 }
 
 /** A change's place in the order of changes. */
-interface Placed extends Pick<EntryWithPolicy, "gapsBefore" | "isProvisional"> {
+interface Placed extends Pick<EntryWithPolicy, "confirmedAt" | "gapsBefore" | "isProvisional"> {
   readonly version: number
 }
 

@@ -26,7 +26,7 @@ const failure = (message: string): Outcome => ({
 
 /** A caller that ignores its answers. */
 class Caller extends Waiter {
-  readonly demand = { notBefore: -Infinity, allowStale: true }
+  readonly demand = { notBefore: -Infinity, allowStale: true, confirmedAfter: -Infinity }
   readonly many = false
   readonly insists = false
   give() {}

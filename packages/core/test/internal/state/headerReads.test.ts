@@ -31,6 +31,7 @@ const makeReads = (own: Partial<Options> = {}) =>
       soon: (task) => void tasks.push(task),
       timers: engine.timers,
       fork: (effect) => engine.fibers.fork(effect),
+      moment: () => engine.stopwatch(),
       stopwatch: () => engine.stopwatch(),
       ...own,
     })
