@@ -3,7 +3,7 @@ import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { Subscription } from "../../RedisClient.ts"
+import type { Subscription, SubscriptionEvent } from "../../RedisClient.ts"
 import type { Asking } from "../scripts/asking.ts"
 import { parse } from "./messages.ts"
 import { subscribeMillis } from "../limits.ts"
@@ -19,10 +19,20 @@ const heard = (text: string, channel: string, receive: Receive): Effect.Effect<v
     return Effect.void
   })
 
+/** The gap that an event of the subscription begins or ends; its first `Subscribed` is already taken. */
+const gapOf = (event: Exclude<SubscriptionEvent, { readonly _tag: "Message" }>): Tier.Message => ({
+  _tag: "Gap",
+  reason: "disconnected",
+  part: undefined,
+  isOver: event._tag === "Subscribed",
+})
+
 const pump = (events: Subscription, channel: string, receive: Receive) =>
   Queue.take(events).pipe(
     Effect.flatMap((event) =>
-      event._tag === "Message" ? heard(event.message, channel, receive) : Effect.void,
+      event._tag === "Message"
+        ? heard(event.message, channel, receive)
+        : Effect.sync(() => receive(gapOf(event))),
     ),
     Effect.forever,
     // The client is closed: no more messages.
