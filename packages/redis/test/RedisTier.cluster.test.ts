@@ -80,6 +80,13 @@ redisSuite("RedisTier on a Cluster", () => {
             }),
           { concurrency: 30, discard: true },
         )
+        const versions = yield* Effect.forEach(keys, (key) => a.set(key, "v"))
+        const writes = writesTo(redis)
+        assert.deepStrictEqual(
+          yield* a.arbiter.versions!(keys),
+          versions.map((version) => ({ version, isValue: true })),
+        )
+        assert.deepStrictEqual(writes(), [1, 1, 1])
       }),
     30_000,
   )
@@ -271,7 +278,7 @@ redisSuite("RedisTier on a Cluster", () => {
           const { migrateSlot } = yield* cluster
           const { inSlot, slot, to } = yield* moving("reads")
           const redis = yield* client
-          const { set, store, text } = yield* openOn(redis)
+          const { arbiter, set, store, text } = yield* openOn(redis)
           const all = [...inSlot, ...keys.slice(0, 10)]
           for (const key of all) yield* set(key, `of ${key}`)
           const round = Effect.gen(function* () {
@@ -281,6 +288,8 @@ redisSuite("RedisTier on a Cluster", () => {
               all.map((key) => `of ${key}`),
             )
             for (const key of inSlot) assert.strictEqual(yield* text(key), `of ${key}`)
+            const stored = yield* arbiter.versions!(all)
+            assert.isTrue(stored.every(({ isValue }) => isValue))
           })
           const reader = yield* busy(Effect.orDie(round))
           yield* reader.more

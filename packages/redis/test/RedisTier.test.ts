@@ -648,6 +648,14 @@ redisSuite("RedisTier", () => {
         yield* arbiter.write("expire", { _tag: "Expire" }, 0)
         yield* spoil("drop")
         yield* store.drop("drop", 5)
+        yield* spoil("versions")
+        const stored = yield* arbiter.versions!(["versions", "set"])
+        assert.deepStrictEqual(stored[0], { version: 0, isValue: false })
+        assert.isTrue(stored[1]?.isValue)
+        assert.strictEqual(
+          yield* redis.use((client) => client.exists(`larder:v:${larder}:{versions}`)),
+          0,
+        )
         const read = yield* store.read(["many", "set", "put", "expire", "drop"])
         assert.deepStrictEqual(read.map(textOf), ["good", "good", "good", undefined, undefined])
       }),
@@ -759,7 +767,18 @@ redisSuite("RedisTier", () => {
   it.live("errors carry the operation and what Redis said", () =>
     Effect.gen(function* () {
       const { cli, url } = yield* server
-      const rules = ["on", ">pw", "~*", "&*", "+@all", "-get", "-mget", "-evalsha", "-eval"]
+      const rules = [
+        "on",
+        ">pw",
+        "~*",
+        "&*",
+        "+@all",
+        "-get",
+        "-getrange",
+        "-mget",
+        "-evalsha",
+        "-eval",
+      ]
       yield* cli("ACL", "SETUSER", "reader", ...rules)
       const redis = yield* connect({ url, username: "reader", password: Redacted.make("pw") })
       const { acquire, arbiter, commit, put, set, store } = yield* openOn(redis)
@@ -774,6 +793,7 @@ redisSuite("RedisTier", () => {
         write: set("k", "v"),
         mark: arbiter.mark(["t"], true, 0),
         marks: arbiter.marks(0),
+        versions: arbiter.versions!(["k"]),
       } as const satisfies Record<string, Effect.Effect<unknown, Tier.TierError>>
       for (const [operation, effect] of Object.entries<Effect.Effect<unknown, Tier.TierError>>(
         operations,

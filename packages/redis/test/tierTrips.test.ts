@@ -42,6 +42,39 @@ redisSuite("trips", () => {
     )
   }
 
+  it.live("versions are one GETRANGE a key, in one write", () =>
+    Effect.gen(function* () {
+      const redis = yield* client
+      const { arbiter, set } = yield* openOn(redis, { larder: "versions" })
+      const keys = ["none", "value", "tombstone", "garbage", "value"]
+      const value = yield* set("value", "v")
+      const { version } = yield* arbiter.write("tombstone", { _tag: "Remove" }, 0)
+      const { take } = sent(redis.client)
+      const expected = [
+        { version: 0, isValue: false },
+        { version: value, isValue: true },
+        { version, isValue: false },
+      ]
+      for (const [i, stored] of expected.entries()) {
+        assert.deepStrictEqual(yield* arbiter.versions!([keys[i]!]), [stored])
+        assert.deepStrictEqual(take(), ["getrange"])
+      }
+      yield* redis.use((ioredis) => ioredis.set(`larder:v:versions:{garbage}`, "garbage"))
+      take()
+      assert.deepStrictEqual(yield* arbiter.versions!(keys), [
+        ...expected,
+        { version: 0, isValue: true },
+        expected[1]!,
+      ])
+      assert.deepStrictEqual(
+        take(),
+        keys.map(() => "getrange"),
+      )
+      assert.deepStrictEqual(yield* arbiter.versions!([]), [])
+      assert.deepStrictEqual(take(), [])
+    }),
+  )
+
   it.live("a miss is three: GET, acquire, commit; a background refresh two", () =>
     Effect.gen(function* () {
       const { a, first } = yield* two()

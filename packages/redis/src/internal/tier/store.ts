@@ -7,7 +7,7 @@ import * as scripts from "../scripts/run.ts"
 import type { Asking } from "../scripts/asking.ts"
 import { NoEnvelope } from "../scripts/failures.ts"
 import type { Marks } from "../marks/marks.ts"
-import { read, type Found } from "./reading.ts"
+import { type Found, read, readHeaders, storedOf } from "./reading.ts"
 
 type Notify = ((notice: Tier.Notice) => void) | undefined
 
@@ -112,13 +112,25 @@ export class Store {
 
   readonly read = (
     keys: ReadonlyArray<string>,
-  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> => {
+  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> =>
+    this.#found("read", read, keys)
+
+  readonly versions = (
+    keys: ReadonlyArray<string>,
+  ): Effect.Effect<ReadonlyArray<Arbitration.Stored>, Tier.TierError> =>
+    Effect.map(this.#found("versions", readHeaders, keys), (found) => found.map(storedOf))
+
+  #found(
+    operation: string,
+    ask: typeof read,
+    keys: ReadonlyArray<string>,
+  ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> {
     const names = keys.map(this.#keys.entry)
     return Effect.matchEffect(
-      this.#asking.redis.use((client) => read(client, names)),
+      this.#asking.redis.use((client) => ask(client, names)),
       {
-        onFailure: (cause) => Effect.fail(this.#asking.fail("read", cause)),
-        onSuccess: (found) => this.#bytesOf(names, found),
+        onFailure: (cause) => Effect.fail(this.#asking.fail(operation, cause)),
+        onSuccess: (found) => this.#bytesOf(operation, names, found),
       },
     )
   }
@@ -331,6 +343,7 @@ export class Store {
       write: (key, write, known) => this.write(key, write, known),
       mark: this.#marks.mark,
       marks: this.#marks.marks,
+      versions: this.versions,
       listen,
     }
   }
@@ -359,6 +372,7 @@ export class Store {
   }
 
   #bytesOf(
+    operation: string,
     names: ReadonlyArray<string>,
     found: ReadonlyArray<Found>,
   ): Effect.Effect<ReadonlyArray<Uint8Array | undefined>, Tier.TierError> {
@@ -368,7 +382,7 @@ export class Store {
     return Effect.as(
       Effect.forEach(
         foreign,
-        (name) => this.#asking.script("read", scripts.clear, [name], [], flag),
+        (name) => this.#asking.script(operation, scripts.clear, [name], [], flag),
         { concurrency: "unbounded", discard: true },
       ),
       bytes,
