@@ -3,6 +3,7 @@ import { Cluster, Redis, type RedisOptions } from "ioredis"
 import * as Redacted from "effect/Redacted"
 import type { Place, Settings } from "./options.ts"
 import { quiet } from "./quiet.ts"
+import { guardReplies } from "./strayReplies.ts"
 import {
   goodbyeMillis,
   keepAliveMillis,
@@ -111,6 +112,7 @@ const quietSentinels = (client: Redis): void => {
   connector.connectToSentinel = (...args) => {
     const sentinel = connect(...args)
     sentinel.on("error", noop)
+    guarded(sentinel)
     return sentinel
   }
 }
@@ -130,8 +132,15 @@ const redis = (
     reconnectOnError: demoted,
     ...options,
   })
-  if (settings.place._tag === "Sentinel") quietSentinels(client)
   quiet(client, say)
+  guarded(client)
+  return client
+}
+
+/** A connection whose errors reach its commands alone, neither the console nor the process. */
+export const guarded = (client: Redis): Redis => {
+  if (Array.isArray(client.options.sentinels)) quietSentinels(client)
+  guardReplies(client)
   return client
 }
 
@@ -193,6 +202,7 @@ const firstToAnswer = (nodes: ReadonlyArray<Redis>): Promise<Redis> => {
       retryStrategy: null,
     })
     connection.on("error", noop)
+    guarded(connection)
     own.push(connection)
     return connection
   }
@@ -281,6 +291,7 @@ const cluster = (
   client.on("+node", (node: Redis) => {
     quiet(node, say)
     guardAsking(node)
+    guarded(node)
     if (client.status === "ready" && node.options.readOnly !== true) connectAhead(node)
   })
   client.on("ready", () => {

@@ -6,6 +6,7 @@ import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
 import type { Client } from "../../RedisClient.ts"
 import type { RedisClientError } from "../client/errors.ts"
+import { guarded } from "../client/connection.ts"
 import { keysOf } from "../keys.ts"
 import { list, text } from "../replies.ts"
 
@@ -175,11 +176,9 @@ const triedOn = (
 
 /** Uses a short-lived connection of its own, apart from callers' commands. */
 const onNode = (node: Redis, prefix: string, isCluster: boolean): Promise<ReadonlyArray<Right>> => {
-  const connection = node.duplicate({
-    lazyConnect: true,
-    enableReadyCheck: false,
-    retryStrategy: null,
-  })
+  const connection = guarded(
+    node.duplicate({ lazyConnect: true, enableReadyCheck: false, retryStrategy: null }),
+  )
   connection.on("error", () => undefined)
   return connection
     .connect()
