@@ -34,10 +34,12 @@ import * as connection from "./internal/client/connection.ts"
 import { closed, fromRejection, tooLate, type RedisClientError } from "./internal/client/errors.ts"
 import { heartbeat, type Life, open, type State } from "./internal/client/life.ts"
 import { type Options, settings, type Settings } from "./internal/client/options.ts"
+import { type Line, noObserver, type Observer, ReconnectingLine } from "./internal/client/line.ts"
 import * as persistence from "./internal/client/persistence.ts"
 import * as subscriber from "./internal/client/subscriber.ts"
 
 export { RedisClientError } from "./internal/client/errors.ts"
+export type { Channel, Line, Listener, Observer } from "./internal/client/line.ts"
 export type { State } from "./internal/client/life.ts"
 export type {
   Address,
@@ -88,6 +90,14 @@ export interface Client {
   readonly subscribe: (
     channel: string,
   ) => Effect.Effect<subscriber.Subscription, never, Scope.Scope>
+  /**
+   * A connection of its own for subscriptions: to the master of a Cluster at this address,
+   * `host:port`, or to the server; in a Cluster without an address, to any node. It connects while
+   * its `run` runs, and again whenever it is lost.
+   */
+  readonly openLine: (address: string | undefined, observer: Observer) => Line
+  /** Asks a Cluster for its masters and slots again, in the background. */
+  readonly learnMasters: Effect.Effect<void>
   /**
    * Calls `listener` whenever a connection to a server is ready, the first time and after each
    * reconnect; in a Cluster, for each master. Ends with the scope.
@@ -219,8 +229,16 @@ const make = (checked: Settings) =>
     const retry = connection.backoff(checked, draw)
     const life = yield* open(checked, retry)
     const { client } = life
-    const channels = subscriber.make(() => connection.single(checked, client, draw), retry, scope)
-    yield* heartbeat(checked, life, channels.connection)
+    const lines = new Set<Line>()
+    const openLine: Client["openLine"] = (address, observer) => {
+      const open = () =>
+        address === undefined
+          ? connection.single(checked, client, draw)
+          : connection.toMaster(checked, client, address)
+      return new ReconnectingLine({ open, retry, observer, lines })
+    }
+    const channels = subscriber.make(openLine(undefined, noObserver), scope)
+    yield* heartbeat(checked, life, lines)
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const use = useWith(life, yield* makeDeadlines(checked.commandTimeout), fork)
     const redis = yield* persistence.make({ settings: checked, use, subscribe: channels.subscribe })
@@ -230,6 +248,8 @@ const make = (checked: Settings) =>
       masters: Effect.sync(() => connection.masters(client)),
       use,
       subscribe: channels.subscribe,
+      openLine,
+      learnMasters: Effect.sync(() => connection.learnNodes(client)),
       whenConnected: life.whenConnected,
       state: Effect.sync(() => life.state),
     }).pipe(Context.add(Redis.Redis, redis))

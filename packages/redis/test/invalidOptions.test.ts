@@ -248,8 +248,8 @@ const prefixes: ReadonlyArray<readonly [prefix: unknown, shown: string, must: st
   ["a}", '"a}"', "have no braces"],
   ["a\n", '"a\\n"', "have no control characters"],
   ["a\u007f", '"a\u007f"', "have no control characters"],
-  ...["v", "l", "m", "f", "c"].map(
-    (kind) => [`shop:${kind}`, `"shop:${kind}"`, "not end in :v, :l, :m, :f or :c"] as const,
+  ...["v", "l", "m", "f", "c", "h"].map(
+    (kind) => [`shop:${kind}`, `"shop:${kind}"`, "not end in :v, :l, :m, :f, :c or :h"] as const,
   ),
   [`{${"x".repeat(100)}`, `"{${"x".repeat(59)}…"`, "have no braces"],
 ]

@@ -7,6 +7,8 @@
  * prefix:m:{larder}       the marks of a larder
  * prefix:f:{larder}       their floors, in the same slot
  * prefix:c:{larder}       the channel that tells of its changes
+ * prefix:c:{tag}:larder   in a Cluster, its sharded channel for one block of slots
+ * prefix:h:{node}         the channel of a node's heartbeats
  * ```
  *
  * Names of larders and keys are escaped, so that the braces hold exactly one of them, whatever its
@@ -39,6 +41,23 @@ export const unescape = (escaped: string): string | undefined => {
   return escape(text) === escaped ? text : undefined
 }
 
+/** How many sharded channels a larder has in a Cluster: one for each block of 1,024 slots. */
+const blocks = 16
+const slotsPerBlock = 16_384 / blocks
+
+/** The block that a slot is in. */
+export const blockOf = (slot: number): number => Math.floor(slot / slotsPerBlock)
+
+/** For each block of slots, the first number that is the hash tag of one of them. */
+const tagsOfBlocks: ReadonlyArray<string> = Array.from({ length: blocks }, (_, block) => {
+  let tag = 0
+  while (blockOf(slotOf(String(tag))) !== block) tag += 1
+  return String(tag)
+})
+
+/** The slot of the sharded channels of each block. */
+export const slotsOfBlocks: ReadonlyArray<number> = tagsOfBlocks.map(slotOf)
+
 /** The names of one larder. */
 export interface LarderKeys {
   /** The Cluster slot of a key's entry, or, for `undefined`, of the marks. */
@@ -48,19 +67,27 @@ export interface LarderKeys {
   readonly marks: string
   readonly floors: string
   readonly channel: string
+  /** The sharded channel of each block of slots. */
+  readonly shards: ReadonlyArray<string>
 }
 
 export const keysOf = (prefix: string, larder: string): LarderKeys => {
   const name = escape(larder)
+  const slot = (key: string | undefined) => slotOf(key === undefined ? name : escape(key))
+  const shards = tagsOfBlocks.map((tag) => `${prefix}:c:{${tag}}:${name}`)
   return {
-    slot: (key) => slotOf(key === undefined ? name : escape(key)),
+    slot,
     entry: (key) => `${prefix}:v:${name}:{${escape(key)}}`,
     lease: (key) => `${prefix}:l:${name}:{${escape(key)}}`,
     marks: `${prefix}:m:{${name}}`,
     floors: `${prefix}:f:{${name}}`,
     channel: `${prefix}:c:{${name}}`,
+    shards,
   }
 }
+
+/** The channel on which a node hears its own heartbeats. */
+export const beatChannel = (prefix: string, node: string): string => `${prefix}:h:{${node}}`
 
 /** The hash tag of a name. */
 export const tagOf = (name: string): string => {
@@ -78,7 +105,7 @@ export const prefixMust = (prefix: unknown): string | undefined => {
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (/[\u0000-\u001f\u007f]/.test(prefix)) return "have no control characters"
   // The marks of such a prefix would have the names of another prefix's entries.
-  if (/:[vlmfc]$/.test(prefix)) return "not end in :v, :l, :m, :f or :c"
+  if (/:[vlmfch]$/.test(prefix)) return "not end in :v, :l, :m, :f, :c or :h"
   return undefined
 }
 

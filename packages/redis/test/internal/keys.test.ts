@@ -58,6 +58,19 @@ describe("names", () => {
     )
   })
 
+  it("a larder has a sharded channel in each block of slots, for ever under the same name", () => {
+    const { channel, shards } = Keys.keysOf("p", "a b:{}")
+    assert.deepStrictEqual(
+      shards.map((shard) => shard.replace(/^p:c:\{(\d+)\}:a b%3A%7B%7D$/, "$1")),
+      ["10", "3", "61", "43", "11", "2", "60", "42", "12", "1", "63", "41", "13", "0", "62", "40"],
+    )
+    for (const [block, shard] of shards.entries()) {
+      assert.strictEqual(Keys.blockOf(slotOf(Keys.tagOf(shard))), block)
+      assert.strictEqual(Keys.slotsOfBlocks[block], slotOf(Keys.tagOf(shard)))
+      assert.notStrictEqual(shard, channel)
+    }
+  })
+
   it("of somebody else are not taken for ours", () => {
     for (const name of [
       "p",

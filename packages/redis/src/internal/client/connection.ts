@@ -1,6 +1,7 @@
 /** ioredis, configured to fail fast, never send a command twice, and reconnect by itself. */
 import { Cluster, Redis, type RedisOptions } from "ioredis"
 import * as Redacted from "effect/Redacted"
+import { masterAt } from "./masters.ts"
 import type { Place, Settings } from "./options.ts"
 import { quiet } from "./quiet.ts"
 import { guardReplies } from "./strayReplies.ts"
@@ -340,9 +341,22 @@ export const single = (
   if (!(client instanceof Cluster)) return redis(settings, null)
   const nodes = client.nodes("master").filter((node) => node.status === "ready")
   const node = nodes[Math.floor(random() * nodes.length)]
-  return node === undefined
-    ? undefined
-    : redis(settings, null, { host: node.options.host ?? "", port: node.options.port ?? 0 })
+  return node === undefined ? undefined : redis(settings, null, placeOf(node))
+}
+
+const placeOf = ({ options: { host = "", port = 0 } }: Redis): Options => ({ host, port })
+
+/**
+ * As {@link single}, but to the master at this address, `host:port`; `undefined` when the Cluster has
+ * no such master.
+ */
+export const toMaster = (
+  settings: Settings,
+  client: Client,
+  address: string,
+): Redis | undefined => {
+  const node = masterAt(client, address)
+  return node === undefined ? undefined : redis(settings, null, placeOf(node))
 }
 
 /** A connection for one user at a time, for blocking commands; not yet connected. */

@@ -13,6 +13,7 @@ import {
   masters,
   watch,
 } from "./connection.ts"
+import type { Line } from "./line.ts"
 import { closingMillis } from "../limits.ts"
 import { describe, type Settings } from "./options.ts"
 import { Reports, worded } from "./reports.ts"
@@ -196,13 +197,14 @@ const alive = (node: ReturnType<typeof masters>[number], word: string): Promise<
 export const heartbeat = (
   settings: Settings,
   life: Life,
-  subscriber: () => ReturnType<typeof masters>[number] | undefined,
+  lines: ReadonlySet<Line>,
 ): Effect.Effect<void, never, Scope.Scope> => {
   if (settings.heartbeat === Infinity) return Effect.void
   let beats = 0
   const beat = Effect.sync(() => {
-    const listening = subscriber()
-    if (listening?.status === "ready") ignore(listening.ping())
+    for (const { connection } of lines) {
+      if (connection !== undefined) ignore(connection.ping())
+    }
     for (const each of masters(life.client)) {
       if (each.status === "ready") ignore(alive(each, `beat ${++beats}`))
     }

@@ -1,5 +1,6 @@
 /** Finds the node of a Cluster that has a key, as far as the client knows. */
 import type { Cluster, Redis } from "ioredis"
+import { addressOf } from "./masters.ts"
 import { slotOf } from "../keySlot.ts"
 import { tagOf } from "../keys.ts"
 
@@ -13,7 +14,7 @@ export const byNode = (
 ): ReadonlyMap<Redis | undefined, ReadonlyArray<number>> => {
   const nodes = new Map<string, Redis>()
   for (const node of cluster.nodes("master")) {
-    if (node.status === "ready") nodes.set(`${node.options.host}:${node.options.port}`, node)
+    if (node.status === "ready") nodes.set(addressOf(node), node)
   }
   const places = new Map<Redis | undefined, Array<number>>()
   for (const [place, key] of keys.entries()) {
