@@ -458,6 +458,12 @@ export const sections: ReadonlyArray<Section> = [
         "messages that wait for a slow subscriber",
         "further ones are dropped, and it is told so",
       ],
+      ["missedBeats", "heartbeats that do not come back", "a gap: memory is no longer trusted"],
+      [
+        "beatsPerLook",
+        "heartbeats between two looks at the masters of a Cluster older than Redis 7",
+        "the client asks for them",
+      ],
       ["subscribeMillis", "wait for a subscription", "`listen` fails, and the larder tries again"],
       ["briefOutageMillis", "outage without a log line", "a warning"],
       ["briefOutages", "such outages", "one warning for all"],

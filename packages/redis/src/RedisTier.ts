@@ -24,7 +24,7 @@ import { Asking } from "./internal/scripts/asking.ts"
 import { Clocks } from "./internal/scripts/clocks.ts"
 import { check } from "./internal/tier/check.ts"
 import { keysOf, prefixMust } from "./internal/keys.ts"
-import { listen } from "./internal/marks/listening.ts"
+import { Listening } from "./internal/marks/listening.ts"
 import { defaultBounds, Marks } from "./internal/marks/marks.ts"
 import { mastersOf, ownerOf } from "./internal/client/masters.ts"
 import * as scripts from "./internal/scripts/run.ts"
@@ -116,6 +116,7 @@ const make = (options: Options) =>
     yield* Effect.forkScoped(loadScripts(redis))
     const clocks = new Clocks(redis)
     yield* redis.whenConnected(() => clocks.forget())
+    const listening = yield* Listening.make({ redis, prefix, interval: limits.heartbeat })
     const open: Tier.ByteTier["open"] = ({ larder, notify, stepMillis }) =>
       Effect.gen(function* () {
         const asking = new Asking(name, redis, clocks, stepMillis)
@@ -132,7 +133,7 @@ const make = (options: Options) =>
           read: store.read,
           put: store.put,
           drop: store.drop,
-          arbiter: store.arbiter((receive) => listen(asking, keys.channel, receive)),
+          arbiter: store.arbiter((receive) => listening.listen(asking, keys, receive)),
         }
       })
     return Tier.Tier.of({
@@ -178,7 +179,11 @@ const make = (options: Options) =>
  * problem as a warning and passes it to each larder. Marks and floors never expire, so the
  * `volatile-` policies never evict them; neither do they evict entries without a TTL.
  *
- * The messages of its arbiter resume after a lost connection; messages published meanwhile are lost.
+ * A node hears each change within milliseconds, on one connection to each server for all of its
+ * larders. A heartbeat (`heartbeat`, 1 second by default) shows that messages arrive: after a lost
+ * connection, a silence of three heartbeats or a message of a newer release, a larder trusts its
+ * memory no more until the arbiter has confirmed it. In a Cluster of Redis 7, messages go on sharded
+ * channels.
  *
  * **Example**
  *

@@ -104,8 +104,8 @@ const writesTo = (servers: ReadonlyArray<Redis>) => {
     stream.write = ((...args: ReadonlyArray<unknown>) => {
       const bytes = String(args[0])
       if (bytes.includes(readMarks.sha)) marks.read += 1
-      // The heartbeat is nobody's trip.
-      else if (!/ping/i.test(bytes.slice(0, 20))) writes[i]! += 1
+      // Heartbeats are nobody's trips.
+      else if (!/ping|publish/i.test(bytes.slice(0, 25))) writes[i]! += 1
       return write(...args)
     }) as typeof stream.write
   }

@@ -66,6 +66,13 @@ export const keysPerRead = 1_000
 /** Names that one step of a SCAN visits, about. The server does nothing else meanwhile. */
 export const namesPerScan = 500
 
+// ---- messages -------------------------------------------------------------------------------
+
+/** Heartbeats without which a node has a gap. */
+export const missedBeats = 3
+/** Heartbeats between two looks at the masters of a Cluster that has no sharded channels. */
+export const beatsPerLook = 3
+
 // ---- marks ------------------------------------------------------------------------------------
 
 /** Marks of one larder. As many as a node remembers. */

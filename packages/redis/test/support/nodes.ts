@@ -22,7 +22,17 @@ const nameOf = new Map(
   Object.entries(scripts).map(([name, script]) => ["sha" in script ? script.sha : "", name]),
 )
 
-const ofTheConnection = new Set(["ping", "hello", "client", "info", "select", "quit"])
+/** What is sent at intervals or for a connection; `publish` is the heartbeat of a tier. */
+const ofTheConnection = new Set([
+  "ping",
+  "hello",
+  "client",
+  "info",
+  "select",
+  "quit",
+  "publish",
+  "spublish",
+])
 
 /** The commands that a connection sends from now on; scripts by their names. */
 export const sent = (

@@ -2,6 +2,7 @@
 import type { Tier } from "@larder/core"
 import { Arbitration } from "@larder/core"
 import * as Effect from "effect/Effect"
+import { shardFor } from "../client/masters.ts"
 import type { LarderKeys } from "../keys.ts"
 import { markLifeMillis, marksPerPage, maxMarks } from "../limits.ts"
 import { count, list, text } from "../replies.ts"
@@ -116,6 +117,7 @@ export class Marks {
         maxMarks,
         keptMillis * 1000,
         this.#keys.channel,
+        shardFor(this.#asking.redis.client, this.#keys, undefined),
         tagsToText(own),
         ...own.map((tag) => memberOf(tag, kind)),
       ]

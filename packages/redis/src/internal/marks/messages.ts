@@ -1,18 +1,23 @@
 /**
- * The messages on the channel of a larder, in text:
+ * The messages on the channels of a larder, in text but for pushed bytes:
  *
  * ```text
- * c version(16) key, which has a value or had none before
- * r version(16) key, which has no value any more
- * m previous(16) last(16) floor(16) dropFloor(16) kind(1) tags, JSON; null for everything
+ * 1c version(16) key, which has a value or had none before
+ * 1r version(16) key, which has no value any more
+ * 1m previous(16) last(16) floor(16) dropFloor(16) kind(1) tags, JSON; null for everything
  * ```
+ *
+ * The first digits are the format. The release before it had none; its messages are still read.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Tier } from "@larder/core"
+import { format } from "../scripts/tell.ts"
 
-const changed = /^([cr])(\d{16})(.*)$/s
-const marked = /^m(\d{16})(\d{16})(\d{16})(\d{16})([kd])(.*)$/s
+const start = /^(\d*)([a-z])/
+const longestStart = 16
+const changed = /^\d{16}$/
+const marked = /^(\d{16})(\d{16})(\d{16})(\d{16})([kd])(.*)$/s
 
 const Tags = Schema.fromJsonString(Schema.Array(Schema.NullOr(Schema.String)))
 const decodeTags = Schema.decodeUnknownOption(Tags)
@@ -21,24 +26,39 @@ const decodeTags = Schema.decodeUnknownOption(Tags)
 export const tagsToText = (tags: ReadonlyArray<string | undefined>): string =>
   JSON.stringify(tags.map((tag) => tag ?? null))
 
-/** The parsed message; `undefined` for an unknown text. */
-export const parse = (text: string): Tier.Message | undefined => {
-  const change = changed.exec(text)
-  if (change !== null) {
-    const [, kind, version, key = ""] = change
-    return { _tag: "Changed", key, version: Number(version), isRemoval: kind === "r" }
+/** The parsed message: `newer` for one of a newer format, `undefined` for anything else unknown. */
+export const parse = (bytes: Buffer): Tier.Message | "newer" | undefined => {
+  const [whole, number, kind] = start.exec(bytes.toString("latin1", 0, longestStart)) ?? []
+  if (whole === undefined) return undefined
+  if (Number(number) > format) return "newer"
+  const rest = bytes.subarray(whole.length)
+  switch (kind) {
+    case "c":
+    case "r":
+      return changeOf(rest, kind === "r")
+    case "m":
+      return markOf(rest.toString())
+    default:
+      return undefined
   }
-  const mark = marked.exec(text)
-  if (mark === null) return undefined
-  const tags = Option.getOrUndefined(decodeTags(mark[6]))
+}
+
+const changeOf = (bytes: Buffer, isRemoval: boolean): Tier.Message | undefined => {
+  const version = bytes.toString("latin1", 0, 16)
+  if (!changed.test(version)) return undefined
+  return { _tag: "Changed", key: bytes.toString("utf8", 16), version: Number(version), isRemoval }
+}
+
+const markOf = (text: string): Tier.Message | undefined => {
+  const [, previous, last, floor, dropFloor, kind, json] = marked.exec(text) ?? []
+  const tags = Option.getOrUndefined(decodeTags(json))
   if (tags === undefined) return undefined
-  const [previous, last, floor, dropFloor] = mark.slice(1, 5).map(Number) as [
+  const number = Number(last)
+  const marks = tags.map((tag): Tier.Mark => ({
+    tag: tag ?? undefined,
+    keepStale: kind === "k",
     number,
-    number,
-    number,
-    number,
-  ]
-  const keepStale = mark[5] === "k"
-  const marks = tags.map((tag): Tier.Mark => ({ tag: tag ?? undefined, keepStale, number: last }))
-  return { _tag: "Marked", previous, page: { last, floor, dropFloor, marks } }
+  }))
+  const page = { last: number, floor: Number(floor), dropFloor: Number(dropFloor), marks }
+  return { _tag: "Marked", previous: Number(previous), page }
 }

@@ -4,7 +4,8 @@
  * of core's Arbitration in Lua, each with its write in one atomic step.
  *
  * The last ARGV of each script is the tier's settleTime in ms: records of leases live at least as
- * long, tombstones twice as long.
+ * long, tombstones twice as long. Before it, the scripts that change an entry take the channel, the
+ * sharded channel and the key.
  *
  * They read only the header of an entry (at the offsets of Envelope). When memory is full, Redis
  * refuses commands that need memory, unless the script has already done a write that needs none. A
@@ -15,6 +16,7 @@
  */
 import { Arbitration } from "@larder/core"
 import { lateMillis } from "../limits.ts"
+import { format, tell } from "./tell.ts"
 
 const prelude = `
 local LIMIT = 9007199254740991
@@ -58,6 +60,7 @@ local function header(key)
   return ''
 end
 
+${tell}
 local head = header(KEYS[1])
 local kind = string.sub(head, 1, 3)
 local isTombstone = kind == 'L1T' and #head == 19 and (digits(head, 4, 19) or LIMIT + 1) <= LIMIT
@@ -90,15 +93,16 @@ end
 -- Whether this script has left a tombstone in place of a value.
 local isBuried = false
 
-local function publish(channel, number, key)
-  redis.call('PUBLISH', channel, (isBuried and 'r' or 'c') .. wide(number) .. key)
+local function publish(number)
+  local channel, shard, key = ARGV[#ARGV - 3], ARGV[#ARGV - 2], ARGV[#ARGV - 1]
+  tell(channel, shard, '${format}' .. (isBuried and 'r' or 'c') .. wide(number) .. key)
 end
 
 -- A value with a life below LATE may expire before an older change arrives: the lease record keeps its number.
-local function changed(number, channel, key, life)
+local function changed(number, life)
   if life and life ~= 'forever' and life ~= '0' and tonumber(life) < LATE then keepLease(number, 0, 0, SETTLE)
   else redis.call('UNLINK', KEYS[2]) end
-  publish(channel, number, key)
+  publish(number)
 end
 
 local function bury(number)
@@ -181,22 +185,22 @@ keepLease(lease.token, 0, failure > 0 and now + failure or 0, life)
 return 1
 `)
 
-/** ARGV: token, envelope, life in ms, channel, key. */
+/** ARGV: token, envelope, life in ms. */
 export const commit = script(`${decideCommit}
 local decision = decide()
 if decision ~= 'Stored' then return { decision, 'kept', '' } end
 local kept = store(token, ARGV[2], ARGV[3])
-changed(token, ARGV[4], ARGV[5], ARGV[3])
+changed(token, ARGV[3])
 return { decision, kept, lastMark() }
 `)
 
-/** ARGV: version, envelope, life in ms, channel, key. */
+/** ARGV: version, envelope, life in ms. */
 export const put = script(`
 local number = tonumber(ARGV[1])
 local may = number > version and (not lease or number > lease.token or (number == lease.token and lease.till > 0))
 if not may then return { 0, 'kept' } end
 local kept = store(number, ARGV[2], ARGV[3])
-changed(number, ARGV[4], ARGV[5], ARGV[3])
+changed(number, ARGV[3])
 return { 1, kept }
 `)
 
@@ -232,51 +236,51 @@ end
  */
 const delayed = `
 local function isOvertaken(at) return version >= usable(at) end
-local function delayedChange(at, channel, key)
+local function delayedChange(at)
   if not lease or lease.token <= at then redis.call('UNLINK', KEYS[2]) end
-  publish(channel, at, key)
+  publish(at)
 end
 `
 
-/** More ARGV: known, envelope, life in ms, channel, key. */
+/** More ARGV: known, envelope, life in ms. */
 export const set = script(`${change}
 if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 local kept = store(number, ARGV[3], ARGV[4])
-changed(number, ARGV[5], ARGV[6], ARGV[4])
+changed(number, ARGV[4])
 return { wide(number), now, kept, lastMark() }
 `)
 
-/** ARGV: its place, envelope, life in ms, channel, key. */
+/** ARGV: its place, envelope, life in ms. */
 export const setAt = script(`${delayed}
 local at = tonumber(ARGV[1])
 if isOvertaken(at) then return { wide(version), now, 'kept', '' } end
 local kept = 'kept'
 if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[2], ARGV[3]) end
-delayedChange(at, ARGV[4], ARGV[5])
+delayedChange(at)
 return { wide(at), now, kept, lastMark() }
 `)
 
-/** More ARGV: known, channel, key. */
+/** More ARGV: known. */
 export const remove = script(`${change}
 if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 bury(number)
-changed(number, ARGV[3], ARGV[4])
+changed(number)
 return { wide(number), now, 'kept' }
 `)
 
-/** ARGV: its place, channel, key. */
+/** ARGV: its place. */
 export const removeAt = script(`${delayed}
 local at = tonumber(ARGV[1])
 if isOvertaken(at) then return { wide(version), now, 'kept' } end
 bury(at)
-delayedChange(at, ARGV[2], ARGV[3])
+delayedChange(at)
 return { wide(at), now, 'kept' }
 `)
 
 /**
- * More ARGV: known, channel, key. Without a stored value the record of an ended lease carries the
+ * More ARGV: known. Without a stored value the record of an ended lease carries the
  * version. Version, freshUntil and revalidateUntil are neighbours in the header; patched in place,
  * the value keeps its own end.
  */
@@ -285,7 +289,7 @@ if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 if not isValue then
   keepLease(number, 0, 0, SETTLE)
-  publish(ARGV[3], number, ARGV[4])
+  publish(number)
   return { wide(number), now, 'kept' }
 end
 local stale = kind == 'L1V' and #head == 96 and digits(head, 46, 58) or 0
@@ -299,7 +303,7 @@ if stale > now then
 else
   bury(number)
 end
-changed(number, ARGV[3], ARGV[4])
+changed(number)
 return { wide(number), now, 'kept' }
 `)
 

@@ -16,6 +16,7 @@
  */
 import { Arbitration } from "@larder/core"
 import { marksTrimmedPerMark } from "../limits.ts"
+import { format, tell } from "./tell.ts"
 
 /**
  * ARGV from `first` on: since, the highest number and the highest dropping number seen here, and
@@ -124,25 +125,25 @@ return answer(0)
 
 /**
  * ARGV: the time at which the sender gives up, those above, the kind, the most marks, how long to
- * keep them in microseconds, the channel, the tags in JSON, members. A late mark is refused: it
+ * keep them in microseconds, the channel, the sharded channel, the tags in JSON, members. A late mark is refused: it
  * would cover values that were set meanwhile.
  */
-export const mark = `${prelude(2)}
+export const mark = `${prelude(2)}${tell}
 if micros >= tonumber(ARGV[1]) * 1000 then return { 'Late', math.floor(micros / 1000) } end
-local kind, cap, retention, channel, tags = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10]
+local kind, cap, retention, channel, tags = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[11]
 local previous = last
 local number = math.max(micros, last + 1, since + 1)
 redis.call('ZREMRANGEBYRANK', MARKS, 1, 0)
-for i = 11, #ARGV do redis.call('ZADD', MARKS, plain(number), ARGV[i]) end
+for i = 12, #ARGV do redis.call('ZADD', MARKS, plain(number), ARGV[i]) end
 last = number
-if #ARGV > 10 then
+if #ARGV > 11 then
   marked = number
   if kind == 'd' then lastDrop = number end
 end
 
 local old = redis.call('ZCOUNT', MARKS, '-inf', plain(math.max(micros - retention, 0)))
 local excess = redis.call('ZCARD', MARKS) - cap
-local surplus = math.min(math.max(old, excess), math.max(${marksTrimmedPerMark}, 2 * (#ARGV - 10)))
+local surplus = math.min(math.max(old, excess), math.max(${marksTrimmedPerMark}, 2 * (#ARGV - 11)))
 if surplus > 0 then
   local gone = redis.call('ZRANGE', MARKS, 0, surplus - 1, 'WITHSCORES')
   for i = 1, #gone, 2 do
@@ -153,6 +154,6 @@ if surplus > 0 then
   redis.call('ZREMRANGEBYRANK', MARKS, 0, surplus - 1)
 end
 keep()
-redis.call('PUBLISH', channel, 'm' .. wide(previous) .. wide(number) .. wide(floor) .. wide(dropFloor) .. kind .. tags)
+tell(channel, ARGV[10], '${format}m' .. wide(previous) .. wide(number) .. wide(floor) .. wide(dropFloor) .. kind .. tags)
 return answer(number)
 `

@@ -11,15 +11,23 @@ import { keysOf } from "../keys.ts"
 import { list, text } from "../replies.ts"
 
 /** Commands that the tier sends directly. */
-const direct = ["eval", "evalsha", "get", "mget", "ping", "subscribe", "unsubscribe"] as const
-
-/** Commands inside scripts: the user needs the right to each of them as well. */
-const scripted = [
+const direct = [
+  "eval",
+  "evalsha",
+  "get",
   "getrange",
+  "mget",
+  "ping",
+  "publish",
+  "subscribe",
+  "unsubscribe",
+] as const
+
+/** Commands inside scripts alone: the user needs the right to each of them as well. */
+const scripted = [
   "hmget",
   "hset",
   "pttl",
-  "publish",
   "set",
   "setrange",
   "time",
@@ -34,7 +42,8 @@ const scripted = [
   "zrevrange",
 ] as const
 
-const ofCluster = ["asking", "cluster|slots"] as const
+/** Redis before version 7 has no sharded channels. */
+const ofCluster = ["asking", "cluster|slots", "spublish", "ssubscribe", "sunsubscribe"] as const
 
 /**
  * Without INFO the tier cannot warn of a server's settings; without SCRIPT LOAD first runs take two
@@ -71,7 +80,7 @@ export const rules = (prefix: string, commands: ReadonlyArray<string>): string =
  * Tries the commands of scripts from inside a script, on a name that no larder has. Redis checks
  * the right first, and then rejects the arguments of each command that would write. The script
  * declares no keys: every node of a Cluster runs it, also nodes that do not have the keys. ARGV:
- * the name, one of each other kind, the channel last.
+ * the name, one of each other kind, the sharded channel or the empty text, the channel last.
  */
 const script = `
 local missing = {}
@@ -85,7 +94,7 @@ local function try(what, ...)
     missing[#missing + 1] = { what, err }
   end
 end
-local key, channel = ARGV[1], ARGV[#ARGV]
+local key, shard, channel = ARGV[1], ARGV[#ARGV - 1], ARGV[#ARGV]
 try('unlink', 'UNLINK', key)
 try('set', 'SET', key, 'x', 'PX', 0)
 try('setrange', 'SETRANGE', key, -1, 'x')
@@ -103,7 +112,8 @@ try('zrangebyscore', 'ZRANGEBYSCORE', key, 0, 0)
 try('zremrangebyrank', 'ZREMRANGEBYRANK', key, 1, 0)
 try('zrevrange', 'ZREVRANGE', key, 0, 0)
 try('publish', 'PUBLISH', channel, '')
-for i = 2, #ARGV - 1 do try('pttl', 'PTTL', ARGV[i]) end
+if shard ~= '' then try('spublish', 'SPUBLISH', shard, '') end
+for i = 2, #ARGV - 2 do try('pttl', 'PTTL', ARGV[i]) end
 return missing
 `
 
@@ -138,6 +148,12 @@ const triedToListen = (connection: Redis, channel: string): Promise<ReadonlyArra
     missing.length > 0 ? missing : tried("unsubscribe", () => connection.unsubscribe(channel)),
   )
 
+/** As {@link triedToListen}, on a sharded channel, which another node may have. */
+const triedToListenSharded = (connection: Redis, channel: string): Promise<ReadonlyArray<Right>> =>
+  tried("ssubscribe", () => connection.ssubscribe(channel)).then((missing) =>
+    missing.length > 0 ? missing : tried("sunsubscribe", () => connection.sunsubscribe(channel)),
+  )
+
 /** Tries the commands one after the other: no caller waits for the check. */
 const triedOn = (
   node: Redis,
@@ -146,11 +162,11 @@ const triedOn = (
 ): Promise<ReadonlyArray<Right>> => {
   // No larder has an empty name.
   const keys = keysOf(prefix, "")
-  const [name, channel] = [keys.entry(""), keys.channel]
+  const [name, channel, shard] = [keys.entry(""), keys.channel, keys.shards[0]!]
   const names = [name, keys.lease(""), keys.marks, keys.floors]
   const inScript = () =>
     node
-      .eval(script, 0, ...names, channel)
+      .eval(script, 0, ...names, isCluster ? shard : "", channel)
       .then(missingOf, (cause: unknown) =>
         isRefused(cause) ? [rightOf("eval", cause.message)] : [],
       )
@@ -158,15 +174,19 @@ const triedOn = (
     inScript,
     () => tried("evalsha", () => node.evalsha("0".repeat(40), 0)),
     () => tried("get", () => node.get(name)),
+    () => tried("getrange", () => node.getrange(name, 0, 0)),
     () => tried("mget", () => node.mget(name)),
+    () => tried("publish", () => node.publish(channel, "")),
     () => tried("ping", () => node.ping()),
     ...(isCluster
       ? [
           () => tried("asking", () => node.asking()),
           () => tried("cluster|slots", () => node.cluster("SLOTS")),
+          () => tried("spublish", () => node.spublish(shard, "")),
         ]
       : []),
     () => triedToListen(node, channel),
+    ...(isCluster ? [() => triedToListenSharded(node, shard)] : []),
   ]
   return tries.reduce<Promise<ReadonlyArray<Right>>>(
     (before, next) => before.then((found) => next().then((more) => [...found, ...more])),

@@ -1,6 +1,7 @@
 /** The entries of one larder in Redis, and its leases. */
 import { Arbitration, Envelope, type Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
+import { shardFor } from "../client/masters.ts"
 import type { LarderKeys } from "../keys.ts"
 import { bytes, count, list, text } from "../replies.ts"
 import * as scripts from "../scripts/run.ts"
@@ -146,7 +147,7 @@ export class Store {
           "put",
           scripts.put,
           this.#both(key),
-          [version, envelope, lifeOf(lifeMillis), this.#keys.channel, key, this.#settle],
+          [version, envelope, lifeOf(lifeMillis), ...this.#tail(key)],
           putOf,
         ),
         ({ done, kept }) => {
@@ -262,8 +263,7 @@ export class Store {
     envelope: Uint8Array,
     lifeMillis: number,
   ): scripts.Call["args"] {
-    const { channel } = this.#keys
-    return [Arbitration.usable(token), envelope, lifeOf(lifeMillis), channel, key, this.#settle]
+    return [Arbitration.usable(token), envelope, lifeOf(lifeMillis), ...this.#tail(key)]
   }
 
   #leaseOf({ despiteFailure, force, known, leaseMillis }: Tier.LeaseRequest): scripts.Call["args"] {
@@ -289,7 +289,6 @@ export class Store {
     write: Tier.Write,
     known: number,
   ): Effect.Effect<Tier.Written, Tier.TierError> {
-    const { channel } = this.#keys
     const number = Arbitration.usable(known)
     const written = (asked: Effect.Effect<Written, Tier.TierError>) =>
       Effect.map(asked, ({ kept, lastMark, time, version }) => {
@@ -304,12 +303,12 @@ export class Store {
       names: ReadonlyArray<string>,
       ...more: ReadonlyArray<scripts.Argument>
     ) => {
-      const args = [number, ...more, channel, key, this.#settle]
+      const args = [number, ...more, ...this.#tail(key)]
       return written(this.#asking.change("write", script, names, args, writtenOf))
     }
     // A change with its place in the order overtakes nothing, whenever it arrives.
     const placed = (script: scripts.Script, ...more: ReadonlyArray<scripts.Argument>) => {
-      const args = [...more, channel, key, this.#settle]
+      const args = [...more, ...this.#tail(key)]
       return written(this.#asking.script("write", script, both, args, writtenOf))
     }
     switch (write._tag) {
@@ -346,6 +345,12 @@ export class Store {
       versions: this.versions,
       listen,
     }
+  }
+
+  /** The last arguments of a script that changes an entry. */
+  #tail(key: string): scripts.Call["args"] {
+    const shard = shardFor(this.#asking.redis.client, this.#keys, key)
+    return [this.#keys.channel, shard, key, this.#settle]
   }
 
   #both(key: string): ReadonlyArray<string> {

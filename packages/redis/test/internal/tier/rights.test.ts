@@ -66,6 +66,7 @@ const everything = (client: Effect.Effect<RedisClient.Client, never, Scope.Scope
     yield* Tier.messages(arbiter)
     const token = yield* win("k")
     assert.isTrue(yield* arbiter.renew("k", token, 1_000))
+    yield* arbiter.versions!(["k", "l"])
     yield* arbiter.release("k", token, 100)
     return redis
   })
@@ -228,7 +229,14 @@ redisSuite("the rights of a Redis user on a Cluster", () => {
 
   it.live("a right that is missing is named, also where one node alone lacks it", () =>
     Effect.gen(function* () {
-      for (const command of ["asking", "getrange", "subscribe"]) {
+      for (const command of [
+        "asking",
+        "getrange",
+        "subscribe",
+        "spublish",
+        "ssubscribe",
+        "sunsubscribe",
+      ]) {
         const redis = yield* asUser(rights.needed(needs))
         yield* redis.use((client) => client.ping())
         const { masters } = yield* cluster
