@@ -122,7 +122,7 @@ const make = (options: Options) =>
         const asking = new Asking(name, redis, clocks, stepMillis)
         const keys = keysOf(prefix, larder)
         const marks = new Marks(asking, keys, defaultBounds)
-        const store = new Store(asking, keys, marks, limits.settleTime, notify)
+        const store = new Store(asking, keys, marks, limits, notify)
         if (notify !== undefined) {
           yield* told.passOn(notify)
           yield* redis.whenConnected(() => notify({ _tag: "Connected" }))

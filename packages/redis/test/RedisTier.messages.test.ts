@@ -1,6 +1,6 @@
 /** What a node hears of the changes of others, and how it learns that it may have missed some. */
 import { it } from "@effect/vitest"
-import { Tier } from "@larder/core"
+import { Envelope, Tier } from "@larder/core"
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,8 +10,9 @@ import * as Scope from "effect/Scope"
 import { assert, describe } from "vitest"
 import type * as RedisClient from "../src/RedisClient.ts"
 import { connect, until } from "./support/clients.ts"
+import { counting, node, sent } from "./support/nodes.ts"
 import * as Proxy from "./support/proxy.ts"
-import { freshName, opened, openOn, tierOn, useServer } from "./support/tiers.ts"
+import { envelope, freshName, life, opened, openOn, tierOn, useServer } from "./support/tiers.ts"
 import { redisSuite } from "./support/withRedis.ts"
 
 const gap = (isOver: boolean, reason: Tier.GapReason = "disconnected"): Tier.Message => ({
@@ -202,6 +203,68 @@ redisSuite("messages of a tier", () => {
     )
   })
 
+  describe("pushed values", () => {
+    const bytesOf = (text: string) =>
+      Effect.map(envelope(text), (bytes) => Uint8Array.from([...bytes, 0, 128, 255, 13, 10]))
+
+    it.live("go with the message of their change, as they are stored, up to maxBytes", () =>
+      Effect.gen(function* () {
+        const larder = freshName()
+        const small = yield* bytesOf("v")
+        const maxBytes = small.length
+        const { arbiter, store, win } = yield* openOn(yield* client, { larder, push: { maxBytes } })
+        const queue = yield* Tier.messages(arbiter)
+        const key = "key {} ü\n:"
+        const isPushed = (version: number): Tier.Message => ({
+          _tag: "Changed",
+          key,
+          version,
+          isRemoval: false,
+          envelope: Envelope.withVersion(small, version),
+        })
+        const set = { _tag: "Set", envelope: small, lifeMillis: life } as const
+        const one = yield* arbiter.write(key, set, 0)
+        assert.deepStrictEqual(yield* next(queue), isPushed(one.version))
+        const two = yield* win(key, { known: one.version })
+        yield* arbiter.commit(key, two, small, life)
+        assert.deepStrictEqual(yield* next(queue), isPushed(two))
+        yield* store.put(key, Envelope.withVersion(small, two + 1), life)
+        assert.deepStrictEqual(yield* next(queue), isPushed(two + 1))
+        const large = Uint8Array.from([...small, 1])
+        const others: ReadonlyArray<Tier.Write> = [
+          { ...set, envelope: large },
+          { _tag: "Expire" },
+          { ...set, lifeMillis: 0 },
+          { _tag: "Remove" },
+        ]
+        for (const [i, write] of others.entries()) {
+          const { version } = yield* arbiter.write(key, write, 0)
+          const told: Tier.Message = { _tag: "Changed", key, version, isRemoval: i >= 2 }
+          assert.deepStrictEqual(yield* next(queue), told)
+        }
+      }),
+    )
+
+    it.live("a node that has the key takes the value from the message, without a read", () =>
+      Effect.gen(function* () {
+        const options = {
+          name: freshName(),
+          lookup: counting().lookup,
+          tier: { push: { maxBytes: 1_000 } },
+        }
+        const [first, second] = [yield* client, yield* client]
+        const [a, b] = [yield* node(first, options), yield* node(second, options)]
+        assert.strictEqual(yield* b.get("k"), "of k")
+        yield* Effect.sleep(50)
+        assert.strictEqual(yield* b.get("k"), "of k")
+        const { take } = sent(second.client)
+        yield* a.set("k", "pushed")
+        yield* until(b.get("k"), (value) => value === "pushed")
+        assert.deepStrictEqual(take(), [])
+      }),
+    )
+  })
+
   describe("formats", () => {
     const publish = (redis: RedisClient.Client, text: string) =>
       redis.use((ioredis) => ioredis.publish("larder:c:{formats}", text))
@@ -211,7 +274,9 @@ redisSuite("messages of a tier", () => {
         const redis = yield* client
         const { arbiter, set } = yield* openOn(redis, { larder: "formats" })
         const queue = yield* Tier.messages(arbiter)
-        for (const text of ["1z", "1", "0", "1c12", "x"]) yield* publish(redis, text)
+        const pushed = `1p${"1".repeat(16)}`
+        for (const text of ["1z", "1", "0", "1c12", "x", pushed, `${pushed}0002kk`, `${pushed}9`])
+          yield* publish(redis, text)
         yield* publish(redis, "2q something")
         assert.deepStrictEqual(yield* next(queue), gap(false, "newerFormat"))
         assert.deepStrictEqual(yield* next(queue), gap(true, "newerFormat"))

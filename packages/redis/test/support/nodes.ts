@@ -59,11 +59,13 @@ export interface NodeOptions {
   readonly memory?: boolean | undefined
   /** The prefix of the tier. Default `"larder"`. */
   readonly prefix?: string | undefined
+  /** More options of the tier. */
+  readonly tier?: RedisTier.Options | undefined
   readonly closeTimeout?: Duration.Input | undefined
 }
 
-const stackOf = (redis: RedisClient.Client, { memory, prefix }: NodeOptions) => {
-  const tier: Layer.Layer<Tier.Tier> = RedisTier.layer({ prefix }).pipe(
+const stackOf = (redis: RedisClient.Client, { memory, prefix, tier: options }: NodeOptions) => {
+  const tier: Layer.Layer<Tier.Tier> = RedisTier.layer({ prefix, ...options }).pipe(
     Layer.provide(Layer.succeed(RedisClient.RedisClient, redis)),
     Layer.provide(Logger.layer([])),
   )

@@ -4,6 +4,7 @@
  * ```text
  * 1c version(16) key, which has a value or had none before
  * 1r version(16) key, which has no value any more
+ * 1p version(16) bytes of the key(4) key, the envelope that is now stored
  * 1m previous(16) last(16) floor(16) dropFloor(16) kind(1) tags, JSON; null for everything
  * ```
  *
@@ -36,6 +37,8 @@ export const parse = (bytes: Buffer): Tier.Message | "newer" | undefined => {
     case "c":
     case "r":
       return changeOf(rest, kind === "r")
+    case "p":
+      return pushOf(rest)
     case "m":
       return markOf(rest.toString())
     default:
@@ -47,6 +50,23 @@ const changeOf = (bytes: Buffer, isRemoval: boolean): Tier.Message | undefined =
   const version = bytes.toString("latin1", 0, 16)
   if (!changed.test(version)) return undefined
   return { _tag: "Changed", key: bytes.toString("utf8", 16), version: Number(version), isRemoval }
+}
+
+const pushed = /^\d{20}$/
+
+const pushOf = (bytes: Buffer): Tier.Message | undefined => {
+  const numbers = bytes.toString("latin1", 0, 20)
+  if (!pushed.test(numbers)) return undefined
+  const end = 20 + Number(numbers.slice(16))
+  if (bytes.length <= end) return undefined
+  return {
+    _tag: "Changed",
+    key: bytes.toString("utf8", 20, end),
+    version: Number(numbers.slice(0, 16)),
+    isRemoval: false,
+    // A copy: the rest of what was read from the socket can go.
+    envelope: new Uint8Array(bytes.subarray(end)),
+  }
 }
 
 const markOf = (text: string): Tier.Message | undefined => {

@@ -5,7 +5,7 @@
  *
  * The last ARGV of each script is the tier's settleTime in ms: records of leases live at least as
  * long, tombstones twice as long. Before it, the scripts that change an entry take the channel, the
- * sharded channel and the key.
+ * sharded channel, the most bytes that a message may carry, and the key.
  *
  * They read only the header of an entry (at the offsets of Envelope). When memory is full, Redis
  * refuses commands that need memory, unless the script has already done a write that needs none. A
@@ -93,9 +93,16 @@ end
 -- Whether this script has left a tombstone in place of a value.
 local isBuried = false
 
+-- The bytes that this script has stored.
+local stored = nil
+
 local function publish(number)
-  local channel, shard, key = ARGV[#ARGV - 3], ARGV[#ARGV - 2], ARGV[#ARGV - 1]
-  tell(channel, shard, '${format}' .. (isBuried and 'r' or 'c') .. wide(number) .. key)
+  local channel, shard, most, key = ARGV[#ARGV - 4], ARGV[#ARGV - 3], tonumber(ARGV[#ARGV - 2]), ARGV[#ARGV - 1]
+  local kind, rest = isBuried and 'r' or 'c', key
+  if stored and #stored <= most and #key <= 9999 then
+    kind, rest = 'p', string.format('%04d', #key) .. key .. stored
+  end
+  tell(channel, shard, '${format}' .. kind .. wide(number) .. rest)
 end
 
 -- A value with a life below LATE may expire before an older change arrives: the lease record keeps its number.
@@ -129,7 +136,10 @@ local function store(number, envelope, life)
   if life ~= 'forever' then
     set[4], set[5] = 'PX', life
   end
-  if not refusedFor('OOM', redis.pcall(unpack(set)), unpack(set)) then return 'kept' end
+  if not refusedFor('OOM', redis.pcall(unpack(set)), unpack(set)) then
+    stored = bytes
+    return 'kept'
+  end
   redis.call('UNLINK', KEYS[1])
   if head ~= '' then bury(number) end
   return 'refused'

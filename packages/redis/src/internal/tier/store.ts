@@ -94,20 +94,25 @@ export class Store {
   readonly #keys: LarderKeys
   readonly #marks: Marks
   readonly #settle: number
+  readonly #pushBytes: number
   readonly #notify: Notify
 
-  /** `settleMillis`: how long records of leases live at least; tombstones live twice as long. */
+  /**
+   * `settleTime`: how long records of leases live at least; tombstones live twice as long.
+   * `pushBytes`: the largest envelope that goes with the message of its change.
+   */
   constructor(
     asking: Asking,
     keys: LarderKeys,
     marks: Marks,
-    settleMillis: number,
+    { pushBytes, settleTime }: Pick<Tier.Limits, "pushBytes" | "settleTime">,
     notify: Notify,
   ) {
     this.#asking = asking
     this.#keys = keys
     this.#marks = marks
-    this.#settle = Math.ceil(settleMillis)
+    this.#settle = Math.ceil(settleTime)
+    this.#pushBytes = pushBytes
     this.#notify = notify
   }
 
@@ -350,7 +355,7 @@ export class Store {
   /** The last arguments of a script that changes an entry. */
   #tail(key: string): scripts.Call["args"] {
     const shard = shardFor(this.#asking.redis.client, this.#keys, key)
-    return [this.#keys.channel, shard, key, this.#settle]
+    return [this.#keys.channel, shard, this.#pushBytes, key, this.#settle]
   }
 
   #both(key: string): ReadonlyArray<string> {
