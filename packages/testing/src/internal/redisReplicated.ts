@@ -20,6 +20,8 @@ export interface ReplicatedOptions {
   readonly sentinels?: number | undefined
   /** A master that does not answer for this long is down, in ms. Default 500. */
   readonly downAfter?: number | undefined
+  /** The program of both servers and the Sentinels; see {@link Options}. */
+  readonly program?: Options["program"]
   /** The configuration of both servers; see {@link Options}. */
   readonly config?: Options["config"]
   /** The password of both servers. The Sentinels need none. */
@@ -184,16 +186,15 @@ export const startReplicated = (
   options: ReplicatedOptions = {},
 ): Effect.Effect<RedisReplicated, RedisServerError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { config, password } = options
+    const { config, password, program } = options
     const name = options.name ?? "larder"
-    const [a, b] = yield* Effect.all([start({ config, password }), start({ config, password })], {
-      concurrency: 2,
-    })
+    const server = start({ program, config, password })
+    const [a, b] = yield* Effect.all([server, server], { concurrency: 2 })
     yield* b.cli("REPLICAOF", a.host, String(a.port))
     yield* inStep(b)
     const sentinels = yield* Effect.all(
       Array.from({ length: options.sentinels ?? 1 }, () =>
-        startSentinel(sentinelLines(options, a)),
+        startSentinel(sentinelLines(options, a), program),
       ),
       { concurrency: "unbounded" },
     )

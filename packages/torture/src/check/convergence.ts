@@ -28,6 +28,12 @@ const recovered = (history: History): ReadonlyArray<Violation> =>
     ]
   })
 
+/** A failover may have lost the last changes of the key, which some nodes have kept in memory. */
+const endedWithLoss = (history: History, key: string): boolean => {
+  const last = history.changesOf(key).findLast(({ settled }) => settled)
+  return last !== undefined && history.mayBeLost(last)
+}
+
 /** With lives longer than a round, the last reads of all nodes must be equal. */
 const agreement = (history: History): ReadonlyArray<Violation> => {
   if (history.round.freshFor < 30_000) return []
@@ -36,7 +42,7 @@ const agreement = (history: History): ReadonlyArray<Violation> => {
   const last = Map.groupBy(history.reads.filter(isCompared), ({ key }) => key)
   return [...last].flatMap(([key, reads]) => {
     const given = new Set(reads.map(({ value }) => value))
-    if (given.size < 2) return []
+    if (given.size < 2 || endedWithLoss(history, key)) return []
     const origins = [...given].flatMap((value) =>
       value === undefined ? [] : (history.origins.get(value)?.lines ?? []),
     )

@@ -165,6 +165,7 @@ export const freshness = (history: History): ReadonlyArray<Violation> => {
     for (const change of history.changesOf(read.key)) {
       if (change.begin > read.begin) break
       if (!endedBefore(change, read) || !isOlder(origin, change)) continue
+      if (history.mayBeLost(change)) continue
       if (change.session.id === read.by.id) {
         const found = onOwnNode(history, read, origin, change, seen)
         if (found !== undefined) return found

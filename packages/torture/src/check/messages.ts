@@ -69,7 +69,7 @@ const judge = (history: History, read: Read): Violation | undefined => {
   if (read.by.node === observer) return undefined
   for (const change of history.changesOf(read.key)) {
     if (change.begin > read.begin) break
-    if (!change.settled || change.session.id === read.by.id) continue
+    if (!change.settled || change.session.id === read.by.id || history.mayBeLost(change)) continue
     if (!endedBefore(change, read) || !isOlder(origin, change)) continue
     const broken =
       told(history, read, change) ??

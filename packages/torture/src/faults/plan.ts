@@ -10,7 +10,9 @@ export const faults: ReadonlyArray<Fault> = [...ofNodes, ...ofServers, ...ofWays
 
 /** Faults that show most about tiers that come back are more frequent. */
 const weightOf = ({ kind }: Fault): number =>
-  ({ cut: 4, deaf: 4, mute: 2, flood: 2, burst: 2, queue: 2, delay: 2, away: 2 })[kind] ?? 1
+  ({ cut: 4, deaf: 4, failover: 4, mute: 2, flood: 2, burst: 2, queue: 2, delay: 2, away: 2 })[
+    kind
+  ] ?? 1
 
 export interface Planned {
   readonly fault: Fault
@@ -21,7 +23,7 @@ export interface Planned {
 
 /** Takes so long that one per round is enough. */
 const isLong = ({ kind }: Fault): boolean =>
-  ["cut", "deaf", "flood", "burst", "queue", "away"].includes(kind)
+  ["cut", "deaf", "failover", "flood", "burst", "queue", "away"].includes(kind)
 
 const withinMillis = 3_000
 

@@ -1,12 +1,14 @@
 /** Faults of servers. */
-import type { RedisServer } from "@larder/testing/RedisServer"
+import type { RedisReplicated, RedisServer } from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
+import { failoverKind } from "../history/History.ts"
 import * as keys from "../keys.ts"
 import { larders } from "../worker/Config.ts"
 import type { Fault, World } from "./Fault.ts"
 
-const always = () => true
+/** A server that does not answer, or loses its data, makes the Sentinel fail over: a fault of its own. */
+const isAlone = (stack: string): boolean => !stack.includes("sentinel")
 const isCluster = (stack: string): boolean => stack.includes("cluster")
 
 const pick = ({ backend, random }: World): RedisServer => random.pick(backend.servers)
@@ -14,7 +16,7 @@ const pick = ({ backend, random }: World): RedisServer => random.pick(backend.se
 const freeze: Fault = {
   kind: "freeze",
   at: "servers",
-  suits: always,
+  suits: isAlone,
   run: (world) =>
     Effect.suspend(() => {
       const server = pick(world)
@@ -46,7 +48,7 @@ const shutDown = (server: RedisServer) =>
 const restart: Fault = {
   kind: "restart",
   at: "servers",
-  suits: always,
+  suits: isAlone,
   run: (world) =>
     Effect.gen(function* () {
       const server = pick(world)
@@ -60,7 +62,7 @@ const restart: Fault = {
 const flush: Fault = {
   kind: "flush",
   at: "servers",
-  suits: always,
+  suits: isAlone,
   run: (world) =>
     Effect.gen(function* () {
       const server = pick(world)
@@ -73,7 +75,7 @@ const flush: Fault = {
 const full: Fault = {
   kind: "full",
   at: "servers",
-  suits: always,
+  suits: isAlone,
   run: (world) =>
     Effect.gen(function* () {
       const server = pick(world)
@@ -102,7 +104,7 @@ const takeBack = (server: RedisServer, password: string) =>
 const password: Fault = {
   kind: "password",
   at: "servers",
-  suits: always,
+  suits: isAlone,
   run: (world) =>
     Effect.gen(function* () {
       const server = pick(world)
@@ -165,4 +167,44 @@ const slot: Fault = {
     }),
 }
 
-export const ofServers: ReadonlyArray<Fault> = [freeze, restart, flush, full, password, away, slot]
+/** How long a Sentinel may take to find the master dead and to promote its replica. */
+const promotionMillis = 20_000
+
+const untilPromoted = ({ master }: RedisReplicated, dead: RedisServer) =>
+  Effect.gen(function* () {
+    for (let waited = 0; waited < promotionMillis; waited += 50) {
+      const now = yield* Effect.orElseSucceed(master, () => dead)
+      if (now !== dead) return now
+      yield* Effect.sleep(50)
+    }
+    return yield* Effect.fail(new Error("the Sentinel has promoted no replica"))
+  })
+
+/** The master dies with what it had not replicated yet; later it comes back as a replica. */
+const failover: Fault = {
+  kind: failoverKind,
+  at: "servers",
+  suits: (stack) => !isAlone(stack),
+  run: ({ backend: { replicated } }) =>
+    Effect.gen(function* () {
+      if (replicated === undefined) return { detail: "" }
+      const dead = yield* replicated.master
+      yield* dead.kill()
+      const promoted = yield* untilPromoted(replicated, dead).pipe(
+        Effect.ensuring(Effect.ignore(dead.restart())),
+      )
+      yield* dead.cli("REPLICAOF", promoted.host, String(promoted.port))
+      return { detail: `${dead.port} died, ${promoted.port} is the master`, loses: true }
+    }),
+}
+
+export const ofServers: ReadonlyArray<Fault> = [
+  freeze,
+  restart,
+  flush,
+  full,
+  password,
+  away,
+  slot,
+  failover,
+]

@@ -161,7 +161,8 @@ const burst: Fault = {
 const queue: Fault = {
   kind: "queue",
   at: "node",
-  suits: always,
+  // A frozen master makes a Sentinel fail over.
+  suits: (stack) => !stack.includes("sentinel"),
   run: (world, node) =>
     Effect.gen(function* () {
       const { backend, nodes, random } = world

@@ -75,12 +75,20 @@ export interface History {
   readonly heard: (session: string, change: Change) => L.HeardLine | undefined
   /** Whether messages of a server were missing at that moment, as far as the session knew. */
   readonly knewOfGap: (session: string, at: number) => boolean
+  /**
+   * Whether a failover may have lost the change: a master that dies takes with it what it has
+   * acknowledged and not replicated.
+   */
+  readonly mayBeLost: (change: Change) => boolean
   /** The longest part of the time in which no fault reached the node and all processes ran. */
   readonly calm: (node: string, from: number, to: number) => number
 }
 
 /** The observer reads from outside: it has no proxies, no faults and makes no changes. */
 export const observer = "observer"
+
+/** The fault in which a replica takes the place of its master. */
+export const failoverKind = "failover"
 
 /** The process of the proxies: while it does not run, nothing passes between nodes and servers. */
 export const coordinator = "coordinator"
@@ -228,6 +236,9 @@ const memoized = <A>(f: (key: string) => A): ((key: string) => A) => {
   }
 }
 
+/** How far a replica may be behind on a busy machine. */
+const replicationMillis = 1_000
+
 /** Marks have no key. */
 const nameOfHeard = (session: string, key: string | undefined): string =>
   key === undefined ? session : `${session} ${key}`
@@ -300,6 +311,11 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
           !before.slice(i + 1).some((line) => line.isOver && (line.part ?? part) === part),
       )
     },
+    mayBeLost: ({ begin, end = Infinity }) =>
+      faults.some(
+        ({ from, kind, to }) =>
+          kind === failoverKind && begin < to && end > from - replicationMillis,
+      ),
     calm: (node, from, to) => longestFree(disturbed(node), from, to),
   }
 }

@@ -1,16 +1,25 @@
-/** The servers behind a stack: one, or a Cluster of three. They live for a whole run. */
+/**
+ * The servers behind a stack: one, a Cluster of three, or a master and its replica under a Sentinel.
+ * They live for a whole run.
+ */
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Place } from "../worker/Config.ts"
 import * as Proxy from "./proxy.ts"
 
-export const stacks = ["memory+redis", "memory+sqlite+redis", "memory+cluster"] as const
+export const stacks = [
+  "memory+redis",
+  "memory+sqlite+redis",
+  "memory+cluster",
+  "memory+sentinel",
+] as const
 export type StackName = (typeof stacks)[number]
 
 export interface Backend {
   readonly servers: ReadonlyArray<RedisServer.RedisServer>
-  readonly cluster: RedisServer.RedisCluster | undefined
+  readonly cluster?: RedisServer.RedisCluster | undefined
+  readonly replicated?: RedisServer.RedisReplicated | undefined
 }
 
 /** The links from one node to all servers, and the addresses to which the node connects. */
@@ -22,10 +31,7 @@ export interface Links {
 type Started = Effect.Effect<Backend, RedisServer.RedisServerError, Scope.Scope>
 
 const single = (program: string): Started =>
-  Effect.map(RedisServer.start({ program }), (server) => ({
-    servers: [server],
-    cluster: undefined,
-  }))
+  Effect.map(RedisServer.start({ program }), (server) => ({ servers: [server] }))
 
 const cluster = (program: string): Started =>
   Effect.map(
@@ -33,21 +39,34 @@ const cluster = (program: string): Started =>
     (cluster) => ({ servers: cluster.masters, cluster }),
   )
 
+/** On a busy machine a master may not answer for a while although it is well, ms. */
+const downAfter = 2_000
+
+const replicated = (program: string): Started =>
+  Effect.map(RedisServer.startReplicated({ program, downAfter }), (replicated) => ({
+    servers: replicated.nodes,
+    replicated,
+  }))
+
 /** The kinds of servers that stacks need. */
-const kinds = { single, cluster }
+const kinds = { single, cluster, replicated }
 
 export const kindOf = (stack: StackName): keyof typeof kinds =>
-  stack === "memory+cluster" ? "cluster" : "single"
+  stack === "memory+cluster" ? "cluster" : stack === "memory+sentinel" ? "replicated" : "single"
 
 export const start = (kind: keyof typeof kinds, program: string): Started => kinds[kind](program)
 
 const placeOf = (backend: Backend, through: ReadonlyArray<number>): Place => {
   const ports = backend.servers.map(({ port }) => port)
-  if (backend.cluster === undefined) return { _tag: "Single", port: through[0]! }
+  const byServer = Object.fromEntries(ports.map((port, i) => [port, through[i]!]))
+  if (backend.cluster !== undefined) return { _tag: "Cluster", ports, through: byServer }
+  if (backend.replicated === undefined) return { _tag: "Single", port: through[0]! }
+  const { name, sentinels } = backend.replicated
   return {
-    _tag: "Cluster",
-    ports,
-    through: Object.fromEntries(ports.map((port, i) => [port, through[i]!])),
+    _tag: "Sentinel",
+    name,
+    sentinels: sentinels.map(({ port }) => port),
+    through: byServer,
   }
 }
 

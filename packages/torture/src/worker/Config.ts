@@ -8,6 +8,12 @@ export type Place =
       /** The port of the proxy, by the port of its server. */
       readonly through: Readonly<Record<number, number>>
     }
+  | {
+      readonly _tag: "Sentinel"
+      readonly name: string
+      readonly sentinels: ReadonlyArray<number>
+      readonly through: Readonly<Record<number, number>>
+    }
 
 export const wires = ["json", "compressed", "encrypted", "msgpack"] as const
 export type WireName = (typeof wires)[number]

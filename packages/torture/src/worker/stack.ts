@@ -35,7 +35,10 @@ const client = (place: Place): RedisClient.Options => {
       { host, port: proxy },
     ]),
   )
-  return { ...common, cluster: { nodes: place.ports.map((port) => ({ host, port })), natMap } }
+  const at = (ports: ReadonlyArray<number>) => ports.map((port) => ({ host, port }))
+  return place._tag === "Cluster"
+    ? { ...common, cluster: { nodes: at(place.ports), natMap } }
+    : { ...common, sentinels: at(place.sentinels), name: place.name, natMap }
 }
 
 export const stackOf = (config: Config, told: Told) => {

@@ -134,3 +134,46 @@ describe("a node that cannot be told", () => {
     expect(messages(...lines)).toEqual(unnoticed)
   })
 })
+
+describe("a failover", () => {
+  const failover: Line = {
+    t: "fault",
+    kind: "failover",
+    from: 1_000,
+    to: 3_000,
+    detail: "",
+    loses: true,
+  }
+  const changedAt = (begin: number) =>
+    rules(
+      old,
+      set("A", [begin, begin + 10], "h0", "new", { version: 7 }),
+      failover,
+      givenAt(12_000),
+    )
+
+  it("may have lost what was settled from a second before it until its end", () => {
+    expect(changedAt(100)).toEqual([])
+    expect(changedAt(2_900)).toEqual([])
+  })
+
+  it("has lost nothing from after it", () => {
+    expect(changedAt(3_001)).toContain("fresh although nothing was in the way")
+  })
+
+  it("excuses nodes that disagree at the end only where the last change may be lost", () => {
+    const final = (session: string, value: string) =>
+      read(session, [12_000, 12_001], "h0", { ...fresh(value), final: true })
+    const end = (begin: number) =>
+      rules(
+        lookup("A", [20, 30], "h0", "one"),
+        lookup("B", [begin + 20, begin + 30], "h0", "other"),
+        change("A", [begin, begin + 10], { op: "expire", key: "h0" }, { version: 7 }),
+        failover,
+        final("A", "one"),
+        final("B", "other"),
+      ).filter((rule) => rule === "nodes disagree")
+    expect(end(2_900)).toEqual([])
+    expect(end(3_001)).toEqual(["nodes disagree"])
+  })
+})
