@@ -75,7 +75,12 @@ export const oldFaults: ReadonlyArray<OldFault> = [
       },
     ],
     only: "memory+redis,flood",
-    rules: ["stale given as fresh", "settled although earlier changes wait", "nodes disagree"],
+    rules: [
+      "stale given as fresh",
+      "fresh although nothing was in the way",
+      "settled although earlier changes wait",
+      "nodes disagree",
+    ],
   },
   {
     name: "cap-per-hit",
@@ -129,12 +134,18 @@ export const oldFaults: ReadonlyArray<OldFault> = [
       },
       {
         file: `${core}/write/background.ts`,
-        from: `    if (version > at) return yield* overtaken(engine, k, version)
+        from: `    if (newest > at) return yield* overtaken(engine, k, newest)
 `,
         to: "",
       },
     ],
     only: "memory+redis,queue,delay",
-    rules: ["stale given as fresh", "nodes disagree", "settled set lost"],
+    rules: [
+      "stale given as fresh",
+      "fresh although it was told",
+      "fresh although nothing was in the way",
+      "nodes disagree",
+      "settled set lost",
+    ],
   },
 ]
