@@ -92,7 +92,8 @@ export const oldFaults: ReadonlyArray<OldFault> = [
         to: `    if (confirmedAt !== undefined) return found`,
       },
     ],
-    only: "memory+sqlite+redis",
+    // A node that hears of the change needs no bound.
+    only: "memory+sqlite+redis,deaf",
     rules: ["stale given as fresh"],
   },
   {
