@@ -1,5 +1,6 @@
 /** Faults of servers. */
 import type { RedisReplicated, RedisServer } from "@larder/testing/RedisServer"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { Redis } from "ioredis"
 import { failoverKind } from "../history/History.ts"
@@ -170,6 +171,9 @@ const slot: Fault = {
 /** How long a Sentinel may take to find the master dead and to promote its replica. */
 const promotionMillis = 20_000
 
+/** The Sentinel has promoted no replica in time. */
+class NotPromoted extends Data.TaggedError("NotPromoted") {}
+
 const untilPromoted = ({ master }: RedisReplicated, dead: RedisServer) =>
   Effect.gen(function* () {
     for (let waited = 0; waited < promotionMillis; waited += 50) {
@@ -177,7 +181,7 @@ const untilPromoted = ({ master }: RedisReplicated, dead: RedisServer) =>
       if (now !== dead) return now
       yield* Effect.sleep(50)
     }
-    return yield* Effect.fail(new Error("the Sentinel has promoted no replica"))
+    return yield* new NotPromoted()
   })
 
 /** The master dies with what it had not replicated yet; later it comes back as a replica. */
