@@ -26,7 +26,7 @@ const measure = async (nodes: number, seconds: number, redis: boolean): Promise<
   return withServer((server) =>
     Effect.runPromise(
       Effect.gen(function* () {
-        const write = yield* writeCost(server, nodes)
+        const write = yield* writeCost(server, nodes, 1_000)
         const idle = yield* idleCommands(server, { nodes, larders: 1, seconds })
         const idleOfFive = yield* idleCommands(server, { nodes, larders: 5, seconds })
         return { nodes, lookups, write, idle, idleOfFive }

@@ -67,13 +67,12 @@ export interface WriteCost {
   readonly nodesMicros: number
 }
 
-const writes = 1_000
 const value = "x".repeat(100)
 /** As long as the key of a product may be. */
 const keyOf = (i: number): string => `product:${String(i % 20).padStart(8, "0")}`
 
 /** What one `set` costs while so many nodes listen. Their heartbeats are left out. */
-export const writeCost = (server: RedisServer, nodes: number) =>
+export const writeCost = (server: RedisServer, nodes: number, writes: number) =>
   Effect.gen(function* () {
     const larders = yield* open(server, { nodes, larders: 1, heartbeat: "1 hour" })
     const writer = larders[0]![0]!

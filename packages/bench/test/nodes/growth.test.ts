@@ -17,12 +17,12 @@ describe("lookups of many nodes", () => {
 describe("the traffic of many nodes", async () => {
   const redis = await hasRedis()
 
-  it.runIf(redis)("a set is one message, however many nodes listen", () =>
+  it.runIf(redis)("a set is one message, however many nodes listen", { timeout: 30_000 }, () =>
     withServer((server) =>
       Effect.runPromise(
         Effect.gen(function* () {
-          const alone = yield* writeCost(server, 1)
-          const three = yield* writeCost(server, 3)
+          const alone = yield* writeCost(server, 1, 100)
+          const three = yield* writeCost(server, 3, 100)
           expect([alone.published, three.published]).toEqual([1, 1])
           // Two messages more, each with the key and a version.
           expect(three.bytes - alone.bytes).toBeGreaterThan(2 * 32)
@@ -32,7 +32,7 @@ describe("the traffic of many nodes", async () => {
     ),
   )
 
-  it.runIf(redis)("idle nodes send a bounded number of commands", () =>
+  it.runIf(redis)("idle nodes send a bounded number of commands", { timeout: 30_000 }, () =>
     withServer((server) =>
       Effect.runPromise(
         Effect.gen(function* () {
