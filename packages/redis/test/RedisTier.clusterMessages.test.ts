@@ -89,6 +89,36 @@ redisSuite("messages of a tier on a Cluster", () => {
   )
 
   it.live(
+    "law 19: after a gap of one master, a slot that leaves it is a gap of all",
+    () =>
+      Effect.gen(function* () {
+        const { masters, migrateSlot, ownerOf } = yield* cluster
+        const slot = slotOf("leaving")
+        assert.notInclude(slotsOfBlocks, slot)
+        const from = yield* ownerOf(slot)
+        const { arbiter, set } = yield* openOn(yield* client)
+        const heard = yield* recorded(arbiter)
+        const [key = ""] = keysIn(slot, 1)
+        yield* set(key, "v")
+        yield* from.cli("CLIENT", "KILL", "TYPE", "pubsub")
+        yield* until(Effect.succeed(heard.gaps), (gaps) => gaps.at(-1)?.isOver === true)
+        assert.isTrue(heard.gaps.every(({ part }) => part === `${from.host}:${from.port}`))
+        const partial = heard.gaps.length
+        yield* migrateSlot(
+          slot,
+          masters.find((master) => master !== from)!,
+        )
+        // The client learns of it.
+        yield* set(key, "w")
+        yield* until(Effect.succeed(heard.gaps), (gaps) => gaps.length > partial)
+        assert.deepStrictEqual(heard.gaps.slice(partial), [
+          { _tag: "Gap", reason: "disconnected", part: undefined, isOver: true },
+        ])
+      }),
+    20_000,
+  )
+
+  it.live(
     "laws 18, 19: while slots move, with the channels or without, a change that is not heard is a gap",
     () =>
       Effect.gen(function* () {

@@ -167,7 +167,12 @@ redisSuite("messages of a tier", () => {
           Effect.gen(function* () {
             const { port } = yield* server
             const way = yield* Proxy.start(port)
-            const redis = yield* connect({ host: "127.0.0.1", port: way.port })
+            // Pings of the client would find the silence as well.
+            const redis = yield* connect({
+              host: "127.0.0.1",
+              port: way.port,
+              heartbeat: "1 minute",
+            })
             const { arbiter } = yield* openOn(redis, { heartbeat: 200 })
             const queue = yield* Tier.messages(arbiter)
             yield* Effect.sleep(800)
