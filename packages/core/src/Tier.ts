@@ -159,7 +159,7 @@ export interface Limits {
 }
 
 /**
- * Checks the limits that an operator gives, and fills in the defaults. `module` is the name of the
+ * Checks the limits that an operator gives, and fills in the defaults; checked limits stay as they are. `module` is the name of the
  * tier's module for the error, such as `"DiskTier"`.
  *
  * **When to use**
@@ -190,7 +190,7 @@ export interface Limits {
  */
 export const checkLimits = (
   module: string,
-  options: LimitOptions,
+  options: LimitOptions | Limits,
 ): Result.Result<Limits, InvalidOptions> => tierLimits(module, options)
 
 /**
@@ -815,7 +815,7 @@ export interface ByteTier {
    * larder that opens the tier dies with `InvalidOptions` for invalid ones. A tier with a
    * `settleTime` keeps its records accordingly.
    */
-  readonly limits?: LimitOptions | undefined
+  readonly limits?: LimitOptions | Limits | undefined
   readonly open: (options: {
     readonly larder: string
     /** Synchronous, never throws. */

@@ -377,12 +377,15 @@ describe("the limits of a tier", () => {
         heartbeat: longest,
         breaker: { failures: Number.MAX_SAFE_INTEGER, openFor: longest },
       }
-      const checked = (limits: Tier.LimitOptions) =>
+      const checked = (limits: Tier.LimitOptions | Tier.Limits) =>
         Result.getOrThrow(Tier.checkLimits("Tier", limits))
       expect(checked({})).toEqual(byDefault)
       expect(checked({ breaker: {} })).toEqual(byDefault)
       expect(checked(given)).toEqual({ ...given, pushBytes: 0 })
       expect(checked({ ...most, push: { maxBytes: 1 } })).toEqual({ ...most, pushBytes: 1 })
+      // A tier declares its limits as they were checked.
+      const pushing = checked({ ...most, push: { maxBytes: 1 } })
+      expect(checked(pushing)).toEqual(pushing)
       expect(checked({ leaseTime: "2 seconds" }).leaseWait).toBe(2_000)
     }),
   )

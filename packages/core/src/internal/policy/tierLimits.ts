@@ -29,10 +29,13 @@ const aLease: Least = { millis: 100, words: "100 milliseconds" }
 /** Redis accepts a late change for half a second, and must still know what came after it. */
 const aSecond: Least = { millis: 1_000, words: "1 second" }
 
-/** The checked limits. `prefix` stands before the names of the fields in an error. */
+/**
+ * The checked limits; checked ones stay as they are. `prefix` stands before the names of the fields in
+ * an error.
+ */
 export const tierLimits = (
   module: string,
-  options: LimitOptions,
+  options: LimitOptions | Limits,
   prefix: string = "",
 ): Result.Result<Limits, InvalidOptions> => {
   const invalid = (field: string, must: string, got: unknown) =>
@@ -58,12 +61,14 @@ export const tierLimits = (
     if (!Number.isSafeInteger(failures) || failures < 1) {
       return yield* invalid("breaker.failures", "be an integer of at least 1", failures)
     }
-    const { push = { maxBytes: 0 } } = options
-    if (typeof push !== "object" || push === null) {
+    const checked = "pushBytes" in options ? options.pushBytes : 0
+    const given = "push" in options ? options.push : undefined
+    const push = given ?? { maxBytes: checked }
+    if (typeof push !== "object" || given === null) {
       return yield* invalid("push", "be an object with maxBytes", push)
     }
     const pushBytes = push.maxBytes
-    if (!Number.isSafeInteger(pushBytes) || (options.push !== undefined && pushBytes < 1)) {
+    if (!Number.isSafeInteger(pushBytes) || (given !== undefined && pushBytes < 1)) {
       return yield* invalid("push.maxBytes", "be an integer of at least 1", pushBytes)
     }
     const leaseTime = yield* time("leaseTime", options.leaseTime, leaseMillis, aLease)
