@@ -304,6 +304,23 @@ export const sections: ReadonlyArray<Section> = [
         "the next attempt; meanwhile the node hears of no change",
       ],
       [
+        "beatsMissed",
+        "heartbeats in a row that do not come back",
+        "the event `GapDetected`: entries in memory are served only if upstream fails, until they are confirmed",
+      ],
+      [
+        "queuedMessages",
+        "messages of a node that a backplane has not taken yet",
+        "one mark of everything takes their place, and other nodes look all keys up",
+      ],
+      ["messagesSentAtOnce", "messages on the way to a backplane at once", "the others wait"],
+      ["publishMillis", "one message on its way to a backplane", "the message is sent again"],
+      [
+        "publishPauseMillis",
+        "pause after a message could not be sent",
+        "the message is sent again",
+      ],
+      [
         "setForwardMillis",
         "how far this node's clock may be set forward until it asks the tier for its time",
         "the next read asks for marks as well, which tell the time",

@@ -19,6 +19,7 @@ import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as Backplane from "./Backplane.ts"
 import type { Entry } from "./Entry.ts"
 import type { Freshness } from "./Freshness.ts"
 import { type Question, closed, refusal } from "./internal/read/question.ts"
@@ -40,6 +41,7 @@ import { Marks } from "./internal/invalidation/marks.ts"
 import * as memoryAlone from "./internal/lifecycle/memoryAlone.ts"
 import * as metrics from "./internal/observe/metrics.ts"
 import type { MemoryBounds } from "./internal/memory/bounds.ts"
+import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
 import { read, type Reading } from "./internal/read/peek.ts"
@@ -242,10 +244,13 @@ export interface Larder<in out K, in out A, out E = never> {
    * Fails with `InvalidOptions` for an invalid bound, and for a stack without a memory tier.
    */
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidOptions>
-  /** The events from when the stream is run until the larder closes. */
+  /**
+   * The events from when the stream is run until the larder closes. The first one is `Opened`, with
+   * the tiers and the backplane of the larder.
+   */
   readonly events: Stream.Stream<LarderEvent>
   /**
-   * Subscribes to the events from when this effect ends. A take finds every event so far; a waiting
+   * Subscribes to the events from when this effect ends. `Opened` is the first one. A take finds every event so far; a waiting
    * take resumes after the turn of the fiber that caused the event.
    */
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
@@ -358,6 +363,7 @@ const makeAny = (
     const clock = yield* Effect.clockWith(Effect.succeed)
     const steady = steadyOf(clock)
     const random = yield* Random.Random
+    const backplane = yield* Backplane.Backplane
     const soon = Soon.make(context)
     const turns = new Turns(soon, clock)
     const observer = new Observer(options.name, clock, soon)
@@ -380,11 +386,12 @@ const makeAny = (
       observer,
       marks,
       turns,
+      hasBackplane: backplane !== Backplane.none,
     })
     checkBreakers(options.name, upstream, opened.farther)
     const engine = new Engine(
       settings,
-      { context, origin, clock: steady, random, soon, turns },
+      { context, origin, clock: steady, random, soon, turns, backplane },
       opened,
       observer,
       marks,
@@ -401,10 +408,13 @@ const makeAny = (
         entries: () => engine.near.size,
         weight: () => engine.near.weight,
         inFlight: () => engine.flights.inFlight,
+        suspects: () => engine.gaps.countSuspects(engine.near.entries()),
+        messageDelays: observer.messageDelays,
       },
       context,
     )
     yield* memoryAlone.tell(opened, settings.name)
+    tellOpened(engine)
     if (opened.hasMemory) engine.entries.onKeep = new Sweeps(engine).kept
     yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.

@@ -22,6 +22,27 @@ interface OfKey extends Base {
 }
 
 /**
+ * What the larder is made of. The first event of every subscription, also of one that begins later:
+ * `at` is when the larder was made.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Opened extends Base {
+  readonly _tag: "Opened"
+  /** The tiers, nearest first. */
+  readonly tiers: ReadonlyArray<string>
+  /**
+   * How nodes hear of each other's changes: the name of the arbiter's tier where it notifies, else of the
+   * backplane; `"none"` where they do not.
+   */
+  readonly backplane: string
+  /** The version of `@larder/core`. */
+  readonly version: string
+  /** Conditions of the stack that an operator should know, one sentence each. */
+  readonly warnings: ReadonlyArray<string>
+}
+/**
  * A caller got a fresh value.
  *
  * @category events
@@ -283,6 +304,7 @@ export interface Dropped extends Base {
  * @since 0.1.0
  */
 export type LarderEvent =
+  | Opened
   | Hit
   | Miss
   | StaleServed

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 export * as Arbitration from "./Arbitration.ts"
+export * as Backplane from "./Backplane.ts"
 export * as BoundedMap from "./BoundedMap.ts"
 export * as Coalesce from "./Coalesce.ts"
 export * as Deadline from "./Deadline.ts"
@@ -18,6 +19,7 @@ export * as Entry from "./Entry.ts"
 export * as Envelope from "./Envelope.ts"
 export * as FailSafe from "./FailSafe.ts"
 export * as Freshness from "./Freshness.ts"
+export * as Heartbeat from "./Heartbeat.ts"
 export { InvalidOptions } from "./InvalidOptions.ts"
 export * as Larder from "./Larder.ts"
 export * as LarderError from "./LarderError.ts"

@@ -392,6 +392,7 @@ it.effect("law 21: set back: events are told in the time of day as it is now", (
       correct(wall)
       const told = yield* larder.subscribe
       yield* larder.get("a")
+      assert.propertyVal(yield* PubSub.take(told), "_tag", "Opened")
       assert.deepInclude(yield* PubSub.take(told), { _tag: "Hit", at: start })
     }),
   ),

@@ -63,6 +63,7 @@ it.effect("law 17: expired entries go before others, each told once; the other b
     for (let i = 0; i < 20; i += 1) yield* larder.set(`key ${i}`, 1)
     yield* TestClock.adjust("30 seconds")
     const told = yield* larder.subscribe
+    yield* PubSub.take(told)
     yield* larder.resizeMemory({ maxWeight: 20 })
     const events = yield* PubSub.takeAll(told)
     const evicted = events.map((event) =>

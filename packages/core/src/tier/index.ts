@@ -1,6 +1,6 @@
 /**
  * The modules for authors of tiers: the service and its stores, the format of stored entries, an
- * arbiter's decisions, and the error for invalid options. `@larder/core` exports all of them as
+ * arbiter's decisions, the heartbeat of messages, and the error for invalid options. `@larder/core` exports all of them as
  * well.
  *
  * @module @larder/core/tier
@@ -10,5 +10,6 @@
 export * as Arbitration from "../Arbitration.ts"
 export * as Entry from "../Entry.ts"
 export * as Envelope from "../Envelope.ts"
+export * as Heartbeat from "../Heartbeat.ts"
 export { InvalidOptions } from "../InvalidOptions.ts"
 export * as Tier from "../Tier.ts"

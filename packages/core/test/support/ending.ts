@@ -19,7 +19,7 @@ import {
 const hanging = Layer.succeed(Tier.Tier, {
   kind: "bytes",
   name: "hanging",
-  scope: "shared",
+  scope: "machine",
   abilities: { notifies: false },
   open: () =>
     Effect.succeed({

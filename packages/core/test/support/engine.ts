@@ -1,5 +1,5 @@
 /** An engine by itself, over memory and whatever tiers a test makes up. */
-import { type Entry, Policy } from "@larder/core"
+import { Backplane, type Entry, Policy } from "@larder/core"
 import { Effect, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { Engine, type Settings } from "../../src/internal/state/engine.ts"
@@ -63,7 +63,15 @@ export const makeEngine = (
     }
     const observer = new Observer("engine", clock, soon)
     const turns = new Turns(soon, clock)
-    const surroundings = { context, origin: context, clock, random, soon, turns }
+    const surroundings = {
+      context,
+      origin: context,
+      clock,
+      random,
+      soon,
+      turns,
+      backplane: Backplane.none,
+    }
     return new Engine(
       { ...settings, ...own, policyOf: own.policyOf ?? (() => own.policy ?? policy) },
       surroundings,

@@ -17,8 +17,10 @@ export const groups: ReadonlyArray<Group> = [
     title: "keeps, judges, marks, leases, recovers",
     files: [
       "Arbitration.ts",
+      "Backplane.ts",
       "Decision.ts",
       "Freshness.ts",
+      "Heartbeat.ts",
       ...rooms("arbitrate", "backplane", "flight", "invalidation", "lifecycle"),
       ...rooms("recover", "state", "tier", "write"),
     ],

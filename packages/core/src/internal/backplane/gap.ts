@@ -1,17 +1,19 @@
 /**
  * What a node does when it may have missed messages: entries from before are usable only for
- * stale-if-error until the arbiter has confirmed them, and marks are read anew.
+ * stale-if-error until the arbiter has confirmed them, and marks are read anew. Where no arbiter of all
+ * nodes confirms anything, they are looked up again.
  */
 import * as Effect from "effect/Effect"
 import type { GapReason } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
+import { markHere } from "../state/ownMarks.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { confirmHotSoon } from "./confirm.ts"
 
 /** A gap begins, or is found afterwards. `part`: the server whose messages are missing; undefined for all. */
 export const detected = (
   engine: Engine,
-  arbiter: FartherTier,
+  arbiter: FartherTier | undefined,
   reason: GapReason,
   part: string | undefined,
 ): void => {
@@ -26,7 +28,7 @@ export const detected = (
  */
 export const ended = (
   engine: Engine,
-  arbiter: FartherTier,
+  arbiter: FartherTier | undefined,
   { part }: { readonly part: string | undefined },
 ): void => {
   suspect(engine, arbiter, part)
@@ -39,11 +41,30 @@ export const foundHole = (engine: Engine, arbiter: FartherTier, part: string): v
   confirmHotSoon(engine)
 }
 
-const suspect = (engine: Engine, arbiter: FartherTier, part: string | undefined): void => {
+const suspect = (
+  engine: Engine,
+  arbiter: FartherTier | undefined,
+  part: string | undefined,
+): void => {
   engine.gaps.begin(part)
   for (const tier of engine.stack.farther) tier.copies.suspect()
+  if (arbiter === undefined) {
+    // Without an arbiter, missed marks may cover any entry of a tier, also one that another node stored.
+    if (engine.stack.farther.length > 0) markHere(engine, [undefined], true)
+    return
+  }
+  // The arbiter of this machine alone missed what this node missed.
+  if (arbiter.isLocal) return markOwn(engine, arbiter)
   if (part === undefined || part === arbiter.partOf(undefined)) {
     arbiter.marks.reading?.mayHaveMissed()
     engine.fibers.fork(Effect.asVoid(arbiter.marks.read("latest")))
   }
+}
+
+const markOwn = (engine: Engine, arbiter: FartherTier): void => {
+  const set = arbiter.marks.set([undefined], true)
+  const done = Effect.map(set, (number) => {
+    if (number === undefined) markHere(engine, [undefined], true)
+  })
+  engine.fibers.forkAwaited(done)
 }

@@ -1,57 +1,65 @@
-/** Listens to the messages of the arbiter until the larder closes. */
+/** Listens to the messages of other nodes until the larder closes: those of the arbiter, or of a backplane. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import type { Message } from "../../Tier.ts"
+import type * as Scope from "effect/Scope"
+import { none } from "../../Backplane.ts"
 import { listenPauseMillis } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { detected, ended } from "./gap.ts"
+import { linked } from "./link.ts"
 import { receive } from "./receive.ts"
+import { safely, type Source } from "./source.ts"
 
 const everywhere = { part: undefined }
 
-/** Does nothing where there is no arbiter, or it does not notify. Does not wait for the tier. */
+/**
+ * Does nothing where the arbiter does not notify and there is no backplane. Does not wait for either.
+ * The fiber ends with the scope.
+ */
 export const listen = (engine: Engine): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const { arbiter } = engine.stack
-    return arbiter?.listen === undefined
+    const source = sourceOf(engine)
+    return source === undefined
       ? Effect.void
-      : Effect.asVoid(
-          Effect.forkScoped(subscribed(engine, arbiter, arbiter.listen), {
-            startImmediately: true,
-          }),
-        )
+      : Effect.asVoid(Effect.forkScoped(subscribed(engine, source), { startImmediately: true }))
   })
 
-/** A memory tier of the user may throw: then an outdated entry may be left, as after a gap. */
-const safely = (engine: Engine, arbiter: FartherTier, message: Message): void => {
-  try {
-    receive(engine, arbiter, message)
-  } catch {
-    detected(engine, arbiter, "hole", undefined)
-  }
+const sourceOf = (engine: Engine): Source | undefined => {
+  const { backplane, stack } = engine
+  const { arbiter } = stack
+  if (arbiter?.listen !== undefined) return arbitrated(engine, arbiter, arbiter.listen)
+  return backplane === none ? undefined : linked(engine, backplane)
 }
 
-/** Subscribes; tries again for as long as the tier fails. */
-const subscribed = (
+/** The messages of the arbiter. A file in front of it is suspect from the start. */
+const arbitrated = (
   engine: Engine,
   arbiter: FartherTier,
-  subscribe: NonNullable<FartherTier["listen"]>,
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const scope = yield* Effect.scope
-    let isMissing = false
-    for (;;) {
-      const attempt = yield* Scope.fork(scope)
-      const subscribing = subscribe((message) => safely(engine, arbiter, message))
-      const done = yield* Effect.exit(Scope.provide(subscribing, attempt))
-      if (Exit.isSuccess(done)) break
-      yield* Scope.close(attempt, done)
-      if (!isMissing) detected(engine, arbiter, "disconnected", undefined)
-      isMissing = true
-      yield* engine.sleep(listenPauseMillis)
-    }
-    // What was read before the subscription began is suspect: at the start, memory is empty.
-    if (isMissing || engine.near.size > 0) ended(engine, arbiter, everywhere)
+  listen: NonNullable<FartherTier["listen"]>,
+): Source => ({
+  subscribe: Effect.as(
+    listen((message) => safely(engine, () => receive(engine, arbiter, message))),
+    Effect.never,
+  ),
+  outlives: false,
+})
+
+/** Subscribes, and again whenever the subscription fails or ends. */
+const subscribed = (engine: Engine, { outlives, subscribe }: Source): Effect.Effect<never> => {
+  const { arbiter } = engine.stack
+  let isMissing = false
+  const once = Effect.scoped(
+    Effect.flatMap(subscribe, (over) => {
+      // What was read before the subscription began is suspect: at the start, memory is empty.
+      if (isMissing || outlives || engine.near.size > 0) ended(engine, arbiter, everywhere)
+      isMissing = false
+      return over
+    }),
+  )
+  const failed = Effect.suspend(() => {
+    if (!isMissing) detected(engine, arbiter, "disconnected", undefined)
+    isMissing = true
+    return engine.sleep(listenPauseMillis)
   })
+  return Effect.forever(Effect.andThen(Effect.exit(once), failed))
+}

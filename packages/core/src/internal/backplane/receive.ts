@@ -5,8 +5,8 @@
  */
 import type { Message } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
-import { forgetStale } from "../state/generation.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
+import { counted, keyChanged } from "./changed.ts"
 import { detected, ended, foundHole } from "./gap.ts"
 import { keepPushed } from "./pushed.ts"
 
@@ -29,32 +29,26 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
 }
 
 const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): void => {
-  const { isRemoval, key, version } = message
-  engine.flights.hear(key, version)
-  if (isRemoval) forgetStale(engine, key, version)
-  engine.changes.hear(key, version)
-  engine.writes.hear(key, { version, isRemoval })
-  engine.reads.hear(key)
-  engine.failures.forget(key)
+  const { envelope, key, version } = message
+  const asked = engine.near.peek(key)?.asked
+  delayed(engine, arbiter, version)
   for (const tier of engine.stack.farther) tier.copies.outdate(key, version)
-  outdated(engine, arbiter, message)
+  const isNews = keyChanged(engine, message) !== undefined && !isOwn(engine, key, version)
+  counted(engine, isNews)
+  if (isNews && envelope !== undefined) {
+    keepPushed(engine, arbiter, { k: key, asked, version, envelope })
+  }
   // Last, so that a flight that waits for the change finds everything else done.
   engine.signals.hear(key)
 }
 
-/** Outdates an older entry in memory; replaces it with a value that came with the message. */
-const outdated = (
-  engine: Engine,
-  arbiter: FartherTier,
-  { envelope, isRemoval, key, version }: Of<"Changed">,
-): void => {
-  const held = engine.near.peek(key)
-  if (held === undefined || held.entry.version >= version) return
-  engine.pushes.forget(key)
-  engine.entries.outdate(key, version, isRemoval, engine.now())
-  if (envelope !== undefined && !isOwn(engine, key, version)) {
-    keepPushed(engine, arbiter, { k: key, asked: held.asked, version, envelope })
-  }
+/**
+ * Records how long a message took since its version, by the arbiter's time: the time of the change, or,
+ * for a looked-up value, of the beginning of its lookup.
+ */
+const delayed = (engine: Engine, arbiter: FartherTier, version: number): void => {
+  const now = arbiter.time.placeOf(engine.stopwatch(), "least")
+  if (now !== undefined) engine.observer.messageDelays.record(Math.max(0, now - version) / 1e6)
 }
 
 /** Whether this node may have made the change: the end of the change or commit stores the value. */
@@ -64,7 +58,10 @@ const isOwn = ({ changes, leases }: Engine, key: string, version: number): boole
 /** Marks form a chain: each message names the mark before its own. */
 const marked = (engine: Engine, arbiter: FartherTier, { page, previous }: Of<"Marked">): void => {
   const { marks } = engine
-  if (page.last <= marks.readUpTo) return
+  const isNews = page.last > marks.readUpTo
+  counted(engine, isNews)
+  if (!isNews) return
+  delayed(engine, arbiter, page.last)
   // A node that has not read any marks yet reads them all with its first read of the arbiter.
   const isHole = previous > marks.readUpTo && arbiter.marks.isKnown
   marks.merge(page, previous, engine.now())

@@ -35,6 +35,12 @@ class MarkSet {
     this.#trim(now)
   }
 
+  /** The number of the last mark that covers all values with this tag. */
+  numberOf(tag: string | undefined): number {
+    const own = tag === undefined ? 0 : (this.tags.get(tag)?.number ?? 0)
+    return Math.max(own, this.everything)
+  }
+
   above(entry: Entry<unknown>): boolean {
     const { asOf, tags } = entry
     if (asOf < this.floor || this.everything > asOf) return true
@@ -170,6 +176,12 @@ export class Marks {
         mark.number <= upTo &&
         (mark.tag === undefined || tags.includes(mark.tag)),
     )
+  }
+
+  /** Whether this mark, or a later one that covers as much, is known. */
+  has({ keepStale, number, tag }: Mark): boolean {
+    const kept = keepStale ? this.#keeping.numberOf(tag) : 0
+    return Math.max(kept, this.#dropping.numberOf(tag)) >= number
   }
 
   /** Forgets the log, which only active flights need. */

@@ -69,6 +69,11 @@ export const close = (engine: Engine): Effect.Effect<void> =>
         `${name}: closed before ${engine.stack.farther.at(-1)?.name} had all changes, so other nodes may serve older values; raise closeTimeout if the tier is slow`,
       )
     }
+    if (!engine.outbox.isEmpty) {
+      yield* Effect.logWarning(
+        `${name}: closed before the backplane ${engine.backplane.name} had sent all changes, so other nodes may serve older values`,
+      )
+    }
     for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()
     yield* engine.observer.close
   })

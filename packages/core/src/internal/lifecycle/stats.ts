@@ -41,7 +41,10 @@ export interface Stats extends Readonly<Counters> {
   readonly breakers: Readonly<Record<string, State["_tag"]>>
   /** Keys whose `set` is still on its way to the tiers behind memory (`tierWrites: "background"`). */
   readonly queuedWrites: number
-  /** How nodes receive each other's changes. */
+  /**
+   * How nodes hear of each other's changes: the name of the arbiter's tier where it notifies, else of
+   * the backplane; `"none"` where they do not.
+   */
   readonly backplane: string
 }
 
@@ -50,6 +53,16 @@ const reachOf = (farther: ReadonlyArray<FartherTier>): TierScope => {
   if (scopes.has("shared")) return "shared"
   return scopes.has("machine") ? "machine" : "process"
 }
+
+/** The tiers, nearest first. */
+export const tierNames = ({ nearName, stack }: Engine): ReadonlyArray<string> => {
+  const names = stack.farther.map(({ name }) => name)
+  return stack.hasMemory ? [nearName, ...names] : names
+}
+
+/** How the larder hears of changes by other nodes. */
+export const backplaneName = ({ backplane, stack: { arbiter } }: Engine): string =>
+  arbiter?.listen === undefined ? backplane.name : arbiter.name
 
 const boundsOf = ({ near }: Engine): Required<MemoryBounds> => {
   const { maxEntries, maxWeight } = near.bounds
@@ -71,7 +84,6 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
         }
       }
     }
-    const names = engine.stack.farther.map(({ name }) => name)
     return {
       ...engine.observer.counters,
       name: engine.settings.name,
@@ -79,11 +91,11 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
       entries: engine.near.size,
       weight: engine.near.weight,
       marks: engine.marks.size,
-      tiers: engine.stack.hasMemory ? [engine.nearName, ...names] : names,
+      tiers: tierNames(engine),
       reach: reachOf(engine.stack.farther),
       bounds: engine.stack.hasMemory ? boundsOf(engine) : undefined,
       breakers,
       queuedWrites: engine.writes.size,
-      backplane: "none",
+      backplane: backplaneName(engine),
     }
   })

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
+import { Histogram, durations } from "./histogram.ts"
 import { bufferedEvents } from "../runtime/limits.ts"
 
 export interface Counters {
@@ -37,6 +38,12 @@ export interface Counters {
   undecodable: number
   /** Times that this node found it may have missed messages of other nodes. */
   gaps: number
+  /** Messages about changes of this node that the arbiter or a backplane has published. */
+  messagesSent: number
+  /** Messages of other nodes that outdated something here. */
+  messagesReceived: number
+  /** Messages for keys that this node does not hold, or that tell nothing new, such as its own. */
+  messagesIgnored: number
   /** Steps in a tier that failed, timed out, or met an open breaker. */
   tierFailures: number
 }
@@ -56,6 +63,9 @@ export const noCounts = (): Counters => ({
   evictions: 0,
   undecodable: 0,
   gaps: 0,
+  messagesSent: 0,
+  messagesReceived: 0,
+  messagesIgnored: 0,
   tierFailures: 0,
 })
 
@@ -76,12 +86,16 @@ export class Observer {
   /** The clock of the events' time of day, which may step back. */
   readonly clock: Clock.Clock
   readonly counters: Counters = noCounts()
+  /** Seconds from a change to its message here, by the time of the arbiter. */
+  readonly messageDelays = new Histogram(durations)
   /** The number of subscribers. Read on the hot path: without any, no event is made. */
   listeners = 0
   #hubs: ReadonlyArray<Hub> = []
   #closed = false
   readonly #soon: Soon
   #wakes = false
+  /** The first event of each subscription. */
+  #opened: LarderEvent | undefined
 
   constructor(larder: string, clock: Clock.Clock, soon: Soon) {
     this.larder = larder
@@ -96,9 +110,20 @@ export class Observer {
   }
 
   tell(told: Told): void {
-    if (this.listeners === 0) return
+    if (this.listeners !== 0) this.#publish(this.#eventOf(told))
+  }
+
+  /**
+   * Sets the first event of each subscription. Nobody can subscribe before the larder is made, so an
+   * event that was told once would reach no subscriber.
+   */
+  opened(told: Told): void {
+    this.#opened = this.#eventOf(told)
+  }
+
+  #eventOf(told: Told): LarderEvent {
     const at = this.clock.currentTimeMillisUnsafe()
-    this.#publish({ larder: this.larder, at, ...told } as LarderEvent)
+    return { larder: this.larder, at, ...told } as LarderEvent
   }
 
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope> =
@@ -110,6 +135,7 @@ export class Observer {
         return subscription
       }
       const hub: Hub = { pubsub, lost: 0 }
+      if (this.#opened !== undefined) offer(hub, this.#opened)
       yield* Effect.acquireRelease(
         Effect.sync(() => this.#setHubs([...this.#hubs, hub])),
         () => Effect.sync(() => this.#setHubs(this.#hubs.filter((other) => other !== hub))),

@@ -9,21 +9,26 @@ import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import type { Counters } from "./eventHub.ts"
 import { noCounts } from "./eventHub.ts"
+import { Histogram, durations } from "./histogram.ts"
 
 export interface Gauges {
   readonly entries: () => number
   readonly weight: () => number
   readonly inFlight: () => number
+  /** Entries in memory that may be older than a change by another node. */
+  readonly suspects: () => number
 }
 
 interface Source extends Gauges {
   readonly counters: Counters
+  readonly messageDelays: Histogram
 }
 
 /** Larders of one name share their series: several nodes in one process, or a larder opened again. */
 interface Group {
   readonly live: Set<Source>
   readonly ended: Counters
+  readonly endedDelays: Histogram
 }
 
 const groups = new WeakMap<Metric.MetricRegistry, Map<string, Group>>()
@@ -32,7 +37,9 @@ const counted: ReadonlyArray<
   readonly [
     metric: string,
     description: string,
-    series: ReadonlyArray<readonly [outcome: string, field: keyof Counters]>,
+    series: ReadonlyArray<readonly [value: string | undefined, field: keyof Counters]>,
+    /** The label whose values are those of the series. */
+    label?: string,
   ]
 > = [
   [
@@ -62,23 +69,39 @@ const counted: ReadonlyArray<
   ],
   ["larder_evictions_total", "Entries evicted from a tier", [["evicted", "evictions"]]],
   ["larder_tier_failures_total", "Failed operations of tiers", [["failed", "tierFailures"]]],
+  [
+    "larder_messages_total",
+    "Messages about changes, between nodes",
+    [
+      ["sent", "messagesSent"],
+      ["received", "messagesReceived"],
+      ["ignored", "messagesIgnored"],
+    ],
+    "direction",
+  ],
+  [
+    "larder_gaps_total",
+    "Times that messages of other nodes may have been missed",
+    [[undefined, "gaps"]],
+  ],
 ]
 
 const gauged: ReadonlyArray<readonly [metric: string, description: string, read: keyof Gauges]> = [
   ["larder_entries", "Entries in memory", "entries"],
   ["larder_weight", "Weight of the entries in memory", "weight"],
   ["larder_in_flight", "Running lookups", "inFlight"],
+  ["larder_suspects", "Entries in memory that a gap left unconfirmed", "suspects"],
 ]
 
 const ignore = () => {}
 
 const register = (larder: string, group: Group, context: Context.Context<never>): void => {
-  for (const [name, description, series] of counted) {
-    for (const [outcome, field] of series) {
+  for (const [name, description, series, label = "outcome"] of counted) {
+    for (const [value, field] of series) {
       const metric = Metric.counter(name, {
         description,
         incremental: true,
-        attributes: { larder, outcome },
+        attributes: value === undefined ? { larder } : { larder, [label]: value },
       })
       const count = () => {
         let sum = group.ended[field]
@@ -107,15 +130,33 @@ const register = (larder: string, group: Group, context: Context.Context<never>)
   }
 }
 
+const registerDelays = (larder: string, group: Group, context: Context.Context<never>): void => {
+  const metric = Metric.histogram("larder_message_delay_seconds", {
+    description: "From the version of a change to its message here, by the time of the arbiter",
+    attributes: { larder, unit: "s" },
+    boundaries: durations,
+  })
+  const state = () => {
+    const sum = new Histogram(durations)
+    for (const part of [group.endedDelays, ...delaysOf(group)]) sum.add(part)
+    return sum.state
+  }
+  Metric.registerUnsafe(metric, context, { get: state, update: ignore, modify: ignore })
+}
+
+const delaysOf = (group: Group): ReadonlyArray<Histogram> =>
+  [...group.live].map(({ messageDelays }) => messageDelays)
+
 const groupOf = (larder: string, context: Context.Context<never>): Group => {
   const registry = ContextModule.get(context, Metric.MetricRegistry)
   let byName = groups.get(registry)
   if (byName === undefined) groups.set(registry, (byName = new Map()))
   let group = byName.get(larder)
   if (group === undefined) {
-    group = { live: new Set(), ended: noCounts() }
+    group = { live: new Set(), ended: noCounts(), endedDelays: new Histogram(durations) }
     byName.set(larder, group)
     register(larder, group, context)
+    registerDelays(larder, group, context)
   }
   return group
 }
@@ -139,6 +180,7 @@ export const observe = (
           for (const field of Object.keys(group.ended) as ReadonlyArray<keyof Counters>) {
             group.ended[field] += source.counters[field]
           }
+          group.endedDelays.add(source.messageDelays)
         }),
     ),
   )

@@ -71,6 +71,7 @@ const sendMarks = (
   return Effect.map(arbiter.marks.set(tags, keepStale), (number) => {
     if (number === undefined) return false
     for (const mark of marks) engine.missed.heardMark(mark)
+    engine.outbox.marked(tags, keepStale, number)
     engine.missed.sent += marks.length
     return true
   })
@@ -92,6 +93,8 @@ const sendKey = (
       if (written === undefined) return false
       engine.missed.heardKey(k, change)
       engine.missed.sent += 1
+      // Other nodes may have read the older value here since the message about the change.
+      if (typeof written === "object") engine.outbox.changed(k, false, written.version)
       return true
     })
   })

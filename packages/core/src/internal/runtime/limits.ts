@@ -155,6 +155,22 @@ export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
 export const closeMillis = 5_000
 
+// ---- messages between nodes -----------------------------------------------------------------------
+
+/** Heartbeats. With fewer, one that is late would make all entries suspect. */
+export const beatsMissed = 3
+
+// ---- messages of a backplane ------------------------------------------------------------------
+
+/** Messages that wait to be sent. Beyond it one mark takes their place, and other nodes look all keys up. */
+export const queuedMessages = 10_000
+/** Messages. As many commands as a connection pipelines well. */
+export const messagesSentAtOnce = 64
+/** ms. A backplane that takes longer for one message counts as failed, and the message is sent again. */
+export const publishMillis = 1_000
+/** ms. One attempt a second while a backplane is down. */
+export const publishPauseMillis = 1_000
+
 // ---- invalidation -----------------------------------------------------------------------------
 
 /** Marks. Bounds memory; when some are forgotten, older entries lose their freshness. */

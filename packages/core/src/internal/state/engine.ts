@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
+import type { Backplane } from "../../Backplane.ts"
 import { type Entry, shift } from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
 import type { ObjectStore } from "../../Tier.ts"
@@ -38,6 +39,7 @@ import { LocalEntries } from "./localEntries.ts"
 import { LookupDemands } from "./lookupDemand.ts"
 import { Missed } from "./missedChanges.ts"
 import { OptionFailures } from "./optionFailures.ts"
+import { Outbox } from "./outbox.ts"
 import { Pushes } from "./pushes.ts"
 import { guarded } from "./userCode.ts"
 import { Versions } from "./versions.ts"
@@ -74,6 +76,8 @@ export interface Surroundings {
   readonly soon: Soon
   /** Splits work on many keys into turns of the event loop. */
   readonly turns: Turns
+  /** The backplane that was provided: `Backplane.none` for none. */
+  readonly backplane: Backplane
 }
 
 /** The best entry of the farther tiers for a key, and the version of its removal at the arbiter, 0 for none. */
@@ -95,6 +99,8 @@ export class Engine {
   readonly random: Random.Random
   readonly soon: Soon
   readonly turns: Turns
+  /** The backplane that was provided, in use unless the arbiter notifies. */
+  readonly backplane: Backplane
   readonly stack: Stack
   readonly near: ObjectStore
   readonly nearName: string
@@ -117,6 +123,8 @@ export class Engine {
   readonly versions: Versions
   readonly failures = new Failures()
   readonly missed = new Missed()
+  /** Changes for the backplane; keeps none where no backplane is in use. */
+  readonly outbox = new Outbox()
   readonly writes: WriteQueue
   readonly changes = new KeyTurns()
   readonly signals = new ChangeSignals()
@@ -133,7 +141,7 @@ export class Engine {
 
   constructor(
     settings: Settings,
-    { clock, context, origin, random, soon, turns }: Surroundings,
+    { backplane, clock, context, origin, random, soon, turns }: Surroundings,
     stack: Stack,
     observer: Observer,
     marks: Marks,
@@ -145,6 +153,7 @@ export class Engine {
     this.random = random
     this.soon = soon
     this.turns = turns
+    this.backplane = backplane
     this.stack = stack
     this.near = near
     this.nearName = stack.nearName

@@ -2,6 +2,7 @@
  * The gaps of one node: moments before which it may have missed messages about changes by other
  * nodes. An entry that the node got before a gap is suspect, until the arbiter has confirmed it.
  */
+import type { MemoryEntry } from "../../Tier.ts"
 import type { Marks } from "../invalidation/marks.ts"
 
 export class Gaps {
@@ -32,6 +33,15 @@ export class Gaps {
     if (part === undefined) this.#whole = this.#count
     else this.#ofPart.set(part, this.#count)
     this.#marks.judgeAgain()
+  }
+
+  /** How many of these entries are suspect. Takes time in proportion to their number. */
+  countSuspects(entries: Iterable<MemoryEntry>): number {
+    let count = 0
+    if (this.#count > 0) {
+      for (const { gapsBefore, key } of entries) if (this.isSuspect(key, gapsBefore)) count += 1
+    }
+    return count
   }
 
   /** Whether a change of the key may have been missed since there were `gapsBefore` gaps. */

@@ -242,17 +242,18 @@ export class LocalEntries {
 
   /**
    * Another node has changed the key: an older entry in memory is gone after a removal, and otherwise
-   * usable only for stale-if-error.
+   * usable only for stale-if-error. Returns the version of that entry; undefined for none.
    */
-  outdate(k: string, version: number, isRemoval: boolean, now: number): void {
+  outdate(k: string, version: number, isRemoval: boolean, now: number): number | undefined {
     const near = this.#near
     const slot = near.find(k)
-    if (slot === 0) return
+    if (slot === 0) return undefined
     const held = near.at(slot)
-    if (held.entry.version >= version) return
+    if (held.entry.version >= version) return undefined
     const expired = isRemoval ? undefined : expireAt(held.entry, now)
     if (expired === undefined) near.delete(k)
     else near.put({ ...held, entry: expired }, near.weightOf(slot), neverPlain, now)
+    return held.entry.version
   }
 
   /** Clears memory for good, so that every call misses and reaches the check for a closed larder. */

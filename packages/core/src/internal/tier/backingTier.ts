@@ -38,6 +38,8 @@ interface Known {
 export class FartherTier {
   readonly name: string
   readonly scope: ByteTier["scope"]
+  /** Whether nodes on other machines do not have this tier. */
+  readonly isLocal: boolean
   /** Whether the tier orders the writes of all nodes. */
   readonly isArbiter: boolean
   readonly limits: Limits
@@ -58,7 +60,8 @@ export class FartherTier {
   readonly #codec: TierCodec
   /** Undefined for the arbiter, whose entries need no confirmation. */
   readonly #trust: Trust | undefined
-  readonly #isInFront: boolean
+  /** Whether another node may have changed a key whose entry this tier still has. */
+  readonly #mustConfirm: boolean
   readonly #reads: KeyReads
 
   constructor(
@@ -70,6 +73,7 @@ export class FartherTier {
     fork: (effect: Effect.Effect<void>) => void,
   ) {
     const { name, scope } = tier
+    const isAlone = role === "alone"
     const { clock } = options
     const arbiter = role === "arbiter" ? store.arbiter : undefined
     const time = new TierTime(clock, scope)
@@ -80,6 +84,7 @@ export class FartherTier {
     const surroundings = { role, arbiter, ask, limits, parts, time, warnings }
     this.name = name
     this.scope = scope
+    this.isLocal = scope !== "shared"
     this.isArbiter = arbiter !== undefined
     this.limits = limits
     this.breaker = breaker
@@ -91,7 +96,8 @@ export class FartherTier {
     this.#options = options
     this.#parts = parts
     this.#trust = role === "arbiter" ? undefined : new Trust()
-    this.#isInFront = role === "inFront"
+    this.#mustConfirm =
+      role === "inFront" || (isAlone && this.isLocal && options.hasBackplane === true)
     this.marks = new TierMarks(options, surroundings, fork)
     this.#codec = new TierCodec(tier, options, surroundings, (key, found) =>
       this.#believed(key, found),
@@ -264,7 +270,8 @@ export class FartherTier {
 
   /**
    * An entry from before this larder was opened may be out of date. Until the arbiter has confirmed
-   * it, it is stale-if-error only.
+   * it, it is stale-if-error only. So is, where a backplane tells of the changes of other nodes, an
+   * entry of a file of this node alone.
    */
   #believed(key: string, found: TierRead): TierRead {
     if (found._tag !== "Entry") return found
@@ -275,7 +282,7 @@ export class FartherTier {
       return { _tag: "Entry", entry, confirmedAt: this.marks.reading?.readAt }
     const { version } = entry
     if (version <= trust.missedAt(key)) return { _tag: "Nothing", version }
-    if (!this.#isInFront) return found
+    if (!this.#mustConfirm) return found
     const confirmedAt = trust.confirmedAt(key, entry)
     if (confirmedAt !== undefined) return { ...found, confirmedAt }
     const now = this.#options.clock.currentTimeMillisUnsafe()

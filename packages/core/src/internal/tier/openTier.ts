@@ -6,13 +6,14 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { ByteStore, ByteTier, Limits, Notice, TierError } from "../../Tier.ts"
-import type { Observer } from "../observe/eventHub.ts"
+import type { Counters, Observer } from "../observe/eventHub.ts"
 import { tierLimits } from "../policy/tierLimits.ts"
 import { Timers } from "../runtime/deadlines.ts"
 import { inSteadyTime } from "../runtime/steadyBreaker.ts"
 import { FartherTier } from "./backingTier.ts"
 import { TierSteps } from "./guardedCalls.ts"
 import { TierParts } from "./parts.ts"
+import { countingMessages } from "./sentMessages.ts"
 import type { Options, Role } from "./tierOptions.ts"
 import { TierWarnings } from "./tierWarnings.ts"
 
@@ -30,7 +31,7 @@ const orDie =
   }
 
 /** The store with operations that never throw. Calls each on its object, since a tier may use `this`. */
-const withoutThrows = (store: ByteStore): ByteStore => {
+const withoutThrows = (store: ByteStore, counters: Counters): ByteStore => {
   const { arbiter } = store
   return {
     // Not by `orDie`, whose list of arguments each read would make.
@@ -44,19 +45,24 @@ const withoutThrows = (store: ByteStore): ByteStore => {
     put: orDie((...args) => store.put(...args)),
     drop: orDie((...args) => store.drop(...args)),
     partOf: store.partOf,
-    arbiter: arbiter && {
-      acquire: orDie((...args) => arbiter.acquire(...args)),
-      renew: orDie((...args) => arbiter.renew(...args)),
-      release: orDie((...args) => arbiter.release(...args)),
-      commit: orDie((...args) => arbiter.commit(...args)),
-      acquireAll: arbiter.acquireAll && orDie((requests) => arbiter.acquireAll!(requests)),
-      commitAll: arbiter.commitAll && orDie((commits) => arbiter.commitAll!(commits)),
-      write: orDie((...args) => arbiter.write(...args)),
-      mark: orDie((...args) => arbiter.mark(...args)),
-      marks: orDie((since) => arbiter.marks(since)),
-      versions: arbiter.versions && orDie((keys) => arbiter.versions!(keys)),
-      listen: arbiter.listen && orDie((receive) => arbiter.listen!(receive)),
-    },
+    arbiter:
+      arbiter &&
+      countingMessages(
+        {
+          acquire: orDie((...args) => arbiter.acquire(...args)),
+          renew: orDie((...args) => arbiter.renew(...args)),
+          release: orDie((...args) => arbiter.release(...args)),
+          commit: orDie((...args) => arbiter.commit(...args)),
+          acquireAll: arbiter.acquireAll && orDie((requests) => arbiter.acquireAll!(requests)),
+          commitAll: arbiter.commitAll && orDie((commits) => arbiter.commitAll!(commits)),
+          write: orDie((...args) => arbiter.write(...args)),
+          mark: orDie((...args) => arbiter.mark(...args)),
+          marks: orDie((since) => arbiter.marks(since)),
+          versions: arbiter.versions && orDie((keys) => arbiter.versions!(keys)),
+          listen: arbiter.listen && orDie((receive) => arbiter.listen!(receive)),
+        },
+        counters,
+      ),
   }
 }
 
@@ -117,7 +123,7 @@ export const fartherTier = (
     const fork = (effect: Effect.Effect<void>) => {
       if (scope.state._tag !== "Closed") Fiber.runIn(run(effect), scope)
     }
-    const known = { tier, store: withoutThrows(store), limits, warnings }
+    const known = { tier, store: withoutThrows(store, options.observer.counters), limits, warnings }
     const opened = new FartherTier(known, breaker, options, role, parts, fork)
     onConnected(() => fork(opened.probed))
     return opened

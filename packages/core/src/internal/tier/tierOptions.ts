@@ -26,6 +26,8 @@ export interface Options {
   readonly marks: Marks
   /** Splits work on many keys into turns of the event loop. */
   readonly turns: Turns
+  /** A backplane tells of changes by nodes that do not share the tiers of this node. */
+  readonly hasBackplane?: boolean | undefined
 }
 
 export type Ask = <A>(

@@ -87,6 +87,7 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     // Race: the message of a later change comes before the answer.
     const newest = Math.max(version, engine.writes.heard(k)?.version ?? 0)
     if (newest > at) return yield* overtaken(engine, k, newest)
+    engine.outbox.changed(k, false, version)
     const missed = engine.missed.key(k)
     if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
     return yield* writeNearer(engine, k, placed)
@@ -124,6 +125,8 @@ const writeNearer = (
       const isCurrent = engine.writes.newest(k) !== undefined
       if (isCurrent) isDone = (yield* keepNearer(engine, tier, k, entry, true)) && isDone
     }
+    // Only now: a node that hears of the value before a tier has it would read the older one there.
+    if (isDone && engine.stack.arbiter === undefined) engine.outbox.changed(k, false)
     return isDone ? "done" : "again"
   })
 
@@ -148,5 +151,6 @@ const giveUp = (
       dropLater(engine, k, { madeAt, atLeast: version })
     }
     for (const tier of nearerTiers(engine)) yield* dropNearer(engine, tier, k, version)
+    if (arbiter === undefined) engine.outbox.changed(k, false)
     return "done" as const
   })

@@ -37,6 +37,7 @@ export const change = (engine: Engine, k: string, planned: Planned): Effect.Effe
     if (farther.length === 0) {
       const version = engine.versions.next()
       follow(engine, k, planned, { version, gapsBefore: engine.gaps.count })
+      engine.outbox.changed(k, leavesNothing(planned.change))
       return Effect.succeed({ version, settled: true, pending: [] })
     }
     // `expire` waits until queued writes have reached the tiers; `set` and `remove` replace them.
@@ -107,6 +108,7 @@ const changeTiers = (
     // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
     // which came last.
     else engine.near.delete(k)
+    engine.outbox.changed(k, leavesNothing(planned.change), applied)
     const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))
     const unheard = arbiter === undefined || isHeard ? [] : [arbiter.name]
     const pending = [...unheard, ...failed]
@@ -140,6 +142,11 @@ const afterMessages = (
   { heard }: Turn,
 ): Change => (change._tag === "Set" && isOrdered && heard > version ? { _tag: "Remove" } : change)
 
+/** A removal, or a value without a life. */
+const leavesNothing = (change: Change): boolean =>
+  change._tag === "Remove" ||
+  (change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt)
+
 /** Applies the change at the arbiter. A value without a life becomes a removal. */
 const apply = (
   engine: Engine,
@@ -148,7 +155,7 @@ const apply = (
   { change, isNewer }: Pick<Planned, "change" | "isNewer">,
   known: number,
 ): Effect.Effect<Applied | undefined> => {
-  const hasNoLife = change._tag === "Set" && change.entry.staleUntil <= change.entry.storedAt
+  const hasNoLife = change._tag === "Set" && leavesNothing(change)
   const written: Effect.Effect<Applied | undefined> = Effect.map(
     arbiter.writes.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
     (done) => (typeof done === "object" ? { ...done, refused: false } : undefined),

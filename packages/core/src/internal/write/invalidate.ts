@@ -8,6 +8,7 @@ import { catchUp, markLater } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { type Ack, isAllHeard } from "./ack.ts"
+import { afterMark, markHere } from "../state/ownMarks.ts"
 import { type InMemory, snapshotByKey } from "../state/snapshot.ts"
 import { expire, remove } from "./removeExpire.ts"
 import { seenThrough } from "./seenThrough.ts"
@@ -60,7 +61,8 @@ export const mark = (
   Effect.suspend(() => {
     const { arbiter } = engine.stack
     if (arbiter === undefined) {
-      const version = marked(engine, tags, keepStale)
+      const version = markHere(engine, tags, keepStale)
+      engine.outbox.marked(tags, keepStale)
       return Effect.succeed({ version, settled: true, pending: [] })
     }
     return seenThrough(engine, markAll(engine, arbiter, tags, keepStale))
@@ -100,31 +102,12 @@ const markOnce = (
   keepStale: boolean,
 ): Effect.Effect<Ack> =>
   Effect.map(arbiter.marks.set(tags, keepStale), (number) => {
+    engine.outbox.marked(tags, keepStale, number)
     if (number !== undefined) {
       afterMark(engine, tags, keepStale)
       return { version: number, settled: true, pending: [] }
     }
     markLater(engine, tags, keepStale)
-    const version = marked(engine, tags, keepStale)
+    const version = markHere(engine, tags, keepStale)
     return { version, settled: false, pending: [arbiter.name] }
   })
-
-const marked = (
-  engine: Engine,
-  tags: ReadonlyArray<string | undefined>,
-  keepStale: boolean,
-): number => {
-  const number = engine.marks.add(tags, keepStale, engine.now(), engine.versions.asOf())
-  afterMark(engine, tags, keepStale)
-  return number
-}
-
-const afterMark = (
-  engine: Engine,
-  tags: ReadonlyArray<string | undefined>,
-  keepStale: boolean,
-): void => {
-  if (!tags.includes(undefined)) return
-  engine.failures.clear()
-  if (!keepStale) engine.near.clear()
-}

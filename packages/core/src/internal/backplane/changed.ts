@@ -1,0 +1,34 @@
+/** Applies another node's change of a key to what this node remembers of the key. */
+import type { Engine } from "../state/engine.ts"
+import { forgetStale } from "../state/generation.ts"
+
+export interface ChangedKey {
+  readonly key: string
+  /** The version of the key since the change, in the order of the versions that this node knows. */
+  readonly version: number
+  readonly isRemoval: boolean
+}
+
+/**
+ * Applies the change to memory, and to lookups and changes under way. Returns the version of an older
+ * entry in memory; undefined for none.
+ */
+export const keyChanged = (
+  engine: Engine,
+  { isRemoval, key, version }: ChangedKey,
+): number | undefined => {
+  engine.flights.hear(key, version)
+  if (isRemoval) forgetStale(engine, key, version)
+  engine.changes.hear(key, version)
+  engine.writes.hear(key, { version, isRemoval })
+  engine.reads.hear(key)
+  engine.failures.forget(key)
+  const older = engine.entries.outdate(key, version, isRemoval, engine.now())
+  if (older !== undefined) engine.pushes.forget(key)
+  return older
+}
+
+/** Counts a message of another node, by whether it outdated something here, and one of this node. */
+export const counted = ({ observer }: Engine, isNews: boolean): void => {
+  observer.counters[isNews ? "messagesReceived" : "messagesIgnored"] += 1
+}

@@ -1,0 +1,56 @@
+/** A histogram as plain counts, which a registry reads on demand. */
+import type { HistogramState } from "effect/Metric"
+
+export class Histogram {
+  readonly #bounds: ReadonlyArray<number>
+  /** By bucket, not cumulative; the last one is for values above all bounds. */
+  readonly #counts: Array<number>
+  #sum = 0
+  #min = Infinity
+  #max = -Infinity
+
+  /** `bounds`: the highest value of each bucket, ascending. */
+  constructor(bounds: ReadonlyArray<number>) {
+    this.#bounds = bounds
+    this.#counts = Array.from({ length: bounds.length + 1 }, () => 0)
+  }
+
+  record(value: number): void {
+    let i = 0
+    while (i < this.#bounds.length && value > this.#bounds[i]!) i += 1
+    this.#counts[i]! += 1
+    this.#sum += value
+    this.#min = Math.min(this.#min, value)
+    this.#max = Math.max(this.#max, value)
+  }
+
+  /** Adds all that another histogram of the same bounds has. */
+  add(other: Histogram): void {
+    for (const [i, count] of other.#counts.entries()) this.#counts[i]! += count
+    this.#sum += other.#sum
+    this.#min = Math.min(this.#min, other.#min)
+    this.#max = Math.max(this.#max, other.#max)
+  }
+
+  get state(): HistogramState {
+    let count = 0
+    const buckets = this.#bounds.map((bound, i): [number, number] => {
+      count += this.#counts[i]!
+      return [bound, count]
+    })
+    count += this.#counts.at(-1)!
+    const isEmpty = count === 0
+    return {
+      buckets,
+      count,
+      sum: this.#sum,
+      min: isEmpty ? 0 : this.#min,
+      max: isEmpty ? 0 : this.#max,
+    }
+  }
+}
+
+/** Seconds: the buckets of all durations. */
+export const durations: ReadonlyArray<number> = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+]
