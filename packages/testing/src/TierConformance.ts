@@ -42,6 +42,7 @@ import { arbiterChecks } from "./internal/conformance/arbiterChecks.ts"
 import { batchChecks } from "./internal/conformance/batchChecks.ts"
 import { larderChecks } from "./internal/conformance/larderChecks.ts"
 import { markChecks } from "./internal/conformance/markChecks.ts"
+import { messageChecks, versionChecks } from "./internal/conformance/messageChecks.ts"
 import { objectChecks } from "./internal/conformance/objectChecks.ts"
 import { sequenceChecks } from "./internal/conformance/sequenceChecks.ts"
 import { storeChecks } from "./internal/conformance/storeChecks.ts"
@@ -71,6 +72,8 @@ export const checks: ReadonlyArray<Check> = [
   ...arbiterChecks,
   ...batchChecks,
   ...markChecks,
+  ...messageChecks,
+  ...versionChecks,
   ...sequenceChecks,
   ...larderChecks,
 ]

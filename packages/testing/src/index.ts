@@ -1,9 +1,10 @@
 /**
- * Tests for Larder tiers: a conformance kit for any tier, and, as the entry
+ * Tests for Larder tiers: conformance kits for any tier and backplane, and, as the entry
  * `@larder/testing/RedisServer`, real Redis servers to test with.
  *
  * @module @larder/testing
  * @category packages
  * @since 0.1.0
  */
+export * as BackplaneConformance from "./BackplaneConformance.ts"
 export * as TierConformance from "./TierConformance.ts"

@@ -13,3 +13,7 @@ TierConformance.suite({
     breaker: { failures: 2, openFor: "1 second" },
   }),
 })
+TierConformance.suite({
+  name: "MemoryTier.layerSharedWith pushed values",
+  layer: MemoryTier.layerSharedWith({ push: { maxBytes: 1_000 } }),
+})

@@ -46,6 +46,7 @@ const withArbiter = (change: (arbiter: Arbiter, store: Store) => Partial<Arbiter
       write: (key, write, known) => arbiter.write(key, write, known),
       mark: (tags, keepStale, known) => arbiter.mark(tags, keepStale, known),
       marks: (since) => arbiter.marks(since),
+      versions: arbiter.versions,
       listen: arbiter.listen,
     }
     return {
@@ -55,6 +56,40 @@ const withArbiter = (change: (arbiter: Arbiter, store: Store) => Partial<Arbiter
       arbiter: { ...own, ...change(own, store) },
     }
   })
+
+/** As `layerShared`, with other messages and other limits. */
+const withMessages = (
+  change: (message: Tier.Message) => ReadonlyArray<Tier.Message>,
+  limits: Tier.LimitOptions = {},
+) =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.gen(function* () {
+      const shared = MemoryTier.layerSharedWith(limits)
+      const tier = Context.get(yield* Layer.build(shared), Tier.Tier) as Tier.ByteTier
+      const told =
+        (listen: NonNullable<Arbiter["listen"]>): Arbiter["listen"] =>
+        (receive) =>
+          listen((message) => {
+            for (const each of change(message)) receive(each)
+          })
+      return {
+        ...tier,
+        open: (options: { readonly larder: string }) =>
+          Effect.map(tier.open(options), (store) => ({
+            ...plain(store),
+            arbiter: { ...store.arbiter!, listen: told(store.arbiter!.listen!) },
+          })),
+      }
+    }),
+  )
+
+const withVersions = (
+  change: (stored: ReadonlyArray<Arbitration.Stored>) => ReadonlyArray<Arbitration.Stored>,
+) =>
+  withArbiter((_, { arbiter }) => ({
+    versions: (keys) => Effect.map(arbiter!.versions!(keys), change),
+  }))
 
 type Batches = Required<{
   [O in "acquireAll" | "commitAll"]: NonNullable<Arbiter[O]>
@@ -411,6 +446,65 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
       ),
   })),
   "is silent": withArbiter(() => ({ listen: () => Effect.void })),
+  "tells each change twice": withMessages((message) => [message, message]),
+  "tells removals as changes": withMessages((message) => [
+    message._tag === "Changed" ? { ...message, isRemoval: false } : message,
+  ]),
+  "tells changes as removals": withMessages((message) => [
+    message._tag === "Changed" ? { ...message, isRemoval: true } : message,
+  ]),
+  "tells a version below that of the change": withMessages((message) => [
+    message._tag === "Changed" ? { ...message, version: message.version - 1 } : message,
+  ]),
+  "tells no marks": withMessages((message) => (message._tag === "Marked" ? [] : [message])),
+  "tells marks without the one before": withMessages((message) => [
+    message._tag === "Marked" ? { ...message, previous: 0 } : message,
+  ]),
+  "tells marks that drop as marks that keep": withMessages((message) => [
+    message._tag === "Marked"
+      ? {
+          ...message,
+          page: {
+            ...message.page,
+            marks: message.page.marks.map((mark) => ({ ...mark, keepStale: true })),
+          },
+        }
+      : message,
+  ]),
+  "pushes values that no operator asked for": withMessages((message) => [
+    message._tag === "Changed" ? { ...message, envelope: Envelope.tombstone(1) } : message,
+  ]),
+  "pushes another value than is stored": withMessages(
+    (message) => [
+      message._tag === "Changed" && message.envelope !== undefined
+        ? { ...message, envelope: Envelope.tombstone(message.version) }
+        : message,
+    ],
+    { push: { maxBytes: 1_000 } },
+  ),
+  "pushes nothing, though it declares so": withMessages(
+    (message) => [message._tag === "Changed" ? { ...message, envelope: undefined } : message],
+    { push: { maxBytes: 1_000 } },
+  ),
+  "tells every larder of all changes": (() => {
+    const all = new Set<(message: Tier.Message) => void>()
+    return withArbiter((arbiter) => ({
+      listen: (receive) => {
+        all.add(receive)
+        return arbiter.listen!((message) => {
+          for (const each of all) each(message)
+        })
+      },
+    }))
+  })(),
+  "confirms versions in another order": withVersions((stored) => stored.toReversed()),
+  "confirms entries that are gone": withVersions((stored) =>
+    stored.map((one) => ({ ...one, isValue: true })),
+  ),
+  "confirms no versions": withVersions((stored) =>
+    stored.map(() => ({ version: 0, isValue: false })),
+  ),
+  "confirms a thousand keys": withVersions((stored) => stored.slice(0, 1_000)),
 }
 
 /** The checks that fail, or do not end within a time. */
@@ -432,15 +526,21 @@ const failedChecks = (
   return Effect.runPromise(Effect.map(failed, (checks) => checks.map(({ name }) => name)))
 }
 
-it("the tier that they are made of passes", async () => {
-  const whole = [
-    MemoryTier.layerShared,
-    withStore(plain),
-    withArbiter(() => ({})),
-    withBatches(() => ({})),
-  ]
-  for (const layer of whole) expect(await failedChecks(layer, "10 seconds")).toEqual([])
-})
+const unchanged: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
+  "`layerShared`": MemoryTier.layerShared,
+  "the same store": withStore(plain),
+  "the same arbiter": withArbiter(() => ({})),
+  "the same batches": withBatches(() => ({})),
+  "the same messages": withMessages((message) => [message]),
+  "the same pushed values": withMessages((message) => [message], { push: { maxBytes: 1_000 } }),
+  "the same versions": withVersions((stored) => stored),
+}
+
+for (const [name, layer] of Object.entries(unchanged)) {
+  it(`passes a tier with ${name}`, async () => {
+    expect(await failedChecks(layer, "10 seconds")).toEqual([])
+  })
+}
 
 for (const [name, layer] of Object.entries(mutants)) {
   it(`finds a tier that ${name}`, async () => {

@@ -1,8 +1,6 @@
-/** Checks for every tier that keeps marks, and for messages of tiers that notify. */
-import { Tier } from "@larder/core"
+/** Checks for every tier that keeps marks. */
+import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import { strict as assert } from "node:assert"
 import { arbitrated, arbitratedAs, checksThat, envelope, freshName, lifeMillis } from "./subject.ts"
 
@@ -30,7 +28,7 @@ const allMarks = (
 const byTag = (marks: ReadonlyArray<Tier.Mark>): Readonly<Record<string, Tier.Mark>> =>
   Object.fromEntries(marks.map((mark) => [`${mark.keepStale} ${mark.tag ?? "*"}`, mark]))
 
-const marks = checksThat("arbiter")({
+export const markChecks = checksThat("arbiter")({
   "the first opening makes a floor, which stays": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("floor")
@@ -176,109 +174,3 @@ const marks = checksThat("arbiter")({
       assert.equal(yield* commit("k", token, "late"), "Superseded")
     }),
 })
-
-/**
- * The messages up to a change of the key `end`, so that the test need not wait to prove an absence.
- */
-const heardUpToEnd = (queue: Queue.Dequeue<Tier.Message>) =>
-  Effect.gen(function* () {
-    const all: Array<Tier.Message> = []
-    for (;;) {
-      const message = yield* Queue.take(queue)
-      all.push(message)
-      if (message._tag === "Changed" && message.key === "end") return all
-    }
-  })
-
-const shown = (message: Tier.Message): string => {
-  if (message._tag === "Gap") return `gap ${message.reason}`
-  return message._tag === "Changed"
-    ? `${message.key} ${message.isRemoval ? "removed" : "has"} ${message.version}`
-    : `${message.previous} -> ${message.page.last} ${message.page.marks.map((mark) => `${mark.tag}:${mark.keepStale}:${mark.number}`).join()}`
-}
-
-/** Grouped by subject: servers that share the keys publish in orders of their own. */
-const apart = (messages: ReadonlyArray<string>): ReadonlyArray<string> =>
-  messages.toSorted((a, b) => {
-    const [one, other] = [a.split(" ")[0]!, b.split(" ")[0]!]
-    return one < other ? -1 : one > other ? 1 : 0
-  })
-
-const messages = checksThat("notifies")({
-  "law 18: every node gets a message for every change, those of a key in order": (subject) =>
-    Effect.gen(function* () {
-      const name = yield* freshName("told")
-      const one = yield* arbitratedAs(subject, name)
-      const { arbiter, commit, expire, put, remove, set, time, win } = one
-      const queues = [
-        yield* Tier.messages(arbiter),
-        yield* Tier.messages((yield* arbitratedAs(subject, name)).arbiter),
-      ]
-      const { last } = yield* arbiter.marks(0)
-      const first = yield* set("set", "v")
-      const second = yield* win("commit")
-      yield* commit("commit", second, "v")
-      const third = yield* remove("remove")
-      const fourth = yield* expire("set")
-      const fifth = yield* expire("nothing")
-      const { number } = yield* arbiter.mark(["t", undefined], true, 0)
-      const ahead = ((yield* time) + 1000) * 1000
-      yield* put("put", "v", ahead)
-      const end = yield* set("end", "v")
-      const expected = [
-        `set has ${first}`,
-        `commit has ${second}`,
-        `remove removed ${third}`,
-        `set has ${fourth}`,
-        `nothing has ${fifth}`,
-        `${last} -> ${number} t:true:${number},undefined:true:${number}`,
-        `put has ${ahead}`,
-        `end has ${end}`,
-      ]
-      for (const queue of queues) {
-        const all = yield* Effect.forEach(expected, () => Queue.take(queue))
-        assert.deepEqual(apart(all.map(shown)), apart(expected))
-      }
-    }),
-
-  "refused changes and operations on leases publish no message": (subject) =>
-    Effect.gen(function* () {
-      const { arbiter, commit, put, set, store, win } = yield* arbitrated(subject)
-      const version = yield* set("k", "v")
-      const queue = yield* Tier.messages(arbiter)
-      yield* put("k", "refused", version)
-      yield* commit("k", version, "refused")
-      yield* commit("l", 5, "refused")
-      const token = yield* win("k", { known: version })
-      yield* arbiter.renew("k", token, 10_000)
-      yield* arbiter.release("k", token, 0)
-      yield* store.drop("k", version)
-      const end = yield* set("end", "v")
-      assert.deepEqual((yield* heardUpToEnd(queue)).map(shown), [`end has ${end}`])
-    }),
-
-  "messages of one larder do not reach another, and end with their scope": (subject) =>
-    Effect.gen(function* () {
-      const other = yield* arbitrated(subject)
-      const { arbiter, set } = yield* arbitrated(subject)
-      const queue = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const queue = yield* Tier.messages(arbiter)
-          const waiting = yield* Effect.forkChild(Queue.take(queue), { startImmediately: true })
-          yield* other.set("k", "v")
-          const version = yield* set("k", "v")
-          assert.deepEqual(yield* Fiber.join(waiting), {
-            _tag: "Changed",
-            key: "k",
-            version,
-            isRemoval: false,
-          })
-          return queue
-        }),
-      )
-      yield* set("k", "w")
-      assert.equal(Queue.sizeUnsafe(queue), 0)
-    }),
-})
-
-export const markChecks = [...marks, ...messages]
