@@ -96,6 +96,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "core/src/internal/wire/aesGcm.ts": ["nonceLength", "tagLength"],
   "core/src/internal/wire/keyring.ts": ["keyLength", "maxIdLength"],
   "core/src/internal/wire/msgpackShape.ts": ["maxDepth"],
+  "redis/src/internal/backplaneMessages.ts": ["format"],
   "redis/src/internal/client/deadlines.ts": ["rounding"],
   "redis/src/internal/client/options.ts": ["longest"],
   "redis/src/internal/keySlot.ts": ["slots"],

@@ -1,10 +1,11 @@
 /**
- * Redis for Larder and Effect: an ioredis client as a Layer, and the tier that all nodes share,
- * with its arbiter. Runs on a single server, behind Sentinel and on a Cluster.
+ * Redis for Larder and Effect: an ioredis client as a Layer, the tier that all nodes share, with its
+ * arbiter, and a backplane for nodes that share no tier. Runs on a single server, behind Sentinel and on a Cluster.
  *
  * @module @larder/redis
  * @category packages
  * @since 0.1.0
  */
+export * as RedisBackplane from "./RedisBackplane.ts"
 export * as RedisClient from "./RedisClient.ts"
 export * as RedisTier from "./RedisTier.ts"

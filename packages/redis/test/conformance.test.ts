@@ -1,11 +1,12 @@
 import * as RedisServer from "@larder/testing/RedisServer"
-import { TierConformance } from "@larder/testing"
+import { BackplaneConformance, TierConformance } from "@larder/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll } from "vitest"
+import * as RedisBackplane from "../src/RedisBackplane.ts"
 import * as RedisClient from "../src/RedisClient.ts"
 import * as RedisTier from "../src/RedisTier.ts"
 import { redisSuite } from "./support/withRedis.ts"
@@ -27,6 +28,16 @@ const conforms = (
       time: "real",
       layer: Layer.suspend(() =>
         RedisTier.layer().pipe(
+          Layer.provide(RedisClient.layer(options)),
+          Layer.provide(Logger.layer([])),
+        ),
+      ),
+    })
+    BackplaneConformance.suite({
+      name: "the backplane",
+      time: "real",
+      layer: Layer.suspend(() =>
+        RedisBackplane.layer().pipe(
           Layer.provide(RedisClient.layer(options)),
           Layer.provide(Logger.layer([])),
         ),
