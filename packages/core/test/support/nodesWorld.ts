@@ -203,11 +203,18 @@ class NodesWorld {
     this.nodes = nodes
   }
 
+  /**
+   * Each call of a node has a millisecond of its own. In one and the same, the arbiter gives neighbouring
+   * versions, and a node that chooses a version next to one of them may choose another node's.
+   */
   take(step: NodesStep): Effect.Effect<void> {
     if (step._tag === "time") return this.pass(step.units)
     const taken =
       "node" in step
-        ? this.#takeAt(this.nodes[step.node % this.nodes.length]!, step)
+        ? Effect.andThen(
+            TestClock.adjust(1),
+            this.#takeAt(this.nodes[step.node % this.nodes.length]!, step),
+          )
         : this.#takeAll(step)
     return Effect.andThen(taken, settled)
   }
@@ -376,17 +383,7 @@ class NodesWorld {
     }
   }
 
-  /**
-   * In virtual time many changes are made in the same microsecond, where the place of a value that is
-   * set in the background is not its own: so each gets a millisecond.
-   */
   #change(node: Node, step: ChangeOf) {
-    const { tierWrites } = this.config
-    const isApart = tierWrites === "background" ? TestClock.adjust(1) : Effect.void
-    return Effect.andThen(isApart, this.#changeNow(node, step))
-  }
-
-  #changeNow(node: Node, step: ChangeOf) {
     return this.#start(node, step._tag, () => {
       const value = step._tag === "set" ? this.model.newValue(step.key, this.source.tags) : 0
       const done = this.model.changeBegins(changeOf(step, value), node.index)
