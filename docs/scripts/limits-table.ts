@@ -304,11 +304,6 @@ export const sections: ReadonlyArray<Section> = [
         "the next attempt; meanwhile the node hears of no change",
       ],
       [
-        "beatsMissed",
-        "heartbeats in a row that do not come back",
-        "the event `GapDetected`: entries in memory are served only if upstream fails, until they are confirmed",
-      ],
-      [
         "queuedMessages",
         "messages of a node that a backplane has not taken yet",
         "one mark of everything takes their place, and other nodes look all keys up",

@@ -9,7 +9,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { beatsMissed, busyMillis } from "./internal/runtime/limits.ts"
+import { busyMillis, heartbeatsOfSilence } from "./internal/runtime/limits.ts"
 import { monotonicMillis } from "./internal/runtime/monotonic.ts"
 import { steadyClock } from "./internal/runtime/steadyClock.ts"
 
@@ -115,7 +115,7 @@ export const make = ({
         nextBeat = now() + everyMillis
         yield* beat
       }
-      const silentAt = heardAt + beatsMissed * everyMillis
+      const silentAt = heardAt + heartbeatsOfSilence * everyMillis
       if (!isSilent && now() >= silentAt) {
         isSilent = true
         onSilence()

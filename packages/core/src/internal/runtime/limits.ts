@@ -155,11 +155,6 @@ export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
 export const closeMillis = 5_000
 
-// ---- messages between nodes -----------------------------------------------------------------------
-
-/** Heartbeats. With fewer, one that is late would make all entries suspect. */
-export const beatsMissed = 3
-
 // ---- messages of a backplane ------------------------------------------------------------------
 
 /** Messages that wait to be sent. Beyond it one mark takes their place, and other nodes look all keys up. */
