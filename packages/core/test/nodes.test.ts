@@ -546,6 +546,35 @@ test(
 )
 
 test(
+  "law 19: B's read is under way with v1 when a gap begins: B does not keep v1 as fresh",
+  Effect.gen(function* () {
+    let isCut = false
+    const { from, node } = yield* world({
+      heartbeat: 100,
+      network: { deliver: (_, { number }) => (isCut && number === 2 ? [] : [0]) },
+    })
+    const policy = { freshFor: "1 hour" } as const
+    const { larder: a } = yield* node({ policy })
+    const { faults, larder: b } = yield* node({ policy })
+    yield* a.get("k")
+    yield* b.get("other")
+    isCut = true
+    yield* TestClock.adjust(280)
+    faults.turn("slowAfter", "reads")
+    const reading = yield* fork(b.get("k"))
+    yield* TestClock.adjust(10)
+    yield* a.set("k", 2)
+    from.asked = 0
+    yield* TestClock.adjust(40)
+    expect(yield* Fiber.join(reading)).toBe(1)
+    expect((yield* b.stats).gaps).toBe(1)
+    faults.turn("none", "all")
+    expect(yield* b.getWithMeta("k")).toMatchObject({ value: 2, freshness: fresh })
+    expect(from.asked).toBe(0)
+  }),
+)
+
+test(
   "law 19: what B may have missed is served if neither the shared tier nor upstream answers",
   Effect.gen(function* () {
     let isCut = false

@@ -126,6 +126,8 @@ export class Model {
   readonly violations: Array<string> = []
   /** A caller was interrupted. */
   someoneLeft = false
+  /** Several nodes: after a failed lookup each node with nothing stale looks the key up by itself. */
+  hasNodes = false
   /** How long a flight may run before it calls upstream, ms. */
   flightsWait = 0
   readonly #times: Times
@@ -248,7 +250,7 @@ export class Model {
           begun < later.begun.order &&
           (ended > same.begun.order || (this.flightsWait > 0 && endedAt >= since)),
       )
-      if (!isNewGeneration) {
+      if (!isNewGeneration && !(this.hasNodes && this.#failedBefore(later))) {
         this.violated(
           "law 7",
           `lookups ${same.call} and ${later.call} of ${later.key} run together`,
@@ -275,6 +277,14 @@ export class Model {
       const knowledge = this.#knowledge(made, came)
       return knowledge === "known" || (suspects && knowledge === "suspected")
     })?.change
+  }
+
+  #failedBefore({ begun, key }: Lookup): boolean {
+    const since = begun.at - this.#times.failureCounts
+    return this.#lookups.some(
+      ({ ended, failed, key: of }) =>
+        of === key && failed && (ended?.order ?? Infinity) < begun.order && ended!.at >= since,
+    )
   }
 
   /** When upstream last validated the value. */

@@ -594,6 +594,7 @@ export const nodesViolations = (
     }
     const model = new Model(times, now, (made, came) => knowledgeOf(nodes[came.node]!, made, came))
     model.flightsWait = tierBudget + leaseMillis
+    model.hasNodes = true
     const order = () => model.moment().order
     const network = new Network(config.nodes, { now, order, unit, seed })
     const source = new Source(model)
