@@ -33,7 +33,8 @@ export const decide = (
   const demand = withChecks(engine, asked, inMemory?.held.policy)
   const flight = active === undefined ? undefined : joinable(engine, k, demand)
   const failure = engine.failures.at(k, now)
-  if (inMemory !== undefined) engine.entries.tidy(k, inMemory)
+  // Race: memory has an older value than callers have got. Stamped as fresh, it would be the next hit.
+  if (inMemory !== undefined && !engine.flights.isSettling(k)) engine.entries.tidy(k, inMemory)
   // Race: a flight has answered its callers, and its value is on the way to the tiers. A later caller
   // must not get the older value that memory still has.
   const isOlder = flight?.outcome !== undefined || inMemory?.freshness._tag === "Missing"

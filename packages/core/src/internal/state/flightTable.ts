@@ -30,6 +30,13 @@ export class FlightTable {
     return this.#joinable.at(k)
   }
 
+  /** Whether a looked-up value of the key, which callers have got, is on its way to the tiers. */
+  isSettling(k: string): boolean {
+    if (this.#joinable.at(k)?.settling !== undefined) return true
+    if (this.#displaced.size === 0) return false
+    return [...(this.#displaced.get(k) ?? [])].some(({ settling }) => settling !== undefined)
+  }
+
   /** Every flight whose callers have not all been answered, detached ones too. */
   active(): ReadonlyArray<Flight> {
     return this.#active.all()
