@@ -290,6 +290,39 @@ test("a checked read never gets an older value than the flight that settles", (w
     expect(world.asked).toBe(2)
   }))
 
+test("a commit confirms a value as of its request, not as of its answer", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    const b = yield* world.node()
+    world.script.instead.commit =
+      (commit) =>
+      (...args) =>
+        Effect.tap(commit(...args), Effect.sleep(50))
+    expect(yield* atOnce(a.get("k"))).toBe(1)
+    world.script.isLosing = true
+    yield* TestClock.adjust(10)
+    yield* b.set("k", 2)
+    yield* TestClock.adjust(10)
+    const read = yield* fork(a.get("k", check))
+    yield* TestClock.adjust(500)
+    expect(yield* Fiber.join(read)).toBe(2)
+  }))
+
+test("a check that is under way is good, whatever checks begin meanwhile", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    yield* atOnce(a.getMany(["k", "l"]))
+    world.script.instead.versions = scripted.slowly(20)
+    world.script.instead.marks = scripted.slowly(20)
+    world.script.trips()
+    const one = yield* fork(a.get("k", check))
+    yield* TestClock.adjust(10)
+    const two = yield* fork(a.get("l", check))
+    yield* TestClock.adjust(100)
+    expect([yield* Fiber.join(one), yield* Fiber.join(two)]).toEqual([1, 1])
+    expect(world.script.trips()).not.toContain("read")
+  }))
+
 test("with every, a confirmation counts for that long, and reads meanwhile are plain hits", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node({ policy: Policy.checked(plain, { every: "1 second" }) })

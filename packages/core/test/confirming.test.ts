@@ -467,6 +467,49 @@ describe("while the version is on its way", () => {
     }))
 })
 
+test("law 14: the request for the version is a part of tierBudget", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    yield* a.get("k")
+    yield* lose(world)
+    world.script.instead.versions = () => () => Effect.never
+    world.script.instead.read = () => (keys) =>
+      Effect.delay(Effect.succeed(keys.map(() => undefined)), 90)
+    world.answer = Effect.succeed(2)
+    const caller = yield* fork(a.get("k"))
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(caller)).toBe(2)
+    // Too little of it is left for a lease.
+    expect(world.script.trips()).not.toContain("acquire")
+  }))
+
+test("law 9: what a flight waits for its turn is a part of its wait for a lease", (world) =>
+  Effect.gen(function* () {
+    const others = Array.from({ length: 8 }, (_, i) => `o${i}`)
+    const a = yield* world.node({ policy: { hardTimeout: "2 seconds" } })
+    const b = yield* world.node()
+    yield* a.getMany(["k", ...others])
+    world.answer = Effect.never
+    yield* fork(b.refresh("k"))
+    yield* settled
+    world.answer = Effect.succeed(2)
+    yield* lose(world)
+    // Four requests at once: those for the other keys take 200 ms until each has failed.
+    world.script.instead.versions = () => (keys) =>
+      keys.includes("k")
+        ? Effect.succeed(keys.map(() => ({ version: 0, isValue: false })))
+        : Effect.never
+    for (const other of others) {
+      yield* fork(Effect.exit(a.get(other)))
+      yield* settled
+    }
+    const caller = yield* fork(a.get("k"))
+    yield* TestClock.adjust(1_900)
+    expect(caller.pollUnsafe()).toBe(undefined)
+    yield* TestClock.adjust(200)
+    expect(caller.pollUnsafe()).toMatchObject({ _tag: "Success" })
+  }))
+
 test("a second gap makes a confirmed entry suspect again", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node()
@@ -601,6 +644,24 @@ describe("when messages arrive again", () => {
       world.answer = Effect.fail("down")
       expect(yield* atOnce(Effect.exit(a.get("k")))).toEqual(Exit.fail("down"))
       expect(yield* atOnce(a.get("l"))).toBe(2)
+    }))
+
+  test("an older entry is not confirmed while a newer value is on its way to the arbiter", (world) =>
+    Effect.gen(function* () {
+      world.chance = 0.5
+      const a = yield* world.node()
+      yield* a.get("k")
+      yield* lose(world)
+      yield* again(world)
+      yield* TestClock.adjust(480)
+      world.answer = Effect.succeed(2)
+      world.script.instead.commit = scripted.slowly(50)
+      expect(yield* atOnce(a.refresh("k"))).toBe(2)
+      yield* TestClock.adjust(30)
+      yield* settled
+      const got = [yield* atOnce(a.get("k")), yield* atOnce(a.get("k"))]
+      yield* TestClock.adjust("1 second")
+      expect(got).toEqual([2, 2])
     }))
 
   test("nothing is asked by a node without entries, or over a store that tells no versions", (world) =>

@@ -1,5 +1,6 @@
 /** After a gap: confirms the entries in memory that are read most, before callers ask for them. */
 import * as Effect from "effect/Effect"
+import * as Decision from "../../Decision.ts"
 import { isBelieved } from "../recover/believed.ts"
 import {
   confirmingJitterMillis,
@@ -7,16 +8,14 @@ import {
   keysPerHeaderRequest,
 } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
-import type { HeaderReads } from "../state/headerReads.ts"
+import type { HeaderRead, HeaderReads } from "../state/headerReads.ts"
 
 /** Begins after a random pause, so that nodes that lost the same server do not come back as a herd. */
 export const confirmHotSoon = (engine: Engine): void => {
-  const { gaps, headers, near } = engine
-  if (headers === undefined || gaps.isConfirmingDue || near.size === 0) return
-  gaps.isConfirmingDue = true
+  const { headers, near } = engine
+  if (headers === undefined || near.size === 0) return
   const pause = confirmingJitterMillis * engine.random.nextDoubleUnsafe()
   engine.timers.after(engine.stopwatch(), Math.ceil(pause), () => {
-    gaps.isConfirmingDue = false
     const hot = near.hot(keysConfirmedAfterGap).map(({ key }) => key)
     engine.fibers.fork(confirmEach(engine, headers, hot, 0))
   })
@@ -43,11 +42,28 @@ const confirmEach = (
 /** A flight of the key confirms its entry itself, or has a newer value on its way. */
 const isConfirmable = (engine: Engine, k: string): boolean =>
   engine.flights.at(k) === undefined &&
+  !engine.flights.isSettling(k) &&
   engine.entries.isConfirmable(k, engine.now()) &&
   isBelieved(engine, k)
 
 const confirmOne = (engine: Engine, headers: HeaderReads, k: string): Effect.Effect<void> =>
   Effect.map(headers.read(k, Infinity), (read) => {
-    if (read !== undefined && isConfirmable(engine, k))
-      engine.entries.confirm(k, read, engine.now())
+    if (read === undefined || !isConfirmable(engine, k)) return
+    const decision = decided(engine, k, read)
+    if (decision === "confirm") engine.entries.confirm(k, read, engine.now())
+    else if (decision === "drop") engine.near.delete(k)
   })
+
+/** What the arbiter's version says about the entry in memory. */
+export const decided = (
+  engine: Engine,
+  k: string,
+  { stored: { isValue, version } }: HeaderRead,
+): ReturnType<typeof Decision.confirmation> => {
+  const own = engine.near.peek(k)?.entry.version
+  if (own === undefined) return "read"
+  return Decision.confirmation({
+    stored: isValue ? "value" : version > 0 ? "removal" : "nothing",
+    besideMemory: version === own ? "same" : version > own ? "newer" : "older",
+  })
+}

@@ -81,7 +81,7 @@ const offer = (
   early,
 })
 
-export const order = (version: number, other: number): Decision.Order => {
+const order = (version: number, other: number): Decision.Order => {
   if (version === other) return "same"
   return version > other ? "newer" : "older"
 }

@@ -3,14 +3,14 @@
  * reading the values again.
  */
 import * as Effect from "effect/Effect"
-import * as Decision from "../../Decision.ts"
+import { decided } from "../backplane/confirm.ts"
 import { isBelieved } from "../recover/believed.ts"
 import type { Engine } from "../state/engine.ts"
 import { type Flight, isConfirmed } from "../state/flight.ts"
 import type { HeaderRead } from "../state/headerReads.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
 import type { Budget } from "../tier/budget.ts"
-import { forgetOlder, order } from "./adopt.ts"
+import { forgetOlder } from "./adopt.ts"
 import { complete, offerAll } from "./waiters.ts"
 
 /** Whether a flight waits for anything before it reads the tiers. */
@@ -50,14 +50,14 @@ export const confirmAll = (
   })
 
 const confirmOne = (engine: Engine, flight: Flight): Effect.Effect<void> => {
-  const { confirmedAfter, earlier, k } = flight
+  const { earlier, k } = flight
   const asked = Effect.suspend(() => {
     const { headers, settings, stack } = engine
     if (headers === undefined || !flight.isWanted || !isConfirmable(engine, flight)) {
       return Effect.void
     }
     const longestWait = Math.min(stack.leaseWaitMillis, settings.policy.hardTimeout)
-    const read = headers.read(k, longestWait, confirmedAfter > -Infinity)
+    const read = headers.read(k, longestWait)
     return Effect.map(read, (found) => answered(engine, flight, found))
   })
   return earlier === undefined
@@ -75,7 +75,6 @@ const afterEarlier = (
     const local = engine.entries.candidate(flight.k, engine.now())
     const isAnswer =
       flight.isWanted &&
-      !engine.flights.isDetached(flight) &&
       local?.freshness._tag === "Fresh" &&
       local.entry.storedAt >= flight.notBefore &&
       isConfirmed(local, flight)
@@ -86,17 +85,12 @@ const afterEarlier = (
 
 const answered = (engine: Engine, flight: Flight, read: HeaderRead | undefined): void => {
   const { k } = flight
-  const inMemory = engine.near.peek(k)?.entry
-  // Race: a change of the key came meanwhile, here or on another node that this node has heard.
-  const isOver = !flight.isWanted || engine.flights.isDetached(flight)
-  if (read === undefined || inMemory === undefined || isOver || !isBelieved(engine, k)) return
-  const { isValue, version } = read.stored
-  const stored = isValue ? "value" : version > 0 ? "removal" : "nothing"
-  switch (Decision.confirmation({ stored, besideMemory: order(version, inMemory.version) })) {
+  if (read === undefined || !flight.isWanted || !isConfirmable(engine, flight)) return
+  switch (decided(engine, k, read)) {
     case "confirm":
       return confirmed(engine, flight, engine.entries.confirm(k, read, engine.now()))
     case "drop":
-      return forgetOlder(engine, flight, version)
+      return forgetOlder(engine, flight, read.stored.version)
     case "read":
   }
 }

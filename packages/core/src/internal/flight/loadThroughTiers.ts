@@ -27,7 +27,7 @@ export const loadThroughTiers = (
 ): void => {
   const suspect = flights.filter((flight) => waitsFirst(engine, flight))
   if (flights.some(({ confirmedAfter }) => confirmedAfter > -Infinity)) {
-    // A checked read is judged by marks as of its call, or later.
+    // A checked read is judged by marks as of its call, or later, whether it reads a version or a value.
     engine.stack.arbiter?.marks.reading?.mayHaveMissed()
   }
   if (!Arr.isArrayNonEmpty(suspect)) return loadNow(engine, flights, span)

@@ -34,7 +34,6 @@ export const join = (
   flight.waiters.add(waiter)
   engine.callers.joined()
   flight.notBefore = Math.max(flight.notBefore, waiter.demand.notBefore)
-  flight.confirmedAfter = Math.max(flight.confirmedAfter, waiter.demand.confirmedAfter)
   // Also without a stale value so far: a tier may have one, or a caller may set the key.
   if (softAt < Infinity && waiter.demand.allowStale) {
     setTimer(

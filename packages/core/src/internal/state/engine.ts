@@ -180,8 +180,7 @@ export class Engine {
     const { tierTimeout } = this.settings.policy
     return new HeaderReads({
       partOf: (k) => arbiter.partOf(k),
-      ask: (part, keys, needsMarks) =>
-        arbiter.versions(part, keys, new Budget(tierTimeout), needsMarks),
+      ask: (part, keys) => arbiter.versions(part, keys, new Budget(tierTimeout)),
       gaps: this.gaps,
       marksReadAt: () => arbiter.marks.reading?.readAt ?? -Infinity,
       soon: this.soon,

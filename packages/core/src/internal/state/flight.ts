@@ -120,7 +120,7 @@ export class Flight extends Linked<Flight> {
   background: boolean
   /** The flight adopts no value from farther tiers that was stored before this moment. */
   notBefore: number
-  /** Some callers' reads are checked: the highest moment of `Demand.confirmedAfter`. */
+  /** The `Demand.confirmedAfter` of the caller that began the flight. Callers that join compare theirs with the result. */
   confirmedAfter = -Infinity
   /** Opens when the value of an earlier flight, which a checked read must not miss, has reached the tiers. */
   earlier: Latch.Latch | undefined = undefined

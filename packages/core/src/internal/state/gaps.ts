@@ -13,8 +13,6 @@ export class Gaps {
   /** The number of the last gap of each server. */
   readonly #ofPart = new Map<string, number>()
   #count = 0
-  /** Entries that are read often will be confirmed soon. */
-  isConfirmingDue = false
 
   /** `partOf`: the server of the arbiter that publishes the changes of a key. */
   constructor(marks: Marks, partOf: (key: string) => string) {

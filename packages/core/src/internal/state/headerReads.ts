@@ -32,8 +32,6 @@ interface Waiting {
   readonly key: string
   /** After this moment of monotonic time, the callers no longer wait for their turn. */
   readonly until: number
-  /** A caller also needs the marks as of the request. */
-  needsMarks: boolean
   readonly callers: Set<(answer: Answer) => void>
 }
 
@@ -49,7 +47,6 @@ export interface Options {
   readonly ask: (
     part: string,
     keys: ReadonlyArray<string>,
-    needsMarks: boolean,
   ) => Effect.Effect<ReadonlyArray<Stored> | undefined>
   readonly gaps: { readonly count: number }
   readonly marksReadAt: () => number
@@ -74,18 +71,16 @@ export class HeaderReads {
 
   /**
    * The arbiter's version of a key, by a request that is sent from now on. `undefined` where the arbiter
-   * does not answer, or the key's turn does not come within `longestWait` ms. `needsMarks`: with the
-   * marks as of the request, also where they are recent.
+   * does not answer, or the key's turn does not come within `longestWait` ms.
    */
-  read(key: string, longestWait: number, needsMarks = false): Effect.Effect<Answer> {
+  read(key: string, longestWait: number): Effect.Effect<Answer> {
     return Effect.callback<Answer>((resume) => {
       const { partOf, stopwatch } = this.#options
       const part = partOf(key)
       const server = this.#servers.get(part) ?? { waiting: new Map(), requests: 0 }
       this.#servers.set(part, server)
       const until = stopwatch() + longestWait
-      const waiting = server.waiting.get(key) ?? { key, until, needsMarks, callers: new Set() }
-      waiting.needsMarks ||= needsMarks
+      const waiting = server.waiting.get(key) ?? { key, until, callers: new Set() }
       server.waiting.set(key, waiting)
       const caller = (answer: Answer) => resume(Effect.succeed(answer))
       waiting.callers.add(caller)
@@ -133,8 +128,7 @@ export class HeaderReads {
       const gapsBefore = gaps.count
       const sentAt = moment()
       const keys = all.map(({ key }) => key)
-      const needsMarks = all.some((one) => one.needsMarks)
-      return Effect.map(ask(part, keys, needsMarks), (stored) => {
+      return Effect.map(ask(part, keys), (stored) => {
         const asOf = { gapsBefore, sentAt, marksReadAt: marksReadAt() }
         for (const [i, { callers }] of all.entries()) {
           const one = stored?.[i]

@@ -212,20 +212,19 @@ export class LocalEntries {
   }
 
   /**
-   * Renews the entry in memory if it has the arbiter's version, and returns it. Race: a message tells
+   * Renews the entry in memory, which has the arbiter's version, and returns it. Race: a message tells
    * of a newer version while the request is on its way. The message has ended the entry's freshness,
    * and the confirmation does not bring it back.
    */
   confirm(
     k: string,
-    { gapsBefore, marksReadAt, sentAt, stored }: HeaderRead,
+    { gapsBefore, marksReadAt, sentAt }: HeaderRead,
     now: number,
   ): MemoryCandidate | undefined {
     const near = this.#near
     const slot = near.find(k)
     if (slot === 0) return undefined
     const held = near.at(slot)
-    if (held.isProvisional || held.entry.version !== stored.version) return undefined
     const freshCap = this.freshCap(Math.min(sentAt, marksReadAt))
     const renewed: MemoryEntry = {
       ...held,

@@ -164,27 +164,19 @@ export class FartherTier {
   }
 
   /**
-   * The versions at these keys, all on one part, and the marks up to now, unless they are recent and
-   * `needsMarks` is false.
-   * `undefined` where the arbiter does not answer, or marks of a gap are still unread: without them,
-   * the versions confirm nothing.
+   * The versions at these keys, all on one part, and the marks up to now unless they are recent.
+   * `undefined` where the arbiter does not answer, or marks that may have been missed are still unread:
+   * without them, the versions confirm nothing.
    */
   versions(
     part: string,
     keys: ReadonlyArray<string>,
     budget: Budget,
-    needsMarks: boolean,
   ): Effect.Effect<ReadonlyArray<Stored> | undefined> {
     return Effect.suspend(() => {
       const steps = this.#parts.steps(part)
       const asked = this.#ask((arbiter) => arbiter.versions!(keys))
-      if (needsMarks) {
-        const latest = this.marks.read("latest", new Budget(budget.whole, budget.left))
-        const both = Effect.all([steps.run("versions", asked, budget), latest], {
-          concurrency: "unbounded",
-        })
-        return Effect.map(both, ([stored, isRead]) => (isRead ? stored : undefined))
-      }
+      const misses = this.marks.reading?.misses ?? 0
       const answered = this.marks.needsApart(part)
         ? besides(
             steps.run("versions", asked, budget),
@@ -192,7 +184,7 @@ export class FartherTier {
           )
         : steps.run("versions", this.marks.beside(asked), budget)
       return Effect.map(answered, (stored) =>
-        this.marks.reading?.isCaughtUp === true ? stored : undefined,
+        this.marks.reading?.isReadAfter(misses) === true ? stored : undefined,
       )
     })
   }

@@ -58,7 +58,7 @@ export class MarkReading {
     const { marks, time } = this.#options
     const isWhole = this.#readsRest || !marks.isBehind
     const isYoung = this.#isYoung(this.#readAt) && !time.isDoubtful
-    return isWhole && this.isCaughtUp && marks.readUpTo >= this.#heardOf && isYoung
+    return isWhole && this.isReadAfter(this.#misses) && marks.readUpTo >= this.#heardOf && isYoung
   }
 
   /** Records that the arbiter has a mark of this number: until it is read, the marks are not recent. */
@@ -74,9 +74,14 @@ export class MarkReading {
     this.#misses += 1
   }
 
-  /** Whether the arbiter has answered since messages about marks may have been missed. */
-  get isCaughtUp(): boolean {
-    return this.isKnown && this.#missesRead === this.#misses
+  /** How often messages about marks may have been missed so far. */
+  get misses(): number {
+    return this.#misses
+  }
+
+  /** Whether the arbiter has answered a request that was sent after so many misses. */
+  isReadAfter(misses: number): boolean {
+    return this.isKnown && this.#missesRead >= misses
   }
 
   /**

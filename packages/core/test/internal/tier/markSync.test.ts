@@ -105,20 +105,24 @@ describe("marks are recent", () => {
 
   it.effect("but not after messages may have been missed, until an answer to a later request", () =>
     Effect.gen(function* () {
-      const { answer, marking, settled } = yield* reading(pageOf(0), "slowly")
-      expect(marking.isCaughtUp).toBe(false)
+      const { answer, asked, marking, settled } = yield* reading(pageOf(0), "slowly")
+      expect(marking.isReadAfter(0)).toBe(false)
       yield* marking.page
-      expect([marking.isRecent, marking.isCaughtUp]).toEqual([true, true])
+      expect([marking.isRecent, marking.isReadAfter(0), marking.misses]).toEqual([true, true, 0])
       const begun = yield* fork(marking.page)
       yield* settled
       // At the same moment of time.
       marking.mayHaveMissed()
-      expect([marking.isRecent, marking.isCaughtUp]).toEqual([false, false])
+      expect([marking.isRecent, marking.isReadAfter(1), marking.misses]).toEqual([false, false, 1])
+      // A request from now on, though an older one is under way.
+      const later = yield* fork(marking.page)
+      yield* settled
+      expect(asked.length).toBe(3)
       yield* answer(pageOf(0))
-      expect([isDone(begun), marking.isRecent, marking.isCaughtUp]).toEqual([true, false, false])
-      yield* fork(marking.page)
+      expect([isDone(begun), isDone(later)]).toEqual([true, false])
+      expect([marking.isRecent, marking.isReadAfter(1)]).toEqual([false, false])
       yield* answer(pageOf(0))
-      expect([marking.isKnown, marking.isRecent, marking.isCaughtUp]).toEqual([true, true, true])
+      expect([isDone(later), marking.isRecent, marking.isReadAfter(1)]).toEqual([true, true, true])
     }),
   )
 
