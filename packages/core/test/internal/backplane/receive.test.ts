@@ -21,6 +21,8 @@ const opened = (isKnown = true) =>
       partOf: (key: string | undefined) => (key === undefined ? "marks" : key.slice(0, 1)),
       marks: { isKnown, reading, read: () => Effect.sync(() => told.push("read marks")) },
       copies: { outdate: () => {}, suspect: () => {} },
+      // The arbiter's time now, in microseconds.
+      time: { placeOf: () => 5_000_000 },
     } as unknown as FartherTier
     const file = { name: "file", copies } as unknown as FartherTier
     const engine = yield* makeEngine({ farther: [file, arbiter], arbiter })
@@ -128,6 +130,23 @@ describe("a change by another node", () => {
       hears(changed("k", 6))
       hears({ _tag: "Gap", reason: "silence", part: undefined, isOver: false })
       expect(told).toEqual([])
+    }),
+  )
+})
+
+describe("what is counted", () => {
+  it.effect("messages by whether they outdate something, and how late each is", () =>
+    Effect.gen(function* () {
+      const { engine, hears } = yield* opened()
+      keep(engine, "k", { version: 3 })
+      for (const message of [changed("k", 4), changed("k", 3), changed("absent", 9_000_000)]) {
+        hears(message)
+      }
+      const { counters, messageDelays } = engine.observer
+      expect(counters).toMatchObject({ messagesReceived: 1, messagesIgnored: 2 })
+      const { count, max, min } = messageDelays.state
+      // A version ahead of the arbiter's time is not late.
+      expect([count, min, max]).toEqual([3, 0, expect.closeTo(5, 3)])
     }),
   )
 })
