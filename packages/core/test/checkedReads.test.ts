@@ -233,6 +233,24 @@ for (const [name, [policy, read]] of Object.entries(ways)) {
         expect(yield* atOnce(read(a))).toBe(2)
       }))
 
+    test("without versions, callers of one turn share a few reads", (world) =>
+      Effect.gen(function* () {
+        world.script.isWithoutVersions = true
+        const a = yield* world.node(given)
+        yield* atOnce(a.get("k"))
+        world.script.instead.read = scripted.slowly(5)
+        world.script.trips()
+        const all = Effect.all(
+          Array.from({ length: 20 }, () => read(a)),
+          { concurrency: "unbounded" },
+        )
+        const fiber = yield* fork(all)
+        yield* TestClock.adjust(500)
+        yield* Fiber.join(fiber)
+        const reads = world.script.trips().filter((trip) => trip === "read").length
+        expect(reads).toBeLessThanOrEqual(2)
+      }))
+
     test("is a plain read without an arbiter", () =>
       Effect.gen(function* () {
         let asked = 0
@@ -340,6 +358,39 @@ test("with every, a confirmation counts for that long, and reads meanwhile are p
     expect(yield* atOnce(a.get("k"))).toBe(2)
   }))
 
+test("with every, a value counts as confirmed as of the request of its set", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node({ policy: Policy.checked(plain, { every: "1 second" }) })
+    yield* atOnce(a.get("k"))
+    world.script.instead.write =
+      (write) =>
+      (...args) =>
+        Effect.tap(write(...args), Effect.sleep(50))
+    const set = yield* fork(a.set("k", 2))
+    yield* TestClock.adjust(50)
+    yield* Fiber.join(set)
+    yield* TestClock.adjust(949)
+    expect(Effect.runSync(a.get("k"))).toBe(2)
+    yield* TestClock.adjust(2)
+    world.script.trips()
+    yield* atOnce(a.get("k"))
+    expect(world.script.trips()).toContain("versions")
+  }))
+
+test("with every, a value that the arbiter does not have counts as confirmed at no time", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node({ policy: Policy.checked(plain, { every: "1 second" }) })
+    world.script.instead.read = () => () => Effect.never
+    world.script.instead.marks = () => () => Effect.never
+    const cold = yield* fork(a.get("k"))
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(cold)
+    world.script.instead = {}
+    world.script.trips()
+    yield* atOnce(a.get("k"))
+    expect(world.script.trips()).not.toEqual([])
+  }))
+
 test("`read` of a checked policy asks the arbiter", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node({ policy: Policy.checked(plain) })
@@ -400,6 +451,8 @@ test("every caller of a changing key gets an end, however often it is asked for"
     for (let i = 0; i < 300; i++) {
       callers.push(yield* fork(Effect.exit(a.get("k"))))
       yield* TestClock.adjust(1)
+      // The request that was under way, and the next one.
+      if (i >= 21) expect(callers[i - 21]!.pollUnsafe()).not.toBe(undefined)
     }
     yield* TestClock.adjust(30)
     const ends = callers.map((caller) => caller.pollUnsafe())

@@ -483,33 +483,6 @@ test("law 14: the request for the version is a part of tierBudget", (world) =>
     expect(world.script.trips()).not.toContain("acquire")
   }))
 
-test("law 9: what a flight waits for its turn is a part of its wait for a lease", (world) =>
-  Effect.gen(function* () {
-    const others = Array.from({ length: 8 }, (_, i) => `o${i}`)
-    const a = yield* world.node({ policy: { hardTimeout: "2 seconds" } })
-    const b = yield* world.node()
-    yield* a.getMany(["k", ...others])
-    world.answer = Effect.never
-    yield* fork(b.refresh("k"))
-    yield* settled
-    world.answer = Effect.succeed(2)
-    yield* lose(world)
-    // Four requests at once: those for the other keys take 200 ms until each has failed.
-    world.script.instead.versions = () => (keys) =>
-      keys.includes("k")
-        ? Effect.succeed(keys.map(() => ({ version: 0, isValue: false })))
-        : Effect.never
-    for (const other of others) {
-      yield* fork(Effect.exit(a.get(other)))
-      yield* settled
-    }
-    const caller = yield* fork(a.get("k"))
-    yield* TestClock.adjust(1_900)
-    expect(caller.pollUnsafe()).toBe(undefined)
-    yield* TestClock.adjust(200)
-    expect(caller.pollUnsafe()).toMatchObject({ _tag: "Success" })
-  }))
-
 test("a second gap makes a confirmed entry suspect again", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node()

@@ -39,9 +39,8 @@ const confirmEach = (
     return Effect.andThen(confirmed, confirmEach(engine, headers, keys, to))
   })
 
-/** A flight of the key confirms its entry itself, or has a newer value on its way. */
+/** Not while a flight has a newer value on its way, which callers have got already. */
 const isConfirmable = (engine: Engine, k: string): boolean =>
-  engine.flights.at(k) === undefined &&
   !engine.flights.isSettling(k) &&
   engine.entries.isConfirmable(k, engine.now()) &&
   isBelieved(engine, k)

@@ -297,6 +297,19 @@ describe("law 10: another node's lookup is waited for", () => {
       expect(yield* Fiber.join(caller)).toBe(1)
     }))
 
+  test("by polls again after a message that ended nothing", ({ node, requests, script }) =>
+    Effect.gen(function* () {
+      const a = yield* node(Effect.never)
+      const b = yield* node(after(0, 2))
+      yield* fork(a.get("k"))
+      script.calls.length = 0
+      yield* fork(b.get("k"))
+      yield* TestClock.adjust(20)
+      script.say({ _tag: "Changed", key: "k", version: 1, isRemoval: false })
+      yield* TestClock.adjust(380)
+      expect(requests().map(([at]) => at)).toEqual([0, 20, 120, 320])
+    }))
+
   test("by polls where messages are lost", ({ node, script }) =>
     Effect.gen(function* () {
       script.isDeaf = true
