@@ -568,6 +568,8 @@ test(
     yield* TestClock.adjust(40)
     expect(yield* Fiber.join(reading)).toBe(1)
     expect((yield* b.stats).gaps).toBe(1)
+    // The marks that were asked for when the gap began arrive.
+    yield* TestClock.adjust(50)
     faults.turn("none", "all")
     expect(yield* b.getWithMeta("k")).toMatchObject({ value: 2, freshness: fresh })
     expect(from.asked).toBe(0)
