@@ -409,7 +409,7 @@ export type Message =
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
   /**
    * Messages from before this moment may be missing. With `isOver`, messages arrive from now on; without,
-   * they do not, until a `Gap` with `isOver` follows.
+   * they do not, until a `Gap` with `isOver` follows. A `hole` is over when it is found.
    */
   | {
       readonly _tag: "Gap"

@@ -36,7 +36,7 @@ export const ended = (
 }
 
 /** A message shows that an earlier one is missing: a gap that is over already. */
-export const foundHole = (engine: Engine, arbiter: FartherTier, part: string): void => {
+export const foundHole = (engine: Engine, arbiter: FartherTier, part: string | undefined): void => {
   detected(engine, arbiter, "hole", part)
   confirmHotSoon(engine)
 }

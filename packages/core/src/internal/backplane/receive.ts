@@ -21,10 +21,12 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
       return changed(engine, arbiter, message)
     case "Marked":
       return marked(engine, arbiter, message)
-    case "Gap":
-      return message.isOver
-        ? ended(engine, arbiter, message)
-        : detected(engine, arbiter, message.reason, message.part)
+    case "Gap": {
+      const { isOver, part, reason } = message
+      if (!isOver) return detected(engine, arbiter, reason, part)
+      // The tier noticed no begin of a hole.
+      return reason === "hole" ? foundHole(engine, arbiter, part) : ended(engine, arbiter, message)
+    }
   }
 }
 

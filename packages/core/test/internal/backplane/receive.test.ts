@@ -220,6 +220,16 @@ describe("law 19: a gap", () => {
     )
   }
 
+  it.effect("a hole that a tier found is a gap that is over: it is counted", () =>
+    Effect.gen(function* () {
+      const { engine, hears } = yield* opened()
+      keep(engine, "k", { version: 5 })
+      hears({ _tag: "Gap", reason: "hole", part: undefined, isOver: true })
+      expect(shown(engine)).toBe("5 Stale")
+      expect(engine.observer.counters.gaps).toBe(1)
+    }),
+  )
+
   it.effect("of one server touches its keys, and leaves marks of another server as they are", () =>
     Effect.gen(function* () {
       const { engine, hears, told } = yield* opened()
