@@ -37,10 +37,11 @@ export const oldFaults: ReadonlyArray<OldFault> = [
     what: "a node that is told of a change keeps the older entry in its memory as fresh",
     edits: [
       {
-        file: `${core}/backplane/receive.ts`,
-        from: `  engine.entries.outdate(key, version, isRemoval, engine.now())
+        file: `${core}/backplane/changed.ts`,
+        from: `  const older = engine.entries.outdate(key, version, isRemoval, engine.now())
 `,
-        to: "",
+        to: `  const older = undefined
+`,
       },
     ],
     only: "memory+redis,block",
