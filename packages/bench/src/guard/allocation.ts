@@ -51,7 +51,7 @@ export const allocation = {
     )
     return whole - floor
   }),
-  staleHitBytes: bytes("a stale hit whose refresh is under way", 720, async () => {
+  staleHitBytes: bytes("a stale hit whose refresh is under way", 800, async () => {
     const { keys, larder } = await refreshing(surroundings())
     return perKey(() => keys, inFiberBy(larder.get))
   }),
