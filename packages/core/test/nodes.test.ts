@@ -450,6 +450,47 @@ test(
   }),
 )
 
+for (const isOutdated of [false, true]) {
+  test(
+    `law 12: what A removes is not served from the file of B, though neither arbiter nor upstream answers${isOutdated ? ", and A has set it before" : ""}`,
+    Effect.gen(function* () {
+      const { from, shared } = yield* world()
+      const file = yield* built(fileLayer(new Faults()))
+      const way = new Faults()
+      const stack = TierStack.layer(MemoryTier.layer(), file, wayToShared(way, shared))
+      const a = yield* make(from, TierStack.layer(MemoryTier.layer(), shared))
+      const b = yield* make(from, stack)
+      yield* b.get("k")
+      yield* TestClock.adjust(0)
+      if (isOutdated) yield* a.set("k", 2)
+      yield* a.remove("k")
+      yield* TestClock.adjust(0)
+      way.turn("fail", "all")
+      from.answer = () => Effect.fail("down")
+      expect(yield* Effect.exit(b.get("k"))).toEqual(Exit.fail("down"))
+      expect((yield* b.read("k")).freshness).toEqual(missing)
+    }),
+  )
+}
+
+test(
+  "a removal of a key that the file of B does not have costs no step in the file",
+  Effect.gen(function* () {
+    const { from, shared } = yield* world()
+    const faults = new Faults()
+    const file = yield* built(fileLayer(faults))
+    const a = yield* make(from, TierStack.layer(MemoryTier.layer(), shared))
+    const b = yield* make(from, TierStack.layer(MemoryTier.layer(), file, shared))
+    yield* b.get("other")
+    yield* a.set("k", 2)
+    yield* TestClock.adjust(0)
+    faults.trips.length = 0
+    yield* a.remove("k")
+    yield* TestClock.adjust(0)
+    expect(faults.trips).toEqual([])
+  }),
+)
+
 const invalidations: Readonly<Record<string, (node: Node) => Effect.Effect<Larder.Ack>>> = {
   "invalidates the tag x": (node) => node.invalidateTags(["x"]),
   clears: (node) => node.clear(),

@@ -5,6 +5,7 @@
  */
 import type { Message } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
+import { dropNearer } from "../recover/nearerTiers.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { counted, keyChanged } from "./changed.ts"
 import { detected, ended, foundHole } from "./gap.ts"
@@ -31,10 +32,16 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
 }
 
 const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): void => {
-  const { envelope, key, version } = message
+  const { envelope, isRemoval, key, version } = message
   const asked = engine.near.peek(key)?.asked
   delayed(engine, arbiter, version)
-  for (const tier of engine.stack.farther) tier.copies.outdate(key, version)
+  for (const tier of engine.stack.farther) {
+    const hasOlder = tier.copies.outdate(key, version)
+    // Otherwise stale-if-error would return the removed value where the arbiter does not answer.
+    if (hasOlder && isRemoval) {
+      engine.fibers.forkAwaited(dropNearer(engine, tier, key, version))
+    }
+  }
   const isNews = keyChanged(engine, message) !== undefined && !isOwn(engine, key, version)
   counted(engine, isNews)
   if (isNews && envelope !== undefined) {

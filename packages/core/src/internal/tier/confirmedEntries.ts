@@ -26,7 +26,7 @@ interface Confirmed extends Kept {
 }
 
 export class Trust {
-  /** The entries that this larder stored, by key; oldest write first. */
+  /** The entries that this larder stored and did not drop, by key; oldest write first. */
   readonly #confirmed = new Map<string, Confirmed>()
   /** By key, the highest version whose drop failed. */
   readonly #missed = new Map<string, number>()
@@ -96,10 +96,21 @@ export class Trust {
     this.#suspectUpTo = Math.max(this.#suspectUpTo, moment)
   }
 
-  /** Records that the arbiter has this version of the key: older entries must be confirmed again. */
-  outdate(key: string, version: number): void {
+  /**
+   * Records that the arbiter has this version of the key: older entries must be confirmed again. Returns
+   * whether the tier is known to have an older one.
+   */
+  outdate(key: string, version: number): boolean {
     this.dropping(key, version - 1)
-    if ((this.#confirmed.get(key)?.version ?? Infinity) < version) this.#confirmed.delete(key)
+    const isOlder = (this.#confirmed.get(key)?.version ?? Infinity) < version
+    if (isOlder) this.#distrust(key)
+    return isOlder
+  }
+
+  /** The entry stays known, and is not confirmed. */
+  #distrust(key: string): void {
+    const known = this.#confirmed.get(key)
+    if (known !== undefined) this.#confirmed.set(key, { ...known, at: -Infinity })
   }
 
   /** Records a failed drop: entries up to this version must not be returned. */
@@ -115,7 +126,7 @@ export class Trust {
   /** Records that no entry up to this version is fresh in the tier; puts under way must not store a fresh one. */
   expired(key: string, version: number): void {
     this.dropping(key, version)
-    this.#confirmed.delete(key)
+    this.#distrust(key)
   }
 
   /** Records that the tier has no entry for the key. */

@@ -132,9 +132,12 @@ export class TierCopies {
     })
   }
 
-  /** Another node has changed the key: an older entry here is usable only for stale-if-error. */
-  outdate(key: string, version: number): void {
-    this.#trust?.outdate(key, version)
+  /**
+   * Another node has changed the key: an older entry here is usable only for stale-if-error. Returns
+   * whether the tier is known to have one.
+   */
+  outdate(key: string, version: number): boolean {
+    return this.#trust?.outdate(key, version) === true
   }
 
   /** Messages may be missing: entries here are usable only for stale-if-error until they are confirmed. */

@@ -13,14 +13,22 @@ const opened = (isKnown = true) =>
     const told: Array<string> = []
     const reading = { mayHaveMissed: () => told.push("marks may be missing"), readAt: 0 }
     const copies = {
-      outdate: (key: string, version: number) => told.push(`outdate ${key} ${version}`),
+      outdate: (key: string, version: number) => {
+        told.push(`outdate ${key} ${version}`)
+        return key === "in the file"
+      },
+      drop: (key: string, version: number) =>
+        Effect.sync(() => {
+          told.push(`drop ${key} ${version}`)
+          return true
+        }),
       suspect: () => told.push("suspect"),
     }
     const arbiter = {
       name: "shared",
       partOf: (key: string | undefined) => (key === undefined ? "marks" : key.slice(0, 1)),
       marks: { isKnown, reading, read: () => Effect.sync(() => told.push("read marks")) },
-      copies: { outdate: () => {}, suspect: () => {} },
+      copies: { outdate: () => false, suspect: () => {} },
       // The arbiter's time now, in microseconds.
       time: { placeOf: () => 5_000_000 },
     } as unknown as FartherTier
@@ -120,6 +128,17 @@ describe("a change by another node", () => {
       hears(changed("k", 6))
       expect(told).toEqual(["outdate k 6"])
       expect(engine.failures.at("k", engine.now())).toBe(undefined)
+    }),
+  )
+
+  it.effect("law 12: a removal drops an older entry from a tier that is known to have one", () =>
+    Effect.gen(function* () {
+      const { hears, told } = yield* opened()
+      hears(changed("in the file", 6))
+      hears(changed("k", 6, true))
+      expect(told.filter((what) => what.startsWith("drop"))).toEqual([])
+      hears(changed("in the file", 7, true))
+      expect(told.filter((what) => what.startsWith("drop"))).toEqual(["drop in the file 7"])
     }),
   )
 

@@ -136,11 +136,17 @@ it("law 18: a message of a newer version ends the confirmation of an older entry
   const trust = new Trust()
   const one = { version: 5, storedAt: 1 }
   trust.kept("k", one, true, 7)
-  trust.outdate("k", 5)
-  trust.outdate("other", 9)
+  expect(trust.outdate("k", 5)).toBe(false)
+  expect(trust.outdate("other", 9)).toBe(false)
   expect(trust.confirmedAt("k", one)).toBe(7)
-  trust.outdate("k", 6)
+  expect(trust.outdate("k", 6)).toBe(true)
   expect(trust.confirmedAt("k", one)).toBe(undefined)
+  // The tier still has it, also after an `expire` of this node.
+  expect(trust.outdate("k", 7)).toBe(true)
+  trust.expired("k", 8)
+  expect(trust.outdate("k", 9)).toBe(true)
+  trust.gone("k")
+  expect(trust.outdate("k", 10)).toBe(false)
 })
 
 it("law 18: an entry that is being put when the message comes is dropped, unless it is the newer one", () => {
