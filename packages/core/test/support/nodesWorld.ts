@@ -142,7 +142,7 @@ interface Node {
   readonly clock: SkewedClock
   readonly faults: Faults
   readonly hasFile: boolean
-  readonly open: Effect.Effect<Omit<Opened, "link" | "from">>
+  readonly open: Effect.Effect<Omit<Opened, "link" | "from" | "isFirst">>
   opened: Opened
   isClosing: boolean
 }
@@ -153,6 +153,8 @@ interface Opened {
   readonly link: Link
   /** When it was opened: its memory was empty then. */
   readonly from: Moment
+  /** Its file was empty then too. */
+  readonly isFirst: boolean
 }
 
 interface Running {
@@ -166,7 +168,7 @@ interface Running {
 const knowledgeOf = ({ hasFile, index, opened }: Node, made: Made, came: Moment): Knowledge => {
   const { change, ended, endedAt, node, settled, version } = made
   if (ended >= came.order) return "none"
-  const { from, link } = opened
+  const { from, isFirst, link } = opened
   if (node === index) return made.begun > from.order || settled ? "known" : "none"
   if (!settled) return "none"
   // What the file has from before the node began may be served if upstream fails.
@@ -175,7 +177,8 @@ const knowledgeOf = ({ hasFile, index, opened }: Node, made: Made, came: Moment)
     "key" in change
       ? link.hasHeard(change.key, version, came.at, came.order)
       : link.hasHeardMark(version, came.at, came.order)
-  if (isHeard) return "known"
+  // Nor does a node know whether its file has the key from before: it drops nothing that it only hears of.
+  if (isHeard) return hasFile && !isFirst ? "suspected" : "known"
   if (came.at <= endedAt + silence) return "none"
   // In a gap since before the change: what the node has read since then is fresh for it.
   return link.lastBeat(came.at) + silence <= endedAt ? "none" : "suspected"
@@ -542,7 +545,8 @@ const openAgain = (model: Model, network: Network, node: Node): Effect.Effect<vo
   Effect.gen(function* () {
     const from = model.moment(node.index)
     const link = network.opens(node.index)
-    node.opened = { ...(yield* node.open), link, from }
+    const isFirst = node.opened === undefined
+    node.opened = { ...(yield* node.open), link, from, isFirst }
     node.isClosing = false
     yield* settled
   })
