@@ -13,13 +13,16 @@ const program = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000n) / 1_000
   let lookups = 0
+  /** What the source has for the keys on which nodes must agree. */
+  const source = new Map<string, string>()
   const larder = yield* openNode({
     name: "agreement",
     shared: redisTier(config.url, config.prefix),
     lookup: (key) =>
       Effect.suspend(() => {
         lookups += 1
-        return Effect.as(Effect.sleep(config.lookupMillis), `${process.pid} looked up ${key}`)
+        const value = source.get(key) ?? `${process.pid} looked up ${key}`
+        return Effect.as(Effect.sleep(config.lookupMillis), value)
       }),
   })
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -47,6 +50,7 @@ const program = Effect.gen(function* () {
 
   const agree = (keys: ReadonlyArray<string>, value: string) =>
     Effect.gen(function* () {
+      for (const key of keys) source.set(key, value)
       for (const key of keys) {
         for (;;) {
           const { freshness, value: given } = yield* larder.getWithMeta(key)
