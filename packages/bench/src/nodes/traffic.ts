@@ -2,6 +2,7 @@
 import type { RedisServer } from "@larder/testing/RedisServer"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { worked } from "../clock.ts"
 import { openNode, redisTier } from "./shared.ts"
 
@@ -30,13 +31,16 @@ interface Listeners {
 const open = (server: RedisServer, { heartbeat, larders, nodes }: Listeners) =>
   Effect.forEach(
     Array.from({ length: nodes }),
-    () => {
-      const shared = redisTier(server.url, "growth", heartbeat)
-      const names = Array.from({ length: larders }, (_, i) => `larder${i}`)
-      return Effect.forEach(names, (name) =>
-        openNode({ name, shared, lookup: (key) => Effect.succeed(key) }),
-      )
-    },
+    () =>
+      Effect.gen(function* () {
+        // One tier, and so one client, for all larders of a node.
+        const tier = yield* Layer.build(Layer.fresh(redisTier(server.url, "growth", heartbeat)))
+        const shared = Layer.succeedContext(tier)
+        const names = Array.from({ length: larders }, (_, i) => `larder${i}`)
+        return yield* Effect.forEach(names, (name) =>
+          openNode({ name, shared, lookup: (key) => Effect.succeed(key) }),
+        )
+      }),
     { concurrency: 10 },
   )
 
