@@ -4,6 +4,18 @@
  */
 import type { Change, History, Origin, Read } from "../history/History.ts"
 
+/** How far a node may overestimate the clock of Redis, microseconds. */
+const overestimate = 1_000_000
+
+/**
+ * While Redis is away, a node orders its own change by the latest time that Redis' clock may show. So
+ * a change that another node makes soon after it can have a lower version, and is the older one then.
+ */
+const isOrderedAfter = ({ settled, version }: Origin, change: Change): boolean => {
+  if (settled || version === undefined || change.version === undefined) return false
+  return version > change.version && version - change.version < overestimate
+}
+
 /**
  * A lookup sees the source at its beginning, and takes its place in the order before that; a `set`
  * has its place at the latest when it is acknowledged.
@@ -11,7 +23,7 @@ import type { Change, History, Origin, Read } from "../history/History.ts"
 export const isOlder = (origin: Origin, change: Change): boolean => {
   if (origin.value === change.value) return false
   if (origin.kind === "lookup") return origin.begin < change.begin
-  return origin.end !== undefined && origin.end < change.begin
+  return origin.end !== undefined && origin.end < change.begin && !isOrderedAfter(origin, change)
 }
 
 /** As `isOlder`, for two changes. */

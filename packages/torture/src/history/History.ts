@@ -23,6 +23,10 @@ export interface Origin {
   readonly begin: number
   readonly end: number | undefined
   readonly failed: boolean
+  /** Redis had the `set` and all before it when it was acknowledged. False for a lookup. */
+  readonly settled: boolean
+  /** The version of a `set`. */
+  readonly version: number | undefined
   readonly lines: ReadonlyArray<L.Line>
 }
 
@@ -164,10 +168,11 @@ const changeOf = (session: Session, line: L.ChangeLine, end: L.ChangedLine | und
   }
 }
 
-const setOrigin = ({ begin, end, key, lines, session, value }: Change): ReadonlyArray<Origin> =>
-  key === undefined || value === undefined
-    ? []
-    : [{ kind: "set", value, key, session, begin, end, failed: false, lines }]
+const setOrigin = ({ key, value, ...change }: Change): ReadonlyArray<Origin> => {
+  if (key === undefined || value === undefined) return []
+  const { begin, end, lines, session, settled, version } = change
+  return [{ kind: "set", value, key, session, begin, end, failed: false, settled, version, lines }]
+}
 
 const lookupOrigin = (
   session: Session,
@@ -181,6 +186,8 @@ const lookupOrigin = (
   begin: line.at,
   end: end?.at,
   failed: end?.failed === true,
+  settled: false,
+  version: undefined,
   lines: end === undefined ? [line] : [line, end],
 })
 

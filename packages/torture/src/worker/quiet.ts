@@ -19,6 +19,15 @@ export const awaitBreakers = (session: Session, millis: number): Effect.Effect<v
     while (now() < end && (yield* openBreakers(session)).length > 0) yield* Effect.sleep(20)
   })
 
+/**
+ * A change is also not settled because values queued before it are not written yet. Redis has missed
+ * nothing then, so no `Recovered` comes; a later change that is settled says that all have arrived.
+ */
+const settleQueued = (session: Session): Effect.Effect<void> => {
+  const [key] = keys.unasked()
+  return session.name === "background" && key !== undefined ? session.expire(key) : Effect.void
+}
+
 /** The reason why the session is not quiet, or `undefined`. */
 const unrest = (session: Session): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
@@ -26,6 +35,7 @@ const unrest = (session: Session): Effect.Effect<string | undefined> =>
     if (open.length > 0) return `breaker ${open.join(", ")}`
     const { queuedWrites } = yield* session.larder.stats
     if (queuedWrites > 0) return `${queuedWrites} queued writes`
+    if (session.owes.size > 0) yield* settleQueued(session)
     if (session.owes.size === 0) return undefined
     return `${session.owes.size} missed changes, and no Recovered: ${[...session.owes.keys()].slice(0, 5).join(", ")}`
   })

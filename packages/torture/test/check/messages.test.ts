@@ -57,6 +57,17 @@ describe("a node that was told of a change", () => {
     expect(rules(old, marked, heard(150, { key: "h0", version: 9 }), givenAt(151))).toEqual([])
   })
 
+  it("may give its own value that Redis missed, if that has the higher version", () => {
+    const message = heard(150, { key: "h0", version: 7 })
+    const own = (version: number) => set("B", [10, 20], "h0", "old", { ...unsettled, version })
+    expect(rules(own(8), changed, message, givenAt(151))).toEqual([])
+    expect(rules(own(6), changed, message, givenAt(151))).toEqual(told)
+    // No estimate of the clock of Redis is wrong by that much.
+    expect(rules(own(1_000_007), changed, message, givenAt(151))).toEqual(told)
+    const settled = set("B", [10, 20], "h0", "old", { version: 8 })
+    expect(rules(settled, changed, message, givenAt(151))).toContain(told[0])
+  })
+
   it("may give an older value as stale, or to a caller who came before", () => {
     const message = heard(150, { key: "h0", version: 7 })
     const stale = { value: "old", freshness: "error", tier: "memory" } as const
