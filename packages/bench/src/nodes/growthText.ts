@@ -1,6 +1,6 @@
 /** The figures of growth as a table. */
 import { aligned } from "../table.ts"
-import type { WriteCost } from "./traffic.ts"
+import type { ReadCost, Readers, WriteCost } from "./traffic.ts"
 
 type Rates = ReadonlyMap<string, number>
 
@@ -75,4 +75,47 @@ export const growthText = (rows: ReadonlyArray<Growth>): string =>
     legend,
     ...perFurtherNode(rows),
     ...byName(rows),
+  ].join("\n")
+
+/** A change and the reads after it, with values that travel with the message and without. */
+export interface Pushed extends Omit<Readers, "isPushed"> {
+  readonly plain: ReadCost
+  readonly pushed: ReadCost
+}
+
+const pushedHeads = ["nodes", "bytes", "readers", "", "reads", "sent", "server", "nodes'"]
+
+const pushedRow = (
+  { nodes, readers, size }: Pushed,
+  name: string,
+  { bytes, nodesMicros, reads, serverMicros }: ReadCost,
+): ReadonlyArray<string> => [
+  String(nodes),
+  String(size),
+  String(readers),
+  name,
+  shown(reads, 1),
+  shown(bytes, 0),
+  shown(serverMicros, 0),
+  shown(nodesMicros, 0),
+]
+
+const pushedLegend = `bytes, readers  the size of the value, and how many other nodes read it after each change; all nodes have the key
+reads, sent     reads of the value that the server answered for a change, and bytes that it sent in all
+server, nodes'  processor time for a change, microseconds, of the server and of all nodes together`
+
+export const pushedText = (rows: ReadonlyArray<Pushed>): string =>
+  [
+    ...aligned(
+      [
+        pushedHeads,
+        ...rows.flatMap((one) => [
+          pushedRow(one, "plain", one.plain),
+          pushedRow(one, "push", one.pushed),
+        ]),
+      ],
+      0,
+    ),
+    "",
+    pushedLegend,
   ].join("\n")

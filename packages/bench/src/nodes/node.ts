@@ -17,7 +17,7 @@ const program = Effect.gen(function* () {
   const source = new Map<string, string>()
   const larder = yield* openNode({
     name: "agreement",
-    shared: redisTier(config.url, config.prefix),
+    shared: redisTier(config.url, { prefix: config.prefix }),
     lookup: (key) =>
       Effect.suspend(() => {
         lookups += 1

@@ -31,12 +31,18 @@ export const openNode = ({ lookup, name, policy: own = policy, shared }: NodeOpt
     }).pipe(Effect.provideContext(stack))
   })
 
+export interface TierOptions {
+  readonly prefix: string
+  readonly heartbeat?: Duration.Input | undefined
+  readonly pushBytes?: number | undefined
+}
+
 export const redisTier = (
   url: string,
-  prefix: string,
-  heartbeat?: Duration.Input,
+  { heartbeat, prefix, pushBytes = 0 }: TierOptions,
 ): Layer.Layer<Tier.Tier, unknown> =>
-  RedisTier.layer({ prefix, heartbeat }).pipe(
-    Layer.provide(RedisClient.layer({ url })),
-    Layer.provide(Logger.layer([])),
-  )
+  RedisTier.layer({
+    prefix,
+    heartbeat,
+    push: pushBytes === 0 ? undefined : { maxBytes: pushBytes },
+  }).pipe(Layer.provide(RedisClient.layer({ url })), Layer.provide(Logger.layer([])))

@@ -26,15 +26,19 @@ interface Listeners {
   readonly nodes: number
   readonly larders: number
   readonly heartbeat?: Duration.Input | undefined
+  /** Values up to this size travel with their message; 0 for none. */
+  readonly pushBytes?: number | undefined
 }
 
-const open = (server: RedisServer, { heartbeat, larders, nodes }: Listeners) =>
+const open = (server: RedisServer, { larders, nodes, ...options }: Listeners) =>
   Effect.forEach(
     Array.from({ length: nodes }),
     () =>
       Effect.gen(function* () {
         // One tier, and so one client, for all larders of a node.
-        const tier = yield* Layer.build(Layer.fresh(redisTier(server.url, "growth", heartbeat)))
+        const tier = yield* Layer.build(
+          Layer.fresh(redisTier(server.url, { prefix: "growth", ...options })),
+        )
         const shared = Layer.succeedContext(tier)
         const names = Array.from({ length: larders }, (_, i) => `larder${i}`)
         return yield* Effect.forEach(names, (name) =>
@@ -60,6 +64,17 @@ const subscribed = (server: RedisServer, nodes: number) =>
 /** Time for what a node does once after it has opened. */
 const settling = Effect.sleep(1_000)
 
+/** A sample of the server's figures, and the bytes that taking it sends. */
+const sampled = (server: RedisServer) =>
+  Effect.gen(function* () {
+    const calls = yield* server.calls
+    const cpu = yield* cpuOf(server)
+    const first = yield* bytesSent(server)
+    const bytes = yield* bytesSent(server)
+    // The server counts its answer after it has made it.
+    return { calls, cpu, bytes, answer: bytes - first }
+  })
+
 export interface WriteCost {
   /** Messages that the server was told to send for a write. */
   readonly published: number
@@ -82,18 +97,13 @@ export const writeCost = (server: RedisServer, nodes: number, writes: number) =>
     const writer = larders[0]![0]!
     yield* Effect.forEach(Array.from({ length: 20 }), (_, i) => writer.set(keyOf(i), value))
     yield* subscribed(server, nodes)
-    const calls = yield* server.calls
-    const cpu = yield* cpuOf(server)
-    const first = yield* bytesSent(server)
-    const bytes = yield* bytesSent(server)
-    // Of the measurement itself: the server counts its answer after it has made it.
-    const answer = bytes - first
+    const before = yield* sampled(server)
     const began = worked()
     for (let i = 0; i < writes; i++) yield* writer.set(keyOf(i), value)
     const nodesMillis = worked() - began
-    const sent = (yield* bytesSent(server)) - bytes - answer
-    const serverMicros = (yield* cpuOf(server)) - cpu
-    const published = callsBetween(calls, yield* server.calls, ["publish", "spublish"])
+    const sent = (yield* bytesSent(server)) - before.bytes - before.answer
+    const serverMicros = (yield* cpuOf(server)) - before.cpu
+    const published = callsBetween(before.calls, yield* server.calls, ["publish", "spublish"])
     return {
       published: published / writes,
       bytes: sent / writes,
@@ -101,6 +111,67 @@ export const writeCost = (server: RedisServer, nodes: number, writes: number) =>
       nodesMicros: (1_000 * nodesMillis) / writes,
     } satisfies WriteCost
   }).pipe(Effect.scoped)
+
+export interface Readers {
+  readonly nodes: number
+  /** How many other nodes than the writer read the key after each change. */
+  readonly readers: number
+  /** The size of the value, bytes. */
+  readonly size: number
+  readonly isPushed: boolean
+}
+
+export interface ReadCost {
+  /** Reads of the value that the server answered for a change. */
+  readonly reads: number
+  /** Bytes that the server sent for a change and the reads after it. */
+  readonly bytes: number
+  /** Processor time of the server for them, in microseconds. */
+  readonly serverMicros: number
+  /** Processor time of all nodes for them, in microseconds. */
+  readonly nodesMicros: number
+}
+
+/** What a change costs when all nodes have the key, and some read it after the change. */
+export const readCost = (server: RedisServer, { isPushed, nodes, readers, size }: Readers) =>
+  Effect.gen(function* () {
+    const pushBytes = isPushed ? 1_048_576 : 0
+    const opened = yield* open(server, { nodes, larders: 1, heartbeat: "1 hour", pushBytes })
+    const larders = opened.flat()
+    const writer = larders[0]!
+    const key = keyOf(0)
+    const valueOf = (i: number): string => String(i).padStart(size, "x")
+    yield* writer.set(key, valueOf(0))
+    yield* Effect.forEach(larders, (larder) => larder.get(key))
+    yield* subscribed(server, nodes)
+    const heard = (i: number) =>
+      Effect.forEach(larders.slice(1, 1 + readers), (larder) =>
+        Effect.gen(function* () {
+          while ((yield* larder.get(key)) !== valueOf(i)) yield* Effect.sleep(1)
+        }),
+      )
+    // The first changes run code that is not compiled yet.
+    for (let i = 1; i <= warmups; i++) yield* Effect.andThen(writer.set(key, valueOf(i)), heard(i))
+    const before = yield* sampled(server)
+    const began = worked()
+    for (let i = warmups + 1; i <= warmups + changes; i++) {
+      yield* writer.set(key, valueOf(i))
+      yield* heard(i)
+    }
+    const nodesMillis = worked() - began
+    const sent = (yield* bytesSent(server)) - before.bytes - before.answer
+    const serverMicros = (yield* cpuOf(server)) - before.cpu
+    const reads = callsBetween(before.calls, yield* server.calls, ["get", "mget"])
+    return {
+      reads: reads / changes,
+      bytes: sent / changes,
+      serverMicros: serverMicros / changes,
+      nodesMicros: (1_000 * nodesMillis) / changes,
+    } satisfies ReadCost
+  }).pipe(Effect.scoped)
+
+const warmups = 50
+const changes = 300
 
 export interface Idle {
   readonly nodes: number

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { growthText } from "../../src/nodes/growthText.ts"
+import { growthText, pushedText } from "../../src/nodes/growthText.ts"
 import { lookupsPerKey } from "../../src/nodes/lookups.ts"
 import { hasRedis, withServer } from "../../src/redis.ts"
-import { idleCommands, writeCost } from "../../src/nodes/traffic.ts"
+import { idleCommands, readCost, writeCost } from "../../src/nodes/traffic.ts"
 import * as Effect from "effect/Effect"
 
 describe("lookups of many nodes", () => {
@@ -30,6 +30,22 @@ describe("the traffic of many nodes", async () => {
         }),
       ),
     ),
+  )
+
+  it.runIf(redis)(
+    "a value that travels with its message is read by nobody, and sent to every node",
+    { timeout: 60_000 },
+    async () => {
+      const cost = (isPushed: boolean) =>
+        withServer((server) =>
+          Effect.runPromise(readCost(server, { nodes: 3, readers: 2, size: 1_000, isPushed })),
+        )
+      const [plain, pushed] = [await cost(false), await cost(true)]
+      expect(plain.reads).toBeCloseTo(2, 1)
+      expect(pushed.reads).toBe(0)
+      expect(plain.bytes).toBeGreaterThan(2 * 1_000)
+      expect(pushed.bytes).toBeGreaterThan(3 * 1_000)
+    },
   )
 
   it.runIf(redis)("idle nodes send a bounded number of commands", { timeout: 30_000 }, () =>
@@ -70,5 +86,15 @@ describe("the table", () => {
       "each further node costs 100 bytes a write, 10.0 us of the server's processor and 50 us of its own",
     )
     expect(lines.flat()).toContain("of 11 idle nodes with 5 larders: publish 1.00, ping 0.50")
+  })
+
+  it("shows push beside no push", () => {
+    const cost = (reads: number) => ({ reads, bytes: 408, serverMicros: 125.4, nodesMicros: 1_000 })
+    const rows = [{ nodes: 4, readers: 3, size: 100, plain: cost(3), pushed: cost(0) }]
+    const lines = pushedText(rows)
+      .split("\n")
+      .map((line) => line.trim().split(/ {2,}/))
+    expect(lines[1]).toEqual(["4", "100", "3", "plain", "3.0", "408", "125", "1000"])
+    expect(lines[2]).toEqual(["4", "100", "3", "push", "0.0", "408", "125", "1000"])
   })
 })
