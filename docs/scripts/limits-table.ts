@@ -258,7 +258,7 @@ export const sections: ReadonlyArray<Section> = [
       ],
       [
         "headerReadsPerSecond",
-        "versions that a larder reads in one second, to confirm entries",
+        "versions that a larder reads in one second, to confirm entries after a gap; those of checked reads do not count",
         "further ones wait for their turn, for as long as for a lease; then their values are read",
       ],
       ["headerReadsAtOnce", "of these, versions without a pause in between", "further ones wait"],

@@ -46,7 +46,7 @@ const isConfirmable = (engine: Engine, k: string): boolean =>
   isBelieved(engine, k)
 
 const confirmOne = (engine: Engine, headers: HeaderReads, k: string): Effect.Effect<void> =>
-  Effect.map(headers.read(k, Infinity), (read) => {
+  Effect.map(headers.read(k, Infinity, "suspect"), (read) => {
     if (read === undefined || !isConfirmable(engine, k)) return
     const decision = decided(engine, k, read)
     if (decision === "confirm") engine.entries.confirm(k, read, engine.now())

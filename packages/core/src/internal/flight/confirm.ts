@@ -57,7 +57,8 @@ const confirmOne = (engine: Engine, flight: Flight): Effect.Effect<void> => {
       return Effect.void
     }
     const longestWait = Math.min(stack.leaseWaitMillis, settings.policy.hardTimeout)
-    const read = headers.read(k, longestWait)
+    const reason = flight.confirmedAfter === -Infinity ? "suspect" : "checked"
+    const read = headers.read(k, longestWait, reason)
     return Effect.map(read, (found) => answered(engine, flight, found))
   })
   return earlier === undefined

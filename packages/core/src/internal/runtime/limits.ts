@@ -83,7 +83,7 @@ export const leasePauseJitter = 0.5
 export const leaseRequestsUnanswered = 1
 /** Requests, to an arbiter that takes one key at a time. With more, all take longer. */
 export const leasesAskedAtOnce = 64
-/** Keys whose versions a larder reads in one second, to confirm entries after a gap. A small part of what a server can do. */
+/** Keys whose versions a larder reads in one second, to confirm entries after a gap; those of checked reads do not count. A small part of what a server can do. */
 export const headerReadsPerSecond = 10_000
 /** Of these, keys without a pause in between. A `getMany` of 1,000 keys waits for none. */
 export const headerReadsAtOnce = 1_000

@@ -1,7 +1,8 @@
 /**
  * Reads the arbiter's versions of keys, to confirm entries in memory: all keys of one turn of the event
- * loop in one request to each server, few requests at once, and no more than so many keys a second.
- * Keys beyond that wait in the order in which they were asked for.
+ * loop in one request to each server, and few requests at once. Of the keys that a gap has made suspect,
+ * no more than so many a second; those beyond wait in the order in which they were asked for. Keys that
+ * a caller demands to be checked go before them: each call stands for a read of the arbiter.
  */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../Arbitration.ts"
@@ -35,11 +36,18 @@ interface Waiting {
   readonly callers: Set<(answer: Answer) => void>
 }
 
-/** The keys of one server. */
-interface Server {
-  readonly waiting: Map<string, Waiting>
+/** `checked`: a caller demands it. `suspect`: a gap made it necessary. */
+export type Reason = "checked" | "suspect"
+
+type Queue = Map<string, Waiting>
+
+/** The keys of one server that wait. */
+interface Server extends Readonly<Record<Reason, Queue>> {
   requests: number
 }
+
+const isIdle = ({ checked, requests, suspect }: Server): boolean =>
+  checked.size === 0 && suspect.size === 0 && requests === 0
 
 export interface Options {
   readonly partOf: (key: string) => string
@@ -64,6 +72,7 @@ export class HeaderReads {
   readonly #bucket = new TokenBucket(headerReadsPerSecond, headerReadsAtOnce)
   readonly #servers = new Map<string, Server>()
   #isScheduled = false
+  #isTimed = false
 
   constructor(options: Options) {
     this.#options = options
@@ -73,23 +82,26 @@ export class HeaderReads {
    * The arbiter's version of a key, by a request that is sent from now on. `undefined` where the arbiter
    * does not answer, or the key's turn does not come within `longestWait` ms.
    */
-  read(key: string, longestWait: number): Effect.Effect<Answer> {
+  read(key: string, longestWait: number, reason: Reason): Effect.Effect<Answer> {
     return Effect.callback<Answer>((resume) => {
       const { partOf, stopwatch } = this.#options
       const part = partOf(key)
-      const server = this.#servers.get(part) ?? { waiting: new Map(), requests: 0 }
+      const server = this.#servers.get(part) ?? {
+        checked: new Map(),
+        suspect: new Map(),
+        requests: 0,
+      }
       this.#servers.set(part, server)
+      const queue = server[reason]
       const until = stopwatch() + longestWait
-      const waiting = server.waiting.get(key) ?? { key, until, callers: new Set() }
-      server.waiting.set(key, waiting)
+      const waiting = queue.get(key) ?? { key, until, callers: new Set() }
+      queue.set(key, waiting)
       const caller = (answer: Answer) => resume(Effect.succeed(answer))
       waiting.callers.add(caller)
       this.#schedule()
       return Effect.sync(() => {
         waiting.callers.delete(caller)
-        if (waiting.callers.size === 0 && server.waiting.get(key) === waiting) {
-          server.waiting.delete(key)
-        }
+        if (waiting.callers.size === 0 && queue.get(key) === waiting) queue.delete(key)
       })
     })
   }
@@ -104,21 +116,46 @@ export class HeaderReads {
   readonly #send = (): void => {
     this.#isScheduled = false
     const now = this.#options.stopwatch()
+    let readyIn = 0
     for (const [part, server] of this.#servers) {
-      expire(server, now)
-      while (server.waiting.size > 0 && server.requests < headerRequestsAtOnce) {
-        const count = Math.min(server.waiting.size, keysPerHeaderRequest)
-        if (!this.#bucket.take(count, now)) return this.#sendIn(this.#bucket.readyIn(count, now))
-        this.#request(part, server, first(server.waiting, count))
-      }
-      if (server.waiting.size === 0 && server.requests === 0) this.#servers.delete(part)
+      expire(server.checked, now)
+      expire(server.suspect, now)
+      this.#sendSome(part, server, "checked", () => true)
+      this.#sendSome(part, server, "suspect", (count) => {
+        // Otherwise few keys of one server would always go before the many of another.
+        if (readyIn > 0) return false
+        if (this.#bucket.take(count, now)) return true
+        readyIn = this.#bucket.readyIn(count, now)
+        return false
+      })
+      if (isIdle(server)) this.#servers.delete(part)
+    }
+    if (readyIn > 0) this.#sendIn(readyIn)
+  }
+
+  #sendSome(
+    part: string,
+    server: Server,
+    reason: Reason,
+    isAllowed: (count: number) => boolean,
+  ): void {
+    const queue = server[reason]
+    while (queue.size > 0 && server.requests < headerRequestsAtOnce) {
+      const count = Math.min(queue.size, keysPerHeaderRequest)
+      if (!isAllowed(count)) return
+      this.#request(part, server, first(queue, count))
     }
   }
 
+  /** Not instead of the next turn: keys that are demanded do not wait for those that are not. */
   #sendIn(millis: number): void {
-    this.#isScheduled = true
+    if (this.#isTimed) return
+    this.#isTimed = true
     const { stopwatch, timers } = this.#options
-    timers.after(stopwatch(), Math.ceil(millis), this.#send)
+    timers.after(stopwatch(), Math.ceil(millis), () => {
+      this.#isTimed = false
+      this.#send()
+    })
   }
 
   #request(part: string, server: Server, all: ReadonlyArray<Waiting>): void {
@@ -145,20 +182,20 @@ export class HeaderReads {
 }
 
 /** Answers callers who have waited for their turn for too long. The oldest ones come first. */
-const expire = ({ waiting }: Server, now: number): void => {
-  for (const { callers, key, until } of waiting.values()) {
+const expire = (queue: Queue, now: number): void => {
+  for (const { callers, key, until } of queue.values()) {
     if (until > now) return
-    waiting.delete(key)
+    queue.delete(key)
     for (const caller of callers) caller(undefined)
   }
 }
 
-const first = (waiting: Map<string, Waiting>, count: number): ReadonlyArray<Waiting> => {
+const first = (queue: Queue, count: number): ReadonlyArray<Waiting> => {
   const all: Array<Waiting> = []
-  for (const one of waiting.values()) {
+  for (const one of queue.values()) {
     if (all.length === count) break
     all.push(one)
-    waiting.delete(one.key)
+    queue.delete(one.key)
   }
   return all
 }

@@ -2,7 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { HeaderReads, type Options } from "../../../src/internal/state/headerReads.ts"
+import { HeaderReads, type Options, type Reason } from "../../../src/internal/state/headerReads.ts"
 import { makeEngine } from "../../support/engine.ts"
 
 interface Request {
@@ -60,7 +60,7 @@ it.effect(
     Effect.gen(function* () {
       const { began, reads, requests, turn } = yield* makeReads()
       const keys = ["a1", "a22", "b333", "a1"]
-      const fibers = yield* Effect.forEach(keys, (key) => fork(reads.read(key, forever)))
+      const fibers = yield* Effect.forEach(keys, (key) => fork(reads.read(key, forever, "suspect")))
       expect(requests).toEqual([])
       turn()
       const found = yield* Effect.forEach(fibers, Fiber.join)
@@ -84,10 +84,10 @@ it.effect("a caller never shares a request that was sent before it came", () =>
     answerWith((keys) =>
       Effect.delay(Effect.succeed(keys.map(() => ({ version: gaps.count, isValue: true }))), 10),
     )
-    const first = yield* fork(reads.read("a", forever))
+    const first = yield* fork(reads.read("a", forever, "suspect"))
     turn()
     gaps.count = 1
-    const second = yield* fork(reads.read("a", forever))
+    const second = yield* fork(reads.read("a", forever, "suspect"))
     turn()
     expect(requests.length).toBe(2)
     yield* TestClock.adjust(10)
@@ -100,11 +100,11 @@ it.effect("an unanswered request answers its callers with nothing, and later one
   Effect.gen(function* () {
     const { answerWith, reads, requests, turn } = yield* makeReads()
     answerWith(() => Effect.succeed(undefined))
-    const one = yield* fork(reads.read("a", forever))
+    const one = yield* fork(reads.read("a", forever, "suspect"))
     turn()
     expect(yield* Fiber.join(one)).toBe(undefined)
     turn()
-    const two = yield* fork(reads.read("a", forever))
+    const two = yield* fork(reads.read("a", forever, "suspect"))
     turn()
     yield* Fiber.join(two)
     expect(requests.length).toBe(2)
@@ -114,9 +114,9 @@ it.effect("an unanswered request answers its callers with nothing, and later one
 it.effect("a key whose callers have left is not asked for", () =>
   Effect.gen(function* () {
     const { reads, requests, turn } = yield* makeReads()
-    const one = yield* fork(reads.read("a", forever))
-    const two = yield* fork(reads.read("a", forever))
-    const three = yield* fork(reads.read("ab", forever))
+    const one = yield* fork(reads.read("a", forever, "suspect"))
+    const two = yield* fork(reads.read("a", forever, "suspect"))
+    const three = yield* fork(reads.read("ab", forever, "suspect"))
     yield* Fiber.interrupt(one)
     yield* Fiber.interrupt(three)
     turn()
@@ -133,9 +133,11 @@ it.effect("at most 4 requests to a server are under way, of at most 250 keys", (
     )
     const keys = Array.from({ length: 1_100 }, (_, i) => `a${i}`)
     const all = yield* fork(
-      Effect.forEach(keys, (key) => reads.read(key, forever), { concurrency: "unbounded" }),
+      Effect.forEach(keys, (key) => reads.read(key, forever, "suspect"), {
+        concurrency: "unbounded",
+      }),
     )
-    const other = yield* fork(reads.read("b", forever))
+    const other = yield* fork(reads.read("b", forever, "suspect"))
     turn()
     expect(requests.map(({ keys, part }) => [part, keys.length])).toEqual(
       Array.from({ length: 4 }, () => ["a", 250]),
@@ -157,7 +159,9 @@ it.effect("no more than 10,000 keys a second are asked for, and those beyond wai
     const { reads, requests, turn } = yield* makeReads()
     const keys = Array.from({ length: 25_000 }, (_, i) => `a${i}`)
     const all = yield* fork(
-      Effect.forEach(keys, (key) => reads.read(key, forever), { concurrency: "unbounded" }),
+      Effect.forEach(keys, (key) => reads.read(key, forever, "suspect"), {
+        concurrency: "unbounded",
+      }),
     )
     for (let i = 0; i < 3_000; i++) {
       turn()
@@ -173,12 +177,44 @@ it.effect("no more than 10,000 keys a second are asked for, and those beyond wai
   }),
 )
 
+it.effect(
+  "keys that callers demand to be checked wait for no suspect ones, and are not bounded",
+  () =>
+    Effect.gen(function* () {
+      const { reads, requests, turn } = yield* makeReads()
+      const readAll = (keys: ReadonlyArray<string>, reason: Reason) =>
+        fork(
+          Effect.forEach(keys, (key) => reads.read(key, forever, reason), {
+            concurrency: "unbounded",
+          }),
+        )
+      const numbered = (letter: string, count: number) =>
+        Array.from({ length: count }, (_, i) => `${letter}${i}`)
+      yield* readAll(numbered("a", 5_000), "suspect")
+      yield* readAll(numbered("b", 250), "suspect")
+      turn()
+      turn()
+      // The keys of this second's beginning are used up.
+      expect(requests.map(({ keys, part }) => [part, keys.length])).toEqual(
+        Array.from({ length: 4 }, () => ["a", 250]),
+      )
+      const checked = yield* readAll(numbered("a", 20_000), "checked")
+      for (let i = 0; i < 100; i++) turn()
+      expect((yield* Fiber.join(checked)).length).toBe(20_000)
+      expect(requests.length).toBe(4 + 80)
+      // The rest is sent in its turn, by one timer.
+      yield* TestClock.adjust(1_000)
+      turn()
+      expect(requests.length).toBeGreaterThan(4 + 80)
+    }),
+)
+
 it.effect("a caller waits no longer for its turn than it says", () =>
   Effect.gen(function* () {
     const { reads, requests, turn } = yield* makeReads()
     const keys = Array.from({ length: 3_000 }, (_, i) => `a${i}`)
     const all = yield* fork(
-      Effect.forEach(keys, (key) => reads.read(key, 100), { concurrency: "unbounded" }),
+      Effect.forEach(keys, (key) => reads.read(key, 100, "suspect"), { concurrency: "unbounded" }),
     )
     for (let i = 0; i < 150; i++) {
       turn()
