@@ -124,6 +124,8 @@ const inSqlite = casesOf({
   goals: [],
 })
 
+const checkedBeside = plain("larder checked", "larder over redis", "ioredis", "larder")
+
 export const cases: ReadonlyArray<Case> = [
   inMemory("hit", "memory hit inside a fiber, ns a hit", {
     variants: [zipf, uniform],
@@ -226,6 +228,17 @@ export const cases: ReadonlyArray<Case> = [
       "layered-loader over redis",
     ),
     goals: atMost(2, "larder over redis", "ioredis"),
+  }),
+  // A checked read asks for the version alone, and decodes nothing.
+  inRedis("checked", "memory hit whose version Redis confirms, one after another, us a hit", {
+    entrants: checkedBeside,
+    goals: atMost(3, "larder checked", "ioredis"),
+  }),
+  inRedis("checked64", "memory hit whose version Redis confirms, 64 in flight, us a hit", {
+    shape: "inFlight",
+    inFlight: 64,
+    entrants: checkedBeside,
+    goals: atMost(2, "larder checked", "ioredis"),
   }),
   inSqlite("sqlite", "hit in SQLite, none in memory, one after another, us a hit", {
     goals: atMost(2.5, "larder over sqlite", "node:sqlite"),

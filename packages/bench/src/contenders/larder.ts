@@ -42,7 +42,10 @@ export const openLarder = ({ lookup, policy, stack, tag }: OpenLarder) =>
   }).pipe(Effect.provideService(Scope.Scope, Scope.makeUnsafe()), Effect.orDie)
 
 /** `stackAt` gets the URL of the round's Redis server. */
-export const larderOver = (stackAt: (redis: string) => OpenLarder["stack"]) =>
+export const larderOver = (
+  stackAt: (redis: string) => OpenLarder["stack"],
+  options?: Larder.GetOptions,
+) =>
   effectful(({ lifetimes, redis, source, tag }) =>
     Effect.map(
       openLarder({
@@ -55,7 +58,7 @@ export const larderOver = (stackAt: (redis: string) => OpenLarder["stack"]) =>
         tag,
       }),
       (larder) => ({
-        get: (key) => larder.get(key),
+        get: (key) => larder.get(key, options),
         getMany: (keys) => Effect.map(larder.getMany(keys), (found) => found.values()),
         // As the other libraries, which keep no stale value of an invalidated entry.
         dropTagged:

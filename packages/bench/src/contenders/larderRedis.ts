@@ -8,7 +8,7 @@ import { maxEntries } from "../source.ts"
 import { larderOver, openLarder } from "./larder.ts"
 import type { Open } from "./peers/peer.ts"
 
-const redisTier = (url: string) =>
+export const redisTier = (url: string) =>
   RedisTier.layer({ prefix: "larder" }).pipe(
     Layer.provide(RedisClient.layer({ url })),
     Layer.provide(Logger.layer([])),

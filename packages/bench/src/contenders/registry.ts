@@ -7,6 +7,7 @@ import { type Open, overMemory, overRedis } from "./peers/peer.ts"
 const own = {
   larder: () => import("./larder.ts"),
   "larder over redis": () => import("./larderRedis.ts"),
+  "larder checked": () => import("./larderChecked.ts"),
   "larder over sqlite": () => import("./larderSqlite.ts"),
   effect: () => import("./effect.ts"),
   "bare Map": () => import("./bareMap.ts"),
