@@ -1,5 +1,5 @@
 /** After all faults and changes, every node recovers and all nodes return the same values. */
-import type { History, Read } from "../history/History.ts"
+import { coordinator, type History, type Read } from "../history/History.ts"
 import type { Violation } from "./Violation.ts"
 
 const strip = ({ by: _, ...line }: Read) => line
@@ -34,6 +34,21 @@ const endedWithLoss = (history: History, key: string): boolean => {
   return last !== undefined && history.mayBeLost(last)
 }
 
+/**
+ * Since all was quiet, a node has looked the key up, and some process had no processor time: Redis
+ * may not have answered in time, and then a node answers by itself.
+ */
+const lookedUpInStall = (history: History, key: string, until: number): boolean => {
+  const sessions = [...history.sessions.values()]
+  const quietAt = sessions.flatMap(({ id }) => history.quiet.get(id)?.at ?? [])
+  const since = Math.min(...quietAt)
+  const processes = new Set([...sessions.map(({ node }) => node), coordinator])
+  const wasStalled = [...processes].some(
+    (node) => history.active(node, since, until) < until - since,
+  )
+  return wasStalled && history.lookups(key).some(({ begin }) => begin > since)
+}
+
 /** With lives longer than a round, the last reads of all nodes must be equal. */
 const agreement = (history: History): ReadonlyArray<Violation> => {
   if (history.round.freshFor < 30_000) return []
@@ -43,6 +58,7 @@ const agreement = (history: History): ReadonlyArray<Violation> => {
   return [...last].flatMap(([key, reads]) => {
     const given = new Set(reads.map(({ value }) => value))
     if (given.size < 2 || endedWithLoss(history, key)) return []
+    if (lookedUpInStall(history, key, Math.max(...reads.map(({ end }) => end)))) return []
     const origins = [...given].flatMap((value) =>
       value === undefined ? [] : (history.origins.get(value)?.lines ?? []),
     )
