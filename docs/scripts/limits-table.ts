@@ -373,6 +373,11 @@ export const sections: ReadonlyArray<Section> = [
         "invalidated tags that the arbiter missed",
         "they become one mark that covers everything",
       ],
+      [
+        "keysLookedUpAlone",
+        "keys looked up while the arbiter did not answer",
+        "once it answers, all entries of the node are suspect until they are confirmed",
+      ],
       ["missedKeysAtOnce", "missed changes sent at once", "further ones wait"],
       ["missedRetryMillis", "pause between attempts to send them", "the next attempt begins"],
       ["closingRetryMillis", "the same pause while a larder closes", "the next attempt begins"],

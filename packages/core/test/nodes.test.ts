@@ -654,3 +654,85 @@ test(
     expect([yield* a.get("k"), yield* b.get("k")]).toEqual([value, value])
   }),
 )
+
+/** A value of the source's own for each lookup. */
+const counting = (from: ReturnType<typeof source>) => {
+  from.answer = () => Effect.succeed(from.asked)
+}
+
+/** What both nodes give as fresh, in this moment. */
+const given = (key: string, ...nodes: ReadonlyArray<Node>) =>
+  Effect.forEach(nodes, (node) => node.get(key))
+
+/** `knows`: B has read the tier's clock before, so that its own value has the higher version. */
+for (const knows of [false, true]) {
+  test(
+    `nodes agree again soon after the tier did not answer one of them, without a gap${knows ? ", on the newer value" : ""}`,
+    Effect.gen(function* () {
+      const { from, node } = yield* world()
+      counting(from)
+      const policy = { freshFor: "1 hour" } as const
+      const [a, b] = [yield* node({ policy }), yield* node({ policy })]
+      if (knows) yield* b.larder.get("another")
+      yield* a.larder.get("k")
+      yield* TestClock.adjust("1 second")
+      b.faults.turn("hang", "all")
+      from.asked = 10
+      const alone = yield* fork(b.larder.get("k"))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(alone)).toBe(11)
+      // As long as the tier does not answer, the value is fresh here.
+      yield* TestClock.adjust("4 seconds")
+      expect(yield* b.larder.get("k")).toBe(11)
+      expect(from.asked).toBe(11)
+      b.faults.turn("none", "all")
+      from.asked = 20
+      yield* TestClock.adjust("30 seconds")
+      yield* b.larder.get("other")
+      expect(from.asked).toBe(21)
+      yield* TestClock.adjust("2 seconds")
+      const both = yield* given("k", b.larder, a.larder)
+      expect(both).toEqual(knows ? [22, 22] : [1, 1])
+      expect(yield* given("k", a.larder, b.larder)).toEqual(both)
+      expect(from.asked).toBe(knows ? 22 : 21)
+    }),
+  )
+}
+
+test(
+  "a value looked up while the tier did not answer is still there when upstream fails after that",
+  Effect.gen(function* () {
+    const { from, node } = yield* world()
+    counting(from)
+    const b = yield* node({ policy: { freshFor: "1 hour", staleIfError: "1 hour" } })
+    yield* b.larder.get("another")
+    b.faults.turn("fail", "all")
+    expect(yield* b.larder.get("k")).toBe(2)
+    b.faults.turn("none", "all")
+    yield* TestClock.adjust("30 seconds")
+    yield* b.larder.get("other")
+    yield* TestClock.adjust("2 seconds")
+    from.answer = () => Effect.fail("down")
+    const { freshness, value } = yield* b.larder.getWithMeta("k")
+    expect([value, freshness]).toEqual([2, staleError])
+  }),
+)
+
+test(
+  "of more keys than are kept one by one, all are looked up anew once the tier answers",
+  Effect.gen(function* () {
+    const { from, node } = yield* world()
+    counting(from)
+    const b = yield* node({ policy: { freshFor: "1 hour" } })
+    const keys = Array.from({ length: 1_050 }, (_, i) => `k${i}`)
+    b.faults.turn("fail", "all")
+    yield* Effect.forEach(keys, (key) => b.larder.get(key))
+    b.faults.turn("none", "all")
+    yield* TestClock.adjust("30 seconds")
+    yield* b.larder.get("other")
+    yield* TestClock.adjust("2 seconds")
+    from.asked = 0
+    yield* Effect.forEach(keys, (key) => b.larder.get(key))
+    expect(from.asked).toBe(keys.length)
+  }),
+)

@@ -14,6 +14,7 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight, Lease, Outcome } from "../state/flight.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
 import { endLease, giveBack, releaseLease } from "./lease.ts"
+import { suspectOnceAnswered } from "../recover/lookedUpAlone.ts"
 import { dropLater } from "../recover/replay.ts"
 import { keepNearer } from "../recover/nearerTiers.ts"
 import { complete } from "./waiters.ts"
@@ -62,6 +63,7 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
   }
   const isProvisional = arbiter !== undefined
   keepInMemory(engine, flight, { ...kept, gapsBefore: flight.gapsBefore, isProvisional })
+  if (arbiter !== undefined && !flight.arbiterAnswers) suspectOnceAnswered(engine, arbiter, flight)
   if (farther.length === 0) return complete(engine, flight, outcome)
   const put = Effect.suspend(() => {
     const isUnwanted = flight.isForeign || engine.flights.isDetached(flight)

@@ -154,13 +154,17 @@ export const leaseAll = (
         leaseMillis,
       }))
       left = []
-      const granted = Effect.flatMap(arbiter.leases.acquireAll(requests, budget), (all) =>
-        engine.turns.each(asking, ({ flight }, i) => {
+      const granted = Effect.flatMap(arbiter.leases.acquireAll(requests, budget), (all) => {
+        const answering = new Set(
+          asking.flatMap(({ flight: { k } }, i) => (all[i] === undefined ? [] : arbiter.partOf(k))),
+        )
+        return engine.turns.each(asking, ({ flight }, i) => {
+          flight.arbiterAnswers = answering.has(arbiter.partOf(flight.k))
           const answer = answerTo(engine, arbiter, flight, requests[i]!, all[i])
           if (answer === "busy") busy.push(flight)
           else if (isClaim(answer)) left.push({ flight, claim: answer })
-        }),
-      )
+        })
+      })
       // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
       yield* Effect.uninterruptible(granted)
     }
@@ -187,9 +191,10 @@ const request = (
   budget: Budget,
 ): Effect.Effect<Answer> => {
   const asked = { ...claim, known: flight.known, leaseMillis: engine.stack.leaseMillis }
-  return Effect.map(arbiter.leases.acquire(flight.k, asked, budget), (granted) =>
-    answerTo(engine, arbiter, flight, asked, granted),
-  )
+  return Effect.map(arbiter.leases.acquire(flight.k, asked, budget), (granted) => {
+    flight.arbiterAnswers = granted !== undefined
+    return answerTo(engine, arbiter, flight, asked, granted)
+  })
 }
 
 const answerTo = (

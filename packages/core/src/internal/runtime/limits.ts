@@ -150,6 +150,8 @@ export const missedTags = 1_000
 export const missedKeysAtOnce = 32
 /** ms. One small trip a second while a tier is down. */
 export const missedRetryMillis = 1_000
+/** Keys. As `missedKeys`: with more, all entries of the node are suspect once the arbiter answers. */
+export const keysLookedUpAlone = 1_000
 /** ms. Shorter than `missedRetryMillis`, since `closeTimeout` is short. */
 export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */

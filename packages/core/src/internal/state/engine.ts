@@ -32,6 +32,7 @@ import { Fibers } from "./fibers.ts"
 import type { Candidate } from "./flight.ts"
 import { FlightTable } from "./flightTable.ts"
 import { Gaps } from "./gaps.ts"
+import { AloneKeys } from "./aloneKeys.ts"
 import { HeaderReads } from "./headerReads.ts"
 import { HeldLeases } from "./heldLeases.ts"
 import { KeyTurns } from "./keyTurns.ts"
@@ -135,6 +136,7 @@ export class Engine {
   readonly pushes = new Pushes()
   /** Undefined where no arbiter tells versions without their entries. */
   readonly headers: HeaderReads | undefined
+  readonly alone = new AloneKeys()
   /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
   closed = false

@@ -157,7 +157,7 @@ export class Flight extends Linked<Flight> {
   isLookingUp = false
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
-  /** The arbiter has answered for the key. */
+  /** The arbiter has answered the last request for the key. */
   arbiterAnswers = false
   /** Set from the arbiter's grant until release or commit. */
   lease: Lease | undefined

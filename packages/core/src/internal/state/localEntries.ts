@@ -255,12 +255,27 @@ export class LocalEntries {
     return held.entry.version
   }
 
+  /**
+   * From the next judgement on, an entry that the arbiter has not seen is suspect. Says whether there is
+   * one.
+   */
+  suspect(k: string): boolean {
+    const near = this.#near
+    const slot = near.find(k)
+    if (slot === 0 || !near.at(slot).isProvisional) return false
+    near.replace(slot, { ...near.at(slot), gapsBefore: beforeAll }, neverPlain)
+    return true
+  }
+
   /** Clears memory for good, so that every call misses and reaches the check for a closed larder. */
   close(): void {
     this.#isClosed = true
     this.#near.clear()
   }
 }
+
+/** Fewer gaps than there can have been: such an entry is suspect. */
+export const beforeAll = -1
 
 export const capped = (entry: Entry<unknown>, cap: number): Entry<unknown> => {
   if (entry.freshUntil <= cap) return entry

@@ -127,6 +127,11 @@ export class FartherTier {
     return this.#parts.isOne
   }
 
+  /** Whether the server of the key has answered since it last failed. */
+  answers(key: string): boolean {
+    return this.#parts.steps(this.#parts.of(key)).isWell
+  }
+
   /** The part of the tier that a key is on; `undefined` asks for the marks. */
   partOf(key: string | undefined): string {
     return this.#parts.of(key)

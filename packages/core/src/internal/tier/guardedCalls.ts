@@ -97,6 +97,11 @@ export class TierSteps {
     this.#insists = true
   }
 
+  /** No step has failed since the last one that succeeded. */
+  get isWell(): boolean {
+    return !this.#isSuspect
+  }
+
   run<A>(
     operation: string,
     effect: Effect.Effect<A, TierError>,

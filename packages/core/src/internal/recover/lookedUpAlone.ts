@@ -1,0 +1,43 @@
+/**
+ * Values that this node looked up by itself, since the arbiter did not answer. Other nodes may have
+ * another value of the key, and no message tells of it. Once the arbiter answers again, such an entry is
+ * suspect as after a gap: the next read asks the arbiter, and all nodes agree.
+ */
+import { missedRetryMillis } from "../runtime/limits.ts"
+import type { Engine } from "../state/engine.ts"
+import type { Flight } from "../state/flight.ts"
+import { beforeAll } from "../state/localEntries.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+
+/**
+ * Called when the result of such a flight is in memory. Not for a key that was looked up for this reason
+ * and got no answer again while its server answers others: its own records may be damaged for good, and
+ * it would be looked up each second.
+ */
+export const suspectOnceAnswered = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { k, stale }: Flight,
+): void => {
+  if (stale?.gapsBefore === beforeAll && arbiter.answers(k)) return
+  const { alone } = engine
+  alone.add(k)
+  if (alone.isScheduled) return
+  alone.isScheduled = true
+  lookLater(engine, arbiter)
+}
+
+const lookLater = (engine: Engine, arbiter: FartherTier): void => {
+  engine.timers.schedule(engine.now() + missedRetryMillis, () => look(engine, arbiter))
+}
+
+const look = (engine: Engine, arbiter: FartherTier): void => {
+  const { alone } = engine
+  const answered = alone.take((k) => arbiter.answers(k))
+  if (answered === "all") engine.gaps.begin(undefined)
+  else {
+    for (const k of answered) engine.entries.suspect(k)
+  }
+  alone.isScheduled = !alone.isEmpty
+  if (alone.isScheduled) lookLater(engine, arbiter)
+}
