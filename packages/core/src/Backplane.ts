@@ -109,7 +109,8 @@ export class BackplaneError extends Schema.TaggedError<BackplaneError>()("Backpl
 export interface Link {
   /**
    * Sends a message to all links of the same larder; its own may get it as well. Succeeds when the
-   * backplane has taken it. A larder sends a message that fails again, after a pause.
+   * backplane has taken it. A larder sends a message that fails again, after a pause. It interrupts
+   * what is under way when the link ends, and sends it over the next one.
    */
   readonly publish: (message: Message) => Effect.Effect<void, BackplaneError>
   /**
@@ -132,7 +133,7 @@ export interface Backplane {
   /**
    * Connects a larder, until the scope closes. Messages of other larders must not arrive. It may wait
    * for a connection, in the background of the larder; while it fails, the larder tries again once a
-   * second.
+   * second. A larder that closes with changes to send waits for it, within its `closeTimeout`.
    */
   readonly open: (options: {
     readonly larder: string
@@ -258,7 +259,8 @@ const hub = (): Backplane => {
  *
  * **Details**
  *
- * Messages arrive in the next turn of the event loop, in order, and none is lost.
+ * A settled change holds for the other larders in the next turn of the event loop, however busy the
+ * process is. Messages arrive in order, and none is lost.
  *
  * **Gotchas**
  *

@@ -200,6 +200,55 @@ test(
   }),
 )
 
+/** The next turn of the event loop. */
+const nextTurn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+
+const live = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live(title, () => Effect.provide(Effect.scoped(body), Layer.fresh(Backplane.layerMemory)))
+
+live(
+  "layerMemory: a settled change holds for the other larders of the process in the next turn",
+  Effect.gen(function* () {
+    const { a, b, source } = yield* two
+    for (const change of [
+      () => a.set("k", 2),
+      () => a.expire("k"),
+      () => a.remove("k"),
+      () => a.invalidateTags("tag"),
+      () => a.clear(),
+    ]) {
+      yield* b.refresh("k")
+      expect((yield* b.read("k")).freshness).toEqual({ _tag: "Fresh" })
+      expect((yield* change()).settled).toBe(true)
+      yield* nextTurn
+      expect((yield* b.read("k")).freshness).not.toEqual({ _tag: "Fresh" })
+    }
+    expect(source.asked).toBe(5)
+  }),
+)
+
+live(
+  "layerMemory: a loop of reads does not hold a change up beyond the next turn",
+  Effect.gen(function* () {
+    const { a, b, source } = yield* two
+    let turns = 0
+    const count = () => {
+      turns += 1
+      if (turns < 100) setImmediate(count)
+    }
+    for (let i = 0; i < 20; i += 1) {
+      yield* b.get("k")
+      source.value += 1
+      yield* a.set("k", source.value)
+      turns = 0
+      setImmediate(count)
+      while ((yield* b.get("k")) !== source.value) expect(turns).toBeLessThanOrEqual(1)
+      turns = 100
+      yield* nextTurn
+    }
+  }),
+)
+
 /** A shared tier without arbiter, which nodes read at any time. */
 const sharedAlone = (faults = new Faults()) =>
   Effect.map(Layer.build(fileLayer(faults)), (built) =>
@@ -270,7 +319,10 @@ test(
 /** A hub that holds messages back, loses them, fails, and ends links, as a test says. */
 class Held {
   readonly waiting: Array<() => void> = []
-  fails = false
+  fails: boolean | "open" | "publish" = false
+  /** How long a link takes to open, and a message to be taken, ms. */
+  opensIn = 0
+  takesIn = 0
   published: Array<Backplane.Message> = []
   /** Messages that were published over a link that had ended. */
   late = 0
@@ -281,7 +333,8 @@ class Held {
     name: "held",
     open: () =>
       Effect.gen({ self: this }, function* () {
-        if (this.fails) return yield* this.refused
+        if (this.opensIn > 0) yield* Effect.sleep(this.opensIn)
+        if (this.fails === true || this.fails === "open") return yield* this.refused
         const queue = yield* Queue.unbounded<Backplane.Message | Backplane.Gap>()
         yield* Effect.acquireRelease(
           Effect.sync(() => this.queues.add(queue)),
@@ -290,12 +343,15 @@ class Held {
         const publish = (message: Backplane.Message) =>
           Effect.suspend(() => {
             if (!this.queues.has(queue)) this.late += 1
-            if (this.fails) return this.refused
+            if (this.fails === true || this.fails === "publish") return this.refused
+            return this.takesIn > 0 ? Effect.delay(taken(message), this.takesIn) : taken(message)
+          })
+        const taken = (message: Backplane.Message) =>
+          Effect.sync(() => {
             this.published.push(message)
             this.waiting.push(() => {
               for (const each of this.queues) Queue.offerUnsafe(each, message)
             })
-            return Effect.void
           })
         return { publish, messages: Queue.asDequeue(queue) }
       }),
@@ -435,21 +491,210 @@ held("law 15: more changes than the bound become one mark of everything", (plane
   }),
 )
 
-held("law 22: closing sends what waits, and does not wait for a backplane that is down", (plane) =>
+/** Sets a key and closes at once; says how long closing takes, ms, and what it logs. */
+const setAndClose = (plane: Held, until = 10_000) =>
+  Effect.gen(function* () {
+    const lines: Array<unknown> = []
+    const logger = Logger.make(({ message }) => void lines.push(message))
+    const set = Effect.scoped(Effect.flatMap(node(new Source()), (larder) => larder.set("k", 2)))
+    const closing = yield* fork(Effect.provide(set, Logger.layer([logger])))
+    let millis = 0
+    for (; millis < until && closing.pollUnsafe() === undefined; millis += 10) {
+      yield* TestClock.adjust(10)
+    }
+    return {
+      isClosed: closing.pollUnsafe() !== undefined,
+      millis,
+      sent: plane.published.map((message) => (message._tag === "Changed" ? message.key : "")),
+      logged: lines.flat().filter((line) => / closed /.test(String(line))),
+    }
+  })
+
+for (const [what, delays, millis] of [
+  ["sends at once what waits", {}, 10],
+  ["waits for a link that is being opened", { opensIn: 300 }, 300],
+  ["waits until a slow backplane has taken a message", { takesIn: 900 }, 900],
+] as const) {
+  held(`law 22: closing ${what}`, (plane) =>
+    Effect.gen(function* () {
+      Object.assign(plane, delays)
+      const closing = yield* setAndClose(plane)
+      expect(closing).toMatchObject({ isClosed: true, sent: ["k"], logged: [] })
+      expect(closing.millis).toBeLessThanOrEqual(millis + 20)
+    }),
+  )
+}
+
+const unsent = expect.stringMatching(/^nodes: closed before the backplane held .* 1 message /)
+
+for (const [what, fault] of [
+  ["no link opens", { opensIn: 20_000 }],
+  ["links cannot be opened", { fails: "open" }],
+  ["a message is not taken", { takesIn: 20_000 }],
+  ["messages are refused", { fails: "publish" }],
+] as const) {
+  held(`law 22: closing ends within closeTimeout, and logs what is left, where ${what}`, (plane) =>
+    Effect.gen(function* () {
+      Object.assign(plane, fault)
+      const closing = yield* setAndClose(plane)
+      expect(closing).toMatchObject({ isClosed: true, sent: [], logged: [unsent] })
+      expect(closing.millis).toBeLessThanOrEqual(5_020)
+      plane.fails = false
+      yield* TestClock.adjust("1 minute")
+      expect(plane.published).toEqual([])
+    }),
+  )
+}
+
+for (const fails of ["open", "publish"] as const) {
+  held(`law 22: closing sends what waits once ${fails} succeeds again, without a pause`, (plane) =>
+    Effect.gen(function* () {
+      plane.fails = fails
+      expect(yield* setAndClose(plane, 3_000)).toMatchObject({ isClosed: false, sent: [] })
+      plane.fails = false
+      yield* TestClock.adjust(120)
+      expect(plane.published).toMatchObject([{ _tag: "Changed", key: "k" }])
+    }),
+  )
+
+  held(`law 22: closing ends the pause after a failed ${fails}`, (plane) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      plane.fails = fails
+      const a = yield* Scope.provide(node(new Source()), scope)
+      yield* a.set("k", 2)
+      yield* delivered
+      plane.fails = false
+      const closing = yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(120)
+      expect(closing.pollUnsafe()).toBeDefined()
+      expect(plane.published).toMatchObject([{ _tag: "Changed", key: "k" }])
+    }),
+  )
+}
+
+held("law 22: a backplane that disobeys its interruption does not hold closing up", (plane) =>
+  Effect.gen(function* () {
+    const stuck = (link: Backplane.Link): Backplane.Link => ({
+      ...link,
+      publish: () => Effect.uninterruptible(Effect.never),
+    })
+    const disobeying: Backplane.Backplane = {
+      name: "held",
+      open: (options) => Effect.map(plane.plane.open(options), stuck),
+    }
+    const closing = yield* Effect.provideService(
+      setAndClose(plane),
+      Backplane.Backplane,
+      disobeying,
+    )
+    expect(closing).toMatchObject({ isClosed: true, logged: [unsent] })
+    expect(closing.millis).toBeLessThanOrEqual(5_020)
+  }),
+)
+
+held(
+  "law 22: closing sends the changes that the arbiter accepts while the larder closes",
+  (plane) =>
+    Effect.gen(function* () {
+      const faults = { away: false }
+      const tier = yield* arbiterOf("machine", faults)
+      const scope = yield* Scope.make()
+      const a = yield* Scope.provide(
+        node(new Source(), TierStack.layer(MemoryTier.layer(), tier)),
+        scope,
+      )
+      yield* TestClock.adjust("1 second")
+      faults.away = true
+      yield* a.set("k", 2)
+      yield* delivered
+      plane.published.length = 0
+      plane.takesIn = 50
+      const closing = yield* fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(200)
+      faults.away = false
+      yield* TestClock.adjust(400)
+      expect(closing.pollUnsafe()).toBeDefined()
+      expect(plane.published.filter(({ _tag }) => _tag === "Changed")).toHaveLength(1)
+    }),
+)
+
+for (const fails of [false, "open"] as const) {
+  held(
+    `law 22: ${fails ? "a failed link" : "a link that opens"} while the larder closes makes nothing suspect any more`,
+    (plane) =>
+      Effect.gen(function* () {
+        const tier = yield* arbiterOf("machine")
+        const stack = () => TierStack.layer(MemoryTier.layer(), tier)
+        const source = new Source()
+        const other = node(source, stack())
+        const b = yield* Effect.provideService(other, Backplane.Backplane, Backplane.none)
+        yield* b.get("k")
+        yield* TestClock.adjust("1 second")
+        plane.opensIn = 300
+        plane.takesIn = 50
+        plane.fails = fails
+        const closing = yield* fork(
+          Effect.scoped(
+            Effect.flatMap(node(new Source(), stack()), (larder) => larder.set("l", 2)),
+          ),
+        )
+        yield* TestClock.adjust("500 millis")
+        plane.fails = false
+        yield* TestClock.adjust("1 second")
+        expect(closing.pollUnsafe()).toBeDefined()
+        expect(plane.published).toMatchObject([{ key: "l" }])
+        // Another process reads the marks of the file that both share.
+        yield* TestClock.adjust("10 seconds")
+        yield* b.get("other")
+        yield* b.get("k")
+        expect(source.asked).toBe(2)
+      }),
+  )
+}
+
+held("a message under way when its link ends goes over the next one", (plane) =>
+  Effect.gen(function* () {
+    const a = yield* node(new Source())
+    plane.takesIn = 500
+    yield* a.set("k", 2)
+    for (const queue of [...plane.queues]) yield* Queue.shutdown(queue)
+    yield* TestClock.adjust("900 millis")
+    expect(plane.published).toEqual([])
+    plane.takesIn = 0
+    yield* TestClock.adjust("200 millis")
+    expect(plane.published).toMatchObject([{ _tag: "Changed", key: "k" }])
+    yield* a.set("l", 2)
+    yield* delivered
+    expect(plane.published).toHaveLength(2)
+  }),
+)
+
+held("changes made while messages are under way go together, each key once", (plane) =>
+  Effect.gen(function* () {
+    const a = yield* node(new Source())
+    plane.takesIn = 100
+    for (let i = 0; i < 5; i += 1) yield* a.set("k", i)
+    yield* TestClock.adjust("1 second")
+    expect(plane.published).toHaveLength(2)
+  }),
+)
+
+held("what changed while a link is being opened reaches the other nodes", (plane) =>
   Effect.gen(function* () {
     const source = new Source()
-    const scope = yield* Scope.make()
-    const a = yield* Scope.provide(node(source), scope)
+    const b = yield* node(source)
+    yield* b.get("k")
+    plane.opensIn = 2_000
+    const a = yield* node(source)
     yield* a.set("k", 2)
-    yield* Scope.close(scope, Exit.void)
-    expect(plane.published).toMatchObject([{ _tag: "Changed", key: "k" }])
-    const other = yield* Scope.make()
-    const b = yield* Scope.provide(node(source), other)
-    plane.fails = true
-    yield* b.set("k", 3)
-    const closing = yield* fork(Scope.close(other, Exit.void))
-    yield* TestClock.adjust("1 second")
-    expect(closing.pollUnsafe()).toBeDefined()
+    yield* a.invalidateTags("other")
+    yield* plane.deliver
+    expect((yield* b.read("k")).freshness).toEqual({ _tag: "Fresh" })
+    yield* TestClock.adjust("2 seconds")
+    yield* plane.deliver
+    expect((yield* b.read("k")).freshness).toEqual(staleError)
+    expect(plane.published).toHaveLength(2)
   }),
 )
 
@@ -538,17 +783,6 @@ held("what changed before there was a link is sent when there is one", (plane) =
     plane.fails = false
     yield* TestClock.adjust("1 second")
     expect(plane.published).toMatchObject([{ _tag: "Changed", key: "k" }])
-  }),
-)
-
-held("law 22: closing before the backplane had all changes is logged", (plane) =>
-  Effect.gen(function* () {
-    const lines: Array<unknown> = []
-    const logger = Logger.make(({ message }) => void lines.push(message))
-    plane.fails = true
-    const set = Effect.scoped(Effect.flatMap(node(new Source()), (larder) => larder.set("k", 2)))
-    yield* Effect.provide(set, Logger.layer([logger]))
-    expect(lines.flat()).toContainEqual(expect.stringContaining("before the backplane held"))
   }),
 )
 

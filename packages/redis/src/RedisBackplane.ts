@@ -233,7 +233,7 @@ const make = (
  * message once or not at all: after a lost connection, and after three heartbeats that did not come
  * back, all entries from before are served only if upstream fails, until they are looked up again. Such a
  * gap, and a message of a newer format, is the event `GapDetected`. A change that could not be sent is
- * sent again once a second.
+ * sent again once a second, and every 100 ms while the larder closes, until `closeTimeout`.
  *
  * A node costs two commands a heartbeat, whatever the number of its larders. The user needs the rights
  * to PUBLISH and SUBSCRIBE on `prefix:b:*` and `prefix:h:*`. The layer dies with `InvalidOptions` when an

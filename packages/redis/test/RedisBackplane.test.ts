@@ -2,6 +2,7 @@
 import { it } from "@effect/vitest"
 import { Backplane, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import * as RedisServer from "@larder/testing/RedisServer"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -225,6 +226,31 @@ redisSuite("RedisBackplane", () => {
       const millis = yield* until(beats, (count) => count >= before + 10)
       assert.isAtLeast(millis, 800)
     }),
+  )
+
+  it.live(
+    "law 22: a change right after opening reaches the others, though all closes at once",
+    () =>
+      Effect.gen(function* () {
+        const name = freshName()
+        const { a, b } = yield* two(url, { name })
+        yield* connected([a, b])
+        for (const millis of [0, 5]) {
+          yield* b.refresh("k")
+          assert.isTrue(yield* isFresh(b, "k"))
+          const began = yield* Clock.currentTimeMillis
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const plane = yield* planeOn(yield* connect({ url: yield* url }))
+              const larder = yield* larderOn(plane, name, () => 1)
+              assert.isTrue((yield* larder.set("k", 2)).settled)
+              yield* Effect.sleep(millis)
+            }),
+          )
+          assert.isBelow((yield* Clock.currentTimeMillis) - began, 2_000)
+          yield* until(isFresh(b, "k"), (fresh) => !fresh)
+        }
+      }),
   )
 
   it.live("changes made while the server is down reach the others when it is back", () =>

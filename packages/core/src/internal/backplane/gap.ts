@@ -46,6 +46,8 @@ const suspect = (
   arbiter: FartherTier | undefined,
   part: string | undefined,
 ): void => {
+  // A closing larder may open a link, or fail to, for its last changes. It serves nothing any more.
+  if (engine.closed) return
   engine.gaps.begin(part)
   for (const tier of engine.stack.farther) tier.copies.suspect()
   if (arbiter === undefined) {

@@ -11,29 +11,18 @@ import { counted } from "./changed.ts"
 import { detected, ended } from "./gap.ts"
 import { nodeName } from "./nodeName.ts"
 import { keyChangedElsewhere, markedElsewhere } from "./elsewhere.ts"
-import { send } from "./send.ts"
+import { sendOver } from "./send.ts"
 import { safely, type Source } from "./source.ts"
 
 /** The link as the source of messages. */
 export const linked = (engine: Engine, backplane: Backplane): Source => {
   const node = nodeName(engine)
-  let link: Link | undefined
-  const wake = send(engine, node, () => link)
-  engine.outbox.onWaiting = wake
+  engine.outbox.isInUse = true
   const receiveOne = (message: Message | Gap) =>
     safely(engine, () => receive(engine, node, message))
-  const open = Effect.suspend(() => backplane.open({ larder: engine.settings.name }))
-  const opened = Effect.tap(open, (given) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        link = given
-        wake()
-      }),
-      () =>
-        Effect.sync(() => {
-          link = undefined
-        }),
-    ),
+  const opened = Effect.tap(
+    Effect.suspend(() => backplane.open({ larder: engine.settings.name })),
+    (link) => sendOver(engine, node, link),
   )
   return {
     subscribe: Effect.map(opened, ({ messages }) => pump(engine, messages, receiveOne)),

@@ -59,7 +59,7 @@ const subscribed = (engine: Engine, { outlives, subscribe }: Source): Effect.Eff
   const failed = Effect.suspend(() => {
     if (!isMissing) detected(engine, arbiter, "disconnected", undefined)
     isMissing = true
-    return engine.sleep(listenPauseMillis)
+    return engine.pause(listenPauseMillis)
   })
   return Effect.forever(Effect.andThen(Effect.exit(once), failed))
 }

@@ -1,70 +1,86 @@
-/** Sends this node's changes over a backplane, in the background, until all are sent. */
+/** Sends this node's changes over a link of a backplane, in the background, until all are sent. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import type { BackplaneError, Link, Message } from "../../Backplane.ts"
 import { messagesSentAtOnce, publishMillis, publishPauseMillis } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 
 /**
- * Returns a function to call whenever a change waits or a link opens. A message that fails is sent
- * again; a larder that closes tries each once more.
+ * Sends what waits and each further change, until the scope of the link closes. The first change is
+ * sent at once; those that come while messages are under way go together. A message that fails is sent
+ * again. Closing the larder waits for the outbox, not for this fiber.
  */
-export const send = (
+export const sendOver = (
   engine: Engine,
   node: string,
-  linkNow: () => Link | undefined,
-): (() => void) => {
-  const { outbox } = engine
+  link: Link,
+): Effect.Effect<void, never, Scope.Scope> => {
+  const { fibers, outbox } = engine
+  let fiber: Fiber.Fiber<void> | undefined
   let isSending = false
   const sending = Effect.gen(function* () {
-    // Changes of one turn of the event loop go together.
-    yield* Effect.yieldNow
-    for (;;) {
-      const link = linkNow()
-      if (link === undefined || outbox.isEmpty) {
-        isSending = false
-        return
-      }
-      const wasClosed = engine.closed
-      const isSent = yield* sendAll(engine, node, link)
-      if (isSent) continue
-      if (wasClosed) {
-        isSending = false
-        return
-      }
-      yield* engine.sleep(publishPauseMillis)
+    while (!outbox.isEmpty) {
+      if (!(yield* sendAll(engine, node, link))) yield* engine.pause(publishPauseMillis)
     }
+    isSending = false
   })
-  return () => {
-    if (isSending || linkNow() === undefined || outbox.isEmpty) return
+  const wake = () => {
+    if (isSending) return
     isSending = true
-    engine.fibers.forkAwaited(sending)
+    fiber = fibers.start(sending)
   }
+  const begin = Effect.sync(() => {
+    outbox.onWaiting = wake
+    wake()
+  })
+  const end = Effect.sync(() => {
+    outbox.onWaiting = () => {}
+    if (fiber !== undefined) fibers.abandon(fiber)
+  })
+  return Effect.acquireRelease(begin, () => end)
 }
 
 /** Sends all that waits, and keeps what could not be sent; says whether all was sent. */
 const sendAll = (engine: Engine, node: string, link: Link): Effect.Effect<boolean> =>
-  Effect.gen(function* () {
-    const { backplane, observer, outbox } = engine
+  Effect.suspend(() => {
+    const { observer, outbox } = engine
     const waiting = outbox.take()
-    const exits = yield* Effect.forEach(
+    return Effect.forEach(
       waiting,
-      (message) => Effect.exit(published(link, { ...message, node })),
+      (message) =>
+        Effect.tap(Effect.exit(published(link, { ...message, node })), (exit) =>
+          Effect.sync(() => {
+            if (Exit.isFailure(exit)) return
+            observer.counters.messagesSent += 1
+            outbox.sent(message)
+          }),
+        ),
       { concurrency: messagesSentAtOnce },
+    ).pipe(
+      // Also when the link ends meanwhile: the next link sends the rest.
+      Effect.ensuring(Effect.sync(() => outbox.giveBack(waiting))),
+      Effect.map((exits) => {
+        const failed = exits.filter(Exit.isFailure)
+        const [first] = failed
+        if (first === undefined) return true
+        warnOf(engine, failed.length, first.cause)
+        return false
+      }),
     )
-    const failed = exits.filter(Exit.isFailure)
-    observer.counters.messagesSent += exits.length - failed.length
-    for (const [i, exit] of exits.entries()) {
-      if (Exit.isFailure(exit)) outbox.giveBack(waiting[i]!)
-    }
-    const [first] = failed
-    if (first === undefined) return true
-    const message = `${failed.length} messages about changes could not be sent, so other nodes may serve older values; they are sent again: ${reasonOf(first.cause)}`
-    observer.tell({ _tag: "TierWarning", tier: backplane.name, message })
-    engine.warnings.warn("publish", `${backplane.name}: ${message}`)
-    return false
   })
+
+const warnOf = (
+  { backplane, observer, warnings }: Engine,
+  count: number,
+  cause: Cause.Cause<BackplaneError | Cause.TimeoutError>,
+): void => {
+  const message = `${count} messages about changes could not be sent, so other nodes may serve older values; they are sent again: ${reasonOf(cause)}`
+  observer.tell({ _tag: "TierWarning", tier: backplane.name, message })
+  warnings.warn("publish", `${backplane.name}: ${message}`)
+}
 
 const published = (
   link: Link,

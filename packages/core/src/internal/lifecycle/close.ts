@@ -23,6 +23,7 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const { closeMillis, name } = engine.settings
     const began = engine.stopwatch()
     engine.closed = true
+    engine.closing.openUnsafe()
     engine.entries.close()
     // Without the fibers abandoned earlier, which are known to disobey their interruption.
     const running = [...engine.fibers.running]
@@ -52,6 +53,8 @@ export const close = (engine: Engine): Effect.Effect<void> =>
       // Interrupted lookups release their leases, and changes under way may have become missed ones.
       Effect.andThen(settled(engine)),
       Effect.andThen(told),
+      // Last: each of these may have made a change that other nodes must hear of.
+      Effect.andThen(engine.outbox.allSent),
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
     engine.writes.stop()
@@ -69,9 +72,10 @@ export const close = (engine: Engine): Effect.Effect<void> =>
         `${name}: closed before ${engine.stack.farther.at(-1)?.name} had all changes, so other nodes may serve older values; raise closeTimeout if the tier is slow`,
       )
     }
-    if (!engine.outbox.isEmpty) {
+    const { unsent } = engine.outbox
+    if (unsent > 0) {
       yield* Effect.logWarning(
-        `${name}: closed before the backplane ${engine.backplane.name} had sent all changes, so other nodes may serve older values`,
+        `${name}: closed before the backplane ${engine.backplane.name} had taken ${unsent} ${unsent === 1 ? "message" : "messages"} about changes, so other nodes may serve older values; raise closeTimeout if the backplane is slow`,
       )
     }
     for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()

@@ -152,7 +152,7 @@ export const missedKeysAtOnce = 32
 export const missedRetryMillis = 1_000
 /** Keys. As `missedKeys`: with more, all entries of the node are suspect once the arbiter answers. */
 export const keysLookedUpAlone = 1_000
-/** ms. Shorter than `missedRetryMillis`, since `closeTimeout` is short. */
+/** ms. Shorter than the pauses of a larder that stays open, since `closeTimeout` is short. */
 export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
 export const closeMillis = 5_000

@@ -4,7 +4,8 @@
  */
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
@@ -17,6 +18,7 @@ import type { Marks } from "../invalidation/marks.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import { Warnings } from "../observe/warnings.ts"
 import { Timers } from "../runtime/deadlines.ts"
+import { closingRetryMillis } from "../runtime/limits.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
 import { WaitingCallers } from "../runtime/processLife.ts"
@@ -140,6 +142,8 @@ export class Engine {
   /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
   closed = false
+  /** Opens when the larder closes. */
+  readonly closing = Latch.makeUnsafe()
 
   constructor(
     settings: Settings,
@@ -222,5 +226,14 @@ export class Engine {
   /** Sleeps without keeping the process alive. */
   sleep(millis: number): Effect.Effect<void> {
     return this.clock.pause(Duration.millis(millis))
+  }
+
+  /** Pauses before another attempt. Closing the larder ends the pause, and makes further ones short. */
+  pause(millis: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.closed
+        ? this.sleep(Math.min(millis, closingRetryMillis))
+        : Effect.raceFirst(this.sleep(millis), this.closing.await),
+    )
   }
 }

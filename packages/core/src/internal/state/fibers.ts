@@ -18,16 +18,21 @@ export class Fibers {
     this.#context = context
   }
 
+  /** Runs an effect at once; the caller ends it. */
+  start<A, E>(effect: Effect.Effect<A, E>, context = this.#context): Fiber.Fiber<A, E> {
+    return Effect.runForkWith(context)(effect)
+  }
+
   /** Runs an effect at once; closing the larder interrupts it. */
   fork<A, E>(effect: Effect.Effect<A, E>, context = this.#context): Fiber.Fiber<A, E> {
-    const fiber = Effect.runForkWith(context)(effect)
+    const fiber = this.start(effect, context)
     this.own(fiber)
     return fiber
   }
 
   /** Runs an effect at once; closing the larder waits for it. */
   forkAwaited<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    const fiber = Effect.runForkWith(this.#context)(effect)
+    const fiber = this.start(effect)
     track(fiber, this.awaited)
     return fiber
   }

@@ -1,8 +1,9 @@
 /**
- * Changes of this node that the backplane has not sent yet. One message stands for all changes of a
+ * Changes of this node that the backplane has not taken yet. One message stands for all changes of a
  * key. Beyond a bound, one mark of everything takes their place: other nodes look more up than they
  * must, and miss nothing.
  */
+import * as Effect from "effect/Effect"
 import type { Message } from "../../Backplane.ts"
 import { queuedMessages } from "../runtime/limits.ts"
 
@@ -10,53 +11,76 @@ type Body<M> = M extends unknown ? Omit<M, "node"> : never
 export type Changed = Extract<Body<Message>, { readonly _tag: "Changed" }>
 export type Marked = Extract<Body<Message>, { readonly _tag: "Marked" }>
 
+const nothing = (): void => {}
+
 export class Outbox {
   readonly #keys = new Map<string, Changed>()
   #marks: ReadonlyArray<Marked> = []
-  /** Called for each change that waits. Without it, no backplane is in use, and nothing is kept. */
-  onWaiting: (() => void) | undefined
+  /** Taken by a sender, and not sent yet. */
+  readonly #underWay = new Set<Changed | Marked>()
+  readonly #allSent = new Set<() => void>()
+  /** Without a backplane in use, nothing is kept. */
+  isInUse = false
+  /** Called for each change that waits. */
+  onWaiting = nothing
 
+  /** Nothing waits; some messages may be under way. */
   get isEmpty(): boolean {
     return this.#keys.size === 0 && this.#marks.length === 0
   }
 
+  /** The number of messages that wait or are under way. */
+  get unsent(): number {
+    return this.#keys.size + this.#marks.length + this.#underWay.size
+  }
+
+  /** Waits until nothing waits and nothing is under way. */
+  readonly allSent: Effect.Effect<void> = Effect.callback((resume) => {
+    const end = () => resume(Effect.void)
+    if (this.unsent === 0) return end()
+    this.#allSent.add(end)
+  })
+
   /** This node has changed a key. `version`: where an arbiter has ordered the change. */
   changed(key: string, isRemoval: boolean, version?: number): void {
-    if (this.onWaiting === undefined) return
-    this.#addKey({ _tag: "Changed", key, isRemoval, version })
-    this.onWaiting()
+    if (this.isInUse) this.#add({ _tag: "Changed", key, isRemoval, version })
   }
 
   /** This node has set a mark. `number`: where an arbiter has numbered it. */
   marked(tags: ReadonlyArray<string | undefined>, keepStale: boolean, number?: number): void {
-    if (this.onWaiting === undefined) return
-    this.#addMark({ _tag: "Marked", tags, keepStale, number })
-    this.onWaiting()
+    if (this.isInUse) this.#add({ _tag: "Marked", tags, keepStale, number })
   }
 
-  /** Takes everything that waits. */
+  /** Takes everything that waits. Until `sent` or `giveBack`, it is under way. */
   take(): ReadonlyArray<Changed | Marked> {
     const all = [...this.#marks, ...this.#keys.values()]
     this.#keys.clear()
     this.#marks = []
+    for (const message of all) this.#underWay.add(message)
     return all
   }
 
-  /** Keeps a message that could not be sent, beside those that wait by now. */
-  giveBack(message: Changed | Marked): void {
-    if (message._tag === "Marked") this.#addMark(message)
-    else this.#addKey(message)
+  /** The backplane has taken a message. */
+  sent(message: Changed | Marked): void {
+    this.#underWay.delete(message)
+    if (this.unsent > 0) return
+    for (const end of this.#allSent) end()
+    this.#allSent.clear()
   }
 
-  #addKey(change: Changed): void {
-    const known = this.#keys.get(change.key)
-    this.#keys.set(change.key, known === undefined ? change : together(known, change))
-    this.#bound()
+  /** Keeps messages that could not be sent, beside those that wait by now. */
+  giveBack(messages: Iterable<Changed | Marked>): void {
+    for (const message of messages) if (this.#underWay.delete(message)) this.#add(message)
   }
 
-  #addMark(mark: Marked): void {
-    this.#marks = [...this.#marks, mark]
+  #add(message: Changed | Marked): void {
+    if (message._tag === "Marked") this.#marks = [...this.#marks, message]
+    else {
+      const known = this.#keys.get(message.key)
+      this.#keys.set(message.key, known === undefined ? message : together(known, message))
+    }
     this.#bound()
+    this.onWaiting()
   }
 
   #bound(): void {

@@ -5,6 +5,12 @@ import type { Engine } from "../state/engine.ts"
 /**
  * The acknowledgement of a change: its version, and the tiers that have it.
  *
+ * **Gotchas**
+ *
+ * It does not wait for a backplane: `settled` speaks of the tiers, not of the memory of other nodes. The
+ * message of the change is sent afterwards, and again until the backplane takes it; a larder that
+ * closes waits for that within `closeTimeout`.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -1,11 +1,12 @@
 /** What waits for a backplane: one message a key, and a bound. */
+import { Effect } from "effect"
 import { expect, it } from "vitest"
 import { queuedMessages } from "../../../src/internal/runtime/limits.ts"
 import { Outbox } from "../../../src/internal/state/outbox.ts"
 
 const inUse = () => {
   const outbox = new Outbox()
-  outbox.onWaiting = () => {}
+  outbox.isInUse = true
   return outbox
 }
 
@@ -34,8 +35,29 @@ it("keeps the removal of a message that comes back beside a later change", () =>
   outbox.changed("k", true)
   const [removal] = outbox.take()
   outbox.changed("k", false)
-  outbox.giveBack(removal!)
+  outbox.giveBack([removal!])
   expect(outbox.take()).toMatchObject([{ key: "k", isRemoval: true }])
+})
+
+it("what was taken is unsent until it is sent; what comes back waits again, once", () => {
+  const outbox = inUse()
+  let ends = 0
+  let wakes = 0
+  const wait = () => Effect.runFork(Effect.map(outbox.allSent, () => (ends += 1)))
+  outbox.onWaiting = () => (wakes += 1)
+  wait()
+  expect(ends).toBe(1)
+  outbox.changed("k", false)
+  outbox.changed("l", false)
+  wait()
+  const [k, l] = outbox.take()
+  expect([outbox.isEmpty, outbox.unsent, ends, wakes]).toEqual([true, 2, 1, 2])
+  outbox.sent(k!)
+  outbox.giveBack([k!, l!])
+  outbox.giveBack([k!, l!])
+  expect([outbox.isEmpty, outbox.unsent, ends, wakes]).toEqual([false, 1, 1, 3])
+  outbox.sent(outbox.take()[0]!)
+  expect(outbox.unsent).toBe(0)
 })
 
 it("law 15: beyond the bound one mark of everything is left, which drops if anything there did", () => {
