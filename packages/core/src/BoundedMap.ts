@@ -10,7 +10,8 @@
 import * as Result from "effect/Result"
 import { Bounded, checked } from "./internal/memory/bounded/bounded.ts"
 import { defaultBounds, noEviction } from "./internal/memory/bounds.ts"
-import type { InvalidOptions } from "./InvalidOptions.ts"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 
 /**
  * The eviction policy. `"w-tinylfu"` evicts entries that were read least often lately; a window for
@@ -95,6 +96,14 @@ export interface Options<V> {
    * map. When it throws, the call that evicted the entry throws the error once it is done.
    */
   readonly onEvicted?: OnEvicted<V> | undefined
+}
+
+const names: NamesOf<Options<unknown>> = {
+  maxEntries: true,
+  maxWeight: true,
+  eviction: true,
+  seed: true,
+  onEvicted: true,
 }
 
 /**
@@ -232,8 +241,16 @@ export const make = <V>(options?: Options<V>): BoundedMap<V> =>
 export const makeResult = <V>(
   options: Options<V> = {},
 ): Result.Result<BoundedMap<V>, InvalidOptions> => {
+  const invalid = (field: keyof Options<V>, must: string, got: unknown) =>
+    Result.fail(InvalidOptions.of({ module: "BoundedMap", field, must, got }))
+  const mistake = InvalidOptions.ofNames({ module: "BoundedMap", names, got: options })
+  if (mistake !== undefined) return Result.fail(mistake)
   const { eviction = "w-tinylfu", onEvicted = () => {}, seed = 0 } = options
   if (!isEviction(eviction)) return Result.fail(noEviction("BoundedMap", eviction))
+  if (typeof onEvicted !== "function") {
+    return invalid("onEvicted", "be a function, or be left out", onEvicted)
+  }
+  if (!Number.isFinite(seed)) return invalid("seed", "be a 32-bit integer", seed)
   const { maxEntries = defaultBounds.maxEntries, maxWeight = defaultBounds.maxWeight } = options
   return Result.map(
     checked({ maxEntries, maxWeight }),

@@ -18,9 +18,28 @@ import * as Option from "effect/Option"
 import { BoundedRun } from "./internal/runtime/boundedRun.ts"
 import { sleepToDeadline, Timers } from "./internal/runtime/deadlines.ts"
 import { millisOf, mustBeDuration } from "./internal/runtime/duration.ts"
+import type { Names, NamesOf } from "./internal/runtime/optionNames.ts"
 import { monotonicMillis } from "./internal/runtime/monotonic.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
+
+const hardNames: NamesOf<HardOptions<unknown, unknown, unknown>> = { after: true, onTimeout: true }
+const softNames: NamesOf<SoftOptions<unknown, unknown, unknown>> = { after: true, orElse: true }
+
+/** Runs `make` with the duration of the options; dies with `InvalidOptions` for invalid options. */
+const withOptions = <A, E, R>(
+  options: { readonly after: Duration.Input },
+  names: Names,
+  instead: "onTimeout" | "orElse",
+  make: (millis: number) => Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> => {
+  const mistake = InvalidOptions.ofNames({ module: "Deadline", names, got: options })
+  if (mistake !== undefined) return Effect.die(mistake)
+  const given: unknown = (options as Readonly<Record<string, unknown>>)[instead]
+  if (typeof given === "function") return withMillis(options.after, make)
+  const must = "be a function that returns an Effect"
+  return Effect.die(InvalidOptions.of({ module: "Deadline", field: instead, must, got: given }))
+}
 
 /** Runs `make` with the duration in milliseconds; dies with `InvalidOptions` for an invalid duration. */
 const withMillis = <A, E, R>(
@@ -119,7 +138,7 @@ export const hard: {
     self: Effect.Effect<A, E, R>,
     options: HardOptions<A2, E2, R2>,
   ): Effect.Effect<A | A2, E | E2, R | R2> =>
-    withMillis<A | A2, E | E2, R | R2>(options.after, (millis) =>
+    withOptions<A | A2, E | E2, R | R2>(options, hardNames, "onTimeout", (millis) =>
       millis === Infinity ? self : giveUpAfter(self, millis, options.onTimeout),
     ),
 )
@@ -267,7 +286,7 @@ export const soft: {
     self: Effect.Effect<A, E, R>,
     options: SoftOptions<A2, E2, R2>,
   ): Effect.Effect<A | A2, E | E2, R | R2> =>
-    withMillis<A | A2, E | E2, R | R2>(options.after, (millis) =>
+    withOptions<A | A2, E | E2, R | R2>(options, softNames, "orElse", (millis) =>
       millis === Infinity ? self : leaveBehindAfter(self, millis, options.orElse),
     ),
 )

@@ -13,6 +13,8 @@ import { dual } from "effect/Function"
 import * as Result from "effect/Result"
 import type { Entry } from "./Entry.ts"
 import { forever } from "./Entry.ts"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
+import { misnamed } from "./internal/policy/policyProblem.ts"
 import * as problems from "./internal/policy/earlyRefreshProblems.ts"
 import type { InvalidPolicy } from "./InvalidPolicy.ts"
 
@@ -158,6 +160,8 @@ export interface XFetchOptions {
   readonly maxFraction?: number | undefined
 }
 
+const xfetchNames: NamesOf<XFetchOptions> = { beta: true, maxFraction: true }
+
 /**
  * {@link xfetch} for options from outside: returns the `InvalidPolicy` instead of throwing it.
  *
@@ -174,9 +178,10 @@ export interface XFetchOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const xfetchResult = (options?: XFetchOptions): Result.Result<XFetch, InvalidPolicy> => {
-  const beta = options?.beta ?? 1
-  const maxFraction = options?.maxFraction ?? 0.5
+export const xfetchResult = (options: XFetchOptions = {}): Result.Result<XFetch, InvalidPolicy> => {
+  const mistake = misnamed(options, xfetchNames, "earlyRefresh")
+  if (mistake !== undefined) return Result.fail(mistake)
+  const { beta = 1, maxFraction = 0.5 } = options
   return orProblem(problems.ofXFetch(beta, maxFraction), { _tag: "XFetch", beta, maxFraction })
 }
 

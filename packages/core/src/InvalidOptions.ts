@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { mistakeIn } from "./internal/runtime/optionNames.ts"
 import { reasonOf } from "./internal/runtime/shownValue.ts"
 
 /**
@@ -21,6 +22,9 @@ import { reasonOf } from "./internal/runtime/shownValue.ts"
  *   `MemoryTier.layer`, `Deadline.hard`, `RedisTier.layer`, `SqliteTier.layer`. It is a defect, so
  *   it is not in the error type.
  * - Where the options come from `Config`, it is a typed error: `RedisClient.layerConfig`.
+ *
+ * An option of an unknown name is an error too, unless its value is undefined: `field` is the name as
+ * given, and `reason` says which one may be meant.
  *
  * `reason` names the valid values and the value given: `must be an integer of at least 1 or
  * Infinity, got 0`. It never contains a secret, and a long text is cut.
@@ -80,6 +84,43 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
   }): InvalidOptions {
     const { field, got, module, must } = options
     return new InvalidOptions({ module, field, reason: reasonOf(must, got) })
+  }
+
+  /**
+   * The error for options that are not an object, or of which one has a name that is not in `names`:
+   * the nearest known name is its remedy. Undefined for valid ones. An option whose value is undefined
+   * counts as left out. `within` names the option whose value the object is; leave it out for the
+   * options themselves.
+   *
+   * **Example**
+   *
+   * ```ts
+   * import { InvalidOptions } from "@larder/core"
+   * import * as assert from "node:assert"
+   *
+   * interface Options {
+   *   readonly folder: string
+   *   readonly maxBytes?: number | undefined
+   * }
+   * // The compiler keeps the names complete.
+   * const names: Record<keyof Options, true> = { folder: true, maxBytes: true }
+   *
+   * const got = { folder: "./cache", maxbyte: 1_000 }
+   * assert.strictEqual(
+   *   InvalidOptions.ofNames({ module: "DiskTier", names, got })?.message,
+   *   "DiskTier: maxbyte is an unknown option; did you mean `maxBytes`?",
+   * )
+   * ```
+   */
+  static ofNames(options: {
+    readonly module: string
+    readonly names: Readonly<Record<string, true>>
+    readonly got: unknown
+    readonly within?: string | undefined
+  }): InvalidOptions | undefined {
+    const { got, module, names, within } = options
+    const mistake = mistakeIn(got, names, within)
+    return mistake && new InvalidOptions({ module, ...mistake })
   }
 
   override get message(): string {

@@ -51,11 +51,15 @@ import {
   invalidOption,
   type AnyOptions,
   checkBreakers,
+  checkNames,
+  checkOptions,
+  flagOf,
   codecOf,
   nameOf,
   schemaVersionOf,
   settingsOf,
 } from "./internal/state/settings.ts"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
 import type {
   Absent,
   ErrorOf,
@@ -159,6 +163,8 @@ export interface MarkOptions {
    */
   readonly keepStale?: boolean | undefined
 }
+
+const markNames: NamesOf<MarkOptions> = { keepStale: true }
 
 /**
  * A cache of `A` by `K`, whose upstream fails with `E`. Make one with {@link make}, or as a service
@@ -355,6 +361,7 @@ const makeAny = (
   made: namesakes.Made = namesakes.here(),
 ): Effect.Effect<Larder<unknown, unknown, unknown>, never, TierStack | Scope.Scope> =>
   Effect.gen(function* () {
+    checkOptions(options)
     const { tiers } = yield* TierStack
     yield* namesakes.register(tiers, nameOf(options), made)
     const scope = yield* Effect.scope
@@ -459,6 +466,10 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     })
   const open = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => (engine.closed ? closed(engine) : waits(effect)))
+  const keepsStale = (options: MarkOptions = {}): boolean => {
+    checkNames(name, options, markNames)
+    return flagOf(name, "keepStale", options.keepStale, true)
+  }
   return {
     [TypeId]: TypeId,
     name,
@@ -483,12 +494,12 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
       open(
         Effect.suspend(() => {
           const all = new Set(typeof tags === "string" ? [tags] : tags)
-          return mark(engine, wellFormed(all), options?.keepStale ?? true)
+          return mark(engine, wellFormed(all), keepsStale(options))
         }),
       ),
-    clear: (options) => open(mark(engine, [undefined], options?.keepStale ?? true)),
+    clear: (options) => open(Effect.suspend(() => mark(engine, [undefined], keepsStale(options)))),
     invalidateWhen: (predicate, options) =>
-      open(invalidateWhen(engine, predicate, options?.keepStale ?? true)),
+      open(Effect.suspend(() => invalidateWhen(engine, predicate, keepsStale(options)))),
     has: (key) => checked(key, (k) => Effect.sync(() => has(engine, k))),
     keys: open(Effect.sync(() => snapshot(engine).map(({ key }) => key))),
     entries: open(Effect.sync(() => snapshot(engine))),
@@ -688,7 +699,9 @@ const serviceOf =
   ): unknown => {
     const tag = Context.Service<unknown, Larder<unknown, unknown, unknown>>()(id)
     const made = namesakes.here()
-    const named = (given: Named<AnyOptions>) => makeAny({ ...given, name: given.name ?? id }, made)
+    // What is no object throws nothing where the class is defined: the layer refuses its options.
+    const named = (given: Named<AnyOptions> | null) =>
+      makeAny({ ...(given as AnyOptions), name: given?.name ?? id }, made)
     const layer = Layer.effect(
       tag,
       Effect.isEffect(options) ? Effect.flatMap(options, named) : named(options),
@@ -876,14 +889,20 @@ type AnyFnOptions = Omit<AnyOptions, "key" | "upstream"> & {
   readonly key?: ((...args: ReadonlyArray<unknown>) => string) | undefined
 }
 
-const cachedFn = ({ key, ...options }: AnyFnOptions) => {
+const cachedFn = (given: AnyFnOptions) => {
   const made = namesakes.here()
   return (f: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, unknown>) => {
+    // What is no object has no name, which `makeAny` refuses.
+    const { key, ...options } = { ...given }
+    if (typeof f !== "function") {
+      return Exit.die(invalidOption(options.name, "fn", "get a function that returns an Effect", f))
+    }
+    const keyOf = key === undefined ? onlyArgument : key
     const argumentsOf = (asked: unknown) => asked as ReadonlyArray<unknown>
     const larder = makeAny(
       {
         ...options,
-        key: (asked) => (key === undefined ? onlyArgument : key)(...argumentsOf(asked)),
+        key: typeof keyOf === "function" ? (asked) => keyOf(...argumentsOf(asked)) : keyOf,
         upstream: Upstream.make({ lookup: (asked: unknown) => f(...argumentsOf(asked)) }),
       },
       made,

@@ -20,6 +20,7 @@ import {
   problemOf,
 } from "./internal/memory/bounds.ts"
 import { MemoryStore } from "./internal/memory/memoryStore.ts"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
 import { millisOf } from "./internal/runtime/duration.ts"
 import { type ObjectTier, Tier } from "./Tier.ts"
 
@@ -57,10 +58,20 @@ export interface Options extends MemoryBounds {
   readonly maxFreshFor?: Duration.Input | undefined
 }
 
+const names: NamesOf<Options> = {
+  maxEntries: true,
+  maxWeight: true,
+  weigh: true,
+  eviction: true,
+  maxFreshFor: true,
+}
+
 type Settings = Omit<ConstructorParameters<typeof MemoryStore>[0], "seed" | "onEvicted">
 
 const checked = (options: Options): Result.Result<Settings, InvalidOptions> => {
-  const { eviction = "w-tinylfu" } = options
+  const mistake = InvalidOptions.ofNames({ module: "MemoryTier", names, got: options })
+  if (mistake !== undefined) return Result.fail(mistake)
+  const { eviction = "w-tinylfu", weigh = () => 1 } = options
   const problem = problemOf("MemoryTier", options, 1)
   if (problem !== undefined) return Result.fail(problem)
   const maxFreshFor = millisOf(options.maxFreshFor ?? Infinity)
@@ -70,11 +81,17 @@ const checked = (options: Options): Result.Result<Settings, InvalidOptions> => {
     return Result.fail(InvalidOptions.of({ module: "MemoryTier", field: "maxFreshFor", must, got }))
   }
   if (!isEviction(eviction)) return Result.fail(noEviction("MemoryTier", eviction))
+  if (typeof weigh !== "function") {
+    const must = "be a function from a value to its weight, or be left out"
+    return Result.fail(
+      InvalidOptions.of({ module: "MemoryTier", field: "weigh", must, got: weigh }),
+    )
+  }
   return Result.succeed({
     eviction,
     maxEntries: options.maxEntries ?? defaultBounds.maxEntries,
     maxWeight: options.maxWeight ?? defaultBounds.maxWeight,
-    weigh: options.weigh ?? (() => 1),
+    weigh,
     maxFreshFor,
   })
 }

@@ -14,8 +14,9 @@ import { none } from "./EarlyRefresh.ts"
 import * as Entry from "./Entry.ts"
 import * as problems from "./internal/policy/earlyRefreshProblems.ts"
 import * as madePolicies from "./internal/policy/madePolicies.ts"
-import { problem } from "./internal/policy/policyProblem.ts"
+import { misnamed, problem } from "./internal/policy/policyProblem.ts"
 import { millisOf, mustBeDuration } from "./internal/runtime/duration.ts"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
 import type { InvalidPolicy } from "./InvalidPolicy.ts"
 
 export { InvalidPolicy } from "./InvalidPolicy.ts"
@@ -137,6 +138,23 @@ export interface AdaptivePolicy<in A, in K> {
   readonly of: (value: A, key: K, base: Policy) => Policy
 }
 
+/** A policy is the options of another one, with its type id: `Policy.make({ ...policy, jitter: 0 })`. */
+const names: NamesOf<Options> & Readonly<Record<typeof TypeId, true>> = {
+  freshFor: true,
+  staleWhileRevalidate: true,
+  staleIfError: true,
+  jitter: true,
+  earlyRefresh: true,
+  softTimeout: true,
+  hardTimeout: true,
+  retryAfterFailure: true,
+  tierTimeout: true,
+  tierBudget: true,
+  tierWrites: true,
+  checkEvery: true,
+  [TypeId]: true,
+}
+
 type DurationField = Exclude<keyof Options, "jitter" | "earlyRefresh" | "tierWrites">
 
 const millis = (
@@ -219,6 +237,8 @@ const contradiction = (policy: Policy, options: Options): InvalidPolicy | undefi
  * @since 0.1.0
  */
 export const makeResult = (options: Options): Result.Result<Policy, InvalidPolicy> => {
+  const mistake = misnamed(options, names)
+  if (mistake !== undefined) return Result.fail(mistake)
   const checked = durations(options)
   if (Result.isFailure(checked)) return Result.fail(checked.failure)
   const policy: Policy = Object.freeze({
@@ -299,10 +319,10 @@ export const adaptive: {
   <A, K>(base: Policy, of: (value: A, key: K, base: Policy) => Policy): AdaptivePolicy<A, K>
 } = dual(
   2,
-  <A, K>(base: Policy, of: (value: A, key: K, base: Policy) => Policy): AdaptivePolicy<A, K> => ({
-    base,
-    of,
-  }),
+  <A, K>(base: Policy, of: (value: A, key: K, base: Policy) => Policy): AdaptivePolicy<A, K> => {
+    if (typeof of !== "function") throw problem("adaptive", "get a function of the value", of)
+    return { base, of }
+  },
 )
 
 /**
@@ -315,6 +335,8 @@ export interface CheckedOptions {
   /** How long a confirmation counts. Default 0: each `get` asks. */
   readonly every?: Duration.Input | undefined
 }
+
+const checkedNames: NamesOf<CheckedOptions> = { every: true }
 
 /**
  * Makes a policy with version-checked reads: memory's value is served only after the arbiter, the
@@ -358,7 +380,10 @@ export const checked: {
   (policy: Policy, options?: CheckedOptions): Policy
 } = dual(
   (args) => isPolicy(args[0]),
-  (policy: Policy, { every = 0 }: CheckedOptions = {}): Policy => {
+  (policy: Policy, options: CheckedOptions = {}): Policy => {
+    const mistake = misnamed(options, checkedNames)
+    if (mistake !== undefined) throw mistake
+    const { every = 0 } = options
     const checkEvery = millisOf(every)
     if (checkEvery === undefined) throw problem("every", mustBeDuration, every)
     return make({ ...policy, checkEvery })

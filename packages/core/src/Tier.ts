@@ -26,7 +26,7 @@ import type { Stored } from "./Arbitration.ts"
 import type { Bounds, Cause } from "./BoundedMap.ts"
 import type { Entry } from "./Entry.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
-import { tierLimits } from "./internal/policy/tierLimits.ts"
+import { limitsAmong } from "./internal/policy/tierLimits.ts"
 import * as steady from "./internal/runtime/steadyClock.ts"
 import type { Policy } from "./Policy.ts"
 import type { Wire } from "./Wire.ts"
@@ -160,7 +160,8 @@ export interface Limits {
 
 /**
  * Checks the limits that an operator gives, and fills in the defaults; checked limits stay as they are. `module` is the name of the
- * tier's module for the error, such as `"DiskTier"`.
+ * tier's module for the error, such as `"DiskTier"`. `own` has the names of the tier's other options: with it, an option of
+ * any other name is an error too, which names the nearest one.
  *
  * **When to use**
  *
@@ -183,6 +184,14 @@ export interface Limits {
  *   invalid.failure.message,
  *   "DiskTier: breaker.failures must be an integer of at least 1, got 0",
  * )
+ *
+ * const options = { folder: "./cache", heartbeat: 500, leasetime: 3_000 }
+ * const misspelt = Tier.checkLimits("DiskTier", options, { folder: true })
+ * assert.ok(Result.isFailure(misspelt))
+ * assert.strictEqual(
+ *   misspelt.failure.message,
+ *   "DiskTier: leasetime is an unknown option; did you mean `leaseTime`?",
+ * )
  * ```
  *
  * @category guards
@@ -191,7 +200,8 @@ export interface Limits {
 export const checkLimits = (
   module: string,
   options: LimitOptions | Limits,
-): Result.Result<Limits, InvalidOptions> => tierLimits(module, options)
+  own?: Readonly<Record<string, true>>,
+): Result.Result<Limits, InvalidOptions> => limitsAmong(module, options, own)
 
 /**
  * A tier could not do an operation: it is away, full or broken. A larder continues with its other

@@ -44,6 +44,7 @@ import {
 import { inSteadyTime } from "./internal/runtime/steadyBreaker.ts"
 import * as Reach from "./internal/upstream/reach.ts"
 import { uniqueName } from "./internal/runtime/uniqueName.ts"
+import { areOptions, type Names, type NamesOf } from "./internal/runtime/optionNames.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
 
 export { Shed } from "./internal/upstream/concurrencyLimiter.ts"
@@ -138,6 +139,11 @@ export interface Lookups<K, A, E, R> {
   readonly lookupMany?:
     | ((keys: NonEmptyReadonlyArray<K>) => Effect.Effect<ReadonlyMap<K, Answer<A, E>>, E, R>)
     | undefined
+}
+
+const lookupNames: NamesOf<Lookups<unknown, unknown, unknown, unknown>> = {
+  lookup: true,
+  lookupMany: true,
 }
 
 /**
@@ -302,6 +308,9 @@ export const isUpstream = (u: unknown): u is Upstream<never, unknown, unknown, u
 const invalid = (field: string, must: string, got: unknown): InvalidOptions =>
   InvalidOptions.of({ module: "Upstream", field, must, got })
 
+const misnamed = (got: unknown, names: Names, within?: string): InvalidOptions | undefined =>
+  InvalidOptions.ofNames({ module: "Upstream", names, got, within })
+
 const fromResolve = <K, A, E, R>(
   resolve: Effect.Effect<Resolved<K, A, E>, never, R | Scope.Scope>,
 ): Upstream<K, A, E, R> => ({
@@ -389,6 +398,13 @@ export const make = <K, A, E = never, R = never>(
 export const makeResult = <K, A, E = never, R = never>(
   lookups: Lookups<K, A, E, R>,
 ): Result.Result<Upstream<K, A, E, Exclude<R, Scope.Scope>>, InvalidOptions> => {
+  if (!areOptions(lookups)) {
+    return Result.fail(invalid("lookups", "be an object with lookup and lookupMany", lookups))
+  }
+  // An object of a class may have members of its own.
+  const isPlain = Object.getPrototypeOf(lookups) === Object.prototype
+  const mistake = isPlain ? misnamed(lookups, lookupNames) : undefined
+  if (mistake !== undefined) return Result.fail(mistake)
   const { lookup, lookupMany } = lookups
   if (typeof lookup !== "function") {
     return Result.fail(invalid("lookup", "be a function from a key to an Effect", lookup))
@@ -605,6 +621,8 @@ export interface Concurrency {
   readonly queue?: number | undefined
 }
 
+const concurrencyNames: NamesOf<Concurrency> = { foreground: true, background: true, queue: true }
+
 /**
  * {@link Concurrency} whose queue has no bound.
  *
@@ -621,6 +639,8 @@ const isLength = (n: unknown) => Number.isSafeInteger(n) && Number(n) >= 0
 
 const checkedConcurrency = (options: number | Concurrency): Checked<Concurrency> => {
   const bounds = typeof options === "object" && options !== null ? options : { foreground: options }
+  const mistake = misnamed(bounds, concurrencyNames, "withConcurrency")
+  if (mistake !== undefined) return Result.fail(mistake)
   const { background, foreground, queue }: Concurrency = bounds
   const unless = (field: keyof Concurrency, must: string) =>
     Result.fail(invalid(`withConcurrency ${field}`, must, bounds[field]))
@@ -817,6 +837,18 @@ interface AnyBreakerOptions<A, E, R2, RS> extends BreakerOptions<RS> {
   readonly classify?: Classify<A, E, R2> | undefined
 }
 
+const breakerNames: NamesOf<AnyBreakerOptions<unknown, unknown, unknown, unknown>> = {
+  tripPolicy: true,
+  openDuration: true,
+  maxOpenDuration: true,
+  probeEvery: true,
+  probeQueue: true,
+  onStoreError: true,
+  key: true,
+  store: true,
+  classify: true,
+}
+
 interface CheckedBreaker {
   readonly probeEvery: number
   readonly probeQueue: number
@@ -831,11 +863,24 @@ const timeOf = (input: Duration.Input): number | undefined => {
 const isNoTime = (input: Duration.Input | undefined): boolean =>
   input !== undefined && timeOf(input) === undefined
 
-const checkedBreaker = <RS>(options: BreakerOptions<RS>): Checked<CheckedBreaker> => {
-  const { maxOpenDuration, openDuration } = options
-  const unless = (field: keyof BreakerOptions, must: string) =>
+const checkedBreaker = <A, E, R2, RS>(
+  options: AnyBreakerOptions<A, E, R2, RS>,
+): Checked<CheckedBreaker> => {
+  const mistake = misnamed(options, breakerNames, "withCircuitBreaker")
+  if (mistake !== undefined) return Result.fail(mistake)
+  const { classify, key, maxOpenDuration, onStoreError = "allow", openDuration } = options
+  const unless = (field: keyof typeof options, must: string) =>
     Result.fail(invalid(`withCircuitBreaker ${field}`, must, options[field]))
   const time = 'be a duration above 0, such as "10 seconds"'
+  if (classify !== undefined && typeof classify !== "function") {
+    return unless("classify", "be a function from an Exit to an outcome, or be left out")
+  }
+  if (onStoreError !== "allow" && onStoreError !== "fail") {
+    return unless("onStoreError", 'be "allow" or "fail"')
+  }
+  if (key !== undefined && (typeof key !== "string" || key === "")) {
+    return unless("key", "be a non-empty string, or be left out")
+  }
   if (!Schedule.isSchedule(openDuration) && isNoTime(openDuration)) {
     return unless("openDuration", `${time}, or a Schedule`)
   }

@@ -13,6 +13,8 @@ import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { hasProperty } from "effect/Predicate"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
 import * as aesGcm from "./internal/wire/aesGcm.ts"
 import * as compression from "./internal/wire/compression.ts"
 import { notJson } from "./internal/wire/json.ts"
@@ -224,7 +226,13 @@ export interface CompressedOptions {
   readonly maxBytes?: number | undefined
 }
 
-const invalid = (field: keyof CompressedOptions, must: string, got: unknown) =>
+const compressedNames: NamesOf<CompressedOptions> = {
+  threshold: true,
+  format: true,
+  maxBytes: true,
+}
+
+const invalid = (field: keyof CompressedOptions | "wire", must: string, got: unknown) =>
   Result.fail(InvalidOptions.of({ module: "Wire", field, must, got }))
 
 type Checked<A> = Result.Result<A, InvalidOptions>
@@ -241,12 +249,17 @@ const formatOf = (format: string): Checked<compression.Format> => {
     : Result.succeed(found)
 }
 
-const checkedCompression = ({ format, maxBytes, threshold }: CompressedOptions) =>
-  Result.all({
-    threshold: countOf("threshold", threshold ?? 1024, 0),
-    maxBytes: countOf("maxBytes", maxBytes ?? 64 * 1024 * 1024, 1),
-    format: formatOf(format ?? "deflate-raw"),
+const checkedCompression = (options: CompressedOptions) => {
+  const given = { module: "Wire", names: compressedNames, got: options }
+  const mistake = InvalidOptions.ofNames(given)
+  if (mistake !== undefined) return Result.fail(mistake)
+  const { format = "deflate-raw", maxBytes = 64 * 1024 * 1024, threshold = 1024 } = options
+  return Result.all({
+    threshold: countOf("threshold", threshold, 0),
+    maxBytes: countOf("maxBytes", maxBytes, 1),
+    format: formatOf(format),
   })
+}
 
 /** Puts a first byte before the rest: 0 for an uncompressed value, otherwise 1 + the index of its format. */
 const marked = (marker: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
@@ -309,7 +322,37 @@ const compressing = (wire: Wire, { format, maxBytes, threshold }: Compression): 
   }
 }
 
-const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null && "encode" in u
+/**
+ * Whether something is a wire.
+ *
+ * **When to use**
+ *
+ * In a tier of your own, to refuse an option `wire` that is none.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Wire } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.ok(Wire.isWire(Wire.json))
+ * assert.ok(!Wire.isWire("json"))
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isWire = (u: unknown): u is Wire =>
+  hasProperty(u, "name") &&
+  typeof u.name === "string" &&
+  hasProperty(u, "encode") &&
+  typeof u.encode === "function" &&
+  hasProperty(u, "decode") &&
+  typeof u.decode === "function"
+
+/** A wire that another wire is put around. */
+const checkedInner = (wire: Wire): Checked<Wire> =>
+  isWire(wire) ? Result.succeed(wire) : invalid("wire", "be a wire, such as Wire.json", wire)
 
 /**
  * Makes a wire that compresses the bytes of another one with the platform's
@@ -385,7 +428,9 @@ export const compressedResult: {
 } = dual(
   (args) => isWire(args[0]),
   (wire: Wire, options: CompressedOptions = {}): Result.Result<Wire, InvalidOptions> =>
-    Result.map(checkedCompression(options), (checked) => compressing(wire, checked)),
+    Result.flatMap(checkedInner(wire), (inner) =>
+      Result.map(checkedCompression(options), (checked) => compressing(inner, checked)),
+    ),
 )
 
 const format1 = 1
@@ -569,5 +614,7 @@ export const encryptedResult: {
   (options: keyring.EncryptedOptions): (wire: Wire) => Result.Result<Wire, InvalidOptions>
   (wire: Wire, options: keyring.EncryptedOptions): Result.Result<Wire, InvalidOptions>
 } = dual(2, (wire: Wire, options: keyring.EncryptedOptions) =>
-  Result.map(keyring.make(options), (keys) => encrypting(wire, keys)),
+  Result.flatMap(checkedInner(wire), (inner) =>
+    Result.map(keyring.make(options), (keys) => encrypting(inner, keys)),
+  ),
 )

@@ -830,3 +830,313 @@ describe("the value in a reason", () => {
     assert.strictEqual(shown(wiped), "<redacted>")
   })
 })
+
+// ---- names of options, and what is no object -----------------------------------------------------
+
+/** The message of the error that `make` throws, returns, fails or dies with. */
+const messageOf = (make: () => unknown): string => {
+  const made = Result.try(make)
+  if (Result.isFailure(made)) return String((made.failure as Error).message)
+  if (Result.isResult(made.success)) {
+    assert(Result.isFailure(made.success))
+    return String((made.success.failure as Error).message)
+  }
+  const exit = Effect.runSyncExit(made.success as Effect.Effect<unknown>)
+  assert(Exit.isFailure(exit))
+  const error = Cause.squash(exit.cause)
+  assert(error instanceof InvalidOptions || error instanceof Policy.InvalidPolicy)
+  return error.message
+}
+
+const layered = (layer: Layer.Layer<Tier.Tier>) => Effect.scoped(Layer.build(layer))
+const given = (value: unknown): never => value as never
+type AnyLarder = Larder.Larder<string, string>
+const withLarder = (use: (larder: AnyLarder) => Effect.Effect<unknown, unknown>) =>
+  over(
+    memory,
+    Effect.flatMap(larderOf({}), (larder) => use(larder as AnyLarder)),
+  )
+
+const takesOptions: Readonly<Record<string, readonly [(options: never) => unknown, string]>> = {
+  "Policy.make": [Policy.make, "Policy: options"],
+  "Policy.makeResult": [Policy.makeResult, "Policy: options"],
+  "Policy.checked": [(options) => Policy.checked(policy, options), "Policy: options"],
+  "Policy.checked, piped": [(options) => Policy.checked(options)(policy), "Policy: options"],
+  "EarlyRefresh.xfetch": [EarlyRefresh.xfetch, "Policy: earlyRefresh"],
+  "BoundedMap.make": [BoundedMap.make, "BoundedMap: options"],
+  "Wire.compressed": [(options) => Wire.compressed(Wire.json, options), "Wire: options"],
+  "Wire.encrypted": [(options) => Wire.encrypted(Wire.json, options), "Wire: options"],
+  "Upstream.make": [Upstream.make, "Upstream: lookups"],
+  "Upstream.withCircuitBreaker": [Upstream.withCircuitBreaker, "Upstream: withCircuitBreaker"],
+  "MemoryTier.layer": [(options) => layered(MemoryTier.layer(options)), "MemoryTier: options"],
+  "MemoryTier.layerSharedWith": [
+    (options) => layered(MemoryTier.layerSharedWith(options)),
+    "MemoryTier: options",
+  ],
+  "Tier.checkLimits": [(options) => Tier.checkLimits("DiskTier", options), "DiskTier: options"],
+  "Deadline.hard": [(options) => Deadline.hard(Effect.void, options), "Deadline: options"],
+  "Deadline.soft": [(options) => Deadline.soft(Effect.void, options), "Deadline: options"],
+  "Larder.make": [(options) => over(memory, Larder.make(options)), "Larder: options"],
+  "larder.set": [
+    (options) => withLarder((larder) => larder.set("k", "v", options)),
+    "Larder: options",
+  ],
+  "larder.get": [(options) => withLarder((larder) => larder.get("k", options)), "Larder: options"],
+  "larder.clear": [(options) => withLarder((larder) => larder.clear(options)), "Larder: options"],
+  "larder.resizeMemory": [
+    (options) => withLarder((larder) => larder.resizeMemory(options)),
+    "MemoryTier: options",
+  ],
+}
+
+describe.each(typesOf(takesOptions))("%s refuses what is no object", (_, [make, begin]) => {
+  it.each([
+    ["null", null],
+    ["5", 5],
+    ["an array of 1", [5]],
+  ] as const)("%s", (shown, got) => {
+    const message = messageOf(() => make(given(got)))
+    assert.isTrue(message.startsWith(begin), message)
+    assert.include(message, " must be an object with ")
+    assert.isTrue(message.endsWith(`, got ${shown}`), message)
+  })
+})
+
+it.each<readonly [string, () => unknown]>([
+  [
+    "Larder: upstream",
+    () => over(memory, Larder.Service()("id", given(null)).layer.pipe(Layer.build)),
+  ],
+  ["Larder: name", () => over(memory, Larder.fn(given(null))(given(() => Effect.void)))],
+])("%s: a service or function without options dies where it is made", (begin, make) => {
+  const message = messageOf(make)
+  assert.isTrue(message.startsWith(begin), message)
+})
+
+const misspelt: ReadonlyArray<readonly [message: string, make: () => unknown]> = [
+  [
+    "Policy: freshfor is an unknown option; did you mean `freshFor`?",
+    () => Policy.make(given({ freshfor: 1, freshFor: 1 })),
+  ],
+  [
+    "Policy: ttl is an unknown option; the options are freshFor, staleWhileRevalidate, staleIfError, jitter, earlyRefresh, softTimeout, hardTimeout, retryAfterFailure, tierTimeout, tierBudget, tierWrites and checkEvery",
+    () => Policy.makeResult(given({ freshFor: 1, ttl: 1 })),
+  ],
+  [
+    "Policy: evry is an unknown option; did you mean `every`?",
+    () => Policy.checked(policy, given({ evry: 1 })),
+  ],
+  [
+    "Policy: earlyRefresh.betta is an unknown option; did you mean `beta`?",
+    () => EarlyRefresh.xfetch(given({ betta: 1 })),
+  ],
+  [
+    "BoundedMap: maxentries is an unknown option; did you mean `maxEntries`?",
+    () => BoundedMap.make(given({ maxentries: 1 })),
+  ],
+  [
+    "Wire: treshold is an unknown option; did you mean `threshold`?",
+    () => Wire.compressed(Wire.json, given({ treshold: 1 })),
+  ],
+  [
+    "Wire: key is an unknown option; did you mean `keys`?",
+    () => Wire.encrypted(Wire.json, given({ key: keys, keys, current: "a" })),
+  ],
+  [
+    "Upstream: lookupmany is an unknown option; did you mean `lookupMany`?",
+    () => Upstream.make(given({ lookup, lookupmany: lookup })),
+  ],
+  [
+    "Upstream: withConcurrency.backgroud is an unknown option; did you mean `background`?",
+    () => Upstream.withConcurrency(given({ foreground: 1, backgroud: 1 })),
+  ],
+  [
+    "Upstream: withCircuitBreaker.openDurations is an unknown option; did you mean `openDuration`?",
+    () => Upstream.withCircuitBreaker(given({ openDurations: 1 })),
+  ],
+  [
+    "MemoryTier: maxentry is an unknown option; did you mean `maxEntries`?",
+    () => layered(MemoryTier.layer(given({ maxentry: 1 }))),
+  ],
+  [
+    "MemoryTier: hartbeat is an unknown option; did you mean `heartbeat`?",
+    () => layered(MemoryTier.layerSharedWith(given({ hartbeat: 1 }))),
+  ],
+  [
+    "MemoryTier: breaker.failure is an unknown option; did you mean `failures`?",
+    () => layered(MemoryTier.layerSharedWith(given({ breaker: { failure: 1 } }))),
+  ],
+  [
+    "MemoryTier: push.maxByte is an unknown option; did you mean `maxBytes`?",
+    () => layered(MemoryTier.layerSharedWith(given({ push: { maxByte: 1 } }))),
+  ],
+  [
+    "Tier: limits.leasetime is an unknown option; did you mean `leaseTime`?",
+    () => over(TierStack.layer(handMade({ leasetime: 1_000 })), larderOf({ value: Schema.String })),
+  ],
+  [
+    "Deadline: onTimeOut is an unknown option; did you mean `onTimeout`?",
+    () => Deadline.hard(Effect.void, given({ after: 1, onTimeOut: onTimeout })),
+  ],
+  [
+    "Larder: schemaversion is an unknown option; did you mean `schemaVersion`?",
+    () => over(memory, larderOf({ schemaversion: 1 })),
+  ],
+  [
+    'Larder: maxage of "products" is an unknown option; did you mean `maxAge`?',
+    () => withLarder((larder) => larder.get("k", given({ maxage: 1 }))),
+  ],
+  [
+    'Larder: forced of "products" is an unknown option; did you mean `force`?',
+    () => withLarder((larder) => larder.set("k", "v", given({ forced: true }))),
+  ],
+  [
+    'Larder: keepstale of "products" is an unknown option; did you mean `keepStale`?',
+    () => withLarder((larder) => larder.invalidateTags("tag", given({ keepstale: true }))),
+  ],
+  [
+    "MemoryTier: max is an unknown option; the options are maxEntries and maxWeight",
+    () => withLarder((larder) => larder.resizeMemory(given({ max: 1 }))),
+  ],
+]
+
+describe("an unknown option is refused, with the nearest one as the remedy", () => {
+  it.each(misspelt)("%s", (message, make) => assert.strictEqual(messageOf(make), message))
+
+  it("an option that is undefined counts as left out, also with an unknown name", () => {
+    assert.deepStrictEqual(
+      Policy.make(given({ freshFor: 1, ttl: undefined })),
+      Policy.make({ freshFor: 1 }),
+    )
+  })
+
+  it("a name that every object inherits is unknown too", () => {
+    const message = messageOf(() => BoundedMap.make(given({ toString: () => "" })))
+    assert.include(message, "toString is an unknown option")
+  })
+
+  it("an upstream that is an object of a class may have other members", () => {
+    class Own {
+      readonly cache = new Map()
+      readonly lookup = lookup
+    }
+    assert.isTrue(Upstream.isUpstream(Upstream.make(new Own())))
+  })
+})
+
+const fn = "be a function, or be left out"
+const unusable: ReadonlyArray<readonly [message: string, make: () => unknown]> = [
+  ...(["key", "tags", "etag", "failureFor", "graceFor", "revision"] as const).flatMap((field) =>
+    [5, null].map(
+      (bad) =>
+        [
+          `Larder: ${field} of "products" must ${fn}, got ${bad}`,
+          () => over(memory, larderOf({ [field]: bad })),
+        ] as const,
+    ),
+  ),
+  [
+    'Larder: upstream of "products" must be a result of Upstream.make, got an object',
+    () => over(memory, larderOf({ upstream: { lookup } })),
+  ],
+  [
+    'Larder: value of "products" must be a schema, such as Schema.String, got "text"',
+    () => over(memory, larderOf({ value: "text" })),
+  ],
+  [
+    'Larder: fn of "products" must get a function that returns an Effect, got 5',
+    () => over(memory, Larder.fn({ name: "products", policy })(given(5))),
+  ],
+  [
+    `Larder: key of "products" must ${fn}, got 5`,
+    () => over(memory, Larder.fn(given({ name: "products", policy, key: 5 }))(given(lookup))),
+  ],
+  [
+    'Larder: check of "products" must be true or false, got "false"',
+    () => withLarder((larder) => larder.get("k", given({ check: "false" }))),
+  ],
+  [
+    'Larder: stale of "products" must be "allow" or "never", got "no"',
+    () => withLarder((larder) => larder.getWithMeta("k", given({ stale: "no" }))),
+  ],
+  [
+    'Larder: force of "products" must be true or false, got "no"',
+    () => withLarder((larder) => larder.set("k", "v", given({ force: "no" }))),
+  ],
+  [
+    'Larder: keepStale of "products" must be true or false, got "false"',
+    () => withLarder((larder) => larder.clear(given({ keepStale: "false" }))),
+  ],
+  [
+    'Larder: keepStale of "products" must be true or false, got 0',
+    () => withLarder((larder) => larder.invalidateWhen(() => true, given({ keepStale: 0 }))),
+  ],
+  [
+    'Larder: invalidateWhen of "products" must get a function that accepts the entries to invalidate, got "k"',
+    () => withLarder((larder) => larder.invalidateWhen(given("k"))),
+  ],
+  [
+    "Policy: adaptive must get a function of the value, got 5",
+    () => Policy.adaptive(policy, given(5)),
+  ],
+  [
+    "MemoryTier: weigh must be a function from a value to its weight, or be left out, got 5",
+    () => layered(MemoryTier.layer(given({ weigh: 5 }))),
+  ],
+  [`BoundedMap: onEvicted must ${fn}, got 5`, () => BoundedMap.make(given({ onEvicted: 5 }))],
+  [
+    "BoundedMap: seed must be a 32-bit integer, got NaN",
+    () => BoundedMap.make({ seed: Number.NaN }),
+  ],
+  [
+    "Deadline: onTimeout must be a function that returns an Effect, got 5",
+    () => Deadline.hard(Effect.void, given({ after: 1, onTimeout: 5 })),
+  ],
+  [
+    "Deadline: orElse must be a function that returns an Effect, got undefined",
+    () => Deadline.soft(Effect.void, given({ after: 1 })),
+  ],
+  [
+    "Upstream: withCircuitBreaker classify must be a function from an Exit to an outcome, or be left out, got 5",
+    () => Upstream.withCircuitBreaker(given({ classify: 5 })),
+  ],
+  [
+    'Upstream: withCircuitBreaker onStoreError must be "allow" or "fail", got "ignore"',
+    () => Upstream.withCircuitBreaker(given({ onStoreError: "ignore" })),
+  ],
+  [
+    "Upstream: withCircuitBreaker key must be a non-empty string, or be left out, got 5",
+    () => Upstream.withCircuitBreaker(given({ key: 5 })),
+  ],
+  ...[5, { name: "x", encode: lookup }].map(
+    (wire) =>
+      [
+        `Wire: wire must be a wire, such as Wire.json, got ${wire === 5 ? 5 : "an object"}`,
+        () => Wire.encryptedResult(given(wire), { keys, current: "a" }),
+      ] as const,
+  ),
+  [
+    "Wire: wire must be a wire, such as Wire.json, got an object",
+    () => Wire.compressedResult()(given({ encode: lookup })),
+  ],
+  [
+    "Tier: wire must be a wire, such as Wire.json, got 5",
+    () =>
+      over(
+        TierStack.layer(
+          Layer.effect(
+            Tier.Tier,
+            Effect.map(Tier.Tier, (tier): Tier.ByteTier => ({
+              ...(tier as Tier.ByteTier),
+              wire: given(5),
+            })),
+          ).pipe(Layer.provide(Layer.fresh(MemoryTier.layerShared))),
+        ),
+        larderOf({ value: Schema.String }),
+      ),
+  ],
+]
+
+describe("a value that could not be used is refused where it is given", () => {
+  it.each(unusable)("%s", (message, make) => assert.strictEqual(messageOf(make), message))
+})

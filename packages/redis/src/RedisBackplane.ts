@@ -41,6 +41,8 @@ export interface Options {
   readonly heartbeat?: Duration.Input | undefined
 }
 
+const names: Record<keyof Options, true> = { prefix: true, heartbeat: true }
+
 const name = "redis"
 
 type Received = Backplane.Message | Backplane.Gap
@@ -204,6 +206,9 @@ const make = (
   options: Options,
 ): Effect.Effect<Backplane.Backplane, never, RedisClient | Scope.Scope> =>
   Effect.gen(function* () {
+    const given = { module: "RedisBackplane", names, got: options }
+    const mistake = InvalidOptions.ofNames(given)
+    if (mistake !== undefined) return yield* Effect.die(mistake)
     const prefix = yield* checkedPrefix(options.prefix ?? "larder")
     const { heartbeat } = yield* Effect.orDie(
       Effect.fromResult(Tier.checkLimits("RedisBackplane", { heartbeat: options.heartbeat })),

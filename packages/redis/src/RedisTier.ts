@@ -14,7 +14,7 @@
  * @category tiers
  * @since 0.1.0
  */
-import { InvalidOptions, Tier, type Wire } from "@larder/core"
+import { InvalidOptions, Tier, Wire } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -49,6 +49,12 @@ export interface Options extends Tier.LimitOptions {
   readonly wire?: Wire.Wire | undefined
 }
 
+const ownNames: Record<Exclude<keyof Options, keyof Tier.LimitOptions>, true> = {
+  prefix: true,
+  name: true,
+  wire: true,
+}
+
 const defaultPrefix = "larder"
 
 const invalid = (field: string, must: string, got: unknown): Effect.Effect<never> =>
@@ -65,7 +71,7 @@ const checkedName = (name: string = "redis"): Effect.Effect<string> =>
     : invalid("name", 'be a non-blank string, such as "redis"', name)
 
 const checkedLimits = (options: Options): Effect.Effect<Tier.Limits> =>
-  Effect.orDie(Effect.fromResult(Tier.checkLimits("RedisTier", options)))
+  Effect.orDie(Effect.fromResult(Tier.checkLimits("RedisTier", options, ownNames)))
 
 /** When the preload is forbidden or comes too late, the first run of a script sends its text. */
 const loadScripts = (redis: Client): Effect.Effect<void> =>
@@ -108,9 +114,12 @@ const startCheck = (name: string, prefix: string, redis: Client) => {
 
 const make = (options: Options) =>
   Effect.gen(function* () {
+    const limits = yield* checkedLimits(options)
     const prefix = yield* checkedPrefix(options.prefix)
     const name = yield* checkedName(options.name)
-    const limits = yield* checkedLimits(options)
+    if (options.wire !== undefined && !Wire.isWire(options.wire)) {
+      return yield* invalid("wire", "be a wire, such as Wire.json", options.wire)
+    }
     const redis = yield* RedisClient
     const told = yield* startCheck(name, prefix, redis)
     yield* Effect.forkScoped(loadScripts(redis))
@@ -218,6 +227,19 @@ export interface Selection {
   readonly larder?: string | undefined
 }
 
+const selectionNames: Record<keyof Selection, true> = { prefix: true, larder: true }
+
+const checkedSelection = (selection: Selection): Effect.Effect<Selection & { prefix: string }> => {
+  const given = { module: "RedisTier", names: selectionNames, got: selection }
+  const mistake = InvalidOptions.ofNames(given)
+  if (mistake !== undefined) return Effect.die(mistake)
+  const { larder } = selection
+  if (larder !== undefined && typeof larder !== "string") {
+    return invalid("larder", "be the name of a larder, or be left out", larder)
+  }
+  return Effect.map(checkedPrefix(selection.prefix), (prefix) => ({ prefix, larder }))
+}
+
 /**
  * The keys that have an entry in Redis, a value or a tombstone.
  *
@@ -271,8 +293,8 @@ export const keys = (
 ): Stream.Stream<admin.Entry, Tier.TierError, RedisClient> =>
   Stream.unwrap(
     Effect.gen(function* () {
-      const prefix = yield* checkedPrefix(selection.prefix)
-      return admin.entries(yield* RedisClient, prefix, selection.larder)
+      const { larder, prefix } = yield* checkedSelection(selection)
+      return admin.entries(yield* RedisClient, prefix, larder)
     }),
   )
 
@@ -317,6 +339,6 @@ export const removeAll = (
   selection: Selection = {},
 ): Effect.Effect<number, Tier.TierError, RedisClient> =>
   Effect.gen(function* () {
-    const prefix = yield* checkedPrefix(selection.prefix)
-    return yield* admin.removeAll(yield* RedisClient, prefix, selection.larder)
+    const { larder, prefix } = yield* checkedSelection(selection)
+    return yield* admin.removeAll(yield* RedisClient, prefix, larder)
   })

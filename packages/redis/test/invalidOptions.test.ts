@@ -15,11 +15,12 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { assert, describe, expectTypeOf } from "vitest"
 import * as RedisClient from "../src/RedisClient.ts"
+import * as RedisBackplane from "../src/RedisBackplane.ts"
 import * as RedisTier from "../src/RedisTier.ts"
 import { ofLimits } from "../../core/test/support/limits.ts"
 
 interface Case {
-  readonly module: "RedisClient" | "RedisTier"
+  readonly module: "RedisBackplane" | "RedisClient" | "RedisTier"
   readonly field: string
   /** The value as the reason shows it. */
   readonly shown: string
@@ -186,7 +187,9 @@ const clients: ReadonlyArray<OfClient> = [
   [{}, "options", "none", ways],
   [{ host, path: "/tmp/x" }, "host, path", "host, path", ways],
   [{ host, port: 1, url: "redis://u:s3cret@h" }, "url, host, port", "url, host, port", ways],
-  [null, "options", "null", "be RedisClient.Options"],
+  [null, "options", "null", "be an object with url, host, port, path,"],
+  [{ host, reconnect: 5 }, "reconnect", "5", "be an object with base and max"],
+  [{ cluster: null }, "cluster", "null", "be an object with nodes and natMap"],
   [
     { sentinels: [null], name: "larder", sentinelPassword: "s3cret" },
     "options",
@@ -195,9 +198,10 @@ const clients: ReadonlyArray<OfClient> = [
   ],
 ]
 
+const built = (options: object | null) =>
+  Effect.scoped(Layer.build(RedisClient.layer(options as RedisClient.Options)))
+
 describe("RedisClient", () => {
-  const built = (options: object | null) =>
-    Effect.scoped(Layer.build(RedisClient.layer(options as RedisClient.Options)))
   expectTypeOf<Layer.Error<ReturnType<typeof RedisClient.layer>>>().toEqualTypeOf<never>()
   expectTypeOf<Layer.Error<ReturnType<typeof RedisClient.layerConfig>>>().toEqualTypeOf<
     InvalidOptions | Config.ConfigError
@@ -254,12 +258,16 @@ const prefixes: ReadonlyArray<readonly [prefix: unknown, shown: string, must: st
   [`{${"x".repeat(100)}`, `"{${"x".repeat(59)}…"`, "have no braces"],
 ]
 
+/** Nothing is asked of it before the options are checked. */
+const noClient = Layer.succeed(RedisClient.RedisClient, {} as RedisClient.Client)
+
+const overNothing = <A, E>(layer: Layer.Layer<A, E, RedisClient.RedisClient>) =>
+  Effect.scoped(Layer.build(Layer.provide(layer, noClient)))
+
 describe("RedisTier", () => {
   expectTypeOf<Layer.Error<ReturnType<typeof RedisTier.layer>>>().toEqualTypeOf<never>()
-  // Nothing is asked of it before the options are checked.
-  const client = Layer.succeed(RedisClient.RedisClient, {} as RedisClient.Client)
-  const built = (options: object) =>
-    Effect.scoped(Layer.build(RedisTier.layer(options).pipe(Layer.provide(client))))
+  const client = noClient
+  const built = (options: object) => overNothing(RedisTier.layer(options))
 
   for (const [prefix, shown, must] of prefixes) {
     const expected: Case = { module: "RedisTier", field: "prefix", shown, must }
@@ -297,6 +305,125 @@ describe("RedisTier", () => {
     it.effect(`layer dies: ${titleOf(expected)}`, () =>
       Effect.gen(function* () {
         isExpected(yield* defectOf(built({ name })), expected)
+      }),
+    )
+  }
+})
+
+// ---- RedisBackplane ---------------------------------------------------------------------------
+
+describe("RedisBackplane", () => {
+  expectTypeOf<Layer.Error<ReturnType<typeof RedisBackplane.layer>>>().toEqualTypeOf<never>()
+  const beats = 'be a duration from 10 milliseconds to 24 days, such as "10 seconds"'
+  const all: ReadonlyArray<
+    readonly [options: unknown, field: string, shown: string, must: string]
+  > = [
+    ...prefixes.map(([prefix, shown, must]) => [{ prefix }, "prefix", shown, must] as const),
+    ...(
+      [
+        [0, "0"],
+        [9, "9"],
+        [null, "null"],
+        ["soon", '"soon"'],
+      ] as const
+    ).map(([heartbeat, shown]) => [{ heartbeat }, "heartbeat", shown, beats] as const),
+    [null, "options", "null", "be an object with prefix and heartbeat"],
+    [5, "options", "5", "be an object with prefix and heartbeat"],
+  ]
+  for (const [options, field, shown, must] of all) {
+    const expected: Case = { module: "RedisBackplane", field, shown, must }
+    it.effect(`layer dies: ${titleOf(expected)}`, () =>
+      Effect.gen(function* () {
+        isExpected(yield* defectOf(overNothing(RedisBackplane.layer(options as never))), expected)
+      }),
+    )
+  }
+})
+
+// ---- names ------------------------------------------------------------------------------------
+
+describe("an unknown option is refused, with the nearest one as the remedy", () => {
+  const nowhere = { host: "127.0.0.1" }
+  const all: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+    "RedisBackplane: hartbeat is an unknown option; did you mean `heartbeat`?": overNothing(
+      RedisBackplane.layer({ hartbeat: "1 second" } as never),
+    ),
+    "RedisBackplane: push is an unknown option; the options are prefix and heartbeat": overNothing(
+      RedisBackplane.layer({ push: { maxBytes: 10 } } as never),
+    ),
+    "RedisTier: leasetime is an unknown option; did you mean `leaseTime`?": overNothing(
+      RedisTier.layer({ leasetime: "1 second" } as never),
+    ),
+    "RedisTier: breaker.openfor is an unknown option; did you mean `openFor`?": overNothing(
+      RedisTier.layer({ breaker: { openfor: 5 } } as never),
+    ),
+    "RedisTier: lader is an unknown option; did you mean `larder`?": Stream.runDrain(
+      RedisTier.keys({ lader: "products" } as never),
+    ).pipe(Effect.provide(noClient)),
+    "RedisTier: name is an unknown option; the options are prefix and larder": Effect.provide(
+      RedisTier.removeAll({ name: "products" } as never),
+      noClient,
+    ),
+    "RedisClient: comandTimeout is an unknown option; did you mean `commandTimeout`?": built({
+      ...nowhere,
+      comandTimeout: 5,
+    }),
+    "RedisClient: reconnect.maximum is an unknown option; the options are base and max": built({
+      ...nowhere,
+      reconnect: { maximum: 5 },
+    }),
+    "RedisClient: cluster.node is an unknown option; did you mean `nodes`?": built({
+      cluster: { node: [] },
+    }),
+  }
+  for (const [message, effect] of Object.entries(all)) {
+    it.effect(message, () =>
+      Effect.gen(function* () {
+        const error = yield* defectOf(effect)
+        assert(error instanceof InvalidOptions)
+        assert.strictEqual(error.message, message)
+      }),
+    )
+  }
+})
+
+describe("what is no object, and a wire or larder that is none, is refused", () => {
+  const tier =
+    "be an object with prefix, name, wire, leaseTime, leaseWait, markMaxAge, settleTime, heartbeat, push and breaker"
+  const all: ReadonlyArray<
+    readonly [Effect.Effect<unknown, unknown>, Case["field"], string, string]
+  > = [
+    [overNothing(RedisTier.layer(null as never)), "options", "null", tier],
+    [
+      overNothing(RedisTier.layer({ wire: 5 as never })),
+      "wire",
+      "5",
+      "be a wire, such as Wire.json",
+    ],
+    [
+      overNothing(RedisTier.layer({ push: null as never })),
+      "push",
+      "null",
+      "be an object with maxBytes",
+    ],
+    [
+      Effect.provide(RedisTier.removeAll(null as never), noClient),
+      "options",
+      "null",
+      "be an object with prefix and larder",
+    ],
+    [
+      Effect.provide(RedisTier.removeAll({ larder: 5 as never }), noClient),
+      "larder",
+      "5",
+      "be the name of a larder, or be left out",
+    ],
+  ]
+  for (const [effect, field, shown, must] of all) {
+    const expected: Case = { module: "RedisTier", field, shown, must }
+    it.effect(titleOf(expected), () =>
+      Effect.gen(function* () {
+        isExpected(yield* defectOf(effect), expected)
       }),
     )
   }

@@ -35,6 +35,8 @@ const cases: ReadonlyArray<Case> = [
   ["name", " ", '" "', name],
   ["name", 5, "5", name],
   ["synchronous", "mostly", '"mostly"', 'be "off", "normal" or "full"'],
+  ["wire", 5, "5", "be a wire, such as Wire.json"],
+  ["wire", {}, "an object", "be a wire, such as Wire.json"],
   ["busyTimeout", "soon", '"soon"', time],
   ["busyTimeout", -1, "-1", time],
   ["busyTimeout", Number.NaN, "NaN", time],
@@ -82,6 +84,23 @@ describe("the layer dies, and the error is not in its type", () => {
     )
   }
 })
+
+for (const [options, message] of [
+  [{ maxentries: 5 }, "maxentries is an unknown option; did you mean `maxEntries`?"],
+  [{ file: "a.db" }, "file is an unknown option; the options are "],
+  [{ hartbeat: 5 }, "hartbeat is an unknown option; did you mean `heartbeat`?"],
+  [{ breaker: { failure: 5 } }, "breaker.failure is an unknown option; did you mean `failures`?"],
+] as const) {
+  it.effect(`an unknown option is refused: ${message}`, () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(built({ filename: ":memory:", ...options }))
+      assert(Exit.isFailure(exit))
+      const error = Cause.squash(exit.cause)
+      assert.instanceOf(error, InvalidOptions)
+      assert.isTrue(error.message.startsWith(`SqliteTier: ${message}`), error.message)
+    }),
+  )
+}
 
 it.effect("the least and the most that can be meant", () =>
   Effect.gen(function* () {

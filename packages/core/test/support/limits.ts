@@ -24,6 +24,7 @@ export const ofLimits: ReadonlyArray<OfLimit> = [
   [{ settleTime: 999 }, "settleTime", "999", from("1 second")],
   [{ heartbeat: 9 }, "heartbeat", "9", from("10 milliseconds")],
   [{ push: 5 }, "push", "5", "be an object with maxBytes"],
+  [{ push: null }, "push", "null", "be an object with maxBytes"],
   ...[0, -1, 1.5, Number.NaN, Infinity].map((maxBytes): OfLimit => [
     { push: { maxBytes } },
     "push.maxBytes",

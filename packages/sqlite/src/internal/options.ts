@@ -1,5 +1,5 @@
 /** The options of the tier and their validation. */
-import { InvalidOptions, Tier, type Wire } from "@larder/core"
+import { InvalidOptions, Tier, Wire } from "@larder/core"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -50,6 +50,16 @@ export interface Options extends Tier.LimitOptions {
   readonly name?: string | undefined
 }
 
+const ownNames: Record<Exclude<keyof Options, keyof Tier.LimitOptions>, true> = {
+  filename: true,
+  maxEntries: true,
+  maxBytes: true,
+  wire: true,
+  busyTimeout: true,
+  synchronous: true,
+  name: true,
+}
+
 export interface Settings {
   readonly filename: string
   readonly maxEntries: number
@@ -84,6 +94,7 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
   Result.gen(function* () {
     const isObject = typeof options === "object" && options !== null
     yield* unless(isObject, "options", "be an object with a filename", options)
+    const tierLimits = yield* Tier.checkLimits("SqliteTier", options, ownNames)
     const { filename, maxBytes = limits.maxBytes, maxEntries = limits.maxEntries, wire } = options
     const {
       busyTimeout = limits.busyTimeoutMillis,
@@ -103,6 +114,12 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
       'be "off", "normal" or "full"',
       synchronous,
     )
+    yield* unless(
+      wire === undefined || Wire.isWire(wire),
+      "wire",
+      "be a wire, such as Wire.json",
+      wire,
+    )
     const busyMillis = millisOf(busyTimeout)
     yield* unless(
       busyMillis >= 0 && busyMillis < Infinity,
@@ -110,7 +127,6 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
       'be a finite duration of at least 0, such as "50 millis"',
       busyTimeout,
     )
-    const tierLimits = yield* Tier.checkLimits("SqliteTier", options)
     return {
       filename,
       maxEntries,

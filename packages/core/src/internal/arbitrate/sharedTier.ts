@@ -40,6 +40,7 @@ import { ExpiringMap } from "./expiringMap.ts"
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import { MarkLog } from "../invalidation/markLog.ts"
 import { type SteadyClock, steadyClock } from "../runtime/steadyClock.ts"
+import type { NamesOf } from "../runtime/optionNames.ts"
 import { marksPerPage, maxMarks, sharedEntries } from "../runtime/limits.ts"
 
 const name = "shared"
@@ -342,6 +343,8 @@ export interface SharedOptions extends LimitOptions {
   readonly network?: Network | undefined
 }
 
+const ownNames: NamesOf<Omit<SharedOptions, keyof LimitOptions>> = { network: true }
+
 /**
  * As {@link layerShared}, with other limits: how long leases last and are waited for, how late a change
  * may settle, when marks are read again, when the breaker opens. With a `network`, messages may be
@@ -405,7 +408,7 @@ export const layerSharedWith = (options: SharedOptions = {}): Layer.Layer<Tier> 
   Layer.effect(
     Tier,
     Effect.map(steadyClock, (clock) => {
-      const limits = Result.getOrThrow(checkLimits("MemoryTier", options))
+      const limits = Result.getOrThrow(checkLimits("MemoryTier", options, ownNames))
       return make(clock, limits, Result.getOrThrow(networkOf(options)))
     }),
   )

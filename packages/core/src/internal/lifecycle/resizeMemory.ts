@@ -1,10 +1,13 @@
 /** `resizeMemory`: changes the bounds of memory while it is in use. */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
-import type { InvalidOptions } from "../../InvalidOptions.ts"
+import { InvalidOptions } from "../../InvalidOptions.ts"
 import { invalidOption } from "../state/settings.ts"
 import { type MemoryBounds, problemOf } from "../memory/bounds.ts"
 import { entriesEvictedPerTurn } from "../runtime/limits.ts"
+import type { NamesOf } from "../runtime/optionNames.ts"
+
+const names: NamesOf<MemoryBounds> = { maxEntries: true, maxWeight: true }
 
 const shrink = (engine: Engine): Effect.Effect<void> =>
   Effect.suspend(() =>
@@ -16,7 +19,7 @@ const shrink = (engine: Engine): Effect.Effect<void> =>
 /** Sets the bounds, and ends when memory is within them. */
 export const resize = (engine: Engine, bounds: MemoryBounds): Effect.Effect<void, InvalidOptions> =>
   Effect.suspend(() => {
-    const problem = engine.stack.hasMemory ? problemOf("MemoryTier", bounds, 1) : noMemory(engine)
+    const problem = engine.stack.hasMemory ? boundsProblem(bounds) : noMemory(engine)
     if (problem !== undefined) return Effect.fail(problem)
     const { maxEntries, maxWeight } = engine.near.bounds
     engine.near.resize({
@@ -25,6 +28,10 @@ export const resize = (engine: Engine, bounds: MemoryBounds): Effect.Effect<void
     })
     return shrink(engine)
   })
+
+const boundsProblem = (bounds: MemoryBounds): InvalidOptions | undefined =>
+  InvalidOptions.ofNames({ module: "MemoryTier", names, got: bounds }) ??
+  problemOf("MemoryTier", bounds, 1)
 
 const noMemory = ({ settings, stack }: Engine): InvalidOptions =>
   invalidOption(

@@ -2,8 +2,9 @@
 import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import { InvalidOptions } from "../../InvalidOptions.ts"
-import type { LimitOptions, Limits } from "../../Tier.ts"
+import type { BreakerOptions, LimitOptions, Limits, PushOptions } from "../../Tier.ts"
 import { millisOf } from "../runtime/duration.ts"
+import { areOptions, type Names, type NamesOf } from "../runtime/optionNames.ts"
 import { longestTimer } from "../runtime/processLife.ts"
 import {
   breakerFailures,
@@ -29,15 +30,52 @@ const aLease: Least = { millis: 100, words: "100 milliseconds" }
 /** Redis accepts a late change for half a second, and must still know what came after it. */
 const aSecond: Least = { millis: 1_000, words: "1 second" }
 
+const allNames: NamesOf<LimitOptions | Limits> = {
+  leaseTime: true,
+  leaseWait: true,
+  markMaxAge: true,
+  settleTime: true,
+  heartbeat: true,
+  push: true,
+  pushBytes: true,
+  breaker: true,
+}
+const { pushBytes: _, ...optionNames } = allNames
+const breakerNames: NamesOf<BreakerOptions> = { failures: true, openFor: true }
+const pushNames: NamesOf<PushOptions> = { maxBytes: true }
+
+/** The limits of a tier that its author gives, without the tier's own options. */
+export const handMadeLimits = (
+  limits: LimitOptions | Limits,
+): Result.Result<Limits, InvalidOptions> => {
+  const given = { module: "Tier", names: allNames, got: limits, within: "limits" }
+  const mistake = InvalidOptions.ofNames(given)
+  return mistake === undefined ? tierLimits("Tier", limits, "limits.") : Result.fail(mistake)
+}
+
+/** The limits among the options of a tier; `own` has the names of the others, for a check of the names. */
+export const limitsAmong = (
+  module: string,
+  options: LimitOptions | Limits,
+  own: Names | undefined,
+): Result.Result<Limits, InvalidOptions> => {
+  const isUnchecked = own === undefined && areOptions(options)
+  const names = { ...own, ...optionNames }
+  const mistake = isUnchecked ? undefined : InvalidOptions.ofNames({ module, names, got: options })
+  return mistake === undefined ? tierLimits(module, options) : Result.fail(mistake)
+}
+
 /**
  * The checked limits; checked ones stay as they are. `prefix` stands before the names of the fields in
  * an error.
  */
-export const tierLimits = (
+const tierLimits = (
   module: string,
   options: LimitOptions | Limits,
   prefix: string = "",
 ): Result.Result<Limits, InvalidOptions> => {
+  const misnamed = (got: unknown, names: Names, field: string) =>
+    InvalidOptions.ofNames({ module, names, got, within: `${prefix}${field}` })
   const invalid = (field: string, must: string, got: unknown) =>
     Result.fail(InvalidOptions.of({ module, field: `${prefix}${field}`, must, got }))
   const time = (
@@ -54,19 +92,17 @@ export const tierLimits = (
   }
   return Result.gen(function* () {
     const { breaker = {} } = options
-    if (typeof breaker !== "object" || breaker === null) {
-      return yield* invalid("breaker", "be an object with failures and openFor", breaker)
-    }
+    const noBreaker = misnamed(breaker, breakerNames, "breaker")
+    if (noBreaker !== undefined) return yield* Result.fail(noBreaker)
     const { failures = breakerFailures } = breaker
     if (!Number.isSafeInteger(failures) || failures < 1) {
       return yield* invalid("breaker.failures", "be an integer of at least 1", failures)
     }
     const checked = "pushBytes" in options ? options.pushBytes : 0
     const given = "push" in options ? options.push : undefined
-    const push = given ?? { maxBytes: checked }
-    if (typeof push !== "object" || given === null) {
-      return yield* invalid("push", "be an object with maxBytes", push)
-    }
+    const push = given === undefined ? { maxBytes: checked } : given
+    const noPush = misnamed(push, pushNames, "push")
+    if (noPush !== undefined) return yield* Result.fail(noPush)
     const pushBytes = push.maxBytes
     if (!Number.isSafeInteger(pushBytes) || (given !== undefined && pushBytes < 1)) {
       return yield* invalid("push.maxBytes", "be an integer of at least 1", pushBytes)

@@ -9,7 +9,8 @@ import { ask } from "./getOne.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Candidate, Demand } from "../state/flight.ts"
 import { hit } from "./fastPath.ts"
-import { durationOf } from "../state/settings.ts"
+import type { NamesOf } from "../runtime/optionNames.ts"
+import { checkNames, durationOf, flagOf, invalidOption } from "../state/settings.ts"
 
 /**
  * Options of one `get`.
@@ -34,14 +35,20 @@ export interface GetOptions {
   readonly check?: boolean | undefined
 }
 
+const getNames: NamesOf<GetOptions> = { maxAge: true, stale: true, check: true }
+
 const demandOf = (engine: Engine, options: GetOptions | undefined, now: number): Demand => {
   if (options === undefined) return anything
-  const { check, maxAge, stale } = options
-  const isChecked = check === true && engine.stack.arbiter !== undefined
+  const { name } = engine.settings
+  checkNames(name, options, getNames)
+  const { check, maxAge, stale = "allow" } = options
+  if (stale !== "allow" && stale !== "never") {
+    throw invalidOption(name, "stale", 'be "allow" or "never"', stale)
+  }
+  const isChecked = flagOf(name, "check", check, false) && engine.stack.arbiter !== undefined
   const calledAt = isChecked ? engine.moment() : undefined
   return {
-    notBefore:
-      maxAge === undefined ? -Infinity : now - durationOf(engine.settings.name, "maxAge", maxAge),
+    notBefore: maxAge === undefined ? -Infinity : now - durationOf(name, "maxAge", maxAge),
     allowStale: stale !== "never",
     confirmedAfter: calledAt ?? -Infinity,
     calledAt,

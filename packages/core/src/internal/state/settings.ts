@@ -4,11 +4,13 @@ import * as Schema from "effect/Schema"
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import * as Policy from "../../Policy.ts"
 import type * as Upstream from "../../Upstream.ts"
+import { isUpstream } from "../../Upstream.ts"
 import type { Settings } from "./engine.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
 import { millisOf, mustBeDuration } from "../runtime/duration.ts"
 import { closeMillis } from "../runtime/limits.ts"
+import { mistakeIn, type Names, type NamesOf } from "../runtime/optionNames.ts"
 import { reasonOf, shown } from "../runtime/shownValue.ts"
 import { wellFormed } from "../invalidation/tags.ts"
 import { guarded } from "./userCode.ts"
@@ -40,6 +42,62 @@ export interface AnyOptions {
   readonly revision?: ((value: unknown) => number | bigint | string) | undefined
   readonly schemaVersion?: number | undefined
   readonly closeTimeout?: Duration.Input | undefined
+}
+
+const names: NamesOf<AnyOptions> = {
+  name: true,
+  value: true,
+  upstream: true,
+  policy: true,
+  key: true,
+  tags: true,
+  etag: true,
+  failureFor: true,
+  graceFor: true,
+  revision: true,
+  schemaVersion: true,
+  closeTimeout: true,
+}
+
+const functions = ["key", "tags", "etag", "failureFor", "graceFor", "revision"] as const
+
+/** Checks the options' names, and those whose value could not be used at all. Throws `InvalidOptions`. */
+export const checkOptions = (options: AnyOptions): void => {
+  const mistake = InvalidOptions.ofNames({ module: "Larder", names, got: options })
+  if (mistake !== undefined) throw mistake
+  const name = nameOf(options)
+  for (const field of functions) {
+    const got: unknown = options[field]
+    if (got === undefined || typeof got === "function") continue
+    throw invalidOption(name, field, "be a function, or be left out", got)
+  }
+  const { upstream, value } = options
+  if (!isUpstream(upstream)) {
+    throw invalidOption(name, "upstream", "be a result of Upstream.make", upstream)
+  }
+  if (value !== undefined && !Schema.isSchema(value)) {
+    throw invalidOption(name, "value", "be a schema, such as Schema.String", value)
+  }
+}
+
+/** Checks the names of the options of one call. Throws `InvalidOptions`. */
+export const checkNames = (larder: string, got: unknown, known: Names): void => {
+  const mistake = mistakeIn(got, known)
+  if (mistake === undefined) return
+  const { field, reason } = mistake
+  throw new InvalidOptions({ module: "Larder", field, reason: `of ${shown(larder)} ${reason}` })
+}
+
+/** A flag among the options of one call. Throws `InvalidOptions`: text such as "false" counts as true. */
+export const flagOf = (
+  larder: string,
+  field: string,
+  got: boolean | undefined,
+  byDefault: boolean,
+): boolean => {
+  if (got === undefined) return byDefault
+  if (typeof got === "boolean") return got
+  throw invalidOption(larder, field, "be true or false", got)
 }
 
 /** Milliseconds of an option. Throws `InvalidOptions`. */

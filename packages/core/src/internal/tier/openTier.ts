@@ -7,7 +7,9 @@ import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { ByteStore, ByteTier, Limits, Notice, TierError } from "../../Tier.ts"
 import type { Counters, Observer } from "../observe/eventHub.ts"
-import { tierLimits } from "../policy/tierLimits.ts"
+import { InvalidOptions } from "../../InvalidOptions.ts"
+import { isWire } from "../../Wire.ts"
+import { handMadeLimits } from "../policy/tierLimits.ts"
 import { Timers } from "../runtime/deadlines.ts"
 import { inSteadyTime } from "../runtime/steadyBreaker.ts"
 import { FartherTier } from "./backingTier.ts"
@@ -82,7 +84,12 @@ export const openStore = (
   options: Options,
 ): Effect.Effect<OpenedStore, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const limits = Result.getOrThrow(tierLimits("Tier", tier.limits ?? {}, "limits."))
+    const { wire } = tier
+    if (wire !== undefined && !isWire(wire)) {
+      const must = "be a wire, such as Wire.json"
+      throw InvalidOptions.of({ module: "Tier", field: "wire", must, got: wire })
+    }
+    const limits = Result.getOrThrow(handMadeLimits(tier.limits ?? {}))
     const warnings = new TierWarnings(tier.name, options)
     let connected = () => {}
     const onConnected: OpenedStore["onConnected"] = (f) => {

@@ -33,6 +33,8 @@ export interface EncryptedOptions {
   readonly current: string
 }
 
+const names: Readonly<Record<keyof EncryptedOptions, true>> = { keys: true, current: true }
+
 export interface Key {
   readonly id: string
   /** The id in UTF-8. */
@@ -150,7 +152,10 @@ const keyOf = (id: string, key: unknown, isCurrent: boolean): Checked<Key> =>
     (parts) => ({ id, ...parts }),
   )
 
-export const make = ({ current, keys }: EncryptedOptions): Checked<Keyring> => {
+export const make = (options: EncryptedOptions): Checked<Keyring> => {
+  const mistake = InvalidOptions.ofNames({ module: "Wire", names, got: options })
+  if (mistake !== undefined) return Result.fail(mistake)
+  const { current, keys } = options
   if (typeof keys !== "object" || keys === null) {
     // A string is most likely the key itself, which must not be shown.
     const got = typeof keys === "string" ? Redacted.make(keys) : keys

@@ -10,6 +10,7 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import { type Ack, isAllHeard } from "./ack.ts"
 import { afterMark, markHere } from "../state/ownMarks.ts"
 import { type InMemory, snapshotByKey } from "../state/snapshot.ts"
+import { invalidOption } from "../state/settings.ts"
 import { expire, remove } from "./removeExpire.ts"
 import { seenThrough } from "./seenThrough.ts"
 import { keysInvalidatedAtOnce, tagsPerMark } from "../runtime/limits.ts"
@@ -36,6 +37,10 @@ export const invalidateWhen = (
   keepStale: boolean,
 ): Effect.Effect<Invalidated> =>
   Effect.suspend(() => {
+    if (typeof predicate !== "function") {
+      const must = "get a function that accepts the entries to invalidate"
+      throw invalidOption(engine.settings.name, "invalidateWhen", must, predicate)
+    }
     const chosen: Array<readonly [k: string, key: unknown]> = []
     const choosing = engine.turns.each([...snapshotByKey(engine)], ([k, one]) => {
       if (predicate(one)) chosen.push([k, one.key])

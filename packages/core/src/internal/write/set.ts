@@ -1,4 +1,6 @@
 /** `set`: stores a caller's value, unless a value of a higher `revision` is known. */
+import { checkNames, flagOf } from "../state/settings.ts"
+import type { NamesOf } from "../runtime/optionNames.ts"
 import * as Effect from "effect/Effect"
 import type * as Entry from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
@@ -24,6 +26,8 @@ export interface SetOptions {
   readonly force?: boolean | undefined
 }
 
+const setNames: NamesOf<SetOptions> = { policy: true, force: true }
+
 export const set = (
   engine: Engine,
   key: unknown,
@@ -32,7 +36,11 @@ export const set = (
   options: SetOptions = {},
 ): Effect.Effect<Ack> =>
   Effect.suspend(() => {
-    const isNewer = options.force === true ? undefined : newerThan(engine, k, value)
+    const { name } = engine.settings
+    checkNames(name, options, setNames)
+    const isNewer = flagOf(name, "force", options.force, false)
+      ? undefined
+      : newerThan(engine, k, value)
     const policy =
       options.policy === undefined
         ? engine.settings.policyOf(value, key)

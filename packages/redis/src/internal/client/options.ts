@@ -432,7 +432,50 @@ const tlsOf = (given: Options["tls"], ofUrl: true | undefined): Options["tls"] =
     ? invalid("tls", "be true or left out with a rediss:// URL", given)
     : (given ?? ofUrl)
 
+const names: Record<
+  Options extends infer O ? (O extends unknown ? keyof O : never) : never,
+  true
+> = {
+  url: true,
+  host: true,
+  port: true,
+  path: true,
+  sentinels: true,
+  name: true,
+  sentinelUsername: true,
+  sentinelPassword: true,
+  sentinelTls: true,
+  natMap: true,
+  cluster: true,
+  username: true,
+  password: true,
+  db: true,
+  tls: true,
+  connectionName: true,
+  commandTimeout: true,
+  connectTimeout: true,
+  reconnect: true,
+  heartbeat: true,
+  pool: true,
+}
+
+const checkNames = (
+  got: unknown,
+  known: Readonly<Record<string, true>>,
+  within?: "reconnect" | "cluster",
+): void => {
+  const mistake = InvalidOptions.ofNames({ module, names: known, got, within })
+  if (mistake !== undefined) throw mistake
+}
+
 const check = (options: Options): Settings => {
+  checkNames(options, names)
+  if (options.reconnect !== undefined) {
+    checkNames(options.reconnect, { base: true, max: true }, "reconnect")
+  }
+  if (options.cluster !== undefined) {
+    checkNames(options.cluster, { nodes: true, natMap: true }, "cluster")
+  }
   const from = placeOf(options)
   const base = options.reconnect?.base ?? limits.firstReconnectMillis
   const reconnectBase = millis("reconnect.base", base)
