@@ -1,10 +1,12 @@
 /**
  * The ACL lines of docs/redis.md, from the lists that the tier checks a server against
- * when it starts; packages/redis/test/internal/tier/rights.test.ts takes each right away. Run it
+ * when it starts, and from that of the backplane; packages/redis/test/internal/tier/rights.test.ts and
+ * backplaneRights.test.ts take each right away. Run it
  * with `node docs/scripts/redis-rights.ts` after a change of those lists.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import * as backplane from "../../packages/redis/src/internal/backplaneRights.ts"
 import { best, rules } from "../../packages/redis/src/internal/tier/rights.ts"
 
 const page = fileURLToPath(new URL("../redis.md", import.meta.url))
@@ -23,6 +25,12 @@ export const lines: string = [
   "",
   "# for RedisTier.keys and RedisTier.removeAll as well",
   "ACL SETUSER shop +scan",
+  "",
+  "# for RedisBackplane alone: one server, or Sentinel",
+  `ACL SETUSER shop on >password ${backplane.rules("shop", false)}`,
+  "",
+  "# for RedisBackplane alone: a Cluster, on each node",
+  `ACL SETUSER shop on >password ${backplane.rules("shop", true)}`,
   "```",
 ].join("\n")
 
