@@ -415,6 +415,11 @@ export type Message =
       /** The new envelope, where the tier pushes values and this one is small enough. */
       readonly envelope?: Uint8Array | undefined
     }
+  /**
+   * The holder of the key's lease has returned it without a value: its lookup failed or was given up.
+   * Nodes that wait for the lease ask for it again.
+   */
+  | { readonly _tag: "Released"; readonly key: string }
   /** `page` has the new marks; `previous` is the number of the last mark before them. */
   | { readonly _tag: "Marked"; readonly previous: number; readonly page: MarkPage }
   /**
@@ -501,7 +506,8 @@ export interface Arbiter {
   ) => Effect.Effect<boolean, TierError>
   /**
    * Returns the lease after a lookup without a value. `failedMillis` above 0 keeps other callers
-   * from looking the key up for that long, ms.
+   * from looking the key up for that long, ms. A tier that notifies publishes `Released` if the caller
+   * held the lease.
    */
   readonly release: (
     key: string,

@@ -148,5 +148,5 @@ test("LeaseWaited is told once where the other node's lookup fails and this one 
     const b = yield* world.node
     world.upstream = Effect.delay(Effect.fail("down"), 300)
     yield* fork(Effect.exit(a.get("k")))
-    expect(yield* waitsDuring(b, 2_000, Effect.exit(b.get("k")))).toEqual([350])
+    expect(yield* waitsDuring(b, 2_000, Effect.exit(b.get("k")))).toEqual([300])
   }))

@@ -298,7 +298,7 @@ redisSuite("messages of a tier", () => {
       () =>
         Effect.gen(function* () {
           const redis = yield* client
-          const { arbiter, set } = yield* openOn(redis, { larder: "formats" })
+          const { arbiter, set, win } = yield* openOn(redis, { larder: "formats" })
           const queue = yield* Tier.messages(arbiter)
           const previous = yield* redis.subscribe("larder:c:{formats}")
           yield* Queue.take(previous)
@@ -331,12 +331,14 @@ redisSuite("messages of a tier", () => {
           })
           yield* set("k", "v")
           yield* arbiter.mark(["t"], true, 0)
+          yield* arbiter.release("leased", yield* win("leased"), 0)
           assert.deepInclude(yield* next(queue), { _tag: "Changed", key: "k" })
           assert.deepInclude(yield* next(queue), { _tag: "Marked" })
+          assert.deepInclude(yield* next(queue), { _tag: "Released" })
           const texts = (yield* Queue.takeAll(previous)).map((event) =>
             event._tag === "Message" ? known.test(event.message) : undefined,
           )
-          assert.deepStrictEqual(texts, [true, true, true, false, false])
+          assert.deepStrictEqual(texts, [true, true, true, false, false, false])
         }),
     )
   })

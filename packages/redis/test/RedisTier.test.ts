@@ -706,37 +706,55 @@ redisSuite("RedisTier", () => {
       }),
     )
 
-    it.live(
-      "what was refused, what only concerns leases, and what is no message, is not told",
-      () =>
-        Effect.gen(function* () {
-          const redis = yield* client
-          const { arbiter, commit, put, set, store, win } = yield* openOn(redis, {
-            larder: "quiet",
-          })
-          const version = yield* set("k", "v")
-          const queue = yield* Tier.messages(arbiter)
-          yield* put("k", "v", version)
-          yield* commit("k", version, "v")
-          yield* commit("l", 5, "v")
-          const token = yield* win("k", { known: version })
-          yield* arbiter.renew("k", token, 10_000)
-          yield* arbiter.release("k", token, 0)
-          yield* store.drop("k", version)
-          for (const text of [
-            "",
-            "c123",
-            "hello",
-            `m${"1".repeat(64)}kx`,
-            `m${"1".repeat(64)}k[1]`,
-          ]) {
-            yield* redis.use((client) => client.publish("larder:c:{quiet}", text))
-          }
-          const end = yield* set("end", "v")
-          assert.deepStrictEqual(yield* take(queue, 1), [
-            { _tag: "Changed", key: "end", version: end, isRemoval: false },
-          ])
-        }),
+    it.live("what was refused, what leaves a lease held, and what is no message, is not told", () =>
+      Effect.gen(function* () {
+        const redis = yield* client
+        const { arbiter, commit, put, set, store, win } = yield* openOn(redis, {
+          larder: "quiet",
+        })
+        const version = yield* set("k", "v")
+        const queue = yield* Tier.messages(arbiter)
+        yield* put("k", "v", version)
+        yield* commit("k", version, "v")
+        yield* commit("l", 5, "v")
+        const token = yield* win("k", { known: version })
+        yield* arbiter.renew("k", token, 10_000)
+        yield* arbiter.release("k", token - 1, 0)
+        yield* store.drop("k", version)
+        for (const text of [
+          "",
+          "c123",
+          "hello",
+          `m${"1".repeat(64)}kx`,
+          `m${"1".repeat(64)}k[1]`,
+        ]) {
+          yield* redis.use((client) => client.publish("larder:c:{quiet}", text))
+        }
+        const end = yield* set("end", "v")
+        assert.deepStrictEqual(yield* take(queue, 1), [
+          { _tag: "Changed", key: "end", version: end, isRemoval: false },
+        ])
+      }),
+    )
+
+    it.live("a lease that is returned without a value is told: by its holder, once", () =>
+      Effect.gen(function* () {
+        const { arbiter, win } = yield* open
+        const queue = yield* Tier.messages(arbiter)
+        const key = "released {} ü\n:"
+        const token = yield* win(key)
+        yield* arbiter.release(key, token, 5_000)
+        yield* arbiter.release(key, token, 5_000)
+        const again = yield* win(key, { force: true })
+        yield* arbiter.release(key, again, 0)
+        yield* arbiter.write("end", { _tag: "Remove" }, 0)
+        const told = yield* take(queue, 3)
+        assert.deepStrictEqual(told.slice(0, 2), [
+          { _tag: "Released", key },
+          { _tag: "Released", key },
+        ])
+        assert.deepInclude(told[2], { _tag: "Changed", key: "end" })
+      }),
     )
 
     it.live("a waiting reader wakes; messages end with their scope", () =>

@@ -456,6 +456,22 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "tells a version below that of the change": withMessages((message) => [
     message._tag === "Changed" ? { ...message, version: message.version - 1 } : message,
   ]),
+  "tells of no returned lease": withMessages((message) =>
+    message._tag === "Released" ? [] : [message],
+  ),
+  "tells of returned leases that nobody held": (() => {
+    const all = new Set<(message: Tier.Message) => void>()
+    return withArbiter((arbiter) => ({
+      listen: (receive) => {
+        all.add(receive)
+        return arbiter.listen!((message) => message._tag !== "Released" && receive(message))
+      },
+      release: (key, token, failed) =>
+        Effect.tap(arbiter.release(key, token, failed), () =>
+          Effect.sync(() => all.forEach((receive) => receive({ _tag: "Released", key }))),
+        ),
+    }))
+  })(),
   "tells no marks": withMessages((message) => (message._tag === "Marked" ? [] : [message])),
   "tells marks without the one before": withMessages((message) => [
     message._tag === "Marked" ? { ...message, previous: 0 } : message,

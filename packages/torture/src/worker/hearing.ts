@@ -40,6 +40,8 @@ export const toldIn = (log: Log, sessions: ReadonlyMap<string, string>): Told =>
             const { isOver, part } = message
             return log.write({ t: "gap", session, at, part, isOver })
           }
+          // Changes nothing that a session may serve.
+          case "Released":
         }
       },
     }

@@ -148,6 +148,7 @@ class Shelf {
     const failedUntil = failedMillis > 0 ? after(now, failedMillis) : 0
     const expiresAt = Math.max(lease.expiresAt, failedUntil)
     this.#leases.set(key, { token, until: undefined, failedUntil, expiresAt }, now)
+    this.channel.publish({ _tag: "Released", key })
   }
 
   commit(key: string, token: number, envelope: Uint8Array, lifeMillis: number): Committed {

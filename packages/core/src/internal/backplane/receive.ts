@@ -20,6 +20,8 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
   switch (message._tag) {
     case "Changed":
       return changed(engine, arbiter, message)
+    case "Released":
+      return counted(engine, engine.signals.hear(message.key))
     case "Marked":
       return marked(engine, arbiter, message)
     case "Gap": {

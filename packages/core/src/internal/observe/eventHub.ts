@@ -40,7 +40,7 @@ export interface Counters {
   gaps: number
   /** Messages about changes of this node that the arbiter or a backplane has published. */
   messagesSent: number
-  /** Messages of other nodes that outdated something here. */
+  /** Messages of other nodes that outdated something here, or returned a lease that this node waits for. */
   messagesReceived: number
   /** Messages for keys that this node does not hold, or that tell nothing new, such as its own. */
   messagesIgnored: number

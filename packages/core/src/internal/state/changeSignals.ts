@@ -1,11 +1,11 @@
 /**
- * Wakes fibers that wait for another node's change of a key. Race: a fiber asks the arbiter, and the
- * message of a change arrives before the answer from before the change. So a signal remembers messages
- * since the fiber began to ask.
+ * Wakes fibers that wait for another node's lookup of a key: when the key has changed, or its lease is
+ * free. Race: a fiber asks the arbiter, and the message of a change arrives before the answer from before
+ * the change. So a signal remembers messages since the fiber began to ask.
  */
 import * as Effect from "effect/Effect"
 
-/** One fiber's interest in changes of one key. */
+/** One fiber's interest in messages about one key. */
 export interface ChangeSignal {
   /** Forgets earlier messages: the fiber asks the arbiter now. */
   readonly reset: () => void
@@ -45,12 +45,15 @@ export class ChangeSignals {
     }
   }
 
-  /** Takes a message that the key has changed. */
-  hear(k: string): void {
-    for (const listener of this.#listeners.get(k) ?? []) {
+  /** Takes a message that the key has changed or its lease is free. Says whether a fiber waits for one. */
+  hear(k: string): boolean {
+    const listeners = this.#listeners.get(k)
+    if (listeners === undefined) return false
+    for (const listener of listeners) {
       listener.isHeard = true
       listener.wake?.()
     }
+    return true
   }
 
   /** Keys with a signal. */

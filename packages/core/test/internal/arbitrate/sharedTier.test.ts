@@ -795,7 +795,20 @@ describe("marks and messages", () => {
     }),
   )
 
-  it.effect("refused changes and operations on leases publish no message", () =>
+  it.effect("a lease that is returned without a value is told, unless nobody held it", () =>
+    Effect.gen(function* () {
+      const { arbiter, win } = yield* open
+      const queue = yield* messages(arbiter)
+      const token = yield* win("k")
+      yield* arbiter.release("k", token - 1, 5_000)
+      assert.deepStrictEqual(yield* drain(queue), [])
+      yield* arbiter.release("k", token, 5_000)
+      yield* arbiter.release("k", token, 5_000)
+      assert.deepStrictEqual(yield* drain(queue), [{ _tag: "Released", key: "k" }])
+    }),
+  )
+
+  it.effect("refused changes and other operations on leases publish no message", () =>
     Effect.gen(function* () {
       const shared = yield* open
       const { arbiter, set, store, win } = shared
@@ -806,7 +819,6 @@ describe("marks and messages", () => {
       yield* arbiter.commit("l", 5, envelope("v"), life)
       const token = yield* win("k", version)
       yield* arbiter.renew("k", token, 10_000)
-      yield* arbiter.release("k", token, 0)
       yield* store.drop("k", version)
       assert.deepStrictEqual(yield* drain(queue), [])
     }),

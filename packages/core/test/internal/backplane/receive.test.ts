@@ -60,6 +60,25 @@ const shown = (engine: Engine, k = "k") => {
   return local && `${local.entry.version} ${local.freshness._tag}`
 }
 
+describe("a lease that another node has returned", () => {
+  it.effect(
+    "wakes the fibers that wait for it, changes nothing else, and is news to them alone",
+    () =>
+      Effect.gen(function* () {
+        const { engine, hears } = yield* opened()
+        keep(engine, "k", { version: 5 })
+        const signal = engine.signals.open("k")
+        hears({ _tag: "Released", key: "k" })
+        yield* signal.wait(Effect.never)
+        signal.close()
+        hears({ _tag: "Released", key: "k" })
+        expect(shown(engine)).toBe("5 Fresh")
+        const { messagesIgnored, messagesReceived } = engine.observer.counters
+        expect([messagesReceived, messagesIgnored]).toEqual([1, 1])
+      }),
+  )
+})
+
 describe("a change by another node", () => {
   it.effect("law 18: an older entry is usable only for stale-if-error; its version stays", () =>
     Effect.gen(function* () {

@@ -277,6 +277,59 @@ describe("law 10: another node's lookup is waited for", () => {
       }))
   }
 
+  for (const [name, call] of Object.entries(calls)) {
+    test(`and ends with the message of a failure, for every waiting node: ${name}`, ({ node }) =>
+      Effect.gen(function* () {
+        const down = Effect.fail("down")
+        const a = yield* node(Effect.delay(down, 1_234))
+        // B has nothing to serve: B looks the key up despite the failure, and C gets the value from B.
+        const [b, c] = [yield* node(after(0, 2)), yield* node(after(0, 3))]
+        yield* fork(Effect.ignore(call(a)))
+        const asked = [yield* fork(call(b)), yield* fork(call(c))]
+        yield* TestClock.adjust(1_233)
+        expect(asked.map((one) => one.pollUnsafe())).toEqual([undefined, undefined])
+        yield* TestClock.adjust(1)
+        expect(asked.every((one) => one.pollUnsafe() !== undefined)).toBe(true)
+        expect((yield* b.stats).lookups + (yield* c.stats).lookups).toBe(1)
+      }))
+
+    test(`and ends with the message of a lookup that was given up: ${name}`, ({ node }) =>
+      Effect.gen(function* () {
+        const a = yield* node(Effect.never)
+        const b = yield* node(after(0, 2))
+        const abandoned = yield* fork(a.get("k"))
+        const caller = yield* fork(call(b))
+        yield* TestClock.adjust(1_234)
+        expect(caller.pollUnsafe()).toBe(undefined)
+        yield* Fiber.interrupt(abandoned)
+        yield* TestClock.adjust(0)
+        yield* Fiber.join(caller)
+        expect((yield* b.stats).lookups).toBe(1)
+      }))
+  }
+
+  test("and ends with another's failure where the waiting node has a stale value", ({
+    node,
+    requests,
+    script,
+  }) =>
+    Effect.gen(function* () {
+      const [a, b] = [yield* node(after(0)), yield* node(after(0, 2))]
+      yield* a.get("k")
+      yield* b.get("k")
+      yield* TestClock.adjust(10_000)
+      const c = yield* node(Effect.delay(Effect.fail("down"), 1_234))
+      yield* fork(Effect.ignore(c.get("k")))
+      script.calls.length = 0
+      const caller = yield* fork(b.get("k"))
+      yield* TestClock.adjust(1_233)
+      expect(caller.pollUnsafe()).toBe(undefined)
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(caller)).toBe(1)
+      expect((yield* b.stats).lookups).toBe(0)
+      expect(requests().at(-1)).toEqual([11_234, false])
+    }))
+
   test("and ends with a message that overtakes the answer to the last request", ({
     node,
     script,

@@ -4,6 +4,7 @@
  * ```text
  * 1c version(16) key, which has a value or had none before
  * 1r version(16) key, which has no value any more
+ * 1l key, whose lease was returned without a value
  * 1p version(16) bytes of the key(4) key, the envelope that is now stored
  * 1m previous(16) last(16) floor(16) dropFloor(16) kind(1) tags, JSON; null for everything
  * ```
@@ -37,6 +38,8 @@ export const parse = (bytes: Buffer): Tier.Message | "newer" | undefined => {
     case "c":
     case "r":
       return changeOf(rest, kind === "r")
+    case "l":
+      return { _tag: "Released", key: rest.toString() }
     case "p":
       return pushOf(rest)
     case "m":

@@ -4,8 +4,8 @@
  * of core's Arbitration in Lua, each with its write in one atomic step.
  *
  * The last ARGV of each script is the tier's settleTime in ms: records of leases live at least as
- * long, tombstones twice as long. Before it, the scripts that change an entry take the channel, the
- * sharded channel, the most bytes that a message may carry, and the key.
+ * long, tombstones twice as long. Before it, the scripts that publish take the channel, the sharded
+ * channel, the most bytes that a message may carry, and the key.
  *
  * They read only the header of an entry (at the offsets of Envelope). When memory is full, Redis
  * refuses commands that need memory, unless the script has already done a write that needs none. A
@@ -96,20 +96,22 @@ local isBuried = false
 -- The bytes that this script has stored.
 local stored = nil
 
-local function publish(number)
-  local channel, shard, most, key = ARGV[#ARGV - 4], ARGV[#ARGV - 3], tonumber(ARGV[#ARGV - 2]), ARGV[#ARGV - 1]
+local function publish(kind, rest) tell(ARGV[#ARGV - 4], ARGV[#ARGV - 3], '${format}' .. kind .. rest) end
+
+local function publishChange(number)
+  local most, key = tonumber(ARGV[#ARGV - 2]), ARGV[#ARGV - 1]
   local kind, rest = isBuried and 'r' or 'c', key
   if stored and #stored <= most and #key <= 9999 then
     kind, rest = 'p', string.format('%04d', #key) .. key .. stored
   end
-  tell(channel, shard, '${format}' .. kind .. wide(number) .. rest)
+  publish(kind, wide(number) .. rest)
 end
 
 -- A value with a life below LATE may expire before an older change arrives: the lease record keeps its number.
 local function changed(number, life)
   if life and life ~= 'forever' and life ~= '0' and tonumber(life) < LATE then keepLease(number, 0, 0, SETTLE)
   else redis.call('UNLINK', KEYS[2]) end
-  publish(number)
+  publishChange(number)
 end
 
 local function bury(number)
@@ -186,12 +188,13 @@ keepLease(token, now + life, 0, math.max(life, SETTLE))
 return 1
 `)
 
-/** ARGV: token, failure in ms. */
+/** ARGV: token, failure in ms. Tells the nodes that wait for the lease. */
 export const release = script(`
 local failure = tonumber(ARGV[2])
 if not lease or lease.token ~= tonumber(ARGV[1]) or lease.till == 0 then return 0 end
 local life = math.max(redis.call('PTTL', KEYS[2]), failure, 1)
 keepLease(lease.token, 0, failure > 0 and now + failure or 0, life)
+publish('l', ARGV[#ARGV - 1])
 return 1
 `)
 
@@ -248,7 +251,7 @@ const delayed = `
 local function isOvertaken(at) return version >= usable(at) end
 local function delayedChange(at)
   if not lease or lease.token <= at then redis.call('UNLINK', KEYS[2]) end
-  publish(at)
+  publishChange(at)
 end
 `
 
@@ -299,7 +302,7 @@ if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 if not isValue then
   keepLease(number, 0, 0, SETTLE)
-  publish(number)
+  publishChange(number)
   return { wide(number), now, 'kept' }
 end
 local stale = kind == 'L1V' and #head == 96 and digits(head, 46, 58) or 0

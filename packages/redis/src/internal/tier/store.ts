@@ -179,7 +179,9 @@ export class Store {
       if (acquired?._tag !== "Won") return
       // No lookup holds this lease, and others would wait for it. If the release fails, the lease
       // expires.
-      run(client, release, both, this.#releaseOf(acquired.token, 0), () => true).catch(() => {})
+      run(client, release, both, this.#releaseOf(key, acquired.token, 0), () => true).catch(
+        () => {},
+      )
     })
   }
 
@@ -189,7 +191,7 @@ export class Store {
   }
 
   release(key: string, token: number, failedMillis: number): Effect.Effect<void, Tier.TierError> {
-    const args = this.#releaseOf(token, failedMillis)
+    const args = this.#releaseOf(key, token, failedMillis)
     return Effect.asVoid(
       this.#asking.script("release", scripts.release, this.#both(key), args, flag),
     )
@@ -227,7 +229,8 @@ export class Store {
       const won: Array<scripts.Call> = []
       for (const [i, answer] of answers.entries()) {
         if (answer?._tag === "Won") {
-          won.push({ keys: calls[i]!.keys, args: this.#releaseOf(answer.token, 0) })
+          const { key } = requests[i]!
+          won.push({ keys: calls[i]!.keys, args: this.#releaseOf(key, answer.token, 0) })
         }
       }
       // As after `acquire`.
@@ -276,8 +279,8 @@ export class Store {
     return [Arbitration.usable(known), spanOf(leaseMillis), claim, this.#settle]
   }
 
-  #releaseOf(token: number, failedMillis: number): scripts.Call["args"] {
-    return [Arbitration.usable(token), spanOf(failedMillis), this.#settle]
+  #releaseOf(key: string, token: number, failedMillis: number): scripts.Call["args"] {
+    return [Arbitration.usable(token), spanOf(failedMillis), ...this.#tail(key)]
   }
 
   #committed(
@@ -352,7 +355,7 @@ export class Store {
     }
   }
 
-  /** The last arguments of a script that changes an entry. */
+  /** The last arguments of a script that publishes. */
   #tail(key: string): scripts.Call["args"] {
     const shard = shardFor(this.#asking.redis.client, this.#keys, key)
     return [this.#keys.channel, shard, this.#pushBytes, key, this.#settle]

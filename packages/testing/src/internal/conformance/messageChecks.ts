@@ -21,6 +21,7 @@ const heardUpToEnd = (queue: Queue.Dequeue<Tier.Message>) =>
 
 const shown = (message: Tier.Message): string => {
   if (message._tag === "Gap") return `gap ${message.reason}`
+  if (message._tag === "Released") return `${message.key} released`
   return message._tag === "Changed"
     ? `${message.key} ${message.isRemoval ? "removed" : "has"} ${message.version}`
     : `${message.previous} -> ${message.page.last} ${message.page.marks.map((mark) => `${mark.tag}:${mark.keepStale}:${mark.number}`).join()}`
@@ -70,7 +71,28 @@ export const messageChecks = checksThat("notifies")({
       }
     }),
 
-  "refused changes and operations on leases publish no message": (subject) =>
+  "law 10: a lease that is returned without a value is told to every node, with or without a failure":
+    (subject) =>
+      Effect.gen(function* () {
+        const name = yield* freshName("released")
+        const { acquire, arbiter, set, win } = yield* arbitratedAs(subject, name)
+        const queues = [
+          yield* Tier.messages(arbiter),
+          yield* Tier.messages((yield* arbitratedAs(subject, name)).arbiter),
+        ]
+        yield* arbiter.release("failed", yield* win("failed"), 5_000)
+        yield* arbiter.release("given up", yield* win("given up"), 0)
+        assert.equal((yield* acquire("failed"))._tag, "Failed")
+        assert.equal((yield* acquire("given up"))._tag, "Won")
+        const end = yield* set("end", "v")
+        const expected = [`end has ${end}`, "failed released", "given up released"]
+        for (const queue of queues) {
+          const all = yield* Effect.forEach(expected, () => Queue.take(queue))
+          assert.deepEqual(apart(all.map(shown)), expected)
+        }
+      }),
+
+  "refused changes and other operations on leases publish no message": (subject) =>
     Effect.gen(function* () {
       const { arbiter, commit, put, set, store, win } = yield* arbitrated(subject)
       const version = yield* set("k", "v")
@@ -80,7 +102,8 @@ export const messageChecks = checksThat("notifies")({
       yield* commit("l", 5, "refused")
       const token = yield* win("k", { known: version })
       yield* arbiter.renew("k", token, 10_000)
-      yield* arbiter.release("k", token, 0)
+      yield* arbiter.release("k", token - 1, 0)
+      yield* arbiter.release("l", token, 5_000)
       yield* store.drop("k", version)
       const end = yield* set("end", "v")
       assert.deepEqual((yield* heardUpToEnd(queue)).map(shown), [`end has ${end}`])
