@@ -6,9 +6,10 @@ import type { EntryWithPolicy } from "../state/localEntries.ts"
 import { candidateFrom } from "../state/candidateFrom.ts"
 import { queuedCandidate } from "../state/queuedCandidate.ts"
 import { examined } from "../state/examined.ts"
+import type { HeaderRead } from "../state/headerReads.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import type { TierRead } from "../tier/tierRead.ts"
-import type { Flight, Candidate } from "../state/flight.ts"
+import type { TierEntry, TierRead } from "../tier/tierRead.ts"
+import type { Candidate, Flight, Unconfirmed } from "../state/flight.ts"
 import { judgeable } from "../recover/believed.ts"
 import { unlessOutdated } from "./lookupResult.ts"
 import { complete, offerAll } from "./waiters.ts"
@@ -23,7 +24,9 @@ export const consider = (
   tier: FartherTier,
   found: TierRead,
 ): boolean => {
-  const { askedAt } = flight
+  if (found._tag !== "Foreign" && found.unconfirmed !== undefined) {
+    noteUnconfirmed(engine, flight, { tier, entry: found.unconfirmed })
+  }
   if (found._tag !== "Entry") {
     flight.known = Math.max(flight.known, found.version)
     flight.isForeign ||= found._tag === "Foreign"
@@ -31,26 +34,63 @@ export const consider = (
     if (isRemoved && tier === engine.stack.arbiter) forgetOlder(engine, flight, found.version)
     return false
   }
-  const isArbiter = tier === engine.stack.arbiter
+  return considerEntry(engine, flight, tier, found, tier === engine.stack.arbiter)
+}
+
+/** Notes a suspect entry, unless the arbiter's version was asked for it already, as for the same one in memory. */
+const noteUnconfirmed = (engine: Engine, flight: Flight, unconfirmed: Unconfirmed): void => {
+  const inMemory = engine.near.peek(flight.k)
+  const isAsked =
+    inMemory !== undefined &&
+    !inMemory.isProvisional &&
+    inMemory.entry.version >= unconfirmed.entry.version
+  if (!isAsked) flight.unconfirmed = unconfirmed
+}
+
+/** Considers the entry of a nearer tier whose version the arbiter has confirmed. */
+export const considerConfirmed = (
+  engine: Engine,
+  flight: Flight,
+  { entry, tier }: Unconfirmed,
+  { marksReadAt, sentAt }: HeaderRead,
+): void => {
+  // As of before a gap that began while the answer was on its way: the tier's entry stays suspect.
+  const confirmedAt = Math.min(sentAt, marksReadAt)
+  // Race: a newer version was told, or set by this node, while the answer was on its way.
+  if (entry.version >= flight.heard && isKept(flight)) {
+    tier.copies.confirm(flight.k, entry, confirmedAt)
+  }
+  considerEntry(engine, flight, tier, { _tag: "Entry", entry, confirmedAt }, true)
+}
+
+/** `isOfArbiter`: the entry is the arbiter's, or one that its version confirms. */
+const considerEntry = (
+  engine: Engine,
+  flight: Flight,
+  tier: FartherTier,
+  found: TierEntry,
+  isOfArbiter: boolean,
+): boolean => {
+  const { askedAt } = flight
   // Marks that were read later say nothing about a later version.
   const { confirmedAt = askedAt } = found
-  const entry = unlessOutdated(flight, judgeable(engine, tier, found), engine.now())
+  const entry = unlessOutdated(flight, judgeable(engine, found, isOfArbiter), engine.now())
   if (entry === undefined) return false
   flight.known = Math.max(flight.known, entry.version)
   // The entry is older than a value that this node has set and the tier has not got yet.
   const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
   if (entry.version < queued) return false
   const asked = { k: flight.k, asked: flight.key }
-  const asOf = isArbiter ? Math.min(confirmedAt, askedAt) : found.confirmedAt
+  const asOf = isOfArbiter ? Math.min(confirmedAt, askedAt) : found.confirmedAt
   const usable = examined(engine, asked, tier.name, entry, asOf)
   if (usable === undefined) return false
   // A nearer tier may have a version that this node chose without the arbiter.
-  const keeping = { ...usable, isProvisional: !isArbiter }
+  const keeping = { ...usable, isProvisional: !isOfArbiter }
   const now = engine.now()
   const itself = candidateFrom(engine, tier.name, entry, now, flight.gapsBefore)
-  const candidate = isArbiter ? { ...itself, askedAt } : itself
+  const candidate = isOfArbiter ? { ...itself, askedAt } : itself
   const inMemory = engine.near.peek(flight.k)?.entry.version
-  switch (Decision.adoption(offer(flight, candidate, isArbiter, inMemory))) {
+  switch (Decision.adoption(offer(flight, candidate, isOfArbiter, inMemory))) {
     case "adopt":
       adopt(engine, flight, tier, candidate, keeping)
       break
@@ -134,7 +174,9 @@ const adopt = (
     takeOver(engine, flight, keeping, engine.now())
     for (const other of engine.stack.farther) {
       if (other === tier) break
-      engine.fibers.forkAwaited(other.copies.put(flight.k, entry, keeping.confirmedAt))
+      const { confirmedAt: at, isProvisional } = keeping
+      const confirmation = { at, isOrdered: isProvisional !== true }
+      engine.fibers.forkAwaited(other.copies.put(flight.k, entry, confirmation))
     }
   }
   complete(engine, flight, { _tag: "Value", result: candidate, newerKnown: undefined })

@@ -32,34 +32,47 @@ export const confirmAll = (
   flights: ReadonlyArray<Flight>,
   budget: Budget,
 ): Effect.Effect<void> =>
+  waitingForTurns(engine, flights, budget, (flight) => confirmOne(engine, flight))
+
+/** Counts the trip to the arbiter for the budget, and the wait for the flights' turn for that of a lease. */
+export const waitingForTurns = (
+  engine: Engine,
+  flights: ReadonlyArray<Flight>,
+  budget: Budget,
+  confirmed: (flight: Flight) => Effect.Effect<void>,
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { tierTimeout } = engine.settings.policy
     const began = engine.stopwatch()
-    const confirmed = flights.map((flight) => confirmOne(engine, flight))
-    const all = Effect.all(confirmed, { discard: true, concurrency: "unbounded" })
+    const all = Effect.forEach(flights, confirmed, { discard: true, concurrency: "unbounded" })
     return Effect.map(all, () => {
       const took = engine.stopwatch() - began
       const trip = Math.min(took, tierTimeout)
       budget.left -= trip
       for (const flight of flights) {
-        flight.waited = took - trip
+        flight.waited += took - trip
         // What the flight does from here on comes after a gap that began meanwhile.
         flight.gapsBefore = engine.gaps.count
       }
     })
   })
 
+/** The arbiter's version of a flight's key; undefined where it cannot be had in time. */
+export const versionOf = (
+  engine: Engine,
+  { confirmedAfter, k }: Flight,
+): Effect.Effect<HeaderRead | undefined> => {
+  const { headers, settings, stack } = engine
+  const longestWait = Math.min(stack.leaseWaitMillis, settings.policy.hardTimeout)
+  const reason = confirmedAfter === -Infinity ? "suspect" : "checked"
+  return headers === undefined ? Effect.undefined : headers.read(k, longestWait, reason)
+}
+
 const confirmOne = (engine: Engine, flight: Flight): Effect.Effect<void> => {
-  const { earlier, k } = flight
+  const { earlier } = flight
   const asked = Effect.suspend(() => {
-    const { headers, settings, stack } = engine
-    if (headers === undefined || !flight.isWanted || !isConfirmable(engine, flight)) {
-      return Effect.void
-    }
-    const longestWait = Math.min(stack.leaseWaitMillis, settings.policy.hardTimeout)
-    const reason = flight.confirmedAfter === -Infinity ? "suspect" : "checked"
-    const read = headers.read(k, longestWait, reason)
-    return Effect.map(read, (found) => answered(engine, flight, found))
+    if (!flight.isWanted || !isConfirmable(engine, flight)) return Effect.void
+    return Effect.map(versionOf(engine, flight), (found) => answered(engine, flight, found))
   })
   return earlier === undefined
     ? asked

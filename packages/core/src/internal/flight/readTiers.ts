@@ -6,8 +6,9 @@ import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
-import type { Budget } from "../tier/budget.ts"
+import { Budget } from "../tier/budget.ts"
 import { consider } from "./adopt.ts"
+import { confirmCopies, isCopyConfirmable } from "./confirmCopies.ts"
 
 /** One walk through the tiers. */
 export interface Walk {
@@ -74,16 +75,48 @@ const readTier = (
       else if (arbitrates && !isBelieved(engine, flight.k)) walk.lacksAnswer = true
       else asking.push(flight)
     }
-    if (asking.length === 0) return Effect.void
-    const keys = asking.map(({ k }) => k)
-    return Effect.flatMap(tier.read(keys, walk.budget), (found) =>
-      engine.turns.each(asking, (flight, i) => {
-        const there = found[i]
-        if (there === undefined) walk.lacksAnswer = true
-        else answered(engine, flight, tier, there, walk)
-      }),
-    )
+    const confirming = arbitrates ? asking.filter((one) => isCopyConfirmable(engine, one)) : []
+    if (confirming.length === 0) return readFor(engine, asking, tier, walk)
+    const others = asking.filter((flight) => !confirming.includes(flight))
+    const read = readFor(engine, others, tier, walk)
+    // Both at once, so each needs a budget of its own.
+    const budget = new Budget(walk.budget.whole, walk.budget.left)
+    const confirmed = confirmOrRead(engine, confirming, tier, walk, budget)
+    const both = Effect.all([read, confirmed], { discard: true, concurrency: "unbounded" })
+    return Effect.map(both, () => {
+      walk.budget.left = Math.min(walk.budget.left, budget.left)
+    })
   })
+
+const readFor = (
+  engine: Engine,
+  flights: ReadonlyArray<Flight>,
+  tier: FartherTier,
+  walk: Walk,
+  budget = walk.budget,
+): Effect.Effect<void> => {
+  if (flights.length === 0) return Effect.void
+  const keys = flights.map(({ k }) => k)
+  return Effect.flatMap(tier.read(keys, budget), (found) =>
+    engine.turns.each(flights, (flight, i) => {
+      const there = found[i]
+      if (there === undefined) walk.lacksAnswer = true
+      else answered(engine, flight, tier, there, walk)
+    }),
+  )
+}
+
+/** Reads the arbiter's values only where its versions do not confirm the entries of nearer tiers. */
+const confirmOrRead = (
+  engine: Engine,
+  flights: ReadonlyArray<Flight>,
+  arbiter: FartherTier,
+  walk: Walk,
+  budget: Budget,
+): Effect.Effect<void> =>
+  Effect.flatMap(confirmCopies(engine, arbiter, flights, budget), (left) =>
+    readFor(engine, left, arbiter, walk, budget),
+  )
 
 /** Handles a tier's answer for one key. */
 export const answered = (

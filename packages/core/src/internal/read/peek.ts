@@ -79,7 +79,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
       if (found?._tag !== "Entry") continue
       // The entry is older than a value that this node has set and the tier has not got yet.
       if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
-      const entry = judgeable(engine, tier, found)
+      const entry = judgeable(engine, found, tier === engine.stack.arbiter)
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
         continue
       const candidate = candidateFrom(engine, tier.name, entry, engine.now(), gapsBefore)

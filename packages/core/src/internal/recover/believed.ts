@@ -2,7 +2,6 @@
 import type { Entry } from "../../Entry.ts"
 import type { Engine } from "../state/engine.ts"
 import { capped } from "../state/localEntries.ts"
-import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierEntry } from "../tier/tierRead.ts"
 
 /**
@@ -21,20 +20,19 @@ export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
 /**
  * A tier's entry with the times and the `asOf` by which it is judged.
  *
- * From a tier in front of the arbiter: fresh at most `maxFreshFor` after the arbiter confirmed it.
+ * From a tier in front of the arbiter, unless the arbiter has just confirmed it: fresh at most `maxFreshFor` after the arbiter confirmed it.
  *
  * From an arbiter that has missed marks of this node. Race: another node sets a mark, whose number
  * is above this node's own, and stores a value that it had looked up before. By `asOf` alone the
  * entry would be younger than all marks. So it counts as looked up before this node's first own mark.
  */
 export const judgeable = (
-  engine: Engine,
-  tier: FartherTier,
+  { entries, marks, missed }: Engine,
   { confirmedAt, entry }: TierEntry,
+  isOfArbiter: boolean,
 ): Entry<unknown> => {
-  const { marks, missed, stack } = engine
-  if (tier === stack.arbiter) {
+  if (isOfArbiter) {
     return missed.hasMarks ? { ...entry, asOf: marks.surelyAfter(entry.asOf) } : entry
   }
-  return confirmedAt === undefined ? entry : capped(entry, engine.entries.freshCap(confirmedAt))
+  return confirmedAt === undefined ? entry : capped(entry, entries.freshCap(confirmedAt))
 }

@@ -5,6 +5,7 @@ import type { ReadDemand } from "../../Decision.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Freshness } from "../../Freshness.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
@@ -103,6 +104,12 @@ export interface Lease {
   readonly stopRenewal: () => void
 }
 
+export interface Unconfirmed {
+  readonly tier: FartherTier
+  /** With the times that it has once it is confirmed. */
+  readonly entry: Entry<unknown>
+}
+
 export const noCancel = (): void => {}
 
 export class Flight extends Linked<Flight> {
@@ -159,6 +166,8 @@ export class Flight extends Linked<Flight> {
   isForeign = false
   /** The arbiter has answered the last request for the key. */
   arbiterAnswers = false
+  /** A suspect entry that a nearer tier has, and that the arbiter's version alone can confirm. */
+  unconfirmed: Unconfirmed | undefined = undefined
   /** Set from the arbiter's grant until release or commit. */
   lease: Lease | undefined
   /** Set while the value is on the way to the tiers; opens at the end. */

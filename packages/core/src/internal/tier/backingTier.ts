@@ -282,11 +282,12 @@ export class FartherTier {
     if (!this.#mustConfirm) return found
     const confirmedAt = trust.confirmedAt(key, entry)
     if (confirmedAt !== undefined) return { ...found, confirmedAt }
+    const unconfirmed = trust.isConfirmable(key, entry) ? entry : undefined
     const now = this.#options.clock.currentTimeMillisUnsafe()
     const suspect = Entry.expireAt(entry, now)
-    if (suspect === undefined) return { _tag: "Nothing", version }
+    if (suspect === undefined) return { _tag: "Nothing", version, unconfirmed }
     const asOf = this.#options.marks.surelyAfter(suspect.asOf)
-    return { _tag: "Entry", entry: { ...suspect, asOf } }
+    return { _tag: "Entry", entry: { ...suspect, asOf }, unconfirmed }
   }
 }
 

@@ -20,10 +20,14 @@ interface Putting {
 /** Identifies an entry. Not the version alone: while the arbiter is away, each node gives its own. */
 type Kept = Pick<Entry<unknown>, "storedAt" | "version">
 
-interface Confirmed extends Kept {
+interface Confirmation {
   /** When the arbiter confirmed the entry, in monotonic time. */
   readonly at: number
+  /** The arbiter gave the version, to this value alone: the version identifies the value. */
+  readonly isOrdered: boolean
 }
+
+interface Confirmed extends Kept, Confirmation {}
 
 export class Trust {
   /** The entries that this larder stored and did not drop, by key; oldest write first. */
@@ -72,10 +76,15 @@ export class Trust {
     if (putting !== undefined) putting.dropped = Math.max(putting.dropped, version)
   }
 
-  /** Records that the tier has an entry; `stored` if this put wrote it. `at`: when the arbiter confirmed it. */
-  kept(key: string, { storedAt, version }: Kept, stored: boolean, at: number): void {
+  /** Records that the tier has an entry; `stored` if this put wrote it. */
+  kept(
+    key: string,
+    { storedAt, version }: Kept,
+    stored: boolean,
+    { at, isOrdered }: Confirmation,
+  ): void {
     this.#confirmed.delete(key)
-    this.#confirmed.set(key, { storedAt, version, at })
+    this.#confirmed.set(key, { storedAt, version, at, isOrdered })
     if (stored || (this.#missed.get(key) ?? Infinity) <= version) this.#missed.delete(key)
     if (this.#confirmed.size <= confirmedEntries) return
     for (const oldest of this.#confirmed.keys()) {
@@ -85,10 +94,24 @@ export class Trust {
   }
 
   /** When the arbiter last confirmed this entry, in monotonic time; undefined for never. */
-  confirmedAt(key: string, { storedAt, version }: Kept): number | undefined {
+  confirmedAt(key: string, entry: Kept): number | undefined {
+    const at = this.#known(key, entry)?.at ?? -Infinity
+    return at > this.#suspectUpTo ? at : undefined
+  }
+
+  /**
+   * Whether the arbiter's version alone can confirm this suspect entry. Not if the arbiter is known to
+   * have another version by now.
+   */
+  isConfirmable(key: string, entry: Kept): boolean {
+    const known = this.#known(key, entry)
+    return known?.isOrdered === true && known.at > -Infinity
+  }
+
+  /** The record of this entry, if this larder stored it. */
+  #known(key: string, { storedAt, version }: Kept): Confirmed | undefined {
     const kept = this.#confirmed.get(key)
-    const isThis = kept !== undefined && kept.version === version && kept.storedAt === storedAt
-    return isThis && kept.at > this.#suspectUpTo ? kept.at : undefined
+    return kept?.version === version && kept.storedAt === storedAt ? kept : undefined
   }
 
   /** Records that messages up to this moment may be missing: entries must be confirmed again. */

@@ -53,10 +53,17 @@ export class TierCopies {
   }
 
   /**
-   * Stores an entry over a lower version; says whether the tier has no older entry now. `confirmed`:
-   * when the arbiter last confirmed the entry, in monotonic time; now by default.
+   * Stores an entry over a lower version; says whether the tier has no older entry now. By default the
+   * arbiter has confirmed the entry now, and gave its version.
    */
-  put(key: string, entry: Entry.Entry<unknown>, confirmed?: number): Effect.Effect<boolean> {
+  put(
+    key: string,
+    entry: Entry.Entry<unknown>,
+    {
+      at,
+      isOrdered = true,
+    }: { readonly at?: number | undefined; readonly isOrdered?: boolean } = {},
+  ): Effect.Effect<boolean> {
     const stored = this.#codec.encoded(key, entry, (bytes, life) =>
       this.#parts
         .stepsOf(key)
@@ -70,12 +77,12 @@ export class TierCopies {
     const trust = this.#trust
     if (trust === undefined) return Effect.map(stored, (done) => done !== undefined)
     return Effect.suspend(() => {
-      const confirmedAt = confirmed ?? monotonicMillis(this.#clock)
+      const confirmation = { at: at ?? monotonicMillis(this.#clock), isOrdered }
       trust.beginPut(key)
       return Effect.flatMap(stored, (done) => {
         const dropped = trust.endPut(key)
         if (dropped >= entry.version) return this.drop(key, dropped)
-        if (done !== undefined) trust.kept(key, entry, done, confirmedAt)
+        if (done !== undefined) trust.kept(key, entry, done, confirmation)
         return Effect.succeed(done !== undefined)
       }).pipe(Effect.onInterrupt(() => Effect.sync(() => trust.endPut(key))))
     })
@@ -87,8 +94,13 @@ export class TierCopies {
    */
   replace(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
     return Effect.flatMap(this.drop(key, whatever), (done) =>
-      done ? this.put(key, entry) : Effect.succeed(false),
+      done ? this.put(key, entry, { isOrdered: false }) : Effect.succeed(false),
     )
+  }
+
+  /** The arbiter has confirmed, `at` a moment of monotonic time, the entry that the tier has. */
+  confirm(key: string, entry: Entry.Entry<unknown>, at: number): void {
+    this.#trust?.kept(key, entry, false, { at, isOrdered: true })
   }
 
   /** Drops the entry up to a version, any by default. An entry that cannot be dropped is not returned any more. */

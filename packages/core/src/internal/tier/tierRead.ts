@@ -5,16 +5,25 @@ import type * as Entry from "../../Entry.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import { valuesDecodedAtOnce } from "../runtime/limits.ts"
 
-/** A tier's answer for one key. Times are of the node's clock. */
+/**
+ * A tier's answer for one key. Times are of the node's clock. `unconfirmed`: the entry as it was before
+ * a gap made it suspect, where the arbiter's version alone can confirm it.
+ */
 export type TierRead =
   | {
       readonly _tag: "Entry"
       readonly entry: Entry.Entry<unknown>
       /** When the arbiter last confirmed the entry, in monotonic time; undefined without arbiter or confirmation. */
       readonly confirmedAt?: number | undefined
+      readonly unconfirmed?: Entry.Entry<unknown> | undefined
     }
   /** No usable entry; `version` is the highest known, 0 for none. `isRemoved`: that version is a removal. */
-  | { readonly _tag: "Nothing"; readonly version: number; readonly isRemoved?: boolean }
+  | {
+      readonly _tag: "Nothing"
+      readonly version: number
+      readonly isRemoved?: boolean
+      readonly unconfirmed?: Entry.Entry<unknown> | undefined
+    }
   /** An entry of a newer release of the application: do not overwrite it. */
   | { readonly _tag: "Foreign"; readonly version: number }
 

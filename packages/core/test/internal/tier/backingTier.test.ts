@@ -798,7 +798,7 @@ describe("law 19: an entry says when the arbiter had it last", () => {
       const { at, clock, farther } = yield* opened("inFront")
       const confirmedAt = monotonicMillis(clock)
       yield* TestClock.adjust(1_000)
-      yield* farther.copies.put("k", entry(5), confirmedAt)
+      yield* farther.copies.put("k", entry(5), { at: confirmedAt })
       expect(yield* at("k")).toMatchObject({ _tag: "Entry", confirmedAt })
       yield* farther.copies.put("k", entry(6))
       expect(yield* at("k")).toMatchObject({ confirmedAt: confirmedAt + 1_000 })

@@ -4,7 +4,7 @@ import { Trust } from "../../../src/internal/tier/confirmedEntries.ts"
 
 it("law 19: of two entries with one version, which nodes gave without the arbiter, only one's own is confirmed", () => {
   const trust = new Trust()
-  trust.kept("k", { version: 5, storedAt: 1000 }, true, 7)
+  trust.kept("k", { version: 5, storedAt: 1000 }, true, { at: 7, isOrdered: true })
   expect(trust.confirmedAt("k", { version: 5, storedAt: 1000 })).toBe(7)
   expect(trust.confirmedAt("k", { version: 5, storedAt: 1001 })).toBe(undefined)
   expect(trust.confirmedAt("k", { version: 6, storedAt: 1000 })).toBe(undefined)
@@ -13,16 +13,18 @@ it("law 19: of two entries with one version, which nodes gave without the arbite
 
 it("of what is confirmed the oldest is forgotten first", () => {
   const trust = new Trust()
-  for (let i = 0; i <= 100_000; i++) trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true, 7)
+  for (let i = 0; i <= 100_000; i++)
+    trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true, { at: 7, isOrdered: true })
   expect(trust.confirmedAt("k0", { version: 1, storedAt: 1 })).toBe(undefined)
   expect(trust.confirmedAt("k1", { version: 1, storedAt: 1 })).toBe(7)
 })
 
 it("a key that is kept again is the youngest of those that are confirmed", () => {
   const trust = new Trust()
-  for (let i = 0; i < 100_000; i++) trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true, 7)
-  trust.kept("k0", { version: 2, storedAt: 2 }, true, 7)
-  trust.kept("another", { version: 1, storedAt: 1 }, true, 7)
+  for (let i = 0; i < 100_000; i++)
+    trust.kept(`k${i}`, { version: 1, storedAt: 1 }, true, { at: 7, isOrdered: true })
+  trust.kept("k0", { version: 2, storedAt: 2 }, true, { at: 7, isOrdered: true })
+  trust.kept("another", { version: 1, storedAt: 1 }, true, { at: 7, isOrdered: true })
   expect(trust.confirmedAt("k0", { version: 2, storedAt: 2 })).toBe(7)
   expect(trust.confirmedAt("k1", { version: 1, storedAt: 1 })).toBe(undefined)
 })
@@ -31,12 +33,12 @@ it("law 13: a key that should be gone stays so until something above it was put,
   const trust = new Trust()
   const later = { version: 10, storedAt: 1 }
   trust.miss("k", 10)
-  trust.kept("k", { version: 5, storedAt: 1 }, false, 7)
+  trust.kept("k", { version: 5, storedAt: 1 }, false, { at: 7, isOrdered: true })
   expect(trust.missedAt("k")).toBe(10)
-  trust.kept("k", later, false, 7)
+  trust.kept("k", later, false, { at: 7, isOrdered: true })
   expect(trust.missedAt("k")).toBe(0)
   trust.miss("k", 10)
-  trust.kept("k", { version: 5, storedAt: 1 }, true, 7)
+  trust.kept("k", { version: 5, storedAt: 1 }, true, { at: 7, isOrdered: true })
   expect(trust.missedAt("k")).toBe(0)
 })
 
@@ -51,7 +53,7 @@ it("law 13: of several drops that failed the highest version counts, whichever c
 
 it("law 13: once a key is gone from the tier nothing of it has to be dropped any more", () => {
   const trust = new Trust()
-  trust.kept("k", { version: 5, storedAt: 1 }, true, 7)
+  trust.kept("k", { version: 5, storedAt: 1 }, true, { at: 7, isOrdered: true })
   trust.miss("k", 10)
   trust.gone("k")
   expect(trust.missedAt("k")).toBe(0)
@@ -86,7 +88,7 @@ it("law 11: every put that was under way when its key was dropped hears of it, a
 
 it("law 11: what was expired is not confirmed, nor is what is being put meanwhile", () => {
   const trust = new Trust()
-  trust.kept("k", { version: 5, storedAt: 1 }, true, 7)
+  trust.kept("k", { version: 5, storedAt: 1 }, true, { at: 7, isOrdered: true })
   trust.beginPut("k")
   trust.expired("k", 7)
   expect(trust.confirmedAt("k", { version: 5, storedAt: 1 })).toBe(undefined)
@@ -122,20 +124,20 @@ it.effect(
 it("law 19: what was confirmed before a gap must be confirmed again", () => {
   const trust = new Trust()
   const one = { version: 5, storedAt: 1 }
-  trust.kept("k", one, true, 7)
+  trust.kept("k", one, true, { at: 7, isOrdered: true })
   trust.suspect(6)
   expect(trust.confirmedAt("k", one)).toBe(7)
   trust.suspect(7)
   trust.suspect(3)
   expect(trust.confirmedAt("k", one)).toBe(undefined)
-  trust.kept("k", one, true, 8)
+  trust.kept("k", one, true, { at: 8, isOrdered: true })
   expect(trust.confirmedAt("k", one)).toBe(8)
 })
 
 it("law 18: a message of a newer version ends the confirmation of an older entry alone", () => {
   const trust = new Trust()
   const one = { version: 5, storedAt: 1 }
-  trust.kept("k", one, true, 7)
+  trust.kept("k", one, true, { at: 7, isOrdered: true })
   expect(trust.outdate("k", 5)).toBe(false)
   expect(trust.outdate("other", 9)).toBe(false)
   expect(trust.confirmedAt("k", one)).toBe(7)
