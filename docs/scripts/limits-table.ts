@@ -475,7 +475,6 @@ export const sections: ReadonlyArray<Section> = [
         "messages that wait for a slow subscriber",
         "further ones are dropped, and it is told so",
       ],
-      ["missedBeats", "heartbeats that do not come back", "a gap: memory is no longer trusted"],
       [
         "beatsPerLook",
         "heartbeats between two looks at the masters of a Cluster older than Redis 7",

@@ -45,6 +45,29 @@ export interface Heartbeat {
 }
 
 /**
+ * The moment from which silence means that messages may be missing: three beats after the last one that
+ * came back. `heardAt` is a moment of any clock, in milliseconds, and so is the result.
+ *
+ * **When to use**
+ *
+ * In a tier or a backplane that sends its beats itself; {@link make} decides by it.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Heartbeat } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Heartbeat.silentFrom(5_000, 1_000), 8_000)
+ * ```
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const silentFrom = (heardAt: number, everyMillis: number): number =>
+  heardAt + heartbeatsOfSilence * everyMillis
+
+/**
  * Sends beats until the scope closes, the first one at once, and watches for their return.
  *
  * **When to use**
@@ -115,7 +138,7 @@ export const make = ({
         nextBeat = now() + everyMillis
         yield* beat
       }
-      const silentAt = heardAt + heartbeatsOfSilence * everyMillis
+      const silentAt = silentFrom(heardAt, everyMillis)
       if (!isSilent && now() >= silentAt) {
         isSilent = true
         onSilence()

@@ -68,8 +68,6 @@ export const namesPerScan = 500
 
 // ---- messages -------------------------------------------------------------------------------
 
-/** Heartbeats without which a node has a gap. */
-export const missedBeats = 3
 /** Heartbeats between two looks at the masters of a Cluster that has no sharded channels. */
 export const beatsPerLook = 3
 

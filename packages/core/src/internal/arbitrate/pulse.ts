@@ -2,7 +2,7 @@
  * Decides from numbered heartbeats whether messages still reach a subscriber. The sender sends one
  * heartbeat per period and counts them; the subscriber reports the numbers that arrive.
  */
-import { heartbeatsOfSilence } from "../runtime/limits.ts"
+import { silentFrom } from "../../Heartbeat.ts"
 
 /** The heartbeats of one subscription. */
 export interface Pulse {
@@ -28,4 +28,4 @@ export const hear = ({ arrived, sent }: Pulse, number: number): Pulse => ({
  * heartbeat was sent, not at which it arrived, so that a lost message is noticed three periods after
  * it was published, however slow the network is.
  */
-export const isSilent = ({ arrived, sent }: Pulse): boolean => sent - arrived >= heartbeatsOfSilence
+export const isSilent = ({ arrived, sent }: Pulse): boolean => sent >= silentFrom(arrived, 1)

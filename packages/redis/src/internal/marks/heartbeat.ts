@@ -5,8 +5,7 @@
  *
  * All times are in ms of monotonic time.
  */
-import type { Tier } from "@larder/core"
-import { missedBeats } from "../limits.ts"
+import { Heartbeat, type Tier } from "@larder/core"
 import { format } from "../scripts/tell.ts"
 
 export interface Hearing {
@@ -68,7 +67,7 @@ export const isDeaf = (hearing: Hearing, now: number, interval: number): boolean
   hearing.isSubscribed && isSilent(hearing.provenAt, now, interval)
 
 const isSilent = (provenAt: number, now: number, interval: number): boolean =>
-  now - provenAt >= missedBeats * interval
+  now >= Heartbeat.silentFrom(provenAt, interval)
 
 /** The text of a beat. */
 export const toText = (sentAt: number): string => `${format}b${sentAt}`
