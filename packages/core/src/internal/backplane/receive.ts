@@ -36,7 +36,8 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
 const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): void => {
   const { envelope, isRemoval, key, version } = message
   const asked = engine.near.peek(key)?.asked
-  delayed(engine, arbiter, version)
+  // Other messages may be of looked-up values, whose version is from before the lookup.
+  if (isRemoval) delayed(engine, arbiter, version)
   for (const tier of engine.stack.farther) {
     const hasOlder = tier.copies.outdate(key, version)
     // Otherwise stale-if-error would return the removed value where the arbiter does not answer.
@@ -53,10 +54,7 @@ const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): 
   engine.signals.hear(key)
 }
 
-/**
- * Records how long a message took since its version, by the arbiter's time: the time of the change, or,
- * for a looked-up value, of the beginning of its lookup.
- */
+/** Records how long a message took since the change that was given this number, by the arbiter's time. */
 const delayed = (engine: Engine, arbiter: FartherTier, version: number): void => {
   const now = arbiter.time.placeOf(engine.stopwatch(), "least")
   if (now !== undefined) engine.observer.messageDelays.record(Math.max(0, now - version) / 1e6)

@@ -86,7 +86,7 @@ export class Observer {
   /** The clock of the events' time of day, which may step back. */
   readonly clock: Clock.Clock
   readonly counters: Counters = noCounts()
-  /** Seconds from a change to its message here, by the time of the arbiter. */
+  /** Seconds from a removal or an invalidation to its message here, by the time of the arbiter. */
   readonly messageDelays = new Histogram(durations)
   /** The number of subscribers. Read on the hot path: without any, no event is made. */
   listeners = 0

@@ -132,7 +132,8 @@ const register = (larder: string, group: Group, context: Context.Context<never>)
 
 const registerDelays = (larder: string, group: Group, context: Context.Context<never>): void => {
   const metric = Metric.histogram("larder_message_delay_seconds", {
-    description: "From the version of a change to its message here, by the time of the arbiter",
+    description:
+      "From a removal or an invalidation to its message here, by the time of the arbiter",
     attributes: { larder, unit: "s" },
     boundaries: durations,
   })
