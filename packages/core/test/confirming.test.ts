@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, Random, Schema, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Random, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as scripted from "./support/scriptedTier.ts"
 
@@ -542,6 +542,40 @@ test(
     }),
   60_000,
 )
+
+test("law 9: the wait for the turn of a key is a part of the wait for a lease", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node({
+      memory: { maxEntries: 10_000 },
+      policy: { hardTimeout: "1 second" },
+    })
+    yield* a.get("k0")
+    const held = world.near!.peek("k0")!
+    const keys = Array.from({ length: 5_000 }, (_, i) => `k${i}`)
+    for (const key of keys) {
+      world.near!.put({ ...held, key }, 1, { until: 0, checkedAt: -1 }, 0)
+    }
+    const { version } = held.entry
+    world.script.instead.versions = () => (asked) =>
+      Effect.succeed(
+        asked.map((key) => ({ version: key === "k4999" ? version + 1 : version, isValue: true })),
+      )
+    const busy = { _tag: "Busy", leftMillis: 10_000 } as const
+    world.script.instead.acquireAll = () => (requests) => Effect.succeed(requests.map(() => busy))
+    world.script.instead.acquire = (acquire) => (key, request) =>
+      request.force ? acquire(key, request) : Effect.succeed(busy)
+    yield* lose(world)
+    const began = yield* Clock.currentTimeMillis
+    for (let i = 0; i < 5_000; i += 1_000) yield* fork(a.getMany(keys.slice(i, i + 1_000)))
+    while (!world.script.of("acquire").some(({ args }) => args[1].force)) {
+      yield* settled
+      yield* TestClock.adjust(5)
+    }
+    // The turn comes after 400 ms, of which `tierTimeout` is the trip's.
+    const forced = world.script.of("acquire").find(({ args }) => args[1].force)!
+    expect(forced.at - began).toBeGreaterThan(1_000)
+    expect(forced.at - began).toBeLessThan(1_150)
+  }))
 
 describe("when messages arrive again", () => {
   const again = (world: World) => report(world, true)

@@ -134,3 +134,32 @@ it.effect(
       expect((yield* larder.stats).inFlight).toBe(0)
     }).pipe(Effect.provide(MemoryTier.layerShared), Effect.scoped),
 )
+
+it.effect(
+  "law 18: where it throws at another node's message, the node has a gap, and the change is made",
+  () => {
+    let isBroken = false
+    return Effect.gen(function* () {
+      const shared = Layer.succeedContext(yield* Layer.build(Layer.fresh(MemoryTier.layerShared)))
+      const node = (memory: Layer.Layer<Tier.Tier>) =>
+        Effect.provide(
+          Larder.make({
+            name: "words",
+            value: Schema.Finite,
+            policy: Policy.make({ freshFor: "1 minute", staleIfError: "1 minute" }),
+            upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+          }),
+          TierStack.layer(memory, shared),
+        )
+      const a = yield* node(throwing(() => isBroken))
+      const b = yield* node(MemoryTier.layer())
+      yield* a.get("milk")
+      isBroken = true
+      expect(yield* b.set("milk", 7)).toMatchObject({ settled: true })
+      isBroken = false
+      expect((yield* a.stats).gaps).toBe(1)
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* a.get("milk")).toBe(7)
+    }).pipe(Effect.scoped)
+  },
+)

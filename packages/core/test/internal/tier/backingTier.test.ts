@@ -739,6 +739,19 @@ describe("law 14: an arbiter whose marks are on another server than the key", ()
     )
   }
 
+  it.effect("law 19: its versions confirm nothing while marks that were missed are unread", () =>
+    Effect.gen(function* () {
+      const { farther, script } = yield* servers
+      const versions = farther.versions("a", ["a"], new Budget(200))
+      expect(yield* versions).toEqual([{ version: 0, isValue: false }])
+      farther.marks.reading?.mayHaveMissed()
+      script.instead.marks = broken
+      expect(yield* versions).toBe(undefined)
+      script.instead = {}
+      expect(yield* versions).toEqual([{ version: 0, isValue: false }])
+    }).pipe(Effect.scoped),
+  )
+
   for (const [key, committed] of [
     ["a", "Stored"],
     ["m", "Unjudged"],
