@@ -178,6 +178,19 @@ test("is looked up where the arbiter has no value: stale-if-error answers only a
     expect(world.script.trips()).not.toContain("read")
   }))
 
+test("is read where the arbiter does not tell its version", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    yield* filled(a, "k")
+    yield* lose(world)
+    world.script.instead.versions = () => () => Effect.never
+    const caller = yield* Effect.forkChild(a.getWithMeta("k"), { startImmediately: true })
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(caller)).toMatchObject({ value: 1, freshness: { _tag: "Fresh" } })
+    expect(world.script.trips()).toEqual(["versions", "read"])
+    expect(world.asked).toBe(2)
+  }))
+
 test("is looked up where the arbiter refused the value for want of memory: it has a tombstone of that version", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node()

@@ -14,7 +14,7 @@ import { versionOf, waitingForTurns } from "./confirm.ts"
 
 /** Whether the arbiter's version can spare the flight the read of its value. */
 export const isCopyConfirmable = (engine: Engine, { notBefore, unconfirmed }: Flight): boolean => {
-  if (engine.headers === undefined || unconfirmed === undefined) return false
+  if (unconfirmed === undefined) return false
   const { entry } = unconfirmed
   const freshness = Freshness.of(entry, engine.now())
   const isCurrent =

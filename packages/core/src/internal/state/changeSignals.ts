@@ -29,9 +29,6 @@ export class ChangeSignals {
     const message = Effect.callback<void>((resume) => {
       if (listener.isHeard) return resume(Effect.void)
       listener.wake = () => resume(Effect.void)
-      return Effect.sync(() => {
-        listener.wake = undefined
-      })
     })
     return {
       reset: () => {

@@ -21,6 +21,14 @@ describe("Arrivals", () => {
     assert.isFalse(arrivals.lacks(3))
   })
 
+  it("does not report what has arrived above a missing number", () => {
+    const arrivals = new Arrivals(0)
+    arrivals.add(2)
+    arrivals.add(3)
+    assert.isTrue(arrivals.lacks(1))
+    assert.isFalse(arrivals.lacks(3))
+  })
+
   it("an older heartbeat reports nothing", () => {
     const arrivals = new Arrivals(0)
     assert.isTrue(arrivals.lacks(5))

@@ -25,6 +25,14 @@ describe("a token bucket", () => {
     })
   }
 
+  it("tells when it has so many, as of the moment of the question", () => {
+    const bucket = new TokenBucket(10_000, 1_000)
+    bucket.take(1_000, 0)
+    expect([bucket.readyIn(90, 0), bucket.readyIn(90, 4), bucket.readyIn(90, 20)]).toEqual([
+      10, 6, 0,
+    ])
+  })
+
   it("gives its burst at once, also after a long rest, and no more", () => {
     const bucket = new TokenBucket(10_000, 1_000)
     expect([bucket.take(1_000, 0), bucket.take(1, 0)]).toEqual([true, false])
