@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { LarderClosed } from "../../LarderError.ts"
 import type { Engine } from "../state/engine.ts"
 import { tellMissed } from "../recover/replay.ts"
@@ -45,9 +46,9 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     for (const tier of engine.stack.farther) tier.insist()
     engine.writes.close()
     const told = tellMissed(engine)
-    for (const fiber of engine.fibers.running) fiber.interruptUnsafe()
+    engine.fibers.close()
     // In parallel with the writes: a lookup that disobeys its interruption must not use up their time.
-    yield* Effect.all([Fiber.awaitAll(running), settled(engine), told], {
+    const ended = yield* Effect.all([Fiber.awaitAll(running), settled(engine), told], {
       concurrency: "unbounded",
     }).pipe(
       // Interrupted lookups release their leases, and changes under way may have become missed ones.
@@ -58,13 +59,18 @@ export const close = (engine: Engine): Effect.Effect<void> =>
       Effect.timeoutOption(Duration.millis(Math.max(0, began + closeMillis - engine.stopwatch()))),
     )
     engine.writes.stop()
-    const left =
-      unended(engine.fibers.running) +
-      unended(engine.fibers.awaited) +
-      unended(engine.fibers.abandoned)
+    const late = Option.isNone(ended) ? ` after closeTimeout, ${closeMillis} ms,` : ""
+    const cutOff = unended(engine.fibers.awaited)
+    for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()
+    const left = unended(engine.fibers.running) + unended(engine.fibers.abandoned)
     if (left > 0) {
       yield* Effect.logWarning(
-        `${name}: closed after closeTimeout, ${closeMillis} ms, with ${left} fibers that ignore their interruption; make their lookups interruptible`,
+        `${name}: closed${late} with ${left} fibers that ignore their interruption; make their lookups interruptible`,
+      )
+    }
+    if (cutOff > 0) {
+      yield* Effect.logWarning(
+        `${name}: closed${late} with ${cutOff} writes unfinished; raise closeTimeout if a tier is slow`,
       )
     }
     if (!engine.missed.isEmpty || engine.writes.size > 0) {
@@ -78,6 +84,5 @@ export const close = (engine: Engine): Effect.Effect<void> =>
         `${name}: closed before the backplane ${engine.backplane.name} had taken ${unsent} ${unsent === 1 ? "message" : "messages"} about changes, so other nodes may serve older values; raise closeTimeout if the backplane is slow`,
       )
     }
-    for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()
     yield* engine.observer.close
   })

@@ -13,6 +13,7 @@ export class Fibers {
   readonly awaited = new Set<AnyFiber>()
   /** Interrupted earlier, and not ended yet. */
   readonly abandoned = new Set<AnyFiber>()
+  #isClosed = false
 
   constructor(context: Context.Context<never>) {
     this.#context = context
@@ -40,6 +41,14 @@ export class Fibers {
   /** Has closing the larder interrupt a fiber. */
   own(fiber: AnyFiber): void {
     track(fiber, this.running)
+    // Race: work that closing waits for, or a message, begins something new.
+    if (this.#isClosed) fiber.interruptUnsafe()
+  }
+
+  /** Interrupts what runs, and what begins from now on. */
+  close(): void {
+    this.#isClosed = true
+    for (const fiber of this.running) fiber.interruptUnsafe()
   }
 
   /** Interrupts a fiber without waiting for its end, also when the larder closes. */
