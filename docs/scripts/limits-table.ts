@@ -463,7 +463,6 @@ export const sections: ReadonlyArray<Section> = [
       ["goodbyeMillis", "QUIT when a connection closes", "the socket is destroyed"],
       ["closingMillis", "closing the client", "the scope closes"],
       ["keepAliveMillis", "silence of a socket", "TCP probes it"],
-      ["loadingMillis", "wait for a server that loads its data", "the client asks it again"],
       [
         "slotPauseMillis",
         "pause when a slot of a Cluster is down or moves",

@@ -6,7 +6,15 @@ import * as entry from "@larder/core/tier"
 it("@larder/core/tier has what an author of a tier needs, the same as @larder/core", () => {
   const ofCore = new Map<string, unknown>(Object.entries(core))
   const shared = Object.entries(entry).filter(([name, given]) => ofCore.get(name) === given)
-  const names = ["Arbitration", "Entry", "Envelope", "Heartbeat", "InvalidOptions", "Tier"]
+  const names = [
+    "Arbitration",
+    "Entry",
+    "Envelope",
+    "Heartbeat",
+    "InvalidOptions",
+    "ProcessLife",
+    "Tier",
+  ]
   expect(shared.map(([name]) => name).toSorted()).toEqual(names)
   expect(Object.keys(entry).toSorted()).toEqual(names)
 })

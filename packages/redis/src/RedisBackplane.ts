@@ -135,7 +135,7 @@ const failed = (operation: string) => (cause: unknown) =>
 /** Opens the link of a larder. It ends when the server refuses the channel, or the client closes. */
 const open = (redis: Client, channel: string, links: Links) =>
   Effect.gen(function* () {
-    const events = yield* redis.subscribe(channel)
+    const events = yield* redis.subscribe(channel, { keepsAlive: false })
     yield* Queue.take(events).pipe(Effect.timeout(subscribeMillis), Effect.mapError(failed("open")))
     // Unbounded: a slow reader must not lose a message, which would be a change that it never sees.
     const queue = yield* Effect.acquireRelease(Queue.unbounded<Received>(), Queue.shutdown)
@@ -174,7 +174,7 @@ const ownChannel = (prefix: string): Effect.Effect<string> =>
 const watch = (redis: Client, prefix: string, everyMillis: number, links: Links) =>
   Effect.gen(function* () {
     const channel = yield* ownChannel(prefix)
-    const events = yield* redis.subscribe(channel)
+    const events = yield* redis.subscribe(channel, { keepsAlive: false })
     const heartbeat = yield* Heartbeat.make({
       everyMillis,
       send: redis.use((client) => client.publish(channel, beat)),

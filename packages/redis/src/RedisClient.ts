@@ -9,6 +9,8 @@
  * - The client drops a connection that stays silent while a reply is due, and pings idle
  *   connections at intervals.
  * - Closing takes at most half a second, whatever the server does.
+ * - A client that is never closed keeps no process alive. Commands under way in `use` do, and so do
+ *   subscriptions.
  *
  * The Layer also provides the `Redis` service of effect/persistence, so that Effect's own
  * `Persistence`, `PersistedQueue`, `RateLimiter` and `CircuitBreaker` run on the same connection.
@@ -17,7 +19,7 @@
  * @category tiers
  * @since 0.1.0
  */
-import type { InvalidOptions } from "@larder/core"
+import { type InvalidOptions, ProcessLife } from "@larder/core"
 import type { Cluster, Redis as IORedis } from "ioredis"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -31,7 +33,13 @@ import type * as Scope from "effect/Scope"
 import { type Deadlines, make as makeDeadlines, Waiting } from "./internal/client/deadlines.ts"
 import * as batching from "./internal/client/batching.ts"
 import * as connection from "./internal/client/connection.ts"
-import { closed, fromRejection, tooLate, type RedisClientError } from "./internal/client/errors.ts"
+import {
+  closed,
+  fromRejection,
+  notConnected,
+  type RedisClientError,
+  tooLate,
+} from "./internal/client/errors.ts"
 import { heartbeat, type Life, open, type State } from "./internal/client/life.ts"
 import { type Options, settings, type Settings } from "./internal/client/options.ts"
 import { type Line, noObserver, type Observer, ReconnectingLine } from "./internal/client/line.ts"
@@ -53,7 +61,11 @@ export type {
   SentinelOptions,
   UrlOptions,
 } from "./internal/client/options.ts"
-export type { Subscription, SubscriptionEvent } from "./internal/client/subscriber.ts"
+export type {
+  SubscribeOptions,
+  Subscription,
+  SubscriptionEvent,
+} from "./internal/client/subscriber.ts"
 
 /**
  * The client, as the service {@link RedisClient} provides it.
@@ -65,8 +77,8 @@ export interface Client {
   /**
    * The ioredis client itself. Its own commands have no time limit except the silence limit of the
    * connection. Its promises reject with errors of ioredis, which carry the arguments of the
-   * command. The Layer closes the client: do not disconnect it, subscribe on it or send blocking
-   * commands.
+   * command. Outside `use` they do not keep the process alive. The Layer closes the client: do not
+   * disconnect it, subscribe on it or send blocking commands.
    */
   readonly client: IORedis | Cluster
   /** Whether the client is connected to a Cluster. */
@@ -76,7 +88,7 @@ export interface Client {
   /**
    * Runs `f`. A rejection becomes a {@link RedisClientError}; so does taking longer than
    * `commandTimeout` as a whole. An interruption or the timeout stops the waiting, not the commands
-   * already sent.
+   * already sent. The process stays alive while it waits.
    */
   readonly use: <A>(
     f: (client: IORedis | Cluster) => Promise<A>,
@@ -85,15 +97,17 @@ export interface Client {
    * Listens to a channel until the scope closes, across reconnects: the queue marks where messages
    * may be missing. The queue holds 10,000 events. It fails when the server refuses the channel,
    * and with reason `Closed` when the client's own scope closes. All subscriptions share one
-   * connection.
+   * connection. The process stays alive until the scope closes or the queue fails; give
+   * `keepsAlive: false` for work in the background.
    */
   readonly subscribe: (
     channel: string,
+    options?: subscriber.SubscribeOptions,
   ) => Effect.Effect<subscriber.Subscription, never, Scope.Scope>
   /**
    * A connection of its own for subscriptions: to the master of a Cluster at this address,
    * `host:port`, or to the server; in a Cluster without an address, to any node. It connects while
-   * its `run` runs, and again whenever it is lost.
+   * its `run` runs, and again whenever it is lost. It does not keep the process alive.
    */
   readonly openLine: (address: string | undefined, observer: Observer) => Line
   /** Asks a Cluster for its masters and slots again, in the background. */
@@ -159,6 +173,7 @@ class Command<A> extends Waiting {
     this.#resume = resume
     commands.count += 1
     commands.deadlines.add(this)
+    ProcessLife.hold()
   }
 
   send(client: IORedis | Cluster, f: (client: IORedis | Cluster) => Promise<A>): void {
@@ -171,6 +186,7 @@ class Command<A> extends Waiting {
 
   expire(): void {
     this.#isWaiting = false
+    ProcessLife.release()
     this.#resume(Exit.fail(tooLate()))
   }
 
@@ -187,8 +203,10 @@ class Command<A> extends Waiting {
 
   #end(): void {
     this.#commands.count -= 1
-    if (this.#isWaiting) this.#commands.deadlines.remove(this)
+    if (!this.#isWaiting) return
     this.#isWaiting = false
+    this.#commands.deadlines.remove(this)
+    ProcessLife.release()
   }
 }
 
@@ -212,8 +230,12 @@ const useWith = (
     f: (client: IORedis | Cluster) => Promise<A>,
   ): Effect.Effect<A, RedisClientError> =>
     Effect.callback((resume) => {
-      if (life.isStarting) return resume(Effect.andThen(Latch.await(life.started), use(f)))
+      if (life.isStarting) {
+        return resume(Effect.andThen(ProcessLife.during(Latch.await(life.started)), use(f)))
+      }
       if (life.isClosed) return resume(afterTheEnd())
+      // Between two attempts, as while ioredis reconnects. ioredis would say that the connection is lost.
+      if (client.status === "end") return resume(Exit.fail(notConnected(life.connectionError)))
       // A single command gains nothing from batching.
       if (commands.count > 0) hold()
       new Command<A>(commands, resume).send(client, f)
@@ -253,7 +275,7 @@ const make = (checked: Settings) =>
       whenConnected: life.whenConnected,
       state: Effect.sync(() => life.state),
     }).pipe(Context.add(Redis.Redis, redis))
-  })
+  }).pipe(ProcessLife.inBackground)
 
 /**
  * A client for the Redis that `options` names, closed with the Layer's scope. Dies with

@@ -14,7 +14,7 @@
  * @category tiers
  * @since 0.1.0
  */
-import { InvalidOptions, Tier, Wire } from "@larder/core"
+import { InvalidOptions, ProcessLife, Tier, Wire } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -211,7 +211,7 @@ const make = (options: Options) =>
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<Tier.Tier, never, RedisClient> =>
-  Layer.effect(Tier.Tier, make(options))
+  Layer.effect(Tier.Tier, ProcessLife.inBackground(make(options)))
 
 /**
  * The entries that {@link keys} and {@link removeAll} work on: all under a prefix, or those of one

@@ -223,6 +223,21 @@ redisSuite("RedisClient of Sentinels", () => {
   )
 
   it.live(
+    "connects once a Sentinel is back",
+    () =>
+      Effect.gen(function* () {
+        const pair = yield* RedisServer.startReplicated({ sentinels: 1 })
+        const [sentinel] = pair.sentinels
+        yield* sentinel!.kill()
+        const redis = yield* connect({ sentinels: nodesOf(pair.sentinels), name: pair.name })
+        expect((yield* Effect.flip(get(redis, "a"))).reason).toBe("Unavailable")
+        yield* sentinel!.restart()
+        yield* until(set(redis, "a", "1"))
+      }),
+    30_000,
+  )
+
+  it.live(
     "with every Sentinel away, commands fail at once and the close is quick",
     () =>
       Effect.gen(function* () {
@@ -235,6 +250,15 @@ redisSuite("RedisClient of Sentinels", () => {
           concurrency: "unbounded",
         }).pipe(Effect.timeout("2 seconds"))
         expect(new Set(errors.map(({ reason }) => reason))).toEqual(new Set(["Unavailable"]))
+        // Also between two attempts.
+        for (let i = 0; i < 30; i++) {
+          const { detail, reason } = yield* Effect.flip(get(redis, "a"))
+          expect([reason, detail]).toEqual([
+            "Unavailable",
+            "not connected: no Sentinel answers: Connection is closed.",
+          ])
+          yield* Effect.sleep("10 millis")
+        }
         expect(yield* until(Effect.as(Scope.close(scope, Exit.void), true))).toBeLessThan(1_000)
       }),
     30_000,

@@ -24,8 +24,6 @@ export const goodbyeMillis = 100
 export const closingMillis = 500
 /** ms between packets that keep an idle connection open in firewalls. */
 export const keepAliveMillis = 5_000
-/** ms. How long the client waits for a server that loads its data, before it asks again. */
-export const loadingMillis = 1_000
 /** ms. The pause before a command is sent again whose slot is down or moving. */
 export const slotPauseMillis = 50
 /** Servers that a command on a Cluster is sent on to, one after the other. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { none } from "../../Backplane.ts"
 import { listenPauseMillis } from "../runtime/limits.ts"
+import { inBackground } from "../runtime/processLife.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { detected, ended } from "./gap.ts"
@@ -21,7 +22,9 @@ export const listen = (engine: Engine): Effect.Effect<void, never, Scope.Scope> 
     const source = sourceOf(engine)
     return source === undefined
       ? Effect.void
-      : Effect.asVoid(Effect.forkScoped(subscribed(engine, source), { startImmediately: true }))
+      : Effect.asVoid(
+          Effect.forkScoped(inBackground(subscribed(engine, source)), { startImmediately: true }),
+        )
   })
 
 const sourceOf = (engine: Engine): Source | undefined => {

@@ -49,9 +49,38 @@ const backgroundClock: Clock.Clock = {
 export const forBackground = (clock: Clock.Clock): Clock.Clock =>
   clock === systemClock ? backgroundClock : clock
 
-/** A timer that keeps the process alive while any caller waits. */
-let held: Handle | undefined
+/** A timer that keeps the process alive while it is held. */
+let timer: Handle | undefined
 let holders = 0
+
+/** Keeps the process alive until `release`. Each call requires one. */
+export const hold = (): void => {
+  holders += 1
+  if (holders > 1) return
+  timer ??= handleOf(setInterval(() => {}, longestTimer))
+  timer?.ref()
+}
+
+/** Ends one `hold`. */
+export const release = (): void => {
+  holders -= 1
+  if (holders === 0) timer?.unref()
+}
+
+const held = Effect.sync(hold)
+const released = Effect.sync(release)
+
+/** Keeps the process alive while `effect` runs. */
+export const during = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    held,
+    () => effect,
+    () => released,
+  )
+
+/** Runs an effect whose sleeps do not keep the process alive, nor do those of fibers that it forks. */
+export const inBackground = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.clockWith((clock) => Effect.provideService(effect, Clock.Clock, forBackground(clock)))
 
 /** The waiting callers of one larder. */
 export class WaitingCallers {
@@ -63,26 +92,14 @@ export class WaitingCallers {
 
   /** Each call requires one of `left`. */
   joined(): void {
-    if (!this.#matters) return
-    holders += 1
-    if (holders > 1) return
-    held ??= handleOf(setInterval(() => {}, longestTimer))
-    held?.ref()
+    if (this.#matters) hold()
   }
 
   left(): void {
-    if (!this.#matters) return
-    holders -= 1
-    if (holders === 0) held?.unref()
+    if (this.#matters) release()
   }
 
   /** Keeps the process alive while a caller waits for `effect`. */
   readonly during = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    this.#matters
-      ? Effect.acquireUseRelease(
-          Effect.sync(() => this.joined()),
-          () => effect,
-          () => Effect.sync(() => this.left()),
-        )
-      : effect
+    this.#matters ? during(effect) : effect
 }

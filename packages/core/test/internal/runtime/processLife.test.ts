@@ -4,6 +4,7 @@ import { Clock, Duration, Effect, Exit } from "effect"
 import { vi } from "vitest"
 import {
   forBackground,
+  inBackground,
   systemClock,
   WaitingCallers,
 } from "../../../src/internal/runtime/processLife.ts"
@@ -176,4 +177,16 @@ describe("a sleep in the background", () => {
       assert.notStrictEqual(forBackground(systemClock), systemClock)
     }),
   )
+
+  it("of an effect, or of a fiber that it forks, keeps no process alive", () =>
+    withTimers((timers) => {
+      const body = Effect.andThen(Effect.forkChild(Effect.sleep(2_000)), Effect.sleep(1_000))
+      const fiber = Effect.runFork(inBackground(body))
+      assert.isAtLeast(timers.length, 1)
+      assert.isTrue(timers.every(({ held }) => !held))
+      fiber.interruptUnsafe()
+      const outside = Effect.runFork(Effect.sleep(1_000))
+      assert.isTrue(timers.at(-1)!.held)
+      outside.interruptUnsafe()
+    }))
 })

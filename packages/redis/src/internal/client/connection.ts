@@ -1,17 +1,12 @@
 /** ioredis, configured to fail fast, never send a command twice, and reconnect by itself. */
 import { Cluster, Redis, type RedisOptions } from "ioredis"
 import * as Redacted from "effect/Redacted"
+import { letGo, letGoOfCommands, letGoOfPauses } from "./letGo.ts"
 import { masterAt } from "./masters.ts"
 import type { Place, Settings } from "./options.ts"
 import { quiet } from "./quiet.ts"
 import { guardReplies } from "./strayReplies.ts"
-import {
-  goodbyeMillis,
-  keepAliveMillis,
-  loadingMillis,
-  redirections,
-  slotPauseMillis,
-} from "../limits.ts"
+import { goodbyeMillis, keepAliveMillis, redirections, slotPauseMillis } from "../limits.ts"
 
 export type Client = Redis | Cluster
 
@@ -56,7 +51,6 @@ const shared = (settings: Settings): Options => ({
   connectTimeout: settings.connectTimeout,
   disconnectTimeout: goodbyeMillis,
   keepAlive: keepAliveMillis,
-  maxLoadingRetryTime: loadingMillis,
   db: settings.db,
   ...(settings.username === undefined ? {} : { username: settings.username }),
   ...revealed(settings.password),
@@ -79,7 +73,8 @@ const sentinelOptions = (
   role: "master",
   failoverDetector: true,
   sentinelCommandTimeout: settings.commandTimeout,
-  sentinelRetryStrategy: retry ?? (() => null),
+  // `Life` connects again. ioredis' own pause would keep the process alive while no Sentinel answers.
+  sentinelRetryStrategy: () => null,
   sentinelReconnectStrategy: retry ?? (() => null),
   ...(place.username === undefined ? {} : { sentinelUsername: place.username }),
   ...(place.password === undefined ? {} : { sentinelPassword: Redacted.value(place.password) }),
@@ -103,18 +98,23 @@ const placed = (settings: Settings, retry: Backoff | null): Options => {
 }
 
 interface SentinelConnector {
-  connectToSentinel: (...args: ReadonlyArray<unknown>) => Redis
+  connectToSentinel: (address: unknown, options?: RedisOptions) => Redis
 }
 
 /** Without a listener ioredis prints to the console when a Sentinel connection fails. */
-const quietSentinels = (client: Redis): void => {
+const guardSentinels = (client: Redis): void => {
   const { connector } = client as unknown as { readonly connector: SentinelConnector }
   const connect = connector.connectToSentinel.bind(connector)
-  connector.connectToSentinel = (...args) => {
-    const sentinel = connect(...args)
+  connector.connectToSentinel = (address, options) => {
+    // Not connected before it is guarded.
+    const sentinel = connect(address, {
+      lazyConnect: true,
+      disconnectTimeout: goodbyeMillis,
+      ...options,
+    })
     sentinel.on("error", noop)
-    guarded(sentinel)
-    return sentinel
+    letGoOfCommands(sentinel)
+    return guarded(sentinel)
   }
 }
 
@@ -138,10 +138,14 @@ const redis = (
   return client
 }
 
-/** A connection whose errors reach its commands alone, neither the console nor the process. */
+/**
+ * A connection whose errors reach its commands alone, neither the console nor the process, and which
+ * does not keep the process alive.
+ */
 export const guarded = (client: Redis): Redis => {
-  if (Array.isArray(client.options.sentinels)) quietSentinels(client)
+  if (Array.isArray(client.options.sentinels)) guardSentinels(client)
   guardReplies(client)
+  letGo(client)
   return client
 }
 
@@ -286,6 +290,7 @@ const cluster = (
       ...(place.natMap === undefined ? {} : { natMap: place.natMap }),
     },
   )
+  letGoOfPauses(client)
   refuseWhileAway(client)
   askSideBySide(client)
   withoutSubscriber(client)

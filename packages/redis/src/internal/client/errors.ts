@@ -72,6 +72,10 @@ const notSent = [
   "No subscriber for the cluster",
 ]
 
+/** Nothing was sent, since there is no connection. */
+export const notConnected = (connectionError: string | undefined): RedisClientError =>
+  make("Unavailable", because(details.Unavailable, connectionError))
+
 const because = (detail: string, connectionError: string | undefined): string =>
   connectionError === undefined || detail.includes(connectionError)
     ? detail

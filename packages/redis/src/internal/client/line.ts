@@ -1,4 +1,5 @@
 /** One connection to one server for subscriptions, made anew whenever it is lost. */
+import { ProcessLife } from "@larder/core"
 import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
 import { type Backoff, ignore } from "./connection.ts"
@@ -63,7 +64,7 @@ export interface Line {
   readonly remove: (listener: Listener) => void
   /** Ends the connection, so that another is made. */
   readonly drop: () => void
-  /** Connects, and again after each loss, until it is interrupted. */
+  /** Connects, and again after each loss, until it is interrupted. Does not keep the process alive. */
   readonly run: Effect.Effect<never>
 }
 
@@ -113,10 +114,12 @@ export class ReconnectingLine implements Line {
     this.#open = open
     this.#retry = retry
     this.#observer = observer
-    this.run = Effect.acquireUseRelease(
-      Effect.sync(() => lines.add(this)),
-      () => this.#sessions,
-      () => Effect.sync(() => lines.delete(this)),
+    this.run = ProcessLife.inBackground(
+      Effect.acquireUseRelease(
+        Effect.sync(() => lines.add(this)),
+        () => this.#sessions,
+        () => Effect.sync(() => lines.delete(this)),
+      ),
     )
   }
 

@@ -1,4 +1,5 @@
 /** Effect's own Redis service over ioredis. */
+import { ProcessLife } from "@larder/core"
 import { Cluster } from "ioredis"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -38,14 +39,17 @@ const dedicated = (settings: Settings) =>
     const close = Effect.sync(() => {
       client.disconnect()
     })
-    return Effect.tryPromise({ try: () => client.connect(), catch: failed }).pipe(
+    const asked = <A>(promise: () => Promise<A>) =>
+      ProcessLife.during(Effect.tryPromise({ try: promise, catch: failed }))
+    return asked(() => client.connect()).pipe(
       Effect.onError(() => close),
       Effect.map(() => {
         connection.liftTimeLimit(client)
         return {
           send: <A>(command: string, ...args: ReadonlyArray<string>) =>
-            Effect.tryPromise({ try: () => call(client, command, args), catch: failed }).pipe(
-              Effect.map((reply) => reply as A),
+            Effect.map(
+              asked(() => call(client, command, args)),
+              (reply) => reply as A,
             ),
           close,
         }

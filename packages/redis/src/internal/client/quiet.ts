@@ -13,16 +13,32 @@ interface Inner {
   hello: (...args: ReadonlyArray<unknown>) => Promise<unknown>
 }
 
+/**
+ * Whether a server that answers INFO is loading its data. ioredis would then ask again after a pause that
+ * keeps the process alive.
+ */
+const isLoading = (info: string | undefined): boolean =>
+  info !== undefined && /^loading:1/m.test(info)
+
+const loading = () => new Error("LOADING Redis is loading the dataset in memory")
+
 const mayNot = (error: Error | null | undefined): boolean =>
   error?.message.includes("NOPERM") === true
 
-/** A user without INFO cannot learn that the server is loading: its commands fail with LOADING. */
-const quietReadyCheck = (client: Inner): void => {
+/**
+ * A server that is loading fails the attempt to connect. A user without INFO cannot learn of it: its
+ * commands fail with LOADING.
+ */
+const checkReadiness = (client: Inner): void => {
   const check = client._readyCheck
   client._readyCheck = (callback) => {
     const asking = Object.assign(Object.create(client) as Inner, {
       info: (answer: Callback<string>) =>
-        client.info((error, info) => (mayNot(error) ? answer(null, "") : answer(error, info))),
+        client.info((error, info) => {
+          if (mayNot(error)) answer(null, "")
+          else if (isLoading(info)) answer(loading())
+          else answer(error, info)
+        }),
     })
     check.call(asking, callback)
   }
@@ -50,6 +66,6 @@ const quietAuth = (client: Inner, say: (text: string) => void): void => {
 /** `say` receives notices for the operator, perhaps often. */
 export const quiet = (client: Redis, say: (text: string) => void = noop): void => {
   const inner = client as unknown as Inner
-  quietReadyCheck(inner)
+  checkReadiness(inner)
   quietAuth(inner, say)
 }

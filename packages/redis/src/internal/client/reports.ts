@@ -19,6 +19,12 @@ export const worded = ({ message }: Error, settings: Settings): string => {
   if (message.startsWith("Socket timeout.") || message === "Command timed out") {
     return "the server does not answer"
   }
+  // ioredis' own retries are disabled: `Life` connects again.
+  const sentinel = /^All sentinels are unreachable\b.*?(?: Last error: (.*))?$/s.exec(message)
+  if (sentinel !== null) {
+    const [, reason] = sentinel
+    return `no Sentinel answers${reason === undefined ? "" : `: ${reason}`}`
+  }
   if (/WRONGPASS|NOAUTH|invalid password/i.test(message)) {
     return `${message}; set username and password to those of the server`
   }

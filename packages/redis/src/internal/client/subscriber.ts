@@ -1,4 +1,5 @@
 /** Subscriptions of a client as queues; all share one connection. */
+import { ProcessLife } from "@larder/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -32,6 +33,20 @@ export type SubscriptionEvent =
  */
 export type Subscription = Queue.Dequeue<SubscriptionEvent, RedisClientError>
 
+/**
+ * Options of `subscribe`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface SubscribeOptions {
+  /**
+   * Whether the process lives on for as long as the subscription does. Default `true`. `false` is for
+   * work in the background, such as listening for changes of other nodes.
+   */
+  readonly keepsAlive?: boolean | undefined
+}
+
 const subscribed: SubscriptionEvent = { _tag: "Subscribed" }
 const lost: SubscriptionEvent = { _tag: "Lost" }
 
@@ -40,11 +55,18 @@ class Reader implements Listener {
   readonly channels: ReadonlyArray<Channel>
   readonly queue: Queue.Queue<SubscriptionEvent, RedisClientError>
   readonly #name: string
+  #keepsAlive: boolean
   /** The queue was full; the next event that fits is `Subscribed`. */
   #missed = false
 
-  constructor(name: string, queue: Queue.Queue<SubscriptionEvent, RedisClientError>) {
+  constructor(
+    name: string,
+    queue: Queue.Queue<SubscriptionEvent, RedisClientError>,
+    keepsAlive: boolean,
+  ) {
     this.#name = name
+    this.#keepsAlive = keepsAlive
+    if (keepsAlive) ProcessLife.hold()
     this.channels = [{ name, isSharded: false }]
     this.queue = queue
   }
@@ -58,6 +80,13 @@ class Reader implements Listener {
 
   readonly refused = (error: RedisClientError): void => {
     Queue.failCauseUnsafe(this.queue, Cause.fail(error))
+    this.letGo()
+  }
+
+  /** No event comes any more. */
+  letGo(): void {
+    if (this.#keepsAlive) ProcessLife.release()
+    this.#keepsAlive = false
   }
 
   readonly heard = (message: Buffer): void => {
@@ -73,7 +102,10 @@ class Reader implements Listener {
 }
 
 export interface Subscriber {
-  readonly subscribe: (channel: string) => Effect.Effect<Subscription, never, Scope.Scope>
+  readonly subscribe: (
+    channel: string,
+    options?: SubscribeOptions,
+  ) => Effect.Effect<Subscription, never, Scope.Scope>
 }
 
 /** Subscribes on a line, which connects with the first subscription. */
@@ -103,14 +135,15 @@ export const make = (line: Line, scope: Scope.Scope): Subscriber => {
     Effect.suspend(() => {
       readers.delete(reader)
       line.remove(reader)
+      reader.letGo()
       return Queue.shutdown(reader.queue)
     })
   return {
-    subscribe: (channel) =>
+    subscribe: (channel, { keepsAlive = true } = {}) =>
       Effect.acquireRelease(
         Effect.map(
           Queue.dropping<SubscriptionEvent, RedisClientError>(waitingEvents),
-          (queue) => new Reader(channel, queue),
+          (queue) => new Reader(channel, queue, keepsAlive),
         ),
         forget,
       ).pipe(
