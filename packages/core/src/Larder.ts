@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as PubSub from "effect/PubSub"
+import { hasProperty } from "effect/Predicate"
 import * as Random from "effect/Random"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -23,6 +24,7 @@ import * as Backplane from "./Backplane.ts"
 import type { Entry } from "./Entry.ts"
 import type { Freshness } from "./Freshness.ts"
 import { type Question, closed, refusal } from "./internal/read/question.ts"
+import { Instrument } from "./Instrument.ts"
 import { refresh } from "./internal/read/refresh.ts"
 import { ask } from "./internal/read/getOne.ts"
 import { expire, remove } from "./internal/write/removeExpire.ts"
@@ -373,7 +375,8 @@ const makeAny = (
     const backplane = yield* Backplane.Backplane
     const soon = Soon.make(context)
     const turns = new Turns(soon, clock)
-    const observer = new Observer(options.name, clock, soon)
+    const instrument = yield* Instrument
+    const observer = new Observer(options.name, clock, soon, instrument)
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
     const upstream = yield* options.upstream.resolve as Effect.Effect<
@@ -426,7 +429,8 @@ const makeAny = (
     yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
-    return larderOf(engine)
+    const larder = larderOf(engine)
+    return instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
   })
 
 const withMeta =
@@ -589,6 +593,20 @@ export const make: {
 } = makeAny as never
 
 /**
+ * The options of a larder's service that need no other service: how it names keys and reads values.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PlainOptions<in K, in A> {
+  readonly name: string
+  readonly key?: ((key: K) => string) | undefined
+  readonly tags?: ((value: A, key: K) => ReadonlyArray<string>) | undefined
+  readonly etag?: ((value: A, key: K) => string | undefined) | undefined
+  readonly revision?: ((value: A) => number | bigint | string) | undefined
+}
+
+/**
  * The class that {@link Service} makes: a service key, its layer, and the larder's methods as static
  * accessors.
  *
@@ -606,6 +624,11 @@ export interface ServiceClass<
 > extends Context.ServiceClass<Self, Id, Larder<K, A, E>> {
   /** The larder as a layer, over the `TierStack` that the application provides. */
   readonly layer: Layer.Layer<Self, LayerError, TierStack | R>
+  /**
+   * For a larder with the same keys and another upstream, such as `LarderTest.stub` of
+   * `@larder/testing` makes; undefined where the options come from an effect.
+   */
+  readonly options: PlainOptions<K, A> | undefined
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError, Self>
   readonly getMany: <K2 extends K>(
     keys: Iterable<K2>,
@@ -706,7 +729,10 @@ const serviceOf =
       tag,
       Effect.isEffect(options) ? Effect.flatMap(options, named) : named(options),
     )
-    return Object.assign(tag, { layer }, accessors(tag))
+    // JavaScript may leave the options out: the layer dies of that, not the class.
+    const isPlain = !Effect.isEffect(options) && hasProperty(options, "upstream")
+    const plain = isPlain ? { ...options, name: options.name ?? id } : undefined
+    return Object.assign(tag, { layer, options: plain }, accessors(tag))
   }
 
 /**

@@ -68,7 +68,7 @@ export const groups: ReadonlyArray<Group> = [
   {
     name: "observing",
     title: "counts and events",
-    files: ["LarderEvent.ts", ...rooms("observe")],
+    files: ["Instrument.ts", "LarderEvent.ts", ...rooms("observe")],
   },
   { name: "runtime", title: "what Effect does not have", files: rooms("runtime") },
 ]

@@ -7,6 +7,7 @@ import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
 import type { StaleServed } from "../../LarderEvent.ts"
 import { bestCandidate } from "./lookupResult.ts"
+import { decideNext } from "../state/decideNext.ts"
 import type { Engine } from "../state/engine.ts"
 import {
   type Candidate,
@@ -57,7 +58,7 @@ export const join = (
       flight,
       waiter,
       known,
-      Decision.next({ trigger: "joined", ...look, graceDenied }),
+      decideNext(engine, flight.k, { trigger: "joined", ...look, graceDenied }),
     )
   }
   if (flight.waiters.has(waiter)) flight.demand?.joined()
@@ -128,7 +129,8 @@ const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
 const softTimeout = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   waiter.softTimeoutPassed = true
   const { known, ...look } = lookFor(engine, flight, waiter)
-  carryOut(engine, flight, waiter, known, Decision.next({ trigger: "softTimeout", ...look }))
+  const action = decideNext(engine, flight.k, { trigger: "softTimeout", ...look })
+  carryOut(engine, flight, waiter, known, action)
 }
 
 /** Carries out a decision for one waiter; says whether the waiter got a value. */
@@ -177,7 +179,12 @@ export const offerAll = (engine: Engine, flight: Flight, candidate: Candidate): 
     const { known, ...look } = lookFor(engine, flight, waiter)
     const graceDenied = isGraceDenied(engine, flight, waiter)
     const { softTimeoutPassed } = waiter
-    const action = Decision.next({ trigger: "found", ...look, graceDenied, softTimeoutPassed })
+    const action = decideNext(engine, flight.k, {
+      trigger: "found",
+      ...look,
+      graceDenied,
+      softTimeoutPassed,
+    })
     carryOut(engine, flight, waiter, known, action)
   }
 }
@@ -210,7 +217,7 @@ const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): 
   // so the caller needs a newer one. Its `maxAge` needs no check: `join` has raised the flight's
   // `notBefore`, so the flight adopts nothing older.
   const { tags } = result.entry
-  const action = Decision.next({
+  const action = decideNext(engine, flight.k, {
     trigger: "succeeded",
     newerKnown: newerKnown === undefined ? "none" : isFresh(newerKnown) ? "fresh" : "stale",
     allowStale: waiter.demand.allowStale,
@@ -247,7 +254,12 @@ const failWith = (
   situation: Pick<Decision.Failed, "isAnswer" | "tiersUnread">,
 ): void => {
   const { known, ...look } = lookFor(engine, flight, waiter)
-  const action = Decision.next({ trigger: "failed", ...look, ...situation, graceDenied })
+  const action = decideNext(engine, flight.k, {
+    trigger: "failed",
+    ...look,
+    ...situation,
+    graceDenied,
+  })
   if (carryOut(engine, flight, waiter, known, action, reason)) return
   if (action._tag === "Retry") return waiter.rejoin()
   engine.observer.counters.failures += 1

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Instrument } from "../../Instrument.ts"
 import type { LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
 import { Histogram, durations } from "./histogram.ts"
@@ -88,8 +89,11 @@ export class Observer {
   readonly counters: Counters = noCounts()
   /** Seconds from a removal or an invalidation to its message here, by the time of the arbiter. */
   readonly messageDelays = new Histogram(durations)
-  /** The number of subscribers. Read on the hot path: without any, no event is made. */
-  listeners = 0
+  /** The number of subscribers and instruments. Read on the hot path: without any, no event is made. */
+  listeners: number
+  /** The instrument's function for decisions. */
+  readonly decided: Instrument["decision"]
+  readonly #instrument: Instrument["event"]
   #hubs: ReadonlyArray<Hub> = []
   #closed = false
   readonly #soon: Soon
@@ -97,10 +101,22 @@ export class Observer {
   /** The first event of each subscription. */
   #opened: LarderEvent | undefined
 
-  constructor(larder: string, clock: Clock.Clock, soon: Soon) {
+  constructor(
+    larder: string,
+    clock: Clock.Clock,
+    soon: Soon,
+    { decision, event }: Instrument = {},
+  ) {
     this.larder = larder
     this.clock = clock
     this.#soon = soon
+    this.decided = decision
+    this.#instrument = event
+    this.listeners = this.#countListeners()
+  }
+
+  #countListeners(): number {
+    return this.#hubs.length + (this.#instrument === undefined ? 0 : 1)
   }
 
   /** As `tell`, for a plain hit, the most frequent event. */
@@ -118,7 +134,9 @@ export class Observer {
    * event that was told once would reach no subscriber.
    */
   opened(told: Told): void {
-    this.#opened = this.#eventOf(told)
+    const event = this.#eventOf(told)
+    this.#opened = event
+    this.#instrument?.(event)
   }
 
   #eventOf(told: Told): LarderEvent {
@@ -160,10 +178,11 @@ export class Observer {
 
   #setHubs(hubs: ReadonlyArray<Hub>): void {
     this.#hubs = hubs
-    this.listeners = hubs.length
+    this.listeners = this.#countListeners()
   }
 
   #publish(event: LarderEvent): void {
+    this.#instrument?.(event)
     for (const hub of this.#hubs) {
       offer(hub, event)
       // Wake waiting subscribers once for many events: waking costs more than a hit.

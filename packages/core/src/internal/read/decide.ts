@@ -1,6 +1,7 @@
 /** Looks at the state of one key for one caller, and decides by `Decision` what the caller gets. */
 import * as Decision from "../../Decision.ts"
 import * as Freshness from "../../Freshness.ts"
+import { decideNext } from "../state/decideNext.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Failure } from "../state/failureMemory.ts"
 import { usabilityOf as usabilityFor } from "../flight/waiters.ts"
@@ -40,7 +41,7 @@ export const decide = (
   const isOlder = flight?.outcome !== undefined || inMemory?.freshness._tag === "Missing"
   const local = isOlder ? undefined : inMemory
   const isAnswer = failure !== undefined && (many || !failure.notReturned)
-  const action = Decision.next({
+  const action = decideNext(engine, k, {
     trigger: "arrived",
     usability: usabilityOf(engine, local, demand, now),
     inFlight: flight !== undefined,

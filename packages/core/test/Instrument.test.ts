@@ -1,0 +1,120 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Instrument, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+
+/** Notes what an instrument is told, in one order. */
+const recorder = () => {
+  const seen: Array<string> = []
+  const instrument: Instrument.Instrument = {
+    event: (event) => seen.push("key" in event ? `${event._tag} ${event.key}` : event._tag),
+    decision: ({ action, key, situation }) =>
+      seen.push(`${situation.trigger} ${key}: ${action._tag}`),
+  }
+  return { seen, instrument }
+}
+
+const lengths = Larder.make({
+  name: "lengths",
+  upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+  policy: Policy.make({ freshFor: "1 minute", staleWhileRevalidate: "1 minute" }),
+})
+
+const watched = <A, E>(
+  instrument: Instrument.Instrument,
+  body: (larder: Larder.Larder<string, number>) => Effect.Effect<A, E>,
+) =>
+  Effect.flatMap(lengths, body).pipe(
+    Effect.provide(TierStack.layer(MemoryTier.layer())),
+    Effect.provideService(Instrument.Instrument, instrument),
+    Effect.scoped,
+  )
+
+describe("an instrument", () => {
+  it.effect("sees each event and each decision, in the step of the call", () => {
+    const { instrument, seen } = recorder()
+    return watched(instrument, (larder) =>
+      Effect.gen(function* () {
+        yield* larder.get("milk")
+        expect(seen).toEqual([
+          "Opened",
+          "arrived milk: Begin",
+          "Miss milk",
+          "LookupStarted milk",
+          "LookupSucceeded milk",
+          "Committed milk",
+          "succeeded milk: ServeResult",
+        ])
+        seen.length = 0
+        yield* larder.get("milk")
+        expect(seen).toEqual(["Hit milk"])
+        seen.length = 0
+        yield* TestClock.adjust("90 seconds")
+        yield* larder.get("milk")
+        expect(seen).toEqual(["arrived milk: ServeStale", "StaleServed milk"])
+      }),
+    )
+  })
+
+  it.effect("sees events while subscribers come and go", () => {
+    const { instrument, seen } = recorder()
+    return watched(instrument, (larder) =>
+      Effect.gen(function* () {
+        yield* larder.get("milk")
+        yield* Effect.scoped(larder.subscribe)
+        seen.length = 0
+        yield* larder.get("milk")
+        expect(seen).toEqual(["Hit milk"])
+      }),
+    )
+  })
+
+  it.effect(
+    "puts another larder in the place of one that is made, and knows its tiers and keys",
+    () => {
+      const known: Array<unknown> = []
+      const wrap: Instrument.Instrument["wrap"] = (larder, { keyOf, tiers }) => {
+        known.push(...tiers.map(({ name }) => name), keyOf("milk"), keyOf(1), keyOf({}))
+        return { ...larder, name: `watched ${larder.name}` }
+      }
+      return watched({ wrap }, (larder) =>
+        Effect.sync(() => {
+          expect(larder.name).toBe("watched lengths")
+          expect(known).toEqual(["memory", "milk", "#1", undefined])
+        }),
+      )
+    },
+  )
+
+  it.effect("sees nothing of larders that are made beside it", () => {
+    const { instrument, seen } = recorder()
+    const beside = Layer.succeed(Instrument.Instrument, instrument)
+    return Effect.gen(function* () {
+      const larder = yield* lengths
+      yield* Effect.provide(larder.get("milk"), beside)
+      expect(seen).toEqual([])
+    }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+  })
+})
+
+describe("the options of a service", () => {
+  const upstream = Upstream.make({ lookup: (id: { readonly n: number }) => Effect.succeed(id.n) })
+  const options = {
+    upstream,
+    policy: Policy.make({ freshFor: "1 minute" }),
+    key: ({ n }: { readonly n: number }) => `n${n}`,
+    tags: (value: number) => [`t${value}`],
+  }
+  class Plain extends Larder.Service<Plain>()("app/Plain", options) {}
+  class Effectful extends Larder.Service<Effectful>()("app/Effectful", Effect.succeed(options)) {}
+
+  it("are there where they are plain, with the id as the name", () => {
+    expect(Plain.options?.name).toBe("app/Plain")
+    expect(Plain.options?.key?.({ n: 1 })).toBe("n1")
+    expect(Plain.options?.tags?.(2, { n: 1 })).toEqual(["t2"])
+  })
+
+  it("are absent where an effect returns them", () => {
+    expect(Effectful.options).toBeUndefined()
+  })
+})
