@@ -1,10 +1,14 @@
 /**
- * Tests for Larder tiers: conformance kits for any tier and backplane, and, as the entry
- * `@larder/testing/RedisServer`, real Redis servers to test with.
+ * Tests of caching in virtual time, with simulated nodes, faults and a timeline; conformance kits for
+ * any tier and backplane; and, as the entry `@larder/testing/RedisServer`, real Redis servers to test
+ * with.
  *
  * @module @larder/testing
  * @category packages
  * @since 0.1.0
  */
 export * as BackplaneConformance from "./BackplaneConformance.ts"
+export * as Chaos from "./Chaos.ts"
+export * as LarderTest from "./LarderTest.ts"
 export * as TierConformance from "./TierConformance.ts"
+export * as Timeline from "./Timeline.ts"

@@ -1,0 +1,83 @@
+/** The `TestClock` of a test, as one node sees it, which knows what sleeps and until when. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { hasProperty } from "effect/Predicate"
+import type * as Clock from "effect/Clock"
+import type * as TestClock from "effect/testing/TestClock"
+
+/** A fiber that sleeps until `at`, ms of virtual time. */
+interface Sleep {
+  readonly at: number
+}
+
+/** What sleeps by one `TestClock`, on all nodes. */
+export class Sleeps {
+  readonly #sleeps = new Set<Sleep>()
+
+  /** When the first sleeper wakes, ms; undefined where nothing sleeps. */
+  next(): number | undefined {
+    let first: number | undefined
+    for (const { at } of this.#sleeps) if (first === undefined || at < first) first = at
+    return first
+  }
+
+  /** Runs a sleep that ends at `at`. */
+  during(at: number, sleep: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const entry: Sleep = { at }
+        this.#sleeps.add(entry)
+        return entry
+      }),
+      () => sleep,
+      (entry) => Effect.sync(() => this.#sleeps.delete(entry)),
+    )
+  }
+}
+
+export const isTestClock = (clock: Clock.Clock): clock is TestClock.TestClock =>
+  hasProperty(clock, "adjust") && hasProperty(clock, "setTime") && hasProperty(clock, "withLive")
+
+/** Shows a time of day that is ahead by `skew`, or behind where negative; durations and monotonic time are those of `base`. */
+export class VirtualClock implements TestClock.TestClock {
+  readonly base: TestClock.TestClock
+  readonly sleeps: Sleeps
+  /** ms. */
+  skew: number
+
+  constructor(base: TestClock.TestClock, sleeps: Sleeps, skew: number) {
+    this.base = base
+    this.sleeps = sleeps
+    this.skew = skew
+  }
+
+  /** ms of virtual time, whatever the skew. */
+  readonly now = (): number => this.base.currentTimeMillisUnsafe()
+
+  readonly currentTimeMillisUnsafe = (): number => this.now() + this.skew
+  readonly currentTimeMillis = Effect.sync(this.currentTimeMillisUnsafe)
+  readonly currentTimeNanosUnsafe = (): bigint =>
+    this.base.currentTimeNanosUnsafe() + BigInt(Math.round(this.skew * 1_000_000))
+  readonly currentTimeNanos = Effect.sync(this.currentTimeNanosUnsafe)
+  readonly monotonicTimeNanosUnsafe = (): bigint => this.base.monotonicTimeNanosUnsafe()
+  readonly monotonicTimeNanos = Effect.sync(this.monotonicTimeNanosUnsafe)
+
+  readonly sleep = (duration: Duration.Duration): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const time = Duration.toMillis(duration)
+      const sleep = this.base.sleep(duration)
+      // What sleeps for ever waits for no time.
+      return time > 0 && time < Infinity ? this.sleeps.during(this.now() + time, sleep) : sleep
+    })
+
+  readonly adjust = (duration: Duration.Input): Effect.Effect<void> => this.base.adjust(duration)
+  readonly setTime = (timestamp: number): Effect.Effect<void> =>
+    Effect.suspend(() => this.base.setTime(timestamp - this.skew))
+  readonly withLive: TestClock.TestClock["withLive"] = (effect) => this.base.withLive(effect)
+
+  /** Moves time to this moment of virtual time, ms. */
+  moveTo(at: number): Effect.Effect<void> {
+    // Not `adjust`: the sum of fractions may fall short of `at`, and the sleeper would not wake.
+    return Effect.suspend(() => this.base.setTime(Math.max(at, this.now())))
+  }
+}

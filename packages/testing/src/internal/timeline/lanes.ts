@@ -1,0 +1,57 @@
+/** A timeline as text: a line for each record, a column for each node. */
+import { laneWidth } from "../limits.ts"
+import { lineOf, seconds } from "./describe.ts"
+import type { Record } from "./record.ts"
+
+export interface Shown {
+  readonly records: ReadonlyArray<Record>
+  /** When the timeline began, ms. */
+  readonly began: number
+  readonly nodes: ReadonlyArray<string>
+  /** The record that a message is about. */
+  readonly moment?: Record | undefined
+}
+
+const fit = (text: string): string =>
+  text.length > laneWidth ? `${text.slice(0, laneWidth - 3)}...` : text
+
+/** Names the larder where a timeline has several. */
+export const rowsOf = ({ records }: Pick<Shown, "records">) => {
+  const larders = new Set(records.flatMap((record) => ("larder" in record ? [record.larder] : [])))
+  return records.flatMap((record) => {
+    const line = lineOf(record)
+    if (line === undefined) return []
+    const of = larders.size > 1 && "larder" in record ? `${record.larder}: ` : ""
+    return [{ record, kind: line.kind, text: `${of}${line.text}` }]
+  })
+}
+
+const timeWidth = 14
+
+export const lanes = (shown: Shown): string => {
+  const { began, moment, nodes } = shown
+  const rows = rowsOf(shown).map((row) => ({ ...row, text: fit(row.text) }))
+  const widths = nodes.map((node) =>
+    Math.max(
+      node.length,
+      ...rows.filter(({ record }) => record.node === node).map(({ text }) => text.length),
+    ),
+  )
+  const line = (mark: string, time: string, cells: ReadonlyArray<string>) =>
+    [
+      `${mark} ${time.padStart(timeWidth)}`,
+      ...cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)),
+    ]
+      .join(" | ")
+      .trimEnd()
+  return [
+    line(" ", "", nodes),
+    ...rows.map(({ record, text }) =>
+      line(
+        record === moment ? ">" : " ",
+        seconds(record.at - began),
+        nodes.map((node) => (node === record.node ? text : "")),
+      ),
+    ),
+  ].join("\n")
+}

@@ -1,0 +1,151 @@
+/** A larder whose calls and answers are recorded. */
+import type { Instrument, Larder } from "@larder/core"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Answer, Method, Served } from "./record.ts"
+import type { Place, Recorder } from "./recorder.ts"
+
+interface Recording {
+  readonly recorder: Recorder
+  readonly place: Place
+  readonly keyOf: Instrument.Made["keyOf"]
+}
+
+/**
+ * `get` is recorded as `getWithMeta`, which makes the same decisions and tells where the value came
+ * from.
+ */
+export const recorded = <K, A, E>(
+  larder: Larder.Larder<K, A, E>,
+  recording: Recording,
+): Larder.Larder<K, A, E> => {
+  const textOf = (key: K): string => recording.keyOf(key) ?? "an invalid key"
+  const call = <B, E2>(
+    method: Method,
+    keys: ReadonlyArray<string>,
+    effect: Effect.Effect<B, E2>,
+    answerOf: (result: B) => ReadonlyArray<Answer>,
+  ): Effect.Effect<B, E2> =>
+    Effect.suspend(() => {
+      const called = recording.recorder.begin(recording.place, method, keys)
+      return Effect.onExit(effect, (exit) =>
+        Effect.sync(() => {
+          const answers = Exit.isSuccess(exit)
+            ? answerOf(exit.value)
+            : [failed(keys[0] ?? "", exit.cause)]
+          recording.recorder.end(called, answers)
+        }),
+      )
+    })
+  const change = <E2>(
+    method: Method,
+    keys: ReadonlyArray<string>,
+    effect: Effect.Effect<Larder.Ack, E2>,
+  ) => call(method, keys, effect, (ack) => [{ _tag: "Changed", ack }])
+  const asked = (method: "get" | "getWithMeta", key: K, options: Larder.GetOptions | undefined) =>
+    Effect.suspend(() => {
+      const k = textOf(key)
+      return call(method, [k], larder.getWithMeta(key, options), (meta) => [served(k, meta)])
+    })
+  return {
+    ...larder,
+    get: (key, options) => Effect.map(asked("get", key, options), ({ value }) => value),
+    getWithMeta: (key, options) => asked("getWithMeta", key, options),
+    getMany: (keys) =>
+      Effect.suspend(() => {
+        const all = typeof keys === "string" ? keys : [...keys]
+        const texts = typeof all === "string" ? [] : all.map(textOf)
+        const inMemory = Effect.zipWith(larder.entries, Clock.currentTimeMillis, (entries, now) =>
+          entries.map((one) => ({
+            k: textOf(one.key),
+            meta: {
+              value: one.entry.value,
+              freshness: one.freshness,
+              entry: one.entry,
+              tier: undefined,
+              age: Math.max(0, now - one.entry.storedAt),
+            },
+          })),
+        )
+        const many = Effect.zip(larder.getMany(all), inMemory)
+        const both = call("getMany", texts, many, ([exits, entries]) =>
+          [...exits].map(([key, exit]) => {
+            const k = textOf(key)
+            if (Exit.isFailure(exit)) return failed(k, exit.cause)
+            const { value } = exit
+            // The same value in memory is the one that the caller got.
+            const known = entries.find((one) => one.k === k && one.meta.value === value)
+            return known === undefined ? bare(k, value) : served(k, known.meta)
+          }),
+        )
+        return Effect.map(both, ([exits]) => exits)
+      }),
+    refresh: (key) =>
+      Effect.suspend(() => {
+        const k = textOf(key)
+        return call("refresh", [k], larder.refresh(key), (value) => [bare(k, value)])
+      }),
+    read: (key) =>
+      Effect.suspend(() =>
+        call("read", [textOf(key)], larder.read(key), ({ freshness, tier }) => [
+          {
+            _tag: "Done",
+            text: tier === undefined ? freshness._tag : `${freshness._tag} in ${tier}`,
+          },
+        ]),
+      ),
+    set: (key, value, options) =>
+      Effect.suspend(() => change("set", [textOf(key)], larder.set(key, value, options))),
+    expire: (key) => Effect.suspend(() => change("expire", [textOf(key)], larder.expire(key))),
+    remove: (key) => Effect.suspend(() => change("remove", [textOf(key)], larder.remove(key))),
+    invalidateTags: (tags, options) =>
+      Effect.suspend(() => {
+        const all = typeof tags === "string" ? [tags] : [...tags]
+        return change("invalidateTags", all, larder.invalidateTags(all, options))
+      }),
+    clear: (options) => Effect.suspend(() => change("clear", [], larder.clear(options))),
+    invalidateWhen: (predicate, options) =>
+      Effect.suspend(() =>
+        call("invalidateWhen", [], larder.invalidateWhen(predicate, options), () => [
+          { _tag: "Done", text: "" },
+        ]),
+      ),
+  }
+}
+
+const failed = (key: string, cause: Cause.Cause<unknown>): Answer =>
+  Cause.hasInterruptsOnly(cause)
+    ? { _tag: "Left" }
+    : { _tag: "Failed", key, error: Cause.squash(cause), isDefect: !Cause.hasFails(cause) }
+
+/** A value without details. */
+const bare = (key: string, value: unknown): Served => ({
+  _tag: "Served",
+  key,
+  value,
+  freshness: undefined,
+  tier: undefined,
+  age: undefined,
+  version: undefined,
+  asOf: undefined,
+  tags: [],
+})
+
+type Meta = Pick<Larder.WithMeta<unknown>, "value" | "freshness" | "entry"> & {
+  readonly tier: string | undefined
+  readonly age: number
+}
+
+const served = (key: string, { age, entry, freshness, tier, value }: Meta): Served => ({
+  _tag: "Served",
+  key,
+  value,
+  freshness: freshness._tag,
+  tier,
+  age,
+  version: entry.version,
+  asOf: entry.asOf,
+  tags: entry.tags,
+})

@@ -1,0 +1,88 @@
+/** Keeps the records of a timeline, in the order in which things happen. */
+import type { Instrument } from "@larder/core"
+import { timelineRecords } from "../limits.ts"
+import type { Answer, Called, Method, Record } from "./record.ts"
+import { recorded } from "./recordedLarder.ts"
+
+/** Where a larder is, and what its versions mean. */
+export interface Place {
+  readonly node: string
+  readonly larder: string
+}
+
+export class Recorder {
+  /** When the timeline began, ms of virtual time. */
+  readonly began: number
+  readonly now: () => number
+  #records: Array<Record> = []
+  #nodes: Array<string> = []
+  /** The larders whose versions an arbiter orders, by {@link placeName}. */
+  readonly #arbitrated = new Set<string>()
+  #calls = 0
+
+  constructor(now: () => number) {
+    this.now = now
+    this.began = now()
+  }
+
+  get records(): ReadonlyArray<Record> {
+    return this.#records
+  }
+
+  /** The nodes, in the order of their first record. */
+  get nodes(): ReadonlyArray<string> {
+    return this.#nodes
+  }
+
+  add(record: Record): void {
+    if (!this.#nodes.includes(record.node)) this.#nodes = [...this.#nodes, record.node]
+    this.#records.push(record)
+    if (this.#records.length > 2 * timelineRecords) {
+      this.#records = this.#records.slice(-timelineRecords)
+    }
+  }
+
+  note(node: string, text: string): void {
+    this.add({ _tag: "Noted", at: this.now(), node, text })
+  }
+
+  /** Whether the versions of this larder compare with those of other nodes. */
+  isArbitrated({ larder, node }: Place): boolean {
+    return this.#arbitrated.has(placeName(node, larder))
+  }
+
+  begin({ larder, node }: Place, method: Method, keys: ReadonlyArray<string>): Called {
+    this.#calls += 1
+    const at = this.now()
+    const call: Called = { _tag: "Called", at, node, larder, call: this.#calls, method, keys }
+    this.add(call)
+    return call
+  }
+
+  end(call: Called, answers: ReadonlyArray<Answer>): void {
+    const at = this.now()
+    this.add({ ...call, _tag: "Answered", at, millis: at - call.at, answers })
+  }
+
+  /** Records the larders of one node; `made` is called with each of them. */
+  instrument(
+    node: string,
+    made: (larder: string, how: Instrument.Made) => void = () => {},
+  ): Instrument.Instrument {
+    return {
+      event: (event) =>
+        this.add({ _tag: "Happened", at: this.now(), node, larder: event.larder, event }),
+      decision: (decided) => this.add({ _tag: "Decided", at: this.now(), node, ...decided }),
+      wrap: (larder, how) => {
+        made(larder.name, how)
+        const place = { node, larder: larder.name }
+        if (how.tiers.some(({ scope }) => scope === "shared")) {
+          this.#arbitrated.add(placeName(node, larder.name))
+        }
+        return recorded(larder, { recorder: this, place, keyOf: how.keyOf })
+      },
+    }
+  }
+}
+
+const placeName = (node: string, larder: string): string => JSON.stringify([node, larder])

@@ -1,0 +1,368 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Backplane, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import { Chaos, LarderTest, Timeline } from "@larder/testing"
+import { Effect, Fiber, Layer } from "effect"
+import { XMLValidator } from "./support/xml.ts"
+import { failureOf, Prices, Source } from "./support/shop.ts"
+
+const shop = Prices.layer.pipe(
+  Layer.provideMerge(Source.layer),
+  Layer.provideMerge(LarderTest.layer),
+)
+
+const get = LarderTest.settle(Prices.get("milk"))
+
+describe("a timeline", () => {
+  it.effect("records calls, their answers and the events between, in one order", () =>
+    Effect.gen(function* () {
+      yield* get
+      yield* LarderTest.advance("15 seconds")
+      yield* get
+      yield* LarderTest.advance("1 second")
+      const text = yield* Timeline.text
+      expect(text.split("\n").map((line) => line.trimEnd())).toEqual([
+        "                 | app",
+        "         0.000 s | shop/Prices opened over memory, backplane none",
+        "         0.000 s | -> get milk",
+        "         0.000 s | miss milk",
+        "         0.000 s | lookup milk",
+        "         0.050 s | lookup milk succeeded after 50 ms",
+        "         0.050 s | stored milk",
+        "         0.050 s | <- get milk = 120 (fresh, upstream) after 50 ms",
+        "        15.050 s | -> get milk",
+        "        15.050 s | stale milk (revalidating)",
+        "        15.050 s | <- get milk = 120 (stale, memory, 15000 ms old)",
+        "        15.050 s | lookup milk in the background",
+        "        15.100 s | lookup milk succeeded after 50 ms",
+        "        15.100 s | stored milk",
+      ])
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("records every method, and each gives what the larder gives", () =>
+    Effect.gen(function* () {
+      const source = yield* Source
+      source.takes = 0
+      expect(yield* Prices.get("milk")).toBe(120)
+      expect((yield* Prices.getWithMeta("milk")).tier).toBe("memory")
+      expect([...(yield* Prices.getMany(["milk", "eggs"])).keys()]).toEqual(["milk", "eggs"])
+      expect((yield* Prices.read("milk")).entry?.value).toBe(120)
+      expect((yield* Prices.set("milk", 1)).settled).toBe(true)
+      expect(yield* Prices.refresh("milk")).toBe(120)
+      expect((yield* Prices.expire("milk")).settled).toBe(true)
+      expect((yield* Prices.remove("milk")).settled).toBe(true)
+      expect((yield* Prices.invalidateTags("price")).settled).toBe(true)
+      expect((yield* Prices.clear()).settled).toBe(true)
+      yield* Prices.invalidateWhen(() => true)
+      const { records } = yield* Timeline.Timeline
+      const methods = records.flatMap((record) =>
+        record._tag === "Answered" ? [record.method] : [],
+      )
+      expect(methods).toEqual([
+        "get",
+        "getWithMeta",
+        "getMany",
+        "read",
+        "set",
+        "refresh",
+        "expire",
+        "remove",
+        "invalidateTags",
+        "clear",
+        "invalidateWhen",
+      ])
+      const calls = records.filter(({ _tag }) => _tag === "Called")
+      expect(calls).toHaveLength(methods.length)
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("knows the keys of a larder that makes texts of them", () =>
+    Effect.gen(function* () {
+      const larder = yield* Larder.make({
+        name: "products",
+        upstream: Upstream.make({
+          lookup: ({ id }: { readonly id: number }) => Effect.succeed(id),
+        }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+        key: ({ id }) => `product ${id}`,
+      })
+      yield* larder.get({ id: 3 })
+      yield* Timeline.expect("product 3").lookups(1)
+      const numbers = yield* Larder.make({
+        name: "numbers",
+        upstream: Upstream.make({ lookup: (id: number) => Effect.succeed(id) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      yield* numbers.get(3)
+      yield* Timeline.expect(3).lookups(1)
+      yield* Timeline.expect(3, { larder: "products" }).lookups(0)
+    }).pipe(Effect.scoped, Effect.provide(LarderTest.layer)),
+  )
+
+  it.effect("records a failure, a defect and a caller that left", () =>
+    Effect.gen(function* () {
+      const failing: Array<Effect.Effect<number, string>> = [
+        Effect.fail("down"),
+        Effect.die(new Error("broken")),
+        Effect.never,
+      ]
+      const larder = yield* Larder.make({
+        name: "failing",
+        upstream: Upstream.make({ lookup: (_: string) => failing.shift() ?? Effect.succeed(1) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      yield* Effect.exit(larder.get("a"))
+      yield* Effect.exit(larder.get("b"))
+      yield* Fiber.interrupt(yield* Effect.forkChild(larder.get("c"), { startImmediately: true }))
+      const text = yield* Timeline.text
+      expect(text).toContain(`<- get a failed: "down"`)
+      expect(text).toContain("<- get b died: Error: broken")
+      expect(text).toContain("<- get c left")
+    }).pipe(Effect.scoped, Effect.provide(LarderTest.layer)),
+  )
+
+  it.effect("draws itself as well-formed SVG, whatever the texts", () =>
+    Effect.gen(function* () {
+      yield* get
+      yield* Timeline.note(`<&"'> \u0001 \ud800`)
+      const svg = yield* Timeline.svg
+      expect(XMLValidator.problemOf(svg)).toBeUndefined()
+      expect(svg).toContain("&lt;&amp;&quot;&#39;&gt; \ufffd \ufffd")
+      expect(svg.match(/<circle /g)).toHaveLength(8)
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("shortens what is wider than its lane, and names larders where there are several", () =>
+    Effect.gen(function* () {
+      yield* Timeline.note("x".repeat(100))
+      yield* get
+      yield* Larder.make({
+        name: "other",
+        upstream: Upstream.make({ lookup: (_: string) => Effect.succeed(1) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      const lines = (yield* Timeline.text)
+        .split("\n")
+        .map((line) => line.split(" | ")[1]?.trimEnd())
+      expect(lines).toContain(`# ${"x".repeat(51)}...`)
+      expect(lines).toContain("shop/Prices: miss milk")
+      expect(lines).toContain("other: other opened over memory, backplane none")
+    }).pipe(Effect.scoped, Effect.provide(shop)),
+  )
+
+  it.effect("works with a clock and tiers of one's own", () =>
+    Effect.gen(function* () {
+      const larder = yield* Larder.make({
+        name: "own",
+        upstream: Upstream.make({ lookup: (_: string) => Effect.succeed(1) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      yield* larder.get("milk")
+      yield* Timeline.expect("milk").lookups(1)
+    }).pipe(Effect.scoped, Effect.provide([TierStack.layer(MemoryTier.layer()), Timeline.layer])),
+  )
+})
+
+describe("an assertion that does not hold shows the lanes around the moment, and the decision", () => {
+  it.effect("lookups", () =>
+    Effect.gen(function* () {
+      yield* get
+      yield* LarderTest.advance("15 seconds")
+      yield* get
+      yield* LarderTest.advance("1 second")
+      const message = yield* failureOf(Timeline.expect("milk").lookups(1))
+      expect(message).toContain(
+        "AssertionFailed: expected 1 lookup of milk, but there were 2: at 0.000 s on app, at 15.050 s on app",
+      )
+      expect(message).toContain(">       15.050 s | lookup milk in the background")
+      expect(message).toContain("        15.050 s | <- get milk = 120 (stale")
+      expect(message).toContain(
+        "The last decisions on app for milk:\n  arrived (usability revalidate, inFlight false, throttled false, failureKnown false, graceDenied false): ServeStale (reason revalidating, refresh true)",
+      )
+      yield* Timeline.expect("milk").lookups(2)
+      yield* Timeline.expect("milk").lookupsAtMost(2)
+      yield* Timeline.expect("eggs").lookups(0)
+      expect(yield* failureOf(Timeline.expect("milk").lookupsAtMost(1))).toContain(
+        "expected at most 1 lookup of milk, but there were 2",
+      )
+      expect(yield* failureOf(Timeline.expect("eggs").lookups(1))).toContain(
+        "expected 1 lookup of eggs, but there were 0",
+      )
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("never served older than", () =>
+    Effect.gen(function* () {
+      const nothing = yield* failureOf(Timeline.expect("milk").neverServedOlderThan("1 hour"))
+      expect(nothing).toContain("but no caller got a value")
+      yield* get
+      yield* LarderTest.advance("15 seconds")
+      yield* get
+      yield* Timeline.expect("milk").neverServedOlderThan("15 seconds")
+      const message = yield* failureOf(Timeline.expect().neverServedOlderThan("14999 millis"))
+      expect(message).toContain(
+        "expected every key never to be served older than 14999 ms, but get on app got 120 for milk, 15000 ms old, at 15.050 s",
+      )
+      expect(message).toContain(">       15.050 s | <- get milk = 120 (stale")
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("never served older than, of many keys at once", () =>
+    Effect.gen(function* () {
+      const source = yield* Source
+      source.takes = 0
+      yield* Prices.getMany(["milk", "eggs"])
+      yield* LarderTest.advance("9 seconds")
+      yield* Prices.getMany(["milk", "eggs"])
+      yield* Timeline.expect().neverServedOlderThan("9 seconds")
+      expect(yield* failureOf(Timeline.expect("eggs").neverServedOlderThan("8 seconds"))).toContain(
+        "but getMany on app got 120 for eggs, 9000 ms old",
+      )
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("never served older than, while memory still has the value before", () =>
+    Effect.gen(function* () {
+      const source = yield* Source
+      const [a] = yield* LarderTest.nodes(1, Prices.layer)
+      yield* LarderTest.settle(a.run(Prices.get("milk")))
+      yield* LarderTest.advance("30 seconds")
+      source.price = 130
+      // The caller gets the new value before the tiers have it.
+      yield* Chaos.setTier("shared", { latency: "50 millis", operations: "writes" })
+      yield* LarderTest.settle(a.run(Prices.getMany(["milk"])))
+      yield* Timeline.expect("milk").neverServedOlderThan("1 second")
+      yield* LarderTest.advance("1 second")
+    }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("answered within", () =>
+    Effect.gen(function* () {
+      expect(yield* failureOf(Timeline.expect("milk").answeredWithin("1 hour"))).toContain(
+        "but no caller asked",
+      )
+      yield* get
+      yield* Timeline.expect("milk").answeredWithin("50 millis")
+      expect(yield* failureOf(Timeline.expect("milk").answeredWithin("49 millis"))).toContain(
+        "expected milk to be answered within 49 ms, but get milk on app, called at 0.000 s, took 50 ms",
+      )
+      const waiting = yield* Effect.forkChild(Prices.get("eggs"), { startImmediately: true })
+      yield* LarderTest.advance("40 millis")
+      yield* Timeline.expect("eggs").answeredWithin("40 millis")
+      expect(yield* failureOf(Timeline.expect("eggs").answeredWithin("39 millis"))).toContain(
+        "has waited for 40 ms and has no answer",
+      )
+      yield* Fiber.interrupt(waiting)
+      // A caller that left got no late answer.
+      yield* Timeline.expect("eggs").answeredWithin("10 millis")
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("settles within", () =>
+    Effect.gen(function* () {
+      const asked = Timeline.expect("milk")
+      expect(yield* failureOf(asked.settlesWithin("1 second"))).toContain(
+        "but no caller changed anything",
+      )
+      const [a, b] = yield* LarderTest.nodes(2, Prices.layer)
+      yield* LarderTest.settle(b.run(Prices.get("milk")))
+      yield* Chaos.setMessages("B/shared", { delay: "2 seconds", spareHeartbeats: true })
+      yield* a.run(Prices.set("milk", 130))
+      expect(yield* failureOf(asked.settlesWithin("1 second"))).toContain(
+        "but only 0 ms have passed: advance the clock before you ask",
+      )
+      yield* LarderTest.advance("500 millis")
+      expect(yield* b.run(Prices.get("milk"))).toBe(120)
+      yield* LarderTest.advance("2 seconds")
+      expect(yield* b.run(Prices.get("milk"))).toBe(130)
+      yield* asked.settlesWithin("2 seconds")
+      const message = yield* failureOf(asked.settlesWithin("400 millis"))
+      expect(message).toContain(
+        "expected set milk on A, called at 0.050 s, to settle within 400 ms, but get on B got the older 120 for milk as fresh at 0.550 s",
+      )
+      expect(message).toMatch(/^> +0\.550 s \| +\| <- get milk = 120/m)
+    }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("settles within, of tags and clear", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* LarderTest.nodes(2, Prices.layer)
+      for (const change of [Prices.invalidateTags("price"), Prices.clear()]) {
+        yield* LarderTest.settle(b.run(Prices.get("milk")))
+        yield* Chaos.setMessages("B/shared", { delay: "2 seconds", spareHeartbeats: true })
+        yield* a.run(change)
+        yield* LarderTest.advance("400 millis")
+        yield* b.run(Prices.get("milk"))
+        yield* LarderTest.advance("2 seconds")
+        yield* LarderTest.settle(b.run(Prices.get("milk")))
+        yield* Chaos.calm
+        yield* Timeline.expect("milk").settlesWithin("2 seconds")
+        expect(yield* failureOf(Timeline.expect("milk").settlesWithin("300 millis"))).toContain(
+          "on B got the older 120 for milk as fresh",
+        )
+      }
+    }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("settles within, though an older value is served as stale", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* LarderTest.nodes(2, Prices.layer)
+      yield* LarderTest.settle(b.run(Prices.get("milk")))
+      yield* a.run(Prices.set("milk", 130))
+      yield* LarderTest.idle
+      yield* Chaos.setUpstream("catalogue", { failure: 1 })
+      yield* Chaos.setTier("B/shared", { failure: 1 })
+      yield* LarderTest.advance("1 second")
+      const { freshness, value } = yield* LarderTest.settle(b.run(Prices.getWithMeta("milk")))
+      expect([value, freshness._tag]).toEqual([120, "Stale"])
+      yield* Chaos.calm
+      yield* Timeline.expect("milk").settlesWithin("1 second")
+    }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("settles within, of one node where no arbiter orders the versions of two", () =>
+    Effect.gen(function* () {
+      const stack = Layer.merge(
+        TierStack.layer(MemoryTier.layer()),
+        Chaos.aroundBackplane(Backplane.layerMemory),
+      )
+      const [a, b] = yield* LarderTest.nodes(2, Layer.provide(Prices.layer, stack))
+      yield* LarderTest.settle(b.run(Prices.get("milk")))
+      yield* Chaos.setBackplane("memory", { lose: 1 })
+      // The versions of a go ahead of those of b.
+      yield* Effect.replicateEffect(a.run(Prices.set("milk", 130)), 10)
+      yield* LarderTest.advance("1 second")
+      expect(yield* b.run(Prices.get("milk"))).toBe(120)
+      yield* Timeline.expect("milk").settlesWithin("1 second")
+    }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("settles within, where the arbiter was away", () =>
+    Effect.gen(function* () {
+      const [a] = yield* LarderTest.nodes(1, Prices.layer)
+      yield* Chaos.setTier("shared", { failure: 1 })
+      const { settled } = yield* LarderTest.settle(a.run(Prices.set("milk", 130)))
+      expect(settled).toBe(false)
+      yield* LarderTest.advance("1 second")
+      expect(yield* failureOf(Timeline.expect("milk").settlesWithin("1 second"))).toContain(
+        "but the arbiter does not have it, pending in shared",
+      )
+      yield* Chaos.calm
+      yield* LarderTest.advance("30 seconds")
+      yield* Timeline.expect("milk").settlesWithin("30 seconds")
+      // The tier has recovered, but not within a second.
+      expect(yield* failureOf(Timeline.expect("milk").settlesWithin("1 second"))).toContain(
+        "but the arbiter does not have it",
+      )
+      // That the tier recovered before says nothing of a later change.
+      yield* Chaos.setTier("shared", { failure: 1 })
+      yield* LarderTest.settle(a.run(Prices.set("milk", 140)))
+      yield* LarderTest.advance("31 seconds")
+      expect(yield* failureOf(Timeline.expect("milk").settlesWithin("31 seconds"))).toContain(
+        "but the arbiter does not have it",
+      )
+      yield* Chaos.calm
+      yield* LarderTest.advance("10 seconds")
+    }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+})
