@@ -70,7 +70,11 @@ export const groups: ReadonlyArray<Group> = [
     title: "counts and events",
     files: ["Instrument.ts", "LarderEvent.ts", ...rooms("observe")],
   },
-  { name: "runtime", title: "what Effect does not have", files: rooms("runtime") },
+  {
+    name: "runtime",
+    title: "what Effect does not have",
+    files: ["ProcessLife.ts", ...rooms("runtime")],
+  },
 ]
 
 export const core = "packages/core/src"
