@@ -27,7 +27,9 @@ import { type ObjectTier, Tier } from "./Tier.ts"
 export {
   layerShared,
   layerSharedWith,
+  sharedServer,
   type SharedOptions,
+  type SharedServer,
 } from "./internal/arbitrate/sharedTier.ts"
 export type { Heartbeat, Network, Subscription } from "./internal/arbitrate/channel.ts"
 

@@ -63,6 +63,8 @@ type Receive = (message: Message) => void
 /** The messages of one larder. */
 export interface Channel {
   readonly publish: (message: Published) => void
+  /** Ends and renews the connection of every subscription, as when a server restarts. */
+  readonly reconnect: () => void
   /** Subscribes until the scope closes. `receive` never throws. */
   readonly subscribe: (receive: Receive) => Effect.Effect<void, never, Scope.Scope>
 }
@@ -76,12 +78,24 @@ const among = <A>(subscribers: Set<A>, one: A): Effect.Effect<void, never, Scope
     ),
   )
 
+const disconnected = (isOver: boolean): Message => ({
+  _tag: "Gap",
+  reason: "disconnected",
+  part: undefined,
+  isOver,
+})
+
 /** Delivers each message to all subscriptions in the step that publishes it. Has no timers. */
 export const direct = (): Channel => {
   const subscribers = new Set<Receive>()
+  const publish = (message: Message): void => {
+    for (const receive of subscribers) receive(message)
+  }
   return {
-    publish: (message) => {
-      for (const receive of subscribers) receive(message)
+    publish,
+    reconnect: () => {
+      publish(disconnected(false))
+      publish(disconnected(true))
     },
     // A function of its own, so that one receiver can subscribe twice.
     subscribe: (receive) => among(subscribers, (message: Message) => receive(message)),
@@ -106,6 +120,9 @@ export const simulated = (options: Simulated): Channel => {
     publish: (message) => {
       messages += 1
       for (const line of lines) line.send(message, messages)
+    },
+    reconnect: () => {
+      for (const line of lines) line.reconnect()
     },
     subscribe: (receive) =>
       Effect.gen(function* () {
@@ -161,6 +178,12 @@ class Line {
       this.#arrivals.add(number)
       this.#receive(message)
     })
+  }
+
+  /** A silence goes on: only a heartbeat shows that messages arrive again. */
+  reconnect(): void {
+    this.#receive(disconnected(false))
+    if (!this.#isSilent) this.#receive(disconnected(true))
   }
 
   beat(messages: number): void {

@@ -47,6 +47,22 @@ export class ExpiringMap<V extends Ending> {
     this.#values.delete(key)
   }
 
+  /** Loses the values whose key is chosen, expired or not. */
+  loseWhere(isChosen: (key: string) => boolean): void {
+    for (const [key, value] of this.#values) if (isChosen(key)) this.#lose(key, value)
+  }
+
+  /** All values as they are now, for {@link restore}. */
+  copied(): ReadonlyArray<readonly [string, V]> {
+    return [...this.#values]
+  }
+
+  /** Has these values instead of its own, which are lost. */
+  restore(values: ReadonlyArray<readonly [string, V]>): void {
+    this.loseWhere(() => true)
+    for (const [key, value] of values) this.#values.set(key, value)
+  }
+
   #lose(key: string, value: V): void {
     this.#values.delete(key)
     this.#onLost(value)

@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import { after } from "../../Entry.ts"
 import * as Envelope from "../../Envelope.ts"
@@ -76,7 +77,7 @@ class Shelf {
   readonly #leases = new ExpiringMap<LeaseRecord>(sharedEntries, ({ token }) => {
     this.#lost = Math.max(this.#lost, token)
   })
-  readonly #marks: MarkLog
+  #marks: MarkLog
   readonly #clock: SteadyClock
   readonly #settleMillis: number
   readonly #pushBytes: number
@@ -200,12 +201,44 @@ class Shelf {
 
   marks(since: number) {
     const time = this.#now()
+    // The reader knows a later mark: this server has lost some, of whatever kind.
+    if (since > this.#marks.last) this.#marks.lostUpTo(since, true)
     return { ...this.#marks.after(since, time, marksPerPage), time }
   }
 
   versions(keys: ReadonlyArray<string>): ReadonlyArray<Stored> {
     const now = this.#now()
     return keys.map((key) => storedOf(this.#entries.get(key, now)))
+  }
+
+  /** All records are gone, and entries from before are no longer fresh anywhere. */
+  loseAll(): void {
+    const { drops, last } = this.#marks
+    this.#entries.loseWhere(() => true)
+    this.#leases.loseWhere(() => true)
+    this.#marks = new MarkLog(this.#now(), maxMarks)
+    this.#marks.lostUpTo(Math.max(last, this.#marks.last), drops)
+  }
+
+  evict(isChosen: (key: string) => boolean): void {
+    this.#entries.loseWhere(isChosen)
+  }
+
+  readonly restoreEmpty = (): void => {
+    this.loseAll()
+    this.channel.reconnect()
+  }
+
+  /** The records as they are now; the function brings them back, on a server with another connection. */
+  copied(): () => void {
+    const [entries, leases] = [this.#entries.copied(), this.#leases.copied()]
+    const marks = this.#marks.copied(this.#now())
+    return () => {
+      this.#entries.restore(entries)
+      this.#leases.restore(leases)
+      this.#marks = marks.copied(this.#now())
+      this.channel.reconnect()
+    }
   }
 
   #lease(key: string, token: number, leaseMillis: number, now: number): void {
@@ -305,7 +338,13 @@ const storeOf = (shelf: Shelf): ByteStore => ({
   arbiter: arbiterOf(shelf),
 })
 
-const make = (clock: SteadyClock, limits: Limits, network: Network | undefined): ByteTier => {
+interface Made {
+  readonly tier: ByteTier
+  /** The records of all larders. */
+  readonly shelves: ReadonlyMap<string, Shelf>
+}
+
+const make = (clock: SteadyClock, limits: Limits, network: Network | undefined): Made => {
   const { heartbeat } = limits
   const channelOf = (larder: string): Channel =>
     network === undefined ? direct() : simulated({ larder, network, clock, heartbeat })
@@ -317,7 +356,7 @@ const make = (clock: SteadyClock, limits: Limits, network: Network | undefined):
     shelves.set(larder, shelf)
     return shelf
   }
-  return {
+  const tier: ByteTier = {
     kind: "bytes",
     name,
     scope: "shared",
@@ -325,6 +364,7 @@ const make = (clock: SteadyClock, limits: Limits, network: Network | undefined):
     limits,
     open: ({ larder }) => Effect.sync(() => storeOf(shelfOf(larder))),
   }
+  return { tier, shelves }
 }
 
 /**
@@ -408,11 +448,97 @@ const ownNames: NamesOf<Omit<SharedOptions, keyof LimitOptions>> = { network: tr
 export const layerSharedWith = (options: SharedOptions = {}): Layer.Layer<Tier> =>
   Layer.effect(
     Tier,
-    Effect.map(steadyClock, (clock) => {
-      const limits = Result.getOrThrow(checkLimits("MemoryTier", options, ownNames))
-      return make(clock, limits, Result.getOrThrow(networkOf(options)))
-    }),
+    Effect.map(madeWith(options), ({ tier }) => tier),
   )
+
+const madeWith = (options: SharedOptions): Effect.Effect<Made> =>
+  Effect.map(steadyClock, (clock) => {
+    const limits = Result.getOrThrow(checkLimits("MemoryTier", options, ownNames))
+    return make(clock, limits, Result.getOrThrow(networkOf(options)))
+  })
+
+/**
+ * A shared tier in this process, whose records a test can lose. Made by {@link sharedServer}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SharedServer {
+  /** The tier, for the stacks of all nodes. */
+  readonly layer: Layer.Layer<Tier>
+  /**
+   * Loses all records, as a server that is flushed, or that restarts without persistence. Nodes learn of it
+   * when they read the marks again, or ask for a key.
+   */
+  readonly loseAll: Effect.Effect<void>
+  /** Evicts entries, each with this chance, by `Random`; leases and marks stay. */
+  readonly evict: (share: number) => Effect.Effect<void>
+  /**
+   * Copies all records now. The effect that it gives brings these back and reconnects all nodes, as a
+   * replica does that takes the place of its master: what was written between the two is lost.
+   */
+  readonly replicate: Effect.Effect<Effect.Effect<void>>
+}
+
+/**
+ * A shared tier as {@link layerSharedWith} makes it, with a handle that loses its records.
+ *
+ * **When to use**
+ *
+ * For tests of what nodes do when the shared tier is flushed, evicts entries, or fails over to a
+ * replica that was behind. `Cluster` of `@larder/testing` uses it.
+ *
+ * **Details**
+ *
+ * Numbers of versions and marks rise through all of it. Dies with `InvalidOptions` when an option is
+ * invalid.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { strict as assert } from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ *
+ * let lookups = 0
+ * const program = Effect.gen(function* () {
+ *   const server = yield* MemoryTier.sharedServer()
+ *   const words = yield* Larder.make({
+ *     name: "words",
+ *     value: Schema.Finite,
+ *     upstream: Upstream.make({ lookup: (_: string) => Effect.sync(() => (lookups += 1)) }),
+ *     policy: Policy.make({ freshFor: "1 minute" }),
+ *   }).pipe(Effect.provide(TierStack.layer(server.layer)))
+ *   yield* words.get("milk")
+ *   yield* words.get("milk")
+ *   yield* server.loseAll
+ *   yield* words.get("milk")
+ * })
+ * await Effect.runPromise(Effect.scoped(program))
+ * assert.equal(lookups, 2)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sharedServer = (options: SharedOptions = {}): Effect.Effect<SharedServer> =>
+  Effect.map(madeWith(options), ({ shelves, tier }) => ({
+    layer: Layer.succeed(Tier, tier),
+    loseAll: Effect.sync(() => {
+      for (const shelf of shelves.values()) shelf.loseAll()
+    }),
+    evict: (share) =>
+      Effect.map(Random.Random, (random) => {
+        for (const shelf of shelves.values()) shelf.evict(() => random.nextDoubleUnsafe() < share)
+      }),
+    replicate: Effect.sync(() => {
+      const copies = new Map([...shelves].map(([larder, shelf]) => [larder, shelf.copied()]))
+      return Effect.sync(() => {
+        // The replica knows nothing of a larder that was opened for the first time since.
+        for (const [larder, shelf] of shelves) (copies.get(larder) ?? shelf.restoreEmpty)()
+      })
+    }),
+  }))
 
 const networkOf = ({
   network,

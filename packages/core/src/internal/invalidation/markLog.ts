@@ -20,7 +20,7 @@ export class MarkLog {
   #log: Array<Logged> = []
   /** The index of the first mark that is not forgotten. */
   #head = 0
-  readonly #current = new Map<string, Logged>()
+  #current = new Map<string, Logged>()
   readonly #capacity: number
   #last: number
   #floor: number
@@ -63,6 +63,32 @@ export class MarkLog {
     this.#last = number
     this.#trim(now)
     return { previous, number, page: this.#page(marks) }
+  }
+
+  /** A log of its own with the same marks and floors. */
+  copied(now: number): MarkLog {
+    const copy = new MarkLog(now, this.#capacity)
+    copy.#log = this.#log.slice(this.#head)
+    copy.#current = new Map(this.#current)
+    copy.#last = this.#last
+    copy.#floor = this.#floor
+    copy.#dropFloor = this.#dropFloor
+    return copy
+  }
+
+  /**
+   * Marks up to this number were set, and some of them may be lost: entries that they may have covered
+   * are no longer fresh, or gone where one of them may have dropped stale values.
+   */
+  lostUpTo(number: number, drops: boolean): void {
+    this.#last = Math.max(this.#last, number)
+    this.#floor = Math.max(this.#floor, number)
+    if (drops) this.#dropFloor = Math.max(this.#dropFloor, number)
+  }
+
+  /** Whether it has had a mark that drops stale values. */
+  get drops(): boolean {
+    return this.#dropFloor > 0 || [...this.#current.values()].some(({ mark }) => !mark.keepStale)
   }
 
   /** The marks above the number `since`: about `most`, since a page does not split marks of one number. */
