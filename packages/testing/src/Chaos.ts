@@ -28,6 +28,7 @@ import type {
 } from "./internal/chaos/faults.ts"
 import { ChaosHandle } from "./internal/chaos/handle.ts"
 import type { Distribution } from "./internal/chaos/latency.ts"
+import { networkOf } from "./internal/chaos/network.ts"
 import { networked, tierWith } from "./internal/chaos/tier.ts"
 import { upstreamWith } from "./internal/chaos/upstream.ts"
 import { millisOf } from "./internal/millis.ts"
@@ -203,15 +204,7 @@ export const layerSharedWith = (
   Layer.effect(
     Tier.Tier,
     Effect.gen(function* () {
-      const chaos = yield* Chaos
-      const network: MemoryTier.Network = {
-        deliver: ({ _tag }, { larder, number }) => {
-          const place = chaos.subscriber(larder, number)
-          const faults = place === undefined ? {} : chaos.of("messages", place)
-          const isSpared = _tag === "Heartbeat" && faults.spareHeartbeats === true
-          return isSpared ? [0] : chaos.delays(faults)
-        },
-      }
+      const network = networkOf(yield* Chaos)
       const built = yield* Layer.build(MemoryTier.layerSharedWith({ ...limits, network }))
       const tier = Context.get(built, Tier.Tier)
       networked.add(tier)

@@ -28,6 +28,7 @@ import * as Chaos from "./Chaos.ts"
 import { recordsBefore } from "./internal/limits.ts"
 import { millisOf } from "./internal/millis.ts"
 import { fileTier } from "./internal/nodes/fileTier.ts"
+import { living } from "./internal/nodes/livingTier.ts"
 import { SimulatedNode } from "./internal/nodes/node.ts"
 import { checkSharing } from "./internal/nodes/sharing.ts"
 import { plainText, stubLarder } from "./internal/stub.ts"
@@ -38,6 +39,7 @@ import { lanes } from "./internal/timeline/lanes.ts"
 import * as Timeline from "./Timeline.ts"
 
 export { NeverSettled, NoVirtualTime } from "./internal/time/advance.ts"
+export { NodeKilled } from "./internal/nodes/node.ts"
 export { WronglyShared } from "./internal/nodes/sharing.ts"
 export { NotStubbed } from "./internal/stub.ts"
 
@@ -330,11 +332,29 @@ export interface Node<A, E = never> {
    */
   readonly setSkew: (millis: number) => Effect.Effect<void>
   /**
+   * From now on the node's time of day runs `rate` times as fast as virtual time: 1.001 gains 86 seconds a
+   * day. What it is ahead already stays. Durations are not affected.
+   */
+  readonly setRate: (rate: number) => Effect.Effect<void>
+  /**
    * Ends the node and begins it again, as where a process is replaced: its memory is empty, its file tier
-   * and the shared tier are as they were. Larders write what is queued before they close. Fails as the
-   * layer of the application does.
+   * and the shared tier are as they were. Larders write what is queued before they close; those of a killed
+   * node do not. Fails as the layer of the application does.
    */
   readonly restart: Effect.Effect<void, E>
+  /**
+   * Ends the node's process at once, as `kill -9`: what it had queued reaches no tier, and no lease is
+   * released. `run` dies with {@link NodeKilled} until `restart`.
+   */
+  readonly kill: Effect.Effect<void>
+  /**
+   * Lets the node's process stand still until `resume`, as `SIGSTOP` or a long pause of the collector: its
+   * timers, the answers of tiers, messages and new calls by `run` wait. Time runs on. Work that waits for
+   * none of these continues.
+   */
+  readonly pause: Effect.Effect<void>
+  /** Lets a node go on that stands still: what has arrived meanwhile is applied at once, in its order. */
+  readonly resume: Effect.Effect<void>
 }
 
 /**
@@ -484,6 +504,7 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
           clock: new VirtualClock(clock.base, clock.sleeps, options.skews?.[index] ?? 0),
           layer: Layer.provideMerge(own, stack),
           memoMap,
+          note: (text) => timeline.note(node.name, text),
           instrument: (made) => timeline.instrument(node.name, made),
         }),
       )
@@ -503,21 +524,40 @@ const stackOf = <E, R>(
 ) =>
   Effect.gen(function* () {
     const near = MemoryTier.layer(memory)
-    const far = Chaos.aroundTier(Layer.succeed(Tier.Tier, shared))
+    const far = living(Chaos.aroundTier(Layer.succeed(Tier.Tier, shared)))
     if (file === false) return TierStack.layer(near, far)
-    if (file !== true) return TierStack.layer(near, file(node), far)
+    if (file !== true) return TierStack.layer(near, living(file(node)), far)
     // Built here, so that the file outlives the node's process.
     const simulated = Layer.succeedContext(yield* Layer.build(Layer.fresh(fileTier)))
-    return TierStack.layer(near, simulated, far)
+    return TierStack.layer(near, living(simulated), far)
   })
 
-const nodeOf = <A, E>({ clock, name, restart, run }: SimulatedNode<A, E>): Node<A, E> => ({
+const nodeOf = <A, E>({
+  clock,
+  kill,
+  name,
+  pause,
+  restart,
+  resume,
+  run,
+}: SimulatedNode<A, E>): Node<A, E> => ({
   name,
   run,
   restart,
+  kill,
+  pause,
+  resume,
   setSkew: (millis) =>
     Effect.sync(() => {
       clock.skew = millis
+    }),
+  setRate: (rate) =>
+    Effect.sync(() => {
+      if (!(Number.isFinite(rate) && rate > 0)) {
+        const must = "be a number above 0, such as 1.001"
+        throw InvalidOptions.of({ module: "LarderTest", field: "setRate", must, got: rate })
+      }
+      clock.setRate(rate)
     }),
 })
 

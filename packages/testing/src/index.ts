@@ -9,6 +9,7 @@
  */
 export * as BackplaneConformance from "./BackplaneConformance.ts"
 export * as Chaos from "./Chaos.ts"
+export * as Cluster from "./Cluster.ts"
 export * as LarderTest from "./LarderTest.ts"
 export * as TierConformance from "./TierConformance.ts"
 export * as Timeline from "./Timeline.ts"

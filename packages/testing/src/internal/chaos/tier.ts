@@ -26,6 +26,11 @@ export const withoutChaos = <T extends Tier.ByteTier | Tier.ObjectTier>(
   tier: T,
 ): T | Tier.ByteTier => inside.get(tier) ?? tier
 
+/** Tells that `outer` is another way to the same tier. */
+export const sameAs = (outer: Tier.ByteTier, tier: Tier.ByteTier): void => {
+  inside.set(outer, inside.get(tier) ?? tier)
+}
+
 /** Tiers whose messages have their faults on the way, with heartbeats. */
 export const networked = new WeakSet<object>()
 
@@ -159,6 +164,6 @@ export const tierWith = (way: Way): Tier.ByteTier => {
     open: (options) =>
       Effect.map(tier.open(options), (store) => storeWith(way, store, options.larder)),
   }
-  inside.set(wrapped, inside.get(tier) ?? tier)
+  sameAs(wrapped, tier)
   return wrapped
 }

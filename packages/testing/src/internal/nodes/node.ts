@@ -5,15 +5,39 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { VirtualClock } from "../time/virtualClock.ts"
+import { Life, Living } from "./life.ts"
 import { NodeName } from "./nodeName.ts"
 import type { Stacked } from "./sharing.ts"
 
+/** One process of a node. */
 interface Opened<A> {
   readonly context: Context.Context<A>
   readonly scope: Scope.Closeable
+  readonly life: Life
 }
+
+/**
+ * The defect of running something on a node whose process was killed.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { LarderTest } from "@larder/testing"
+ * import * as assert from "node:assert"
+ *
+ * const error = new LarderTest.NodeKilled({ message: "the node A was killed" })
+ * assert.strictEqual(error._tag, "NodeKilled")
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NodeKilled extends Schema.TaggedError<NodeKilled>()("NodeKilled", {
+  message: Schema.String,
+}) {}
 
 export interface Needs<A, E, R> {
   readonly name: string
@@ -21,6 +45,8 @@ export interface Needs<A, E, R> {
   readonly layer: Layer.Layer<A, E, R>
   /** What all nodes share; each opening of the node has a map of its own below it. */
   readonly memoMap: Layer.MemoMap
+  /** Notes in the timeline what is done to the node. */
+  readonly note: (text: string) => void
   readonly instrument: (
     made: (larder: string, how: Instrument.Made) => void,
   ) => Instrument.Instrument
@@ -32,16 +58,18 @@ export class SimulatedNode<A, E> {
   readonly clock: VirtualClock
   /** The larders of the node, since it last began. */
   stacks: ReadonlyArray<Stacked> = []
+  readonly #note: (text: string) => void
   readonly #open: Effect.Effect<Opened<A>, E>
   #opened: Opened<A>
 
   private constructor(
-    { clock, name }: Needs<A, E, never>,
+    { clock, name, note }: Needs<A, E, never>,
     open: Effect.Effect<Opened<A>, E>,
     opened: Opened<A>,
   ) {
     this.name = name
     this.clock = clock
+    this.#note = note
     this.#open = open
     this.#opened = opened
   }
@@ -70,32 +98,75 @@ export class SimulatedNode<A, E> {
       )
       const open = Effect.gen(function* () {
         stacks = []
-        const scope = yield* Scope.fork(outer)
+        const life = new Life()
+        needs.clock.running = life.running
+        // Not a child of the outer one, which would wait for a killed process to close.
+        const scope = yield* Scope.make()
         const memoMap = Layer.forkMemoMapUnsafe(needs.memoMap)
         const built = yield* Layer.buildWithMemoMap(needs.layer, memoMap, scope).pipe(
+          Effect.provideService(Living, life),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
         )
-        return { scope, context: Context.merge(built, references) as Context.Context<A> }
+        return { life, scope, context: Context.merge(built, references) as Context.Context<A> }
       }).pipe(Effect.provideContext(Context.merge(around, references))) as Effect.Effect<
         Opened<A>,
         E
       >
       const node = new SimulatedNode(needs as Needs<A, E, never>, open, yield* open)
+      yield* Scope.addFinalizer(outer, node.#end)
       node.stacks = stacks
       return node
     })
   }
 
+  /** Waits while the process stands still. Dies with {@link NodeKilled} where it is dead. */
   readonly run = <B, E2, R>(effect: Effect.Effect<B, E2, R>): Effect.Effect<B, E2, Exclude<R, A>> =>
-    Effect.suspend(() => Effect.provideContext(effect, this.#opened.context))
+    Effect.andThen(
+      Effect.suspend(() => this.#opened.life.running),
+      Effect.suspend(() => {
+        const { context, life } = this.#opened
+        if (!life.isDead) return Effect.provideContext(effect, context)
+        const message = `the node ${this.name} was killed, so that nothing runs on it: begin it again by its \`restart\``
+        return Effect.die(new NodeKilled({ message }))
+      }),
+    )
 
-  /** Ends the node as a process that shuts down, and begins it again. */
-  readonly restart: Effect.Effect<void, E> = Effect.suspend(() =>
-    Scope.close(this.#opened.scope, Exit.void),
-  ).pipe(
+  /** Ends the process, as one that shuts down unless it is dead, and begins another. */
+  readonly restart: Effect.Effect<void, E> = Effect.suspend(() => {
+    this.#note("restart")
+    return this.#end
+  }).pipe(
     Effect.andThen(() => this.#open),
     Effect.map((opened) => {
       this.#opened = opened
     }),
   )
+
+  /** Ends the process as one that shuts down, unless it is dead. */
+  readonly #end: Effect.Effect<void> = Effect.suspend(() => {
+    const { life, scope } = this.#opened
+    if (life.isDead) return Effect.void
+    life.resume()
+    return Scope.close(scope, Exit.void)
+  })
+
+  /** Ends the process at once: nothing of it reaches a tier any more, and nothing reaches it. */
+  readonly kill: Effect.Effect<void> = Effect.suspend(() => {
+    const { life, scope } = this.#opened
+    if (life.isDead) return Effect.void
+    life.kill()
+    this.#note("killed")
+    // Its fibers end in the background: they wait for tiers in vain, at most for `closeTimeout`.
+    return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void)))
+  })
+
+  readonly pause: Effect.Effect<void> = Effect.sync(() => {
+    this.#opened.life.pause()
+    this.#note("paused")
+  })
+
+  readonly resume: Effect.Effect<void> = Effect.sync(() => {
+    this.#note("resumed")
+    this.#opened.life.resume()
+  })
 }

@@ -38,23 +38,47 @@ export class Sleeps {
 export const isTestClock = (clock: Clock.Clock): clock is TestClock.TestClock =>
   hasProperty(clock, "adjust") && hasProperty(clock, "setTime") && hasProperty(clock, "withLive")
 
-/** Shows a time of day that is ahead by `skew`, or behind where negative; durations and monotonic time are those of `base`. */
+/**
+ * Shows a time of day that is ahead of virtual time, or behind, and perhaps runs at another rate;
+ * durations and monotonic time are those of `base`.
+ */
 export class VirtualClock implements TestClock.TestClock {
   readonly base: TestClock.TestClock
   readonly sleeps: Sleeps
-  /** ms. */
-  skew: number
+  /** Sleepers wait for it once their time is over: while the process of a node stands still. */
+  running: Effect.Effect<void> = Effect.void
+  #skew: number
+  /** By how much faster the time of day runs than virtual time. */
+  #drift = 0
+  #driftsSince = 0
 
   constructor(base: TestClock.TestClock, sleeps: Sleeps, skew: number) {
     this.base = base
     this.sleeps = sleeps
-    this.skew = skew
+    this.#skew = skew
   }
 
   /** ms of virtual time, whatever the skew. */
   readonly now = (): number => this.base.currentTimeMillisUnsafe()
 
-  readonly currentTimeMillisUnsafe = (): number => this.now() + this.skew
+  /** By how much the time of day is ahead now, ms. */
+  get skew(): number {
+    return this.#skew + this.#drift * (this.now() - this.#driftsSince)
+  }
+
+  set skew(millis: number) {
+    this.#skew = millis
+    this.#driftsSince = this.now()
+  }
+
+  /** From now on the time of day runs `rate` times as fast as virtual time. */
+  setRate(rate: number): void {
+    const ahead = this.skew
+    this.#drift = rate - 1
+    this.skew = ahead
+  }
+
+  readonly currentTimeMillisUnsafe = (): number => Math.floor(this.now() + this.skew)
   readonly currentTimeMillis = Effect.sync(this.currentTimeMillisUnsafe)
   readonly currentTimeNanosUnsafe = (): bigint =>
     this.base.currentTimeNanosUnsafe() + BigInt(Math.round(this.skew * 1_000_000))
@@ -67,7 +91,9 @@ export class VirtualClock implements TestClock.TestClock {
       const time = Duration.toMillis(duration)
       const sleep = this.base.sleep(duration)
       // What sleeps for ever waits for no time.
-      return time > 0 && time < Infinity ? this.sleeps.during(this.now() + time, sleep) : sleep
+      const known =
+        time > 0 && time < Infinity ? this.sleeps.during(this.now() + time, sleep) : sleep
+      return Effect.andThen(known, this.running)
     })
 
   readonly adjust = (duration: Duration.Input): Effect.Effect<void> => this.base.adjust(duration)

@@ -1,0 +1,59 @@
+/** Whether the process of a node runs, stands still, or is dead. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+
+export class Life {
+  #isDead = false
+  /** Closed while the process stands still. */
+  #gate: Latch.Latch | undefined
+  #received: Array<() => void> = []
+
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  kill(): void {
+    this.#isDead = true
+    this.#received = []
+    this.#open()
+  }
+
+  pause(): void {
+    this.#gate ??= Latch.makeUnsafe()
+  }
+
+  resume(): void {
+    const received = this.#received
+    this.#received = []
+    this.#open()
+    for (const task of received) task()
+  }
+
+  #open(): void {
+    this.#gate?.openUnsafe()
+    this.#gate = undefined
+  }
+
+  /** Waits while the process stands still. */
+  readonly running: Effect.Effect<void> = Effect.suspend(() =>
+    this.#gate === undefined ? Effect.void : Effect.andThen(this.#gate.await, this.running),
+  )
+
+  /** As `running`; for ever where the process is dead: its requests reach nobody, and nobody answers it. */
+  readonly reached: Effect.Effect<void> = Effect.andThen(
+    this.running,
+    Effect.suspend(() => (this.#isDead ? Effect.never : Effect.void)),
+  )
+
+  /** Applies what arrives, in its order, once the process runs. */
+  receives(task: () => void): void {
+    if (this.#gate === undefined) task()
+    else this.#received.push(task)
+  }
+}
+
+/** The process that a tier is opened for. By default one that always runs. */
+export const Living = Context.Reference<Life>("@larder/testing/Life", {
+  defaultValue: () => new Life(),
+})

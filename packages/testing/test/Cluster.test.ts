@@ -1,0 +1,316 @@
+/** A simulated cluster: nodes that die, stand still and are cut off, and a server that loses its records. */
+import { expect, it } from "@effect/vitest"
+import { Larder, Policy, Upstream } from "@larder/core"
+import { Chaos, Cluster, LarderTest, Timeline } from "@larder/testing"
+import { Context, Effect, Exit, Fiber, Layer, Schema, type Scope } from "effect"
+
+class Catalogue extends Context.Service<Catalogue, { price: number }>()("test/Catalogue") {
+  static readonly layer = Layer.sync(this, () => ({ price: 120 }))
+}
+
+const times = { freshFor: "10 minutes", staleIfError: "1 hour" } as const
+
+class Prices extends Larder.Service<Prices>()("test/Prices", {
+  value: Schema.Finite,
+  upstream: Upstream.make({
+    lookup: (_: string) =>
+      Effect.delay(
+        Effect.map(Catalogue, ({ price }) => price),
+        "50 millis",
+      ),
+  }),
+  tags: () => ["prices"],
+  policy: Policy.make(times),
+}) {}
+
+const milk = LarderTest.settle(Prices.get("milk"))
+const freshness = LarderTest.settle(
+  Effect.map(Prices.read("milk"), ({ freshness }) => freshness._tag),
+)
+
+const test = (
+  title: string,
+  body: Effect.Effect<void, unknown, Timeline.Timeline | Chaos.Chaos | Catalogue | Scope.Scope>,
+) =>
+  it.effect(title, () =>
+    body.pipe(Effect.scoped, Effect.provide([LarderTest.layer, Catalogue.layer])),
+  )
+
+const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+test(
+  "a killed node's lookup is taken over when its lease has ended",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer, { limits: { leaseTime: "2 seconds" } })
+    yield* fork(Effect.exit(a.run(Prices.get("milk"))))
+    yield* LarderTest.idle
+    yield* a.kill
+    yield* LarderTest.advance("1 second")
+    yield* Timeline.expect("milk", { node: "B" }).lookups(0)
+    const reading = yield* fork(b.run(Prices.get("milk")))
+    yield* LarderTest.advance("500 millis")
+    expect(reading.pollUnsafe()).toBe(undefined)
+    yield* LarderTest.advance("2 seconds")
+    expect(yield* Fiber.join(reading)).toBe(120)
+    yield* Timeline.expect("milk", { node: "B" }).lookups(1)
+  }),
+)
+
+test(
+  "what a killed node had queued reaches nobody, and what it shuts down with does",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer)
+    const queue = Prices.set("milk", 130, {
+      policy: Policy.make({ ...times, tierWrites: "background" }),
+    })
+    const waits = Chaos.setTier("A/shared", { hang: 1, operations: "writes" })
+    yield* waits
+    yield* LarderTest.settle(a.run(queue))
+    yield* a.kill
+    yield* Chaos.calm
+    yield* LarderTest.advance("10 seconds")
+    expect(yield* b.run(freshness)).toBe("Missing")
+    yield* a.restart
+    yield* waits
+    yield* LarderTest.settle(a.run(queue))
+    yield* Chaos.calm
+    yield* LarderTest.settle(a.restart)
+    expect(yield* b.run(milk)).toBe(130)
+  }),
+)
+
+test(
+  "nothing runs on a killed node until it begins again, with an empty memory",
+  Effect.gen(function* () {
+    const {
+      nodes: [a],
+    } = yield* Cluster.make(1, Prices.layer)
+    yield* a.run(milk)
+    yield* a.kill
+    yield* a.kill
+    const exit = yield* Effect.exit(a.run(milk))
+    expect(Exit.isFailure(exit) && String(exit.cause)).toContain("the node A was killed")
+    yield* a.restart
+    expect((yield* a.run(Prices.stats)).entries).toBe(0)
+    expect(yield* a.run(milk)).toBe(120)
+    yield* Timeline.expect("milk").lookups(1)
+  }),
+)
+
+test(
+  "a node that stands still hears of changes when it goes on, before it answers anybody",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* b.run(milk)
+    yield* b.pause
+    yield* a.run(Prices.set("milk", 130))
+    const reading = yield* fork(b.run(Prices.get("milk")))
+    yield* LarderTest.advance("1 minute")
+    expect(reading.pollUnsafe()).toBe(undefined)
+    yield* b.resume
+    expect(yield* LarderTest.settle(Fiber.join(reading))).toBe(130)
+    yield* Timeline.expect("milk").neverServedOlderThan("10 minutes")
+  }),
+)
+
+test(
+  "a node that is cut off knows it, and agrees with the others after that",
+  Effect.gen(function* () {
+    const { heal, nodes, partition } = yield* Cluster.make(3, Prices.layer)
+    const [a, b, c] = nodes
+    for (const node of nodes) yield* node.run(milk)
+    yield* partition(b, c)
+    expect((yield* a.run(Prices.set("milk", 130))).settled).toBe(true)
+    expect(yield* b.run(freshness)).toBe("Fresh")
+    yield* LarderTest.advance("4 seconds")
+    expect([yield* b.run(freshness), yield* c.run(freshness)]).toEqual(["Stale", "Stale"])
+    yield* heal
+    yield* LarderTest.advance("5 seconds")
+    for (const node of nodes) expect(yield* node.run(milk)).toBe(130)
+  }),
+)
+
+test(
+  "records that the server lost are looked up again, and removed values do not come back",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+      server,
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* a.run(milk)
+    yield* server.loseAll
+    expect(yield* b.run(milk)).toBe(120)
+    yield* Timeline.expect("milk").lookups(2)
+    yield* server.evict(1)
+    yield* b.kill
+    yield* b.restart
+    expect(yield* b.run(milk)).toBe(120)
+    yield* Timeline.expect("milk").lookups(3)
+  }),
+)
+
+test(
+  "a request that the server gets late is carried out, though its sender has given it up",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+      server,
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* server.pause
+    const ack = yield* LarderTest.settle(a.run(Prices.set("milk", 130)), { within: "2 seconds" })
+    expect(ack.settled).toBe(false)
+    yield* server.resume
+    yield* LarderTest.advance("10 seconds")
+    const [first, second] = [yield* a.run(milk), yield* b.run(milk)]
+    expect(first).toBe(second)
+    expect(yield* Timeline.text).toContain("paused")
+  }),
+)
+
+test(
+  "a server that stands still sends no heartbeats",
+  Effect.gen(function* () {
+    const {
+      nodes: [a],
+      server,
+    } = yield* Cluster.make(1, Prices.layer)
+    yield* a.run(milk)
+    yield* server.pause
+    yield* LarderTest.advance("4 seconds")
+    expect(yield* a.run(freshness)).toBe("Stale")
+    yield* server.resume
+    yield* LarderTest.advance("2 seconds")
+    expect(yield* a.run(milk)).toBe(120)
+    yield* Timeline.expect("milk").lookups(1)
+  }),
+)
+
+test(
+  "nodes agree after a failover that lost a change",
+  Effect.gen(function* () {
+    const { nodes, server } = yield* Cluster.make(2, Prices.layer)
+    const [a, b] = nodes
+    for (const node of nodes) yield* node.run(milk)
+    const failOver = yield* server.replicate
+    yield* a.run(Prices.set("milk", 130))
+    yield* failOver
+    yield* LarderTest.advance("5 seconds")
+    expect(yield* a.run(milk)).toBe(yield* b.run(milk))
+  }),
+)
+
+test(
+  "a clock that runs fast shows a later time of day, and freshness lasts as long",
+  Effect.gen(function* () {
+    const {
+      nodes: [a],
+    } = yield* Cluster.make(1, Prices.layer, { skews: [1_000] })
+    const time = Effect.clockWith((clock) => clock.currentTimeMillis)
+    const base = yield* time
+    yield* a.setRate(2)
+    yield* a.run(milk)
+    yield* LarderTest.advance("5 minutes")
+    expect((yield* a.run(time)) - base).toBe(1_000 + 2 * 300_050)
+    yield* a.run(milk)
+    yield* Timeline.expect("milk").lookups(1)
+    yield* a.setRate(1)
+    yield* LarderTest.advance("1 second")
+    expect((yield* a.run(time)) - base).toBe(1_000 + 2 * 300_050 + 1_000)
+    expect(() => Effect.runSync(a.setRate(0))).toThrow("be a number above 0")
+  }),
+)
+
+test(
+  "messages, sleepers and answers wait for a node that stands still",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* b.run(milk)
+    const larder = yield* b.run(Prices)
+    const freshUntil = Effect.map(larder.entries, ([first]) => first?.entry.freshUntil)
+    const before = yield* freshUntil
+    const sleeping = yield* fork(b.run(Effect.sleep("1 second")))
+    yield* b.pause
+    yield* a.run(Prices.set("milk", 130))
+    yield* LarderTest.advance("5 seconds")
+    expect(yield* freshUntil).toBe(before)
+    expect(sleeping.pollUnsafe()).toBe(undefined)
+    yield* b.resume
+    expect(yield* freshUntil).not.toBe(before)
+    yield* LarderTest.idle
+    expect(sleeping.pollUnsafe()).toBeDefined()
+  }),
+)
+
+test(
+  "a killed node begins again at once, whatever waits in it",
+  Effect.gen(function* () {
+    const {
+      nodes: [a],
+    } = yield* Cluster.make(1, Prices.layer)
+    yield* Chaos.setTier("A/shared", { hang: 1 })
+    const queued = Policy.make({ ...times, tierWrites: "background" })
+    yield* LarderTest.settle(a.run(Prices.set("milk", 130, { policy: queued })))
+    // No `settle`: neither may need any time.
+    yield* a.kill
+    yield* a.restart
+    expect((yield* a.run(Prices.stats)).queuedWrites).toBe(0)
+    yield* Chaos.calm
+  }),
+)
+
+test(
+  "what a killed node has under way does not reach its file",
+  Effect.gen(function* () {
+    const {
+      nodes: [a],
+    } = yield* Cluster.make(1, Prices.layer, { file: true })
+    yield* Chaos.setTier("A/shared", { latency: "50 millis" })
+    yield* fork(Effect.exit(a.run(Prices.set("milk", 130))))
+    yield* LarderTest.advance("25 millis")
+    yield* a.kill
+    yield* LarderTest.advance("1 second")
+    yield* a.restart
+    yield* Chaos.setTier("A/shared", { failure: 1 })
+    expect(yield* a.run(freshness)).toBe("Missing")
+    yield* Chaos.calm
+  }),
+)
+
+test(
+  "healing lets the server go on",
+  Effect.gen(function* () {
+    const {
+      heal,
+      nodes: [a],
+      server,
+    } = yield* Cluster.make(1, Prices.layer)
+    yield* server.pause
+    yield* heal
+    expect((yield* a.run(Prices.set("milk", 130))).settled).toBe(true)
+  }),
+)
+
+test(
+  "the faults of messages are applied once",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* b.run(milk)
+    yield* Chaos.setMessages("B/shared", { delay: "300 millis" })
+    yield* a.run(Prices.set("milk", 130))
+    yield* LarderTest.advance("299 millis")
+    expect(yield* b.run(freshness)).toBe("Fresh")
+    yield* LarderTest.advance("1 milli")
+    expect(yield* b.run(milk)).toBe(130)
+  }),
+)
