@@ -33,6 +33,7 @@ describe.concurrent("a process with a larder that is not closed", { timeout: 20_
       "refresh that waits for a lease": "k",
       softTimeout: "k",
       missed: false,
+      "missed in the background": false,
       interrupted: { _id: "Option", _tag: "None" },
     }))
 

@@ -10,6 +10,7 @@ const make = (answer: () => Effect.Effect<number, string>) =>
     name: "removed",
     value: Schema.Finite,
     policy: Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour" }),
+    tags: () => ["t"],
     upstream: Upstream.make({ lookup: (_: string) => Effect.suspend(answer) }),
   })
 
@@ -77,4 +78,45 @@ it.effect("a lookup that fails after the message of the removal gives no removed
     yield* TestClock.adjust("500 millis")
     expect(yield* Fiber.join(caller)).toEqual(Exit.fail("down"))
   }).pipe(Effect.scoped),
+)
+
+it.effect.each(["remove", "set"] as const)(
+  "law 11: no `read` that comes after this node's own %s shares the answer of one from before",
+  (change) =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const faults = new Faults()
+      const shared = Layer.succeedContext(yield* Layer.build(faultyTier(faults)))
+      const file = Layer.succeedContext(yield* Layer.build(fileLayer(new Faults())))
+      const larder = yield* Effect.provide(
+        make(() => Effect.succeed(1)),
+        TierStack.layer(MemoryTier.layer({ maxEntries: 1 }), file, shared),
+      )
+      yield* larder.get("k")
+      yield* larder.invalidateTags(["t"])
+      // The value is in the file alone.
+      yield* larder.get("other")
+      faults.turn("hang", "all")
+      const fork = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.forkChild(effect, { startImmediately: true })
+      const changing = yield* fork(
+        change === "set" ? Effect.asVoid(larder.set("k", 7)) : Effect.asVoid(larder.remove("k")),
+      )
+      yield* TestClock.adjust(50)
+      const before = yield* fork(larder.read("k"))
+      for (let i = 0; i < 20 && changing.pollUnsafe() === undefined; i++) {
+        yield* TestClock.adjust(10)
+      }
+      const isShared = before.pollUnsafe() === undefined
+      const after = yield* fork(larder.read("k"))
+      yield* TestClock.adjust("1 second")
+      const found = yield* Effect.forEach([after, before], Fiber.join)
+      faults.turn("none", "all")
+      yield* TestClock.adjust("1 minute")
+      expect([isShared, ...found.map(({ entry }) => entry?.value)]).toEqual([
+        true,
+        change === "set" ? 7 : undefined,
+        1,
+      ])
+    }).pipe(Effect.scoped),
 )

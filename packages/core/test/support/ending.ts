@@ -126,6 +126,10 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
   missed: Effect.flatMap(make(TierStack.layer(MemoryTier.layer(), away), soon), (larder) =>
     Effect.map(larder.set("k", "v"), ({ settled }) => settled),
   ),
+  "missed in the background": Effect.flatMap(
+    make(TierStack.layer(MemoryTier.layer(), away), soon, { tierWrites: "background" }),
+    (larder) => Effect.map(larder.set("k", "v"), ({ settled }) => settled),
+  ),
   interrupted: Effect.flatMap(make(memory, never), (larder) =>
     Effect.timeoutOption(larder.get("k"), 50),
   ),

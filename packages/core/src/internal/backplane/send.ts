@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { BackplaneError, Link, Message } from "../../Backplane.ts"
+import { BackplaneError, type Link, type Message } from "../../Backplane.ts"
 import { messagesSentAtOnce, publishMillis, publishPauseMillis } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 
@@ -77,7 +77,8 @@ const warnOf = (
   count: number,
   cause: Cause.Cause<BackplaneError | Cause.TimeoutError>,
 ): void => {
-  const message = `${count} messages about changes could not be sent, so other nodes may serve older values; they are sent again: ${reasonOf(cause)}`
+  const what = count === 1 ? "1 message about a change" : `${count} messages about changes`
+  const message = `${what} could not be sent and will be sent again; until then other nodes may serve older values: ${reasonOf(cause)}`
   observer.tell({ _tag: "TierWarning", tier: backplane.name, message })
   warnings.warn("publish", `${backplane.name}: ${message}`)
 }
@@ -94,5 +95,9 @@ const published = (
 const reasonOf = (cause: Cause.Cause<BackplaneError | Cause.TimeoutError>): string => {
   const error = Cause.squash(cause)
   if (Cause.isTimeoutError(error)) return `no answer within ${publishMillis} ms`
-  return error instanceof Error ? error.message : "a defect"
+  if (error instanceof BackplaneError) return textOf(error.cause) ?? `${error.operation} failed`
+  return textOf(error) ?? "a defect"
 }
+
+const textOf = (error: unknown): string | undefined =>
+  error instanceof Error && error.message !== "" ? error.message : undefined

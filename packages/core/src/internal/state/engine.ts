@@ -172,7 +172,10 @@ export class Engine {
     this.callers = new WaitingCallers(clock.isSystem)
     this.weigh = guarded(settings.name, "weigh", (value, k: string) => near.weigh(value, k))
     this.fibers = new Fibers(context)
-    this.writes = new WriteQueue((effect) => this.fibers.forkAwaited(effect))
+    this.writes = new WriteQueue(
+      (effect) => this.fibers.forkAwaited(effect),
+      (millis) => this.sleep(millis),
+    )
     this.gaps = new Gaps(marks, (k) => stack.arbiter?.partOf(k) ?? "")
     this.entries = new LocalEntries(stack, marks, this.gaps, clock, random)
     this.flights = new FlightTable(marks)

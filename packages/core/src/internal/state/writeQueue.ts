@@ -3,7 +3,6 @@
  * that is being written, and at most one after it. A write that fails rests, then is retried.
  */
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -64,6 +63,7 @@ interface Waiter {
 
 export class WriteQueue {
   readonly #fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+  readonly #pause: (millis: number) => Effect.Effect<void>
   readonly #pending = new Map<string, Pending>()
   readonly #ready = new Set<string>()
   readonly #resting = new Set<string>()
@@ -78,8 +78,13 @@ export class WriteQueue {
   #end: "open" | "closing" | "stopped" = "open"
 
   /** `fork` runs a fiber that a closing larder waits for. */
-  constructor(fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>) {
+  /** `pause`: how a write rests before it is tried again, for so many ms. */
+  constructor(
+    fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>,
+    pause: (millis: number) => Effect.Effect<void>,
+  ) {
     this.#fork = fork
+    this.#pause = pause
   }
 
   get size(): number {
@@ -293,7 +298,7 @@ export class WriteQueue {
     const longest = this.#end === "closing" ? firstWriteRestMillis : longestWriteRestMillis
     const millis = Math.min(firstWriteRestMillis * 2 ** this.#rests, longest)
     this.#rests += 1
-    const rest = this.#fork(Effect.sleep(Duration.millis(millis)))
+    const rest = this.#fork(this.#pause(millis))
     this.#rest = rest
     rest.addObserver(() => {
       if (this.#rest !== rest) return

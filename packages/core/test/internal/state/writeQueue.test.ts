@@ -38,7 +38,7 @@ const opened = Effect.gen(function* () {
     const fiber = runFork(effect)
     fibers.push(fiber)
     return fiber
-  })
+  }, Effect.sleep)
   const tried: Array<string> = []
   const over = new Set<number>()
   const tiers = {
