@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as PubSub from "effect/PubSub"
-import { hasProperty } from "effect/Predicate"
+import { hasProperty, isIterable } from "effect/Predicate"
 import * as Random from "effect/Random"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -448,6 +448,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   const { name } = engine.settings
   const meta = withMeta(engine)
   const mustBeKeys = "get an iterable of keys, such as an array; `get` takes one key"
+  const mustBeTags = "get a tag, or an iterable of tags such as an array"
   const asked = (
     key: unknown,
     options: GetOptions | undefined,
@@ -480,9 +481,9 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     get: (key, options) => getOne(engine, key, options),
     getMany: ((keys: Iterable<unknown>) =>
       Effect.withFiber((fiber) =>
-        typeof keys === "string"
-          ? Exit.die(invalidOption(name, "getMany", mustBeKeys, keys))
-          : getMany(engine, keys, fiber.cache.span),
+        typeof keys !== "string" && isIterable(keys)
+          ? getMany(engine, keys, fiber.cache.span)
+          : Exit.die(invalidOption(name, "getMany", mustBeKeys, keys)),
       )) as Larder<unknown, unknown, unknown>["getMany"],
     getWithMeta: (key, options) =>
       asked(key, options, (call) => ask(engine, call), meta) as Effect.Effect<
@@ -497,6 +498,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     invalidateTags: (tags, options) =>
       open(
         Effect.suspend(() => {
+          // A Set of null would have no tags, and nothing would be invalidated.
+          if (!isIterable(tags)) throw invalidOption(name, "invalidateTags", mustBeTags, tags)
           const all = new Set(typeof tags === "string" ? [tags] : tags)
           return mark(engine, wellFormed(all), keepsStale(options))
         }),

@@ -190,7 +190,7 @@ const contradiction = (policy: Policy, options: Options): InvalidPolicy | undefi
   const { earlyRefresh, hardTimeout, jitter, softTimeout, tierBudget, tierTimeout, tierWrites } =
     policy
   const invalid = (field: keyof Options, must: string) => problem(field, must, options[field])
-  if (!(jitter >= 0 && jitter <= 1)) {
+  if (!(typeof jitter === "number" && jitter >= 0 && jitter <= 1)) {
     return invalid("jitter", "be a share of freshFor from 0 to 1, such as 0.1")
   }
   if (hardTimeout === 0 || hardTimeout === Infinity) {

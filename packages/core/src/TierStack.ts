@@ -11,6 +11,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { InvalidOptions } from "./InvalidOptions.ts"
 import { Tier } from "./Tier.ts"
 import type { ByteTier, ObjectTier } from "./Tier.ts"
 
@@ -45,7 +46,7 @@ type TierLayer = Layer.Layer<Tier, unknown, unknown>
  * **Details**
  *
  * Tiers are built in their order. The errors and requirements of the stack are
- * those of all its tiers.
+ * those of all its tiers. What is no layer is a defect, `InvalidOptions`.
  *
  * **Gotchas**
  *
@@ -91,9 +92,18 @@ export const layer = <const Layers extends readonly [TierLayer, ...Array<TierLay
     const build = (tier: Each) =>
       Effect.map(Layer.buildWithMemoMap(tier, memoMap, scope), Context.get(Tier))
     return Effect.gen(function* () {
+      const mistake = mistakeIn([nearest, ...farther])
+      if (mistake !== undefined) return yield* Effect.die(mistake)
       const first = yield* build(nearest)
       const others = yield* Effect.forEach(farther, build)
       return Context.make(TierStack, { tiers: [first, ...others] })
     })
   })
+}
+
+const mistakeIn = (layers: ReadonlyArray<unknown>): InvalidOptions | undefined => {
+  const at = layers.findIndex((tier) => !Layer.isLayer(tier))
+  if (at === -1) return undefined
+  const must = "be the layer of a tier, such as MemoryTier.layer()"
+  return InvalidOptions.of({ module: "TierStack", field: `tiers[${at}]`, must, got: layers[at] })
 }

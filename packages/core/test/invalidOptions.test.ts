@@ -147,6 +147,17 @@ const policies: ReadonlyArray<OfValue> = [
   ),
   ofPolicy("jitter", 1.1, "1.1", "be a share of freshFor from 0 to 1, such as 0.1"),
   ofPolicy("jitter", Number.NaN, "NaN", "be a share of freshFor from 0 to 1, such as 0.1"),
+  ...(
+    [
+      [Symbol("tenth"), "Symbol(tenth)"],
+      [Object.create(null), "an object"],
+      [[], "an array of 0"],
+      [true, "true"],
+      ["0.1", '"0.1"'],
+    ] as const
+  ).map(([got, shown]) =>
+    ofPolicy("jitter", got, shown, "be a share of freshFor from 0 to 1, such as 0.1"),
+  ),
   ofPolicy("hardTimeout", 0, "0", "be a finite duration above 0"),
   ofPolicy("hardTimeout", "Infinity", '"Infinity"', "be a finite duration above 0"),
   ofPolicy(
@@ -1025,7 +1036,50 @@ describe("an unknown option is refused, with the nearest one as the remedy", () 
 })
 
 const fn = "be a function, or be left out"
+const notMany: ReadonlyArray<readonly [shown: string, got: unknown]> = [
+  ["null", null],
+  ["undefined", undefined],
+  ["5", 5],
+  ["true", true],
+  ["an object", {}],
+  ["a function", () => []],
+]
+const notALayer: ReadonlyArray<readonly [shown: string, got: unknown]> = [
+  ...notMany,
+  ["an array of 0", []],
+  ['"memory"', "memory"],
+]
 const unusable: ReadonlyArray<readonly [message: string, make: () => unknown]> = [
+  ...[...notMany, ['"k"', "k"] as const].map(
+    ([shown, got]) =>
+      [
+        `Larder: getMany of "products" must get an iterable of keys, such as an array; \`get\` takes one key, got ${shown}`,
+        () => withLarder((larder) => larder.getMany(given(got))),
+      ] as const,
+  ),
+  ...notMany.map(
+    ([shown, got]) =>
+      [
+        `Larder: invalidateTags of "products" must get a tag, or an iterable of tags such as an array, got ${shown}`,
+        () => withLarder((larder) => larder.invalidateTags(given(got))),
+      ] as const,
+  ),
+  ...notALayer.flatMap(([shown, got]) =>
+    [
+      ["tiers[0]", TierStack.layer(given(got))] as const,
+      ["tiers[1]", TierStack.layer(MemoryTier.layer(), given(got))] as const,
+    ].map(
+      ([field, stack]) =>
+        [
+          `TierStack: ${field} must be the layer of a tier, such as MemoryTier.layer(), got ${shown}`,
+          () => over(stack, Effect.void),
+        ] as const,
+    ),
+  ),
+  [
+    "TierStack: tiers[0] must be the layer of a tier, such as MemoryTier.layer(), got undefined",
+    () => over((TierStack.layer as () => Layer.Layer<TierStack.TierStack>)(), Effect.void),
+  ],
   ...(["key", "tags", "etag", "failureFor", "graceFor", "revision"] as const).flatMap((field) =>
     [5, null].map(
       (bad) =>
