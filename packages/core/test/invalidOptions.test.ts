@@ -614,6 +614,22 @@ const ofNetwork = (
   make: () => Effect.scoped(Layer.build(MemoryTier.layerSharedWith({ network } as never))),
 }))
 
+const ofEvict = (
+  [
+    [-0.1, "-0.1"],
+    [1.1, "1.1"],
+    [Number.NaN, "NaN"],
+    ["half", '"half"'],
+    [[], "an array of 0"],
+  ] as const
+).map(([share, shown]): OfEffect => ({
+  module: "MemoryTier",
+  field: "evict",
+  shown,
+  must: "be a share of the entries from 0 to 1",
+  make: () => Effect.flatMap(MemoryTier.sharedServer(), ({ evict }) => evict(share as never)),
+}))
+
 const limitsOfTiers: ReadonlyArray<OfEffect> = ofLimits.flatMap(
   ([limits, field, shown, must]): ReadonlyArray<OfEffect> => [
     {
@@ -670,6 +686,7 @@ const resizing = (stack: Layer.Layer<TierStack.TierStack>, given: object) =>
 
 const effects: ReadonlyArray<OfEffect> = [
   ...ofNetwork,
+  ...ofEvict,
   ...limitsOfTiers,
   ...noDurations.flatMap(([shown, after]) => ofDeadline(shown, after)),
   ...bounds.flatMap((field) =>

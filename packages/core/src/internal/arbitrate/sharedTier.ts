@@ -529,6 +529,10 @@ export const sharedServer = (options: SharedOptions = {}): Effect.Effect<SharedS
     }),
     evict: (share) =>
       Effect.map(Random.Random, (random) => {
+        if (!(typeof share === "number" && share >= 0 && share <= 1)) {
+          const must = "be a share of the entries from 0 to 1"
+          throw InvalidOptions.of({ module: "MemoryTier", field: "evict", must, got: share })
+        }
         for (const shelf of shelves.values()) shelf.evict(() => random.nextDoubleUnsafe() < share)
       }),
     replicate: Effect.sync(() => {
