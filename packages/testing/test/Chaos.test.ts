@@ -120,7 +120,8 @@ describe("a tier", () => {
       const times = yield* Effect.forEach(Array.from({ length: 100 }), () => took)
       expect(Math.min(...times)).toBeGreaterThanOrEqual(10)
       expect(Math.max(...times)).toBeLessThanOrEqual(30)
-      expect(new Set(times).size).toBeGreaterThan(50)
+      // Of the 21 whole milliseconds from 10 to 30.
+      expect(new Set(times).size).toBeGreaterThan(15)
       yield* Chaos.setTier("shared", { latency: Chaos.exponential("20 millis") })
       const drawn = yield* Effect.forEach(Array.from({ length: 400 }), () => took)
       const mean = drawn.reduce((sum, time) => sum + time, 0) / drawn.length
