@@ -46,6 +46,7 @@ import {
 } from "./internal/conformance/backplaneChecks.ts"
 
 export type { Check, Subject } from "./internal/conformance/backplaneChecks.ts"
+import { checkSuite } from "./internal/conformance/suiteOptions.ts"
 
 /**
  * All checks as values, for another test runner, or to list the checks that a broken backplane fails.
@@ -107,11 +108,11 @@ export interface Options<E> {
  * @category testing
  * @since 0.1.0
  */
-export const subject = <E>({
-  layer,
-  time = "virtual",
-}: Options<E>): Effect.Effect<Subject, E, Scope.Scope> =>
-  Effect.map(Layer.build(Layer.fresh(layer)), (built) => {
+export const subject = <E>(options: Options<E>): Effect.Effect<Subject, E, Scope.Scope> =>
+  Effect.gen(function* () {
+    checkSuite("BackplaneConformance", options)
+    const { layer, time = "virtual" } = options
+    const built = yield* Layer.build(Layer.fresh(layer))
     const backplane = Context.get(built, Backplane.Backplane)
     return time === "virtual"
       ? {
@@ -144,6 +145,7 @@ export const subject = <E>({
  * @since 0.1.0
  */
 export const suite = <E>(options: Options<E>): void => {
+  checkSuite("BackplaneConformance", options)
   const { name, time = "virtual", timeout = 30_000 } = options
   const passed = (check: Check): Promise<void> => {
     const checked = Effect.scoped(Effect.flatMap(subject(options), check.run))

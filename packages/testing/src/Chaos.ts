@@ -33,6 +33,13 @@ import { networked, tierWith } from "./internal/chaos/tier.ts"
 import { upstreamWith } from "./internal/chaos/upstream.ts"
 import { millisOf } from "./internal/millis.ts"
 import { NodeName } from "./internal/nodes/nodeName.ts"
+import {
+  checkFunction,
+  checkLimits,
+  checkNames,
+  layerOf,
+  type NamesOf,
+} from "./internal/options.ts"
 import { Timeline } from "./Timeline.ts"
 
 export type {
@@ -112,6 +119,26 @@ export interface PlaceOptions<F> {
   readonly faults?: F | undefined
 }
 
+const placeNames: NamesOf<PlaceOptions<never>> = { name: true, faults: true }
+
+/** Throws `InvalidOptions`. */
+const checkName = (name: unknown): void => {
+  if (name === undefined || (typeof name === "string" && name !== "")) return
+  const must = "be a non-empty string, or be left out"
+  throw InvalidOptions.of({ module: "Chaos", field: "name", must, got: name })
+}
+
+/** The layer around which a place is. Throws `InvalidOptions`. */
+const around = <A, E, R>(
+  field: string,
+  layer: Layer.Layer<A, E, R>,
+  options: PlaceOptions<unknown>,
+): Layer.Layer<A, E, R> => {
+  checkNames("Chaos", placeNames, options)
+  checkName(options.name)
+  return layerOf("Chaos", field, layer)
+}
+
 /**
  * A tier with faults; its name is the default name of the place.
  *
@@ -158,23 +185,25 @@ export const aroundTier = <E, R>(
   tier: Layer.Layer<Tier.Tier, E, R>,
   options: PlaceOptions<TierFaults> = {},
 ): Layer.Layer<Tier.Tier, E, R | Chaos> =>
-  Layer.provide(
-    Layer.effect(
-      Tier.Tier,
-      Effect.gen(function* () {
-        const inner = yield* Tier.Tier
-        const chaos = yield* Chaos
-        const node = yield* NodeName
-        if (inner.kind !== "bytes") {
-          const must = "be a tier of bytes: a tier of values answers within the call"
-          throw InvalidOptions.of({ module: "Chaos", field: "tier", must, got: inner.name })
-        }
-        const place = chaos.register("tier", node, options.name ?? inner.name, options.faults)
-        chaos.register("messages", node, options.name ?? inner.name, undefined)
-        return tierWith({ chaos, place, tier: inner })
-      }),
+  Layer.suspend(() =>
+    Layer.provide(
+      Layer.effect(
+        Tier.Tier,
+        Effect.gen(function* () {
+          const inner = yield* Tier.Tier
+          const chaos = yield* Chaos
+          const node = yield* NodeName
+          if (inner.kind !== "bytes") {
+            const must = "be a tier of bytes: a tier of values answers within the call"
+            throw InvalidOptions.of({ module: "Chaos", field: "tier", must, got: inner.name })
+          }
+          const place = chaos.register("tier", node, options.name ?? inner.name, options.faults)
+          chaos.register("messages", node, options.name ?? inner.name, undefined)
+          return tierWith({ chaos, place, tier: inner })
+        }),
+      ),
+      around("tier", tier, options),
     ),
-    tier,
   )
 
 /**
@@ -204,6 +233,7 @@ export const layerSharedWith = (
   Layer.effect(
     Tier.Tier,
     Effect.gen(function* () {
+      checkLimits("Chaos", limits)
       const network = networkOf(yield* Chaos)
       const built = yield* Layer.build(MemoryTier.layerSharedWith({ ...limits, network }))
       const tier = Context.get(built, Tier.Tier)
@@ -285,26 +315,29 @@ export const layerShared: Layer.Layer<Tier.Tier, never, Chaos> = layerSharedWith
  * @category combinators
  * @since 0.1.0
  */
-export const aroundUpstream =
-  <K, E = never>(
-    options: PlaceOptions<UpstreamFaults> & {
-      /** The failure of a lookup of the key. Default: a defect. */
-      readonly failure?: ((key: K) => E) | undefined
-    } = {},
-  ) =>
-  <K2 extends K, A, E2, R>(
-    upstream: Upstream.Upstream<K2, A, E2, R>,
-  ): Upstream.Upstream<K2, A, E | E2, R | Chaos> =>
+export const aroundUpstream = <K, E = never>(
+  options: PlaceOptions<UpstreamFaults> & {
+    /** The failure of a lookup of the key. Default: a defect. */
+    readonly failure?: ((key: K) => E) | undefined
+  } = {},
+): (<K2 extends K, A, E2, R>(
+  upstream: Upstream.Upstream<K2, A, E2, R>,
+) => Upstream.Upstream<K2, A, E | E2, R | Chaos>) => {
+  checkNames("Chaos", { ...placeNames, failure: true }, options)
+  const { failure, faults, name = "upstream" } = options
+  checkName(name)
+  checkFunction("Chaos", "failure", failure)
+  return <K2 extends K, A, E2, R>(upstream: Upstream.Upstream<K2, A, E2, R>) =>
     upstreamWith<K2, A, E | E2, R, Chaos>(
       upstream,
       Effect.gen(function* () {
         const chaos = yield* Chaos
         const node = yield* NodeName
-        const name = options.name ?? "upstream"
-        const place = chaos.register("upstream", node, name, options.faults)
-        return { chaos, place, failure: options.failure }
+        const place = chaos.register("upstream", node, name, faults)
+        return { chaos, place, failure }
       }),
     )
+}
 
 /**
  * A backplane with faults; its name is the default name of the place.
@@ -347,18 +380,25 @@ export const aroundBackplane = <E, R>(
   backplane: Layer.Layer<never, E, R>,
   options: PlaceOptions<BackplaneFaults> = {},
 ): Layer.Layer<never, E, R | Chaos> =>
-  Layer.provide(
-    Layer.effect(
-      Backplane.Backplane,
-      Effect.gen(function* () {
-        const inner = yield* Backplane.Backplane
-        const chaos = yield* Chaos
-        const node = yield* NodeName
-        const place = chaos.register("backplane", node, options.name ?? inner.name, options.faults)
-        return backplaneWith({ chaos, place }, inner)
-      }),
+  Layer.suspend(() =>
+    Layer.provide(
+      Layer.effect(
+        Backplane.Backplane,
+        Effect.gen(function* () {
+          const inner = yield* Backplane.Backplane
+          const chaos = yield* Chaos
+          const node = yield* NodeName
+          const place = chaos.register(
+            "backplane",
+            node,
+            options.name ?? inner.name,
+            options.faults,
+          )
+          return backplaneWith({ chaos, place }, inner)
+        }),
+      ),
+      around("backplane", backplane, options),
     ),
-    backplane,
   )
 
 const set = <K extends Kind>(

@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import * as Chaos from "./Chaos.ts"
 import { networkOf } from "./internal/chaos/network.ts"
 import { heldBy, Hold } from "./internal/nodes/heldTier.ts"
+import { checkLimits, checkNames, type NamesOf } from "./internal/options.ts"
 import * as LarderTest from "./LarderTest.ts"
 import { Timeline } from "./Timeline.ts"
 
@@ -70,6 +71,8 @@ export interface Options<E = never, R = never> extends Pick<
   /** The limits of the server, such as its `heartbeat` and `leaseTime`. */
   readonly limits?: Tier.LimitOptions | undefined
 }
+
+const names: NamesOf<Options> = { memory: true, file: true, skews: true, limits: true }
 
 /** The name of the shared tier, of which each node has a way of its own. */
 const shared = "shared"
@@ -136,7 +139,9 @@ export const make = <const N extends number, A, E, R, E2 = never, R2 = never>(
   Exclude<R | R2, TierStack.TierStack | Scope.Scope> | Timeline | Chaos.Chaos | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { limits, ...own } = options
+    checkNames("Cluster", names, options)
+    const { limits = {}, ...own } = options
+    checkLimits("Cluster", limits)
     const chaos = yield* Chaos.Chaos
     const timeline = yield* Timeline
     const hold = new Hold()

@@ -30,7 +30,9 @@ import { millisOf } from "./internal/millis.ts"
 import { fileTier } from "./internal/nodes/fileTier.ts"
 import { living } from "./internal/nodes/livingTier.ts"
 import { SimulatedNode } from "./internal/nodes/node.ts"
+import { checkNodes, layerFor } from "./internal/nodes/options.ts"
 import { checkSharing } from "./internal/nodes/sharing.ts"
+import { checkFunction, checkNames, layerOf, type NamesOf } from "./internal/options.ts"
 import { plainText, stubLarder } from "./internal/stub.ts"
 import { advanceTo, idle as idleOf, settled, virtualClock } from "./internal/time/advance.ts"
 import { clockLayer } from "./internal/time/clockLayer.ts"
@@ -93,22 +95,28 @@ const random = (seed: string | number): Layer.Layer<never> =>
  * @category layers
  * @since 0.1.0
  */
-export const layerWith = <E = never, R = never>({
-  seed = 1,
-  stack = TierStack.layer(MemoryTier.layer()),
-}: Options<E, R> = {}): Layer.Layer<
-  TierStack.TierStack | Timeline.Timeline | Chaos.Chaos,
-  E,
-  Exclude<R, Chaos.Chaos>
-> => {
-  const time = Layer.provideMerge(random(seed), clockLayer)
-  const recording = Layer.provideMerge(Timeline.layer, time)
-  const chaos = Layer.provideMerge(Chaos.layer, recording)
-  return Layer.provideMerge(stack, chaos) as Layer.Layer<
-    TierStack.TierStack | Timeline.Timeline | Chaos.Chaos,
-    E,
-    Exclude<R, Chaos.Chaos>
-  >
+export const layerWith = <E = never, R = never>(
+  options: Options<E, R> = {},
+): Layer.Layer<TierStack.TierStack | Timeline.Timeline | Chaos.Chaos, E, Exclude<R, Chaos.Chaos>> =>
+  Layer.suspend(() => {
+    checkNames("LarderTest", layerNames, options)
+    const { seed = 1, stack = TierStack.layer(MemoryTier.layer()) } = options
+    const time = Layer.provideMerge(random(checkedSeed(seed)), clockLayer)
+    const recording = Layer.provideMerge(Timeline.layer, time)
+    const chaos = Layer.provideMerge(Chaos.layer, recording)
+    return Layer.provideMerge(layerOf("LarderTest", "stack", stack), chaos) as Layer.Layer<
+      TierStack.TierStack | Timeline.Timeline | Chaos.Chaos,
+      E,
+      Exclude<R, Chaos.Chaos>
+    >
+  })
+
+const layerNames: NamesOf<Options> = { stack: true, seed: true }
+
+const checkedSeed = (seed: string | number): string | number => {
+  if (typeof seed === "string" || Number.isFinite(seed)) return seed
+  const must = "be a string or a finite number"
+  throw InvalidOptions.of({ module: "LarderTest", field: "seed", must, got: seed })
 }
 
 /**
@@ -294,15 +302,19 @@ export interface SettleOptions {
  */
 export const settle = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  { within = "10 minutes" }: SettleOptions = {},
+  options: SettleOptions = {},
 ): Effect.Effect<A, E, R> =>
-  Effect.suspend(() =>
-    settled(effect, {
+  Effect.suspend(() => {
+    checkNames("LarderTest", settleNames, options)
+    const { within = "10 minutes" } = options
+    return settled(effect, {
       asks: "LarderTest.settle",
       within: millisOf("LarderTest", "within", within),
       found: lastRecords,
-    }),
-  )
+    })
+  })
+
+const settleNames: NamesOf<SettleOptions> = { within: true }
 
 /** The end of the timeline, if there is one. */
 const lastRecords: Effect.Effect<string> = Effect.map(
@@ -480,10 +492,7 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
   Exclude<R | R2, TierStack.TierStack | Scope.Scope> | Timeline.Timeline | Chaos.Chaos | Scope.Scope
 > =>
   Effect.gen(function* () {
-    if (!(Number.isSafeInteger(count) && count >= 1)) {
-      const must = "be an integer of at least 1"
-      throw InvalidOptions.of({ module: "LarderTest", field: "nodes", must, got: count })
-    }
+    checkNodes(count, options)
     const clock = yield* virtualClock("LarderTest.nodes")
     const timeline = yield* Timeline.Timeline
     const scope = yield* Effect.scope
@@ -497,7 +506,7 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
     for (let index = 0; index < count; index++) {
       const node: NodeInfo = { name: nameOf(index), index }
       const stack = yield* stackOf(node, tier, options)
-      const own = typeof app === "function" ? app(node) : app
+      const own = layerFor("app", app, node)
       all.push(
         yield* SimulatedNode.make({
           name: node.name,
@@ -526,7 +535,7 @@ const stackOf = <E, R>(
     const near = MemoryTier.layer(memory)
     const far = living(Chaos.aroundTier(Layer.succeed(Tier.Tier, shared)))
     if (file === false) return TierStack.layer(near, far)
-    if (file !== true) return TierStack.layer(near, living(file(node)), far)
+    if (file !== true) return TierStack.layer(near, living(layerFor("file", file, node)), far)
     // Built here, so that the file outlives the node's process.
     const simulated = Layer.succeedContext(yield* Layer.build(Layer.fresh(fileTier)))
     return TierStack.layer(near, living(simulated), far)
@@ -549,6 +558,10 @@ const nodeOf = <A, E>({
   resume,
   setSkew: (millis) =>
     Effect.sync(() => {
+      if (!Number.isFinite(millis)) {
+        const must = "be a finite number of milliseconds"
+        throw InvalidOptions.of({ module: "LarderTest", field: "setSkew", must, got: millis })
+      }
       clock.skew = millis
     }),
   setRate: (rate) =>
@@ -630,11 +643,18 @@ export interface StubOptions<K> {
 export const stub = <Self, Id extends string, K, A, E, R, E2>(
   service: Larder.ServiceClass<Self, Id, K, A, E, R, E2>,
   values: StubValues<A, E>,
-  { key }: StubOptions<K> = {},
-): Layer.Layer<Self> => {
-  const options = service.options ?? { name: service.key }
-  return Layer.effect(
-    service,
-    stubLarder<K, A, E>({ options, values, keyOf: key ?? options.key ?? plainText }),
-  )
-}
+  given: StubOptions<K> = {},
+): Layer.Layer<Self> =>
+  Layer.suspend(() => {
+    checkNames("LarderTest", stubNames, given)
+    checkFunction("LarderTest", "key", given.key)
+    if (typeof values !== "object" || values === null || Array.isArray(values)) {
+      const must = "be an object with a value for each key"
+      throw InvalidOptions.of({ module: "LarderTest", field: "values", must, got: values })
+    }
+    const options = service.options ?? { name: service.key }
+    const keyOf = given.key ?? options.key ?? plainText
+    return Layer.effect(service, stubLarder<K, A, E>({ options, values, keyOf }))
+  })
+
+const stubNames: NamesOf<StubOptions<never>> = { key: true }

@@ -49,6 +49,7 @@ import { storeChecks } from "./internal/conformance/storeChecks.ts"
 import type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
 
 export type { Check, Needs, Subject } from "./internal/conformance/subject.ts"
+import { checkSuite } from "./internal/conformance/suiteOptions.ts"
 
 /**
  * All checks as values, for another test runner, or to list the checks that a broken tier fails.
@@ -171,11 +172,10 @@ const hasArbiter = (tier: Tier.ObjectTier | Tier.ByteTier): Effect.Effect<boolea
  * @category testing
  * @since 0.1.0
  */
-export const subject = <E>({
-  layer,
-  time = "virtual",
-}: Options<E>): Effect.Effect<Subject, E, Scope.Scope> =>
+export const subject = <E>(options: Options<E>): Effect.Effect<Subject, E, Scope.Scope> =>
   Effect.gen(function* () {
+    checkSuite("TierConformance", options)
+    const { layer, time = "virtual" } = options
     const tier = Context.get(yield* Layer.build(Layer.fresh(layer)), Tier.Tier)
     const of = { tier, arbitrates: yield* hasArbiter(tier) }
     return time === "virtual"
@@ -211,6 +211,7 @@ const someTime = 1_790_000_000_000
  * @since 0.1.0
  */
 export const suite = <E>(options: Options<E>): void => {
+  checkSuite("TierConformance", options)
   const { name, time = "virtual", timeout = 30_000 } = options
   /** Runs a check; returns the ability that the tier lacks for it, undefined when the check has passed. */
   const outcome = (check: Check): Promise<string | undefined> => {

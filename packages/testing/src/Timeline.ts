@@ -9,7 +9,7 @@
  * @category testing
  * @since 0.1.0
  */
-import { Instrument } from "@larder/core"
+import { Instrument, InvalidOptions } from "@larder/core"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import { recordsAfter, recordsBefore } from "./internal/limits.ts"
 import { millisOf } from "./internal/millis.ts"
 import { NodeName } from "./internal/nodes/nodeName.ts"
+import { checkNames, type NamesOf } from "./internal/options.ts"
 import * as checks from "./internal/timeline/checks.ts"
 import { decisionText } from "./internal/timeline/describe.ts"
 import { lanes } from "./internal/timeline/lanes.ts"
@@ -80,6 +81,8 @@ export interface Recording {
   readonly records: ReadonlyArray<Record>
   /** The nodes, in the order of their first record. */
   readonly nodes: ReadonlyArray<string>
+  /** The larders, in the order of their first record. */
+  readonly larders: ReadonlyArray<string>
   /** When the timeline began, ms of virtual time. */
   readonly began: number
   /** The virtual time now, ms. */
@@ -174,6 +177,9 @@ const recordingOf = (recorder: Recorder): Recording => ({
   },
   get nodes() {
     return recorder.nodes
+  },
+  get larders() {
+    return recorder.larders
   },
   began: recorder.began,
   now: recorder.now,
@@ -273,9 +279,12 @@ export interface ExpectOptions {
   readonly larder?: string | undefined
 }
 
+const expectNames: NamesOf<ExpectOptions> = { node: true, larder: true }
+
 /**
  * Assertions about a key, or about all. Each is an effect that dies with {@link AssertionFailed}
- * where it does not hold, also where it is about nothing: where no caller asked, or changed anything.
+ * where it does not hold, also where it is about nothing: where no caller asked, or changed anything, or
+ * where the timeline has no record of the node or of the larder.
  *
  * @category models
  * @since 0.1.0
@@ -299,7 +308,8 @@ export interface Expectation {
 
 /**
  * Assertions about a key; without one, about every key. A number is the key of a larder whose keys are
- * numbers; for keys of other types give the text that the larder's `key` makes.
+ * numbers; for keys of other types give the text that the larder's `key` makes. Throws `InvalidOptions`
+ * for an unknown option.
  *
  * **Example**
  *
@@ -330,6 +340,7 @@ export interface Expectation {
  * @since 0.1.0
  */
 export const expect = (key?: string | number, options: ExpectOptions = {}): Expectation => {
+  checkNames("Timeline", expectNames, options)
   const subject = { key: keyText(key), node: options.node, larder: options.larder }
   const timed =
     (field: string, make: (millis: number) => checks.Check) => (input: Duration.Input) =>
@@ -344,8 +355,13 @@ export const expect = (key?: string | number, options: ExpectOptions = {}): Expe
 }
 
 /** As larders make texts of keys without a `key` function. */
-const keyText = (key: string | number | undefined): string | undefined =>
-  typeof key === "number" || key?.startsWith("#") === true ? `#${key}` : key
+const keyText = (key: unknown): string | undefined => {
+  if (key === undefined) return undefined
+  if (typeof key === "number") return `#${key}`
+  if (typeof key === "string") return key.startsWith("#") ? `#${key}` : key
+  const must = "be a string or a number, or be left out for every key"
+  throw InvalidOptions.of({ module: "Timeline", field: "key", must, got: key })
+}
 
 const holds = (
   subject: checks.Subject,
@@ -353,7 +369,9 @@ const holds = (
 ): Effect.Effect<void, never, Timeline> =>
   Effect.flatMap(Timeline, (recording) => {
     const { began, isArbitrated, records } = recording
-    const violation = check(records, subject, { now: recording.now(), began, isArbitrated })
+    const surroundings = { now: recording.now(), began, isArbitrated }
+    const violation =
+      checks.unknownName(recording, subject) ?? check(records, subject, surroundings)
     if (violation === undefined) return Effect.void
     return Effect.die(new AssertionFailed({ message: explained(recording, violation) }))
   })

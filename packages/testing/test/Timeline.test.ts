@@ -366,3 +366,63 @@ describe("an assertion that does not hold shows the lanes around the moment, and
     }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
   )
 })
+
+describe("an assertion about what the timeline does not know fails", () => {
+  const all = (options: Timeline.ExpectOptions, lookups = 0) => {
+    const about = Timeline.expect("milk", options)
+    return {
+      lookups: about.lookups(lookups),
+      lookupsAtMost: about.lookupsAtMost(1),
+      neverServedOlderThan: about.neverServedOlderThan("1 minute"),
+      answeredWithin: about.answeredWithin("1 minute"),
+      settlesWithin: about.settlesWithin("1 second"),
+    }
+  }
+
+  for (const name of [
+    "lookups",
+    "lookupsAtMost",
+    "neverServedOlderThan",
+    "answeredWithin",
+    "settlesWithin",
+  ] as const) {
+    it.effect(name, () =>
+      Effect.gen(function* () {
+        const [a, b] = yield* LarderTest.nodes(2, Prices.layer)
+        yield* a.run(get)
+        yield* a.run(Prices.set("milk", 130))
+        yield* b.run(get)
+        yield* LarderTest.advance("1 second")
+        yield* all({ node: "A", larder: "shop/Prices" }, 1)[name]
+        expect(yield* failureOf(all({ node: "Z" })[name])).toMatch(
+          /^AssertionFailed: the timeline has no record of a node Z; there are A, B\n\n/,
+        )
+        expect(yield* failureOf(all({ larder: "nope" })[name])).toMatch(
+          /^AssertionFailed: the timeline has no record of a larder nope; there are shop\/Prices\n\n/,
+        )
+      }).pipe(Effect.scoped, Effect.provide([LarderTest.layer, Source.layer])),
+    )
+  }
+
+  it.effect("also where nothing has a record", () =>
+    Effect.gen(function* () {
+      expect(yield* failureOf(all({ larder: "nope" }).lookups)).toContain(
+        "the timeline has no record of a larder nope; there is none",
+      )
+    }).pipe(Effect.provide(LarderTest.layer)),
+  )
+})
+
+it.effect("what is no iterable reaches the larder, which refuses it", () =>
+  Effect.gen(function* () {
+    for (const got of [null, 5, {}]) {
+      expect(yield* failureOf(Prices.getMany(got as never))).toContain(
+        'InvalidOptions: Larder: getMany of "shop/Prices" must get an iterable of keys',
+      )
+      expect(yield* failureOf(Prices.invalidateTags(got as never))).toContain(
+        'InvalidOptions: Larder: invalidateTags of "shop/Prices" must get a tag',
+      )
+    }
+    expect(yield* failureOf(Prices.getMany("milk" as never))).toContain("must get an iterable")
+  }).pipe(Effect.provide(shop)),
+)

@@ -1,5 +1,6 @@
 /** The faults of a place, as a test gives them and as they are applied. */
 import { InvalidOptions } from "@larder/core"
+import { checkNames } from "../options.ts"
 import { type Distribution, distributionOf, type Latency } from "./latency.ts"
 
 /**
@@ -94,18 +95,58 @@ export interface Given {
 /** The faults of each kind of place, checked. */
 export type Applied = { readonly [K in Kind]: Timed<Given[K]> }
 
-/** Throws `InvalidOptions` for a share that is none. */
-export const checked = <K extends Kind>(faults: Given[K]): Applied[K] => {
-  const entries = Object.entries(faults).map(([field, value]: [string, unknown]) => {
-    if (field === "latency" || field === "delay") {
-      return [field, value === undefined ? undefined : distributionOf(field, value as Latency)]
-    }
-    if (typeof value === "number" && !(value >= 0 && value <= 1)) {
-      const must = "be a share from 0 to 1"
-      throw InvalidOptions.of({ module: "Chaos", field, must, got: value })
-    }
-    return [field, value]
-  })
+/** The value of a fault as it is applied. Throws `InvalidOptions`. */
+type Rule = (field: string, got: unknown) => unknown
+
+const rule =
+  (isValid: (got: unknown) => boolean, must: string): Rule =>
+  (field, got) => {
+    if (isValid(got)) return got
+    throw InvalidOptions.of({ module: "Chaos", field, must, got })
+  }
+
+const share = rule(
+  (got) => typeof got === "number" && got >= 0 && got <= 1,
+  "be a share from 0 to 1",
+)
+const time: Rule = (field, got) => distributionOf(field, got as Latency)
+const keys = rule(
+  (got) => Array.isArray(got) && got.every((key) => typeof key === "string"),
+  "be an array of strings",
+)
+const flag = rule((got) => typeof got === "boolean", "be true or false")
+const operations = rule(
+  (got) => got === "all" || got === "reads" || got === "writes" || got === "leases",
+  'be "all", "reads", "writes" or "leases"',
+)
+
+const ofMessages = { lose: share, duplicate: share, delay: time, reorder: share }
+
+const rules: { readonly [K in Kind]: Readonly<Record<keyof Given[K], Rule>> } = {
+  tier: {
+    latency: time,
+    failure: share,
+    lostAnswer: share,
+    hang: share,
+    corrupt: share,
+    partial: share,
+    operations,
+    keys,
+  },
+  upstream: { latency: time, failure: share, hang: share, partial: share, keys },
+  messages: { ...ofMessages, spareHeartbeats: flag },
+  backplane: { ...ofMessages, failure: share },
+}
+
+/** Throws `InvalidOptions` for an unknown name and for a value that cannot be applied. */
+export const checked = <K extends Kind>(kind: K, faults: Given[K]): Applied[K] => {
+  const known: Readonly<Record<string, Rule>> = rules[kind]
+  const names = Object.fromEntries(Object.keys(known).map((name) => [name, true as const]))
+  checkNames("Chaos", names, faults)
+  const entries = Object.entries(faults).map(([field, value]: [string, unknown]) => [
+    field,
+    value === undefined ? undefined : known[field]?.(field, value),
+  ])
   return Object.fromEntries(entries) as Applied[K]
 }
 

@@ -55,7 +55,7 @@ export class ChaosHandle {
     this.#places.set(kind, places.add(place))
     // A node that begins again finds the faults as they are.
     if (faults !== undefined && this.#at(kind).get(place) === undefined) {
-      this.#at(kind).set(place, checked<K>(faults))
+      this.#at(kind).set(place, checked(kind, faults))
     }
     return place
   }
@@ -76,7 +76,7 @@ export class ChaosHandle {
         message: `Chaos: no ${kind} is called ${name}; ${known}. A name is that of a Chaos.${arounds[kind]}, alone or after its node`,
       })
     }
-    const applied = checked<K>(faults)
+    const applied = checked(kind, faults)
     for (const place of meant) this.#at(kind).set(place, applied)
     this.#note(`chaos ${kind} ${name}: ${faultText(faults)}`)
   }

@@ -87,6 +87,25 @@ const nothing = (records: ReadonlyArray<Record>, message: string): Violation => 
   moment: records.at(-1),
 })
 
+interface Known {
+  readonly records: ReadonlyArray<Record>
+  readonly nodes: ReadonlyArray<string>
+  readonly larders: ReadonlyArray<string>
+}
+
+/** A node or a larder of which there is no record: no assertion would be about anything. */
+export const unknownName = (
+  { larders, nodes, records }: Known,
+  { larder, node }: Subject,
+): Violation | undefined => {
+  const unknown = (kind: string, name: string | undefined, known: ReadonlyArray<string>) => {
+    if (name === undefined || known.includes(name)) return undefined
+    const others = known.length === 0 ? "there is none" : `there are ${known.join(", ")}`
+    return nothing(records, `the timeline has no record of a ${kind} ${name}; ${others}`)
+  }
+  return unknown("node", node, nodes) ?? unknown("larder", larder, larders)
+}
+
 export const neverOlderThan =
   (millis: number): Check =>
   (records, subject, { began }) => {

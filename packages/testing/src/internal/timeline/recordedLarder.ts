@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { isIterable } from "effect/Predicate"
 import type { Answer, Method, Served } from "./record.ts"
 import type { Place, Recorder } from "./recorder.ts"
 
@@ -55,8 +56,10 @@ export const recorded = <K, A, E>(
     getWithMeta: (key, options) => asked("getWithMeta", key, options),
     getMany: (keys) =>
       Effect.suspend(() => {
-        const all = typeof keys === "string" ? keys : [...keys]
-        const texts = typeof all === "string" ? [] : all.map(textOf)
+        // The larder refuses it, with an error that says why.
+        if (typeof keys === "string" || !isIterable(keys)) return larder.getMany(keys)
+        const all = [...keys]
+        const texts = all.map(textOf)
         const inMemory = Effect.zipWith(larder.entries, Clock.currentTimeMillis, (entries, now) =>
           entries.map((one) => ({
             k: textOf(one.key),
@@ -102,6 +105,7 @@ export const recorded = <K, A, E>(
     remove: (key) => Effect.suspend(() => change("remove", [textOf(key)], larder.remove(key))),
     invalidateTags: (tags, options) =>
       Effect.suspend(() => {
+        if (!isIterable(tags)) return larder.invalidateTags(tags, options)
         const all = typeof tags === "string" ? [tags] : [...tags]
         return change("invalidateTags", all, larder.invalidateTags(all, options))
       }),

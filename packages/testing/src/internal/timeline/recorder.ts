@@ -16,6 +16,7 @@ export class Recorder {
   readonly now: () => number
   #records: Array<Record> = []
   #nodes: Array<string> = []
+  #larders: Array<string> = []
   /** The larders whose versions an arbiter orders, by {@link placeName}. */
   readonly #arbitrated = new Set<string>()
   #calls = 0
@@ -34,8 +35,16 @@ export class Recorder {
     return this.#nodes
   }
 
+  /** The larders, in the order of their first record. */
+  get larders(): ReadonlyArray<string> {
+    return this.#larders
+  }
+
   add(record: Record): void {
     if (!this.#nodes.includes(record.node)) this.#nodes = [...this.#nodes, record.node]
+    if ("larder" in record && !this.#larders.includes(record.larder)) {
+      this.#larders = [...this.#larders, record.larder]
+    }
     this.#records.push(record)
     if (this.#records.length > 2 * timelineRecords) {
       this.#records = this.#records.slice(-timelineRecords)
