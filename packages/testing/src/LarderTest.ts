@@ -445,7 +445,8 @@ export interface NodesOptions<E = never, R = never> {
  * **Gotchas**
  *
  * Dies with {@link WronglyShared} where larders of one name do not share their shared tier, have neither a
- * shared tier nor a backplane, or have one and the same memory tier.
+ * shared tier nor a backplane, or have one and the same memory tier, and where `app` brings
+ * {@link layer} along: provide it around.
  *
  * **Example**
  *

@@ -17,7 +17,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { recordsAfter, recordsBefore } from "./internal/limits.ts"
 import { millisOf } from "./internal/millis.ts"
-import { NodeName } from "./internal/nodes/nodeName.ts"
+import { NodeName, onlyNode } from "./internal/nodes/nodeName.ts"
+import { WronglyShared } from "./internal/nodes/sharing.ts"
 import { checkNames, type NamesOf } from "./internal/options.ts"
 import * as checks from "./internal/timeline/checks.ts"
 import { decisionText } from "./internal/timeline/describe.ts"
@@ -165,11 +166,15 @@ export const layer: Layer.Layer<Timeline> = Layer.effectContext(
     const clock = yield* Effect.clockWith(Effect.succeed)
     const recorder = new Recorder(() => clock.currentTimeMillisUnsafe())
     const node = yield* NodeName
+    if (node !== onlyNode) return yield* Effect.die(new WronglyShared({ message: within(node) }))
     return Context.make(Timeline, recordingOf(recorder)).pipe(
       Context.add(Instrument.Instrument, recorder.instrument(node)),
     )
   }),
 )
+
+const within = (node: string): string =>
+  `LarderTest.nodes: the layer of the application brings LarderTest.layer, or Timeline.layer, along, so that the node ${node} would have a timeline of its own and share nothing. Provide it around LarderTest.nodes`
 
 const recordingOf = (recorder: Recorder): Recording => ({
   get records() {

@@ -257,4 +257,17 @@ describe("nodes with a stack of the application's own", () => {
       )
     }).pipe(provided),
   )
+
+  for (const [what, along] of [
+    ["LarderTest.layer", LarderTest.layer],
+    ["a timeline", Layer.provideMerge(TierStack.layer(MemoryTier.layer()), Timeline.layer)],
+  ] as const) {
+    it.effect(`is refused where the application brings ${what} along`, () =>
+      Effect.gen(function* () {
+        expect(yield* failureOf(over(along))).toContain(
+          "WronglyShared: LarderTest.nodes: the layer of the application brings LarderTest.layer, or Timeline.layer, along",
+        )
+      }).pipe(provided),
+    )
+  }
 })
