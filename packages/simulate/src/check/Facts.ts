@@ -1,0 +1,338 @@
+/** A history, with what the rules look up in it. */
+import type {
+  Beat,
+  Change,
+  Delivery,
+  History,
+  Life,
+  Lookup,
+  Moment,
+  Read,
+  Value,
+} from "../history/History.ts"
+import { retryAfterFailure, silence, type Step, tierBudget, tierTimeout } from "../plan/Plan.ts"
+
+/** Upstream, or a caller's `set`, validated a value. */
+export interface Vouch {
+  /** Changes that began before this place in the order are older. */
+  readonly order: number
+  /** The place of an unsettled `set` is that which its node believed to be the arbiter's time. */
+  readonly isSettled: boolean
+  /** ms. When the value took its place in the order, at the latest. */
+  readonly placedAt: number
+  /** ms. */
+  readonly at: number
+}
+
+/**
+ * How far a node must take a change into account. `known`: it made the change, or has heard of it.
+ * `suspected`: it must have noticed by now that it may have missed a message.
+ */
+export type Knowledge = "none" | "suspected" | "known"
+
+interface Span {
+  readonly from: Moment
+  readonly to: Moment
+}
+
+const never: Moment = { order: Infinity, at: Infinity }
+
+const grouped = <A>(all: ReadonlyArray<A>, keyOf: (one: A) => unknown) =>
+  Map.groupBy(all, keyOf) as ReadonlyMap<unknown, ReadonlyArray<A>>
+
+export class Facts {
+  readonly history: History
+  readonly changes: ReadonlyArray<Change>
+  readonly reads: ReadonlyArray<Read>
+  /** How much longer a machine with a wrong clock may take for a duration. */
+  readonly stretch: number
+  readonly #byKey: ReadonlyMap<unknown, ReadonlyArray<Change>>
+  readonly #marks: ReadonlyArray<Change>
+  readonly #lookups: ReadonlyMap<unknown, ReadonlyArray<Lookup>>
+  readonly #vouches = new Map<number, Array<Vouch>>()
+  readonly #deliveries: ReadonlyMap<unknown, ReadonlyArray<Delivery>>
+  readonly #beats: ReadonlyMap<unknown, ReadonlyArray<Beat>>
+  /** By node, when its process stood still. */
+  readonly #stops: ReadonlyMap<unknown, ReadonlyArray<Span>>
+  /** From when a replica was taken until it took the place of the arbiter. */
+  readonly #losses: ReadonlyArray<Span>
+  /** By node, when requests to the arbiter or a process were disturbed. */
+  readonly #disturbances: ReadonlyMap<unknown, ReadonlyArray<Span>>
+
+  constructor(history: History) {
+    this.history = history
+    this.changes = history.calls.filter((call) => call._tag === "Change")
+    this.reads = history.calls.filter((call) => call._tag === "Read")
+    this.#byKey = grouped(
+      this.changes.filter(({ key }) => key !== undefined),
+      ({ key }) => key,
+    )
+    this.#marks = this.changes.filter(({ key }) => key === undefined)
+    this.#lookups = grouped(history.lookups, ({ key }) => key)
+    this.#deliveries = grouped(history.deliveries, ({ life }) => life)
+    this.#beats = grouped(history.beats, ({ life }) => life)
+    this.stretch = history.steps.some(({ step }) => step._tag === "drift") ? 1.001 : 1
+    for (const { begin, end, settled, value } of this.changes) {
+      if (value === undefined) continue
+      const at = end?.at ?? begin.at
+      this.#vouch(value, { order: end?.order ?? Infinity, at, placedAt: at, isSettled: settled })
+    }
+    for (const { begin, end, outcome, value } of history.lookups) {
+      if (end === undefined || value === undefined) continue
+      if (outcome === "value" || outcome === "renewed") {
+        const { at: placedAt, order } = begin
+        this.#vouch(value, { order, at: end.at, placedAt, isSettled: true })
+      }
+    }
+    const { nodes } = history.config
+    const places = Array.from({ length: nodes }, (_, node) => node)
+    this.#stops = new Map(
+      places.map((node) => [
+        node,
+        this.#spans((step) => this.#isOn(step, node, "pause", "resume")),
+      ]),
+    )
+    this.#losses = this.#spans((step) =>
+      step._tag === "replicate" ? true : step._tag === "failover" ? false : undefined,
+    ).filter(({ to }) => this.#isStep(to, "failover"))
+    this.#disturbances = new Map(places.map((node) => [node, this.#disturbed(node)]))
+  }
+
+  #vouch(value: number, vouch: Vouch): void {
+    const known = this.#vouches.get(value)
+    if (known === undefined) this.#vouches.set(value, [vouch])
+    else known.push(vouch)
+  }
+
+  #isStep({ order }: Moment, _tag: Step["_tag"]): boolean {
+    return this.history.steps.some(({ at, step }) => at.order === order && step._tag === _tag)
+  }
+
+  /** From the steps that begin something to those that end it, or to the healing of all. */
+  #spans(isOn: (step: Step) => boolean | undefined): ReadonlyArray<Span> {
+    const spans: Array<Span> = []
+    let from: Moment | undefined
+    for (const { at, step } of this.history.steps) {
+      const on = isOn(step)
+      if (on === true) from ??= at
+      if (on !== false || from === undefined) continue
+      spans.push({ from, to: at })
+      from = undefined
+    }
+    return from === undefined ? spans : [...spans, { from, to: this.history.healed }]
+  }
+
+  /** Whether a step begins (true) or ends (false) something at a node. */
+  #isOn(step: Step, node: number, begin: Step["_tag"], end: Step["_tag"]): boolean | undefined {
+    if (!this.#isAt(step, node)) return undefined
+    return step._tag === begin ? true : step._tag === end ? false : undefined
+  }
+
+  #isAt(step: Step, node: number): boolean {
+    return "node" in step && step.node % this.history.config.nodes === node
+  }
+
+  #disturbed(node: number): ReadonlyArray<Span> {
+    const isHere = (step: Step) => this.#isAt(step, node)
+    const kinds: ReadonlyArray<(step: Step) => boolean | undefined> = [
+      (step) =>
+        isHere(step) && (step._tag === "requests" || step._tag === "file")
+          ? step.condition !== "prompt"
+          : undefined,
+      (step) => this.#isOn(step, node, "partition", "heal"),
+      (step) => this.#isOn(step, node, "pause", "resume"),
+      (step) => this.#isOn(step, node, "kill", "start"),
+      (step) =>
+        step._tag === "pauseArbiter" ? true : step._tag === "resumeArbiter" ? false : undefined,
+      (step) => (isHere(step) && step._tag === "drift" ? true : undefined),
+    ]
+    const moments = this.history.steps
+      .filter(
+        ({ step }) =>
+          ["flush", "evict", "failover"].includes(step._tag) ||
+          (isHere(step) && ["clock", "restart", "start"].includes(step._tag)),
+      )
+      .map(({ at }) => ({ from: at, to: at }))
+    return [...kinds.flatMap((kind) => this.#spans(kind)), ...moments]
+  }
+
+  vouches(value: number): ReadonlyArray<Vouch> {
+    return this.#vouches.get(value) ?? []
+  }
+
+  /** When the value was last validated before a place in the order, ms; undefined for never. */
+  vouchedAt(value: number): number | undefined {
+    const all = this.vouches(value).map(({ at }) => at)
+    return all.length === 0 ? undefined : Math.max(...all)
+  }
+
+  lookups(key: string): ReadonlyArray<Lookup> {
+    return this.#lookups.get(key) ?? []
+  }
+
+  /** The changes that concern a value, whose tags decide which marks cover it. */
+  changesOf({ key, tags, value }: Value): ReadonlyArray<Change> {
+    const ofKey = (this.#byKey.get(key) ?? []).filter((change) => change.value !== value)
+    const marks = this.#marks.filter(
+      (mark) => mark.op === "clear" || mark.tags.some((tag) => tags.includes(tag)),
+    )
+    return marks.length === 0 ? ofKey : [...ofKey, ...marks]
+  }
+
+  /** The changes that may concern a key, whatever the tags of its values. */
+  changesOfKey(key: string): ReadonlyArray<Change> {
+    return [...(this.#byKey.get(key) ?? []), ...this.#marks]
+  }
+
+  /**
+   * Whether every validation of the value is older than the change. What is not settled has a place
+   * in the order that its node believed, up to the time of a trip before or after its own.
+   */
+  isOlder(value: number, { begin, settled }: Change): boolean {
+    return this.vouches(value).every(
+      ({ isSettled, order, placedAt }) =>
+        order < begin.order && ((settled && isSettled) || placedAt + tierTimeout < begin.at),
+    )
+  }
+
+  /** How much of a time a node's process ran, ms. */
+  active({ node }: Life, from: number, to: number): number {
+    let active = Math.max(0, to - from)
+    for (const stop of this.#stops.get(node) ?? []) {
+      active -= Math.max(0, Math.min(to, stop.to.at) - Math.max(from, stop.from.at))
+    }
+    return active
+  }
+
+  /** Whether a process lived until all had healed. */
+  livesOn({ closing, killed }: Life): boolean {
+    const end = (killed ?? closing ?? never).order
+    return end > this.history.quiet.order
+  }
+
+  wasStopped({ node }: Life, from: Moment, to: Moment | undefined): boolean {
+    return (this.#stops.get(node) ?? []).some(
+      (stop) => stop.from.order < (to ?? never).order && stop.to.order > from.order,
+    )
+  }
+
+  /** Whether nothing disturbed the requests of a node between these times. */
+  isUndisturbed({ node }: Life, from: number, to: number): boolean {
+    return (this.#disturbances.get(node) ?? []).every(
+      (span) => span.from.at > to || span.to.at < from,
+    )
+  }
+
+  /**
+   * Whether a failover before a moment may have lost the change. What is not settled may arrive, and
+   * be lost, later.
+   */
+  mayBeLost({ begin, end, settled }: Change, before: Moment): boolean {
+    const ended = settled && end !== undefined ? end.order : Infinity
+    return this.#losses.some(
+      ({ from, to }) => begin.order < to.order && ended > from.order && to.order < before.order,
+    )
+  }
+
+  /** Whether nothing disturbed the messages to a node between these times. */
+  isHeard({ node }: Life, from: number, to: number): boolean {
+    const spans = this.#spans((step) =>
+      this.#isAt(step, node) && step._tag === "messages" ? step.condition !== "prompt" : undefined,
+    )
+    return spans.every((span) => span.from.at > to || span.to.at < from)
+  }
+
+  /** Whether the clock of a node was set between these moments. */
+  wasSet({ node }: Life, from: Moment, to: Moment): boolean {
+    return this.history.steps.some(
+      ({ at, step }) =>
+        step._tag === "clock" &&
+        this.#isAt(step, node) &&
+        at.order > from.order &&
+        at.order < to.order,
+    )
+  }
+
+  /** What the node of a read knows of a change of a value by its messages, and by their absence. */
+  knowledge(change: Change, value: number, read: Read): Knowledge {
+    const { begin: came, isFinal, life } = read
+    const { end, life: maker, settled } = change
+    if (end === undefined || change.failure !== undefined || end.order >= came.order) return "none"
+    if (this.mayBeLost(change, read.end ?? never)) return "none"
+    if (maker === life) return "known"
+    // What was not settled arrives when all has healed, unless its process has ended before. A record
+    // that the arbiter no longer has confirms nothing, and leaves older values for stale-if-error.
+    const least = isFinal && (settled || this.livesOn(maker)) ? "suspected" : "none"
+    if (!settled) return least
+    const { config } = this.history
+    // What the file has from before the process began may be served if upstream fails.
+    if (end.order < life.from.order) return config.file ? "suspected" : "known"
+    if (this.#hasHeard(change, life, came)) {
+      return config.file && life.number > 0 ? "suspected" : "known"
+    }
+    const isSuspected =
+      this.#suspects(end, life, came) || this.#isPastBound({ ...change, end }, value, read)
+    return isSuspected ? "suspected" : least
+  }
+
+  #hasHeard({ key, version }: Change, life: Life, came: Moment): boolean {
+    const deliveries = this.#deliveries.get(life) ?? []
+    return deliveries.some(
+      ({ at, message }) =>
+        at.order < came.order &&
+        (key === undefined
+          ? message._tag === "Marked" && message.numbers.includes(version)
+          : message._tag === "Changed" && message.key === key && message.version >= version),
+    )
+  }
+
+  #suspects(end: Moment, life: Life, came: Moment): boolean {
+    const { latency } = this.history.config
+    if (this.active(life, end.at, came.at) <= silence * this.stretch + latency) return false
+    // In a gap since before the change: what the node has read since then is fresh for it.
+    return this.#lastBeat(life, came.at) + silence > end.at
+  }
+
+  /** Whether memory's own bound has ended since the change, and since the value was made. */
+  #isPastBound(
+    { end, key }: Change & { end: Moment },
+    value: number,
+    { begin, life }: Read,
+  ): boolean {
+    const { maxFreshFor } = this.history.config
+    if (maxFreshFor === null || key === undefined) return false
+    const from = Math.max(end.at, this.vouchedAt(value) ?? end.at)
+    return this.active(life, from, begin.at) > maxFreshFor * this.stretch + tierBudget
+  }
+
+  /** When the last heartbeat that arrived before this moment was sent; the begin counts as one. */
+  #lastBeat(life: Life, before: number): number {
+    let last = life.from.at
+    for (const { at, sentAt } of this.#beats.get(life) ?? []) {
+      if (at < before && sentAt > last) last = sentAt
+    }
+    return last
+  }
+
+  /**
+   * When a lookup failed, or took longer than its deadline; undefined if it did neither. A process that
+   * was killed left it without an end.
+   */
+  failedAt({ begin, end, outcome }: Lookup): number | undefined {
+    const deadline = begin.at + this.history.config.hardTimeout / this.stretch
+    if (end !== undefined && end.at < deadline) {
+      return outcome === "failed" ? end.at : undefined
+    }
+    return deadline
+  }
+
+  /** Whether a lookup of the key failed so recently that it counts for a caller. */
+  hasFailed(key: string, came: number, now: number, number?: number): boolean {
+    const since = came - retryAfterFailure * this.stretch - tierBudget
+    return this.lookups(key).some((lookup) => {
+      if (number !== undefined && lookup.number !== number) return false
+      const at = this.failedAt(lookup)
+      return at !== undefined && at >= since && at <= now
+    })
+  }
+}

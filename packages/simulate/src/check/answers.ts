@@ -1,0 +1,225 @@
+/** Which values callers may get, and whether as fresh. */
+import type { Answer, Change, Moment, Read, Value } from "../history/History.ts"
+import type { Facts } from "./Facts.ts"
+import { type Law, violation, type Violation } from "./Violation.ts"
+
+type Given = Extract<Answer, { readonly _tag: "Value" }>
+
+const shownChange = ({ begin, key, life, op, tags, value }: Change): string => {
+  const what = key ?? (tags.length > 0 ? tags.join(" ") : "all")
+  return `${op} ${what}${value === undefined ? "" : ` = ${value}`} of ${String.fromCharCode(65 + life.node)} at ${begin.at} ms`
+}
+
+/**
+ * Whether a change leaves no stale value. A `set` of another node leaves the older value for when
+ * neither the arbiter nor upstream answers.
+ */
+const drops = ({ keepStale, life, op }: Change, by: Read): boolean =>
+  op === "set" ? life === by.life : op === "remove" || (op !== "expire" && !keepStale)
+
+/**
+ * A change that the arbiter gets late keeps its place in the order. When another node expires the older
+ * value meanwhile, that value counts as changed then, and stays for stale-if-error.
+ */
+const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): boolean =>
+  !change.settled &&
+  facts
+    .changesOfKey(key)
+    .some(
+      ({ begin, end, life, op }) =>
+        op === "expire" &&
+        life !== change.life &&
+        begin.order < by.begin.order &&
+        (end === undefined || end.order > change.begin.order),
+    )
+
+/** The rules for one answer. */
+class Judging {
+  readonly #facts: Facts
+  readonly #read: Read
+  readonly #given: Given
+  readonly #value: Value
+  /** ms. When upstream last validated the value. */
+  readonly #vouchedAt: number
+  /** ms. When the larder decided, at the earliest. */
+  readonly #decidedAt: number
+  readonly #end: Moment
+  readonly found: Array<Violation> = []
+
+  constructor(
+    facts: Facts,
+    read: Read,
+    given: Given,
+    value: Value,
+    vouchedAt: number,
+    end: Moment,
+  ) {
+    this.#facts = facts
+    this.#read = read
+    this.#given = given
+    this.#value = value
+    this.#vouchedAt = vouchedAt
+    this.#end = end
+    const { begin } = read
+    // A `getMany` returns each value as it was when it was found; a stopped process returns it later.
+    const isLate = read.op === "getMany" || facts.wasStopped(read.life, begin, end)
+    this.#decidedAt = isLate ? begin.at : end.at
+  }
+
+  #broken(law: Law, text: string): void {
+    this.found.push(violation(law, this.#end.at, this.#read.life, this.#given.key, text))
+  }
+
+  get #is(): string {
+    return `${this.#given.value}, of ${this.#vouchedAt} ms`
+  }
+
+  judge(): void {
+    const { config } = this.#facts.history
+    const { stretch } = this.#facts
+    const grace = Math.max(config.staleIfError, config.staleWhileRevalidate)
+    const staleUntil = this.#vouchedAt + (config.freshFor + grace) * stretch
+    const isNew = this.#vouchedAt >= this.#read.begin.at
+    if (this.#decidedAt >= staleUntil && !isNew) {
+      this.#broken("stale", `${this.#is}, given after ${staleUntil} ms`)
+    }
+    const dropped = this.#overtaken(
+      (change) =>
+        drops(change, this.#read) &&
+        !mayBeExpired(this.#facts, this.#value.key, change, this.#read),
+      false,
+    )
+    if (dropped !== undefined) this.#broken("dropped", `${this.#is}, after ${shownChange(dropped)}`)
+    const overtaken = this.#overtaken(() => true, true)
+    this.#judgeFresh(overtaken)
+    if (this.#read.op !== "read") this.#judgeGiven(overtaken, isNew)
+  }
+
+  /** The change that is newer than the value and that the node knows, or at least suspects. */
+  #overtaken(isMeant: (change: Change) => boolean, suspects: boolean): Change | undefined {
+    const { value } = this.#value
+    return this.#facts.changesOf(this.#value).find((change) => {
+      if (change.begin.order > this.#read.begin.order || !isMeant(change)) return false
+      if (!this.#facts.isOlder(value, change)) return false
+      const knowledge = this.#facts.knowledge(change, value, this.#read)
+      return knowledge === "known" || (suspects && knowledge === "suspected")
+    })
+  }
+
+  #judgeFresh(overtaken: Change | undefined): void {
+    if (this.#given.freshness !== "Fresh") return
+    const { config } = this.#facts.history
+    const freshUntil = this.#vouchedAt + config.freshFor * this.#facts.stretch
+    if (this.#decidedAt >= freshUntil && this.#decidedAt > this.#vouchedAt) {
+      this.#broken("fresh", `${this.#is}, given as fresh after ${freshUntil} ms`)
+    }
+    if (overtaken !== undefined) {
+      this.#broken("noStaleSet", `${this.#is}, given as fresh after ${shownChange(overtaken)}`)
+    }
+  }
+
+  /** Whether a lookup failed or took too long, so that a stale value is better than none. */
+  get #isExcused(): boolean {
+    const { begin } = this.#read
+    const { config } = this.#facts.history
+    const isSlow =
+      config.softTimeout !== null &&
+      this.#end.at - begin.at >= config.softTimeout / this.#facts.stretch
+    return isSlow || this.#facts.hasFailed(this.#given.key, begin.at, this.#end.at)
+  }
+
+  #judgeGiven(overtaken: Change | undefined, isNew: boolean): void {
+    if (this.#isExcused) return
+    const { begin, maxAge } = this.#read
+    const { config } = this.#facts.history
+    const { stretch } = this.#facts
+    const isInTime =
+      isNew ||
+      this.#decidedAt < this.#vouchedAt + (config.freshFor + config.staleWhileRevalidate) * stretch
+    if (overtaken !== undefined) {
+      this.#broken("excuse", `${this.#is}, after ${shownChange(overtaken)}; no lookup had failed`)
+    } else if (!isInTime) this.#broken("excuse", `${this.#is}; no lookup had failed`)
+    // The age is measured by the clock at the caller's arrival.
+    const isMeasured = !this.#facts.wasSet(this.#read.life, begin, this.#end)
+    if (maxAge !== undefined && isMeasured && this.#vouchedAt < begin.at - maxAge * stretch - 1) {
+      this.#broken("demand", `${this.#is}, for a maxAge of ${maxAge} ms`)
+    }
+    const freshUntil = this.#vouchedAt + config.freshFor * stretch
+    const isFresh = isNew || (this.#decidedAt < freshUntil && overtaken === undefined)
+    if (!this.#read.allowStale && !isFresh) this.#broken("demand", `${this.#is}, not as stale`)
+    this.#judgeRefresh()
+    this.#judgeChecked()
+  }
+
+  #judgeRefresh(): void {
+    if (this.#read.op !== "refresh") return
+    const { value } = this.#value
+    const isNewer = this.#facts.vouches(value).some(({ order }) => order > this.#read.begin.order)
+    if (!isNewer) this.#broken("demand", `${this.#is}, which had begun before the refresh`)
+  }
+
+  #judgeChecked(): void {
+    const { check, op } = this.#read
+    if (op === "refresh" || !(check || this.#facts.history.config.checked)) return
+    const missed = this.#facts
+      .changesOf(this.#value)
+      .find(
+        (change) =>
+          change.settled &&
+          change.end !== undefined &&
+          change.end.order < this.#read.begin.order &&
+          !this.#facts.mayBeLost(change, this.#end) &&
+          this.#facts.isOlder(this.#value.value, change),
+      )
+    if (missed === undefined) return
+    this.#broken("checked", `${this.#is}, checked after ${shownChange(missed)} had settled`)
+  }
+}
+
+const ofValue = (facts: Facts, read: Read, given: Given, end: Moment): ReadonlyArray<Violation> => {
+  const value = facts.history.values.get(given.value)
+  const vouchedAt = facts.vouchedAt(given.value)
+  if (value === undefined || value.key !== given.key || vouchedAt === undefined) {
+    const text = `${given.value} was never made for it`
+    return [violation("known", end.at, read.life, given.key, text)]
+  }
+  const judging = new Judging(facts, read, given, value, vouchedAt, end)
+  judging.judge()
+  return judging.found
+}
+
+const ofFailure = (
+  facts: Facts,
+  read: Read,
+  { key, lookup }: Extract<Answer, { readonly _tag: "Failed" }>,
+  end: Moment,
+): ReadonlyArray<Violation> => {
+  if (facts.hasFailed(key, read.begin.at, end.at, lookup)) return []
+  const what = lookup === undefined ? "a timeout" : `the error of lookup ${lookup}`
+  return [violation("error", end.at, read.life, key, `got ${what}, which no lookup explains`)]
+}
+
+/** A caller that left has no answer to judge. */
+const isExempt = ({ left }: Read): boolean => left !== undefined
+
+export const answers = (facts: Facts): ReadonlyArray<Violation> =>
+  facts.reads.flatMap((read) => {
+    const { end } = read
+    if (end === undefined || isExempt(read)) return []
+    return read.answers.flatMap((answer) => {
+      switch (answer._tag) {
+        case "Nothing":
+          return []
+        case "Value":
+          return ofValue(facts, read, answer, end)
+        case "Failed":
+          return ofFailure(facts, read, answer, end)
+        case "Closed":
+          return read.life.closing !== undefined
+            ? []
+            : [violation("error", end.at, read.life, answer.key, "got LarderClosed")]
+        case "Other":
+          return [violation("error", end.at, read.life, answer.key, answer.text.slice(0, 300))]
+      }
+    })
+  })

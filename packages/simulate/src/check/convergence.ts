@@ -1,0 +1,144 @@
+/** After all faults: the nodes agree, look up together, and keep what was settled last. */
+import type { Answer, Change, Read } from "../history/History.ts"
+import { keysOf, leaseWait, tierBudget } from "../plan/Plan.ts"
+import type { Facts } from "./Facts.ts"
+import { violation, type Violation } from "./Violation.ts"
+
+const valueOf = (answer: Answer | undefined): number | undefined =>
+  answer?._tag === "Value" ? answer.value : undefined
+
+const isFresh = (answer: Answer | undefined): boolean =>
+  answer?._tag === "Value" && answer.freshness === "Fresh"
+
+interface Final {
+  readonly reads: ReadonlyArray<Read>
+  /** The second answers of the nodes. */
+  readonly gets: ReadonlyArray<Read>
+}
+
+const finalOf = (facts: Facts, key: string): Final => {
+  const all = facts.reads.filter(({ isFinal, keys }) => isFinal && keys[0] === key)
+  const gets = all.filter(({ op }) => op === "getWithMeta")
+  return {
+    reads: all.filter(({ op }) => op === "read"),
+    gets: gets.slice(gets.length / 2),
+  }
+}
+
+/** Whether no value of a key ends its freshness while the nodes are asked. */
+const isSteady = (facts: Facts, { gets, reads }: Final): boolean => {
+  const end = Math.max(...gets.map(({ end }) => end?.at ?? Infinity))
+  return [...reads, ...gets].every(({ answers }) => {
+    const value = valueOf(answers[0])
+    const at = value === undefined ? undefined : facts.vouchedAt(value)
+    if (at === undefined) return true
+    const { freshFor } = facts.history.config
+    return (
+      at + freshFor / facts.stretch > end || at + freshFor * facts.stretch < facts.history.quiet.at
+    )
+  })
+}
+
+/**
+ * Whether a node may have the value for itself: the arbiter did not hear of its lookup, or of the `set`.
+ * Then it is fresh for this node, though others have looked up another.
+ */
+const isLocal = (facts: Facts, value: number): boolean => {
+  const isUnsettled = facts.changes.some((change) => change.value === value && !change.settled)
+  const { key } = facts.history.values.get(value)!
+  return (
+    isUnsettled ||
+    facts
+      .lookups(key)
+      .some(
+        ({ begin, end, life, value: looked }) =>
+          looked === value &&
+          !facts.isUndisturbed(life, begin.at - leaseWait - tierBudget, end!.at + tierBudget),
+      )
+  )
+}
+
+const same = (facts: Facts, key: string, what: string, reads: ReadonlyArray<Read>) => {
+  const values = reads.flatMap((read) => valueOf(read.answers[0]) ?? [])
+  if (new Set(values).size < 2 || values.some((value) => isLocal(facts, value))) return []
+  const at = reads[0]!.begin.at
+  return [violation("agree", at, undefined, key, `${what}: ${values.join(", ")}`)]
+}
+
+const lookedUp = (facts: Facts, key: string): ReadonlyArray<Violation> => {
+  const { config, quiet } = facts.history
+  if (config.earlyRefresh) return []
+  const atRest = facts.lookups(key).filter(({ begin }) => begin.order > quiet.order)
+  return atRest.slice(1).flatMap(({ begin, life, number }, place) => {
+    const freshFrom = atRest[place]!.end?.at ?? begin.at
+    if (begin.at >= freshFrom + config.freshFor / facts.stretch) return []
+    return [violation("oneLookupOfAll", begin.at, life, key, `lookup ${number} at rest`)]
+  })
+}
+
+/** The last change of the key, if it is a settled `set` that nothing may have touched since. */
+const lastSet = (facts: Facts, key: string): (Change & { readonly value: number }) | undefined => {
+  const { history } = facts
+  const changes = facts.changesOfKey(key)
+  const last = changes.findLast(
+    (change): change is Change & { readonly value: number } =>
+      change.key === key && change.op === "set" && change.settled,
+  )
+  if (last === undefined || last.value === undefined) return undefined
+  const isAlone = changes.every(
+    (other) =>
+      other === last ||
+      (other.settled && other.end !== undefined && other.end.order < last.begin.order),
+  )
+  const isReplaced = facts
+    .lookups(key)
+    .some(({ end }) => (end?.order ?? Infinity) > last.begin.order)
+  const isLost = history.steps.some(
+    ({ at, step }) =>
+      at.order > last.begin.order && (step._tag === "flush" || step._tag === "evict"),
+  )
+  return isAlone && !isReplaced && !isLost && !facts.mayBeLost(last, history.over)
+    ? last
+    : undefined
+}
+
+const kept = (facts: Facts, key: string, { reads }: Final): ReadonlyArray<Violation> => {
+  const set = lastSet(facts, key)
+  if (set === undefined) return []
+  const { freshFor } = facts.history.config
+  return reads
+    .filter(
+      ({ answers, begin }) =>
+        begin.at < set.begin.at + freshFor / facts.stretch - 100 &&
+        !(isFresh(answers[0]) && valueOf(answers[0]) === set.value),
+    )
+    .map((read) =>
+      violation(
+        "kept",
+        read.begin.at,
+        read.life,
+        key,
+        `${set.value}, set at ${set.begin.at} ms and settled, is not fresh`,
+      ),
+    )
+}
+
+export const convergence = (facts: Facts): ReadonlyArray<Violation> =>
+  keysOf(facts.history.config).flatMap((key) => {
+    const final = finalOf(facts, key)
+    const { gets, reads } = final
+    const unanswered = gets
+      .filter(({ answers }) => valueOf(answers[0]) === undefined)
+      .map((read) =>
+        violation("recovered", read.begin.at, read.life, key, "has no value when all has healed"),
+      )
+    const fresh = reads.filter(({ answers }) => isFresh(answers[0]))
+    return [
+      ...unanswered,
+      ...(isSteady(facts, final) && !facts.history.config.earlyRefresh
+        ? [...same(facts, key, "fresh at rest", fresh), ...same(facts, key, "got at rest", gets)]
+        : []),
+      ...lookedUp(facts, key),
+      ...kept(facts, key, final),
+    ]
+  })

@@ -1,0 +1,76 @@
+/** Every caller is answered in time, and nothing is left when all larders have closed. */
+import type { Call } from "../history/History.ts"
+import { closeTimeout, leaseWait, tierBudget, tierTimeout } from "../plan/Plan.ts"
+import type { Facts } from "./Facts.ts"
+import { violation, type Violation } from "./Violation.ts"
+
+/**
+ * ms. A mark may fall while a lookup runs, and its caller then waits for the next. Values that are
+ * queued in the background are written first.
+ */
+const boundOf = ({ history, stretch }: Facts): number =>
+  (tierBudget + leaseWait + 2 * history.config.hardTimeout + 4 * tierTimeout) * stretch
+
+const shownCall = ({ _tag, op, ...call }: Call): string =>
+  `${op} ${"keys" in call ? call.keys.join(" ") : (call.key ?? "")}`.trim()
+
+const ofCall = (facts: Facts, call: Call): Violation | undefined => {
+  const { begin, end, left, life } = call
+  const { over } = facts.history
+  if (left !== undefined) {
+    return end === undefined && life.killed === undefined
+      ? violation(
+          "inTime",
+          over.at,
+          life,
+          undefined,
+          `${shownCall(call)} did not end when its caller left`,
+        )
+      : undefined
+  }
+  if (end === undefined) {
+    return life.killed === undefined
+      ? violation(
+          "inTime",
+          over.at,
+          life,
+          undefined,
+          `${shownCall(call)} of ${begin.at} ms never ended`,
+        )
+      : undefined
+  }
+  if (call._tag === "Change" && call.failure !== undefined && !(call.isClosed && life.closing)) {
+    return violation("error", end.at, life, call.key, call.failure.slice(0, 300))
+  }
+  const took = facts.active(life, begin.at, end.at)
+  // A stopped process notices a deadline late, and then waits once more.
+  const bound = boundOf(facts) * (facts.wasStopped(life, begin, end) ? 2 : 1)
+  return took > bound
+    ? violation("inTime", end.at, life, undefined, `${shownCall(call)} took ${took} ms`)
+    : undefined
+}
+
+const closed = (facts: Facts): ReadonlyArray<Violation> =>
+  facts.history.lives.flatMap((life) => {
+    const { closed: end, closing, killed } = life
+    if (killed !== undefined || closing === undefined) return []
+    const { at } = facts.history.over
+    if (end === undefined) return [violation("closed", at, life, undefined, "it has not closed")]
+    const took = facts.active(life, closing.at, end.at)
+    const bound = (closeTimeout + tierTimeout) * facts.stretch
+    const late =
+      took > bound ? [violation("closed", end.at, life, undefined, `closing took ${took} ms`)] : []
+    const left = facts.history.leftovers.filter((one) => one.life === life)
+    const timers = left.map((one) =>
+      violation("closed", at, life, undefined, `${one.timers} timers are left`),
+    )
+    const running = facts.history.lookups
+      .filter((one) => one.life === life && one.end === undefined)
+      .map(({ key, number }) => violation("closed", at, life, key, `lookup ${number} still runs`))
+    return [...late, ...timers, ...running]
+  })
+
+export const liveness = (facts: Facts): ReadonlyArray<Violation> => [
+  ...facts.history.calls.flatMap((call) => ofCall(facts, call) ?? []),
+  ...closed(facts),
+]

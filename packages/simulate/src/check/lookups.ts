@@ -1,0 +1,145 @@
+/** How many lookups of a key may run at once. */
+import type { Change, Lookup, Read } from "../history/History.ts"
+import { breakerOpenFor, leaseWait, tierBudget } from "../plan/Plan.ts"
+import type { Facts } from "./Facts.ts"
+import { violation, type Violation } from "./Violation.ts"
+
+/** How long a flight may run before it calls upstream, ms. */
+const flightsWait = tierBudget + leaseWait
+
+const detaches = ({ key, op }: Change, of: string): boolean => op === "clear" || key === of
+
+/** ms. After a disturbance, a breaker may be open, and a lease without a holder. */
+const recovery = 3_000 + breakerOpenFor
+
+/** Whether a change or refresh makes the later lookup one of a new generation. */
+const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
+  const since = earlier.begin.at - flightsWait
+  const begins = (call: Change | Read): boolean =>
+    call.begin.order < later.begin.order && (call.end === undefined || call.end.at >= since)
+  return (
+    facts.changesOfKey(later.key).some((change) => detaches(change, later.key) && begins(change)) ||
+    facts.reads.some(
+      (read) => read.op === "refresh" && read.keys.includes(later.key) && begins(read),
+    )
+  )
+}
+
+const overlap = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
+  const { begin, end } = earlier
+  // After its deadline a lookup that disobeys counts no more.
+  const until = facts.failedAt(earlier) ?? end?.at ?? Infinity
+  return (
+    (end === undefined || end.order > later.begin.order) &&
+    later.begin.at < until &&
+    begin.order < later.begin.order
+  )
+}
+
+const failedBefore = (facts: Facts, { begin, key }: Lookup): boolean =>
+  facts.hasFailed(key, begin.at - flightsWait, begin.at)
+
+/** Whether the nodes of both lookups, and the arbiter, were well all the time. */
+const areWell = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
+  const [from, to] = [earlier.begin.at - flightsWait - recovery, later.begin.at]
+  return [earlier.life, later.life].every(
+    (life) =>
+      facts.isUndisturbed(life, from, to) &&
+      (life.opened?.at ?? Infinity) < earlier.begin.at &&
+      life.killed === undefined,
+  )
+}
+
+const ofPair = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
+  if (!overlap(facts, earlier, later) || isNewGeneration(facts, earlier, later)) return undefined
+  const text = `lookup ${later.number} began while lookup ${earlier.number} ran`
+  const at = later.begin.at
+  if (earlier.life === later.life) {
+    return violation("oneLookup", at, later.life, later.key, text)
+  }
+  if (!areWell(facts, earlier, later) || failedBefore(facts, later)) return undefined
+  return violation("oneLookupOfAll", at, later.life, later.key, text)
+}
+
+/**
+ * A lookup is interrupted when its last caller leaves, at its deadline, and with its larder. One that
+ * `softTimeout` left behind goes on.
+ */
+const interrupted = (facts: Facts, lookup: Lookup): Violation | undefined => {
+  const { end, key, life, number, outcome } = lookup
+  if (outcome !== "interrupted" || end === undefined) return undefined
+  if (facts.failedAt(lookup) !== undefined) return undefined
+  if ((life.closing ?? life.killed ?? end).order < end.order) return undefined
+  const hasLeft = facts.reads.some(
+    ({ keys, left, life: by }) =>
+      by === life && keys.includes(key) && left !== undefined && left.order < end.order,
+  )
+  return hasLeft
+    ? undefined
+    : violation("leftBehind", end.at, life, key, `lookup ${number} was interrupted`)
+}
+
+/** Whether the caller of a lookup wanted more than a fresh value. */
+const isDemanded = (facts: Facts, { begin, key, life }: Lookup): boolean =>
+  facts.history.config.checked ||
+  facts.reads.some(
+    ({ begin: came, check, end, keys, life: by, maxAge, op }) =>
+      by === life &&
+      keys.includes(key) &&
+      (check || maxAge !== undefined || op === "refresh") &&
+      came.order < begin.order &&
+      (end === undefined || end.at >= begin.at - flightsWait),
+  )
+
+/** ms. What a node has looked up is in its memory by then. */
+const storing = tierBudget
+
+/** A lookup by a node that has looked a fresh value up itself, and that nothing has happened to. */
+const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
+  const { config } = facts.history
+  const { end, life, outcome } = earlier
+  if (life !== later.life || config.earlyRefresh || end === undefined) return undefined
+  if (outcome !== "value" && outcome !== "renewed") return undefined
+  const begin = later.begin
+  const longest = Math.min(config.freshFor, config.maxFreshFor ?? Infinity)
+  if (begin.at < end.at + storing || begin.at > end.at + longest / facts.stretch - flightsWait) {
+    return undefined
+  }
+  const from = earlier.begin.at - flightsWait - recovery
+  const isQuiet =
+    facts.isUndisturbed(life, from, begin.at) &&
+    facts.isHeard(life, from, begin.at) &&
+    !isNewGeneration(facts, earlier, later) &&
+    facts
+      .changesOfKey(later.key)
+      .every(
+        (change) =>
+          change.begin.order > begin.order ||
+          (change.end?.at ?? Infinity) < earlier.begin.at - flightsWait,
+      ) &&
+    facts
+      .lookups(later.key)
+      .every(
+        (other) => other.begin.order <= earlier.begin.order || other.begin.order >= begin.order,
+      )
+  if (!isQuiet || isDemanded(facts, later)) return undefined
+  const text = `lookup ${later.number}, though lookup ${earlier.number} brought a value at ${end.at} ms`
+  return violation("needless", begin.at, life, later.key, text)
+}
+
+export const lookups = (facts: Facts): ReadonlyArray<Violation> => {
+  const byKey = Map.groupBy(facts.history.lookups, ({ key }) => key)
+  const left = facts.history.lookups.flatMap((lookup) => interrupted(facts, lookup) ?? [])
+  const pairs = [...byKey.values()].flatMap((all) =>
+    all.flatMap((later, index) =>
+      all
+        .slice(Math.max(0, index - 8), index)
+        .flatMap((earlier) =>
+          [ofPair(facts, earlier, later), needless(facts, earlier, later)].filter(
+            (found) => found !== undefined,
+          ),
+        ),
+    ),
+  )
+  return [...left, ...pairs]
+}

@@ -1,0 +1,204 @@
+/**
+ * Machines with clocks of their own, the processes on them, and an arbiter that they reach over a
+ * network: everything that a run may break.
+ */
+import { MemoryTier, Tier } from "@larder/core"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import { EventLoop } from "../engine/eventLoop.ts"
+import { Process, MachineTime } from "../engine/process.ts"
+import {
+  breakerOpenFor,
+  type Config,
+  type FileCondition,
+  heartbeat,
+  leaseWait,
+  markMaxAge,
+} from "../plan/Plan.ts"
+import { derived, make } from "../random.ts"
+import { SimulatedNetwork } from "./network.ts"
+import { asFile, type Conditions, reached } from "./way.ts"
+
+/** The most bytes of a value that a message brings. */
+const pushBytes = 1_024
+
+const bytesOf = (layer: Layer.Layer<Tier.Tier>, process: Process): Tier.ByteTier => {
+  const build = Effect.map(Layer.build(layer), (context) => Context.get(context, Tier.Tier))
+  const tier = Effect.runSyncWith(process.context)(Effect.scoped(build))
+  if (tier.kind !== "bytes") throw new Error(`${tier.name} keeps no bytes`)
+  return tier
+}
+
+/** What happens on the network, for the record. */
+export interface Watch {
+  readonly onBeat: (process: Process, delay: number) => void
+  readonly onMessage: (process: Process, message: Tier.Message) => void
+}
+
+/** A machine of the cluster. One process runs on it at a time. */
+export class Machine {
+  readonly index: number
+  readonly time: MachineTime
+  readonly file: Tier.ByteTier
+  readonly toFile: Conditions = { condition: "prompt", isPartitioned: false }
+  readonly toArbiter: Conditions = { condition: "prompt", isPartitioned: false }
+
+  constructor(loop: EventLoop, index: number, skew: number) {
+    this.index = index
+    this.time = new MachineTime(skew)
+    const disk = new Process(loop, this.time)
+    this.file = asFile(bytesOf(Layer.fresh(MemoryTier.layerShared), disk))
+  }
+}
+
+export class Cluster {
+  readonly loop = new EventLoop()
+  readonly machines: ReadonlyArray<Machine>
+  readonly network: SimulatedNetwork
+  readonly #config: Config
+  readonly #watch: Watch
+  readonly #arbiter: Process
+  readonly #server: MemoryTier.SharedServer
+  readonly #tier: Tier.ByteTier
+  readonly #random: ReturnType<typeof make>
+  /** By number, from 1. */
+  readonly #subscribers: Array<Process> = []
+  #replica: Effect.Effect<void> | undefined
+  /** Requests that wait for an arbiter that stands still. */
+  #held: Array<() => void> | undefined
+
+  constructor(config: Config, watch: Watch) {
+    this.#config = config
+    this.#watch = watch
+    this.#random = make(derived(config.seed, "requests"))
+    this.#arbiter = new Process(this.loop, new MachineTime(0))
+    this.network = new SimulatedNetwork({
+      seed: derived(config.seed, "network"),
+      latency: config.latency,
+      onBeat: (subscription, delay) => watch.onBeat(this.#subscribers[subscription - 1]!, delay),
+    })
+    this.#server = this.#onArbiter(
+      MemoryTier.sharedServer({
+        heartbeat,
+        network: this.network,
+        leaseTime: config.leaseTime,
+        leaseWait,
+        settleTime: config.settleTime,
+        markMaxAge,
+        push: config.push ? { maxBytes: pushBytes } : undefined,
+        breaker: { openFor: breakerOpenFor },
+      }),
+    )
+    this.#tier = bytesOf(this.#server.layer, this.#arbiter)
+    this.machines = Array.from(
+      { length: config.nodes },
+      (_, index) => new Machine(this.loop, index, config.skews[index] ?? 0),
+    )
+  }
+
+  #onArbiter<A>(effect: Effect.Effect<A>): A {
+    return Effect.runSyncWith(seeded(this.#arbiter, derived(this.#config.seed, "arbiter")))(effect)
+  }
+
+  /** The arbiter, as a new process on a machine reaches it. */
+  wayToArbiter(machine: Machine, process: Process): Tier.ByteTier {
+    return reached(this.#tier, {
+      process,
+      conditions: machine.toArbiter,
+      random: this.#random,
+      latency: this.#config.latency,
+      awake: this.#awake(process),
+      listens: () => {
+        this.network.subscribes(machine.index)
+        this.#subscribers.push(process)
+      },
+      receives: (message) => this.#watch.onMessage(process, message),
+    })
+  }
+
+  wayToFile(machine: Machine, process: Process): Tier.ByteTier {
+    return reached(machine.file, {
+      process,
+      conditions: machine.toFile,
+      random: this.#random,
+      latency: 0,
+      awake: Effect.void,
+      listens: () => {},
+      receives: () => {},
+    })
+  }
+
+  #awake(process: Process): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const held = this.#held
+      if (held === undefined) return Effect.void
+      return Effect.callback((resume) => {
+        const task = () => process.whenRunning(() => resume(Effect.void))
+        held.push(task)
+        return Effect.sync(() => {
+          const place = held.indexOf(task)
+          if (place >= 0) held.splice(place, 1)
+        })
+      })
+    })
+  }
+
+  setPartition(machine: Machine, isPartitioned: boolean): void {
+    machine.toArbiter.isPartitioned = isPartitioned
+    this.network.of(machine.index).isPartitioned = isPartitioned
+  }
+
+  setFile(machine: Machine, condition: FileCondition): void {
+    machine.toFile.condition = condition
+  }
+
+  pauseArbiter(): void {
+    this.#held ??= []
+    this.network.isSilent = true
+  }
+
+  resumeArbiter(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    this.network.isSilent = false
+    for (const task of [...held]) this.loop.soon(task)
+  }
+
+  flush(): void {
+    this.#onArbiter(this.#server.loseAll)
+  }
+
+  evict(share: number): void {
+    this.#onArbiter(this.#server.evict(share))
+  }
+
+  replicate(): void {
+    this.#replica = this.#onArbiter(this.#server.replicate)
+  }
+
+  failover(): void {
+    const replica = this.#replica
+    this.#replica = undefined
+    if (replica !== undefined) this.#onArbiter(replica)
+  }
+
+  heal(): void {
+    this.resumeArbiter()
+    this.#replica = undefined
+    for (const machine of this.machines) {
+      this.setPartition(machine, false)
+      this.network.of(machine.index).condition = "prompt"
+      machine.toArbiter.condition = "prompt"
+      machine.toFile.condition = "prompt"
+      machine.time.setRate(1, this.loop.now)
+    }
+  }
+}
+
+/** The context of a process, with a generator of its own. */
+export const seeded = (process: Process, seed: number): Context.Context<never> => {
+  const random = Effect.runSync(Random.withSeed(Random.Random, seed))
+  return Context.add(process.context, Random.Random, random)
+}

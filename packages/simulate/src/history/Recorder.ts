@@ -1,0 +1,165 @@
+/** Writes a history while a run goes on. */
+import type { Config, Step } from "../plan/Plan.ts"
+import type {
+  Answer,
+  Beat,
+  Call,
+  Change,
+  Delivery,
+  History,
+  Leftover,
+  Life,
+  Lookup,
+  Moment,
+  Read,
+  Received,
+  Sample,
+  Taken,
+  Value,
+} from "./History.ts"
+
+type New<A extends Call, Set extends string> = Omit<A, "number" | "begin" | "end" | Set | "left">
+
+export class Recorder {
+  readonly #now: () => number
+  readonly #lives: Array<Life> = []
+  readonly #calls: Array<Call> = []
+  readonly #lookups: Array<Lookup> = []
+  readonly #values = new Map<number, Value>()
+  readonly #deliveries: Array<Delivery> = []
+  readonly #beats: Array<Beat> = []
+  readonly #steps: Array<Taken> = []
+  readonly #samples: Array<Sample> = []
+  #order = 0
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  moment(): Moment {
+    this.#order += 1
+    return { order: this.#order, at: this.#now() }
+  }
+
+  life(node: number): Life {
+    const number = this.#lives.filter((life) => life.node === node).length
+    const life: Life = {
+      node,
+      number,
+      from: this.moment(),
+      opened: undefined,
+      closing: undefined,
+      closed: undefined,
+      killed: undefined,
+    }
+    this.#lives.push(life)
+    return life
+  }
+
+  value(key: string, tags: ReadonlyArray<string>): number {
+    const value = this.#values.size + 1
+    this.#values.set(value, { value, key, tags })
+    return value
+  }
+
+  tagsOf(value: number): ReadonlyArray<string> {
+    return this.#values.get(value)?.tags ?? []
+  }
+
+  read(read: New<Read, "answers">): Read {
+    const { length } = this.#calls
+    const begin = this.moment()
+    const call: Read = {
+      ...read,
+      number: length,
+      begin,
+      end: undefined,
+      left: undefined,
+      answers: [],
+    }
+    this.#calls.push(call)
+    return call
+  }
+
+  answered(read: Read, answers: ReadonlyArray<Answer>): void {
+    read.answers = answers
+    read.end = this.moment()
+  }
+
+  change(change: New<Change, "settled" | "version" | "failure" | "isClosed">): Change {
+    const { length } = this.#calls
+    const call: Change = {
+      ...change,
+      number: length,
+      begin: this.moment(),
+      end: undefined,
+      left: undefined,
+      settled: false,
+      version: 0,
+      isClosed: false,
+      failure: undefined,
+    }
+    this.#calls.push(call)
+    return call
+  }
+
+  lookup(lookup: Pick<Lookup, "key" | "life" | "behaviour">): Lookup {
+    const { length } = this.#lookups
+    const begun: Lookup = {
+      ...lookup,
+      number: length,
+      begin: this.moment(),
+      end: undefined,
+      outcome: undefined,
+      value: undefined,
+    }
+    this.#lookups.push(begun)
+    return begun
+  }
+
+  ended(lookup: Lookup, outcome: NonNullable<Lookup["outcome"]>, value?: number): void {
+    if (lookup.end !== undefined) return
+    lookup.end = this.moment()
+    lookup.outcome = outcome
+    lookup.value = value
+  }
+
+  received(life: Life, message: Received): void {
+    this.#deliveries.push({ life, at: this.moment(), message })
+  }
+
+  beat(beat: Beat): void {
+    this.#beats.push(beat)
+  }
+
+  step(step: Step): void {
+    this.#steps.push({ step, at: this.moment() })
+  }
+
+  sample(life: Life, entries: number): void {
+    this.#samples.push({ life, at: this.moment(), entries })
+  }
+
+  get lookups(): number {
+    return this.#lookups.length
+  }
+
+  history(
+    config: Config,
+    ends: Pick<History, "healed" | "quiet"> & { readonly leftovers: ReadonlyArray<Leftover> },
+  ): History {
+    return {
+      config,
+      lives: this.#lives,
+      calls: this.#calls,
+      lookups: this.#lookups,
+      values: this.#values,
+      deliveries: this.#deliveries,
+      beats: this.#beats,
+      steps: this.#steps,
+      samples: this.#samples,
+      ...ends,
+      over: this.moment(),
+    }
+  }
+}

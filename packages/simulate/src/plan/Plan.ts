@@ -1,0 +1,175 @@
+/** A plan: everything that decides a run, as plain data that JSON carries. */
+
+/** How messages and heartbeats of the arbiter reach one node. */
+export const messageConditions = [
+  "prompt",
+  "cut",
+  /** Heartbeats arrive, messages do not. */
+  "deaf",
+  "lossy",
+  "slow",
+  "reordering",
+  "twice",
+  "chaos",
+] as const
+
+export type MessageCondition = (typeof messageConditions)[number]
+
+/**
+ * How requests of one node reach the arbiter.
+ *
+ * - `slow`, `slowAnswer`: within `tierTimeout`, before or after the request is applied.
+ * - `lost`, `refused`: it is not applied; the node gets no answer, or an error.
+ * - `answerLost`, `failsAfter`: it is applied; the node gets no answer, or an error.
+ * - `lateCommit`: a commit is applied after the node has given it up.
+ * - `corrupt`: answers to reads are damaged.
+ * - `lossy`: each request one of these, by chance.
+ */
+export const requestConditions = [
+  "prompt",
+  "slow",
+  "slowAnswer",
+  "lost",
+  "refused",
+  "answerLost",
+  "failsAfter",
+  "lateCommit",
+  "corrupt",
+  "lossy",
+] as const
+
+export type RequestCondition = (typeof requestConditions)[number]
+
+/** How the file of a node behaves. */
+export type FileCondition = Extract<
+  RequestCondition,
+  "prompt" | "slow" | "lost" | "refused" | "failsAfter" | "corrupt"
+>
+
+export type Behaviour =
+  | "answers"
+  | "notModified"
+  | "fails"
+  /** Ends with a defect. */
+  | "dies"
+  | "hangs"
+  /** Does not end when it is interrupted. */
+  | "disobeys"
+
+export interface Config {
+  readonly nodes: number
+  readonly keys: number
+  /** Whether each node has a file between memory and the arbiter. */
+  readonly file: boolean
+  /** ms, as all times. */
+  readonly freshFor: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly earlyRefresh: boolean
+  readonly softTimeout: number | null
+  readonly hardTimeout: number
+  readonly tierWrites: "awaited" | "background"
+  readonly checked: boolean
+  /** Of memory; null for none. */
+  readonly maxFreshFor: number | null
+  readonly leaseTime: number
+  readonly settleTime: number
+  /** Whether messages bring values. */
+  readonly push: boolean
+  /** Each request takes twice this, each message once, where nothing is wrong. */
+  readonly latency: number
+  /** By how much the clocks of the nodes are ahead. */
+  readonly skews: ReadonlyArray<number>
+  readonly seed: number
+}
+
+export type ChangeStep =
+  | { readonly _tag: "set" | "expire" | "remove"; readonly node: number; readonly key: string }
+  | {
+      readonly _tag: "invalidateTags"
+      readonly node: number
+      readonly tags: ReadonlyArray<string>
+      readonly keepStale: boolean
+    }
+  | { readonly _tag: "clear"; readonly node: number; readonly keepStale: boolean }
+
+export type ReadStep =
+  | {
+      readonly _tag: "get"
+      readonly node: number
+      readonly key: string
+      readonly maxAge?: number
+      readonly stale?: "never"
+      readonly check?: boolean
+    }
+  | {
+      readonly _tag: "getWithMeta"
+      readonly node: number
+      readonly key: string
+      readonly check?: boolean
+    }
+  | { readonly _tag: "read" | "refresh"; readonly node: number; readonly key: string }
+  | { readonly _tag: "getMany"; readonly node: number; readonly keys: ReadonlyArray<string> }
+
+export type FaultStep =
+  | { readonly _tag: "messages"; readonly node: number; readonly condition: MessageCondition }
+  | { readonly _tag: "requests"; readonly node: number; readonly condition: RequestCondition }
+  /** Neither messages nor requests arrive. */
+  | { readonly _tag: "partition" | "heal"; readonly node: number }
+  | { readonly _tag: "file"; readonly node: number; readonly condition: FileCondition }
+  /** The time of day jumps to so much ahead of virtual time. */
+  | { readonly _tag: "clock"; readonly node: number; readonly skew: number }
+  /** A larder allows for half a millisecond a second. */
+  | { readonly _tag: "drift"; readonly node: number; readonly rate: number }
+  | { readonly _tag: "pause" | "resume"; readonly node: number }
+  /** The process of the node closes its larder and begins again. */
+  | { readonly _tag: "restart"; readonly node: number }
+  /** The process of the node ends at once; its memory is gone, its file is as it was. */
+  | { readonly _tag: "kill" | "start"; readonly node: number }
+  | { readonly _tag: "pauseArbiter" | "resumeArbiter" }
+  /** The arbiter loses all records. */
+  | { readonly _tag: "flush" }
+  | { readonly _tag: "evict"; readonly share: number }
+  /** A replica gets what the arbiter has now. */
+  | { readonly _tag: "replicate" }
+  /** The replica takes the place of the arbiter: what came since is lost. */
+  | { readonly _tag: "failover" }
+  | { readonly _tag: "upstream"; readonly behaviour: Behaviour; readonly millis: number }
+
+export type Step =
+  | ReadStep
+  | ChangeStep
+  | FaultStep
+  /** Time passes, ms. */
+  | { readonly _tag: "wait"; readonly millis: number }
+  /** A caller that waits leaves. */
+  | { readonly _tag: "interrupt"; readonly index: number }
+  /** Upstream's value changes, and no node is told. */
+  | { readonly _tag: "publish"; readonly key: string; readonly tags: ReadonlyArray<string> }
+
+export interface Plan {
+  readonly config: Config
+  readonly steps: ReadonlyArray<Step>
+}
+
+/** The heartbeat of the arbiter, ms. */
+export const heartbeat = 100
+/** By then a node knows that it may have missed a message, ms. */
+export const silence = 3 * heartbeat
+export const tierTimeout = 200
+export const tierBudget = 800
+export const leaseWait = 1_000
+export const closeTimeout = 2_000
+export const retryAfterFailure = 100
+export const markMaxAge = 5_000
+export const breakerOpenFor = 500
+/** How long a slow request or answer takes, and a message that is slow. */
+export const slowMillis = 50
+/** After this a commit that was given up arrives. */
+export const lateMillis = 250
+/** How far, at most, messages are delayed. */
+export const longestDelay = 300
+
+export const keyOf = (index: number): string => `key${index}`
+export const keysOf = ({ keys }: Config): ReadonlyArray<string> =>
+  Array.from({ length: keys }, (_, index) => keyOf(index))

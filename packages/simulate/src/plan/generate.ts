@@ -1,0 +1,165 @@
+/** Draws plans from a seed. */
+import { derived, make, type Random } from "../random.ts"
+import { faultKinds, type FaultKind } from "./faults.ts"
+import { type Config, keyOf, type Plan, type Step } from "./Plan.ts"
+import { zipf } from "./zipf.ts"
+
+export interface Size {
+  readonly nodes: number
+  readonly steps: number
+  /** The kinds of faults that may happen; none where empty. */
+  readonly faults: ReadonlyArray<FaultKind>
+}
+
+const configOf = (random: Random, nodes: number, seed: number): Config => {
+  const { chance, pick } = random
+  const leaseTime = pick([1_000, 1_000, 200])
+  return {
+    nodes,
+    keys: pick([1, 2, 3, 8]),
+    file: chance(0.3),
+    freshFor: pick([10_000, 2_000, 500]),
+    staleWhileRevalidate: pick([0, 300, 5_000]),
+    staleIfError: pick([0, 1_000, 60_000]),
+    earlyRefresh: chance(0.2),
+    softTimeout: pick([null, null, 100]),
+    hardTimeout: leaseTime === 200 ? 700 : 300,
+    tierWrites: pick(["awaited", "awaited", "background"]),
+    checked: chance(0.15),
+    maxFreshFor: pick([null, null, 1_000]),
+    leaseTime,
+    settleTime: pick([60_000, 2_000]),
+    push: chance(0.3),
+    latency: pick([0, 2, 10]),
+    skews: Array.from({ length: nodes }, () => pick([0, 0, 300_000, -300_000, 1_000, -1_000])),
+    seed,
+  }
+}
+
+/** A step, and what ends it after some steps. */
+interface Drawn {
+  readonly step: Step
+  readonly ends?: Step
+}
+
+const tagsIn = (random: Random): ReadonlyArray<string> =>
+  ["x", "y"].filter(() => random.chance(0.5))
+
+const reads = {
+  getWithMeta: 8,
+  get: 4,
+  getMany: 1,
+  read: 2,
+  refresh: 0.7,
+} as const
+
+const changes = { set: 3, expire: 1, remove: 2, invalidateTags: 1.5, clear: 0.4 } as const
+
+class Drawing {
+  readonly #random: Random
+  readonly #config: Config
+  readonly #size: Size
+  readonly #key: () => number
+
+  constructor(random: Random, config: Config, size: Size) {
+    this.#random = random
+    this.#config = config
+    this.#size = size
+    this.#key = zipf(random, config.keys)
+  }
+
+  step(): Drawn {
+    const { faults } = this.#size
+    const kind = this.#random.weighted({
+      read: 12,
+      change: 5,
+      wait: 8,
+      interrupt: 0.7,
+      publish: 2,
+      fault: faults.length === 0 ? 0 : 3,
+    })
+    switch (kind) {
+      case "read":
+        return { step: this.#read() }
+      case "change":
+        return { step: this.#change() }
+      case "wait":
+        return { step: this.#wait() }
+      case "interrupt":
+        return { step: { _tag: "interrupt", index: this.#random.between(0, 9) } }
+      case "publish":
+        return { step: { _tag: "publish", key: this.#drawKey(), tags: tagsIn(this.#random) } }
+      case "fault":
+        return faultKinds[this.#random.pick(faults)](this.#random, this.#node())
+    }
+  }
+
+  #node(): number {
+    return this.#random.between(0, this.#config.nodes - 1)
+  }
+
+  #drawKey(): string {
+    return keyOf(this.#key())
+  }
+
+  #wait(): Step {
+    const { chance, pick } = this.#random
+    const millis = chance(0.04)
+      ? pick([1_000, 2_500, this.#config.freshFor])
+      : pick([0, 1, 1, 10, 10, 50, 50, 100, 150, 350])
+    return { _tag: "wait", millis }
+  }
+
+  #read(): Step {
+    const { chance, pick, weighted } = this.#random
+    const node = this.#node()
+    const _tag = weighted(reads)
+    if (_tag === "getMany") {
+      const keys = [...new Set(Array.from({ length: 4 }, () => this.#drawKey()))]
+      return { _tag, node, keys }
+    }
+    const key = this.#drawKey()
+    const check = chance(0.15) ? { check: true } : {}
+    if (_tag === "getWithMeta") return { _tag, node, key, ...check }
+    if (_tag !== "get") return { _tag, node, key }
+    const maxAge = chance(0.2) ? { maxAge: pick([0, 100, 1_000]) } : {}
+    return { _tag, node, key, ...maxAge, ...check, ...(chance(0.1) ? { stale: "never" } : {}) }
+  }
+
+  #change(): Step {
+    const { chance, weighted } = this.#random
+    const node = this.#node()
+    const _tag = weighted(changes)
+    const keepStale = chance(0.5)
+    if (_tag === "clear") return { _tag, node, keepStale }
+    if (_tag !== "invalidateTags") return { _tag, node, key: this.#drawKey() }
+    const tags = tagsIn(this.#random)
+    return { _tag, node, tags: tags.length === 0 ? ["x"] : tags, keepStale }
+  }
+}
+
+/** The same seed and size give the same plan. */
+export const generate = (seed: number, size: Size): Plan => {
+  const random = make(derived(seed, "plan"))
+  const config = configOf(random, size.nodes, seed)
+  const drawing = new Drawing(random, config, size)
+  // Changes meet lookups only where lookups take time.
+  const millis = random.pick([0, 20, 50, 100, 150])
+  const steps: Array<Step> = [{ _tag: "upstream", behaviour: "answers", millis }]
+  /** By place, the steps that end a fault there. */
+  const ends = new Map<number, ReadonlyArray<Step>>()
+  while (steps.length < size.steps) {
+    const due = ends.get(steps.length)
+    if (due !== undefined) {
+      ends.delete(steps.length)
+      steps.push(...due)
+      continue
+    }
+    const drawn = drawing.step()
+    steps.push(drawn.step)
+    if (drawn.ends === undefined) continue
+    const place = steps.length + random.between(1, random.chance(0.2) ? 60 : 12)
+    ends.set(place, [...(ends.get(place) ?? []), drawn.ends])
+  }
+  return { config, steps }
+}

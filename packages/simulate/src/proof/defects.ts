@@ -1,0 +1,296 @@
+/**
+ * Deliberate defects of the larder, as edits of its sources. A test fails when changed source lines no
+ * longer fit an edit.
+ */
+
+export interface Edit {
+  /** The path from the root of the repository. */
+  readonly file: string
+  /** Occurs exactly once. */
+  readonly from: string
+  readonly to: string
+}
+
+export interface Defect {
+  readonly name: string
+  /** What the defective larder does. */
+  readonly what: string
+  /** Edits that are no defect, such as a smaller limit: without `edits` they must pass. */
+  readonly given?: ReadonlyArray<Edit>
+  readonly edits: ReadonlyArray<Edit>
+}
+
+const core = "packages/core/src"
+const internal = `${core}/internal`
+
+export const defects: ReadonlyArray<Defect> = [
+  {
+    name: "token-ignored",
+    what: "the arbiter stores a commit whatever its token",
+    edits: [
+      {
+        file: `${core}/Arbitration.ts`,
+        from: `  if (stored.version >= token) return "Superseded"
+  if (lease === undefined) return "Lost"
+  if (lease.token !== token) return "Superseded"
+  return lease.until === undefined ? "Lost" : "Stored"
+`,
+        to: `  return lease === undefined || stored.version < 0 || token < 0 ? "Lost" : "Stored"
+`,
+      },
+    ],
+  },
+  {
+    name: "flight-not-detached",
+    what: "a change leaves the running lookup of its key, which later callers join",
+    edits: [
+      {
+        file: `${internal}/state/flightTable.ts`,
+        from: `    if (flight !== undefined) {
+      flight.detached = true
+      this.#joinable.free(flight)
+    }
+    for (const older of this.#displaced.get(k) ?? []) older.detached = true`,
+        to: `    for (const older of this.#displaced.get(k) ?? []) if (older !== flight) older.detached = true`,
+      },
+    ],
+  },
+  {
+    name: "wrong-mark-number",
+    what: "a mark covers an entry only if the mark is newer than the entry's version, not its asOf",
+    edits: [
+      {
+        file: `${internal}/invalidation/marks.ts`,
+        from: `      if (mark !== undefined && mark.number > asOf) return true`,
+        to: `      if (mark !== undefined && mark.number > asOf && mark.number > entry.version + 1_000) return true`,
+      },
+    ],
+  },
+  {
+    name: "floor-not-raised",
+    what: "a node does not take over the floor of an arbiter that lost its marks",
+    edits: [
+      {
+        file: `${internal}/invalidation/marks.ts`,
+        from: `    this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
+    this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
+`,
+        to: "",
+      },
+    ],
+  },
+  {
+    name: "adopted-entry-restarts",
+    what: "an entry read from a farther tier begins its freshness anew",
+    edits: [
+      {
+        file: `${internal}/tier/codec.ts`,
+        from: `        return this.#foundEntry(version === entry.version ? entry : { ...entry, version })`,
+        to: `        const age = this.#options.clock.currentTimeMillisUnsafe() - entry.storedAt
+        const young = entry.freshUntil > entry.storedAt + age ? Entry.shift(entry, Math.max(0, age)) : entry
+        return this.#foundEntry({ ...young, version })`,
+      },
+    ],
+  },
+  {
+    name: "soft-timeout-dropped",
+    what: "a lookup that softTimeout leaves behind ends with its last caller",
+    edits: [
+      {
+        file: `${internal}/flight/waiters.ts`,
+        from: `  if (action.reason !== "failed") flight.background = true
+  release(engine, flight, waiter)
+  const reason`,
+        to: `  leave(engine, flight, waiter)
+  const reason`,
+      },
+    ],
+  },
+  {
+    name: "node-clock-versions",
+    what: "a change that the arbiter missed takes its place by the node's clock",
+    edits: [
+      {
+        file: `${internal}/tier/tierClock.ts`,
+        from: `    const millis = this.#ahead[bound] + moment`,
+        to: `    const millis = this.#clock.currentTimeMillisUnsafe() - monotonicMillis(this.#clock) + moment`,
+      },
+    ],
+  },
+  {
+    name: "memory-before-arbiter",
+    what: "a looked-up value is kept in memory before the arbiter has accepted it",
+    edits: [
+      {
+        file: `${internal}/flight/commit.ts`,
+        from: `    const stored = yield* commitOne(engine, arbiter, flight, kept)
+`,
+        to: `    keepInMemory(engine, flight, { ...kept, gapsBefore, confirmedAt })
+    const stored = yield* commitOne(engine, arbiter, flight, kept)
+`,
+      },
+    ],
+  },
+  {
+    name: "gap-ignored",
+    what: "a node that may have missed messages trusts its memory",
+    edits: [
+      {
+        file: `${internal}/backplane/gap.ts`,
+        from: `  engine.gaps.begin(part)
+  for (const tier of engine.stack.farther) tier.copies.suspect()
+`,
+        to: "",
+      },
+    ],
+  },
+  {
+    name: "tombstone-too-short",
+    what: "the arbiter forgets a removal after 20 ms",
+    edits: [
+      {
+        file: `${internal}/arbitrate/sharedTier.ts`,
+        from: `    const expiresAt = after(now, 2 * this.#settleMillis)`,
+        to: `    const expiresAt = after(now, 20)`,
+      },
+    ],
+  },
+  {
+    name: "lease-never-renewed",
+    what: "a slow lookup does not renew its lease",
+    edits: [
+      {
+        file: `${internal}/flight/lease.ts`,
+        from: `  let timer = schedule()
+  return () => {`,
+        to: `  let timer: ReturnType<typeof schedule> | undefined
+  return () => {`,
+      },
+    ],
+  },
+  {
+    name: "wrong-flight",
+    what: "a lookup that ends answers the callers of the latest lookup of the key",
+    edits: [
+      {
+        file: `${internal}/state/flightTable.ts`,
+        from: `    if (settling === undefined) this.settled(flight)
+    if (flight.outcome !== undefined) return
+    flight.settling = settling
+    flight.outcome = outcome
+    try {
+      flight.waiters.drain(answer)`,
+        to: `    const answered = this.#joinable.at(flight.k) ?? flight
+    if (settling === undefined) this.settled(flight)
+    if (flight.outcome !== undefined) return
+    flight.settling = settling
+    flight.outcome = outcome
+    try {
+      if (answered !== flight) answered.waiters.drain(answer)
+      flight.waiters.drain(answer)`,
+      },
+    ],
+  },
+  {
+    name: "overflow-forgets",
+    what: "more missed changes than a node remembers are forgotten",
+    given: [
+      {
+        file: `${internal}/runtime/limits.ts`,
+        from: `export const missedKeys = 1_000`,
+        to: `export const missedKeys = 1`,
+      },
+    ],
+    edits: [
+      {
+        file: `${internal}/state/missedChanges.ts`,
+        from: `    this.#keys.clear()
+    this.keysForgotten = true
+    this.addMarks([undefined], true)`,
+        to: `    this.#keys.clear()`,
+      },
+    ],
+  },
+  {
+    name: "cap-from-adoption",
+    what: "maxFreshFor of memory counts from when an entry was taken over, not confirmed",
+    edits: [
+      {
+        file: `${internal}/state/localEntries.ts`,
+        from: `    const age = monotonicMillis(this.#clock) - confirmedAt
+    return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor`,
+        to: `    const age = confirmedAt > 0 ? 0 : confirmedAt
+    return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor`,
+      },
+    ],
+  },
+  {
+    name: "commit-despite-mark",
+    what: "a value is kept although a newer mark, which the node has not read, may cover it",
+    edits: [
+      {
+        file: `${internal}/flight/commit.ts`,
+        from: `    const isKept = stored === "Stored" || stored === undefined`,
+        to: `    const isKept = stored === "Stored" || stored === undefined || stored === "Unjudged"`,
+      },
+    ],
+  },
+  {
+    name: "message-twice",
+    what: "a message that comes again, or late, is applied again",
+    edits: [
+      {
+        file: `${internal}/state/localEntries.ts`,
+        from: `    if (held.entry.version >= version) return undefined
+    const expired = isRemoval`,
+        to: `    const expired = isRemoval`,
+      },
+    ],
+  },
+  {
+    name: "settled-too-early",
+    what: "a change counts as settled although the arbiter did not answer",
+    edits: [],
+  },
+  {
+    name: "not-coalesced",
+    what: "callers do not join a running lookup",
+    edits: [
+      {
+        file: `${internal}/state/flightTable.ts`,
+        from: `    return this.#joinable.at(k)
+  }
+
+  /** Whether a looked-up`,
+        to: `    return this.#joinable.at(k)?.settling === undefined ? undefined : this.#joinable.at(k)
+  }
+
+  /** Whether a looked-up`,
+      },
+    ],
+  },
+  {
+    name: "message-ignored",
+    what: "a node that is told of a change keeps the older entry in its memory as fresh",
+    edits: [
+      {
+        file: `${internal}/backplane/changed.ts`,
+        from: `  const older = engine.entries.outdate(key, version, isRemoval, engine.now())
+`,
+        to: `  const older = undefined
+`,
+      },
+    ],
+  },
+  {
+    name: "replay-over-others",
+    what: "the replay of a missed change removes what another node has set since",
+    edits: [
+      {
+        file: `${internal}/recover/sendMissed.ts`,
+        from: `    return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at }, 0), (written) => {`,
+        to: `    return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at: at + 1e9 }, 0), (written) => {`,
+      },
+    ],
+  },
+].filter(({ edits }) => edits.length > 0)

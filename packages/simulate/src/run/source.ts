@@ -1,0 +1,82 @@
+/** Upstream: the current value of each key, and how lookups of it behave. */
+import { Upstream } from "@larder/core"
+import * as Effect from "effect/Effect"
+import type { Life, Lookup } from "../history/History.ts"
+import type { Recorder } from "../history/Recorder.ts"
+import { type Behaviour, lateMillis } from "../plan/Plan.ts"
+
+/** The error of a lookup, with its number. */
+export interface LookupError {
+  readonly _tag: "LookupError"
+  readonly lookup: number
+}
+
+export const isLookupError = (error: unknown): error is LookupError =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "LookupError"
+
+interface Previous {
+  readonly value: unknown
+}
+
+export class Source {
+  behaviour: Behaviour = "answers"
+  /** ms. */
+  millis = 0
+  readonly #recorder: Recorder
+  readonly #hardTimeout: number
+  /** By key, the tags of the values that it gives. */
+  readonly #tags = new Map<string, ReadonlyArray<string>>()
+
+  constructor(recorder: Recorder, hardTimeout: number) {
+    this.#recorder = recorder
+    this.#hardTimeout = hardTimeout
+  }
+
+  publish(key: string, tags: ReadonlyArray<string>): void {
+    this.#tags.set(key, tags)
+  }
+
+  tagsOf(key: string): ReadonlyArray<string> {
+    return this.#tags.get(key) ?? []
+  }
+
+  lookup(
+    life: Life,
+    key: string,
+    previous: Previous | undefined,
+  ): Effect.Effect<number | Upstream.NotModified, LookupError> {
+    return Effect.suspend(() => {
+      const { behaviour, millis } = this
+      const lookup = this.#recorder.lookup({ key, life, behaviour })
+      const left = Effect.sync(() => this.#recorder.ended(lookup, "interrupted"))
+      const answer = this.#answer(lookup, previous)
+      if (behaviour === "disobeys") return this.#disobeying(answer)
+      const behaved = behaviour === "hangs" ? Effect.never : answer
+      return Effect.onInterrupt(millis === 0 ? behaved : Effect.delay(behaved, millis), () => left)
+    })
+  }
+
+  /** Answers after the lookup has been given up. */
+  #disobeying<A, E>(answer: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptible(Effect.delay(answer, this.#hardTimeout + lateMillis))
+  }
+
+  #answer(
+    lookup: Lookup,
+    previous: Previous | undefined,
+  ): Effect.Effect<number | Upstream.NotModified, LookupError> {
+    const { behaviour, key, number } = lookup
+    // Made when the lookup begins: what upstream had then.
+    const renews = behaviour === "notModified" && previous !== undefined
+    const value = renews ? Number(previous.value) : this.#recorder.value(key, this.tagsOf(key))
+    return Effect.suspend((): Effect.Effect<number | Upstream.NotModified, LookupError> => {
+      if (behaviour === "fails" || behaviour === "dies") {
+        this.#recorder.ended(lookup, "failed")
+        const error: LookupError = { _tag: "LookupError", lookup: number }
+        return behaviour === "fails" ? Effect.fail(error) : Effect.die(error)
+      }
+      this.#recorder.ended(lookup, renews ? "renewed" : "value", value)
+      return Effect.succeed(renews ? Upstream.notModified : value)
+    })
+  }
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest"
+import { type FaultKind, faultNames } from "../../src/plan/faults.ts"
+import { generate } from "../../src/plan/generate.ts"
+import { zipf } from "../../src/plan/zipf.ts"
+import { make } from "../../src/random.ts"
+
+const size = { nodes: 3, steps: 400, faults: faultNames }
+
+describe("plans", () => {
+  it("the same seed gives the same plan, another seed another one, and JSON carries it", () => {
+    const plan = generate(7, size)
+    expect(generate(7, size)).toEqual(plan)
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan)
+    expect(generate(8, size)).not.toEqual(plan)
+  })
+
+  it("have every operation and every kind of fault", () => {
+    const tags = new Set<string>()
+    for (let seed = 1; seed <= 40; seed++) {
+      for (const { _tag } of generate(seed, size).steps) tags.add(_tag)
+    }
+    const operations = [
+      "get",
+      "getWithMeta",
+      "getMany",
+      "read",
+      "refresh",
+      "set",
+      "expire",
+      "remove",
+    ]
+    const others = ["invalidateTags", "clear", "publish", "interrupt", "wait"]
+    const faults = ["messages", "requests", "partition", "heal", "file", "clock", "drift", "pause"]
+    const ends = ["resume", "restart", "kill", "start", "pauseArbiter", "resumeArbiter", "flush"]
+    const arbiter = ["evict", "replicate", "failover", "upstream"]
+    expect([...tags].toSorted()).toEqual(
+      [...operations, ...others, ...faults, ...ends, ...arbiter].toSorted(),
+    )
+  })
+
+  it("have only the faults that are named", () => {
+    const faults: ReadonlyArray<FaultKind> = ["kill"]
+    const tags = generate(3, { ...size, faults }).steps.map(({ _tag }) => _tag)
+    expect(tags).toContain("kill")
+    expect(tags).not.toContain("partition")
+  })
+})
+
+describe("keys", () => {
+  it("follow Zipf's law", () => {
+    const key = zipf(make(1), 4)
+    const counts = [0, 0, 0, 0]
+    for (let i = 0; i < 25_000; i++) counts[key()]! += 1
+    // 12, 6, 4 and 3 of 25.
+    expect(counts.map((count) => Math.round(count / 1_000))).toEqual([12, 6, 4, 3])
+  })
+})
