@@ -267,23 +267,28 @@ export class Facts {
     const { config } = this.history
     // What the file has from before the process began may be served if upstream fails.
     if (end.order < life.from.order) return config.file ? "suspected" : "known"
-    if (this.#hasHeard(change, life, came)) {
-      return config.file && life.number > 0 ? "suspected" : "known"
-    }
+    const heard = this.#heard(change, life, came)
+    if (heard === "itself") return config.file && life.number > 0 ? "suspected" : "known"
     const isSuspected =
-      this.#suspects(end, life, came) || this.#isPastBound({ ...change, end }, value, read)
+      heard === "later" ||
+      this.#suspects(end, life, came) ||
+      this.#isPastBound({ ...change, end }, value, read)
     return isSuspected ? "suspected" : least
   }
 
-  #hasHeard({ key, version }: Change, life: Life, came: Moment): boolean {
-    const deliveries = this.#deliveries.get(life) ?? []
-    return deliveries.some(
-      ({ at, message }) =>
-        at.order < came.order &&
-        (key === undefined
-          ? message._tag === "Marked" && message.numbers.includes(version)
-          : message._tag === "Changed" && message.key === key && message.version >= version),
-    )
+  /** Whether a node has heard of a change itself, or of a later one of the key, which says less. */
+  #heard({ key, version }: Change, life: Life, came: Moment): "itself" | "later" | undefined {
+    let heard: "later" | undefined
+    for (const { at, message } of this.#deliveries.get(life) ?? []) {
+      if (at.order >= came.order) break
+      if (key === undefined) {
+        if (message._tag === "Marked" && message.numbers.includes(version)) return "itself"
+      } else if (message._tag === "Changed" && message.key === key) {
+        if (message.version === version) return "itself"
+        if (message.version > version) heard = "later"
+      }
+    }
+    return heard
   }
 
   #suspects(end: Moment, life: Life, came: Moment): boolean {

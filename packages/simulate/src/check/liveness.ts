@@ -1,4 +1,4 @@
-/** Every caller is answered in time, and nothing is left when all larders have closed. */
+/** Every caller is answered in time, memory is bounded, and nothing is left when all larders have closed. */
 import type { Call } from "../history/History.ts"
 import { closeTimeout, leaseWait, tierBudget, tierTimeout } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
@@ -70,7 +70,15 @@ const closed = (facts: Facts): ReadonlyArray<Violation> =>
     return [...late, ...timers, ...running]
   })
 
+const bounded = ({ history }: Facts): ReadonlyArray<Violation> =>
+  history.samples
+    .filter(({ entries }) => entries > history.config.maxEntries)
+    .map(({ at, entries, life }) =>
+      violation("bounded", at.at, life, undefined, `${entries} entries in memory`),
+    )
+
 export const liveness = (facts: Facts): ReadonlyArray<Violation> => [
   ...facts.history.calls.flatMap((call) => ofCall(facts, call) ?? []),
   ...closed(facts),
+  ...bounded(facts),
 ]

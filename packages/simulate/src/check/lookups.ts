@@ -99,6 +99,7 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
   const { config } = facts.history
   const { end, life, outcome } = earlier
   if (life !== later.life || config.earlyRefresh || end === undefined) return undefined
+  if (config.keys > config.maxEntries) return undefined
   if (outcome !== "value" && outcome !== "renewed") return undefined
   const begin = later.begin
   const longest = Math.min(config.freshFor, config.maxFreshFor ?? Infinity)

@@ -70,6 +70,8 @@ export interface Config {
   readonly hardTimeout: number
   readonly tierWrites: "awaited" | "background"
   readonly checked: boolean
+  /** The most entries in memory. */
+  readonly maxEntries: number
   /** Of memory; null for none. */
   readonly maxFreshFor: number | null
   readonly leaseTime: number

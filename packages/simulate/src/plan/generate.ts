@@ -24,8 +24,9 @@ const configOf = (random: Random, nodes: number, seed: number): Config => {
     earlyRefresh: chance(0.2),
     softTimeout: pick([null, null, 100]),
     hardTimeout: leaseTime === 200 ? 700 : 300,
-    tierWrites: pick(["awaited", "awaited", "background"]),
+    tierWrites: pick(["awaited", "background"]),
     checked: chance(0.15),
+    maxEntries: pick([10_000, 10_000, 2]),
     maxFreshFor: pick([null, null, 1_000]),
     leaseTime,
     settleTime: pick([60_000, 2_000]),
@@ -138,13 +139,23 @@ class Drawing {
   }
 }
 
+/**
+ * The faults of one plan: some of the kinds, or none. Together all kinds hide what a few would show, since
+ * hardly any node is ever well.
+ */
+const faultsOf = ({ chance, pick }: Random, kinds: Size["faults"]): Size["faults"] => {
+  if (kinds.length === 0 || chance(0.12)) return []
+  const some = kinds.filter(() => chance(0.35))
+  return some.length === 0 ? [pick(kinds)] : some
+}
+
 /** The same seed and size give the same plan. */
 export const generate = (seed: number, size: Size): Plan => {
   const random = make(derived(seed, "plan"))
   const config = configOf(random, size.nodes, seed)
-  const drawing = new Drawing(random, config, size)
+  const drawing = new Drawing(random, config, { ...size, faults: faultsOf(random, size.faults) })
   // Changes meet lookups only where lookups take time.
-  const millis = random.pick([0, 20, 50, 100, 150])
+  const millis = random.pick([0, 20, 50, 100, 150, 0.6 * config.hardTimeout])
   const steps: Array<Step> = [{ _tag: "upstream", behaviour: "answers", millis }]
   /** By place, the steps that end a fault there. */
   const ends = new Map<number, ReadonlyArray<Step>>()

@@ -68,7 +68,14 @@ export const defects: ReadonlyArray<Defect> = [
   },
   {
     name: "floor-not-raised",
-    what: "a node does not take over the floor of an arbiter that lost its marks",
+    what: "a node does not take over the floor of an arbiter that has forgotten marks",
+    given: [
+      {
+        file: `${internal}/runtime/limits.ts`,
+        from: `export const maxMarks = 100_000`,
+        to: `export const maxMarks = 1`,
+      },
+    ],
     edits: [
       {
         file: `${internal}/invalidation/marks.ts`,
@@ -119,14 +126,31 @@ export const defects: ReadonlyArray<Defect> = [
   },
   {
     name: "memory-before-arbiter",
-    what: "a looked-up value is kept in memory before the arbiter has accepted it",
+    what: "a change drops memory's entry before the arbiter has applied the change, and not after it",
     edits: [
       {
-        file: `${internal}/flight/commit.ts`,
-        from: `    const stored = yield* commitOne(engine, arbiter, flight, kept)
+        file: `${internal}/write/change.ts`,
+        from: `        : yield* apply(engine, arbiter, k, orRemoval(engine, k, asked), known)`,
+        to: `        : yield* Effect.suspend(() => {
+            engine.near.delete(k)
+            return apply(engine, arbiter, k, orRemoval(engine, k, asked), known)
+          })`,
+      },
+      {
+        file: `${internal}/write/change.ts`,
+        from: `    // A flight that began while the arbiter was asked may have read the value from before the change.
+    begun(engine, k, planned.change._tag)
+    const isProvisional`,
+        to: `    const isProvisional`,
+      },
+      {
+        file: `${internal}/write/change.ts`,
+        from: `    if (engine.changes.end(k, turn, version)) follow(engine, k, planned, placed)
+    // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
+    // which came last.
+    else engine.near.delete(k)
 `,
-        to: `    keepInMemory(engine, flight, { ...kept, gapsBefore, confirmedAt })
-    const stored = yield* commitOne(engine, arbiter, flight, kept)
+        to: `    engine.changes.end(k, turn, version)
 `,
       },
     ],
@@ -250,7 +274,13 @@ export const defects: ReadonlyArray<Defect> = [
   {
     name: "settled-too-early",
     what: "a change counts as settled although the arbiter did not answer",
-    edits: [],
+    edits: [
+      {
+        file: `${internal}/write/change.ts`,
+        from: `    const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))`,
+        to: `    const isHeard = applied === undefined || (yield* isAllHeard(engine, caughtUp, queuedBefore))`,
+      },
+    ],
   },
   {
     name: "not-coalesced",
@@ -293,4 +323,4 @@ export const defects: ReadonlyArray<Defect> = [
       },
     ],
   },
-].filter(({ edits }) => edits.length > 0)
+]

@@ -64,6 +64,7 @@ export class Node {
     this.#context = seeded(this.process, derived(config.seed, "node", node, number))
     const { life } = this
     const memory = MemoryTier.layer({
+      maxEntries: config.maxEntries,
       ...(config.maxFreshFor === null ? {} : { maxFreshFor: config.maxFreshFor }),
     })
     const shared = Layer.succeed(Tier.Tier, cluster.wayToArbiter(machine, this.process))
@@ -102,6 +103,11 @@ export class Node {
   /** Whether the larder can be called now. */
   get isUp(): boolean {
     return this.larder !== undefined && this.process.isRunning && this.life.closing === undefined
+  }
+
+  /** How many entries memory has. */
+  get entries(): number {
+    return this.larder === undefined ? 0 : Effect.runSync(this.larder.stats).entries
   }
 
   /** Closes the larder; runs `then` when it has closed. */

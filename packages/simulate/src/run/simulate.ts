@@ -109,6 +109,7 @@ class World {
     this.#recorder.step(step)
     if (step._tag === "wait") return this.#pass(step.millis)
     this.#takeNow(step)
+    for (const node of this.#nodes) this.#recorder.sample(node.life, node.entries)
     this.#pass(1)
   }
 

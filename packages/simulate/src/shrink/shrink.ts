@@ -12,7 +12,7 @@ export const breaks =
     judge(plan, { twice: law === "same" }).violations.some((one) => one.law === law)
 
 /** Runs of one shrinking. */
-const mostRuns = 600
+const mostRuns = 1_000
 
 class Budget {
   #left = mostRuns
@@ -27,6 +27,38 @@ class Budget {
     this.#left -= 1
     return this.#fails(plan)
   }
+}
+
+/** What takes as long as a step, and does nothing. */
+const nothing: Step = { _tag: "wait", millis: 1 }
+
+const isNothing = (step: Step): boolean => step._tag === "wait"
+
+/** Delta debugging: replaces pieces of the steps by waits, so that the others keep their times. */
+const emptySteps = (plan: Plan, fails: Fails): Plan => {
+  let { steps } = plan
+  for (let size = Math.ceil(steps.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (let from = 0; from < steps.length; from += size) {
+      const emptied = steps.map((step, place) =>
+        place >= from && place < from + size && !isNothing(step) ? nothing : step,
+      )
+      const isSame = emptied.every((step, place) => step === steps[place])
+      if (!isSame && fails({ ...plan, steps: emptied })) steps = emptied
+    }
+  }
+  return { ...plan, steps }
+}
+
+/** One wait in place of several. */
+const joinedWaits = (plan: Plan, fails: Fails): Plan => {
+  const steps: Array<Step> = []
+  for (const step of plan.steps) {
+    const last = steps.at(-1)
+    if (step._tag !== "wait" || last?._tag !== "wait") steps.push(step)
+    else steps[steps.length - 1] = { _tag: "wait", millis: last.millis + step.millis }
+  }
+  const joined = { ...plan, steps }
+  return steps.length < plan.steps.length && fails(joined) ? joined : plan
 }
 
 /** Delta debugging: leaves pieces of the steps out, half of them, then smaller ones. */
@@ -53,6 +85,7 @@ const simpler: ReadonlyArray<Partial<Config>> = [
   { earlyRefresh: false },
   { latency: 0 },
   { tierWrites: "awaited" },
+  { maxEntries: 10_000 },
   { maxFreshFor: null },
   { softTimeout: null },
   { staleWhileRevalidate: 0 },
@@ -103,7 +136,17 @@ const shorterWaits = (plan: Plan, fails: Fails): Plan => {
   return { ...plan, steps }
 }
 
-const passes = [fewerSteps, fewerNodes, simplerConfig, fewerKeys, fewerSteps, shorterWaits]
+const passes = [
+  emptySteps,
+  joinedWaits,
+  fewerSteps,
+  fewerNodes,
+  simplerConfig,
+  fewerKeys,
+  fewerSteps,
+  joinedWaits,
+  shorterWaits,
+]
 
 /** The plan must fail. */
 export const shrink = (plan: Plan, fails: Fails): Plan => {
