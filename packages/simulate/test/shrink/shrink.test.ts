@@ -5,7 +5,15 @@ import type { Plan } from "../../src/plan/Plan.ts"
 import { shrink } from "../../src/shrink/shrink.ts"
 
 it("leaves the steps that a failure needs, in order, on as few nodes and keys as will do", () => {
-  const plan = generate(5, { nodes: 4, steps: 300, faults: faultNames })
+  const drawn = generate(5, { nodes: 4, steps: 300, faults: faultNames })
+  const needed = [
+    { _tag: "kill", node: 3 } as const,
+    { _tag: "set", node: 2, key: "key0" } as const,
+  ]
+  const plan: Plan = {
+    ...drawn,
+    steps: drawn.steps.toSpliced(100, 0, needed[0]!).toSpliced(200, 0, needed[1]!),
+  }
   const fails = ({ steps }: Plan): boolean => {
     const kill = steps.findIndex(({ _tag }) => _tag === "kill")
     return kill >= 0 && steps.slice(kill).some(({ _tag }) => _tag === "set")

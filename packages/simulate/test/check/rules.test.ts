@@ -1,0 +1,246 @@
+import { describe, expect, it } from "vitest"
+import { silence } from "../../src/plan/Plan.ts"
+import { key, Told } from "../support/told.ts"
+
+describe("times", () => {
+  it("a value is fresh for freshFor, and no longer", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.a)
+    told.at(9_999).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    const late = new Told()
+    const other = late.lookedUp(late.a)
+    late.at(10_000).given(late.a, other, "Fresh")
+    expect(late.broken()).toEqual(["fresh", "excuse"])
+  })
+
+  it("error grace needs a failure shortly before", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.a)
+    told.at(20_000).ended(told.lookup(told.b), "failed")
+    told.at(20_050).given(told.a, value, "Stale")
+    expect(told.broken()).toEqual([])
+    const without = new Told()
+    const other = without.lookedUp(without.a)
+    without.at(20_050).given(without.a, other, "Stale")
+    expect(without.broken()).toEqual(["excuse"])
+  })
+
+  it("nothing is given after its grace, not even after a failure", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.a)
+    told.at(70_000).ended(told.lookup(told.a), "failed")
+    told.given(told.a, value, "Stale")
+    expect(told.broken()).toEqual(["stale"])
+  })
+
+  it("maxAge is kept", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.a)
+    told.at(500).given(told.a, value, undefined, { maxAge: 600 })
+    expect(told.broken()).toEqual([])
+    told.at(700).given(told.a, value, undefined, { maxAge: 600 })
+    expect(told.broken()).toEqual(["demand"])
+  })
+})
+
+describe("changes", () => {
+  const changedByA = () => {
+    const told = new Told()
+    const value = told.lookedUp(told.a)
+    const change = told.at(1_000).changed(told.a, "set", { value: told.value() })
+    return { told, value, change }
+  }
+
+  it("count at once for the node that made them, and drop its older value", () => {
+    const { told, value } = changedByA()
+    told.at(1_001).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual(["dropped", "noStaleSet", "excuse"])
+  })
+
+  it("count for another node once it has heard of them", () => {
+    const { change, told, value } = changedByA()
+    told.at(1_001).given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.hears(told.b, change)
+    told.given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual(["noStaleSet", "excuse"])
+  })
+
+  it("count for another node when it must know that it may have missed them", () => {
+    const { told, value } = changedByA()
+    told.at(1_050).beat(told.b)
+    told.at(1_000 + silence).given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.at(1_001 + silence).given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual(["noStaleSet", "excuse"])
+  })
+
+  it("do not count for another node whose gap began before them", () => {
+    const { told, value } = changedByA()
+    told.at(5_000).given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual([])
+  })
+
+  it("do not count where a failover may have lost them", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.a)
+    told.step({ _tag: "replicate" })
+    const change = told.at(1_000).changed(told.a, "remove")
+    told.hears(told.b, change)
+    told.step({ _tag: "failover" })
+    told.at(1_010).given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual([])
+  })
+
+  it("of other nodes leave an older value for stale-if-error, but removals do not", () => {
+    const { change, told, value } = changedByA()
+    told.hears(told.b, change)
+    told.ended(told.lookup(told.b), "failed")
+    told.at(1_001).given(told.b, value, "Stale")
+    expect(told.broken()).toEqual([])
+    const removal = told.changed(told.a, "remove")
+    told.hears(told.b, removal)
+    told.at(1_003).given(told.b, value, "Stale")
+    expect(told.broken()).toEqual(["dropped"])
+  })
+
+  it("that are settled count for every checked read", () => {
+    const { told, value } = changedByA()
+    told.at(1_001).given(told.b, value, "Fresh", { check: true })
+    expect(told.broken()).toEqual(["checked"])
+  })
+
+  it("that are not settled and their values have a place that is known up to a trip", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.b)
+    told.at(100).changed(told.a, "set", { value: told.value(), settled: false })
+    told.at(150).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.at(300).changed(told.a, "remove", { settled: false })
+    told.at(301).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual(["dropped", "noStaleSet", "excuse"])
+  })
+})
+
+describe("answers", () => {
+  it("an error is that of a lookup of the key", () => {
+    const told = new Told()
+    const lookup = told.lookup(told.a)
+    told.ended(lookup, "failed")
+    told.answered(told.asks(told.b, "get"), { _tag: "Failed", key, lookup: lookup.number })
+    expect(told.broken()).toEqual([])
+    told.answered(told.asks(told.b, "get"), { _tag: "Failed", key, lookup: lookup.number + 1 })
+    expect(told.broken()).toEqual(["error"])
+  })
+
+  it("a value was made for its key", () => {
+    const told = new Told()
+    told.given(told.a, 99, "Fresh")
+    expect(told.broken()).toEqual(["known"])
+  })
+
+  it("every caller is answered, in time", () => {
+    const told = new Told()
+    told.asks(told.a, "get")
+    expect(told.broken()).toEqual(["inTime"])
+    const late = new Told()
+    const read = late.asks(late.a, "get")
+    late.at(5_000)
+    late.answered(read, {
+      _tag: "Value",
+      key,
+      value: late.lookedUp(late.a),
+      freshness: undefined,
+      tier: undefined,
+    })
+    expect(late.broken()).toEqual(["inTime"])
+  })
+
+  it("time in which a process stood still does not count", () => {
+    const told = new Told()
+    const read = told.asks(told.a, "get")
+    told.at(10).step({ _tag: "pause", node: 0 })
+    told.at(8_000).step({ _tag: "resume", node: 0 })
+    const value = told.lookedUp(told.a)
+    told.answered(read, { _tag: "Value", key, value, freshness: undefined, tier: undefined })
+    expect(told.broken()).toEqual([])
+  })
+})
+
+describe("lookups", () => {
+  it("one at a time per key and node, unless a change begins a new generation", () => {
+    const told = new Told()
+    const one = told.lookup(told.a)
+    told.at(5)
+    const other = told.lookup(told.a)
+    told.at(20).ended(one, "value", told.value())
+    told.ended(other, "value", told.value())
+    expect(told.broken()).toEqual(["oneLookup"])
+    const changed = new Told()
+    const older = changed.lookup(changed.a)
+    changed.at(5).changed(changed.a, "remove")
+    const newer = changed.lookup(changed.a)
+    changed.at(20).ended(older, "value", changed.value())
+    changed.ended(newer, "value", changed.value())
+    expect(changed.broken()).toEqual([])
+  })
+
+  it("one in all nodes that are well", () => {
+    const both = (told: Told) => {
+      const one = told.at(20_000).lookup(told.a)
+      const other = told.at(20_005).lookup(told.b)
+      told.at(20_020).ended(one, "value", told.value())
+      told.ended(other, "value", told.value())
+      return told.broken()
+    }
+    expect(both(new Told())).toEqual(["oneLookupOfAll"])
+    const cut = new Told()
+    cut.at(19_990).step({ _tag: "partition", node: 1 })
+    expect(both(cut)).toEqual([])
+  })
+
+  it("none while the node's own value is fresh, and nothing has happened", () => {
+    const told = new Told()
+    told.at(20_000).lookedUp(told.a)
+    told.at(22_000).lookedUp(told.a)
+    expect(told.broken()).toEqual(["needless"])
+    const changed = new Told()
+    changed.at(20_000).lookedUp(changed.a)
+    changed.at(21_000).changed(changed.b, "expire")
+    changed.at(22_000).lookedUp(changed.a)
+    expect(changed.broken()).toEqual([])
+  })
+
+  it("none is interrupted unless its caller leaves", () => {
+    const told = new Told()
+    told.ended(told.lookup(told.a), "interrupted")
+    expect(told.broken()).toEqual(["leftBehind"])
+    const left = new Told()
+    const read = left.asks(left.a, "get")
+    const lookup = left.lookup(left.a)
+    left.leaves(read)
+    left.ended(lookup, "interrupted")
+    left.answered(read)
+    expect(left.broken()).toEqual([])
+  })
+})
+
+describe("the end", () => {
+  it("leaves no timer and no lookup, and closes in time", () => {
+    const timers = new Told()
+    timers.leftovers = [{ life: timers.a, timers: 1 }]
+    expect(timers.broken()).toEqual(["closed"])
+    const running = new Told()
+    running.lookup(running.a)
+    expect(running.broken()).toEqual(["closed"])
+  })
+
+  it("memory is bounded at every step", () => {
+    const told = new Told({ maxEntries: 2 })
+    told.holds(told.a, 2)
+    expect(told.broken()).toEqual([])
+    told.holds(told.a, 3)
+    expect(told.broken()).toEqual(["bounded"])
+  })
+})

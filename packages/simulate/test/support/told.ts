@@ -1,0 +1,159 @@
+/** Histories told by hand, for tests of the rules. */
+import { check } from "../../src/check/check.ts"
+import type { Law } from "../../src/check/Violation.ts"
+import type {
+  Answer,
+  Change,
+  Freshness,
+  Leftover,
+  Life,
+  Lookup,
+  Read,
+  ReadOp,
+} from "../../src/history/History.ts"
+import { Recorder } from "../../src/history/Recorder.ts"
+import { type Config, keyOf, type Step } from "../../src/plan/Plan.ts"
+
+export const key = keyOf(0)
+
+export const plain: Config = {
+  nodes: 2,
+  keys: 1,
+  file: false,
+  freshFor: 10_000,
+  staleWhileRevalidate: 0,
+  staleIfError: 60_000,
+  earlyRefresh: false,
+  softTimeout: null,
+  hardTimeout: 300,
+  tierWrites: "awaited",
+  checked: false,
+  maxEntries: 10_000,
+  maxFreshFor: null,
+  leaseTime: 1_000,
+  settleTime: 60_000,
+  push: false,
+  latency: 0,
+  skews: [],
+  seed: 1,
+}
+
+export class Told {
+  now = 0
+  readonly #recorder = new Recorder(() => this.now)
+  readonly a: Life
+  readonly b: Life
+  readonly #config: Config
+  leftovers: ReadonlyArray<Leftover> = []
+
+  constructor(config: Partial<Config> = {}) {
+    this.#config = { ...plain, ...config }
+    this.a = this.#recorder.life(0)
+    this.b = this.#recorder.life(1)
+    for (const life of [this.a, this.b]) life.opened = this.#recorder.moment()
+  }
+
+  at(millis: number): this {
+    this.now = millis
+    return this
+  }
+
+  step(step: Step): void {
+    this.#recorder.step(step)
+  }
+
+  value(tags: ReadonlyArray<string> = []): number {
+    return this.#recorder.value(key, tags)
+  }
+
+  lookup(life: Life): Lookup {
+    return this.#recorder.lookup({ key, life, behaviour: "answers" })
+  }
+
+  ended(lookup: Lookup, outcome: NonNullable<Lookup["outcome"]>, value?: number): void {
+    this.#recorder.ended(lookup, outcome, value)
+  }
+
+  /** A lookup without duration; returns its value. */
+  lookedUp(life: Life): number {
+    const value = this.value()
+    this.ended(this.lookup(life), "value", value)
+    return value
+  }
+
+  asks(life: Life, op: ReadOp, options: Partial<Pick<Read, "maxAge" | "check">> = {}): Read {
+    return this.#recorder.read({
+      _tag: "Read",
+      op,
+      life,
+      keys: [key],
+      maxAge: undefined,
+      allowStale: true,
+      check: false,
+      isFinal: false,
+      ...options,
+    })
+  }
+
+  leaves(read: Read): void {
+    read.left = this.#recorder.moment()
+  }
+
+  answered(read: Read, ...answers: ReadonlyArray<Answer>): void {
+    this.#recorder.answered(read, answers)
+  }
+
+  /** A call that is answered at once. */
+  given(
+    life: Life,
+    value: number,
+    freshness: Freshness | undefined,
+    options: Partial<Pick<Read, "maxAge" | "check">> = {},
+  ): void {
+    const answer = { _tag: "Value", key, value, freshness, tier: "memory" } as const
+    this.answered(this.asks(life, "getWithMeta", options), answer)
+  }
+
+  /** A change that is acknowledged at once. */
+  changed(life: Life, op: Change["op"], more: Partial<Change> = {}): Change {
+    const change = this.#recorder.change({
+      _tag: "Change",
+      op,
+      life,
+      key: op === "invalidateTags" || op === "clear" ? undefined : key,
+      tags: [],
+      keepStale: op === "expire",
+      value: undefined,
+      ...more,
+    })
+    change.settled = more.settled ?? true
+    change.version = this.now * 1_000
+    change.end = this.#recorder.moment()
+    return change
+  }
+
+  hears(life: Life, { version }: Change): void {
+    this.#recorder.received(life, { _tag: "Changed", key, version })
+  }
+
+  beat(life: Life): void {
+    this.#recorder.beat({ life, sentAt: this.now, at: this.now })
+  }
+
+  holds(life: Life, entries: number): void {
+    this.#recorder.sample(life, entries)
+  }
+
+  /** The laws that the history breaks. */
+  broken(): ReadonlyArray<Law> {
+    const healed = this.#recorder.moment()
+    const quiet = this.#recorder.moment()
+    const { leftovers } = this
+    for (const life of [this.a, this.b]) {
+      life.closing ??= this.#recorder.moment()
+      life.closed ??= this.#recorder.moment()
+    }
+    const history = this.#recorder.history(this.#config, { healed, quiet, leftovers })
+    return [...new Set(check(history).map(({ law }) => law))]
+  }
+}
