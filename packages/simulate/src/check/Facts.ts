@@ -50,12 +50,15 @@ export class Facts {
   readonly #marks: ReadonlyArray<Change>
   readonly #lookups: ReadonlyMap<unknown, ReadonlyArray<Lookup>>
   readonly #vouches = new Map<number, Array<Vouch>>()
-  readonly #deliveries: ReadonlyMap<unknown, ReadonlyArray<Delivery>>
+  /** By life, then by key; undefined for marks. */
+  readonly #deliveries: ReadonlyMap<Life, ReadonlyMap<unknown, ReadonlyArray<Delivery>>>
   readonly #beats: ReadonlyMap<unknown, ReadonlyArray<Beat>>
   /** By node, when its process stood still. */
   readonly #stops: ReadonlyMap<unknown, ReadonlyArray<Span>>
   /** From when a replica was taken until it took the place of the arbiter. */
   readonly #losses: ReadonlyArray<Span>
+  /** By node, when messages to it were disturbed. */
+  readonly #unheard: ReadonlyMap<unknown, ReadonlyArray<Span>>
   /** By node, when requests to the arbiter or a process were disturbed. */
   readonly #disturbances: ReadonlyMap<unknown, ReadonlyArray<Span>>
 
@@ -69,7 +72,12 @@ export class Facts {
     )
     this.#marks = this.changes.filter(({ key }) => key === undefined)
     this.#lookups = grouped(history.lookups, ({ key }) => key)
-    this.#deliveries = grouped(history.deliveries, ({ life }) => life)
+    this.#deliveries = new Map(
+      [...Map.groupBy(history.deliveries, ({ life }) => life)].map(([life, all]) => [
+        life,
+        grouped(all, ({ message }) => (message._tag === "Changed" ? message.key : undefined)),
+      ]),
+    )
     this.#beats = grouped(history.beats, ({ life }) => life)
     this.stretch = history.steps.some(({ step }) => step._tag === "drift") ? 1.001 : 1
     for (const { begin, end, settled, value } of this.changes) {
@@ -96,6 +104,16 @@ export class Facts {
       step._tag === "replicate" ? true : step._tag === "failover" ? false : undefined,
     ).filter(({ to }) => this.#isStep(to, "failover"))
     this.#disturbances = new Map(places.map((node) => [node, this.#disturbed(node)]))
+    this.#unheard = new Map(
+      places.map((node) => [
+        node,
+        this.#spans((step) =>
+          this.#isAt(step, node) && step._tag === "messages"
+            ? step.condition !== "prompt"
+            : undefined,
+        ),
+      ]),
+    )
   }
 
   #vouch(value: number, vouch: Vouch): void {
@@ -236,10 +254,7 @@ export class Facts {
 
   /** Whether nothing disturbed the messages to a node between these times. */
   isHeard({ node }: Life, from: number, to: number): boolean {
-    const spans = this.#spans((step) =>
-      this.#isAt(step, node) && step._tag === "messages" ? step.condition !== "prompt" : undefined,
-    )
-    return spans.every((span) => span.from.at > to || span.to.at < from)
+    return (this.#unheard.get(node) ?? []).every((span) => span.from.at > to || span.to.at < from)
   }
 
   /** Whether the clock of a node was set between these moments. */
@@ -279,11 +294,11 @@ export class Facts {
   /** Whether a node has heard of a change itself, or of a later one of the key, which says less. */
   #heard({ key, version }: Change, life: Life, came: Moment): "itself" | "later" | undefined {
     let heard: "later" | undefined
-    for (const { at, message } of this.#deliveries.get(life) ?? []) {
+    for (const { at, message } of this.#deliveries.get(life)?.get(key) ?? []) {
       if (at.order >= came.order) break
       if (key === undefined) {
         if (message._tag === "Marked" && message.numbers.includes(version)) return "itself"
-      } else if (message._tag === "Changed" && message.key === key) {
+      } else if (message._tag === "Changed") {
         if (message.version === version) return "itself"
         if (message.version > version) heard = "later"
       }

@@ -39,6 +39,18 @@ const overlap = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
 const failedBefore = (facts: Facts, { begin, key }: Lookup): boolean =>
   facts.hasFailed(key, begin.at - flightsWait, begin.at)
 
+/** A node waits for another's lookup no longer than `leaseWait`, and than a lookup may take. */
+const hasWaited = (facts: Facts, { begin, key, life }: Lookup): boolean => {
+  const longest = Math.min(leaseWait, facts.history.config.hardTimeout) / facts.stretch
+  return facts.reads.some(
+    (read) =>
+      read.life === life &&
+      read.keys.includes(key) &&
+      read.begin.at <= begin.at - longest &&
+      (read.end === undefined || read.end.at >= begin.at - longest),
+  )
+}
+
 /** Whether the nodes of both lookups, and the arbiter, were well all the time. */
 const areWell = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
   const [from, to] = [earlier.begin.at - flightsWait - recovery, later.begin.at]
@@ -57,7 +69,8 @@ const ofPair = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undef
   if (earlier.life === later.life) {
     return violation("oneLookup", at, later.life, later.key, text)
   }
-  if (!areWell(facts, earlier, later) || failedBefore(facts, later)) return undefined
+  const isExempt = failedBefore(facts, later) || hasWaited(facts, later)
+  if (isExempt || !areWell(facts, earlier, later)) return undefined
   return violation("oneLookupOfAll", at, later.life, later.key, text)
 }
 
