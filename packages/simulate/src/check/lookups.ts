@@ -26,7 +26,9 @@ const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean 
 }
 
 const overlap = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
-  const { begin, end } = earlier
+  const { begin, behaviour, end } = earlier
+  // It may have been given up when its last caller left.
+  if (behaviour === "disobeys") return false
   // After its deadline a lookup that disobeys counts no more.
   const until = facts.failedAt(earlier) ?? end?.at ?? Infinity
   return (

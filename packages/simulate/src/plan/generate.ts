@@ -61,6 +61,9 @@ class Drawing {
   readonly #config: Config
   readonly #size: Size
   readonly #key: () => number
+  #focused = keyOf(0)
+  /** Steps for which one key has the focus. */
+  #left = 0
 
   constructor(random: Random, config: Config, size: Size) {
     this.#random = random
@@ -71,13 +74,15 @@ class Drawing {
 
   step(): Drawn {
     const { faults } = this.#size
+    this.#left -= 1
+    const isFocused = this.#left > 0
     const kind = this.#random.weighted({
       read: 12,
-      change: 5,
+      change: isFocused ? 12 : 5,
       wait: 8,
       interrupt: 0.7,
       publish: 2,
-      fault: faults.length === 0 ? 0 : 3,
+      fault: faults.length === 0 ? 0 : isFocused ? 1 : 3,
     })
     switch (kind) {
       case "read":
@@ -91,6 +96,7 @@ class Drawing {
       case "publish":
         return { step: { _tag: "publish", key: this.#drawKey(), tags: tagsIn(this.#random) } }
       case "fault":
+        if (this.#random.chance(0.5)) this.#focus()
         return faultKinds[this.#random.pick(faults)](this.#random, this.#node())
     }
   }
@@ -99,8 +105,14 @@ class Drawing {
     return this.#random.between(0, this.#config.nodes - 1)
   }
 
+  /** For some steps, all nodes read and change one key: what a fault does wrong shows there. */
+  #focus(): void {
+    this.#left = this.#random.between(6, 16)
+    this.#focused = keyOf(this.#key())
+  }
+
   #drawKey(): string {
-    return keyOf(this.#key())
+    return this.#left > 0 ? this.#focused : keyOf(this.#key())
   }
 
   #wait(): Step {
