@@ -33,19 +33,7 @@ interface Truth {
 export interface Moment {
   readonly order: number
   readonly at: number
-  /** The node at which it is, where there are several. */
-  readonly node: number
 }
-
-/**
- * How far the node of a caller must take a change into account. `known`: it made the change, or has
- * heard of it. `suspected`: it must have noticed by now that it may have missed a message.
- */
-export type Knowledge = "none" | "suspected" | "known"
-
-/** With one node: it knows its acknowledged changes. */
-const acknowledged = ({ ended }: Made, { order }: Moment): Knowledge =>
-  ended < order ? "known" : "none"
 
 export type Change =
   | { readonly _tag: "set"; readonly key: string; readonly value: number }
@@ -53,17 +41,13 @@ export type Change =
   | { readonly _tag: "tags"; readonly tags: ReadonlyArray<string>; readonly keepStale: boolean }
   | { readonly _tag: "clear"; readonly keepStale: boolean }
 
-export interface Made {
+interface Made {
   change: Change
   readonly begun: number
   /** The place of its acknowledgement in the order, Infinity before. */
   ended: number
   endedAt: number
   settled: boolean
-  /** The node that made it. */
-  readonly node: number
-  /** The version of its `Ack`. */
-  version: number
 }
 
 export interface Lookup {
@@ -93,14 +77,9 @@ export interface Caller {
 
 export type Freshness = "Fresh" | "Stale"
 
-/**
- * Whether a change leaves no stale value. A `set` of another node leaves the older value for when
- * neither the shared tier nor upstream answers.
- */
-const leavesNothing = ({ change, node }: Made, came: Moment): boolean =>
-  (change._tag === "set" && node === came.node) ||
-  change._tag === "remove" ||
-  ("keepStale" in change && !change.keepStale)
+/** Whether a change leaves no stale value. */
+const leavesNothing = ({ change }: Made): boolean =>
+  change._tag === "set" || change._tag === "remove" || ("keepStale" in change && !change.keepStale)
 
 const covers = (change: Change, truth: Truth, value: number): boolean => {
   switch (change._tag) {
@@ -126,28 +105,24 @@ export class Model {
   readonly violations: Array<string> = []
   /** A caller was interrupted. */
   someoneLeft = false
-  /** Several nodes: after a failed lookup each node with nothing stale looks the key up by itself. */
-  hasNodes = false
   /** How long a flight may run before it calls upstream, ms. */
   flightsWait = 0
   readonly #times: Times
   readonly #now: () => number
-  readonly #knowledge: (made: Made, came: Moment) => Knowledge
   readonly #truths = new Map<number, Truth>()
   readonly #changes: Array<Made> = []
   readonly #lookups: Array<Lookup> = []
   #order = 0
   #value = 0
 
-  constructor(times: Times, now: () => number, knowledge = acknowledged) {
+  constructor(times: Times, now: () => number) {
     this.#times = times
     this.#now = now
-    this.#knowledge = knowledge
   }
 
-  moment(node = 0): Moment {
+  moment(): Moment {
     this.#order += 1
-    return { order: this.#order, at: this.#now(), node }
+    return { order: this.#order, at: this.#now() }
   }
 
   violated(law: string, what: string): void {
@@ -197,7 +172,7 @@ export class Model {
   }
 
   /** Begins a change; call the returned function when it is acknowledged, with `settled` of its `Ack`. */
-  changeBegins(change: Change, node = 0): (settled: boolean, version?: number) => void {
+  changeBegins(change: Change): (settled: boolean) => void {
     const begun = this.moment()
     const made: Made = {
       change,
@@ -205,16 +180,13 @@ export class Model {
       ended: Infinity,
       endedAt: Infinity,
       settled: false,
-      node,
-      version: 0,
     }
     this.#changes.push(made)
     const vouch: Vouch = { begun: Infinity, at: begun.at }
     if (change._tag === "set") this.#truths.get(change.value)?.vouches.push(vouch)
-    return (settled, version = 0) => {
+    return (settled) => {
       const ended = this.moment()
       made.settled = settled
-      made.version = version
       made.ended = ended.order
       made.endedAt = ended.at
       vouch.begun = ended.order
@@ -250,7 +222,7 @@ export class Model {
           begun < later.begun.order &&
           (ended > same.begun.order || (this.flightsWait > 0 && endedAt >= since)),
       )
-      if (!isNewGeneration && !(this.hasNodes && this.#failedBefore(later))) {
+      if (!isNewGeneration) {
         this.violated(
           "law 7",
           `lookups ${same.call} and ${later.call} of ${later.key} run together`,
@@ -259,32 +231,18 @@ export class Model {
     }
   }
 
-  /**
-   * The change that is newer than every validation of the value and that the caller's node knows,
-   * or, with `suspects`, at least suspects.
-   */
+  /** The acknowledged change that is newer than every validation of the value. */
   #isOvertaken(
     value: number,
     truth: Truth,
     came: Moment,
-    by: (made: Made, came: Moment) => boolean,
-    suspects = true,
+    by: (made: Made) => boolean,
   ): Change | undefined {
     return this.#changes.find((made) => {
-      const { begun, change } = made
-      if (!by(made, came) || !covers(change, truth, value)) return false
-      if (truth.vouches.some((vouch) => vouch.begun >= begun)) return false
-      const knowledge = this.#knowledge(made, came)
-      return knowledge === "known" || (suspects && knowledge === "suspected")
+      const { begun, change, ended } = made
+      if (ended >= came.order || !by(made) || !covers(change, truth, value)) return false
+      return truth.vouches.every((vouch) => vouch.begun < begun)
     })?.change
-  }
-
-  #failedBefore({ begun, key }: Lookup): boolean {
-    const since = begun.at - this.#times.failureCounts
-    return this.#lookups.some(
-      ({ ended, failed, key: of }) =>
-        of === key && failed && (ended?.order ?? Infinity) < begun.order && ended!.at >= since,
-    )
   }
 
   /** When upstream last validated the value. */
@@ -321,7 +279,7 @@ export class Model {
     if (now >= staleUntil && now > vouchedAt) {
       this.violated("law 4", `${value} of ${vouchedAt} given after ${staleUntil}`)
     }
-    const dropped = this.#isOvertaken(value, truth, came, leavesNothing, false)
+    const dropped = this.#isOvertaken(value, truth, came, leavesNothing)
     if (dropped !== undefined) {
       this.violated("laws 11, 12", `${value} given after ${JSON.stringify(dropped)}`)
     }
