@@ -9,7 +9,7 @@ import { lanes } from "./report/lanes.ts"
 import { pasted } from "./report/paste.ts"
 import { progress } from "./report/progress.ts"
 import { json, summary, table } from "./report/table.ts"
-import { campaign } from "./run/campaign.ts"
+import { campaign, isEndless } from "./run/campaign.ts"
 import { judge, type Judged } from "./run/judge.ts"
 import { simulate } from "./run/simulate.ts"
 import { breaks, shrink } from "./shrink/shrink.ts"
@@ -18,6 +18,8 @@ const explain = ({ seed, violations }: Judged, size: Options): string => {
   const [first] = violations
   if (first === undefined) return ""
   const plan = generate(seed, size)
+  // It would not end here either.
+  if (isEndless(first)) return `seed ${seed}: ${shown(first)}`
   const small = shrink(plan, breaks(first.law))
   const found = judge(small, { twice: first.law === "same" }).violations
   const shownFirst = found.find(({ law }) => law === first.law) ?? first

@@ -18,7 +18,7 @@ const drops = ({ keepStale, life, op }: Change, by: Read): boolean =>
   op === "set" ? life === by.life : op === "remove" || (op !== "expire" && !keepStale)
 
 /**
- * A change that the arbiter gets late keeps its place in the order. When another node expires the older
+ * A change that the arbiter gets late keeps its place in the order. When another call expires the older
  * value meanwhile, that value counts as changed then, and stays for stale-if-error.
  */
 const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): boolean =>
@@ -26,9 +26,8 @@ const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): bool
   facts
     .changesOfKey(key)
     .some(
-      ({ begin, end, life, op }) =>
+      ({ begin, end, op }) =>
         op === "expire" &&
-        life !== change.life &&
         begin.order < by.begin.order &&
         (end === undefined || end.order > change.begin.order),
     )

@@ -18,7 +18,7 @@ export class NeverQuiet extends Error {
 }
 
 /** Tasks at one moment. Far more than a step of a simulation has. */
-const tasksAtOnce = 200_000
+const tasksAtOnce = 20_000
 
 /** Rounds to a microsecond, so that sums of times are exact. */
 const exact = (millis: number): number => Math.round(millis * 1_000) / 1_000

@@ -1,6 +1,6 @@
 /** The result of all histories: each law, and in how many histories it was broken. */
 import { type Law, laws } from "../check/Violation.ts"
-import type { Figures, Judged } from "../run/judge.ts"
+import { type Figures, type Judged, nothing } from "../run/judge.ts"
 
 export interface Summary {
   readonly histories: number
@@ -10,8 +10,6 @@ export interface Summary {
   /** ms of real time. */
   readonly took: number
 }
-
-const none: Figures = { calls: 0, lookups: 0, messages: 0, faults: 0, millis: 0 }
 
 const sum = (one: Figures, other: Figures): Figures => ({
   calls: one.calls + other.calls,
@@ -28,7 +26,7 @@ export const summary = (all: ReadonlyArray<Judged>, took: number): Summary => {
       broken.set(law, [...(broken.get(law) ?? []), seed])
     }
   }
-  const figures = all.reduce((total, one) => sum(total, one.figures), none)
+  const figures = all.reduce((total, one) => sum(total, one.figures), nothing)
   return { histories: all.length, figures, broken, took }
 }
 

@@ -15,6 +15,8 @@ export interface Figures {
   readonly millis: number
 }
 
+export const nothing: Figures = { calls: 0, lookups: 0, messages: 0, faults: 0, millis: 0 }
+
 export interface Judged {
   readonly seed: number
   readonly violations: ReadonlyArray<Violation>
@@ -75,10 +77,7 @@ export interface JudgeOptions {
 export const judge = (plan: Plan, { twice = false }: JudgeOptions = {}): Omit<Judged, "seed"> => {
   const history = ran(plan)
   if ("law" in history) {
-    return {
-      violations: [history],
-      figures: { calls: 0, lookups: 0, messages: 0, faults: 0, millis: 0 },
-    }
+    return { violations: [history], figures: nothing }
   }
   const violations = check(history)
   return {
