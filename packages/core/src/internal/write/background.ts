@@ -143,14 +143,16 @@ const overtaken = (engine: Engine, k: string, version: number): Effect.Effect<"d
 const giveUp = (
   engine: Engine,
   k: string,
-  { entry: { version }, madeAt }: Queued,
+  { entry: { version }, isPlaced, madeAt }: Queued,
 ): Effect.Effect<"done"> =>
   Effect.gen(function* () {
     const { arbiter } = engine.stack
     if (arbiter !== undefined) {
       dropLater(engine, k, { madeAt, atLeast: version })
     }
-    for (const tier of nearerTiers(engine)) yield* dropNearer(engine, tier, k, version)
+    // A value without a place has a version below those of older values, which a file keeps over a restart.
+    const upTo = isPlaced ? version : undefined
+    for (const tier of nearerTiers(engine)) yield* dropNearer(engine, tier, k, upTo)
     if (arbiter === undefined) engine.outbox.changed(k, false)
     return "done" as const
   })

@@ -231,6 +231,30 @@ describe("a file in front of the arbiter", () => {
       yield* larder.set("other", 2)
       expect(yield* Effect.flip(larder.get("k"))).toBe("asked for k")
     }))
+
+  test("law 15: has nothing older than a value that was given up before its place was known", (join) =>
+    Effect.gen(function* () {
+      const disk = Layer.succeedContext(yield* Layer.build(fileLayer(new Faults())))
+      const before = yield* join(1, new Faults(), disk)
+      yield* before.larder.set("k", 0)
+      yield* TestClock.adjust(10)
+      const way = new Faults()
+      way.turn("fail", "all")
+      // The node begins again over its file, and does not hear the arbiter's time.
+      const { larder } = yield* join(1, way, disk)
+      const setting = yield* fork(larder.set("k", 1))
+      yield* TestClock.adjust("62 seconds")
+      yield* Fiber.join(setting)
+      expect((yield* larder.stats).queuedWrites).toBe(0)
+      const evicting = yield* fork(larder.set("other", 2))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(evicting)
+      const getting = yield* fork(Effect.flip(larder.get("k")))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(getting)).toBe("asked for k")
+      way.turn("none", "all")
+      yield* TestClock.adjust("10 seconds")
+    }))
 })
 
 test("law 12: to expire a value that is on its way keeps it for when upstream fails", (join) =>
