@@ -204,12 +204,27 @@ export class Facts {
 
   /**
    * Whether every validation of the value is older than the change. What is not settled has a place
-   * in the order that its node believed, up to the time of a trip before or after its own.
+   * in the order that its node believed, up to the time of a trip before or after its own. An `expire`
+   * that met nothing leaves no record, and a queued value from before it may arrive after it.
    */
-  isOlder(value: number, { begin, settled }: Change): boolean {
+  isOlder(value: number, { begin, op, settled }: Change): boolean {
     return this.vouches(value).every(
       ({ isSettled, order, placedAt }) =>
-        order < begin.order && ((settled && isSettled) || placedAt + tierTimeout < begin.at),
+        order < begin.order &&
+        ((settled && isSettled) ||
+          (op !== "expire" && placedAt + tierTimeout < begin.at) ||
+          (isSettled && placedAt + tierTimeout < begin.at)),
+    )
+  }
+
+  /**
+   * Whether a process has set the value and the arbiter does not have it yet. While the arbiter's time is
+   * unknown, the process cannot tell whether another node's change came later, and keeps the value for
+   * stale-if-error.
+   */
+  isOwnUnsettled(value: number, life: Life): boolean {
+    return this.changes.some(
+      (change) => change.value === value && change.life === life && !change.settled,
     )
   }
 

@@ -1,6 +1,8 @@
 /** Which values callers may get, and whether as fresh. */
 import type { Answer, Change, Moment, Read, Value } from "../history/History.ts"
 import type { Facts } from "./Facts.ts"
+import { epoch } from "../engine/process.ts"
+import { leaseWait } from "../plan/Plan.ts"
 import { type Law, violation, type Violation } from "./Violation.ts"
 
 type Given = Extract<Answer, { readonly _tag: "Value" }>
@@ -31,6 +33,16 @@ const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): bool
         begin.order < by.begin.order &&
         (end === undefined || end.order > change.begin.order),
     )
+
+/**
+ * A node that does not know the arbiter's time yet gives a queued value a version below those of older
+ * values. Until it is written or given up, a file may return the older one for stale-if-error.
+ */
+const isUnplaced = (facts: Facts, { end, settled, version }: Change, by: Read): boolean =>
+  !settled &&
+  end !== undefined &&
+  version < epoch * 1_000 &&
+  by.begin.at < end.at + facts.history.config.settleTime + leaseWait
 
 /** The rules for one answer. */
 class Judging {
@@ -82,16 +94,22 @@ class Judging {
     if (this.#decidedAt >= staleUntil && !isNew) {
       this.#broken("stale", `${this.#is}, given after ${staleUntil} ms`)
     }
-    const dropped = this.#overtaken(
-      (change) =>
-        drops(change, this.#read) &&
-        !mayBeExpired(this.#facts, this.#value.key, change, this.#read),
-      false,
-    )
+    const dropped = this.#overtaken((change) => this.#drops(change), false)
     if (dropped !== undefined) this.#broken("dropped", `${this.#is}, after ${shownChange(dropped)}`)
     const overtaken = this.#overtaken(() => true, true)
     this.#judgeFresh(overtaken)
     if (this.#read.op !== "read") this.#judgeGiven(overtaken, isNew)
+  }
+
+  /** Whether a change must have dropped the value, with all that may keep it for stale-if-error. */
+  #drops(change: Change): boolean {
+    const { key, value } = this.#value
+    return (
+      drops(change, this.#read) &&
+      !mayBeExpired(this.#facts, key, change, this.#read) &&
+      !isUnplaced(this.#facts, change, this.#read) &&
+      (change.life === this.#read.life || !this.#facts.isOwnUnsettled(value, this.#read.life))
+    )
   }
 
   /** The change that is newer than the value and that the node knows, or at least suspects. */
