@@ -1,5 +1,6 @@
 /** A history, with what the rules look up in it. */
 import type {
+  Answered,
   Beat,
   Change,
   Delivery,
@@ -35,6 +36,9 @@ interface Span {
   readonly to: Moment
 }
 
+/** ms. After a disturbance, a breaker may be open. */
+const recoveryMillis = 4_000
+
 const never: Moment = { order: Infinity, at: Infinity }
 
 const grouped = <A>(all: ReadonlyArray<A>, keyOf: (one: A) => unknown) =>
@@ -52,6 +56,7 @@ export class Facts {
   readonly #vouches = new Map<number, Array<Vouch>>()
   /** By life, then by key; undefined for marks. */
   readonly #deliveries: ReadonlyMap<Life, ReadonlyMap<unknown, ReadonlyArray<Delivery>>>
+  readonly #answers: ReadonlyMap<unknown, ReadonlyArray<Answered>>
   readonly #beats: ReadonlyMap<unknown, ReadonlyArray<Beat>>
   /** By node, when its process stood still. */
   readonly #stops: ReadonlyMap<unknown, ReadonlyArray<Span>>
@@ -78,6 +83,7 @@ export class Facts {
         grouped(all, ({ message }) => (message._tag === "Changed" ? message.key : undefined)),
       ]),
     )
+    this.#answers = grouped(history.answers, ({ life }) => life)
     this.#beats = grouped(history.beats, ({ life }) => life)
     this.stretch = history.steps.some(({ step }) => step._tag === "drift") ? 1.001 : 1
     for (const { begin, end, settled, value } of this.changes) {
@@ -283,6 +289,37 @@ export class Facts {
     )
   }
 
+  /** When a process last heard of the arbiter, or of upstream or a caller about a key, ms. */
+  lastContact(life: Life, key: string, before: number): number {
+    let last = life.from.at
+    const note = (at: number): void => {
+      if (at <= before && at > last) last = at
+    }
+    for (const { at } of this.#answers.get(life) ?? []) note(at)
+    for (const { end, life: by } of this.lookups(key)) if (by === life && end) note(end.at)
+    for (const { end, life: by } of this.changesOfKey(key)) if (by === life && end) note(end.at)
+    return last
+  }
+
+  /**
+   * No stale set: a node that is well has looked the value up from before a change until after it, and the
+   * arbiter's answer to the commit told of the change.
+   */
+  isStaleSet({ begin, end, settled }: Change, value: number, key: string, read: Read): boolean {
+    if (!settled || end === undefined || end.order >= read.begin.order) return false
+    const { latency } = this.history.config
+    return this.lookups(key).some(
+      (lookup) =>
+        lookup.value === value &&
+        lookup.life === read.life &&
+        lookup.end !== undefined &&
+        lookup.begin.order < begin.order &&
+        lookup.end.order > end.order &&
+        read.begin.at > lookup.end.at + 2 * latency + 1 &&
+        this.isUndisturbed(read.life, lookup.begin.at - recoveryMillis, read.begin.at),
+    )
+  }
+
   /** What the node of a read knows of a change of a value by its messages, and by their absence. */
   knowledge(change: Change, value: number, read: Read): Knowledge {
     const { begin: came, isFinal, life } = read
@@ -297,6 +334,8 @@ export class Facts {
     const { config } = this.history
     // What the file has from before the process began may be served if upstream fails.
     if (end.order < life.from.order) return config.file ? "suspected" : "known"
+    const { key } = this.history.values.get(value)!
+    if (this.isStaleSet(change, value, key, read)) return "suspected"
     const heard = this.#heard(change, life, came)
     if (heard === "itself") return config.file && life.number > 0 ? "suspected" : "known"
     const isSuspected =

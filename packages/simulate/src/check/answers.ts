@@ -2,7 +2,7 @@
 import type { Answer, Change, Moment, Read, Value } from "../history/History.ts"
 import type { Facts } from "./Facts.ts"
 import { epoch } from "../engine/process.ts"
-import { leaseWait } from "../plan/Plan.ts"
+import { leaseWait, tierTimeout } from "../plan/Plan.ts"
 import { type Law, violation, type Violation } from "./Violation.ts"
 
 type Given = Extract<Answer, { readonly _tag: "Value" }>
@@ -130,9 +130,22 @@ class Judging {
     if (this.#decidedAt >= freshUntil && this.#decidedAt > this.#vouchedAt) {
       this.#broken("fresh", `${this.#is}, given as fresh after ${freshUntil} ms`)
     }
+    this.#judgeBound()
     if (overtaken !== undefined) {
       this.#broken("noStaleSet", `${this.#is}, given as fresh after ${shownChange(overtaken)}`)
     }
+  }
+
+  /** Memory's own bound counts from when the arbiter has confirmed an entry. */
+  #judgeBound(): void {
+    const { maxFreshFor } = this.#facts.history.config
+    if (maxFreshFor === null || this.#given.tier !== "memory") return
+    const contact = this.#facts.lastContact(this.#read.life, this.#given.key, this.#decidedAt)
+    if (this.#decidedAt <= contact + maxFreshFor * this.#facts.stretch + tierTimeout) return
+    this.#broken(
+      "fresh",
+      `${this.#is}, fresh in memory though nothing confirmed it since ${contact} ms`,
+    )
   }
 
   /** Whether a lookup failed or took too long, so that a stale value is better than none. */

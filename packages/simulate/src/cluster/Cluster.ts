@@ -34,6 +34,8 @@ const bytesOf = (layer: Layer.Layer<Tier.Tier>, process: Process): Tier.ByteTier
 /** What happens on the network, for the record. */
 export interface Watch {
   readonly onBeat: (process: Process, delay: number) => void
+  /** The arbiter has answered a request. */
+  readonly onAnswer: (process: Process) => void
   readonly onMessage: (process: Process, message: Tier.Message) => void
 }
 
@@ -110,6 +112,7 @@ export class Cluster {
       random: this.#random,
       latency: this.#config.latency,
       awake: this.#awake(process),
+      answered: () => this.#watch.onAnswer(process),
       listens: () => {
         this.network.subscribes(machine.index)
         this.#subscribers.push(process)
@@ -125,6 +128,7 @@ export class Cluster {
       random: this.#random,
       latency: 0,
       awake: Effect.void,
+      answered: () => {},
       listens: () => {},
       receives: () => {},
     })

@@ -19,6 +19,8 @@ export interface WayOptions {
   readonly latency: number
   /** Waits while the tier stands still. */
   readonly awake: Effect.Effect<void>
+  /** A request was answered. */
+  readonly answered: () => void
   /** The subscription of the process begins. */
   readonly listens: () => void
   readonly receives: (message: Tier.Message) => void
@@ -54,14 +56,14 @@ class Way {
     damage: (answer: A) => A = (answer) => answer,
   ): Request<A> {
     return Effect.suspend(() => {
-      const { awake, conditions, latency, random } = this.options
+      const { answered, awake, conditions, latency, random } = this.options
       if (conditions.isPartitioned) return Effect.never
       const condition =
         conditions.condition === "lossy" ? random.pick(single) : conditions.condition
       const reached = Effect.andThen(awake, request)
       const travelled =
         latency === 0 ? reached : Effect.tap(Effect.delay(reached, latency), Effect.sleep(latency))
-      return this.#under(condition, operation, travelled, damage)
+      return Effect.tap(this.#under(condition, operation, travelled, damage), Effect.sync(answered))
     })
   }
 

@@ -126,6 +126,13 @@ export interface Beat {
   readonly at: number
 }
 
+/** The arbiter has answered a request of a process. */
+export interface Answered {
+  readonly life: Life
+  /** ms. */
+  readonly at: number
+}
+
 export interface Taken {
   readonly step: Step
   readonly at: Moment
@@ -151,6 +158,7 @@ export interface History {
   readonly values: ReadonlyMap<number, Value>
   readonly deliveries: ReadonlyArray<Delivery>
   readonly beats: ReadonlyArray<Beat>
+  readonly answers: ReadonlyArray<Answered>
   readonly steps: ReadonlyArray<Taken>
   readonly samples: ReadonlyArray<Sample>
   /** When all faults were ended. */

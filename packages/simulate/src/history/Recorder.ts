@@ -2,6 +2,7 @@
 import type { Config, Step } from "../plan/Plan.ts"
 import type {
   Answer,
+  Answered,
   Beat,
   Call,
   Change,
@@ -28,6 +29,7 @@ export class Recorder {
   readonly #values = new Map<number, Value>()
   readonly #deliveries: Array<Delivery> = []
   readonly #beats: Array<Beat> = []
+  readonly #answers: Array<Answered> = []
   readonly #steps: Array<Taken> = []
   readonly #samples: Array<Sample> = []
   #order = 0
@@ -132,6 +134,10 @@ export class Recorder {
     this.#beats.push(beat)
   }
 
+  requestAnswered(life: Life): void {
+    this.#answers.push({ life, at: this.#now() })
+  }
+
   step(step: Step): void {
     this.#steps.push({ step, at: this.moment() })
   }
@@ -156,6 +162,7 @@ export class Recorder {
       values: this.#values,
       deliveries: this.#deliveries,
       beats: this.#beats,
+      answers: this.#answers,
       steps: this.#steps,
       samples: this.#samples,
       ...ends,

@@ -261,13 +261,20 @@ export const defects: ReadonlyArray<Defect> = [
   },
   {
     name: "message-twice",
-    what: "a message that comes again, or late, is applied again",
+    what: "a message with a value that comes again, or late, is applied again",
     edits: [
       {
-        file: `${internal}/state/localEntries.ts`,
-        from: `    if (held.entry.version >= version) return undefined
-    const expired = isRemoval`,
-        to: `    const expired = isRemoval`,
+        file: `${internal}/backplane/receive.ts`,
+        from: `  if (isNews && envelope !== undefined) {`,
+        to: `  if (envelope !== undefined) {`,
+      },
+      {
+        file: `${internal}/backplane/pushed.ts`,
+        from: `    if (kept !== undefined) {
+`,
+        to: `    if (kept !== undefined) {
+      engine.near.delete(k)
+`,
       },
     ],
   },

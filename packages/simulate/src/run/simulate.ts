@@ -46,6 +46,10 @@ class World {
         const sentAt = this.#cluster.loop.now
         if (life !== undefined) recorder.beat({ life, sentAt, at: sentAt + delay })
       },
+      onAnswer: (process) => {
+        const life = this.#byProcess.get(process)?.life
+        if (life !== undefined) recorder.requestAnswered(life)
+      },
       onMessage: (process, message) => {
         const life = this.#byProcess.get(process)?.life
         if (life === undefined) return

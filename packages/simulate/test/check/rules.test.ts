@@ -123,6 +123,48 @@ describe("changes", () => {
   })
 })
 
+describe("no stale set", () => {
+  it("what a node looked up from before a change until after it is not fresh there", () => {
+    const told = new Told()
+    told.at(20_000)
+    const lookup = told.lookup(told.a)
+    told.at(20_010).changed(told.b, "set", { value: told.value() })
+    const value = told.value()
+    told.at(20_020).ended(lookup, "value", value)
+    told.at(20_021).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.at(20_030).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual(["noStaleSet", "excuse"])
+  })
+
+  it("unless the arbiter's answer may not have reached the node", () => {
+    const told = new Told()
+    const lookup = told.at(20_000).lookup(told.a)
+    told.at(20_010).changed(told.b, "set", { value: told.value() })
+    told.step({ _tag: "requests", node: 0, condition: "lost" })
+    const value = told.value()
+    told.at(20_020).ended(lookup, "value", value)
+    told.at(20_030).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual([])
+  })
+})
+
+describe("memory's own bound", () => {
+  it("counts from the arbiter's last answer", () => {
+    const told = new Told({ maxFreshFor: 1_000 })
+    const value = told.lookedUp(told.a)
+    told.at(1_100).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.at(1_300).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual(["fresh"])
+    const confirmed = new Told({ maxFreshFor: 1_000 })
+    const other = confirmed.lookedUp(confirmed.a)
+    confirmed.at(1_000).confirms(confirmed.a)
+    confirmed.at(1_300).given(confirmed.a, other, "Fresh")
+    expect(confirmed.broken()).toEqual([])
+  })
+})
+
 describe("answers", () => {
   it("an error is that of a lookup of the key", () => {
     const told = new Told()

@@ -11,6 +11,7 @@ import type {
   Read,
   ReadOp,
 } from "../../src/history/History.ts"
+import { epoch } from "../../src/engine/process.ts"
 import { Recorder } from "../../src/history/Recorder.ts"
 import { type Config, keyOf, type Step } from "../../src/plan/Plan.ts"
 
@@ -127,13 +128,18 @@ export class Told {
       ...more,
     })
     change.settled = more.settled ?? true
-    change.version = this.now * 1_000
+    change.version = (epoch + this.now) * 1_000
     change.end = this.#recorder.moment()
     return change
   }
 
   hears(life: Life, { version }: Change): void {
     this.#recorder.received(life, { _tag: "Changed", key, version })
+  }
+
+  /** The arbiter answers a request. */
+  confirms(life: Life): void {
+    this.#recorder.requestAnswered(life)
   }
 
   beat(life: Life): void {
