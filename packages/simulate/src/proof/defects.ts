@@ -250,12 +250,13 @@ export const defects: ReadonlyArray<Defect> = [
   },
   {
     name: "commit-despite-mark",
-    what: "a value is kept although a newer mark, which the node has not read, may cover it",
+    what: "a value is kept although the answer to its commit tells of newer marks",
     edits: [
       {
-        file: `${internal}/flight/commit.ts`,
-        from: `    const isKept = stored === "Stored" || stored === undefined`,
-        to: `    const isKept = stored === "Stored" || stored === undefined || stored === "Unjudged"`,
+        file: `${internal}/tier/tierMarks.ts`,
+        from: `      this.reading?.hear(lastMark)
+      return Effect.map(this.read("latest"), (knowsMarks) => ({ answer, knowsMarks }))`,
+        to: `      return Exit.succeed({ answer, knowsMarks: true })`,
       },
     ],
   },
