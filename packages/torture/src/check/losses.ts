@@ -47,10 +47,15 @@ const lastSettled = (history: History, read: Read): (Change & { end: number }) |
         change.op === "set" && change.settled && endedBefore(change, read),
     )
 
-const wasAsked = ({ by, op, tierFailed }: Read): boolean =>
-  by.node === observer && op === "read" && tierFailed !== true
+/** Redis answered: not where the observer had no processor time, and gave Redis up unjustly. */
+const wasAsked = (history: History, { begin, by, end, op, tierFailed }: Read): boolean =>
+  by.node === observer &&
+  op === "read" &&
+  tierFailed !== true &&
+  history.active(observer, begin, end) === end - begin
 
-const isMissing = (read: Read): boolean => wasAsked(read) && read.freshness === "missing"
+const isMissing = (history: History, read: Read): boolean =>
+  wasAsked(history, read) && read.freshness === "missing"
 
 /**
  * Nodes learn of a mark at most 5 s later: until then a set may be made as if it came before the
@@ -73,7 +78,7 @@ const unheardMark = (history: History, set: Change, read: Read): Change | undefi
 
 /** The value is stored, but no longer fresh. */
 const isCovered = (history: History, read: Read): boolean =>
-  wasAsked(read) && read.freshness === "error" && !mayOverflow(history)
+  wasAsked(history, read) && read.freshness === "error" && !mayOverflow(history)
 
 const recoveries = (history: History, session: string): ReadonlyArray<number> =>
   history.events
@@ -182,7 +187,9 @@ const queuedSet = (history: History, read: Read): ReadonlyArray<Violation> => {
 
 export const losses = (history: History): ReadonlyArray<Violation> => [
   ...history.reads
-    .filter((read) => isMissing(read) || isCovered(history, read))
+    .filter((read) => isMissing(history, read) || isCovered(history, read))
     .flatMap((read) => settledSet(history, read)),
-  ...history.reads.filter(isMissing).flatMap((read) => queuedSet(history, read)),
+  ...history.reads
+    .filter((read) => isMissing(history, read))
+    .flatMap((read) => queuedSet(history, read)),
 ]
