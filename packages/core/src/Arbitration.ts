@@ -339,6 +339,11 @@ export type DelayedDecision =
       readonly version: number
       /** The lookup under the lease began before the change. Otherwise it stays and may commit. */
       readonly endsLease: boolean
+      /**
+       * A lookup, or an `expire` of a missing value, came after the change: a value that is set is no
+       * longer fresh.
+       */
+      readonly isExpired: boolean
       /** A value that comes so late is not stored; a tombstone takes its place. */
       readonly isTooLate: boolean
     }
@@ -370,6 +375,7 @@ export type DelayedDecision =
  *   _tag: "Applies",
  *   version: 5_500_000,
  *   endsLease: false,
+ *   isExpired: false,
  *   isTooLate: false
  * })
  * ```
@@ -390,6 +396,7 @@ export const decideDelayed = (
     _tag: "Applies",
     version,
     endsLease: lease !== undefined && lease.token <= version,
+    isExpired: lease !== undefined && lease.token > version,
     isTooLate: usable(now * 1000) - version > settle * 1000,
   }
 }

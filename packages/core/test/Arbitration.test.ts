@@ -141,8 +141,8 @@ describe("mayPut", () => {
 
 describe("decideDelayed", () => {
   const overtaken = { _tag: "Overtaken" } as const
-  const applies = (version: number, endsLease = false, isTooLate = false) =>
-    ({ _tag: "Applies", version, endsLease, isTooLate }) as const
+  const applies = (version: number, endsLease = false, isTooLate = false, isExpired = false) =>
+    ({ _tag: "Applies", version, endsLease, isExpired, isTooLate }) as const
 
   it("applies over what is older, at its own place in the order", () => {
     assert.deepStrictEqual(decideDelayed(nothing, undefined, 5, 0), applies(5))
@@ -154,7 +154,13 @@ describe("decideDelayed", () => {
   it("ends a lease whose lookup began before, and leaves one that began after", () => {
     assert.deepStrictEqual(decideDelayed(nothing, lease({}), 11, 0), applies(11, true))
     assert.deepStrictEqual(decideDelayed(nothing, lease({}), 10, 0), applies(10, true))
-    assert.deepStrictEqual(decideDelayed(nothing, lease({}), 9, 0), applies(9, false))
+    assert.deepStrictEqual(decideDelayed(nothing, lease({}), 9, 0), applies(9, false, false, true))
+  })
+
+  it("is no longer fresh where the record of an ended lease has a higher number", () => {
+    const ended = lease({ until: undefined })
+    assert.deepStrictEqual(decideDelayed(nothing, ended, 9, 0), applies(9, false, false, true))
+    assert.deepStrictEqual(decideDelayed(nothing, ended, 10, 0), applies(10, true))
   })
 
   it("says when no tombstone can be relied on any more", () => {

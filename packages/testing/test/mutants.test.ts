@@ -142,6 +142,17 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
         ),
       ),
   })),
+  "keeps no record of an expire that met no value": withArbiter((arbiter, store) => ({
+    write: (key, write, known) =>
+      Effect.gen(function* () {
+        const [found] = yield* store.read([key])
+        if (write._tag !== "Expire" || found !== undefined) {
+          return yield* arbiter.write(key, write, known)
+        }
+        const now = yield* Clock.currentTimeMillis
+        return { version: 1_000 * now, time: now, lastMark: undefined }
+      }),
+  })),
   "forgets a lease after half a minute": withArbiter((arbiter) => ({
     commit: (key, token, envelope, life) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>

@@ -210,16 +210,12 @@ export class Facts {
 
   /**
    * Whether every validation of the value is older than the change. What is not settled has a place
-   * in the order that its node believed, up to the time of a trip before or after its own. An `expire`
-   * that met nothing leaves no record, and a queued value from before it may arrive after it.
+   * in the order that its node believed, up to the time of a trip before or after its own.
    */
-  isOlder(value: number, { begin, op, settled }: Change): boolean {
+  isOlder(value: number, { begin, settled }: Change): boolean {
     return this.vouches(value).every(
       ({ isSettled, order, placedAt }) =>
-        order < begin.order &&
-        ((settled && isSettled) ||
-          (op !== "expire" && placedAt + tierTimeout < begin.at) ||
-          (isSettled && placedAt + tierTimeout < begin.at)),
+        order < begin.order && ((settled && isSettled) || placedAt + tierTimeout < begin.at),
     )
   }
 

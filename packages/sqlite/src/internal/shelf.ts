@@ -153,9 +153,11 @@ export class Shelf {
     const lease = this.lease(key)
     const decision = Arbitration.decideDelayed(stored, lease, at, this.#now, this.#settleMillis)
     if (decision._tag === "Overtaken") return { version: stored.version, isChanged: false }
-    const { endsLease, isTooLate, version } = decision
+    const { endsLease, isExpired, isTooLate, version } = decision
     if (write._tag === "Set" && !isTooLate) {
-      this.#store(key, write.envelope, version, write.lifeMillis)
+      const { envelope, lifeMillis } = write
+      const bytes = isExpired ? Envelope.expireAt(envelope, this.#now) : envelope
+      this.#store(key, bytes, version, lifeMillis)
     } else this.bury(key, version)
     if (lease !== undefined && !endsLease) {
       const { expiresAt, failedUntil, token, until } = lease

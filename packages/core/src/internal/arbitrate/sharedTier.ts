@@ -183,10 +183,12 @@ class Shelf {
     const lease = this.#leases.get(key, time)
     const decision = decideDelayed(stored, lease, at, time, this.#settleMillis)
     if (decision._tag === "Overtaken") return stored.version
-    const { endsLease, isTooLate, version } = decision
+    const { endsLease, isExpired, isTooLate, version } = decision
     const survivor = endsLease ? undefined : lease
     if (write._tag === "Set" && !isTooLate) {
-      this.#store(key, write.envelope, version, write.lifeMillis, time)
+      const { envelope, lifeMillis } = write
+      const bytes = isExpired ? Envelope.expireAt(envelope, time) : envelope
+      this.#store(key, bytes, version, lifeMillis, time)
     } else this.#bury(key, version, time)
     if (survivor !== undefined) this.#leases.set(key, survivor, time)
     return version

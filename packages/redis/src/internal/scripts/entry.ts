@@ -243,6 +243,14 @@ local function isTooLate()
 end
 `
 
+/** The end of freshness or of revalidation grace of an envelope, at the latest now. */
+const past = `
+local function past(text, first, last)
+  local at = digits(text, first, last)
+  return at and time(math.min(at, now)) or string.sub(text, first, last)
+end
+`
+
 /**
  * A change that carries its place in the order. A higher lease stays: its lookup began after the
  * change.
@@ -264,12 +272,18 @@ changed(number, ARGV[4])
 return { wide(number), now, kept, lastMark() }
 `)
 
-/** ARGV: its place, envelope, life in ms. */
-export const setAt = script(`${delayed}
+/**
+ * ARGV: its place, envelope, life in ms. A higher number in the record of a lease: a lookup, or an
+ * `expire` that found no value, came after the change, so the value is no longer fresh.
+ */
+export const setAt = script(`${delayed}${past}
 local at = tonumber(ARGV[1])
 if isOvertaken(at) then return { wide(version), now, 'kept', '' } end
-local kept = 'kept'
-if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, ARGV[2], ARGV[3]) end
+local envelope, kept = ARGV[2], 'kept'
+if lease and lease.token > at then
+  envelope = string.sub(envelope, 1, 19) .. past(envelope, 20, 32) .. past(envelope, 33, 45) .. string.sub(envelope, 46)
+end
+if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, envelope, ARGV[3]) end
 delayedChange(at)
 return { wide(at), now, kept, lastMark() }
 `)
@@ -297,7 +311,7 @@ return { wide(at), now, 'kept' }
  * version. Version, freshUntil and revalidateUntil are neighbours in the header; patched in place,
  * the value keeps its own end.
  */
-export const expire = script(`${change}
+export const expire = script(`${change}${past}
 if isTooLate() then return { 'Late', now } end
 local number = nextNumber(tonumber(ARGV[2]))
 if not isValue then
@@ -307,12 +321,8 @@ if not isValue then
 end
 local stale = kind == 'L1V' and #head == 96 and digits(head, 46, 58) or 0
 if stale > now then
-  local function past(first, last)
-    local at = digits(head, first, last)
-    return at and time(math.min(at, now)) or string.sub(head, first, last)
-  end
   redis.call('UNLINK', KEYS[2])
-  redis.call('SETRANGE', KEYS[1], 3, wide(number) .. past(20, 32) .. past(33, 45))
+  redis.call('SETRANGE', KEYS[1], 3, wide(number) .. past(head, 20, 32) .. past(head, 33, 45))
 else
   bury(number)
 end

@@ -455,6 +455,21 @@ const delayed = checksThat("arbiter")({
       assertNoValue(yield* text("k"))
     }),
 
+  "law 11: a delayed set from before an expire that met no value is not fresh": (subject) =>
+    Effect.gen(function* () {
+      const { expire, first, setAt, text, time } = yield* arbitrated(subject)
+      const at = yield* expire("k")
+      assert.equal(yield* setAt("k", "delayed", at - 1), at - 1)
+      assert.equal(yield* text("k"), "delayed")
+      const found = Envelope.parse((yield* first("k"))!)
+      const now = yield* time
+      assert.ok(found._tag === "Value" && found.freshUntil <= now && found.revalidateUntil <= now)
+      assert.ok(found.staleUntil > now, "it is kept for error grace")
+      yield* setAt("k", "set later", at + 1)
+      const later = Envelope.parse((yield* first("k"))!)
+      assert.ok(later._tag === "Value" && later.freshUntil > now)
+    }),
+
   "law 12: a delayed write does not bring back a value that a delayed removal removed": (subject) =>
     Effect.gen(function* () {
       const { put, removeAt, text, time } = yield* arbitrated(subject)
