@@ -26,6 +26,14 @@ it("Zipf's law goes by its exponent", () => {
   }
 })
 
+it("Zipf's law: the second is drawn half as often as the first, the third a third as often", () => {
+  const key = zipf(4, 1, generator(1))
+  const counts = [0, 0, 0, 0]
+  for (let i = 0; i < 25_000; i++) counts[key()]! += 1
+  // 12, 6, 4 and 3 of 25.
+  expect(counts.map((count) => Math.round(count / 1_000))).toEqual([12, 6, 4, 3])
+})
+
 it("a generator gives the same numbers for the same seed, whatever others have drawn", () => {
   const [one, same, other] = [generator(7), generator(7), generator(8)]
   const numbers = Array.from({ length: 5 }, one)

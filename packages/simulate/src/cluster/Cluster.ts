@@ -17,7 +17,7 @@ import {
   leaseWait,
   markMaxAge,
 } from "../plan/Plan.ts"
-import { derived, make } from "../random.ts"
+import { derived, make } from "@larder/traces/choices"
 import { SimulatedNetwork } from "./network.ts"
 import { asFile, type Conditions, reached } from "./way.ts"
 

@@ -1,7 +1,7 @@
 /** The network between the arbiter and its nodes, for messages and heartbeats. */
 import type { MemoryTier } from "@larder/core"
 import { longestDelay, type MessageCondition, messageConditions, slowMillis } from "../plan/Plan.ts"
-import { make, type Random } from "../random.ts"
+import { make, type Choices } from "@larder/traces/choices"
 
 type Sent = Parameters<MemoryTier.Network["deliver"]>[0]
 
@@ -25,7 +25,7 @@ export class SimulatedNetwork implements MemoryTier.Network {
   /** The arbiter sends nothing, not even heartbeats. */
   isSilent = false
   readonly #options: NetworkOptions
-  readonly #random: Random
+  readonly #random: Choices
   readonly #places = new Map<number, Place>()
   /** The node of each subscription; they are numbered from 1. */
   readonly #nodes: Array<number> = []

@@ -3,7 +3,7 @@ import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import type { Process } from "../engine/process.ts"
 import { lateMillis, type RequestCondition, requestConditions, slowMillis } from "../plan/Plan.ts"
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 
 /** What a way does to requests now; shared by all processes of a node, one after the other. */
 export interface Conditions {
@@ -14,7 +14,7 @@ export interface Conditions {
 export interface WayOptions {
   readonly process: Process
   readonly conditions: Conditions
-  readonly random: Random
+  readonly random: Choices
   /** ms, each way. */
   readonly latency: number
   /** Waits while the tier stands still. */

@@ -1,5 +1,5 @@
 /** The kinds of faults, for `--faults`, and how each is drawn: how it begins, and what ends it. */
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 import { type FaultStep, type FileCondition, messageConditions, requestConditions } from "./Plan.ts"
 
 interface Fault {
@@ -7,7 +7,7 @@ interface Fault {
   readonly ends?: FaultStep
 }
 
-type Draw = (random: Random, node: number) => Fault
+type Draw = (random: Choices, node: number) => Fault
 
 const fileConditions: ReadonlyArray<FileCondition> = [
   "slow",

@@ -1,8 +1,8 @@
 /** Draws plans from a seed. */
-import { derived, make, type Random } from "../random.ts"
+import { derived, make, type Choices } from "@larder/traces/choices"
+import { zipf } from "@larder/traces/random"
 import { faultKinds, type FaultKind } from "./faults.ts"
 import { type Config, keyOf, type Plan, type Step } from "./Plan.ts"
-import { zipf } from "./zipf.ts"
 
 export interface Size {
   readonly nodes: number
@@ -11,7 +11,7 @@ export interface Size {
   readonly faults: ReadonlyArray<FaultKind>
 }
 
-const configOf = (random: Random, nodes: number, seed: number): Config => {
+const configOf = (random: Choices, nodes: number, seed: number): Config => {
   const { chance, pick } = random
   const leaseTime = pick([1_000, 1_000, 200])
   return {
@@ -43,7 +43,7 @@ interface Drawn {
   readonly ends?: Step
 }
 
-const tagsIn = (random: Random): ReadonlyArray<string> =>
+const tagsIn = (random: Choices): ReadonlyArray<string> =>
   ["x", "y"].filter(() => random.chance(0.5))
 
 const reads = {
@@ -57,7 +57,7 @@ const reads = {
 const changes = { set: 3, expire: 1, remove: 2, invalidateTags: 1.5, clear: 0.4 } as const
 
 class Drawing {
-  readonly #random: Random
+  readonly #random: Choices
   readonly #config: Config
   readonly #size: Size
   readonly #key: () => number
@@ -65,11 +65,11 @@ class Drawing {
   /** Steps for which one key has the focus. */
   #left = 0
 
-  constructor(random: Random, config: Config, size: Size) {
+  constructor(random: Choices, config: Config, size: Size) {
     this.#random = random
     this.#config = config
     this.#size = size
-    this.#key = zipf(random, config.keys)
+    this.#key = zipf(config.keys, 1, random.next)
   }
 
   step(): Drawn {
@@ -155,7 +155,7 @@ class Drawing {
  * The faults of one plan: some of the kinds, or none. Together all kinds hide what a few would show, since
  * hardly any node is ever well.
  */
-const faultsOf = ({ chance, pick }: Random, kinds: Size["faults"]): Size["faults"] => {
+const faultsOf = ({ chance, pick }: Choices, kinds: Size["faults"]): Size["faults"] => {
   if (kinds.length === 0 || chance(0.12)) return []
   const some = kinds.filter(() => chance(0.35))
   return some.length === 0 ? [pick(kinds)] : some

@@ -2,14 +2,7 @@
  * Deliberate defects of the larder, as edits of its sources. A test fails when changed source lines no
  * longer fit an edit.
  */
-
-export interface Edit {
-  /** The path from the root of the repository. */
-  readonly file: string
-  /** Occurs exactly once. */
-  readonly from: string
-  readonly to: string
-}
+import type { Edit } from "@larder/mutate/copy"
 
 export interface Defect {
   readonly name: string

@@ -3,18 +3,21 @@
  * until a law is broken. Exits with 1 when a defect stays unseen.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { copy, type Edit, remove } from "@larder/mutate/copy"
 import * as Effect from "effect/Effect"
 import { now } from "../clock.ts"
-import { copy, remove } from "./copy.ts"
-import { type Defect, defects, type Edit } from "./defects.ts"
+import { type Defect, defects } from "./defects.ts"
 import { hunt } from "./hunt.ts"
 
 /** The most that a defect may need. */
 const mostSeeds = 1_000
 
+/** What a run needs. */
+const packages = ["core", "simulate", "traces"]
+
 const copied = (edits: ReadonlyArray<Edit>) =>
   Effect.acquireRelease(
-    Effect.sync(() => copy(edits)),
+    Effect.sync(() => copy(packages, edits)),
     (folder) => Effect.sync(() => remove(folder)),
   )
 

@@ -2,6 +2,7 @@
 import { check } from "../check/check.ts"
 import { violation, type Violation } from "../check/Violation.ts"
 import type { History } from "../history/History.ts"
+import { faultNames } from "../plan/faults.ts"
 import { generate, type Size } from "../plan/generate.ts"
 import type { Plan } from "../plan/Plan.ts"
 import { simulate } from "./simulate.ts"
@@ -23,22 +24,7 @@ export interface Judged {
   readonly figures: Figures
 }
 
-const faultTags: ReadonlySet<string> = new Set([
-  "messages",
-  "requests",
-  "partition",
-  "file",
-  "clock",
-  "drift",
-  "pause",
-  "restart",
-  "kill",
-  "pauseArbiter",
-  "flush",
-  "evict",
-  "failover",
-  "upstream",
-])
+const faultTags: ReadonlySet<string> = new Set(faultNames)
 
 const figuresOf = (history: History): Figures => ({
   calls: history.calls.length,

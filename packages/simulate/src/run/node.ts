@@ -18,7 +18,7 @@ import {
   tierBudget,
   tierTimeout,
 } from "../plan/Plan.ts"
-import { derived } from "../random.ts"
+import { derived } from "@larder/traces/choices"
 import type { LookupError, Source } from "./source.ts"
 
 export type SimulatedLarder = Larder.Larder<string, number, LookupError>

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { type FaultKind, faultNames } from "../../src/plan/faults.ts"
 import { generate } from "../../src/plan/generate.ts"
-import { zipf } from "../../src/plan/zipf.ts"
-import { make } from "../../src/random.ts"
 
 const size = { nodes: 3, steps: 400, faults: faultNames }
 
@@ -45,15 +43,5 @@ describe("plans", () => {
     )
     expect(tags).toContain("kill")
     expect(tags).not.toContain("partition")
-  })
-})
-
-describe("keys", () => {
-  it("follow Zipf's law", () => {
-    const key = zipf(make(1), 4)
-    const counts = [0, 0, 0, 0]
-    for (let i = 0; i < 25_000; i++) counts[key()]! += 1
-    // 12, 6, 4 and 3 of 25.
-    expect(counts.map((count) => Math.round(count / 1_000))).toEqual([12, 6, 4, 3])
   })
 })

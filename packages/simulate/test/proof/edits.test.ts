@@ -1,7 +1,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
-import { edited, root } from "../../src/proof/copy.ts"
+import { edited, root } from "@larder/mutate/copy"
 import { defects } from "../../src/proof/defects.ts"
 
 describe("defects that can be made", () => {
@@ -15,11 +15,4 @@ describe("defects that can be made", () => {
       }
     },
   )
-
-  it("an edit whose lines are not there, or twice, is an error that shows them", () => {
-    const edit = { file: "a.ts", from: "guard()", to: "" }
-    expect(edited("one; guard(); two", edit)).toBe("one; ; two")
-    expect(() => edited("one", edit)).toThrow("a.ts has these lines 0 times")
-    expect(() => edited("guard() guard()", edit)).toThrow("guard()")
-  })
 })

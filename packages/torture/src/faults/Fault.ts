@@ -3,7 +3,7 @@
  * it began.
  */
 import type * as Effect from "effect/Effect"
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 import type { Backend, Links, StackName } from "../run/backend.ts"
 import type { Worker } from "../run/workers.ts"
 
@@ -13,7 +13,7 @@ export interface Target {
 }
 
 export interface World {
-  readonly random: Random
+  readonly random: Choices
   readonly stack: StackName
   readonly backend: Backend
   readonly nodes: ReadonlyArray<Target>

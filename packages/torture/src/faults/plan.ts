@@ -1,5 +1,5 @@
 /** Selects the faults of a round and their times. Pure: the same seed gives the same plan. */
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 import type { StackName } from "../run/backend.ts"
 import type { Fault } from "./Fault.ts"
 import { ofNodes } from "./nodes.ts"
@@ -28,7 +28,7 @@ const isLong = ({ kind }: Fault): boolean =>
 const withinMillis = 3_000
 
 export const plan = (
-  random: Random,
+  random: Choices,
   stack: StackName,
   nodes: number,
   only: ReadonlyArray<string>,

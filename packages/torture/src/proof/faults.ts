@@ -2,15 +2,8 @@
  * Faults that the larder once had; a few edits of its sources bring each back. A test fails when
  * changed source lines no longer fit an edit.
  */
+import type { Edit } from "@larder/mutate/copy"
 import type { RuleName } from "../check/Violation.ts"
-
-export interface Edit {
-  /** The path from the root of the repository. */
-  readonly file: string
-  /** Occurs exactly once. */
-  readonly from: string
-  readonly to: string
-}
 
 export interface OldFault {
   readonly name: string

@@ -3,9 +3,9 @@
  * and tortures the copy until a rule detects the fault. Exits with 1 when one stays undetected.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { copy, remove } from "@larder/mutate/copy"
 import * as RedisServer from "@larder/testing/RedisServer"
 import * as Effect from "effect/Effect"
-import { copy, remove } from "./copy.ts"
 import { type OldFault, oldFaults } from "./faults.ts"
 import { hunt, round } from "./hunt.ts"
 
@@ -13,9 +13,12 @@ import { hunt, round } from "./hunt.ts"
 const millis = 180_000
 const seed = 1
 
+/** What a run needs. */
+const packages = ["core", "redis", "sqlite", "testing", "torture", "traces"]
+
 const copied = (edits: OldFault["edits"]) =>
   Effect.acquireRelease(
-    Effect.sync(() => copy(edits)),
+    Effect.sync(() => copy(packages, edits)),
     (folder) => Effect.sync(() => remove(folder)),
   )
 

@@ -1,7 +1,7 @@
 /** Draws the settings of a round from the seed. Pure. */
 import { plan as planFaults, type Planned } from "../faults/plan.ts"
 import type { Options } from "../options.ts"
-import * as Random from "../random.ts"
+import * as Choices from "@larder/traces/choices"
 import { type PolicyTimes, type WireName, wires } from "../worker/Config.ts"
 import type { StackName } from "./backend.ts"
 
@@ -16,7 +16,7 @@ export interface RoundPlan {
   readonly clears: boolean
   readonly faults: ReadonlyArray<Planned>
   /** The generator for the random choices of faults while they run. */
-  readonly random: Random.Random
+  readonly random: Choices.Choices
 }
 
 const timeouts = { hardTimeout: 2_000, tierTimeout: 250, tierBudget: 500 }
@@ -39,8 +39,8 @@ export const lifeOf = ({ freshFor, staleIfError, staleWhileRevalidate }: PolicyT
   freshFor + Math.max(staleIfError, staleWhileRevalidate)
 
 export const planRound = (options: Options, round: number): RoundPlan => {
-  const seed = Random.derived(options.seed, "round", round)
-  const random = Random.make(seed)
+  const seed = Choices.derived(options.seed, "round", round)
+  const random = Choices.make(seed)
   const stack = options.stacks[(round - 1) % options.stacks.length]!
   const [wire, policy] = [random.pick(wires), random.chance(0.25) ? short : long]
   const clears = random.chance(0.25)

@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import { every, now } from "../clock.ts"
 import { type Log, open as openLog } from "../history/log.ts"
 import { watchStalls } from "../history/stalls.ts"
-import * as Random from "../random.ts"
+import * as Choices from "@larder/traces/choices"
 import type { Command, Config, Reply } from "./Config.ts"
 import { node } from "./node.ts"
 import { observer } from "./observe.ts"
@@ -44,7 +44,7 @@ const program = Effect.gen(function* () {
   const sessions = new Map<string, string>()
   const told = config.role === "node" ? toldIn(log, sessions) : noTold
   const tiers = yield* Layer.buildWithScope(Layer.provide(stackOf(config, told), silent), scope)
-  const random = Random.make(Random.derived(config.seed, config.node, "lookups"))
+  const random = Choices.make(Choices.derived(config.seed, config.node, "lookups"))
   const world = { config, log, random, sessions, source: { fails: false }, tiers }
   const role = config.role === "node" ? node(world, reply) : observer(world, reply)
   const { obey, operations } = yield* Scope.provide(role, scope)

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { block, now } from "../clock.ts"
 import * as keys from "../keys.ts"
-import * as Random from "../random.ts"
+import * as Choices from "@larder/traces/choices"
 import type { Command, LarderName, Reply } from "./Config.ts"
 import { awaitBreakers, awaitQuiet } from "./quiet.ts"
 import type { Session } from "./Session.ts"
@@ -47,7 +47,7 @@ export const node = (world: World, reply: (reply: Reply) => void) =>
       const permission = { marks: true, changes: true, reads: true, over: false, clears }
       current.set(name, { ...(yield* open(world, name, reactions)), permission })
       const randomOf = (part: string) =>
-        Random.make(Random.derived(config.seed, config.node, name, part))
+        Choices.make(Choices.derived(config.seed, config.node, name, part))
       yield* Effect.forkScoped(traffic(() => current.get(name)!.session, permission, randomOf))
     }
     for (const { session } of current.values()) {

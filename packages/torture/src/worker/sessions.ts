@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { now } from "../clock.ts"
 import type { Log } from "../history/log.ts"
 import { tagsOf } from "../keys.ts"
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 import type { Config, LarderName } from "./Config.ts"
 import { namer, policyOf, Session } from "./Session.ts"
 import { type Source, upstreamOf } from "./source.ts"
@@ -17,7 +17,7 @@ import { Value } from "./Value.ts"
 export interface World {
   readonly config: Config
   readonly log: Log
-  readonly random: Random
+  readonly random: Choices
   /** The open session of each larder, by name. */
   readonly sessions: Map<string, string>
   readonly source: Source

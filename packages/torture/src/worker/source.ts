@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { now } from "../clock.ts"
 import type { Log } from "../history/log.ts"
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 import { UpstreamDown, type Value } from "./Value.ts"
 
 export interface Source {
@@ -16,7 +16,7 @@ interface Options {
   readonly source: Source
   readonly session: string
   readonly log: Log
-  readonly random: Random
+  readonly random: Choices
   readonly nameValue: () => string
   readonly bulk: boolean
 }

@@ -1,7 +1,7 @@
 /** The constant traffic on a node: reads of all kinds, changes of all kinds. */
 import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
-import type { Random } from "../random.ts"
+import type { Choices } from "@larder/traces/choices"
 import type { Session } from "./Session.ts"
 
 /** The operations that a session may do now. */
@@ -27,16 +27,16 @@ const readWeights = {
 /** The weights without `refresh`, which asks upstream although a fresh value is stored. */
 const calmWeights = { ...readWeights, refresh: 0 }
 
-const someKeys = (random: Random): ReadonlyArray<string> =>
+const someKeys = (random: Choices): ReadonlyArray<string> =>
   keys.hot.filter(() => random.chance(0.5)).concat(random.pick(keys.hot))
 
-const demand = (random: Random, calm: boolean) => {
+const demand = (random: Choices, calm: boolean) => {
   if (calm) return {}
   if (random.chance(0.08)) return { stale: "never" } as const
   return random.chance(0.05) ? { maxAge: random.between(50, 1_000) } : {}
 }
 
-const reading = (session: Session, random: Random, calm: boolean): Effect.Effect<void> => {
+const reading = (session: Session, random: Choices, calm: boolean): Effect.Effect<void> => {
   const key = random.pick(keys.hot)
   switch (random.weighted(calm ? calmWeights : readWeights)) {
     case "getWithMeta":
@@ -60,7 +60,7 @@ const changeWeights = { setOnly: 45, set: 20, remove: 12, expire: 11, tags: 11, 
 
 const changing = (
   session: Session,
-  random: Random,
+  random: Choices,
   permission: Permission,
 ): Effect.Effect<void> => {
   const key = random.pick(keys.hot)
@@ -84,11 +84,11 @@ const changing = (
 }
 
 /** Some callers are interrupted before their call ends. */
-const impatient = (random: Random, call: Effect.Effect<void>): Effect.Effect<void> =>
+const impatient = (random: Choices, call: Effect.Effect<void>): Effect.Effect<void> =>
   random.chance(0.04) ? Effect.asVoid(Effect.timeoutOption(call, random.between(1, 30))) : call
 
 const endlessly = (
-  random: Random,
+  random: Choices,
   pause: readonly [number, number],
   call: () => Effect.Effect<void>,
 ): Effect.Effect<void> =>
@@ -106,7 +106,7 @@ const changers = 2
 export const traffic = (
   current: () => Session,
   permission: Permission,
-  randomOf: (part: string) => Random,
+  randomOf: (part: string) => Choices,
 ): Effect.Effect<void> => {
   const read = Array.from({ length: readers }, (_, i) => {
     const random = randomOf(`reads ${i}`)

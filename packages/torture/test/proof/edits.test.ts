@@ -1,7 +1,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
-import { edited, root } from "../../src/proof/copy.ts"
+import { edited, root } from "@larder/mutate/copy"
 import { oldFaults } from "../../src/proof/faults.ts"
 
 describe("old faults that can be put back", () => {
@@ -11,12 +11,5 @@ describe("old faults that can be put back", () => {
       const text = fs.readFileSync(path.join(root, edit.file), "utf8")
       expect(edited(text, edit)).not.toBe(text)
     }
-  })
-
-  it("an edit whose lines are not there, or twice, is an error that shows them", () => {
-    const edit = { file: "a.ts", from: "guard()", to: "" }
-    expect(edited("one; guard(); two", edit)).toBe("one; ; two")
-    expect(() => edited("one", edit)).toThrow("a.ts has these lines 0 times")
-    expect(() => edited("guard() guard()", edit)).toThrow("guard()")
   })
 })

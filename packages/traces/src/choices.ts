@@ -1,6 +1,7 @@
 /** Seeded random choices: the same seed gives the same choices, whatever the machine does. */
+import { generator } from "./random.ts"
 
-export interface Random {
+export interface Choices {
   /** A number in [0, 1). */
   readonly next: () => number
   /** A whole number from `least` to `most`. */
@@ -11,16 +12,8 @@ export interface Random {
   readonly weighted: <K extends string>(weights: Readonly<Record<K, number>>) => K
 }
 
-/** mulberry32. */
-export const make = (seed: number): Random => {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
+export const make = (seed: number): Choices => {
+  const next = generator(seed)
   const between = (least: number, most: number) => least + Math.floor(next() * (most - least + 1))
   return {
     next,

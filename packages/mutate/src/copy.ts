@@ -1,13 +1,18 @@
-/** A copy of the packages that torture runs, in a temporary folder: edits go only there. */
+/** A copy of some packages in a temporary folder, with deliberate edits: the sources stay as they are. */
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Edit } from "./faults.ts"
 
-export const root = fileURLToPath(new URL("../../../..", import.meta.url))
+export const root = fileURLToPath(new URL("../../..", import.meta.url))
 
-const packages = ["core", "redis", "sqlite", "testing", "torture"]
+export interface Edit {
+  /** The path from the root of the repository. */
+  readonly file: string
+  /** Occurs exactly once. */
+  readonly from: string
+  readonly to: string
+}
 
 /**
  * Sources, manifests, and the links to dependencies. Relative links lead to the copy, or through
@@ -20,13 +25,13 @@ export const edited = (text: string, { file, from, to }: Edit): string => {
   const count = text.split(from).length - 1
   if (count === 1) return text.replace(from, () => to)
   throw new Error(
-    `${file} has these lines ${count} times instead of once, so the fault cannot be put back. Find the code that guards against it now, and change packages/torture/src/proof/faults.ts:\n${from}`,
+    `${file} has these lines ${count} times instead of once, so the edit cannot be made. Find the code that does this now, and change the edit:\n${from}`,
   )
 }
 
-/** Makes a copy with these edits, and returns its folder. */
-export const copy = (edits: ReadonlyArray<Edit>): string => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "larder-proof-"))
+/** Makes a copy of these folders of `packages` with these edits, and returns the folder of the copy. */
+export const copy = (packages: ReadonlyArray<string>, edits: ReadonlyArray<Edit>): string => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "larder-copy-"))
   fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
   fs.copyFileSync(path.join(root, "package.json"), path.join(folder, "package.json"))
   for (const name of packages) {
