@@ -64,26 +64,47 @@ const subscribed = (server: RedisServer, nodes: number) =>
 /** Time for what a node does once after it has opened. */
 const settling = Effect.sleep(1_000)
 
-/** A sample of the server's figures, and the bytes that taking it sends. */
-const sampled = (server: RedisServer) =>
+/** What one change costs, with what comes after it. */
+interface Cost {
+  /** Bytes that the server sent, the reply to the writer included. */
+  readonly bytes: number
+  /** Processor time of the server, in microseconds. */
+  readonly serverMicros: number
+  /** Processor time of all nodes, in microseconds: they share this process. */
+  readonly nodesMicros: number
+}
+
+/** Measures `count` changes, and counts the commands that the server executed for each. */
+const measured = (
+  server: RedisServer,
+  count: number,
+  commands: ReadonlyArray<string>,
+  changes: Effect.Effect<void, unknown>,
+) =>
   Effect.gen(function* () {
     const calls = yield* server.calls
     const cpu = yield* cpuOf(server)
     const first = yield* bytesSent(server)
     const bytes = yield* bytesSent(server)
-    // The server counts its answer after it has made it.
-    return { calls, cpu, bytes, answer: bytes - first }
+    // Of the measurement itself: the server counts its answer after it has made it.
+    const answer = bytes - first
+    const began = worked()
+    yield* changes
+    const nodesMillis = worked() - began
+    const sent = (yield* bytesSent(server)) - bytes - answer
+    const serverMicros = (yield* cpuOf(server)) - cpu
+    const executed = callsBetween(calls, yield* server.calls, commands)
+    const cost: Cost = {
+      bytes: sent / count,
+      serverMicros: serverMicros / count,
+      nodesMicros: (1_000 * nodesMillis) / count,
+    }
+    return { executed: executed / count, cost }
   })
 
-export interface WriteCost {
+export interface WriteCost extends Cost {
   /** Messages that the server was told to send for a write. */
   readonly published: number
-  /** Bytes that the server sent for a write, the reply to the writer included. */
-  readonly bytes: number
-  /** Processor time of the server for a write, in microseconds. */
-  readonly serverMicros: number
-  /** Processor time of all nodes for a write, in microseconds: they share this process. */
-  readonly nodesMicros: number
 }
 
 const value = "x".repeat(100)
@@ -97,19 +118,12 @@ export const writeCost = (server: RedisServer, nodes: number, writes: number) =>
     const writer = larders[0]![0]!
     yield* Effect.forEach(Array.from({ length: 20 }), (_, i) => writer.set(keyOf(i), value))
     yield* subscribed(server, nodes)
-    const before = yield* sampled(server)
-    const began = worked()
-    for (let i = 0; i < writes; i++) yield* writer.set(keyOf(i), value)
-    const nodesMillis = worked() - began
-    const sent = (yield* bytesSent(server)) - before.bytes - before.answer
-    const serverMicros = (yield* cpuOf(server)) - before.cpu
-    const published = callsBetween(before.calls, yield* server.calls, ["publish", "spublish"])
-    return {
-      published: published / writes,
-      bytes: sent / writes,
-      serverMicros: serverMicros / writes,
-      nodesMicros: (1_000 * nodesMillis) / writes,
-    } satisfies WriteCost
+    const written = Effect.gen(function* () {
+      for (let i = 0; i < writes; i++) yield* writer.set(keyOf(i), value)
+    })
+    const messages = ["publish", "spublish"]
+    const { cost, executed } = yield* measured(server, writes, messages, written)
+    return { ...cost, published: executed } satisfies WriteCost
   }).pipe(Effect.scoped)
 
 export interface Readers {
@@ -121,15 +135,9 @@ export interface Readers {
   readonly isPushed: boolean
 }
 
-export interface ReadCost {
+export interface ReadCost extends Cost {
   /** Reads of the value that the server answered for a change. */
   readonly reads: number
-  /** Bytes that the server sent for a change and the reads after it. */
-  readonly bytes: number
-  /** Processor time of the server for them, in microseconds. */
-  readonly serverMicros: number
-  /** Processor time of all nodes for them, in microseconds. */
-  readonly nodesMicros: number
 }
 
 /** What a change costs when all nodes have the key, and some read it after the change. */
@@ -150,24 +158,18 @@ export const readCost = (server: RedisServer, { isPushed, nodes, readers, size }
           while ((yield* larder.get(key)) !== valueOf(i)) yield* Effect.sleep(1)
         }),
       )
+    const changed = (from: number, count: number) =>
+      Effect.gen(function* () {
+        for (let i = from; i < from + count; i++) {
+          yield* writer.set(key, valueOf(i))
+          yield* heard(i)
+        }
+      })
     // The first changes run code that is not compiled yet.
-    for (let i = 1; i <= warmups; i++) yield* Effect.andThen(writer.set(key, valueOf(i)), heard(i))
-    const before = yield* sampled(server)
-    const began = worked()
-    for (let i = warmups + 1; i <= warmups + changes; i++) {
-      yield* writer.set(key, valueOf(i))
-      yield* heard(i)
-    }
-    const nodesMillis = worked() - began
-    const sent = (yield* bytesSent(server)) - before.bytes - before.answer
-    const serverMicros = (yield* cpuOf(server)) - before.cpu
-    const reads = callsBetween(before.calls, yield* server.calls, ["get", "mget"])
-    return {
-      reads: reads / changes,
-      bytes: sent / changes,
-      serverMicros: serverMicros / changes,
-      nodesMicros: (1_000 * nodesMillis) / changes,
-    } satisfies ReadCost
+    yield* changed(1, warmups)
+    const all = changed(1 + warmups, changes)
+    const { cost, executed } = yield* measured(server, changes, ["get", "mget"], all)
+    return { ...cost, reads: executed } satisfies ReadCost
   }).pipe(Effect.scoped)
 
 const warmups = 50
