@@ -910,6 +910,29 @@ test(
 )
 
 test(
+  "law 12: in front of an arbiter that sends no messages, what another node removes leaves the file",
+  Effect.gen(function* () {
+    const faults = { away: false }
+    const shared = yield* arbiterOf("shared", faults)
+    const file = Layer.succeedContext(yield* Layer.build(fileLayer(new Faults())))
+    const source = new Source()
+    const a = yield* node(source, TierStack.layer(MemoryTier.layer(), shared))
+    const b = yield* node(source, TierStack.layer(MemoryTier.layer(), file, shared))
+    yield* TestClock.adjust("1 second")
+    yield* b.get("k")
+    yield* TestClock.adjust("1 second")
+    yield* a.remove("k")
+    yield* delivered
+    faults.away = true
+    source.answer = Effect.fail("down")
+    const read = yield* fork(Effect.exit(b.get("k")))
+    yield* TestClock.adjust("1 second")
+    expect(yield* Fiber.join(read)).toEqual(Exit.fail("down"))
+    faults.away = false
+  }),
+)
+
+test(
   "one file for two processes: the other one takes the changed value from the file",
   Effect.gen(function* () {
     const { a, b, source } = yield* machines("both")

@@ -1,4 +1,5 @@
 /** Applies another node's change of a key to what this node remembers of the key. */
+import { dropNearer } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
 import { forgetStale } from "../state/generation.ts"
 
@@ -26,6 +27,17 @@ export const keyChanged = (
   const older = engine.entries.outdate(key, version, isRemoval, engine.now())
   if (older !== undefined) engine.pushes.forget(key)
   return older
+}
+
+/** Applies the change to the tiers that have copies: what is older there must be confirmed, and goes after a removal. */
+export const copiesChanged = (engine: Engine, { isRemoval, key, version }: ChangedKey): void => {
+  for (const tier of engine.stack.farther) {
+    const hasOlder = tier.copies.outdate(key, version)
+    // Otherwise stale-if-error would return the removed value where the arbiter does not answer.
+    if (hasOlder && isRemoval) {
+      engine.fibers.forkAwaited(dropNearer(engine, tier, key, version))
+    }
+  }
 }
 
 /** Counts a message of another node, by whether it outdated something here, and one of this node. */

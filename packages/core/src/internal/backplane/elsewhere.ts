@@ -7,7 +7,7 @@ import { Budget } from "../tier/budget.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Engine } from "../state/engine.ts"
 import { afterMark, markHere } from "../state/ownMarks.ts"
-import { counted, keyChanged } from "./changed.ts"
+import { copiesChanged, counted, keyChanged } from "./changed.ts"
 
 type Of<Tag extends Message["_tag"]> = Extract<Message, { readonly _tag: Tag }>
 
@@ -18,9 +18,9 @@ export const keyChangedElsewhere = (engine: Engine, message: Of<"Changed">): voi
   const { arbiter } = engine.stack
   if (arbiter === undefined) return withoutOrder(engine, message)
   const { isRemoval, key } = message
-  const version = placeIn(engine, arbiter, message)
-  counted(engine, keyChanged(engine, { key, isRemoval, version }) !== undefined)
-  for (const tier of engine.stack.farther) tier.copies.outdate(key, version)
+  const change = { key, isRemoval, version: placeIn(engine, arbiter, message) }
+  counted(engine, keyChanged(engine, change) !== undefined)
+  copiesChanged(engine, change)
   if (!arbiter.isLocal) return
   engine.fibers.forkAwaited(changeOwn(engine, arbiter, message))
 }

@@ -5,9 +5,8 @@
  */
 import type { Message } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
-import { dropNearer } from "../recover/nearerTiers.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import { counted, keyChanged } from "./changed.ts"
+import { copiesChanged, counted, keyChanged } from "./changed.ts"
 import { detected, ended, foundHole } from "./gap.ts"
 import { keepPushed } from "./pushed.ts"
 
@@ -38,13 +37,7 @@ const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): 
   const asked = engine.near.peek(key)?.asked
   // Other messages may be of looked-up values, whose version is from before the lookup.
   if (isRemoval) delayed(engine, arbiter, version)
-  for (const tier of engine.stack.farther) {
-    const hasOlder = tier.copies.outdate(key, version)
-    // Otherwise stale-if-error would return the removed value where the arbiter does not answer.
-    if (hasOlder && isRemoval) {
-      engine.fibers.forkAwaited(dropNearer(engine, tier, key, version))
-    }
-  }
+  copiesChanged(engine, message)
   const isNews = keyChanged(engine, message) !== undefined && !isOwn(engine, key, version)
   counted(engine, isNews)
   if (isNews && envelope !== undefined) {
