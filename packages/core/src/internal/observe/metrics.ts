@@ -90,7 +90,11 @@ const gauged: ReadonlyArray<readonly [metric: string, description: string, read:
   ["larder_entries", "Entries in memory", "entries"],
   ["larder_weight", "Weight of the entries in memory", "weight"],
   ["larder_in_flight", "Running lookups", "inFlight"],
-  ["larder_suspects", "Entries in memory that a gap left unconfirmed", "suspects"],
+  [
+    "larder_suspects",
+    "Entries in memory that the arbiter must confirm before they are fresh again",
+    "suspects",
+  ],
 ]
 
 const ignore = () => {}

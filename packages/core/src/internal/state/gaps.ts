@@ -36,9 +36,7 @@ export class Gaps {
   /** How many of these entries are suspect. Takes time in proportion to their number. */
   countSuspects(entries: Iterable<MemoryEntry>): number {
     let count = 0
-    if (this.#count > 0) {
-      for (const { gapsBefore, key } of entries) if (this.isSuspect(key, gapsBefore)) count += 1
-    }
+    for (const { gapsBefore, key } of entries) if (this.isSuspect(key, gapsBefore)) count += 1
     return count
   }
 

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
 import { Gaps } from "../../../src/internal/state/gaps.ts"
+import { beforeAll } from "../../../src/internal/state/localEntries.ts"
+import type { MemoryEntry } from "../../../src/Tier.ts"
 
 const opened = () => {
   const marks = new Marks()
@@ -39,6 +41,19 @@ describe("law 19: gaps", () => {
     gaps.begin("a")
     expect(gaps.isSuspect("b1", before)).toBe(true)
     expect(gaps.isSuspect("b1", between)).toBe(false)
+  })
+
+  it("an entry that is suspect without a gap is counted as one", () => {
+    const { gaps } = opened()
+    const entry = (key: string, gapsBefore: number) => ({ key, gapsBefore }) as MemoryEntry
+    const entries = [entry("a1", beforeAll), entry("b1", gaps.count)]
+    expect(entries.map(({ gapsBefore, key }) => gaps.isSuspect(key, gapsBefore))).toEqual([
+      true,
+      false,
+    ])
+    expect(gaps.countSuspects(entries)).toBe(1)
+    gaps.begin(undefined)
+    expect(gaps.countSuspects(entries)).toBe(2)
   })
 
   it("each gap has every entry judged again, at the price of one comparison per hit", () => {
