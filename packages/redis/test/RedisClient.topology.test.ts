@@ -238,6 +238,21 @@ redisSuite("RedisClient of Sentinels", () => {
   )
 
   it.live(
+    "says that no Sentinel knows the master where its name is misspelt",
+    () =>
+      Effect.gen(function* () {
+        const pair = yield* RedisServer.startReplicated({ sentinels: 1 })
+        const redis = yield* connect({ sentinels: nodesOf(pair.sentinels), name: "misspelt" })
+        const { detail, reason } = yield* Effect.flip(get(redis, "a"))
+        expect([reason, detail]).toEqual([
+          "Unavailable",
+          'not connected: no Sentinel knows the master "misspelt"; check name',
+        ])
+      }),
+    30_000,
+  )
+
+  it.live(
     "with every Sentinel away, commands fail at once and the close is quick",
     () =>
       Effect.gen(function* () {

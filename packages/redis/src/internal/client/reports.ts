@@ -13,6 +13,17 @@ const isRefusal = (reason: string): boolean =>
 /** The first byte of an alert and of a handshake. */
 const tlsRecords: ReadonlySet<string> = new Set(["21", "22"])
 
+/** Each Sentinel was asked in vain; `reason` is the last error. Some answer an unknown name with nothing. */
+const ofSentinels = (reason: string | undefined, { place }: Settings): string => {
+  if (place._tag === "Sentinel" && (reason === undefined || /No such master/.test(reason))) {
+    return `no Sentinel knows the master "${place.name}"; check name`
+  }
+  const remedy = /WRONGPASS|NOAUTH/.test(reason ?? "")
+    ? "; set sentinelUsername and sentinelPassword"
+    : ""
+  return `no Sentinel answers: ${reason}${remedy}`
+}
+
 /** Messages of ioredis and Node name their own options, or no remedy. */
 export const worded = ({ message }: Error, settings: Settings): string => {
   const { connectTimeout, tls } = settings
@@ -21,10 +32,7 @@ export const worded = ({ message }: Error, settings: Settings): string => {
   }
   // ioredis' own retries are disabled: `Life` connects again.
   const sentinel = /^All sentinels are unreachable\b.*?(?: Last error: (.*))?$/s.exec(message)
-  if (sentinel !== null) {
-    const [, reason] = sentinel
-    return `no Sentinel answers${reason === undefined ? "" : `: ${reason}`}`
-  }
+  if (sentinel !== null) return ofSentinels(sentinel[1], settings)
   if (/WRONGPASS|NOAUTH|invalid password/i.test(message)) {
     return `${message}; set username and password to those of the server`
   }
