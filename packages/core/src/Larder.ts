@@ -725,14 +725,14 @@ const serviceOf =
   ): unknown => {
     const tag = Context.Service<unknown, Larder<unknown, unknown, unknown>>()(id)
     const made = namesakes.here()
-    // What is no object throws nothing where the class is defined: the layer refuses its options.
+    // Invalid options, such as `null`, must not throw where the class is defined: the layer dies with
+    // `InvalidOptions`.
     const named = (given: Named<AnyOptions> | null) =>
       makeAny({ ...(given as AnyOptions), name: given?.name ?? id }, made)
     const layer = Layer.effect(
       tag,
       Effect.isEffect(options) ? Effect.flatMap(options, named) : named(options),
     )
-    // JavaScript may leave the options out: the layer dies of that, not the class.
     const isPlain = !Effect.isEffect(options) && hasProperty(options, "upstream")
     const plain = isPlain ? { ...options, name: options.name ?? id } : undefined
     return Object.assign(tag, { layer, options: plain }, accessors(tag))
@@ -921,7 +921,7 @@ type AnyFnOptions = Omit<AnyOptions, "key" | "upstream"> & {
 const cachedFn = (given: AnyFnOptions) => {
   const made = namesakes.here()
   return (f: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, unknown>) => {
-    // What is no object has no name, which `makeAny` refuses.
+    // Options that are not an object become `{}`: `makeAny` rejects them for the missing name.
     const { key, ...options } = { ...given }
     if (typeof f !== "function") {
       return Exit.die(invalidOption(options.name, "fn", "get a function that returns an Effect", f))

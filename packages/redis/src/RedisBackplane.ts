@@ -240,7 +240,8 @@ const make = (
  * gap, and a message of a newer format, is the event `GapDetected`. A change that could not be sent is
  * sent again once a second, and every 100 ms while the larder closes, until `closeTimeout`.
  *
- * A node costs two commands a heartbeat, whatever the number of its larders. The user needs the rights
+ * A node sends one PUBLISH a `heartbeat`, and its client pings both connections every 5 seconds by
+ * default, whatever the number of its larders. The user needs the rights
  * to PUBLISH and SUBSCRIBE on `prefix:b:*` and `prefix:h:*`. The layer dies with `InvalidOptions` when an
  * option is invalid.
  *

@@ -3,7 +3,6 @@
  * the arbiter's value is read only where its version differs.
  */
 import * as Effect from "effect/Effect"
-import * as Freshness from "../../Freshness.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { HeaderRead } from "../state/headerReads.ts"
@@ -15,11 +14,9 @@ import { versionOf, waitingForTurns } from "./confirm.ts"
 /** Whether the arbiter's version can spare the flight the read of its value. */
 export const isCopyConfirmable = (engine: Engine, { notBefore, unconfirmed }: Flight): boolean => {
   if (unconfirmed === undefined) return false
-  const { entry } = unconfirmed
-  const freshness = Freshness.of(entry, engine.now())
-  const isCurrent =
-    freshness._tag === "Fresh" || (freshness._tag === "Stale" && freshness.grace === "revalidate")
-  return isCurrent && entry.storedAt >= notBefore
+  const { revalidateUntil, storedAt } = unconfirmed.entry
+  // Fresh, or in revalidation grace.
+  return engine.now() < revalidateUntil && storedAt >= notBefore
 }
 
 /** Returns the flights that must read the arbiter's value. */
@@ -32,6 +29,8 @@ export const confirmCopies = (
   const left: Array<Flight> = []
   const confirmed = waitingForTurns(engine, flights, budget, (flight) =>
     Effect.map(versionOf(engine, flight), (read) => {
+      // Race: the last caller left while the version was on its way.
+      if (!flight.isWanted) return
       if (read === undefined || !isAnswer(engine, arbiter, flight, read)) left.push(flight)
     }),
   )

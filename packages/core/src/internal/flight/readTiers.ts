@@ -69,16 +69,16 @@ const readTier = (
   Effect.suspend(() => {
     const arbitrates = tier === engine.stack.arbiter
     const asking: Array<Flight> = []
+    const confirming: Array<Flight> = []
     for (const flight of flights) {
       if (skipsTiers(engine, flight, walk)) flight.arbiterAnswers = isBelieved(engine, flight.k)
       else if (!flight.isWanted) continue
       else if (arbitrates && !isBelieved(engine, flight.k)) walk.lacksAnswer = true
+      else if (arbitrates && isCopyConfirmable(engine, flight)) confirming.push(flight)
       else asking.push(flight)
     }
-    const confirming = arbitrates ? asking.filter((one) => isCopyConfirmable(engine, one)) : []
-    if (confirming.length === 0) return readFor(engine, asking, tier, walk)
-    const others = asking.filter((flight) => !confirming.includes(flight))
-    const read = readFor(engine, others, tier, walk)
+    const read = readFor(engine, asking, tier, walk)
+    if (confirming.length === 0) return read
     // Both at once, so each needs a budget of its own.
     const budget = new Budget(walk.budget.whole, walk.budget.left)
     const confirmed = confirmOrRead(engine, confirming, tier, walk, budget)

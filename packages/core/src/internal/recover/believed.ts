@@ -20,7 +20,8 @@ export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
 /**
  * A tier's entry with the times and the `asOf` by which it is judged.
  *
- * From a tier in front of the arbiter, unless the arbiter has just confirmed it: fresh at most `maxFreshFor` after the arbiter confirmed it.
+ * An entry of a tier in front of the arbiter is fresh at most `maxFreshFor` after its last confirmation,
+ * unless this read has just confirmed it (`isOfArbiter`).
  *
  * From an arbiter that has missed marks of this node. Race: another node sets a mark, whose number
  * is above this node's own, and stores a value that it had looked up before. By `asOf` alone the

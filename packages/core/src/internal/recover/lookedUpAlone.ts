@@ -10,9 +10,9 @@ import { beforeAll } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 
 /**
- * Called when the result of such a flight is in memory. Not for a key that was looked up for this reason
- * and got no answer again while its server answers others: its own records may be damaged for good, and
- * it would be looked up each second.
+ * Marks the key for a later check, once its value is in memory. Skips a key that was looked up again for
+ * this reason while its server answers other requests: its record may be damaged for good, and it would
+ * be looked up every second.
  */
 export const suspectOnceAnswered = (
   engine: Engine,

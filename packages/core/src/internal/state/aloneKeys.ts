@@ -4,7 +4,7 @@ import { keysLookedUpAlone } from "../runtime/limits.ts"
 export class AloneKeys {
   isScheduled = false
   readonly #keys = new Set<string>()
-  /** More than are kept one by one: any key may be one of them. */
+  /** There were more than `keysLookedUpAlone` keys: every entry counts as looked up alone. */
   #mayBeAny = false
 
   get isEmpty(): boolean {
@@ -19,7 +19,7 @@ export class AloneKeys {
     this.#mayBeAny = true
   }
 
-  /** Takes the keys whose server answers again; `"all"` where any key may be one of them. */
+  /** Takes the keys whose server answers again; `"all"` where every entry counts as one. */
   take(answers: (k: string) => boolean): ReadonlyArray<string> | "all" {
     const taken = [...this.#keys].filter(answers)
     for (const k of taken) this.#keys.delete(k)

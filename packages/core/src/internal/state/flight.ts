@@ -164,7 +164,7 @@ export class Flight extends Linked<Flight> {
   isLookingUp = false
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
-  /** The arbiter has answered the last request for the key. */
+  /** The arbiter has answered the last request for the key; of many keys, that for another key of its server. */
   arbiterAnswers = false
   /** A suspect entry that a nearer tier has, and that the arbiter's version alone can confirm. */
   unconfirmed: Unconfirmed | undefined = undefined

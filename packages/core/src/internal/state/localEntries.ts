@@ -256,15 +256,14 @@ export class LocalEntries {
   }
 
   /**
-   * From the next judgement on, an entry that the arbiter has not seen is suspect. Says whether there is
-   * one.
+   * Makes an entry that the arbiter has not seen suspect: it is usable only for stale-if-error until the
+   * key is read from the arbiter or looked up again.
    */
-  suspect(k: string): boolean {
+  suspect(k: string): void {
     const near = this.#near
     const slot = near.find(k)
-    if (slot === 0 || !near.at(slot).isProvisional) return false
+    if (slot === 0 || !near.at(slot).isProvisional) return
     near.replace(slot, { ...near.at(slot), gapsBefore: beforeAll }, neverPlain)
-    return true
   }
 
   /** Clears memory for good, so that every call misses and reaches the check for a closed larder. */

@@ -77,8 +77,10 @@ export class WriteQueue {
   #isStarting = false
   #end: "open" | "closing" | "stopped" = "open"
 
-  /** `fork` runs a fiber that a closing larder waits for. */
-  /** `pause`: how a write rests before it is tried again, for so many ms. */
+  /**
+   * `fork` runs a fiber that a closing larder waits for. `pause` sleeps so many ms before a failed write
+   * is retried.
+   */
   constructor(
     fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>,
     pause: (millis: number) => Effect.Effect<void>,

@@ -150,7 +150,8 @@ const giveUp = (
     if (arbiter !== undefined) {
       dropLater(engine, k, { madeAt, atLeast: version })
     }
-    // A value without a place has a version below those of older values, which a file keeps over a restart.
+    // Without the arbiter's time the version is this node's guess, perhaps below the version of an older
+    // value that a file kept over a restart. So drop any version.
     const upTo = isPlaced ? version : undefined
     for (const tier of nearerTiers(engine)) yield* dropNearer(engine, tier, k, upTo)
     if (arbiter === undefined) engine.outbox.changed(k, false)

@@ -108,7 +108,7 @@ const changeTiers = (
     // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
     // which came last.
     else engine.near.delete(k)
-    // Race: a read of the older value is under way. Who comes from now on must not share it.
+    // Race: a shared read of the older value is under way. Callers of `read` from now on begin another.
     engine.reads.hear(k)
     engine.outbox.changed(k, leavesNothing(planned.change), applied)
     const isHeard = applied !== undefined && (yield* isAllHeard(engine, caughtUp, queuedBefore))
