@@ -166,7 +166,7 @@ export const defects: ReadonlyArray<Defect> = [
     what: "the arbiter forgets a removal after 20 ms",
     edits: [
       {
-        file: `${internal}/arbitrate/sharedTier.ts`,
+        file: `${internal}/arbitrate/shelf.ts`,
         from: `    const expiresAt = after(now, 2 * this.#settleMillis)`,
         to: `    const expiresAt = after(now, 20)`,
       },
