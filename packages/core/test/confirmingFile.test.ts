@@ -122,6 +122,32 @@ test("many in one request for versions, and one for the values that have changed
     expect(world.script.of("versions").length).toBe(1)
   }))
 
+const ways = {
+  "looked up": { policy: {}, change: (node: Node) => node.get("k") },
+  set: { policy: {}, change: (node: Node) => node.set("k", 1) },
+  "set in the background": {
+    policy: { tierWrites: "background" },
+    change: (node: Node) => node.set("k", 1),
+  },
+} as const
+
+for (const [way, { change, policy }] of Object.entries(ways)) {
+  test(`is suspect where a gap comes before the file has a value that was ${way}`, (world) =>
+    Effect.gen(function* () {
+      const { script } = world
+      const a = yield* world.node(policy)
+      yield* a.get("another")
+      script.instead = { commit: scripted.slowly(50), write: scripted.slowly(50) }
+      yield* Effect.forkChild(change(a), { startImmediately: true })
+      yield* lose(world)
+      script.instead = {}
+      yield* a.set("another", 7)
+      script.trips()
+      expect(yield* a.getWithMeta("k")).toMatchObject({ value: 1, tier: "file" })
+      expect(script.trips()).toEqual(["versions"])
+    }))
+}
+
 test("is not confirmed by the version of a value that this node stored without the arbiter", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node()

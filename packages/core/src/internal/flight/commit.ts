@@ -16,7 +16,7 @@ import { keepInMemory, superseded } from "./storeLocally.ts"
 import { endLease, giveBack, releaseLease } from "./lease.ts"
 import { suspectOnceAnswered } from "../recover/lookedUpAlone.ts"
 import { dropLater } from "../recover/replay.ts"
-import { keepNearer } from "../recover/nearerTiers.ts"
+import { keepNearer, type Known } from "../recover/nearerTiers.ts"
 import { complete } from "./waiters.ts"
 
 /** Upstream has answered. */
@@ -67,7 +67,8 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
   if (farther.length === 0) return complete(engine, flight, outcome)
   const put = Effect.suspend(() => {
     const isUnwanted = flight.isForeign || engine.flights.isDetached(flight)
-    return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, arbiter === undefined)
+    const known = { asOf: flight.lookedUpAt, isOrdered: arbiter === undefined }
+    return isUnwanted ? Effect.void : putNearer(engine, flight.k, kept, known)
   })
   settleWhile(engine, flight, outcome, put)
 }
@@ -134,8 +135,8 @@ const commit = (
       return
     }
     // Without an answer, the value is only as good as its lookup.
-    const known = stored === undefined ? flight.gapsBefore : gapsBefore
     const isProvisional = stored === undefined
+    const known = isProvisional ? flight.gapsBefore : gapsBefore
     keepInMemory(engine, flight, { ...kept, gapsBefore: known, confirmedAt, isProvisional })
     engine.flights.settled(flight)
     // Not for a first value of a bulk lookup: the arbiter has this value, or none while the lease lasts.
@@ -144,7 +145,8 @@ const commit = (
     if (stored === undefined && !(flight.many && isFirst)) {
       dropLater(engine, flight.k, { madeAt: -Infinity, atLeast: kept.entry.version })
     }
-    yield* putNearer(engine, flight.k, kept, true)
+    const asOf = isProvisional ? flight.lookedUpAt : confirmedAt
+    yield* putNearer(engine, flight.k, kept, { asOf, isOrdered: true })
   })
 
 /** Batches the commits of a bulk lookup. */
@@ -163,10 +165,10 @@ const putNearer = (
   engine: Engine,
   k: string,
   { entry }: EntryWithPolicy,
-  isOrdered: boolean,
+  known: Known,
 ): Effect.Effect<void> =>
   Effect.forEach(
     engine.stack.farther.filter((tier) => tier !== engine.stack.arbiter),
-    (tier) => keepNearer(engine, tier, k, entry, isOrdered),
+    (tier) => keepNearer(engine, tier, k, entry, known),
     { discard: true, concurrency: "unbounded" },
   )

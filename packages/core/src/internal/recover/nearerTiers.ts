@@ -6,22 +6,41 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
 import { missedRetryMillis } from "../runtime/limits.ts"
 
+/** What the node knows of an entry that it stores. */
+export interface Known {
+  /**
+   * When the entry was the latest, in monotonic time: as of its commit, or of the begin of a lookup that
+   * the arbiter did not hear of. Race: a gap is found between that and the write to the tier.
+   */
+  readonly asOf: number
+  /** The entry's version is above those of all older entries. */
+  readonly isOrdered: boolean
+}
+
 /**
  * Stores an entry in a tier that does not arbitrate; says whether the tier took it. If not, drops
- * older entries. `isOrdered`: the entry's version is above those of all older entries.
+ * older entries.
  */
 export const keepNearer = (
   engine: Engine,
   tier: FartherTier,
   k: string,
   entry: Entry<unknown>,
-  isOrdered: boolean,
+  known: Known,
 ): Effect.Effect<boolean> =>
-  Effect.flatMap(isOrdered ? tier.copies.put(k, entry) : tier.copies.replace(k, entry), (done) =>
+  Effect.flatMap(kept(tier, k, entry, known), (done) =>
     done
       ? Effect.succeed(true)
-      : Effect.as(dropNearer(engine, tier, k, isOrdered ? entry.version : undefined), false),
+      : Effect.as(dropNearer(engine, tier, k, known.isOrdered ? entry.version : undefined), false),
   )
+
+const kept = (
+  { copies }: FartherTier,
+  k: string,
+  entry: Entry<unknown>,
+  { asOf: at, isOrdered }: Known,
+): Effect.Effect<boolean> =>
+  isOrdered ? copies.put(k, entry, { at }) : copies.replace(k, entry, { at })
 
 /** Drops the entry of a tier that does not arbitrate, up to `version`, by default any. Retries until done. */
 export const dropNearer = (

@@ -17,7 +17,7 @@ import {
 /** A queued value. */
 export interface Queued extends EntryWithPolicy {
   readonly key: unknown
-  /** The version is the value's place in the arbiter's order; false if the arbiter's time was unknown. */
+  /** The version is the value's place in the arbiter's order; false if the arbiter's time was not known well. */
   readonly isPlaced: boolean
   /** When the value was set, in monotonic time. */
   readonly madeAt: number

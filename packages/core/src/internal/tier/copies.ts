@@ -92,9 +92,13 @@ export class TierCopies {
    * Like `put`, but over any version: without the arbiter, the entry's version is only this node's
    * guess.
    */
-  replace(key: string, entry: Entry.Entry<unknown>): Effect.Effect<boolean> {
+  replace(
+    key: string,
+    entry: Entry.Entry<unknown>,
+    { at }: { readonly at: number },
+  ): Effect.Effect<boolean> {
     return Effect.flatMap(this.drop(key, whatever), (done) =>
-      done ? this.put(key, entry, { isOrdered: false }) : Effect.succeed(false),
+      done ? this.put(key, entry, { at, isOrdered: false }) : Effect.succeed(false),
     )
   }
 

@@ -40,6 +40,11 @@ export class TierTime {
     return this.#ahead !== undefined
   }
 
+  /** Whether the tier's time is known up to so many milliseconds. */
+  isWithin(millis: number): boolean {
+    return this.#ahead !== undefined && this.#ahead.most - this.#ahead.least <= millis
+  }
+
   /**
    * Takes in the tier's time, told between two moments of monotonic time. Earlier bounds stay where
    * they are tighter: after a slow trip, the place of a missed change would otherwise be above those

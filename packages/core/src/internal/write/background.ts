@@ -39,7 +39,7 @@ const enqueue = (engine: Engine, k: string, planned: Planned): Ack => {
     version,
     asOf: Math.max(engine.versions.asOf(), marksBefore(engine, madeAt)),
   }
-  const isPlaced = arbiter?.time.isKnown !== false
+  const isPlaced = arbiter === undefined || isTimeKnown(engine, arbiter)
   // Race: another node changes the key while the arbiter is away. `confirmedAt` bounds how long this
   // node returns its own value as fresh.
   const gapsBefore = engine.gaps.count
@@ -58,6 +58,13 @@ const enqueue = (engine: Engine, k: string, planned: Planned): Ack => {
 const marksBefore = ({ stack }: Engine, madeAt: number): number =>
   (stack.arbiter?.time.placeOf(madeAt, "least") ?? 1) - 1
 
+/**
+ * Whether the arbiter's time is known well enough. Race: the process stood still while the arbiter told
+ * its time. A place by that time may be below those of values from before.
+ */
+const isTimeKnown = ({ settings }: Engine, { time }: FartherTier): boolean =>
+  time.isWithin(settings.policy.tierTimeout)
+
 const writerOf = (engine: Engine): Writer => ({
   write: (k, queued) => write(engine, k, queued),
   isOver: (queued) => isOver(engine, queued),
@@ -71,14 +78,17 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
   Effect.gen(function* () {
     if (isOver(engine, queued)) return yield* giveUp(engine, k, queued)
     const { arbiter } = engine.stack
-    if (arbiter === undefined) return yield* writeNearer(engine, k, queued)
+    if (arbiter === undefined) {
+      return yield* writeNearer(engine, k, queued, engine.stopwatch())
+    }
+    if (!queued.isPlaced && !isTimeKnown(engine, arbiter)) yield* arbiter.marks.read("latest")
     // Without the arbiter's time, the place of the value in its order is unknown.
-    if (!arbiter.time.isKnown) yield* arbiter.marks.ready
     if (!arbiter.time.isKnown) return "again"
     const placed = queued.isPlaced ? queued : placedBy(engine, arbiter, queued)
     // Before the arbiter publishes the version: the message must not outdate this node's own value.
     replace(engine, k, queued, placed)
     const at = placed.entry.version
+    const asOf = engine.stopwatch()
     const set = { _tag: "Set", entry: placed.entry, at } as const
     const written = yield* arbiter.writes.write(k, set, 0)
     if (written === undefined) return "again"
@@ -90,7 +100,7 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     engine.outbox.changed(k, false, version)
     const missed = engine.missed.key(k)
     if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
-    return yield* writeNearer(engine, k, placed)
+    return yield* writeNearer(engine, k, placed, asOf)
   })
 
 /** The value with its place in the arbiter's order. */
@@ -117,13 +127,15 @@ const writeNearer = (
   engine: Engine,
   k: string,
   { entry }: Queued,
+  asOf: number,
 ): Effect.Effect<"done" | "again"> =>
   Effect.gen(function* () {
     let isDone = true
     for (const tier of nearerTiers(engine)) {
       // Race: the key was removed meanwhile. Without this check the write would bring the value back.
       const isCurrent = engine.writes.newest(k) !== undefined
-      if (isCurrent) isDone = (yield* keepNearer(engine, tier, k, entry, true)) && isDone
+      if (isCurrent)
+        isDone = (yield* keepNearer(engine, tier, k, entry, { asOf, isOrdered: true })) && isDone
     }
     // Only now: a node that hears of the value before a tier has it would read the older one there.
     if (isDone && engine.stack.arbiter === undefined) engine.outbox.changed(k, false)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { nextNumber } from "../../Arbitration.ts"
 import * as Entry from "../../Entry.ts"
 import { catchUp, dropLater } from "../recover/replay.ts"
-import { dropNearer, expireNearer, keepNearer } from "../recover/nearerTiers.ts"
+import { dropNearer, expireNearer, keepNearer, type Known } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
 import type { Turn } from "../state/keyTurns.ts"
@@ -97,8 +97,7 @@ const changeTiers = (
       engine,
       k,
       afterMessages(planned.change, version, isOrdered, turn),
-      version,
-      isOrdered,
+      { version, isOrdered, asOf: madeAt },
     )
     // A flight that began while the arbiter was asked may have read the value from before the change.
     begun(engine, k, planned.change._tag)
@@ -171,6 +170,10 @@ const apply = (
   )
 }
 
+interface KnownVersion extends Known {
+  readonly version: number
+}
+
 /**
  * Applies the change in the tiers that do not arbitrate; returns the names of those that failed.
  * Without `isOrdered` the version may be below the tier's: the tier drops its entry first.
@@ -179,14 +182,13 @@ const changeNearer = (
   engine: Engine,
   k: string,
   change: Change,
-  version: number,
-  isOrdered: boolean,
+  known: KnownVersion,
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function* () {
     const failed: Array<string> = []
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter) continue
-      const done = yield* changeIn(engine, tier, k, change, version, isOrdered)
+      const done = yield* changeIn(engine, tier, k, change, known)
       if (!done) failed.push(tier.name)
     }
     return failed
@@ -197,13 +199,13 @@ const changeIn = (
   tier: FartherTier,
   k: string,
   change: Change,
-  version: number,
-  isOrdered: boolean,
+  known: KnownVersion,
 ): Effect.Effect<boolean> => {
+  const { isOrdered, version } = known
   const upTo = isOrdered ? version : undefined
   switch (change._tag) {
     case "Set":
-      return keepNearer(engine, tier, k, { ...change.entry, version }, isOrdered)
+      return keepNearer(engine, tier, k, { ...change.entry, version }, known)
     case "Remove":
       return dropNearer(engine, tier, k, upTo)
     case "Expire":

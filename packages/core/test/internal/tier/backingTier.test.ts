@@ -316,13 +316,13 @@ for (const role of ["alone", "inFront"] as const) {
         expect(yield* farther.copies.drop("l")).toBe(false)
         expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 5 })
         expect(yield* farther.copies.dropMissed).toBe(false)
-        expect(yield* farther.copies.replace("l", entry(7))).toBe(false)
+        expect(yield* farther.copies.replace("l", entry(7), { at: 0 })).toBe(false)
         delete script.instead.drop
         expect(yield* farther.copies.put("k", entry(6))).toBe(true)
         expect((yield* valueAt("k"))?.[0]).toBe(6)
         expect(yield* farther.copies.dropMissed).toBe(true)
         expect(yield* valueAt("l")).toBe(undefined)
-        expect(yield* farther.copies.replace("l", entry(1))).toBe(true)
+        expect(yield* farther.copies.replace("l", entry(1), { at: 0 })).toBe(true)
         expect((yield* valueAt("l"))?.[0]).toBe(1)
       }).pipe(Effect.scoped),
     )
