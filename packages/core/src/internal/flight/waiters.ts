@@ -19,7 +19,10 @@ import {
 } from "../state/flight.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
-/** Adds a waiter to a flight; the returned effect removes it. From `softAt` on, the waiter accepts a stale value. */
+/**
+ * Adds a waiter to a flight; the returned effect removes it. From `softAt` on, a moment of monotonic
+ * time, the waiter accepts a stale value.
+ */
 export const join = (
   engine: Engine,
   flight: Flight,
@@ -39,7 +42,7 @@ export const join = (
   if (softAt < Infinity && waiter.demand.allowStale) {
     setTimer(
       waiter,
-      engine.timers.schedule(softAt, () => softTimeout(engine, flight, waiter)),
+      engine.timers.after(softAt, 0, () => softTimeout(engine, flight, waiter)),
     )
   }
   if (deadline !== undefined) {

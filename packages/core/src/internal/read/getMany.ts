@@ -115,7 +115,7 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
   const gathered = (keys: ReadonlyArray<Asked>) =>
     Effect.suspend(() => {
       const demand = withChecks(engine, { ...anything, calledAt: engine.moment() })
-      const patient = { since: engine.now(), demand }
+      const patient = { arrivedAt: engine.stopwatch(), isRetry: false, demand }
       return Effect.map(gather(engine, keys, span, new Map(), patient), (results) => {
         for (const one of keys) call.answer(one, results)
         return call.exits
@@ -183,6 +183,13 @@ class OneOfMany extends Waiter {
   }
 }
 
+interface Patient {
+  /** When the call began, in monotonic time. */
+  readonly arrivedAt: number
+  readonly isRetry: boolean
+  readonly demand: Demand
+}
+
 /**
  * Joins or begins a flight for each key and waits for all, in one step. Keys whose lookup was
  * overtaken by a mark are gathered once more.
@@ -192,10 +199,10 @@ const gather = (
   keys: ReadonlyArray<Asked>,
   span: CallerSpan,
   results: Results,
-  patient: { readonly since: number; readonly deadline?: number; readonly demand: Demand },
+  { arrivedAt, demand: demanded, isRetry }: Patient,
 ): Effect.Effect<Results> =>
   Effect.callback((resume) => {
-    const { deadline, since } = patient
+    const deadline = isRetry ? deadlineOf(engine, arrivedAt) : undefined
     const overtaken: Array<Asked> = []
     const begun: Array<Flight> = []
     const refreshes: Array<Flight> = []
@@ -206,8 +213,8 @@ const gather = (
       open -= 1
       if (open > 0) return
       if (overtaken.length === 0) return resume(Effect.succeed(results))
-      const retry = { ...patient, deadline: deadline ?? deadlineOf(engine, since) }
-      resume(gather(engine, overtaken, span, results, retry))
+      const again = { arrivedAt, demand: demanded, isRetry: true }
+      resume(gather(engine, overtaken, span, results, again))
     }
     const waiterFor = (asked: Asked, demand: Demand): Waiter => {
       open += 1
@@ -220,7 +227,7 @@ const gather = (
     for (const asked of keys) {
       const { k, key } = asked
       const now = engine.now()
-      const decided = decide(engine, k, patient.demand, now, true)
+      const decided = decide(engine, k, demanded, now, true)
       // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
       if (engine.closed) {
         results.set(k, closed(engine))
@@ -235,10 +242,10 @@ const gather = (
         continue
       }
       if (local !== undefined) engine.near.hit(local.slot)
-      if (deadline === undefined) countWaiting(engine, k, flight)
+      if (!isRetry) countWaiting(engine, k, flight)
       const joined = flight ?? newFlight(engine, key, k, forMany(local), demand.confirmedAfter)
       if (flight === undefined) begun.push(joined)
-      const softAt = now + (local?.held.policy ?? engine.settings.policy).softTimeout
+      const softAt = arrivedAt + (local?.held.policy ?? engine.settings.policy).softTimeout
       const waiter = waiterFor(asked, demand)
       left.push(waiting.join(engine, joined, waiter, softAt))
       if (flight !== undefined) readBeside(engine, joined, waiter)

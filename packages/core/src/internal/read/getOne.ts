@@ -42,12 +42,12 @@ const answerNow = (
 
 /**
  * Finds or begins the flight, joins it and waits, in one step. An interruption comes either before
- * the caller is counted or after.
+ * the caller is counted or after. `arrivedAt`: on a retry, when the caller arrived.
  */
 const wait = (
   engine: Engine,
   call: Call,
-  deadline: number | undefined,
+  arrivedAt: number | undefined,
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
     // Decided in one step with joining: a flight may have completed since the last decision.
@@ -56,7 +56,7 @@ const wait = (
     if (engine.closed) return resume(closed(engine))
     const now = answerNow(engine, call, decided)
     if (now !== undefined) return resume(now)
-    return enter(engine, call, decided, deadline, resume)
+    return enter(engine, call, decided, arrivedAt, resume)
   })
 
 /** A caller of `get` or `refresh` that waits. */
@@ -67,21 +67,24 @@ export class Caller extends Waiter {
   readonly demand: Demand
   readonly many = false
   readonly insists: boolean
+  /** In monotonic time: a clock that is set forward must not use up the time of a call. */
+  readonly arrivedAt: number
 
   constructor(
     engine: Engine,
     call: Call,
-    deadline: number | undefined,
+    arrivedAt: number | undefined,
     resume: (effect: Effect.Effect<unknown, unknown>) => void,
     insists = false,
     demand = call.demand,
   ) {
-    super(engine.marks.last, deadline)
+    super(engine.marks.last, arrivedAt === undefined ? undefined : deadlineOf(engine, arrivedAt))
     this.engine = engine
     this.call = call
     this.resume = resume
     this.demand = demand
     this.insists = insists
+    this.arrivedAt = arrivedAt ?? engine.stopwatch()
   }
 
   give(given: Candidate): void {
@@ -93,28 +96,28 @@ export class Caller extends Waiter {
   }
 
   rejoin(): void {
-    const { deadline, demand, engine, resume } = this
+    const { arrivedAt, demand, engine, resume } = this
     const call = { ...this.call, demand }
-    resume(wait(engine, call, deadline ?? deadlineOf(engine, call.since)))
+    resume(wait(engine, call, arrivedAt))
   }
 }
 
 /**
- * Joins the active flight, or begins one; returns the effect that removes the waiter. `deadline` is
+ * Joins the active flight, or begins one; returns the effect that removes the waiter. `arrivedAt` is
  * set on a retry, after a mark overtook the first lookup; the caller is counted already.
  */
 const enter = (
   engine: Engine,
   call: Call,
   { demand, flight, local }: Decided,
-  deadline: number | undefined,
+  arrivedAt: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
   // Count the access for eviction here, though the entry is not good enough: its replacement is no access.
   if (local !== undefined) engine.near.hit(local.slot)
-  const waiter = new Caller(engine, call, deadline, resume, false, demand)
-  const softAt = call.since + (local?.held.policy ?? engine.settings.policy).softTimeout
-  if (deadline === undefined) countWaiting(engine, call.k, flight)
+  const waiter = new Caller(engine, call, arrivedAt, resume, false, demand)
+  const softAt = waiter.arrivedAt + (local?.held.policy ?? engine.settings.policy).softTimeout
+  if (arrivedAt === undefined) countWaiting(engine, call.k, flight)
   if (flight !== undefined) {
     const left = waiting.join(engine, flight, waiter, softAt)
     readBeside(engine, flight, waiter)

@@ -59,13 +59,8 @@ export const refusal = (
 export const closed = (engine: Engine): Exit.Exit<never> =>
   Exit.die(new LarderClosed({ larder: engine.settings.name }))
 
-/**
- * Law 9: a call ends by this moment of monotonic time, however many lookups it waits for. A waited
- * time outside the possible range means that the clock was set; it counts as 0.
- */
-export const deadlineOf = (engine: Engine, since: number): number => {
+/** Law 9: a call ends by this moment of monotonic time, however many lookups it waits for. */
+export const deadlineOf = (engine: Engine, arrivedAt: number): number => {
   const { hardTimeout, tierBudget } = engine.settings.policy
-  const longest = tierBudget + engine.stack.leaseWaitMillis + hardTimeout
-  const waited = engine.now() - since
-  return engine.stopwatch() + longest - (waited >= 0 && waited < longest ? waited : 0)
+  return arrivedAt + tierBudget + engine.stack.leaseWaitMillis + hardTimeout
 }
