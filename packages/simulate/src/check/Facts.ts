@@ -230,6 +230,27 @@ export class Facts {
     )
   }
 
+  /** The messages about a key that a process has received before a moment. */
+  messagesOf(life: Life, key: string, before: Moment): ReadonlyArray<Delivery> {
+    const all = this.#deliveries.get(life)?.get(key) ?? []
+    return all.filter(({ at }) => at.order < before.order)
+  }
+
+  /** Whether a read gave a value past its freshness. */
+  isStale({ answers, end }: Read, key: string): boolean {
+    return answers.some((answer) => {
+      if (answer._tag !== "Value" || answer.key !== key) return false
+      if (answer.freshness !== undefined) return answer.freshness === "Stale"
+      const vouchedAt = this.vouchedAt(answer.value)
+      const { freshFor } = this.history.config
+      return (
+        vouchedAt !== undefined &&
+        end !== undefined &&
+        end.at >= vouchedAt + freshFor / this.stretch
+      )
+    })
+  }
+
   /** How much of a time a node's process ran, ms. */
   active({ node }: Life, from: number, to: number): number {
     let active = Math.max(0, to - from)

@@ -30,7 +30,7 @@ const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): bool
     .some(
       ({ begin, end, op }) =>
         op === "expire" &&
-        begin.order < by.begin.order &&
+        begin.order < (by.end ?? by.begin).order &&
         (end === undefined || end.order > change.begin.order),
     )
 
@@ -43,6 +43,18 @@ const isUnplaced = (facts: Facts, { end, settled, version }: Change, by: Read): 
   end !== undefined &&
   version < epoch * 1_000 &&
   by.begin.at < end.at + facts.history.config.settleTime + leaseWait
+
+/**
+ * An arbiter that evicts the record of a removal accepts a value that was queued before the removal and
+ * arrives after it.
+ */
+const mayBeEvicted = (facts: Facts, value: number, { begin, op }: Change, by: Read): boolean =>
+  op === "remove" &&
+  facts.vouches(value).some(({ isSettled }) => !isSettled) &&
+  facts.history.steps.some(
+    ({ at, step }) =>
+      step._tag === "evict" && at.order > begin.order && at.order < (by.end ?? by.begin).order,
+  )
 
 /** The rules for one answer. */
 class Judging {
@@ -118,6 +130,7 @@ class Judging {
     return this.#facts.changesOf(this.#value).find((change) => {
       if (change.begin.order > this.#read.begin.order || !isMeant(change)) return false
       if (!this.#facts.isOlder(value, change)) return false
+      if (mayBeEvicted(this.#facts, value, change, this.#read)) return false
       const knowledge = this.#facts.knowledge(change, value, this.#read)
       return knowledge === "known" || (suspects && knowledge === "suspected")
     })
@@ -140,7 +153,7 @@ class Judging {
   #judgeBound(): void {
     const { maxFreshFor } = this.#facts.history.config
     if (maxFreshFor === null || this.#given.tier !== "memory") return
-    const contact = this.#facts.lastContact(this.#read.life, this.#given.key, this.#decidedAt)
+    const contact = this.#facts.lastContact(this.#read.life, this.#given.key, this.#end.at)
     if (this.#decidedAt <= contact + maxFreshFor * this.#facts.stretch + tierTimeout) return
     this.#broken(
       "fresh",
@@ -199,6 +212,7 @@ class Judging {
           change.end !== undefined &&
           change.end.order < this.#read.begin.order &&
           !this.#facts.mayBeLost(change, this.#end) &&
+          !mayBeEvicted(this.#facts, this.#value.value, change, this.#read) &&
           this.#facts.isOlder(this.#value.value, change),
       )
     if (missed === undefined) return

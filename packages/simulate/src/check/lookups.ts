@@ -12,12 +12,15 @@ const detaches = ({ key, op }: Change, of: string): boolean => op === "clear" ||
 /** ms. After a disturbance, a breaker may be open, and a lease without a holder. */
 const recovery = 3_000 + breakerOpenFor
 
-/** Whether a change or refresh makes the later lookup one of a new generation. */
+/** Whether a change, a message or a refresh makes the later lookup one of a new generation. */
 const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
-  const since = earlier.begin.at - flightsWait
+  const { begin, life } = earlier
+  const isRecent = (at: number) => facts.active(life, at, begin.at) <= flightsWait
   const begins = (call: Change | Read): boolean =>
-    call.begin.order < later.begin.order && (call.end === undefined || call.end.at >= since)
+    call.begin.order < later.begin.order && (call.end === undefined || isRecent(call.end.at))
   return (
+    // A change that was not settled arrives later.
+    facts.messagesOf(later.life, later.key, later.begin).some(({ at }) => isRecent(at.at)) ||
     facts.changesOfKey(later.key).some((change) => detaches(change, later.key) && begins(change)) ||
     facts.reads.some(
       (read) => read.op === "refresh" && read.keys.includes(later.key) && begins(read),
@@ -41,15 +44,22 @@ const overlap = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
 const failedBefore = (facts: Facts, { begin, key }: Lookup): boolean =>
   facts.hasFailed(key, begin.at - flightsWait, begin.at)
 
-/** A node waits for another's lookup no longer than `leaseWait`, and than a lookup may take. */
+/**
+ * A node waits for another's lookup no longer than `leaseWait`, and than a lookup may take: for a caller,
+ * or for a refresh behind a caller that got a stale value.
+ */
 const hasWaited = (facts: Facts, { begin, key, life }: Lookup): boolean => {
   const longest = Math.min(leaseWait, facts.history.config.hardTimeout) / facts.stretch
+  const mayWait = (read: Read): boolean => {
+    if (read.end === undefined || read.end.at >= begin.at - longest) return true
+    return read.end.at >= begin.at - flightsWait && facts.isStale(read, key)
+  }
   return facts.reads.some(
     (read) =>
       read.life === life &&
       read.keys.includes(key) &&
       read.begin.at <= begin.at - longest &&
-      (read.end === undefined || read.end.at >= begin.at - longest),
+      mayWait(read),
   )
 }
 
