@@ -11,6 +11,7 @@ import type {
   Read,
   Value,
 } from "../history/History.ts"
+import { epoch } from "../engine/process.ts"
 import { retryAfterFailure, silence, type Step, tierBudget, tierTimeout } from "../plan/Plan.ts"
 
 /** Upstream, or a caller's `set`, validated a value. */
@@ -19,6 +20,8 @@ export interface Vouch {
   readonly order: number
   /** The place of an unsettled `set` is that which its node believed to be the arbiter's time. */
   readonly isSettled: boolean
+  /** The place of a queued `set`, which it keeps; undefined where it may get another. */
+  readonly version: number | undefined
   /** ms. When the value took its place in the order, at the latest. */
   readonly placedAt: number
   /** ms. */
@@ -35,6 +38,9 @@ interface Span {
   readonly from: Moment
   readonly to: Moment
 }
+
+/** ms. The most by which a place that a node is sure of is before its moment. */
+const placeMillis = 25
 
 /** ms. After a disturbance, a breaker may be open. */
 const recoveryMillis = 4_000
@@ -86,16 +92,18 @@ export class Facts {
     this.#answers = grouped(history.answers, ({ life }) => life)
     this.#beats = grouped(history.beats, ({ life }) => life)
     this.stretch = history.steps.some(({ step }) => step._tag === "drift") ? 1.001 : 1
-    for (const { begin, end, settled, value } of this.changes) {
+    for (const change of this.changes) {
+      const { begin, end, settled: isSettled, value } = change
       if (value === undefined) continue
       const at = end?.at ?? begin.at
-      this.#vouch(value, { order: end?.order ?? Infinity, at, placedAt: at, isSettled: settled })
+      const version = this.#placeOf(change)
+      this.#vouch(value, { order: end?.order ?? Infinity, at, placedAt: at, isSettled, version })
     }
     for (const { begin, end, outcome, value } of history.lookups) {
       if (end === undefined || value === undefined) continue
       if (outcome === "value" || outcome === "renewed") {
         const { at: placedAt, order } = begin
-        this.#vouch(value, { order, at: end.at, placedAt, isSettled: true })
+        this.#vouch(value, { order, at: end.at, placedAt, isSettled: true, version: undefined })
       }
     }
     const { nodes } = history.config
@@ -120,6 +128,14 @@ export class Facts {
         ),
       ]),
     )
+  }
+
+  /** A node that knows the arbiter's time only vaguely finds another place for a queued `set` later. */
+  #placeOf({ end, settled, version }: Change): number | undefined {
+    if (settled || end === undefined || this.history.config.tierWrites !== "background") {
+      return undefined
+    }
+    return version > (epoch + end.at - placeMillis) * 1_000 ? version : undefined
   }
 
   #vouch(value: number, vouch: Vouch): void {
@@ -212,11 +228,14 @@ export class Facts {
    * Whether every validation of the value is older than the change. What is not settled has a place
    * in the order that its node believed, up to the time of a trip before or after its own.
    */
-  isOlder(value: number, { begin, settled }: Change): boolean {
-    return this.vouches(value).every(
-      ({ isSettled, order, placedAt }) =>
-        order < begin.order && ((settled && isSettled) || placedAt + tierTimeout < begin.at),
-    )
+  isOlder(value: number, change: Change): boolean {
+    const { begin, settled } = change
+    return this.vouches(value).every(({ isSettled, order, placedAt, version = Infinity }) => {
+      if (order >= begin.order) return false
+      return (
+        (settled && (isSettled || version < change.version)) || placedAt + tierTimeout < begin.at
+      )
+    })
   }
 
   /**

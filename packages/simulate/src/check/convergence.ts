@@ -65,9 +65,18 @@ const same = (facts: Facts, key: string, what: string, reads: ReadonlyArray<Read
   return [violation("agree", at, undefined, key, `${what}: ${values.join(", ")}`)]
 }
 
+/**
+ * Whether a failover has lost a mark that a node knows. When that node next asks the arbiter, the floor
+ * rises, also for values that others have looked up since.
+ */
+const isFloorRaised = (facts: Facts): boolean =>
+  facts.changes.some(
+    (change) => change.key === undefined && facts.mayBeLost(change, facts.history.over),
+  )
+
 const lookedUp = (facts: Facts, key: string): ReadonlyArray<Violation> => {
   const { config, quiet } = facts.history
-  if (config.earlyRefresh) return []
+  if (config.earlyRefresh || isFloorRaised(facts)) return []
   const atRest = facts.lookups(key).filter(({ begin }) => begin.order > quiet.order)
   return atRest.slice(1).flatMap(({ begin, life, number }, place) => {
     const freshFrom = atRest[place]!.end?.at ?? begin.at

@@ -157,9 +157,15 @@ class Drawing {
  */
 const faultsOf = ({ chance, pick }: Choices, kinds: Size["faults"]): Size["faults"] => {
   if (kinds.length === 0 || chance(0.12)) return []
-  const some = kinds.filter(() => chance(0.35))
-  return some.length === 0 ? [pick(kinds)] : some
+  const count = pick([1, 1, 2, 2, 3, 5, 8])
+  return [...new Set(Array.from({ length: count }, () => pick(kinds)))]
 }
+
+/** Half of the keys have tags from the beginning. */
+const firstTags = (random: Choices, { keys }: Config): ReadonlyArray<Step> =>
+  Array.from({ length: keys }, (_, index) => keyOf(index))
+    .filter(() => random.chance(0.5))
+    .map((key) => ({ _tag: "publish", key, tags: tagsIn(random) }))
 
 /** The same seed and size give the same plan. */
 export const generate = (seed: number, size: Size): Plan => {
@@ -168,7 +174,10 @@ export const generate = (seed: number, size: Size): Plan => {
   const drawing = new Drawing(random, config, { ...size, faults: faultsOf(random, size.faults) })
   // Changes meet lookups only where lookups take time.
   const millis = random.pick([0, 20, 50, 100, 150, 0.6 * config.hardTimeout])
-  const steps: Array<Step> = [{ _tag: "upstream", behaviour: "answers", millis }]
+  const steps: Array<Step> = [
+    { _tag: "upstream", behaviour: "answers", millis },
+    ...firstTags(random, config),
+  ]
   /** By place, the steps that end a fault there. */
   const ends = new Map<number, ReadonlyArray<Step>>()
   while (steps.length < size.steps) {
