@@ -2,7 +2,7 @@
 import { derived, make, type Choices } from "@larder/traces/choices"
 import { zipf } from "@larder/traces/random"
 import { faultKinds, type FaultKind } from "./faults.ts"
-import { type Config, keyOf, type Plan, type Step } from "./Plan.ts"
+import { type Config, keyOf, messageConditions, type Plan, type Step } from "./Plan.ts"
 
 export interface Size {
   readonly nodes: number
@@ -37,9 +37,9 @@ const configOf = (random: Choices, nodes: number, seed: number): Config => {
   }
 }
 
-/** A step, and what ends it after some steps. */
+/** Steps, and what ends them after some others. */
 interface Drawn {
-  readonly step: Step
+  readonly steps: ReadonlyArray<Step>
   readonly ends?: Step
 }
 
@@ -54,19 +54,22 @@ const reads = {
   refresh: 0.7,
 } as const
 
-const changes = { set: 3, expire: 1, remove: 2, invalidateTags: 1.5, clear: 0.4 } as const
+const changes = { set: 3, expire: 1, remove: 2, invalidateTags: 2.5, clear: 0.5 } as const
 
 class Drawing {
   readonly #random: Choices
   readonly #config: Config
   readonly #size: Size
   readonly #key: () => number
+  /** For how long lookups take at first. */
+  readonly #millis: number
   #focused = keyOf(0)
   /** Steps for which one key has the focus. */
   #left = 0
 
-  constructor(random: Choices, config: Config, size: Size) {
+  constructor(random: Choices, config: Config, size: Size, millis: number) {
     this.#random = random
+    this.#millis = millis
     this.#config = config
     this.#size = size
     this.#key = zipf(config.keys, 1, random.next)
@@ -82,22 +85,27 @@ class Drawing {
       wait: 8,
       interrupt: 0.7,
       publish: 2,
+      race: 0.7,
       fault: faults.length === 0 ? 0 : isFocused ? 1 : 3,
     })
     switch (kind) {
       case "read":
-        return { step: this.#read() }
+        return { steps: [this.#read()] }
       case "change":
-        return { step: this.#change() }
+        return { steps: [this.#change()] }
       case "wait":
-        return { step: this.#wait() }
+        return { steps: [this.#wait()] }
       case "interrupt":
-        return { step: { _tag: "interrupt", index: this.#random.between(0, 9) } }
+        return { steps: [{ _tag: "interrupt", index: this.#random.between(0, 9) }] }
       case "publish":
-        return { step: { _tag: "publish", key: this.#drawKey(), tags: tagsIn(this.#random) } }
-      case "fault":
+        return { steps: [{ _tag: "publish", key: this.#drawKey(), tags: tagsIn(this.#random) }] }
+      case "race":
+        return { steps: this.#race() }
+      case "fault": {
         if (this.#random.chance(0.5)) this.#focus()
-        return faultKinds[this.#random.pick(faults)](this.#random, this.#node())
+        const { ends, step } = faultKinds[this.#random.pick(faults)](this.#random, this.#node())
+        return { steps: [step], ...(ends === undefined ? {} : { ends }) }
+      }
     }
   }
 
@@ -121,6 +129,35 @@ class Drawing {
       ? pick([1_000, 2_500, this.#config.freshFor])
       : pick([0, 1, 1, 10, 10, 50, 50, 100, 150, 350])
     return { _tag: "wait", millis }
+  }
+
+  /**
+   * A change comes while a node looks the key up, and perhaps hears nothing; then that node is asked again,
+   * before it must notice.
+   */
+  #race(): ReadonlyArray<Step> {
+    const { between, chance, pick } = this.#random
+    const node = this.#node()
+    const key = this.#drawKey()
+    // Keys that are drawn meanwhile are this one.
+    this.#focused = key
+    this.#left = Math.max(this.#left, 2)
+    const { latency } = this.#config
+    const until = between(1, Math.max(1, this.#millis))
+    const rest = this.#millis - until + 4 * latency + pick([5, 20, 100])
+    const raced: ReadonlyArray<Step> = [
+      { _tag: "refresh", node, key },
+      { _tag: "wait", millis: until },
+      this.#change(),
+      { _tag: "wait", millis: rest },
+      { _tag: "getWithMeta", node, key },
+    ]
+    if (!this.#size.faults.includes("messages") || chance(0.5)) return raced
+    return [
+      { _tag: "messages", node, condition: pick(messageConditions.slice(1)) },
+      ...raced,
+      { _tag: "messages", node, condition: "prompt" },
+    ]
   }
 
   #read(): Step {
@@ -171,9 +208,10 @@ const firstTags = (random: Choices, { keys }: Config): ReadonlyArray<Step> =>
 export const generate = (seed: number, size: Size): Plan => {
   const random = make(derived(seed, "plan"))
   const config = configOf(random, size.nodes, seed)
-  const drawing = new Drawing(random, config, { ...size, faults: faultsOf(random, size.faults) })
+  const faults = faultsOf(random, size.faults)
   // Changes meet lookups only where lookups take time.
   const millis = random.pick([0, 20, 50, 100, 150, 0.6 * config.hardTimeout])
+  const drawing = new Drawing(random, config, { ...size, faults }, millis)
   const steps: Array<Step> = [
     { _tag: "upstream", behaviour: "answers", millis },
     ...firstTags(random, config),
@@ -181,17 +219,16 @@ export const generate = (seed: number, size: Size): Plan => {
   /** By place, the steps that end a fault there. */
   const ends = new Map<number, ReadonlyArray<Step>>()
   while (steps.length < size.steps) {
-    const due = ends.get(steps.length)
-    if (due !== undefined) {
-      ends.delete(steps.length)
-      steps.push(...due)
-      continue
+    const due = [...ends].filter(([place]) => place <= steps.length)
+    for (const [place, ended] of due) {
+      ends.delete(place)
+      steps.push(...ended)
     }
     const drawn = drawing.step()
-    steps.push(drawn.step)
+    steps.push(...drawn.steps)
     if (drawn.ends === undefined) continue
     const place = steps.length + random.between(1, random.chance(0.2) ? 60 : 12)
     ends.set(place, [...(ends.get(place) ?? []), drawn.ends])
   }
-  return { config, steps }
+  return { config, steps: steps.slice(0, size.steps) }
 }

@@ -14,7 +14,7 @@ describe("plans", () => {
 
   it("have every operation and every kind of fault", () => {
     const tags = new Set<string>()
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 80; seed++) {
       for (const { _tag } of generate(seed, size).steps) tags.add(_tag)
     }
     const operations = [
