@@ -46,6 +46,8 @@ export class Machine {
   readonly file: Tier.ByteTier
   readonly toFile: Conditions = { condition: "prompt", isPartitioned: false }
   readonly toArbiter: Conditions = { condition: "prompt", isPartitioned: false }
+  /** Tells the larder of the last process that a lost connection to the arbiter is back. */
+  reconnect = () => {}
 
   constructor(loop: EventLoop, index: number, skew: number) {
     this.index = index
@@ -113,6 +115,9 @@ export class Cluster {
       latency: this.#config.latency,
       awake: this.#awake(process),
       answered: () => this.#watch.onAnswer(process),
+      opened: (reconnected) => {
+        machine.reconnect = () => process.whenRunning(reconnected)
+      },
       listens: () => {
         this.network.subscribes(machine.index)
         this.#subscribers.push(process)
@@ -129,6 +134,7 @@ export class Cluster {
       latency: 0,
       awake: Effect.void,
       answered: () => {},
+      opened: () => {},
       listens: () => {},
       receives: () => {},
     })

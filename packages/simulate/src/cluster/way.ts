@@ -21,6 +21,8 @@ export interface WayOptions {
   readonly awake: Effect.Effect<void>
   /** A request was answered. */
   readonly answered: () => void
+  /** The larder has opened the tier; the given function tells it that a lost connection is back. */
+  readonly opened: (reconnected: () => void) => void
   /** The subscription of the process begins. */
   readonly listens: () => void
   readonly receives: (message: Tier.Message) => void
@@ -28,7 +30,7 @@ export interface WayOptions {
 
 type Single = Exclude<RequestCondition, "lossy">
 
-const single = requestConditions.filter((condition): condition is Single => condition !== "lossy")
+const single = requestConditions.filter((condition) => condition !== "lossy")
 
 type Request<A> = Effect.Effect<A, Tier.TierError>
 
@@ -84,6 +86,8 @@ class Way {
         return Effect.never
       case "refused":
         return broken(operation)
+      case "failsLate":
+        return Effect.delay(broken(operation), slowMillis)
       case "answerLost":
         return Effect.andThen(request, Effect.never)
       case "failsAfter":
@@ -150,7 +154,13 @@ const storeOver = (way: Way, store: Tier.ByteStore): Tier.ByteStore => ({
 /** The tier as a process reaches it. */
 export const reached = (tier: Tier.ByteTier, options: WayOptions): Tier.ByteTier => {
   const way = new Way(options)
-  return { ...tier, open: (of) => Effect.map(tier.open(of), (store) => storeOver(way, store)) }
+  return {
+    ...tier,
+    open: (of) => {
+      options.opened(() => of.notify?.({ _tag: "Connected" }))
+      return Effect.map(tier.open(of), (store) => storeOver(way, store))
+    },
+  }
 }
 
 /** A tier of one machine: the same bytes, without an arbiter. */

@@ -138,11 +138,14 @@ export interface Taken {
   readonly at: Moment
 }
 
-/** What memory held. */
+/** What the statistics of a larder said. */
 export interface Sample {
   readonly life: Life
   readonly at: Moment
+  /** In memory. */
   readonly entries: number
+  /** By name. */
+  readonly openBreakers: ReadonlyArray<string>
 }
 
 export interface Leftover {

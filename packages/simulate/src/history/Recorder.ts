@@ -142,8 +142,8 @@ export class Recorder {
     this.#steps.push({ step, at: this.moment() })
   }
 
-  sample(life: Life, entries: number): void {
-    this.#samples.push({ life, at: this.moment(), entries })
+  sample(life: Life, sampled: Pick<Sample, "entries" | "openBreakers">): void {
+    this.#samples.push({ life, at: this.moment(), ...sampled })
   }
 
   get lookups(): number {

@@ -24,6 +24,7 @@ export type MessageCondition = (typeof messageConditions)[number]
  * - `lateCommit`: a commit is applied after the node has given it up.
  * - `corrupt`: answers to reads are damaged.
  * - `lossy`: each request one of these, by chance.
+ * - `failsLate`: it is not applied; the node gets an error after `slowMillis`. Never drawn.
  */
 export const requestConditions = [
   "prompt",
@@ -38,7 +39,7 @@ export const requestConditions = [
   "lossy",
 ] as const
 
-export type RequestCondition = (typeof requestConditions)[number]
+export type RequestCondition = (typeof requestConditions)[number] | "failsLate"
 
 /** How the file of a node behaves. */
 export type FileCondition = Extract<
@@ -116,6 +117,8 @@ export type ReadStep =
 export type FaultStep =
   | { readonly _tag: "messages"; readonly node: number; readonly condition: MessageCondition }
   | { readonly _tag: "requests"; readonly node: number; readonly condition: RequestCondition }
+  /** The node notices that a connection which it had lost is there again. Never drawn. */
+  | { readonly _tag: "reconnect"; readonly node: number }
   /** Neither messages nor requests arrive. */
   | { readonly _tag: "partition" | "heal"; readonly node: number }
   | { readonly _tag: "file"; readonly node: number; readonly condition: FileCondition }

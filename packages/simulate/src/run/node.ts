@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type Cluster, type Machine, seeded } from "../cluster/Cluster.ts"
 import { Process } from "../engine/process.ts"
-import type { Life } from "../history/History.ts"
+import type { Life, Sample } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
 import {
   closeTimeout,
@@ -105,9 +105,12 @@ export class Node {
     return this.larder !== undefined && this.process.isRunning && this.life.closing === undefined
   }
 
-  /** How many entries memory has. */
-  get entries(): number {
-    return this.larder === undefined ? 0 : Effect.runSync(this.larder.stats).entries
+  /** What the larder's statistics say now. */
+  get sample(): Pick<Sample, "entries" | "openBreakers"> {
+    if (this.larder === undefined) return { entries: 0, openBreakers: [] }
+    const { breakers, entries } = Effect.runSync(this.larder.stats)
+    const openBreakers = Object.keys(breakers).filter((name) => breakers[name] !== "Closed")
+    return { entries, openBreakers }
   }
 
   /** Closes the larder; runs `then` when it has closed. */

@@ -113,7 +113,7 @@ class World {
     this.#recorder.step(step)
     if (step._tag === "wait") return this.#pass(step.millis)
     this.#takeNow(step)
-    for (const node of this.#nodes) this.#recorder.sample(node.life, node.entries)
+    for (const node of this.#nodes) this.#recorder.sample(node.life, node.sample)
     this.#pass(1)
   }
 
@@ -191,6 +191,8 @@ class World {
       case "requests":
         machine.toArbiter.condition = step.condition
         return
+      case "reconnect":
+        return machine.reconnect()
       case "partition":
       case "heal":
         return cluster.setPartition(machine, step._tag === "partition")

@@ -147,7 +147,7 @@ export class Told {
   }
 
   holds(life: Life, entries: number): void {
-    this.#recorder.sample(life, entries)
+    this.#recorder.sample(life, { entries, openBreakers: [] })
   }
 
   /** The laws that the history breaks. */
