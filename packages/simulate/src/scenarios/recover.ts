@@ -1,0 +1,197 @@
+/** Changes that the arbiter missed, and what their replay must leave alone. */
+import {
+  agrees,
+  closesBreakers,
+  keepsSetOf,
+  looksUpNothing,
+  settlesAllBefore,
+} from "./expectations.ts"
+import { config, type Scenario } from "./Scenario.ts"
+import {
+  A,
+  B,
+  checked,
+  get,
+  invalidate,
+  key,
+  other,
+  remove,
+  requests,
+  set,
+  tag,
+  times,
+  wait,
+} from "./steps.ts"
+
+export const recovering: ReadonlyArray<Scenario> = [
+  {
+    name: "a breaker that requests open after the success of one beside them closes again",
+    fault: "breaker-unasked",
+    plan: {
+      config: config({ nodes: 1 }),
+      steps: [
+        get(A),
+        wait(500),
+        // From now on, requests ask the breaker.
+        requests(A, "refused"),
+        get(A, other),
+        requests(A, "failsLate"),
+        ...times(6, (index) => get(A, `asked${index}`)),
+        requests(A, "prompt"),
+        get(A, "succeeds"),
+        wait(1_000),
+        get(A, "probes"),
+        wait(100),
+        get(A),
+      ],
+    },
+    expects: closesBreakers(A),
+  },
+  {
+    name: "requests of a lost connection that fail when it is back open no breaker",
+    fault: "late-failures",
+    plan: {
+      config: config({}),
+      steps: [
+        get(A, other),
+        get(B),
+        wait(500),
+        requests(A, "failsLate"),
+        ...times(6, (index) => get(A, `asked${index}`)),
+        requests(A, "prompt"),
+        { _tag: "reconnect", node: A },
+        wait(60),
+        get(A),
+        wait(500),
+      ],
+    },
+    expects: looksUpNothing(A),
+  },
+  {
+    name: "the replay of a missed set leaves what another node has set since",
+    fault: "replay-over-others-set",
+    plan: {
+      config: config({}),
+      steps: [
+        get(A),
+        requests(A, "lost"),
+        set(A),
+        wait(500),
+        set(B),
+        requests(A, "prompt"),
+        wait(2_000),
+      ],
+    },
+    expects: keepsSetOf(B),
+  },
+  {
+    name: "the replay of a missed removal leaves what its own node has set since",
+    fault: "replay-over-own-set",
+    plan: {
+      config: config({ keys: 2, latency: 40 }),
+      steps: [
+        get(A),
+        wait(400),
+        requests(A, "lost"),
+        remove(A),
+        remove(A, other),
+        // A replay fails: the next one sends the second key first, and then the first.
+        wait(1_500),
+        requests(A, "slow"),
+        get(A, other),
+        // The set is settled before the first key is sent.
+        requests(A, "prompt"),
+        set(A),
+        wait(2_000),
+      ],
+    },
+    expects: keepsSetOf(A),
+  },
+  {
+    name: "a change is not settled before the arbiter has the earlier changes of its node",
+    fault: "settled-before-earlier",
+    plan: {
+      config: config({ keys: 3, latency: 40 }),
+      steps: [
+        get(A),
+        get(B, other),
+        wait(400),
+        requests(A, "lost"),
+        remove(A, other),
+        remove(A, "key2"),
+        // A replay fails: the next one sends the second key first, and then the first.
+        wait(1_500),
+        requests(A, "slow"),
+        set(A),
+        wait(135),
+        checked(B, other),
+        wait(500),
+        checked(B, other),
+      ],
+    },
+    expects: settlesAllBefore,
+  },
+  {
+    name: "a missed mark is sent, however many more are missed while it is on its way",
+    fault: "marks-forgotten",
+    plan: {
+      config: config({ latency: 40 }),
+      steps: [
+        tag(key, "t1"),
+        get(A),
+        wait(400),
+        get(B),
+        wait(400),
+        requests(A, "lost"),
+        ...times(1_000, (index) => invalidate(A, `t${index}`)),
+        wait(600),
+        requests(A, "prompt"),
+        wait(430),
+        invalidate(A, "t1000"),
+        wait(2_000),
+      ],
+    },
+  },
+  {
+    name: "the place of a missed change is as exact as the best answer told the arbiter's time",
+    fault: "place-of-last-answer",
+    plan: {
+      config: config({}),
+      steps: [
+        get(A),
+        wait(100),
+        requests(A, "slow"),
+        set(A),
+        wait(100),
+        requests(A, "lost"),
+        remove(A),
+        wait(10),
+        set(B),
+        wait(500),
+        requests(A, "prompt"),
+        wait(2_000),
+      ],
+    },
+    expects: keepsSetOf(B),
+  },
+  {
+    name: "nodes agree on a key that one of them looked up while the arbiter did not answer it",
+    fault: "alone-for-good",
+    plan: {
+      config: config({}),
+      steps: [
+        get(A, other),
+        get(B),
+        wait(100),
+        requests(A, "lost"),
+        get(A),
+        wait(1_500),
+        requests(A, "prompt"),
+        // A learns that the arbiter answers again.
+        get(A, "key2"),
+        wait(1_500),
+      ],
+    },
+    expects: agrees,
+  },
+]
