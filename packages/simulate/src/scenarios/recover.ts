@@ -187,9 +187,7 @@ export const recovering: ReadonlyArray<Scenario> = [
         get(A),
         wait(1_500),
         requests(A, "prompt"),
-        // A learns that the arbiter answers again.
-        get(A, "key2"),
-        wait(1_500),
+        wait(3_000),
       ],
     },
     expects: agrees,

@@ -11,6 +11,10 @@ export class AloneKeys {
     return this.#keys.size === 0
   }
 
+  get keys(): ReadonlyArray<string> {
+    return [...this.#keys]
+  }
+
   add(k: string): void {
     this.#keys.add(k)
     if (this.#keys.size <= keysLookedUpAlone) return
