@@ -325,6 +325,24 @@ export class Facts {
     )
   }
 
+  /** Whether the arbiter has a change before a moment: it, or a later one of its process, was settled. */
+  hasArrived({ end, failure, life, settled }: Change, before: Moment): boolean {
+    if (end === undefined || failure !== undefined || end.order >= before.order) return false
+    if (settled) return true
+    return this.changes.some(
+      (later) =>
+        later.settled &&
+        later.life === life &&
+        later.begin.order > end.order &&
+        later.end!.order < before.order,
+    )
+  }
+
+  /** Whether the arbiter has answered a process between these times, ms. */
+  hasAnswered(life: Life, from: number, to: number): boolean {
+    return (this.#answers.get(life) ?? []).some(({ at }) => at > from && at < to)
+  }
+
   /** When a process last heard of the arbiter, or of upstream or a caller about a key, ms. */
   lastContact(life: Life, key: string, before: number): number {
     let last = life.from.at

@@ -208,9 +208,7 @@ class Judging {
       .changesOf(this.#value)
       .find(
         (change) =>
-          change.settled &&
-          change.end !== undefined &&
-          change.end.order < this.#read.begin.order &&
+          this.#facts.hasArrived(change, this.#read.begin) &&
           !this.#facts.mayBeLost(change, this.#end) &&
           !mayBeEvicted(this.#facts, this.#value.value, change, this.#read) &&
           this.#facts.isOlder(this.#value.value, change),

@@ -1,6 +1,6 @@
 /** After all faults: the nodes agree, look up together, and keep what was settled last. */
-import type { Answer, Change, Read } from "../history/History.ts"
-import { keysOf, leaseWait, tierBudget } from "../plan/Plan.ts"
+import type { Answer, Change, Moment, Read } from "../history/History.ts"
+import { keysOf, tierTimeout } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
 import { violation, type Violation } from "./Violation.ts"
 
@@ -39,24 +39,9 @@ const isSteady = (facts: Facts, { gets, reads }: Final): boolean => {
   })
 }
 
-/**
- * Whether a node may have the value for itself: the arbiter did not hear of its lookup, or of the `set`.
- * Then it is fresh for this node, though others have looked up another.
- */
-const isLocal = (facts: Facts, value: number): boolean => {
-  const isUnsettled = facts.changes.some((change) => change.value === value && !change.settled)
-  const { key } = facts.history.values.get(value)!
-  return (
-    isUnsettled ||
-    facts
-      .lookups(key)
-      .some(
-        ({ begin, end, life, value: looked }) =>
-          looked === value &&
-          !facts.isUndisturbed(life, begin.at - leaseWait - tierBudget, end!.at + tierBudget),
-      )
-  )
-}
+/** Whether a node may have the value for itself: the arbiter does not have the `set`. */
+const isLocal = (facts: Facts, value: number): boolean =>
+  facts.changes.some((change) => change.value === value && !change.settled)
 
 const same = (facts: Facts, key: string, what: string, reads: ReadonlyArray<Read>) => {
   const values = reads.flatMap((read) => valueOf(read.answers[0]) ?? [])
@@ -85,23 +70,40 @@ const lookedUp = (facts: Facts, key: string): ReadonlyArray<Violation> => {
   })
 }
 
-/** The last change of the key, if it is a settled `set` that nothing may have touched since. */
-const lastSet = (facts: Facts, key: string): (Change & { readonly value: number }) | undefined => {
+type Set = Change & { readonly value: number; readonly end: Moment }
+
+/** ms. Within this, a value that is queued reaches the arbiter, which has answered since. */
+const writingMillis = 3_000
+
+/** Whether the arbiter must have a value at rest that was queued. */
+const mustArrive = (facts: Facts, { end, life, value }: Set): boolean => {
+  const { config, healed } = facts.history
+  const isPlaced = facts.vouches(value).every(({ version }) => version !== undefined)
+  return isPlaced && facts.livesOn(life) && healed.at + writingMillis < end.at + config.settleTime
+}
+
+/** Whether a change is older than a `set`; what the arbiter has not confirmed is placed within a trip. */
+const isBefore = ({ end, settled }: Change, set: Set): boolean => {
+  if (end === undefined) return false
+  return settled && set.settled ? end.order < set.begin.order : end.at + tierTimeout < set.begin.at
+}
+
+/** The last change of the key, if it is a `set` that the arbiter must have and that nothing may have touched since. */
+const lastSet = (facts: Facts, key: string): Set | undefined => {
   const { history } = facts
   const changes = facts.changesOfKey(key)
   const last = changes.findLast(
-    (change): change is Change & { readonly value: number } =>
-      change.key === key && change.op === "set" && change.settled,
+    (change): change is Set =>
+      change.op === "set" && change.key === key && change.end !== undefined,
   )
-  if (last === undefined || last.value === undefined) return undefined
-  const isAlone = changes.every(
-    (other) =>
-      other === last ||
-      (other.settled && other.end !== undefined && other.end.order < last.begin.order),
-  )
+  if (last === undefined || !(last.settled || mustArrive(facts, last))) return undefined
+  const isAlone = changes.every((other) => other === last || isBefore(other, last))
   const isReplaced = facts
     .lookups(key)
-    .some(({ end }) => (end?.order ?? Infinity) > last.begin.order)
+    .some(
+      ({ begin, end }) =>
+        begin.order < history.quiet.order && (end?.order ?? Infinity) > last.begin.order,
+    )
   const isLost = history.steps.some(
     ({ at, step }) =>
       at.order > last.begin.order && (step._tag === "flush" || step._tag === "evict"),
@@ -127,7 +129,7 @@ const kept = (facts: Facts, key: string, { reads }: Final): ReadonlyArray<Violat
         read.begin.at,
         read.life,
         key,
-        `${set.value}, set at ${set.begin.at} ms and settled, is not fresh`,
+        `${set.value}, set at ${set.begin.at} ms${set.settled ? " and settled" : ""}, is not fresh`,
       ),
     )
 }

@@ -77,8 +77,23 @@ const bounded = ({ history }: Facts): ReadonlyArray<Violation> =>
       violation("bounded", at.at, life, undefined, `${entries} entries in memory`),
     )
 
+/** A breaker of the arbiter is closed once the arbiter has answered at rest. */
+const asked = (facts: Facts): ReadonlyArray<Violation> => {
+  const { over, quiet, samples } = facts.history
+  return facts.history.lives.flatMap((life) => {
+    const last = samples.findLast((sample) => sample.life === life)
+    if (last === undefined || !facts.livesOn(life)) return []
+    if (!facts.hasAnswered(life, quiet.at, last.at.at)) return []
+    const open = last.openBreakers.filter((name) => name !== "file")
+    return open.map((name) =>
+      violation("recovered", over.at, life, undefined, `the breaker of ${name} is open`),
+    )
+  })
+}
+
 export const liveness = (facts: Facts): ReadonlyArray<Violation> => [
   ...facts.history.calls.flatMap((call) => ofCall(facts, call) ?? []),
   ...closed(facts),
   ...bounded(facts),
+  ...asked(facts),
 ]

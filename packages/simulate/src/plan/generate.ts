@@ -18,7 +18,7 @@ const configOf = (random: Choices, nodes: number, seed: number): Config => {
     nodes,
     keys: pick([1, 2, 3, 8]),
     file: chance(0.3),
-    freshFor: pick([10_000, 2_000, 500]),
+    freshFor: pick([60_000, 10_000, 2_000, 500]),
     staleWhileRevalidate: pick([0, 300, 5_000]),
     staleIfError: pick([0, 1_000, 60_000]),
     earlyRefresh: chance(0.2),

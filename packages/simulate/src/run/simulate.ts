@@ -80,6 +80,7 @@ class World {
     this.#pass(recoveryMillis)
     const quiet = this.#recorder.moment()
     this.#ask()
+    this.#sample()
     this.#close()
     const leftovers = this.#nodes.flatMap(({ life, process }) =>
       process.pending > 0 ? [{ life, timers: process.pending }] : [],
@@ -113,8 +114,12 @@ class World {
     this.#recorder.step(step)
     if (step._tag === "wait") return this.#pass(step.millis)
     this.#takeNow(step)
-    for (const node of this.#nodes) this.#recorder.sample(node.life, node.sample)
+    this.#sample()
     this.#pass(1)
+  }
+
+  #sample(): void {
+    for (const node of this.#nodes) this.#recorder.sample(node.life, node.sample)
   }
 
   #takeNow(step: Exclude<Step, { readonly _tag: "wait" }>): void {
