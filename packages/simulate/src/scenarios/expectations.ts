@@ -2,15 +2,11 @@
  * What the histories of scenarios must show beyond the laws, whose rules allow what an observer cannot
  * decide in every plan.
  */
-import { Facts } from "../check/Facts.ts"
 import type { Answer, Change, History, Read } from "../history/History.ts"
 import { key } from "./steps.ts"
 
 /** What is wrong with a history; undefined for nothing. */
 export type Expectation = (history: History) => string | undefined
-
-const valueIn = (answer: Answer | undefined): number | undefined =>
-  answer?._tag === "Value" ? answer.value : undefined
 
 const freshIn = (answer: Answer | undefined): number | undefined =>
   answer?._tag === "Value" && answer.freshness === "Fresh" ? answer.value : undefined
@@ -42,13 +38,6 @@ export const keepsSetOf =
       : `${value}, set last, is not fresh at the end: ${shownAll(found)}`
   }
 
-/** At the end, when each node has got the key once, all nodes get the same. */
-export const agrees: Expectation = (history) => {
-  const gets = final(history, "getWithMeta")
-  const found = gets.slice(gets.length / 2).map(({ answers }) => valueIn(answers[0]))
-  return new Set(found).size === 1 ? undefined : `the nodes disagree: ${shownAll(found)}`
-}
-
 /** The breakers of a node are closed after the last step. */
 export const closesBreakers =
   (node: number): Expectation =>
@@ -66,22 +55,3 @@ export const looksUpNothing =
     const found = lookups.find((lookup) => lookup.key === key && lookup.life.node === node)
     return found && `a lookup at ${found.begin.at} ms, although the arbiter has the value`
   }
-
-/** A settled change says that the arbiter has all earlier changes of its node: checked reads see them. */
-export const settlesAllBefore: Expectation = (history) => {
-  const facts = new Facts(history)
-  for (const { begin: made, end, life, settled } of facts.changes) {
-    if (!settled || end === undefined) continue
-    const earlier = facts.changes.filter(
-      (change) => change.life === life && change.begin.order < made.order,
-    )
-    const old = facts.reads.find(({ answers, begin, check, keys }) => {
-      const value = valueIn(answers[0])
-      const isOlder = (change: Change): boolean =>
-        value !== undefined && change.key === keys[0] && facts.isOlder(value, change)
-      return check && begin.order > end.order && earlier.some(isOlder)
-    })
-    if (old !== undefined) return `an older value at ${old.begin.at} ms, after a settled change`
-  }
-  return undefined
-}
