@@ -76,9 +76,25 @@ const unheardMark = (history: History, set: Change, read: Read): Change | undefi
         begin > set.begin - unheardMillis,
     )
 
+/** Events are logged a little later than they happen. */
+const loggedMillis = 100
+
+/**
+ * The observer has missed a message about marks, as between its first read of them and its subscription.
+ * Until it has read them, any of them may cover what it reads.
+ */
+const isBehind = (history: History, { by, end }: Read): boolean =>
+  history.events.some(
+    ({ at, event, session }) =>
+      session === by.id && event === "GapDetected" && at < end + loggedMillis,
+  )
+
 /** The value is stored, but no longer fresh. */
 const isCovered = (history: History, read: Read): boolean =>
-  wasAsked(history, read) && read.freshness === "error" && !mayOverflow(history)
+  wasAsked(history, read) &&
+  read.freshness === "error" &&
+  !isBehind(history, read) &&
+  !mayOverflow(history)
 
 const recoveries = (history: History, session: string): ReadonlyArray<number> =>
   history.events

@@ -84,6 +84,11 @@ describe("a settled set", () => {
     expect(rules(observer, mark, later, hot)).toEqual([rule])
     expect(rules(observer, mark, later, stale)).toEqual([rule])
     expect(rules(observer, later, stale)).toEqual([])
+    // The observer knows that it has not read all marks.
+    const session = "observer"
+    const hole: Line = { t: "event", session, at: 302, event: "GapDetected", detail: "hole" }
+    expect(rules(observer, mark, later, hole, stale)).toEqual([])
+    expect(rules(observer, mark, later, hole, hot)).toEqual([rule])
   })
 
   it("may be gone where too many missed marks became one that drops everything", () => {
