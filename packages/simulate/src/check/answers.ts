@@ -67,6 +67,8 @@ class Judging {
   /** ms. When the larder decided, at the earliest. */
   readonly #decidedAt: number
   readonly #end: Moment
+  /** The changes that concern the value and are newer. */
+  readonly #newer: ReadonlyArray<Change>
   readonly found: Array<Violation> = []
 
   constructor(
@@ -83,6 +85,7 @@ class Judging {
     this.#value = value
     this.#vouchedAt = vouchedAt
     this.#end = end
+    this.#newer = facts.changesOf(value).filter((change) => facts.isOlder(given.value, change))
     const { begin } = read
     // A `getMany` returns each value as it was when it was found; a stopped process returns it later.
     const isLate = read.op === "getMany" || facts.wasStopped(read.life, begin, end)
@@ -127,9 +130,8 @@ class Judging {
   /** The change that is newer than the value and that the node knows, or at least suspects. */
   #overtaken(isMeant: (change: Change) => boolean, suspects: boolean): Change | undefined {
     const { value } = this.#value
-    return this.#facts.changesOf(this.#value).find((change) => {
+    return this.#newer.find((change) => {
       if (change.begin.order > this.#read.begin.order || !isMeant(change)) return false
-      if (!this.#facts.isOlder(value, change)) return false
       if (mayBeEvicted(this.#facts, value, change, this.#read)) return false
       const knowledge = this.#facts.knowledge(change, value, this.#read)
       return knowledge === "known" || (suspects && knowledge === "suspected")
@@ -204,15 +206,12 @@ class Judging {
   #judgeChecked(): void {
     const { check, op } = this.#read
     if (op === "refresh" || !(check || this.#facts.history.config.checked)) return
-    const missed = this.#facts
-      .changesOf(this.#value)
-      .find(
-        (change) =>
-          this.#facts.hasArrived(change, this.#read.begin) &&
-          !this.#facts.mayBeLost(change, this.#end) &&
-          !mayBeEvicted(this.#facts, this.#value.value, change, this.#read) &&
-          this.#facts.isOlder(this.#value.value, change),
-      )
+    const missed = this.#newer.find(
+      (change) =>
+        this.#facts.hasArrived(change, this.#read.begin) &&
+        !this.#facts.mayBeLost(change, this.#end) &&
+        !mayBeEvicted(this.#facts, this.#value.value, change, this.#read),
+    )
     if (missed === undefined) return
     this.#broken("checked", `${this.#is}, checked after ${shownChange(missed)} had settled`)
   }

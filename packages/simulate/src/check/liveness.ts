@@ -50,6 +50,15 @@ const ofCall = (facts: Facts, call: Call): Violation | undefined => {
     : undefined
 }
 
+/** A larder opens also where the arbiter is away. */
+const opened = ({ history }: Facts): ReadonlyArray<Violation> =>
+  history.lives.flatMap((life) => {
+    const { failure, from, killed, opened: begin } = life
+    if (begin !== undefined || killed !== undefined) return []
+    const text = `the larder of ${from.at} ms did not open: ${failure ?? "it waits"}`
+    return [violation("inTime", history.over.at, life, undefined, text)]
+  })
+
 const closed = (facts: Facts): ReadonlyArray<Violation> =>
   facts.history.lives.flatMap((life) => {
     const { closed: end, closing, killed } = life
@@ -93,6 +102,7 @@ const asked = (facts: Facts): ReadonlyArray<Violation> => {
 
 export const liveness = (facts: Facts): ReadonlyArray<Violation> => [
   ...facts.history.calls.flatMap((call) => ofCall(facts, call) ?? []),
+  ...opened(facts),
   ...closed(facts),
   ...bounded(facts),
   ...asked(facts),

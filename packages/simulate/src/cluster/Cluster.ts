@@ -31,12 +31,13 @@ const bytesOf = (layer: Layer.Layer<Tier.Tier>, process: Process): Tier.ByteTier
   return tier
 }
 
-/** What happens on the network, for the record. */
+/** What happens between one process and the arbiter, for the record. */
 export interface Watch {
-  readonly onBeat: (process: Process, delay: number) => void
+  /** A heartbeat will arrive after `delay`, ms. */
+  readonly onBeat: (delay: number) => void
   /** The arbiter has answered a request. */
-  readonly onAnswer: (process: Process) => void
-  readonly onMessage: (process: Process, message: Tier.Message) => void
+  readonly onAnswer: () => void
+  readonly onMessage: (message: Tier.Message) => void
 }
 
 /** A machine of the cluster. One process runs on it at a time. */
@@ -62,26 +63,24 @@ export class Cluster {
   readonly machines: ReadonlyArray<Machine>
   readonly network: SimulatedNetwork
   readonly #config: Config
-  readonly #watch: Watch
   readonly #arbiter: Process
   readonly #server: MemoryTier.SharedServer
   readonly #tier: Tier.ByteTier
   readonly #random: ReturnType<typeof make>
   /** By number, from 1. */
-  readonly #subscribers: Array<Process> = []
+  readonly #subscribers: Array<Watch> = []
   #replica: Effect.Effect<void> | undefined
   /** Requests that wait for an arbiter that stands still. */
   #held: Array<() => void> | undefined
 
-  constructor(config: Config, watch: Watch) {
+  constructor(config: Config) {
     this.#config = config
-    this.#watch = watch
     this.#random = make(derived(config.seed, "requests"))
     this.#arbiter = new Process(this.loop, new MachineTime(0))
     this.network = new SimulatedNetwork({
       seed: derived(config.seed, "network"),
       latency: config.latency,
-      onBeat: (subscription, delay) => watch.onBeat(this.#subscribers[subscription - 1]!, delay),
+      onBeat: (subscription, delay) => this.#subscribers[subscription - 1]!.onBeat(delay),
     })
     this.#server = this.#onArbiter(
       MemoryTier.sharedServer({
@@ -107,22 +106,22 @@ export class Cluster {
   }
 
   /** The arbiter, as a new process on a machine reaches it. */
-  wayToArbiter(machine: Machine, process: Process): Tier.ByteTier {
+  wayToArbiter(machine: Machine, process: Process, watch: Watch): Tier.ByteTier {
     return reached(this.#tier, {
       process,
       conditions: machine.toArbiter,
       random: this.#random,
       latency: this.#config.latency,
       awake: this.#awake(process),
-      answered: () => this.#watch.onAnswer(process),
+      answered: watch.onAnswer,
       opened: (reconnected) => {
         machine.reconnect = () => process.whenRunning(reconnected)
       },
       listens: () => {
         this.network.subscribes(machine.index)
-        this.#subscribers.push(process)
+        this.#subscribers.push(watch)
       },
-      receives: (message) => this.#watch.onMessage(process, message),
+      receives: watch.onMessage,
     })
   }
 

@@ -18,6 +18,8 @@ export interface Life {
   readonly from: Moment
   /** When its larder could be called. */
   opened: Moment | undefined
+  /** Why its larder could not be made. */
+  failure: string | undefined
   /** When it began to close. */
   closing: Moment | undefined
   closed: Moment | undefined

@@ -50,6 +50,7 @@ export class Recorder {
       number,
       from: this.moment(),
       opened: undefined,
+      failure: undefined,
       closing: undefined,
       closed: undefined,
       killed: undefined,
@@ -130,8 +131,10 @@ export class Recorder {
     this.#deliveries.push({ life, at: this.moment(), message })
   }
 
-  beat(beat: Beat): void {
-    this.#beats.push(beat)
+  /** A heartbeat will arrive after `delay`, ms. */
+  beat(life: Life, delay: number): void {
+    const sentAt = this.#now()
+    this.#beats.push({ life, sentAt, at: sentAt + delay })
   }
 
   requestAnswered(life: Life): void {

@@ -1,6 +1,12 @@
 /** The kinds of faults, for `--faults`, and how each is drawn: how it begins, and what ends it. */
 import type { Choices } from "@larder/traces/choices"
-import { type FaultStep, type FileCondition, messageConditions, requestConditions } from "./Plan.ts"
+import {
+  type FaultStep,
+  type FileCondition,
+  messageConditions,
+  requestConditions,
+  type Step,
+} from "./Plan.ts"
 
 interface Fault {
   readonly step: FaultStep
@@ -81,3 +87,21 @@ export const faultNames = [
 ] as const
 
 export type FaultKind = (typeof faultNames)[number]
+
+/** Whether a step makes something wrong, rather than well again. */
+export const isFault = (step: Step): boolean => {
+  switch (step._tag) {
+    case "messages":
+    case "requests":
+    case "file":
+      return step.condition !== "prompt"
+    case "upstream":
+      return step.behaviour !== "answers"
+    case "replicate":
+      return false
+    default:
+      return faultTags.has(step._tag)
+  }
+}
+
+const faultTags: ReadonlySet<string> = new Set(faultNames)

@@ -2,7 +2,7 @@
 import { check } from "../check/check.ts"
 import { violation, type Violation } from "../check/Violation.ts"
 import type { History } from "../history/History.ts"
-import { faultNames } from "../plan/faults.ts"
+import { isFault } from "../plan/faults.ts"
 import { generate, type Size } from "../plan/generate.ts"
 import type { Plan } from "../plan/Plan.ts"
 import { simulate } from "./simulate.ts"
@@ -24,13 +24,11 @@ export interface Judged {
   readonly figures: Figures
 }
 
-const faultTags: ReadonlySet<string> = new Set(faultNames)
-
 const figuresOf = (history: History): Figures => ({
   calls: history.calls.length,
   lookups: history.lookups.length,
   messages: history.deliveries.length,
-  faults: history.steps.filter(({ step }) => faultTags.has(step._tag)).length,
+  faults: history.steps.filter(({ step }) => isFault(step)).length,
   millis: history.over.at,
 })
 

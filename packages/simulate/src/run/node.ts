@@ -7,9 +7,9 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { type Cluster, type Machine, seeded } from "../cluster/Cluster.ts"
+import { type Cluster, type Machine, seeded, type Watch } from "../cluster/Cluster.ts"
 import { Process } from "../engine/process.ts"
-import type { Life, Sample } from "../history/History.ts"
+import type { Life, Received, Sample } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
 import {
   closeTimeout,
@@ -39,6 +39,29 @@ export const policyOf = (config: Config): Policy.Policy => {
   return config.checked ? Policy.checked(policy) : policy
 }
 
+/** What the rules see of a message; undefined for one that says nothing of values. */
+const receivedOf = (message: Tier.Message): Received | undefined => {
+  switch (message._tag) {
+    case "Changed":
+      return { _tag: "Changed", key: message.key, version: message.version }
+    case "Marked":
+      return { _tag: "Marked", numbers: message.page.marks.map(({ number }) => number) }
+    case "Gap":
+      return { _tag: "Gap", isOver: message.isOver }
+    case "Released":
+      return undefined
+  }
+}
+
+const watchOf = (recorder: Recorder, life: Life): Watch => ({
+  onBeat: (delay) => recorder.beat(life, delay),
+  onAnswer: () => recorder.requestAnswered(life),
+  onMessage: (message) => {
+    const received = receivedOf(message)
+    if (received !== undefined) recorder.received(life, received)
+  },
+})
+
 /** One process with its larder. */
 export class Node {
   readonly machine: Machine
@@ -48,8 +71,6 @@ export class Node {
   readonly #recorder: Recorder
   readonly #scope = Scope.makeUnsafe()
   readonly #context: ReturnType<typeof seeded>
-  /** Why the larder could not be made. */
-  failure: string | undefined
 
   constructor(
     cluster: Cluster,
@@ -67,7 +88,10 @@ export class Node {
       maxEntries: config.maxEntries,
       ...(config.maxFreshFor === null ? {} : { maxFreshFor: config.maxFreshFor }),
     })
-    const shared = Layer.succeed(Tier.Tier, cluster.wayToArbiter(machine, this.process))
+    const shared = Layer.succeed(
+      Tier.Tier,
+      cluster.wayToArbiter(machine, this.process, watchOf(recorder, life)),
+    )
     const file = Layer.succeed(Tier.Tier, cluster.wayToFile(machine, this.process))
     const stack = config.file
       ? TierStack.layer(memory, file, shared)
@@ -87,7 +111,7 @@ export class Node {
     )
     const fiber = this.run(opened)
     fiber.addObserver((exit) => {
-      if (Exit.isFailure(exit)) this.failure = Cause.pretty(exit.cause)
+      if (Exit.isFailure(exit)) life.failure = Cause.pretty(exit.cause)
       else {
         this.larder = exit.value
         life.opened = recorder.moment()

@@ -2,7 +2,6 @@
 import { Cluster, type Machine } from "../cluster/Cluster.ts"
 import type { History, Moment } from "../history/History.ts"
 import { Recorder } from "../history/Recorder.ts"
-import type { Process } from "../engine/process.ts"
 import {
   closeTimeout,
   type Config,
@@ -22,8 +21,6 @@ import { Source } from "./source.ts"
 const recoveryMillis = 2 * leaseWait + silence + 5_000
 /** ms. A read at rest ends within this, and what it commits reaches all nodes. */
 const finalMillis = 300
-/** ms of one turn in which memory is looked at. */
-const turnMillis = 50
 
 class World {
   readonly config: Config
@@ -32,7 +29,7 @@ class World {
   readonly #source: Source
   /** By machine, the process that runs there now. */
   readonly #nodes: Array<Node> = []
-  readonly #byProcess = new Map<Process, Node>()
+  readonly #everyNode: Array<Node> = []
   #running: Array<Running> = []
 
   constructor(config: Config) {
@@ -40,36 +37,7 @@ class World {
     const recorder = new Recorder(() => this.#cluster.loop.now)
     this.#recorder = recorder
     this.#source = new Source(recorder, config.hardTimeout)
-    this.#cluster = new Cluster(config, {
-      onBeat: (process, delay) => {
-        const life = this.#byProcess.get(process)?.life
-        const sentAt = this.#cluster.loop.now
-        if (life !== undefined) recorder.beat({ life, sentAt, at: sentAt + delay })
-      },
-      onAnswer: (process) => {
-        const life = this.#byProcess.get(process)?.life
-        if (life !== undefined) recorder.requestAnswered(life)
-      },
-      onMessage: (process, message) => {
-        const life = this.#byProcess.get(process)?.life
-        if (life === undefined) return
-        switch (message._tag) {
-          case "Changed":
-            return recorder.received(life, {
-              _tag: "Changed",
-              key: message.key,
-              version: message.version,
-            })
-          case "Marked":
-            return recorder.received(life, {
-              _tag: "Marked",
-              numbers: message.page.marks.map(({ number }) => number),
-            })
-          case "Gap":
-            return recorder.received(life, { _tag: "Gap", isOver: message.isOver })
-        }
-      },
-    })
+    this.#cluster = new Cluster(config)
     for (const machine of this.#cluster.machines) this.#start(machine)
     this.#pass(1)
   }
@@ -82,8 +50,8 @@ class World {
     this.#ask()
     this.#sample()
     this.#close()
-    const leftovers = this.#nodes.flatMap(({ life, process }) =>
-      process.pending > 0 ? [{ life, timers: process.pending }] : [],
+    const leftovers = this.#everyNode.flatMap(({ life, process }) =>
+      life.killed === undefined && process.pending > 0 ? [{ life, timers: process.pending }] : [],
     )
     return this.#recorder.history(this.config, { healed, quiet, leftovers })
   }
@@ -95,14 +63,13 @@ class World {
       source: this.#source,
     })
     this.#nodes[machine.index] = node
-    this.#byProcess.set(node.process, node)
+    this.#everyNode.push(node)
     this.#cluster.loop.drain()
   }
 
   #pass(millis: number): void {
     const { loop } = this.#cluster
-    if (millis === 0) loop.drain()
-    for (let left = millis; left > 0; left -= turnMillis) loop.pass(Math.min(left, turnMillis))
+    loop.pass(millis)
     this.#running = this.#running.filter(({ call }) => call.end === undefined)
   }
 

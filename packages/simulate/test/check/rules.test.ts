@@ -111,6 +111,17 @@ describe("changes", () => {
     expect(told.broken()).toEqual(["checked"])
   })
 
+  it("that are older than a settled one of their process count too", () => {
+    const told = new Told()
+    const value = told.lookedUp(told.b)
+    told.at(500).changed(told.a, "expire", { settled: false })
+    told.at(600).given(told.b, value, "Fresh", { check: true })
+    expect(told.broken()).toEqual([])
+    told.at(700).changed(told.a, "remove", { key: "other" })
+    told.at(800).given(told.b, value, "Fresh", { check: true })
+    expect(told.broken()).toEqual(["checked"])
+  })
+
   it("that are not settled and their values have a place that is known up to a trip", () => {
     const told = new Told()
     const value = told.lookedUp(told.b)
@@ -268,7 +279,65 @@ describe("lookups", () => {
   })
 })
 
+describe("at rest", () => {
+  const queued = { settled: false } as const
+
+  it("a settled set is there, whatever was missed well before it", () => {
+    const told = new Told()
+    told.changed(told.b, "remove", { settled: false })
+    const value = told.at(1_000).value()
+    told.changed(told.a, "set", { value })
+    told.at(2_000).rests()
+    told.has(told.b, value)
+    expect(told.broken()).toEqual([])
+    told.has(told.b, undefined)
+    expect(told.broken()).toEqual(["kept"])
+  })
+
+  it("a queued set has arrived, unless its process ended, or it may have been too late", () => {
+    const after = (told: Told, end: (told: Told) => void = () => {}) => {
+      const value = told.at(1_000).value()
+      told.changed(told.a, "set", { value, ...queued })
+      end(told)
+      told.at(2_000).rests()
+      told.has(told.b, undefined)
+      return told.broken()
+    }
+    const background = { tierWrites: "background" } as const
+    expect(after(new Told(background))).toEqual(["kept"])
+    expect(after(new Told())).toEqual([])
+    expect(after(new Told({ ...background, settleTime: 2_000 }))).toEqual([])
+    expect(after(new Told(background), (told) => told.closes(told.a))).toEqual([])
+  })
+
+  it("nodes have the same, also what one has looked up alone", () => {
+    const told = new Told()
+    told.step({ _tag: "partition", node: 0 })
+    const [one, other] = [told.lookedUp(told.a), told.lookedUp(told.b)]
+    told.at(2_000).rests()
+    told.has(told.a, one)
+    told.has(told.b, other)
+    expect(told.broken()).toEqual(["agree"])
+  })
+
+  it("a breaker is closed once the arbiter has answered", () => {
+    const told = new Told()
+    told.at(2_000).rests()
+    told.at(2_100).holds(told.a, 1, ["shared"])
+    expect(told.broken()).toEqual([])
+    told.at(2_200).confirms(told.a)
+    told.at(2_300).holds(told.a, 1, ["shared"])
+    expect(told.broken()).toEqual(["recovered"])
+  })
+})
+
 describe("the end", () => {
+  it("every larder has opened", () => {
+    const told = new Told()
+    told.a.opened = undefined
+    expect(told.broken()).toEqual(["inTime"])
+  })
+
   it("leaves no timer and no lookup, and closes in time", () => {
     const timers = new Told()
     timers.leftovers = [{ life: timers.a, timers: 1 }]

@@ -5,6 +5,7 @@ import type {
   Answer,
   Change,
   Freshness,
+  History,
   Leftover,
   Life,
   Lookup,
@@ -46,6 +47,7 @@ export class Told {
   readonly b: Life
   readonly #config: Config
   leftovers: ReadonlyArray<Leftover> = []
+  #rest: Pick<History, "healed" | "quiet"> | undefined
 
   constructor(config: Partial<Config> = {}) {
     this.#config = { ...plain, ...config }
@@ -82,7 +84,11 @@ export class Told {
     return value
   }
 
-  asks(life: Life, op: ReadOp, options: Partial<Pick<Read, "maxAge" | "check">> = {}): Read {
+  asks(
+    life: Life,
+    op: ReadOp,
+    options: Partial<Pick<Read, "maxAge" | "check" | "isFinal">> = {},
+  ): Read {
     return this.#recorder.read({
       _tag: "Read",
       op,
@@ -143,23 +149,41 @@ export class Told {
   }
 
   beat(life: Life): void {
-    this.#recorder.beat({ life, sentAt: this.now, at: this.now })
+    this.#recorder.beat(life, 0)
   }
 
-  holds(life: Life, entries: number): void {
-    this.#recorder.sample(life, { entries, openBreakers: [] })
+  holds(life: Life, entries: number, openBreakers: ReadonlyArray<string> = []): void {
+    this.#recorder.sample(life, { entries, openBreakers })
+  }
+
+  /** Its larder begins to close. */
+  closes(life: Life): void {
+    life.closing = this.#recorder.moment()
+  }
+
+  /** All has healed, and the nodes have had time to recover. */
+  rests(): void {
+    this.#rest = { healed: this.#recorder.moment(), quiet: this.#recorder.moment() }
+  }
+
+  /** At rest, a node reads the key without looking it up. */
+  has(life: Life, value: number | undefined): void {
+    const answer: Answer =
+      value === undefined
+        ? { _tag: "Nothing", key }
+        : { _tag: "Value", key, value, freshness: "Fresh", tier: "memory" }
+    this.answered(this.asks(life, "read", { isFinal: true }), answer)
   }
 
   /** The laws that the history breaks. */
   broken(): ReadonlyArray<Law> {
-    const healed = this.#recorder.moment()
-    const quiet = this.#recorder.moment()
+    if (this.#rest === undefined) this.rests()
     const { leftovers } = this
     for (const life of [this.a, this.b]) {
       life.closing ??= this.#recorder.moment()
       life.closed ??= this.#recorder.moment()
     }
-    const history = this.#recorder.history(this.#config, { healed, quiet, leftovers })
+    const history = this.#recorder.history(this.#config, { ...this.#rest!, leftovers })
     return [...new Set(check(history).map(({ law }) => law))]
   }
 }
