@@ -1,4 +1,11 @@
 /** `pnpm simulate:speed`: how fast histories run, in processor time of one core. */
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { seeded } from "./cluster/Cluster.ts"
+import { EventLoop } from "./engine/eventLoop.ts"
+import { MachineTime, Process } from "./engine/process.ts"
 import { generate } from "./plan/generate.ts"
 import { faultNames } from "./plan/faults.ts"
 import { keyOf, type Plan, type Step } from "./plan/Plan.ts"
@@ -52,8 +59,45 @@ const hour = (): void => {
   )
 }
 
+const yearMillis = 365 * 24 * 3_600_000
+
+/** A year of one node that keeps memory only, whose larder has no timer while it rests. */
+const year = (): void => {
+  const operations = 10_000
+  const loop = new EventLoop()
+  const run = Effect.runForkWith(seeded(new Process(loop, new MachineTime(0)), 1))
+  const scope = Scope.makeUnsafe()
+  let lookups = 0
+  const lookup = () =>
+    Effect.delay(
+      Effect.sync(() => (lookups += 1)),
+      20,
+    )
+  const policy = Policy.make({ freshFor: "1 day", staleWhileRevalidate: "1 hour" })
+  const made = Larder.make({ name: "year", upstream: Upstream.make({ lookup }), policy }).pipe(
+    Effect.provide(TierStack.layer(MemoryTier.layer())),
+    Scope.provide(scope),
+  )
+  const began = spent()
+  run(Effect.orDie(made)).addObserver((exit) => {
+    if (Exit.isFailure(exit)) throw new Error("the larder did not open")
+    const ask = (left: number): void => {
+      if (left === 0) return
+      run(exit.value.get(keyOf(left % 10)))
+      loop.after(yearMillis / operations, () => ask(left - 1))
+    }
+    ask(operations)
+  })
+  loop.pass(yearMillis)
+  const seconds = ((spent() - began) / 1_000).toFixed(2)
+  console.log(
+    `a simulated year of one node over memory alone, ${grouped(operations)} operations, ${grouped(lookups)} lookups: ${seconds} s`,
+  )
+}
+
 // The first run loads and compiles.
 simulate(generate(1, { nodes: 5, steps: 2_000, faults: faultNames }))
 hits()
 mixed()
 hour()
+year()
