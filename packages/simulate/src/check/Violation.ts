@@ -3,7 +3,7 @@ import type { Life } from "../history/History.ts"
 
 /** What a run must hold, by the numbers of docs/guarantees.md. */
 export const laws = {
-  known: "11, 16: every value was made for its key",
+  known: "5, 11, 16: every value was made for its key",
   fresh: "1, 20, 21: fresh values are in time",
   stale: "4: nothing after its grace",
   excuse: "2, 3: error grace needs a failure",

@@ -1,5 +1,5 @@
 /** How many lookups of a key may run at once. */
-import type { Change, Lookup, Read } from "../history/History.ts"
+import type { Change, Life, Lookup, Read } from "../history/History.ts"
 import { breakerOpenFor, leaseWait, tierBudget } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
 import { violation, type Violation } from "./Violation.ts"
@@ -12,15 +12,22 @@ const detaches = ({ key, op }: Change, of: string): boolean => op === "clear" ||
 /** ms. After a disturbance, a breaker may be open, and a lease without a holder. */
 const recovery = 3_000 + breakerOpenFor
 
-/** Whether a change, a message or a refresh makes the later lookup one of a new generation. */
+/** Whether the message of a change that was not settled at first may detach the flight of the earlier lookup. */
+const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean =>
+  facts
+    .changesOfKey(later.key)
+    .some((change) => !change.settled && change.begin.order < later.begin.order) &&
+  facts
+    .messagesOf(later.life, later.key, later.begin)
+    .some(({ at }) => facts.active(life, at.at, begin.at) <= flightsWait)
+
+/** Whether a change or a refresh makes the later lookup one of a new generation. */
 const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
   const { begin, life } = earlier
   const isRecent = (at: number) => facts.active(life, at, begin.at) <= flightsWait
   const begins = (call: Change | Read): boolean =>
     call.begin.order < later.begin.order && (call.end === undefined || isRecent(call.end.at))
   return (
-    // A change that was not settled arrives later.
-    facts.messagesOf(later.life, later.key, later.begin).some(({ at }) => isRecent(at.at)) ||
     facts.changesOfKey(later.key).some((change) => detaches(change, later.key) && begins(change)) ||
     facts.reads.some(
       (read) => read.op === "refresh" && read.keys.includes(later.key) && begins(read),
@@ -75,7 +82,8 @@ const areWell = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
 }
 
 const ofPair = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
-  if (!overlap(facts, earlier, later) || isNewGeneration(facts, earlier, later)) return undefined
+  if (!overlap(facts, earlier, later)) return undefined
+  if (isNewGeneration(facts, earlier, later) || isTold(facts, earlier, later)) return undefined
   const text = `lookup ${later.number} began while lookup ${earlier.number} ran`
   const at = later.begin.at
   if (earlier.life === later.life) {
@@ -116,32 +124,33 @@ const isDemanded = (facts: Facts, { begin, key, life }: Lookup): boolean =>
       (end === undefined || end.at >= begin.at - flightsWait),
   )
 
-/** ms. What a node has looked up is in its memory by then. */
+/** ms. The arbiter has what a node has looked up by then. */
 const storing = tierBudget
 
-/** A lookup by a node that has looked a fresh value up itself, and that nothing has happened to. */
+/** Whether nothing disturbed what a process got, and was told, between these times. */
+const isWell = (facts: Facts, life: Life, from: number, to: number): boolean =>
+  facts.isUndisturbed(life, from, to) && facts.isHeard(life, from, to)
+
+/** A lookup of a key that the arbiter has fresh, by nodes that are well, and that nothing has happened to. */
 const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
   const { config } = facts.history
   const { end, life, outcome } = earlier
-  if (life !== later.life || config.earlyRefresh || end === undefined) return undefined
-  if (config.keys > config.maxEntries) return undefined
+  if (config.earlyRefresh || end === undefined) return undefined
   if (outcome !== "value" && outcome !== "renewed") return undefined
   const begin = later.begin
-  const longest = Math.min(config.freshFor, config.maxFreshFor ?? Infinity)
-  if (begin.at < end.at + storing || begin.at > end.at + longest / facts.stretch - flightsWait) {
-    return undefined
-  }
+  const longest = config.freshFor / facts.stretch - flightsWait
+  if (begin.at < end.at + storing || begin.at > end.at + longest) return undefined
   const from = earlier.begin.at - flightsWait - recovery
   const isQuiet =
-    facts.isUndisturbed(life, from, begin.at) &&
-    facts.isHeard(life, from, begin.at) &&
+    isWell(facts, life, from, begin.at) &&
+    isWell(facts, later.life, from, begin.at) &&
     !isNewGeneration(facts, earlier, later) &&
     facts
       .changesOfKey(later.key)
       .every(
         (change) =>
           change.begin.order > begin.order ||
-          (change.end?.at ?? Infinity) < earlier.begin.at - flightsWait,
+          (change.settled && change.end!.at < earlier.begin.at - flightsWait),
       ) &&
     facts
       .lookups(later.key)
@@ -150,7 +159,7 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
       )
   if (!isQuiet || isDemanded(facts, later)) return undefined
   const text = `lookup ${later.number}, though lookup ${earlier.number} brought a value at ${end.at} ms`
-  return violation("needless", begin.at, life, later.key, text)
+  return violation("needless", begin.at, later.life, later.key, text)
 }
 
 export const lookups = (facts: Facts): ReadonlyArray<Violation> => {

@@ -9,6 +9,7 @@ import type { Recorder } from "../history/Recorder.ts"
 import type { ChangeStep, ReadStep } from "../plan/Plan.ts"
 import type { Node, SimulatedLarder } from "./node.ts"
 import { isLookupError } from "./source.ts"
+import { numberOf, valueOf } from "./values.ts"
 
 export interface Running {
   readonly call: Call
@@ -35,18 +36,18 @@ const answersOf = (
     case "get": {
       const { check, key, maxAge, stale } = step
       return Effect.map(larder.get(key, { check, maxAge, stale }), (value) => [
-        { _tag: "Value", key, value, ...unknown },
+        { _tag: "Value", key, value: numberOf(value), ...unknown },
       ])
     }
     case "getWithMeta": {
       const { check, key } = step
       return Effect.map(larder.getWithMeta(key, { check }), ({ freshness, tier, value }) => [
-        { _tag: "Value", key, value, freshness: freshness._tag, tier },
+        { _tag: "Value", key, value: numberOf(value), freshness: freshness._tag, tier },
       ])
     }
     case "refresh":
       return Effect.map(larder.refresh(step.key), (value) => [
-        { _tag: "Value", key: step.key, value, ...unknown },
+        { _tag: "Value", key: step.key, value: numberOf(value), ...unknown },
       ])
     case "read":
       return Effect.map(larder.read(step.key), ({ entry, freshness, tier }) =>
@@ -56,7 +57,7 @@ const answersOf = (
               {
                 _tag: "Value",
                 key: step.key,
-                value: entry.value,
+                value: numberOf(entry.value),
                 freshness: freshness._tag,
                 tier,
               },
@@ -68,7 +69,7 @@ const answersOf = (
           const exit = exits.get(key)
           if (exit === undefined) return { _tag: "Other", key, text: "no exit" }
           return Exit.isSuccess(exit)
-            ? { _tag: "Value", key, value: exit.value, ...unknown }
+            ? { _tag: "Value", key, value: numberOf(exit.value), ...unknown }
             : failed(key, exit.cause)
         }),
       )
@@ -115,7 +116,7 @@ const readEnded = (
 const acknowledged = (larder: SimulatedLarder, step: ChangeStep, value: number) => {
   switch (step._tag) {
     case "set":
-      return larder.set(step.key, value)
+      return larder.set(step.key, valueOf(value))
     case "expire":
       return larder.expire(step.key)
     case "remove":

@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type Cluster, type Machine, seeded, type Watch } from "../cluster/Cluster.ts"
 import { Process } from "../engine/process.ts"
@@ -20,8 +19,9 @@ import {
 } from "../plan/Plan.ts"
 import { derived } from "@larder/traces/choices"
 import type { LookupError, Source } from "./source.ts"
+import { numberOf, SimulatedValue } from "./values.ts"
 
-export type SimulatedLarder = Larder.Larder<string, number, LookupError>
+export type SimulatedLarder = Larder.Larder<string, SimulatedValue, LookupError>
 
 export const policyOf = (config: Config): Policy.Policy => {
   const policy = Policy.make({
@@ -98,9 +98,9 @@ export class Node {
       : TierStack.layer(memory, shared)
     const made = Larder.make({
       name: "simulated",
-      value: Schema.Finite,
+      value: SimulatedValue,
       policy: policyOf(config),
-      tags: (value) => recorder.tagsOf(value),
+      tags: (value) => recorder.tagsOf(numberOf(value)),
       closeTimeout,
       upstream: Upstream.make({
         lookup: (key: string, previous) => source.lookup(life, key, previous),

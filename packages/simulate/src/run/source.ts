@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Life, Lookup } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
 import { type Behaviour, lateMillis } from "../plan/Plan.ts"
+import { numberOf, type SimulatedValue, valueOf } from "./values.ts"
 
 /** The error of a lookup, with its number. */
 export interface LookupError {
@@ -44,7 +45,7 @@ export class Source {
     life: Life,
     key: string,
     previous: Previous | undefined,
-  ): Effect.Effect<number | Upstream.NotModified, LookupError> {
+  ): Effect.Effect<SimulatedValue | Upstream.NotModified, LookupError> {
     return Effect.suspend(() => {
       const { behaviour, millis } = this
       const lookup = this.#recorder.lookup({ key, life, behaviour })
@@ -64,19 +65,19 @@ export class Source {
   #answer(
     lookup: Lookup,
     previous: Previous | undefined,
-  ): Effect.Effect<number | Upstream.NotModified, LookupError> {
+  ): Effect.Effect<SimulatedValue | Upstream.NotModified, LookupError> {
     const { behaviour, key, number } = lookup
     // Made when the lookup begins: what upstream had then.
     const renews = behaviour === "notModified" && previous !== undefined
-    const value = renews ? Number(previous.value) : this.#recorder.value(key, this.tagsOf(key))
-    return Effect.suspend((): Effect.Effect<number | Upstream.NotModified, LookupError> => {
+    const value = renews ? numberOf(previous.value) : this.#recorder.value(key, this.tagsOf(key))
+    return Effect.suspend((): Effect.Effect<SimulatedValue | Upstream.NotModified, LookupError> => {
       if (behaviour === "fails" || behaviour === "dies") {
         this.#recorder.ended(lookup, "failed")
         const error: LookupError = { _tag: "LookupError", lookup: number }
         return behaviour === "fails" ? Effect.fail(error) : Effect.die(error)
       }
       this.#recorder.ended(lookup, renews ? "renewed" : "value", value)
-      return Effect.succeed(renews ? Upstream.notModified : value)
+      return Effect.succeed(renews ? Upstream.notModified : valueOf(value))
     })
   }
 }
