@@ -515,7 +515,7 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
           layer: Layer.provideMerge(own, stack),
           memoMap,
           note: (text) => timeline.note(node.name, text),
-          instrument: (made) => timeline.instrument(node.name, made),
+          instrument: timeline.instrument(node.name),
         }),
       )
     }

@@ -25,6 +25,7 @@ import { decisionText } from "./internal/timeline/describe.ts"
 import { lanes } from "./internal/timeline/lanes.ts"
 import type { Decided, Record } from "./internal/timeline/record.ts"
 import { Recorder } from "./internal/timeline/recorder.ts"
+import { settlesWithin } from "./internal/timeline/settling.ts"
 import { svg as svgOf } from "./internal/timeline/svg.ts"
 
 export type {
@@ -91,10 +92,7 @@ export interface Recording {
   /** Adds a remark to the lane of a node. */
   readonly note: (node: string, text: string) => void
   /** Records the larders of a node that are made with this instrument. */
-  readonly instrument: (
-    node: string,
-    made?: (larder: string, how: Instrument.Made) => void,
-  ) => Instrument.Instrument
+  readonly instrument: (node: string) => Instrument.Instrument
   /** Whether an arbiter orders the versions of this larder. */
   readonly isArbitrated: (place: { readonly node: string; readonly larder: string }) => boolean
 }
@@ -189,7 +187,7 @@ const recordingOf = (recorder: Recorder): Recording => ({
   began: recorder.began,
   now: recorder.now,
   note: (node, text) => recorder.note(node, text),
-  instrument: (node, made) => recorder.instrument(node, made),
+  instrument: (node) => recorder.instrument(node),
   isArbitrated: (place) => recorder.isArbitrated(place),
 })
 
@@ -288,20 +286,27 @@ const expectNames: NamesOf<ExpectOptions> = { node: true, larder: true }
 
 /**
  * Assertions about a key, or about all. Each is an effect that dies with {@link AssertionFailed}
- * where it does not hold, also where it is about nothing: where no caller asked, or changed anything, or
- * where the timeline has no record of the node or of the larder.
+ * where it does not hold, also where it is about nothing: where no caller got a value, asked, or changed
+ * anything, or where the timeline has no record of the node or of the larder. It dies with
+ * `InvalidOptions` for a number or a duration that cannot be used.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Expectation {
-  /** So many lookups began, those in the background included. */
+  /**
+   * Exactly so many lookups began, those in the background included; without a key, of all keys together.
+   * `lookups(0)`: it was never looked up. That holds also for a key that nobody asked for.
+   */
   readonly lookups: (count: number) => Effect.Effect<void, never, Timeline>
-  /** At most so many lookups began. */
+  /** At most so many lookups began, counted as by `lookups`. 0: it was never looked up. */
   readonly lookupsAtMost: (count: number) => Effect.Effect<void, never, Timeline>
   /** No caller got a value that upstream had validated longer ago than this. */
   readonly neverServedOlderThan: (age: Duration.Input) => Effect.Effect<void, never, Timeline>
-  /** No call took longer, or has waited for longer so far. A caller that was interrupted does not count. */
+  /**
+   * No call took longer, or has waited for longer so far, failures and changes included. A caller that was
+   * interrupted does not count.
+   */
   readonly answeredWithin: (time: Duration.Input) => Effect.Effect<void, never, Timeline>
   /**
    * This long after each change (`set`, `expire`, `remove`, tags, `clear`) was called, the arbiter had it,
@@ -350,12 +355,18 @@ export const expect = (key?: string | number, options: ExpectOptions = {}): Expe
   const timed =
     (field: string, make: (millis: number) => checks.Check) => (input: Duration.Input) =>
       Effect.suspend(() => holds(subject, make(millisOf("Timeline", field, input))))
+  const counted = (field: string, make: (count: number) => checks.Check) => (count: number) =>
+    Effect.suspend(() => {
+      if (Number.isSafeInteger(count) && count >= 0) return holds(subject, make(count))
+      const must = "be an integer of at least 0"
+      throw InvalidOptions.of({ module: "Timeline", field, must, got: count })
+    })
   return {
-    lookups: (count) => holds(subject, checks.lookups(count, count)),
-    lookupsAtMost: (count) => holds(subject, checks.lookups(0, count)),
+    lookups: counted("lookups", (count) => checks.lookups(count, count)),
+    lookupsAtMost: counted("lookupsAtMost", (count) => checks.lookups(0, count)),
     neverServedOlderThan: timed("neverServedOlderThan", checks.neverOlderThan),
     answeredWithin: timed("answeredWithin", checks.answeredWithin),
-    settlesWithin: timed("settlesWithin", checks.settlesWithin),
+    settlesWithin: timed("settlesWithin", settlesWithin),
   }
 }
 

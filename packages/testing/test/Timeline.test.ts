@@ -186,7 +186,29 @@ describe("an assertion that does not hold shows the lanes around the moment, and
         "expected at most 1 lookup of milk, but there were 2",
       )
       expect(yield* failureOf(Timeline.expect("eggs").lookups(1))).toContain(
-        "expected 1 lookup of eggs, but there were 0",
+        "expected 1 lookup of eggs, but there was none\n",
+      )
+      expect(yield* failureOf(Timeline.expect("milk").lookups(0))).toContain(
+        "expected milk never to be looked up, but there were 2 lookups: at 0.000 s on app, at",
+      )
+      yield* LarderTest.settle(Prices.get("eggs"))
+      expect(yield* failureOf(Timeline.expect("eggs").lookupsAtMost(0))).toContain(
+        "expected eggs never to be looked up, but there was 1 lookup: at 16.050 s on app\n",
+      )
+      yield* Timeline.expect().lookups(3)
+      expect(yield* failureOf(Timeline.expect().lookups(1))).toContain(
+        "expected 1 lookup of all keys together, but there were 3: milk at 0.000 s on app, milk at 15.050 s on app, eggs at",
+      )
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("lookups, without a list of them all", () =>
+    Effect.gen(function* () {
+      const source = yield* Source
+      source.takes = 0
+      for (let index = 0; index < 12; index++) yield* Prices.refresh("milk")
+      expect(yield* failureOf(Timeline.expect("milk").lookups(1))).toMatch(
+        /there were 12: (?:at 0\.000 s on app, ){10}and 2 more\n/,
       )
     }).pipe(Effect.provide(shop)),
   )
@@ -217,6 +239,20 @@ describe("an assertion that does not hold shows the lanes around the moment, and
       yield* Timeline.expect().neverServedOlderThan("9 seconds")
       expect(yield* failureOf(Timeline.expect("eggs").neverServedOlderThan("8 seconds"))).toContain(
         "but getMany on app got 120 for eggs, 9000 ms old",
+      )
+    }).pipe(Effect.provide(shop)),
+  )
+
+  it.effect("never served older than, of a value that is not equal to itself", () =>
+    Effect.gen(function* () {
+      const source = yield* Source
+      source.takes = 0
+      source.price = Number.NaN
+      yield* Prices.getMany(["milk"])
+      yield* LarderTest.advance("9 seconds")
+      yield* Prices.getMany(["milk"])
+      expect(yield* failureOf(Timeline.expect("milk").neverServedOlderThan("8 seconds"))).toContain(
+        "but getMany on app got NaN for milk, 9000 ms old",
       )
     }).pipe(Effect.provide(shop)),
   )
@@ -282,6 +318,43 @@ describe("an assertion that does not hold shows the lanes around the moment, and
       )
       expect(message).toMatch(/^> +0\.550 s \| +\| <- get milk = 120/m)
     }).pipe(Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("settles within, of a change without an answer", () =>
+    Effect.gen(function* () {
+      const [a] = yield* LarderTest.nodes(1, Prices.layer)
+      yield* a.run(Prices.set("milk", 130))
+      yield* LarderTest.advance("1 second")
+      yield* Timeline.expect("milk").settlesWithin("1 second")
+      yield* Chaos.setTier("shared", { latency: "80 millis" })
+      yield* Effect.forkChild(a.run(Prices.set("milk", 140)), { startImmediately: true })
+      yield* LarderTest.advance("50 millis")
+      expect(yield* failureOf(Timeline.expect("milk").settlesWithin("49 millis"))).toContain(
+        "expected set milk on A, called at 1.000 s, to settle within 49 ms, but it has waited for 50 ms and has no answer",
+      )
+      yield* Chaos.calm
+      yield* LarderTest.advance("1 second")
+    }).pipe(Effect.scoped, Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
+  it.effect("settles within, of each of several changes", () =>
+    Effect.gen(function* () {
+      const [a, b] = yield* LarderTest.nodes(2, Prices.layer)
+      yield* LarderTest.settle(b.run(Prices.get("milk")))
+      yield* a.run(Prices.set("eggs", 1))
+      yield* Chaos.setMessages("B/shared", { delay: "2 seconds", spareHeartbeats: true })
+      yield* a.run(Prices.set("milk", 130))
+      yield* LarderTest.advance("300 millis")
+      yield* a.run(Prices.set("milk", 140))
+      // Older than both changes, and only the first had to be settled.
+      yield* b.run(Prices.get("milk"))
+      yield* Chaos.calm
+      yield* LarderTest.advance("5 seconds")
+      expect(yield* failureOf(Timeline.expect("milk").settlesWithin("200 millis"))).toContain(
+        "expected set milk on A, called at 0.050 s, to settle within 200 ms, but get on B got the older 120",
+      )
+      yield* Timeline.expect("milk").settlesWithin("301 millis")
+    }).pipe(Effect.scoped, Effect.provide([LarderTest.layer, Source.layer])),
   )
 
   it.effect("settles within, of tags and clear", () =>

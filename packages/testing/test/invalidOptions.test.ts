@@ -111,6 +111,15 @@ const cases: ReadonlyArray<
     "Timeline: key must be a string or a number, or be left out for every key, got an object",
     () => Timeline.expect(given({})).lookups(0),
   ],
+  ...([-1, 1.5, Number.NaN, "1", Infinity] as const).flatMap((count) =>
+    (["lookups", "lookupsAtMost"] as const).map(
+      (field) =>
+        [
+          `Timeline: ${field} must be an integer of at least 0, got ${typeof count === "string" ? '"1"' : count}`,
+          () => Timeline.expect("milk")[field](given(count)),
+        ] as const,
+    ),
+  ),
   [
     'Chaos: failure must be a share from 0 to 1, got "1"',
     () => Chaos.setTier("tier", given({ failure: "1" })),

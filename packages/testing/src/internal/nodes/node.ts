@@ -47,9 +47,8 @@ export interface Needs<A, E, R> {
   readonly memoMap: Layer.MemoMap
   /** Notes in the timeline what is done to the node. */
   readonly note: (text: string) => void
-  readonly instrument: (
-    made: (larder: string, how: Instrument.Made) => void,
-  ) => Instrument.Instrument
+  /** Records the larders of the node. */
+  readonly instrument: Instrument.Instrument
 }
 
 /** A node that can end and begin again. */
@@ -82,7 +81,7 @@ export class SimulatedNode<A, E> {
       let stacks: Array<Stacked> = []
       const outer = yield* Effect.scope
       const around = yield* Effect.context<Exclude<R, Scope.Scope>>()
-      const instrument = needs.instrument(() => {})
+      const { instrument } = needs
       const noting: Instrument.Instrument = {
         ...instrument,
         wrap: (larder, how) => {

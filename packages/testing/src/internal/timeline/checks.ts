@@ -1,7 +1,8 @@
 /** The assertions about a timeline, as pure functions of its records. */
-import type { Larder } from "@larder/core"
+import type { LarderEvent } from "@larder/core"
+import { lookupsShown } from "../limits.ts"
 import { seconds, short } from "./describe.ts"
-import type { Answered, Called, Record, Served } from "./record.ts"
+import type { Answered, Called, Happened, Record, Served } from "./record.ts"
 import type { Place } from "./recorder.ts"
 
 /** Which records an assertion is about. */
@@ -33,16 +34,18 @@ export type Check = (
   surroundings: Surroundings,
 ) => Violation | undefined
 
-const isAt = (record: Record, { larder, node }: Subject): boolean =>
+export const isAt = (record: Record, { larder, node }: Subject): boolean =>
   (node === undefined || record.node === node) &&
   (larder === undefined || !("larder" in record) || record.larder === larder)
 
-const named = ({ key }: Subject): string => (key === undefined ? "every key" : key)
+export const named = ({ key }: Subject): string => (key === undefined ? "every key" : key)
+
+type LookupRecord = Happened & { readonly event: LarderEvent.LookupStarted }
 
 /** The lookups of a key, or of all keys. */
-export const lookupsOf = (records: ReadonlyArray<Record>, subject: Subject) =>
+const lookupsOf = (records: ReadonlyArray<Record>, subject: Subject): ReadonlyArray<LookupRecord> =>
   records.filter(
-    (record) =>
+    (record): record is LookupRecord =>
       record._tag === "Happened" &&
       record.event._tag === "LookupStarted" &&
       (subject.key === undefined || record.event.key === subject.key) &&
@@ -51,26 +54,42 @@ export const lookupsOf = (records: ReadonlyArray<Record>, subject: Subject) =>
 
 const counted = (number: number): string => `${number} ${number === 1 ? "lookup" : "lookups"}`
 
+/** Without a key, an assertion counts the lookups of all keys together. */
+const expectedLookups = (least: number, most: number, { key }: Subject): string => {
+  if (most === 0) return `expected ${key ?? "every key"} never to be looked up`
+  const number = least === most ? counted(most) : `at most ${counted(most)}`
+  return `expected ${number} of ${key ?? "all keys together"}`
+}
+
 export const lookups =
   (least: number, most: number): Check =>
   (records, subject, { began }) => {
     const found = lookupsOf(records, subject)
     if (found.length >= least && found.length <= most) return undefined
-    const where = found.map(({ at, node }) => `at ${seconds(at - began)} on ${node}`).join(", ")
-    const expected = least === most ? counted(least) : `at most ${counted(most)}`
+    const places = found.slice(0, lookupsShown).map(({ at, event, node }) => {
+      const key = subject.key === undefined ? `${event.key} ` : ""
+      return `${key}at ${seconds(at - began)} on ${node}`
+    })
+    const left = found.length - places.length
+    const where = [...places, ...(left > 0 ? [`and ${left} more`] : [])].join(", ")
+    const number = most === 0 ? counted(found.length) : found.length || "none"
+    const were = `there ${found.length > 1 ? "were" : "was"} ${number}`
     return {
-      message: `expected ${expected} of ${named(subject)}, but there were ${found.length}${where && `: ${where}`}`,
+      message: `${expectedLookups(least, most, subject)}, but ${were}${where && `: ${where}`}`,
       moment: found[most] ?? records.at(-1),
     }
   }
 
-interface ServedAt {
+export interface ServedAt {
   readonly record: Answered
   readonly answer: Served
 }
 
 /** The values that callers got. */
-const servedOf = (records: ReadonlyArray<Record>, subject: Subject): ReadonlyArray<ServedAt> =>
+export const servedOf = (
+  records: ReadonlyArray<Record>,
+  subject: Subject,
+): ReadonlyArray<ServedAt> =>
   records.flatMap((record) =>
     record._tag === "Answered" && isAt(record, subject)
       ? record.answers.flatMap((answer) =>
@@ -82,7 +101,7 @@ const servedOf = (records: ReadonlyArray<Record>, subject: Subject): ReadonlyArr
   )
 
 /** An assertion about nothing would pass whatever the larder does. */
-const nothing = (records: ReadonlyArray<Record>, message: string): Violation => ({
+export const nothing = (records: ReadonlyArray<Record>, message: string): Violation => ({
   message,
   moment: records.at(-1),
 })
@@ -121,9 +140,14 @@ export const neverOlderThan =
     }
   }
 
-const isAbout = ({ keys, method }: Called | Answered, { key }: Subject): boolean =>
+export const isAbout = ({ keys, method }: Called | Answered, { key }: Subject): boolean =>
   key === undefined ||
   (method !== "invalidateTags" && method !== "invalidateWhen" && keys.includes(key))
+
+export const callText = ({ keys, method }: Called | Answered): string =>
+  `${method} ${keys.join(", ")}`.trimEnd()
+
+export const waitsText = (millis: number): string => `has waited for ${millis} ms and has no answer`
 
 export const answeredWithin =
   (millis: number): Check =>
@@ -143,109 +167,11 @@ export const answeredWithin =
       const answer = answers.get(call.call)
       const took = (answer?.at ?? now) - call.at
       if (took <= millis || answer?.answers[0]?._tag === "Left") continue
-      const what = `${call.method} ${call.keys.join(", ")}`.trimEnd()
-      const found =
-        answer === undefined ? `has waited for ${took} ms and has no answer` : `took ${took} ms`
+      const found = answer === undefined ? waitsText(took) : `took ${took} ms`
       return {
-        message: `${expected}, but ${what} on ${call.node}, called at ${seconds(call.at - began)}, ${found}`,
+        message: `${expected}, but ${callText(call)} on ${call.node}, called at ${seconds(call.at - began)}, ${found}`,
         moment: answer ?? call,
       }
     }
     return undefined
   }
-
-interface Change {
-  readonly record: Answered
-  readonly began: number
-  readonly ack: Larder.Ack
-}
-
-const changesOf = (records: ReadonlyArray<Record>, subject: Subject): ReadonlyArray<Change> =>
-  records.flatMap((record) => {
-    if (record._tag !== "Answered" || !isAt(record, { ...subject, node: undefined })) return []
-    const isOfKey = record.method === "invalidateTags" || record.method === "clear"
-    if (!isOfKey && !isAbout(record, subject)) return []
-    return record.answers.flatMap((answer) =>
-      answer._tag === "Changed" && answer.ack.refused !== true
-        ? [{ record, began: record.at - record.millis, ack: answer.ack }]
-        : [],
-    )
-  })
-
-/** Whether a value is from before a change that covers it. */
-const isFromBefore = ({ ack, record }: Change, { key, asOf, tags, version }: Served): boolean => {
-  switch (record.method) {
-    case "clear":
-      return asOf !== undefined && asOf < ack.version
-    case "invalidateTags":
-      return record.keys.some((tag) => tags.includes(tag)) && (asOf ?? Infinity) < ack.version
-    default:
-      return record.keys.includes(key) && (version ?? Infinity) < ack.version
-  }
-}
-
-/** Whether the arbiter has a change by then: it was settled, or the tier has recovered since. */
-const isSettledBy = (records: ReadonlyArray<Record>, change: Change, by: number): boolean => {
-  const { ack, record } = change
-  if (ack.settled) return record.at <= by
-  return records.some(
-    (other) =>
-      other._tag === "Happened" &&
-      other.event._tag === "Recovered" &&
-      other.node === record.node &&
-      other.larder === record.larder &&
-      other.at >= record.at &&
-      other.at <= by,
-  )
-}
-
-export const settlesWithin =
-  (millis: number): Check =>
-  (records, subject, surroundings) => {
-    const changes = changesOf(records, subject)
-    if (changes.length === 0) {
-      const expected = `expected the changes of ${named(subject)} to settle within ${millis} ms`
-      return nothing(records, `${expected}, but no caller changed anything`)
-    }
-    for (const change of changes) {
-      const violation = unsettled(records, subject, surroundings, change, millis)
-      if (violation !== undefined) return violation
-    }
-    return undefined
-  }
-
-const unsettled = (
-  records: ReadonlyArray<Record>,
-  subject: Subject,
-  { began, isArbitrated, now }: Surroundings,
-  change: Change,
-  millis: number,
-): Violation | undefined => {
-  const { record } = change
-  const by = change.began + millis
-  const what = `${record.method} ${record.keys.join(", ")}`.trimEnd()
-  const expected = `expected ${what} on ${record.node}, called at ${seconds(change.began - began)}, to settle within ${millis} ms`
-  if (now < by) {
-    const passed = `only ${now - change.began} ms have passed: advance the clock before you ask`
-    return { message: `${expected}, but ${passed}`, moment: record }
-  }
-  if (!isSettledBy(records, change, by)) {
-    const pending = change.ack.pending.join(", ") || "no tier"
-    const found = `the arbiter does not have it, pending in ${pending}`
-    return { message: `${expected}, but ${found}`, moment: record }
-  }
-  const older = servedOf(records, subject).find(
-    ({ answer, record: later }) =>
-      later.larder === record.larder &&
-      later.at - later.millis >= by &&
-      answer.freshness === "Fresh" &&
-      (later.node === record.node || isArbitrated(record)) &&
-      isFromBefore(change, answer),
-  )
-  if (older === undefined) return undefined
-  const { answer, record: later } = older
-  return {
-    message: `${expected}, but ${later.method} on ${later.node} got the older ${short(answer.value)} for ${answer.key} as fresh at ${seconds(later.at - began)}`,
-    moment: later,
-  }
-}

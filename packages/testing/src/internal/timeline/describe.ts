@@ -1,5 +1,6 @@
 /** One line about each record. */
 import type { Decision, LarderEvent } from "@larder/core"
+import { format } from "effect/Formatter"
 import type { Answer, Record } from "./record.ts"
 
 /** What a line is about: the colour in a picture. */
@@ -10,19 +11,9 @@ export interface Line {
   readonly kind: Kind
 }
 
-/** A value in a few characters. */
-export const short = (value: unknown): string => {
-  if (value instanceof Error) return `${value.name}: ${value.message}`.trim()
-  if (typeof value === "function" || typeof value === "symbol") return typeof value
-  try {
-    return (
-      JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? `${one}n` : one)) ??
-      "undefined"
-    )
-  } catch {
-    return "a value"
-  }
-}
+/** A value on one line. */
+export const short = (value: unknown): string =>
+  typeof value === "function" ? "function" : format(value).replaceAll(/\s+/g, " ").trim()
 
 /** Seconds of a timeline, with milliseconds. */
 export const seconds = (millis: number): string => `${(millis / 1_000).toFixed(3)} s`

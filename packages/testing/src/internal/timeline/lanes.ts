@@ -31,27 +31,22 @@ const timeWidth = 14
 export const lanes = (shown: Shown): string => {
   const { began, moment, nodes } = shown
   const rows = rowsOf(shown).map((row) => ({ ...row, text: fit(row.text) }))
-  const widths = nodes.map((node) =>
-    Math.max(
-      node.length,
-      ...rows.filter(({ record }) => record.node === node).map(({ text }) => text.length),
-    ),
-  )
-  const line = (mark: string, time: string, cells: ReadonlyArray<string>) =>
+  const widths = new Map(nodes.map((node) => [node, node.length]))
+  for (const { record, text } of rows) {
+    widths.set(record.node, Math.max(widths.get(record.node) ?? 0, text.length))
+  }
+  const line = (mark: string, time: string, cellOf: (node: string) => string) =>
     [
       `${mark} ${time.padStart(timeWidth)}`,
-      ...cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)),
+      ...nodes.map((node) => cellOf(node).padEnd(widths.get(node) ?? 0)),
     ]
       .join(" | ")
       .trimEnd()
-  return [
-    line(" ", "", nodes),
-    ...rows.map(({ record, text }) =>
-      line(
-        record === moment ? ">" : " ",
-        seconds(record.at - began),
-        nodes.map((node) => (node === record.node ? text : "")),
-      ),
+  const head = line(" ", "", (node) => node)
+  const body = rows.map(({ record, text }) =>
+    line(record === moment ? ">" : " ", seconds(record.at - began), (node) =>
+      node === record.node ? text : "",
     ),
-  ].join("\n")
+  )
+  return [head, ...body].join("\n")
 }

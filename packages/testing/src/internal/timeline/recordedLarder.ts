@@ -50,6 +50,18 @@ export const recorded = <K, A, E>(
       const k = textOf(key)
       return call(method, [k], larder.getWithMeta(key, options), (meta) => [served(k, meta)])
     })
+  /** What memory has, by key. */
+  const inMemory: Effect.Effect<ReadonlyMap<string, Meta>> = Effect.zipWith(
+    larder.entries,
+    Clock.currentTimeMillis,
+    (entries, now) =>
+      new Map(
+        entries.map(({ entry, freshness, key }) => {
+          const age = Math.max(0, now - entry.storedAt)
+          return [textOf(key), { value: entry.value, freshness, entry, tier: undefined, age }]
+        }),
+      ),
+  )
   return {
     ...larder,
     get: (key, options) => Effect.map(asked("get", key, options), ({ value }) => value),
@@ -60,27 +72,16 @@ export const recorded = <K, A, E>(
         if (typeof keys === "string" || !isIterable(keys)) return larder.getMany(keys)
         const all = [...keys]
         const texts = all.map(textOf)
-        const inMemory = Effect.zipWith(larder.entries, Clock.currentTimeMillis, (entries, now) =>
-          entries.map((one) => ({
-            k: textOf(one.key),
-            meta: {
-              value: one.entry.value,
-              freshness: one.freshness,
-              entry: one.entry,
-              tier: undefined,
-              age: Math.max(0, now - one.entry.storedAt),
-            },
-          })),
-        )
         const many = Effect.zip(larder.getMany(all), inMemory)
         const both = call("getMany", texts, many, ([exits, entries]) =>
           [...exits].map(([key, exit]) => {
             const k = textOf(key)
             if (Exit.isFailure(exit)) return failed(k, exit.cause)
-            const { value } = exit
-            // The same value in memory is the one that the caller got.
-            const known = entries.find((one) => one.k === k && one.meta.value === value)
-            return known === undefined ? bare(k, value) : served(k, known.meta)
+            const known = entries.get(k)
+            // The same value in memory is the one that the caller got. `NaN` is a value too.
+            return known !== undefined && Object.is(known.value, exit.value)
+              ? served(k, known)
+              : bare(k, exit.value)
           }),
         )
         return Effect.map(both, ([exits]) => exits)

@@ -56,8 +56,8 @@ export class Recorder {
   }
 
   /** Whether the versions of this larder compare with those of other nodes. */
-  isArbitrated({ larder, node }: Place): boolean {
-    return this.#arbitrated.has(placeName(node, larder))
+  isArbitrated(place: Place): boolean {
+    return this.#arbitrated.has(placeName(place))
   }
 
   begin({ larder, node }: Place, method: Method, keys: ReadonlyArray<string>): Called {
@@ -73,20 +73,16 @@ export class Recorder {
     this.add({ ...call, _tag: "Answered", at, millis: at - call.at, answers })
   }
 
-  /** Records the larders of one node; `made` is called with each of them. */
-  instrument(
-    node: string,
-    made: (larder: string, how: Instrument.Made) => void = () => {},
-  ): Instrument.Instrument {
+  /** Records the larders of one node. */
+  instrument(node: string): Instrument.Instrument {
     return {
       event: (event) =>
         this.add({ _tag: "Happened", at: this.now(), node, larder: event.larder, event }),
       decision: (decided) => this.add({ _tag: "Decided", at: this.now(), node, ...decided }),
       wrap: (larder, how) => {
-        made(larder.name, how)
         const place = { node, larder: larder.name }
         if (how.tiers.some(({ scope }) => scope === "shared")) {
-          this.#arbitrated.add(placeName(node, larder.name))
+          this.#arbitrated.add(placeName(place))
         }
         return recorded(larder, { recorder: this, place, keyOf: how.keyOf })
       },
@@ -94,4 +90,4 @@ export class Recorder {
   }
 }
 
-const placeName = (node: string, larder: string): string => JSON.stringify([node, larder])
+export const placeName = ({ larder, node }: Place): string => JSON.stringify([node, larder])

@@ -1,0 +1,14 @@
+import { expect, it } from "vitest"
+import { short } from "../../../src/internal/timeline/describe.ts"
+
+it("values are shown on one line, each as what it is", () => {
+  const values = [Number.NaN, 5n, undefined, new Map([["a", 1]]), new Error("two\n  lines")]
+  expect(values.map(short)).toEqual([
+    "NaN",
+    "5n",
+    "undefined",
+    'Map([["a",1]])',
+    "Error: two lines",
+  ])
+  expect(short(() => 1)).toBe("function")
+})
