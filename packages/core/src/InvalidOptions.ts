@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { millisOf } from "./internal/runtime/duration.ts"
 import { mistakeIn } from "./internal/runtime/optionNames.ts"
 import { reasonOf } from "./internal/runtime/shownValue.ts"
 
@@ -121,6 +122,31 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
     const { got, module, names, within } = options
     const mistake = mistakeIn(got, names, within)
     return mistake && new InvalidOptions({ module, ...mistake })
+  }
+
+  /**
+   * The milliseconds of a duration that is given as an option; undefined for what is none, such as
+   * `"5 parsecs"`, and for a negative one. `Duration.fromInput` takes NaN, `{ seconds: NaN }` and
+   * `{ parsecs: 5 }` for 0.
+   *
+   * **Example**
+   *
+   * ```ts
+   * import { InvalidOptions } from "@larder/core"
+   * import * as assert from "node:assert"
+   *
+   * const timeout = (got: "50 millis" | { readonly parsecs: 5 }): number => {
+   *   const millis = InvalidOptions.millisOf(got)
+   *   if (millis !== undefined) return millis
+   *   const must = 'be a duration of at least 0, such as "50 millis"'
+   *   throw InvalidOptions.of({ module: "DiskTier", field: "timeout", must, got })
+   * }
+   * assert.strictEqual(timeout("50 millis"), 50)
+   * assert.throws(() => timeout({ parsecs: 5 }), InvalidOptions)
+   * ```
+   */
+  static millisOf(got: unknown): number | undefined {
+    return millisOf(got)
   }
 
   override get message(): string {

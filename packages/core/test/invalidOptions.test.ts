@@ -86,6 +86,7 @@ const noDurations: ReadonlyArray<readonly [string, Duration.Input]> = [
     '"-1 second"': "-1 second",
     '"-Infinity"': "-Infinity",
     '"soon"': "soon" as never,
+    '"5 parsecs"': "5 parsecs" as never,
     "-Infinity": Duration.negativeInfinity,
     "-5 millis": Duration.millis(-5),
     null: null as never,
@@ -95,6 +96,9 @@ const noDurations: ReadonlyArray<readonly [string, Duration.Input]> = [
   }),
   ["an object", {}],
   ["an object", { minute: 1 } as never],
+  ["an object", { seconds: 5, parsecs: 1 } as never],
+  ["an object", { seconds: "soon" } as never],
+  ["an object", { seconds: null } as never],
   ["an object", new Date(0) as never],
 ]
 

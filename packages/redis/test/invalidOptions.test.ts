@@ -82,6 +82,8 @@ const noTimes: ReadonlyArray<readonly [unknown, string]> = [
   [Number.NaN, "NaN"],
   ["soon", '"soon"'],
   ["25 days", '"25 days"'],
+  ["5 parsecs", '"5 parsecs"'],
+  [{ seconds: 5, parsecs: 1 }, "an object"],
   [Duration.millis(-1), "-1 millis"],
 ]
 

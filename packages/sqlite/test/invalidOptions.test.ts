@@ -42,6 +42,9 @@ const cases: ReadonlyArray<Case> = [
   ["busyTimeout", Number.NaN, "NaN", time],
   ["busyTimeout", Infinity, "Infinity", time],
   ["busyTimeout", Duration.infinity, "Infinity", time],
+  ["busyTimeout", "5 parsecs", '"5 parsecs"', time],
+  ["busyTimeout", { parsecs: 5 }, "an object", time],
+  ["busyTimeout", { seconds: Number.NaN }, "an object", time],
 ]
 
 const built = (options: unknown) =>

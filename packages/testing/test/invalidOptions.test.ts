@@ -214,6 +214,31 @@ const cases: ReadonlyArray<
   ],
 ]
 
+const takesDurations: Readonly<
+  Record<string, (got: never) => Effect.Effect<unknown, unknown, Services>>
+> = {
+  "Timeline: neverServedOlderThan": (got) => Timeline.expect("milk").neverServedOlderThan(got),
+  "Timeline: answeredWithin": (got) => Timeline.expect("milk").answeredWithin(got),
+  "Timeline: settlesWithin": (got) => Timeline.expect("milk").settlesWithin(got),
+  "LarderTest: advance": (got) => LarderTest.advance(got),
+  "LarderTest: within": (got) => LarderTest.settle(never, { within: got }),
+  "Chaos: latency": (got) => Chaos.setTier("tier", { latency: got }),
+  "Chaos: delay": (got) => Chaos.setMessages("tier", { delay: got }),
+  "Chaos: between": (got) => Effect.sync(() => Chaos.between(1, got)),
+  "Chaos: exponential": (got) => Effect.sync(() => Chaos.exponential(got)),
+}
+
+const noDurations = [
+  ["5 parsecs", '"5 parsecs"'],
+  [{ parsecs: 5 }, "an object"],
+  [{ seconds: 5, parsecs: 1 }, "an object"],
+  [{ seconds: Number.NaN }, "an object"],
+  [[Number.NaN, 0], "an array of 2"],
+  [Number.NaN, "NaN"],
+  [-1, "-1"],
+  [null, "null"],
+] as const
+
 const suites = {
   TierConformance: (options: unknown) => [
     () => TierConformance.subject(given(options)),
@@ -273,6 +298,18 @@ describe("an option that could not be used is refused", () => {
     it.effect(`${message} (${i})`, () =>
       Effect.gen(function* () {
         expect(yield* refuses(make)).toBe(`InvalidOptions: ${message}`)
+      }),
+    )
+  }
+})
+
+describe.each(Object.entries(takesDurations))("%s refuses what is no duration", (option, make) => {
+  for (const [got, shown] of noDurations) {
+    it.effect(shown, () =>
+      Effect.gen(function* () {
+        expect(yield* refuses(() => make(given(got)))).toBe(
+          `InvalidOptions: ${option} must be a duration of at least 0, such as "1 second", got ${shown}`,
+        )
       }),
     )
   }

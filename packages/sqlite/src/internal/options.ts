@@ -1,7 +1,6 @@
 /** The options of the tier and their validation. */
 import { InvalidOptions, Tier, Wire } from "@larder/core"
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import * as limits from "./limits.ts"
 
@@ -76,14 +75,6 @@ const modes: ReadonlySet<Synchronous> = new Set(["off", "normal", "full"])
 const isBound = (value: number): boolean =>
   value === Infinity || (Number.isSafeInteger(value) && value >= 1)
 
-/** `Duration.fromInput` makes 0 of NaN. */
-const millisOf = (input: Duration.Input): number => {
-  const duration = Duration.fromInput(input)
-  return Option.isNone(duration) || Number.isNaN(input)
-    ? Number.NaN
-    : Duration.toMillis(duration.value)
-}
-
 type Field = keyof Options | "options"
 
 const unless = (isValid: boolean, field: Field, must: string, got: unknown) =>
@@ -120,9 +111,9 @@ export const settings = (options: Options): Result.Result<Settings, InvalidOptio
       "be a wire, such as Wire.json",
       wire,
     )
-    const busyMillis = millisOf(busyTimeout)
+    const busyMillis = InvalidOptions.millisOf(busyTimeout) ?? Infinity
     yield* unless(
-      busyMillis >= 0 && busyMillis < Infinity,
+      busyMillis < Infinity,
       "busyTimeout",
       'be a finite duration of at least 0, such as "50 millis"',
       busyTimeout,

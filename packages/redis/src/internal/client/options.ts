@@ -2,8 +2,7 @@
 import { X509Certificate } from "node:crypto"
 import { type ConnectionOptions, createSecureContext } from "node:tls"
 import { InvalidOptions } from "@larder/core"
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import type * as Duration from "effect/Duration"
 import type { PoolOptions } from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -236,10 +235,9 @@ const reveal = (given: Secret): string => {
 const longest = 2_147_483_647
 
 const millis = (field: string, given: Duration.Input, orNever = false): number => {
-  const duration = Duration.fromInput(given)
-  const value = Option.isSome(duration) ? Duration.toMillis(duration.value) : Number.NaN
+  const value = InvalidOptions.millisOf(given) ?? 0
   if (orNever && value === Infinity) return value
-  if (!Number.isNaN(given) && value >= 1 && value <= longest) return Math.round(value)
+  if (value >= 1 && value <= longest) return Math.round(value)
   return invalid(
     field,
     `be a duration from 1 millisecond to 24 days${orNever ? ", or Infinity" : ""}, such as "1 second"`,
