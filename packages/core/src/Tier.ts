@@ -608,13 +608,15 @@ export interface Arbiter {
  * @category accessors
  * @since 0.1.0
  */
-export const messages = ({
-  listen,
-}: Arbiter): Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> =>
+export const messages = (
+  arbiter: Arbiter,
+): Effect.Effect<Queue.Dequeue<Message>, TierError, Scope.Scope> =>
   Effect.gen(function* () {
-    if (listen === undefined) return yield* Effect.die(new Error("the tier does not notify"))
+    if (arbiter.listen === undefined) {
+      return yield* Effect.die(new Error("the tier does not notify"))
+    }
     const queue = yield* Effect.acquireRelease(Queue.unbounded<Message>(), Queue.shutdown)
-    yield* listen((message) => void Queue.offerUnsafe(queue, message))
+    yield* arbiter.listen((message) => void Queue.offerUnsafe(queue, message))
     return Queue.asDequeue(queue)
   })
 

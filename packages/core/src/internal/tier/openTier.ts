@@ -46,7 +46,6 @@ const withoutThrows = (store: ByteStore, counters: Counters): ByteStore => {
     },
     put: orDie((...args) => store.put(...args)),
     drop: orDie((...args) => store.drop(...args)),
-    partOf: store.partOf,
     arbiter:
       arbiter &&
       countingMessages(
@@ -122,7 +121,7 @@ export const fartherTier = (
     // Ends steps under way, so that no caller is left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
     const parts = new TierParts(
-      store.partOf,
+      store.partOf?.bind(store),
       (part) => new TierSteps(tier.name, breaker, timers, options, part),
     )
     const scope = yield* Effect.scope

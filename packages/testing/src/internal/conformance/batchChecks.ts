@@ -19,12 +19,11 @@ import {
 type Request = Partial<Tier.AcquireRequest> & { readonly key: string }
 
 const acquireAll = (
-  { acquireAll }: Tier.Arbiter,
+  arbiter: Tier.Arbiter,
   requests: ReadonlyArray<Request>,
 ): Effect.Effect<ReadonlyArray<Tier.Acquired | undefined>, Tier.TierError> =>
-  acquireAll === undefined
-    ? Effect.succeed([])
-    : acquireAll(requests.map((one) => ({ known: 0, leaseMillis, force: false, ...one })))
+  arbiter.acquireAll?.(requests.map((one) => ({ known: 0, leaseMillis, force: false, ...one }))) ??
+  Effect.succeed([])
 
 const commitAll = (
   { arbiter, time }: Arbitrated,
@@ -205,8 +204,7 @@ export const batchChecks = checksThat("arbiter")({
     Effect.gen(function* () {
       const own = yield* arbitrated(subject)
       const { arbiter, set, text, time, win } = own
-      const { commitAll } = arbiter
-      if (commitAll === undefined) return
+      if (arbiter.commitAll === undefined) return
       const known = yield* set("a", "previous")
       const tokens = [yield* win("a", { known }), yield* win("b")]
       const now = yield* time
@@ -217,7 +215,7 @@ export const batchChecks = checksThat("arbiter")({
         envelope: bytes[i]!,
         lifeMillis,
       }))
-      const answers = yield* Effect.orElseSucceed(commitAll(commits), () => [])
+      const answers = yield* Effect.orElseSucceed(arbiter.commitAll(commits), () => [])
       assert.equal(answers[0], undefined)
       assert.equal(yield* text("a"), "previous")
       if (answers[1]?.decision === "Stored") assert.equal(yield* text("b"), "of b")
