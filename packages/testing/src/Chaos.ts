@@ -28,8 +28,8 @@ import type {
 } from "./internal/chaos/faults.ts"
 import { ChaosHandle } from "./internal/chaos/handle.ts"
 import type { Distribution } from "./internal/chaos/latency.ts"
-import { networkOf } from "./internal/chaos/network.ts"
-import { networked, tierWith } from "./internal/chaos/tier.ts"
+import { networkOf, overNetwork } from "./internal/chaos/network.ts"
+import { tierWith } from "./internal/chaos/tier.ts"
 import { upstreamWith } from "./internal/chaos/upstream.ts"
 import { millisOf } from "./internal/millis.ts"
 import { NodeName } from "./internal/nodes/nodeName.ts"
@@ -236,9 +236,7 @@ export const layerSharedWith = (
       checkLimits("Chaos", limits)
       const network = networkOf(yield* Chaos)
       const built = yield* Layer.build(MemoryTier.layerSharedWith({ ...limits, network }))
-      const tier = Context.get(built, Tier.Tier)
-      networked.add(tier)
-      return tier
+      return overNetwork(Context.get(built, Tier.Tier))
     }),
   )
 

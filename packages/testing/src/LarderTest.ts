@@ -29,6 +29,7 @@ import { recordsBefore } from "./internal/limits.ts"
 import { millisOf } from "./internal/millis.ts"
 import { fileTier } from "./internal/nodes/fileTier.ts"
 import { living } from "./internal/nodes/livingTier.ts"
+import { freeName } from "./internal/nodes/names.ts"
 import { SimulatedNode } from "./internal/nodes/node.ts"
 import { checkNodes, layerFor } from "./internal/nodes/options.ts"
 import { checkSharing } from "./internal/nodes/sharing.ts"
@@ -334,7 +335,10 @@ const lastRecords: Effect.Effect<string> = Effect.map(
  * @since 0.1.0
  */
 export interface Node<A, E = never> {
-  /** The name in the timeline and before the names of its places for `Chaos`: A, B, C and so on. */
+  /**
+   * The name in the timeline and before the names of its places for `Chaos`: A, B, C and so on, without those
+   * that other nodes of the test have.
+   */
   readonly name: string
   /** Runs an effect on the node: with its larders, its clock and its way to the shared tier. */
   readonly run: <B, E2, R>(effect: Effect.Effect<B, E2, R>) => Effect.Effect<B, E2, Exclude<R, A>>
@@ -392,7 +396,7 @@ export type ListOf<
  * @since 0.1.0
  */
 export interface NodeInfo {
-  /** A, B, C and so on. */
+  /** That of the node: A, B, C and so on. */
   readonly name: string
   /** From 0. */
   readonly index: number
@@ -505,7 +509,7 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
     const tier = Context.get(yield* Layer.buildWithMemoMap(shared, memoMap, scope), Tier.Tier)
     const all: Array<SimulatedNode<A, E | E2>> = []
     for (let index = 0; index < count; index++) {
-      const node: NodeInfo = { name: nameOf(index), index }
+      const node: NodeInfo = { name: yield* freeName(timeline), index }
       const stack = yield* stackOf(node, tier, options)
       const own = layerFor("app", app, node)
       all.push(
@@ -522,9 +526,6 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
     yield* checkSharing(all.flatMap(({ stacks }) => stacks))
     return all.map(nodeOf) as unknown as ListOf<Node<A, E | E2>, N>
   }) as never
-
-const nameOf = (index: number): string =>
-  index < 26 ? String.fromCodePoint("A".codePointAt(0)! + index) : `N${index + 1}`
 
 /** The stack of one node, over the tier that all nodes share. */
 const stackOf = <E, R>(

@@ -209,6 +209,47 @@ describe("a tier", () => {
     }),
   )
 
+  ofTier("leaves out and damages only the given keys", ({ arbiter, store }) =>
+    Effect.gen(function* () {
+      const keys = ["eggs", "milk"]
+      for (const key of keys) yield* store.put(key, envelope(7), 60_000)
+      yield* Chaos.setTier("shared", { partial: 1, keys: ["milk"] })
+      expect(yield* store.read(keys)).toEqual([envelope(7), undefined])
+      const requests = keys.map((key) => ({ key, ...lease }))
+      const tags = (yield* arbiter.acquireAll!(requests)).map((one) => one?._tag)
+      expect(tags).toEqual(["Newer", undefined])
+      yield* Chaos.setTier("shared", { corrupt: 1, keys: ["milk"] })
+      const [eggs, milk] = yield* store.read(keys)
+      expect(eggs).toEqual(envelope(7))
+      expect(milk).not.toEqual(envelope(7))
+      const [whole, damaged] = (yield* arbiter.acquireAll!(requests)).map(
+        (one) => one?._tag === "Newer" && one.envelope,
+      )
+      expect(whole).toEqual(envelope(7))
+      expect(damaged).not.toEqual(envelope(7))
+    }),
+  )
+
+  ofTier("keeps for an operation the faults that it began with", ({ store }) =>
+    Effect.gen(function* () {
+      yield* store.put("milk", envelope(7), 60_000)
+      const reading = Effect.forkChild(store.read(["milk"]), { startImmediately: true })
+      yield* Chaos.setTier("shared", { latency: "1 second", partial: 1 })
+      const sparse = yield* reading
+      yield* Chaos.setTier("shared", { latency: "1 second", corrupt: 1 })
+      const damaged = yield* reading
+      yield* Chaos.setTier("shared", { latency: "1 second" })
+      const whole = yield* reading
+      yield* Chaos.setTier("shared", { partial: 1, corrupt: 1 })
+      yield* LarderTest.advance("1 second")
+      expect(yield* Fiber.join(sparse)).toEqual([undefined])
+      const [bytes] = yield* Fiber.join(damaged)
+      expect(bytes).toHaveLength(envelope(7).length)
+      expect(bytes).not.toEqual(envelope(7))
+      expect(yield* Fiber.join(whole)).toEqual([envelope(7)])
+    }),
+  )
+
   ofTier("says what it does not know, and what is no share", () =>
     Effect.gen(function* () {
       expect(yield* failureOf(Chaos.setTier("redis", {}))).toBe(
@@ -451,11 +492,18 @@ describe("an upstream", () => {
     }),
   )
 
-  ofUpstream("leaves keys of a bulk lookup out", ({ lookupMany }) =>
-    Effect.gen(function* () {
-      yield* Chaos.setUpstream("words", { partial: 1 })
-      expect((yield* lookupMany!(["a", "b"])).size).toBe(0)
-    }),
+  ofUpstream(
+    "leaves keys of a bulk lookup out, by the faults that it began with",
+    ({ lookupMany }) =>
+      Effect.gen(function* () {
+        yield* Chaos.setUpstream("words", { partial: 1 })
+        expect((yield* lookupMany!(["a", "b"])).size).toBe(0)
+        yield* Chaos.setUpstream("words", { partial: 1, keys: ["b"], latency: "1 second" })
+        const asking = yield* Effect.forkChild(lookupMany!(["a", "b"]), { startImmediately: true })
+        yield* Chaos.calm
+        yield* LarderTest.advance("1 second")
+        expect([...(yield* Fiber.join(asking)).keys()]).toEqual(["a"])
+      }),
   )
 
   it.effect("goes through guards like any other", () =>

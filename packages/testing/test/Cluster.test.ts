@@ -315,3 +315,92 @@ test(
     expect(yield* b.run(milk)).toBe(130)
   }),
 )
+
+test(
+  "a killed node does not wake, whether it stood still or not",
+  Effect.gen(function* () {
+    const { nodes } = yield* Cluster.make(2, Prices.layer)
+    const [a, b] = nodes
+    const woken: Array<string> = []
+    for (const { name, run } of nodes) {
+      const sleeping = Effect.andThen(
+        Effect.sleep("1 second"),
+        Effect.sync(() => woken.push(name)),
+      )
+      yield* fork(run(sleeping))
+      // The end of the test must not wait for it.
+      yield* fork(Effect.uninterruptible(run(sleeping)))
+    }
+    yield* b.pause
+    yield* LarderTest.advance("500 millis")
+    yield* a.kill
+    yield* LarderTest.advance("5 seconds")
+    yield* b.kill
+    yield* LarderTest.advance("5 seconds")
+    expect(woken).toEqual([])
+    for (const node of nodes) {
+      yield* node.pause
+      yield* node.resume
+      const exit = yield* Effect.exit(node.run(milk))
+      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("was killed")
+    }
+    expect(yield* Timeline.text).not.toContain("resumed")
+  }),
+)
+
+test(
+  "a lookup of a node that is killed while it stands still does not end",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* fork(Effect.exit(a.run(Prices.get("milk"))))
+    yield* LarderTest.advance("10 millis")
+    yield* a.pause
+    yield* LarderTest.advance("1 second")
+    yield* a.kill
+    yield* LarderTest.advance("1 second")
+    expect(yield* b.run(freshness)).toBe("Missing")
+    const { records } = yield* Timeline.Timeline
+    expect(
+      records.some((one) => one._tag === "Happened" && one.event._tag === "LookupSucceeded"),
+    ).toBe(false)
+  }),
+)
+
+test(
+  "messages of two clusters each have the faults of their own nodes",
+  Effect.gen(function* () {
+    const one = yield* Cluster.make(2, Prices.layer)
+    const other = yield* Cluster.make(2, Prices.layer)
+    expect([...one.nodes, ...other.nodes].map(({ name }) => name)).toEqual(["A", "B", "C", "D"])
+    for (const { nodes } of [one, other]) {
+      yield* nodes[0].run(milk)
+      yield* nodes[1].run(milk)
+    }
+    yield* other.partition(other.nodes[1])
+    for (const { nodes } of [one, other]) yield* nodes[0].run(Prices.set("milk", 130))
+    yield* LarderTest.idle
+    const known = (node: LarderTest.Node<Prices>) =>
+      node.run(Effect.map(Prices.read("milk"), ({ entry }) => entry?.value))
+    expect(yield* known(one.nodes[1])).toBe(130)
+    expect(yield* known(other.nodes[1])).toBe(120)
+    yield* LarderTest.advance("4 seconds")
+    expect((yield* one.nodes[1].run(Prices.stats)).gaps).toBe(0)
+    expect((yield* other.nodes[1].run(Prices.stats)).gaps).toBe(1)
+    expect((yield* other.nodes[0].run(Prices.stats)).gaps).toBe(0)
+  }),
+)
+
+test(
+  "the names of nodes are free again when their cluster ends",
+  Effect.gen(function* () {
+    const names = Effect.scoped(
+      Effect.map(Cluster.make(2, Prices.layer), ({ nodes }) => nodes.map(({ name }) => name)),
+    )
+    expect(yield* names).toEqual(["A", "B"])
+    const { nodes } = yield* Cluster.make(1, Prices.layer)
+    expect(yield* names).toEqual(["B", "C"])
+    expect(nodes[0].name).toBe("A")
+  }),
+)

@@ -33,6 +33,8 @@ export interface Subscription {
   readonly larder: string
   /** The number of the subscription among those of the larder, in the order of opening: 1 for the first. */
   readonly number: number
+  /** The function that was given to the arbiter's `listen`: it tells whose subscription this is. */
+  readonly receive: (message: Message) => void
 }
 
 /**
@@ -128,8 +130,8 @@ export const simulated = (options: Simulated): Channel => {
       Effect.gen(function* () {
         const later = yield* delayed(options.clock, yield* Effect.scope)
         subscriptions += 1
-        const to = { larder: options.larder, number: subscriptions }
-        const line = new Line(options.network, to, later, receive, messages)
+        const to = { larder: options.larder, number: subscriptions, receive }
+        const line = new Line(options.network, to, later, messages)
         yield* among(lines, line)
         const beat = Effect.sync(() => line.beat(messages))
         const beating = Effect.forever(Effect.andThen(options.clock.pause(period), beat))
@@ -153,22 +155,14 @@ class Line {
   readonly #network: Network
   readonly #to: Subscription
   readonly #later: Later
-  readonly #receive: Receive
   readonly #arrivals: Arrivals
   #pulse = Pulse.begun
   #isSilent = false
 
-  constructor(
-    network: Network,
-    to: Subscription,
-    later: Later,
-    receive: Receive,
-    published: number,
-  ) {
+  constructor(network: Network, to: Subscription, later: Later, published: number) {
     this.#network = network
     this.#to = to
     this.#later = later
-    this.#receive = receive
     this.#arrivals = new Arrivals(published)
   }
 
@@ -176,14 +170,14 @@ class Line {
   send(message: Published, number: number): void {
     this.#deliver(message, () => {
       this.#arrivals.add(number)
-      this.#receive(message)
+      this.#to.receive(message)
     })
   }
 
   /** A silence goes on: only a heartbeat shows that messages arrive again. */
   reconnect(): void {
-    this.#receive(disconnected(false))
-    if (!this.#isSilent) this.#receive(disconnected(true))
+    this.#to.receive(disconnected(false))
+    if (!this.#isSilent) this.#to.receive(disconnected(true))
   }
 
   beat(messages: number): void {
@@ -204,7 +198,7 @@ class Line {
 
   #gap(reason: GapReason, isOver: boolean): void {
     this.#isSilent = !isOver
-    this.#receive({ _tag: "Gap", reason, part: undefined, isOver })
+    this.#to.receive({ _tag: "Gap", reason, part: undefined, isOver })
   }
 
   #deliver(sent: Sent, arrive: () => void): void {

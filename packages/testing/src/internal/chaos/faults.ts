@@ -1,6 +1,6 @@
 /** The faults of a place, as a test gives them and as they are applied. */
 import { InvalidOptions } from "@larder/core"
-import { checkNames } from "../options.ts"
+import { checkNames, type NamesOf } from "../options.ts"
 import { type Distribution, distributionOf, type Latency } from "./latency.ts"
 
 /**
@@ -19,13 +19,19 @@ export interface TierFaults {
   readonly lostAnswer?: number | undefined
   /** The share of operations that never answer and have no effect. */
   readonly hang?: number | undefined
-  /** The share of envelopes that are read with a damaged byte. */
+  /** The share of envelopes that are read with a damaged byte. Each key draws by itself. */
   readonly corrupt?: number | undefined
-  /** The share of keys without an answer in an operation on many: `read`, `acquireAll`, `commitAll`. */
+  /**
+   * The share of keys that get no answer in an operation on many, `read`, `acquireAll` or `commitAll`, which
+   * has its effect. Each key draws by itself, in the order of the keys.
+   */
   readonly partial?: number | undefined
   /** The operations that the faults hit. Default `"all"`. */
   readonly operations?: "all" | "reads" | "writes" | "leases" | undefined
-  /** Only operations on these keys are hit. Default: on all. Marks and messages have no key. */
+  /**
+   * Only operations with one of these keys are hit, and `partial` and `corrupt` only at these keys. Keys as
+   * the larder stores them: a number 1 is `"#1"`. Default: all. Marks and messages have no key.
+   */
   readonly keys?: ReadonlyArray<string> | undefined
 }
 
@@ -43,9 +49,12 @@ export interface UpstreamFaults {
   readonly failure?: number | undefined
   /** The share of lookups that never answer. */
   readonly hang?: number | undefined
-  /** The share of keys that a bulk lookup leaves out. */
+  /** The share of keys that a bulk lookup leaves out of its answer. Each key draws by itself. */
   readonly partial?: number | undefined
-  /** Only lookups of these keys are hit, and bulk lookups with one of them. Default: all. */
+  /**
+   * Only lookups of these keys are hit, and bulk lookups with one of them, by `partial` only at these keys.
+   * Default: all.
+   */
   readonly keys?: ReadonlyArray<string> | undefined
 }
 
@@ -83,8 +92,7 @@ type Timed<F> = {
   readonly [K in keyof F]: K extends "latency" | "delay" ? Distribution | undefined : F[K]
 }
 
-export type Kind = "tier" | "upstream" | "messages" | "backplane"
-
+/** The faults of each kind of place, as they are given. */
 export interface Given {
   readonly tier: TierFaults
   readonly upstream: UpstreamFaults
@@ -92,62 +100,110 @@ export interface Given {
   readonly backplane: BackplaneFaults
 }
 
+export type Kind = keyof Given
+
 /** The faults of each kind of place, checked. */
 export type Applied = { readonly [K in Kind]: Timed<Given[K]> }
 
-/** The value of a fault as it is applied. Throws `InvalidOptions`. */
-type Rule = (field: string, got: unknown) => unknown
-
 const rule =
-  (isValid: (got: unknown) => boolean, must: string): Rule =>
-  (field, got) => {
-    if (isValid(got)) return got
+  <A>(isValid: (got: A) => boolean, must: string) =>
+  (field: string, got: A | undefined): A | undefined => {
+    if (got === undefined || isValid(got)) return got
     throw InvalidOptions.of({ module: "Chaos", field, must, got })
   }
 
-const share = rule(
+const share = rule<number>(
   (got) => typeof got === "number" && got >= 0 && got <= 1,
   "be a share from 0 to 1",
 )
-const time: Rule = (field, got) => distributionOf(field, got as Latency)
-const keys = rule(
+const only = rule<ReadonlyArray<string>>(
   (got) => Array.isArray(got) && got.every((key) => typeof key === "string"),
   "be an array of strings",
 )
-const flag = rule((got) => typeof got === "boolean", "be true or false")
-const operations = rule(
+const flag = rule<boolean>((got) => typeof got === "boolean", "be true or false")
+const group = rule<NonNullable<TierFaults["operations"]>>(
   (got) => got === "all" || got === "reads" || got === "writes" || got === "leases",
   'be "all", "reads", "writes" or "leases"',
 )
+const time = (field: string, got: Latency | undefined): Distribution | undefined =>
+  got === undefined ? undefined : distributionOf(field, got)
 
-const ofMessages = { lose: share, duplicate: share, delay: time, reorder: share }
+interface Place<F> {
+  /** Makes such a place. */
+  readonly around: "aroundTier" | "aroundUpstream" | "aroundBackplane"
+  readonly names: NamesOf<F>
+  /** Throws `InvalidOptions` for a value that cannot be applied. */
+  readonly apply: (faults: F) => Timed<F>
+}
 
-const rules: { readonly [K in Kind]: Readonly<Record<keyof Given[K], Rule>> } = {
+const ofMessages = { lose: true, duplicate: true, delay: true, reorder: true } as const
+
+const appliedToMessages = ({ delay, duplicate, lose, reorder }: BackplaneFaults) => ({
+  lose: share("lose", lose),
+  duplicate: share("duplicate", duplicate),
+  delay: time("delay", delay),
+  reorder: share("reorder", reorder),
+})
+
+/** The kinds of places where a fault can be. */
+export const kinds: { readonly [K in Kind]: Place<Given[K]> } = {
   tier: {
-    latency: time,
-    failure: share,
-    lostAnswer: share,
-    hang: share,
-    corrupt: share,
-    partial: share,
-    operations,
-    keys,
+    around: "aroundTier",
+    names: {
+      latency: true,
+      failure: true,
+      lostAnswer: true,
+      hang: true,
+      corrupt: true,
+      partial: true,
+      operations: true,
+      keys: true,
+    },
+    apply: ({ corrupt, failure, hang, keys, latency, lostAnswer, operations, partial }) => ({
+      latency: time("latency", latency),
+      failure: share("failure", failure),
+      lostAnswer: share("lostAnswer", lostAnswer),
+      hang: share("hang", hang),
+      corrupt: share("corrupt", corrupt),
+      partial: share("partial", partial),
+      operations: group("operations", operations),
+      keys: only("keys", keys),
+    }),
   },
-  upstream: { latency: time, failure: share, hang: share, partial: share, keys },
-  messages: { ...ofMessages, spareHeartbeats: flag },
-  backplane: { ...ofMessages, failure: share },
+  upstream: {
+    around: "aroundUpstream",
+    names: { latency: true, failure: true, hang: true, partial: true, keys: true },
+    apply: ({ failure, hang, keys, latency, partial }) => ({
+      latency: time("latency", latency),
+      failure: share("failure", failure),
+      hang: share("hang", hang),
+      partial: share("partial", partial),
+      keys: only("keys", keys),
+    }),
+  },
+  messages: {
+    around: "aroundTier",
+    names: { ...ofMessages, spareHeartbeats: true },
+    apply: ({ spareHeartbeats, ...faults }) => ({
+      ...appliedToMessages(faults),
+      spareHeartbeats: flag("spareHeartbeats", spareHeartbeats),
+    }),
+  },
+  backplane: {
+    around: "aroundBackplane",
+    names: { ...ofMessages, failure: true },
+    apply: ({ failure, ...faults }) => ({
+      ...appliedToMessages(faults),
+      failure: share("failure", failure),
+    }),
+  },
 }
 
 /** Throws `InvalidOptions` for an unknown name and for a value that cannot be applied. */
 export const checked = <K extends Kind>(kind: K, faults: Given[K]): Applied[K] => {
-  const known: Readonly<Record<string, Rule>> = rules[kind]
-  const names = Object.fromEntries(Object.keys(known).map((name) => [name, true as const]))
+  const { apply, names } = kinds[kind]
   checkNames("Chaos", names, faults)
-  const entries = Object.entries(faults).map(([field, value]: [string, unknown]) => [
-    field,
-    value === undefined ? undefined : known[field]?.(field, value),
-  ])
-  return Object.fromEntries(entries) as Applied[K]
+  return apply(faults)
 }
 
 /** The faults that are on, in words. */

@@ -1,10 +1,11 @@
 /** Which faults are on, by place, and the chance that they draw from. */
+import type { Tier } from "@larder/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import { reorderMillis } from "../limits.ts"
-import { type Applied, checked, faultText, type Given, type Kind } from "./faults.ts"
+import { type Applied, checked, faultText, type Given, type Kind, kinds } from "./faults.ts"
 import type { Distribution } from "./latency.ts"
 
 /**
@@ -30,13 +31,22 @@ export class NoSuchPlace extends Schema.TaggedError<NoSuchPlace>()("NoSuchPlace"
 /** The way of messages to one receiver. */
 type Way = Pick<Applied["messages"], "lose" | "duplicate" | "delay" | "reorder">
 
+/** The faults of each place, by kind and place; undefined until some are given. */
+type Places = { readonly [K in Kind]: Map<string, Applied[K] | undefined> }
+
+type Receive = (message: Tier.Message) => void
+
 export class ChaosHandle {
   readonly #random: Random.Random
   readonly #note: (text: string) => void
-  readonly #places = new Map<Kind, Set<string>>()
-  readonly #faults = new Map<Kind, Map<string, object>>()
-  /** The places of the subscriptions of each larder to a shared tier, in their order. */
-  readonly #subscribers = new Map<string, Array<string>>()
+  readonly #places: Places = {
+    tier: new Map(),
+    upstream: new Map(),
+    messages: new Map(),
+    backplane: new Map(),
+  }
+  /** The places of the receivers that have subscribed to a shared tier, whichever tier it is. */
+  readonly #subscribers = new WeakMap<Receive, string>()
 
   constructor(random: Random.Random, note: (text: string) => void) {
     this.#random = random
@@ -51,57 +61,49 @@ export class ChaosHandle {
     faults: Given[K] | undefined,
   ): string {
     const place = `${node}/${name}`
-    const places = this.#places.get(kind) ?? new Set()
-    this.#places.set(kind, places.add(place))
+    const places = this.#places[kind]
     // A node that begins again finds the faults as they are.
-    if (faults !== undefined && this.#at(kind).get(place) === undefined) {
-      this.#at(kind).set(place, checked(kind, faults))
-    }
+    const known = places.get(place)
+    places.set(place, known ?? (faults && checked(kind, faults)))
     return place
-  }
-
-  #at(kind: Kind): Map<string, object> {
-    const known = this.#faults.get(kind) ?? new Map<string, object>()
-    this.#faults.set(kind, known)
-    return known
   }
 
   /** Sets the faults of one place (`A/shared`), or of a name on every node (`shared`). */
   set<K extends Kind>(kind: K, name: string, faults: Given[K]): void {
-    const places = [...(this.#places.get(kind) ?? [])]
-    const meant = places.filter((place) => place === name || nameOf(place) === name)
+    const places = this.#places[kind]
+    const known = [...places.keys()]
+    const meant = known.filter((place) => place === name || nameOf(place) === name)
     if (meant.length === 0) {
-      const known = places.length === 0 ? "there is none" : `there are ${places.join(", ")}`
+      const there = known.length === 0 ? "there is none" : `there are ${known.join(", ")}`
       throw new NoSuchPlace({
-        message: `Chaos: no ${kind} is called ${name}; ${known}. A name is that of a Chaos.${arounds[kind]}, alone or after its node`,
+        message: `Chaos: no ${kind} is called ${name}; ${there}. A name is that of a Chaos.${kinds[kind].around}, alone or after its node`,
       })
     }
     const applied = checked(kind, faults)
-    for (const place of meant) this.#at(kind).set(place, applied)
+    for (const place of meant) places.set(place, applied)
     this.#note(`chaos ${kind} ${name}: ${faultText(faults)}`)
   }
 
   calm(): void {
-    this.#faults.clear()
     // Initial faults must not come back where a node begins again.
-    for (const [kind, places] of this.#places) {
-      for (const place of places) this.#at(kind).set(place, {})
+    for (const places of Object.values(this.#places)) {
+      for (const place of places.keys()) places.set(place, {})
     }
     this.#note("chaos: calm")
   }
 
-  of<K extends Kind>(kind: K, place: string): Applied[K] {
-    return (this.#faults.get(kind)?.get(place) ?? {}) as Applied[K]
+  of<K extends Kind>(kind: K, place: string): Partial<Applied[K]> {
+    return this.#places[kind].get(place) ?? {}
   }
 
-  subscribes(larder: string, place: string): void {
-    const known = this.#subscribers.get(larder) ?? []
-    this.#subscribers.set(larder, [...known, place])
+  /** Tells the place of a receiver, before it subscribes. */
+  subscribes(receive: Receive, place: string): void {
+    this.#subscribers.set(receive, place)
   }
 
-  /** The place of a subscription, which has a number from 1 on. */
-  subscriber(larder: string, number: number): string | undefined {
-    return this.#subscribers.get(larder)?.[number - 1]
+  /** The place of a receiver; undefined where it did not subscribe through a place. */
+  subscriber(receive: Receive): string | undefined {
+    return this.#subscribers.get(receive)
   }
 
   /** Whether something of this share happens now. Draws nothing for what is off. */
@@ -143,10 +145,3 @@ export class ChaosHandle {
 const upToASecond: Distribution = (drawn) => drawn * reorderMillis
 
 const nameOf = (place: string): string => place.slice(place.indexOf("/") + 1)
-
-const arounds: { readonly [K in Kind]: string } = {
-  tier: "aroundTier",
-  upstream: "aroundUpstream",
-  messages: "aroundTier",
-  backplane: "aroundBackplane",
-}

@@ -3,6 +3,7 @@ import { Upstream } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Pipeable from "effect/Pipeable"
 import * as Schema from "effect/Schema"
+import type { Applied } from "./faults.ts"
 import type { ChaosHandle } from "./handle.ts"
 
 /**
@@ -32,16 +33,16 @@ interface Way<K, E> {
   readonly failure: ((key: K) => E) | undefined
 }
 
-/** One lookup, with the faults that are on when it begins. */
+/** One lookup, with the faults that are on when it begins; `damaged` is what they leave of its answer. */
 const around = <A, K, E>(
   { chaos, failure, place }: Way<K, E>,
   keys: readonly [K, ...ReadonlyArray<K>],
   lookup: Effect.Effect<A, E>,
+  damaged: (answer: A, faults: Applied["upstream"]) => A = (answer) => answer,
 ): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     const faults = chaos.of("upstream", place)
-    const { keys: only } = faults
-    if (only !== undefined && !keys.some((key) => only.includes(String(key)))) return lookup
+    if (!keys.some((key) => isHit(faults, key))) return lookup
     if (chaos.happens(faults.hang)) return Effect.never
     const broken =
       failure === undefined
@@ -49,9 +50,14 @@ const around = <A, K, E>(
         : Effect.fail(failure(keys[0]))
     return Effect.andThen(
       chaos.pause(faults.latency),
-      chaos.happens(faults.failure) ? broken : lookup,
+      chaos.happens(faults.failure)
+        ? broken
+        : Effect.map(lookup, (answer) => damaged(answer, faults)),
     )
   })
+
+const isHit = ({ keys }: Applied["upstream"], key: unknown): boolean =>
+  keys === undefined || keys.includes(String(key))
 
 const resolvedWith = <K, A, E>(
   way: Way<K, E>,
@@ -62,9 +68,9 @@ const resolvedWith = <K, A, E>(
   lookupMany:
     lookupMany &&
     ((keys) =>
-      Effect.map(around(way, keys, lookupMany(keys)), (found) => {
-        const { partial } = way.chaos.of("upstream", way.place)
-        return new Map([...found].filter(() => !way.chaos.happens(partial)))
+      around(way, keys, lookupMany(keys), (found, faults) => {
+        const isLeftOut = (key: K) => isHit(faults, key) && way.chaos.happens(faults.partial)
+        return new Map([...found].filter(([key]) => !isLeftOut(key)))
       })),
 })
 

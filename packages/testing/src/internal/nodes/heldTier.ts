@@ -1,8 +1,8 @@
 /** A shared tier that can stand still: requests wait for it, and reach it when it goes on, wanted or not. */
 import type { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
-import { networked, sameAs } from "../chaos/tier.ts"
-import { each } from "./operations.ts"
+import { overNetwork } from "../chaos/network.ts"
+import { wrapTier } from "../wrapTier.ts"
 
 export class Hold {
   #isHeld = false
@@ -37,16 +37,11 @@ export class Hold {
     })
 }
 
-export const heldBy = (hold: Hold, tier: Tier.ByteTier): Tier.ByteTier => {
-  const { around } = hold
-  const held: Tier.ByteTier = {
-    ...tier,
-    open: (options) =>
-      Effect.map(tier.open(options), (store) =>
-        each(store, { around, receives: (receive) => receive }),
-      ),
-  }
-  sameAs(held, tier)
-  networked.add(held)
-  return held
-}
+/** The tier, over a network with faults of messages. */
+export const heldBy = (hold: Hold, tier: Tier.ByteTier): Tier.ByteTier =>
+  overNetwork(
+    wrapTier(tier, () => ({
+      around: ({ run }) => hold.around(run),
+      listen: (listen, receive) => listen(receive),
+    })),
+  )

@@ -8,6 +8,7 @@ export class Life {
   /** Closed while the process stands still. */
   #gate: Latch.Latch | undefined
   #received: Array<() => void> = []
+  readonly #released = Latch.makeUnsafe()
 
   get isDead(): boolean {
     return this.#isDead
@@ -35,19 +36,27 @@ export class Life {
     this.#gate = undefined
   }
 
-  /** Waits while the process stands still. */
-  readonly running: Effect.Effect<void> = Effect.suspend(() =>
-    this.#gate === undefined ? Effect.void : Effect.andThen(this.#gate.await, this.running),
+  /** Waits while the process stands still, until it goes on or dies. */
+  readonly decided: Effect.Effect<void> = Effect.suspend(() =>
+    this.#gate === undefined ? Effect.void : Effect.andThen(this.#gate.await, this.decided),
   )
 
-  /** As `running`; for ever where the process is dead: its requests reach nobody, and nobody answers it. */
-  readonly reached: Effect.Effect<void> = Effect.andThen(
-    this.running,
-    Effect.suspend(() => (this.#isDead ? Effect.never : Effect.void)),
+  /** Waits while the process stands still. Where it is dead, nothing goes on after it. */
+  readonly running: Effect.Effect<void> = Effect.andThen(
+    this.decided,
+    Effect.suspend(() =>
+      this.#isDead ? Effect.andThen(this.#released.await, Effect.interrupt) : Effect.void,
+    ),
   )
+
+  /** Lets what still waits in a dead process end: at the end of the test, which would wait for it. */
+  readonly release = (): void => {
+    this.#released.openUnsafe()
+  }
 
   /** Applies what arrives, in its order, once the process runs. */
   receives(task: () => void): void {
+    if (this.#isDead) return
     if (this.#gate === undefined) task()
     else this.#received.push(task)
   }

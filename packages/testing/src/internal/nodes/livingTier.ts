@@ -2,24 +2,19 @@
 import { Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { sameAs } from "../chaos/tier.ts"
-import { each } from "./operations.ts"
+import { wrapTier } from "../wrapTier.ts"
 import { type Life, Living } from "./life.ts"
 
-const tierFor = (tier: Tier.ByteTier, life: Life): Tier.ByteTier => {
-  const living: Tier.ByteTier = {
-    ...tier,
-    open: (options) =>
-      Effect.map(tier.open(options), (store) =>
-        each(store, {
-          around: (effect) => Effect.andThen(life.reached, Effect.tap(effect, life.reached)),
-          receives: (receive) => (message) => life.receives(() => receive(message)),
-        }),
+/** A request leaves a process that runs, and its answer, a failure included, arrives in one. */
+const tierFor = (tier: Tier.ByteTier, life: Life): Tier.ByteTier =>
+  wrapTier(tier, () => ({
+    around: ({ run }) =>
+      Effect.andThen(
+        life.running,
+        Effect.flatMap(Effect.exit(run), (exit) => Effect.andThen(life.running, exit)),
       ),
-  }
-  sameAs(living, tier)
-  return living
-}
+    listen: (listen, receive) => listen((message) => life.receives(() => receive(message))),
+  }))
 
 /** The tier, reached by the node that the layer is built for. */
 export const living = <E, R>(layer: Layer.Layer<Tier.Tier, E, R>): Layer.Layer<Tier.Tier, E, R> =>

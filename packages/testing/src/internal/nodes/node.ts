@@ -99,6 +99,7 @@ export class SimulatedNode<A, E> {
         stacks = []
         const life = new Life()
         needs.clock.running = life.running
+        yield* Scope.addFinalizer(outer, Effect.sync(life.release))
         // Not a child of the outer one, which would wait for a killed process to close.
         const scope = yield* Scope.make()
         const memoMap = Layer.forkMemoMapUnsafe(needs.memoMap)
@@ -121,7 +122,7 @@ export class SimulatedNode<A, E> {
   /** Waits while the process stands still. Dies with {@link NodeKilled} where it is dead. */
   readonly run = <B, E2, R>(effect: Effect.Effect<B, E2, R>): Effect.Effect<B, E2, Exclude<R, A>> =>
     Effect.andThen(
-      Effect.suspend(() => this.#opened.life.running),
+      Effect.suspend(() => this.#opened.life.decided),
       Effect.suspend(() => {
         const { context, life } = this.#opened
         if (!life.isDead) return Effect.provideContext(effect, context)
@@ -160,12 +161,16 @@ export class SimulatedNode<A, E> {
   })
 
   readonly pause: Effect.Effect<void> = Effect.sync(() => {
-    this.#opened.life.pause()
+    const { life } = this.#opened
+    if (life.isDead) return
+    life.pause()
     this.#note("paused")
   })
 
   readonly resume: Effect.Effect<void> = Effect.sync(() => {
+    const { life } = this.#opened
+    if (life.isDead) return
     this.#note("resumed")
-    this.#opened.life.resume()
+    life.resume()
   })
 }

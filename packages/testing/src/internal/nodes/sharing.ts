@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
 import * as Schema from "effect/Schema"
-import { withoutChaos } from "../chaos/tier.ts"
 import { probeMillis } from "../limits.ts"
+import { unwrapped } from "../wrapTier.ts"
 
 /**
  * The defect of nodes that share nothing, or share their memory.
@@ -84,9 +84,7 @@ const checkTwo = (one: Stacked, other: Stacked): Effect.Effect<void> =>
 /** The farthest tier, if it is one of bytes that every node reaches. */
 const sharedOf = ({ tiers }: Stacked): Tier.ByteTier | undefined => {
   const tier = tiers.at(-1)
-  return tier?.kind === "bytes" && tier.scope === "shared"
-    ? (withoutChaos(tier) as Tier.ByteTier)
-    : undefined
+  return tier?.kind === "bytes" && tier.scope === "shared" ? unwrapped(tier) : undefined
 }
 
 /** The name of a larder that no test has. */
