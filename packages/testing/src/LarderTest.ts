@@ -523,7 +523,7 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
         }),
       )
     }
-    yield* checkSharing(all.flatMap(({ stacks }) => stacks))
+    yield* checkSharing(all.flatMap(({ larders }) => larders))
     return all.map(nodeOf) as unknown as ListOf<Node<A, E | E2>, N>
   }) as never
 

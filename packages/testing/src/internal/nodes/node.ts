@@ -10,13 +10,14 @@ import * as Scope from "effect/Scope"
 import type { VirtualClock } from "../time/virtualClock.ts"
 import { Life, Living } from "./life.ts"
 import { NodeName } from "./nodeName.ts"
-import type { Stacked } from "./sharing.ts"
+import type { NodeLarder } from "./sharing.ts"
 
 /** One process of a node. */
 interface Opened<A> {
   readonly context: Context.Context<A>
   readonly scope: Scope.Closeable
   readonly life: Life
+  readonly larders: ReadonlyArray<NodeLarder>
 }
 
 /**
@@ -51,12 +52,35 @@ export interface Needs<A, E, R> {
   readonly instrument: Instrument.Instrument
 }
 
+/** What a node has of its own. Adds to `larders` those that are made with it. */
+const referencesOf = (
+  {
+    clock,
+    instrument,
+    name: node,
+  }: Pick<Needs<never, never, never>, "clock" | "instrument" | "name">,
+  larders: Array<NodeLarder>,
+): Context.Context<never> => {
+  const noting: Instrument.Instrument = {
+    ...instrument,
+    wrap: (larder, how) => {
+      const recorded = instrument.wrap?.(larder, how) ?? larder
+      const { stats } = recorded
+      larders.push({ node, name: larder.name, tiers: how.tiers, larder: { stats } })
+      return recorded
+    },
+  }
+  const own = Context.make(Clock.Clock, clock as Clock.Clock).pipe(
+    Context.add(Instrument.Instrument, noting),
+    Context.add(NodeName, node),
+  )
+  return own as Context.Context<never>
+}
+
 /** A node that can end and begin again. */
 export class SimulatedNode<A, E> {
   readonly name: string
   readonly clock: VirtualClock
-  /** The larders of the node, since it last began. */
-  stacks: ReadonlyArray<Stacked> = []
   readonly #note: (text: string) => void
   readonly #open: Effect.Effect<Opened<A>, E>
   #opened: Opened<A>
@@ -73,48 +97,39 @@ export class SimulatedNode<A, E> {
     this.#opened = opened
   }
 
+  /** The larders of the node since it last began. */
+  get larders(): ReadonlyArray<NodeLarder> {
+    return this.#opened.larders
+  }
+
   /** Opens a node, until the scope closes. */
   static make<A, E, R>(
     needs: Needs<A, E, R>,
   ): Effect.Effect<SimulatedNode<A, E>, E, Exclude<R, Scope.Scope> | Scope.Scope> {
     return Effect.gen(function* () {
-      let stacks: Array<Stacked> = []
       const outer = yield* Effect.scope
       const around = yield* Effect.context<Exclude<R, Scope.Scope>>()
-      const { instrument } = needs
-      const noting: Instrument.Instrument = {
-        ...instrument,
-        wrap: (larder, how) => {
-          const recorded = instrument.wrap?.(larder, how) ?? larder
-          const stats = recorded.stats
-          stacks.push({ node: needs.name, name: larder.name, tiers: how.tiers, larder: { stats } })
-          return recorded
-        },
-      }
-      const references = Context.make(Clock.Clock, needs.clock as Clock.Clock).pipe(
-        Context.add(Instrument.Instrument, noting),
-        Context.add(NodeName, needs.name),
-      )
+      // What the layer needs is around it, whenever the node begins.
+      const given = needs as Needs<A, E, never>
       const open = Effect.gen(function* () {
-        stacks = []
+        const larders: Array<NodeLarder> = []
+        const references = referencesOf(needs, larders)
         const life = new Life()
         needs.clock.running = life.running
         yield* Scope.addFinalizer(outer, Effect.sync(life.release))
         // Not a child of the outer one, which would wait for a killed process to close.
         const scope = yield* Scope.make()
         const memoMap = Layer.forkMemoMapUnsafe(needs.memoMap)
-        const built = yield* Layer.buildWithMemoMap(needs.layer, memoMap, scope).pipe(
+        const built = yield* Layer.buildWithMemoMap(given.layer, memoMap, scope).pipe(
+          Effect.provideContext(references),
           Effect.provideService(Living, life),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
         )
-        return { life, scope, context: Context.merge(built, references) as Context.Context<A> }
-      }).pipe(Effect.provideContext(Context.merge(around, references))) as Effect.Effect<
-        Opened<A>,
-        E
-      >
-      const node = new SimulatedNode(needs as Needs<A, E, never>, open, yield* open)
+        const context = Context.merge(built, references) as Context.Context<A>
+        return { life, scope, context, larders }
+      }).pipe(Effect.provideContext(around))
+      const node = new SimulatedNode(given, open, yield* open)
       yield* Scope.addFinalizer(outer, node.#end)
-      node.stacks = stacks
       return node
     })
   }

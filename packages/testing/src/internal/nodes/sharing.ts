@@ -31,7 +31,7 @@ export class WronglyShared extends Schema.TaggedError<WronglyShared>()("WronglyS
 type Tiers = ReadonlyArray<Tier.ObjectTier | Tier.ByteTier>
 
 /** A larder of one node, and the tiers that it was made with. */
-export interface Stacked {
+export interface NodeLarder {
   readonly node: string
   readonly name: string
   readonly tiers: Tiers
@@ -39,28 +39,28 @@ export interface Stacked {
 }
 
 /** Dies with {@link WronglyShared} unless all larders of one name share a tier or a backplane, and no memory. */
-export const checkSharing = (all: ReadonlyArray<Stacked>): Effect.Effect<void> =>
+export const checkSharing = (all: ReadonlyArray<NodeLarder>): Effect.Effect<void> =>
   Effect.forEach(new Set(all.map(({ name }) => name)), (name) => {
     const [first, ...others] = all.filter((one) => one.name === name)
     if (first === undefined) return Effect.void
     return Effect.forEach(others, (other) => checkTwo(first, other), { discard: true })
   }).pipe(Effect.asVoid)
 
-const wrong = (one: Stacked, other: Stacked, text: string): Effect.Effect<never> =>
+const wrong = (one: NodeLarder, other: NodeLarder, text: string): Effect.Effect<never> =>
   Effect.die(
     new WronglyShared({
       message: `LarderTest.nodes: the larders ${one.name} of the nodes ${one.node} and ${other.node} ${text}`,
     }),
   )
 
-const checkTwo = (one: Stacked, other: Stacked): Effect.Effect<void> =>
+const checkTwo = (one: NodeLarder, other: NodeLarder): Effect.Effect<void> =>
   Effect.gen(function* () {
     const memory = one.tiers.find((tier) => tier.kind === "objects" && other.tiers.includes(tier))
     if (memory !== undefined) {
       return yield* wrong(
         one,
         other,
-        `have one and the same tier ${memory.name}, so that they are one node. Leave the stack to LarderTest.nodes, or give each node a layer of its own: a function of the node instead of a layer`,
+        `have one and the same tier ${memory.name}, so that they are one node. Let the layer of the application need its TierStack, which LarderTest.nodes provides, or pass a function of the node that makes a layer for each`,
       )
     }
     const [mine, theirs] = [sharedOf(one), sharedOf(other)]
@@ -70,19 +70,19 @@ const checkTwo = (one: Stacked, other: Stacked): Effect.Effect<void> =>
       return yield* wrong(
         one,
         other,
-        "have no shared tier and no backplane, so that they share nothing. End their stack with MemoryTier.layerShared, or leave it to LarderTest.nodes",
+        "have no shared tier and no backplane, so that they share nothing. End their TierStack with MemoryTier.layerShared, or let the layer of the application need its TierStack, which LarderTest.nodes provides",
       )
     }
     if (mine === theirs || (yield* isSame(mine, theirs))) return
     return yield* wrong(
       one,
       other,
-      `do not share the tier ${mine.name}: what ${one.node} stored, ${other.node} did not find. Give the stacks of all nodes one and the same layer value, such as MemoryTier.layerShared. Layer.fresh, a second call of layerSharedWith() and another prefix each make a tier of its own`,
+      `do not share the tier ${mine.name}: what ${one.node} stored, ${other.node} did not find. Give all nodes one and the same layer value, such as MemoryTier.layerShared. Layer.fresh, a second call of layerSharedWith() and another prefix each make a tier of its own`,
     )
   })
 
 /** The farthest tier, if it is one of bytes that every node reaches. */
-const sharedOf = ({ tiers }: Stacked): Tier.ByteTier | undefined => {
+const sharedOf = ({ tiers }: NodeLarder): Tier.ByteTier | undefined => {
   const tier = tiers.at(-1)
   return tier?.kind === "bytes" && tier.scope === "shared" ? unwrapped(tier) : undefined
 }
