@@ -359,8 +359,8 @@ export interface Node<A, E = never> {
    */
   readonly restart: Effect.Effect<void, E>
   /**
-   * Ends the node's process at once, as `kill -9`: what it had queued reaches no tier, and no lease is
-   * released. `run` dies with {@link NodeKilled} until `restart`.
+   * Ends the node's process at once, as `kill -9`: what it had queued reaches no tier, no lease is released,
+   * and what sleeps or waits for a tier does not go on. `run` dies with {@link NodeKilled} until `restart`.
    */
   readonly kill: Effect.Effect<void>
   /**
