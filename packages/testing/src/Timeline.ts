@@ -310,8 +310,8 @@ export interface Expectation {
   readonly answeredWithin: (time: Duration.Input) => Effect.Effect<void, never, Timeline>
   /**
    * This long after each change (`set`, `expire`, `remove`, tags, `clear`) was called, the arbiter had it,
-   * and no caller on any node got an older value as fresh. Without an arbiter the versions of nodes do not
-   * compare: only the node of the change counts.
+   * and no caller on any node got an older value as fresh. What was looked up after the change is not older.
+   * Without an arbiter the versions of nodes do not compare: only the node of the change counts.
    */
   readonly settlesWithin: (time: Duration.Input) => Effect.Effect<void, never, Timeline>
 }
@@ -389,7 +389,9 @@ const holds = (
     const violation =
       checks.unknownName(recording, subject) ?? check(records, subject, surroundings)
     if (violation === undefined) return Effect.void
-    return Effect.die(new AssertionFailed({ message: explained(recording, violation) }))
+    const { moment } = violation
+    const message = `${violation.message}${checks.unknownKey(records, subject)}`
+    return Effect.die(new AssertionFailed({ message: explained(recording, { message, moment }) }))
   })
 
 /** The message of a violation, the lanes around it, and the decisions that led to it. */

@@ -404,3 +404,23 @@ test(
     expect(nodes[0].name).toBe("A")
   }),
 )
+
+test(
+  "what a node looks up after a change that it could not hear of is not older than the change",
+  Effect.gen(function* () {
+    const {
+      heal,
+      nodes: [a, b],
+      partition,
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* b.run(milk)
+    yield* partition(b)
+    yield* a.run(Prices.invalidateTags("prices"))
+    yield* LarderTest.advance("5 seconds")
+    // B knows of a gap: it asks upstream, and what it gets is fresh for it.
+    yield* b.run(milk)
+    expect((yield* b.run(Prices.getWithMeta("milk"))).freshness._tag).toBe("Fresh")
+    yield* Timeline.expect("milk").settlesWithin("3 seconds")
+    yield* heal
+  }),
+)

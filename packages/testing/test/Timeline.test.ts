@@ -186,7 +186,7 @@ describe("an assertion that does not hold shows the lanes around the moment, and
         "expected at most 1 lookup of milk, but there were 2",
       )
       expect(yield* failureOf(Timeline.expect("eggs").lookups(1))).toContain(
-        "expected 1 lookup of eggs, but there was none\n",
+        "expected 1 lookup of eggs, but there was none. The timeline has no record",
       )
       expect(yield* failureOf(Timeline.expect("milk").lookups(0))).toContain(
         "expected milk never to be looked up, but there were 2 lookups: at 0.000 s on app, at",
@@ -476,6 +476,28 @@ describe("an assertion about what the timeline does not know fails", () => {
       }).pipe(Effect.scoped, Effect.provide([LarderTest.layer, Source.layer])),
     )
   }
+
+  it.effect("and names the keys that there are", () =>
+    Effect.gen(function* () {
+      yield* LarderTest.settle(Prices.get("milk"))
+      expect(yield* failureOf(Timeline.expect("mlik").lookups(1))).toContain(
+        "expected 1 lookup of mlik, but there was none. The timeline has no record of this key; it has milk\n",
+      )
+      const numbers = yield* Larder.make({
+        name: "numbers",
+        upstream: Upstream.make({ lookup: (id: number) => Effect.succeed(id) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      yield* numbers.get(3)
+      expect(yield* failureOf(Timeline.expect("3").answeredWithin("1 second"))).toContain(
+        "but no caller asked. The timeline has the key #3, which is a number: give 3 as a number\n",
+      )
+      for (let id = 4; id < 20; id++) yield* numbers.get(id)
+      expect(yield* failureOf(Timeline.expect(99).answeredWithin("1 second"))).toMatch(
+        /it has milk, (?:#\d+, ){8}#11 and others\n/,
+      )
+    }).pipe(Effect.scoped, Effect.provide(shop)),
+  )
 
   it.effect("also where nothing has a record", () =>
     Effect.gen(function* () {

@@ -5,8 +5,8 @@ export const timelineRecords = 100_000
 /** Records that a failed assertion shows before the moment, and after it. */
 export const recordsBefore = 14
 export const recordsAfter = 5
-/** Lookups that the message of a failed assertion lists. */
-export const lookupsShown = 10
+/** Lookups, or keys, that the message of a failed assertion lists. */
+export const namesShown = 10
 /** Characters. A lane that is wider does not fit twice on a screen. */
 export const laneWidth = 56
 /** Turns of the event loop in a row. Work that takes more without time passing does not end. */

@@ -1,6 +1,6 @@
 /** The assertions about a timeline, as pure functions of its records. */
 import type { LarderEvent } from "@larder/core"
-import { lookupsShown } from "../limits.ts"
+import { namesShown } from "../limits.ts"
 import { seconds, short } from "./describe.ts"
 import type { Answered, Called, Happened, Record, Served } from "./record.ts"
 import type { Place } from "./recorder.ts"
@@ -66,7 +66,7 @@ export const lookups =
   (records, subject, { began }) => {
     const found = lookupsOf(records, subject)
     if (found.length >= least && found.length <= most) return undefined
-    const places = found.slice(0, lookupsShown).map(({ at, event, node }) => {
+    const places = found.slice(0, namesShown).map(({ at, event, node }) => {
       const key = subject.key === undefined ? `${event.key} ` : ""
       return `${key}at ${seconds(at - began)} on ${node}`
     })
@@ -123,6 +123,25 @@ export const unknownName = (
     return nothing(records, `the timeline has no record of a ${kind} ${name}; ${others}`)
   }
   return unknown("node", node, nodes) ?? unknown("larder", larder, larders)
+}
+
+const keysIn = (record: Record): ReadonlyArray<string> => {
+  if (record._tag === "Called") return record.method === "invalidateTags" ? [] : record.keys
+  if (record._tag !== "Happened" || !("key" in record.event)) return []
+  return [record.event.key]
+}
+
+/** Says which keys there are, for a message about one that the timeline does not have. */
+export const unknownKey = (records: ReadonlyArray<Record>, { key }: Subject): string => {
+  const known = new Set(records.flatMap(keysIn))
+  if (key === undefined || known.has(key)) return ""
+  if (known.has(`#${key}`)) {
+    return `. The timeline has the key #${key}, which is a number: give ${key} as a number`
+  }
+  const others = [...known].slice(0, namesShown)
+  const more = known.size > others.length ? " and others" : ""
+  const has = others.length === 0 ? "has no key" : `has ${others.join(", ")}${more}`
+  return `. The timeline has no record of this key; it ${has}`
 }
 
 export const neverOlderThan =

@@ -12,8 +12,17 @@ export interface Line {
 }
 
 /** A value on one line. */
-export const short = (value: unknown): string =>
-  typeof value === "function" ? "function" : format(value).replaceAll(/\s+/g, " ").trim()
+export const short = (value: unknown): string => {
+  if (typeof value === "function") return "function"
+  return textOf(value).replaceAll(/\s+/g, " ").trim()
+}
+
+/** A tagged error often has no message: its members tell what happened. */
+const textOf = (value: unknown): string => {
+  if (!(value instanceof Error) || value.message !== "") return format(value)
+  const { _tag, ...members } = value as Error & { readonly _tag?: unknown }
+  return Object.keys(members).length === 0 ? value.name : `${value.name} ${format(members)}`
+}
 
 /** Seconds of a timeline, with milliseconds. */
 export const seconds = (millis: number): string => `${(millis / 1_000).toFixed(3)} s`

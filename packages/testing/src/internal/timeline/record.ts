@@ -123,6 +123,8 @@ export interface Served {
   readonly tier: string | undefined
   /** The time since upstream validated the value, ms. */
   readonly age: number | undefined
+  /** How long the lookup of the value took, ms. */
+  readonly loadMillis: number | undefined
   /** The version of the value; undefined if unknown. */
   readonly version: number | undefined
   /** The number of the last mark that was known when the value was looked up; undefined if unknown. */

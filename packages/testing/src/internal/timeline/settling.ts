@@ -104,11 +104,19 @@ class Newest {
   }
 
   /** A change that covers the value and is newer. */
-  above({ answer, record: { larder, node } }: ServedAt): Change | undefined {
+  above({ answer, record }: ServedAt): Change | undefined {
+    const { larder, node } = record
+    const lookedUp = record.at - (answer.age ?? Infinity) - (answer.loadMillis ?? 0)
     const above = (version: number | undefined, covering: Covering, covered: string) =>
       [[larder], [larder, node]]
         .map((scope) => this.#changes.get(nameOf(covering, covered, scope)))
-        .find((change) => change !== undefined && (version ?? Infinity) < change.ack.version)
+        .find(
+          (change) =>
+            change !== undefined &&
+            (version ?? Infinity) < change.ack.version &&
+            // A node that could not hear of the change looks up a newer value under a lower number.
+            lookedUp <= change.began,
+        )
     const ofTag = () => {
       for (const tag of answer.tags) {
         const change = above(answer.asOf, "tag", tag)
