@@ -17,8 +17,10 @@ import type * as Scope from "effect/Scope"
 import * as Chaos from "./Chaos.ts"
 import { networkOf } from "./internal/chaos/network.ts"
 import { heldBy, Hold } from "./internal/nodes/heldTier.ts"
+import { checkServer } from "./internal/nodes/sharing.ts"
+import { nodeOf, simulate } from "./internal/nodes/simulate.ts"
 import { checkLimits, checkNames, type NamesOf } from "./internal/options.ts"
-import * as LarderTest from "./LarderTest.ts"
+import type * as LarderTest from "./LarderTest.ts"
 import { Timeline } from "./Timeline.ts"
 
 /**
@@ -92,7 +94,8 @@ const shared = "shared"
  *
  * **Gotchas**
  *
- * A stack that the application's layer brings along does not use the server: leave the stack to the cluster.
+ * Dies with `LarderTest.WronglyShared` where `app` brings a `TierStack` along: its larders would not use the
+ * server.
  *
  * **Example**
  *
@@ -156,7 +159,10 @@ export const make = <const N extends number, A, E, R, E2 = never, R2 = never>(
     const tier = yield* Effect.provide(Tier.Tier, server.layer)
     if (tier.kind !== "bytes") return yield* Effect.die(new Error("the server keeps no bytes"))
     const held = Layer.succeed(Tier.Tier, heldBy(hold, tier))
-    const nodes = yield* LarderTest.nodes(count, app, { ...own, shared: held })
+    const all = yield* simulate(count, app, { ...own, shared: held })
+    const larders = all.flatMap((node) => node.larders)
+    yield* checkServer(larders, tier)
+    const nodes = all.map(nodeOf) as unknown as LarderTest.ListOf<LarderTest.Node<A, E | E2>, N>
     const noted = <B>(text: string, effect: Effect.Effect<B>): Effect.Effect<B> =>
       Effect.andThen(
         Effect.sync(() => timeline.note(shared, text)),
@@ -182,5 +188,5 @@ export const make = <const N extends number, A, E, R, E2 = never, R2 = never>(
       },
       partition: (...cutOff) => Effect.forEach(cutOff, cut, { discard: true }),
       heal: Effect.andThen(Chaos.calm, resume),
-    } satisfies Cluster<A, E | E2, N>
+    }
   })

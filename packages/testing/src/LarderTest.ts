@@ -9,15 +9,13 @@
  * @since 0.1.0
  */
 import {
-  Backplane,
   InvalidOptions,
   type Larder,
   MemoryTier,
-  Tier,
+  type Tier,
   TierStack,
   type Upstream,
 } from "@larder/core"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,17 +25,11 @@ import type * as Scope from "effect/Scope"
 import * as Chaos from "./Chaos.ts"
 import { recordsBefore } from "./internal/limits.ts"
 import { millisOf } from "./internal/millis.ts"
-import { fileTier } from "./internal/nodes/fileTier.ts"
-import { living } from "./internal/nodes/livingTier.ts"
-import { freeName } from "./internal/nodes/names.ts"
-import { SimulatedNode } from "./internal/nodes/node.ts"
-import { checkNodes, layerFor } from "./internal/nodes/options.ts"
-import { checkSharing } from "./internal/nodes/sharing.ts"
 import { checkFunction, checkNames, layerOf, type NamesOf } from "./internal/options.ts"
+import { nodeOf, simulate } from "./internal/nodes/simulate.ts"
 import { plainText, stubLarder } from "./internal/stub.ts"
 import { advanceTo, idle as idleOf, settled, virtualClock } from "./internal/time/advance.ts"
 import { clockLayer } from "./internal/time/clockLayer.ts"
-import { VirtualClock } from "./internal/time/virtualClock.ts"
 import { lanes } from "./internal/timeline/lanes.ts"
 import * as Timeline from "./Timeline.ts"
 
@@ -496,85 +488,10 @@ export const nodes = <const N extends number, A, E, R, E2 = never, R2 = never>(
   E | E2,
   Exclude<R | R2, TierStack.TierStack | Scope.Scope> | Timeline.Timeline | Chaos.Chaos | Scope.Scope
 > =>
-  Effect.gen(function* () {
-    checkNodes(count, options)
-    const clock = yield* virtualClock("LarderTest.nodes")
-    const timeline = yield* Timeline.Timeline
-    const scope = yield* Effect.scope
-    const memoMap = yield* Layer.makeMemoMap
-    const shared: Layer.Layer<Tier.Tier, E2, R2 | Chaos.Chaos> = options.shared ?? Chaos.layerShared
-    // For stacks of the application's own: what is built here, all nodes find in their maps.
-    yield* Layer.buildWithMemoMap(MemoryTier.layerShared, memoMap, scope)
-    yield* Layer.buildWithMemoMap(Backplane.layerMemory, memoMap, scope)
-    const tier = Context.get(yield* Layer.buildWithMemoMap(shared, memoMap, scope), Tier.Tier)
-    const all: Array<SimulatedNode<A, E | E2>> = []
-    for (let index = 0; index < count; index++) {
-      const node: NodeInfo = { name: yield* freeName(timeline), index }
-      const stack = yield* stackOf(node, tier, options)
-      const own = layerFor("app", app, node)
-      all.push(
-        yield* SimulatedNode.make({
-          name: node.name,
-          clock: new VirtualClock(clock.base, clock.sleeps, options.skews?.[index] ?? 0),
-          layer: Layer.provideMerge(own, stack),
-          memoMap,
-          note: (text) => timeline.note(node.name, text),
-          instrument: timeline.instrument(node.name),
-        }),
-      )
-    }
-    yield* checkSharing(all.flatMap(({ larders }) => larders))
-    return all.map(nodeOf) as unknown as ListOf<Node<A, E | E2>, N>
-  }) as never
-
-/** The stack of one node, over the tier that all nodes share. */
-const stackOf = <E, R>(
-  node: NodeInfo,
-  shared: Tier.Tier["Service"],
-  { file = false, memory }: NodesOptions<E, R>,
-) =>
-  Effect.gen(function* () {
-    const near = MemoryTier.layer(memory)
-    const far = living(Chaos.aroundTier(Layer.succeed(Tier.Tier, shared)))
-    if (file === false) return TierStack.layer(near, far)
-    if (file !== true) return TierStack.layer(near, living(layerFor("file", file, node)), far)
-    // Built here, so that the file outlives the node's process.
-    const simulated = Layer.succeedContext(yield* Layer.build(Layer.fresh(fileTier)))
-    return TierStack.layer(near, living(simulated), far)
-  })
-
-const nodeOf = <A, E>({
-  clock,
-  kill,
-  name,
-  pause,
-  restart,
-  resume,
-  run,
-}: SimulatedNode<A, E>): Node<A, E> => ({
-  name,
-  run,
-  restart,
-  kill,
-  pause,
-  resume,
-  setSkew: (millis) =>
-    Effect.sync(() => {
-      if (!Number.isFinite(millis)) {
-        const must = "be a finite number of milliseconds"
-        throw InvalidOptions.of({ module: "LarderTest", field: "setSkew", must, got: millis })
-      }
-      clock.skew = millis
-    }),
-  setRate: (rate) =>
-    Effect.sync(() => {
-      if (!(Number.isFinite(rate) && rate > 0)) {
-        const must = "be a number above 0, such as 1.001"
-        throw InvalidOptions.of({ module: "LarderTest", field: "setRate", must, got: rate })
-      }
-      clock.setRate(rate)
-    }),
-})
+  Effect.map(
+    simulate(count, app, options),
+    (all) => all.map(nodeOf) as unknown as ListOf<Node<A, E | E2>, N>,
+  )
 
 /**
  * The values of a {@link stub}, by key: the text that the larder's `key` makes; a number as it is. An `Exit`

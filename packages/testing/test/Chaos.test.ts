@@ -256,7 +256,7 @@ describe("a tier", () => {
         "NoSuchPlace: Chaos: no tier is called redis; there are app/shared. A name is that of a Chaos.aroundTier, alone or after its node",
       )
       expect(yield* failureOf(Chaos.setUpstream("upstream", {}))).toContain(
-        "no upstream is called upstream; there is none",
+        "no upstream is called upstream; there is none yet: make the larder, or the nodes, first",
       )
       expect(yield* failureOf(Chaos.setTier("shared", { failure: 2 }))).toContain(
         "Chaos: failure must be a share from 0 to 1, got 2",

@@ -1,8 +1,9 @@
 /** A simulated cluster: nodes that die, stand still and are cut off, and a server that loses its records. */
 import { expect, it } from "@effect/vitest"
-import { Larder, Policy, Upstream } from "@larder/core"
+import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Chaos, Cluster, LarderTest, Timeline } from "@larder/testing"
 import { Context, Effect, Exit, Fiber, Layer, Schema, type Scope } from "effect"
+import { failureOf } from "./support/shop.ts"
 
 class Catalogue extends Context.Service<Catalogue, { price: number }>()("test/Catalogue") {
   static readonly layer = Layer.sync(this, () => ({ price: 120 }))
@@ -422,5 +423,18 @@ test(
     expect((yield* b.run(Prices.getWithMeta("milk"))).freshness._tag).toBe("Fresh")
     yield* Timeline.expect("milk").settlesWithin("3 seconds")
     yield* heal
+  }),
+)
+
+test(
+  "a TierStack of the application's own, which does not use the server, is refused",
+  Effect.gen(function* () {
+    const own = TierStack.layer(MemoryTier.layer(), MemoryTier.layerShared)
+    for (const count of [1, 2]) {
+      const made = Effect.scoped(Cluster.make(count, Layer.provide(Prices.layer, own)))
+      expect(yield* failureOf(made)).toContain(
+        "WronglyShared: Cluster.make: the larder test/Prices of the node A does not use the server of the cluster",
+      )
+    }
   }),
 )

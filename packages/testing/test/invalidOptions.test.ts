@@ -201,6 +201,10 @@ const cases: ReadonlyArray<
     () => inNodes({ skews: ["300"] }),
   ],
   [
+    "LarderTest: skews must have at most 1, one for each node, got an array of 2",
+    () => inNodes({ skews: [0, 1] }),
+  ],
+  [
     "LarderTest: setSkew must be a finite number of milliseconds, got NaN",
     () => Effect.flatMap(LarderTest.nodes(1, Prices.layer), ([a]) => a.setSkew(Number.NaN)),
   ],

@@ -74,7 +74,10 @@ export class ChaosHandle {
     const known = [...places.keys()]
     const meant = known.filter((place) => place === name || nameOf(place) === name)
     if (meant.length === 0) {
-      const there = known.length === 0 ? "there is none" : `there are ${known.join(", ")}`
+      const there =
+        known.length === 0
+          ? "there is none yet: make the larder, or the nodes, first"
+          : `there are ${known.join(", ")}`
       throw new NoSuchPlace({
         message: `Chaos: no ${kind} is called ${name}; ${there}. A name is that of a Chaos.${kinds[kind].around}, alone or after its node`,
       })

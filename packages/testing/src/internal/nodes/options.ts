@@ -21,6 +21,7 @@ export const checkNodes = <E, R>(count: number, options: NodesOptions<E, R>): vo
   if (shared !== undefined) layerOf(module, "shared", shared)
   const areSkews = Array.isArray(skews) && skews.every(Number.isFinite)
   check(areSkews, "skews", "be an array of finite numbers of milliseconds", skews)
+  check(skews.length <= count, "skews", `have at most ${count}, one for each node`, skews)
 }
 
 /** The layer for a node: `given`, or what the function makes of the node. */

@@ -87,6 +87,20 @@ const sharedOf = ({ tiers }: NodeLarder): Tier.ByteTier | undefined => {
   return tier?.kind === "bytes" && tier.scope === "shared" ? unwrapped(tier) : undefined
 }
 
+/** Dies with {@link WronglyShared} unless the shared tier of each larder is this one. */
+export const checkServer = (
+  all: ReadonlyArray<NodeLarder>,
+  server: Tier.ByteTier,
+): Effect.Effect<void> => {
+  const other = all.find((one) => sharedOf(one) !== unwrapped(server))
+  if (other === undefined) return Effect.void
+  return Effect.die(
+    new WronglyShared({
+      message: `Cluster.make: the larder ${other.name} of the node ${other.node} does not use the server of the cluster, since the layer of the application brings a TierStack along. Let the layer need its TierStack, which Cluster.make provides`,
+    }),
+  )
+}
+
 /** The name of a larder that no test has. */
 const probe = "LarderTest.nodes"
 
