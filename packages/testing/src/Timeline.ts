@@ -91,6 +91,8 @@ export interface Recording {
   readonly now: () => number
   /** Adds a remark to the lane of a node. */
   readonly note: (node: string, text: string) => void
+  /** Tells that the process of a node was killed. Its calls that wait for an answer have none. */
+  readonly killed: (node: string) => void
   /** Records the larders of a node that are made with this instrument. */
   readonly instrument: (node: string) => Instrument.Instrument
   /** Whether an arbiter orders the versions of this larder. */
@@ -187,6 +189,7 @@ const recordingOf = (recorder: Recorder): Recording => ({
   began: recorder.began,
   now: recorder.now,
   note: (node, text) => recorder.note(node, text),
+  killed: (node) => recorder.killed(node),
   instrument: (node) => recorder.instrument(node),
   isArbitrated: (place) => recorder.isArbitrated(place),
 })
@@ -305,13 +308,15 @@ export interface Expectation {
   readonly neverServedOlderThan: (age: Duration.Input) => Effect.Effect<void, never, Timeline>
   /**
    * No call took longer, or has waited for longer so far, failures and changes included. A caller that was
-   * interrupted does not count.
+   * interrupted, or whose node was killed, does not count.
    */
   readonly answeredWithin: (time: Duration.Input) => Effect.Effect<void, never, Timeline>
   /**
    * This long after each change (`set`, `expire`, `remove`, tags, `clear`) was called, the arbiter had it,
    * and no caller on any node got an older value as fresh. What was looked up after the change is not older.
-   * Without an arbiter the versions of nodes do not compare: only the node of the change counts.
+   * Without an arbiter the versions of nodes do not compare: only the node of the change counts. No record
+   * tells when a value of `tierWrites: "background"` was written, so that it does not count as settled: look
+   * at `queuedWrites` of the larder's `stats`.
    */
   readonly settlesWithin: (time: Duration.Input) => Effect.Effect<void, never, Timeline>
 }

@@ -438,3 +438,25 @@ test(
     }
   }),
 )
+
+test(
+  "callers on a killed node have left: no assertion counts them as waiting",
+  Effect.gen(function* () {
+    const {
+      nodes: [a, b],
+    } = yield* Cluster.make(2, Prices.layer)
+    yield* b.run(Prices.set("milk", 130))
+    yield* Chaos.setTier("A/shared", { latency: "50 millis" })
+    const changing = yield* fork(Effect.exit(a.run(Prices.set("milk", 140))))
+    yield* LarderTest.advance("10 millis")
+    yield* a.kill
+    yield* LarderTest.advance("10 seconds")
+    expect(changing.pollUnsafe()).toBe(undefined)
+    yield* Timeline.expect("milk").answeredWithin("1 second")
+    yield* Timeline.expect("milk").settlesWithin("1 second")
+    expect(yield* Timeline.text).toMatch(/0\.010 s \| <- set milk left after 10 ms/)
+    const { records } = yield* Timeline.Timeline
+    const answers = records.filter((one) => one._tag === "Answered" && one.node === "A")
+    expect(answers).toHaveLength(1)
+  }),
+)

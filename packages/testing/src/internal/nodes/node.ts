@@ -48,6 +48,8 @@ export interface Needs<A, E, R> {
   readonly memoMap: Layer.MemoMap
   /** Notes in the timeline what is done to the node. */
   readonly note: (text: string) => void
+  /** Tells the timeline that the process was killed. */
+  readonly killed: () => void
   /** Records the larders of the node. */
   readonly instrument: Instrument.Instrument
 }
@@ -82,17 +84,19 @@ export class SimulatedNode<A, E> {
   readonly name: string
   readonly clock: VirtualClock
   readonly #note: (text: string) => void
+  readonly #killed: () => void
   readonly #open: Effect.Effect<Opened<A>, E>
   #opened: Opened<A>
 
   private constructor(
-    { clock, name, note }: Needs<A, E, never>,
+    { clock, killed, name, note }: Needs<A, E, never>,
     open: Effect.Effect<Opened<A>, E>,
     opened: Opened<A>,
   ) {
     this.name = name
     this.clock = clock
     this.#note = note
+    this.#killed = killed
     this.#open = open
     this.#opened = opened
   }
@@ -170,7 +174,7 @@ export class SimulatedNode<A, E> {
     const { life, scope } = this.#opened
     if (life.isDead) return Effect.void
     life.kill()
-    this.#note("killed")
+    this.#killed()
     // Its fibers end in the background: they wait for tiers in vain, at most for `closeTimeout`.
     return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void)))
   })

@@ -49,6 +49,7 @@ export const simulate = <A, E, R, E2, R2>(
           layer: Layer.provideMerge(own, stack),
           memoMap,
           note: (text) => timeline.note(node.name, text),
+          killed: () => timeline.killed(node.name),
           instrument: timeline.instrument(node.name),
         }),
       )

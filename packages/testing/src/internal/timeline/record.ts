@@ -133,7 +133,7 @@ export interface Served {
 }
 
 /**
- * How a call ended for one key, or for a change. `Left`: the caller was interrupted. `Done`: a `read` or
+ * How a call ended for one key, or for a change. `Left`: the caller was interrupted, or its node was killed. `Done`: a `read` or
  * an `invalidateWhen` ended, with a short description of its result.
  *
  * @category models

@@ -20,6 +20,8 @@ export class Recorder {
   /** The larders whose versions an arbiter orders, by {@link placeName}. */
   readonly #arbitrated = new Set<string>()
   #calls = 0
+  /** Calls without an answer. */
+  readonly #waiting = new Set<Called>()
 
   constructor(now: () => number) {
     this.now = now
@@ -64,13 +66,24 @@ export class Recorder {
     this.#calls += 1
     const at = this.now()
     const call: Called = { _tag: "Called", at, node, larder, call: this.#calls, method, keys }
+    this.#waiting.add(call)
     this.add(call)
     return call
   }
 
+  /** Ends a call, unless it has ended with its node. */
   end(call: Called, answers: ReadonlyArray<Answer>): void {
+    if (!this.#waiting.delete(call)) return
     const at = this.now()
     this.add({ ...call, _tag: "Answered", at, millis: at - call.at, answers })
+  }
+
+  /** Ends the calls of a node whose process was killed: their callers were in it. */
+  killed(node: string): void {
+    this.note(node, "killed")
+    for (const call of this.#waiting) {
+      if (call.node === node) this.end(call, [{ _tag: "Left" }])
+    }
   }
 
   /** Records the larders of one node. */
