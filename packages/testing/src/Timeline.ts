@@ -93,10 +93,13 @@ export interface Recording {
   readonly note: (node: string, text: string) => void
   /** Tells that the process of a node was killed. Its calls that wait for an answer have none. */
   readonly killed: (node: string) => void
-  /** Records the larders of a node that are made with this instrument. */
-  readonly instrument: (node: string) => Instrument.Instrument
-  /** Whether an arbiter orders the versions of this larder. */
-  readonly isArbitrated: (place: { readonly node: string; readonly larder: string }) => boolean
+  /** Records the larders of a node that are made with this instrument. Nodes of one cluster share tiers. */
+  readonly instrument: (node: string, cluster: string) => Instrument.Instrument
+  /** The cluster in which an arbiter orders the versions of this larder; undefined where none does. */
+  readonly clusterOf: (place: {
+    readonly node: string
+    readonly larder: string
+  }) => string | undefined
 }
 
 /**
@@ -168,7 +171,7 @@ export const layer: Layer.Layer<Timeline> = Layer.effectContext(
     const node = yield* NodeName
     if (node !== onlyNode) return yield* Effect.die(new WronglyShared({ message: within(node) }))
     return Context.make(Timeline, recordingOf(recorder)).pipe(
-      Context.add(Instrument.Instrument, recorder.instrument(node)),
+      Context.add(Instrument.Instrument, recorder.instrument(node, node)),
     )
   }),
 )
@@ -190,8 +193,8 @@ const recordingOf = (recorder: Recorder): Recording => ({
   now: recorder.now,
   note: (node, text) => recorder.note(node, text),
   killed: (node) => recorder.killed(node),
-  instrument: (node) => recorder.instrument(node),
-  isArbitrated: (place) => recorder.isArbitrated(place),
+  instrument: (node, cluster) => recorder.instrument(node, cluster),
+  clusterOf: (place) => recorder.clusterOf(place),
 })
 
 /**
@@ -389,8 +392,8 @@ const holds = (
   check: checks.Check,
 ): Effect.Effect<void, never, Timeline> =>
   Effect.flatMap(Timeline, (recording) => {
-    const { began, isArbitrated, records } = recording
-    const surroundings = { now: recording.now(), began, isArbitrated }
+    const { began, clusterOf, records } = recording
+    const surroundings = { now: recording.now(), began, clusterOf }
     const violation =
       checks.unknownName(recording, subject) ?? check(records, subject, surroundings)
     if (violation === undefined) return Effect.void

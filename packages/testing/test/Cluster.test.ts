@@ -460,3 +460,17 @@ test(
     expect(answers).toHaveLength(1)
   }),
 )
+
+test(
+  "a change in one cluster does not have to settle in another one",
+  Effect.gen(function* () {
+    const one = yield* Cluster.make(2, Prices.layer)
+    const other = yield* Cluster.make(1, Prices.layer)
+    yield* other.nodes[0].run(milk)
+    for (const price of [130, 140]) yield* one.nodes[0].run(Prices.set("milk", price))
+    yield* LarderTest.advance("2 seconds")
+    expect(yield* one.nodes[1].run(milk)).toBe(140)
+    expect(yield* other.nodes[0].run(milk)).toBe(120)
+    yield* Timeline.expect("milk").settlesWithin("1 second")
+  }),
+)

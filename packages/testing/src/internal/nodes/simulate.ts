@@ -38,19 +38,22 @@ export const simulate = <A, E, R, E2, R2>(
     yield* Layer.buildWithMemoMap(Backplane.layerMemory, memoMap, scope)
     const tier = Context.get(yield* Layer.buildWithMemoMap(shared, memoMap, scope), Tier.Tier)
     const all: Array<SimulatedNode<A, E | E2>> = []
-    for (let index = 0; index < count; index++) {
-      const node: NodeInfo = { name: yield* freeName(timeline), index }
+    const names = yield* Effect.replicateEffect(freeName(timeline), count)
+    // No two clusters have the same nodes.
+    const cluster = names.join()
+    for (const [index, name] of names.entries()) {
+      const node: NodeInfo = { name, index }
       const stack = yield* stackOf(node, tier, options)
       const own = layerFor("app", app, node)
       all.push(
         yield* SimulatedNode.make({
-          name: node.name,
+          name,
           clock: new VirtualClock(clock.base, clock.sleeps, options.skews?.[index] ?? 0),
           layer: Layer.provideMerge(own, stack),
           memoMap,
-          note: (text) => timeline.note(node.name, text),
-          killed: () => timeline.killed(node.name),
-          instrument: timeline.instrument(node.name),
+          note: (text) => timeline.note(name, text),
+          killed: () => timeline.killed(name),
+          instrument: timeline.instrument(name, cluster),
         }),
       )
     }

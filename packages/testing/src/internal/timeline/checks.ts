@@ -19,7 +19,8 @@ export interface Surroundings {
   readonly now: number
   /** ms. */
   readonly began: number
-  readonly isArbitrated: (place: Place) => boolean
+  /** The cluster in which an arbiter orders the versions of a larder. */
+  readonly clusterOf: (place: Place) => string | undefined
 }
 
 /** A broken assertion: what was expected and what was found, and the record that shows it. */

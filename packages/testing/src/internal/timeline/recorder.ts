@@ -17,8 +17,8 @@ export class Recorder {
   #records: Array<Record> = []
   #nodes: Array<string> = []
   #larders: Array<string> = []
-  /** The larders whose versions an arbiter orders, by {@link placeName}. */
-  readonly #arbitrated = new Set<string>()
+  /** The clusters of the larders whose versions an arbiter orders, by {@link placeName}. */
+  readonly #clusters = new Map<string, string>()
   #calls = 0
   /** Calls without an answer. */
   readonly #waiting = new Set<Called>()
@@ -57,9 +57,9 @@ export class Recorder {
     this.add({ _tag: "Noted", at: this.now(), node, text })
   }
 
-  /** Whether the versions of this larder compare with those of other nodes. */
-  isArbitrated(place: Place): boolean {
-    return this.#arbitrated.has(placeName(place))
+  /** The larders of one name and one cluster share an arbiter, so that their versions compare. */
+  clusterOf(place: Place): string | undefined {
+    return this.#clusters.get(placeName(place))
   }
 
   begin({ larder, node }: Place, method: Method, keys: ReadonlyArray<string>): Called {
@@ -86,8 +86,8 @@ export class Recorder {
     }
   }
 
-  /** Records the larders of one node. */
-  instrument(node: string): Instrument.Instrument {
+  /** Records the larders of one node of a cluster. */
+  instrument(node: string, cluster: string): Instrument.Instrument {
     return {
       event: (event) =>
         this.add({ _tag: "Happened", at: this.now(), node, larder: event.larder, event }),
@@ -95,7 +95,7 @@ export class Recorder {
       wrap: (larder, how) => {
         const place = { node, larder: larder.name }
         if (how.tiers.some(({ scope }) => scope === "shared")) {
-          this.#arbitrated.add(placeName(place))
+          this.#clusters.set(placeName(place), cluster)
         }
         return recorded(larder, { recorder: this, place, keyOf: how.keyOf })
       },

@@ -15,7 +15,7 @@ import {
 } from "./checks.ts"
 import { seconds, short } from "./describe.ts"
 import type { Answered, Called, Method, Record } from "./record.ts"
-import { placeName } from "./recorder.ts"
+import { type Place, placeName } from "./recorder.ts"
 
 interface Change {
   readonly record: Answered
@@ -76,26 +76,27 @@ const changesOf = (records: ReadonlyArray<Record>, subject: Subject, millis: num
 
 type Covering = "key" | "tag" | "all"
 
-/** Names what a change covers, in a larder of all nodes or of one. */
-const nameOf = (covering: Covering, covered: string, scope: ReadonlyArray<string>): string =>
-  JSON.stringify([covering, covered, ...scope])
-
 /** The newest change of each key, of each tag and of everything, among those that must be settled. */
 class Newest {
-  readonly #isArbitrated: Surroundings["isArbitrated"]
+  readonly #clusterOf: Surroundings["clusterOf"]
   readonly #changes = new Map<string, Change>()
 
-  constructor(isArbitrated: Surroundings["isArbitrated"]) {
-    this.#isArbitrated = isArbitrated
+  constructor(clusterOf: Surroundings["clusterOf"]) {
+    this.#clusterOf = clusterOf
+  }
+
+  /** Without an arbiter, versions of two nodes do not compare. */
+  #nameOf({ larder, node }: Place, covering: Covering, covered: string): string {
+    const cluster = this.#clusterOf({ larder, node })
+    return JSON.stringify([covering, covered, larder, cluster ?? null, cluster ?? node])
   }
 
   add(change: Change): void {
-    const { keys, larder, method, node } = change.record
-    // Without an arbiter, versions of two nodes do not compare.
-    const scope = this.#isArbitrated(change.record) ? [larder] : [larder, node]
+    const { record } = change
+    const { keys, method } = record
     const covering = method === "invalidateTags" ? "tag" : method === "clear" ? "all" : "key"
     for (const covered of covering === "all" ? [""] : keys) {
-      const name = nameOf(covering, covered, scope)
+      const name = this.#nameOf(record, covering, covered)
       const known = this.#changes.get(name)
       if (known === undefined || known.ack.version < change.ack.version) {
         this.#changes.set(name, change)
@@ -105,18 +106,13 @@ class Newest {
 
   /** A change that covers the value and is newer. */
   above({ answer, record }: ServedAt): Change | undefined {
-    const { larder, node } = record
     const lookedUp = record.at - (answer.age ?? Infinity) - (answer.loadMillis ?? 0)
-    const above = (version: number | undefined, covering: Covering, covered: string) =>
-      [[larder], [larder, node]]
-        .map((scope) => this.#changes.get(nameOf(covering, covered, scope)))
-        .find(
-          (change) =>
-            change !== undefined &&
-            (version ?? Infinity) < change.ack.version &&
-            // A node that could not hear of the change looks up a newer value under a lower number.
-            lookedUp <= change.began,
-        )
+    const above = (version: number | undefined, covering: Covering, covered: string) => {
+      const change = this.#changes.get(this.#nameOf(record, covering, covered))
+      // A node that could not hear of the change looks up a newer value under a lower number.
+      if (change === undefined || lookedUp > change.began) return undefined
+      return (version ?? Infinity) < change.ack.version ? change : undefined
+    }
     const ofTag = () => {
       for (const tag of answer.tags) {
         const change = above(answer.asOf, "tag", tag)
@@ -136,11 +132,11 @@ interface Overtaken extends ServedAt {
 const firstOvertaken = (
   served: ReadonlyArray<ServedAt>,
   changes: ReadonlyArray<Change>,
-  isArbitrated: Surroundings["isArbitrated"],
+  clusterOf: Surroundings["clusterOf"],
 ): Overtaken | undefined => {
   const due = changes.toSorted((one, other) => one.by - other.by).values()
   const asked = ({ record }: ServedAt) => record.at - record.millis
-  const newest = new Newest(isArbitrated)
+  const newest = new Newest(clusterOf)
   let next = due.next()
   for (const one of served.toSorted((one, other) => asked(one) - asked(other))) {
     for (; next.done !== true && next.value.by <= asked(one); next = due.next()) {
@@ -158,7 +154,7 @@ const isSettled = ({ ack, by, record, recovered }: Change): boolean =>
 
 export const settlesWithin =
   (millis: number): Check =>
-  (records, subject, { began, isArbitrated, now }) => {
+  (records, subject, { began, clusterOf, now }) => {
     const broken = (call: Called | Answered, at: number, found: string, moment: Record) => ({
       message: `expected ${callText(call)} on ${call.node}, called at ${seconds(at - began)}, to settle within ${millis} ms, but ${found}`,
       moment,
@@ -177,7 +173,7 @@ export const settlesWithin =
       const found = `the arbiter does not have it, pending in ${ack.pending.join(", ") || "no tier"}`
       return broken(record, unsettled.began, found, record)
     }
-    const overtaken = firstOvertaken(servedOf(records, subject), changes, isArbitrated)
+    const overtaken = firstOvertaken(servedOf(records, subject), changes, clusterOf)
     if (overtaken !== undefined) {
       const { answer, change, record } = overtaken
       const found = `${record.method} on ${record.node} got the older ${short(answer.value)} for ${answer.key} as fresh at ${seconds(record.at - began)}`

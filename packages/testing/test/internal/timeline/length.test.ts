@@ -48,7 +48,7 @@ it("settlesWithin reads each record a few times, however many changes there are"
     event: { _tag: "Recovered", larder: "prices", at: 1, tier: "shared", changes: 500 },
   }
   const subject = { key: undefined, node: undefined, larder: undefined }
-  const surroundings = { now: 10, began: 0, isArbitrated: () => true }
+  const surroundings = { now: 10, began: 0, clusterOf: () => "A" }
   const check = settlesWithin(5)
   expect(check([counted, ...changes, recovered], subject, surroundings)).toBeUndefined()
   expect(read).toBeGreaterThan(0)
