@@ -282,6 +282,7 @@ describe("a tier", () => {
   it.effect("has its first faults from the beginning, under a name of its own", () =>
     Effect.gen(function* () {
       const { store } = yield* opened
+      expect(yield* Timeline.text).toContain("# chaos tier app/redis: failure 1")
       expect(yield* failureOf(store.read(["milk"]))).toContain("TierError")
       yield* Chaos.setTier("redis", {})
       expect(yield* store.read(["milk"])).toEqual([undefined])
@@ -293,7 +294,7 @@ describe("a tier", () => {
             name: "redis",
             faults: { failure: 1 },
           }),
-          Chaos.layer,
+          LarderTest.layer,
         ),
       ),
     ),

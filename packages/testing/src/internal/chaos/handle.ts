@@ -64,7 +64,11 @@ export class ChaosHandle {
     const places = this.#places[kind]
     // A node that begins again finds the faults as they are.
     const known = places.get(place)
-    places.set(place, known ?? (faults && checked(kind, faults)))
+    places.set(place, known)
+    if (known === undefined && faults !== undefined) {
+      places.set(place, checked(kind, faults))
+      this.#note(`chaos ${kind} ${place}: ${faultText(faults)}`)
+    }
     return place
   }
 
