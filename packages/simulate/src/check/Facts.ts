@@ -399,6 +399,11 @@ export class Facts {
     return isSuspected ? "suspected" : least
   }
 
+  /** Whether a process has received the message of a change before a moment. */
+  hasHeard(change: Change, life: Life, before: Moment): boolean {
+    return this.#heard(change, life, before) === "itself"
+  }
+
   /** Whether a node has heard of a change itself, or of a later one of the key, which says less. */
   #heard({ key, version }: Change, life: Life, came: Moment): "itself" | "later" | undefined {
     let heard: "later" | undefined

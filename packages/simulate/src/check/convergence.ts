@@ -82,10 +82,17 @@ const mustArrive = (facts: Facts, { end, life, value }: Set): boolean => {
   return isPlaced && facts.livesOn(life) && healed.at + writingMillis < end.at + config.settleTime
 }
 
-/** Whether a change is older than a `set`; what the arbiter has not confirmed is placed within a trip. */
-const isBefore = ({ end, settled }: Change, set: Set): boolean => {
+/**
+ * Whether a change is older than a `set`. What the arbiter has not confirmed is placed within a trip, and
+ * after what its process has heard of.
+ */
+const isBefore = (facts: Facts, change: Change, set: Set): boolean => {
+  const { end, settled } = change
   if (end === undefined) return false
-  return settled && set.settled ? end.order < set.begin.order : end.at + tierTimeout < set.begin.at
+  if (settled && (set.settled || facts.hasHeard(change, set.life, set.begin))) {
+    return end.order < set.begin.order
+  }
+  return end.at + tierTimeout < set.begin.at
 }
 
 /** The last change of the key, if it is a `set` that the arbiter must have and that nothing may have touched since. */
@@ -97,7 +104,7 @@ const lastSet = (facts: Facts, key: string): Set | undefined => {
       change.op === "set" && change.key === key && change.end !== undefined,
   )
   if (last === undefined || !(last.settled || mustArrive(facts, last))) return undefined
-  const isAlone = changes.every((other) => other === last || isBefore(other, last))
+  const isAlone = changes.every((other) => other === last || isBefore(facts, other, last))
   const isReplaced = facts
     .lookups(key)
     .some(

@@ -35,6 +35,8 @@ export const receive = (engine: Engine, arbiter: FartherTier, message: Message):
 const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): void => {
   const { envelope, isRemoval, key, version } = message
   const asked = engine.near.peek(key)?.asked
+  // What this node queues from now on comes after the change, also within the millisecond.
+  arbiter.time.wasGiven(version)
   // Other messages may be of looked-up values, whose version is from before the lookup.
   if (isRemoval) delayed(engine, arbiter, version)
   copiesChanged(engine, message)

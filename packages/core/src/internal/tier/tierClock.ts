@@ -88,17 +88,18 @@ export class TierTime {
   }
 
   /**
-   * The highest version that the tier gave to this node. A change of this node now comes after it,
-   * however exactly the tier's time is known.
+   * The highest version that the tier gave to this node, or told it of. A change of this node now comes
+   * after it, however exactly the tier's time is known.
    */
   get given(): number {
     return this.#given
   }
 
-  /** Records a version that the tier gave, unless it is ahead of the tier's time. */
+  /** Records a version that the tier gave, or told of, unless it is ahead of the tier's time. */
   wasGiven(version: number): void {
+    if (version <= this.#given) return
     const now = this.placeOf(monotonicMillis(this.#clock), "most") ?? 0
-    if (version <= now) this.#given = Math.max(this.#given, version)
+    if (version <= now) this.#given = version
   }
 
   get now(): number {
