@@ -48,7 +48,7 @@ const suspect = (
 ): void => {
   // A closing larder may open a link, or fail to, for its last changes. It serves nothing any more.
   if (engine.closed) return
-  engine.gaps.begin(part)
+  engine.gaps.begin(part, engine.stopwatch())
   for (const tier of engine.stack.farther) tier.copies.suspect()
   if (arbiter === undefined) {
     // Without an arbiter, missed marks may cover any entry of a tier, also one that another node stored.

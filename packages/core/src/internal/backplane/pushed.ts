@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Engine } from "../state/engine.ts"
 import { examined } from "../state/examined.ts"
+import { beforeAll } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 
@@ -19,7 +20,7 @@ export interface Pushed {
 
 export const keepPushed = (engine: Engine, arbiter: FartherTier, pushed: Pushed): void => {
   const { envelope, k, version } = pushed
-  const gapsBefore = engine.gaps.count
+  const gapsBefore = isFromBeforeGap(engine, arbiter, pushed) ? beforeAll : engine.gaps.count
   const confirmedAt = arbiter.marks.reading?.readAt
   engine.pushes.begin(k, version)
   const keep = (found: TierRead): void => {
@@ -32,4 +33,17 @@ export const keepPushed = (engine: Engine, arbiter: FartherTier, pushed: Pushed)
     }
   }
   engine.fibers.fork(Effect.map(arbiter.decoded(k, envelope), keep))
+}
+
+/**
+ * Race: a message is late, and arrives after a gap was found. The message of a later change may be among
+ * those that are missing.
+ */
+const isFromBeforeGap = (
+  { gaps }: Engine,
+  { time }: FartherTier,
+  { k, version }: Pushed,
+): boolean => {
+  const at = gaps.lastAt(k)
+  return at > -Infinity && version <= (time.placeOf(at, "most") ?? Infinity)
 }

@@ -38,7 +38,7 @@ const look = (engine: Engine, arbiter: FartherTier): void => {
     Effect.map(asked(engine, arbiter), () => {
       const { alone } = engine
       const answered = alone.take((k) => arbiter.answers(k))
-      if (answered === "all") engine.gaps.begin(undefined)
+      if (answered === "all") engine.gaps.begin(undefined, engine.stopwatch())
       else {
         for (const k of answered) engine.entries.suspect(k)
       }

@@ -10,8 +10,10 @@ export class Gaps {
   readonly #partOf: (key: string) => string
   /** The number of the last gap of all servers. */
   #whole = 0
+  /** When it was found, in monotonic time. */
+  #wholeAt = -Infinity
   /** The number of the last gap of each server. */
-  readonly #ofPart = new Map<string, number>()
+  readonly #ofPart = new Map<string, { readonly count: number; readonly at: number }>()
   #count = 0
 
   /** `partOf`: the server of the arbiter that publishes the changes of a key. */
@@ -25,12 +27,20 @@ export class Gaps {
     return this.#count
   }
 
-  /** From now on, entries from before are suspect: those of one server, or, for `undefined`, all. */
-  begin(part: string | undefined): void {
+  /** From `at` on, entries from before are suspect: those of one server, or, for `undefined`, all. */
+  begin(part: string | undefined, at: number): void {
     this.#count += 1
-    if (part === undefined) this.#whole = this.#count
-    else this.#ofPart.set(part, this.#count)
+    if (part === undefined) {
+      this.#whole = this.#count
+      this.#wholeAt = at
+    } else this.#ofPart.set(part, { count: this.#count, at })
     this.#marks.judgeAgain()
+  }
+
+  /** When the last gap of the key's server was found, in monotonic time. */
+  lastAt(key: string): number {
+    if (this.#count === 0) return -Infinity
+    return Math.max(this.#wholeAt, this.#ofPart.get(this.#partOf(key))?.at ?? -Infinity)
   }
 
   /** How many of these entries are suspect. Takes time in proportion to their number. */
@@ -44,6 +54,6 @@ export class Gaps {
   isSuspect(key: string, gapsBefore: number): boolean {
     if (gapsBefore >= this.#count) return false
     if (gapsBefore < this.#whole) return true
-    return gapsBefore < (this.#ofPart.get(this.#partOf(key)) ?? 0)
+    return gapsBefore < (this.#ofPart.get(this.#partOf(key))?.count ?? 0)
   }
 }

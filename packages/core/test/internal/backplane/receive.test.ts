@@ -30,7 +30,7 @@ const opened = (isKnown = true) =>
       marks: { isKnown, reading, read: () => Effect.sync(() => told.push("read marks")) },
       copies: { outdate: () => false, suspect: () => {} },
       // The arbiter's time now, in microseconds.
-      time: { placeOf: () => 5_000_000 },
+      time: { placeOf: () => 5_000_000, wasGiven: () => {} },
     } as unknown as FartherTier
     const file = { name: "file", copies } as unknown as FartherTier
     const engine = yield* makeEngine({ farther: [file, arbiter], arbiter })

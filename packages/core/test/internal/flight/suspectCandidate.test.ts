@@ -21,7 +21,7 @@ for (const isEvicted of [false, true]) {
           stale: engine.entries.candidate("k", engine.now()),
         })
         expect(bestCandidate(engine, flight)?.freshness).toEqual({ _tag: "Fresh" })
-        engine.gaps.begin(undefined)
+        engine.gaps.begin(undefined, 0)
         if (isEvicted) engine.near.delete("k")
         expect(bestCandidate(engine, flight)?.freshness).toEqual({ _tag: "Stale", grace: "error" })
       }),

@@ -15,7 +15,7 @@ describe("law 19: gaps", () => {
     const { gaps } = opened()
     const before = gaps.count
     expect(gaps.isSuspect("a1", before)).toBe(false)
-    gaps.begin(undefined)
+    gaps.begin(undefined, 0)
     expect(gaps.isSuspect("a1", before)).toBe(true)
     expect(gaps.isSuspect("a1", gaps.count)).toBe(false)
   })
@@ -23,11 +23,11 @@ describe("law 19: gaps", () => {
   it("a gap of one server touches its keys alone", () => {
     const { gaps } = opened()
     const before = gaps.count
-    gaps.begin("a")
+    gaps.begin("a", 0)
     expect(gaps.isSuspect("a1", before)).toBe(true)
     expect(gaps.isSuspect("b1", before)).toBe(false)
     const between = gaps.count
-    gaps.begin("b")
+    gaps.begin("b", 0)
     expect(gaps.isSuspect("a1", between)).toBe(false)
     expect(gaps.isSuspect("b1", between)).toBe(true)
     expect(gaps.isSuspect("a1", before)).toBe(true)
@@ -36,11 +36,21 @@ describe("law 19: gaps", () => {
   it("a gap of all servers counts beside later gaps of single ones", () => {
     const { gaps } = opened()
     const before = gaps.count
-    gaps.begin(undefined)
+    gaps.begin(undefined, 0)
     const between = gaps.count
-    gaps.begin("a")
+    gaps.begin("a", 0)
     expect(gaps.isSuspect("b1", before)).toBe(true)
     expect(gaps.isSuspect("b1", between)).toBe(false)
+  })
+
+  it("each key knows when the last gap of its server was found", () => {
+    const { gaps } = opened()
+    expect(gaps.lastAt("a1")).toBe(-Infinity)
+    gaps.begin("a", 10)
+    expect([gaps.lastAt("a1"), gaps.lastAt("b1")]).toEqual([10, -Infinity])
+    gaps.begin(undefined, 20)
+    gaps.begin("b", 30)
+    expect([gaps.lastAt("a1"), gaps.lastAt("b1")]).toEqual([20, 30])
   })
 
   it("an entry that is suspect without a gap is counted as one", () => {
@@ -52,14 +62,14 @@ describe("law 19: gaps", () => {
       false,
     ])
     expect(gaps.countSuspects(entries)).toBe(1)
-    gaps.begin(undefined)
+    gaps.begin(undefined, 0)
     expect(gaps.countSuspects(entries)).toBe(2)
   })
 
   it("each gap has every entry judged again, at the price of one comparison per hit", () => {
     const { gaps, marks } = opened()
     const generations = [undefined, "a"].map((part) => {
-      gaps.begin(part)
+      gaps.begin(part, 0)
       return marks.generation
     })
     expect(new Set([0, ...generations]).size).toBe(3)
