@@ -357,7 +357,8 @@ export class Facts {
 
   /**
    * No stale set: a node that is well has looked the value up from before a change until after it, and the
-   * arbiter's answer to the commit told of the change.
+   * arbiter's answer to the commit told of the change. Two trips, where that is a mark: callers who come
+   * meanwhile join the lookup.
    */
   isStaleSet({ begin, end, settled }: Change, value: number, key: string, read: Read): boolean {
     if (!settled || end === undefined || end.order >= read.begin.order) return false
@@ -369,7 +370,7 @@ export class Facts {
         lookup.end !== undefined &&
         lookup.begin.order < begin.order &&
         lookup.end.order > end.order &&
-        read.begin.at > lookup.end.at + 2 * latency + 1 &&
+        read.begin.at > lookup.end.at + 4 * latency + 1 &&
         this.isUndisturbed(read.life, lookup.begin.at - recoveryMillis, read.begin.at),
     )
   }
