@@ -154,7 +154,7 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/backplane/gap.ts`,
-        from: `  engine.gaps.begin(part)
+        from: `  engine.gaps.begin(part, engine.stopwatch())
   for (const tier of engine.stack.farther) tier.copies.suspect()
 `,
         to: "",
