@@ -412,7 +412,7 @@ export type Message =
       readonly version: number
       /** The change left no value: a removal, or a value without a life. */
       readonly isRemoval: boolean
-      /** The new envelope, where the tier pushes values and this one is small enough. */
+      /** The new envelope, where the tier pushes values and this one is small enough; none for an expiry. */
       readonly envelope?: Uint8Array | undefined
     }
   /**

@@ -249,15 +249,18 @@ export class Shelf {
     }
     if (!(usable(Envelope.staleUntil(kept.bytes)) > now)) return this.#bury(key, version, now)
     const bytes = Envelope.expireAt(Envelope.withVersion(kept.bytes, version), now)
-    this.#change(key, { bytes, expiresAt: kept.expiresAt }, now)
+    this.#change(key, { bytes, expiresAt: kept.expiresAt }, now, true)
   }
 
-  /** Stores a change and ends the lease, so that a later reader can get one at once. */
-  #change(key: string, kept: Kept, now: number): void {
+  /**
+   * Stores a change and ends the lease, so that a later reader can get one at once. The message of an expiry
+   * carries no value: nodes that have the key have the value as well.
+   */
+  #change(key: string, kept: Kept, now: number, isExpiry = false): void {
     this.#entries.set(key, kept, now)
     this.#leases.delete(key)
     const { isValue, version } = storedOf(kept)
-    const isPushed = isValue && kept.bytes.length <= this.#pushBytes
+    const isPushed = isValue && !isExpiry && kept.bytes.length <= this.#pushBytes
     const changed: Published = { _tag: "Changed", key, version, isRemoval: !isValue }
     this.channel.publish(isPushed ? { ...changed, envelope: new Uint8Array(kept.bytes) } : changed)
   }

@@ -151,21 +151,25 @@ export const messageChecks = checksThat("notifies")({
     (subject) =>
       Effect.gen(function* () {
         const { pushBytes } = yield* limitsOf(subject)
-        const { arbiter, commit, first, remove, set, win } = yield* arbitrated(subject)
+        const { arbiter, commit, expire, first, remove, set, win } = yield* arbitrated(subject)
         const queue = yield* Tier.messages(arbiter)
         const large = "v".repeat(pushBytes + 1)
         yield* set("small", "v")
         yield* commit("looked up", yield* win("looked up"), "v")
         yield* set("large", large)
         yield* remove("removed")
-        for (let i = 0; i < 4; i += 1) {
+        yield* set("expired", "v")
+        const expired = yield* expire("expired")
+        for (let i = 0; i < 6; i += 1) {
           const message = yield* Queue.take(queue)
           assert.ok(message._tag === "Changed")
           const { envelope, key, version } = message
           const stored = yield* first(key)
-          const isPushed = key !== "removed" && stored!.length <= pushBytes
+          const isValue = key !== "removed" && version !== expired
+          const isPushed = isValue && stored!.length <= pushBytes
           assert.equal(envelope !== undefined, isPushed, `${key}: pushed or not`)
-          if (envelope === undefined) continue
+          // The expiry has changed the stored envelope since the message of the value.
+          if (envelope === undefined || key === "expired") continue
           assert.equal(Envelope.version(envelope), version)
           assert.deepEqual(new Uint8Array(envelope), new Uint8Array(stored!))
         }
