@@ -142,7 +142,12 @@ const make = (options: Options) =>
           read: store.read,
           put: store.put,
           drop: store.drop,
-          arbiter: store.arbiter((receive) => listening.listen(asking, keys, receive)),
+          arbiter: store.arbiter((receive) =>
+            listening.listen(asking, keys, (message) => {
+              marks.hear(message)
+              receive(message)
+            }),
+          ),
         }
       })
     return Tier.Tier.of({

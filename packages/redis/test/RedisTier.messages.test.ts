@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { assert, describe } from "vitest"
+import { keysOf } from "../src/internal/keys.ts"
 import type * as RedisClient from "../src/RedisClient.ts"
 import { connect, until } from "./support/clients.ts"
 import { counting, node, sent } from "./support/nodes.ts"
@@ -207,6 +208,22 @@ redisSuite("messages of a tier", () => {
       }),
     )
   })
+
+  it.live("law 12: a node that heard of a mark knows when the server has lost it", () =>
+    Effect.gen(function* () {
+      const redis = yield* client
+      const larder = freshName()
+      const { floors } = keysOf("larder", larder)
+      const [one, other] = [yield* openOn(redis, { larder }), yield* openOn(redis, { larder })]
+      const queue = yield* Tier.messages(other.arbiter)
+      yield* other.arbiter.marks(0)
+      const copy = yield* redis.use((connection) => connection.dumpBuffer(floors))
+      const { number } = yield* one.arbiter.mark(["t"], true, 0)
+      assert.deepInclude(yield* next(queue), { _tag: "Marked" })
+      yield* redis.use((connection) => connection.restore(floors, 0, copy!, "REPLACE"))
+      assert.strictEqual((yield* other.arbiter.marks(0)).floor, number)
+    }),
+  )
 
   describe("pushed values", () => {
     const bytesOf = (text: string) =>

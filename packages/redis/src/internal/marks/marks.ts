@@ -84,7 +84,10 @@ export class Marks {
   readonly #asking: Asking
   readonly #keys: LarderKeys
   readonly #bounds: Bounds
-  /** The highest numbers that Redis has returned here: a lower one means that Redis lost marks. */
+  /**
+   * The highest numbers that Redis has returned here, or told in a message: a lower one means that Redis
+   * lost marks.
+   */
   #seen = 0
   #seenDrop = 0
 
@@ -124,6 +127,16 @@ export class Marks {
       const asked = this.#asking.change("mark", markScript, this.#both, args, pageOf)
       return Effect.map(this.#seeing(asked), (page) => ({ ...toldOf(page), number: page.number }))
     })
+
+  /** Notes the marks of other nodes: of those that tell of a mark, one may be left when Redis loses it. */
+  readonly hear = (message: Tier.Message): void => {
+    if (message._tag !== "Marked") return
+    for (const { keepStale, number } of message.page.marks) {
+      const known = Arbitration.brought(number)
+      this.#seen = Math.max(this.#seen, known)
+      if (!keepStale) this.#seenDrop = Math.max(this.#seenDrop, known)
+    }
+  }
 
   get #both(): ReadonlyArray<string> {
     return [this.#keys.marks, this.#keys.floors]

@@ -255,6 +255,27 @@ redisSuite("marks", () => {
       }),
     )
 
+    it.live("of a mark of another node, as by a failover: a node that has heard of it knows", () =>
+      Effect.gen(function* () {
+        const { a, b, keys, redis } = yield* open()
+        yield* b.marks(0)
+        const copy = yield* redis.use((client) => client.dumpBuffer(keys.floors))
+        const drop = yield* a.mark(["lost"], false, 0)
+        const lost = yield* a.mark(["lost too"], true, 0)
+        for (const { last: previous, ...page } of [drop, lost]) {
+          b.hear({ _tag: "Marked", previous, page: { ...page, last: page.number } })
+        }
+        yield* redis.use((client) =>
+          Promise.all([
+            client.unlink(keys.marks),
+            client.restore(keys.floors, 0, copy!, "REPLACE"),
+          ]),
+        )
+        const { dropFloor, floor, last } = yield* b.marks(0)
+        assert.deepStrictEqual([floor, dropFloor, last], [lost.number, drop.number, lost.number])
+      }),
+    )
+
     it.live("of the type of either key counts as its loss", () =>
       Effect.gen(function* () {
         const { a, keys, redis } = yield* open()
