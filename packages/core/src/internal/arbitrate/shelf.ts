@@ -54,6 +54,11 @@ export class Shelf {
     this.#lost = Math.max(this.#lost, token)
   })
   #marks: MarkLog
+  /**
+   * The number of the last mark that drops stale values; a failover does not change it. It stands for what
+   * nodes that have heard of the mark know.
+   */
+  #lastDrop = 0
   readonly #clock: SteadyClock
   readonly #settleMillis: number
   readonly #pushBytes: number
@@ -173,14 +178,17 @@ export class Shelf {
   mark(tags: ReadonlyArray<string | undefined>, keepStale: boolean, known: number) {
     const now = this.#now()
     const { number, page, previous } = this.#marks.add(tags, keepStale, known, now)
+    if (!keepStale) this.#lastDrop = number
     this.channel.publish({ _tag: "Marked", previous, page })
     return { ...this.#marks.after(known, now, marksPerPage), number }
   }
 
   marks(since: number) {
     const time = this.#now()
-    // The reader knows a later mark: this server has lost some, of whatever kind.
-    if (since > this.#marks.last) this.#marks.lostUpTo(since, true)
+    // The reader knows a later mark: this server has lost some.
+    if (since > this.#marks.last) {
+      this.#marks.lostUpTo(since, this.#lastDrop > this.#marks.last)
+    }
     return { ...this.#marks.after(since, time, marksPerPage), time }
   }
 

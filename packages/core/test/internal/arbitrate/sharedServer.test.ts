@@ -125,6 +125,19 @@ describe("a shared tier that loses its records", () => {
   )
 
   test(
+    "a replica that lacks only marks that keep stale values leaves those values",
+    Effect.gen(function* () {
+      const { arbiter, server } = yield* opened
+      yield* arbiter.mark(["a"], false, 0)
+      const failOver = yield* server.replicate
+      const lost = yield* arbiter.mark(["b"], true, 0)
+      yield* failOver
+      const { dropFloor, floor, last } = yield* arbiter.marks(lost.number)
+      assert.deepStrictEqual([last, floor, dropFloor], [lost.number, lost.number, 0])
+    }),
+  )
+
+  test(
     "its subscriptions are disconnected for a moment when it fails over",
     Effect.gen(function* () {
       const heard: Array<string> = []
