@@ -53,12 +53,15 @@ export class Shelf {
   readonly #leases = new ExpiringMap<LeaseRecord>(sharedEntries, ({ token }) => {
     this.#lost = Math.max(this.#lost, token)
   })
-  #marks: MarkLog
+  /** Undefined after a loss of everything, until a node asks: a server has no floors of its own accord. */
+  #marks: MarkLog | undefined
   /**
    * The number of the last mark that drops stale values; a failover does not change it. It stands for what
    * nodes that have heard of the mark know.
    */
   #lastDrop = 0
+  /** The number of the last mark. */
+  #lastKnown = 0
   readonly #clock: SteadyClock
   readonly #settleMillis: number
   readonly #pushBytes: number
@@ -69,7 +72,7 @@ export class Shelf {
     this.#settleMillis = settleTime
     this.#pushBytes = pushBytes
     this.channel = channel
-    this.#marks = new MarkLog(this.#now(), maxMarks)
+    this.#marksAt(this.#now())
   }
 
   #now(): number {
@@ -138,12 +141,12 @@ export class Shelf {
     const stored = storedOf(this.#entries.get(key, now))
     const decision = decideCommit(stored, this.#leases.get(key, now), token)
     if (decision === "Stored") this.#store(key, envelope, token, lifeMillis, now)
-    return { decision, lastMark: this.#marks.last }
+    return { decision, lastMark: this.#lastMark(now) }
   }
 
   write(key: string, write: Write, known: number): Written {
     const time = this.#now()
-    return { version: this.#write(key, write, known, time), time, lastMark: this.#marks.last }
+    return { version: this.#write(key, write, known, time), time, lastMark: this.#lastMark(time) }
   }
 
   #write(key: string, write: Write, known: number, time: number): number {
@@ -175,21 +178,36 @@ export class Shelf {
     return version
   }
 
+  /** The marks; after a loss new ones, whose floors are above all that was lost. */
+  #marksAt(now: number): MarkLog {
+    if (this.#marks !== undefined) return this.#marks
+    const marks = new MarkLog(now, maxMarks)
+    marks.lostUpTo(Math.max(this.#lastKnown, marks.last), this.#lastDrop > 0)
+    this.#marks = marks
+    return marks
+  }
+
+  /** After a loss, the number of a mark that is set now: what was looked up before is in doubt. */
+  #lastMark(now: number): number {
+    return this.#marks?.last ?? nextNumber(now, this.#lastKnown)
+  }
+
   mark(tags: ReadonlyArray<string | undefined>, keepStale: boolean, known: number) {
     const now = this.#now()
-    const { number, page, previous } = this.#marks.add(tags, keepStale, known, now)
+    const marks = this.#marksAt(now)
+    const { number, page, previous } = marks.add(tags, keepStale, known, now)
     if (!keepStale) this.#lastDrop = number
     this.channel.publish({ _tag: "Marked", previous, page })
-    return { ...this.#marks.after(known, now, marksPerPage), number }
+    this.#lastKnown = number
+    return { ...marks.after(known, now, marksPerPage), number }
   }
 
   marks(since: number) {
     const time = this.#now()
+    const marks = this.#marksAt(time)
     // The reader knows a later mark: this server has lost some.
-    if (since > this.#marks.last) {
-      this.#marks.lostUpTo(since, this.#lastDrop > this.#marks.last)
-    }
-    return { ...this.#marks.after(since, time, marksPerPage), time }
+    if (since > marks.last) marks.lostUpTo(since, this.#lastDrop > marks.last)
+    return { ...marks.after(since, time, marksPerPage), time }
   }
 
   versions(keys: ReadonlyArray<string>): ReadonlyArray<Stored> {
@@ -199,11 +217,9 @@ export class Shelf {
 
   /** All records are gone, and entries from before are no longer fresh anywhere. */
   loseAll(): void {
-    const { drops, last } = this.#marks
     this.#entries.loseWhere(() => true)
     this.#leases.loseWhere(() => true)
-    this.#marks = new MarkLog(this.#now(), maxMarks)
-    this.#marks.lostUpTo(Math.max(last, this.#marks.last), drops)
+    this.#marks = undefined
   }
 
   evict(isChosen: (key: string) => boolean): void {
@@ -218,11 +234,11 @@ export class Shelf {
   /** The records as they are now; the function brings them back, on a server with another connection. */
   copied(): () => void {
     const [entries, leases] = [this.#entries.copied(), this.#leases.copied()]
-    const marks = this.#marks.copied(this.#now())
+    const marks = this.#marks?.copied(this.#now())
     return () => {
       this.#entries.restore(entries)
       this.#leases.restore(leases)
-      this.#marks = marks.copied(this.#now())
+      this.#marks = marks?.copied(this.#now())
       this.channel.reconnect()
     }
   }

@@ -86,11 +86,6 @@ export class MarkLog {
     if (drops) this.#dropFloor = Math.max(this.#dropFloor, number)
   }
 
-  /** Whether it has had a mark that drops stale values. */
-  get drops(): boolean {
-    return this.#dropFloor > 0 || [...this.#current.values()].some(({ mark }) => !mark.keepStale)
-  }
-
   /** The marks above the number `since`: about `most`, since a page does not split marks of one number. */
   after(since: number, now: number, most = Infinity): MarkPage {
     this.#trim(now)

@@ -72,6 +72,24 @@ describe("a shared tier that loses its records", () => {
   )
 
   test(
+    "flushed, it begins new floors when a node asks: above what was written since the flush",
+    Effect.gen(function* () {
+      const { arbiter, server } = yield* opened
+      const set = { _tag: "Set", envelope: value, lifeMillis: life } as const
+      yield* server.loseAll
+      const first = yield* arbiter.write("milk", set, 0)
+      yield* TestClock.adjust("1 second")
+      const second = yield* arbiter.write("bread", set, 0)
+      // An entry that comes with this number was looked up after it.
+      assert.strictEqual(second.lastMark, first.lastMark! + 1_000_000)
+      yield* TestClock.adjust("1 second")
+      const { floor, last } = yield* arbiter.marks(0)
+      assert.deepStrictEqual([floor, last], [last, second.lastMark! + 1_000_000])
+      assert.strictEqual((yield* arbiter.write("milk", set, 0)).lastMark, last)
+    }),
+  )
+
+  test(
     "evicts the given share of its entries",
     Effect.gen(function* () {
       const { server, set, versionOf } = yield* opened
