@@ -12,7 +12,7 @@ import type {
   Value,
 } from "../history/History.ts"
 import { epoch } from "../engine/process.ts"
-import { retryAfterFailure, silence, type Step, tierBudget, tierTimeout } from "../plan/Plan.ts"
+import { silence, type Step, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
 
 /** Upstream, or a caller's `set`, validated a value. */
 export interface Vouch {
@@ -462,6 +462,7 @@ export class Facts {
 
   /** Whether a lookup of the key failed so recently that it counts for a caller. */
   hasFailed(key: string, came: number, now: number, number?: number): boolean {
+    const { retryAfterFailure } = timesOf(this.history.config)
     const since = came - retryAfterFailure * this.stretch - tierBudget
     return this.lookups(key).some((lookup) => {
       if (number !== undefined && lookup.number !== number) return false

@@ -2,7 +2,7 @@
 import type { Answer, Change, Moment, Read, Value } from "../history/History.ts"
 import type { Facts } from "./Facts.ts"
 import { epoch } from "../engine/process.ts"
-import { leaseWait, tierTimeout } from "../plan/Plan.ts"
+import { tierTimeout, timesOf } from "../plan/Plan.ts"
 import { type Law, violation, type Violation } from "./Violation.ts"
 
 type Given = Extract<Answer, { readonly _tag: "Value" }>
@@ -38,11 +38,15 @@ const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): bool
  * A node that does not know the arbiter's time yet gives a queued value a version below those of older
  * values. Until it is written or given up, a file may return the older one for stale-if-error.
  */
-const isUnplaced = (facts: Facts, { end, settled, version }: Change, by: Read): boolean =>
-  !settled &&
-  end !== undefined &&
-  version < epoch * 1_000 &&
-  by.begin.at < end.at + facts.history.config.settleTime + leaseWait
+const isUnplaced = (facts: Facts, { end, settled, version }: Change, by: Read): boolean => {
+  const { config } = facts.history
+  return (
+    !settled &&
+    end !== undefined &&
+    version < epoch * 1_000 &&
+    by.begin.at < end.at + config.settleTime + timesOf(config).leaseWait
+  )
+}
 
 /**
  * An arbiter that evicts the record of a removal accepts a value that was queued before the removal and

@@ -1,6 +1,6 @@
 /** Every caller is answered in time, memory is bounded, and nothing is left when all larders have closed. */
 import type { Call } from "../history/History.ts"
-import { closeTimeout, leaseWait, tierBudget, tierTimeout } from "../plan/Plan.ts"
+import { closeTimeout, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
 import { violation, type Violation } from "./Violation.ts"
 
@@ -8,8 +8,10 @@ import { violation, type Violation } from "./Violation.ts"
  * ms. A mark may fall while a lookup runs, and its caller then waits for the next. Values that are
  * queued in the background are written first.
  */
-const boundOf = ({ history, stretch }: Facts): number =>
-  (tierBudget + leaseWait + 2 * history.config.hardTimeout + 4 * tierTimeout) * stretch
+const boundOf = ({ history: { config }, stretch }: Facts): number => {
+  const { leaseWait } = timesOf(config)
+  return (tierBudget + leaseWait + 2 * config.hardTimeout + 4 * tierTimeout) * stretch
+}
 
 const shownCall = ({ _tag, op, ...call }: Call): string =>
   `${op} ${"keys" in call ? call.keys.join(" ") : (call.key ?? "")}`.trim()

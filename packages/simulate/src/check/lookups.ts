@@ -1,11 +1,12 @@
 /** How many lookups of a key may run at once. */
 import type { Change, Life, Lookup, Read } from "../history/History.ts"
-import { breakerOpenFor, leaseWait, tierBudget } from "../plan/Plan.ts"
+import { breakerOpenFor, tierBudget, timesOf } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
 import { violation, type Violation } from "./Violation.ts"
 
 /** How long a flight may run before it calls upstream, ms. */
-const flightsWait = tierBudget + leaseWait
+const flightsWait = ({ history: { config } }: Facts): number =>
+  tierBudget + timesOf(config).leaseWait
 
 const detaches = ({ key, op }: Change, of: string): boolean => op === "clear" || key === of
 
@@ -19,12 +20,12 @@ const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean =
     .some((change) => !change.settled && change.begin.order < later.begin.order) &&
   facts
     .messagesOf(later.life, later.key, later.begin)
-    .some(({ at }) => facts.active(life, at.at, begin.at) <= flightsWait)
+    .some(({ at }) => facts.active(life, at.at, begin.at) <= flightsWait(facts))
 
 /** Whether a change or a refresh makes the later lookup one of a new generation. */
 const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
   const { begin, life } = earlier
-  const isRecent = (at: number) => facts.active(life, at, begin.at) <= flightsWait
+  const isRecent = (at: number) => facts.active(life, at, begin.at) <= flightsWait(facts)
   const begins = (call: Change | Read): boolean =>
     call.begin.order < later.begin.order && (call.end === undefined || isRecent(call.end.at))
   return (
@@ -49,17 +50,18 @@ const overlap = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
 }
 
 const failedBefore = (facts: Facts, { begin, key }: Lookup): boolean =>
-  facts.hasFailed(key, begin.at - flightsWait, begin.at)
+  facts.hasFailed(key, begin.at - flightsWait(facts), begin.at)
 
 /**
  * A node waits for another's lookup no longer than `leaseWait`, and than a lookup may take: for a caller,
  * or for a refresh behind a caller that got a stale value.
  */
 const hasWaited = (facts: Facts, { begin, key, life }: Lookup): boolean => {
-  const longest = Math.min(leaseWait, facts.history.config.hardTimeout) / facts.stretch
+  const { config } = facts.history
+  const longest = Math.min(timesOf(config).leaseWait, config.hardTimeout) / facts.stretch
   const mayWait = (read: Read): boolean => {
     if (read.end === undefined || read.end.at >= begin.at - longest) return true
-    return read.end.at >= begin.at - flightsWait && facts.isStale(read, key)
+    return read.end.at >= begin.at - flightsWait(facts) && facts.isStale(read, key)
   }
   return facts.reads.some(
     (read) =>
@@ -72,7 +74,7 @@ const hasWaited = (facts: Facts, { begin, key, life }: Lookup): boolean => {
 
 /** Whether the nodes of both lookups, and the arbiter, were well all the time. */
 const areWell = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
-  const [from, to] = [earlier.begin.at - flightsWait - recovery, later.begin.at]
+  const [from, to] = [earlier.begin.at - flightsWait(facts) - recovery, later.begin.at]
   return [earlier.life, later.life].every(
     (life) =>
       facts.isUndisturbed(life, from, to) &&
@@ -121,7 +123,7 @@ const isDemanded = (facts: Facts, { begin, key, life }: Lookup): boolean =>
       keys.includes(key) &&
       (check || maxAge !== undefined || op === "refresh") &&
       came.order < begin.order &&
-      (end === undefined || end.at >= begin.at - flightsWait),
+      (end === undefined || end.at >= begin.at - flightsWait(facts)),
   )
 
 /** ms. The arbiter has what a node has looked up by then. */
@@ -138,9 +140,9 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
   if (config.earlyRefresh || end === undefined) return undefined
   if (outcome !== "value" && outcome !== "renewed") return undefined
   const begin = later.begin
-  const longest = config.freshFor / facts.stretch - flightsWait
+  const longest = config.freshFor / facts.stretch - flightsWait(facts)
   if (begin.at < end.at + storing || begin.at > end.at + longest) return undefined
-  const from = earlier.begin.at - flightsWait - recovery
+  const from = earlier.begin.at - flightsWait(facts) - recovery
   const isQuiet =
     isWell(facts, life, from, begin.at) &&
     isWell(facts, later.life, from, begin.at) &&
@@ -150,7 +152,7 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
       .every(
         (change) =>
           change.begin.order > begin.order ||
-          (change.settled && change.end!.at < earlier.begin.at - flightsWait),
+          (change.settled && change.end!.at < earlier.begin.at - flightsWait(facts)),
       ) &&
     facts
       .lookups(later.key)

@@ -14,8 +14,7 @@ import {
   type Config,
   type FileCondition,
   heartbeat,
-  leaseWait,
-  markMaxAge,
+  timesOf,
 } from "../plan/Plan.ts"
 import { derived, make } from "@larder/traces/choices"
 import { SimulatedNetwork } from "./network.ts"
@@ -23,6 +22,24 @@ import { asFile, type Conditions, reached } from "./way.ts"
 
 /** The most bytes of a value that a message brings. */
 const pushBytes = 1_024
+
+/** The limits of the arbiter's tier. */
+export const limitsOf = (config: Config) => {
+  const { leaseWait, markMaxAge } = timesOf(config)
+  const { leaseTime, push, settleTime } = config
+  return {
+    heartbeat,
+    leaseTime,
+    leaseWait,
+    settleTime,
+    markMaxAge,
+    push: push ? { maxBytes: pushBytes } : undefined,
+    breaker: { openFor: breakerOpenFor },
+  }
+}
+
+/** ms. How much longer than the latency a message takes to a node. */
+export type MessageDelay = (node: number) => number
 
 const bytesOf = (layer: Layer.Layer<Tier.Tier>, process: Process): Tier.ByteTier => {
   const build = Effect.map(Layer.build(layer), (context) => Context.get(context, Tier.Tier))
@@ -73,26 +90,17 @@ export class Cluster {
   /** Requests that wait for an arbiter that stands still. */
   #held: Array<() => void> | undefined
 
-  constructor(config: Config) {
+  constructor(config: Config, messageDelay: MessageDelay = () => 0) {
     this.#config = config
     this.#random = make(derived(config.seed, "requests"))
     this.#arbiter = new Process(this.loop, new MachineTime(0))
     this.network = new SimulatedNetwork({
       seed: derived(config.seed, "network"),
-      latency: config.latency,
+      delay: (node) => config.latency + messageDelay(node),
       onBeat: (subscription, delay) => this.#subscribers[subscription - 1]!.onBeat(delay),
     })
     this.#server = this.#onArbiter(
-      MemoryTier.sharedServer({
-        heartbeat,
-        network: this.network,
-        leaseTime: config.leaseTime,
-        leaseWait,
-        settleTime: config.settleTime,
-        markMaxAge,
-        push: config.push ? { maxBytes: pushBytes } : undefined,
-        breaker: { openFor: breakerOpenFor },
-      }),
+      MemoryTier.sharedServer({ ...limitsOf(config), network: this.network }),
     )
     this.#tier = bytesOf(this.#server.layer, this.#arbiter)
     this.machines = Array.from(

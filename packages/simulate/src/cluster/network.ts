@@ -7,8 +7,8 @@ type Sent = Parameters<MemoryTier.Network["deliver"]>[0]
 
 export interface NetworkOptions {
   readonly seed: number
-  /** ms. What each message takes where nothing is wrong. */
-  readonly latency: number
+  /** ms. What each message takes to a node where nothing is wrong. */
+  readonly delay: (node: number) => number
   /** A heartbeat arrives at a subscription after `delay`, ms. */
   readonly onBeat: (subscription: number, delay: number) => void
 }
@@ -50,9 +50,12 @@ export class SimulatedNetwork implements MemoryTier.Network {
   }
 
   readonly deliver: MemoryTier.Network["deliver"] = (sent, { number }) => {
-    const place = this.of(this.#nodes[number - 1]!)
+    const node = this.#nodes[number - 1]!
+    const place = this.of(node)
     if (this.isSilent || place.isPartitioned) return []
-    const delays = this.#delays(place.condition, sent).map((delay) => delay + this.#options.latency)
+    const delays = this.#delays(place.condition, sent).map(
+      (delay) => delay + this.#options.delay(node),
+    )
     if (sent._tag === "Heartbeat") {
       for (const delay of delays) this.#options.onBeat(number, delay)
     }

@@ -32,7 +32,23 @@ type Single = Exclude<RequestCondition, "lossy">
 
 const single = requestConditions.filter((condition) => condition !== "lossy")
 
-type Request<A> = Effect.Effect<A, Tier.TierError>
+export type Request<A> = Effect.Effect<A, Tier.TierError>
+
+/** What is between a process and a tier. */
+export interface Road {
+  /** Carries a request; `damage` is what damaged bytes do to its answer. */
+  readonly request: <A>(
+    operation: string,
+    request: Request<A>,
+    damage?: (answer: A) => A,
+  ) => Request<A>
+  /** The larder opens the tier; the given function tells it that a lost connection is back. */
+  readonly opened: (reconnected: () => void) => void
+  /** A subscription begins. */
+  readonly listens: () => void
+  /** A message has arrived; `pass` gives it to the larder. */
+  readonly arrives: (message: Tier.Message, pass: () => void) => void
+}
 
 const broken = (operation: string) =>
   Effect.fail(new Tier.TierError({ tier: "simulated", operation, cause: new Error("refused") }))
@@ -45,7 +61,8 @@ const damaged = (bytes: Uint8Array | undefined): Uint8Array | undefined => {
   return copy
 }
 
-class Way {
+/** A road on which requests and answers take time, get lost, and fail. */
+class Way implements Road {
   readonly options: WayOptions
 
   constructor(options: WayOptions) {
@@ -101,42 +118,18 @@ class Way {
     }
   }
 
-  arbiter(arbiter: Tier.Arbiter): Tier.Arbiter {
-    const { acquireAll, commitAll, listen, versions } = arbiter
-    return {
-      acquire: (key, request) =>
-        this.request("acquire", arbiter.acquire(key, request), damagedEntry),
-      renew: (...args) => this.request("renew", arbiter.renew(...args)),
-      release: (...args) => this.request("release", arbiter.release(...args)),
-      commit: (...args) => this.request("commit", arbiter.commit(...args)),
-      acquireAll:
-        acquireAll &&
-        ((requests) =>
-          this.request("acquire", acquireAll(requests), (all) =>
-            all.map((one) => one && damagedEntry(one)),
-          )),
-      commitAll: commitAll && ((commits) => this.request("commit", commitAll(commits))),
-      write: (...args) => this.request("write", arbiter.write(...args)),
-      mark: (...args) => this.request("mark", arbiter.mark(...args)),
-      marks: (since) => this.request("marks", arbiter.marks(since)),
-      versions: versions && ((keys) => this.request("versions", versions(keys))),
-      listen: listen && ((receive) => this.#listen(listen, receive)),
-    }
+  opened(reconnected: () => void): void {
+    this.options.opened(reconnected)
   }
 
-  #listen(
-    listen: NonNullable<Tier.Arbiter["listen"]>,
-    receive: (message: Tier.Message) => void,
-  ): ReturnType<typeof listen> {
-    return Effect.suspend(() => {
-      const { listens, process, receives } = this.options
-      listens()
-      return listen((message) =>
-        process.whenRunning(() => {
-          receives(message)
-          receive(message)
-        }),
-      )
+  listens(): void {
+    this.options.listens()
+  }
+
+  arrives(message: Tier.Message, pass: () => void): void {
+    this.options.process.whenRunning(() => {
+      this.options.receives(message)
+      pass()
     })
   }
 }
@@ -144,24 +137,55 @@ class Way {
 const damagedEntry = (acquired: Tier.Acquired): Tier.Acquired =>
   acquired._tag === "Newer" ? { ...acquired, envelope: damaged(acquired.envelope)! } : acquired
 
-const storeOver = (way: Way, store: Tier.ByteStore): Tier.ByteStore => ({
-  read: (keys) => way.request("read", store.read(keys), (found) => found.map(damaged)),
-  put: (...args) => way.request("put", store.put(...args)),
-  drop: (...args) => way.request("drop", store.drop(...args)),
-  arbiter: store.arbiter && way.arbiter(store.arbiter),
+const listenOver =
+  (road: Road, listen: NonNullable<Tier.Arbiter["listen"]>): typeof listen =>
+  (receive) =>
+    Effect.suspend(() => {
+      road.listens()
+      return listen((message) => road.arrives(message, () => receive(message)))
+    })
+
+const arbiterOver = (road: Road, arbiter: Tier.Arbiter): Tier.Arbiter => {
+  const { acquireAll, commitAll, listen, versions } = arbiter
+  return {
+    acquire: (key, request) => road.request("acquire", arbiter.acquire(key, request), damagedEntry),
+    renew: (...args) => road.request("renew", arbiter.renew(...args)),
+    release: (...args) => road.request("release", arbiter.release(...args)),
+    commit: (...args) => road.request("commit", arbiter.commit(...args)),
+    acquireAll:
+      acquireAll &&
+      ((requests) =>
+        road.request("acquire", acquireAll(requests), (all) =>
+          all.map((one) => one && damagedEntry(one)),
+        )),
+    commitAll: commitAll && ((commits) => road.request("commit", commitAll(commits))),
+    write: (...args) => road.request("write", arbiter.write(...args)),
+    mark: (...args) => road.request("mark", arbiter.mark(...args)),
+    marks: (since) => road.request("marks", arbiter.marks(since)),
+    versions: versions && ((keys) => road.request("versions", versions(keys))),
+    listen: listen && listenOver(road, listen),
+  }
+}
+
+const storeOver = (road: Road, store: Tier.ByteStore): Tier.ByteStore => ({
+  read: (keys) => road.request("read", store.read(keys), (found) => found.map(damaged)),
+  put: (...args) => road.request("put", store.put(...args)),
+  drop: (...args) => road.request("drop", store.drop(...args)),
+  arbiter: store.arbiter && arbiterOver(road, store.arbiter),
 })
 
 /** The tier as a process reaches it. */
-export const reached = (tier: Tier.ByteTier, options: WayOptions): Tier.ByteTier => {
-  const way = new Way(options)
-  return {
-    ...tier,
-    open: (of) => {
-      options.opened(() => of.notify?.({ _tag: "Connected" }))
-      return Effect.map(tier.open(of), (store) => storeOver(way, store))
-    },
-  }
-}
+export const over = (tier: Tier.ByteTier, road: Road): Tier.ByteTier => ({
+  ...tier,
+  open: (of) => {
+    road.opened(() => of.notify?.({ _tag: "Connected" }))
+    return Effect.map(tier.open(of), (store) => storeOver(road, store))
+  },
+})
+
+/** The tier over a simulated way. */
+export const reached = (tier: Tier.ByteTier, options: WayOptions): Tier.ByteTier =>
+  over(tier, new Way(options))
 
 /** A tier of one machine: the same bytes, without an arbiter. */
 export const asFile = (tier: Tier.ByteTier): Tier.ByteTier => ({

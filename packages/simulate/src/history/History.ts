@@ -36,6 +36,8 @@ export type Answer =
       /** Undefined where the call does not say. */
       readonly freshness: Freshness | undefined
       readonly tier: string | undefined
+      /** Of its entry, where the call says it. */
+      readonly version?: number
     }
   /** A `read` without a value. */
   | { readonly _tag: "Nothing"; readonly key: string }
@@ -94,6 +96,8 @@ export type Call = Read | Change
 
 export interface Lookup {
   readonly number: number
+  /** The number among the lookups of its key. */
+  readonly ofKey: number
   readonly key: string
   readonly life: Life
   readonly behaviour: Behaviour

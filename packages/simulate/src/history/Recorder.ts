@@ -1,4 +1,5 @@
 /** Writes a history while a run goes on. */
+import type { Tier } from "@larder/core"
 import type { Config, Step } from "../plan/Plan.ts"
 import type {
   Answer,
@@ -19,6 +20,20 @@ import type {
   Value,
 } from "./History.ts"
 
+/** What the rules see of a message; undefined for one that says nothing of values. */
+const receivedOf = (message: Tier.Message): Received | undefined => {
+  switch (message._tag) {
+    case "Changed":
+      return { _tag: "Changed", key: message.key, version: message.version }
+    case "Marked":
+      return { _tag: "Marked", numbers: message.page.marks.map(({ number }) => number) }
+    case "Gap":
+      return { _tag: "Gap", isOver: message.isOver }
+    case "Released":
+      return undefined
+  }
+}
+
 type New<A extends Call, Set extends string> = Omit<A, "number" | "begin" | "end" | Set | "left">
 
 export class Recorder {
@@ -26,6 +41,8 @@ export class Recorder {
   readonly #lives: Array<Life> = []
   readonly #calls: Array<Call> = []
   readonly #lookups: Array<Lookup> = []
+  /** By key, how many there are. */
+  readonly #lookupsOf = new Map<string, number>()
   readonly #values = new Map<number, Value>()
   readonly #deliveries: Array<Delivery> = []
   readonly #beats: Array<Beat> = []
@@ -36,6 +53,11 @@ export class Recorder {
 
   constructor(now: () => number) {
     this.#now = now
+  }
+
+  /** How much has been recorded. */
+  get order(): number {
+    return this.#order
   }
 
   moment(): Moment {
@@ -108,9 +130,12 @@ export class Recorder {
 
   lookup(lookup: Pick<Lookup, "key" | "life" | "behaviour">): Lookup {
     const { length } = this.#lookups
+    const ofKey = this.#lookupsOf.get(lookup.key) ?? 0
+    this.#lookupsOf.set(lookup.key, ofKey + 1)
     const begun: Lookup = {
       ...lookup,
       number: length,
+      ofKey,
       begin: this.moment(),
       end: undefined,
       outcome: undefined,
@@ -131,6 +156,12 @@ export class Recorder {
     this.#deliveries.push({ life, at: this.moment(), message })
   }
 
+  /** A message of a tier; one that says nothing of values is not recorded. */
+  heard(life: Life, message: Tier.Message): void {
+    const received = receivedOf(message)
+    if (received !== undefined) this.received(life, received)
+  }
+
   /** A heartbeat will arrive after `delay`, ms. */
   beat(life: Life, delay: number): void {
     const sentAt = this.#now()
@@ -147,10 +178,6 @@ export class Recorder {
 
   sample(life: Life, sampled: Pick<Sample, "entries" | "openBreakers">): void {
     this.#samples.push({ life, at: this.moment(), ...sampled })
-  }
-
-  get lookups(): number {
-    return this.#lookups.length
   }
 
   history(

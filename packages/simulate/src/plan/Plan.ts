@@ -84,7 +84,20 @@ export interface Config {
   /** By how much the clocks of the nodes are ahead. */
   readonly skews: ReadonlyArray<number>
   readonly seed: number
+  /** Default: {@link usualTimes}. */
+  readonly times?: Times
 }
+
+/** Durations that do not differ from plan to plan of the simulator, ms. */
+export interface Times {
+  readonly leaseWait: number
+  readonly retryAfterFailure: number
+  readonly markMaxAge: number
+}
+
+export const usualTimes: Times = { leaseWait: 1_000, retryAfterFailure: 100, markMaxAge: 5_000 }
+
+export const timesOf = ({ times = usualTimes }: Config): Times => times
 
 export type ChangeStep =
   | { readonly _tag: "set" | "expire" | "remove"; readonly node: number; readonly key: string }
@@ -163,10 +176,7 @@ export const heartbeat = 100
 export const silence = 3 * heartbeat
 export const tierTimeout = 200
 export const tierBudget = 800
-export const leaseWait = 1_000
 export const closeTimeout = 2_000
-export const retryAfterFailure = 100
-export const markMaxAge = 5_000
 export const breakerOpenFor = 500
 /** How long a slow request or answer takes, and a message that is slow. */
 export const slowMillis = 50

@@ -4,16 +4,23 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Answer, Call, Change, Read } from "../history/History.ts"
+import type { Answer, Call, Change, Life, Read } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
 import type { ChangeStep, ReadStep } from "../plan/Plan.ts"
-import type { Node, SimulatedLarder } from "./node.ts"
+import type { SimulatedLarder } from "./larder.ts"
 import { isLookupError } from "./source.ts"
 import { numberOf, valueOf } from "./values.ts"
 
-export interface Running {
+/** A process whose larder is called. */
+export interface Caller {
+  readonly life: Life
+  readonly larder: SimulatedLarder | undefined
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+}
+
+export interface Running<N extends Caller> {
   readonly call: Call
-  readonly node: Node
+  readonly node: N
   readonly fiber: Fiber.Fiber<unknown, unknown>
 }
 
@@ -41,8 +48,15 @@ const answersOf = (
     }
     case "getWithMeta": {
       const { check, key } = step
-      return Effect.map(larder.getWithMeta(key, { check }), ({ freshness, tier, value }) => [
-        { _tag: "Value", key, value: numberOf(value), freshness: freshness._tag, tier },
+      return Effect.map(larder.getWithMeta(key, { check }), ({ entry, freshness, tier, value }) => [
+        {
+          _tag: "Value",
+          key,
+          value: numberOf(value),
+          freshness: freshness._tag,
+          tier,
+          version: entry.version,
+        },
       ])
     }
     case "refresh":
@@ -60,6 +74,7 @@ const answersOf = (
                 value: numberOf(entry.value),
                 freshness: freshness._tag,
                 tier,
+                version: entry.version,
               },
             ],
       )
@@ -79,12 +94,12 @@ const answersOf = (
 const isClosed = (cause: Cause.Cause<unknown>): boolean =>
   Cause.squash(cause) instanceof Larder.LarderClosed
 
-export const startRead = (
+export const startRead = <N extends Caller>(
   recorder: Recorder,
-  node: Node,
+  node: N,
   step: ReadStep,
   isFinal: boolean,
-): Running => {
+): Running<N> => {
   const keys = step._tag === "getMany" ? step.keys : [step.key]
   const call = recorder.read({
     _tag: "Read",
@@ -128,12 +143,12 @@ const acknowledged = (larder: SimulatedLarder, step: ChangeStep, value: number) 
   }
 }
 
-export const startChange = (
+export const startChange = <N extends Caller>(
   recorder: Recorder,
-  node: Node,
+  node: N,
   step: ChangeStep,
   tags: ReadonlyArray<string>,
-): Running => {
+): Running<N> => {
   const key = "key" in step ? step.key : undefined
   const value = step._tag === "set" ? recorder.value(step.key, tags) : undefined
   const call = recorder.change({

@@ -1,5 +1,5 @@
 /** A node: the larder of the process that runs on a machine now. */
-import { EarlyRefresh, Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
+import { Tier, TierStack } from "@larder/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,58 +8,17 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type Cluster, type Machine, seeded, type Watch } from "../cluster/Cluster.ts"
 import { Process } from "../engine/process.ts"
-import type { Life, Received, Sample } from "../history/History.ts"
+import type { Life, Sample } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
-import {
-  closeTimeout,
-  type Config,
-  retryAfterFailure,
-  tierBudget,
-  tierTimeout,
-} from "../plan/Plan.ts"
+import type { Config } from "../plan/Plan.ts"
 import { derived } from "@larder/traces/choices"
-import type { LookupError, Source } from "./source.ts"
-import { numberOf, SimulatedValue } from "./values.ts"
-
-export type SimulatedLarder = Larder.Larder<string, SimulatedValue, LookupError>
-
-export const policyOf = (config: Config): Policy.Policy => {
-  const policy = Policy.make({
-    freshFor: config.freshFor,
-    staleWhileRevalidate: config.staleWhileRevalidate,
-    staleIfError: config.staleIfError,
-    earlyRefresh: config.earlyRefresh ? EarlyRefresh.after(0.5) : EarlyRefresh.none,
-    softTimeout: config.softTimeout ?? undefined,
-    hardTimeout: config.hardTimeout,
-    retryAfterFailure,
-    tierTimeout,
-    tierBudget,
-    tierWrites: config.tierWrites,
-  })
-  return config.checked ? Policy.checked(policy) : policy
-}
-
-/** What the rules see of a message; undefined for one that says nothing of values. */
-const receivedOf = (message: Tier.Message): Received | undefined => {
-  switch (message._tag) {
-    case "Changed":
-      return { _tag: "Changed", key: message.key, version: message.version }
-    case "Marked":
-      return { _tag: "Marked", numbers: message.page.marks.map(({ number }) => number) }
-    case "Gap":
-      return { _tag: "Gap", isOver: message.isOver }
-    case "Released":
-      return undefined
-  }
-}
+import { makeLarder, memoryOf, type SimulatedLarder } from "./larder.ts"
+import type { Source } from "./source.ts"
 
 const watchOf = (recorder: Recorder, life: Life): Watch => ({
   onBeat: (delay) => recorder.beat(life, delay),
   onAnswer: () => recorder.requestAnswered(life),
-  onMessage: (message) => {
-    const received = receivedOf(message)
-    if (received !== undefined) recorder.received(life, received)
-  },
+  onMessage: (message) => recorder.heard(life, message),
 })
 
 /** One process with its larder. */
@@ -84,10 +43,7 @@ export class Node {
     const { node, number } = this.life
     this.#context = seeded(this.process, derived(config.seed, "node", node, number))
     const { life } = this
-    const memory = MemoryTier.layer({
-      maxEntries: config.maxEntries,
-      ...(config.maxFreshFor === null ? {} : { maxFreshFor: config.maxFreshFor }),
-    })
+    const memory = memoryOf(config)
     const shared = Layer.succeed(
       Tier.Tier,
       cluster.wayToArbiter(machine, this.process, watchOf(recorder, life)),
@@ -96,16 +52,7 @@ export class Node {
     const stack = config.file
       ? TierStack.layer(memory, file, shared)
       : TierStack.layer(memory, shared)
-    const made = Larder.make({
-      name: "simulated",
-      value: SimulatedValue,
-      policy: policyOf(config),
-      tags: (value) => recorder.tagsOf(numberOf(value)),
-      closeTimeout,
-      upstream: Upstream.make({
-        lookup: (key: string, previous) => source.lookup(life, key, previous),
-      }),
-    })
+    const made = makeLarder({ config, recorder, source, life })
     const opened = Effect.flatMap(Layer.buildWithScope(stack, this.#scope), (context) =>
       Effect.provide(Scope.provide(made, this.#scope), context),
     )

@@ -1,5 +1,5 @@
 /** Runs a plan: the same plan gives the same history, whatever the machine does. */
-import { Cluster, type Machine } from "../cluster/Cluster.ts"
+import { Cluster, type Machine, type MessageDelay } from "../cluster/Cluster.ts"
 import type { History, Moment } from "../history/History.ts"
 import { Recorder } from "../history/Recorder.ts"
 import {
@@ -8,17 +8,16 @@ import {
   type FaultStep,
   heartbeat,
   keysOf,
-  leaseWait,
   type Plan,
   silence,
   type Step,
 } from "../plan/Plan.ts"
 import { type Running, startChange, startRead } from "./calls.ts"
 import { Node } from "./node.ts"
-import { Source } from "./source.ts"
+import { type Pause, Source } from "./source.ts"
 
 /** ms. By then breakers have probed and missed changes were replayed. */
-const recoveryMillis = 2 * leaseWait + silence + 5_000
+const recoveryMillis = silence + 7_000
 /** ms. A read at rest ends within this, and what it commits reaches all nodes. */
 const finalMillis = 300
 
@@ -30,14 +29,14 @@ class World {
   /** By machine, the process that runs there now. */
   readonly #nodes: Array<Node> = []
   readonly #everyNode: Array<Node> = []
-  #running: Array<Running> = []
+  #running: Array<Running<Node>> = []
 
-  constructor(config: Config) {
+  constructor(config: Config, { messageDelay, pause }: SimulateOptions) {
     this.config = config
     const recorder = new Recorder(() => this.#cluster.loop.now)
     this.#recorder = recorder
-    this.#source = new Source(recorder, config.hardTimeout)
-    this.#cluster = new Cluster(config)
+    this.#source = new Source(recorder, config.hardTimeout, pause)
+    this.#cluster = new Cluster(config, messageDelay)
     for (const machine of this.#cluster.machines) this.#start(machine)
     this.#pass(1)
   }
@@ -225,4 +224,12 @@ class World {
   }
 }
 
-export const simulate = ({ config, steps }: Plan): History => new World(config).play(steps)
+export interface SimulateOptions {
+  /** What lookups wait for. Default: as long as the plan says. */
+  readonly pause?: Pause
+  /** Default: messages take as long to all nodes. */
+  readonly messageDelay?: MessageDelay
+}
+
+export const simulate = ({ config, steps }: Plan, options: SimulateOptions = {}): History =>
+  new World(config, options).play(steps)

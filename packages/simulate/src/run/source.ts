@@ -15,6 +15,11 @@ export interface LookupError {
 export const isLookupError = (error: unknown): error is LookupError =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "LookupError"
 
+/** What a lookup that takes so many ms waits for. */
+export type Pause = (lookup: Lookup, millis: number) => Effect.Effect<void>
+
+const asPlanned: Pause = (_, millis) => Effect.sleep(millis)
+
 interface Previous {
   readonly value: unknown
 }
@@ -25,12 +30,14 @@ export class Source {
   millis = 0
   readonly #recorder: Recorder
   readonly #hardTimeout: number
+  readonly #pause: Pause
   /** By key, the tags of the values that it gives. */
   readonly #tags = new Map<string, ReadonlyArray<string>>()
 
-  constructor(recorder: Recorder, hardTimeout: number) {
+  constructor(recorder: Recorder, hardTimeout: number, pause: Pause = asPlanned) {
     this.#recorder = recorder
     this.#hardTimeout = hardTimeout
+    this.#pause = pause
   }
 
   publish(key: string, tags: ReadonlyArray<string>): void {
@@ -53,7 +60,8 @@ export class Source {
       const answer = this.#answer(lookup, previous)
       if (behaviour === "disobeys") return this.#disobeying(answer)
       const behaved = behaviour === "hangs" ? Effect.never : answer
-      return Effect.onInterrupt(millis === 0 ? behaved : Effect.delay(behaved, millis), () => left)
+      const paused = millis === 0 ? behaved : Effect.andThen(this.#pause(lookup, millis), behaved)
+      return Effect.onInterrupt(paused, () => left)
     })
   }
 
