@@ -1,0 +1,82 @@
+/** Plans whose outcome real servers repeat, whatever the machine does. */
+import type { FaultKind } from "../../src/plan/faults.ts"
+import { generate } from "../../src/plan/generate.ts"
+import { type Config, keysOf, type Plan, type Step, usualTimes } from "../../src/plan/Plan.ts"
+
+/** The kinds of faults that a real server plays at a chosen step. */
+export const faults: ReadonlyArray<FaultKind> = [
+  "clock",
+  "restart",
+  "flush",
+  "failover",
+  "upstream",
+]
+
+const stepsPerPlan = 30
+
+/**
+ * The times are so many times as long as in a plan of the simulator, and waits take no time: whatever the
+ * machine does, no time is over before the plan ends. Clocks that jump, `expire` and marks end freshness.
+ */
+const slower = 300
+
+const slowed = (config: Config): Config => ({
+  ...config,
+  freshFor: slower * config.freshFor,
+  staleWhileRevalidate: slower * config.staleWhileRevalidate,
+  staleIfError: slower * config.staleIfError,
+  softTimeout: config.softTimeout && slower * config.softTimeout,
+  hardTimeout: slower * config.hardTimeout,
+  maxFreshFor: config.maxFreshFor && slower * config.maxFreshFor,
+  leaseTime: slower * config.leaseTime,
+  times: {
+    leaseWait: slower * usualTimes.leaseWait,
+    retryAfterFailure: slower * usualTimes.retryAfterFailure,
+    markMaxAge: slower * usualTimes.markMaxAge,
+  },
+})
+
+const slowedStep = (step: Step): Step =>
+  step._tag === "get" && step.maxAge !== undefined
+    ? { ...step, maxAge: slower * step.maxAge }
+    : step
+
+/** A lookup that ends by its deadline alone would end after the plan. */
+const ending = (step: Step): Step =>
+  step._tag === "upstream" && (step.behaviour === "hangs" || step.behaviour === "disobeys")
+    ? { ...step, behaviour: "fails" }
+    : step
+
+/** In the end every node reads and gets every key. */
+const finalSteps = (config: Config): ReadonlyArray<Step> => {
+  const nodes = Array.from({ length: config.nodes }, (_, node) => node)
+  const asks = (["read", "getWithMeta"] as const).flatMap((_tag) =>
+    nodes.flatMap((node) => keysOf(config).map((key): Step => ({ _tag, node, key }))),
+  )
+  return [{ _tag: "upstream", behaviour: "answers", millis: 0 }, ...asks]
+}
+
+export const sample = (seed: number, { file }: { readonly file: boolean }): Plan => {
+  const nodes = 2 + (seed % 2)
+  const plan = generate(seed, { nodes, steps: stepsPerPlan, faults })
+  const { keys } = plan.config
+  const config: Config = {
+    ...slowed(plan.config),
+    file,
+    keys: Math.min(keys, 3),
+    // Which entries memory evicts depends on seeds of its own.
+    maxEntries: 10_000,
+    latency: 0,
+  }
+  const steps = plan.steps.map((step) => within(config, ending(slowedStep(step))))
+  return { config, steps: [...steps, ...finalSteps(config)] }
+}
+
+/** The step with the keys that there are. */
+const within = (config: Config, step: Step): Step => {
+  const known = keysOf(config)
+  const keyIn = (key: string): string => known[Number(key.slice(3)) % known.length]!
+  if ("key" in step) return { ...step, key: keyIn(step.key) }
+  if ("keys" in step) return { ...step, keys: [...new Set(step.keys.map(keyIn))] }
+  return step
+}
