@@ -242,6 +242,21 @@ export const oldFaults = {
       },
     ],
   },
+  "late-mark-unjudged": {
+    what: "a late mark touches no entry where its node has numbered marks itself meanwhile",
+    edits: [
+      {
+        file: `${core}/invalidation/marks.ts`,
+        from: `    if (marks.set(mark.tag, mark.number, now)) this.judgeAgain()`,
+        to: `    marks.set(mark.tag, mark.number, now)`,
+      },
+      {
+        file: `${core}/invalidation/marks.ts`,
+        from: `    if (rises.includes(true) || page.last > this.#unreadUpTo) this.judgeAgain()`,
+        to: `    if (rises.length === 0) this.judgeAgain()`,
+      },
+    ],
+  },
 } satisfies Readonly<Record<string, OldFault>>
 
 export type OldFaultName = keyof typeof oldFaults

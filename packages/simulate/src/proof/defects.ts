@@ -72,10 +72,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/invalidation/marks.ts`,
-        from: `    this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
-    this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
-`,
-        to: "",
+        from: `    const rises = [this.#keeping.raise(page.floor), this.#dropping.raise(page.dropFloor)]`,
+        to: `    const rises: ReadonlyArray<boolean> = []`,
       },
     ],
   },

@@ -23,16 +23,26 @@ class MarkSet {
   /** The highest forgotten number: entries looked up before it may be covered. */
   floor = 0
 
-  set(tag: string | undefined, number: number, now: number): void {
-    if (tag === undefined) {
-      this.everything = Math.max(this.everything, number)
-      return
+  /** Says whether the mark is news. */
+  set(tag: string | undefined, number: number, now: number): boolean {
+    if (number <= (tag === undefined ? this.everything : (this.tags.get(tag)?.number ?? 0))) {
+      return false
     }
-    const known = this.tags.get(tag)
-    if (known !== undefined && known.number >= number) return
+    if (tag === undefined) {
+      this.everything = number
+      return true
+    }
     this.tags.delete(tag)
     this.tags.set(tag, { number, at: now })
     this.#trim(now)
+    return true
+  }
+
+  /** Says whether the floor rises. */
+  raise(floor: number): boolean {
+    if (floor <= this.floor) return false
+    this.floor = floor
+    return true
   }
 
   /** The number of the last mark that covers all values with this tag. */
@@ -139,8 +149,8 @@ export class Marks {
    */
   merge(page: MarkPage, since: number, now: number): void {
     for (const mark of page.marks) this.#set(mark, now)
-    this.#keeping.floor = Math.max(this.#keeping.floor, page.floor)
-    this.#dropping.floor = Math.max(this.#dropping.floor, page.dropFloor)
+    const rises = [this.#keeping.raise(page.floor), this.#dropping.raise(page.dropFloor)]
+    if (rises.includes(true) || page.last > this.#unreadUpTo) this.judgeAgain()
     this.#advance(page.last)
     this.#unreadUpTo = Math.max(this.#unreadUpTo, page.last)
     // Marks between `readUpTo` and `since` are still unread.
@@ -194,9 +204,13 @@ export class Marks {
     return this.isBehind && asOf < this.#unreadUpTo
   }
 
+  /**
+   * A mark may be news though its number is not the highest. Race: its message is late, and this node has
+   * numbered marks itself meanwhile, since the arbiter did not answer.
+   */
   #set(mark: Mark, now: number): void {
     const marks = mark.keepStale ? this.#keeping : this.#dropping
-    marks.set(mark.tag, mark.number, now)
+    if (marks.set(mark.tag, mark.number, now)) this.judgeAgain()
     if (this.#log.length < marksPerFlight) this.#log.push(mark)
     else this.#logComplete = false
   }

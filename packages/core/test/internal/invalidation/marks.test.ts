@@ -1,4 +1,5 @@
 import { expect, it } from "vitest"
+import type { Mark } from "../../../src/Tier.ts"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
 
 const entry = (asOf: number, ...tags: ReadonlyArray<string>) => ({
@@ -67,6 +68,28 @@ it("law 18: pages of marks may come twice, and in any order", () => {
   expect(marks.judge(entry(6, "x"))).toBe("stale")
   expect(marks.judge(entry(7, "x"))).toBe("valid")
   expect(marks.add(["y"], true, 0)).toBe(8)
+})
+
+it("law 18: entries are judged again for whatever is news, and for nothing else", () => {
+  const marks = new Marks()
+  const page = { last: 5, floor: 0, dropFloor: 0, marks: [] as Array<Mark> }
+  const isJudgedAgain = (merged: Partial<typeof page>): boolean => {
+    const before = marks.generation
+    marks.merge({ ...page, ...merged }, 0, 0)
+    return marks.generation > before
+  }
+  expect(isJudgedAgain({})).toBe(true)
+  // This node numbers a mark itself, above those that are on their way.
+  marks.add(["y"], true, 0, 100)
+  expect(isJudgedAgain({})).toBe(false)
+  const late = [{ tag: "x", keepStale: true, number: 5 }]
+  expect(isJudgedAgain({ marks: late })).toBe(true)
+  expect(isJudgedAgain({ marks: late })).toBe(false)
+  expect(isJudgedAgain({ marks: [{ tag: undefined, keepStale: false, number: 5 }] })).toBe(true)
+  expect(isJudgedAgain({ floor: 4 })).toBe(true)
+  expect(isJudgedAgain({ floor: 4 })).toBe(false)
+  expect(isJudgedAgain({ dropFloor: 3 })).toBe(true)
+  expect(isJudgedAgain({ last: 6 })).toBe(true)
 })
 
 it("law 12: a tag that is marked again covers what was looked up since", () => {
