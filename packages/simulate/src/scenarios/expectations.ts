@@ -18,10 +18,10 @@ const lastSet = ({ calls }: History, node: number): number | undefined =>
   )?.value
 
 /** Reads of the key when all has healed. */
-const final = ({ calls }: History, op: Read["op"]): ReadonlyArray<Read> =>
+const finalReads = ({ calls }: History): ReadonlyArray<Read> =>
   calls.filter(
     (call): call is Read =>
-      call._tag === "Read" && call.isFinal && call.op === op && call.keys[0] === key,
+      call._tag === "Read" && call.isFinal && call.op === "read" && call.keys[0] === key,
   )
 
 const shownAll = (values: ReadonlyArray<number | undefined>): string =>
@@ -32,7 +32,7 @@ export const keepsSetOf =
   (node: number): Expectation =>
   (history) => {
     const value = lastSet(history, node)
-    const found = final(history, "read").map(({ answers }) => freshIn(answers[0]))
+    const found = finalReads(history).map(({ answers }) => freshIn(answers[0]))
     return value !== undefined && found.every((one) => one === value)
       ? undefined
       : `${value}, set last, is not fresh at the end: ${shownAll(found)}`
