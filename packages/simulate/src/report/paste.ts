@@ -1,19 +1,19 @@
 /** A failing plan as a test to paste into test/regressions. */
 import { laws, type Violation } from "../check/Violation.ts"
 import type { Plan } from "../plan/Plan.ts"
-
-const indented = (value: unknown): string => JSON.stringify(value)
+import { differences } from "../plan/plain.ts"
 
 export const pasted = ({ config, steps }: Plan, { law, text }: Violation): string =>
   `import { expect, it } from "vitest"
+import { plainConfig } from "../../src/plan/plain.ts"
 import { judge } from "../../src/run/judge.ts"
 
 // Name the behaviour. Law ${laws[law]}: ${text.split("\n")[0]}
 it("", () => {
   const { violations } = judge({
-    config: ${indented(config)},
+    config: plainConfig(${JSON.stringify(differences(config))}),
     steps: [
-${steps.map((step) => `      ${indented(step)},`).join("\n")}
+${steps.map((step) => `      ${JSON.stringify(step)},`).join("\n")}
     ],
   })
   expect(violations).toEqual([])

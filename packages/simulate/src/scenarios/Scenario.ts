@@ -2,7 +2,7 @@
 import type { OldFaultName } from "@larder/mutate/oldFaults"
 import { check } from "../check/check.ts"
 import { shown } from "../check/Violation.ts"
-import type { Config, Plan } from "../plan/Plan.ts"
+import type { Plan } from "../plan/Plan.ts"
 import { simulate } from "../run/simulate.ts"
 import type { Expectation } from "./expectations.ts"
 
@@ -22,27 +22,3 @@ export const faultsOf = ({ expects, plan }: Scenario): ReadonlyArray<string> => 
   const unexpected = expects?.(history)
   return [...check(history).map(shown), ...(unexpected === undefined ? [] : [unexpected])]
 }
-
-/** The configuration of scenarios: nothing ends by itself while one is played. */
-export const config = (different: Partial<Config>): Config => ({
-  nodes: 2,
-  keys: 1,
-  file: false,
-  freshFor: 60_000,
-  staleWhileRevalidate: 0,
-  staleIfError: 60_000,
-  earlyRefresh: false,
-  softTimeout: null,
-  hardTimeout: 300,
-  tierWrites: "awaited",
-  checked: false,
-  maxEntries: 10_000,
-  maxFreshFor: null,
-  leaseTime: 1_000,
-  settleTime: 60_000,
-  push: false,
-  latency: 1,
-  skews: [],
-  seed: 1,
-  ...different,
-})

@@ -1,5 +1,6 @@
 /** Reads and lookups: what they may share, keep and believe. */
-import { config, type Scenario } from "./Scenario.ts"
+import { plainConfig } from "../plan/plain.ts"
+import type { Scenario } from "./Scenario.ts"
 import {
   A,
   expire,
@@ -22,7 +23,7 @@ export const reading: ReadonlyArray<Scenario> = [
     name: "no read after a node's own removal shares the answer of one from before",
     fault: "shared-read",
     plan: {
-      config: config({ file: true, maxEntries: 1, nodes: 1 }),
+      config: plainConfig({ file: true, maxEntries: 1, nodes: 1 }),
       steps: [
         tag(key, "x"),
         get(A),
@@ -44,7 +45,7 @@ export const reading: ReadonlyArray<Scenario> = [
     name: "nothing is looked up, or kept, for a key whose callers have left",
     fault: "left-lookup",
     plan: {
-      config: config({ keys: 2, latency: 10 }),
+      config: plainConfig({ keys: 2, latency: 10 }),
       steps: [
         upstream(150),
         { _tag: "getMany", node: A, keys: [key, other] },
@@ -65,7 +66,7 @@ export const reading: ReadonlyArray<Scenario> = [
     name: "what a file has is fresh in memory for maxFreshFor after the arbiter has confirmed it",
     fault: "cap-per-hit",
     plan: {
-      config: config({ file: true, maxFreshFor: 1_000 }),
+      config: plainConfig({ file: true, maxFreshFor: 1_000 }),
       steps: [
         get(A),
         wait(100),

@@ -1,6 +1,7 @@
 /** Changes that the arbiter missed, and what their replay must leave alone. */
 import { closesBreakers, keepsSetOf, looksUpNothing } from "./expectations.ts"
-import { config, type Scenario } from "./Scenario.ts"
+import { plainConfig } from "../plan/plain.ts"
+import type { Scenario } from "./Scenario.ts"
 import {
   A,
   B,
@@ -24,7 +25,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "a breaker that requests open after the success of one beside them closes again",
     fault: "breaker-unasked",
     plan: {
-      config: config({ nodes: 1 }),
+      config: plainConfig({ nodes: 1 }),
       steps: [
         get(A),
         wait(500),
@@ -47,7 +48,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "requests of a lost connection that fail when it is back open no breaker",
     fault: "late-failures",
     plan: {
-      config: config({}),
+      config: plainConfig({}),
       steps: [
         get(A, other),
         get(B),
@@ -67,7 +68,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "the replay of a missed set leaves what another node has set since",
     fault: "replay-over-others-set",
     plan: {
-      config: config({}),
+      config: plainConfig({}),
       steps: [
         get(A),
         requests(A, "lost"),
@@ -83,7 +84,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "the replay of a missed removal leaves what its own node has set since",
     fault: "replay-over-own-set",
     plan: {
-      config: config({ keys: 2, latency: 40 }),
+      config: plainConfig({ keys: 2, latency: 40 }),
       steps: [
         get(A),
         wait(400),
@@ -105,7 +106,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "a change is not settled before the arbiter has the earlier changes of its node",
     fault: "settled-before-earlier",
     plan: {
-      config: config({ keys: 3, latency: 40 }),
+      config: plainConfig({ keys: 3, latency: 40 }),
       steps: [
         get(A),
         get(B, other),
@@ -128,7 +129,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "a missed mark is sent, however many more are missed while it is on its way",
     fault: "marks-forgotten",
     plan: {
-      config: config({ latency: 40 }),
+      config: plainConfig({ latency: 40 }),
       steps: [
         tag(key, "t1"),
         get(A),
@@ -149,7 +150,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "the place of a missed change is as exact as the best answer told the arbiter's time",
     fault: "place-of-last-answer",
     plan: {
-      config: config({}),
+      config: plainConfig({}),
       steps: [
         get(A),
         wait(100),
@@ -171,7 +172,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "nodes agree on a key that one of them looked up while the arbiter did not answer it",
     fault: "alone-for-good",
     plan: {
-      config: config({}),
+      config: plainConfig({}),
       steps: [
         get(A, other),
         get(B),
@@ -188,7 +189,7 @@ export const recovering: ReadonlyArray<Scenario> = [
     name: "a mark counts once its node has heard of it, also below those that the node has numbered itself",
     fault: "late-mark-unjudged",
     plan: {
-      config: config({ staleIfError: 0, tierWrites: "background" }),
+      config: plainConfig({ staleIfError: 0, tierWrites: "background" }),
       steps: [
         tag(key, "x"),
         get(B),

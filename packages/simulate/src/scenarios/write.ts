@@ -1,5 +1,6 @@
 /** Sets: their place among the changes of other nodes, and values on their way in the background. */
-import { config, type Scenario } from "./Scenario.ts"
+import { plainConfig } from "../plan/plain.ts"
+import type { Scenario } from "./Scenario.ts"
 import {
   A,
   B,
@@ -18,14 +19,14 @@ import {
   wait,
 } from "./steps.ts"
 
-const inBackground = config({ tierWrites: "background" })
+const inBackground = plainConfig({ tierWrites: "background" })
 
 export const writing: ReadonlyArray<Scenario> = [
   {
     name: "a settled set is above the marks of other nodes that its own node has not heard of",
     fault: "set-under-mark",
     plan: {
-      config: config({}),
+      config: plainConfig({}),
       steps: [
         tag(key, "x"),
         get(A, other),

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest"
+import { plainConfig } from "../../src/plan/plain.ts"
 import { judge } from "../../src/run/judge.ts"
 
 // Law 21: the second caller wants a value from after its call, so it waits for a second lookup.
@@ -8,27 +9,17 @@ for (const ask of [
 ] as const) {
   it(`a clock that is set forward uses up no time of a ${ask._tag} that waits for two lookups`, () => {
     const { violations } = judge({
-      config: {
+      config: plainConfig({
         nodes: 1,
-        keys: 1,
-        file: false,
         freshFor: 2000,
-        staleWhileRevalidate: 0,
         staleIfError: 0,
-        earlyRefresh: false,
-        softTimeout: null,
         hardTimeout: 700,
-        tierWrites: "awaited",
         checked: true,
-        maxEntries: 10000,
-        maxFreshFor: null,
         leaseTime: 200,
-        settleTime: 60000,
-        push: false,
         latency: 0,
         skews: [-1000],
         seed: 503458,
-      },
+      }),
       steps: [
         { _tag: "upstream", behaviour: "answers", millis: 420 },
         { _tag: "replicate" },

@@ -1,30 +1,19 @@
 import { expect, it } from "vitest"
+import { plainConfig } from "../../src/plan/plain.ts"
 import { judge } from "../../src/run/judge.ts"
 
 // Law 13: the node has just begun again, and does not know the arbiter's time, so the value has no place yet.
 it("a set that is given up before it has a place drops the older value of the file", () => {
   const { violations } = judge({
-    config: {
+    config: plainConfig({
       nodes: 1,
-      keys: 1,
       file: true,
       freshFor: 2000,
-      staleWhileRevalidate: 0,
-      staleIfError: 60000,
-      earlyRefresh: false,
-      softTimeout: null,
-      hardTimeout: 300,
       tierWrites: "background",
-      checked: false,
-      maxEntries: 10000,
-      maxFreshFor: null,
-      leaseTime: 1000,
       settleTime: 2000,
-      push: false,
       latency: 0,
-      skews: [],
       seed: 200076,
-    },
+    }),
     steps: [
       { _tag: "getWithMeta", node: 0, key: "key0" },
       { _tag: "requests", node: 0, condition: "answerLost" },

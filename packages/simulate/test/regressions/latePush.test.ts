@@ -1,30 +1,18 @@
 import { expect, it } from "vitest"
+import { plainConfig } from "../../src/plan/plain.ts"
 import { judge } from "../../src/run/judge.ts"
 
 // Law 19: the message of the first set is late, that of the second is lost, and a heartbeat shows that some are missing.
 it("a value that comes with a message from before a gap is not fresh", () => {
   const { violations } = judge({
-    config: {
+    config: plainConfig({
       nodes: 3,
-      keys: 1,
-      file: false,
       freshFor: 10000,
-      staleWhileRevalidate: 0,
       staleIfError: 0,
-      earlyRefresh: false,
-      softTimeout: null,
-      hardTimeout: 300,
-      tierWrites: "awaited",
-      checked: false,
-      maxEntries: 10000,
-      maxFreshFor: null,
-      leaseTime: 1000,
-      settleTime: 60000,
       push: true,
       latency: 2,
-      skews: [],
       seed: 700037,
-    },
+    }),
     steps: [
       { _tag: "getWithMeta", node: 1, key: "key0" },
       { _tag: "wait", millis: 20 },

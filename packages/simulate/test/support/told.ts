@@ -14,31 +14,10 @@ import type {
 } from "../../src/history/History.ts"
 import { epoch } from "../../src/engine/process.ts"
 import { Recorder } from "../../src/history/Recorder.ts"
+import { plainConfig } from "../../src/plan/plain.ts"
 import { type Config, keyOf, type Step } from "../../src/plan/Plan.ts"
 
 export const key = keyOf(0)
-
-export const plain: Config = {
-  nodes: 2,
-  keys: 1,
-  file: false,
-  freshFor: 10_000,
-  staleWhileRevalidate: 0,
-  staleIfError: 60_000,
-  earlyRefresh: false,
-  softTimeout: null,
-  hardTimeout: 300,
-  tierWrites: "awaited",
-  checked: false,
-  maxEntries: 10_000,
-  maxFreshFor: null,
-  leaseTime: 1_000,
-  settleTime: 60_000,
-  push: false,
-  latency: 0,
-  skews: [],
-  seed: 1,
-}
 
 export class Told {
   now = 0
@@ -50,7 +29,7 @@ export class Told {
   #rest: Pick<History, "healed" | "quiet"> | undefined
 
   constructor(config: Partial<Config> = {}) {
-    this.#config = { ...plain, ...config }
+    this.#config = plainConfig({ freshFor: 10_000, latency: 0, ...config })
     this.a = this.#recorder.life(0)
     this.b = this.#recorder.life(1)
     for (const life of [this.a, this.b]) life.opened = this.#recorder.moment()
