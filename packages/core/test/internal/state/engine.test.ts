@@ -229,7 +229,7 @@ describe("what memory has", () => {
       const engine = yield* makeEngine()
       keep(engine, "k", { tags: ["t"] })
       const isPlain = () =>
-        engine.near.isPlain(engine.near.find("k"), engine.now(), engine.marks.last)
+        engine.near.isPlain(engine.near.find("k"), engine.now(), engine.marks.generation)
       expect(isPlain()).toBe(true)
       engine.marks.add(["other"], true, engine.now())
       expect(isPlain()).toBe(false)
@@ -266,9 +266,9 @@ describe("what memory has", () => {
       const engine = yield* makeEngine()
       engine.marks.add(["t"], true, engine.now())
       keep(engine, "k", { tags: ["t"], asOf: 0 })
-      expect(engine.near.isPlain(engine.near.find("k"), engine.now(), engine.marks.last)).toBe(
-        false,
-      )
+      expect(
+        engine.near.isPlain(engine.near.find("k"), engine.now(), engine.marks.generation),
+      ).toBe(false)
       expect(freshness(engine, "k")).toEqual({ _tag: "Stale", grace: "error" })
     }),
   )
