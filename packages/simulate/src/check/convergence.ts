@@ -111,9 +111,11 @@ const lastSet = (facts: Facts, key: string): Set | undefined => {
       ({ begin, end }) =>
         begin.order < history.quiet.order && (end?.order ?? Infinity) > last.begin.order,
     )
+  // A server that has lost its marks covers what is queued before the next node asks it for marks.
   const isLost = history.steps.some(
     ({ at, step }) =>
-      at.order > last.begin.order && (step._tag === "flush" || step._tag === "evict"),
+      (step._tag === "flush" && !last.settled) ||
+      (at.order > last.begin.order && (step._tag === "flush" || step._tag === "evict")),
   )
   return isAlone && !isReplaced && !isLost && !facts.mayBeLost(last, history.over)
     ? last

@@ -1,7 +1,6 @@
 /** Applies another node's change of a key to what this node remembers of the key. */
 import { dropNearer } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
-import { forgetStale } from "../state/generation.ts"
 
 export interface ChangedKey {
   readonly key: string
@@ -18,8 +17,7 @@ export const keyChanged = (
   engine: Engine,
   { isRemoval, key, version }: ChangedKey,
 ): number | undefined => {
-  engine.flights.hear(key, version)
-  if (isRemoval) forgetStale(engine, key, version)
+  engine.flights.hear(key, version, isRemoval)
   engine.changes.hear(key, version)
   engine.writes.hear(key, { version, isRemoval })
   engine.reads.hear(key)

@@ -152,13 +152,17 @@ export const entryTimes = (engine: Engine, policy: Policy.Policy) =>
 
 /**
  * The entry as the flight may use it: only for stale-if-error, where a message has told of a newer
- * version since the flight began. Undefined where its life ends with that.
+ * version since the flight began. Undefined where its life ends with that, or the newer version is a
+ * removal.
  */
 export const unlessOutdated = (
-  { heard }: Flight,
+  { heard, removed }: Flight,
   entry: Entry<unknown>,
   now: number,
-): Entry<unknown> | undefined => (entry.version < heard ? expireAt(entry, now) : entry)
+): Entry<unknown> | undefined => {
+  if (entry.version < removed) return undefined
+  return entry.version < heard ? expireAt(entry, now) : entry
+}
 
 /** The newest known value that can still be returned. */
 export const bestCandidate = (engine: Engine, flight: Flight): Candidate | undefined => {

@@ -38,9 +38,15 @@ const look = (engine: Engine, arbiter: FartherTier): void => {
     Effect.map(asked(engine, arbiter), () => {
       const { alone } = engine
       const answered = alone.take((k) => arbiter.answers(k))
-      if (answered === "all") engine.gaps.begin(undefined, engine.stopwatch())
-      else {
-        for (const k of answered) engine.entries.suspect(k)
+      const { farther } = engine.stack
+      if (answered === "all") {
+        engine.gaps.begin(undefined, engine.stopwatch())
+        for (const tier of farther) tier.copies.suspect()
+      } else {
+        for (const k of answered) {
+          engine.entries.suspect(k)
+          for (const tier of farther) tier.copies.distrust(k)
+        }
       }
       alone.isScheduled = !alone.isEmpty
       if (alone.isScheduled) lookLater(engine, arbiter)

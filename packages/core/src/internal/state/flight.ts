@@ -158,6 +158,8 @@ export class Flight extends Linked<Flight> {
    * before the change arrives after the message of the change.
    */
   heard = 0
+  /** As `heard`, of removals alone: what is older is no answer, not even for stale-if-error. */
+  removed = 0
   /** For how long the flight has waited for its turn at the arbiter, ms: a part of the wait for a lease. */
   waited = 0
   /** Upstream has been asked: see {@link hears}. */
@@ -180,8 +182,9 @@ export class Flight extends Linked<Flight> {
    * Takes a message that the key has this version now. Returns true if a change came after the lookup
    * began, so that its result is not stored. A lookup under a lease began at its token.
    */
-  hears(version: number): boolean {
+  hears(version: number, isRemoval: boolean): boolean {
     this.heard = Math.max(this.heard, version)
+    if (isRemoval) this.removed = Math.max(this.removed, version)
     return this.isLookingUp && version > (this.lease?.token ?? 0)
   }
 

@@ -111,10 +111,11 @@ export class FlightTable {
   }
 
   /** Tells the flights of a key of a change by another node, or of a commit of this one. */
-  hear(k: string, version: number): void {
+  hear(k: string, version: number, isRemoval: boolean): void {
     const flight = this.#joinable.at(k)
-    for (const older of this.#displaced.get(k) ?? []) older.detached ||= older.hears(version)
-    if (flight?.hears(version) !== true) return
+    for (const older of this.#displaced.get(k) ?? [])
+      older.detached ||= older.hears(version, isRemoval)
+    if (flight?.hears(version, isRemoval) !== true) return
     flight.detached = true
     this.#joinable.free(flight)
   }

@@ -126,12 +126,12 @@ export class Trust {
   outdate(key: string, version: number): boolean {
     this.dropping(key, version - 1)
     const isOlder = (this.#confirmed.get(key)?.version ?? Infinity) < version
-    if (isOlder) this.#distrust(key)
+    if (isOlder) this.distrust(key)
     return isOlder
   }
 
   /** The entry stays known, and is not confirmed. */
-  #distrust(key: string): void {
+  distrust(key: string): void {
     const known = this.#confirmed.get(key)
     if (known !== undefined) this.#confirmed.set(key, { ...known, at: -Infinity })
   }
@@ -149,7 +149,7 @@ export class Trust {
   /** Records that no entry up to this version is fresh in the tier; puts under way must not store a fresh one. */
   expired(key: string, version: number): void {
     this.dropping(key, version)
-    this.#distrust(key)
+    this.distrust(key)
   }
 
   /** Records that the tier has no entry for the key. */

@@ -156,6 +156,11 @@ export class TierCopies {
     return this.#trust?.outdate(key, version) === true
   }
 
+  /** The entry of the key, which the arbiter has not seen, is usable only for stale-if-error until it is confirmed. */
+  distrust(key: string): void {
+    this.#trust?.distrust(key)
+  }
+
   /** Messages may be missing: entries here are usable only for stale-if-error until they are confirmed. */
   suspect(): void {
     this.#trust?.suspect(monotonicMillis(this.#clock))

@@ -234,7 +234,7 @@ describe("law 11: messages about a key that is being looked up", () => {
     const { begun, flights } = world()
     const flight = begun("k")
     flight.isLookingUp = true
-    flights.hear("k", 5)
+    flights.hear("k", 5, false)
     expect(flights.at("k")).toBe(undefined)
     expect(flights.isDetached(flight)).toBe(true)
   })
@@ -242,9 +242,9 @@ describe("law 11: messages about a key that is being looked up", () => {
   it("before that, the flight goes on, and remembers the highest version", () => {
     const { begun, flights } = world()
     const flight = begun("k")
-    flights.hear("k", 5)
-    flights.hear("k", 4)
-    flights.hear("other", 9)
+    flights.hear("k", 5, false)
+    flights.hear("k", 4, false)
+    flights.hear("other", 9, false)
     expect(flights.at("k")).toBe(flight)
     expect(flight.heard).toBe(5)
   })
@@ -254,9 +254,9 @@ describe("law 11: messages about a key that is being looked up", () => {
     const flight = begun("k")
     flight.isLookingUp = true
     flight.lease = { token: 5, isFirst: true, stopRenewal: () => {} }
-    flights.hear("k", 5)
+    flights.hear("k", 5, false)
     expect(flights.at("k")).toBe(flight)
-    flights.hear("k", 6)
+    flights.hear("k", 6, false)
     expect(flights.isDetached(flight)).toBe(true)
   })
 
@@ -265,11 +265,11 @@ describe("law 11: messages about a key that is being looked up", () => {
     const older = begun("k")
     const newer = begun("k")
     older.isLookingUp = true
-    flights.hear("k", 5)
+    flights.hear("k", 5, false)
     expect(flights.isDetached(older)).toBe(true)
     expect(flights.isDetached(newer)).toBe(false)
     // A later message of an older version does not attach it again.
-    flights.hear("k", 0)
+    flights.hear("k", 0, false)
     expect(flights.isDetached(older)).toBe(true)
   })
 })
