@@ -393,6 +393,7 @@ export class Facts {
     if (this.isStaleSet(change, value, key, read)) return "suspected"
     const heard = this.#heard(change, life, came)
     if (heard === "itself") return config.file && life.number > 0 ? "suspected" : "known"
+    if (this.#joins(value, key, read)) return least
     const isSuspected =
       heard === "later" ||
       this.#suspects(end, life, came) ||
@@ -418,6 +419,16 @@ export class Facts {
       }
     }
     return heard
+  }
+
+  /** Whether the caller joined the lookup of the value, which began before a gap, or its commit. */
+  #joins(value: number, key: string, { begin, life }: Read): boolean {
+    return this.lookups(key).some(
+      ({ end, life: by, value: looked }) =>
+        by === life &&
+        looked === value &&
+        this.active(life, end!.at, begin.at) <= tierTimeout * this.stretch,
+    )
   }
 
   #suspects(end: Moment, life: Life, came: Moment): boolean {

@@ -105,9 +105,13 @@ const interrupted = (facts: Facts, lookup: Lookup): Violation | undefined => {
   if (outcome !== "interrupted" || end === undefined) return undefined
   if (facts.failedAt(lookup) !== undefined) return undefined
   if ((life.closing ?? life.killed ?? end).order < end.order) return undefined
+  const longest = (flightsWait(facts) + facts.history.config.hardTimeout) / facts.stretch
+  // Or its time was over, after a lookup before this one.
   const hasLeft = facts.reads.some(
-    ({ keys, left, life: by }) =>
-      by === life && keys.includes(key) && left !== undefined && left.order < end.order,
+    ({ begin, keys, left, life: by }) =>
+      by === life &&
+      keys.includes(key) &&
+      ((left !== undefined && left.order < end.order) || end.at >= begin.at + longest),
   )
   return hasLeft
     ? undefined

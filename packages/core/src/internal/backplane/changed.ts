@@ -1,6 +1,7 @@
 /** Applies another node's change of a key to what this node remembers of the key. */
 import { dropNearer } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
+import { forgetStale } from "../state/generation.ts"
 
 export interface ChangedKey {
   readonly key: string
@@ -18,6 +19,7 @@ export const keyChanged = (
   { isRemoval, key, version }: ChangedKey,
 ): number | undefined => {
   engine.flights.hear(key, version, isRemoval)
+  if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
   engine.writes.hear(key, { version, isRemoval })
   engine.reads.hear(key)

@@ -77,9 +77,7 @@ const considerEntry = (
   const entry = unlessOutdated(flight, judgeable(engine, found, isOfArbiter), engine.now())
   if (entry === undefined) return false
   flight.known = Math.max(flight.known, entry.version)
-  // The entry is older than a value that this node has set and the tier has not got yet.
-  const queued = engine.writes.newest(flight.k)?.entry.version ?? 0
-  if (entry.version < queued) return false
+  if (engine.writes.isBefore(flight.k, entry.version)) return false
   const asked = { k: flight.k, asked: flight.key }
   const asOf = isOfArbiter ? Math.min(confirmedAt, askedAt) : found.confirmedAt
   const usable = examined(engine, asked, tier.name, entry, asOf)

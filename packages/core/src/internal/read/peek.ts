@@ -77,8 +77,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
         return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
       }
       if (found?._tag !== "Entry") continue
-      // The entry is older than a value that this node has set and the tier has not got yet.
-      if (found.entry.version < (engine.writes.newest(k)?.entry.version ?? 0)) continue
+      if (engine.writes.isBefore(k, found.entry.version)) continue
       const entry = judgeable(engine, found, tier === engine.stack.arbiter)
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
         continue

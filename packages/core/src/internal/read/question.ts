@@ -59,8 +59,13 @@ export const refusal = (
 export const closed = (engine: Engine): Exit.Exit<never> =>
   Exit.die(new LarderClosed({ larder: engine.settings.name }))
 
-/** Law 9: a call ends by this moment of monotonic time, however many lookups it waits for. */
+/**
+ * Law 9: a call ends by this moment of monotonic time, however many lookups it waits for. Its wait begins
+ * anew where that has passed: the process stood still.
+ */
 export const deadlineOf = (engine: Engine, arrivedAt: number): number => {
   const { hardTimeout, tierBudget } = engine.settings.policy
-  return arrivedAt + tierBudget + engine.stack.leaseWaitMillis + hardTimeout
+  const longest = tierBudget + engine.stack.leaseWaitMillis + hardTimeout
+  const now = engine.stopwatch()
+  return (now < arrivedAt + longest ? arrivedAt : now) + longest
 }

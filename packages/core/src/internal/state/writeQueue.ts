@@ -157,6 +157,17 @@ export class WriteQueue {
     pending.heard = heard
   }
 
+  /**
+   * Whether a tier's entry of this version is older than the queued value. One without a place in the
+   * arbiter's order is newer than all that its node has not been told of since.
+   */
+  isBefore(k: string, version: number): boolean {
+    const pending = this.#pending.get(k)
+    if (pending === undefined) return false
+    const { entry, isPlaced } = pending.newest
+    return version < entry.version || (!isPlaced && version > (pending.heard?.version ?? 0))
+  }
+
   /** The message of the highest version since the newest value of the key was queued. */
   heard(k: string): Heard | undefined {
     return this.#pending.get(k)?.heard

@@ -83,6 +83,8 @@ export class Trust {
     stored: boolean,
     { at, isOrdered }: Confirmation,
   ): void {
+    // A put that was refused met the newer entry that is known.
+    if (!stored && version < (this.#confirmed.get(key)?.version ?? 0)) return
     this.#confirmed.delete(key)
     this.#confirmed.set(key, { storedAt, version, at, isOrdered })
     if (stored || (this.#missed.get(key) ?? Infinity) <= version) this.#missed.delete(key)
@@ -152,10 +154,10 @@ export class Trust {
     this.distrust(key)
   }
 
-  /** Records that the tier has no entry for the key. */
-  gone(key: string): void {
-    this.#confirmed.delete(key)
-    this.#missed.delete(key)
+  /** Records that the tier has no entry of the key up to this version. */
+  gone(key: string, version: number): void {
+    if ((this.#confirmed.get(key)?.version ?? 0) <= version) this.#confirmed.delete(key)
+    if ((this.#missed.get(key) ?? 0) <= version) this.#missed.delete(key)
   }
 
   /** The highest version of the key that counts as dropped; 0 for none. */

@@ -115,7 +115,7 @@ export class TierCopies {
       return Effect.map(this.#parts.stepsOf(key).run("drop", step, budget), (done) => {
         // Race: a value read elsewhere before the change is being put since the drop began.
         this.#trust?.dropping(key, version)
-        if (done === true) this.#trust?.gone(key)
+        if (done === true) this.#trust?.gone(key, version)
         else this.#trust?.miss(key, version)
         return done === true
       })

@@ -319,10 +319,24 @@ on(
   stacks["memory and shared"],
 )
 
-it("law 9: a call that waits for several lookups ends after the longest time of one", () => {
-  const engine = {
-    settings: { policy: { hardTimeout: 30_000, tierBudget: 200 } },
-    stack: { leaseWaitMillis: 10_000 },
-  } as unknown as Engine
-  expect(deadlineOf(engine, 5_000)).toBe(5_000 + 200 + 10_000 + 30_000)
+describe("law 9: how long a call waits in all", () => {
+  const longest = 200 + 10_000 + 30_000
+  const engine = (now: number) =>
+    ({
+      settings: { policy: { hardTimeout: 30_000, tierBudget: 200 } },
+      stack: { leaseWaitMillis: 10_000 },
+      stopwatch: () => now,
+    }) as unknown as Engine
+
+  it("is counted from when it came", () => {
+    for (const waited of [0, 1, 500, longest - 1]) {
+      expect(deadlineOf(engine(5_000 + waited), 5_000)).toBe(5_000 + longest)
+    }
+  })
+
+  it("begins anew where the process stood still until it was over", () => {
+    for (const waited of [longest, longest + 1, 3_600_000]) {
+      expect(deadlineOf(engine(5_000 + waited), 5_000)).toBe(5_000 + waited + longest)
+    }
+  })
 })

@@ -55,7 +55,7 @@ it("law 13: once a key is gone from the tier nothing of it has to be dropped any
   const trust = new Trust()
   trust.kept("k", { version: 5, storedAt: 1 }, true, { at: 7, isOrdered: true })
   trust.miss("k", 10)
-  trust.gone("k")
+  trust.gone("k", 10)
   expect(trust.missedAt("k")).toBe(0)
   expect(trust.missed.size).toBe(0)
   expect(trust.confirmedAt("k", { version: 5, storedAt: 1 })).toBe(undefined)
@@ -147,8 +147,23 @@ it("law 18: a message of a newer version ends the confirmation of an older entry
   expect(trust.outdate("k", 7)).toBe(true)
   trust.expired("k", 8)
   expect(trust.outdate("k", 9)).toBe(true)
-  trust.gone("k")
+  trust.gone("k", 9)
   expect(trust.outdate("k", 10)).toBe(false)
+})
+
+it("law 12: what an older change does to the tier leaves the newer entry known", () => {
+  const trust = new Trust()
+  const newer = { version: 5, storedAt: 1 }
+  trust.kept("k", newer, true, { at: 7, isOrdered: true })
+  // The tier has refused an older value.
+  trust.kept("k", { version: 4, storedAt: 1 }, false, { at: 8, isOrdered: true })
+  expect(trust.confirmedAt("k", newer)).toBe(7)
+  trust.gone("k", 4)
+  expect(trust.confirmedAt("k", newer)).toBe(7)
+  expect(trust.outdate("k", 6)).toBe(true)
+  trust.miss("k", 6)
+  trust.gone("k", 5)
+  expect(trust.missedAt("k")).toBe(6)
 })
 
 it("law 18: an entry that is being put when the message comes is dropped, unless it is the newer one", () => {
