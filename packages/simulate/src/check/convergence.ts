@@ -84,11 +84,11 @@ const mustArrive = (facts: Facts, { end, life, value }: Set): boolean => {
 
 /**
  * Whether a change is older than a `set`. What the arbiter has not confirmed is placed within a trip, and
- * after what its process has heard of.
+ * after what its process has heard of. A missed mark gets its number when it is replayed.
  */
 const isBefore = (facts: Facts, change: Change, set: Set): boolean => {
-  const { end, settled } = change
-  if (end === undefined) return false
+  const { end, key, settled } = change
+  if (end === undefined || (key === undefined && !settled)) return false
   if (settled && (set.settled || facts.hasHeard(change, set.life, set.begin))) {
     return end.order < set.begin.order
   }
