@@ -79,8 +79,10 @@ export class Timeline extends Context.Service<Timeline, Recording>()("@larder/te
  * @since 0.1.0
  */
 export interface Recording {
-  /** The records so far, oldest first. A timeline keeps the last 100,000 at least. */
+  /** The records so far, oldest first. A timeline keeps the last 500,000 at least. */
   readonly records: ReadonlyArray<Record>
+  /** How many of the oldest records are gone. Above 0 no assertion holds. */
+  readonly forgotten: number
   /** The nodes, in the order of their first record. */
   readonly nodes: ReadonlyArray<string>
   /** The larders, in the order of their first record. */
@@ -182,6 +184,9 @@ const within = (node: string): string =>
 const recordingOf = (recorder: Recorder): Recording => ({
   get records() {
     return recorder.records
+  },
+  get forgotten() {
+    return recorder.forgotten
   },
   get nodes() {
     return recorder.nodes
@@ -293,7 +298,8 @@ const expectNames: NamesOf<ExpectOptions> = { node: true, larder: true }
 /**
  * Assertions about a key, or about all. Each is an effect that dies with {@link AssertionFailed}
  * where it does not hold, also where it is about nothing: where no caller got a value, asked, or changed
- * anything, or where the timeline has no record of the node or of the larder. It dies with
+ * anything, where the timeline has no record of the node or of the larder, or where it has forgotten
+ * records. It dies with
  * `InvalidOptions` for a number or a duration that cannot be used.
  *
  * @category models
@@ -395,7 +401,9 @@ const holds = (
     const { began, clusterOf, records } = recording
     const surroundings = { now: recording.now(), began, clusterOf }
     const violation =
-      checks.unknownName(recording, subject) ?? check(records, subject, surroundings)
+      checks.forgotten(recording) ??
+      checks.unknownName(recording, subject) ??
+      check(records, subject, surroundings)
     if (violation === undefined) return Effect.void
     const { moment } = violation
     const message = `${violation.message}${checks.unknownKey(records, subject)}`

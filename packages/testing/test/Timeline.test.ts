@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Backplane, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Chaos, LarderTest, Timeline } from "@larder/testing"
 import { Effect, Fiber, Layer } from "effect"
+import { timelineRecords } from "../src/internal/limits.ts"
 import { XMLValidator } from "./support/xml.ts"
 import { failureOf, Prices, Source } from "./support/shop.ts"
 
@@ -497,6 +498,22 @@ describe("an assertion about what the timeline does not know fails", () => {
         /it has milk, (?:#\d+, ){8}#11 and others\n/,
       )
     }).pipe(Effect.scoped, Effect.provide(shop)),
+  )
+
+  it.effect("and about records that it has forgotten", () =>
+    Effect.gen(function* () {
+      yield* get
+      const { forgotten, note } = yield* Timeline.Timeline
+      expect(forgotten).toBe(0)
+      for (let index = 0; index <= 2 * timelineRecords; index++) note("app", "busy")
+      // None of these would find the lookup of half a million records ago.
+      const { answeredWithin, lookups, lookupsAtMost } = Timeline.expect("milk")
+      for (const assertion of [lookups(0), lookupsAtMost(0), answeredWithin("1 milli")]) {
+        expect(yield* failureOf(assertion)).toMatch(
+          /has forgotten its first \d+ records, .*: assert earlier, or let fewer calls be recorded/,
+        )
+      }
+    }).pipe(Effect.provide(shop)),
   )
 
   it.effect("also where nothing has a record", () =>

@@ -1,7 +1,7 @@
 /** The bounds of the testing kit. */
 
-/** Records. A timeline that runs for longer forgets the oldest ones. */
-export const timelineRecords = 100_000
+/** Records. A timeline that runs for longer forgets the oldest ones, and its assertions fail. */
+export const timelineRecords = 500_000
 /** Records that a failed assertion shows before the moment, and after it. */
 export const recordsBefore = 14
 export const recordsAfter = 5

@@ -113,6 +113,17 @@ interface Known {
   readonly larders: ReadonlyArray<string>
 }
 
+/** Assertions count what there was, and may be about any record that is gone. */
+export const forgotten = (
+  known: Pick<Known, "records"> & { readonly forgotten: number },
+): Violation | undefined =>
+  known.forgotten === 0
+    ? undefined
+    : nothing(
+        known.records,
+        `the timeline has forgotten its first ${known.forgotten} records, so that nothing can be said of what happened: assert earlier, or let fewer calls be recorded`,
+      )
+
 /** A node or a larder of which there is no record: no assertion would be about anything. */
 export const unknownName = (
   { larders, nodes, records }: Known,

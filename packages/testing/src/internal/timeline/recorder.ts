@@ -15,6 +15,7 @@ export class Recorder {
   readonly began: number
   readonly now: () => number
   #records: Array<Record> = []
+  #forgotten = 0
   #nodes: Array<string> = []
   #larders: Array<string> = []
   /** The clusters of the larders whose versions an arbiter orders, by {@link placeName}. */
@@ -30,6 +31,11 @@ export class Recorder {
 
   get records(): ReadonlyArray<Record> {
     return this.#records
+  }
+
+  /** How many of the oldest records are gone. */
+  get forgotten(): number {
+    return this.#forgotten
   }
 
   /** The nodes, in the order of their first record. */
@@ -49,6 +55,7 @@ export class Recorder {
     }
     this.#records.push(record)
     if (this.#records.length > 2 * timelineRecords) {
+      this.#forgotten += this.#records.length - timelineRecords
       this.#records = this.#records.slice(-timelineRecords)
     }
   }

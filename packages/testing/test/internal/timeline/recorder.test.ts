@@ -11,5 +11,6 @@ it("a timeline forgets its oldest records, never its latest ones", () => {
   }
   expect(most).toBe(2 * timelineRecords)
   expect(recorder.records.length).toBeGreaterThanOrEqual(timelineRecords)
+  expect(recorder.records.length + recorder.forgotten).toBe(2 * timelineRecords + 11)
   expect(recorder.records.at(-1)).toMatchObject({ text: `${2 * timelineRecords + 10}` })
 })
