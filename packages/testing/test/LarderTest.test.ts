@@ -259,6 +259,37 @@ describe("settle", () => {
     }).pipe(Effect.provide(LarderTest.layer)),
   )
 
+  it.effect("works within another, and beside others", () =>
+    Effect.gen(function* () {
+      const larder = yield* prices(() => Effect.delay(Effect.succeed(7), "50 millis"))
+      const milk = LarderTest.settle(larder.get("milk"))
+      const eggs = LarderTest.settle(larder.get("eggs"))
+      expect(yield* LarderTest.settle(milk)).toBe(7)
+      expect(yield* Clock.currentTimeMillis).toBe(50)
+      yield* larder.clear({ keepStale: false })
+      expect(yield* Effect.all([milk, eggs], { concurrency: "unbounded" })).toEqual([7, 7])
+      expect(yield* Clock.currentTimeMillis).toBe(100)
+    }).pipe(Effect.scoped, Effect.provide(LarderTest.layer)),
+  )
+
+  it.effect("moves the clock no further than an advance beside it has come", () =>
+    Effect.gen(function* () {
+      const at: Array<number> = []
+      const now = Effect.flatMap(Clock.currentTimeMillis, (time) =>
+        Effect.sync(() => at.push(time)),
+      )
+      const steps = Effect.gen(function* () {
+        yield* LarderTest.advance("5 seconds")
+        yield* now
+        yield* Effect.sleep("1 second")
+        yield* now
+      })
+      yield* Effect.forkChild(Effect.sleep("1 hour"))
+      yield* LarderTest.settle(steps)
+      expect(at).toEqual([5_000, 6_000])
+    }).pipe(Effect.provide(LarderTest.layer)),
+  )
+
   it.effect("waits for the world outside where nothing sleeps", () =>
     Effect.gen(function* () {
       const later = Effect.promise(() => new Promise((resolve) => setTimeout(() => resolve(3), 20)))

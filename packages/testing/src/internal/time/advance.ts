@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import { realMillis, realPauseMillis, turnsWithoutRest } from "../limits.ts"
-import { Quiet } from "./quietScheduler.ts"
+import { Quiet, type QuietScheduler } from "./quietScheduler.ts"
 import { VirtualClock } from "./virtualClock.ts"
 
 /**
@@ -60,9 +60,14 @@ export const virtualClock = (asks: string): Effect.Effect<VirtualClock> =>
   )
 
 /** Waits until nothing can run without time passing. */
-export const idle = (asks: string): Effect.Effect<void> =>
+export const idle = (asks: string): Effect.Effect<void> => atRest(asks, (quiet) => quiet.rest)
+
+const atRest = (
+  asks: string,
+  rest: (quiet: QuietScheduler) => Effect.Effect<boolean>,
+): Effect.Effect<void> =>
   Effect.flatMap(Quiet, (quiet) =>
-    Effect.flatMap(quiet === undefined ? Effect.succeed(true) : quiet.rest, (isQuiet) =>
+    Effect.flatMap(quiet === undefined ? Effect.succeed(true) : rest(quiet), (isQuiet) =>
       isQuiet
         ? Effect.void
         : Effect.die(
@@ -73,19 +78,43 @@ export const idle = (asks: string): Effect.Effect<void> =>
     ),
   )
 
-/** Moves time to `at` (ms), from one sleeper to the next, each time until everything rests. */
-export const advanceTo = (clock: VirtualClock, at: number, asks: string): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    yield* idle(asks)
-    let next = clock.sleeps.next()
-    while (next !== undefined && next <= at) {
+interface Step {
+  readonly asks: string
+  readonly isOver: () => boolean
+  /** ms. Time is not moved beyond it. */
+  readonly deadline: number
+}
+
+/**
+ * Waits until everything rests, and then moves time to the next sleeper, unless what this fiber, or another
+ * that moves the clock, waits for is over. One fiber at a time does so.
+ */
+const step = (
+  clock: VirtualClock,
+  { asks, deadline, isOver }: Step,
+): Effect.Effect<"over" | "moved" | "not moved" | "nothing sleeps" | "late"> =>
+  clock.sleeps.moving.withPermit(
+    Effect.gen(function* () {
+      yield* atRest(asks, (quiet) => quiet.restOfAll)
+      if (isOver()) return "over"
+      if (clock.sleeps.isAnyOver()) return "not moved"
+      const next = clock.sleeps.next()
+      if (next === undefined) return "nothing sleeps"
+      if (next > deadline) return "late"
       yield* clock.moveTo(next)
-      yield* idle(asks)
-      next = clock.sleeps.next()
-    }
-    yield* clock.moveTo(at)
-    yield* idle(asks)
+      return "moved"
+    }),
+  )
+
+/** Moves time to `at` (ms), from one sleeper to the next, each time until everything rests. */
+export const advanceTo = (clock: VirtualClock, at: number, asks: string): Effect.Effect<void> => {
+  const isOver = () => clock.now() >= at
+  const moves = Effect.repeat(step(clock, { asks, deadline: at, isOver }), {
+    until: (stepped) => stepped === "over",
   })
+  // A sleeper of its own, so that another fiber that moves the clock does not pass it by.
+  return Effect.asVoid(clock.sleeps.during(at, clock.sleeps.movedUntil(isOver, moves)))
+}
 
 /** Waits in real time for what no virtual clock moves. */
 const realWait = (
@@ -125,23 +154,18 @@ export const settled = <A, E, R>(
         fiber.interruptUnsafe()
         return Effect.die(new NeverSettled({ message: `${asks}: ${message}${rest}` }))
       })
-    yield* idle(asks)
-    while (!isOver()) {
-      const next = clock.sleeps.next()
-      if (next === undefined) {
-        const continues = () => isOver() || clock.sleeps.next() !== undefined
-        if (!(yield* realWait(clock, continues, asks))) {
-          return yield* fail(
-            "the effect has not ended, and nothing sleeps that the clock could wake. It waits for another fiber, or for the world outside",
-          )
-        }
-        continue
-      }
-      if (next > deadline) {
+    const continues = () => isOver() || clock.sleeps.next() !== undefined
+    const move = clock.sleeps.movedUntil(isOver, step(clock, { asks, deadline, isOver }))
+    while (true) {
+      const stepped = yield* move
+      if (stepped === "over") return yield* Fiber.join(fiber)
+      if (stepped === "late") {
         return yield* fail(`the effect has not ended within ${within} ms of virtual time`)
       }
-      yield* clock.moveTo(next)
-      yield* idle(asks)
+      if (stepped === "nothing sleeps" && !(yield* realWait(clock, continues, asks))) {
+        return yield* fail(
+          "the effect has not ended, and nothing sleeps that the clock could wake. It waits for another fiber, or for the world outside",
+        )
+      }
     }
-    return yield* Fiber.join(fiber)
   })

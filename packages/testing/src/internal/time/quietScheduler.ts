@@ -9,6 +9,8 @@ export class QuietScheduler implements Scheduler.Scheduler {
   readonly #inner: Scheduler.Scheduler
   /** Tasks that wait for a turn. */
   waiting = 0
+  /** Those of them that only wait for the rest of the others. */
+  #resting = 0
 
   constructor(inner: Scheduler.Scheduler) {
     this.#inner = inner
@@ -32,18 +34,28 @@ export class QuietScheduler implements Scheduler.Scheduler {
     }
   }
 
+  readonly #turn: Effect.Effect<void> = Effect.acquireUseRelease(
+    Effect.sync(() => void (this.#resting += 1)),
+    () => Effect.yieldNow,
+    () => Effect.sync(() => void (this.#resting -= 1)),
+  )
+
   /**
    * Waits until nothing runs without time passing; false where that does not come to an end. A promise
    * that is resolved already continues in between.
    */
-  readonly rest: Effect.Effect<boolean> = Effect.suspend(() => this.#rest(0))
+  readonly rest: Effect.Effect<boolean> = this.#until(() => this.waiting === this.#resting)
 
-  #rest(turns: number): Effect.Effect<boolean> {
-    if (turns >= turnsWithoutRest) return Effect.succeed(false)
-    return Effect.flatMap(Effect.yieldNow, () =>
-      // In its own turn, this fiber does not wait for one.
-      this.waiting === 0 ? Effect.succeed(true) : this.#rest(turns + 1),
-    )
+  /** The same, and until no other fiber waits for that. */
+  readonly restOfAll: Effect.Effect<boolean> = this.#until(() => this.waiting === 0)
+
+  /** In its own turn, the fiber that asks does not wait for one. */
+  #until(isQuiet: () => boolean): Effect.Effect<boolean> {
+    const after = (turns: number): Effect.Effect<boolean> =>
+      turns >= turnsWithoutRest
+        ? Effect.succeed(false)
+        : Effect.flatMap(this.#turn, () => (isQuiet() ? Effect.succeed(true) : after(turns + 1)))
+    return Effect.suspend(() => after(0))
   }
 }
 

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
+import * as Semaphore from "effect/Semaphore"
 import type * as Clock from "effect/Clock"
 import type * as TestClock from "effect/testing/TestClock"
 
@@ -13,6 +14,28 @@ interface Sleep {
 /** What sleeps by one `TestClock`, on all nodes. */
 export class Sleeps {
   readonly #sleeps = new Set<Sleep>()
+  /** Held by the fiber that moves the clock. */
+  readonly moving = Semaphore.makeUnsafe(1)
+
+  /** For each fiber that moves the clock, whether what it waits for is over. */
+  readonly #movers = new Set<() => boolean>()
+
+  /** Whether a fiber that moves the clock need not do so, though it has not had its turn yet. */
+  isAnyOver(): boolean {
+    return [...this.#movers].some((isOver) => isOver())
+  }
+
+  /** Runs an effect that moves the clock until something is over. */
+  movedUntil<A, E, R>(
+    isOver: () => boolean,
+    effect: Effect.Effect<A, E, R>,
+  ): Effect.Effect<A, E, R> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => this.#movers.add(isOver)),
+      () => effect,
+      () => Effect.sync(() => this.#movers.delete(isOver)),
+    )
+  }
 
   /** When the first sleeper wakes, ms; undefined where nothing sleeps. */
   next(): number | undefined {
@@ -22,7 +45,7 @@ export class Sleeps {
   }
 
   /** Runs a sleep that ends at `at`. */
-  during(at: number, sleep: Effect.Effect<void>): Effect.Effect<void> {
+  during<A>(at: number, sleep: Effect.Effect<A>): Effect.Effect<A> {
     return Effect.acquireUseRelease(
       Effect.sync(() => {
         const entry: Sleep = { at }
