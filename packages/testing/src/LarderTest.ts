@@ -24,7 +24,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Chaos from "./Chaos.ts"
 import { recordsBefore } from "./internal/limits.ts"
-import { millisOf } from "./internal/millis.ts"
+import { finiteMillisOf, millisOf } from "./internal/millis.ts"
 import { checkFunction, checkNames, layerOf, type NamesOf } from "./internal/options.ts"
 import { nodeOf, simulate } from "./internal/nodes/simulate.ts"
 import { plainText, stubLarder } from "./internal/stub.ts"
@@ -201,7 +201,7 @@ export const advance = (time: Duration.Input): Effect.Effect<void> =>
   Effect.gen(function* () {
     const asks = "LarderTest.advance"
     const clock = yield* virtualClock(asks)
-    yield* advanceTo(clock, clock.now() + millisOf("LarderTest", "advance", time), asks)
+    yield* advanceTo(clock, clock.now() + finiteMillisOf("LarderTest", "advance", time), asks)
   })
 
 /**
@@ -352,7 +352,8 @@ export interface Node<A, E = never> {
   readonly restart: Effect.Effect<void, E>
   /**
    * Ends the node's process at once, as `kill -9`: what it had queued reaches no tier, no lease is released,
-   * and what sleeps or waits for a tier does not go on. `run` dies with {@link NodeKilled} until `restart`.
+   * and what sleeps or waits for a tier does not go on. Calls that wait die with {@link NodeKilled}, and so
+   * does `run` until `restart`.
    */
   readonly kill: Effect.Effect<void>
   /**

@@ -103,6 +103,11 @@ const cases: ReadonlyArray<
     () => Cluster.make(1, Prices.layer, { limits: given({ leasetime: 1_000 }) }),
   ],
   // ---- values
+  ["LarderTest: app must be a layer, such as Products.layer, got a function", () => nodes(Prices)],
+  [
+    "LarderTest: advance must be a duration that ends, got Infinity",
+    () => LarderTest.advance(Infinity),
+  ],
   [
     "Timeline: key must be a string or a number, or be left out for every key, got null",
     () => Timeline.expect(given(null)).lookups(0),

@@ -1,5 +1,6 @@
 /** Checks what `LarderTest.nodes` is given. Throws `InvalidOptions`. */
 import { InvalidOptions } from "@larder/core"
+import * as Context from "effect/Context"
 import type * as Layer from "effect/Layer"
 import type { NodeInfo, NodesOptions } from "../../LarderTest.ts"
 import { checkNames, layerOf, type NamesOf } from "../options.ts"
@@ -29,4 +30,10 @@ export const layerFor = <A, E, R>(
   field: string,
   given: Layer.Layer<A, E, R> | ((node: NodeInfo) => Layer.Layer<A, E, R>),
   node: NodeInfo,
-): Layer.Layer<A, E, R> => layerOf(module, field, typeof given === "function" ? given(node) : given)
+): Layer.Layer<A, E, R> => {
+  if (Context.isKey(given)) {
+    const must = "be a layer, such as Products.layer"
+    throw InvalidOptions.of({ module, field, must, got: given })
+  }
+  return layerOf(module, field, typeof given === "function" ? given(node) : given)
+}
