@@ -41,6 +41,44 @@ const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
 
 test(
+  "the end of a test moves the clock for nodes that are cut off, so that a failed assertion is told",
+  Effect.gen(function* () {
+    const cutOff = Effect.gen(function* () {
+      const { nodes, partition } = yield* Cluster.make(2, Prices.layer)
+      const [a, b] = nodes
+      yield* b.run(milk)
+      yield* partition(a, b)
+      yield* LarderTest.settle(a.run(Prices.set("milk", 130)))
+      yield* b.pause
+      yield* Timeline.expect("milk").lookups(2)
+    })
+    expect(yield* failureOf(Effect.scoped(cutOff))).toContain("expected 2 lookups of milk")
+  }),
+)
+
+test(
+  "the callers of a node that is killed are told so",
+  Effect.gen(function* () {
+    const { nodes } = yield* Cluster.make(2, Prices.layer)
+    const [a, b] = nodes
+    const alone = yield* fork(failureOf(a.run(Prices.get("milk"))))
+    const settled = yield* fork(failureOf(a.run(milk)))
+    const other = yield* fork(
+      failureOf(a.run(Effect.andThen(a.kill, Effect.die(new Error("own"))))),
+    )
+    yield* LarderTest.idle
+    const killed = "NodeKilled: the node A was killed while this ran on it"
+    expect(yield* Fiber.join(alone)).toContain(killed)
+    expect(yield* Fiber.join(settled)).toContain(killed)
+    expect(yield* Fiber.join(other)).toBe("Error: own")
+    // A node that shuts down ends as its application does.
+    const left = yield* fork(failureOf(b.run(Prices.get("eggs"))))
+    yield* LarderTest.settle(b.restart)
+    expect(yield* Fiber.join(left)).toContain("LarderClosed")
+  }),
+)
+
+test(
   "a killed node's lookup is taken over when its lease has ended",
   Effect.gen(function* () {
     const {

@@ -1,5 +1,6 @@
 /** One simulated node: an application with a memory, a clock and a way to the shared tier of its own. */
-import { Instrument } from "@larder/core"
+import { Instrument, Larder } from "@larder/core"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { driven } from "../time/advance.ts"
 import type { VirtualClock } from "../time/virtualClock.ts"
 import { Life, Living } from "./life.ts"
 import { NodeName } from "./nodeName.ts"
@@ -133,22 +135,38 @@ export class SimulatedNode<A, E> {
         return { life, scope, context, larders }
       }).pipe(Effect.provideContext(around))
       const node = new SimulatedNode(given, open, yield* open)
-      yield* Scope.addFinalizer(outer, node.#end)
+      // Nobody else moves the clock then, and a larder waits for its tiers.
+      const end = driven(node.#end, "LarderTest.nodes")
+      yield* Scope.addFinalizer(outer, Effect.provideContext(end, around))
       return node
     })
   }
 
-  /** Waits while the process stands still. Dies with {@link NodeKilled} where it is dead. */
+  /**
+   * Waits while the process stands still. Dies with {@link NodeKilled} where it is dead, or dies before its
+   * larder has answered.
+   */
   readonly run = <B, E2, R>(effect: Effect.Effect<B, E2, R>): Effect.Effect<B, E2, Exclude<R, A>> =>
     Effect.andThen(
       Effect.suspend(() => this.#opened.life.decided),
       Effect.suspend(() => {
         const { context, life } = this.#opened
-        if (!life.isDead) return Effect.provideContext(effect, context)
+        if (!life.isDead) {
+          return Effect.catchCause(Effect.provideContext(effect, context), (cause) =>
+            Effect.failCause(life.isDead ? this.#killedIn(cause) : cause),
+          )
+        }
         const message = `the node ${this.name} was killed, so that nothing runs on it: begin it again by its \`restart\``
         return Effect.die(new NodeKilled({ message }))
       }),
     )
+
+  /** What an effect ends with whose larder was closed since the node was killed. */
+  #killedIn<E2>(cause: Cause.Cause<E2>): Cause.Cause<E2> {
+    if (!(Cause.squash(cause) instanceof Larder.LarderClosed)) return cause
+    const message = `the node ${this.name} was killed while this ran on it`
+    return Cause.die(new NodeKilled({ message }))
+  }
 
   /** Ends the process, as one that shuts down unless it is dead, and begins another. */
   readonly restart: Effect.Effect<void, E> = Effect.suspend(() => {

@@ -131,6 +131,28 @@ const realWait = (
     return false
   })
 
+/** Runs an effect whose end no test waits for, and moves time as far as it needs. */
+export const driven = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  asks: string,
+): Effect.Effect<A, E, R> =>
+  Effect.gen(function* () {
+    const clock = yield* virtualClock(asks)
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    const isOver = () => fiber.pollUnsafe() !== undefined
+    const move = step(clock, { asks, isOver, deadline: Infinity })
+    const moves = Effect.gen(function* () {
+      let stepped = yield* move
+      while (stepped !== "over") {
+        // What waits for the world outside takes the time that it takes.
+        if (stepped === "nothing sleeps") yield* realWait(clock, isOver, asks)
+        stepped = yield* move
+      }
+    })
+    yield* clock.sleeps.movedUntil(isOver, moves)
+    return yield* Fiber.join(fiber)
+  })
+
 export interface Waiting {
   /** ms. */
   readonly within: number
