@@ -79,6 +79,56 @@ test(
 )
 
 test(
+  "a node that is killed while it shuts down ends at once, and begins again",
+  Effect.gen(function* () {
+    const { nodes, partition, heal } = yield* Cluster.make(2, Prices.layer)
+    const [a] = nodes
+    yield* partition(a)
+    yield* LarderTest.settle(a.run(Prices.set("milk", 130)))
+    const restarting = yield* fork(a.restart)
+    yield* LarderTest.advance("1 second")
+    expect(restarting.pollUnsafe()).toBe(undefined)
+    yield* a.kill
+    yield* LarderTest.idle
+    expect(restarting.pollUnsafe()).toEqual(Exit.void)
+    yield* heal
+    // The change was lost with its process.
+    expect(yield* a.run(milk)).toBe(120)
+  }),
+)
+
+test(
+  "a node has one process at a time, and none after its scope",
+  Effect.gen(function* () {
+    let alive = 0
+    let most = 0
+    const process = Effect.acquireRelease(
+      Effect.sync(() => {
+        alive += 1
+        most = Math.max(most, alive)
+      }),
+      () => Effect.sync(() => alive--),
+    )
+    const body = Effect.gen(function* () {
+      const app = Layer.merge(Prices.layer, Layer.effectDiscard(process))
+      const { nodes, partition } = yield* Cluster.make(1, app)
+      const [a] = nodes
+      // Its larder waits for the server before it closes.
+      yield* partition(a)
+      yield* LarderTest.settle(a.run(Prices.set("milk", 130)))
+      yield* LarderTest.settle(Effect.all([a.restart, a.restart], { concurrency: "unbounded" }))
+      expect([alive, most]).toEqual([1, 1])
+      return a
+    })
+    const ended = yield* Effect.scoped(body)
+    expect(alive).toBe(0)
+    // The test would never end what it began.
+    expect(yield* failureOf(ended.restart)).toContain("the scope of the node A has closed")
+    expect(alive).toBe(0)
+  }),
+)
+
+test(
   "a killed node's lookup is taken over when its lease has ended",
   Effect.gen(function* () {
     const {

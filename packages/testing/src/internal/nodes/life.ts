@@ -9,6 +9,7 @@ export class Life {
   #gate: Latch.Latch | undefined
   #received: Array<() => void> = []
   readonly #released = Latch.makeUnsafe()
+  readonly #died = Latch.makeUnsafe()
 
   get isDead(): boolean {
     return this.#isDead
@@ -18,7 +19,11 @@ export class Life {
     this.#isDead = true
     this.#received = []
     this.#open()
+    this.#died.openUnsafe()
   }
+
+  /** Waits until the process is dead. */
+  readonly died: Effect.Effect<void> = this.#died.await
 
   pause(): void {
     this.#gate ??= Latch.makeUnsafe()

@@ -5,9 +5,11 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import { driven } from "../time/advance.ts"
 import type { VirtualClock } from "../time/virtualClock.ts"
 import { Life, Living } from "./life.ts"
@@ -23,7 +25,7 @@ interface Opened<A> {
 }
 
 /**
- * The defect of running something on a node whose process was killed.
+ * The defect of a node that does not run any more: its process was killed, or its scope has closed.
  *
  * **Example**
  *
@@ -118,6 +120,10 @@ export class SimulatedNode<A, E> {
       // What the layer needs is around it, whenever the node begins.
       const given = needs as Needs<A, E, never>
       const open = Effect.gen(function* () {
+        if (outer.state._tag === "Closed") {
+          const message = `the scope of the node ${needs.name} has closed: restart it within that of LarderTest.nodes`
+          return yield* Effect.die(new NodeKilled({ message }))
+        }
         const larders: Array<NodeLarder> = []
         const references = referencesOf(needs, larders)
         const life = new Life()
@@ -168,23 +174,31 @@ export class SimulatedNode<A, E> {
     return Cause.die(new NodeKilled({ message }))
   }
 
-  /** Ends the process, as one that shuts down unless it is dead, and begins another. */
-  readonly restart: Effect.Effect<void, E> = Effect.suspend(() => {
-    this.#note("restart")
-    return this.#end
-  }).pipe(
-    Effect.andThen(() => this.#open),
-    Effect.map((opened) => {
-      this.#opened = opened
-    }),
+  /**
+   * Ends the process, as one that shuts down unless it is dead, and begins another. One restart at a time: a
+   * second would begin a process while the first still waits for the old one to end.
+   */
+  readonly restart: Effect.Effect<void, E> = Semaphore.makeUnsafe(1).withPermit(
+    Effect.suspend(() => {
+      this.#note("restart")
+      return this.#end
+    }).pipe(
+      Effect.andThen(() => this.#open),
+      Effect.map((opened) => {
+        this.#opened = opened
+      }),
+    ),
   )
 
-  /** Ends the process as one that shuts down, unless it is dead. */
+  /** Ends the process as one that shuts down, unless it is dead, or is killed meanwhile. */
   readonly #end: Effect.Effect<void> = Effect.suspend(() => {
     const { life, scope } = this.#opened
     if (life.isDead) return Effect.void
     life.resume()
-    return Scope.close(scope, Exit.void)
+    return Effect.flatMap(
+      Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }),
+      (closing) => Effect.raceFirst(Fiber.join(closing), life.died),
+    )
   })
 
   /** Ends the process at once: nothing of it reaches a tier any more, and nothing reaches it. */
