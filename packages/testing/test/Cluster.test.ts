@@ -129,6 +129,26 @@ test(
 )
 
 test(
+  "a test ends though a node was killed in the middle of a change",
+  Effect.gen(function* () {
+    const body = Effect.gen(function* () {
+      const { nodes, partition } = yield* Cluster.make(2, Prices.layer)
+      const [a] = nodes
+      yield* partition(a)
+      const changes = [Prices.set("milk", 130), Prices.remove("eggs"), Prices.clear()]
+      const under = yield* Effect.forEach(changes, (change) => fork(a.run(change)))
+      yield* LarderTest.advance("50 millis")
+      yield* a.kill
+      yield* LarderTest.idle
+      expect(under.map((fiber) => fiber.pollUnsafe())).toEqual([undefined, undefined, undefined])
+      return under
+    })
+    const under = yield* Effect.scoped(body)
+    yield* Fiber.awaitAll(under)
+  }),
+)
+
+test(
   "a killed node's lookup is taken over when its lease has ended",
   Effect.gen(function* () {
     const {

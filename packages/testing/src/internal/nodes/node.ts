@@ -127,8 +127,12 @@ export class SimulatedNode<A, E> {
         const larders: Array<NodeLarder> = []
         const references = referencesOf(needs, larders)
         const life = new Life()
-        needs.clock.running = life.running
-        yield* Scope.addFinalizer(outer, Effect.sync(life.release))
+        needs.clock.process = life
+        const release = Effect.sync(() => {
+          life.release()
+          if (life.isDead) needs.clock.sleeps.interrupt(life)
+        })
+        yield* Scope.addFinalizer(outer, release)
         // Not a child of the outer one, which would wait for a killed process to close.
         const scope = yield* Scope.make()
         const memoMap = Layer.forkMemoMapUnsafe(needs.memoMap)

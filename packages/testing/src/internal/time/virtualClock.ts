@@ -1,6 +1,7 @@
 /** The `TestClock` of a test, as one node sees it, which knows what sleeps and until when. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { hasProperty } from "effect/Predicate"
 import * as Semaphore from "effect/Semaphore"
 import type * as Clock from "effect/Clock"
@@ -9,6 +10,15 @@ import type * as TestClock from "effect/testing/TestClock"
 /** A fiber that sleeps until `at`, ms of virtual time. */
 interface Sleep {
   readonly at: number
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** The process of a simulated node; undefined for what the test runs itself. */
+  readonly process: Process | undefined
+}
+
+/** The process of a simulated node. */
+export interface Process {
+  /** Waits while it stands still. Interrupts, once the test ends, where it is dead. */
+  readonly running: Effect.Effect<void>
 }
 
 /** What sleeps by one `TestClock`, on all nodes. */
@@ -44,13 +54,18 @@ export class Sleeps {
     return first
   }
 
+  /** Interrupts what sleeps in a process that is dead: nobody moves the clock for it any more. */
+  interrupt(process: Process): void {
+    for (const sleep of this.#sleeps) if (sleep.process === process) sleep.fiber.interruptUnsafe()
+  }
+
   /** Runs a sleep that ends at `at`. */
-  during<A>(at: number, sleep: Effect.Effect<A>): Effect.Effect<A> {
+  during<A>(at: number, sleep: Effect.Effect<A>, process?: Process): Effect.Effect<A> {
     return Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const entry: Sleep = { at }
+      Effect.withFiber((fiber) => {
+        const entry: Sleep = { at, fiber, process }
         this.#sleeps.add(entry)
-        return entry
+        return Effect.succeed(entry)
       }),
       () => sleep,
       (entry) => Effect.sync(() => this.#sleeps.delete(entry)),
@@ -68,8 +83,8 @@ export const isTestClock = (clock: Clock.Clock): clock is TestClock.TestClock =>
 export class VirtualClock implements TestClock.TestClock {
   readonly base: TestClock.TestClock
   readonly sleeps: Sleeps
-  /** Sleepers wait for it once their time is over: while the process of a node stands still. */
-  running: Effect.Effect<void> = Effect.void
+  /** The process whose fibers sleep from now on; undefined for those of the test. */
+  process: Process | undefined
   #skew: number
   /** By how much faster the time of day runs than virtual time. */
   #drift = 0
@@ -114,9 +129,10 @@ export class VirtualClock implements TestClock.TestClock {
       const time = Duration.toMillis(duration)
       const sleep = this.base.sleep(duration)
       // What sleeps for ever waits for no time.
+      const { process } = this
       const known =
-        time > 0 && time < Infinity ? this.sleeps.during(this.now() + time, sleep) : sleep
-      return Effect.andThen(known, this.running)
+        time > 0 && time < Infinity ? this.sleeps.during(this.now() + time, sleep, process) : sleep
+      return process === undefined ? known : Effect.andThen(known, process.running)
     })
 
   readonly adjust = (duration: Duration.Input): Effect.Effect<void> => this.base.adjust(duration)
