@@ -203,6 +203,27 @@ describe("an assertion that does not hold shows the lanes around the moment, and
     }).pipe(Effect.provide(shop)),
   )
 
+  it.effect("without the lanes of many nodes on which nothing happened then", () =>
+    Effect.gen(function* () {
+      const nodes = yield* LarderTest.nodes(40, Prices.layer)
+      yield* LarderTest.settle(nodes[30].run(Prices.get("milk")))
+      const head = (message: string) =>
+        message
+          .split("\n")
+          .find((line) => line.includes(" | "))
+          ?.split("|")
+          .map((cell) => cell.trim())
+      const message = yield* failureOf(Timeline.expect("milk").lookups(2))
+      const lanes = head(message) ?? []
+      expect(lanes).toContain("N31")
+      expect(lanes.length).toBeLessThan(20)
+      const hanging = LarderTest.settle(nodes[30].run(Effect.never), { within: "1 second" })
+      expect((head(yield* failureOf(hanging)) ?? []).length).toBeLessThan(20)
+      // The picture of everything has all of them.
+      expect((head(yield* Timeline.text) ?? []).length).toBe(41)
+    }).pipe(Effect.scoped, Effect.provide([LarderTest.layer, Source.layer])),
+  )
+
   it.effect("lookups, without a list of them all", () =>
     Effect.gen(function* () {
       const source = yield* Source

@@ -7,6 +7,8 @@ export const recordsBefore = 14
 export const recordsAfter = 5
 /** Lookups, or keys, that the message of a failed assertion lists. */
 export const namesShown = 10
+/** Nodes. A failed assertion shows the lanes of so many, and more only of nodes with a record in it. */
+export const lanesShown = 6
 /** Characters. A lane that is wider does not fit twice on a screen. */
 export const laneWidth = 56
 /** Turns of the event loop in a row. Work that takes more without time passing does not end. */

@@ -1,5 +1,5 @@
 /** A timeline as text: a line for each record, a column for each node. */
-import { laneWidth } from "../limits.ts"
+import { lanesShown, laneWidth } from "../limits.ts"
 import { lineOf, seconds } from "./describe.ts"
 import type { Record } from "./record.ts"
 
@@ -24,6 +24,13 @@ export const rowsOf = ({ records }: Pick<Shown, "records">) => {
     const of = larders.size > 1 && "larder" in record ? `${record.larder}: ` : ""
     return [{ record, kind: line.kind, text: `${of}${line.text}` }]
   })
+}
+
+/** The nodes whose lanes a part of a timeline needs: of many, only those with a record in it. */
+export const nodesOf = ({ nodes, records }: Shown): ReadonlyArray<string> => {
+  if (nodes.length <= lanesShown) return nodes
+  const named = new Set(records.map(({ node }) => node))
+  return nodes.filter((node) => named.has(node))
 }
 
 const timeWidth = 14
