@@ -5,6 +5,7 @@ import * as Latch from "effect/Latch"
 
 export class Life {
   #isDead = false
+  #isReleased = false
   /** Closed while the process stands still. */
   #gate: Latch.Latch | undefined
   #received: Array<() => void> = []
@@ -54,8 +55,16 @@ export class Life {
     ),
   )
 
+  get isCutOff(): boolean {
+    return this.#isDead && this.#isReleased
+  }
+
+  /** Ends once the process is dead and what waits in it is released. */
+  readonly cutOff: Effect.Effect<void> = Effect.andThen(this.died, this.#released.await)
+
   /** Lets what still waits in a dead process end: at the end of the test, which would wait for it. */
   readonly release = (): void => {
+    this.#isReleased = true
     this.#released.openUnsafe()
   }
 

@@ -19,6 +19,23 @@ interface Sleep {
 export interface Process {
   /** Waits while it stands still. Interrupts, once the test ends, where it is dead. */
   readonly running: Effect.Effect<void>
+  /** Ends once it is dead and the test ends. */
+  readonly cutOff: Effect.Effect<void>
+  /** Whether it is dead and the test ends. */
+  readonly isCutOff: boolean
+}
+
+/**
+ * A sleep in a process. At the end of a test no time passes for a process that died, and its callers wait for
+ * what sleeps in it. What can be interrupted needs no fiber for this: see {@link Sleeps.interrupt}.
+ */
+const sleepIn = (process: Process, sleep: Effect.Effect<void>): Effect.Effect<void> => {
+  if (process.isCutOff) return process.running
+  const slept = Effect.uninterruptibleMask((restore) => {
+    const interruptible = restore(sleep)
+    return interruptible === sleep ? Effect.raceFirst(sleep, process.cutOff) : interruptible
+  })
+  return Effect.andThen(slept, process.running)
 }
 
 /** What sleeps by one `TestClock`, on all nodes. */
@@ -132,7 +149,7 @@ export class VirtualClock implements TestClock.TestClock {
       const { process } = this
       const known =
         time > 0 && time < Infinity ? this.sleeps.during(this.now() + time, sleep, process) : sleep
-      return process === undefined ? known : Effect.andThen(known, process.running)
+      return process === undefined ? known : sleepIn(process, known)
     })
 
   readonly adjust = (duration: Duration.Input): Effect.Effect<void> => this.base.adjust(duration)
