@@ -41,6 +41,11 @@ export abstract class BoundedRun<A, E> {
     this.ended(exit)
   }
 
+  /** Whether the end or the deadline has been reported. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Ends the reports; returns whether one was still due. */
   leave(): boolean {
     const wasDue = !this.#isOver

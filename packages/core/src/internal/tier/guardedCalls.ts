@@ -299,8 +299,13 @@ export class TierSteps {
     return Effect.callback<A, TierError>((resume) => {
       const asked = { operation, millis, budget }
       const begun = new TierAttempt(this.#surroundings, asked, resume).begin(effect)
-      // Interrupts the step and waits for its end, at most until the deadline.
-      return Effect.callback<void>((left) => begun.abandon(() => left(Exit.void)))
+      // Interrupts the step and waits for its end, at most until the deadline. A step that has interrupted
+      // itself has ended: its exit looks like an interruption of the caller, and nothing else would come.
+      return Effect.suspend(() =>
+        begun.isOver
+          ? Effect.void
+          : Effect.callback<void>((left) => begun.abandon(() => left(Exit.void))),
+      )
     })
   }
 

@@ -208,6 +208,16 @@ describe("a step", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("that interrupts itself has failed, and its caller goes on", () =>
+    Effect.gen(function* () {
+      const { steps, told } = yield* make()
+      const closing = Effect.delay(Effect.interrupt, 20)
+      const answer = yield* within(steps.run("read", closing))
+      expect(answer?.[0]).toEqual(Exit.succeed(undefined))
+      expect((yield* told).map(([, reason]) => reason)).toEqual(["failed"])
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("tells its caller why it failed, but not that the breaker let it not through", () =>
     Effect.gen(function* () {
       const { state, steps } = yield* make(2)
