@@ -257,6 +257,16 @@ export const oldFaults = {
       },
     ],
   },
+  "beside-after-end": {
+    what: "what a tier answers after a lookup has ended is kept, though a change came in between",
+    edits: [
+      {
+        file: `${core}/flight/adopt.ts`,
+        from: `const isKept = ({ detached, isWanted }: Flight): boolean => !detached && isWanted`,
+        to: `const isKept = ({ detached, isAbandoned }: Flight): boolean => !detached && !isAbandoned`,
+      },
+    ],
+  },
 } satisfies Readonly<Record<string, OldFault>>
 
 export type OldFaultName = keyof typeof oldFaults

@@ -3,6 +3,7 @@ import { plainConfig } from "../plan/plain.ts"
 import type { Scenario } from "./Scenario.ts"
 import {
   A,
+  B,
   expire,
   get,
   interrupt,
@@ -12,6 +13,7 @@ import {
   read,
   remove,
   requests,
+  set,
   tag,
   times,
   upstream,
@@ -72,6 +74,28 @@ export const reading: ReadonlyArray<Scenario> = [
         wait(100),
         requests(A, "lost"),
         ...times(10, () => [wait(300), get(A)]).flat(),
+      ],
+    },
+  },
+  {
+    name: "what a tier answers after its lookup has ended is not kept",
+    fault: "beside-after-end",
+    plan: {
+      config: plainConfig({ latency: 0 }),
+      steps: [
+        get(B),
+        wait(2_000),
+        set(A),
+        requests(B, "slowAnswer"),
+        { _tag: "get", node: B, key, maxAge: 1_000 },
+        wait(40),
+        // The caller joins the lookup for a younger value, and the tiers are read beside it.
+        get(B),
+        requests(B, "prompt"),
+        wait(15),
+        remove(A),
+        wait(60),
+        read(B),
       ],
     },
   },

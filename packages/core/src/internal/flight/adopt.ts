@@ -157,7 +157,11 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
     return Effect.void
   })
 
-const isKept = ({ detached, isAbandoned }: Flight): boolean => !detached && !isAbandoned
+/**
+ * Whether memory may take over what a tier answers. Race: the flight has ended, and hears of no change any
+ * more, while the tiers are read beside it.
+ */
+const isKept = ({ detached, isWanted }: Flight): boolean => !detached && isWanted
 
 /** Completes the flight with a tier's fresh entry, judged by all known marks; copies it to nearer tiers. */
 const adopt = (
