@@ -30,7 +30,7 @@ const configOf = (random: Choices, nodes: number, seed: number): Config => {
     maxFreshFor: pick([null, null, 1_000]),
     leaseTime,
     settleTime: pick([60_000, 2_000]),
-    push: chance(0.3),
+    push: chance(0.4),
     latency: pick([0, 2, 10]),
     skews: Array.from({ length: nodes }, () => pick([0, 0, 300_000, -300_000, 1_000, -1_000])),
     seed,
@@ -55,6 +55,8 @@ const reads = {
 } as const
 
 const changes = { set: 3, expire: 1, remove: 2, invalidateTags: 2.5, clear: 0.5 } as const
+
+const wait = (millis: number): Step => ({ _tag: "wait", millis })
 
 class Drawing {
   readonly #random: Choices
@@ -128,7 +130,7 @@ class Drawing {
     const millis = chance(0.04)
       ? pick([1_000, 2_500, this.#config.freshFor])
       : pick([0, 1, 1, 10, 10, 50, 50, 100, 150, 350])
-    return { _tag: "wait", millis }
+    return wait(millis)
   }
 
   /**
@@ -147,9 +149,11 @@ class Drawing {
     const rest = this.#millis - until + 4 * latency + pick([5, 20, 100])
     const raced: ReadonlyArray<Step> = [
       { _tag: "refresh", node, key },
-      { _tag: "wait", millis: until },
+      wait(until),
       this.#change(),
-      { _tag: "wait", millis: rest },
+      // Their messages may arrive in another order.
+      ...(chance(0.4) ? [wait(pick([0, 10, 50])), this.#change()] : []),
+      wait(rest),
       { _tag: "getWithMeta", node, key },
     ]
     if (!this.#size.faults.includes("messages") || chance(0.5)) return raced
