@@ -82,6 +82,7 @@ import { steadyOf } from "./internal/runtime/steadyClock.ts"
 import { Sweeps } from "./internal/refresh/sweep.ts"
 import { wellFormed } from "./internal/invalidation/tags.ts"
 import { Turns } from "./internal/runtime/turns.ts"
+import { ensureNoted } from "./internal/upstream/reach.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
@@ -379,11 +380,12 @@ const makeAny = (
     const observer = new Observer(options.name, clock, soon, instrument)
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
-    const upstream = yield* options.upstream.resolve as Effect.Effect<
+    const resolved = yield* options.upstream.resolve as Effect.Effect<
       Upstream.Resolved<unknown, unknown, unknown>,
       never,
       Scope.Scope
     >
+    const upstream = ensureNoted(resolved)
     const settings = settingsOf(options, upstream)
     const marks = new Marks()
     const opened = yield* stack.open(tiers, {

@@ -73,7 +73,7 @@ export interface StaleServed extends OfKey {
   readonly reason: "revalidating" | "failed" | "softTimeout" | "breakerOpen" | "shed"
 }
 /**
- * A lookup began.
+ * A lookup reached upstream.
  *
  * @category events
  * @since 0.1.0
@@ -119,6 +119,18 @@ export interface LookupTimedOut extends OfKey {
   readonly _tag: "LookupTimedOut"
   /** How long the lookup ran until then, ms. */
   readonly millis: number
+}
+/**
+ * A guard of upstream refused a lookup, which never reached upstream: the circuit was open, or
+ * `withConcurrency` had no permit for it. It comes instead of `LookupStarted` and `LookupFailed`.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface LookupRefused extends OfKey {
+  readonly _tag: "LookupRefused"
+  /** `shed` also where a lookup waited for a permit until its `hardTimeout`. */
+  readonly reason: "breakerOpen" | "shed"
 }
 /**
  * A caller joined a lookup that was already running.
@@ -312,6 +324,7 @@ export type LarderEvent =
   | LookupSucceeded
   | LookupFailed
   | LookupTimedOut
+  | LookupRefused
   | Coalesced
   | EarlyRefresh
   | LeaseWon

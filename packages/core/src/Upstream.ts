@@ -422,7 +422,7 @@ const fromLookups = <K, A, E, R>(
   fromResolve(
     Effect.map(captured<R>(), (provide): Resolved<K, A, E> => {
       const { lookupMany } = lookups
-      return noted<Resolved<K, A, E>>({
+      return Reach.noted<Resolved<K, A, E>>({
         lookup: (key, previous) => provide(Reach.entering(() => lookups.lookup(key, previous))),
         lookupMany:
           lookupMany &&
@@ -431,25 +431,6 @@ const fromLookups = <K, A, E, R>(
       })
     }),
   )
-
-/** The resolved upstreams that record in `Reach` that a call has reached them. */
-const noting = new WeakSet<object>()
-
-const noted = <T extends object>(resolved: T): T => {
-  noting.add(resolved)
-  return resolved
-}
-
-/** Makes an upstream of another origin record its calls: each call counts as reached when it is made. */
-const ensureNoted = <K, A, E>(resolved: Resolved<K, A, E>): Resolved<K, A, E> => {
-  if (noting.has(resolved)) return resolved
-  const { breakers, lookup, lookupMany } = resolved
-  return noted<Resolved<K, A, E>>({
-    lookup: (key, previous) => Reach.entering(() => lookup(key, previous)),
-    lookupMany: lookupMany && ((keys) => Reach.entering(() => lookupMany(keys))),
-    breakers,
-  })
-}
 
 type Many<K, A, E> = (
   keys: NonEmptyReadonlyArray<K>,
@@ -466,8 +447,8 @@ const guarded = <K, A, E, E2>(
   guard: Guard<E, E2>,
   breaker: UpstreamBreaker | undefined,
 ): Resolved<K, A, E | E2> => {
-  const { breakers, lookup, lookupMany } = ensureNoted(resolved)
-  return noted<Resolved<K, A, E | E2>>({
+  const { breakers, lookup, lookupMany } = Reach.ensureNoted(resolved)
+  return Reach.noted<Resolved<K, A, E | E2>>({
     lookup: (key, previous) => guard(Effect.suspend(() => lookup(key, previous))),
     lookupMany: lookupMany && ((keys) => guard(Effect.suspend(() => lookupMany(keys)))),
     breakers: breaker === undefined ? breakers : [...breakers, breaker],

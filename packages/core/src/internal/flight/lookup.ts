@@ -12,6 +12,7 @@ import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
+import { isTimeout, refusalOf, refused } from "./refused.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -29,6 +30,9 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   protected readonly engine: Engine
   readonly #key: string
   readonly #began: number
+  #flights: ReadonlyArray<Flight> = []
+  /** `LookupStarted` was told. */
+  #isTold = false
   #fiber: Fiber.Fiber<unknown, unknown> | undefined
 
   constructor(engine: Engine, key: string) {
@@ -47,7 +51,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   ): void {
     const { engine } = this
     const { hardTimeout } = engine.settings.policy
-    const demand = engine.demands.take(flights, this.#began + hardTimeout)
+    this.#flights = flights
+    const demand = engine.demands.take(flights, this.#began + hardTimeout, () => this.#reached())
     const { context } = demand
     const fiber = engine.fibers.fork(
       effect,
@@ -59,6 +64,23 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned))
       engine.fibers.abandon(fiber)
     this.watch(fiber, this.#began, engine.closed ? Infinity : hardTimeout)
+  }
+
+  /** The lookup has reached upstream. */
+  #reached(): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    started(this.engine, this.#flights)
+  }
+
+  /** Counts the end of the lookup for one key and tells listeners; as refused where it never reached upstream. */
+  protected report(flight: Flight, answer: Answer): void {
+    const { engine } = this
+    const refusal = this.#isTold ? undefined : refusalOf(engine, answer.exit)
+    if (refusal !== undefined) return refused(engine, flight.k, refusal)
+    this.#reached()
+    counted(engine, answer.exit)
+    told(engine, flight, answer)
   }
 
   /** Does nothing after the answer. */
@@ -127,12 +149,6 @@ const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {
   else counters.lookupsFailed += 1
 }
 
-const isTimeout = (exit: Exit.Exit<unknown, unknown>): boolean => {
-  if (Exit.isSuccess(exit)) return false
-  const first = exit.cause.reasons[0]
-  return first?._tag === "Fail" && first.error instanceof LookupTimeout
-}
-
 const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void => {
   const { observer } = engine
   if (observer.listeners === 0) return
@@ -164,19 +180,16 @@ export abstract class LookupOfOne extends Lookup {
   /** May call `arrived` before it returns. */
   begin(span: CallerSpan): void {
     const { engine, flight, previous } = this
-    const flights = [flight]
-    started(engine, flights)
     const { upstream } = engine.settings
     const effect = Effect.suspend(() =>
       upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
     )
-    this.run(spanned(engine, span, effect, "larder.key", flight.k), flights, span)
+    this.run(spanned(engine, span, effect, "larder.key", flight.k), [flight], span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const answer: Answer = { exit, millis, notReturned: false }
-    counted(this.engine, exit)
-    told(this.engine, this.flight, answer)
+    this.report(this.flight, answer)
     this.arrived(answer)
   }
 }
@@ -196,7 +209,6 @@ export abstract class LookupOfMany extends Lookup {
   /** May call `arrived` before it returns. */
   begin(span: CallerSpan): void {
     const { engine, flights } = this
-    started(engine, flights)
     const { upstream } = engine.settings
     const keys = Arr.map(flights, (flight) => flight.key)
     const effect = Effect.suspend(() =>
@@ -211,8 +223,7 @@ export abstract class LookupOfMany extends Lookup {
     const { engine } = this
     this.arrived((flight) => {
       const answer = answerFor(engine, flight, exit, millis)
-      counted(engine, answer.exit)
-      told(engine, flight, answer)
+      this.report(flight, answer)
       return answer
     })
   }

@@ -276,7 +276,7 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): { readonly value: unknown }
   return undefined
 }
 
-const reasonOf = (cause: Cause.Cause<unknown>): FailureReason => {
+export const reasonOf = (cause: Cause.Cause<unknown>): FailureReason => {
   for (const reason of cause.reasons) {
     if (reason._tag !== "Fail") continue
     if (reason.error instanceof CircuitBreakerError) return "breakerOpen"

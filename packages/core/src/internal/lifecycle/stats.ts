@@ -86,6 +86,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
     }
     return {
       ...engine.observer.counters,
+      lookupsRefused: { ...engine.observer.counters.lookupsRefused },
       name: engine.settings.name,
       inFlight: engine.flights.inFlight,
       entries: engine.near.size,

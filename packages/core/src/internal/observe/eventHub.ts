@@ -8,7 +8,7 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Instrument } from "../../Instrument.ts"
-import type { LarderEvent } from "../../LarderEvent.ts"
+import type { LarderEvent, LookupRefused } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
 import { Histogram, durations } from "./histogram.ts"
 import { bufferedEvents } from "../runtime/limits.ts"
@@ -22,11 +22,13 @@ export interface Counters {
   staleServed: number
   /** Calls that returned a remembered failure (`failureFor`). */
   failures: number
-  /** Keys that were looked up in upstream. */
+  /** Keys whose lookup reached upstream. */
   lookups: number
   lookupsSucceeded: number
   lookupsFailed: number
   lookupsTimedOut: number
+  /** Keys whose lookup did not reach upstream, by reason. */
+  readonly lookupsRefused: Record<LookupRefused["reason"], number>
   /** Misses that joined a running lookup. */
   coalesced: number
   /** Refreshes of values that were still fresh. */
@@ -58,6 +60,7 @@ export const noCounts = (): Counters => ({
   lookupsSucceeded: 0,
   lookupsFailed: 0,
   lookupsTimedOut: 0,
+  lookupsRefused: { breakerOpen: 0, shed: 0 },
   coalesced: 0,
   earlyRefreshes: 0,
   superseded: 0,

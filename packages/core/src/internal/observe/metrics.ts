@@ -33,11 +33,14 @@ interface Group {
 
 const groups = new WeakMap<Metric.MetricRegistry, Map<string, Group>>()
 
+/** The counters that are not divided by a reason. */
+type PlainCount = Exclude<keyof Counters, "lookupsRefused">
+
 const counted: ReadonlyArray<
   readonly [
     metric: string,
     description: string,
-    series: ReadonlyArray<readonly [value: string | undefined, field: keyof Counters]>,
+    series: ReadonlyArray<readonly [value: string | undefined, field: PlainCount]>,
     /** The label whose values are those of the series. */
     label?: string,
   ]
@@ -134,6 +137,32 @@ const register = (larder: string, group: Group, context: Context.Context<never>)
   }
 }
 
+const refusals: ReadonlyArray<readonly [label: string, reason: keyof Counters["lookupsRefused"]]> =
+  [
+    ["breaker_open", "breakerOpen"],
+    ["shed", "shed"],
+  ]
+
+const registerRefusals = (larder: string, group: Group, context: Context.Context<never>): void => {
+  for (const [label, reason] of refusals) {
+    const metric = Metric.counter("larder_lookups_refused_total", {
+      description: "Lookups that a guard of upstream refused",
+      incremental: true,
+      attributes: { larder, reason: label },
+    })
+    const count = () => {
+      let sum = group.ended.lookupsRefused[reason]
+      for (const { counters } of group.live) sum += counters.lookupsRefused[reason]
+      return sum
+    }
+    Metric.registerUnsafe(metric, context, {
+      get: () => ({ count: count(), incremental: true }),
+      update: ignore,
+      modify: ignore,
+    })
+  }
+}
+
 const registerDelays = (larder: string, group: Group, context: Context.Context<never>): void => {
   const metric = Metric.histogram("larder_message_delay_seconds", {
     description:
@@ -161,9 +190,17 @@ const groupOf = (larder: string, context: Context.Context<never>): Group => {
     group = { live: new Set(), ended: noCounts(), endedDelays: new Histogram(durations) }
     byName.set(larder, group)
     register(larder, group, context)
+    registerRefusals(larder, group, context)
     registerDelays(larder, group, context)
   }
   return group
+}
+
+const addCounts = (total: Counters, { lookupsRefused, ...counts }: Counters): void => {
+  for (const field of Object.keys(counts) as ReadonlyArray<PlainCount>) {
+    total[field] += counts[field]
+  }
+  for (const [, reason] of refusals) total.lookupsRefused[reason] += lookupsRefused[reason]
 }
 
 /** Adds a larder's counters to the registry of `context` until the scope closes; totals stay. */
@@ -182,9 +219,7 @@ export const observe = (
       (group) =>
         Effect.sync(() => {
           group.live.delete(source)
-          for (const field of Object.keys(group.ended) as ReadonlyArray<keyof Counters>) {
-            group.ended[field] += source.counters[field]
-          }
+          addCounts(group.ended, source.counters)
           group.endedDelays.add(source.messageDelays)
         }),
     ),

@@ -5,6 +5,7 @@ import type { Engine } from "./engine.ts"
 import type { Flight } from "./flight.ts"
 import { LiveDemand } from "../upstream/liveDemand.ts"
 import { setOrigin } from "../upstream/capturedServices.ts"
+import * as Reach from "../upstream/reach.ts"
 import { pooledDemands } from "../runtime/limits.ts"
 
 /** Whether every waiter can get a stale value. */
@@ -20,13 +21,16 @@ const none: ReadonlyArray<Flight> = []
 export class LookupDemand extends LiveDemand {
   readonly context: Context.Context<never>
   readonly #engine: Engine
+  readonly #call = new Reach.Reach(undefined)
   #flights = none
   endsAt = 0
 
   constructor(engine: Engine, origin: Context.Context<never>) {
     super()
     this.#engine = engine
-    this.context = Context.add(engine.context, Upstream.Demand, this)
+    this.context = Context.add(engine.context, Upstream.Demand, this).pipe(
+      Context.add(Reach.tag, this.#call),
+    )
     setOrigin(this.context, origin)
   }
 
@@ -38,14 +42,17 @@ export class LookupDemand extends LiveDemand {
     return this.#flights.every((flight) => allHaveStale(this.#engine, flight))
   }
 
-  begin(flights: ReadonlyArray<Flight>, endsAt: number): void {
+  begin(flights: ReadonlyArray<Flight>, endsAt: number, onReached: () => void): void {
     this.#flights = flights
     this.endsAt = endsAt
+    this.#call.reached = false
+    this.#call.onReached = onReached
     for (const flight of flights) flight.demand = this
   }
 
   end(): void {
     this.#flights = none
+    this.#call.onReached = undefined
   }
 }
 
@@ -60,9 +67,10 @@ export class LookupDemands {
     this.#origin = origin
   }
 
-  take(flights: ReadonlyArray<Flight>, endsAt: number): LookupDemand {
+  /** `onReached` is called when the lookup reaches upstream. */
+  take(flights: ReadonlyArray<Flight>, endsAt: number, onReached: () => void): LookupDemand {
     const demand = this.#idle.pop() ?? new LookupDemand(this.#engine, this.#origin)
-    demand.begin(flights, endsAt)
+    demand.begin(flights, endsAt, onReached)
     return demand
   }
 

@@ -121,6 +121,10 @@ const texts: {
     text: `lookup ${key} timed out after ${millis} ms`,
     kind: "failure",
   }),
+  LookupRefused: ({ key, reason }) => ({
+    text: `lookup of ${key} refused (${reason})`,
+    kind: "failure",
+  }),
   Coalesced: ({ key }) => other(`joins the lookup of ${key}`),
   EarlyRefresh: ({ key }) => other(`early refresh of ${key}`),
   LeaseWon: ({ key }) => lease(`lease of ${key} won`),
