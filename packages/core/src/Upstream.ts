@@ -30,7 +30,7 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "./Entry.ts"
 import { abandonable } from "./internal/upstream/abandonable.ts"
-import { Circuit, setCircuit } from "./internal/upstream/circuit.ts"
+import { Circuit, circuitOf, setCircuit } from "./internal/upstream/circuit.ts"
 import * as Gate from "./internal/upstream/concurrencyLimiter.ts"
 import { LiveDemand } from "./internal/upstream/liveDemand.ts"
 import { millisOf } from "./internal/runtime/duration.ts"
@@ -461,15 +461,15 @@ interface Made<E, E2> {
   readonly breaker?: UpstreamBreaker
 }
 
-/** An upstream with a guard, which each `resolve` makes anew from the names of the circuits inside. */
+/** An upstream with a guard, which each `resolve` makes anew from the circuits inside. */
 const withGuard = <K, A, E, R, E2, R2>(
   self: Upstream<K, A, E, R>,
-  make: (circuits: ReadonlyArray<string>) => Effect.Effect<Made<E, E2>, never, R2>,
+  make: (inside: ReadonlyArray<UpstreamBreaker>) => Effect.Effect<Made<E, E2>, never, R2>,
 ): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
   fromResolve<K, A, E | E2, R | Exclude<R2, Scope.Scope>>(
     Effect.flatMap(self.resolve, (resolved) =>
       Effect.map(
-        make(resolved.breakers.map(({ name }) => name)) as Effect.Effect<
+        make(resolved.breakers) as Effect.Effect<
           Made<E, E2>,
           never,
           Exclude<R2, Scope.Scope> | Scope.Scope
@@ -506,10 +506,13 @@ const retrying = <E, X, E2, R2>(schedule: Schedule.Schedule<X, E, E2, R2>) => {
   }
   return Result.succeed(
     <K, A, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | E2, R | Exclude<R2, Scope.Scope>> =>
-      withGuard(self, () =>
-        Effect.map(captured<R2>(), (provide) => ({
-          guard: <B>(effect: Effect.Effect<B, E>) => provide(Effect.retry(effect, schedule)),
-        })),
+      withGuard(self, (inside) =>
+        Effect.map(captured<R2>(), (provide) => {
+          for (const breaker of inside) circuitOf(breaker)?.retriesRefusals()
+          return {
+            guard: <B>(effect: Effect.Effect<B, E>) => provide(Effect.retry(effect, schedule)),
+          }
+        }),
       ),
   )
 }
@@ -913,8 +916,9 @@ const breakingWith = <A, E, R2, RS>(
   { probeEvery, probeQueue: queue }: CheckedBreaker,
 ) => {
   const { classify, onStoreError = "allow" } = options
-  const make = Effect.fnUntraced(function* (circuits: ReadonlyArray<string>) {
-    const key = keyOf(options.key, circuits)
+  const make = Effect.fnUntraced(function* (inside: ReadonlyArray<UpstreamBreaker>) {
+    const names = inside.map(({ name }) => name)
+    const key = keyOf(options.key, names)
     const isOwn = options.store === undefined
     const circuit = new Circuit(yield* Effect.context(), { key, probeEvery, queue, isOwn })
     yield* Effect.addFinalizer(() => Effect.sync(() => circuit.stop()))
@@ -1042,8 +1046,8 @@ const throughCircuit = (
  *
  * **Gotchas**
  *
- * - A lookup that waits for a probe keeps the permit of a `withConcurrency` later in
- *   the pipe. With `withConcurrency` before `withCircuitBreaker` it holds none.
+ * - A lookup that waits for a probe may keep the permit of a `withConcurrency` later
+ *   in the pipe. With `withConcurrency` before `withCircuitBreaker` it holds none.
  * - With a `store`, a probe waits for all of `openDuration`.
  * - An upstream that is resolved without a larder has no `hardTimeout`, so its
  *   lookups never wait.

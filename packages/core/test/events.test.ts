@@ -73,7 +73,7 @@ it.effect("metrics are summed over larders of one name, and stay when they close
     )
     expect(Object.fromEntries(reads)).toEqual({ hit: 2, miss: 2, stale: 0, failure: 0 })
     const labels = new Set(snapshot.flatMap(({ attributes = {} }) => Object.keys(attributes)))
-    expect([...labels].toSorted()).toEqual(["direction", "larder", "outcome", "unit"])
+    expect([...labels].toSorted()).toEqual(["direction", "larder", "outcome", "reason", "unit"])
   }).pipe(Effect.provide(memory()), Effect.provideService(Metric.MetricRegistry, new Map())),
 )
 

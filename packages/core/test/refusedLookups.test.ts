@@ -230,6 +230,35 @@ describe("a refused lookup", () => {
   )
 })
 
+it.effect("a bulk lookup that waits for a probe does not put it off", () =>
+  Effect.gen(function* () {
+    const { get, source } = yield* makeWorld({ guard: patient, bulk: true })
+    source.mood = "down"
+    yield* get("opens it")
+    yield* TestClock.adjust("900 millis")
+    source.mood = "well"
+    yield* fork(get("k"))
+    yield* TestClock.adjust("100 millis")
+    expect(source.asked).toEqual(["opens it", "k"])
+  }).pipe(Effect.scoped, Effect.provide(stacks.memory(), { local: true })),
+)
+
+it.effect("a key of a bulk lookup whose callers have left is not refused", () =>
+  Effect.gen(function* () {
+    const { get, larder, source, told } = yield* makeWorld({ guard: patient, bulk: true })
+    source.mood = "down"
+    yield* get("opens it")
+    const probe = yield* fork(get("probe"))
+    const left = yield* fork(larder.getMany(["k", "other"]))
+    const other = yield* fork(get("other"))
+    yield* Fiber.interrupt(left)
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.joinAll([probe, other])
+    expect(yield* told("k")).toEqual([])
+    expect(yield* larder.stats).toMatchObject({ lookupsRefused: { breakerOpen: 1 } })
+  }).pipe(Effect.scoped, Effect.provide(stacks["memory and shared"](), { local: true })),
+)
+
 it.effect("a lookup is told of when it leaves the queue for upstream", () =>
   Effect.gen(function* () {
     const { get, source, told } = yield* makeWorld({ guard: queueing, bulk: false })

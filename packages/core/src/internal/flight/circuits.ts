@@ -2,7 +2,7 @@
 import { type Circuit, circuitOf } from "../upstream/circuit.ts"
 import type { Engine } from "../state/engine.ts"
 
-const circuitsOf = ({ settings }: Engine): ReadonlyArray<Circuit> =>
+export const circuitsOf = ({ settings }: Engine): ReadonlyArray<Circuit> =>
   settings.upstream.breakers.flatMap((breaker) => circuitOf(breaker) ?? [])
 
 /** The error with which an open circuit would refuse a lookup now. */

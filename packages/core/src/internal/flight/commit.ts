@@ -101,10 +101,13 @@ const settleWhile = (
 /**
  * For how long other nodes do not retry after a failed lookup, ms. 0 where `graceFor` denies grace:
  * other nodes would return a stale value in place of the error. 0 for a detached lookup: its failure
- * is from before a change or a clear.
+ * is from before a change or a clear. 0 for a refused lookup: another node may still reach upstream.
  */
 const restOfOthers = (engine: Engine, flight: Flight, outcome: Outcome): number =>
-  outcome._tag === "Failure" && !outcome.graceDenied && !engine.flights.isDetached(flight)
+  outcome._tag === "Failure" &&
+  outcome.reason === "failed" &&
+  !outcome.graceDenied &&
+  !engine.flights.isDetached(flight)
     ? engine.settings.policy.retryAfterFailure
     : 0
 

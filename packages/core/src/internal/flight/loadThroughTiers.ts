@@ -9,10 +9,12 @@ import type * as Fiber from "effect/Fiber"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
+import { isBelieved } from "../recover/believed.ts"
 import { Budget } from "../tier/budget.ts"
 import { KeyRead } from "../tier/keyReads.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { considerQueued } from "./adopt.ts"
+import { firstRefusal } from "./circuits.ts"
 import { confirmAll, waitsFirst } from "./confirm.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
@@ -38,11 +40,39 @@ export const loadThroughTiers = (
   goOn(engine, suspect, Effect.andThen(confirmAll(engine, suspect, budget), loaded))
 }
 
+/**
+ * Whether a flight need not read the tiers: a circuit is open, and they had nothing for the key a
+ * moment ago.
+ */
+const isQuiet = (engine: Engine, flight: Flight): boolean => {
+  const { confirmedAfter, force, k } = flight
+  const quiet = engine.failures.at(k, engine.now())?.quiet
+  if (quiet === undefined || engine.now() >= quiet.until) return false
+  if (firstRefusal(engine) === undefined) return false
+  // A checked read must not miss what another node has stored; nor must a `refresh` that compares revisions.
+  if (force || confirmedAfter > -Infinity) return false
+  // Memory may have evicted what a tier had.
+  return (engine.near.peek(k)?.entry.version ?? 0) >= quiet.version
+}
+
+/** Loads flights without a read of the tiers. A lease still tells of a newer entry. */
+const askAlone = (
+  engine: Engine,
+  flights: Arr.NonEmptyReadonlyArray<Flight>,
+  span: CallerSpan,
+): void => {
+  for (const flight of flights) flight.arbiterAnswers = isBelieved(engine, flight.k)
+  const budget = new Budget(engine.settings.policy.tierBudget)
+  const asked = Effect.suspend(() => lookUpMissing(engine, flights, budget, span) ?? Effect.void)
+  goOn(engine, flights, asked)
+}
+
 const loadNow = (
   engine: Engine,
   flights: Arr.NonEmptyReadonlyArray<Flight>,
   span: CallerSpan,
 ): void => {
+  if (flights.every((each) => isQuiet(engine, each))) return askAlone(engine, flights, span)
   const [flight] = flights
   const [nearest] = engine.stack.farther
   if (flights.length === 1 && nearest !== undefined && isPlain(engine, flight)) {
@@ -112,7 +142,8 @@ class LoadOne extends KeyRead implements Walk {
     // The flight was abandoned, or the larder closed: it has ended already.
     if (!flight.isWanted) return
     try {
-      if (found !== undefined) answered(engine, flight, this.#tier, found, this)
+      if (found === undefined) this.lacksAnswer = true
+      else answered(engine, flight, this.#tier, found, this)
       if (flight.outcome === undefined) {
         goOn(engine, [flight], readThenLookUp(engine, [flight], this, 1, this.#span))
       }
@@ -130,10 +161,10 @@ const readThenLookUp = (
   place: number,
   span: CallerSpan,
 ): Effect.Effect<void> =>
-  Effect.flatMap(
-    readTiers(engine, flights, walk, place),
-    () => lookUpMissing(engine, flights, walk.budget, span) ?? Effect.void,
-  )
+  Effect.flatMap(readTiers(engine, flights, walk, place), () => {
+    if (!walk.lacksAnswer) for (const flight of flights) flight.haveTiersAnswered = !flight.force
+    return lookUpMissing(engine, flights, walk.budget, span) ?? Effect.void
+  })
 
 const loadAll = (
   engine: Engine,

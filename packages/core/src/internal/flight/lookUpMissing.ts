@@ -15,7 +15,7 @@ import { giveBack, leaseAll, leaseFor } from "./lease.ts"
 import * as lookup from "./lookup.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { approachCircuits, areCircuitsClosed } from "./circuits.ts"
-import { completeWithOpenCircuit } from "./openCircuit.ts"
+import { completeWithOpenCircuit, onceAdmitted } from "./openCircuit.ts"
 import { completeWithOwnFailure } from "./recentFailure.ts"
 import { alsoCancel, cancelTogether } from "./sharedCancel.ts"
 
@@ -68,17 +68,18 @@ const lookUpAlone = (engine: Engine, flight: Flight, budget: Budget, span: Calle
   if (isRefused(engine, flight)) return
   const { arbiter } = engine.stack
   if (arbiter === undefined || !isLeased(flight)) return ask(engine, flight, span)
-  const leave = approachCircuits(engine)
-  const giveUp = Effect.sync(() => {
-    leave()
-    giveBack(engine, flight)
-  })
   const leased = leaseFor(engine, arbiter, flight, new Budget(budget.whole, budget.left))
-  // Race: the larder closed, or the last caller left, while the lease was granted.
-  const goOn = Effect.suspend(() =>
-    flight.isWanted ? Effect.sync(() => ask(engine, flight, span, leave)) : giveUp,
-  )
-  const asked = Effect.onInterrupt(Effect.andThen(leased, goOn), () => giveUp)
+  const asked = onceAdmitted(engine, [flight], (leave) => {
+    const giveUp = Effect.sync(() => {
+      leave()
+      giveBack(engine, flight)
+    })
+    // Race: the larder closed, or the last caller left, while the lease was granted.
+    const goOn = Effect.suspend(() =>
+      flight.isWanted ? Effect.sync(() => ask(engine, flight, span, leave)) : giveUp,
+    )
+    return Effect.onInterrupt(Effect.andThen(leased, goOn), () => giveUp)
+  })
   // A fiber of its own, so that a slow one does not delay the others.
   const fiber = engine.fibers.fork(guarded(engine, [flight], asked))
   alsoCancel(flight, () => fiber.interruptUnsafe())
@@ -177,13 +178,27 @@ const lookUpTogether = (
 ): Effect.Effect<void> | undefined => {
   // A key without a stale value waits for a circuit's next probe. The others must not wait with it.
   const asking = flights.filter((flight) => !isRefused(engine, flight))
-  const leave = approachCircuits(engine)
   const { arbiter } = engine.stack
   const leasing = asking.filter(isLeased)
   if (arbiter === undefined || leasing.length === 0) {
-    askTogether(engine, asking, span, leave)
+    askTogether(engine, asking, span, approachCircuits(engine))
     return undefined
   }
+  return onceAdmitted(engine, asking, (leave) =>
+    leaseThenAsk(engine, arbiter, asking, leasing, budget, span, leave),
+  )
+}
+
+/** Acquires the leases of a bulk lookup, and begins it. `leave` gives up the place of a circuit's probe. */
+const leaseThenAsk = (
+  engine: Engine,
+  arbiter: FartherTier,
+  asking: ReadonlyArray<Flight>,
+  leasing: ReadonlyArray<Flight>,
+  budget: Budget,
+  span: CallerSpan,
+  leave: () => void,
+): Effect.Effect<void> => {
   const together = new Set(asking)
   const leased = Effect.gen(function* () {
     const busy = yield* leaseAll(engine, arbiter, leasing, budget)

@@ -52,7 +52,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     const { engine } = this
     const { hardTimeout } = engine.settings.policy
     this.#flights = flights
-    const demand = engine.demands.take(flights, this.#began + hardTimeout, () => this.#reached())
+    const left = hardTimeout - Math.max(...flights.map(({ waitedForProbe }) => waitedForProbe))
+    const demand = engine.demands.take(flights, this.#began + left, () => this.#reached())
     const { context } = demand
     const fiber = engine.fibers.fork(
       effect,
@@ -63,7 +64,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     // Race: the lookup's first step closed the larder or interrupted its callers, before they could cancel it.
     if (engine.closed || flights.every(({ isAbandoned }) => isAbandoned))
       engine.fibers.abandon(fiber)
-    this.watch(fiber, this.#began, engine.closed ? Infinity : hardTimeout)
+    this.watch(fiber, this.#began, engine.closed ? Infinity : left)
   }
 
   /** The lookup has reached upstream. */
@@ -93,7 +94,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   }
 
   protected late(fiber: Fiber.Fiber<unknown, unknown>): void {
-    this.#end(timeout(this.engine, this.#key))
+    this.#end(Exit.fail(timeout(this.engine, this.#key)))
     this.engine.fibers.abandon(fiber, Upstream.timedOut)
   }
 
@@ -112,9 +113,10 @@ const uninterrupted = (
     ? Exit.die(new LookupInterrupted({ larder: engine.settings.name, key }))
     : exit
 
-const timeout = (engine: Engine, key: string): Exit.Exit<never, LookupTimeout> => {
+/** The error of a lookup that has taken `hardTimeout`. */
+export const timeout = (engine: Engine, key: string): LookupTimeout => {
   const { name, policy } = engine.settings
-  return Exit.fail(new LookupTimeout({ larder: name, key, millis: policy.hardTimeout }))
+  return new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })
 }
 
 /** Wraps a lookup in a span. Not `withSpan`, which adds a stack trace for each call to causes of failures. */
@@ -245,7 +247,8 @@ const answerFor = (
   exit: Exit.Exit<unknown, unknown>,
   millis: number,
 ): Answer => {
-  if (isTimeout(exit)) return { exit: timeout(engine, flight.k), millis, notReturned: false }
+  if (isTimeout(exit))
+    return { exit: Exit.fail(timeout(engine, flight.k)), millis, notReturned: false }
   if (Exit.isFailure(exit)) return { exit, millis, notReturned: false }
   const values = exit.value as ReadonlyMap<string, unknown>
   if (values.has(flight.k)) {

@@ -9,9 +9,10 @@ import * as Policy from "../../Policy.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
-import type { Failure } from "../state/failureMemory.ts"
+import type { Failure, Quiet } from "../state/failureMemory.ts"
 import type { FailureReason, Flight, Candidate, Outcome } from "../state/flight.ts"
 import { Shed } from "../upstream/concurrencyLimiter.ts"
+import { firstRefusal } from "./circuits.ts"
 import type { Answer } from "./lookup.ts"
 import { attempt } from "../state/userCode.ts"
 
@@ -231,11 +232,13 @@ const isGraceDenied = (
   )
 }
 
+const nothingHeldBack = { retryAt: 0, rememberUntil: 0, deniedUntil: 0 } as const
+
 /** Remembers a failure: returned again for `failureFor`, and no refresh for `retryAfterFailure`. */
 const holdBack = (
   engine: Engine,
   flight: Flight,
-  failure: Omit<Failure, "retryAt" | "rememberUntil" | "deniedUntil">,
+  failure: Omit<Failure, "retryAt" | "rememberUntil" | "deniedUntil" | "quiet">,
 ): void => {
   const now = engine.now()
   const remembered = rememberMillis(engine, flight, failure.exit)
@@ -243,11 +246,29 @@ const holdBack = (
   const { graceDenied } = failure
   // A tier may have a stale entry that this flight has not read.
   const mayHaveStale = known !== undefined || (graceDenied && engine.stack.farther.length > 0)
-  if (!mayHaveStale && remembered === 0) return
+  const quiet = quietAfter(engine, flight, now)
+  if (!mayHaveStale && remembered === 0) {
+    // A failure that is remembered for longer stays.
+    const before = engine.failures.at(flight.k, now) ?? { ...failure, ...nothingHeldBack }
+    if (quiet !== undefined) engine.failures.set(flight.k, { ...before, quiet })
+    return
+  }
   const retryAt = mayHaveStale ? now + engine.settings.policy.retryAfterFailure : 0
   const deniedUntil = graceDenied ? (known?.entry.staleUntil ?? retryAt) : 0
   const rememberUntil = now + remembered
-  engine.failures.set(flight.k, { ...failure, retryAt, rememberUntil, deniedUntil })
+  engine.failures.set(flight.k, { ...failure, retryAt, rememberUntil, deniedUntil, quiet })
+}
+
+/** Until when the tiers are not read again for a key that was not looked up, while a circuit is open. */
+const quietAfter = (engine: Engine, flight: Flight, now: number): Quiet | undefined => {
+  const { haveTiersAnswered, k, stale } = flight
+  if (firstRefusal(engine) === undefined) return undefined
+  // A flight that has not read the tiers does not prolong the time.
+  if (!haveTiersAnswered) return engine.failures.at(k, now)?.quiet
+  return {
+    until: now + engine.settings.policy.retryAfterFailure,
+    version: stale?.entry.version ?? 0,
+  }
 }
 
 const rememberMillis = (

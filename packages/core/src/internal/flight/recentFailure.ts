@@ -50,7 +50,7 @@ export const completeWithOthersFailure = (
   if (!engine.flights.isDetached(flight)) {
     const retryAt = engine.now() + leftMillis
     const times = { retryAt, rememberUntil: 0, deniedUntil: 0 }
-    engine.failures.set(flight.k, { ...failedElsewhere, ...times, exit })
+    engine.failures.set(flight.k, { ...failedElsewhere, ...times, exit, quiet: undefined })
   }
   complete(engine, flight, { _tag: "Failure", exit, ...failedElsewhere })
   return true

@@ -16,10 +16,19 @@ export interface Failure {
   readonly deniedUntil: number
   /** The bulk lookup did not return the key. Callers of `get` must not get this failure. */
   readonly notReturned: boolean
+  /** Set while a circuit of upstream is open: the tiers had nothing better. */
+  readonly quiet: Quiet | undefined
 }
 
-const endOf = ({ deniedUntil, rememberUntil, retryAt }: Failure): number =>
-  Math.max(deniedUntil, rememberUntil, retryAt)
+/** While a circuit is open, the tiers are not read again before `until`. */
+export interface Quiet {
+  readonly until: number
+  /** The highest version that the tiers had, 0 for none: memory has it as well, or the tiers are read. */
+  readonly version: number
+}
+
+const endOf = ({ deniedUntil, quiet, rememberUntil, retryAt }: Failure): number =>
+  Math.max(deniedUntil, quiet?.until ?? 0, rememberUntil, retryAt)
 
 export class Failures {
   readonly #failures = new Map<string, Failure>()

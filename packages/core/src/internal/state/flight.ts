@@ -162,6 +162,10 @@ export class Flight extends Linked<Flight> {
   removed = 0
   /** For how long the flight has waited for its turn at the arbiter, ms: a part of the wait for a lease. */
   waited = 0
+  /** For how long the flight has waited for a circuit's probe before its lease, ms: a part of `hardTimeout`. */
+  waitedForProbe = 0
+  /** Every tier behind memory has answered the flight. */
+  haveTiersAnswered = false
   /** Upstream has been asked: see {@link hears}. */
   isLookingUp = false
   /** A newer release of the application wrote the entry: do not overwrite it. */

@@ -60,8 +60,9 @@ export class Circuit {
   /** When a waiting lookup was elected as the probe; undefined after it is admitted or refused. */
   #electedAt: number | undefined
   #timer: Timer | undefined
-  /** A lookup has reserved the place of the probe: see {@link approach}. */
-  #isApproached = false
+  /** When a lookup reserved the place of the probe: see {@link approach}. */
+  #approachedAt: number | undefined
+  #isRetried = false
 
   constructor(context: Context.Context<never>, options: Options) {
     this.#options = options
@@ -88,7 +89,7 @@ export class Circuit {
     const { key } = this.#options
     const left = this.#openUntil - this.#now()
     if (this.#state === "Open" && left > 0) return open(key, Duration.millis(left))
-    const isTaken = this.#probe !== undefined || left > 0 || this.#isApproached
+    const isTaken = this.#probe !== undefined || left > 0 || this.#approachedAt !== undefined
     return isTaken ? halfOpen(key) : undefined
   }
 
@@ -97,15 +98,25 @@ export class Circuit {
     return this.#state === "Closed"
   }
 
+  /** A retry around the circuit sees its refusals: a refused lookup may yet succeed. */
+  get isRetried(): boolean {
+    return this.#isRetried
+  }
+
+  retriesRefusals(): void {
+    this.#isRetried = true
+  }
+
   /** Reserves the place of the probe: other lookups are refused. Returns a function that gives it up. */
   approach(): () => void {
-    if (this.#state === "Closed" || this.#isApproached) return () => {}
-    this.#isApproached = true
+    if (this.#state === "Closed" || this.#approachedAt !== undefined) return () => {}
+    this.#approachedAt = this.#now()
     let isHeld = true
     return () => {
       // Race: another lookup reserves the place after the first call, before the second.
-      if (isHeld) this.#isApproached = false
+      if (isHeld) this.#approachedAt = undefined
       isHeld = false
+      this.#pace()
     }
   }
 
@@ -155,6 +166,9 @@ export class Circuit {
   /** When the next probe may run. */
   #probeAt(): number {
     if (this.#electedAt !== undefined) return this.#electedAt + circuitRetryMillis
+    // The lookup that came when a probe was due is on its way, as to its lease.
+    const approached = this.#approachedAt ?? -Infinity
+    if (approached >= this.#openUntil) return approached + circuitRetryMillis
     const { isOwn, probeEvery } = this.#options
     if (this.#state !== "Open" || !isOwn) return this.#openUntil
     const early = Math.max(this.#openedAt + probeEvery, this.#notBefore)

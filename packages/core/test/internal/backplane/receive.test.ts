@@ -143,6 +143,7 @@ describe("a change by another node", () => {
         retryAt: Infinity,
         rememberUntil: Infinity,
         deniedUntil: 0,
+        quiet: undefined,
       })
       hears(changed("k", 6))
       expect(told).toEqual(["outdate k 6"])

@@ -10,6 +10,7 @@ const failure = (retryAt: number, rememberUntil = 0, deniedUntil = 0): Failure =
   reason: "failed",
   graceDenied: false,
   notReturned: false,
+  quiet: undefined,
 })
 
 describe("Failures", () => {
