@@ -146,7 +146,8 @@ class Drawing {
     this.#left = Math.max(this.#left, 2)
     const { latency } = this.#config
     const until = between(1, Math.max(1, this.#millis))
-    const rest = this.#millis - until + 4 * latency + pick([5, 20, 100])
+    // The node is asked again while it looks the key up, or when it has done so.
+    const rest = chance(0.3) ? 1 : this.#millis - until + 4 * latency + pick([5, 20, 100])
     const raced: ReadonlyArray<Step> = [
       { _tag: "refresh", node, key },
       wait(until),
