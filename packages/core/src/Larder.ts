@@ -377,7 +377,13 @@ const makeAny = (
     const soon = Soon.make(context)
     const turns = new Turns(soon, clock)
     const instrument = yield* Instrument
-    const observer = new Observer(options.name, clock, soon, instrument)
+    const observer = new Observer(
+      options.name,
+      clock,
+      soon,
+      instrument,
+      tiers.map((tier) => tier.name),
+    )
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
     const resolved = yield* options.upstream.resolve as Effect.Effect<
@@ -417,6 +423,7 @@ const makeAny = (
       options.name,
       {
         counters: observer.counters,
+        nearName: engine.nearName,
         entries: () => engine.near.size,
         weight: () => engine.near.weight,
         inFlight: () => engine.flights.inFlight,

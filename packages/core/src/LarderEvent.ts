@@ -43,34 +43,123 @@ export interface Opened extends Base {
   readonly warnings: ReadonlyArray<string>
 }
 /**
- * A caller got a fresh value.
+ * Why memory could not answer a call.
+ *
+ * - `new`: the key was not requested lately, as far as memory remembers.
+ * - `evicted`: the key was requested lately, and memory does not have it any more.
+ * - `expired`: the freshness of the entry has ended, or a newer value is on its way to memory.
+ * - `marked`: `invalidateTags` or `clear` covers the entry.
+ * - `suspect`: this node may have missed a change of the key.
+ * - `demand`: the call did not accept the entry: `maxAge`, `stale: "never"`, `check`, `refresh`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MissCause = "new" | "evicted" | "expired" | "marked" | "suspect" | "demand"
+/**
+ * Why a call was answered with a stale value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StaleReason = "revalidating" | "failed" | "softTimeout" | "breakerOpen" | "shed"
+/**
+ * Why a call failed.
+ *
+ * - `failed`, `defect`, `timeout`, `breakerOpen`, `shed`: its lookup did.
+ * - `remembered`: an earlier lookup did, and its failure is remembered (`failureFor`).
+ * - `notReturned`: the bulk lookup answered without the key.
+ * - `invalidKey`, `closed`: the larder refused the call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FailedReason =
+  | "failed"
+  | "defect"
+  | "timeout"
+  | "breakerOpen"
+  | "shed"
+  | "remembered"
+  | "notReturned"
+  | "invalidKey"
+  | "closed"
+
+/**
+ * A call was answered at once with a fresh value of memory. Every call of `get`, `getWithMeta` and
+ * `refresh`, every key of a `getMany` and every call of a function of `Larder.fn` ends in exactly one
+ * of `Hit`, `Answered`, `StaleServed`, `Failed` and `Left`.
  *
  * @category events
  * @since 0.1.0
  */
 export interface Hit extends OfKey {
   readonly _tag: "Hit"
-  /** The name of the tier that had the value. */
+  /** The name of the memory tier. */
   readonly tier: string
 }
 /**
- * A caller has to wait for a lookup or a farther tier.
+ * A call was answered with a fresh value after it had waited.
  *
  * @category events
  * @since 0.1.0
  */
-export interface Miss extends OfKey {
-  readonly _tag: "Miss"
+export interface Answered extends OfKey {
+  readonly _tag: "Answered"
+  /** The name of the tier that had the value; `"upstream"` for a value that was looked up. */
+  readonly tier: string
+  /** The time since the call, ms. */
+  readonly millis: number
 }
 /**
- * A caller got a stale value. `reason` says why.
+ * A call was answered with a stale value.
  *
  * @category events
  * @since 0.1.0
  */
 export interface StaleServed extends OfKey {
   readonly _tag: "StaleServed"
-  readonly reason: "revalidating" | "failed" | "softTimeout" | "breakerOpen" | "shed"
+  readonly reason: StaleReason
+  /** The name of the tier that had the value. */
+  readonly tier: string
+  /** The time since upstream validated the value, ms. */
+  readonly age: number
+  /** The time since the call, ms; 0 for an answer at once. */
+  readonly millis: number
+}
+/**
+ * A call failed.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Failed extends OfKey {
+  readonly _tag: "Failed"
+  readonly reason: FailedReason
+  /** The time since the call, ms; 0 for a failure at once. */
+  readonly millis: number
+}
+/**
+ * A call was interrupted before it had an answer.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Left extends OfKey {
+  readonly _tag: "Left"
+  /** The time since the call, ms. */
+  readonly millis: number
+}
+/**
+ * Memory could not answer a call, which waits for a farther tier or a lookup of its own. A call that
+ * joins the lookup of another one has `Coalesced` instead.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Miss extends OfKey {
+  readonly _tag: "Miss"
+  readonly cause: MissCause
 }
 /**
  * A lookup reached upstream.
@@ -133,13 +222,14 @@ export interface LookupRefused extends OfKey {
   readonly reason: "breakerOpen" | "shed"
 }
 /**
- * A caller joined a lookup that was already running.
+ * Memory could not answer a call, which joined a lookup that was already running.
  *
  * @category events
  * @since 0.1.0
  */
 export interface Coalesced extends OfKey {
   readonly _tag: "Coalesced"
+  readonly cause: MissCause
 }
 /**
  * A value is still fresh, and its early refresh began.
@@ -318,8 +408,11 @@ export interface Dropped extends Base {
 export type LarderEvent =
   | Opened
   | Hit
-  | Miss
+  | Answered
   | StaleServed
+  | Failed
+  | Left
+  | Miss
   | LookupStarted
   | LookupSucceeded
   | LookupFailed

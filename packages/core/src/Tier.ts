@@ -720,6 +720,11 @@ export interface ObjectStore {
   readonly resize: (bounds: Bounds) => void
   /** Evicts up to `limit` entries that have expired or exceed lowered bounds; returns whether more are left. */
   readonly shrink: (limit: number, now: number) => boolean
+  /**
+   * Whether a key that the store does not have was requested lately. Tells evicted keys from new ones
+   * in the event `Miss`. Without it, all count as new.
+   */
+  readonly remembers?: (key: string) => boolean
   /** All entries, expired or not, in any order. Does not count as a read. */
   readonly entries: () => Iterable<MemoryEntry>
   /** Of the `limit` entries most worth keeping, those that were read since they were stored. */

@@ -44,6 +44,7 @@ describe("an instrument", () => {
           "LookupSucceeded milk",
           "Committed milk",
           "succeeded milk: ServeResult",
+          "Answered milk",
         ])
         seen.length = 0
         yield* larder.get("milk")

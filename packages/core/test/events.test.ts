@@ -27,6 +27,7 @@ it.effect("law 22: streams of events end with the larder, and at once after it",
       "LookupStarted",
       "LookupSucceeded",
       "Committed",
+      "Answered",
       "Hit",
     ])
     expect(yield* Stream.runCollect(larder.events)).toEqual([])
@@ -45,11 +46,11 @@ it.effect("a slow subscriber loses events and is told how many; another loses no
       yield* larder.get("milk")
       if (i % 1_000 === 999) seen += (yield* PubSub.takeAll(quick)).length
     }
-    expect(seen).toBe(5 + hits)
+    expect(seen).toBe(6 + hits)
     const kept = yield* PubSub.takeAll(slow)
     yield* larder.get("milk")
     const [dropped, next] = yield* PubSub.takeAll(slow)
-    expect(dropped).toMatchObject({ _tag: "Dropped", count: 5 + hits - kept.length })
+    expect(dropped).toMatchObject({ _tag: "Dropped", count: 6 + hits - kept.length })
     expect(next).toMatchObject({ _tag: "Hit" })
   }).pipe(Effect.scoped, Effect.provide(memory())),
 )
@@ -67,13 +68,34 @@ it.effect("metrics are summed over larders of one name, and stay when they close
     yield* used
     const snapshot = yield* Metric.snapshot
     const reads = snapshot.flatMap((metric) =>
-      metric.id === "larder_reads_total" && metric.type === "Counter"
-        ? [[metric.attributes?.["outcome"], Number(metric.state.count)]]
+      metric.id === "larder_answers_total" && metric.type === "Counter"
+        ? [
+            [
+              Object.values(metric.attributes ?? {})
+                .slice(1)
+                .join(" "),
+              Number(metric.state.count),
+            ],
+          ]
         : [],
     )
-    expect(Object.fromEntries(reads)).toEqual({ hit: 2, miss: 2, stale: 0, failure: 0 })
+    expect(Object.fromEntries(reads)).toEqual({
+      "memory fresh": 2,
+      "memory stale": 0,
+      "upstream fresh": 2,
+      "upstream stale": 0,
+      "none failed": 0,
+    })
     const labels = new Set(snapshot.flatMap(({ attributes = {} }) => Object.keys(attributes)))
-    expect([...labels].toSorted()).toEqual(["direction", "larder", "outcome", "reason", "unit"])
+    expect([...labels].toSorted()).toEqual([
+      "cause",
+      "direction",
+      "larder",
+      "outcome",
+      "reason",
+      "source",
+      "unit",
+    ])
   }).pipe(Effect.provide(memory()), Effect.provideService(Metric.MetricRegistry, new Map())),
 )
 
@@ -90,7 +112,8 @@ it.effect(
       const read = Effect.map(Metric.snapshot, (metrics) =>
         Object.fromEntries(
           metrics.flatMap(({ attributes = {}, id, state, type }) => {
-            const name = [id, attributes["outcome"]].filter(Boolean).join(" ")
+            const { larder: _, ...labels } = attributes
+            const name = [id, ...Object.values(labels)].join(" ")
             if (type === "Histogram") return []
             if (type === "Gauge") return [[name, Number((state as { value: number }).value)]]
             assert.deepInclude(state, { incremental: true })
@@ -99,8 +122,9 @@ it.effect(
         ),
       )
       expect(yield* read).toMatchObject({
-        "larder_reads_total hit": 1,
-        "larder_reads_total miss": 3,
+        "larder_answers_total memory fresh": 1,
+        "larder_answers_total upstream fresh": 3,
+        "larder_misses_total new": 3,
         "larder_lookups_total succeeded": 3,
         larder_entries: 3,
         larder_weight: 3,
@@ -108,8 +132,9 @@ it.effect(
       })
       yield* Scope.close(scope, Exit.void)
       expect(yield* read).toMatchObject({
-        "larder_reads_total hit": 1,
-        "larder_reads_total miss": 3,
+        "larder_answers_total memory fresh": 1,
+        "larder_answers_total upstream fresh": 3,
+        "larder_misses_total new": 3,
         larder_entries: 2,
       })
     }).pipe(

@@ -25,10 +25,11 @@ describe("a timeline", () => {
         "                 | app",
         "         0.000 s | shop/Prices opened over memory, backplane none",
         "         0.000 s | -> get milk",
-        "         0.000 s | miss milk",
+        "         0.000 s | miss milk (new)",
         "         0.000 s | lookup milk",
         "         0.050 s | lookup milk succeeded after 50 ms",
         "         0.050 s | stored milk",
+        "         0.050 s | answered milk from upstream after 50 ms",
         "         0.050 s | <- get milk = 120 (fresh, upstream) after 50 ms",
         "        15.050 s | -> get milk",
         "        15.050 s | stale milk (revalidating)",
@@ -129,7 +130,7 @@ describe("a timeline", () => {
       const svg = yield* Timeline.svg
       expect(XMLValidator.problemOf(svg)).toBeUndefined()
       expect(svg).toContain("&lt;&amp;&quot;&#39;&gt; \ufffd \ufffd")
-      expect(svg.match(/<circle /g)).toHaveLength(8)
+      expect(svg.match(/<circle /g)).toHaveLength(9)
     }).pipe(Effect.provide(shop)),
   )
 
@@ -146,7 +147,7 @@ describe("a timeline", () => {
         .split("\n")
         .map((line) => line.split(" | ")[1]?.trimEnd())
       expect(lines).toContain(`# ${"x".repeat(51)}...`)
-      expect(lines).toContain("shop/Prices: miss milk")
+      expect(lines).toContain("shop/Prices: miss milk (new)")
       expect(lines).toContain("other: other opened over memory, backplane none")
     }).pipe(Effect.scoped, Effect.provide(shop)),
   )

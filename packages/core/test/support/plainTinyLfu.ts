@@ -69,6 +69,10 @@ export class PlainTinyLfu implements EvictionPolicy {
     }
   }
 
+  remembers(hash: number): boolean {
+    return this.#sketch.of(hash) > 0
+  }
+
   hit(slot: number): void {
     const { guarded, probation } = this.#regions
     const region = this.#regionOf(slot)

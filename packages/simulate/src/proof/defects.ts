@@ -96,11 +96,9 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/flight/waiters.ts`,
-        from: `  if (action.reason !== "failed") flight.background = true
-  release(engine, flight, waiter)
-  const reason`,
-        to: `  leave(engine, flight, waiter)
-  const reason`,
+        from: `  if (reason === "revalidating" || reason === "softTimeout") flight.background = true
+  release(engine, flight, waiter)`,
+        to: `  leave(engine, flight, waiter)`,
       },
     ],
   },

@@ -10,7 +10,13 @@ import * as Upstream from "../../Upstream.ts"
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Failure, Quiet } from "../state/failureMemory.ts"
-import type { FailureReason, Flight, Candidate, Outcome } from "../state/flight.ts"
+import {
+  type Candidate,
+  type FailureReason,
+  type Flight,
+  type Outcome,
+  staleReasonOf,
+} from "../state/flight.ts"
 import { Shed } from "../upstream/concurrencyLimiter.ts"
 import { firstRefusal } from "./circuits.ts"
 import type { Answer } from "./lookup.ts"
@@ -203,7 +209,7 @@ export const failed = (
   notReturned: boolean,
 ): Arrived => {
   const exit = Exit.failCause(cause)
-  const reason = reasonOf(cause)
+  const reason = notReturned ? "notReturned" : reasonOf(cause)
   const graceDenied = isGraceDenied(engine, flight, exit, reason)
   if (!engine.flights.isDetached(flight)) {
     holdBack(engine, flight, { exit, reason, graceDenied, notReturned })
@@ -220,7 +226,7 @@ const isGraceDenied = (
   reason: FailureReason,
 ): boolean => {
   const { graceFor } = engine.settings
-  if (graceFor === undefined || reason !== "failed") return false
+  if (graceFor === undefined || staleReasonOf(reason) !== "failed") return false
   const error = errorOf(exit)
   if (error === undefined || error.value instanceof LookupTimeout) return false
   return attempt(
@@ -298,10 +304,12 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): { readonly value: unknown }
 }
 
 export const reasonOf = (cause: Cause.Cause<unknown>): FailureReason => {
+  let otherwise: FailureReason = "defect"
   for (const reason of cause.reasons) {
     if (reason._tag !== "Fail") continue
     if (reason.error instanceof CircuitBreakerError) return "breakerOpen"
     if (reason.error instanceof Shed) return "shed"
+    otherwise = reason.error instanceof LookupTimeout ? "timeout" : "failed"
   }
-  return "failed"
+  return otherwise
 }

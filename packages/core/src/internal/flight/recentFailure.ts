@@ -26,7 +26,8 @@ export const completeWithOwnFailure = (engine: Engine, flight: Flight): boolean 
   const exit: Exit.Exit<never, unknown> = Exit.isFailure(failure.exit)
     ? Exit.failCause(failure.exit.cause)
     : Exit.die(new Error("held back"))
-  complete(engine, flight, { _tag: "Failure", exit, reason, graceDenied, notReturned })
+  const remembered = { exit, reason, isRemembered: true, graceDenied, notReturned } as const
+  complete(engine, flight, { _tag: "Failure", ...remembered })
   return true
 }
 

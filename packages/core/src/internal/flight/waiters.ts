@@ -3,10 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Latch from "effect/Latch"
 import * as Decision from "../../Decision.ts"
+import type { Entry } from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
-import type { StaleServed } from "../../LarderEvent.ts"
+import type { StaleReason } from "../../LarderEvent.ts"
 import { bestCandidate } from "./lookupResult.ts"
+import * as answers from "../observe/answers.ts"
 import { decideNext } from "../state/decideNext.ts"
 import type { Engine } from "../state/engine.ts"
 import {
@@ -15,6 +17,7 @@ import {
   type Flight,
   isConfirmed,
   type Outcome,
+  staleReasonOf,
   type Waiter,
 } from "../state/flight.ts"
 import type { Timer } from "../runtime/deadlines.ts"
@@ -65,7 +68,7 @@ export const join = (
     )
   }
   if (flight.waiters.has(waiter)) flight.demand?.joined()
-  return Effect.sync(() => leave(engine, flight, waiter))
+  return Effect.sync(() => interrupted(engine, flight, waiter))
 }
 
 /** The outcome with its freshness as of now: a result may turn stale while it settles. */
@@ -112,6 +115,16 @@ const setTimer = (waiter: Waiter, timer: Timer): void => {
   waiter.timers = [...(waiter.timers ?? []), timer]
 }
 
+/** The caller's fiber was interrupted. It may have got its answer before. */
+const interrupted = (engine: Engine, flight: Flight, waiter: Waiter): void => {
+  if (flight.waiters.has(waiter) && !waiter.many) {
+    answers.left(engine.observer, flight.k, waited(engine, waiter))
+  }
+  leave(engine, flight, waiter)
+}
+
+const waited = (engine: Engine, { arrivedAt }: Waiter): number => engine.stopwatch() - arrivedAt
+
 const leave = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   release(engine, flight, waiter)
   if (flight.waiters.size > 0 || flight.background || flight.outcome !== undefined) return
@@ -124,7 +137,7 @@ const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   const timeout = new LookupTimeout({ larder: name, key: flight.k, millis: policy.hardTimeout })
   // Removed first: the woken caller may complete the flight at once.
   release(engine, flight, waiter)
-  const failed = { exit: Exit.fail(timeout), reason: "failed", graceDenied: false } as const
+  const failed = { exit: Exit.fail(timeout), reason: "timeout", graceDenied: false } as const
   failWith(engine, flight, waiter, failed, { isAnswer: true, tiersUnread: false })
   leave(engine, flight, waiter)
 }
@@ -143,24 +156,44 @@ const carryOut = (
   waiter: Waiter,
   known: Candidate | undefined,
   action: Decision.Action,
-  failure: StaleServed["reason"] = "failed",
+  failure: StaleReason = "failed",
 ): boolean => {
   if (known === undefined) return false
-  if (action._tag === "Serve") {
-    release(engine, flight, waiter)
-    waiter.give(known)
-    return true
-  }
-  if (action._tag !== "ServeStale") return false
+  if (action._tag !== "Serve" && action._tag !== "ServeStale") return false
+  const reason = action._tag === "Serve" ? "none" : action.reason
   // The caller gets a stale value; the lookup continues in the background.
-  if (action.reason !== "failed") flight.background = true
+  if (reason === "revalidating" || reason === "softTimeout") flight.background = true
   release(engine, flight, waiter)
-  const reason = action.reason === "failed" ? failure : action.reason
-  engine.observer.counters.staleServed += 1
-  engine.observer.tell({ _tag: "StaleServed", key: flight.k, reason })
-  waiter.give(known)
+  // Race: a caller sets the key while the lookup fails, and the value in memory is fresh.
+  if (reason === "none" || usabilityOf(known, waiter.demand) === "fresh") {
+    giveFresh(engine, flight, waiter, known)
+  } else {
+    giveStale(engine, flight, waiter, known, reason === "failed" ? failure : reason)
+  }
   return true
 }
+
+const giveFresh = (engine: Engine, flight: Flight, waiter: Waiter, known: Candidate): void => {
+  answers.answered(engine.observer, flight.k, known.tier, waited(engine, waiter))
+  waiter.give(known)
+}
+
+const giveStale = (
+  engine: Engine,
+  flight: Flight,
+  waiter: Waiter,
+  known: Candidate,
+  reason: StaleReason,
+): void => {
+  const { entry, tier } = known
+  const age = ageOf(engine, entry)
+  answers.staleServed(engine.observer, flight.k, reason, tier, age, waited(engine, waiter))
+  waiter.give(known)
+}
+
+/** The time since upstream validated the entry, ms. */
+export const ageOf = (engine: Engine, { storedAt }: Entry<unknown>): number =>
+  Math.max(0, engine.now() - storedAt)
 
 const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   cancelTimers(engine, waiter)
@@ -229,8 +262,12 @@ const value = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Value): 
     // Race: the flight asked the arbiter before a change, and this caller joined it after the change.
     unconfirmed: !isConfirmed(result, waiter.demand),
   })
-  if (action._tag === "Retry") waiter.rejoin()
-  else waiter.give(action._tag === "ServeNewer" && newerKnown !== undefined ? newerKnown : result)
+  if (action._tag === "Retry") return waiter.rejoin()
+  const isNewer = action._tag === "ServeNewer" && newerKnown !== undefined
+  const given = isNewer ? newerKnown : result
+  if (isFresh(given)) return giveFresh(engine, flight, waiter, given)
+  // A result that has turned stale while it is on the way to the tiers is as good as one in memory.
+  giveStale(engine, flight, waiter, given, isNewer ? "failed" : "revalidating")
 }
 
 const isFresh = ({ freshness }: Candidate): boolean => freshness._tag === "Fresh"
@@ -248,12 +285,14 @@ const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Failur
   failWith(engine, flight, waiter, outcome, { isAnswer, tiersUnread })
 }
 
+type Failed = Pick<Failure, "exit" | "graceDenied" | "isRemembered" | "reason">
+
 /** Fails a waiter, unless a stale value or a retry is possible. */
 const failWith = (
   engine: Engine,
   flight: Flight,
   waiter: Waiter,
-  { exit, graceDenied, reason }: Pick<Failure, "exit" | "graceDenied" | "reason">,
+  { exit, graceDenied, isRemembered, reason }: Failed,
   situation: Pick<Decision.Failed, "isAnswer" | "tiersUnread">,
 ): void => {
   const { known, ...look } = lookFor(engine, flight, waiter)
@@ -263,8 +302,9 @@ const failWith = (
     ...situation,
     graceDenied,
   })
-  if (carryOut(engine, flight, waiter, known, action, reason)) return
+  if (carryOut(engine, flight, waiter, known, action, staleReasonOf(reason))) return
   if (action._tag === "Retry") return waiter.rejoin()
-  engine.observer.counters.failures += 1
+  const why = isRemembered === true ? "remembered" : reason
+  answers.failed(engine.observer, flight.k, why, waited(engine, waiter))
   waiter.fail(exit)
 }

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { LarderClosed } from "../../LarderError.ts"
+import * as answers from "../observe/answers.ts"
 import type { Engine } from "../state/engine.ts"
 import { tellMissed } from "../recover/replay.ts"
 
@@ -33,12 +34,13 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     const outcome = {
       _tag: "Failure",
       exit: closed,
-      reason: "failed",
+      reason: "closed",
       graceDenied: false,
       notReturned: false,
     } as const
-    engine.flights.close(outcome, (waiter) => {
+    engine.flights.close(outcome, (waiter, { k }) => {
       engine.callers.left()
+      answers.failed(engine.observer, k, "closed", engine.stopwatch() - waiter.arrivedAt)
       waiter.fail(closed)
     })
     engine.timers.stop()

@@ -5,7 +5,7 @@ import type { Engine } from "../state/engine.ts"
 import type { TierScope } from "../../Tier.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { MemoryBounds } from "../memory/bounds.ts"
-import type { Counters } from "../observe/eventHub.ts"
+import { type Answers, type Counters, answersOf, sumOf } from "../observe/counters.ts"
 import { uniqueName } from "../runtime/uniqueName.ts"
 
 /**
@@ -14,8 +14,19 @@ import { uniqueName } from "../runtime/uniqueName.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Stats extends Readonly<Counters> {
+export interface Stats extends Readonly<Omit<Counters, "waited">> {
   readonly name: string
+  /**
+   * All calls that have ended, but the abandoned ones, by source: the name of the tier that had the
+   * value, `"upstream"`, or `"none"` for calls that failed.
+   */
+  readonly answers: Readonly<Record<string, Answers>>
+  /** Calls that memory could not answer: the sum of `missesByCause`. */
+  readonly misses: number
+  /** Calls that were answered with a stale value: the sum of `staleAnswers`. */
+  readonly staleServed: number
+  /** Calls that failed: the sum of `failedAnswers`. */
+  readonly failures: number
   /** Keys being looked up. */
   readonly inFlight: number
   /** Entries in memory. */
@@ -84,9 +95,19 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
         }
       }
     }
+    const { waited: _, ...counters } = engine.observer.counters
+    const { failedAnswers, lookupsRefused, missesByCause, staleAnswers } = counters
     return {
-      ...engine.observer.counters,
-      lookupsRefused: { ...engine.observer.counters.lookupsRefused },
+      ...counters,
+      // Copies: the counters go on, and these are of one moment.
+      staleAnswers: { ...staleAnswers },
+      failedAnswers: { ...failedAnswers },
+      missesByCause: { ...missesByCause },
+      lookupsRefused: { ...lookupsRefused },
+      answers: answersOf(engine.observer.counters, engine.nearName),
+      misses: sumOf(missesByCause),
+      staleServed: sumOf(staleAnswers),
+      failures: sumOf(failedAnswers),
       name: engine.settings.name,
       inFlight: engine.flights.inFlight,
       entries: engine.near.size,

@@ -157,6 +157,10 @@ export class MemoryStore implements ObjectStore {
     return this.#exits.expire(now, limit) || this.#exits.shrink(limit)
   }
 
+  remembers(key: string): boolean {
+    return this.#exits.remembers(key)
+  }
+
   *entries(): Iterable<MemoryEntry> {
     for (const slot of this.#exits.hottest()) yield this.at(slot)
   }

@@ -8,70 +8,11 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Instrument } from "../../Instrument.ts"
-import type { LarderEvent, LookupRefused } from "../../LarderEvent.ts"
+import type { LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
+import { type Counters, noCounts } from "./counters.ts"
 import { Histogram, durations } from "./histogram.ts"
 import { bufferedEvents } from "../runtime/limits.ts"
-
-export interface Counters {
-  /** Calls that returned a fresh value. */
-  hits: number
-  /** Calls that had to wait for a lookup or a farther tier. */
-  misses: number
-  /** Calls that returned a stale value. */
-  staleServed: number
-  /** Calls that returned a remembered failure (`failureFor`). */
-  failures: number
-  /** Keys whose lookup reached upstream. */
-  lookups: number
-  lookupsSucceeded: number
-  lookupsFailed: number
-  lookupsTimedOut: number
-  /** Keys whose lookup did not reach upstream, by reason. */
-  readonly lookupsRefused: Record<LookupRefused["reason"], number>
-  /** Misses that joined a running lookup. */
-  coalesced: number
-  /** Refreshes of values that were still fresh. */
-  earlyRefreshes: number
-  /** Looked-up values that were not stored, because a newer change came in between. */
-  superseded: number
-  /** Entries that left a tier without a caller asking for it. */
-  evictions: number
-  /** Entries that could not be read as such, and counted as misses. */
-  undecodable: number
-  /** Times that this node found it may have missed messages of other nodes. */
-  gaps: number
-  /** Messages about changes of this node that the arbiter or a backplane has published. */
-  messagesSent: number
-  /** Messages of other nodes that outdated something here, or returned a lease that this node waits for. */
-  messagesReceived: number
-  /** Messages for keys that this node does not hold, or that tell nothing new, such as its own. */
-  messagesIgnored: number
-  /** Steps in a tier that failed, timed out, or met an open breaker. */
-  tierFailures: number
-}
-
-export const noCounts = (): Counters => ({
-  hits: 0,
-  misses: 0,
-  staleServed: 0,
-  failures: 0,
-  lookups: 0,
-  lookupsSucceeded: 0,
-  lookupsFailed: 0,
-  lookupsTimedOut: 0,
-  lookupsRefused: { breakerOpen: 0, shed: 0 },
-  coalesced: 0,
-  earlyRefreshes: 0,
-  superseded: 0,
-  evictions: 0,
-  undecodable: 0,
-  gaps: 0,
-  messagesSent: 0,
-  messagesReceived: 0,
-  messagesIgnored: 0,
-  tierFailures: 0,
-})
 
 interface Hub {
   readonly pubsub: PubSub.PubSub<LarderEvent>
@@ -89,7 +30,7 @@ export class Observer {
   readonly larder: string
   /** The clock of the events' time of day, which may step back. */
   readonly clock: Clock.Clock
-  readonly counters: Counters = noCounts()
+  readonly counters: Counters
   /** Seconds from a removal or an invalidation to its message here, by the time of the arbiter. */
   readonly messageDelays = new Histogram(durations)
   /** The number of subscribers and instruments. Read on the hot path: without any, no event is made. */
@@ -109,7 +50,9 @@ export class Observer {
     clock: Clock.Clock,
     soon: Soon,
     { decision, event }: Instrument = {},
+    sources: ReadonlyArray<string> = [],
   ) {
+    this.counters = noCounts(sources)
     this.larder = larder
     this.clock = clock
     this.#soon = soon

@@ -7,8 +7,7 @@ import * as ContextModule from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import type { Counters } from "./eventHub.ts"
-import { noCounts } from "./eventHub.ts"
+import { answersOf, type Counters, noSource } from "./counters.ts"
 import { Histogram, durations } from "./histogram.ts"
 
 export interface Gauges {
@@ -21,39 +20,47 @@ export interface Gauges {
 
 interface Source extends Gauges {
   readonly counters: Counters
+  /** The name of the nearest tier. */
+  readonly nearName: string
   readonly messageDelays: Histogram
+}
+
+/** One series of a counter. */
+interface Series {
+  readonly metric: string
+  readonly description: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly count: () => number
 }
 
 /** Larders of one name share their series: several nodes in one process, or a larder opened again. */
 interface Group {
-  readonly live: Set<Source>
-  readonly ended: Counters
+  readonly live: Map<Source, ReadonlyMap<string, Series>>
+  /** The counts of larders that have closed, by series. */
+  readonly ended: Map<string, number>
+  readonly registered: Set<string>
   readonly endedDelays: Histogram
 }
 
 const groups = new WeakMap<Metric.MetricRegistry, Map<string, Group>>()
 
-/** The counters that are not divided by a reason. */
-type PlainCount = Exclude<keyof Counters, "lookupsRefused">
+type Plain = {
+  readonly [F in keyof Counters]: Counters[F] extends number ? F : never
+}[keyof Counters]
 
 const counted: ReadonlyArray<
   readonly [
     metric: string,
     description: string,
-    series: ReadonlyArray<readonly [value: string | undefined, field: PlainCount]>,
+    series: ReadonlyArray<readonly [value: string | undefined, field: Plain]>,
     /** The label whose values are those of the series. */
     label?: string,
   ]
 > = [
   [
-    "larder_reads_total",
-    "Reads by outcome",
-    [
-      ["hit", "hits"],
-      ["miss", "misses"],
-      ["stale", "staleServed"],
-      ["failure", "failures"],
-    ],
+    "larder_abandoned_total",
+    "Calls that were interrupted before they had an answer",
+    [[undefined, "abandoned"]],
   ],
   [
     "larder_lookups_total",
@@ -89,6 +96,67 @@ const counted: ReadonlyArray<
   ],
 ]
 
+/** Counters that are records: a series for each of their fields. */
+const countedByField = [
+  [
+    "larder_stale_answers_total",
+    "Calls that were answered with a stale value, by reason",
+    "reason",
+    "staleAnswers",
+  ],
+  ["larder_failed_answers_total", "Calls that failed, by reason", "reason", "failedAnswers"],
+  ["larder_misses_total", "Calls that memory could not answer, by cause", "cause", "missesByCause"],
+  [
+    "larder_lookups_refused_total",
+    "Lookups that a guard of upstream refused",
+    "reason",
+    "lookupsRefused",
+  ],
+] as const
+
+/** Events and stats are in camelCase, labels in snake_case. */
+const snakeCase = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const seriesOf = (source: Source): ReadonlyMap<string, Series> => {
+  const all = [...plainSeries(source), ...fieldSeries(source), ...answerSeries(source)]
+  return new Map(
+    all.map((one) => [[one.metric, ...Object.values(one.labels)].join(" "), one] as const),
+  )
+}
+
+const plainSeries = ({ counters }: Source): ReadonlyArray<Series> =>
+  counted.flatMap(([metric, description, series, label = "outcome"]) =>
+    series.map(([value, field]) => ({
+      metric,
+      description,
+      labels: value === undefined ? {} : { [label]: value },
+      count: () => counters[field],
+    })),
+  )
+
+const fieldSeries = ({ counters }: Source): ReadonlyArray<Series> =>
+  countedByField.flatMap(([metric, description, label, record]) => {
+    const counts: Readonly<Record<string, number>> = counters[record]
+    return Object.keys(counts).map((field) => ({
+      metric,
+      description,
+      labels: { [label]: snakeCase(field) },
+      count: () => counts[field] ?? 0,
+    }))
+  })
+
+const answerSeries = ({ counters, nearName }: Source): ReadonlyArray<Series> =>
+  Object.keys(counters.waited).flatMap((source) => {
+    const outcomes = source === noSource ? (["failed"] as const) : (["fresh", "stale"] as const)
+    return outcomes.map((outcome) => ({
+      metric: "larder_answers_total",
+      description: "Calls that have ended, but the abandoned ones, by source and outcome",
+      labels: { source, outcome },
+      count: () => answersOf(counters, nearName)[source]?.[outcome] ?? 0,
+    }))
+  })
+
 const gauged: ReadonlyArray<readonly [metric: string, description: string, read: keyof Gauges]> = [
   ["larder_entries", "Entries in memory", "entries"],
   ["larder_weight", "Weight of the entries in memory", "weight"],
@@ -102,61 +170,44 @@ const gauged: ReadonlyArray<readonly [metric: string, description: string, read:
 
 const ignore = () => {}
 
-const register = (larder: string, group: Group, context: Context.Context<never>): void => {
-  for (const [name, description, series, label = "outcome"] of counted) {
-    for (const [value, field] of series) {
-      const metric = Metric.counter(name, {
-        description,
-        incremental: true,
-        attributes: value === undefined ? { larder } : { larder, [label]: value },
-      })
-      const count = () => {
-        let sum = group.ended[field]
-        for (const source of group.live) sum += source.counters[field]
-        return sum
-      }
-      Metric.registerUnsafe(metric, context, {
-        get: () => ({ count: count(), incremental: true }),
-        update: ignore,
-        modify: ignore,
-      })
-    }
-  }
-  for (const [name, description, read] of gauged) {
-    const metric = Metric.gauge(name, { description, attributes: { larder } })
-    const value = () => {
-      let sum = 0
-      for (const source of group.live) sum += source[read]()
+/** Registers the series that no larder of the group has had before, such as those of a new tier. */
+const registerCounters = (
+  larder: string,
+  group: Group,
+  series: ReadonlyMap<string, Series>,
+  context: Context.Context<never>,
+): void => {
+  for (const [id, { description, labels, metric: name }] of series) {
+    if (group.registered.has(id)) continue
+    group.registered.add(id)
+    const metric = Metric.counter(name, {
+      description,
+      incremental: true,
+      attributes: { larder, ...labels },
+    })
+    const count = () => {
+      let sum = group.ended.get(id) ?? 0
+      for (const own of group.live.values()) sum += own.get(id)?.count() ?? 0
       return sum
     }
     Metric.registerUnsafe(metric, context, {
-      get: () => ({ value: value() }),
+      get: () => ({ count: count(), incremental: true }),
       update: ignore,
       modify: ignore,
     })
   }
 }
 
-const refusals: ReadonlyArray<readonly [label: string, reason: keyof Counters["lookupsRefused"]]> =
-  [
-    ["breaker_open", "breakerOpen"],
-    ["shed", "shed"],
-  ]
-
-const registerRefusals = (larder: string, group: Group, context: Context.Context<never>): void => {
-  for (const [label, reason] of refusals) {
-    const metric = Metric.counter("larder_lookups_refused_total", {
-      description: "Lookups that a guard of upstream refused",
-      incremental: true,
-      attributes: { larder, reason: label },
-    })
-    const count = () => {
-      let sum = group.ended.lookupsRefused[reason]
-      for (const { counters } of group.live) sum += counters.lookupsRefused[reason]
+const registerGauges = (larder: string, group: Group, context: Context.Context<never>): void => {
+  for (const [name, description, read] of gauged) {
+    const metric = Metric.gauge(name, { description, attributes: { larder } })
+    const value = () => {
+      let sum = 0
+      for (const source of group.live.keys()) sum += source[read]()
       return sum
     }
     Metric.registerUnsafe(metric, context, {
-      get: () => ({ count: count(), incremental: true }),
+      get: () => ({ value: value() }),
       update: ignore,
       modify: ignore,
     })
@@ -179,7 +230,7 @@ const registerDelays = (larder: string, group: Group, context: Context.Context<n
 }
 
 const delaysOf = (group: Group): ReadonlyArray<Histogram> =>
-  [...group.live].map(({ messageDelays }) => messageDelays)
+  [...group.live.keys()].map(({ messageDelays }) => messageDelays)
 
 const groupOf = (larder: string, context: Context.Context<never>): Group => {
   const registry = ContextModule.get(context, Metric.MetricRegistry)
@@ -187,20 +238,17 @@ const groupOf = (larder: string, context: Context.Context<never>): Group => {
   if (byName === undefined) groups.set(registry, (byName = new Map()))
   let group = byName.get(larder)
   if (group === undefined) {
-    group = { live: new Set(), ended: noCounts(), endedDelays: new Histogram(durations) }
+    group = {
+      live: new Map(),
+      ended: new Map(),
+      registered: new Set(),
+      endedDelays: new Histogram(durations),
+    }
     byName.set(larder, group)
-    register(larder, group, context)
-    registerRefusals(larder, group, context)
+    registerGauges(larder, group, context)
     registerDelays(larder, group, context)
   }
   return group
-}
-
-const addCounts = (total: Counters, { lookupsRefused, ...counts }: Counters): void => {
-  for (const field of Object.keys(counts) as ReadonlyArray<PlainCount>) {
-    total[field] += counts[field]
-  }
-  for (const [, reason] of refusals) total.lookupsRefused[reason] += lookupsRefused[reason]
 }
 
 /** Adds a larder's counters to the registry of `context` until the scope closes; totals stay. */
@@ -213,13 +261,17 @@ export const observe = (
     Effect.acquireRelease(
       Effect.sync(() => {
         const group = groupOf(larder, context)
-        group.live.add(source)
+        const series = seriesOf(source)
+        registerCounters(larder, group, series, context)
+        group.live.set(source, series)
         return group
       }),
       (group) =>
         Effect.sync(() => {
+          for (const [id, { count }] of group.live.get(source) ?? []) {
+            group.ended.set(id, (group.ended.get(id) ?? 0) + count())
+          }
           group.live.delete(source)
-          addCounts(group.ended, source.counters)
           group.endedDelays.add(source.messageDelays)
         }),
     ),

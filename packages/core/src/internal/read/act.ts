@@ -1,8 +1,12 @@
 /** Carries out what `decide` chose for a caller on arrival: immediate answers, and new flights. */
 import type * as Exit from "effect/Exit"
 import { beginSoon } from "../flight/start.ts"
+import { ageOf } from "../flight/waiters.ts"
+import type { StaleReason } from "../../LarderEvent.ts"
+import * as answers from "../observe/answers.ts"
 import type { Engine } from "../state/engine.ts"
-import { Flight, type Candidate } from "../state/flight.ts"
+import type { Failure } from "../state/failureMemory.ts"
+import { Flight, type Candidate, staleReasonOf } from "../state/flight.ts"
 import type { MemoryCandidate } from "../state/localEntries.ts"
 import type { Decided } from "./decide.ts"
 import type { Call } from "./question.ts"
@@ -17,44 +21,34 @@ export const immediate = (
   { action, failure, local }: Decided,
   refresh: (stale: MemoryCandidate, early: boolean) => void,
 ): MemoryCandidate | Exit.Exit<unknown, unknown> | undefined => {
-  const { counters, listeners } = engine.observer
+  const { observer } = engine
   if (action._tag === "Fail") {
-    counters.failures += 1
+    answers.failed(observer, k, "remembered", 0)
     return failure?.exit
   }
   if (local === undefined) return undefined
   if (action._tag === "Serve") {
     engine.near.hit(local.slot)
-    counters.hits += 1
-    if (listeners !== 0) engine.observer.tell({ _tag: "Hit", key: k, tier: local.tier })
+    answers.hit(observer, k, local.tier)
     if (action.refresh) {
-      counters.earlyRefreshes += 1
-      engine.observer.tell({ _tag: "EarlyRefresh", key: k })
+      observer.counters.earlyRefreshes += 1
+      observer.tell({ _tag: "EarlyRefresh", key: k })
       refresh(local, true)
     }
     return local
   }
   if (action._tag === "ServeStale") {
     engine.near.hit(local.slot)
-    counters.staleServed += 1
-    if (listeners !== 0) {
-      const reason = action.reason === "failed" ? (failure?.reason ?? "failed") : action.reason
-      engine.observer.tell({ _tag: "StaleServed", key: k, reason })
-    }
+    const reason = action.reason === "failed" ? reasonOf(failure) : action.reason
+    answers.staleServed(observer, k, reason, local.tier, ageOf(engine, local.entry), 0)
     if (action.refresh) refresh(local, false)
     return local
   }
   return undefined
 }
 
-/** Counts a caller that has to wait: for the active flight, or for a new one. */
-export const countWaiting = (engine: Engine, k: string, flight: Flight | undefined): void => {
-  const { counters, listeners } = engine.observer
-  counters.misses += 1
-  if (flight !== undefined) counters.coalesced += 1
-  if (listeners === 0) return
-  engine.observer.tell({ _tag: flight === undefined ? "Miss" : "Coalesced", key: k })
-}
+const reasonOf = (failure: Failure | undefined): StaleReason =>
+  failure === undefined ? "failed" : staleReasonOf(failure.reason)
 
 /** Begins a background refresh, which continues without waiters. */
 export const inBackground = (

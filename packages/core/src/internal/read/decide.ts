@@ -13,6 +13,8 @@ import { withChecks } from "./question.ts"
 export interface Decided {
   readonly action: Decision.Action
   readonly local: MemoryCandidate | undefined
+  /** The entry in memory, good for the caller or not. */
+  readonly inMemory: MemoryCandidate | undefined
   readonly flight: Flight | undefined
   readonly failure: Failure | undefined
   /** The caller's demand, and that of the policy of the value in memory. */
@@ -53,7 +55,7 @@ export const decide = (
       (local !== undefined || engine.stack.farther.length === 0),
     graceDenied: isAnswer && failure.graceDenied,
   })
-  return { action, local, flight, failure, demand }
+  return { action, local, inMemory, flight, failure, demand }
 }
 
 const usabilityOf = (

@@ -8,7 +8,7 @@ import { type Question, anything, withChecks } from "./question.ts"
 import { ask } from "./getOne.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Candidate, Demand } from "../state/flight.ts"
-import { hit } from "./fastPath.ts"
+import { hit, isHit } from "./fastPath.ts"
 import type { NamesOf } from "../runtime/optionNames.ts"
 import { checkNames, durationOf, flagOf, invalidOption } from "../state/settings.ts"
 
@@ -95,9 +95,9 @@ Object.setPrototypeOf(
       const k = engine.settings.keyOf(key)
       const now = engine.now()
       const slot = k === undefined ? 0 : engine.near.find(k)
-      if (options === undefined && k !== undefined) {
-        const exit = hit(engine, k, slot, now)
-        if (exit !== undefined) return exit
+      if (options === undefined && k !== undefined && isHit(engine, slot, now)) {
+        hit(engine, k, slot)
+        return engine.near.exit(slot)
       }
       return ask(engine, question(engine, key, k, options, now, fiber, exitOf), slot)
     },

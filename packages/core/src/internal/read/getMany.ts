@@ -5,12 +5,15 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { anything, closed, deadlineOf, refusal, withChecks } from "./question.ts"
-import { countWaiting, immediate, newFlight } from "./act.ts"
+import { anything, countedClosed, countedRefusal, deadlineOf, withChecks } from "./question.ts"
+import { immediate, newFlight } from "./act.ts"
+import { countWaiting } from "./missed.ts"
 import { decide } from "./decide.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import { type Candidate, type Demand, type Flight, Waiter } from "../state/flight.ts"
-import { hit } from "./fastPath.ts"
+import { hit, isHit } from "./fastPath.ts"
+import * as answers from "../observe/answers.ts"
+import { show } from "../state/key.ts"
 import { readBeside } from "../flight/readBeside.ts"
 import { begin, beginSoon } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
@@ -24,13 +27,11 @@ import {
 } from "../runtime/limits.ts"
 
 type Exits = Map<unknown, Exit.Exit<unknown, unknown>>
-type Results = Map<string, Exit.Exit<unknown, unknown>>
 
 interface Asked {
   readonly key: unknown
   readonly k: string
-  /** Further keys of the caller with the same string form. */
-  others: Array<unknown> | undefined
+  isAnswered: boolean
 }
 
 /** The exit of each key that was passed, by reference, in the order in which the keys first occur. */
@@ -42,25 +43,28 @@ export const getMany = (
   const call = new ManyCall(engine)
   const now = engine.now()
   let turn = keysSoughtPerTurn
-  let rest: Array<unknown> | undefined
   for (const key of keys) {
     turn -= 1
     if (turn >= 0) call.look(key, now)
-    else (rest ??= []).push(key)
+    else call.rest.push(key)
   }
-  const { asked, exits } = call
-  if (rest !== undefined) {
-    const looked = lookOn(engine, call, rest, 0)
-    return Effect.flatMap(looked, () => gatherAll(engine, call, span))
-  }
-  return asked.size === 0 ? Exit.succeed(exits) : gatherAll(engine, call, span)
+  const { asked, exits, rest } = call
+  if (rest.length === 0 && asked.length === 0) return Exit.succeed(exits)
+  call.beganAt = engine.stopwatch()
+  const gathered = Effect.suspend(() => gatherAll(engine, call, span))
+  const all = rest.length === 0 ? gathered : Effect.andThen(lookOn(engine, call, 0), gathered)
+  return Effect.onInterrupt(all, () => Effect.sync(() => call.left()))
 }
 
 /** One call: the exits so far, and the keys that are no plain hits. */
 class ManyCall {
   readonly exits: Exits = new Map()
-  /** Keys with the same string form are asked for once. */
-  readonly asked = new Map<string, Asked>()
+  readonly asked: Array<Asked> = []
+  /** The keys that the first turn has not looked for, and how many of them later ones have. */
+  readonly rest: Array<unknown> = []
+  looked = 0
+  /** In monotonic time. */
+  beganAt = 0
   readonly #engine: Engine
 
   constructor(engine: Engine) {
@@ -69,59 +73,61 @@ class ManyCall {
 
   look(key: unknown, now: number): void {
     const engine = this.#engine
+    const { exits } = this
     const k = engine.settings.keyOf(key)
-    const exit = k === undefined ? undefined : hit(engine, k, engine.near.find(k), now)
-    if (exit !== undefined) this.exits.set(key, exit)
-    // A key that waits takes its place in the map now, so that results keep the order of the keys.
-    else if (!this.exits.has(key))
-      this.exits.set(key, refusal(engine, key, k) ?? this.#wait(key, k))
-  }
-
-  /** Queues a valid key; the result is a placeholder. */
-  #wait(key: unknown, k: string | undefined): Exit.Exit<void> {
-    if (k !== undefined) {
-      const same = this.asked.get(k)
-      if (same === undefined) this.asked.set(k, { key, k, others: undefined })
-      else (same.others ??= []).push(key)
+    const slot = k === undefined ? 0 : engine.near.find(k)
+    if (k !== undefined && isHit(engine, slot, now)) {
+      const { size } = exits
+      exits.set(key, engine.near.exit(slot))
+      // A key that the caller passes twice is one call.
+      if (exits.size > size) hit(engine, k, slot)
+      return
     }
-    return Exit.void
+    if (exits.has(key)) return
+    const refused = countedRefusal(engine, key, k)
+    // A key that waits takes its place in the map now, so that results keep the order of the keys.
+    exits.set(key, refused ?? Exit.void)
+    if (refused === undefined && k !== undefined) this.asked.push({ key, k, isAnswered: false })
   }
 
-  answer({ k, key, others }: Asked, results: Results): void {
-    const exit = results.get(k)!
-    this.exits.set(key, exit)
-    if (others !== undefined) for (const other of others) this.exits.set(other, exit)
+  answer(asked: Asked, exit: Exit.Exit<unknown, unknown>): void {
+    asked.isAnswered = true
+    this.exits.set(asked.key, exit)
+  }
+
+  /** Counts the keys without an answer: the caller was interrupted. */
+  left(): void {
+    const { observer, settings } = this.#engine
+    const waited = this.#engine.stopwatch() - this.beganAt
+    for (const { isAnswered, k } of this.asked) if (!isAnswered) answers.left(observer, k, waited)
+    for (const key of new Set(this.rest.slice(this.looked))) {
+      if (!this.exits.has(key)) answers.left(observer, settings.keyOf(key) ?? show(key), waited)
+    }
   }
 }
 
-/** Looks for the keys from index `from` on, and yields to other work before each `keysSoughtPerTurn`. */
-const lookOn = (
-  engine: Engine,
-  call: ManyCall,
-  keys: ReadonlyArray<unknown>,
-  from: number,
-): Effect.Effect<void> =>
-  from >= keys.length
+/** Looks for the keys of `rest` from an index on, and yields to other work before each `keysSoughtPerTurn`. */
+const lookOn = (engine: Engine, call: ManyCall, from: number): Effect.Effect<void> =>
+  from >= call.rest.length
     ? Effect.void
     : Effect.flatMap(engine.turns.next, () => {
         const now = engine.now()
-        const to = Math.min(from + keysSoughtPerTurn, keys.length)
-        for (let i = from; i < to; i++) call.look(keys[i], now)
-        return lookOn(engine, call, keys, to)
+        const to = Math.min(from + keysSoughtPerTurn, call.rest.length)
+        for (let i = from; i < to; i++) call.look(call.rest[i], now)
+        call.looked = to
+        return lookOn(engine, call, to)
       })
 
 const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Effect<Exits> => {
-  const asked = [...call.asked.values()]
+  const { asked, exits } = call
   const gathered = (keys: ReadonlyArray<Asked>) =>
     Effect.suspend(() => {
       const demand = withChecks(engine, { ...anything, calledAt: engine.moment() })
       const patient = { arrivedAt: engine.stopwatch(), isRetry: false, demand }
-      return Effect.map(gather(engine, keys, span, new Map(), patient), (results) => {
-        for (const one of keys) call.answer(one, results)
-        return call.exits
-      })
+      return gather(engine, call, keys, span, patient)
     })
-  if (asked.length <= keysPerSlice) return gathered(asked)
+  if (asked.length === 0) return Exit.succeed(exits)
+  if (asked.length <= keysPerSlice) return Effect.as(gathered(asked), exits)
   const hasTiers = engine.stack.farther.length > 0
   // Backpressure: upstream may answer faster than the arbiter takes commits.
   const room = engine.stack.arbiter?.writes.commitRoom ?? Effect.void
@@ -133,7 +139,7 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
         : Effect.andThen(Effect.andThen(room, engine.turns.next), gathered(keys)),
     { concurrency: hasTiers ? tierSlicesAtOnce : slicesAtOnce, discard: true },
   )
-  return Effect.as(slices, call.exits)
+  return Effect.as(slices, exits)
 }
 
 /** With tiers, slices start small and grow: see `keysOfFirstTierSlice`. */
@@ -156,16 +162,19 @@ class OneOfMany extends Waiter {
   readonly demand: Demand
   readonly many = true
   readonly insists = false
+  readonly arrivedAt: number
   /** Gets the exit of the key; undefined where a mark overtook its lookup. */
   readonly end: (exit: Exit.Exit<unknown, unknown> | undefined) => void
 
   constructor(
     arrivedMark: number,
     deadline: number | undefined,
+    arrivedAt: number,
     demand: Demand,
     end: (exit: Exit.Exit<unknown, unknown> | undefined) => void,
   ) {
     super(arrivedMark, deadline)
+    this.arrivedAt = arrivedAt
     this.demand = demand
     this.end = end
   }
@@ -184,7 +193,7 @@ class OneOfMany extends Waiter {
 }
 
 interface Patient {
-  /** When the call began, in monotonic time. */
+  /** When the call began to gather these keys, in monotonic time. */
   readonly arrivedAt: number
   readonly isRetry: boolean
   readonly demand: Demand
@@ -196,11 +205,11 @@ interface Patient {
  */
 const gather = (
   engine: Engine,
+  call: ManyCall,
   keys: ReadonlyArray<Asked>,
   span: CallerSpan,
-  results: Results,
   { arrivedAt, demand: demanded, isRetry }: Patient,
-): Effect.Effect<Results> =>
+): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const deadline = isRetry ? deadlineOf(engine, arrivedAt) : undefined
     const overtaken: Array<Asked> = []
@@ -212,15 +221,15 @@ const gather = (
     const done = () => {
       open -= 1
       if (open > 0) return
-      if (overtaken.length === 0) return resume(Effect.succeed(results))
+      if (overtaken.length === 0) return resume(Effect.void)
       const again = { arrivedAt, demand: demanded, isRetry: true }
-      resume(gather(engine, overtaken, span, results, again))
+      resume(gather(engine, call, overtaken, span, again))
     }
     const waiterFor = (asked: Asked, demand: Demand): Waiter => {
       open += 1
-      return new OneOfMany(engine.marks.last, deadline, demand, (exit) => {
+      return new OneOfMany(engine.marks.last, deadline, call.beganAt, demand, (exit) => {
         if (exit === undefined) overtaken.push(asked)
-        else results.set(asked.k, exit)
+        else call.answer(asked, exit)
         done()
       })
     }
@@ -230,7 +239,7 @@ const gather = (
       const decided = decide(engine, k, demanded, now, true)
       // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
       if (engine.closed) {
-        results.set(k, closed(engine))
+        call.answer(asked, countedClosed(engine, k, engine.stopwatch() - call.beganAt))
         continue
       }
       const { demand, flight, local } = decided
@@ -238,11 +247,11 @@ const gather = (
         refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
       )
       if (answer !== undefined) {
-        results.set(k, Exit.isExit(answer) ? answer : answer.exit)
+        call.answer(asked, Exit.isExit(answer) ? answer : answer.exit)
         continue
       }
       if (local !== undefined) engine.near.hit(local.slot)
-      if (!isRetry) countWaiting(engine, k, flight)
+      if (!isRetry) countWaiting(engine, k, decided)
       const joined = flight ?? newFlight(engine, key, k, forMany(local), demand.confirmedAfter)
       if (flight === undefined) begun.push(joined)
       const softAt = arrivedAt + (local?.held.policy ?? engine.settings.policy).softTimeout

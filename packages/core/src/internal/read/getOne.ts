@@ -6,9 +6,10 @@ import { begin } from "../flight/start.ts"
 import * as waiting from "../flight/waiters.ts"
 import type { Engine } from "../state/engine.ts"
 import { type Candidate, type Demand, Waiter } from "../state/flight.ts"
-import { countWaiting, immediate, inBackground, newFlight } from "./act.ts"
+import { immediate, inBackground, newFlight } from "./act.ts"
+import { countWaiting } from "./missed.ts"
 import { type Decided, decide } from "./decide.ts"
-import { type Call, type Question, closed, deadlineOf, refusal } from "./question.ts"
+import { type Call, type Question, countedClosed, countedRefusal, deadlineOf } from "./question.ts"
 
 /** Answers a call that is no plain hit. `slot`: of the key in memory, 0 for none. */
 export const ask = (
@@ -17,7 +18,7 @@ export const ask = (
   slot = question.k === undefined ? 0 : engine.near.find(question.k),
 ): Effect.Effect<unknown, unknown> => {
   // An entry in memory proves that the key is valid and the larder open.
-  const refused = slot === 0 ? refusal(engine, question.key, question.k) : undefined
+  const refused = slot === 0 ? countedRefusal(engine, question.key, question.k) : undefined
   if (refused !== undefined) return refused
   const call = question as Call
   // Without an entry in memory that was checked against all marks, the caller most likely waits, and
@@ -53,11 +54,14 @@ const wait = (
     // Decided in one step with joining: a flight may have completed since the last decision.
     const decided = decide(engine, call.k, call.demand, engine.now())
     // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
-    if (engine.closed) return resume(closed(engine))
+    if (engine.closed) return resume(countedClosed(engine, call.k, waitedSince(engine, arrivedAt)))
     const now = answerNow(engine, call, decided)
     if (now !== undefined) return resume(now)
     return enter(engine, call, decided, arrivedAt, resume)
   })
+
+const waitedSince = (engine: Engine, arrivedAt: number | undefined): number =>
+  arrivedAt === undefined ? 0 : engine.stopwatch() - arrivedAt
 
 /** A caller of `get` or `refresh` that waits. */
 export class Caller extends Waiter {
@@ -67,7 +71,6 @@ export class Caller extends Waiter {
   readonly demand: Demand
   readonly many = false
   readonly insists: boolean
-  /** In monotonic time: a clock that is set forward must not use up the time of a call. */
   readonly arrivedAt: number
 
   constructor(
@@ -109,15 +112,16 @@ export class Caller extends Waiter {
 const enter = (
   engine: Engine,
   call: Call,
-  { demand, flight, local }: Decided,
+  decided: Decided,
   arrivedAt: number | undefined,
   resume: (effect: Effect.Effect<unknown, unknown>) => void,
 ): Effect.Effect<void> => {
+  const { demand, flight, local } = decided
   // Count the access for eviction here, though the entry is not good enough: its replacement is no access.
   if (local !== undefined) engine.near.hit(local.slot)
   const waiter = new Caller(engine, call, arrivedAt, resume, false, demand)
   const softAt = waiter.arrivedAt + (local?.held.policy ?? engine.settings.policy).softTimeout
-  if (arrivedAt === undefined) countWaiting(engine, call.k, flight)
+  if (arrivedAt === undefined) countWaiting(engine, call.k, decided)
   if (flight !== undefined) {
     const left = waiting.join(engine, flight, waiter, softAt)
     readBeside(engine, flight, waiter)

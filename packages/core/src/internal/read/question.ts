@@ -1,6 +1,7 @@
 /** One caller's question: what it asks for, why it may be refused, and its deadline. */
 import * as Exit from "effect/Exit"
 import { InvalidKey, LarderClosed } from "../../LarderError.ts"
+import * as answers from "../observe/answers.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Policy } from "../../Policy.ts"
 import type { Candidate, Demand } from "../state/flight.ts"
@@ -54,6 +55,27 @@ export const refusal = (
   return reason === undefined
     ? undefined
     : Exit.fail(new InvalidKey({ larder: engine.settings.name, key: keys.show(key), reason }))
+}
+
+/** As {@link refusal}, for a call, which ends with it. */
+export const countedRefusal = (
+  engine: Engine,
+  key: unknown,
+  k: string | undefined,
+): Exit.Exit<never, unknown> | undefined => {
+  const refused = refusal(engine, key, k)
+  if (refused !== undefined) {
+    const { closed: isClosed, observer } = engine
+    const told = isClosed && k !== undefined ? k : keys.show(key)
+    answers.failed(observer, told, isClosed ? "closed" : "invalidKey", 0)
+  }
+  return refused
+}
+
+/** The exit of a call that finds the larder closed after it has waited. */
+export const countedClosed = (engine: Engine, k: string, waited: number): Exit.Exit<never> => {
+  answers.failed(engine.observer, k, "closed", waited)
+  return closed(engine)
 }
 
 export const closed = (engine: Engine): Exit.Exit<never> =>

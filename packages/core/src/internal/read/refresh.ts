@@ -5,7 +5,8 @@ import * as waiting from "../flight/waiters.ts"
 import type { Engine } from "../state/engine.ts"
 import { newFlight } from "./act.ts"
 import { Caller } from "./getOne.ts"
-import { type Call, type Question, refusal } from "./question.ts"
+import { countRefresh } from "./missed.ts"
+import { type Call, type Question, countedRefusal } from "./question.ts"
 
 /**
  * Detaches the active flight and begins a new lookup. Later callers join the new one, unless a
@@ -14,12 +15,13 @@ import { type Call, type Question, refusal } from "./question.ts"
  */
 export const refresh = (engine: Engine, question: Question): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
-    const refused = refusal(engine, question.key, question.k)
+    const refused = countedRefusal(engine, question.key, question.k)
     if (refused !== undefined) return resume(refused)
     const call = question as Call
     engine.flights.detach(call.k)
     const local = engine.entries.candidate(call.k, engine.now())
     if (local !== undefined) engine.near.hit(local.slot)
+    countRefresh(engine, call.k)
     const flight = newFlight(engine, call.key, call.k, {
       stale: local,
       early: false,

@@ -4,6 +4,7 @@ import type * as Latch from "effect/Latch"
 import type { ReadDemand } from "../../Decision.ts"
 import type { Entry } from "../../Entry.ts"
 import type { Freshness } from "../../Freshness.ts"
+import type { FailedReason, StaleReason } from "../../LarderEvent.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
@@ -42,8 +43,12 @@ export const isConfirmed = (
   { confirmedAfter }: Pick<Demand, "confirmedAfter">,
 ): boolean => confirmedAfter === -Infinity || askedAt > confirmedAfter
 
-/** Why a lookup failed, as in the event `StaleServed`. */
-export type FailureReason = "failed" | "breakerOpen" | "shed"
+/** Why a lookup failed, as in the event `Failed`. */
+export type FailureReason = Exclude<FailedReason, "remembered" | "invalidKey">
+
+/** The reason of a stale value that a caller gets in place of the failure. */
+export const staleReasonOf = (reason: FailureReason): StaleReason =>
+  reason === "breakerOpen" || reason === "shed" ? reason : "failed"
 
 /** The outcome of a flight. */
 export type Outcome =
@@ -57,6 +62,8 @@ export type Outcome =
       readonly _tag: "Failure"
       readonly exit: Exit.Exit<never, unknown>
       readonly reason: FailureReason
+      /** The failure of an earlier lookup: this flight asked nobody. */
+      readonly isRemembered?: boolean
       /** `graceFor` denies a stale value in place of the failure. */
       readonly graceDenied: boolean
       /** The bulk lookup did not return the key. Only callers of `getMany` get this failure. */
@@ -66,6 +73,8 @@ export type Outcome =
 /** One waiting caller. A class, since a stampede makes thousands at once. */
 export abstract class Waiter extends Linked<Waiter> {
   abstract readonly demand: Demand
+  /** When the call began, in monotonic time: a clock that is set forward must not use up the time of a call. */
+  abstract readonly arrivedAt: number
   /** The number of the last mark when the caller arrived. */
   readonly arrivedMark: number
   /** On a retry, when the wait ends, in monotonic time. */

@@ -126,11 +126,11 @@ export class FlightTable {
   }
 
   /** Closes: gives `outcome` to flights without one, and cancels all flights. */
-  close(outcome: Outcome, answer: (waiter: Waiter) => void): void {
+  close(outcome: Outcome, answer: (waiter: Waiter, flight: Flight) => void): void {
     this.#active.drain((flight) => {
       // Race: a caller that is being answered closes the larder. Its flight has an outcome and settles.
       flight.outcome ??= outcome
-      flight.waiters.drain(answer)
+      flight.waiters.drain((waiter) => answer(waiter, flight))
       flight.cancel()
     })
     this.#joinable.clear()

@@ -1,7 +1,7 @@
 /** Counts the messages that an arbiter publishes for the changes of one larder. */
 import * as Effect from "effect/Effect"
 import type { Arbiter } from "../../Tier.ts"
-import type { Counters } from "../observe/eventHub.ts"
+import type { Counters } from "../observe/counters.ts"
 
 /** The arbiter, counting. An arbiter that does not notify is returned as it is. */
 export const countingMessages = (arbiter: Arbiter, counters: Counters): Arbiter => {

@@ -20,7 +20,7 @@ const make = Effect.map(Clock.Clock, (clock) => {
     sleep: (duration) => clock.sleep(duration),
   }
   const observer = new Observer("watched", watched, (task) => soon.push(task))
-  const miss = () => observer.tell({ _tag: "Miss", key: "k" })
+  const miss = () => observer.tell({ _tag: "Miss", key: "k", cause: "new" })
   return { miss, observer, seen, soon }
 })
 
@@ -48,7 +48,7 @@ describe("an event", () => {
       miss()
       observer.tellHit("k", "memory")
       assert.deepStrictEqual(yield* PubSub.takeAll(subscription), [
-        { _tag: "Miss", larder: "watched", at: 0, key: "k" },
+        { _tag: "Miss", larder: "watched", at: 0, key: "k", cause: "new" },
         { _tag: "Hit", larder: "watched", at: 0, key: "k", tier: "memory" },
       ])
     }).pipe(Effect.scoped),

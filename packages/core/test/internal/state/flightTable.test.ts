@@ -29,6 +29,7 @@ class Caller extends Waiter {
   readonly demand = { notBefore: -Infinity, allowStale: true, confirmedAfter: -Infinity }
   readonly many = false
   readonly insists = false
+  readonly arrivedAt = 0
   give() {}
   fail() {}
   rejoin() {}

@@ -2,7 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import type { Tier } from "@larder/core"
 import { Effect } from "effect"
-import { noCounts } from "../../../src/internal/observe/eventHub.ts"
+import { noCounts } from "../../../src/internal/observe/counters.ts"
 import { countingMessages } from "../../../src/internal/tier/sentMessages.ts"
 
 const page = { last: 1, floor: 0, dropFloor: 0, marks: [] }
@@ -34,7 +34,7 @@ const sent = (
   },
 ) =>
   Effect.gen(function* () {
-    const counters = noCounts()
+    const counters = noCounts([])
     yield* use(countingMessages(arbiter(decision, version, notifies), counters))
     return counters.messagesSent
   })

@@ -49,7 +49,7 @@ const answered = ({
   method,
   millis,
 }: Extract<Record, { readonly _tag: "Answered" }>): Line => {
-  const took = millis > 0 ? ` after ${millis} ms` : ""
+  const took = after(millis)
   const [only] = answers
   const about = answers.length === 1 && keys.length === 1 ? `${method} ${keys[0]}` : method
   if (answers.length > 1) {
@@ -59,6 +59,8 @@ const answered = ({
   if (only === undefined) return { text: `<- ${about}: nothing${took}`, kind: "answer" }
   return { text: `<- ${about} ${answerText(only)}${took}`.trimEnd(), kind: kindOf(only) }
 }
+
+const after = (millis: number): string => (millis > 0 ? ` after ${millis} ms` : "")
 
 const kindOf = (answer: Answer): Kind => {
   if (answer._tag === "Failed") return "failure"
@@ -103,8 +105,17 @@ const texts: {
     return other(`${larder} opened over ${tiers.join(" > ")}${how}`)
   },
   Hit: ({ key, tier }) => other(`hit ${key} in ${tier}`),
-  Miss: ({ key }) => other(`miss ${key}`),
-  StaleServed: ({ key, reason }) => ({ text: `stale ${key} (${reason})`, kind: "stale" }),
+  Answered: ({ key, millis, tier }) => other(`answered ${key} from ${tier}${after(millis)}`),
+  StaleServed: ({ key, millis, reason }) => ({
+    text: `stale ${key} (${reason})${after(millis)}`,
+    kind: "stale",
+  }),
+  Failed: ({ key, millis, reason }) => ({
+    text: `${key} failed (${reason})${after(millis)}`,
+    kind: "failure",
+  }),
+  Left: ({ key, millis }) => other(`left ${key}${after(millis)}`),
+  Miss: ({ cause, key }) => other(`miss ${key} (${cause})`),
   LookupStarted: ({ background, key }) => ({
     text: `lookup ${key}${background ? " in the background" : ""}`,
     kind: "lookup",
@@ -125,7 +136,7 @@ const texts: {
     text: `lookup of ${key} refused (${reason})`,
     kind: "failure",
   }),
-  Coalesced: ({ key }) => other(`joins the lookup of ${key}`),
+  Coalesced: ({ cause, key }) => other(`joins the lookup of ${key} (${cause})`),
   EarlyRefresh: ({ key }) => other(`early refresh of ${key}`),
   LeaseWon: ({ key }) => lease(`lease of ${key} won`),
   LeaseBusy: ({ key, leftMillis }) => lease(`lease of ${key} busy for ${leftMillis} ms`),

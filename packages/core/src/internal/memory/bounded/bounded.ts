@@ -191,6 +191,11 @@ export class Bounded<V> implements BoundedMap<V> {
     return this.#expiry.endOf(this.#expiry.first())
   }
 
+  /** Whether the key was requested lately; also for a key that has left. */
+  remembers(key: string): boolean {
+    return this.#policy.remembers(this.hashOf(key))
+  }
+
   hottest(): Iterable<number> {
     this.#tellHits()
     return this.#policy.hottest()

@@ -27,6 +27,8 @@ export interface EvictionPolicy {
   readonly removed: (slot: number, wasTaken: boolean) => void
   /** The slot to evict next, other than `spared`; `none` when there is no other. */
   readonly victim: (spared: number) => number
+  /** Whether a key with this hash was requested lately, as far as the policy remembers keys that left. */
+  readonly remembers: (hash: number) => boolean
   /** All slots, the one most worth keeping first. */
   readonly hottest: () => Iterable<number>
 }

@@ -33,6 +33,11 @@ export class LeastRecentlyUsed implements EvictionPolicy {
     return victim === list ? none : victim
   }
 
+  /** It keeps nothing about keys that left. */
+  remembers(): boolean {
+    return false
+  }
+
   *hottest(): Iterable<number> {
     for (let slot = this.#slots.newest(list); slot !== list; slot = this.#slots.older(slot)) {
       yield slot

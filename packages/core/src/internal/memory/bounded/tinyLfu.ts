@@ -105,6 +105,10 @@ export class TinyLfu implements EvictionPolicy {
     this.#unlink(slot)
   }
 
+  remembers(hash: number): boolean {
+    return this.#sketch.of(hash) > 0
+  }
+
   victim(spared: number): number {
     this.#gaveUp = true
     const weakest = this.#weakest(spared)

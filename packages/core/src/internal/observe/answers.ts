@@ -1,0 +1,69 @@
+/** Counts how calls end, and tells listeners. Each call ends once: in one event, and in one count. */
+import type { FailedReason, MissCause, StaleReason } from "../../LarderEvent.ts"
+import { noSource } from "./counters.ts"
+import type { Observer } from "./eventHub.ts"
+
+/** A fresh value of memory, at once; see `hit` in `read/fastPath.ts` for the plain hit. */
+export const hit = (observer: Observer, key: string, tier: string): void => {
+  observer.counters.hits += 1
+  if (observer.listeners !== 0) observer.tellHit(key, tier)
+}
+
+/** A fresh value, after a wait. */
+export const answered = (observer: Observer, key: string, tier: string, waited: number): void => {
+  outcomes(observer, tier).fresh += 1
+  if (observer.listeners === 0) return
+  observer.tell({ _tag: "Answered", key, tier, millis: whole(waited) })
+}
+
+export const staleServed = (
+  observer: Observer,
+  key: string,
+  reason: StaleReason,
+  tier: string,
+  age: number,
+  waited: number,
+): void => {
+  outcomes(observer, tier).stale += 1
+  observer.counters.staleAnswers[reason] += 1
+  if (observer.listeners === 0) return
+  observer.tell({ _tag: "StaleServed", key, reason, tier, age, millis: whole(waited) })
+}
+
+export const failed = (
+  observer: Observer,
+  key: string,
+  reason: FailedReason,
+  waited: number,
+): void => {
+  outcomes(observer, noSource).failed += 1
+  observer.counters.failedAnswers[reason] += 1
+  if (observer.listeners === 0) return
+  observer.tell({ _tag: "Failed", key, reason, millis: whole(waited) })
+}
+
+/** The caller was interrupted. */
+export const left = (observer: Observer, key: string, waited: number): void => {
+  observer.counters.abandoned += 1
+  if (observer.listeners === 0) return
+  observer.tell({ _tag: "Left", key, millis: whole(waited) })
+}
+
+/** Memory could not answer. The call ends later, once more in one of the above. */
+export const missed = (
+  observer: Observer,
+  key: string,
+  cause: MissCause,
+  isJoining: boolean,
+): void => {
+  observer.counters.missesByCause[cause] += 1
+  if (isJoining) observer.counters.coalesced += 1
+  if (observer.listeners === 0) return
+  observer.tell({ _tag: isJoining ? "Coalesced" : "Miss", key, cause })
+}
+
+const outcomes = ({ counters: { waited } }: Observer, source: string) =>
+  (waited[source] ??= { fresh: 0, stale: 0, failed: 0 })
+
+/** Whole milliseconds, as all of an event. */
+const whole = (millis: number): number => Math.max(0, Math.round(millis))

@@ -1,0 +1,249 @@
+/** One answer, one count: every call ends in one event and in one counter, under random programs with faults. */
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Instrument,
+  Larder,
+  type LarderEvent,
+  MemoryTier,
+  Policy,
+  type Tier,
+  TierStack,
+  Upstream,
+} from "@larder/core"
+import { Effect, Exit, Fiber, Layer, Metric, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { Faults, faults, layer as faultyShared, reaches } from "./support/faultyTier.ts"
+import { type Draw, drawing, seed } from "./support/seeded.ts"
+
+type Node = Larder.Larder<string, number, string | Upstream.Shed | Error>
+type Told = LarderEvent.LarderEvent
+
+const ends = ["Hit", "Answered", "StaleServed", "Failed", "Left"] as const
+const keys = ["a", "b", "c", "d", "e", "", "a\nb"]
+
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+const stacks = {
+  memory: (_: Faults) => TierStack.layer(MemoryTier.layer({ maxEntries: 3 })),
+  "memory and a faulty shared tier": (faulty: Faults) =>
+    TierStack.layer(MemoryTier.layer({ maxEntries: 3 }), Layer.fresh(faultyShared(faulty))),
+  "a faulty shared tier alone": (faulty: Faults) =>
+    TierStack.layer(Layer.fresh(faultyShared(faulty)) as Layer.Layer<Tier.Tier>),
+}
+
+const upstreamOf = (draw: Draw) => {
+  const answer = (key: string): Effect.Effect<number, string> => {
+    const after = draw(3) * 50
+    switch (draw(8)) {
+      case 0:
+        return Effect.delay(Effect.fail(`no ${key}`), after)
+      case 1:
+        return Effect.delay(Effect.die(new Error("broken")), after)
+      case 2:
+        return Effect.never
+      default:
+        return Effect.delay(Effect.succeed(draw(100)), after)
+    }
+  }
+  return Upstream.make({
+    lookup: (key: string) => Effect.suspend(() => answer(key)),
+    lookupMany: (asked) =>
+      Effect.suspend(() =>
+        Effect.map(answer("many"), (value) => {
+          const given = asked.filter(() => draw(4) > 0)
+          return new Map(given.map((key) => [key, value] as const))
+        }),
+      ),
+  }).pipe(Upstream.withCircuitBreaker(), Upstream.withConcurrency({ foreground: 2, queue: 1 }))
+}
+
+const make = (draw: Draw) =>
+  Larder.make({
+    name: "counted",
+    value: Schema.Finite,
+    upstream: upstreamOf(draw),
+    policy: Policy.make({
+      freshFor: 100,
+      staleWhileRevalidate: draw(2) * 100,
+      staleIfError: draw(2) * 1_000,
+      softTimeout: draw(2) === 0 ? undefined : 60,
+      hardTimeout: 200,
+      retryAfterFailure: draw(2) * 100,
+    }),
+    tags: (value) => [value % 2 === 0 ? "even" : "odd"],
+    failureFor: () => draw(2) * 100,
+    graceFor: () => draw(3) > 0,
+    revision: (value) => value % 10,
+  }) as Effect.Effect<Node, never, TierStack.TierStack | Scope.Scope>
+
+/** Begins one random call; returns the number of answers that it owes. */
+const callOf = (larder: Node, draw: Draw): readonly [number, Effect.Effect<unknown, unknown>] => {
+  const key = keys[draw(keys.length)]!
+  switch (draw(6)) {
+    case 0:
+      return [1, larder.get(key, { maxAge: draw(200), stale: draw(2) === 0 ? "allow" : "never" })]
+    case 1:
+      return [1, larder.getWithMeta(key)]
+    case 2:
+      return [1, larder.refresh(key)]
+    case 3: {
+      const many = keys.filter(() => draw(2) === 0)
+      return [many.length, larder.getMany([...many, ...many])]
+    }
+    default:
+      return [1, larder.get(key)]
+  }
+}
+
+const changeOf = (larder: Node, draw: Draw): Effect.Effect<unknown, unknown> => {
+  const key = keys[draw(5)]!
+  switch (draw(6)) {
+    case 0:
+      return larder.set(key, draw(100))
+    case 1:
+      return larder.remove(key)
+    case 2:
+      return larder.expire(key)
+    case 3:
+      return larder.clear({ keepStale: draw(2) === 0 })
+    case 4:
+      return Effect.andThen(larder.read(key), larder.has(key))
+    default:
+      return larder.invalidateTags("even", { keepStale: draw(2) === 0 })
+  }
+}
+
+const fork = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.forkChild(Effect.exit(effect), { startImmediately: true })
+
+/** All counters of the registry, by series. */
+const scraped = Effect.map(
+  Metric.snapshot,
+  (metrics) =>
+    new Map(
+      metrics.flatMap(({ attributes = {}, id, state, type }) =>
+        type === "Counter"
+          ? [
+              [
+                [id, ...Object.values(attributes).slice(1)].join(" "),
+                Number((state as { readonly count: number }).count),
+              ] as const,
+            ]
+          : [],
+      ),
+    ),
+)
+
+const neverFalls = (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>) => {
+  for (const [name, count] of before) {
+    assert.isAtLeast(after.get(name) ?? 0, count, `${name} fell`)
+  }
+}
+
+const sumOf = (counters: ReadonlyMap<string, number>, metric: string): number =>
+  [...counters].reduce((sum, [name, n]) => (name.startsWith(`${metric} `) ? sum + n : sum), 0)
+
+/** The series are those of `stats`, and add up to as much. */
+const checkSeries = (counters: ReadonlyMap<string, number>, stats: Larder.Stats) => {
+  for (const [source, { failed, fresh, stale }] of Object.entries(stats.answers)) {
+    const outcomes = source === "none" ? { failed } : { fresh, stale }
+    for (const [outcome, count] of Object.entries(outcomes)) {
+      assert.strictEqual(counters.get(`larder_answers_total ${source} ${outcome}`), count)
+    }
+  }
+  assert.strictEqual(sumOf(counters, "larder_stale_answers_total"), stats.staleServed)
+  assert.strictEqual(sumOf(counters, "larder_failed_answers_total"), stats.failures)
+  assert.strictEqual(sumOf(counters, "larder_misses_total"), stats.misses)
+  assert.strictEqual(counters.get("larder_abandoned_total"), stats.abandoned)
+  const { breakerOpen, invalidKey } = stats.failedAnswers
+  assert.strictEqual(counters.get("larder_failed_answers_total breaker_open"), breakerOpen)
+  assert.strictEqual(counters.get("larder_failed_answers_total invalid_key"), invalidKey)
+}
+
+const checkCounts = (stats: Larder.Stats, calls: number, told: ReadonlyArray<Told>) => {
+  const counted = told.filter(({ _tag }) => ends.some((end) => end === _tag))
+  const of = (tag: Told["_tag"]) => told.filter(({ _tag }) => _tag === tag).length
+  const sources = Object.values(stats.answers)
+  const outcome = (name: "fresh" | "stale" | "failed") =>
+    sources.reduce((sum, source) => sum + source[name], 0)
+  assert.strictEqual(counted.length, calls, "one event for each call")
+  assert.strictEqual(outcome("fresh"), of("Hit") + of("Answered"), "fresh")
+  assert.strictEqual(stats.hits, of("Hit"), "hits")
+  assert.strictEqual(outcome("stale"), of("StaleServed"), "stale")
+  assert.strictEqual(outcome("failed"), of("Failed"), "failed")
+  assert.strictEqual(stats.abandoned, of("Left"), "abandoned")
+  assert.strictEqual(total(stats.staleAnswers), outcome("stale"), "reasons of stale answers")
+  assert.strictEqual(total(stats.failedAnswers), outcome("failed"), "reasons of failures")
+  assert.strictEqual(total(stats.missesByCause), of("Miss") + of("Coalesced"), "misses")
+}
+
+const checkReasons = (stats: Larder.Stats, told: ReadonlyArray<Told>) => {
+  const stale = { ...stats.staleAnswers }
+  const failed = { ...stats.failedAnswers }
+  const causes = { ...stats.missesByCause }
+  for (const event of told) {
+    if (event._tag === "StaleServed") stale[event.reason] -= 1
+    if (event._tag === "Failed") failed[event.reason] -= 1
+    if (event._tag === "Miss" || event._tag === "Coalesced") causes[event.cause] -= 1
+  }
+  for (const left of [stale, failed, causes]) {
+    assert.deepStrictEqual(new Set(Object.values(left)), new Set([0]))
+  }
+}
+
+const program = (from: number, stack: keyof typeof stacks) =>
+  Effect.gen(function* () {
+    const draw = drawing(from)
+    const faulty = new Faults()
+    const scope = yield* Scope.make()
+    // Not a subscription: that ends with the larder, and calls of a closed larder are calls too.
+    const told: Array<Told> = []
+    const larder = yield* make(draw).pipe(
+      Effect.provideService(Instrument.Instrument, { event: (event) => told.push(event) }),
+      Effect.provide(stacks[stack](faulty)),
+      Scope.provide(scope),
+    )
+    let calls = 0
+    let before = yield* scraped
+    const running: Array<Fiber.Fiber<unknown, unknown>> = []
+    const steps = 60
+    const closesAt = steps - draw(10)
+    for (let step = 0; step < steps; step++) {
+      const kind = draw(10)
+      if (step === closesAt) {
+        yield* fork(Scope.close(scope, Exit.void))
+      } else if (kind < 6) {
+        const [owed, call] = callOf(larder, draw)
+        calls += owed
+        running.push(yield* fork(call))
+      } else if (kind === 6) running.push(yield* fork(changeOf(larder, draw)))
+      else if (kind === 7) yield* TestClock.adjust(draw(4) * 40)
+      else if (kind === 8 && running.length > 0) {
+        yield* Fiber.interrupt(running[draw(running.length)]!).pipe(fork)
+      } else faulty.turn(faults[draw(faults.length)]!, reaches[draw(reaches.length)]!)
+      const after = yield* scraped
+      if (step < closesAt) checkSeries(after, yield* larder.stats)
+      neverFalls(before, after)
+      before = after
+    }
+    faulty.turn("none", "all")
+    yield* TestClock.adjust("1 minute")
+    for (const fiber of running) yield* Fiber.await(fiber)
+    return { larder, told, calls }
+  })
+
+describe("every call ends in one event and one count", () => {
+  for (const stack of Object.keys(stacks) as ReadonlyArray<keyof typeof stacks>) {
+    for (let i = 0; i < 40; i++) {
+      it.effect(`over ${stack}, seed ${seed + i}`, () =>
+        Effect.gen(function* () {
+          const { calls, larder, told } = yield* program(seed + i, stack)
+          const stats = yield* larder.stats
+          checkCounts(stats, calls, told)
+          checkReasons(stats, told)
+        }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map())),
+      )
+    }
+  }
+})
