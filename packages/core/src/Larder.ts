@@ -31,6 +31,7 @@ import { expire, remove } from "./internal/write/removeExpire.ts"
 import { type SetOptions, set } from "./internal/write/set.ts"
 import { type Invalidated, invalidateWhen, mark } from "./internal/write/invalidate.ts"
 import type { Ack } from "./internal/write/ack.ts"
+import { tellChanged } from "./internal/write/tellChanged.ts"
 import { listen } from "./internal/backplane/listen.ts"
 import { close } from "./internal/lifecycle/close.ts"
 import { Engine } from "./internal/state/engine.ts"
@@ -480,6 +481,11 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     })
   const open = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => (engine.closed ? closed(engine) : waits(effect)))
+  const changed = (
+    operation: "set" | "expire" | "remove",
+    key: unknown,
+    how: (k: string) => Effect.Effect<Ack>,
+  ) => checked(key, (k) => tellChanged(engine, { operation, key: k }, how(k)))
   const keepsStale = (options: MarkOptions = {}): boolean => {
     checkNames(name, options, markNames)
     return flagOf(name, "keepStale", options.keepStale, true)
@@ -500,20 +506,30 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
         unknown
       >,
     read: (key) => checked(key, (k) => read(engine, key, k)),
-    set: (key, value, options) => checked(key, (k) => set(engine, key, k, value, options)),
-    expire: (key) => checked(key, (k) => expire(engine, key, k)),
-    remove: (key) => checked(key, (k) => remove(engine, key, k)),
+    set: (key, value, options) => changed("set", key, (k) => set(engine, key, k, value, options)),
+    expire: (key) => changed("expire", key, (k) => expire(engine, key, k)),
+    remove: (key) => changed("remove", key, (k) => remove(engine, key, k)),
     refresh: (key) => asked(key, { stale: "never" }, (call) => refresh(engine, call), exitOf),
     invalidateTags: (tags, options) =>
       open(
         Effect.suspend(() => {
           // A Set of null would have no tags, and nothing would be invalidated.
           if (!isIterable(tags)) throw invalidOption(name, "invalidateTags", mustBeTags, tags)
-          const all = new Set(typeof tags === "string" ? [tags] : tags)
-          return mark(engine, wellFormed(all), keepsStale(options))
+          const all = wellFormed(new Set(typeof tags === "string" ? [tags] : tags))
+          const marked = mark(engine, all, keepsStale(options))
+          return tellChanged(engine, { operation: "tags", tags: all }, marked)
         }),
       ),
-    clear: (options) => open(Effect.suspend(() => mark(engine, [undefined], keepsStale(options)))),
+    clear: (options) =>
+      open(
+        Effect.suspend(() =>
+          tellChanged(
+            engine,
+            { operation: "clear" },
+            mark(engine, [undefined], keepsStale(options)),
+          ),
+        ),
+      ),
     invalidateWhen: (predicate, options) =>
       open(Effect.suspend(() => invalidateWhen(engine, predicate, keepsStale(options)))),
     has: (key) => checked(key, (k) => Effect.sync(() => has(engine, k))),

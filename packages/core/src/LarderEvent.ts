@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import type { Entry } from "./Entry.ts"
 import type { EvictionCause, GapReason } from "./Tier.ts"
 
 interface Base {
@@ -283,6 +284,17 @@ export interface LeaseLost extends OfKey {
   readonly _tag: "LeaseLost"
 }
 /**
+ * The times of an entry: see `Entry`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Times = Pick<
+  Entry<unknown>,
+  "storedAt" | "freshUntil" | "revalidateUntil" | "staleUntil" | "loadMillis" | "asOf"
+>
+
+/**
  * A looked-up value is in memory. The arbiter has stored it, or did not answer, or there is no
  * arbiter.
  *
@@ -293,6 +305,33 @@ export interface Committed extends OfKey {
   readonly _tag: "Committed"
   /** The version of the value. */
   readonly version: number
+  readonly times: Times
+  /** The tags of the value. */
+  readonly tags: ReadonlyArray<string>
+  /** The tiers that have the value by now, nearest first. Tiers between memory and the arbiter get it later. */
+  readonly tiers: ReadonlyArray<string>
+}
+/**
+ * A change by a caller was acknowledged: `settled` as in its `Ack`. A `set` that was refused for a value
+ * of a higher `revision` changes nothing and has no event. `invalidateWhen` has one for each key.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Changed extends Base {
+  readonly _tag: "Changed"
+  /** `tags`: `invalidateTags`. */
+  readonly operation: "set" | "expire" | "remove" | "tags" | "clear"
+  /** The key of `set`, `expire` and `remove` as a string. */
+  readonly key?: string
+  /** The tags of `invalidateTags`. */
+  readonly tags?: ReadonlyArray<string>
+  /** The place of the change in the order of changes of the key; for tags and `clear`, the number of the mark. */
+  readonly version: number
+  /** Whether the arbiter applied the change and all earlier ones of this node, and nearer tiers have it. */
+  readonly settled: boolean
+  /** The time since the call, ms. */
+  readonly millis: number
 }
 /**
  * A looked-up value was not stored, because the key changed after the lookup began.
@@ -425,6 +464,7 @@ export type LarderEvent =
   | LeaseWaited
   | LeaseLost
   | Committed
+  | Changed
   | Superseded
   | TierFailed
   | TierWarning

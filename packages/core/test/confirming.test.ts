@@ -187,6 +187,7 @@ describe("an entry from before a gap", () => {
       yield* lose(world)
       expect(yield* meta(a)).toMatchObject({ value: 2, tier: "shared" })
       expect(world.script.trips()).toEqual(["versions", "read"])
+      expect((yield* a.stats).missesByCause).toMatchObject({ suspect: 1 })
       expect(world.asked).toBe(1)
     }))
 

@@ -140,7 +140,8 @@ const commit = (
     // Without an answer, the value is only as good as its lookup.
     const isProvisional = stored === undefined
     const known = isProvisional ? flight.gapsBefore : gapsBefore
-    keepInMemory(engine, flight, { ...kept, gapsBefore: known, confirmedAt, isProvisional })
+    const own = { ...kept, gapsBefore: known, confirmedAt, isProvisional }
+    keepInMemory(engine, flight, own, isProvisional ? undefined : arbiter)
     engine.flights.settled(flight)
     // Not for a first value of a bulk lookup: the arbiter has this value, or none while the lease lasts.
     // A busy node that gives up a batch would drop what it has stored, and with more than `maxKeys`

@@ -143,6 +143,10 @@ const texts: {
   LeaseWaited: ({ key, millis }) => lease(`waited ${millis} ms for the lease of ${key}`),
   LeaseLost: ({ key }) => lease(`lease of ${key} lost`),
   Committed: ({ key }) => other(`stored ${key}`),
+  Changed: ({ key, millis, operation, settled, tags = [] }) =>
+    other(
+      `${[operation, key ?? tags.join(", ")].join(" ").trimEnd()} ${settled ? "settled" : "not settled"}${after(millis)}`,
+    ),
   Superseded: ({ key }) => other(`lookup of ${key} superseded`),
   TierFailed: ({ message, operation, reason, tier }) => ({
     text: `${tier} ${operation} ${reason}: ${message}`,
