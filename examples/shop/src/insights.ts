@@ -10,6 +10,8 @@ const nameOf = (event: Event): string => {
   switch (event._tag) {
     case "StaleServed":
       return `${event._tag} ${event.reason}`
+    case "Answered":
+      return `${event._tag} ${event.tier}`
     case "BreakerChanged":
       return `${event._tag} ${event.to}`
     default:
@@ -43,6 +45,7 @@ const told: ReadonlyArray<readonly [name: string, words: string]> = [
   ["StaleServed breakerOpen", "because the breaker was open"],
   ["StaleServed softTimeout", "because the lookup took too long"],
   ["StaleServed shed", "because too many lookups were running"],
+  ["Answered sqlite", "answered from the file"],
   ["EarlyRefresh", "early refreshes"],
   ["Coalesced", "callers joined a lookup that was already running"],
   ["BreakerChanged Open", "openings of the breaker"],
