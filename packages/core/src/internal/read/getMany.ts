@@ -43,25 +43,42 @@ export const getMany = (
   const call = new ManyCall(engine)
   const now = engine.now()
   let turn = keysSoughtPerTurn
+  let rest: Array<unknown> | undefined
   for (const key of keys) {
     turn -= 1
     if (turn >= 0) call.look(key, now)
-    else call.rest.push(key)
+    else (rest ??= []).push(key)
   }
-  const { asked, exits, rest } = call
-  if (rest.length === 0 && asked.length === 0) return Exit.succeed(exits)
+  if (rest === undefined && call.asked === undefined) return Exit.succeed(call.exits)
+  return loadRest(engine, call, span, rest)
+}
+
+/** Looks for the other keys, and loads all that are no plain hits. */
+const loadRest = (
+  engine: Engine,
+  call: ManyCall,
+  span: CallerSpan,
+  rest: ReadonlyArray<unknown> = noKeys,
+): Effect.Effect<Exits> => {
+  call.rest = rest
   call.beganAt = engine.stopwatch()
   const gathered = Effect.suspend(() => gatherAll(engine, call, span))
   const all = rest.length === 0 ? gathered : Effect.andThen(lookOn(engine, call, 0), gathered)
   return Effect.onInterrupt(all, () => Effect.sync(() => call.left()))
 }
 
+const noKeys: ReadonlyArray<unknown> = []
+
 /** One call: the exits so far, and the keys that are no plain hits. */
 class ManyCall {
   readonly exits: Exits = new Map()
-  readonly asked: Array<Asked> = []
+  /**
+   * Undefined for none. No empty list: V8 moves a literal that it has seen live long to another heap, and
+   * discards the optimized code of a call of plain hits with it.
+   */
+  asked: Array<Asked> | undefined = undefined
   /** The keys that the first turn has not looked for, and how many of them later ones have. */
-  readonly rest: Array<unknown> = []
+  rest: ReadonlyArray<unknown> = noKeys
   looked = 0
   /** In monotonic time. */
   beganAt = 0
@@ -73,21 +90,22 @@ class ManyCall {
 
   look(key: unknown, now: number): void {
     const engine = this.#engine
-    const { exits } = this
     const k = engine.settings.keyOf(key)
     const slot = k === undefined ? 0 : engine.near.find(k)
-    if (k !== undefined && isHit(engine, slot, now)) {
-      const { size } = exits
-      exits.set(key, engine.near.exit(slot))
-      // A key that the caller passes twice is one call.
-      if (exits.size > size) hit(engine, k, slot)
-      return
-    }
-    if (exits.has(key)) return
-    const refused = countedRefusal(engine, key, k)
+    if (k === undefined || !isHit(engine, slot, now)) return this.#ask(key, k)
+    const { size } = this.exits
+    this.exits.set(key, engine.near.exit(slot))
+    // A key that the caller passes twice is one call.
+    if (this.exits.size > size) hit(engine, k, slot)
+  }
+
+  #ask(key: unknown, k: string | undefined): void {
+    if (this.exits.has(key)) return
+    const refused = countedRefusal(this.#engine, key, k)
     // A key that waits takes its place in the map now, so that results keep the order of the keys.
-    exits.set(key, refused ?? Exit.void)
-    if (refused === undefined && k !== undefined) this.asked.push({ key, k, isAnswered: false })
+    this.exits.set(key, refused ?? Exit.void)
+    if (refused === undefined && k !== undefined)
+      (this.asked ??= []).push({ key, k, isAnswered: false })
   }
 
   answer(asked: Asked, exit: Exit.Exit<unknown, unknown>): void {
@@ -99,7 +117,8 @@ class ManyCall {
   left(): void {
     const { observer, settings } = this.#engine
     const waited = this.#engine.stopwatch() - this.beganAt
-    for (const { isAnswered, k } of this.asked) if (!isAnswered) answers.left(observer, k, waited)
+    for (const { isAnswered, k } of this.asked ?? [])
+      if (!isAnswered) answers.left(observer, k, waited)
     for (const key of new Set(this.rest.slice(this.looked))) {
       if (!this.exits.has(key)) answers.left(observer, settings.keyOf(key) ?? show(key), waited)
     }
@@ -126,7 +145,7 @@ const gatherAll = (engine: Engine, call: ManyCall, span: CallerSpan): Effect.Eff
       const patient = { arrivedAt: engine.stopwatch(), isRetry: false, demand }
       return gather(engine, call, keys, span, patient)
     })
-  if (asked.length === 0) return Exit.succeed(exits)
+  if (asked === undefined) return Exit.succeed(exits)
   if (asked.length <= keysPerSlice) return Effect.as(gathered(asked), exits)
   const hasTiers = engine.stack.farther.length > 0
   // Backpressure: upstream may answer faster than the arbiter takes commits.
