@@ -105,7 +105,8 @@ const settleWhile = (
  */
 const restOfOthers = (engine: Engine, flight: Flight, outcome: Outcome): number =>
   outcome._tag === "Failure" &&
-  outcome.reason === "failed" &&
+  outcome.reason !== "breakerOpen" &&
+  outcome.reason !== "shed" &&
   !outcome.graceDenied &&
   !engine.flights.isDetached(flight)
     ? engine.settings.policy.retryAfterFailure

@@ -17,7 +17,7 @@ export const refusalOf = (
   // A guard held the lookup back until its `hardTimeout`.
   if (isTimeout(exit)) return areCircuitsClosed(engine) ? "shed" : "breakerOpen"
   const reason = reasonOf(exit.cause)
-  return reason === "failed" ? undefined : reason
+  return reason === "breakerOpen" || reason === "shed" ? reason : undefined
 }
 
 export const isTimeout = (exit: Exit.Exit<unknown, unknown>): boolean => {
