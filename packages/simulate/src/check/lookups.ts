@@ -83,13 +83,22 @@ const areWell = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
   )
 }
 
+/** A process that begins hears of an earlier clear only while it looks up, which detaches the lookup. */
+const hearsOfClear = (facts: Facts, { begin, key, life }: Lookup): boolean =>
+  facts.active(life, life.from.at, begin.at) <= flightsWait(facts) &&
+  facts
+    .changesOfKey(key)
+    .some((change) => change.op === "clear" && change.begin.order < begin.order)
+
 const ofPair = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
   if (!overlap(facts, earlier, later)) return undefined
   if (isNewGeneration(facts, earlier, later) || isTold(facts, earlier, later)) return undefined
   const text = `lookup ${later.number} began while lookup ${earlier.number} ran`
   const at = later.begin.at
   if (earlier.life === later.life) {
-    return violation("oneLookup", at, later.life, later.key, text)
+    return hearsOfClear(facts, earlier)
+      ? undefined
+      : violation("oneLookup", at, later.life, later.key, text)
   }
   const isExempt = failedBefore(facts, later) || hasWaited(facts, later)
   if (isExempt || !areWell(facts, earlier, later)) return undefined
