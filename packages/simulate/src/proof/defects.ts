@@ -328,15 +328,4 @@ export const defects: ReadonlyArray<Defect> = [
       },
     ],
   },
-  {
-    name: "empty-is-nothing",
-    what: "a value such as 0, false or undefined counts as none where a tier has it",
-    edits: [
-      {
-        file: `${internal}/tier/codec.ts`,
-        from: `    if (believed === undefined) return { _tag: "Nothing", version: entry.version }`,
-        to: `    if (believed === undefined || !entry.value) return { _tag: "Nothing", version: entry.version }`,
-      },
-    ],
-  },
 ]
