@@ -5,9 +5,12 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, wayToShared } from "../../support/faultyTier.ts"
 
-it.effect(
-  "law 3: while another node's failure is fresh, what is stale is given without asking the arbiter again",
-  () =>
+it.effect.each([
+  ["fails", Effect.fail("down")],
+  ["dies", Effect.die("a defect")],
+] as const)(
+  "law 3: where another node's lookup %s, what is stale is given for a while without asking the arbiter again",
+  ([_how, failure]) =>
     Effect.gen(function* () {
       yield* TestClock.setTime(1_790_000_000_000)
       const built = yield* Layer.build(Layer.fresh(MemoryTier.layerShared))
@@ -24,7 +27,7 @@ it.effect(
                   lookup: (_: string) =>
                     Effect.suspend(() => {
                       asked += 1
-                      return Effect.fail("down")
+                      return failure
                     }),
                 }),
                 policy: Policy.make({
