@@ -32,7 +32,9 @@ export const until = <A, E, R>(
     while (true) {
       const now = (yield* Clock.currentTimeMillis) - begin
       if (now > 15_000) {
-        return yield* Effect.die(new Error(`not within 15 s; at last: ${String(last)}`))
+        return yield* Effect.die(
+          new Error(`not within 15 s; at last: ${JSON.stringify(last) ?? String(last)}`),
+        )
       }
       const result = yield* Effect.result(effect)
       if (result._tag === "Success" && isIt(result.success)) return now
