@@ -83,12 +83,19 @@ const areWell = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
   )
 }
 
-/** A process that begins hears of an earlier clear only while it looks up, which detaches the lookup. */
+/**
+ * A process may hear of an earlier clear only while it looks up, which detaches the lookup: where it has just
+ * begun, or the clear was not settled at first.
+ */
 const hearsOfClear = (facts: Facts, { begin, key, life }: Lookup): boolean =>
-  facts.active(life, life.from.at, begin.at) <= flightsWait(facts) &&
   facts
     .changesOfKey(key)
-    .some((change) => change.op === "clear" && change.begin.order < begin.order)
+    .some(
+      (change) =>
+        change.op === "clear" &&
+        change.begin.order < begin.order &&
+        (!change.settled || facts.active(life, life.from.at, begin.at) <= flightsWait(facts)),
+    )
 
 const ofPair = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
   if (!overlap(facts, earlier, later)) return undefined
