@@ -66,7 +66,7 @@ export const namesPerScan = 500
 
 // ---- messages -------------------------------------------------------------------------------
 
-/** Heartbeats between two looks at the masters of a Cluster that has no sharded channels. */
+/** Heartbeats between two looks at the masters of a Cluster. */
 export const beatsPerLook = 3
 
 // ---- marks ------------------------------------------------------------------------------------

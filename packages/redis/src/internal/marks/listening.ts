@@ -163,9 +163,9 @@ export class Listening {
       for (const { line } of member.refusedBy) this.#retry(member, line)
     }
     this.#beats += 1
-    // A beat on a plain channel does not show that another node has become the master.
-    const isBlind = [...this.#servers.values()].some(({ isPlain }) => isPlain)
-    if (isBlind && this.#beats % beatsPerLook === 0) this.#moved()
+    // A beat does not show that another node of a Cluster has become the master: replicas take it too.
+    const isCluster = this.#owners.length > 0
+    if (isCluster && this.#beats % beatsPerLook === 0) this.#moved()
   }
 
   #retry(member: Member, line: Server["line"]): void {

@@ -75,10 +75,6 @@ export class Server {
     return this.#hearing
   }
 
-  get isPlain(): boolean {
-    return this.#isPlain
-  }
-
   /** The gap that goes on, as a message; undefined for none. */
   get gap(): GapMessage | undefined {
     const { gap } = this.#hearing
