@@ -476,7 +476,7 @@ export const sections: ReadonlyArray<Section> = [
       ],
       [
         "beatsPerLook",
-        "heartbeats between two looks at the masters of a Cluster older than Redis 7",
+        "heartbeats between two looks at the masters of a Cluster",
         "the client asks for them",
       ],
       ["subscribeMillis", "wait for a subscription", "`listen` fails, and the larder tries again"],
