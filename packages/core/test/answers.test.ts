@@ -10,7 +10,7 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Effect, Exit, Fiber, Layer, Metric, Schema, Scope } from "effect"
+import { type Context, Effect, Exit, Fiber, Layer, Metric, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, faults, layer as faultyShared, reaches } from "./support/faultyTier.ts"
 import { type Draw, drawing, seed } from "./support/seeded.ts"
@@ -135,6 +135,12 @@ const scraped = Effect.map(
     ),
 )
 
+/** Counters and statistics of one moment: a fiber whose turn ends between two reads lets the larder go on. */
+const countsOf = (larder: Node) =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.sync(() => Effect.runSyncWith(context)(Effect.zip(scraped, larder.stats))),
+  )
+
 const neverFalls = (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>) => {
   for (const [name, count] of before) {
     assert.isAtLeast(after.get(name) ?? 0, count, `${name} fell`)
@@ -222,8 +228,8 @@ const program = (from: number, stack: keyof typeof stacks) =>
       else if (kind === 8 && running.length > 0) {
         yield* Fiber.interrupt(running[draw(running.length)]!).pipe(fork)
       } else faulty.turn(faults[draw(faults.length)]!, reaches[draw(reaches.length)]!)
-      const after = yield* scraped
-      if (step < closesAt) checkSeries(after, yield* larder.stats)
+      const [after, stats] = yield* countsOf(larder)
+      if (step < closesAt) checkSeries(after, stats)
       neverFalls(before, after)
       before = after
     }
