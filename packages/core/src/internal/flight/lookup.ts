@@ -52,7 +52,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     const { engine } = this
     const { hardTimeout } = engine.settings.policy
     this.#flights = flights
-    const left = hardTimeout - Math.max(...flights.map(({ waitedForProbe }) => waitedForProbe))
+    const waited = flights.reduce((most, flight) => Math.max(most, flight.waitedForProbe), 0)
+    const left = hardTimeout - waited
     const demand = engine.demands.take(flights, this.#began + left, () => this.#reached())
     const { context } = demand
     const fiber = engine.fibers.fork(
