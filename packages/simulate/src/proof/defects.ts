@@ -150,8 +150,7 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/backplane/gap.ts`,
-        from: `  engine.gaps.begin(part, engine.stopwatch())
-  for (const tier of engine.stack.farther) tier.copies.suspect()
+        from: `  suspectAll(engine, part)
 `,
         to: "",
       },

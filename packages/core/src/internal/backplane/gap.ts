@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { GapReason } from "../../Tier.ts"
 import type { Engine } from "../state/engine.ts"
 import { markHere } from "../state/ownMarks.ts"
+import { suspectAll } from "../state/suspicion.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { confirmHotSoon } from "./confirm.ts"
 
@@ -48,8 +49,7 @@ const suspect = (
 ): void => {
   // A closing larder may open a link, or fail to, for its last changes. It serves nothing any more.
   if (engine.closed) return
-  engine.gaps.begin(part, engine.stopwatch())
-  for (const tier of engine.stack.farther) tier.copies.suspect()
+  suspectAll(engine, part)
   if (arbiter === undefined) {
     // Without an arbiter, missed marks may cover any entry of a tier, also one that another node stored.
     if (engine.stack.farther.length > 0) markHere(engine, [undefined], true)

@@ -8,6 +8,7 @@ import { missedRetryMillis } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { beforeAll } from "../state/localEntries.ts"
+import { suspect, suspectAll } from "../state/suspicion.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
 
@@ -38,16 +39,8 @@ const look = (engine: Engine, arbiter: FartherTier): void => {
     Effect.map(asked(engine, arbiter), () => {
       const { alone } = engine
       const answered = alone.take((k) => arbiter.answers(k))
-      const { farther } = engine.stack
-      if (answered === "all") {
-        engine.gaps.begin(undefined, engine.stopwatch())
-        for (const tier of farther) tier.copies.suspect()
-      } else {
-        for (const k of answered) {
-          engine.entries.suspect(k)
-          for (const tier of farther) tier.copies.distrust(k)
-        }
-      }
+      if (answered === "all") suspectAll(engine, undefined)
+      else for (const k of answered) suspect(engine, k)
       alone.isScheduled = !alone.isEmpty
       if (alone.isScheduled) lookLater(engine, arbiter)
     }),
