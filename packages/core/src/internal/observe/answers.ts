@@ -1,6 +1,6 @@
 /** Counts how calls end, and tells listeners. Each call ends once: in one event, and in one count. */
 import type { FailedReason, MissCause, StaleReason } from "../../LarderEvent.ts"
-import { noSource } from "./counters.ts"
+import { noOutcomes, noSource } from "./counters.ts"
 import type { Observer } from "./eventHub.ts"
 
 /** A fresh value of memory, at once; see `hit` in `read/fastPath.ts` for the plain hit. */
@@ -63,7 +63,7 @@ export const missed = (
 }
 
 const outcomes = ({ counters: { waited } }: Observer, source: string) =>
-  (waited[source] ??= { fresh: 0, stale: 0, failed: 0 })
+  (waited[source] ??= noOutcomes())
 
 /** Whole milliseconds, as all of an event. */
 const whole = (millis: number): number => Math.max(0, Math.round(millis))

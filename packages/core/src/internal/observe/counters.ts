@@ -93,7 +93,7 @@ export const noCounts = (sources: ReadonlyArray<string>): Counters => ({
   tierFailures: 0,
 })
 
-const noOutcomes = (): Outcomes => ({ fresh: 0, stale: 0, failed: 0 })
+export const noOutcomes = (): Outcomes => ({ fresh: 0, stale: 0, failed: 0 })
 
 /** The calls that one source answered. */
 export type Answers = Readonly<Outcomes>
