@@ -89,7 +89,7 @@ const bounded = ({ history }: Facts): ReadonlyArray<Violation> =>
     )
 
 /** A breaker of the arbiter is closed once the arbiter has answered at rest. */
-const asked = (facts: Facts): ReadonlyArray<Violation> => {
+const closedBreakers = (facts: Facts): ReadonlyArray<Violation> => {
   const { over, quiet, samples } = facts.history
   return facts.history.lives.flatMap((life) => {
     const last = samples.findLast((sample) => sample.life === life)
@@ -107,5 +107,5 @@ export const liveness = (facts: Facts): ReadonlyArray<Violation> => [
   ...opened(facts),
   ...closed(facts),
   ...bounded(facts),
-  ...asked(facts),
+  ...closedBreakers(facts),
 ]

@@ -2,7 +2,7 @@
 import { derived, make, type Choices } from "@larder/traces/choices"
 import { zipf } from "@larder/traces/random"
 import { faultKinds, type FaultKind } from "./faults.ts"
-import { type Config, keyOf, messageConditions, type Plan, type Step } from "./Plan.ts"
+import { type Config, keyOf, keysOf, messageConditions, type Plan, type Step } from "./Plan.ts"
 
 export interface Size {
   readonly nodes: number
@@ -204,8 +204,8 @@ const faultsOf = ({ chance, pick }: Choices, kinds: Size["faults"]): Size["fault
 }
 
 /** Half of the keys have tags from the beginning. */
-const firstTags = (random: Choices, { keys }: Config): ReadonlyArray<Step> =>
-  Array.from({ length: keys }, (_, index) => keyOf(index))
+const firstTags = (random: Choices, config: Config): ReadonlyArray<Step> =>
+  keysOf(config)
     .filter(() => random.chance(0.5))
     .map((key) => ({ _tag: "publish", key, tags: tagsIn(random) }))
 
