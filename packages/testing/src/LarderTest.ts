@@ -30,7 +30,7 @@ import { nodeOf, simulate } from "./internal/nodes/simulate.ts"
 import { plainText, stubLarder } from "./internal/stub.ts"
 import { advanceTo, idle as idleOf, settled, virtualClock } from "./internal/time/advance.ts"
 import { clockLayer } from "./internal/time/clockLayer.ts"
-import { lanes, nodesOf } from "./internal/timeline/lanes.ts"
+import { lanesOfPart } from "./internal/timeline/lanes.ts"
 import * as Timeline from "./Timeline.ts"
 
 export { NeverSettled, NoVirtualTime } from "./internal/time/advance.ts"
@@ -316,8 +316,7 @@ const lastRecords: Effect.Effect<string> = Effect.map(
     if (Option.isNone(timeline) || timeline.value.records.length === 0) return ""
     const { began, nodes, records } = timeline.value
     const shown = records.filter(({ _tag }) => _tag !== "Decided").slice(-recordsBefore)
-    const part = { records: shown, began, nodes }
-    return `. The last records:\n\n${lanes({ ...part, nodes: nodesOf(part) })}`
+    return `. The last records:\n\n${lanesOfPart({ records: shown, began, nodes })}`
   },
 )
 

@@ -22,7 +22,7 @@ import { WronglyShared } from "./internal/nodes/sharing.ts"
 import { checkNames, type NamesOf } from "./internal/options.ts"
 import * as checks from "./internal/timeline/checks.ts"
 import { decisionText } from "./internal/timeline/describe.ts"
-import { lanes, nodesOf } from "./internal/timeline/lanes.ts"
+import { lanes, lanesOfPart } from "./internal/timeline/lanes.ts"
 import type { Decided, Record } from "./internal/timeline/record.ts"
 import { Recorder } from "./internal/timeline/recorder.ts"
 import { settlesWithin } from "./internal/timeline/settling.ts"
@@ -417,8 +417,7 @@ const explained = (recording: Recording, { message, moment }: checks.Violation):
   const shown = records.filter(({ _tag }) => _tag !== "Decided")
   const place = moment === undefined ? shown.length : shown.indexOf(moment)
   const around = shown.slice(Math.max(0, place - recordsBefore), place + recordsAfter + 1)
-  const part = { records: around, began, nodes, moment }
-  const picture = lanes({ ...part, nodes: nodesOf(part) })
+  const picture = lanesOfPart({ records: around, began, nodes, moment })
   return [message, "", picture, ...decisionsBefore(records.slice(0, at + 1), moment)].join("\n")
 }
 

@@ -26,13 +26,6 @@ export const rowsOf = ({ records }: Pick<Shown, "records">) => {
   })
 }
 
-/** The nodes whose lanes a part of a timeline needs: of many, only those with a record in it. */
-export const nodesOf = ({ nodes, records }: Shown): ReadonlyArray<string> => {
-  if (nodes.length <= lanesShown) return nodes
-  const named = new Set(records.map(({ node }) => node))
-  return nodes.filter((node) => named.has(node))
-}
-
 const timeWidth = 14
 
 export const lanes = (shown: Shown): string => {
@@ -56,4 +49,12 @@ export const lanes = (shown: Shown): string => {
     ),
   )
   return [head, ...body].join("\n")
+}
+
+/** A part of a timeline. Of many nodes, only those with a record in it have lanes. */
+export const lanesOfPart = (part: Shown): string => {
+  const { nodes, records } = part
+  if (nodes.length <= lanesShown) return lanes(part)
+  const named = new Set(records.map(({ node }) => node))
+  return lanes({ ...part, nodes: nodes.filter((node) => named.has(node)) })
 }

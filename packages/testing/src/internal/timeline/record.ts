@@ -133,8 +133,8 @@ export interface Served {
 }
 
 /**
- * How a call ended for one key, or for a change. `Left`: the caller was interrupted, or its node was killed. `Done`: a `read` or
- * an `invalidateWhen` ended, with a short description of its result.
+ * How a call ended for one key, or for a change. `Left`: the caller was interrupted, or its node was killed.
+ * `Done`: a `read` or an `invalidateWhen` ended, with a short description of its result.
  *
  * @category models
  * @since 0.1.0

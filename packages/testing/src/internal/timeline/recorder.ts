@@ -4,7 +4,7 @@ import { timelineRecords } from "../limits.ts"
 import type { Answer, Called, Method, Record } from "./record.ts"
 import { recorded } from "./recordedLarder.ts"
 
-/** Where a larder is, and what its versions mean. */
+/** Where a larder is. */
 export interface Place {
   readonly node: string
   readonly larder: string
