@@ -85,10 +85,11 @@ const sendKey = (
   change: MissedKey,
 ): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    const place = arbiter.time.placeOf(change.madeAt, "most")
+    const { atLeast, madeAt } = change
+    const place = madeAt === -Infinity ? 0 : arbiter.time.placeOf(madeAt, "most")
     // Wait until the arbiter's time is known: at too low a place the removal would leave an older value.
-    if (place === undefined && change.madeAt > -Infinity) return Effect.succeed(false)
-    const at = Math.max(change.atLeast, place ?? 0)
+    if (place === undefined) return Effect.succeed(false)
+    const at = Math.max(atLeast, place)
     return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at }, 0), (written) => {
       if (written === undefined) return false
       engine.missed.heardKey(k, change)

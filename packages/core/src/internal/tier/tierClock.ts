@@ -42,7 +42,14 @@ export class TierTime {
 
   /** Whether the tier's time is known up to so many milliseconds. */
   isWithin(millis: number): boolean {
-    return this.#ahead !== undefined && this.#ahead.most - this.#ahead.least <= millis
+    if (this.#ahead === undefined) return false
+    const { least, most } = this.#ahead
+    return most - least + 2 * this.#drifted(monotonicMillis(this.#clock)) <= millis
+  }
+
+  /** How far the two clocks may have drifted apart between the last answer and a moment of monotonic time. */
+  #drifted(moment: number): number {
+    return Math.abs(moment - this.#heardAt) * drift
   }
 
   /**
@@ -54,7 +61,7 @@ export class TierTime {
   heard(time: number, sent: number, received: number): void {
     const heard = { least: time - received, most: time - sent }
     const known = this.#ahead ?? heard
-    const drifted = (received - this.#heardAt) * drift
+    const drifted = this.#drifted(received)
     this.#heardAt = received
     this.#leadThen = this.#lead
     const least = Math.max(heard.least, known.least - drifted)
@@ -77,14 +84,21 @@ export class TierTime {
 
   /**
    * The place in the tier's order of an event at a moment of monotonic time: the tier's time then, in
-   * microseconds, known up to the duration of a trip. `least` is above no later event, `most` is above
-   * all earlier ones. Undefined while the tier's time is unknown.
+   * microseconds, known up to the duration of a trip, and to how far the clocks may have drifted apart
+   * between the moment and the last answer. `least` is above no later event, `most` is above all earlier
+   * ones. Undefined while the tier's time is unknown.
+   *
+   * For a moment after the last answer, `most` leaves the drift out: after an hour without an answer, a
+   * change of this node would stay above those that others make for seconds. Its replay asks again.
    */
   placeOf(moment: number, bound: keyof Bounds): number | undefined {
     if (this.#ahead === undefined) return undefined
     const millis = this.#ahead[bound] + moment
+    const drifted = this.#drifted(moment)
+    if (bound === "least") return Math.floor((millis - drifted) * 1000)
+    const later = moment > this.#heardAt ? 0 : drifted
     // The tier tells whole milliseconds.
-    return bound === "least" ? Math.floor(millis * 1000) : Math.ceil((millis + 1) * 1000) - 1
+    return Math.ceil((millis + later + 1) * 1000) - 1
   }
 
   /**

@@ -2,6 +2,7 @@
 import { expect, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { monotonicMillis } from "../../../src/internal/runtime/monotonic.ts"
 import { steadyOf } from "../../../src/internal/runtime/steadyClock.ts"
 import { TierTime } from "../../../src/internal/tier/tierClock.ts"
 import { wallClock } from "../../support/wallClock.ts"
@@ -20,6 +21,9 @@ const test = (title: string, body: (time: TierTime) => void) =>
     }),
   )
 
+/** How far clocks may drift apart, in microseconds per millisecond. */
+const drift = 0.5
+
 /** An answer that the tier gave in the middle of a trip. */
 const trip = (time: TierTime, sent: number, millis: number, skew = ahead) =>
   time.heard(sent + millis / 2 + skew, sent, sent + millis)
@@ -33,26 +37,54 @@ test("has no place for anything before the tier has told its time", (time) => {
 test("a place is known but for the duration of a trip, and the millisecond that the tier tells", (time) => {
   trip(time, 1_000, 10)
   expect(time.isKnown).toBe(true)
-  const exact = (5_000 + ahead) * 1000
-  expect(time.placeOf(5_000, "least")).toBe(exact - 5_000)
-  expect(time.placeOf(5_000, "most")).toBe(exact + 5_000 + 999)
+  const exact = (1_010 + ahead) * 1000
+  expect(time.placeOf(1_010, "least")).toBe(exact - 5_000)
+  expect(time.placeOf(1_010, "most")).toBe(exact + 5_000 + 999)
 })
+
+test("law 20: a place long after an answer, or long before it, is less exact by how far clocks may drift", (time) => {
+  trip(time, 100_000, 10)
+  for (const moment of [90_010, 110_010]) {
+    const exact = (moment + ahead) * 1000
+    expect(time.placeOf(moment, "least")).toBe(exact - 5_000 - 10_000 * drift)
+  }
+  expect(time.placeOf(90_010, "most")).toBe((90_010 + ahead + 5 + 10 * drift) * 1000 + 999)
+})
+
+test("law 13: long after an answer, the latest place of a change is not ahead by the drift", (time) => {
+  trip(time, 100_000, 10)
+  expect(time.placeOf(110_010, "most")).toBe((110_010 + ahead + 5) * 1000 + 999)
+})
+
+it.effect("law 20: a time that the tier told long ago is known less well", () =>
+  Effect.gen(function* () {
+    const clock = steadyOf(yield* Clock.Clock)
+    const time = new TierTime(clock, "shared")
+    trip(time, monotonicMillis(clock) - 10, 10)
+    expect(time.isWithin(10)).toBe(true)
+    expect(time.isWithin(9)).toBe(false)
+    yield* TestClock.adjust("10 seconds")
+    expect(time.isWithin(19)).toBe(false)
+    expect(time.isWithin(20)).toBe(true)
+  }),
+)
 
 test("a slow answer makes it no less exact, but for how far clocks may drift", (time) => {
   trip(time, 1_000, 2)
   trip(time, 2_001, 60)
   const exact = (1_500 + ahead) * 1000
-  // 1 ms for the first trip, half a millisecond a second, for 1,059 ms.
-  expect(time.placeOf(1_500, "least")).toBe(exact - 1_530)
-  expect(time.placeOf(1_500, "most")).toBe(exact + 1_530 + 999)
+  // 1 ms for the first trip; drift between the two answers, and from the second one back.
+  const most = 1_000 + (1_059 + 561) * drift
+  expect(time.placeOf(1_500, "least")).toBe(exact - most)
+  expect(time.placeOf(1_500, "most")).toBe(exact + most + 999)
 })
 
 test("a quick answer makes it more exact", (time) => {
   trip(time, 1_000, 60)
   trip(time, 2_000, 2)
-  const exact = (1_500 + ahead) * 1000
-  expect(time.placeOf(1_500, "least")).toBe(exact - 1_000)
-  expect(time.placeOf(1_500, "most")).toBe(exact + 1_000 + 999)
+  const exact = (2_002 + ahead) * 1000
+  expect(time.placeOf(2_002, "least")).toBe(exact - 1_000)
+  expect(time.placeOf(2_002, "most")).toBe(exact + 1_000 + 999)
 })
 
 for (const [name, by] of [
@@ -62,9 +94,9 @@ for (const [name, by] of [
   test(`a clock that was set ${name} is believed`, (time) => {
     trip(time, 1_000, 10)
     trip(time, 2_000, 20, ahead + by)
-    const exact = (3_000 + ahead + by) * 1000
-    expect(time.placeOf(3_000, "least")).toBe(exact - 10_000)
-    expect(time.placeOf(3_000, "most")).toBe(exact + 10_000 + 999)
+    const exact = (2_020 + ahead + by) * 1000
+    expect(time.placeOf(2_020, "least")).toBe(exact - 10_000)
+    expect(time.placeOf(2_020, "most")).toBe(exact + 10_000 + 999)
   })
 }
 
