@@ -40,6 +40,8 @@ export class Trust {
   #suspectUpTo = -Infinity
   /** Keys with puts under way. */
   readonly #putting = new Map<string, Putting>()
+  /** Keys with drops under way, with the highest of their versions. */
+  readonly #dropping = new Map<string, { count: number; version: number }>()
 
   beginPut(key: string): void {
     const putting = this.#putting.get(key)
@@ -71,6 +73,26 @@ export class Trust {
     })
   }
 
+  /**
+   * Begins a drop of the entries up to a version. Race: the tier is slow, and is read before the drop
+   * has reached it or has failed.
+   */
+  beginDrop(key: string, version: number): void {
+    const dropping = this.#dropping.get(key) ?? { count: 0, version }
+    dropping.count += 1
+    dropping.version = Math.max(dropping.version, version)
+    this.#dropping.set(key, dropping)
+    this.dropping(key, version)
+  }
+
+  endDrop(key: string): void {
+    const dropping = this.#dropping.get(key)
+    if (dropping === undefined) return
+    dropping.count -= 1
+    if (dropping.count === 0) this.#dropping.delete(key)
+  }
+
+  /** Puts under way must not store an entry up to this version. */
   dropping(key: string, version: number): void {
     const putting = this.#putting.get(key)
     if (putting !== undefined) putting.dropped = Math.max(putting.dropped, version)
@@ -162,7 +184,8 @@ export class Trust {
 
   /** The highest version of the key that counts as dropped; 0 for none. */
   missedAt(key: string): number {
-    return Math.max(this.#missedBelow, this.#missed.get(key) ?? 0)
+    const dropping = this.#dropping.get(key)?.version ?? 0
+    return Math.max(this.#missedBelow, this.#missed.get(key) ?? 0, dropping)
   }
 
   /** Keys whose drop failed, with the version. */

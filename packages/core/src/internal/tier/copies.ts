@@ -110,15 +110,20 @@ export class TierCopies {
   /** Drops the entry up to a version, any by default. An entry that cannot be dropped is not returned any more. */
   drop(key: string, version: number = whatever, budget?: Budget): Effect.Effect<boolean> {
     const step = Effect.as(this.#dropUpTo(key, version), true)
+    const trust = this.#trust
     return Effect.suspend(() => {
-      this.#trust?.dropping(key, version)
-      return Effect.map(this.#parts.stepsOf(key).run("drop", step, budget), (done) => {
+      trust?.beginDrop(key, version)
+      const dropped = Effect.map(this.#parts.stepsOf(key).run("drop", step, budget), (done) => {
         // Race: a value read elsewhere before the change is being put since the drop began.
-        this.#trust?.dropping(key, version)
-        if (done === true) this.#trust?.gone(key, version)
-        else this.#trust?.miss(key, version)
+        trust?.dropping(key, version)
+        if (done === true) trust?.gone(key, version)
+        else trust?.miss(key, version)
         return done === true
       })
+      return Effect.ensuring(
+        dropped,
+        Effect.sync(() => trust?.endDrop(key)),
+      )
     })
   }
 
