@@ -10,7 +10,7 @@ import type { HeaderRead } from "../state/headerReads.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierEntry, TierRead } from "../tier/tierRead.ts"
 import type { Candidate, Flight, Unconfirmed } from "../state/flight.ts"
-import { judgeable } from "../recover/believed.ts"
+import { hasMissed, judgeable } from "../recover/believed.ts"
 import { unlessOutdated } from "./lookupResult.ts"
 import { complete, offerAll } from "./waiters.ts"
 
@@ -71,6 +71,7 @@ const considerEntry = (
   found: TierEntry,
   isOfArbiter: boolean,
 ): boolean => {
+  if (isOfArbiter && hasMissed(engine, flight.k)) return false
   const { askedAt } = flight
   // Marks that were read later say nothing about a later version.
   const { confirmedAt = askedAt } = found

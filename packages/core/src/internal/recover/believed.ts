@@ -9,13 +9,21 @@ import type { TierEntry } from "../tier/tierRead.ts"
  * no mark. While only the server with the marks is away, answers of other servers are used, and
  * judged by {@link judgeable}.
  */
-export const isBelieved = ({ missed, stack }: Engine, k: string): boolean => {
+export const isBelieved = (engine: Engine, k: string): boolean => {
+  const { missed, stack } = engine
   const { arbiter } = stack
   if (missed.isEmpty || arbiter === undefined) return true
-  if (missed.keysForgotten || missed.key(k) !== undefined) return false
+  if (hasMissed(engine, k)) return false
   // Missed marks wait only for the server with the marks, so only its keys are affected.
   return !missed.hasMarks || arbiter.partOf(k) !== arbiter.partOf(undefined)
 }
+
+/**
+ * Whether the arbiter may have missed a change of the key. Race: the arbiter is read while the change is
+ * under way there, and answers after the change has failed. Its answer is from before the change.
+ */
+export const hasMissed = ({ missed }: Engine, k: string): boolean =>
+  missed.keysForgotten || missed.key(k) !== undefined
 
 /**
  * A tier's entry with the times and the `asOf` by which it is judged.
