@@ -309,6 +309,16 @@ export class Facts {
     )
   }
 
+  /** Whether the arbiter lost records, leases among them, between these moments. */
+  hasForgotten(from: Moment, to: Moment): boolean {
+    return this.history.steps.some(
+      ({ at, step }) =>
+        (step._tag === "flush" || step._tag === "failover") &&
+        at.order > from.order &&
+        at.order < to.order,
+    )
+  }
+
   /** Whether nothing disturbed the messages to a node between these times. */
   isHeard({ node }: Life, from: number, to: number): boolean {
     return (this.#unheard.get(node) ?? []).every((span) => span.from.at > to || span.to.at < from)

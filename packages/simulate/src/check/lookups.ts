@@ -13,11 +13,15 @@ const detaches = ({ key, op }: Change, of: string): boolean => op === "clear" ||
 /** ms. After a disturbance, a breaker may be open, and a lease without a holder. */
 const recovery = 3_000 + breakerOpenFor
 
-/** Whether the message of a change that was not settled at first may detach the flight of the earlier lookup. */
+/**
+ * Whether a message may detach the flight of the earlier lookup: that of a change that was not settled at
+ * first, or of another node's lookup, where the arbiter has forgotten the lease of the earlier one.
+ */
 const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean =>
-  facts
-    .changesOfKey(later.key)
-    .some((change) => !change.settled && change.begin.order < later.begin.order) &&
+  (facts.hasForgotten(begin, later.begin) ||
+    facts
+      .changesOfKey(later.key)
+      .some((change) => !change.settled && change.begin.order < later.begin.order)) &&
   facts
     .messagesOf(later.life, later.key, later.begin)
     .some(({ at }) => facts.active(life, at.at, begin.at) <= flightsWait(facts))
