@@ -47,6 +47,19 @@ export interface Stored {
 }
 
 /**
+ * As {@link Stored}, with the times of a value; a tombstone has none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoredEntry extends Stored {
+  /** `Envelope.freshUntil` of the value, ms of the tier's clock. */
+  readonly freshUntil?: number | undefined
+  /** `Envelope.storedAt` of the value, ms of the tier's clock. */
+  readonly storedAt?: number | undefined
+}
+
+/**
  * The highest number that an arbiter accepts from its own records: 2^53 - 4.
  *
  * **Details**
@@ -335,14 +348,14 @@ export type DelayedDecision =
   | { readonly _tag: "Overtaken" }
   | {
       readonly _tag: "Applies"
-      /** The place of the change in the order: its version. */
+      /**
+       * The version of the change: its place in the order, or the next above the version of an older
+       * value that was expired after it.
+       */
       readonly version: number
       /** The lookup under the lease began before the change. Otherwise it stays and may commit. */
       readonly endsLease: boolean
-      /**
-       * A lookup, or an `expire` of a missing value, came after the change: a value that is set is no
-       * longer fresh.
-       */
+      /** A lookup or an `expire` came after the change: a value that is set is no longer fresh. */
       readonly isExpired: boolean
       /** A value that comes so late is not stored; a tombstone takes its place. */
       readonly isTooLate: boolean
@@ -358,7 +371,9 @@ export type DelayedDecision =
  *
  * **Details**
  *
- * An `at` that is no usable number counts as overtaken. A value that is later than
+ * An `at` that is no usable number counts as overtaken. An `expire` gives a value another version and
+ * leaves it as old as it was: one that was stored before `at` does not overtake the change. Without its
+ * times, any stored value of a higher version does. A value that is later than
  * `settle` (ms, the tier's `settleTime`; by default {@link settleMillis}) only removes older
  * values: the tombstone of a removal after it may have expired already.
  *
@@ -384,19 +399,26 @@ export type DelayedDecision =
  * @since 0.1.0
  */
 export const decideDelayed = (
-  stored: Stored,
+  stored: StoredEntry,
   lease: LeaseRecord | undefined,
   at: number,
   now: number,
   settle: number = settleMillis,
 ): DelayedDecision => {
-  const version = usable(at)
-  if (stored.version >= version) return { _tag: "Overtaken" }
+  const place = usable(at)
+  const isAbove = stored.version < place
+  if (!isAbove && !isExpiredSince(stored, place)) return { _tag: "Overtaken" }
   return {
     _tag: "Applies",
-    version,
-    endsLease: lease !== undefined && lease.token <= version,
-    isExpired: lease !== undefined && lease.token > version,
-    isTooLate: usable(now * 1000) - version > settle * 1000,
+    version: isAbove ? place : nextNumber(0, stored.version),
+    endsLease: lease !== undefined && lease.token <= place,
+    isExpired: !isAbove || (lease !== undefined && lease.token > place),
+    isTooLate: usable(now * 1000) - place > settle * 1000,
   }
 }
+
+/** Whether the value was stored before a place in the order, and its version is that of a later `expire`. */
+const isExpiredSince = (
+  { freshUntil = Infinity, storedAt = Infinity, version }: StoredEntry,
+  place: number,
+): boolean => freshUntil * 1000 <= version && storedAt * 1000 < place

@@ -522,6 +522,26 @@ export const staleUntil = (bytes: Uint8Array): number | undefined =>
   isValue(bytes) ? readTime(bytes, "staleUntil") : undefined
 
 /**
+ * The `freshUntil` of the header, in milliseconds of the tier's clock; `undefined` when the bytes are
+ * no value, or are damaged there. With {@link storedAt}, an arbiter decides by it whether the version of
+ * the value is that of an `expire`: see `Arbitration.decideDelayed`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Envelope } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * assert.strictEqual(Envelope.freshUntil(Envelope.tombstone(7)), undefined)
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const freshUntil = (bytes: Uint8Array): number | undefined =>
+  isValue(bytes) ? readTime(bytes, "freshUntil") : undefined
+
+/**
  * The `storedAt` of the header, in milliseconds of the tier's clock; `undefined` when the bytes are
  * no value, or are damaged there.
  *

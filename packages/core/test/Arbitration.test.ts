@@ -163,6 +163,25 @@ describe("decideDelayed", () => {
     assert.deepStrictEqual(decideDelayed(nothing, ended, 10, 0), applies(10, true))
   })
 
+  it("replaces a value from before it whose version is that of a later expire, and is not fresh", () => {
+    // Stored in the 4th millisecond, and expired in the 9th.
+    const expired = { ...value(9_500), storedAt: 4, freshUntil: 9 }
+    const replaced = applies(9_501, false, false, true)
+    assert.deepStrictEqual(decideDelayed(expired, undefined, 5_000, 0), replaced)
+    assert.deepStrictEqual(decideDelayed(expired, undefined, 9_500, 0), replaced)
+    assert.deepStrictEqual(decideDelayed(expired, undefined, 9_501, 0), applies(9_501))
+    assert.deepStrictEqual(decideDelayed(expired, lease({ token: 9_600 }), 5_000, 0), replaced)
+  })
+
+  it("is overtaken by a value from after it, and by one that was fresh at its version", () => {
+    const later = { ...value(9_500), storedAt: 5, freshUntil: 9 }
+    assert.deepStrictEqual(decideDelayed(later, undefined, 5_000, 0), overtaken)
+    const fresh = { ...value(9_500), storedAt: 4, freshUntil: 10 }
+    assert.deepStrictEqual(decideDelayed(fresh, undefined, 5_000, 0), overtaken)
+    const damaged = { ...value(9_500), storedAt: 4, freshUntil: undefined }
+    assert.deepStrictEqual(decideDelayed(damaged, undefined, 5_000, 0), overtaken)
+  })
+
   it("says when no tombstone can be relied on any more", () => {
     const now = 1_000_000
     const youngest = (now - settleMillis) * 1000

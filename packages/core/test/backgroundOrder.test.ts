@@ -32,6 +32,36 @@ for (const fault of ["slow", "hang", "fail"] as const) {
   )
 
   law(
+    `law 13: a queued set is not lost to an older value that another node expires meanwhile (${fault})`,
+    (world) =>
+      Effect.gen(function* () {
+        const way = new Faults()
+        const a = yield* world.join(way, background)
+        const b = yield* world.join()
+        yield* b.set("k", 0)
+        yield* TestClock.adjust(1)
+        expect((yield* a.read("k")).entry?.value).toBe(0)
+        way.turn(fault, "writes")
+        yield* a.set("k", 1)
+        yield* TestClock.adjust(1)
+        expect((yield* b.expire("k")).settled).toBe(true)
+        const whenExpired = Effect.gen(function* () {
+          const { entry, freshness } = yield* a.read("k")
+          expect([entry?.value, freshness._tag]).toEqual([1, "Stale"])
+          const got = yield* fork(a.getWithMeta("k"))
+          yield* TestClock.adjust("1 second")
+          expect((yield* Fiber.join(got)).value).toBe(1)
+        })
+        yield* whenExpired
+        way.turn("none", "all")
+        yield* TestClock.adjust("10 seconds")
+        yield* whenExpired
+        const { entry, freshness } = yield* (yield* world.join()).read("k")
+        expect([entry?.value, freshness._tag]).toEqual([1, "Stale"])
+      }),
+  )
+
+  law(
     `laws 12, 20: a queued set that arrives after a removal by another node brings nothing back (${fault})`,
     (world) =>
       Effect.gen(function* () {

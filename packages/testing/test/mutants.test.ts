@@ -292,6 +292,16 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
     write: (key, write, known) =>
       arbiter.write(key, "at" in write ? { ...write, at: undefined } : write, known),
   })),
+  "takes an older value that was expired for a newer one": withArbiter((arbiter, store) => ({
+    write: (key, write, known) =>
+      Effect.flatMap(store.read([key]), ([found]) => {
+        const version = (found && Envelope.version(found)) ?? 0
+        const isOvertaken = write._tag !== "Expire" && version >= (write.at ?? Infinity)
+        return isOvertaken
+          ? Effect.succeed({ version, time: Math.floor(version / 1000), lastMark: version })
+          : arbiter.write(key, write, known)
+      }),
+  })),
   "puts what was set earlier without looking at leases": withArbiter((arbiter, store) => ({
     write: (key, write, known) => {
       if (write._tag !== "Set" || write.at === undefined) return arbiter.write(key, write, known)

@@ -20,21 +20,6 @@ const drops = ({ keepStale, life, op }: Change, by: Read): boolean =>
   op === "set" ? life === by.life : op === "remove" || (op !== "expire" && !keepStale)
 
 /**
- * A change that the arbiter gets late keeps its place in the order. When another call expires the older
- * value meanwhile, that value counts as changed then, and stays for stale-if-error.
- */
-const mayBeExpired = (facts: Facts, key: string, change: Change, by: Read): boolean =>
-  !change.settled &&
-  facts
-    .changesOfKey(key)
-    .some(
-      ({ begin, end, op }) =>
-        op === "expire" &&
-        begin.order < (by.end ?? by.begin).order &&
-        (end === undefined || end.order > change.begin.order),
-    )
-
-/**
  * A node that does not know the arbiter's time yet gives a queued value a version below those of older
  * values. Until it is written or given up, a file may return the older one for stale-if-error.
  */
@@ -122,10 +107,9 @@ class Judging {
 
   /** Whether a change must have dropped the value, with all that may keep it for stale-if-error. */
   #drops(change: Change): boolean {
-    const { key, value } = this.#value
+    const { value } = this.#value
     return (
       drops(change, this.#read) &&
-      !mayBeExpired(this.#facts, key, change, this.#read) &&
       !isUnplaced(this.#facts, change, this.#read) &&
       (change.life === this.#read.life || !this.#facts.isOwnUnsettled(value, this.#read.life))
     )

@@ -66,6 +66,15 @@ export class Shelf {
       : { version: Arbitration.usable(numberOf(row, "version")), isValue: row["is_value"] === 1 }
   }
 
+  /** With the times of a value. */
+  #storedEntry(key: string): Arbitration.StoredEntry {
+    const row = this.#connection.get("present", this.#larder, key, this.#now)
+    if (row === undefined) return nothing
+    const bytes = envelopeOf(row)
+    const times = { freshUntil: Envelope.freshUntil(bytes), storedAt: Envelope.storedAt(bytes) }
+    return { ...this.stored(key), ...times }
+  }
+
   lease(key: string): Arbitration.LeaseRecord | undefined {
     const row = this.#connection.get("lease", this.#larder, key)
     if (row === undefined || numberOf(row, "expires") <= this.#now) return undefined
@@ -149,7 +158,7 @@ export class Shelf {
   }
 
   #writeDelayed(key: string, write: Tier.Write, at: number): Changed {
-    const stored = this.stored(key)
+    const stored = this.#storedEntry(key)
     const lease = this.lease(key)
     const decision = Arbitration.decideDelayed(stored, lease, at, this.#now, this.#settleMillis)
     if (decision._tag === "Overtaken") return { version: stored.version, isChanged: false }

@@ -89,19 +89,6 @@ const violation = (
 
 const strip = ({ by: _, ...line }: Read) => line
 
-/**
- * A change that Redis gets late keeps its place in the order. When another node expires the older
- * value meanwhile, that counts as a change then, and the old value stays for stale-if-error.
- */
-const mayBeExpired = (history: History, change: Acknowledged, read: Read): boolean =>
-  !change.settled &&
-  history
-    .changesOf(read.key)
-    .some(
-      ({ begin, end = Infinity, op, session }) =>
-        op === "expire" && session !== change.session && end > change.begin && begin < read.begin,
-    )
-
 /** On its own node a change counts at once, settled or not. */
 const onOwnNode = (
   history: History,
@@ -119,7 +106,7 @@ const onOwnNode = (
     const text = `gave an older value as fresh ${told}`
     return violation(history, "overtaken on its own node", read, origin, change, text)
   }
-  return change.drops && !mayBeExpired(history, change, read)
+  return change.drops
     ? violation(
         history,
         "given after it was replaced",

@@ -15,7 +15,7 @@ import {
   nextNumber,
   usable,
 } from "../../Arbitration.ts"
-import type { LeaseRecord, Stored } from "../../Arbitration.ts"
+import type { LeaseRecord, Stored, StoredEntry } from "../../Arbitration.ts"
 import { MarkLog } from "../invalidation/markLog.ts"
 import { marksPerPage, maxMarks, sharedEntries } from "../runtime/limits.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
@@ -36,6 +36,14 @@ const storedOf = (kept: Kept | undefined): Stored =>
         version: usable(Envelope.version(kept.bytes)),
         isValue: !Envelope.isTombstone(kept.bytes),
       }
+
+/** With the times of a value. */
+const storedEntryOf = (kept: Kept | undefined): StoredEntry => {
+  if (kept === undefined) return nothing
+  const { bytes } = kept
+  const times = { freshUntil: Envelope.freshUntil(bytes), storedAt: Envelope.storedAt(bytes) }
+  return { ...storedOf(kept), ...times }
+}
 
 /**
  * The records of one larder. They stay when the larder closes, for the same larder opened again or
@@ -163,7 +171,7 @@ export class Shelf {
   }
 
   #writeDelayed(key: string, write: Write, at: number, time: number): number {
-    const stored = storedOf(this.#entries.get(key, time))
+    const stored = storedEntryOf(this.#entries.get(key, time))
     const lease = this.#leases.get(key, time)
     const decision = decideDelayed(stored, lease, at, time, this.#settleMillis)
     if (decision._tag === "Overtaken") return stored.version

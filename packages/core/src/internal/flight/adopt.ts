@@ -78,7 +78,7 @@ const considerEntry = (
   const entry = unlessOutdated(flight, judgeable(engine, found, isOfArbiter), engine.now())
   if (entry === undefined) return false
   flight.known = Math.max(flight.known, entry.version)
-  if (engine.writes.isBefore(flight.k, entry.version)) return false
+  if (engine.writes.isBefore(flight.k, entry, engine.now())) return false
   const asked = { k: flight.k, asked: flight.key }
   const asOf = isOfArbiter ? Math.min(confirmedAt, askedAt) : found.confirmedAt
   const usable = examined(engine, asked, tier.name, entry, asOf)

@@ -77,7 +77,7 @@ const readFarther = (engine: Engine, key: unknown, k: string): Effect.Effect<Far
         return { best: best && best.entry.version < version ? undefined : best, removedAt: version }
       }
       if (found?._tag !== "Entry") continue
-      if (engine.writes.isBefore(k, found.entry.version)) continue
+      if (engine.writes.isBefore(k, found.entry, engine.now())) continue
       const entry = judgeable(engine, found, tier === engine.stack.arbiter)
       if (examined(engine, { k, asked: key }, tier.name, entry, found.confirmedAt) === undefined)
         continue

@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { Entry } from "../../Entry.ts"
 import type { EntryWithPolicy } from "./localEntries.ts"
 import {
   firstWriteRestMillis,
@@ -158,14 +159,20 @@ export class WriteQueue {
   }
 
   /**
-   * Whether a tier's entry of this version is older than the queued value. One without a place in the
-   * arbiter's order is newer than all that its node has not been told of since.
+   * Whether a tier's entry is older than the queued value. A value without a place in the arbiter's order
+   * is newer than all that its node has not been told of since. The version of an entry that is not fresh
+   * may be that of an `expire`: then the times at which the two were stored decide.
    */
-  isBefore(k: string, version: number): boolean {
+  isBefore(k: string, found: Entry<unknown>, now: number): boolean {
     const pending = this.#pending.get(k)
     if (pending === undefined) return false
     const { entry, isPlaced } = pending.newest
-    return version < entry.version || (!isPlaced && version > (pending.heard?.version ?? 0))
+    const { freshUntil, storedAt, version } = found
+    return (
+      version < entry.version ||
+      (!isPlaced && version > (pending.heard?.version ?? 0)) ||
+      (now >= freshUntil && storedAt < entry.storedAt)
+    )
   }
 
   /** The message of the highest version since the newest value of the key was queued. */

@@ -256,10 +256,20 @@ end
  * change.
  */
 const delayed = `
-local function isOvertaken(at) return version >= usable(at) end
-local function delayedChange(at)
-  if not lease or lease.token <= at then redis.call('UNLINK', KEYS[2]) end
-  publishChange(at)
+-- The value was stored before the change, and its version is that of a later expire.
+local function isExpiredSince(place)
+  if kind ~= 'L1V' or #head ~= 96 then return false end
+  local fresh, storedAt = digits(head, 20, 32), digits(head, 59, 71)
+  return fresh and storedAt and fresh * 1000 <= version and storedAt * 1000 < place
+end
+-- The number of a change with this place; nil when it is overtaken.
+local function numberAt(place)
+  if version < place then return place end
+  if isExpiredSince(place) then return version + 1 end
+end
+local function delayedChange(place, number)
+  if not lease or lease.token <= place then redis.call('UNLINK', KEYS[2]) end
+  publishChange(number)
 end
 `
 
@@ -274,18 +284,20 @@ return { wide(number), now, kept, lastMark() }
 
 /**
  * ARGV: its place, envelope, life in ms. A higher number in the record of a lease: a lookup, or an
- * `expire` that found no value, came after the change, so the value is no longer fresh.
+ * `expire` that found no value, came after the change, so the value is no longer fresh. Nor is it where
+ * an older value was expired after the change.
  */
 export const setAt = script(`${delayed}${past}
-local at = tonumber(ARGV[1])
-if isOvertaken(at) then return { wide(version), now, 'kept', '' } end
+local at = usable(tonumber(ARGV[1]))
+local number = numberAt(at)
+if not number then return { wide(version), now, 'kept', '' } end
 local envelope, kept = ARGV[2], 'kept'
-if lease and lease.token > at then
+if number > at or (lease and lease.token > at) then
   envelope = string.sub(envelope, 1, 19) .. past(envelope, 20, 32) .. past(envelope, 33, 45) .. string.sub(envelope, 46)
 end
-if micros - at > SETTLE * 1000 then bury(at) else kept = store(at, envelope, ARGV[3]) end
-delayedChange(at)
-return { wide(at), now, kept, lastMark() }
+if micros - at > SETTLE * 1000 then bury(number) else kept = store(number, envelope, ARGV[3]) end
+delayedChange(at, number)
+return { wide(number), now, kept, lastMark() }
 `)
 
 /** More ARGV: known. */
@@ -299,11 +311,12 @@ return { wide(number), now, 'kept' }
 
 /** ARGV: its place. */
 export const removeAt = script(`${delayed}
-local at = tonumber(ARGV[1])
-if isOvertaken(at) then return { wide(version), now, 'kept' } end
-bury(at)
-delayedChange(at)
-return { wide(at), now, 'kept' }
+local at = usable(tonumber(ARGV[1]))
+local number = numberAt(at)
+if not number then return { wide(version), now, 'kept' } end
+bury(number)
+delayedChange(at, number)
+return { wide(number), now, 'kept' }
 `)
 
 /**

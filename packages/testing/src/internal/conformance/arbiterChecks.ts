@@ -446,6 +446,41 @@ const delayed = checksThat("arbiter")({
       }
     }),
 
+  "law 13: a delayed change replaces an older value that was expired after it, and is not fresh": (
+    subject,
+  ) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { expire, first, set, text, time } = own
+      for (const [name, change] of delayedChanges(own)) {
+        const at = (yield* set(name, "older")) + 1
+        const expired = yield* expire(name)
+        assert.equal(yield* change(name, at), expired + 1, name)
+        if (name === "remove") {
+          assertNoValue(yield* text(name))
+          continue
+        }
+        const found = Envelope.parse((yield* first(name))!)
+        const now = yield* time
+        assert.equal(yield* text(name), "delayed")
+        assert.ok(found._tag === "Value" && found.version === expired + 1)
+        assert.ok(found.freshUntil <= now && found.revalidateUntil <= now && found.staleUntil > now)
+      }
+    }),
+
+  "law 13: a delayed change leaves a newer value that was expired": (subject) =>
+    Effect.gen(function* () {
+      const own = yield* arbitrated(subject)
+      const { expire, set, text, time } = own
+      for (const [name, change] of delayedChanges(own)) {
+        const at = (yield* time) * 1000 - 1
+        yield* set(name, "newer")
+        const expired = yield* expire(name)
+        assert.equal(yield* change(name, at), expired, name)
+        assert.equal(yield* text(name), "newer")
+      }
+    }),
+
   "law 12: a delayed set does not bring back a key that was removed after it": (subject) =>
     Effect.gen(function* () {
       const { remove, set, setAt, text } = yield* arbitrated(subject)
