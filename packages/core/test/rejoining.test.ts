@@ -285,3 +285,36 @@ describe("waking", () => {
     }).pipe(Effect.scoped, Effect.provide(memory)),
   )
 })
+
+it.effect("law 7: the message of a node's own commit does not detach the lookup after it", () => {
+  const faults = new Faults()
+  const asked: Array<string> = []
+  return Effect.gen(function* () {
+    yield* TestClock.setTime(1_790_000_000_000)
+    const larder = yield* Larder.make({
+      name: "own commit",
+      value: Schema.Finite,
+      policy: Policy.make({ freshFor: "1 second" }),
+      tags: () => ["y"],
+      upstream: Upstream.make({
+        lookup: (key: string) =>
+          Effect.suspend(() => Effect.delay(Effect.succeed(asked.push(key)), 100)),
+      }),
+    })
+    yield* fork(larder.get("k"))
+    yield* larder.invalidateTags(["y"], { keepStale: false })
+    yield* TestClock.adjust(50)
+    // The arbiter applies each request and publishes its message, and this node gets no answer.
+    faults.turn("failAfter", "all")
+    const overtaken = yield* fork(larder.get("k"))
+    yield* TestClock.adjust(50)
+    const later = yield* fork(larder.get("k"))
+    yield* TestClock.adjust(100)
+    faults.turn("none", "all")
+    // The larder replays what the arbiter has missed, and can close.
+    yield* TestClock.adjust("10 seconds")
+    assert.deepStrictEqual(yield* Fiber.join(overtaken), 2)
+    assert.deepStrictEqual(yield* Fiber.join(later), 2)
+    assert.deepStrictEqual(asked, ["k", "k"])
+  }).pipe(Effect.provide(TierStack.layer(faultyTier(faults))))
+})

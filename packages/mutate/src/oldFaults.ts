@@ -83,7 +83,7 @@ export const oldFaults = {
     edits: [
       {
         file: `${core}/recover/sendMissed.ts`,
-        from: `    const at = Math.max(change.atLeast, place ?? 0)
+        from: `    const at = Math.max(atLeast, place)
     return Effect.map(arbiter.writes.write(k, { _tag: "Remove", at }, 0), (written) => {`,
         to: `    if (engine.missed.key(k) !== change) return Effect.succeed(true)
     return Effect.map(arbiter.writes.write(k, { _tag: "Remove" }, 0), (written) => {`,
@@ -95,8 +95,8 @@ export const oldFaults = {
     edits: [
       {
         file: `${core}/recover/sendMissed.ts`,
-        from: `    const at = Math.max(change.atLeast, place ?? 0)`,
-        to: `    const at = Math.max(change.atLeast, place ?? 0, engine.versions.known(k) + 1)`,
+        from: `    const at = Math.max(atLeast, place)`,
+        to: `    const at = Math.max(atLeast, place, engine.versions.known(k) + 1)`,
       },
     ],
   },

@@ -98,6 +98,7 @@ const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing):
 const beginsNow = (engine: Engine, flight: Flight): void => {
   flight.asOf = engine.versions.asOf()
   flight.isLookingUp = true
+  flight.begunAfter = engine.stack.arbiter?.time.given ?? 0
   flight.lookedUpAt = engine.moment()
 }
 

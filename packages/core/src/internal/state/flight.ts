@@ -177,6 +177,8 @@ export class Flight extends Linked<Flight> {
   haveTiersAnswered = false
   /** Upstream has been asked: see {@link hears}. */
   isLookingUp = false
+  /** The highest version that the arbiter had given or told to this node when the lookup began. */
+  begunAfter = 0
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
   /** The arbiter has answered the last request for the key; of many keys, that for another key of its server. */
@@ -193,12 +195,13 @@ export class Flight extends Linked<Flight> {
 
   /**
    * Takes a message that the key has this version now. Returns true if a change came after the lookup
-   * began, so that its result is not stored. A lookup under a lease began at its token.
+   * began, so that its result is not stored. A lookup under a lease began at its token. Race: without a
+   * lease, the message of this node's own earlier commit comes after the lookup has begun.
    */
   hears(version: number, isRemoval: boolean): boolean {
     this.heard = Math.max(this.heard, version)
     if (isRemoval) this.removed = Math.max(this.removed, version)
-    return this.isLookingUp && version > (this.lease?.token ?? 0)
+    return this.isLookingUp && version > (this.lease?.token ?? this.begunAfter)
   }
 
   /** Whether a caller or the larder still needs an outcome. */
