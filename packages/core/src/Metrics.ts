@@ -9,6 +9,7 @@
  * @category cache
  * @since 0.1.0
  */
+import { ages, callers, durations } from "./internal/observe/histogram.ts"
 import * as labels from "./internal/observe/labels.ts"
 
 /**
@@ -44,16 +45,6 @@ export interface MetricDefinition {
   /** What the metric says, as one sentence. */
   readonly help: string
 }
-
-const durations: ReadonlyArray<number> = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-]
-
-const ages: ReadonlyArray<number> = [
-  1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400,
-]
-
-const callers: ReadonlyArray<number> = [1, 2, 5, 10, 25, 50, 100, 250, 1_000]
 
 const closed = (name: string, values: Readonly<Record<string, string>>): Label => ({
   name,
@@ -154,7 +145,7 @@ const lookups: ReadonlyArray<MetricDefinition> = [
     "larder_lookup_callers",
     "{call}",
     callers,
-    "Calls that one lookup answered; above 10 is a stampede",
+    "Calls that waited for a lookup when it ended; above 10 is a stampede",
   ),
   counter(
     "larder_lookups_total",
@@ -226,7 +217,7 @@ const tiers: ReadonlyArray<MetricDefinition> = [
   counter(
     "larder_tier_reads_total",
     "{key}",
-    "Keys that were read in a tier behind memory, by what the tier had",
+    "Keys that calls read in a tier behind memory, by what the tier had",
     tier,
     closed("result", labels.tierReadResults),
   ),
@@ -249,7 +240,7 @@ const tiers: ReadonlyArray<MetricDefinition> = [
   counter(
     "larder_tier_bytes_total",
     "By",
-    "Size of the envelopes that a tier was read and written",
+    "Size of the envelopes that were read from a tier and sent to it",
     tier,
     closed("direction", { read: "read", written: "written" }),
   ),

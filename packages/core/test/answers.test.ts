@@ -13,6 +13,7 @@ import {
 import { type Context, Effect, Exit, Fiber, Layer, Metric, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, faults, layer as faultyShared, reaches } from "./support/faultyTier.ts"
+import { counters } from "./support/scraped.ts"
 import { type Draw, drawing, seed } from "./support/seeded.ts"
 
 type Node = Larder.Larder<string, number, string | Upstream.Shed | Error>
@@ -117,28 +118,10 @@ const changeOf = (larder: Node, draw: Draw): Effect.Effect<unknown, unknown> => 
 const fork = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.forkChild(Effect.exit(effect), { startImmediately: true })
 
-/** All counters of the registry, by series. */
-const scraped = Effect.map(
-  Metric.snapshot,
-  (metrics) =>
-    new Map(
-      metrics.flatMap(({ attributes = {}, id, state, type }) =>
-        type === "Counter"
-          ? [
-              [
-                [id, ...Object.values(attributes).slice(1)].join(" "),
-                Number((state as { readonly count: number }).count),
-              ] as const,
-            ]
-          : [],
-      ),
-    ),
-)
-
 /** Counters and statistics of one moment: a fiber whose turn ends between two reads lets the larder go on. */
 const countsOf = (larder: Node) =>
   Effect.contextWith((context: Context.Context<never>) =>
-    Effect.sync(() => Effect.runSyncWith(context)(Effect.zip(scraped, larder.stats))),
+    Effect.sync(() => Effect.runSyncWith(context)(Effect.zip(counters, larder.stats))),
   )
 
 const neverFalls = (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>) => {
@@ -211,7 +194,7 @@ const program = (from: number, stack: keyof typeof stacks) =>
       Scope.provide(scope),
     )
     let calls = 0
-    let before = yield* scraped
+    let before = yield* counters
     const running: Array<Fiber.Fiber<unknown, unknown>> = []
     const steps = 60
     const closesAt = steps - draw(10)

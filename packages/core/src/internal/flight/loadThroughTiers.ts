@@ -142,8 +142,7 @@ class LoadOne extends KeyRead implements Walk {
     // The flight was abandoned, or the larder closed: it has ended already.
     if (!flight.isWanted) return
     try {
-      if (found === undefined) this.lacksAnswer = true
-      else answered(engine, flight, this.#tier, found, this)
+      answered(engine, flight, this.#tier, found, this)
       if (flight.outcome === undefined) {
         goOn(engine, [flight], readThenLookUp(engine, [flight], this, 1, this.#span))
       }

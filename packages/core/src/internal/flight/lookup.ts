@@ -11,6 +11,7 @@ import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderEr
 import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
+import type { LookupOutcome } from "../observe/labels.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
 import { isTimeout, refusalOf, refused } from "./refused.ts"
 
@@ -33,7 +34,11 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   #flights: ReadonlyArray<Flight> = []
   /** `LookupStarted` was told. */
   #isTold = false
+  /** The lookup is counted by its outcome, or was refused: it counts as reaching upstream no more. */
+  #isCounted = false
   #fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** How long the lookup took. */
+  #millis = 0
 
   constructor(engine: Engine, key: string) {
     super(engine.timers)
@@ -70,7 +75,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
 
   /** The lookup has reached upstream. */
   #reached(): void {
-    if (this.#isTold) return
+    if (this.#isTold || this.#isCounted) return
     this.#isTold = true
     started(this.engine, this.#flights)
   }
@@ -79,15 +84,25 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   protected report(flight: Flight, answer: Answer): void {
     const { engine } = this
     const refusal = this.#isTold ? undefined : refusalOf(engine, answer.exit)
-    if (refusal !== undefined) return refused(engine, flight.k, refusal)
+    if (refusal !== undefined) {
+      this.#isCounted = true
+      return refused(engine, flight.k, refusal)
+    }
     this.#reached()
-    counted(engine, answer.exit)
+    this.#isCounted = true
+    counted(engine, outcomeOf(answer.exit), this.#millis)
     told(engine, flight, answer)
   }
 
   /** Does nothing after the answer. */
   cancel(): void {
-    if (this.leave() && this.#fiber !== undefined) this.engine.fibers.abandon(this.#fiber)
+    if (!this.leave()) return
+    if (this.#isTold) {
+      const millis = this.engine.stopwatch() - this.#began
+      for (const _ of this.#flights) counted(this.engine, "interrupted", millis)
+    }
+    this.#isCounted = true
+    if (this.#fiber !== undefined) this.engine.fibers.abandon(this.#fiber)
   }
 
   protected ended(exit: Exit.Exit<unknown, unknown>): void {
@@ -100,7 +115,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   }
 
   #end(exit: Exit.Exit<unknown, unknown>): void {
-    this.answered(exit, Math.round(this.engine.stopwatch() - this.#began))
+    this.#millis = this.engine.stopwatch() - this.#began
+    this.answered(exit, Math.round(this.#millis))
   }
 }
 
@@ -139,17 +155,22 @@ const spanned = (
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += flights.length
+  for (const flight of flights) flight.reachedUpstream = true
   if (engine.observer.listeners === 0) return
   for (const { background, k } of flights) {
     engine.observer.tell({ _tag: "LookupStarted", key: k, background })
   }
 }
 
-const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {
-  const { counters } = engine.observer
-  if (Exit.isSuccess(exit)) counters.lookupsSucceeded += 1
-  else if (isTimeout(exit)) counters.lookupsTimedOut += 1
-  else counters.lookupsFailed += 1
+const counted = ({ observer }: Engine, outcome: LookupOutcome, millis: number): void => {
+  observer.counters.lookupsByOutcome[outcome] += 1
+  observer.measures.lookups.record(millis / 1_000)
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): LookupOutcome => {
+  if (Exit.isSuccess(exit)) return Upstream.isNotModified(exit.value) ? "notModified" : "succeeded"
+  if (isTimeout(exit)) return "timedOut"
+  return Cause.hasDies(exit.cause) ? "defect" : "failed"
 }
 
 const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void => {
@@ -206,8 +227,11 @@ export abstract class LookupOfMany extends Lookup {
     this.flights = flights
   }
 
-  /** Hands upstream's answer on. `answerOf` counts: call it once a flight. */
-  protected abstract arrived(answerOf: (flight: Flight) => Answer): void
+  /**
+   * Hands upstream's answer on. `answerOf` counts: call it once a flight. Call `rest` when no further
+   * flight gets its answer: it counts the flights that closing the larder has cut off.
+   */
+  protected abstract arrived(answerOf: (flight: Flight) => Answer, rest: () => void): void
 
   /** May call `arrived` before it returns. */
   begin(span: CallerSpan): void {
@@ -224,10 +248,15 @@ export abstract class LookupOfMany extends Lookup {
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const { engine } = this
-    this.arrived((flight) => {
+    const left = new Set(this.flights)
+    const answerOf = (flight: Flight) => {
       const answer = answerFor(engine, flight, exit, millis)
+      left.delete(flight)
       this.report(flight, answer)
       return answer
+    }
+    this.arrived(answerOf, () => {
+      for (const flight of left) answerOf(flight)
     })
   }
 }

@@ -2,6 +2,8 @@
 import * as Effect from "effect/Effect"
 import { isBelieved } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
+import { countsOfTier } from "../observe/counters.ts"
+import type { TierReadResult } from "../observe/labels.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -99,11 +101,23 @@ const readFor = (
   const keys = flights.map(({ k }) => k)
   return Effect.flatMap(tier.read(keys, budget), (found) =>
     engine.turns.each(flights, (flight, i) => {
-      const there = found[i]
-      if (there === undefined) walk.lacksAnswer = true
-      else answered(engine, flight, tier, there, walk)
+      answered(engine, flight, tier, found[i], walk)
     }),
   )
+}
+
+const resultOf = (engine: Engine, found: TierRead | undefined): TierReadResult => {
+  if (found === undefined) return "noAnswer"
+  if (found._tag === "Foreign") return "foreign"
+  if (found._tag === "Nothing") return found.isUndecodable === true ? "undecodable" : "nothing"
+  switch (engine.entries.judge(found.entry, engine.now())._tag) {
+    case "Fresh":
+      return "fresh"
+    case "Stale":
+      return "stale"
+    case "Missing":
+      return "nothing"
+  }
 }
 
 /** Reads the arbiter's values only where its versions do not confirm the entries of nearer tiers. */
@@ -118,14 +132,19 @@ const confirmOrRead = (
     readFor(engine, left, arbiter, walk, budget),
   )
 
-/** Handles a tier's answer for one key. */
+/** Handles, and counts, a tier's answer for one key; undefined where the tier has not answered. */
 export const answered = (
   engine: Engine,
   flight: Flight,
   tier: FartherTier,
-  found: TierRead,
+  found: TierRead | undefined,
   walk: Walk,
 ): void => {
+  countsOfTier(engine.observer.counters, tier.name).reads[resultOf(engine, found)] += 1
+  if (found === undefined) {
+    walk.lacksAnswer = true
+    return
+  }
   flight.arbiterAnswers ||= tier === engine.stack.arbiter
   const hasEntry = consider(engine, flight, tier, found)
   walk.hasEntry ||= hasEntry
