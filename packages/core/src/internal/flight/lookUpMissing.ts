@@ -245,13 +245,13 @@ class AskingTogether extends lookup.LookupOfMany {
     this.#leave = leave
   }
 
-  protected arrived(answerOf: (flight: Flight) => lookup.Answer, rest: () => void): void {
+  protected arrived(answerOf: (flight: Flight) => lookup.Answer): void {
     const { engine, flights } = this
     this.#leave()
     const arriving = engine.turns.each(flights, (flight) =>
       arrive(engine, flight, answerOf(flight), undefined),
     )
-    engine.fibers.fork(Effect.ensuring(arriving, Effect.sync(rest)))
+    engine.fibers.fork(arriving)
   }
 
   override cancel(): void {

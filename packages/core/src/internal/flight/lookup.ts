@@ -8,12 +8,13 @@ import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "../../Entry.ts"
 import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderError.ts"
+import type { LookupRefused } from "../../LarderEvent.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { LookupOutcome } from "../observe/labels.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
-import { isTimeout, refusalOf, refused } from "./refused.ts"
+import { isTimeout, refusalOf } from "./refused.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -39,6 +40,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   #fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** How long the lookup took. */
   #millis = 0
+  /** Why a guard did not let the lookup through. */
+  #refusal: LookupRefused["reason"] | undefined
 
   constructor(engine: Engine, key: string) {
     super(engine.timers)
@@ -80,18 +83,22 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     started(this.engine, this.#flights)
   }
 
-  /** Counts the end of the lookup for one key and tells listeners; as refused where it never reached upstream. */
-  protected report(flight: Flight, answer: Answer): void {
+  /** Counts the end of the lookup for its keys; as refused where it never reached upstream. */
+  protected count(answers: Iterable<Answer>): void {
     const { engine } = this
-    const refusal = this.#isTold ? undefined : refusalOf(engine, answer.exit)
-    if (refusal !== undefined) {
-      this.#isCounted = true
-      return refused(engine, flight.k, refusal)
-    }
-    this.#reached()
     this.#isCounted = true
-    counted(engine, outcomeOf(answer.exit), this.#millis)
-    told(engine, flight, answer)
+    for (const { exit } of answers) {
+      if (this.#refusal === undefined) counted(engine, outcomeOf(exit), this.#millis)
+      else engine.observer.counters.lookupsRefused[this.#refusal] += 1
+    }
+  }
+
+  /** Tells listeners of the end of the lookup for one key. */
+  protected tell(flight: Flight, answer: Answer): void {
+    const { observer } = this.engine
+    if (observer.listeners === 0) return
+    if (this.#refusal === undefined) told(this.engine, flight, answer)
+    else observer.tell({ _tag: "LookupRefused", key: flight.k, reason: this.#refusal })
   }
 
   /** Does nothing after the answer. */
@@ -116,6 +123,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
 
   #end(exit: Exit.Exit<unknown, unknown>): void {
     this.#millis = this.engine.stopwatch() - this.#began
+    this.#refusal = this.#isTold ? undefined : refusalOf(this.engine, exit)
+    if (this.#refusal === undefined) this.#reached()
     this.answered(exit, Math.round(this.#millis))
   }
 }
@@ -213,7 +222,8 @@ export abstract class LookupOfOne extends Lookup {
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const answer: Answer = { exit, millis, notReturned: false }
-    this.report(this.flight, answer)
+    this.count([answer])
+    this.tell(this.flight, answer)
     this.arrived(answer)
   }
 }
@@ -227,11 +237,8 @@ export abstract class LookupOfMany extends Lookup {
     this.flights = flights
   }
 
-  /**
-   * Hands upstream's answer on. `answerOf` counts: call it once a flight. Call `rest` when no further
-   * flight gets its answer: it counts the flights that closing the larder has cut off.
-   */
-  protected abstract arrived(answerOf: (flight: Flight) => Answer, rest: () => void): void
+  /** Hands upstream's answer on. `answerOf` tells listeners: call it once a flight. */
+  protected abstract arrived(answerOf: (flight: Flight) => Answer): void
 
   /** May call `arrived` before it returns. */
   begin(span: CallerSpan): void {
@@ -248,15 +255,15 @@ export abstract class LookupOfMany extends Lookup {
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const { engine } = this
-    const left = new Set(this.flights)
-    const answerOf = (flight: Flight) => {
-      const answer = answerFor(engine, flight, exit, millis)
-      left.delete(flight)
-      this.report(flight, answer)
+    const answers = new Map(
+      this.flights.map((flight) => [flight, answerFor(engine, flight, exit, millis)] as const),
+    )
+    // Race: the first caller that is answered closes the larder, before the other keys have their turn.
+    this.count(answers.values())
+    this.arrived((flight) => {
+      const answer = answers.get(flight)!
+      this.tell(flight, answer)
       return answer
-    }
-    this.arrived(answerOf, () => {
-      for (const flight of left) answerOf(flight)
     })
   }
 }
