@@ -2,10 +2,11 @@
 import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
+import { tellSlow } from "./spanEvents.ts"
 import type { ChangeSignal } from "../state/changeSignals.ts"
-import type { Engine } from "../state/engine.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import type { LeaseOutcome } from "../observe/labels.ts"
+import { type LeaseOutcome, tierOperations } from "../observe/labels.ts"
 import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
@@ -38,10 +39,11 @@ export const leaseFor = (
   arbiter: FartherTier,
   flight: Flight,
   budget: Budget,
+  span: CallerSpan,
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const signal = engine.signals.open(flight.k)
-    const wait = new LeaseWait(engine, arbiter, flight, signal, budget)
+    const wait = new LeaseWait(engine, arbiter, flight, signal, budget, span)
     const ended = Effect.sync(() => {
       signal.close()
       // A wait whose last caller left is a wait as well.
@@ -56,6 +58,7 @@ class LeaseWait {
   readonly #arbiter: FartherTier
   readonly #flight: Flight
   readonly #signal: ChangeSignal
+  readonly #span: CallerSpan
   readonly #began: number
   readonly #longest: number
   #claim: Claim
@@ -72,7 +75,9 @@ class LeaseWait {
     flight: Flight,
     signal: ChangeSignal,
     budget: Budget,
+    span: CallerSpan,
   ) {
+    this.#span = span
     this.#engine = engine
     this.#arbiter = arbiter
     this.#flight = flight
@@ -88,7 +93,12 @@ class LeaseWait {
     return Effect.suspend(() => {
       if (!this.#flight.isWanted) return Effect.void
       this.#signal.reset()
-      const asked = request(this.#engine, this.#arbiter, this.#flight, this.#claim, this.#budget)
+      const asked = timed(
+        this.#engine,
+        this.#arbiter,
+        this.#span,
+        request(this.#engine, this.#arbiter, this.#flight, this.#claim, this.#budget),
+      )
       // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
       return Effect.flatMap(Effect.uninterruptible(asked), (answer) => this.#after(answer))
     })
@@ -143,6 +153,7 @@ class LeaseWait {
     const waited = this.#engine.stopwatch() - this.#busySince
     this.#busySince = undefined
     this.#engine.observer.measures.leaseWaits.record(waited / 1_000)
+    tellSlow(this.#engine, this.#span, "larder.lease_wait", waited)
     return waited
   }
 }
@@ -156,6 +167,7 @@ export const leaseAll = (
   arbiter: FartherTier,
   flights: ReadonlyArray<Flight>,
   budget: Budget,
+  span: CallerSpan,
 ): Effect.Effect<ReadonlyArray<Flight>> =>
   Effect.gen(function* () {
     const { leaseMillis } = engine.stack
@@ -171,7 +183,8 @@ export const leaseAll = (
         leaseMillis,
       }))
       left = []
-      const granted = Effect.flatMap(arbiter.leases.acquireAll(requests, budget), (all) => {
+      const asked = timed(engine, arbiter, span, arbiter.leases.acquireAll(requests, budget))
+      const granted = Effect.flatMap(asked, (all) => {
         const answering = new Set(
           asking.flatMap(({ flight: { k } }, i) => (all[i] === undefined ? [] : arbiter.partOf(k))),
         )
@@ -188,6 +201,26 @@ export const leaseAll = (
     }
     return busy
   })
+
+/** Tells the caller's span of a slow request. */
+const timed = <A>(
+  engine: Engine,
+  { name }: FartherTier,
+  span: CallerSpan,
+  asked: Effect.Effect<A>,
+): Effect.Effect<A> => {
+  if (span === undefined) return asked
+  return Effect.suspend(() => {
+    const began = engine.stopwatch()
+    return Effect.map(asked, (answer) => {
+      tellSlow(engine, span, "larder.tier", engine.stopwatch() - began, {
+        "larder.tier": name,
+        "larder.operation": tierOperations.lease,
+      })
+      return answer
+    })
+  })
+}
 
 const firstClaim = (engine: Engine, flight: Flight): Claim => {
   const own = engine.leases.holder(flight.k)

@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { hasProperty } from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "../../Entry.ts"
 import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderError.ts"
@@ -12,7 +13,7 @@ import type { LookupRefused } from "../../LarderEvent.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
-import type { LookupOutcome } from "../observe/labels.ts"
+import { type LookupOutcome, lookupOutcomes, refusedReasons } from "../observe/labels.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
 import { isTimeout, refusalOf } from "./refused.ts"
 
@@ -40,6 +41,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   #fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** How long the lookup took. */
   #millis = 0
+  /** Why the larder interrupts the lookup. */
+  #left: "timedOut" | "interrupted" | undefined
   /** Why a guard did not let the lookup through. */
   #refusal: LookupRefused["reason"] | undefined
 
@@ -76,6 +79,40 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     this.watch(fiber, this.#began, engine.closed ? Infinity : left)
   }
 
+  /** The lookup, with why it runs and how it ended as attributes of its span. */
+  protected described(
+    effect: Effect.Effect<unknown, unknown>,
+    flights: ReadonlyArray<Flight>,
+    parent: CallerSpan,
+  ): Effect.Effect<unknown, unknown> {
+    if (!isSpanned(this.engine, parent)) return effect
+    const begun = Effect.suspend(() =>
+      Effect.annotateCurrentSpan(
+        "larder.background",
+        flights.every(({ background }) => background),
+      ),
+    )
+    return Effect.onExit(Effect.andThen(begun, effect), (exit) =>
+      Effect.annotateCurrentSpan(this.#endOf(exit)),
+    )
+  }
+
+  /** The attributes of how the lookup ended. */
+  #endOf(exit: Exit.Exit<unknown, unknown>): Readonly<Record<string, string>> {
+    const ended = (outcome: string, error?: string) => ({
+      "larder.outcome": outcome,
+      ...(error === undefined ? undefined : { "error.type": error }),
+    })
+    if (this.#left === "timedOut") return ended(lookupOutcomes.timedOut, "LookupTimeout")
+    if (this.#left === "interrupted") return ended(lookupOutcomes.interrupted)
+    if (Exit.isSuccess(exit)) return ended(lookupOutcomes[outcomeOf(exit)])
+    const error = errorType(exit.cause)
+    const refusal = this.#isTold ? undefined : refusalOf(this.engine, exit)
+    if (refusal !== undefined) return ended(refusedReasons[refusal], error)
+    const isInterrupted = Cause.hasInterruptsOnly(exit.cause)
+    return ended(isInterrupted ? lookupOutcomes.defect : lookupOutcomes[outcomeOf(exit)], error)
+  }
+
   /** The lookup has reached upstream. */
   #reached(): void {
     if (this.#isTold || this.#isCounted) return
@@ -104,6 +141,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   /** Does nothing after the answer. */
   cancel(): void {
     if (!this.leave()) return
+    this.#left = "interrupted"
     if (this.#isTold) {
       const millis = this.engine.stopwatch() - this.#began
       for (const _ of this.#flights) counted(this.engine, "interrupted", millis)
@@ -117,6 +155,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   }
 
   protected late(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#left = "timedOut"
     this.#end(Exit.fail(timeout(this.engine, this.#key)))
     this.engine.fibers.abandon(fiber, Upstream.timedOut)
   }
@@ -139,11 +178,23 @@ const uninterrupted = (
     ? Exit.die(new LookupInterrupted({ larder: engine.settings.name, key }))
     : exit
 
+/** The type of a failure or a defect, as `error.type` of OpenTelemetry: the name of its class. */
+const errorType = (cause: Cause.Cause<unknown>): string => {
+  const [reason] = cause.reasons
+  if (reason?._tag === "Interrupt") return "LookupInterrupted"
+  const error = reason?._tag === "Die" ? reason.defect : reason?.error
+  if (hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
+  return error instanceof Error ? error.name : "_OTHER"
+}
+
 /** The error of a lookup that has taken `hardTimeout`. */
 export const timeout = (engine: Engine, key: string): LookupTimeout => {
   const { name, policy } = engine.settings
   return new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })
 }
+
+const isSpanned = (engine: Engine, parent: CallerSpan): boolean =>
+  parent !== undefined || engine.isTraced
 
 /** Wraps a lookup in a span. Not `withSpan`, which adds a stack trace for each call to causes of failures. */
 const spanned = (
@@ -154,7 +205,7 @@ const spanned = (
   value: string | number,
 ): Effect.Effect<unknown, unknown> =>
   // No span without a tracer: a span costs as much as the rest of a lookup.
-  parent === undefined && !engine.isTraced
+  !isSpanned(engine, parent)
     ? effect
     : Effect.useSpan(
         "larder.lookup",
@@ -214,9 +265,10 @@ export abstract class LookupOfOne extends Lookup {
   begin(span: CallerSpan): void {
     const { engine, flight, previous } = this
     const { upstream } = engine.settings
-    const effect = Effect.suspend(() =>
+    const asked = Effect.suspend(() =>
       upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
     )
+    const effect = this.described(asked, [flight], span)
     this.run(spanned(engine, span, effect, "larder.key", flight.k), [flight], span)
   }
 
@@ -245,11 +297,12 @@ export abstract class LookupOfMany extends Lookup {
     const { engine, flights } = this
     const { upstream } = engine.settings
     const keys = Arr.map(flights, (flight) => flight.key)
-    const effect = Effect.suspend(() =>
+    const asked = Effect.suspend(() =>
       upstream.lookupMany === undefined
         ? Effect.die(new Error("there is no bulk lookup"))
         : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
     )
+    const effect = this.described(asked, flights, span)
     this.run(spanned(engine, span, effect, "larder.keys", flights.length), flights, span)
   }
 
