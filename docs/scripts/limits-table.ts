@@ -429,6 +429,16 @@ export const sections: ReadonlyArray<Section> = [
         "events buffered for a subscriber",
         "further ones are dropped; `Dropped` counts them",
       ],
+      [
+        "longestSampleStep",
+        "hits of memory between two whose age is recorded",
+        "a larder's generator draws the steps; the recorded age stands for all hits of a step",
+      ],
+      [
+        "slowStepMillis",
+        "a step in a tier, or a wait for a lease, that is no event of the caller's span",
+        "the span has an event",
+      ],
       ["warningsAtOnce", "warnings of one topic at once", "further ones are counted"],
       ["warningRefillMillis", "time for one more", "the next warning names their count"],
       ["namesakeWarnings", "warnings of a name that two larders have", "no further warnings"],

@@ -42,7 +42,7 @@ import { exitOf, get as getOne, type GetOptions, question } from "./internal/rea
 import { getMany } from "./internal/read/getMany.ts"
 import { Marks } from "./internal/invalidation/marks.ts"
 import * as memoryAlone from "./internal/lifecycle/memoryAlone.ts"
-import * as metrics from "./internal/observe/metrics.ts"
+import * as metrics from "./internal/lifecycle/metrics.ts"
 import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
@@ -59,6 +59,8 @@ import {
   flagOf,
   codecOf,
   nameOf,
+  type ObjectiveOptions,
+  objectiveOf,
   schemaVersionOf,
   settingsOf,
 } from "./internal/state/settings.ts"
@@ -97,7 +99,8 @@ export type { GetOptions } from "./internal/read/get.ts"
 export type { Reading } from "./internal/read/peek.ts"
 export type { InMemory } from "./internal/state/snapshot.ts"
 export type { Invalidated } from "./internal/write/invalidate.ts"
-export type { Stats } from "./internal/lifecycle/stats.ts"
+export type { ObjectiveStats, Stats } from "./internal/lifecycle/stats.ts"
+export type { ObjectiveOptions } from "./internal/state/settings.ts"
 export {
   InvalidKey,
   KeyNotReturned,
@@ -326,6 +329,12 @@ export interface BaseOptions<A, K, E, R> {
   readonly schemaVersion?: number | undefined
   /** The longest that closing the larder may take. Default 5 seconds. */
   readonly closeTimeout?: Duration.Input | undefined
+  /**
+   * A freshness objective: this share of the answers is younger than this age. The larder counts the
+   * answers within it in `larder_answers_within_objective_total` and in `stats`; it does not change how
+   * values are served. Default: none.
+   */
+  readonly objective?: ObjectiveOptions | undefined
 }
 
 /**
@@ -384,6 +393,7 @@ const makeAny = (
       soon,
       instrument,
       tiers.map((tier) => tier.name),
+      objectiveOf(options)?.youngerThan,
     )
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
@@ -419,20 +429,13 @@ const makeAny = (
     if (engine.versions.outlives && tiers.some((tier) => tier.scope !== "process")) {
       marks.beginAt(engine.versions.asOf())
     }
-    for (const { transitions } of upstream.breakers) yield* watchBreaker(transitions, observer)
-    yield* metrics.observe(
-      options.name,
-      {
-        counters: observer.counters,
-        nearName: engine.nearName,
-        entries: () => engine.near.size,
-        weight: () => engine.near.weight,
-        inFlight: () => engine.flights.inFlight,
-        suspects: () => engine.gaps.countSuspects(engine.near.entries()),
-        messageDelays: observer.messageDelays,
-      },
-      context,
-    )
+    for (const { name, transitions } of upstream.breakers) {
+      const circuit = observer.circuits.add(name)
+      yield* watchBreaker(transitions, observer, () => circuit)
+    }
+    const registered = yield* metrics.observeMetrics(engine)
+    metrics.observeCircuits(engine, registered)
+    metrics.observeBounds(engine, registered)
     yield* memoryAlone.tell(opened, settings.name)
     tellOpened(engine)
     if (opened.hasMemory) engine.entries.onKeep = new Sweeps(engine).kept

@@ -743,7 +743,8 @@ export interface ObjectTier {
   readonly scope: TierScope
   readonly open: (options: {
     readonly larder: string
-    readonly onEvicted: (key: string, cause: EvictionCause) => void
+    /** `wasHit`: whether a caller got the entry since it was stored, if the tier knows. */
+    readonly onEvicted: (key: string, cause: EvictionCause, wasHit?: boolean) => void
   }) => Effect.Effect<ObjectStore, never, Scope.Scope>
 }
 

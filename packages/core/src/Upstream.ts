@@ -444,21 +444,24 @@ type Guard<E, E2> = <A>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E | E2>
 /** Puts one guard around single and bulk lookups. */
 const guarded = <K, A, E, E2>(
   resolved: Resolved<K, A, E>,
-  guard: Guard<E, E2>,
-  breaker: UpstreamBreaker | undefined,
+  { breaker, gates, guard }: Made<E, E2>,
 ): Resolved<K, A, E | E2> => {
   const { breakers, lookup, lookupMany } = Reach.ensureNoted(resolved)
-  return Reach.noted<Resolved<K, A, E | E2>>({
+  const outer = Reach.noted<Resolved<K, A, E | E2>>({
     lookup: (key, previous) => guard(Effect.suspend(() => lookup(key, previous))),
     lookupMany: lookupMany && ((keys) => guard(Effect.suspend(() => lookupMany(keys)))),
     breakers: breaker === undefined ? breakers : [...breakers, breaker],
   })
+  Gate.setGates(outer, resolved, gates)
+  return outer
 }
 
 interface Made<E, E2> {
   readonly guard: Guard<E, E2>
   /** The circuit of the guard, if it is a circuit breaker. */
   readonly breaker?: UpstreamBreaker
+  /** The permits of the guard, if it has any. */
+  readonly gates?: Gate.Gates
 }
 
 /** An upstream with a guard, which each `resolve` makes anew from the circuits inside. */
@@ -474,7 +477,7 @@ const withGuard = <K, A, E, R, E2, R2>(
           never,
           Exclude<R2, Scope.Scope> | Scope.Scope
         >,
-        ({ breaker, guard }) => guarded(resolved, guard, breaker),
+        (made) => guarded(resolved, made),
       ),
     ),
   )
@@ -647,7 +650,7 @@ const bounded = (options: number | Concurrency) =>
       const gates: Gate.Gates = { foreground: front, background: back }
       const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | Gate.Shed> =>
         Effect.flatMap(Demand, (demand) => Gate.enter(gates, demand, effect))
-      return { guard }
+      return { guard, gates }
     })
     return <K, A, E, R>(self: Upstream<K, A, E, R>): Upstream<K, A, E | Gate.Shed, R> =>
       withGuard<K, A, E, R, Gate.Shed, never>(self, () => make)

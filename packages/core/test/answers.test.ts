@@ -1,144 +1,26 @@
 /** One answer, one count: every call ends in one event and in one counter, under random programs with faults. */
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Instrument,
-  Larder,
-  type LarderEvent,
-  MemoryTier,
-  Policy,
-  type Tier,
-  TierStack,
-  Upstream,
-} from "@larder/core"
-import { type Context, Effect, Exit, Fiber, Layer, Metric, Schema, Scope } from "effect"
+import { Instrument, type Larder, type LarderEvent } from "@larder/core"
+import { type Context, Effect, Exit, Fiber, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Faults, faults, layer as faultyShared, reaches } from "./support/faultyTier.ts"
-import { type Draw, drawing, seed } from "./support/seeded.ts"
+import { Faults, faults, reaches } from "./support/faultyTier.ts"
+import { type Node, callOf, changeOf, make, stacks } from "./support/randomCalls.ts"
+import { counters } from "./support/scraped.ts"
+import { drawing, seed } from "./support/seeded.ts"
 
-type Node = Larder.Larder<string, number, string | Upstream.Shed | Error>
 type Told = LarderEvent.LarderEvent
 
 const ends = ["Hit", "Answered", "StaleServed", "Failed", "Left"] as const
-const keys = ["a", "b", "c", "d", "e", "", "a\nb"]
-
 const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
-
-const stacks = {
-  memory: (_: Faults) => TierStack.layer(MemoryTier.layer({ maxEntries: 3 })),
-  "memory and a faulty shared tier": (faulty: Faults) =>
-    TierStack.layer(MemoryTier.layer({ maxEntries: 3 }), Layer.fresh(faultyShared(faulty))),
-  "a faulty shared tier alone": (faulty: Faults) =>
-    TierStack.layer(Layer.fresh(faultyShared(faulty)) as Layer.Layer<Tier.Tier>),
-}
-
-const upstreamOf = (draw: Draw) => {
-  const answer = (key: string): Effect.Effect<number, string> => {
-    const after = draw(3) * 50
-    switch (draw(8)) {
-      case 0:
-        return Effect.delay(Effect.fail(`no ${key}`), after)
-      case 1:
-        return Effect.delay(Effect.die(new Error("broken")), after)
-      case 2:
-        return Effect.never
-      default:
-        return Effect.delay(Effect.succeed(draw(100)), after)
-    }
-  }
-  return Upstream.make({
-    lookup: (key: string) => Effect.suspend(() => answer(key)),
-    lookupMany: (asked) =>
-      Effect.suspend(() =>
-        Effect.map(answer("many"), (value) => {
-          const given = asked.filter(() => draw(4) > 0)
-          return new Map(given.map((key) => [key, value] as const))
-        }),
-      ),
-  }).pipe(Upstream.withCircuitBreaker(), Upstream.withConcurrency({ foreground: 2, queue: 1 }))
-}
-
-const make = (draw: Draw) =>
-  Larder.make({
-    name: "counted",
-    value: Schema.Finite,
-    upstream: upstreamOf(draw),
-    policy: Policy.make({
-      freshFor: 100,
-      staleWhileRevalidate: draw(2) * 100,
-      staleIfError: draw(2) * 1_000,
-      softTimeout: draw(2) === 0 ? undefined : 60,
-      hardTimeout: 200,
-      retryAfterFailure: draw(2) * 100,
-    }),
-    tags: (value) => [value % 2 === 0 ? "even" : "odd"],
-    failureFor: () => draw(2) * 100,
-    graceFor: () => draw(3) > 0,
-    revision: (value) => value % 10,
-  }) as Effect.Effect<Node, never, TierStack.TierStack | Scope.Scope>
-
-/** Begins one random call; returns the number of answers that it owes. */
-const callOf = (larder: Node, draw: Draw): readonly [number, Effect.Effect<unknown, unknown>] => {
-  const key = keys[draw(keys.length)]!
-  switch (draw(6)) {
-    case 0:
-      return [1, larder.get(key, { maxAge: draw(200), stale: draw(2) === 0 ? "allow" : "never" })]
-    case 1:
-      return [1, larder.getWithMeta(key)]
-    case 2:
-      return [1, larder.refresh(key)]
-    case 3: {
-      const many = keys.filter(() => draw(2) === 0)
-      return [many.length, larder.getMany([...many, ...many])]
-    }
-    default:
-      return [1, larder.get(key)]
-  }
-}
-
-const changeOf = (larder: Node, draw: Draw): Effect.Effect<unknown, unknown> => {
-  const key = keys[draw(5)]!
-  switch (draw(6)) {
-    case 0:
-      return larder.set(key, draw(100))
-    case 1:
-      return larder.remove(key)
-    case 2:
-      return larder.expire(key)
-    case 3:
-      return larder.clear({ keepStale: draw(2) === 0 })
-    case 4:
-      return Effect.andThen(larder.read(key), larder.has(key))
-    default:
-      return larder.invalidateTags("even", { keepStale: draw(2) === 0 })
-  }
-}
 
 const fork = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.forkChild(Effect.exit(effect), { startImmediately: true })
 
-/** All counters of the registry, by series. */
-const scraped = Effect.map(
-  Metric.snapshot,
-  (metrics) =>
-    new Map(
-      metrics.flatMap(({ attributes = {}, id, state, type }) =>
-        type === "Counter"
-          ? [
-              [
-                [id, ...Object.values(attributes).slice(1)].join(" "),
-                Number((state as { readonly count: number }).count),
-              ] as const,
-            ]
-          : [],
-      ),
-    ),
-)
-
 /** Counters and statistics of one moment: a fiber whose turn ends between two reads lets the larder go on. */
 const countsOf = (larder: Node) =>
   Effect.contextWith((context: Context.Context<never>) =>
-    Effect.sync(() => Effect.runSyncWith(context)(Effect.zip(scraped, larder.stats))),
+    Effect.sync(() => Effect.runSyncWith(context)(Effect.zip(counters, larder.stats))),
   )
 
 const neverFalls = (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>) => {
@@ -211,7 +93,7 @@ const program = (from: number, stack: keyof typeof stacks) =>
       Scope.provide(scope),
     )
     let calls = 0
-    let before = yield* scraped
+    let before = yield* counters
     const running: Array<Fiber.Fiber<unknown, unknown>> = []
     const steps = 60
     const closesAt = steps - draw(10)

@@ -720,6 +720,33 @@ const effects: ReadonlyArray<OfEffect> = [
     ),
   ),
   ofLarder({ closeTimeout: "soon" }, "closeTimeout", '"soon"', duration),
+  ofLarder({ objective: "young" }, "objective", '"young"', "be an object with youngerThan"),
+  ...[1, 0, -0.5, 2, Number.NaN, undefined].map((share) =>
+    ofLarder(
+      { objective: { youngerThan: "1 second", share } },
+      "objective.share",
+      String(share),
+      "be a number above 0 and below 1",
+    ),
+  ),
+  ofLarder(
+    { objective: { youngerThan: "soon", share: 0.9 } },
+    "objective.youngerThan",
+    '"soon"',
+    duration,
+  ),
+  ofLarder(
+    { objective: { youngerThan: 0, share: 0.9 } },
+    "objective.youngerThan",
+    "0",
+    "be a duration above 0",
+  ),
+  ofLarder(
+    { objective: { youngerThan: "2 minutes", share: 0.9 } },
+    "objective.youngerThan",
+    '"2 minutes"',
+    "be at most 60000 ms, the age up to which the policy lets values be served",
+  ),
   ofLarder({ policy: 5 }, "policy", "5", "be a result of Policy.make or Policy.adaptive"),
   {
     ...ofLarder({}, "value", "undefined", "be a schema, such as Schema.String"),

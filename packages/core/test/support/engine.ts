@@ -25,6 +25,7 @@ export const settings: Settings = {
   graceFor: undefined,
   revision: undefined,
   closeMillis: 5_000,
+  objective: undefined,
 }
 
 export const startMillis = 1_790_000_000_000

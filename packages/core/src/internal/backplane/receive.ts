@@ -52,7 +52,8 @@ const changed = (engine: Engine, arbiter: FartherTier, message: Of<"Changed">): 
 /** Records how long a message took since the change that was given this number, by the arbiter's time. */
 const delayed = (engine: Engine, arbiter: FartherTier, version: number): void => {
   const now = arbiter.time.placeOf(engine.stopwatch(), "least")
-  if (now !== undefined) engine.observer.messageDelays.record(Math.max(0, now - version) / 1e6)
+  if (now !== undefined)
+    engine.observer.measures.messageDelays.record(Math.max(0, now - version) / 1e6)
 }
 
 /** Whether this node may have made the change: the end of the change or commit stores the value. */

@@ -2,9 +2,11 @@
 import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
+import { tellSlow } from "./spanEvents.ts"
 import type { ChangeSignal } from "../state/changeSignals.ts"
-import type { Engine } from "../state/engine.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
+import { type LeaseOutcome, tierOperations } from "../observe/labels.ts"
 import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
@@ -20,9 +22,12 @@ import {
 interface Claim {
   readonly force: boolean
   readonly despiteFailure: boolean
+  /** The longest wait for the holder has passed. */
+  readonly takesOver: boolean
 }
 
-const byForce: Claim = { force: true, despiteFailure: true }
+const byForce: Claim = { force: true, despiteFailure: true, takesOver: false }
+const byTakingOver: Claim = { ...byForce, takesOver: true }
 
 /**
  * Ends when the flight has an outcome, has a lease, or continues without one because the arbiter
@@ -34,13 +39,17 @@ export const leaseFor = (
   arbiter: FartherTier,
   flight: Flight,
   budget: Budget,
+  span: CallerSpan,
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const signal = engine.signals.open(flight.k)
-    return Effect.ensuring(
-      new LeaseWait(engine, arbiter, flight, signal, budget).leased,
-      Effect.sync(signal.close),
-    )
+    const wait = new LeaseWait(engine, arbiter, flight, signal, budget, span)
+    const ended = Effect.sync(() => {
+      signal.close()
+      // A wait whose last caller left is a wait as well.
+      wait.measured()
+    })
+    return Effect.ensuring(wait.leased, ended)
   })
 
 /** One flight's requests for its lease, with the waits between them. */
@@ -49,6 +58,7 @@ class LeaseWait {
   readonly #arbiter: FartherTier
   readonly #flight: Flight
   readonly #signal: ChangeSignal
+  readonly #span: CallerSpan
   readonly #began: number
   readonly #longest: number
   #claim: Claim
@@ -65,7 +75,9 @@ class LeaseWait {
     flight: Flight,
     signal: ChangeSignal,
     budget: Budget,
+    span: CallerSpan,
   ) {
+    this.#span = span
     this.#engine = engine
     this.#arbiter = arbiter
     this.#flight = flight
@@ -81,7 +93,12 @@ class LeaseWait {
     return Effect.suspend(() => {
       if (!this.#flight.isWanted) return Effect.void
       this.#signal.reset()
-      const asked = request(this.#engine, this.#arbiter, this.#flight, this.#claim, this.#budget)
+      const asked = timed(
+        this.#engine,
+        this.#arbiter,
+        this.#span,
+        request(this.#engine, this.#arbiter, this.#flight, this.#claim, this.#budget),
+      )
       // Uninterruptible: other nodes would wait for a lease that was granted and forgotten.
       return Effect.flatMap(Effect.uninterruptible(asked), (answer) => this.#after(answer))
     })
@@ -114,7 +131,7 @@ class LeaseWait {
     this.#budget = new Budget(engine.settings.policy.tierTimeout)
     const left = this.#longest - Math.round(engine.stopwatch() - this.#began)
     if (left <= 0) {
-      this.#claim = byForce
+      this.#claim = byTakingOver
       return this.leased
     }
     const share = 1 - leasePauseJitter * engine.random.nextDoubleUnsafe()
@@ -124,10 +141,20 @@ class LeaseWait {
   }
 
   #toldOfWait(): void {
-    if (this.#busySince === undefined) return
-    const millis = Math.round(this.#engine.stopwatch() - this.#busySince)
+    const waited = this.measured()
+    if (waited === undefined) return
+    const millis = Math.round(waited)
     this.#engine.observer.tell({ _tag: "LeaseWaited", key: this.#flight.k, millis })
+  }
+
+  /** Records the wait for another node, which ends now. Returns it, ms; undefined where there was none. */
+  measured(): number | undefined {
+    if (this.#busySince === undefined) return undefined
+    const waited = this.#engine.stopwatch() - this.#busySince
     this.#busySince = undefined
+    this.#engine.observer.measures.leaseWaits.record(waited / 1_000)
+    tellSlow(this.#engine, this.#span, "larder.lease_wait", waited)
+    return waited
   }
 }
 
@@ -140,6 +167,7 @@ export const leaseAll = (
   arbiter: FartherTier,
   flights: ReadonlyArray<Flight>,
   budget: Budget,
+  span: CallerSpan,
 ): Effect.Effect<ReadonlyArray<Flight>> =>
   Effect.gen(function* () {
     const { leaseMillis } = engine.stack
@@ -147,20 +175,23 @@ export const leaseAll = (
     let left = flights.map((flight) => ({ flight, claim: firstClaim(engine, flight) }))
     while (left.length > 0) {
       const asking = left.filter(({ flight }) => flight.isWanted)
-      const requests = asking.map(({ claim, flight: { k, known } }) => ({
-        ...claim,
+      const requests = asking.map(({ claim: { despiteFailure, force }, flight: { k, known } }) => ({
+        force,
+        despiteFailure,
         key: k,
         known,
         leaseMillis,
       }))
       left = []
-      const granted = Effect.flatMap(arbiter.leases.acquireAll(requests, budget), (all) => {
+      const asked = timed(engine, arbiter, span, arbiter.leases.acquireAll(requests, budget))
+      const granted = Effect.flatMap(asked, (all) => {
         const answering = new Set(
           asking.flatMap(({ flight: { k } }, i) => (all[i] === undefined ? [] : arbiter.partOf(k))),
         )
-        return engine.turns.each(asking, ({ flight }, i) => {
+        return engine.turns.each(asking, ({ claim, flight }, i) => {
           flight.arbiterAnswers = answering.has(arbiter.partOf(flight.k))
-          const answer = answerTo(engine, arbiter, flight, requests[i]!, all[i])
+          const { known } = requests[i]!
+          const answer = answerTo(engine, arbiter, flight, { ...claim, known }, all[i])
           if (answer === "busy") busy.push(flight)
           else if (isClaim(answer)) left.push({ flight, claim: answer })
         })
@@ -171,11 +202,31 @@ export const leaseAll = (
     return busy
   })
 
+/** Tells the caller's span of a slow request. */
+const timed = <A>(
+  engine: Engine,
+  { name }: FartherTier,
+  span: CallerSpan,
+  asked: Effect.Effect<A>,
+): Effect.Effect<A> => {
+  if (span === undefined) return asked
+  return Effect.suspend(() => {
+    const began = engine.stopwatch()
+    return Effect.map(asked, (answer) => {
+      tellSlow(engine, span, "larder.tier", engine.stopwatch() - began, {
+        "larder.tier": name,
+        "larder.operation": tierOperations.lease,
+      })
+      return answer
+    })
+  })
+}
+
 const firstClaim = (engine: Engine, flight: Flight): Claim => {
   const own = engine.leases.holder(flight.k)
   // Do not wait for a lease that this node holds for a detached flight: take it.
   const force = flight.force || (own !== undefined && engine.flights.isDetached(own))
-  return { force, despiteFailure: !allHaveStale(engine, flight) }
+  return { force, despiteFailure: !allHaveStale(engine, flight), takesOver: false }
 }
 
 /** How a request ended, or the claim of the next request. */
@@ -190,10 +241,13 @@ const request = (
   claim: Claim,
   budget: Budget,
 ): Effect.Effect<Answer> => {
-  const asked = { ...claim, known: flight.known, leaseMillis: engine.stack.leaseMillis }
+  const { despiteFailure, force } = claim
+  const { known } = flight
+  const { leaseMillis } = engine.stack
+  const asked = { force, despiteFailure, known, leaseMillis }
   return Effect.map(arbiter.leases.acquire(flight.k, asked, budget), (granted) => {
     flight.arbiterAnswers = granted !== undefined
-    return answerTo(engine, arbiter, flight, asked, granted)
+    return answerTo(engine, arbiter, flight, { ...claim, known }, granted)
   })
 }
 
@@ -205,6 +259,7 @@ const answerTo = (
   granted: Granted | undefined,
 ): Answer => {
   const { k } = flight
+  engine.observer.counters.leases[leaseOutcome(asked, granted)] += 1
   if (granted === undefined) return "unanswered"
   switch (granted._tag) {
     case "Won":
@@ -231,8 +286,25 @@ const answerTo = (
       if (isBelieved && completeWithOthersFailure(engine, flight, granted.leftMillis))
         return "completed"
       // Older arbiters ignore `despiteFailure`: use force.
-      return asked.despiteFailure ? byForce : { force: false, despiteFailure: true }
+      return asked.despiteFailure
+        ? byForce
+        : { force: false, despiteFailure: true, takesOver: false }
     }
+  }
+}
+
+const leaseOutcome = ({ takesOver }: Claim, granted: Granted | undefined): LeaseOutcome => {
+  switch (granted?._tag) {
+    case undefined:
+      return "unanswered"
+    case "Won":
+      return takesOver ? "takenOver" : "won"
+    case "Busy":
+      return "busy"
+    case "Newer":
+      return "newer"
+    case "Failed":
+      return "failedElsewhere"
   }
 }
 
@@ -247,8 +319,10 @@ const keepLease = (
   const renewal = Effect.map(arbiter.leases.renew(flight.k, token, leaseMillis), (held) => {
     // The lookup ended meanwhile and gave the lease back: the lease was not lost.
     if (stopped) return
-    if (held === false) engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
-    else timer = schedule()
+    if (held === false) {
+      engine.observer.counters.leases.lost += 1
+      engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
+    } else timer = schedule()
   })
   const schedule = () =>
     engine.timers.schedule(engine.now() + leaseMillis / 3, () => engine.fibers.fork(renewal))

@@ -18,7 +18,7 @@ import { firstRefusal } from "./circuits.ts"
 import { confirmAll, waitsFirst } from "./confirm.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
-import { answered, readTiers, type Walk, walkWith } from "./readTiers.ts"
+import { answered, readTiers, tellRead, type Walk, walkWith } from "./readTiers.ts"
 import { cancelTogether } from "./sharedCancel.ts"
 
 /** Starts flights that have begun. Flights whose entry in memory a gap has made suspect confirm it first. */
@@ -108,14 +108,16 @@ class LoadOne extends KeyRead implements Walk {
   lacksAnswer = false
   readonly #engine: Engine
   readonly #flight: Flight
-  readonly #span: CallerSpan
+  readonly span: CallerSpan
   readonly #tier: FartherTier
+  /** When the tier was asked, in monotonic time; 0 where no span wants to know. */
+  #askedAt = 0
 
   constructor(engine: Engine, flight: Flight, tier: FartherTier, span: CallerSpan) {
     super()
     this.#engine = engine
     this.#flight = flight
-    this.#span = span
+    this.span = span
     this.budget = new Budget(engine.settings.policy.tierBudget)
     this.#tier = tier
   }
@@ -127,6 +129,7 @@ class LoadOne extends KeyRead implements Walk {
   begin(): void {
     // Set before the tier is asked: it may answer at once, and the flight gets another `cancel`.
     this.#flight.cancel = this.#cancel
+    if (this.span !== undefined) this.#askedAt = this.#engine.stopwatch()
     this.#tier.readOne(this)
   }
 
@@ -141,11 +144,13 @@ class LoadOne extends KeyRead implements Walk {
     const flight = this.#flight
     // The flight was abandoned, or the larder closed: it has ended already.
     if (!flight.isWanted) return
+    if (this.span !== undefined) {
+      tellRead(engine, this.span, this.#tier, engine.stopwatch() - this.#askedAt)
+    }
     try {
-      if (found === undefined) this.lacksAnswer = true
-      else answered(engine, flight, this.#tier, found, this)
+      answered(engine, flight, this.#tier, found, this)
       if (flight.outcome === undefined) {
-        goOn(engine, [flight], readThenLookUp(engine, [flight], this, 1, this.#span))
+        goOn(engine, [flight], readThenLookUp(engine, [flight], this, 1, this.span))
       }
     } catch (defect) {
       brokenBy(engine, [flight], Cause.die(defect))
@@ -172,7 +177,7 @@ const loadAll = (
   span: CallerSpan,
   budget = new Budget(engine.settings.policy.tierBudget),
 ): Effect.Effect<void> => {
-  const walk = walkWith(budget)
+  const walk = walkWith(budget, span)
   const fromTiers = readThenLookUp(engine, flights, walk, 0, span)
   if (engine.writes.size === 0) return fromTiers
   const queued = flights.map((flight) => considerQueued(engine, flight))

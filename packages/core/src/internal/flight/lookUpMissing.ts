@@ -68,7 +68,7 @@ const lookUpAlone = (engine: Engine, flight: Flight, budget: Budget, span: Calle
   if (isRefused(engine, flight)) return
   const { arbiter } = engine.stack
   if (arbiter === undefined || !isLeased(flight)) return ask(engine, flight, span)
-  const leased = leaseFor(engine, arbiter, flight, new Budget(budget.whole, budget.left))
+  const leased = leaseFor(engine, arbiter, flight, new Budget(budget.whole, budget.left), span)
   const asked = onceAdmitted(engine, [flight], (leave) => {
     const giveUp = Effect.sync(() => {
       leave()
@@ -153,7 +153,7 @@ const leaseTogether = (
   const ofPart = Map.groupBy(waiting, ({ k }) => arbiter.partOf(k))
   const parts = Array.from(ofPart.values(), (theirs) =>
     Effect.gen(function* () {
-      const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget))
+      const busy = new Set(yield* leaseAll(engine, arbiter, theirs, budget, span))
       yield* engine.turns.each(theirs, (flight) => {
         waiting.delete(flight)
         if (!flight.isWanted) giveBack(engine, flight)
@@ -202,7 +202,7 @@ const leaseThenAsk = (
 ): Effect.Effect<void> => {
   const together = new Set(asking)
   const leased = Effect.gen(function* () {
-    const busy = yield* leaseAll(engine, arbiter, leasing, budget)
+    const busy = yield* leaseAll(engine, arbiter, leasing, budget, span)
     yield* engine.turns.each(busy, (flight) => {
       // A flight that waits for another node's lease leaves the bulk lookup.
       together.delete(flight)

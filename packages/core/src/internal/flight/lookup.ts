@@ -5,14 +5,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { hasProperty } from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "../../Entry.ts"
 import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderError.ts"
+import type { LookupRefused } from "../../LarderEvent.ts"
 import * as Upstream from "../../Upstream.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
+import { type LookupOutcome, lookupOutcomes, refusedReasons } from "../observe/labels.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
-import { isTimeout, refusalOf, refused } from "./refused.ts"
+import { isTimeout, refusalOf } from "./refused.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -33,7 +36,15 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   #flights: ReadonlyArray<Flight> = []
   /** `LookupStarted` was told. */
   #isTold = false
+  /** The lookup is counted by its outcome, or was refused: it counts as reaching upstream no more. */
+  #isCounted = false
   #fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** How long the lookup took. */
+  #millis = 0
+  /** Why the larder interrupts the lookup. */
+  #left: "timedOut" | "interrupted" | undefined
+  /** Why a guard did not let the lookup through. */
+  #refusal: LookupRefused["reason"] | undefined
 
   constructor(engine: Engine, key: string) {
     super(engine.timers)
@@ -68,26 +79,75 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     this.watch(fiber, this.#began, engine.closed ? Infinity : left)
   }
 
+  /** The lookup, with why it runs and how it ended as attributes of its span. */
+  protected described(
+    effect: Effect.Effect<unknown, unknown>,
+    flights: ReadonlyArray<Flight>,
+    parent: CallerSpan,
+  ): Effect.Effect<unknown, unknown> {
+    if (!isSpanned(this.engine, parent)) return effect
+    const begun = Effect.suspend(() =>
+      Effect.annotateCurrentSpan(
+        "larder.background",
+        flights.every(({ background }) => background),
+      ),
+    )
+    return Effect.onExit(Effect.andThen(begun, effect), (exit) =>
+      Effect.annotateCurrentSpan(this.#endOf(exit)),
+    )
+  }
+
+  /** The attributes of how the lookup ended. */
+  #endOf(exit: Exit.Exit<unknown, unknown>): Readonly<Record<string, string>> {
+    const ended = (outcome: string, error?: string) => ({
+      "larder.outcome": outcome,
+      ...(error === undefined ? undefined : { "error.type": error }),
+    })
+    if (this.#left === "timedOut") return ended(lookupOutcomes.timedOut, "LookupTimeout")
+    if (this.#left === "interrupted") return ended(lookupOutcomes.interrupted)
+    if (Exit.isSuccess(exit)) return ended(lookupOutcomes[outcomeOf(exit)])
+    const error = errorType(exit.cause)
+    const refusal = this.#isTold ? undefined : refusalOf(this.engine, exit)
+    if (refusal !== undefined) return ended(refusedReasons[refusal], error)
+    const isInterrupted = Cause.hasInterruptsOnly(exit.cause)
+    return ended(isInterrupted ? lookupOutcomes.defect : lookupOutcomes[outcomeOf(exit)], error)
+  }
+
   /** The lookup has reached upstream. */
   #reached(): void {
-    if (this.#isTold) return
+    if (this.#isTold || this.#isCounted) return
     this.#isTold = true
     started(this.engine, this.#flights)
   }
 
-  /** Counts the end of the lookup for one key and tells listeners; as refused where it never reached upstream. */
-  protected report(flight: Flight, answer: Answer): void {
+  /** Counts the end of the lookup for its keys; as refused where it never reached upstream. */
+  protected count(answers: Iterable<Answer>): void {
     const { engine } = this
-    const refusal = this.#isTold ? undefined : refusalOf(engine, answer.exit)
-    if (refusal !== undefined) return refused(engine, flight.k, refusal)
-    this.#reached()
-    counted(engine, answer.exit)
-    told(engine, flight, answer)
+    this.#isCounted = true
+    for (const { exit } of answers) {
+      if (this.#refusal === undefined) counted(engine, outcomeOf(exit), this.#millis)
+      else engine.observer.counters.lookupsRefused[this.#refusal] += 1
+    }
+  }
+
+  /** Tells listeners of the end of the lookup for one key. */
+  protected tell(flight: Flight, answer: Answer): void {
+    const { observer } = this.engine
+    if (observer.listeners === 0) return
+    if (this.#refusal === undefined) told(this.engine, flight, answer)
+    else observer.tell({ _tag: "LookupRefused", key: flight.k, reason: this.#refusal })
   }
 
   /** Does nothing after the answer. */
   cancel(): void {
-    if (this.leave() && this.#fiber !== undefined) this.engine.fibers.abandon(this.#fiber)
+    if (!this.leave()) return
+    this.#left = "interrupted"
+    if (this.#isTold) {
+      const millis = this.engine.stopwatch() - this.#began
+      for (const _ of this.#flights) counted(this.engine, "interrupted", millis)
+    }
+    this.#isCounted = true
+    if (this.#fiber !== undefined) this.engine.fibers.abandon(this.#fiber)
   }
 
   protected ended(exit: Exit.Exit<unknown, unknown>): void {
@@ -95,12 +155,16 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   }
 
   protected late(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#left = "timedOut"
     this.#end(Exit.fail(timeout(this.engine, this.#key)))
     this.engine.fibers.abandon(fiber, Upstream.timedOut)
   }
 
   #end(exit: Exit.Exit<unknown, unknown>): void {
-    this.answered(exit, Math.round(this.engine.stopwatch() - this.#began))
+    this.#millis = this.engine.stopwatch() - this.#began
+    this.#refusal = this.#isTold ? undefined : refusalOf(this.engine, exit)
+    if (this.#refusal === undefined) this.#reached()
+    this.answered(exit, Math.round(this.#millis))
   }
 }
 
@@ -114,11 +178,23 @@ const uninterrupted = (
     ? Exit.die(new LookupInterrupted({ larder: engine.settings.name, key }))
     : exit
 
+/** The type of a failure or a defect, as `error.type` of OpenTelemetry: the name of its class. */
+const errorType = (cause: Cause.Cause<unknown>): string => {
+  const [reason] = cause.reasons
+  if (reason?._tag === "Interrupt") return "LookupInterrupted"
+  const error = reason?._tag === "Die" ? reason.defect : reason?.error
+  if (hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
+  return error instanceof Error ? error.name : "_OTHER"
+}
+
 /** The error of a lookup that has taken `hardTimeout`. */
 export const timeout = (engine: Engine, key: string): LookupTimeout => {
   const { name, policy } = engine.settings
   return new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })
 }
+
+const isSpanned = (engine: Engine, parent: CallerSpan): boolean =>
+  parent !== undefined || engine.isTraced
 
 /** Wraps a lookup in a span. Not `withSpan`, which adds a stack trace for each call to causes of failures. */
 const spanned = (
@@ -129,7 +205,7 @@ const spanned = (
   value: string | number,
 ): Effect.Effect<unknown, unknown> =>
   // No span without a tracer: a span costs as much as the rest of a lookup.
-  parent === undefined && !engine.isTraced
+  !isSpanned(engine, parent)
     ? effect
     : Effect.useSpan(
         "larder.lookup",
@@ -139,17 +215,22 @@ const spanned = (
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += flights.length
+  for (const flight of flights) flight.reachedUpstream = true
   if (engine.observer.listeners === 0) return
   for (const { background, k } of flights) {
     engine.observer.tell({ _tag: "LookupStarted", key: k, background })
   }
 }
 
-const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {
-  const { counters } = engine.observer
-  if (Exit.isSuccess(exit)) counters.lookupsSucceeded += 1
-  else if (isTimeout(exit)) counters.lookupsTimedOut += 1
-  else counters.lookupsFailed += 1
+const counted = ({ observer }: Engine, outcome: LookupOutcome, millis: number): void => {
+  observer.counters.lookupsByOutcome[outcome] += 1
+  observer.measures.lookups.record(millis / 1_000)
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): LookupOutcome => {
+  if (Exit.isSuccess(exit)) return Upstream.isNotModified(exit.value) ? "notModified" : "succeeded"
+  if (isTimeout(exit)) return "timedOut"
+  return Cause.hasDies(exit.cause) ? "defect" : "failed"
 }
 
 const told = (engine: Engine, flight: Flight, { exit, millis }: Answer): void => {
@@ -184,15 +265,17 @@ export abstract class LookupOfOne extends Lookup {
   begin(span: CallerSpan): void {
     const { engine, flight, previous } = this
     const { upstream } = engine.settings
-    const effect = Effect.suspend(() =>
+    const asked = Effect.suspend(() =>
       upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
     )
+    const effect = this.described(asked, [flight], span)
     this.run(spanned(engine, span, effect, "larder.key", flight.k), [flight], span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const answer: Answer = { exit, millis, notReturned: false }
-    this.report(this.flight, answer)
+    this.count([answer])
+    this.tell(this.flight, answer)
     this.arrived(answer)
   }
 }
@@ -206,7 +289,7 @@ export abstract class LookupOfMany extends Lookup {
     this.flights = flights
   }
 
-  /** Hands upstream's answer on. `answerOf` counts: call it once a flight. */
+  /** Hands upstream's answer on. `answerOf` tells listeners: call it once a flight. */
   protected abstract arrived(answerOf: (flight: Flight) => Answer): void
 
   /** May call `arrived` before it returns. */
@@ -214,19 +297,25 @@ export abstract class LookupOfMany extends Lookup {
     const { engine, flights } = this
     const { upstream } = engine.settings
     const keys = Arr.map(flights, (flight) => flight.key)
-    const effect = Effect.suspend(() =>
+    const asked = Effect.suspend(() =>
       upstream.lookupMany === undefined
         ? Effect.die(new Error("there is no bulk lookup"))
         : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
     )
+    const effect = this.described(asked, flights, span)
     this.run(spanned(engine, span, effect, "larder.keys", flights.length), flights, span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
     const { engine } = this
+    const answers = new Map(
+      this.flights.map((flight) => [flight, answerFor(engine, flight, exit, millis)] as const),
+    )
+    // Race: the first caller that is answered closes the larder, before the other keys have their turn.
+    this.count(answers.values())
     this.arrived((flight) => {
-      const answer = answerFor(engine, flight, exit, millis)
-      this.report(flight, answer)
+      const answer = answers.get(flight)!
+      this.tell(flight, answer)
       return answer
     })
   }

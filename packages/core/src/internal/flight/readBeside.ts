@@ -19,7 +19,7 @@ export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void
   const isKnown = flight.beside === "nothingFresh" && hasMemory
   if (flight.beside === "running" || isKnown || !flight.waiters.has(waiter)) return
   flight.beside = "running"
-  const walk = walkWith(new Budget(engine.settings.policy.tierBudget), true)
+  const walk = walkWith(new Budget(engine.settings.policy.tierBudget), undefined, true)
   const reading = Effect.andThen(considerQueued(engine, flight), readTiers(engine, [flight], walk))
   const done = Effect.sync(() => {
     // The entry that an earlier read found was removed meanwhile, perhaps by another node.

@@ -2,17 +2,22 @@
 import * as Effect from "effect/Effect"
 import { isBelieved } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
-import type { Engine } from "../state/engine.ts"
+import { countsOfTier } from "../observe/counters.ts"
+import { type TierReadResult, tierOperations } from "../observe/labels.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { Budget } from "../tier/budget.ts"
 import { consider } from "./adopt.ts"
 import { confirmCopies, isCopyConfirmable } from "./confirmCopies.ts"
+import { tellSlow } from "./spanEvents.ts"
 
 /** One walk through the tiers. */
 export interface Walk {
   readonly budget: Budget
+  /** The span of the caller. */
+  readonly span: CallerSpan
   /** Also reads for flights that take no answer from tiers. */
   readonly asksForAll: boolean
   /** A tier has a usable entry. */
@@ -21,8 +26,9 @@ export interface Walk {
   lacksAnswer: boolean
 }
 
-export const walkWith = (budget: Budget, asksForAll = false): Walk => ({
+export const walkWith = (budget: Budget, span: CallerSpan, asksForAll = false): Walk => ({
   budget,
+  span,
   asksForAll,
   hasEntry: false,
   lacksAnswer: false,
@@ -97,13 +103,40 @@ const readFor = (
 ): Effect.Effect<void> => {
   if (flights.length === 0) return Effect.void
   const keys = flights.map(({ k }) => k)
-  return Effect.flatMap(tier.read(keys, budget), (found) =>
-    engine.turns.each(flights, (flight, i) => {
-      const there = found[i]
-      if (there === undefined) walk.lacksAnswer = true
-      else answered(engine, flight, tier, there, walk)
-    }),
-  )
+  const began = walk.span === undefined ? 0 : engine.stopwatch()
+  return Effect.flatMap(tier.read(keys, budget), (found) => {
+    if (walk.span !== undefined) tellRead(engine, walk.span, tier, engine.stopwatch() - began)
+    return engine.turns.each(flights, (flight, i) => {
+      answered(engine, flight, tier, found[i], walk)
+    })
+  })
+}
+
+/** Tells the caller's span of a slow read. */
+export const tellRead = (
+  engine: Engine,
+  span: CallerSpan,
+  { name }: FartherTier,
+  millis: number,
+): void => {
+  tellSlow(engine, span, "larder.tier", millis, {
+    "larder.tier": name,
+    "larder.operation": tierOperations.read,
+  })
+}
+
+const resultOf = (engine: Engine, found: TierRead | undefined): TierReadResult => {
+  if (found === undefined) return "noAnswer"
+  if (found._tag === "Foreign") return "foreign"
+  if (found._tag === "Nothing") return found.isUndecodable === true ? "undecodable" : "nothing"
+  switch (engine.entries.judge(found.entry, engine.now())._tag) {
+    case "Fresh":
+      return "fresh"
+    case "Stale":
+      return "stale"
+    case "Missing":
+      return "nothing"
+  }
 }
 
 /** Reads the arbiter's values only where its versions do not confirm the entries of nearer tiers. */
@@ -118,14 +151,19 @@ const confirmOrRead = (
     readFor(engine, left, arbiter, walk, budget),
   )
 
-/** Handles a tier's answer for one key. */
+/** Handles, and counts, a tier's answer for one key; undefined where the tier has not answered. */
 export const answered = (
   engine: Engine,
   flight: Flight,
   tier: FartherTier,
-  found: TierRead,
+  found: TierRead | undefined,
   walk: Walk,
 ): void => {
+  countsOfTier(engine.observer.counters, tier.name).reads[resultOf(engine, found)] += 1
+  if (found === undefined) {
+    walk.lacksAnswer = true
+    return
+  }
   flight.arbiterAnswers ||= tier === engine.stack.arbiter
   const hasEntry = consider(engine, flight, tier, found)
   walk.hasEntry ||= hasEntry

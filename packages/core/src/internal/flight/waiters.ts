@@ -162,7 +162,8 @@ const carryOut = (
   if (action._tag !== "Serve" && action._tag !== "ServeStale") return false
   const reason = action._tag === "Serve" ? "none" : action.reason
   // The caller gets a stale value; the lookup continues in the background.
-  if (reason === "revalidating" || reason === "softTimeout") flight.background = true
+  if (reason === "revalidating" || reason === "softTimeout")
+    goesOnInBackground(engine, flight, reason)
   release(engine, flight, waiter)
   // Race: a caller sets the key while the lookup fails, and the value in memory is fresh.
   if (reason === "none" || usabilityOf(known, waiter.demand) === "fresh") {
@@ -173,8 +174,20 @@ const carryOut = (
   return true
 }
 
+const goesOnInBackground = (
+  engine: Engine,
+  flight: Flight,
+  reason: "revalidating" | "softTimeout",
+): void => {
+  if (flight.background) return
+  flight.background = true
+  const trigger = reason === "revalidating" ? "revalidate" : reason
+  engine.observer.counters.refreshes[trigger] += 1
+}
+
 const giveFresh = (engine: Engine, flight: Flight, waiter: Waiter, known: Candidate): void => {
-  answers.answered(engine.observer, flight.k, known.tier, waited(engine, waiter))
+  const age = ageAt(engine.now(), known.entry)
+  answers.answered(engine.observer, flight.k, known.tier, age, waited(engine, waiter))
   waiter.give(known)
 }
 
@@ -186,14 +199,14 @@ const giveStale = (
   reason: StaleReason,
 ): void => {
   const { entry, tier } = known
-  const age = ageOf(engine, entry)
+  const age = ageAt(engine.now(), entry)
   answers.staleServed(engine.observer, flight.k, reason, tier, age, waited(engine, waiter))
   waiter.give(known)
 }
 
-/** The time since upstream validated the entry, ms; 0 where no one listens, to spare a reading of the clock. */
-export const ageOf = (engine: Engine, { storedAt }: Entry<unknown>): number =>
-  engine.observer.listeners === 0 ? 0 : Math.max(0, engine.now() - storedAt)
+/** The time since upstream validated the entry, ms. */
+export const ageAt = (now: number, { storedAt }: Entry<unknown>): number =>
+  Math.max(0, now - storedAt)
 
 const release = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   cancelTimers(engine, waiter)
@@ -236,6 +249,10 @@ export const complete = (
     engine.callers.left()
     cancelTimers(engine, waiter)
     answer(engine, flight, waiter, outcome)
+  }
+  const { outcome: before, reachedUpstream, waiters } = flight
+  if (reachedUpstream && before === undefined) {
+    engine.observer.measures.lookupCallers.record(waiters.size)
   }
   engine.flights.complete(flight, outcome, answerOne, settling)
 }

@@ -26,6 +26,7 @@ export const resize = (engine: Engine, bounds: MemoryBounds): Effect.Effect<void
       maxEntries: bounds.maxEntries ?? maxEntries,
       maxWeight: bounds.maxWeight ?? maxWeight,
     })
+    engine.onResized()
     return shrink(engine)
   })
 

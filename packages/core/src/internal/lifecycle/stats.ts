@@ -5,8 +5,31 @@ import type { Engine } from "../state/engine.ts"
 import type { TierScope } from "../../Tier.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { MemoryBounds } from "../memory/bounds.ts"
-import { type Answers, type Counters, answersOf, sumOf } from "../observe/counters.ts"
+import {
+  type Answers,
+  type Counters,
+  answersOf,
+  copied,
+  lookupsInFlight,
+  sumOf,
+  tierFailuresOf,
+} from "../observe/counters.ts"
 import { uniqueName } from "../runtime/uniqueName.ts"
+
+/**
+ * How a larder has kept its freshness objective since it was made: see `objective` of `Larder.make`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ObjectiveStats {
+  /** The share of the answers that the objective asks for. */
+  readonly share: number
+  /** The age that answers must be younger than, ms. */
+  readonly youngerThan: number
+  /** The share that was reached, hits of memory being sampled; undefined before the first answer. */
+  readonly reached: number | undefined
+}
 
 /**
  * The counters of a larder since it was made, and its size now: the result of `Larder.stats`.
@@ -15,6 +38,26 @@ import { uniqueName } from "../runtime/uniqueName.ts"
  * @since 0.1.0
  */
 export interface Stats extends Readonly<Omit<Counters, "waited">> {
+  /** Lookups that brought a value, or validated the known one. */
+  readonly lookupsSucceeded: number
+  /** Lookups that failed, with a typed failure or a defect. */
+  readonly lookupsFailed: number
+  /** Lookups that took longer than `hardTimeout`. */
+  readonly lookupsTimedOut: number
+  /** Refreshes of values that were still fresh. */
+  readonly earlyRefreshes: number
+  /** Entries that left a tier without a caller asking for it: the sum of `evictionsByCause`. */
+  readonly evictions: number
+  /** Entries that could not be read as such: the sum of `undecodableByTier`. */
+  readonly undecodable: number
+  /** Steps in a tier that failed, timed out, or met an open breaker. */
+  readonly tierFailures: number
+  /** Keys whose lookup is at upstream now. */
+  readonly lookupsInFlight: number
+  /** Calls that wait for an answer. */
+  readonly callersWaiting: number
+  /** The freshness objective, and the share of the answers that have reached it; undefined without one. */
+  readonly objective: ObjectiveStats | undefined
   readonly name: string
   /**
    * All calls that have ended, but the abandoned ones, by source: the name of the tier that had the
@@ -80,6 +123,15 @@ const boundsOf = ({ near }: Engine): Required<MemoryBounds> => {
   return { maxEntries, maxWeight }
 }
 
+const objectiveOf = ({ observer, settings }: Engine): ObjectiveStats | undefined => {
+  const { objective } = settings
+  if (objective === undefined) return undefined
+  const { histogram, within } = observer.measures.ages
+  // Of the sample: the last plain hits are not in it yet.
+  const answers = histogram.count + sumOf(observer.counters.failedAnswers)
+  return { ...objective, reached: answers === 0 ? undefined : within / answers }
+}
+
 export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
   Effect.gen(function* () {
     const breakers: Record<string, State["_tag"]> = {}
@@ -96,18 +148,25 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
       }
     }
     const { waited: _, ...counters } = engine.observer.counters
-    const { failedAnswers, lookupsRefused, missesByCause, staleAnswers } = counters
+    const { evictionsByCause, failedAnswers, lookupsByOutcome, missesByCause } = counters
+    const { staleAnswers, undecodableByTier } = counters
     return {
-      ...counters,
-      // Copies: the counters go on, and these are of one moment.
-      staleAnswers: { ...staleAnswers },
-      failedAnswers: { ...failedAnswers },
-      missesByCause: { ...missesByCause },
-      lookupsRefused: { ...lookupsRefused },
+      // A copy: the counters go on, and these are of one moment.
+      ...copied(counters),
       answers: answersOf(engine.observer.counters, engine.nearName),
       misses: sumOf(missesByCause),
       staleServed: sumOf(staleAnswers),
       failures: sumOf(failedAnswers),
+      lookupsSucceeded: lookupsByOutcome.succeeded + lookupsByOutcome.notModified,
+      lookupsFailed: lookupsByOutcome.failed + lookupsByOutcome.defect,
+      lookupsTimedOut: lookupsByOutcome.timedOut,
+      earlyRefreshes: counters.refreshes.early + counters.refreshes.scheduled,
+      evictions: sumOf(evictionsByCause),
+      undecodable: sumOf(undecodableByTier),
+      tierFailures: tierFailuresOf(engine.observer.counters),
+      lookupsInFlight: lookupsInFlight(engine.observer.counters),
+      callersWaiting: engine.flights.waiting,
+      objective: objectiveOf(engine),
       name: engine.settings.name,
       inFlight: engine.flights.inFlight,
       entries: engine.near.size,

@@ -9,6 +9,9 @@ import { Bounded } from "./bounded/bounded.ts"
 import { grown, Objects } from "./bounded/columns.ts"
 import { isCount } from "./bounds.ts"
 
+// Of an entry since it was stored: not asked for; asked for when it was new; a hit.
+const [wasNotRead, wasNew, wasHit] = [0, 1, 2] as const
+
 /** The stamp of an entry that every read must judge: no plain hit. */
 export const neverPlain: Stamp = { until: 0, checkedAt: -1 }
 
@@ -18,7 +21,8 @@ export interface Options extends BoundedMap.Bounds {
   readonly weigh: (value: unknown, key: string) => number
   /** No entry is fresh here for longer than this many milliseconds. */
   readonly maxFreshFor: number
-  readonly onEvicted: (key: string, cause: EvictionCause) => void
+  /** `wasHit`: whether a caller got the entry since it was stored; undefined for one that was not stored. */
+  readonly onEvicted: (key: string, cause: EvictionCause, wasHit?: boolean) => void
 }
 
 /**
@@ -34,7 +38,7 @@ export class MemoryStore implements ObjectStore {
   #held = new Objects<MemoryEntry | undefined>(undefined)
   /** Two numbers for each slot: `until` and `checkedAt`. */
   #stamps = new Float64Array(160)
-  /** For each slot, 1 if a caller has read the entry since it was stored. */
+  /** For each slot, whether a caller has asked for the entry since it was stored, and whether it was a hit. */
   #read = new Uint8Array(72)
 
   constructor(options: Options) {
@@ -43,7 +47,10 @@ export class MemoryStore implements ObjectStore {
     this.#weigh = options.weigh
     this.#exits = new Bounded({ maxEntries, maxWeight }, eviction, seed, (key, _, cause, slot) => {
       this.#held.set(slot, undefined)
-      onEvicted(key, cause)
+      const isHit = slot === 0 ? undefined : this.#read[slot] === wasHit
+      // Race: the next entry of the slot may be evicted before `put` has marked it as new.
+      this.#read[slot] = wasNotRead
+      onEvicted(key, cause, isHit)
     })
   }
 
@@ -90,7 +97,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   hit(slot: number): void {
-    this.#read[slot] = 1
+    this.#read[slot] = wasHit
     this.#exits.hit(slot)
   }
 
@@ -110,7 +117,7 @@ export class MemoryStore implements ObjectStore {
     while (slot >= this.#read.length) this.#read = grown(this.#read, Infinity)
     this.stamp(slot, stamp)
     // A caller asked for a new key. A value that replaces another one may come from a background refresh.
-    this.#read[slot] = present === 0 ? 1 : 0
+    this.#read[slot] = present === 0 ? wasNew : wasNotRead
     return true
   }
 
@@ -135,7 +142,9 @@ export class MemoryStore implements ObjectStore {
   }
 
   delete(key: string): boolean {
-    this.#held.set(this.#exits.find(key), undefined)
+    const slot = this.#exits.find(key)
+    this.#held.set(slot, undefined)
+    this.#read[slot] = wasNotRead
     return this.#exits.delete(key)
   }
 
@@ -143,6 +152,7 @@ export class MemoryStore implements ObjectStore {
   clear(): void {
     this.#exits.clear()
     this.#held = new Objects<MemoryEntry | undefined>(undefined)
+    this.#read = new Uint8Array(72)
   }
 
   get bounds(): BoundedMap.Bounds {
@@ -169,7 +179,7 @@ export class MemoryStore implements ObjectStore {
     const hot: Array<MemoryEntry> = []
     let seen = 0
     for (const slot of this.#exits.hottest()) {
-      if (this.#read[slot] === 1) hot.push(this.at(slot))
+      if (this.#read[slot] !== wasNotRead) hot.push(this.at(slot))
       seen += 1
       if (seen === limit) break
     }

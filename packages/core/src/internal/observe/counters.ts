@@ -1,5 +1,13 @@
-/** The counters of one larder. */
-import type { FailedReason, LookupRefused, MissCause, StaleReason } from "../../LarderEvent.ts"
+/** The counters of one larder: plain fields. `stats` and the metrics have the same counts, from here. */
+import type {
+  Changed,
+  FailedReason,
+  LookupRefused,
+  MissCause,
+  StaleReason,
+} from "../../LarderEvent.ts"
+import type { EvictionCause } from "../../Tier.ts"
+import * as labels from "./labels.ts"
 
 /** The calls that one source answered. */
 export interface Outcomes {
@@ -14,6 +22,24 @@ export interface Outcomes {
 /** The source of a call that failed. */
 export const noSource = "none"
 export const upstreamSource = "upstream"
+
+/** Changes of one kind, by their `Ack`. */
+export interface ChangeCounts {
+  settled: number
+  unsettled: number
+}
+
+/** What one tier behind memory did for the larder. */
+export interface TierCounts {
+  /** Keys that calls read in the tier, by what it had. */
+  readonly reads: Record<labels.TierReadResult, number>
+  /** Steps that ended, or met an open breaker. */
+  readonly operations: Record<labels.TierOperation, Record<labels.TierOutcome, number>>
+  /** The size of the envelopes that came from the tier. */
+  bytesRead: number
+  /** The size of the envelopes that were sent to the tier. */
+  bytesWritten: number
+}
 
 export interface Counters {
   /** Calls that memory answered at once with a fresh value. They are not in `waited`. */
@@ -30,21 +56,32 @@ export interface Counters {
   readonly missesByCause: Record<MissCause, number>
   /** Keys whose lookup reached upstream. */
   lookups: number
-  lookupsSucceeded: number
-  lookupsFailed: number
-  lookupsTimedOut: number
+  /** Those of `lookups` that have ended. */
+  readonly lookupsByOutcome: Record<labels.LookupOutcome, number>
   /** Keys whose lookup did not reach upstream, by reason. */
   readonly lookupsRefused: Record<LookupRefused["reason"], number>
   /** Misses that joined a running lookup. */
   coalesced: number
-  /** Refreshes of values that were still fresh. */
-  earlyRefreshes: number
+  /** Background refreshes, by what began them. */
+  readonly refreshes: Record<labels.RefreshTrigger, number>
+  /** Requests for a lease by the arbiter's answer, and leases that were lost. */
+  readonly leases: Record<labels.LeaseOutcome, number>
   /** Looked-up values that were not stored, because a newer change came in between. */
   superseded: number
   /** Entries that left a tier without a caller asking for it. */
-  evictions: number
-  /** Entries that could not be read as such, and counted as misses. */
-  undecodable: number
+  readonly evictionsByCause: Record<EvictionCause, number>
+  /** Entries that memory evicted without a hit since they were stored. */
+  evictionsUnread: number
+  /** Changes by callers that were acknowledged. */
+  readonly changes: Record<Changed["operation"], ChangeCounts>
+  /** Entries that could not be read as such, and counted as misses, by tier. */
+  readonly undecodableByTier: Record<string, number>
+  /** What the tiers behind memory did, by name. */
+  readonly tierCounts: Record<string, TierCounts>
+  /** Fresh values that were compared with upstream. */
+  readonly audits: Record<labels.AuditResult, number>
+  /** Events that slow subscribers lost. */
+  eventsDropped: number
   /** Times that this node found it may have missed messages of other nodes. */
   gaps: number
   /** Messages about changes of this node that the arbiter or a backplane has published. */
@@ -53,47 +90,63 @@ export interface Counters {
   messagesReceived: number
   /** Messages for keys that this node does not hold, or that tell nothing new, such as its own. */
   messagesIgnored: number
-  /** Steps in a tier that failed, timed out, or met an open breaker. */
-  tierFailures: number
 }
+
+/** A count of 0 for each key of a table. */
+const zeros = <Key extends string>(table: labels.LabelsOf<Key>): Record<Key, number> =>
+  eachOf(table, () => 0)
+
+const eachOf = <Key extends string, A>(
+  table: labels.LabelsOf<Key>,
+  make: () => A,
+): Record<Key, A> =>
+  Object.fromEntries(Object.keys(table).map((key) => [key, make()])) as Record<Key, A>
 
 export const noCounts = (sources: ReadonlyArray<string>): Counters => ({
   hits: 0,
   waited: Object.fromEntries(
     [...sources, upstreamSource, noSource].map((source) => [source, noOutcomes()]),
   ),
-  staleAnswers: { revalidating: 0, failed: 0, softTimeout: 0, breakerOpen: 0, shed: 0 },
-  failedAnswers: {
-    failed: 0,
-    defect: 0,
-    timeout: 0,
-    breakerOpen: 0,
-    shed: 0,
-    remembered: 0,
-    notReturned: 0,
-    invalidKey: 0,
-    closed: 0,
-  },
+  staleAnswers: zeros(labels.staleReasons),
+  failedAnswers: zeros(labels.failedReasons),
   abandoned: 0,
-  missesByCause: { new: 0, evicted: 0, expired: 0, marked: 0, suspect: 0, demand: 0 },
+  missesByCause: zeros(labels.missCauses),
   lookups: 0,
-  lookupsSucceeded: 0,
-  lookupsFailed: 0,
-  lookupsTimedOut: 0,
-  lookupsRefused: { breakerOpen: 0, shed: 0 },
+  lookupsByOutcome: zeros(labels.lookupOutcomes),
+  lookupsRefused: zeros(labels.refusedReasons),
   coalesced: 0,
-  earlyRefreshes: 0,
+  refreshes: zeros(labels.refreshTriggers),
+  leases: zeros(labels.leaseOutcomes),
   superseded: 0,
-  evictions: 0,
-  undecodable: 0,
+  evictionsByCause: zeros(labels.evictionCauses),
+  evictionsUnread: 0,
+  changes: eachOf(labels.changeOperations, () => ({ settled: 0, unsettled: 0 })),
+  undecodableByTier: Object.fromEntries(sources.map((source) => [source, 0])),
+  tierCounts: {},
+  audits: zeros(labels.auditResults),
+  eventsDropped: 0,
   gaps: 0,
   messagesSent: 0,
   messagesReceived: 0,
   messagesIgnored: 0,
-  tierFailures: 0,
 })
 
 export const noOutcomes = (): Outcomes => ({ fresh: 0, stale: 0, failed: 0 })
+
+const noTierCounts = (): TierCounts => ({
+  reads: zeros(labels.tierReadResults),
+  operations: eachOf(labels.tierOperations, () => zeros(labels.tierOutcomes)),
+  bytesRead: 0,
+  bytesWritten: 0,
+})
+
+/** The counts of a tier behind memory. Tiers of one name share them. */
+export const countsOfTier = ({ tierCounts }: Counters, tier: string): TierCounts =>
+  (tierCounts[tier] ??= noTierCounts())
+
+export const countUndecodable = ({ undecodableByTier }: Counters, tier: string): void => {
+  undecodableByTier[tier] = (undecodableByTier[tier] ?? 0) + 1
+}
 
 /** The calls that one source answered. */
 export type Answers = Readonly<Outcomes>
@@ -112,3 +165,22 @@ export const answersOf = (
 
 export const sumOf = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+/** Keys whose lookup is at upstream now. */
+export const lookupsInFlight = ({ lookups, lookupsByOutcome }: Counters): number =>
+  lookups - sumOf(lookupsByOutcome)
+
+/** Steps in tiers that failed, timed out, or met an open breaker. */
+export const tierFailuresOf = ({ tierCounts }: Counters): number =>
+  Object.values(tierCounts)
+    .flatMap(({ operations }) => Object.values(operations))
+    .reduce((sum, { ok: _, ...failures }) => sum + sumOf(failures), 0)
+
+/** A copy of records of counts, in any depth. */
+export const copied = <Counts extends object>(counts: Counts): Counts =>
+  Object.fromEntries(
+    Object.entries(counts).map(([field, count]: [string, unknown]) => [
+      field,
+      typeof count === "object" && count !== null ? copied(count) : count,
+    ]),
+  ) as Counts

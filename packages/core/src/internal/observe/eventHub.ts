@@ -10,8 +10,10 @@ import * as Stream from "effect/Stream"
 import type { Instrument } from "../../Instrument.ts"
 import type { LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
+import type { AnswerAges } from "./answerAges.ts"
+import { Circuits } from "./circuits.ts"
 import { type Counters, noCounts } from "./counters.ts"
-import { Histogram, durations } from "./histogram.ts"
+import { Measures } from "./measures.ts"
 import { bufferedEvents } from "../runtime/limits.ts"
 
 interface Hub {
@@ -31,8 +33,10 @@ export class Observer {
   /** The clock of the events' time of day, which may step back. */
   readonly clock: Clock.Clock
   readonly counters: Counters
-  /** Seconds from a removal or an invalidation to its message here, by the time of the arbiter. */
-  readonly messageDelays = new Histogram(durations)
+  readonly measures: Measures
+  /** The ages of `measures`, one step nearer to the hot path. */
+  readonly ages: AnswerAges
+  readonly circuits: Circuits
   /** The number of subscribers and instruments. Read on the hot path: without any, no event is made. */
   listeners: number
   /** The instrument's function for decisions. */
@@ -45,14 +49,22 @@ export class Observer {
   /** The first event of each subscription. */
   #opened: LarderEvent | undefined
 
+  /**
+   * `sources`: the names of the tiers, nearest first. `youngerThan`: the age that the larder's objective
+   * asks for, ms.
+   */
   constructor(
     larder: string,
     clock: Clock.Clock,
     soon: Soon,
     { decision, event }: Instrument = {},
     sources: ReadonlyArray<string> = [],
+    youngerThan?: number,
   ) {
     this.counters = noCounts(sources)
+    this.measures = new Measures(larder, youngerThan)
+    this.ages = this.measures.ages
+    this.circuits = new Circuits(clock)
     this.larder = larder
     this.clock = clock
     this.#soon = soon
@@ -99,7 +111,7 @@ export class Observer {
         return subscription
       }
       const hub: Hub = { pubsub, lost: 0 }
-      if (this.#opened !== undefined) offer(hub, this.#opened)
+      if (this.#opened !== undefined) this.#offer(hub, this.#opened)
       yield* Effect.acquireRelease(
         Effect.sync(() => this.#setHubs([...this.#hubs, hub])),
         () => Effect.sync(() => this.#setHubs(this.#hubs.filter((other) => other !== hub))),
@@ -130,7 +142,7 @@ export class Observer {
   #publish(event: LarderEvent): void {
     this.#instrument?.(event)
     for (const hub of this.#hubs) {
-      offer(hub, event)
+      this.#offer(hub, event)
       // Wake waiting subscribers once for many events: waking costs more than a hit.
       if (!this.#wakes && hub.pubsub.subscribers.size > 0) {
         this.#wakes = true
@@ -145,14 +157,16 @@ export class Observer {
       pubsub.strategy.completeSubscribersUnsafe(pubsub.pubsub, pubsub.subscribers)
     }
   }
-}
 
-/** Buffers an event for a subscriber, or counts it as lost where the buffer is full. */
-const offer = (hub: Hub, event: LarderEvent): void => {
-  const { pubsub } = hub.pubsub
-  if (hub.lost > 0) {
-    const { at, larder } = event
-    if (pubsub.publish({ _tag: "Dropped", larder, at, count: hub.lost })) hub.lost = 0
+  /** Buffers an event for a subscriber, or counts it as lost where the buffer is full. */
+  #offer(hub: Hub, event: LarderEvent): void {
+    const { pubsub } = hub.pubsub
+    if (hub.lost > 0) {
+      const { at, larder } = event
+      if (pubsub.publish({ _tag: "Dropped", larder, at, count: hub.lost })) hub.lost = 0
+    }
+    if (hub.lost === 0 && pubsub.publish(event)) return
+    hub.lost += 1
+    this.counters.eventsDropped += 1
   }
-  if (hub.lost > 0 || !pubsub.publish(event)) hub.lost += 1
 }

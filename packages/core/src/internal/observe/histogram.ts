@@ -2,7 +2,7 @@
 import type { HistogramState } from "effect/Metric"
 
 export class Histogram {
-  readonly #bounds: ReadonlyArray<number>
+  readonly bounds: ReadonlyArray<number>
   /** By bucket, not cumulative; the last one is for values above all bounds. */
   readonly #counts: Array<number>
   #sum = 0
@@ -11,15 +11,16 @@ export class Histogram {
 
   /** `bounds`: the highest value of each bucket, ascending. */
   constructor(bounds: ReadonlyArray<number>) {
-    this.#bounds = bounds
+    this.bounds = bounds
     this.#counts = Array.from({ length: bounds.length + 1 }, () => 0)
   }
 
-  record(value: number): void {
+  /** `weight`: the number of values that this one stands for. */
+  record(value: number, weight = 1): void {
     let i = 0
-    while (i < this.#bounds.length && value > this.#bounds[i]!) i += 1
-    this.#counts[i]! += 1
-    this.#sum += value
+    while (i < this.bounds.length && value > this.bounds[i]!) i += 1
+    this.#counts[i]! += weight
+    this.#sum += value * weight
     this.#min = Math.min(this.#min, value)
     this.#max = Math.max(this.#max, value)
   }
@@ -32,14 +33,24 @@ export class Histogram {
     this.#max = Math.max(this.#max, other.#max)
   }
 
+  get count(): number {
+    let count = 0
+    for (const each of this.#counts) count += each
+    return count
+  }
+
+  get isEmpty(): boolean {
+    return this.#max === -Infinity
+  }
+
   get state(): HistogramState {
     let count = 0
-    const buckets = this.#bounds.map((bound, i): [number, number] => {
+    const buckets = this.bounds.map((bound, i): [number, number] => {
       count += this.#counts[i]!
       return [bound, count]
     })
     count += this.#counts.at(-1)!
-    const isEmpty = count === 0
+    const { isEmpty } = this
     return {
       buckets,
       count,
@@ -54,3 +65,9 @@ export class Histogram {
 export const durations: ReadonlyArray<number> = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ]
+/** Seconds: the buckets of all ages. */
+export const ages: ReadonlyArray<number> = [
+  1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400,
+]
+/** Calls: the buckets of the calls that one lookup answers. */
+export const callers: ReadonlyArray<number> = [1, 2, 5, 10, 25, 50, 100, 250, 1_000]

@@ -1,7 +1,7 @@
 /** Carries out what `decide` chose for a caller on arrival: immediate answers, and new flights. */
 import type * as Exit from "effect/Exit"
 import { beginSoon } from "../flight/start.ts"
-import { ageOf } from "../flight/waiters.ts"
+import { ageAt } from "../flight/waiters.ts"
 import type { StaleReason } from "../../LarderEvent.ts"
 import * as answers from "../observe/answers.ts"
 import type { Engine } from "../state/engine.ts"
@@ -13,25 +13,26 @@ import type { Call } from "./question.ts"
 
 /**
  * The answer that the caller gets without waiting: a value, or a remembered failure. Counts it
- * and tells listeners. Undefined where the caller has to wait.
+ * and tells listeners. Undefined where the caller has to wait. `now`: of the decision.
  */
 export const immediate = (
   engine: Engine,
   k: string,
   { action, failure, local }: Decided,
+  now: number,
   refresh: (stale: MemoryCandidate, early: boolean) => void,
 ): MemoryCandidate | Exit.Exit<unknown, unknown> | undefined => {
   const { observer } = engine
   if (action._tag === "Fail") {
-    answers.failed(observer, k, "remembered", 0)
+    answers.failed(observer, k, "remembered", undefined)
     return failure?.exit
   }
   if (local === undefined) return undefined
   if (action._tag === "Serve") {
     engine.near.hit(local.slot)
-    answers.hit(observer, k, local.tier)
+    answers.hit(observer, k, local.tier, ageAt(now, local.entry))
     if (action.refresh) {
-      observer.counters.earlyRefreshes += 1
+      observer.counters.refreshes.early += 1
       observer.tell({ _tag: "EarlyRefresh", key: k })
       refresh(local, true)
     }
@@ -40,8 +41,11 @@ export const immediate = (
   if (action._tag === "ServeStale") {
     engine.near.hit(local.slot)
     const reason = action.reason === "failed" ? reasonOf(failure) : action.reason
-    answers.staleServed(observer, k, reason, local.tier, ageOf(engine, local.entry), 0)
-    if (action.refresh) refresh(local, false)
+    answers.staleServed(observer, k, reason, local.tier, ageAt(now, local.entry), undefined)
+    if (action.refresh) {
+      observer.counters.refreshes.revalidate += 1
+      refresh(local, false)
+    }
     return local
   }
   return undefined

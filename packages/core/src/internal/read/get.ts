@@ -96,7 +96,7 @@ Object.setPrototypeOf(
       const now = engine.now()
       const slot = k === undefined ? 0 : engine.near.find(k)
       if (options === undefined && k !== undefined && isHit(engine, slot, now)) {
-        hit(engine, k, slot)
+        hit(engine, k, slot, now)
         return engine.near.exit(slot)
       }
       return ask(engine, question(engine, key, k, options, now, fiber, exitOf), slot)

@@ -96,7 +96,7 @@ class ManyCall {
     const { size } = this.exits
     this.exits.set(key, engine.near.exit(slot))
     // A key that the caller passes twice is one call.
-    if (this.exits.size > size) hit(engine, k, slot)
+    if (this.exits.size > size) hit(engine, k, slot, now)
   }
 
   #ask(key: unknown, k: string | undefined): void {
@@ -262,7 +262,7 @@ const gather = (
         continue
       }
       const { demand, flight, local } = decided
-      const answer = immediate(engine, k, decided, (stale, early) =>
+      const answer = immediate(engine, k, decided, now, (stale, early) =>
         refreshes.push(newFlight(engine, key, k, { ...forMany(stale), background: true, early })),
       )
       if (answer !== undefined) {

@@ -27,15 +27,16 @@ export const ask = (
     return wait(engine, call, undefined)
   }
   const decided = decide(engine, call.k, call.demand, call.since)
-  return answerNow(engine, call, decided) ?? wait(engine, call, undefined)
+  return answerNow(engine, call, decided, call.since) ?? wait(engine, call, undefined)
 }
 
 const answerNow = (
   engine: Engine,
   call: Call,
   decided: Decided,
+  now: number,
 ): Effect.Effect<unknown, unknown> | undefined => {
-  const answer = immediate(engine, call.k, decided, (stale, early) =>
+  const answer = immediate(engine, call.k, decided, now, (stale, early) =>
     inBackground(engine, call, stale, early),
   )
   return answer === undefined || Exit.isExit(answer) ? answer : call.reply(answer)
@@ -52,16 +53,17 @@ const wait = (
 ): Effect.Effect<unknown, unknown> =>
   Effect.callback((resume) => {
     // Decided in one step with joining: a flight may have completed since the last decision.
-    const decided = decide(engine, call.k, call.demand, engine.now())
+    const now = engine.now()
+    const decided = decide(engine, call.k, call.demand, now)
     // The larder may have closed meanwhile: `decide` may have started a deferred refresh that closed it.
     if (engine.closed) return resume(countedClosed(engine, call.k, waitedSince(engine, arrivedAt)))
-    const now = answerNow(engine, call, decided)
-    if (now !== undefined) return resume(now)
+    const atOnce = answerNow(engine, call, decided, now)
+    if (atOnce !== undefined) return resume(atOnce)
     return enter(engine, call, decided, arrivedAt, resume)
   })
 
-const waitedSince = (engine: Engine, arrivedAt: number | undefined): number =>
-  arrivedAt === undefined ? 0 : engine.stopwatch() - arrivedAt
+const waitedSince = (engine: Engine, arrivedAt: number | undefined): number | undefined =>
+  arrivedAt === undefined ? undefined : engine.stopwatch() - arrivedAt
 
 /** A caller of `get` or `refresh` that waits. */
 export class Caller extends Waiter {

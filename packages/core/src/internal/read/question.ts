@@ -67,13 +67,17 @@ export const countedRefusal = (
   if (refused !== undefined) {
     const { closed: isClosed, observer } = engine
     const told = isClosed && k !== undefined ? k : keys.show(key)
-    answers.failed(observer, told, isClosed ? "closed" : "invalidKey", 0)
+    answers.failed(observer, told, isClosed ? "closed" : "invalidKey", undefined)
   }
   return refused
 }
 
 /** The exit of a call that finds the larder closed after it has waited. */
-export const countedClosed = (engine: Engine, k: string, waited: number): Exit.Exit<never> => {
+export const countedClosed = (
+  engine: Engine,
+  k: string,
+  waited: number | undefined,
+): Exit.Exit<never> => {
   answers.failed(engine.observer, k, "closed", waited)
   return closed(engine)
 }

@@ -80,7 +80,7 @@ export class Sweeps {
       if (earlyRefresh._tag !== "Scheduled" || this.#of(earlyRefresh.schedule) !== sweep) continue
       const { action, local } = decide(engine, key, anything, now)
       if (action._tag !== "Serve" || !action.refresh || local === undefined) continue
-      engine.observer.counters.earlyRefreshes += 1
+      engine.observer.counters.refreshes.scheduled += 1
       engine.observer.tell({ _tag: "EarlyRefresh", key })
       inBackground(engine, { key: asked, k: key, span: undefined }, local, true)
     }

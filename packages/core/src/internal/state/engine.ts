@@ -67,6 +67,13 @@ export interface Settings {
   readonly graceFor: ((error: unknown, key: unknown) => boolean) | undefined
   readonly revision: ((value: unknown) => number | bigint | string) | undefined
   readonly closeMillis: number
+  readonly objective: Objective | undefined
+}
+
+/** A freshness objective: this share of the answers is younger than so many ms. */
+export interface Objective {
+  readonly youngerThan: number
+  readonly share: number
 }
 
 export interface Surroundings {
@@ -141,6 +148,8 @@ export class Engine {
   readonly alone = new AloneKeys()
   /** Limits concurrent commits, so that many at once do not all exceed `tierTimeout`. */
   readonly commits = Semaphore.makeUnsafe(64)
+  /** Called when memory has other bounds. */
+  onResized: () => void = () => {}
   closed = false
   /** Opens when the larder closes. */
   readonly closing = Latch.makeUnsafe()

@@ -179,6 +179,8 @@ export class Flight extends Linked<Flight> {
   isLookingUp = false
   /** The highest version that the arbiter had given or told to this node when the lookup began. */
   begunAfter = 0
+  /** The lookup has reached upstream: no guard holds it back. */
+  reachedUpstream = false
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
   /** The arbiter has answered the last request for the key; of many keys, that for another key of its server. */

@@ -47,6 +47,11 @@ export class FlightTable {
     return this.active().filter(({ outcome }) => outcome === undefined).length
   }
 
+  /** Calls that wait for a flight. */
+  get waiting(): number {
+    return this.active().reduce((sum, { waiters }) => sum + waiters.size, 0)
+  }
+
   /** Makes a flight the one that callers of its key join. */
   begin(flight: Flight): void {
     const { k } = flight

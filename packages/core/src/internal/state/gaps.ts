@@ -15,6 +15,8 @@ export class Gaps {
   /** The number of the last gap of each server. */
   readonly #ofPart = new Map<string, { readonly count: number; readonly at: number }>()
   #count = 0
+  /** False where no entry in memory can be suspect. */
+  #mayHaveSuspects = false
 
   /** `partOf`: the server of the arbiter that publishes the changes of a key. */
   constructor(marks: Marks, partOf: (key: string) => string) {
@@ -27,9 +29,15 @@ export class Gaps {
     return this.#count
   }
 
+  /** An entry that memory has, or stores, is suspect. */
+  suspected(): void {
+    this.#mayHaveSuspects = true
+  }
+
   /** From `at` on, entries from before are suspect: those of one server, or, for `undefined`, all. */
   begin(part: string | undefined, at: number): void {
     this.#count += 1
+    this.#mayHaveSuspects = true
     if (part === undefined) {
       this.#whole = this.#count
       this.#wholeAt = at
@@ -45,8 +53,11 @@ export class Gaps {
 
   /** How many of these entries are suspect. Takes time in proportion to their number. */
   countSuspects(entries: Iterable<MemoryEntry>): number {
+    // Of a healthy node no scrape looks at the entries.
+    if (!this.#mayHaveSuspects) return 0
     let count = 0
     for (const { gapsBefore, key } of entries) if (this.isSuspect(key, gapsBefore)) count += 1
+    this.#mayHaveSuspects = count > 0
     return count
   }
 

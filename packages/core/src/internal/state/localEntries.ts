@@ -161,7 +161,9 @@ export class LocalEntries {
     if (this.#isClosed) return
     const near = this.#near
     const freshCap = this.freshCap(confirmedAt)
-    const valid = this.#marks.judge(entry) === "valid" && !this.#gaps.isSuspect(k, gapsBefore)
+    const isSuspect = this.#gaps.isSuspect(k, gapsBefore)
+    if (isSuspect) this.#gaps.suspected()
+    const valid = this.#marks.judge(entry) === "valid" && !isSuspect
     const held: MemoryEntry = {
       key: k,
       entry,
@@ -263,6 +265,7 @@ export class LocalEntries {
     const near = this.#near
     const slot = near.find(k)
     if (slot === 0 || !near.at(slot).isProvisional) return
+    this.#gaps.suspected()
     near.replace(slot, { ...near.at(slot), gapsBefore: beforeAll }, neverPlain)
   }
 

@@ -47,6 +47,11 @@ export class Missed {
     return this.#keys.size === 0 && this.#marks.size === 0
   }
 
+  /** Keys, and marks, that the arbiter has not got. */
+  get size(): number {
+    return this.#keys.size + this.#marks.size
+  }
+
   get hasMarks(): boolean {
     return this.#marks.size > 0
   }

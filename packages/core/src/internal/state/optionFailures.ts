@@ -1,5 +1,6 @@
 /** Counts, reports and logs failures of user functions among the options. */
 import type { OptionFailed } from "../../LarderError.ts"
+import { countUndecodable } from "../observe/counters.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import type { Warnings } from "../observe/warnings.ts"
 
@@ -14,7 +15,7 @@ export class OptionFailures {
 
   /** An option failed on a stored value: the next lookup replaces it. */
   undecodable(k: string, tier: string, { message, option }: OptionFailed): undefined {
-    this.#observer.counters.undecodable += 1
+    countUndecodable(this.#observer.counters, tier)
     this.#observer.tell({ _tag: "Undecodable", key: k, tier, reason: message })
     this.#warnings.warn(
       `stored ${option}`,

@@ -5,7 +5,7 @@ import { InvalidOptions } from "../../InvalidOptions.ts"
 import * as Policy from "../../Policy.ts"
 import type * as Upstream from "../../Upstream.ts"
 import { isUpstream } from "../../Upstream.ts"
-import type { Settings } from "./engine.ts"
+import type { Objective, Settings } from "./engine.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
 import { millisOf, mustBeDuration } from "../runtime/duration.ts"
@@ -42,7 +42,24 @@ export interface AnyOptions {
   readonly revision?: ((value: unknown) => number | bigint | string) | undefined
   readonly schemaVersion?: number | undefined
   readonly closeTimeout?: Duration.Input | undefined
+  readonly objective?: ObjectiveOptions | undefined
 }
+
+/**
+ * A freshness objective: a share of the answers is younger than a certain age. See `objective` of
+ * `Larder.make`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface ObjectiveOptions {
+  /** The age that answers must be younger than: at most the time for which the policy lets values be served. */
+  readonly youngerThan: Duration.Input
+  /** The share of the answers, above 0 and below 1, such as 0.99. Answers that failed are not within. */
+  readonly share: number
+}
+
+const objectiveNames: NamesOf<ObjectiveOptions> = { youngerThan: true, share: true }
 
 const names: NamesOf<AnyOptions> = {
   name: true,
@@ -57,6 +74,7 @@ const names: NamesOf<AnyOptions> = {
   revision: true,
   schemaVersion: true,
   closeTimeout: true,
+  objective: true,
 }
 
 const functions = ["key", "tags", "etag", "failureFor", "graceFor", "revision"] as const
@@ -121,6 +139,37 @@ export const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number
   throw invalidOption(name, "schemaVersion", "be an integer from 0 to 99,999,999", schemaVersion)
 }
 
+/** The objective. Throws `InvalidOptions` for one that no run can miss, or none can reach. */
+export const objectiveOf = ({ name, objective, policy }: AnyOptions): Objective | undefined => {
+  if (objective === undefined) return undefined
+  const mistake = mistakeIn(objective, objectiveNames, "objective")
+  if (mistake !== undefined) {
+    const { field, reason } = mistake
+    throw new InvalidOptions({ module: "Larder", field, reason: `of ${shown(name)} ${reason}` })
+  }
+  const { share } = objective
+  if (typeof share !== "number" || !(share > 0 && share < 1)) {
+    const must =
+      "be a number above 0 and below 1, such as 0.99: a share of 1 leaves no answer that may be older, so each late one would break the objective"
+    throw invalidOption(name, "objective.share", must, share)
+  }
+  const youngerThan = durationOf(name, "objective.youngerThan", objective.youngerThan)
+  if (youngerThan <= 0) {
+    const must = 'be a duration above 0, such as "30 seconds"'
+    throw invalidOption(name, "objective.youngerThan", must, objective.youngerThan)
+  }
+  // The policy of each value may be another one where it is adaptive.
+  const oldest = Policy.isPolicy(policy) ? oldestServed(policy) : Infinity
+  if (youngerThan > oldest) {
+    const must = `be at most ${oldest} ms, the age up to which the policy lets values be served (freshFor and the longer grace): no answer can be older, so the objective would say nothing`
+    throw invalidOption(name, "objective.youngerThan", must, objective.youngerThan)
+  }
+  return { youngerThan, share }
+}
+
+const oldestServed = ({ freshFor, staleIfError, staleWhileRevalidate }: Policy.Policy): number =>
+  freshFor + Math.max(staleWhileRevalidate, staleIfError)
+
 export const settingsOf = (
   options: AnyOptions,
   upstream: Upstream.Resolved<unknown, unknown, unknown>,
@@ -143,6 +192,7 @@ export const settingsOf = (
     graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
     closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? closeMillis),
+    objective: objectiveOf(options),
   }
 }
 

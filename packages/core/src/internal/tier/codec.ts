@@ -9,6 +9,7 @@ import * as Entry from "../../Entry.ts"
 import * as Envelope from "../../Envelope.ts"
 import type { ByteTier } from "../../Tier.ts"
 import * as Wire from "../../Wire.ts"
+import { type TierCounts, countUndecodable, countsOfTier } from "../observe/counters.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import type { TierParts } from "./parts.ts"
 import type { TierTime } from "./tierClock.ts"
@@ -33,6 +34,7 @@ export class TierCodec {
   /** There is no arbiter: each process numbers its changes by its clock. */
   readonly #isAlone: boolean
   readonly #believed: (key: string, found: TierRead) => TierRead
+  readonly #counts: TierCounts
 
   constructor(
     { name, namespace, wire = Wire.json }: ByteTier,
@@ -47,6 +49,7 @@ export class TierCodec {
     this.#warnings = warnings
     this.#isAlone = role === "alone"
     this.#believed = believed
+    this.#counts = countsOfTier(options.observer.counters, name)
   }
 
   /** Encodes an entry and passes it to `use`. A failure does not count for the tier's breaker. */
@@ -62,7 +65,10 @@ export class TierCodec {
       const life = lifeUntil(entry.staleUntil, clock.currentTimeMillisUnsafe())
       const encoded = Envelope.encode(inTierTime, codec, this.#tier.wire, this.#context(key))
       return Effect.matchEffect(Effect.provideContext(encoded, context), {
-        onSuccess: (envelope) => use(envelope, life),
+        onSuccess: (envelope) => {
+          this.sends(envelope)
+          return use(envelope, life)
+        },
         onFailure: ({ message }) => {
           this.#parts.stepsOf(key).tellFailed("encode", message)
           this.#warnings.unwritable()
@@ -74,7 +80,13 @@ export class TierCodec {
 
   found(key: string, envelope: Uint8Array | undefined): Effect.Effect<TierRead> {
     if (envelope === undefined) return Exit.succeed(nothing)
+    this.#counts.bytesRead += envelope.length
     return this.#decoded(key, envelope)
+  }
+
+  /** Counts an envelope that goes to the tier. */
+  sends(envelope: Uint8Array): void {
+    this.#counts.bytesWritten += envelope.length
   }
 
   /** Decodes within `tierTimeout`. A slower entry is undecodable; this does not count for the tier's breaker. */
@@ -146,9 +158,9 @@ export class TierCodec {
 
   #undecodable(key: string, reason: string, version = 0): TierRead {
     const { observer } = this.#options
-    observer.counters.undecodable += 1
+    countUndecodable(observer.counters, this.#tier.name)
     observer.tell({ _tag: "Undecodable", key, tier: this.#tier.name, reason })
-    return { _tag: "Nothing", version }
+    return { _tag: "Nothing", version, isUndecodable: true }
   }
 
   #context(key: string): Envelope.EnvelopeContext {

@@ -171,6 +171,11 @@ export class TierCopies {
     this.#trust?.suspect(monotonicMillis(this.#clock))
   }
 
+  /** Keys whose drop has failed so far. */
+  get missedDrops(): number {
+    return this.#trust?.missed.size ?? 0
+  }
+
   /** Retries failed drops; says whether all succeeded. */
   get dropMissed(): Effect.Effect<boolean> {
     return Effect.suspend(() => {
@@ -236,6 +241,7 @@ export class TierCopies {
 
   #putExpired(key: string, envelope: Uint8Array, budget: Budget): Effect.Effect<boolean> {
     return Effect.suspend(() => {
+      this.#codec.sends(envelope)
       const now = this.#time.now
       const life = lifeUntil(Envelope.staleUntil(envelope) ?? now, now)
       const put = this.#parts.stepsOf(key).run("put", this.#store.put(key, envelope, life), budget)

@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly timers: Timers
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly timedOut: (operation: string, millis: number) => TierError
+  /** Called with the duration of each step that ended, or timed out, ms. */
+  readonly took: (operation: string, millis: number) => void
 }
 
 export interface Asked {
@@ -33,6 +35,7 @@ export class TierAttempt<A> extends BoundedRun<A, TierError> {
   readonly #asked: Asked
   readonly #began: number
   #answer: (exit: Exit.Exit<A, TierError>) => void
+  #isAbandoned = false
   /** Undefined if the step has ended when `begin` returns. */
   fiber: Fiber.Fiber<A, TierError> | undefined
 
@@ -59,25 +62,27 @@ export class TierAttempt<A> extends BoundedRun<A, TierError> {
   /** Interrupts the step and reports its end to `left` only: an abandoned step says nothing about the tier. */
   abandon(left: () => void): void {
     this.#answer = left
+    this.#isAbandoned = true
     this.fiber?.interruptUnsafe()
   }
 
   protected ended(exit: Exit.Exit<A, TierError>): void {
-    this.#charge()
+    if (!this.#isAbandoned) this.#charge()
     this.#answer(exit)
   }
 
   protected late(fiber: Fiber.Fiber<A, TierError>): void {
     const { millis, operation } = this.#asked
-    this.#charge()
+    if (!this.#isAbandoned) this.#charge()
     fiber.interruptUnsafe()
     this.#answer(Exit.fail(this.#surroundings.timedOut(operation, millis)))
   }
 
-  /** Deducts the duration of the step from the budget. */
+  /** Measures the step, and deducts its duration from the budget. */
   #charge(): void {
-    const { budget, millis } = this.#asked
-    if (budget === undefined) return
-    budget.left -= Math.min(monotonicMillis(this.#surroundings.clock) - this.#began, millis)
+    const { budget, millis, operation } = this.#asked
+    const took = Math.min(monotonicMillis(this.#surroundings.clock) - this.#began, millis)
+    this.#surroundings.took(operation, took)
+    if (budget !== undefined) budget.left -= took
   }
 }

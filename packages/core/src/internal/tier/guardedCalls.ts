@@ -16,6 +16,8 @@ import { TierError } from "../../Tier.ts"
 import { probePauseMillis, probesAfterReconnect } from "../runtime/limits.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import type { Budget } from "./budget.ts"
+import { type TierCounts, countsOfTier } from "../observe/counters.ts"
+import type { TierOperation, TierOutcome } from "../observe/labels.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import { Ahead } from "../runtime/steadyBreaker.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
@@ -31,6 +33,22 @@ class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: num
   override get message(): string {
     return `no answer within ${this.millis} ms (Policy tierTimeout, tierBudget)`
   }
+}
+
+/** What each step is for. A probe counts as none: its outcome is the breaker's next state. */
+const kinds: Readonly<Record<string, TierOperation>> = {
+  read: "read",
+  versions: "read",
+  put: "write",
+  drop: "write",
+  commit: "write",
+  write: "write",
+  encode: "write",
+  acquire: "lease",
+  renew: "lease",
+  release: "lease",
+  mark: "mark",
+  marks: "mark",
 }
 
 type Failure = Pick<Extract<LarderEvent, { readonly _tag: "TierFailed" }>, "reason" | "message">
@@ -49,6 +67,7 @@ export class TierSteps {
   readonly circuit: string
   readonly #breaker: CircuitBreaker.CircuitBreaker
   readonly #observer: Observer
+  readonly #counts: TierCounts
   readonly #tierTimeout: number
   readonly #surroundings: Surroundings
   /**
@@ -82,6 +101,8 @@ export class TierSteps {
     this.circuit = part === "" ? tier : `${tier} ${part}`
     this.#breaker = breaker
     this.#observer = observer
+    this.#counts = countsOfTier(observer.counters, tier)
+    const durations = observer.measures.stepsIn(tier)
     this.#tierTimeout = tierTimeout
     this.#surroundings = {
       clock,
@@ -89,6 +110,10 @@ export class TierSteps {
       fork: Effect.runForkWith(context),
       timedOut: (operation, millis) =>
         new TierError({ tier, operation, cause: new TierTimeout({ millis }) }),
+      took: (operation, millis) => {
+        const kind = kinds[operation]
+        if (kind !== undefined) durations[kind].record(millis / 1_000)
+      },
     }
   }
 
@@ -243,7 +268,10 @@ export class TierSteps {
     }
     const counted = this.#breaker.execute(effect, { key: this.circuit, classify })
     return Effect.matchCauseEffect(counted, {
-      onSuccess: (value) => Effect.as(this.#believe, value),
+      onSuccess: (value) => {
+        this.#count(operation, "ok")
+        return Effect.as(this.#believe, value)
+      },
       onFailure: (cause) => {
         // Race: a concurrent step succeeds before this failure is recorded and clears the flag. The failure
         // opens the breaker, which steps would then skip, and it would stay open.
@@ -274,9 +302,9 @@ export class TierSteps {
     before: number,
   ): Effect.Effect<A | undefined> {
     if (Exit.isSuccess(exit)) {
-      return this.#isSuspect && !this.#insists
-        ? this.#guarded(operation, exit, before)
-        : Exit.succeed(exit.value)
+      if (this.#isSuspect && !this.#insists) return this.#guarded(operation, exit, before)
+      this.#count(operation, "ok")
+      return Exit.succeed(exit.value)
     }
     if (this.#insists || this.#isEcho(exit.cause, before)) {
       this.#told(operation, failureOf(exit.cause))
@@ -310,8 +338,13 @@ export class TierSteps {
   }
 
   #told(operation: string, failure: Failure): void {
-    this.#observer.counters.tierFailures += 1
+    this.#count(operation, failure.reason)
     this.#observer.tell({ _tag: "TierFailed", tier: this.#tier, operation, ...failure })
+  }
+
+  #count(operation: string, outcome: TierOutcome): void {
+    const kind = kinds[operation]
+    if (kind !== undefined) this.#counts.operations[kind][outcome] += 1
   }
 
   /** Publishes a failure that is not the tier's, without telling its breaker. */

@@ -53,8 +53,9 @@ export const open = (
     const hasMemory = first?.kind === "objects"
     const nearName = first?.name ?? "memory"
     const warnings = new TierWarnings(nearName, options)
-    const onEvicted: Parameters<ObjectTier["open"]>[0]["onEvicted"] = (key, cause) => {
-      observer.counters.evictions += 1
+    const onEvicted: Parameters<ObjectTier["open"]>[0]["onEvicted"] = (key, cause, wasHit) => {
+      observer.counters.evictionsByCause[cause] += 1
+      if (wasHit === false) observer.counters.evictionsUnread += 1
       observer.tell({ _tag: "Evicted", key, tier: nearName, cause })
       if (cause === "refused") warnings.tooHeavy()
     }

@@ -7,10 +7,13 @@ import * as Stream from "effect/Stream"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { ByteStore, ByteTier, Limits, Notice, TierError } from "../../Tier.ts"
 import type { Counters } from "../observe/counters.ts"
+import type { CircuitTimes } from "../observe/circuits.ts"
 import type { Observer } from "../observe/eventHub.ts"
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import { isWire } from "../../Wire.ts"
 import { handMadeLimits } from "../policy/tierLimits.ts"
+import { serversPerTier } from "../runtime/limits.ts"
+import { uniqueName } from "../runtime/uniqueName.ts"
 import { Timers } from "../runtime/deadlines.ts"
 import { inSteadyTime } from "../runtime/steadyBreaker.ts"
 import { FartherTier } from "./backingTier.ts"
@@ -117,14 +120,16 @@ export const fartherTier = (
       tripPolicy: CircuitBreaker.consecutive(limits.breaker.failures),
       openDuration: limits.breaker.openFor,
     }).pipe(Effect.provide(inSteadyTime(CircuitBreaker.layerStoreMemory())))
-    yield* watchBreaker(breaker.transitions, options.observer)
+    const circuitOf = circuitsOfTier(options.observer)
+    yield* watchBreaker(breaker.transitions, options.observer, circuitOf)
     const timers = new Timers(yield* Effect.context<never>(), "lingers")
     // Ends steps under way, so that no caller is left waiting.
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.flush()))
-    const parts = new TierParts(
-      store.partOf?.bind(store),
-      (part) => new TierSteps(tier.name, breaker, timers, options, part),
-    )
+    const parts = new TierParts(store.partOf?.bind(store), (part) => {
+      const steps = new TierSteps(tier.name, breaker, timers, options, part)
+      circuitOf(steps.circuit)
+      return steps
+    })
     const scope = yield* Effect.scope
     const run = Effect.runForkWith(options.context)
     const fork = (effect: Effect.Effect<void>) => {
@@ -148,18 +153,37 @@ const noticed = (
   }
   const { cause, key } = notice
   if (cause === "refused") warnings.refused(notice.bytes)
-  observer.counters.evictions += 1
+  observer.counters.evictionsByCause[cause] += 1
   observer.tell({ _tag: "Evicted", key, tier, cause })
 }
 
-/** Publishes `BreakerChanged` for each transition of a circuit. */
+/**
+ * The times of a tier's circuits, by their names in the breaker. Tiers of one name must not hide each
+ * other. Undefined beyond `serversPerTier`.
+ */
+const circuitsOfTier = ({ circuits }: Observer): ((name: string) => CircuitTimes | undefined) => {
+  const own = new Map<string, CircuitTimes>()
+  return (name) => {
+    const known = own.get(name)
+    if (known !== undefined || own.size >= serversPerTier) return known
+    const circuit = circuits.add(uniqueName(name, circuits.names))
+    own.set(name, circuit)
+    return circuit
+  }
+}
+
+/** Publishes `BreakerChanged` for each transition of a circuit, and measures its states. */
 export const watchBreaker = (
   transitions: Stream.Stream<CircuitBreaker.Transition>,
   observer: Observer,
+  circuitOf: (name: string) => CircuitTimes | undefined,
 ): Effect.Effect<void, never, Scope.Scope> =>
   transitions.pipe(
     Stream.runForEach(({ from, key, to }) =>
-      Effect.sync(() => observer.tell({ _tag: "BreakerChanged", breaker: key, from, to })),
+      Effect.sync(() => {
+        circuitOf(key)?.moved(to)
+        observer.tell({ _tag: "BreakerChanged", breaker: key, from, to })
+      }),
     ),
     Effect.forkScoped({ startImmediately: true }),
     Effect.asVoid,

@@ -17,11 +17,15 @@ export type TierRead =
       readonly confirmedAt?: number | undefined
       readonly unconfirmed?: Entry.Entry<unknown> | undefined
     }
-  /** No usable entry; `version` is the highest known, 0 for none. `isRemoved`: that version is a removal. */
+  /**
+   * No usable entry; `version` is the highest known, 0 for none. `isRemoved`: that version is a removal.
+   * `isUndecodable`: there are bytes that are no entry.
+   */
   | {
       readonly _tag: "Nothing"
       readonly version: number
       readonly isRemoved?: boolean
+      readonly isUndecodable?: boolean
       readonly unconfirmed?: Entry.Entry<unknown> | undefined
     }
   /** An entry of a newer release of the application: do not overwrite it. */

@@ -114,6 +114,11 @@ export class Gate {
     this.#grant(next)
   }
 
+  /** Lookups that wait for a permit. */
+  get waiting(): number {
+    return this.#line.size
+  }
+
   /** The first in the queue for which `is` holds. */
   find(is: (place: Place) => boolean): Place | undefined {
     return this.#line.find(is)
@@ -197,4 +202,32 @@ const upgradeNext = (gates: Gates): void => {
   if (gates.foreground === gates.background) return
   const next = gates.background.find((place) => mayUpgrade(gates, place))
   if (next !== undefined) upgrade(gates, next)
+}
+
+const gatesOf = new WeakMap<object, ReadonlyArray<Gates>>()
+
+/** Records the gates that an upstream's lookups pass: those of `inside`, and its own. */
+export const setGates = (resolved: object, inside: object, own?: Gates): void => {
+  const all = [...(gatesOf.get(inside) ?? []), ...(own === undefined ? [] : [own])]
+  if (all.length > 0) gatesOf.set(resolved, all)
+}
+
+/** How many lookups wait for a permit. */
+export interface Queues {
+  /** Also background lookups, where they have no permits of their own. */
+  readonly foreground: () => number
+  readonly background: (() => number) | undefined
+}
+
+/** The queues of an upstream; undefined where nothing bounds its lookups. */
+export const queuesOf = (resolved: object): Queues | undefined => {
+  const all = gatesOf.get(resolved)
+  if (all === undefined) return undefined
+  const waiting = (gates: ReadonlyArray<Gate>) => () =>
+    gates.reduce((sum, gate) => sum + gate.waiting, 0)
+  const apart = all.filter(({ background, foreground }) => background !== foreground)
+  return {
+    foreground: waiting(all.map(({ foreground }) => foreground)),
+    background: apart.length === 0 ? undefined : waiting(apart.map(({ background }) => background)),
+  }
 }

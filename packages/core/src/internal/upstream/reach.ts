@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Resolved } from "../../Upstream.ts"
+import { setGates } from "./concurrencyLimiter.ts"
 import { keepOrigin } from "./capturedServices.ts"
 
 /** One call within a circuit, or a whole lookup of a larder. */
@@ -58,9 +59,11 @@ export const noted = <T extends object>(resolved: T): T => {
 export const ensureNoted = <K, A, E>(resolved: Resolved<K, A, E>): Resolved<K, A, E> => {
   if (noting.has(resolved)) return resolved
   const { breakers, lookup, lookupMany } = resolved
-  return noted<Resolved<K, A, E>>({
+  const recording = noted<Resolved<K, A, E>>({
     lookup: (key, previous) => entering(() => lookup(key, previous)),
     lookupMany: lookupMany && ((keys) => entering(() => lookupMany(keys))),
     breakers,
   })
+  setGates(recording, resolved)
+  return recording
 }

@@ -1,4 +1,4 @@
-/** Tells listeners of changes by callers, each once, when it is acknowledged. */
+/** Counts changes by callers, each once, when it is acknowledged, and tells listeners. */
 import * as Effect from "effect/Effect"
 import type { Changed } from "../../LarderEvent.ts"
 import type { Engine } from "../state/engine.ts"
@@ -11,12 +11,16 @@ export const tellChanged = (
 ): Effect.Effect<Ack> =>
   Effect.suspend(() => {
     const { observer } = engine
-    if (observer.listeners === 0) return applied
+    const counts = observer.counters.changes[change.operation]
     const began = engine.stopwatch()
     return Effect.map(applied, (ack) => {
       const { refused, settled, version } = ack
+      if (refused === true) return ack
+      if (settled) counts.settled += 1
+      else counts.unsettled += 1
+      if (observer.listeners === 0) return ack
       const millis = Math.round(engine.stopwatch() - began)
-      if (refused !== true) observer.tell({ _tag: "Changed", ...change, version, settled, millis })
+      observer.tell({ _tag: "Changed", ...change, version, settled, millis })
       return ack
     })
   })

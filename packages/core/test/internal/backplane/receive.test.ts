@@ -196,7 +196,7 @@ describe("what is counted", () => {
         // A version ahead of the arbiter's time is not late.
         hears(changed("ahead", 9_000_000, true))
         hears(changed("looked up", 4))
-        const { buckets: _, ...state } = engine.observer.messageDelays.state
+        const { buckets: _, ...state } = engine.observer.measures.messageDelays.state
         expect(state).toEqual({ count: 3, sum: 7, min: 0, max: 4 })
       }),
   )

@@ -261,7 +261,7 @@ it.effect("law 16: an entry on which the policy fails is passed over, and told",
     )
     for (const tier of tiers) tier.engine = engine
     expect(shown(yield* look(engine))).toBe("shared 2, Fresh, shared")
-    expect(engine.observer.counters.undecodable).toBe(1)
+    expect(engine.observer.counters.undecodableByTier).toEqual({ front: 1 })
   }),
 )
 

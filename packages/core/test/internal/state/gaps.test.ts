@@ -61,6 +61,7 @@ describe("law 19: gaps", () => {
       true,
       false,
     ])
+    gaps.suspected()
     expect(gaps.countSuspects(entries)).toBe(1)
     gaps.begin(undefined, 0)
     expect(gaps.countSuspects(entries)).toBe(2)

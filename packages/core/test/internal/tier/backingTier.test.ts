@@ -9,6 +9,7 @@ import { fartherTier, openStore } from "../../../src/internal/tier/openTier.ts"
 import type { Role } from "../../../src/internal/tier/tierOptions.ts"
 import type { TierRead } from "../../../src/internal/tier/tierRead.ts"
 import { Marks } from "../../../src/internal/invalidation/marks.ts"
+import { sumOf } from "../../../src/internal/observe/counters.ts"
 import { Observer } from "../../../src/internal/observe/eventHub.ts"
 import { monotonicMillis } from "../../../src/internal/runtime/monotonic.ts"
 import { steadyClock } from "../../../src/internal/runtime/steadyClock.ts"
@@ -162,7 +163,7 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
         const { at, events, observer, script } = yield* opened(role)
         script.instead.read = () => (keys) => Effect.succeed(keys.map(() => new Uint8Array(9)))
         expect(yield* at("k")).toMatchObject({ _tag: "Nothing", version: 0 })
-        expect(observer.counters.undecodable).toBe(1)
+        expect(sumOf(observer.counters.undecodableByTier)).toBe(1)
         expect((yield* events).map(({ _tag }) => _tag)).toEqual(["Undecodable"])
       }).pipe(Effect.scoped),
     )
@@ -172,10 +173,10 @@ for (const role of ["alone", "inFront", "arbiter"] as const) {
         const { events, notify, observer } = yield* opened(role)
         notify({ _tag: "Warning", message: "the disk is full" })
         expect(yield* events).toMatchObject([{ _tag: "TierWarning", message: "the disk is full" }])
-        expect(observer.counters.evictions).toBe(0)
+        expect(sumOf(observer.counters.evictionsByCause)).toBe(0)
         notify({ _tag: "Evicted", key: "k", cause: "size" })
         expect(yield* events).toMatchObject([{ _tag: "Evicted", key: "k", cause: "size" }])
-        expect(observer.counters.evictions).toBe(1)
+        expect(sumOf(observer.counters.evictionsByCause)).toBe(1)
       }).pipe(Effect.scoped),
     )
 

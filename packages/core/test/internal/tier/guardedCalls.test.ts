@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, PubSub } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { tierFailuresOf } from "../../../src/internal/observe/counters.ts"
 import { Observer } from "../../../src/internal/observe/eventHub.ts"
 import { inSteadyTime } from "../../../src/internal/runtime/steadyBreaker.ts"
 import { steadyOf } from "../../../src/internal/runtime/steadyClock.ts"
@@ -204,7 +205,7 @@ describe("a step", () => {
       expect(all[1]![2]).toBe("a text")
       expect(all[2]![2]).toContain("a defect")
       expect(all[3]).toEqual(timedOut)
-      expect(observer.counters.tierFailures).toBe(4)
+      expect(tierFailuresOf(observer.counters)).toBe(4)
     }).pipe(Effect.scoped),
   )
 
@@ -350,7 +351,7 @@ describe("the breaker", () => {
           expect((yield* Fiber.join(burst)).every((answer) => answer === undefined)).toBe(true)
           expect(yield* state).toBe("Closed")
           // All of them are told.
-          expect(observer.counters.tierFailures).toBe(isSuspect ? 11 : 10)
+          expect(tierFailuresOf(observer.counters)).toBe(isSuspect ? 11 : 10)
           // One that begins after it says something new.
           yield* within(steps.run("read", Effect.never))
           expect(yield* state).toBe("Open")
@@ -409,7 +410,7 @@ describe("the breaker", () => {
       const { asked, observer, steps, told } = yield* make(1)
       steps.tellFailed("encode", "not a value")
       expect(yield* told).toEqual([["encode", "failed", "not a value", "t"]])
-      expect(observer.counters.tierFailures).toBe(1)
+      expect(tierFailuresOf(observer.counters)).toBe(1)
       expect(asked()).toBe(0)
     }).pipe(Effect.scoped),
   )
@@ -583,7 +584,7 @@ describe("a probe", () => {
       expect(probing.pollUnsafe()).toEqual(Exit.void)
       expect(begun).toBe(11)
       expect(yield* told).toEqual([])
-      expect(observer.counters.tierFailures).toBe(1)
+      expect(tierFailuresOf(observer.counters)).toBe(1)
     }).pipe(Effect.scoped),
   )
 

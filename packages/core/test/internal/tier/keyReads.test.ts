@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, type Fiber, Layer } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { tierFailuresOf } from "../../../src/internal/observe/counters.ts"
 import { Observer } from "../../../src/internal/observe/eventHub.ts"
 import { Timers } from "../../../src/internal/runtime/deadlines.ts"
 import { steadyOf } from "../../../src/internal/runtime/steadyClock.ts"
@@ -188,7 +189,7 @@ describe("reads of one key", () => {
       yield* next
       yield* TestClock.adjust(20)
       for (const { answers } of all) expect(answers).toEqual([undefined])
-      expect(observer.counters.tierFailures).toBe(2)
+      expect(tierFailuresOf(observer.counters)).toBe(2)
       expect(yield* state).toBe("Closed")
     }),
   )
@@ -213,7 +214,7 @@ describe("a caller that leaves", () => {
       expect(tier.interrupted).toBe(1)
       yield* TestClock.adjust(200)
       expect([b, c, d].flatMap(({ answers }) => answers)).toEqual([])
-      expect(observer.counters.tierFailures).toBe(0)
+      expect(tierFailuresOf(observer.counters)).toBe(0)
       // An interrupted trip is under way no more.
       read("e")
       expect(trips.at(-1)).toEqual(["e"])
@@ -253,7 +254,7 @@ describe("an entry that takes its time to be decoded", () => {
       expect(slow.answers).toEqual([at("slow")])
       expect(quick.answers).toEqual([at("quick")])
       expect(Math.round(slow.budget.left)).toBe(180)
-      expect(observer.counters.tierFailures).toBe(0)
+      expect(tierFailuresOf(observer.counters)).toBe(0)
     }),
   )
 

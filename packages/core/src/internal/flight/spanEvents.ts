@@ -1,0 +1,20 @@
+/** Slow steps before a lookup, as events of the span of the caller that waits for them. */
+import { slowStepMillis } from "../runtime/limits.ts"
+import type { CallerSpan, Engine } from "../state/engine.ts"
+
+/** Adds an event to the caller's span, if there is one and the step took long. */
+export const tellSlow = (
+  engine: Engine,
+  span: CallerSpan,
+  event: "larder.tier" | "larder.lease_wait",
+  millis: number,
+  attributes: Readonly<Record<string, string>> = {},
+): void => {
+  if (span?._tag !== "Span" || millis <= slowStepMillis) return
+  const { clock, larder } = engine.observer
+  span.event(event, clock.currentTimeNanosUnsafe(), {
+    "larder.name": larder,
+    ...attributes,
+    "larder.millis": millis,
+  })
+}
