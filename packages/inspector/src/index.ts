@@ -6,4 +6,5 @@
  * @category packages
  * @since 0.1.0
  */
+export * as Dashboard from "./Dashboard.ts"
 export * as Rules from "./Rules.ts"
