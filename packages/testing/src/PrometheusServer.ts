@@ -1,8 +1,5 @@
 /**
- * Real Prometheus servers for tests, each a scoped effect that ends with its scope, and where the
- * programs of Prometheus are.
- *
- * The servers live in real time, whatever clock the test has.
+ * Where the programs of Prometheus are, for tests that check alert rules with them.
  *
  * @module @larder/testing/PrometheusServer
  * @category testing

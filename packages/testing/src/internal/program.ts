@@ -16,9 +16,10 @@ export const isExecutable = (file: string): boolean => {
 
 /** Reads this process's environment, whatever configuration the test provides to its subject. */
 export const setting = (name: string): Effect.Effect<string> =>
-  Config.String(name)
-    .parse(ConfigProvider.fromEnv())
-    .pipe(Effect.orElseSucceed(() => ""))
+  // A provider copies the environment as it is made.
+  Effect.suspend(() => Config.String(name).parse(ConfigProvider.fromEnv())).pipe(
+    Effect.orElseSucceed(() => ""),
+  )
 
 /** The program that the variable names, if there is one and it is set, else the first of these names on the `PATH`. */
 export const programOf = (variable: string | undefined, names: ReadonlyArray<string>) =>
