@@ -10,7 +10,10 @@ export default defineConfig({
       "examples/*/test/**/*.test.ts",
       "docs/test/**/*.test.ts",
     ],
-    globalSetup: ["packages/redis/test/support/globalSetup.ts"],
+    globalSetup: [
+      "packages/redis/test/support/globalSetup.ts",
+      "packages/inspector/test/support/globalSetup.ts",
+    ],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // One module graph for all files: loading Effect for each would take longer than the tests.
     isolate: false,

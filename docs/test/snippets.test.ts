@@ -2,12 +2,21 @@
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import * as PrometheusServer from "@larder/testing/PrometheusServer"
 import * as RedisServer from "@larder/testing/RedisServer"
 import { Effect } from "effect"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { tsc } from "../../packages/core/test/support/compiled.ts"
 import type { Extracted, Snippet } from "./snippets.ts"
-import { extract, moduleOf, moduleText, placeOf, registersTests, startsRedis } from "./snippets.ts"
+import {
+  extract,
+  moduleOf,
+  moduleText,
+  needsPrometheus,
+  placeOf,
+  registersTests,
+  startsRedis,
+} from "./snippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const sources = [
@@ -28,6 +37,7 @@ const snippets = [...extracted.values()].flatMap((each) => each.snippets)
 const problems = [...extracted.values()].flatMap((each) => each.problems)
 
 const hasRedis = (await Effect.runPromise(RedisServer.find)) !== undefined
+const hasPrometheus = (await Effect.runPromise(PrometheusServer.find)) !== undefined
 
 // Inside the workspace, where imports find its packages; a folder per run, as two may run at once.
 mkdirSync(join(root, "docs/.snippets"), { recursive: true })
@@ -142,7 +152,8 @@ describe("each block", () => {
         const title = `${file}:${snippet.line} runs`
         if (!registersTests(snippet)) {
           // Without a server on this machine the suites of Redis are skipped as well.
-          const skip = startsRedis(snippet) && !hasRedis
+          const skip =
+            (startsRedis(snippet) && !hasRedis) || (needsPrometheus(snippet) && !hasPrometheus)
           it(title, { skip, timeout: 60_000 }, () => silently(() => execute(snippet)))
           continue
         }

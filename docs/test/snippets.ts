@@ -93,6 +93,10 @@ export const registersTests = ({ code }: Snippet): boolean =>
 export const startsRedis = ({ code }: Snippet): boolean =>
   code.includes(`"@larder/testing/RedisServer"`)
 
+/** Whether the snippet needs the programs of Prometheus. */
+export const needsPrometheus = ({ code }: Snippet): boolean =>
+  code.includes(`"@larder/testing/PrometheusServer"`)
+
 /** `file:line:column` for a place in the snippet's module. */
 export const placeOf = ({ file, indent }: Snippet, line: number, column: number): string =>
   `${file}:${line}:${column + indent}`

@@ -6,6 +6,7 @@ export const categories: ReadonlyArray<string> = [
   "policies",
   "tiers",
   "building blocks",
+  "observing",
   "tier authors",
   "testing",
   // Categories of their exports.

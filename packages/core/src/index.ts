@@ -8,8 +8,10 @@
  * @category packages
  * @since 0.1.0
  */
+export * as Anomaly from "./Anomaly.ts"
 export * as Arbitration from "./Arbitration.ts"
 export * as Backplane from "./Backplane.ts"
+export * as Baseline from "./Baseline.ts"
 export * as BoundedMap from "./BoundedMap.ts"
 export * as Coalesce from "./Coalesce.ts"
 export * as Deadline from "./Deadline.ts"

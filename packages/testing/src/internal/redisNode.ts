@@ -2,12 +2,11 @@
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as child from "./childProcess.ts"
 import { freePort } from "./freePort.ts"
+import { programOf } from "./program.ts"
 import { eventually, inRealTime } from "./realTime.ts"
 import { command, type Target } from "./redisCommand.ts"
 import { RedisServerError } from "./redisError.ts"
@@ -89,32 +88,6 @@ export interface RedisServer {
    */
   readonly calls: Effect.Effect<ReadonlyMap<string, number>, RedisServerError>
 }
-
-const executable = (file: string): boolean => {
-  try {
-    fs.accessSync(file, fs.constants.X_OK)
-    return fs.statSync(file).isFile()
-  } catch {
-    return false
-  }
-}
-
-/** Reads this process's environment, whatever configuration the test provides to its subject. */
-const setting = (name: string): Effect.Effect<string> =>
-  Config.String(name)
-    .parse(ConfigProvider.fromEnv())
-    .pipe(Effect.orElseSucceed(() => ""))
-
-/** The program that the variable names, else the first of these names on the `PATH`. */
-const programOf = (variable: string, names: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const named = yield* setting(variable)
-    if (named !== "") return executable(named) ? named : undefined
-    const folders = (yield* setting("PATH")).split(path.delimiter).filter((folder) => folder !== "")
-    return names
-      .flatMap((name) => folders.map((folder) => path.join(folder, name)))
-      .find(executable)
-  })
 
 /**
  * The server's program: the one that `LARDER_REDIS_SERVER` names, else `redis-server` or
