@@ -429,6 +429,11 @@ export const sections: ReadonlyArray<Section> = [
         "events buffered for a subscriber",
         "further ones are dropped; `Dropped` counts them",
       ],
+      [
+        "longestHitStep",
+        'hits from one sampled hit to the next, for `subscribeTo({ hits: "sampled" })`',
+        "64 on average; the `count` of a sample says for how many it stands",
+      ],
       ["warningsAtOnce", "warnings of one topic at once", "further ones are counted"],
       ["warningRefillMillis", "time for one more", "the next warning names their count"],
       ["namesakeWarnings", "warnings of a name that two larders have", "no further warnings"],

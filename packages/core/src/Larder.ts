@@ -47,6 +47,7 @@ import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
+import { hitsOf, type SubscribeOptions } from "./internal/observe/hits.ts"
 import { read, type Reading } from "./internal/read/peek.ts"
 import { shown } from "./internal/state/shownEntry.ts"
 import { has, type InMemory, snapshot } from "./internal/state/snapshot.ts"
@@ -95,6 +96,7 @@ export type { Ack } from "./internal/write/ack.ts"
 export type { SetOptions } from "./internal/write/set.ts"
 export type { GetOptions } from "./internal/read/get.ts"
 export type { Reading } from "./internal/read/peek.ts"
+export type { Hits, SubscribeOptions } from "./internal/observe/hits.ts"
 export type { InMemory } from "./internal/state/snapshot.ts"
 export type { Invalidated } from "./internal/write/invalidate.ts"
 export type { Stats } from "./internal/lifecycle/stats.ts"
@@ -264,6 +266,13 @@ export interface Larder<in out K, in out A, out E = never> {
    * take resumes after the turn of the fiber that caused the event.
    */
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
+  /**
+   * {@link Larder.subscribe} with a choice of the hits, which are most events: all, a sample of them, or
+   * none. A subscriber that takes no hits costs hits nothing.
+   */
+  readonly subscribeTo: (
+    options: SubscribeOptions,
+  ) => Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
   /** The counters since the larder was made, and its size now. */
   readonly stats: Effect.Effect<Stats>
 }
@@ -538,6 +547,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     resizeMemory: (bounds) => open(resize(engine, bounds)),
     events: engine.observer.events,
     subscribe: engine.observer.subscribe,
+    subscribeTo: (options) =>
+      Effect.suspend(() => engine.observer.subscribeTo(hitsOf(name, options))),
     stats: Effect.suspend(() => statsOf(engine)),
   }
 }
@@ -685,6 +696,9 @@ export interface ServiceClass<
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidOptions, Self>
   readonly events: Stream.Stream<LarderEvent, never, Self>
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
+  readonly subscribeTo: (
+    options: SubscribeOptions,
+  ) => Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
   readonly stats: Effect.Effect<Stats, never, Self>
 }
 
@@ -710,7 +724,8 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
         | "clear"
         | "invalidateWhen"
         | "has"
-        | "resizeMemory",
+        | "resizeMemory"
+        | "subscribeTo",
     >(
       name: M,
     ) =>
@@ -738,6 +753,7 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
     resizeMemory: method("resizeMemory"),
     events: Stream.unwrap(Effect.map(tag, (larder: Any) => larder.events)),
     subscribe: Effect.flatMap(tag, (larder: Any) => larder.subscribe),
+    subscribeTo: method("subscribeTo"),
     stats: Effect.flatMap(tag, (larder: Any) => larder.stats),
   }
 }

@@ -98,6 +98,11 @@ export interface Hit extends OfKey {
   readonly _tag: "Hit"
   /** The name of the memory tier. */
   readonly tier: string
+  /**
+   * The number of hits that the event stands for, where the subscriber asked for a sample
+   * (`hits: "sampled"`): all since the last sample, of whatever keys. Absent means 1.
+   */
+  readonly count?: number
 }
 /**
  * A call was answered with a fresh value after it had waited.

@@ -6,7 +6,7 @@ import type { Observer } from "./eventHub.ts"
 /** A fresh value of memory, at once; see `hit` in `read/fastPath.ts` for the plain hit. */
 export const hit = (observer: Observer, key: string, tier: string): void => {
   observer.counters.hits += 1
-  if (observer.listeners !== 0) observer.tellHit(key, tier)
+  if (observer.hitListeners !== 0) observer.tellHit(key, tier)
 }
 
 /** A fresh value, after a wait. */

@@ -9,5 +9,5 @@ export const isHit = ({ marks, near }: Engine, slot: number, now: number): boole
 export const hit = ({ near, nearName, observer }: Engine, k: string, slot: number): void => {
   near.hit(slot)
   observer.counters.hits += 1
-  if (observer.listeners !== 0) observer.tellHit(k, nearName)
+  if (observer.hitListeners !== 0) observer.tellHit(k, nearName)
 }

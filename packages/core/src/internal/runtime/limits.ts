@@ -192,6 +192,8 @@ export const recordsSweptPerWrite = 4
 
 /** Events for each subscriber. A slow subscriber loses events rather than holds up callers. */
 export const bufferedEvents = 4_096
+/** Hits from one sampled hit to the next, at most; 64 on average. */
+export const longestHitStep = 127
 /** Lines of one topic. Enough to see that a problem is not a single one. */
 export const warningsAtOnce = 5
 /** ms for one more line of a topic. */
