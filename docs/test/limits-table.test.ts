@@ -86,6 +86,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
     "step",
     "stepTowardsLru",
   ],
+  "core/src/internal/observe/keyDisplay.ts": ["shownBytes", "secretBytes"],
   "core/src/internal/runtime/deadlines.ts": ["cutAfter", "rounding"],
   "core/src/internal/runtime/processLife.ts": ["longestTimer"],
   "core/src/internal/runtime/steadyClock.ts": ["readingsPerMilli"],

@@ -47,6 +47,7 @@ import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
+import { showKeyBy } from "./internal/observe/keyDisplay.ts"
 import { hitsOf, type SubscribeOptions } from "./internal/observe/hits.ts"
 import { read, type Reading } from "./internal/read/peek.ts"
 import { shown } from "./internal/state/shownEntry.ts"
@@ -87,6 +88,7 @@ import { Turns } from "./internal/runtime/turns.ts"
 import { ensureNoted } from "./internal/upstream/reach.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
+import { KeyDisplay } from "./KeyDisplay.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type * as Policy from "./Policy.ts"
 import { TierStack } from "./TierStack.ts"
@@ -393,6 +395,7 @@ const makeAny = (
       soon,
       instrument,
       tiers.map((tier) => tier.name),
+      showKeyBy(yield* KeyDisplay),
     )
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)

@@ -13,6 +13,7 @@ import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
 import { isTimeout, refusalOf, refused } from "./refused.ts"
+import { inSpan } from "./lookupSpan.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -120,22 +121,20 @@ export const timeout = (engine: Engine, key: string): LookupTimeout => {
   return new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })
 }
 
-/** Wraps a lookup in a span. Not `withSpan`, which adds a stack trace for each call to causes of failures. */
+/** Wraps a lookup in a span. `describe` sets what is known of the keys, on a span that is exported. */
 const spanned = (
   engine: Engine,
   parent: CallerSpan,
   effect: Effect.Effect<unknown, unknown>,
-  attribute: string,
-  value: string | number,
+  describe: (span: Tracer.Span) => void,
 ): Effect.Effect<unknown, unknown> =>
   // No span without a tracer: a span costs as much as the rest of a lookup.
   parent === undefined && !engine.isTraced
     ? effect
-    : Effect.useSpan(
-        "larder.lookup",
-        { attributes: { "larder.name": engine.settings.name, [attribute]: value } },
-        (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
-      )
+    : inSpan(engine.settings.name, effect, (span) => {
+        // The tracer of a fiber without one exports nothing.
+        if (engine.isTraced && span.sampled) describe(span)
+      })
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += flights.length
@@ -187,7 +186,11 @@ export abstract class LookupOfOne extends Lookup {
     const effect = Effect.suspend(() =>
       upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
     )
-    this.run(spanned(engine, span, effect, "larder.key", flight.k), [flight], span)
+    const describe = (own: Tracer.Span) => {
+      const shown = engine.observer.showKey(flight.k)
+      if (shown !== undefined) own.attribute("larder.key", shown)
+    }
+    this.run(spanned(engine, span, effect, describe), [flight], span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
@@ -219,7 +222,8 @@ export abstract class LookupOfMany extends Lookup {
         ? Effect.die(new Error("there is no bulk lookup"))
         : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
     )
-    this.run(spanned(engine, span, effect, "larder.keys", flights.length), flights, span)
+    const describe = (own: Tracer.Span) => own.attribute("larder.keys", flights.length)
+    this.run(spanned(engine, span, effect, describe), flights, span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {

@@ -12,6 +12,7 @@ import type { Hit, LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
 import { type Counters, noCounts } from "./counters.ts"
 import { Histogram, durations } from "./histogram.ts"
+import { type ShowKey, showKeyBy } from "./keyDisplay.ts"
 import { type HitFilter, type Hits, filterOf } from "./hits.ts"
 import { bufferedEvents } from "../runtime/limits.ts"
 
@@ -46,6 +47,8 @@ export class Observer {
   listeners = 0
   /** The number of listeners that get hits. Read on the hot path, which is all that hits cost without any. */
   hitListeners = 0
+  /** A key as it leaves the process. */
+  readonly showKey: ShowKey
   /** The instrument's function for decisions. */
   readonly decided: Instrument["decision"]
   #all: ReadonlyArray<Listener> = []
@@ -62,7 +65,9 @@ export class Observer {
     soon: Soon,
     { decision, event, hits = "all" }: Instrument = {},
     sources: ReadonlyArray<string> = [],
+    showKey: ShowKey = showKeyBy("hashed"),
   ) {
+    this.showKey = showKey
     this.counters = noCounts(sources)
     this.larder = larder
     this.clock = clock
