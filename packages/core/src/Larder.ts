@@ -47,6 +47,7 @@ import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
+import * as openLarders from "./internal/observe/openLarders.ts"
 import { showKeyBy } from "./internal/observe/keyDisplay.ts"
 import { hitsOf, type SubscribeOptions } from "./internal/observe/hits.ts"
 import { read, type Reading } from "./internal/read/peek.ts"
@@ -80,7 +81,7 @@ import type {
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
 import * as stack from "./internal/tier/openStack.ts"
-import { type Stats, statsOf } from "./internal/lifecycle/stats.ts"
+import { type Stats, statsOf, tierNames } from "./internal/lifecycle/stats.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
 import { Sweeps } from "./internal/refresh/sweep.ts"
 import { wellFormed } from "./internal/invalidation/tags.ts"
@@ -444,6 +445,11 @@ const makeAny = (
         messageDelays: observer.messageDelays,
       },
       context,
+    )
+    const registered = { observer, tiers: tierNames(engine) }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => openLarders.open(registered)),
+      (end) => Effect.sync(end),
     )
     yield* memoryAlone.tell(opened, settings.name)
     tellOpened(engine)

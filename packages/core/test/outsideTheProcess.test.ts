@@ -1,6 +1,14 @@
 /** Neither a key nor a value leaves the process, whatever fails: not in lines, spans or metrics. */
 import { assert, describe, it } from "@effect/vitest"
-import { KeyDisplay, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import {
+  KeyDisplay,
+  Larder,
+  LogEvents,
+  MemoryTier,
+  Policy,
+  TierStack,
+  Upstream,
+} from "@larder/core"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, type Fault, layer as faultyShared } from "./support/faultyTier.ts"
@@ -99,6 +107,7 @@ const program = (outside: Outside, faults = new Faults()) =>
     return yield* larder.stats
   }).pipe(
     Effect.provide(TierStack.layer(MemoryTier.layer({ maxEntries: 4 }), faultyShared(faults))),
+    Effect.provide(LogEvents.layer()),
     Effect.scoped,
     outside.around,
   )
@@ -118,7 +127,11 @@ describe("over secret keys and values, with faults of upstream and of a tier", (
       assert.isAbove(lookupsRefused.breakerOpen, 0)
       assert.isAbove(tierFailures, 0)
       assert.isAbove(undecodable, 0)
-      assert.isAbove(outside.lines.length, 3)
+      const messages = new Set(outside.lines.map(({ message }) => message))
+      for (const message of ["breaker changed", "tiers missed", "serving stale"]) {
+        assert.include([...messages], message)
+      }
+      assert.isTrue([...messages].some((message) => message.includes("cannot be encoded")))
       assert.isAbove(outside.spans.length, 20)
       assert.include(outside.page, "larder_answers_total")
       assert.deepStrictEqual(leaks(outside), [])

@@ -194,6 +194,8 @@ export const recordsSweptPerWrite = 4
 export const bufferedEvents = 4_096
 /** Hits from one sampled hit to the next, at most; 64 on average. */
 export const longestHitStep = 127
+/** ms: 30 seconds. Summaries of log lines and judgements of anomalies come at its end. */
+export const windowMillis = 30_000
 /** Lines of one topic. Enough to see that a problem is not a single one. */
 export const warningsAtOnce = 5
 /** ms for one more line of a topic. */
