@@ -83,7 +83,11 @@ import * as Soon from "./internal/runtime/nextTurn.ts"
 import * as stack from "./internal/tier/openStack.ts"
 import { type Stats, statsOf, tierNames } from "./internal/lifecycle/stats.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
+import { Audits } from "./internal/refresh/audit.ts"
+import type { AuditOptions } from "./internal/state/audit.ts"
+import { StampedeHook } from "./internal/refresh/stampedeHook.ts"
 import { Sweeps } from "./internal/refresh/sweep.ts"
+import type { OnStampede } from "./internal/state/stampedes.ts"
 import { wellFormed } from "./internal/invalidation/tags.ts"
 import { Turns } from "./internal/runtime/turns.ts"
 import { ensureNoted } from "./internal/upstream/reach.ts"
@@ -98,6 +102,8 @@ import * as Upstream from "./Upstream.ts"
 export type { Ack } from "./internal/write/ack.ts"
 export type { SetOptions } from "./internal/write/set.ts"
 export type { GetOptions } from "./internal/read/get.ts"
+export type { AuditOptions } from "./internal/state/audit.ts"
+export type { OnStampede, Stampede, StampedeRequest } from "./internal/state/stampedes.ts"
 export type { Reading } from "./internal/read/peek.ts"
 export type { Hits, SubscribeOptions } from "./internal/observe/hits.ts"
 export type { InMemory } from "./internal/state/snapshot.ts"
@@ -338,6 +344,25 @@ export interface BaseOptions<A, K, E, R> {
   readonly schemaVersion?: number | undefined
   /** The longest that closing the larder may take. Default 5 seconds. */
   readonly closeTimeout?: Duration.Input | undefined
+  /**
+   * How many callers one lookup may answer without a `StampedeDetected`: an integer of at least 1, or
+   * `Infinity`. Default 10.
+   */
+  readonly stampedeCallers?: number | undefined
+  /**
+   * Runs for each `StampedeDetected`, and may ask for a refresh or for longer grace: see
+   * `StampedeRequest`. It runs in a fiber of the larder: no caller waits for it, its failure is logged,
+   * and closing the larder interrupts it. It does not run for a key for which it is running, nor for
+   * more than 16 keys at once. Default: none.
+   */
+  readonly onStampede?: OnStampede<NoInfer<K>> | undefined
+  /**
+   * Compares some fresh hits with upstream, in the background, after their callers have the answer: see
+   * `AuditOptions`, and the event `Audited`. Never through a circuit that is not closed, and only with a
+   * free background permit of `Upstream.withConcurrency`. Where the value differs, the key is looked up
+   * again. Default: none.
+   */
+  readonly audit?: AuditOptions<A> | undefined
 }
 
 /**
@@ -453,6 +478,11 @@ const makeAny = (
     )
     yield* memoryAlone.tell(opened, settings.name)
     tellOpened(engine)
+    const { audit, onStampede } = settings
+    if (audit !== undefined) observer.watchHits(new Audits(engine, audit).hit)
+    if (onStampede !== undefined) {
+      engine.stampedes.onDetected = new StampedeHook(engine, onStampede).detected
+    }
     if (opened.hasMemory) engine.entries.onKeep = new Sweeps(engine).kept
     yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.
@@ -503,7 +533,11 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     operation: "set" | "expire" | "remove",
     key: unknown,
     how: (k: string) => Effect.Effect<Ack>,
-  ) => checked(key, (k) => tellChanged(engine, { operation, key: k }, how(k)))
+  ) =>
+    checked(key, (k) => {
+      engine.stampedes.changed(k)
+      return tellChanged(engine, { operation, key: k }, how(k))
+    })
   const keepsStale = (options: MarkOptions = {}): boolean => {
     checkNames(name, options, markNames)
     return flagOf(name, "keepStale", options.keepStale, true)
@@ -928,6 +962,7 @@ interface FnFunctions<Args extends ReadonlyArray<unknown>, A, E> {
   readonly etag?: ((value: A, args: Args) => string | undefined) | undefined
   readonly failureFor?: ((error: E, args: Args) => Duration.Input) | undefined
   readonly graceFor?: ((error: E, args: Args) => boolean) | undefined
+  readonly onStampede?: OnStampede<Args> | undefined
 }
 
 type OwnOptions<A, E> = Omit<

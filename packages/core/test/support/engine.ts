@@ -25,6 +25,9 @@ export const settings: Settings = {
   graceFor: undefined,
   revision: undefined,
   closeMillis: 5_000,
+  stampedeCallers: 10,
+  onStampede: undefined,
+  audit: undefined,
 }
 
 export const startMillis = 1_790_000_000_000

@@ -14,6 +14,7 @@ import type { Flight } from "../state/flight.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
 import { isTimeout, refusalOf, refused } from "./refused.ts"
 import { inSpan } from "./lookupSpan.ts"
+import { lookupReached } from "./stampede.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -138,10 +139,13 @@ const spanned = (
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
   engine.observer.counters.lookups += flights.length
-  if (engine.observer.listeners === 0) return
-  for (const { background, k } of flights) {
-    engine.observer.tell({ _tag: "LookupStarted", key: k, background })
+  for (const flight of flights) flight.reachedUpstream = true
+  if (engine.observer.listeners !== 0) {
+    for (const { background, k } of flights) {
+      engine.observer.tell({ _tag: "LookupStarted", key: k, background })
+    }
   }
+  for (const flight of flights) lookupReached(engine, flight)
 }
 
 const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {

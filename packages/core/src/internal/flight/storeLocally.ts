@@ -12,6 +12,7 @@ export const keepInMemory = (
   committedTo?: FartherTier,
 ): void => {
   engine.entries.keep(flight.k, flight.key, kept, engine.now())
+  engine.stampedes.stored(flight.k, kept.entry.freshUntil)
   if (engine.observer.listeners !== 0) tellCommitted(engine, flight, kept, committedTo)
 }
 

@@ -104,6 +104,7 @@ export const statsOf = (engine: Engine): Effect.Effect<Stats> =>
       failedAnswers: { ...failedAnswers },
       missesByCause: { ...missesByCause },
       lookupsRefused: { ...lookupsRefused },
+      audits: { ...counters.audits },
       answers: answersOf(engine.observer.counters, engine.nearName),
       misses: sumOf(missesByCause),
       staleServed: sumOf(staleAnswers),

@@ -1,5 +1,11 @@
 /** The counters of one larder. */
-import type { FailedReason, LookupRefused, MissCause, StaleReason } from "../../LarderEvent.ts"
+import type {
+  AuditResult,
+  FailedReason,
+  LookupRefused,
+  MissCause,
+  StaleReason,
+} from "../../LarderEvent.ts"
 
 /** The calls that one source answered. */
 export interface Outcomes {
@@ -35,6 +41,8 @@ export interface Counters {
   lookupsTimedOut: number
   /** Keys whose lookup did not reach upstream, by reason. */
   readonly lookupsRefused: Record<LookupRefused["reason"], number>
+  /** Fresh hits that were compared with upstream, by result. */
+  readonly audits: Record<AuditResult, number>
   /** Misses that joined a running lookup. */
   coalesced: number
   /** Refreshes of values that were still fresh. */
@@ -81,6 +89,7 @@ export const noCounts = (sources: ReadonlyArray<string>): Counters => ({
   lookupsFailed: 0,
   lookupsTimedOut: 0,
   lookupsRefused: { breakerOpen: 0, shed: 0 },
+  audits: { same: 0, differs: 0, failed: 0, skipped: 0 },
   coalesced: 0,
   earlyRefreshes: 0,
   superseded: 0,

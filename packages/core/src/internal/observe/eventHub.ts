@@ -45,13 +45,14 @@ export class Observer {
   readonly messageDelays = new Histogram(durations)
   /** The number of listeners. Without any, no event is made. */
   listeners = 0
-  /** The number of listeners that get hits. Read on the hot path, which is all that hits cost without any. */
+  /** The number of listeners that get hits, audits included. Read on the hot path, which is all that hits cost without any. */
   hitListeners = 0
   /** A key as it leaves the process. */
   readonly showKey: ShowKey
   /** The instrument's function for decisions. */
   readonly decided: Instrument["decision"]
   #all: ReadonlyArray<Listener> = []
+  #onHit: ((key: string) => void) | undefined
   #hubs: ReadonlyArray<Hub> = []
   #closed = false
   readonly #soon: Soon
@@ -83,14 +84,22 @@ export class Observer {
     return () => this.#setListeners(this.#all.filter((other) => other !== listener))
   }
 
+  /** Calls `onHit` for each hit, without an event: for audits. */
+  watchHits(onHit: (key: string) => void): void {
+    this.#onHit = onHit
+    this.#setListeners(this.#all)
+  }
+
   #setListeners(all: ReadonlyArray<Listener>): void {
     this.#all = all
     this.listeners = all.length
-    this.hitListeners = all.filter(({ hits }) => hits !== "none").length
+    const withHits = all.filter(({ hits }) => hits !== "none").length
+    this.hitListeners = withHits + (this.#onHit === undefined ? 0 : 1)
   }
 
   /** As `tell`, for a plain hit, the most frequent event. Call only with `hitListeners`. */
   tellHit(key: string, tier: string): void {
+    this.#onHit?.(key)
     let event: Hit | undefined
     for (const { hear, hits } of this.#all) {
       if (hits === "none") continue

@@ -19,6 +19,13 @@ export const hitSteps = (seed: string): Step => {
   return () => 1 + Math.floor(random.nextDoubleUnsafe() * longestHitStep)
 }
 
+/** A share of all events, each taken independently of the others. `share` is above 0 and at most 1. */
+export const shareSteps = (seed: string, share: number): Step => {
+  const random = generatorOf(seed)
+  const left = Math.log(1 - share)
+  return () => 1 + Math.floor(Math.log(1 - random.nextDoubleUnsafe()) / left)
+}
+
 export class Sampler {
   readonly #next: Step
   #step: number

@@ -177,6 +177,8 @@ export class Flight extends Linked<Flight> {
   haveTiersAnswered = false
   /** Upstream has been asked: see {@link hears}. */
   isLookingUp = false
+  /** The lookup has reached upstream: no guard holds it back. */
+  reachedUpstream = false
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
   /** The arbiter has answered the last request for the key; of many keys, that for another key of its server. */
