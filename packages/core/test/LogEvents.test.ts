@@ -42,8 +42,7 @@ const logged = <A, E>(
 ) => {
   const outside = new Outside()
   return program.pipe(
-    Effect.provide(stack),
-    Effect.provide(layer),
+    Effect.provide([stack, layer]),
     Effect.scoped,
     outside.around,
     Effect.provideService(KeyDisplay.KeyDisplay, "shown"),

@@ -94,8 +94,10 @@ const eventsOf = (own: number, { layer, subscribe }: Observing) => {
     faulty.turn("none", "all")
     yield* TestClock.adjust("3 minutes")
   }).pipe(
-    Effect.provide(TierStack.layer(MemoryTier.layer({ maxEntries: 3 }), faultyShared(faulty))),
-    Effect.provide(layer),
+    Effect.provide([
+      TierStack.layer(MemoryTier.layer({ maxEntries: 3 }), faultyShared(faulty)),
+      layer,
+    ]),
     Effect.provideService(Instrument.Instrument, { event: (event) => events.push(event) }),
     Effect.scoped,
     Random.withSeed(String(own)),

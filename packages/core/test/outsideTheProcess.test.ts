@@ -28,9 +28,9 @@ class Refused extends Schema.TaggedError<Refused>()("Refused", { key: Schema.Str
 }
 
 /** What a lookup does is in its key. */
-const answer = (key: string): Effect.Effect<string, Refused | Error> => {
+const answer = (key: string): Effect.Effect<string, Refused | string> => {
   if (key.includes("typed")) return Effect.fail(new Refused({ key }))
-  if (key.includes("error")) return Effect.fail(new Error(`cannot read ${key}`))
+  if (key.includes("error")) return Effect.fail(`cannot read ${key}`)
   if (key.includes("defect")) return Effect.die(new Error(`broken at ${key}`))
   if (key.includes("never")) return Effect.never
   if (key.includes("interrupt")) return Effect.interrupt
@@ -106,8 +106,10 @@ const program = (outside: Outside, faults = new Faults()) =>
     }
     return yield* larder.stats
   }).pipe(
-    Effect.provide(TierStack.layer(MemoryTier.layer({ maxEntries: 4 }), faultyShared(faults))),
-    Effect.provide(LogEvents.layer()),
+    Effect.provide([
+      TierStack.layer(MemoryTier.layer({ maxEntries: 4 }), faultyShared(faults)),
+      LogEvents.layer(),
+    ]),
     Effect.scoped,
     outside.around,
   )
