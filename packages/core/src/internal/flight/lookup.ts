@@ -74,7 +74,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   #reached(): void {
     if (this.#isTold) return
     this.#isTold = true
-    started(this.engine, this.#flights)
+    started(this.engine, this.#flights, this.#began)
   }
 
   /** Counts the end of the lookup for one key and tells listeners; as refused where it never reached upstream. */
@@ -137,15 +137,16 @@ const spanned = (
         if (engine.isTraced && span.sampled) describe(span)
       })
 
-const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
-  engine.observer.counters.lookups += flights.length
-  for (const flight of flights) flight.reachedUpstream = true
-  if (engine.observer.listeners !== 0) {
-    for (const { background, k } of flights) {
-      engine.observer.tell({ _tag: "LookupStarted", key: k, background })
+const started = (engine: Engine, flights: ReadonlyArray<Flight>, began: number): void => {
+  const { observer } = engine
+  observer.counters.lookups += flights.length
+  for (const flight of flights) {
+    flight.reachedUpstream = true
+    if (observer.listeners !== 0) {
+      observer.tell({ _tag: "LookupStarted", key: flight.k, background: flight.background })
     }
+    lookupReached(engine, flight, began)
   }
-  for (const flight of flights) lookupReached(engine, flight)
 }
 
 const counted = (engine: Engine, exit: Exit.Exit<unknown, unknown>): void => {

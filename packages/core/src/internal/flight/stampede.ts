@@ -2,18 +2,27 @@
 import type { Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 
-/** The lookup of a flight has reached upstream. */
-export const lookupReached = (engine: Engine, { k, key, waiters }: Flight): void => {
+/** The lookup of a flight, which began at a moment of monotonic time, has reached upstream. */
+export const lookupReached = (engine: Engine, flight: Flight, began: number): void => {
+  const { k, key, waiters } = flight
   const callers = waiters.size
   if (callers === 0) return
-  const lookups = engine.stampedes.reached(k, engine.now(), engine.marks.last)
-  if (lookups !== undefined) detected(engine, key, k, callers, lookups)
+  const recent = engine.stampedes.reached(k, began, engine.marks.last, engine.nowOf)
+  flight.recent = recent
+  // Once, and not again for each further lookup.
+  if (recent.lookups === 2) detected(engine, key, k, callers, recent.lookups)
 }
 
 /** The lookup of a flight has answered so many callers. */
-export const callersAnswered = (engine: Engine, { k, key }: Flight, callers: number): void => {
-  const lookups = engine.stampedes.answered(k, callers)
-  if (lookups !== undefined) detected(engine, key, k, callers, lookups)
+export const callersAnswered = (engine: Engine, flight: Flight, callers: number): void => {
+  if (!engine.stampedes.areMany(callers)) return
+  const { k, key, recent } = flight
+  detected(engine, key, k, callers, recent?.lookups ?? 1)
+}
+
+/** The value of the flight's lookup was stored. */
+export const valueStored = ({ recent }: Flight, freshUntil: number): void => {
+  if (recent !== undefined) recent.freshUntil = freshUntil
 }
 
 const detected = (

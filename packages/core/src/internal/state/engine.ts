@@ -213,6 +213,9 @@ export class Engine {
     return this.clock.currentTimeMillisUnsafe()
   }
 
+  /** `now` by itself. */
+  readonly nowOf = (): number => this.now()
+
   /** Monotonic time in ms, for durations. */
   stopwatch(): number {
     return monotonicMillis(this.clock)

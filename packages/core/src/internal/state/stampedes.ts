@@ -47,12 +47,13 @@ export type OnStampede<K> = (
   stampede: Stampede<K>,
 ) => Effect.Effect<StampedeRequest | undefined | void, unknown>
 
-/** What is known of a key that was looked up. */
-interface Recent {
-  since: number
-  lookups: number
+/** What is known of a key that was looked up. Also on the flight, which spares it another search by key. */
+export interface RecentLookups {
+  /** When the first of them reached upstream, in monotonic time. */
+  readonly since: number
+  readonly lookups: number
   /** The number of the last mark when the last lookup began. */
-  mark: number
+  readonly mark: number
   /** When the value of the last lookup ends to be fresh; `Infinity` before it is stored. */
   freshUntil: number
 }
@@ -63,8 +64,8 @@ export class Stampedes {
    * Two generations of keys: when the younger one is full it becomes the older one, whose keys are
    * forgotten. A map that deletes its oldest key for each new one must search for it.
    */
-  #younger = new Map<string, Recent>()
-  #older = new Map<string, Recent>()
+  #younger = new Map<string, RecentLookups>()
+  #older = new Map<string, RecentLookups>()
   /** Called for each stampede, for the option `onStampede`. */
   onDetected: (key: unknown, k: string, found: Omit<Stampede<unknown>, "key">) => void = () => {}
 
@@ -78,11 +79,32 @@ export class Stampedes {
     return this.#younger.size + this.#older.size
   }
 
-  #at(k: string): Recent | undefined {
-    return this.#younger.get(k) ?? this.#older.get(k)
+  /** The key was changed: its next lookup begins anew. */
+  changed(k: string): void {
+    this.#younger.delete(k)
+    this.#older.delete(k)
   }
 
-  #remember(k: string, recent: Recent): void {
+  /**
+   * A lookup for which callers wait has reached upstream, at a moment of monotonic time. A lookup of a
+   * value whose freshness has ended by `now()`, or that was invalidated, begins anew: it is what a cache
+   * does.
+   */
+  reached(k: string, at: number, mark: number, now: () => number): RecentLookups {
+    const before = this.#younger.get(k) ?? this.#older.get(k)
+    const goesOn =
+      before !== undefined &&
+      at - before.since < stampedeMillis &&
+      mark === before.mark &&
+      now() < before.freshUntil
+    const recent = goesOn
+      ? { since: before.since, lookups: before.lookups + 1, mark, freshUntil: Infinity }
+      : { since: at, lookups: 1, mark, freshUntil: Infinity }
+    this.#remember(k, recent)
+    return recent
+  }
+
+  #remember(k: string, recent: RecentLookups): void {
     if (this.#younger.size >= stampedeKeys / 2 && !this.#younger.has(k)) {
       this.#older = this.#younger
       this.#younger = new Map()
@@ -90,39 +112,8 @@ export class Stampedes {
     this.#younger.set(k, recent)
   }
 
-  /**
-   * A lookup for which callers wait has reached upstream. Returns the number of lookups where it is a
-   * second one. A lookup of a value whose freshness has ended, or that was invalidated, begins anew: it
-   * is what a cache does.
-   */
-  reached(k: string, now: number, mark: number): number | undefined {
-    const before = this.#at(k)
-    const isOver =
-      before === undefined ||
-      now - before.since >= stampedeMillis ||
-      now >= before.freshUntil ||
-      mark !== before.mark
-    const lookups = isOver ? 1 : before.lookups + 1
-    const since = isOver ? now : before.since
-    this.#remember(k, { since, lookups, mark, freshUntil: Infinity })
-    return lookups === 2 ? lookups : undefined
-  }
-
-  /** A looked-up value was stored. */
-  stored(k: string, freshUntil: number): void {
-    const recent = this.#at(k)
-    if (recent !== undefined) recent.freshUntil = freshUntil
-  }
-
-  /** The key was changed: its next lookup begins anew. */
-  changed(k: string): void {
-    this.#younger.delete(k)
-    this.#older.delete(k)
-  }
-
-  /** A lookup has answered so many callers. Returns the number of lookups where these are too many. */
-  answered(k: string, callers: number): number | undefined {
-    if (callers <= this.#callers) return undefined
-    return this.#at(k)?.lookups ?? 1
+  /** Whether so many callers of one lookup are a stampede. */
+  areMany(callers: number): boolean {
+    return callers > this.#callers
   }
 }
