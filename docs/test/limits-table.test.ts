@@ -94,6 +94,8 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
     "shownSamples",
   ],
   "core/src/internal/observe/hysteresis.ts": ["windowsToRaise", "windowsToClear"],
+  "core/src/internal/observe/keyDisplay.ts": ["shownBytes", "secretBytes"],
+  "core/src/internal/observe/logLines.ts": ["windowsPerSummary"],
   "core/src/internal/runtime/deadlines.ts": ["cutAfter", "rounding"],
   "core/src/internal/runtime/processLife.ts": ["longestTimer"],
   "core/src/internal/runtime/steadyClock.ts": ["readingsPerMilli"],

@@ -18,9 +18,9 @@ import {
   type Finding,
 } from "./internal/observe/detectors.ts"
 import { calm, step, type Streak } from "./internal/observe/hysteresis.ts"
-import type { AnomalyKind } from "./internal/observe/labels.ts"
 import type { NamesOf } from "./internal/runtime/optionNames.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
+import type { AnomalyKind } from "./LarderEvent.ts"
 
 export type { Window } from "./internal/observe/countWindow.ts"
 

@@ -8,7 +8,7 @@
  */
 import * as Context from "effect/Context"
 import type { Action, Situation } from "./Decision.ts"
-import type { Larder } from "./Larder.ts"
+import type { Hits, Larder } from "./Larder.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type { TierStack } from "./TierStack.ts"
 
@@ -52,6 +52,8 @@ export interface Made {
 export interface Instrument {
   /** Called for each event, `Opened` included, before any subscriber gets it. */
   readonly event?: ((event: LarderEvent) => void) | undefined
+  /** Which hits `event` is called for, as in `subscribeTo` of a larder. Default `"all"`. */
+  readonly hits?: Hits | undefined
   /** Called for each decision. A plain hit in memory takes none. */
   readonly decision?: ((decided: Decided) => void) | undefined
   /** Called with each larder that is made. The result takes the place of the larder. */

@@ -47,6 +47,9 @@ import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
+import * as openLarders from "./internal/observe/openLarders.ts"
+import { showKeyBy } from "./internal/observe/keyDisplay.ts"
+import { hitsOf, type SubscribeOptions } from "./internal/observe/hits.ts"
 import { read, type Reading } from "./internal/read/peek.ts"
 import { shown } from "./internal/state/shownEntry.ts"
 import { has, type InMemory, snapshot } from "./internal/state/snapshot.ts"
@@ -80,14 +83,19 @@ import type {
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
 import * as stack from "./internal/tier/openStack.ts"
-import { type Stats, statsOf } from "./internal/lifecycle/stats.ts"
+import { type Stats, statsOf, tierNames } from "./internal/lifecycle/stats.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
+import { Audits } from "./internal/refresh/audit.ts"
+import type { AuditOptions } from "./internal/state/audit.ts"
+import { StampedeHook } from "./internal/refresh/stampedeHook.ts"
 import { Sweeps } from "./internal/refresh/sweep.ts"
+import type { OnStampede } from "./internal/state/stampedes.ts"
 import { wellFormed } from "./internal/invalidation/tags.ts"
 import { Turns } from "./internal/runtime/turns.ts"
 import { ensureNoted } from "./internal/upstream/reach.ts"
 import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
+import { KeyDisplay } from "./KeyDisplay.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type * as Policy from "./Policy.ts"
 import { TierStack } from "./TierStack.ts"
@@ -96,7 +104,10 @@ import * as Upstream from "./Upstream.ts"
 export type { Ack } from "./internal/write/ack.ts"
 export type { SetOptions } from "./internal/write/set.ts"
 export type { GetOptions } from "./internal/read/get.ts"
+export type { AuditOptions } from "./internal/state/audit.ts"
+export type { OnStampede, Stampede, StampedeRequest } from "./internal/state/stampedes.ts"
 export type { Reading } from "./internal/read/peek.ts"
+export type { Hits, SubscribeOptions } from "./internal/observe/hits.ts"
 export type { InMemory } from "./internal/state/snapshot.ts"
 export type { Invalidated } from "./internal/write/invalidate.ts"
 export type { ObjectiveStats, Stats } from "./internal/lifecycle/stats.ts"
@@ -267,6 +278,13 @@ export interface Larder<in out K, in out A, out E = never> {
    * take resumes after the turn of the fiber that caused the event.
    */
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
+  /**
+   * {@link Larder.subscribe} with a choice of the hits, which are most events: all, a sample of them, or
+   * none. A subscriber that takes no hits costs hits nothing.
+   */
+  readonly subscribeTo: (
+    options: SubscribeOptions,
+  ) => Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
   /** The counters since the larder was made, and its size now. */
   readonly stats: Effect.Effect<Stats>
 }
@@ -335,6 +353,25 @@ export interface BaseOptions<A, K, E, R> {
    * values are served. Default: none.
    */
   readonly objective?: ObjectiveOptions | undefined
+  /**
+   * How many callers one lookup may answer without a `StampedeDetected`: an integer of at least 1, or
+   * `Infinity`. Default 10.
+   */
+  readonly stampedeCallers?: number | undefined
+  /**
+   * Runs for each `StampedeDetected`, and may ask for a refresh or for longer grace: see
+   * `StampedeRequest`. It runs in a fiber of the larder: no caller waits for it, its failure is logged,
+   * and closing the larder interrupts it. It does not run for a key for which it is running, nor for
+   * more than 16 keys at once. Default: none.
+   */
+  readonly onStampede?: OnStampede<NoInfer<K>> | undefined
+  /**
+   * Compares some fresh hits with upstream, in the background, after their callers have the answer: see
+   * `AuditOptions`, and the event `Audited`. Never through a circuit that is not closed, and only with a
+   * free background permit of `Upstream.withConcurrency`. Where the value differs, the key is looked up
+   * again. Default: none.
+   */
+  readonly audit?: AuditOptions<A> | undefined
 }
 
 /**
@@ -394,6 +431,7 @@ const makeAny = (
       instrument,
       tiers.map((tier) => tier.name),
       objectiveOf(options)?.youngerThan,
+      showKeyBy(yield* KeyDisplay),
     )
     const needsCodec = tiers.length > 1 || tiers[0].kind === "bytes"
     const codec = codecOf(options, needsCodec)
@@ -436,8 +474,17 @@ const makeAny = (
     const registered = yield* metrics.observeMetrics(engine)
     metrics.observeCircuits(engine, registered)
     metrics.observeBounds(engine, registered)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => openLarders.open({ observer, tiers: tierNames(engine) })),
+      (end) => Effect.sync(end),
+    )
     yield* memoryAlone.tell(opened, settings.name)
     tellOpened(engine)
+    const { audit, onStampede } = settings
+    if (audit !== undefined) observer.watchHits(new Audits(engine, audit).hit)
+    if (onStampede !== undefined) {
+      engine.stampedes.onDetected = new StampedeHook(engine, onStampede).detected
+    }
     if (opened.hasMemory) engine.entries.onKeep = new Sweeps(engine).kept
     yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.
@@ -488,7 +535,11 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     operation: "set" | "expire" | "remove",
     key: unknown,
     how: (k: string) => Effect.Effect<Ack>,
-  ) => checked(key, (k) => tellChanged(engine, { operation, key: k }, how(k)))
+  ) =>
+    checked(key, (k) => {
+      engine.stampedes.changed(k)
+      return tellChanged(engine, { operation, key: k }, how(k))
+    })
   const keepsStale = (options: MarkOptions = {}): boolean => {
     checkNames(name, options, markNames)
     return flagOf(name, "keepStale", options.keepStale, true)
@@ -541,6 +592,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     resizeMemory: (bounds) => open(resize(engine, bounds)),
     events: engine.observer.events,
     subscribe: engine.observer.subscribe,
+    subscribeTo: (options) =>
+      Effect.suspend(() => engine.observer.subscribeTo(hitsOf(name, options))),
     stats: Effect.suspend(() => statsOf(engine)),
   }
 }
@@ -688,6 +741,9 @@ export interface ServiceClass<
   readonly resizeMemory: (bounds: MemoryBounds) => Effect.Effect<void, InvalidOptions, Self>
   readonly events: Stream.Stream<LarderEvent, never, Self>
   readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
+  readonly subscribeTo: (
+    options: SubscribeOptions,
+  ) => Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
   readonly stats: Effect.Effect<Stats, never, Self>
 }
 
@@ -713,7 +769,8 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
         | "clear"
         | "invalidateWhen"
         | "has"
-        | "resizeMemory",
+        | "resizeMemory"
+        | "subscribeTo",
     >(
       name: M,
     ) =>
@@ -741,6 +798,7 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
     resizeMemory: method("resizeMemory"),
     events: Stream.unwrap(Effect.map(tag, (larder: Any) => larder.events)),
     subscribe: Effect.flatMap(tag, (larder: Any) => larder.subscribe),
+    subscribeTo: method("subscribeTo"),
     stats: Effect.flatMap(tag, (larder: Any) => larder.stats),
   }
 }
@@ -906,6 +964,7 @@ interface FnFunctions<Args extends ReadonlyArray<unknown>, A, E> {
   readonly etag?: ((value: A, args: Args) => string | undefined) | undefined
   readonly failureFor?: ((error: E, args: Args) => Duration.Input) | undefined
   readonly graceFor?: ((error: E, args: Args) => boolean) | undefined
+  readonly onStampede?: OnStampede<Args> | undefined
 }
 
 type OwnOptions<A, E> = Omit<

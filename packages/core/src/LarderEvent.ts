@@ -98,6 +98,11 @@ export interface Hit extends OfKey {
   readonly _tag: "Hit"
   /** The name of the memory tier. */
   readonly tier: string
+  /**
+   * The number of hits that the event stands for, where the subscriber asked for a sample
+   * (`hits: "sampled"`): all since the last sample, of whatever keys. Absent means 1.
+   */
+  readonly count?: number
 }
 /**
  * A call was answered with a fresh value after it had waited.
@@ -426,6 +431,73 @@ export interface GapDetected extends Base {
   readonly part: string | undefined
 }
 /**
+ * Many callers wanted one key at once: a lookup has answered more than `stampedeCallers` of them, or more
+ * than one lookup of the key has reached upstream within 5 seconds while callers waited.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface StampedeDetected extends OfKey {
+  readonly _tag: "StampedeDetected"
+  /** The callers that the last lookup has answered, or that wait for it. */
+  readonly callers: number
+  /** The lookups of the key that have reached upstream, with callers waiting, within the last 5 seconds. */
+  readonly lookups: number
+}
+/**
+ * The kinds of anomalies.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AnomalyKind =
+  | "keyPollution"
+  | "ttlTooShort"
+  | "stampede"
+  | "coldStart"
+  | "earlyRefreshOverload"
+/**
+ * A detector has raised an anomaly, or cleared it.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface AnomalyChanged extends Base {
+  readonly _tag: "AnomalyChanged"
+  readonly kind: AnomalyKind
+  /** `true`: raised; `false`: cleared. */
+  readonly raised: boolean
+  /** The figures that led to it, by their names. */
+  readonly figures: Readonly<Record<string, number>>
+  /** What to do about it. */
+  readonly advice: string
+}
+/**
+ * The result of one audit.
+ *
+ * - `same`: memory has upstream's value.
+ * - `differs`: it has not, and the entry is looked up again.
+ * - `failed`: the lookup failed or timed out, or the comparison did.
+ * - `skipped`: nothing was compared. A breaker was open, no background permit was free, upstream answered
+ *   with a lower `revision`, or the key changed meanwhile.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AuditResult = "same" | "differs" | "failed" | "skipped"
+/**
+ * A fresh hit was compared with upstream: see the option `audit`.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface Audited extends OfKey {
+  readonly _tag: "Audited"
+  readonly result: AuditResult
+  /** The age of the value that the caller got, ms. */
+  readonly age: number
+}
+/**
  * This subscriber was too slow and lost events.
  *
  * @category events
@@ -473,4 +545,7 @@ export type LarderEvent =
   | Undecodable
   | Recovered
   | GapDetected
+  | StampedeDetected
+  | AnomalyChanged
+  | Audited
   | Dropped

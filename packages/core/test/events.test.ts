@@ -148,7 +148,7 @@ it.effect("one span for each lookup, under that of its caller; none for a hit", 
     }).pipe(Effect.scoped, Effect.provide(memory()), Effect.withTracer(tracer))
     expect(spans.map(({ name }) => name)).toEqual(["request", "larder.lookup"])
     expect(spans[1].parent._tag === "Some" && spans[1].parent.value).toBe(spans[0])
-    expect(spans[1].attributes.get("larder.key")).toBe("milk")
+    expect(spans[1].attributes.get("larder.name")).toBe("lengths")
   }),
 )
 

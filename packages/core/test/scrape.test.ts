@@ -19,6 +19,7 @@ const make = (name = "scraped") =>
     ),
     policy: Policy.make({ freshFor: "1 minute", staleIfError: "1 hour" }),
     objective: { youngerThan: "30 seconds", share: 0.99 },
+    audit: {},
   })
 
 const ownRegistry = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -46,7 +47,7 @@ const familiesOf = (page: string): ReadonlyMap<string, Family> =>
   )
 
 /** Metrics that options beside those of this test, or other packages, register. */
-const elsewhere = new Set(["larder_audits_total", "larder_anomaly", "larder_anomalies_total"])
+const elsewhere = new Set(["larder_anomaly", "larder_anomalies_total"])
 
 const valuesOf = ({ series }: Family, label: string): ReadonlySet<string> =>
   new Set(series.flatMap((labels) => labels.get(label) ?? []))

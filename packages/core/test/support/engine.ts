@@ -26,6 +26,9 @@ export const settings: Settings = {
   revision: undefined,
   closeMillis: 5_000,
   objective: undefined,
+  stampedeCallers: 10,
+  onStampede: undefined,
+  audit: undefined,
 }
 
 export const startMillis = 1_790_000_000_000

@@ -25,7 +25,10 @@ export const keyChanged = (
   engine.reads.hear(key)
   engine.failures.forget(key)
   const older = engine.entries.outdate(key, version, isRemoval, engine.now())
-  if (older !== undefined) engine.pushes.forget(key)
+  if (older !== undefined) {
+    engine.pushes.forget(key)
+    engine.stampedes.changed(key)
+  }
   return older
 }
 

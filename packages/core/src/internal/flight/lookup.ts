@@ -16,6 +16,8 @@ import type { Flight } from "../state/flight.ts"
 import { type LookupOutcome, lookupOutcomes, refusedReasons } from "../observe/labels.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
 import { isTimeout, refusalOf } from "./refused.ts"
+import { inSpan } from "./lookupSpan.ts"
+import { lookupReached } from "./stampede.ts"
 
 /** Upstream's answer for one key, and how long the lookup took. */
 export interface Answer {
@@ -117,7 +119,7 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   #reached(): void {
     if (this.#isTold || this.#isCounted) return
     this.#isTold = true
-    started(this.engine, this.#flights)
+    started(this.engine, this.#flights, this.#began)
   }
 
   /** Counts the end of the lookup for its keys; as refused where it never reached upstream. */
@@ -196,29 +198,30 @@ export const timeout = (engine: Engine, key: string): LookupTimeout => {
 const isSpanned = (engine: Engine, parent: CallerSpan): boolean =>
   parent !== undefined || engine.isTraced
 
-/** Wraps a lookup in a span. Not `withSpan`, which adds a stack trace for each call to causes of failures. */
+/** Wraps a lookup in a span. `describe` sets what is known of the keys, on a span that is exported. */
 const spanned = (
   engine: Engine,
   parent: CallerSpan,
   effect: Effect.Effect<unknown, unknown>,
-  attribute: string,
-  value: string | number,
+  describe: (span: Tracer.Span) => void,
 ): Effect.Effect<unknown, unknown> =>
   // No span without a tracer: a span costs as much as the rest of a lookup.
   !isSpanned(engine, parent)
     ? effect
-    : Effect.useSpan(
-        "larder.lookup",
-        { attributes: { "larder.name": engine.settings.name, [attribute]: value } },
-        (span) => Effect.provideService(effect, Tracer.ParentSpan, span),
-      )
+    : inSpan(engine.settings.name, effect, (span) => {
+        // The tracer of a fiber without one exports nothing.
+        if (engine.isTraced && span.sampled) describe(span)
+      })
 
-const started = (engine: Engine, flights: ReadonlyArray<Flight>): void => {
-  engine.observer.counters.lookups += flights.length
-  for (const flight of flights) flight.reachedUpstream = true
-  if (engine.observer.listeners === 0) return
-  for (const { background, k } of flights) {
-    engine.observer.tell({ _tag: "LookupStarted", key: k, background })
+const started = (engine: Engine, flights: ReadonlyArray<Flight>, began: number): void => {
+  const { observer } = engine
+  observer.counters.lookups += flights.length
+  for (const flight of flights) {
+    flight.reachedUpstream = true
+    if (observer.listeners !== 0) {
+      observer.tell({ _tag: "LookupStarted", key: flight.k, background: flight.background })
+    }
+    lookupReached(engine, flight, began)
   }
 }
 
@@ -269,7 +272,11 @@ export abstract class LookupOfOne extends Lookup {
       upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
     )
     const effect = this.described(asked, [flight], span)
-    this.run(spanned(engine, span, effect, "larder.key", flight.k), [flight], span)
+    const describe = (own: Tracer.Span) => {
+      const shown = engine.observer.showKey(flight.k)
+      if (shown !== undefined) own.attribute("larder.key", shown)
+    }
+    this.run(spanned(engine, span, effect, describe), [flight], span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
@@ -303,7 +310,8 @@ export abstract class LookupOfMany extends Lookup {
         : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
     )
     const effect = this.described(asked, flights, span)
-    this.run(spanned(engine, span, effect, "larder.keys", flights.length), flights, span)
+    const describe = (own: Tracer.Span) => own.attribute("larder.keys", flights.length)
+    this.run(spanned(engine, span, effect, describe), flights, span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {

@@ -3,6 +3,7 @@ import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight } from "../state/flight.ts"
+import { valueStored } from "./stampede.ts"
 
 /** `committedTo`: the arbiter, where it has stored the value. */
 export const keepInMemory = (
@@ -12,6 +13,7 @@ export const keepInMemory = (
   committedTo?: FartherTier,
 ): void => {
   engine.entries.keep(flight.k, flight.key, kept, engine.now())
+  valueStored(flight, kept.entry.freshUntil)
   if (engine.observer.listeners !== 0) tellCommitted(engine, flight, kept, committedTo)
 }
 

@@ -8,6 +8,7 @@ import * as Freshness from "../../Freshness.ts"
 import { LookupTimeout } from "../../LarderError.ts"
 import type { StaleReason } from "../../LarderEvent.ts"
 import { bestCandidate } from "./lookupResult.ts"
+import { callersAnswered } from "./stampede.ts"
 import * as answers from "../observe/answers.ts"
 import { decideNext } from "../state/decideNext.ts"
 import type { Engine } from "../state/engine.ts"
@@ -251,10 +252,12 @@ export const complete = (
     answer(engine, flight, waiter, outcome)
   }
   const { outcome: before, reachedUpstream, waiters } = flight
+  const callers = waiters.size
   if (reachedUpstream && before === undefined) {
-    engine.observer.measures.lookupCallers.record(waiters.size)
+    engine.observer.measures.lookupCallers.record(callers)
   }
   engine.flights.complete(flight, outcome, answerOne, settling)
+  if (reachedUpstream && before === undefined) callersAnswered(engine, flight, callers)
 }
 
 const answer = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Outcome): void => {

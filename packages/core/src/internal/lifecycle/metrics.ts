@@ -52,6 +52,7 @@ const seriesOf = (engine: Engine): ReadonlyArray<Series> => {
     ...(hasMemory ? memorySeries(engine) : []),
     ...changeSeries(engine),
     ...(hearsOthers ? nodeSeries(engine) : []),
+    ...(engine.settings.audit === undefined ? [] : auditSeries(engine)),
     infoSeries(engine),
   ]
 }
@@ -259,9 +260,8 @@ const nodeSeries = ({ gaps, near, observer }: Engine): ReadonlyArray<Series> => 
   ]
 }
 
-/** The audits, where the larder makes any. */
-export const auditSeries = ({ audits }: Counters): ReadonlyArray<Series> =>
-  byField("larder_audits_total", "result", labels.auditResults, audits)
+const auditSeries = ({ observer: { counters } }: Engine): ReadonlyArray<Series> =>
+  byField("larder_audits_total", "result", labels.auditResults, counters.audits)
 
 const infoSeries = (engine: Engine): Series => ({
   metric: "larder_info",

@@ -10,7 +10,7 @@ type Waited = number | undefined
 export const hit = (observer: Observer, key: string, tier: string, age: number): void => {
   observer.counters.hits += 1
   observer.measures.ages.record(age)
-  if (observer.listeners !== 0) observer.tellHit(key, tier)
+  if (observer.hitListeners !== 0) observer.tellHit(key, tier)
 }
 
 /** A fresh value, after a wait. */

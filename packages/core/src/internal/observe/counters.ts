@@ -1,5 +1,6 @@
 /** The counters of one larder: plain fields. `stats` and the metrics have the same counts, from here. */
 import type {
+  AuditResult,
   Changed,
   FailedReason,
   LookupRefused,
@@ -78,8 +79,8 @@ export interface Counters {
   readonly undecodableByTier: Record<string, number>
   /** What the tiers behind memory did, by name. */
   readonly tierCounts: Record<string, TierCounts>
-  /** Fresh values that were compared with upstream. */
-  readonly audits: Record<labels.AuditResult, number>
+  /** Fresh hits that were compared with upstream, by result. */
+  readonly audits: Record<AuditResult, number>
   /** Events that slow subscribers lost. */
   eventsDropped: number
   /** Times that this node found it may have missed messages of other nodes. */

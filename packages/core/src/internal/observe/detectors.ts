@@ -1,5 +1,5 @@
 /** The detectors: how many times its threshold each figure is, and what to do about it. */
-import type { AnomalyKind } from "./labels.ts"
+import type { AnomalyKind } from "../../LarderEvent.ts"
 import { hitRatioOf, missesIn, share, type Window } from "./countWindow.ts"
 
 /** What a detector sees in a window. */

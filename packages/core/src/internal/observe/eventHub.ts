@@ -8,17 +8,27 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Instrument } from "../../Instrument.ts"
-import type { LarderEvent } from "../../LarderEvent.ts"
+import type { Hit, LarderEvent } from "../../LarderEvent.ts"
 import type { Soon } from "../runtime/nextTurn.ts"
 import type { AnswerAges } from "./answerAges.ts"
 import { Circuits } from "./circuits.ts"
 import { type Counters, noCounts } from "./counters.ts"
+import { type ShowKey, showKeyBy } from "./keyDisplay.ts"
+import { type HitFilter, type Hits, filterOf } from "./hits.ts"
 import { Measures } from "./measures.ts"
 import { bufferedEvents } from "../runtime/limits.ts"
 
 interface Hub {
   readonly pubsub: PubSub.PubSub<LarderEvent>
   lost: number
+  /** Ends the delivery. */
+  stop: () => void
+}
+
+/** Who gets the events: a subscription, an instrument, or code of this package, each in the step that it tells of. */
+interface Listener {
+  readonly hear: (event: LarderEvent) => void
+  readonly hits: HitFilter
 }
 
 /** An event without the fields that every event has. */
@@ -37,11 +47,16 @@ export class Observer {
   /** The ages of `measures`, one step nearer to the hot path. */
   readonly ages: AnswerAges
   readonly circuits: Circuits
-  /** The number of subscribers and instruments. Read on the hot path: without any, no event is made. */
-  listeners: number
+  /** The number of listeners. Without any, no event is made. */
+  listeners = 0
+  /** The number of listeners that get hits, audits included. Read on the hot path, which is all that hits cost without any. */
+  hitListeners = 0
+  /** A key as it leaves the process. */
+  readonly showKey: ShowKey
   /** The instrument's function for decisions. */
   readonly decided: Instrument["decision"]
-  readonly #instrument: Instrument["event"]
+  #all: ReadonlyArray<Listener> = []
+  #onHit: ((key: string) => void) | undefined
   #hubs: ReadonlyArray<Hub> = []
   #closed = false
   readonly #soon: Soon
@@ -57,10 +72,12 @@ export class Observer {
     larder: string,
     clock: Clock.Clock,
     soon: Soon,
-    { decision, event }: Instrument = {},
+    { decision, event, hits = "all" }: Instrument = {},
     sources: ReadonlyArray<string> = [],
-    youngerThan?: number,
+    youngerThan: number | undefined = undefined,
+    showKey: ShowKey = showKeyBy("hashed"),
   ) {
+    this.showKey = showKey
     this.counters = noCounts(sources)
     this.measures = new Measures(larder, youngerThan)
     this.ages = this.measures.ages
@@ -69,18 +86,45 @@ export class Observer {
     this.clock = clock
     this.#soon = soon
     this.decided = decision
-    this.#instrument = event
-    this.listeners = this.#countListeners()
+    if (event !== undefined) this.listen(event, hits)
   }
 
-  #countListeners(): number {
-    return this.#hubs.length + (this.#instrument === undefined ? 0 : 1)
+  /** Calls `hear` with each event, in the step that it tells of; it must not throw. Returns a function that ends it. */
+  listen(hear: (event: LarderEvent) => void, hits: Hits): () => void {
+    const listener: Listener = { hear, hits: filterOf(this.larder, hits) }
+    this.#setListeners([...this.#all, listener])
+    return () => this.#setListeners(this.#all.filter((other) => other !== listener))
   }
 
-  /** As `tell`, for a plain hit, the most frequent event. */
+  /** Calls `onHit` for each hit, without an event: for audits. */
+  watchHits(onHit: (key: string) => void): void {
+    this.#onHit = onHit
+    this.#setListeners(this.#all)
+  }
+
+  #setListeners(all: ReadonlyArray<Listener>): void {
+    this.#all = all
+    this.listeners = all.length
+    const withHits = all.filter(({ hits }) => hits !== "none").length
+    this.hitListeners = withHits + (this.#onHit === undefined ? 0 : 1)
+  }
+
+  /** As `tell`, for a plain hit, the most frequent event. Call only with `hitListeners`. */
   tellHit(key: string, tier: string): void {
+    this.#onHit?.(key)
+    let event: Hit | undefined
+    for (const { hear, hits } of this.#all) {
+      if (hits === "none") continue
+      const count = hits === "all" ? 1 : hits.take()
+      if (count === 0) continue
+      event ??= this.#hitOf(key, tier)
+      hear(hits === "all" ? event : { ...event, count })
+    }
+  }
+
+  #hitOf(key: string, tier: string): Hit {
     const at = this.clock.currentTimeMillisUnsafe()
-    this.#publish({ _tag: "Hit", larder: this.larder, at, key, tier })
+    return { _tag: "Hit", larder: this.larder, at, key, tier }
   }
 
   tell(told: Told): void {
@@ -94,7 +138,7 @@ export class Observer {
   opened(told: Told): void {
     const event = this.#eventOf(told)
     this.#opened = event
-    this.#instrument?.(event)
+    this.#publish(event)
   }
 
   #eventOf(told: Told): LarderEvent {
@@ -102,7 +146,10 @@ export class Observer {
     return { larder: this.larder, at, ...told } as LarderEvent
   }
 
-  readonly subscribe: Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope> =
+  /** Subscribes to the events until the scope closes. */
+  readonly subscribeTo = (
+    hits: Hits,
+  ): Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope> =>
     Effect.gen({ self: this }, function* () {
       const pubsub = yield* PubSub.dropping<LarderEvent>(bufferedEvents)
       const subscription = yield* PubSub.subscribe(pubsub)
@@ -110,14 +157,25 @@ export class Observer {
         yield* PubSub.shutdown(pubsub)
         return subscription
       }
-      const hub: Hub = { pubsub, lost: 0 }
+      const hub: Hub = { pubsub, lost: 0, stop: () => {} }
       if (this.#opened !== undefined) this.#offer(hub, this.#opened)
       yield* Effect.acquireRelease(
-        Effect.sync(() => this.#setHubs([...this.#hubs, hub])),
-        () => Effect.sync(() => this.#setHubs(this.#hubs.filter((other) => other !== hub))),
+        Effect.sync(() => this.#attach(hub, hits)),
+        () => Effect.sync(() => hub.stop()),
       )
       return subscription
     })
+
+  readonly subscribe = this.subscribeTo("all")
+
+  #attach(hub: Hub, hits: Hits): void {
+    this.#hubs = [...this.#hubs, hub]
+    const stop = this.listen((event) => this.#deliver(hub, event), hits)
+    hub.stop = () => {
+      this.#hubs = this.#hubs.filter((other) => other !== hub)
+      stop()
+    }
+  }
 
   /** Ends with the larder. */
   readonly events: Stream.Stream<LarderEvent> = Stream.unwrap(
@@ -130,24 +188,20 @@ export class Observer {
     // Delivers the last events. Race: a subscriber that subscribes again on them finds the larder closed.
     this.#wake()
     const hubs = this.#hubs
-    this.#setHubs([])
+    for (const { stop } of hubs) stop()
     return Effect.forEach(hubs, (hub) => PubSub.shutdown(hub.pubsub), { discard: true })
   })
 
-  #setHubs(hubs: ReadonlyArray<Hub>): void {
-    this.#hubs = hubs
-    this.listeners = this.#countListeners()
+  #publish(event: LarderEvent): void {
+    for (const { hear } of this.#all) hear(event)
   }
 
-  #publish(event: LarderEvent): void {
-    this.#instrument?.(event)
-    for (const hub of this.#hubs) {
-      this.#offer(hub, event)
-      // Wake waiting subscribers once for many events: waking costs more than a hit.
-      if (!this.#wakes && hub.pubsub.subscribers.size > 0) {
-        this.#wakes = true
-        this.#soon(this.#wake)
-      }
+  #deliver(hub: Hub, event: LarderEvent): void {
+    this.#offer(hub, event)
+    // Wake waiting subscribers once for many events: waking costs more than a hit.
+    if (!this.#wakes && hub.pubsub.subscribers.size > 0) {
+      this.#wakes = true
+      this.#soon(this.#wake)
     }
   }
 

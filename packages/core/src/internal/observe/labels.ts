@@ -5,6 +5,8 @@
 import type { State } from "effect/persistence/CircuitBreaker"
 import type { EvictionCause } from "../../Tier.ts"
 import type {
+  AnomalyKind,
+  AuditResult,
   Changed,
   FailedReason,
   LookupRefused,
@@ -151,23 +153,12 @@ export const changeOperations: LabelsOf<Changed["operation"]> = {
   clear: "clear",
 }
 
-/** What an audit of a fresh value found. */
-export type AuditResult = "same" | "differs" | "failed" | "skipped"
-
 export const auditResults: LabelsOf<AuditResult> = {
   same: "same",
   differs: "differs",
   failed: "failed",
   skipped: "skipped",
 }
-
-/** What a detector finds. */
-export type AnomalyKind =
-  | "keyPollution"
-  | "ttlTooShort"
-  | "stampede"
-  | "coldStart"
-  | "earlyRefreshOverload"
 
 export const anomalies: LabelsOf<AnomalyKind> = {
   keyPollution: "key_pollution",

@@ -72,6 +72,19 @@ export const inBackground = (
   beginSoon(engine, [flight], span)
 }
 
+/** Begins a background lookup whatever memory and the tiers have. */
+export const refreshSoon = (engine: Engine, key: unknown, k: string): void => {
+  const flight = newFlight(engine, key, k, {
+    stale: engine.entries.candidate(k, engine.now()),
+    early: false,
+    background: true,
+    force: true,
+    many: false,
+    notBefore: -Infinity,
+  })
+  beginSoon(engine, [flight], undefined)
+}
+
 export const newFlight = (
   engine: Engine,
   key: unknown,

@@ -17,5 +17,5 @@ export const hit = (
   const { ages } = observer
   ages.left -= 1
   if (ages.left === 0) ages.sample(now - near.at(slot).entry.storedAt)
-  if (observer.listeners !== 0) observer.tellHit(k, nearName)
+  if (observer.hitListeners !== 0) observer.tellHit(k, nearName)
 }

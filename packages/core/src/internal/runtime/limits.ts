@@ -196,6 +196,22 @@ export const bufferedEvents = 4_096
 export const longestSampleStep = 127
 /** ms. A shorter step says little in a trace, and there are many of them. */
 export const slowStepMillis = 10
+/** Hits from one sampled hit to the next, at most; 64 on average. */
+export const longestHitStep = 127
+/** ms: 30 seconds. Summaries of log lines and judgements of anomalies come at its end. */
+export const windowMillis = 30_000
+/** Callers of one lookup, the default of `stampedeCallers`: a few together are what coalescing is for. */
+export const stampedeCallers = 10
+/** ms. Further lookups of one key in this time have callers that one lookup should have answered. */
+export const stampedeMillis = 5_000
+/** Keys, the most recently looked-up ones, whose lookups are counted. */
+export const stampedeKeys = 1_000
+/** Runs of `onStampede` of one larder, each for another key. */
+export const hooksAtOnce = 16
+/** The share of fresh hits that `audit` compares with upstream. Few: each is a lookup. */
+export const auditedShare = 0.001
+/** Audits. As many lookups more a second than without. */
+export const auditsPerSecond = 1
 /** Lines of one topic. Enough to see that a problem is not a single one. */
 export const warningsAtOnce = 5
 /** ms for one more line of a topic. */

@@ -34,6 +34,7 @@ import { Fibers } from "./fibers.ts"
 import type { Candidate } from "./flight.ts"
 import { FlightTable } from "./flightTable.ts"
 import { Gaps } from "./gaps.ts"
+import type { Audit } from "./audit.ts"
 import { AloneKeys } from "./aloneKeys.ts"
 import { HeaderReads } from "./headerReads.ts"
 import { HeldLeases } from "./heldLeases.ts"
@@ -44,6 +45,7 @@ import { Missed } from "./missedChanges.ts"
 import { OptionFailures } from "./optionFailures.ts"
 import { Outbox } from "./outbox.ts"
 import { Pushes } from "./pushes.ts"
+import { type OnStampede, Stampedes } from "./stampedes.ts"
 import { guarded } from "./userCode.ts"
 import { Versions } from "./versions.ts"
 import { WriteQueue } from "./writeQueue.ts"
@@ -68,6 +70,10 @@ export interface Settings {
   readonly revision: ((value: unknown) => number | bigint | string) | undefined
   readonly closeMillis: number
   readonly objective: Objective | undefined
+  /** As many callers of one lookup are no stampede. */
+  readonly stampedeCallers: number
+  readonly onStampede: OnStampede<unknown> | undefined
+  readonly audit: Audit | undefined
 }
 
 /** A freshness objective: this share of the answers is younger than so many ms. */
@@ -132,6 +138,7 @@ export class Engine {
   readonly leases = new HeldLeases()
   readonly versions: Versions
   readonly failures = new Failures()
+  readonly stampedes: Stampedes
   readonly missed = new Missed()
   /** Changes for the backplane; keeps none where no backplane is in use. */
   readonly outbox = new Outbox()
@@ -188,6 +195,7 @@ export class Engine {
     this.gaps = new Gaps(marks, (k) => stack.arbiter?.partOf(k) ?? "")
     this.entries = new LocalEntries(stack, marks, this.gaps, clock, random)
     this.flights = new FlightTable(marks)
+    this.stampedes = new Stampedes(settings.stampedeCallers)
     this.versions = new Versions(clock, marks, this, stack)
     this.demands = new LookupDemands(this, origin)
     this.headers = this.#headersOf(stack.arbiter)
@@ -213,6 +221,9 @@ export class Engine {
   now(): number {
     return this.clock.currentTimeMillisUnsafe()
   }
+
+  /** `now` by itself. */
+  readonly nowOf = (): number => this.now()
 
   /** Monotonic time in ms, for durations. */
   stopwatch(): number {

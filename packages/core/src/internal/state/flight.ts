@@ -8,6 +8,7 @@ import type { FailedReason, StaleReason } from "../../LarderEvent.ts"
 import { Chain, Linked } from "../runtime/linkedSet.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { LiveDemand } from "../upstream/liveDemand.ts"
+import type { RecentLookups } from "./stampedes.ts"
 import type { Timer } from "../runtime/deadlines.ts"
 
 /** The conditions under which a caller accepts a value. */
@@ -181,6 +182,8 @@ export class Flight extends Linked<Flight> {
   begunAfter = 0
   /** The lookup has reached upstream: no guard holds it back. */
   reachedUpstream = false
+  /** The lookups of the key lately, this one included, where callers waited for it. */
+  recent: RecentLookups | undefined = undefined
   /** A newer release of the application wrote the entry: do not overwrite it. */
   isForeign = false
   /** The arbiter has answered the last request for the key; of many keys, that for another key of its server. */

@@ -258,6 +258,27 @@ export class LocalEntries {
   }
 
   /**
+   * Lets the entry in memory be served stale while it is looked up, at least so long after its freshness.
+   * Not an entry that was expired or invalidated (law 12), nor a suspect one.
+   */
+  extendGrace(k: string, millis: number, now: number): void {
+    const local = this.look(k, now)
+    if (local === undefined) return
+    const { freshness, held, slot } = local
+    const isServed =
+      freshness._tag === "Fresh" || (freshness._tag === "Stale" && freshness.grace === "revalidate")
+    const { entry } = held
+    const until = entry.freshUntil + millis
+    if (!isServed || until <= entry.revalidateUntil) return
+    const staleUntil = Math.max(entry.staleUntil, until)
+    const longer = { ...held, entry: { ...entry, revalidateUntil: until, staleUntil } }
+    const near = this.#near
+    if (!near.put(longer, near.weightOf(slot), neverPlain, now)) return
+    const kept = this.look(k, now)
+    if (kept !== undefined) this.tidy(k, kept)
+  }
+
+  /**
    * Makes an entry that the arbiter has not seen suspect: it is usable only for stale-if-error until the
    * key is read from the arbiter or looked up again.
    */

@@ -56,6 +56,22 @@ export class LookupDemand extends LiveDemand {
   }
 }
 
+/** The demand of an audit: in the background, and only where a permit is free. */
+class AuditDemand extends LiveDemand {
+  readonly background = true
+  readonly stale = true
+  readonly endsAt: number
+
+  constructor(endsAt: number) {
+    super()
+    this.endsAt = endsAt
+  }
+
+  override get onlyIfFree(): boolean {
+    return true
+  }
+}
+
 /** A pool of demands: a context takes as much memory as the rest of a lookup. */
 export class LookupDemands {
   readonly #engine: Engine
@@ -72,6 +88,17 @@ export class LookupDemands {
     const demand = this.#idle.pop() ?? new LookupDemand(this.#engine, this.#origin)
     demand.begin(flights, endsAt, onReached)
     return demand
+  }
+
+  /** The context of an audit's lookup, which ends at a moment of monotonic time. */
+  ofAudit(endsAt: number): Context.Context<never> {
+    const context = Context.add(
+      this.#engine.context,
+      Upstream.Demand,
+      new AuditDemand(endsAt),
+    ).pipe(Context.add(Reach.tag, new Reach.Reach(undefined)))
+    setOrigin(context, this.#origin)
+    return context
   }
 
   /** Call only after the lookup's fiber has ended: until then the lookup may read its demand. */

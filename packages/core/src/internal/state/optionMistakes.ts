@@ -10,6 +10,8 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Policy from "../../Policy.ts"
+import type { AuditOptions } from "./audit.ts"
+import type { OnStampede } from "./stampedes.ts"
 import type * as Upstream from "../../Upstream.ts"
 
 type NoUpstream = "upstream: give Upstream.make({ lookup: ... })"
@@ -86,6 +88,9 @@ type OfValues<V, P, A, K> = IfAbsent<
   readonly revision?: Revision<A> | undefined
   readonly schemaVersion?: number | undefined
   readonly closeTimeout?: Duration.Input | undefined
+  readonly stampedeCallers?: number | undefined
+  readonly onStampede?: OnStampede<K> | undefined
+  readonly audit?: AuditOptions<A> | undefined
 }
 
 type OfUpstream<U, V, P> = IfAbsent<

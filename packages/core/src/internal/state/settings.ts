@@ -9,10 +9,12 @@ import type { Objective, Settings } from "./engine.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
 import { millisOf, mustBeDuration } from "../runtime/duration.ts"
-import { closeMillis } from "../runtime/limits.ts"
+import { auditedShare, auditsPerSecond, closeMillis, stampedeCallers } from "../runtime/limits.ts"
 import { mistakeIn, type Names, type NamesOf } from "../runtime/optionNames.ts"
 import { reasonOf, shown } from "../runtime/shownValue.ts"
 import { wellFormed } from "../invalidation/tags.ts"
+import { type Audit, type AuditOptions, byDefault } from "./audit.ts"
+import type { OnStampede } from "./stampedes.ts"
 import { guarded } from "./userCode.ts"
 
 /** The error for an option of a larder: `must` continues the sentence "the option must". */
@@ -43,6 +45,9 @@ export interface AnyOptions {
   readonly schemaVersion?: number | undefined
   readonly closeTimeout?: Duration.Input | undefined
   readonly objective?: ObjectiveOptions | undefined
+  readonly stampedeCallers?: number | undefined
+  readonly onStampede?: OnStampede<unknown> | undefined
+  readonly audit?: AuditOptions<unknown> | undefined
 }
 
 /**
@@ -75,9 +80,22 @@ const names: NamesOf<AnyOptions> = {
   schemaVersion: true,
   closeTimeout: true,
   objective: true,
+  stampedeCallers: true,
+  onStampede: true,
+  audit: true,
 }
 
-const functions = ["key", "tags", "etag", "failureFor", "graceFor", "revision"] as const
+const auditNames: NamesOf<AuditOptions<unknown>> = { share: true, perSecond: true, equal: true }
+
+const functions = [
+  "key",
+  "tags",
+  "etag",
+  "failureFor",
+  "graceFor",
+  "revision",
+  "onStampede",
+] as const
 
 /** Checks the options' names, and those whose value could not be used at all. Throws `InvalidOptions`. */
 export const checkOptions = (options: AnyOptions): void => {
@@ -193,7 +211,40 @@ export const settingsOf = (
     revision: revisionOf(name, revision),
     closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? closeMillis),
     objective: objectiveOf(options),
+    stampedeCallers: stampedeCallersOf(options),
+    onStampede: options.onStampede,
+    audit: auditOf(options),
   }
+}
+
+const stampedeCallersOf = ({
+  name,
+  stampedeCallers: callers = stampedeCallers,
+}: AnyOptions): number => {
+  if (callers === Infinity || (Number.isSafeInteger(callers) && callers >= 1)) return callers
+  const must = "be an integer of at least 1, or Infinity for any number"
+  throw invalidOption(name, "stampedeCallers", must, callers)
+}
+
+const auditOf = ({ audit, name }: AnyOptions): Audit | undefined => {
+  if (audit === undefined) return undefined
+  const mistake = mistakeIn(audit, auditNames, "audit")
+  if (mistake !== undefined) {
+    const { field, reason } = mistake
+    throw new InvalidOptions({ module: "Larder", field, reason: `of ${shown(name)} ${reason}` })
+  }
+  const { equal = byDefault, perSecond = auditsPerSecond, share = auditedShare } = audit
+  const isNumber = (got: unknown) => typeof got === "number" && got > 0
+  if (!isNumber(share) || share > 1) {
+    throw invalidOption(name, "audit.share", "be a number above 0, and at most 1", share)
+  }
+  if (!isNumber(perSecond)) {
+    throw invalidOption(name, "audit.perSecond", "be a number above 0", perSecond)
+  }
+  if (typeof equal !== "function") {
+    throw invalidOption(name, "audit.equal", "be a function, or be left out", equal)
+  }
+  return { share, perSecond, equal }
 }
 
 /** An array of tags. A string is iterable too, and would become one tag for each letter. */

@@ -11,6 +11,7 @@ const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} 
 
 export class TierWarnings {
   readonly #tier: string
+  readonly #about: { readonly tier: string }
   readonly #warnings: Warnings
 
   constructor(
@@ -26,6 +27,7 @@ export class TierWarnings {
     },
   ) {
     this.#tier = tier
+    this.#about = { tier }
     this.#warnings = new Warnings(larder, clock, context)
   }
 
@@ -34,6 +36,7 @@ export class TierWarnings {
     this.#warnings.warn(
       "unwritable",
       `a value cannot be encoded as bytes, so ${this.#tier} does not store it, and every node looks its key up for itself. The event TierFailed with operation "encode" has the reason; change the \`value\` schema or the tier's wire so that they encode such values`,
+      this.#about,
     )
   }
 
@@ -43,6 +46,7 @@ export class TierWarnings {
     this.#warnings.warn(
       "refused",
       `${this.#tier} refused ${size} and removed the previous one, so every node looks the key up for itself. Give the tier more memory, or compress such values (Wire.compressed)`,
+      this.#about,
     )
   }
 
@@ -51,6 +55,7 @@ export class TierWarnings {
     this.#warnings.warn(
       "tooHeavy",
       `${this.#tier} refused a value that is heavier than maxWeight. Raise maxWeight, return a lower weight from weigh, or store less under one key`,
+      this.#about,
     )
   }
 
@@ -61,6 +66,7 @@ export class TierWarnings {
       this.#warnings.warn(
         "large",
         `a value of ${megabytes(bytes)} did not reach ${this.#tier}${failure === "timedOut" ? " within tierTimeout" : ""}; until it does, every node looks the key up for itself. Compress such values (Wire.compressed), raise tierTimeout, or store less under one key`,
+        this.#about,
       )
   }
 }

@@ -86,8 +86,12 @@ export class Gate {
   }
 
   /** Whether a lookup may enter. One with a stale value does not wait in a bounded queue. */
-  hasRoom({ stale }: Demand): boolean {
+  hasRoom(demand: Demand): boolean {
     const { limit, queue } = this.bounds
+    const { stale } = demand
+    if (demand instanceof LiveDemand && demand.onlyIfFree) {
+      return this.#running < limit && this.#line.size === 0
+    }
     if (queue === undefined) return true
     return this.#running + this.#line.size < limit + (stale ? 0 : queue)
   }

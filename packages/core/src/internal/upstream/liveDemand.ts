@@ -8,6 +8,11 @@ export abstract class LiveDemand {
   abstract readonly stale: boolean
   /** When the lookup times out, in monotonic time, ms. */
   abstract readonly endsAt: number
+  /** The lookup does not wait for a permit: it runs if one is free now. */
+  get onlyIfFree(): boolean {
+    return false
+  }
+
   #listeners: Set<() => void> | undefined
 
   /** Calls `listener` whenever a caller joins; returns a function that removes it. */

@@ -73,6 +73,52 @@ describe("schemaVersion", () => {
   it("is 0 where it is left out", () => expect(schemaVersionOf(options())).toBe(0))
 })
 
+describe("stampedeCallers", () => {
+  it("is 10 where it is left out", () => expect(settings().stampedeCallers).toBe(10))
+
+  it.each([1, 500, Infinity])("can be %d", (stampedeCallers) =>
+    expect(settings({ stampedeCallers }).stampedeCallers).toBe(stampedeCallers),
+  )
+
+  it.each([0, -1, 1.5, Number.NaN, "10" as never])("%s is no number of callers", (given) =>
+    refused(
+      () => settings({ stampedeCallers: given }),
+      "stampedeCallers",
+      "an integer of at least 1, or Infinity for any number",
+    ),
+  )
+})
+
+describe("audit", () => {
+  it("is off where it is left out, and has defaults", () => {
+    expect(settings().audit).toBeUndefined()
+    expect(settings({ audit: {} }).audit).toMatchObject({ share: 0.001, perSecond: 1 })
+  })
+
+  it("compares by members where it has no `equal`", () => {
+    const { equal } = settings({ audit: {} }).audit!
+    expect(equal({ price: [1] }, { price: [1] })).toBe(true)
+    expect(equal({ price: [1] }, { price: [2] })).toBe(false)
+  })
+
+  it.each([
+    ["share", 0, "a number above 0, and at most 1"],
+    ["share", 1.1, "a number above 0, and at most 1"],
+    ["share", Number.NaN, "a number above 0, and at most 1"],
+    ["perSecond", 0, "a number above 0"],
+    ["perSecond", "1", "a number above 0"],
+    ["equal", true, "a function, or be left out"],
+  ])("%s %s is refused with the remedy", (option, given, must) =>
+    refused(() => settings({ audit: { [option]: given } as never }), `audit.${option}`, must),
+  )
+
+  it("an unknown option is refused with the nearest one", () => {
+    const defect = defectOf(() => settings({ audit: { persecond: 1 } as never }))
+    expect(defect).toMatchObject({ module: "Larder", field: "audit.persecond" })
+    expect(String(defect)).toContain("did you mean `perSecond`?")
+  })
+})
+
 describe("closeTimeout", () => {
   it("is 5 seconds where it is left out", () => expect(settings().closeMillis).toBe(5_000))
 

@@ -164,6 +164,18 @@ const texts: {
   }),
   Recovered: ({ changes, tier }) => other(`${tier} recovered, ${changes} changes`),
   GapDetected: ({ reason }) => ({ text: `gap: ${reason}`, kind: "failure" }),
+  StampedeDetected: ({ callers, key, lookups }) => ({
+    text: `stampede on ${key}: ${callers} callers, ${lookups} lookups`,
+    kind: "failure",
+  }),
+  AnomalyChanged: ({ kind, raised }) => ({
+    text: `anomaly ${kind} ${raised ? "raised" : "cleared"}`,
+    kind: raised ? "failure" : "note",
+  }),
+  Audited: ({ age, key, result }) => ({
+    text: `audit of ${key}, ${age} ms old: ${result}`,
+    kind: result === "differs" ? "failure" : "other",
+  }),
   Dropped: ({ count }) => other(`a subscriber lost ${count} events`),
 }
 
