@@ -3,13 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { none } from "../../Backplane.ts"
 import type { CircuitTimes } from "../observe/circuits.ts"
-import {
-  type Counters,
-  countsOfTier,
-  lookupsInFlight,
-  noOutcomes,
-  noSource,
-} from "../observe/counters.ts"
+import { countsOfTier, lookupsInFlight, noOutcomes, noSource } from "../observe/counters.ts"
 import * as labels from "../observe/labels.ts"
 import { type Registered, type Series, registered } from "../observe/registry.ts"
 import type { Engine } from "../state/engine.ts"
