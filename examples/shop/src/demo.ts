@@ -1,8 +1,9 @@
 /** Puts the parts together: the catalogue's process, three shops, the traffic, the report. */
-import { Clock, Console, Duration, Effect, Fiber, Random, type Scope } from "effect"
+import { Clock, Console, Duration, Effect, Fiber, Layer, Random, type Scope } from "effect"
 import { CatalogueClient } from "./catalogueClient.ts"
 import * as CatalogueProcess from "./catalogueProcess.ts"
 import * as Insights from "./insights.ts"
+import * as MetricsServer from "./metricsServer.ts"
 import * as Nodes from "./nodes.ts"
 import { type Phase, phases } from "./phases.ts"
 import * as Report from "./report.ts"
@@ -15,6 +16,8 @@ export interface Settings extends Shops.Places, Trace.Options {
   readonly ladder: boolean
   /** Processes that share a Redis and are watched at the price change; none by default. */
   readonly nodes: number | undefined
+  /** The port at which Prometheus finds the metrics, 0 for a free one; none by default. */
+  readonly metrics: number | undefined
   readonly rate: number
   readonly phaseSeconds: number
   readonly inFlight: number
@@ -67,6 +70,7 @@ const follow = (nodes: Nodes.Nodes | undefined) => {
 export const run = Effect.fnUntraced(function* (settings: Settings, display: Display) {
   const { from, inFlight, phaseSeconds, rate, seed } = settings
   const { trace, words: traffic } = yield* Trace.load(settings)
+  if (settings.metrics !== undefined) yield* Layer.build(MetricsServer.layer(settings.metrics))
   const catalogue = yield* CatalogueProcess.start(seed)
   const insights = new Map<string, number>()
   const open = settings.ladder ? Shops.ladder : Shops.sideBySide

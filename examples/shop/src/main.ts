@@ -93,6 +93,13 @@ const nodes = number("nodes", "whole number", 2, 16).pipe(
   Flag.optional,
 )
 
+const metrics = number("metrics", "whole number", 0, 65_535).pipe(
+  Flag.withDescription(
+    "Serves the metrics of the Larder shop at /metrics on this port of 127.0.0.1 while the demo runs, 0 to 65535; 0 chooses a free one",
+  ),
+  Flag.optional,
+)
+
 const terminal: Display = {
   everyMillis: 200,
   show: (line) =>
@@ -110,8 +117,22 @@ const lines: Display = {
 
 const shop = Command.make(
   "shop",
-  { trace, field, rate, phaseSeconds, inFlight, from, seed, fast, sqlite, redis, ladder, nodes },
-  ({ fast, field, nodes, phaseSeconds, redis, sqlite, trace, ...settings }) =>
+  {
+    trace,
+    field,
+    rate,
+    phaseSeconds,
+    inFlight,
+    from,
+    seed,
+    fast,
+    sqlite,
+    redis,
+    ladder,
+    nodes,
+    metrics,
+  },
+  ({ fast, field, metrics, nodes, phaseSeconds, redis, sqlite, trace, ...settings }) =>
     run(
       {
         ...settings,
@@ -121,6 +142,7 @@ const shop = Command.make(
         sqlite: Option.getOrUndefined(sqlite),
         redis: Option.getOrUndefined(redis),
         nodes: Option.getOrUndefined(nodes),
+        metrics: Option.getOrUndefined(metrics),
       },
       process.stdout.isTTY ? terminal : lines,
     ).pipe(
