@@ -461,6 +461,11 @@ export const sections: ReadonlyArray<Section> = [
         "later ones begin anew; earlier ones are a stampede",
       ],
       ["stampedeKeys", "keys whose lookups are counted for that", "the oldest are forgotten"],
+      [
+        "sampledKeys",
+        "missed keys of a window that an advice may name",
+        "further ones are not named",
+      ],
       ["hooksAtOnce", "runs of `onStampede` at once", "it does not run for further keys"],
       [
         "auditedShare",

@@ -88,6 +88,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "core/src/internal/observe/countWindow.ts": ["leastOfShare"],
   "core/src/internal/observe/detectors.ts": [
+    "leastNewShare",
     "coldStartSeconds",
     "coldForGoodSeconds",
     "noticeableRefreshes",

@@ -27,7 +27,7 @@ export type { Window } from "./internal/observe/countWindow.ts"
 /**
  * What a detector finds.
  *
- * - `keyPollution`: keys hold something that changes with each call. Over 95 % of the misses are new
+ * - `keyPollution`: keys hold something that changes with each call. Over 40 % of the misses are new
  *   keys, under 5 % of the answers are hits, and over 90 % of what memory evicts was never read.
  * - `ttlTooShort`: over half of the misses are expired entries and under 30 % of the answers are hits,
  *   or over 90 % of the lookups bring the value that was there.

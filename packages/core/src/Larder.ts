@@ -475,7 +475,14 @@ const makeAny = (
     metrics.observeCircuits(engine, registered)
     metrics.observeBounds(engine, registered)
     yield* Effect.acquireRelease(
-      Effect.sync(() => openLarders.open({ observer, tiers: tierNames(engine) })),
+      Effect.sync(() =>
+        openLarders.open({
+          observer,
+          tiers: tierNames(engine),
+          madeAt: observer.clock.currentTimeMillisUnsafe(),
+          addSeries: registered.add,
+        }),
+      ),
       (end) => Effect.sync(end),
     )
     yield* memoryAlone.tell(opened, settings.name)

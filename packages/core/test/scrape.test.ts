@@ -46,7 +46,7 @@ const familiesOf = (page: string): ReadonlyMap<string, Family> =>
     }),
   )
 
-/** Metrics that options beside those of this test, or other packages, register. */
+/** Metrics that `Detectors.layer` registers. */
 const elsewhere = new Set(["larder_anomaly", "larder_anomalies_total"])
 
 const valuesOf = ({ series }: Family, label: string): ReadonlySet<string> =>

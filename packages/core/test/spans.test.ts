@@ -1,6 +1,14 @@
 /** Spans: none on a `get`, one on each lookup, and slow steps as events of the caller's span. */
 import { assert, describe, it } from "@effect/vitest"
-import { Larder, MemoryTier, Policy, type Tier, TierStack, Upstream } from "@larder/core"
+import {
+  KeyDisplay,
+  Larder,
+  MemoryTier,
+  Policy,
+  type Tier,
+  TierStack,
+  Upstream,
+} from "@larder/core"
 import { Data, Effect, Fiber, Layer, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
@@ -96,7 +104,7 @@ describe("the span of a lookup", () => {
             Upstream.withConcurrency({ foreground: 1, queue: 0 }),
           ),
           policy: Policy.make({ freshFor: "1 minute" }),
-        }),
+        }).pipe(Effect.provideService(KeyDisplay.KeyDisplay, "shown")),
         tracer,
       )
       yield* fork(larder.get("busy"))

@@ -68,7 +68,17 @@ export const groups: ReadonlyArray<Group> = [
   {
     name: "observing",
     title: "counts and events",
-    files: ["Instrument.ts", "LarderEvent.ts", ...rooms("observe")],
+    files: [
+      "Anomaly.ts",
+      "Baseline.ts",
+      "Detectors.ts",
+      "Instrument.ts",
+      "KeyDisplay.ts",
+      "LarderEvent.ts",
+      "LogEvents.ts",
+      "Metrics.ts",
+      ...rooms("observe"),
+    ],
   },
   {
     name: "runtime",

@@ -130,6 +130,9 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
       if (this.#refusal === undefined) counted(engine, outcomeOf(exit), this.#millis)
       else engine.observer.counters.lookupsRefused[this.#refusal] += 1
     }
+    if (this.#refusal !== "shed") return
+    const shed = this.#flights.filter(({ background }) => background)
+    engine.observer.counters.backgroundShed += shed.length
   }
 
   /** Tells listeners of the end of the lookup for one key. */

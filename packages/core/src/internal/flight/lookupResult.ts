@@ -197,7 +197,10 @@ const newerOf = (engine: Engine, flight: Flight, value: unknown): Candidate | un
     () => revision(known.entry.value),
     (failure) => engine.optionFailures.undecodable(flight.k, known.tier, failure),
   )
-  if (theirs !== undefined) return own < theirs ? known : undefined
+  if (theirs !== undefined) {
+    if (own === theirs) engine.observer.counters.sameRevision += 1
+    return own < theirs ? known : undefined
+  }
   engine.near.delete(flight.k)
   return undefined
 }

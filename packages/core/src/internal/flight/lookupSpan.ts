@@ -23,9 +23,7 @@ export const inSpan = (
       return Effect.flatMap(Effect.exit(within), (exit) => {
         own = exit
         if (Exit.isSuccess(exit)) return Effect.void
-        const kind = kindOf(exit.cause)
-        if (kind !== undefined) span.attribute("error.type", kind)
-        return bare(exit.cause, kind)
+        return bare(exit.cause, kindOf(exit.cause))
       })
     }
     const options = { attributes: { "larder.name": larder } }

@@ -31,9 +31,9 @@ export interface Window {
   readonly earlyRefreshes: number
   /** Background lookups that were shed for want of a permit. */
   readonly backgroundShed: number
-  /** Entries that memory evicted. */
+  /** Entries that memory evicted to make room. */
   readonly evictions: number
-  /** Entries that memory evicted without a hit since they were stored. */
+  /** Those without a hit since they were stored. */
   readonly evictionsUnread: number
   /** The most callers that one lookup answered. */
   readonly mostCallers: number

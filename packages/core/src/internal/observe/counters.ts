@@ -79,6 +79,10 @@ export interface Counters {
   readonly undecodableByTier: Record<string, number>
   /** What the tiers behind memory did, by name. */
   readonly tierCounts: Record<string, TierCounts>
+  /** Lookups in the background that were shed for want of a permit: a part of `lookupsRefused`. */
+  backgroundShed: number
+  /** Lookups that brought a value of the `revision` that was known already. */
+  sameRevision: number
   /** Fresh hits that were compared with upstream, by result. */
   readonly audits: Record<AuditResult, number>
   /** Events that slow subscribers lost. */
@@ -115,6 +119,8 @@ export const noCounts = (sources: ReadonlyArray<string>): Counters => ({
   lookups: 0,
   lookupsByOutcome: zeros(labels.lookupOutcomes),
   lookupsRefused: zeros(labels.refusedReasons),
+  backgroundShed: 0,
+  sameRevision: 0,
   coalesced: 0,
   refreshes: zeros(labels.refreshTriggers),
   leases: zeros(labels.leaseOutcomes),

@@ -27,11 +27,21 @@ const above = (figure: number, threshold: number): number => figure / threshold
 const below = (figure: number, threshold: number): number =>
   figure === 0 ? Infinity : threshold / figure
 
+/**
+ * Of keys that never repeat, memory counts up to half as evicted: the sketch of frequencies, of four bits a
+ * key, takes some for others. Of a working set that is too large, it remembers most.
+ */
+const leastNewShare = 0.4
+
 const keyPollution = (window: Window): Finding => {
   const newShare = share(window.missesByCause.new, missesIn(window))
   const hitRatio = hitRatioOf(window) ?? 0
   const unreadShare = share(window.evictionsUnread, window.evictions)
-  const score = Math.min(above(newShare, 0.95), below(hitRatio, 0.05), above(unreadShare, 0.9))
+  const score = Math.min(
+    above(newShare, leastNewShare),
+    below(hitRatio, 0.05),
+    above(unreadShare, 0.9),
+  )
   return { score, figures: { newShare, hitRatio, unreadShare } }
 }
 

@@ -1,10 +1,15 @@
 /** The open larders of this process, for code that watches all of them: log lines, detectors. */
 import type { Observer } from "./eventHub.ts"
+import type { Registered } from "./registry.ts"
 
 export interface OpenLarder {
   readonly observer: Observer
   /** The tiers, nearest first. */
   readonly tiers: ReadonlyArray<string>
+  /** When the larder was made, ms of its clock. */
+  readonly madeAt: number
+  /** Adds series to the metrics of the larder, until it closes. */
+  readonly addSeries: Registered["add"]
 }
 
 /** Begins to watch a larder; returns a function that ends it. */

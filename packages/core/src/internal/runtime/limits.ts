@@ -206,6 +206,8 @@ export const stampedeCallers = 10
 export const stampedeMillis = 5_000
 /** Keys, the most recently looked-up ones, whose lookups are counted. */
 export const stampedeKeys = 1_000
+/** Keys of a window that a detector may name as an example. */
+export const sampledKeys = 3
 /** Runs of `onStampede` of one larder, each for another key. */
 export const hooksAtOnce = 16
 /** The share of fresh hits that `audit` compares with upstream. Few: each is a lookup. */
