@@ -37,6 +37,8 @@ class JudgedLarder {
   readonly #windows: LarderWindows
   readonly #raisedTimes = new Map<AnomalyKind, number>()
   #state: Anomaly.Anomalies
+  /** The series stay until the larder closes. */
+  #hasEnded = false
 
   constructor(larder: OpenLarder, context: Context.Context<never>, first: Anomaly.Anomalies) {
     this.#larder = larder
@@ -49,7 +51,9 @@ class JudgedLarder {
     const { addSeries, observer } = this.#larder
     for (const kind of kinds) {
       const labels = { kind: anomalies[kind] }
-      addSeries({ metric: "larder_anomaly", labels, gauge: () => this.#gauge(kind) })
+      // The highest: another layer may watch the same larder.
+      const gauge = () => this.#gauge(kind)
+      addSeries({ metric: "larder_anomaly", labels, gauge, together: "highest" })
       addSeries({
         metric: "larder_anomalies_total",
         labels,
@@ -61,11 +65,12 @@ class JudgedLarder {
     return () => {
       stopListening()
       stopTimer()
+      this.#hasEnded = true
     }
   }
 
   #gauge(kind: AnomalyKind): number {
-    return this.#state.streaks[kind].raised ? 1 : 0
+    return !this.#hasEnded && this.#state.streaks[kind].raised ? 1 : 0
   }
 
   #windowEnded(): void {

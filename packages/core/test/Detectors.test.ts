@@ -13,7 +13,7 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Cause, Effect, Exit, Layer, Metric, Random } from "effect"
+import { Cause, Effect, Exit, Layer, Metric, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Outside } from "./support/outside.ts"
 
@@ -69,8 +69,7 @@ const watch = ({
     }
     return yield* Metric.snapshot
   }).pipe(
-    Effect.provide(TierStack.layer(MemoryTier.layer({ maxEntries }))),
-    Effect.provide(Detectors.layer(options)),
+    Effect.provide([TierStack.layer(MemoryTier.layer({ maxEntries })), Detectors.layer(options)]),
     Effect.provideService(Instrument.Instrument, {
       event: (event) => {
         if (event._tag === "AnomalyChanged") changes.push(event)
@@ -283,6 +282,36 @@ describe("earlyRefreshOverload", () => {
     }),
   )
 })
+
+it.effect("an anomaly is no longer raised where its detectors have ended", () =>
+  Effect.gen(function* () {
+    const pages = yield* Larder.make({
+      name: "pages",
+      policy: minute,
+      upstream: Upstream.make({ lookup: (key: string) => Effect.succeed(key.length) }),
+    })
+    const raised = Effect.map(Metric.snapshot, (all) =>
+      all.flatMap(({ attributes, id, state }) =>
+        id === "larder_anomaly" && attributes?.["kind"] === "key_pollution" ? [state] : [],
+      ),
+    )
+    const scope = yield* Scope.make()
+    yield* Layer.buildWithScope(Detectors.layer(), scope)
+    yield* Layer.buildWithScope(Detectors.layer(), scope)
+    for (let window = 0; window < 2; window += 1) {
+      yield* Effect.forEach(times(300), (i) => pages.get(`nonce ${window} ${i}`))
+      yield* TestClock.adjust("30 seconds")
+    }
+    assert.deepStrictEqual(yield* raised, [{ value: 1 }])
+    yield* Scope.close(scope, Exit.void)
+    assert.deepStrictEqual(yield* raised, [{ value: 0 }])
+  }).pipe(
+    Effect.provide(TierStack.layer(MemoryTier.layer({ maxEntries: 50 }))),
+    Effect.scoped,
+    new Outside().around,
+    Effect.provideService(Metric.MetricRegistry, new Map()),
+  ),
+)
 
 it.effect("larders that are not named are not watched", () =>
   silent({
