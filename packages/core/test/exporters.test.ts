@@ -3,7 +3,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Metric as EffectMetric, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpRouter } from "effect/http"
 import { Otlp, OtlpExporter, PrometheusMetrics } from "effect/observability"
 import { Larder, MemoryTier, Metrics, Policy, TierStack, Upstream } from "@larder/core"
@@ -86,6 +86,10 @@ const words = (name: string) =>
     policy: Policy.make({ freshFor: "1 minute" }),
   }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer())))
 
+/** Other tests of the process have larders by the hundred, and the default registry keeps their series. */
+const ownRegistry = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => Effect.provideService(effect, EffectMetric.MetricRegistry, new Map()))
+
 /** The plain hits of a larder in an export. */
 const hitsOf = (metrics: ReadonlyArray<Metric>, larder: string): number | undefined => {
   const points = metrics.find(({ name }) => name === "larder_answers_total")?.sum?.dataPoints ?? []
@@ -141,7 +145,7 @@ describe("Otlp.layerJson exports what the catalogue says", () => {
           assert.strictEqual(histogram?.aggregationTemporality, temporality, name)
         } else assert.isDefined(gauge, name)
       }
-    }).pipe(Effect.scoped),
+    }).pipe(Effect.scoped, ownRegistry),
   )
 })
 
@@ -166,5 +170,6 @@ it.live("PrometheusMetrics.layerHttp serves the metrics of larders", () =>
         disableListenLog: true,
       }).pipe(Layer.provideMerge(NodeHttpServer.layerTest)),
     ),
+    ownRegistry,
   ),
 )
