@@ -323,7 +323,8 @@ redisSuite("many keys at once on a Cluster", () => {
         yield* b.larder.getMany(keys)
         assert.deepStrictEqual(b.asked, { one: 0, calls: [] })
       }),
-    20_000,
+    // A process that gets no processor time in the middle of a batch sends it as two.
+    { timeout: 20_000, retry: 2 },
   )
 
   it.live(
