@@ -10,7 +10,9 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
@@ -107,6 +109,17 @@ const install = (consumer: string, { manifest, tarball }: Packed): string => {
   return installed
 }
 
+/** Links what a package depends on beside it, as an installation does. */
+const linkDependencies = (installed: string, { folder, manifest }: Packed): void => {
+  for (const name of Object.keys(manifest.dependencies ?? {})) {
+    const there = join(folder, "node_modules", name)
+    const link = join(installed, "node_modules", name)
+    if (!existsSync(there) || existsSync(link)) continue
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(realpathSync(there), link)
+  }
+}
+
 const checkPackage = (packed: Packed, all: ReadonlyArray<Packed>): void => {
   const { folder, manifest, tarball } = packed
   const { name } = manifest
@@ -119,7 +132,7 @@ const checkPackage = (packed: Packed, all: ReadonlyArray<Packed>): void => {
     run(root, "attw", tarball, "--profile", "esm-only")
     const missing = missingFrom(install(consumer, packed))
     if (missing.length > 0) throw new Error(`the tarball of ${name} has no ${missing.join(", ")}`)
-    for (const other of besides(packed, all)) install(consumer, other)
+    for (const other of besides(packed, all)) linkDependencies(install(consumer, other), other)
     const entries = entriesOf(manifest)
     use(consumer, entries)
     console.log(`${name}: packs well; ${entries.join(", ")}: types and code right`)
