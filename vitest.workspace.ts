@@ -17,6 +17,8 @@ export default defineConfig({
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // One module graph for all files: loading Effect for each would take longer than the tests.
     isolate: false,
+    // Time-outs find what hangs. A machine that does other things takes some tests five times as long.
+    testTimeout: 20_000,
     // The code blocks of the guides run as Node itself runs them.
     server: { deps: { external: [/\/docs\/\.snippets\//] } },
   },

@@ -96,7 +96,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/flight/waiters.ts`,
-        from: `  if (reason === "revalidating" || reason === "softTimeout") flight.background = true
+        from: `  if (reason === "revalidating" || reason === "softTimeout")
+    goesOnInBackground(engine, flight, reason)
   release(engine, flight, waiter)`,
         to: `  leave(engine, flight, waiter)`,
       },
