@@ -424,3 +424,20 @@ test(
     assert.match(String(span?.attributes.get("larder.key")), /^[0-9a-f]{12}$/)
   }),
 )
+
+test(
+  "the span of an audit that fails has the type of the error",
+  Effect.gen(function* () {
+    const outside = new Outside()
+    yield* outside.around(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { hit, source } = yield* opened()
+          source.isDown = true
+          yield* hit
+        }),
+      ),
+    )
+    assert.strictEqual(outside.spans[1]?.attributes.get("error.type"), "_OTHER")
+  }),
+)

@@ -5,7 +5,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { hasProperty } from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import type { Entry } from "../../Entry.ts"
 import { KeyNotReturned, LookupInterrupted, LookupTimeout } from "../../LarderError.ts"
@@ -81,38 +80,46 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     this.watch(fiber, this.#began, engine.closed ? Infinity : left)
   }
 
-  /** The lookup, with why it runs and how it ended as attributes of its span. */
-  protected described(
-    effect: Effect.Effect<unknown, unknown>,
+  /**
+   * Wraps the lookup in a span that says why it runs and how it ended. `describe` sets what is known of
+   * the keys, on a span that is exported.
+   */
+  protected spanned(
+    lookup: Effect.Effect<unknown, unknown>,
     flights: ReadonlyArray<Flight>,
     parent: CallerSpan,
+    describe: (span: Tracer.Span) => void,
   ): Effect.Effect<unknown, unknown> {
-    if (!isSpanned(this.engine, parent)) return effect
-    const begun = Effect.suspend(() =>
-      Effect.annotateCurrentSpan(
-        "larder.background",
-        flights.every(({ background }) => background),
-      ),
-    )
-    return Effect.onExit(Effect.andThen(begun, effect), (exit) =>
-      Effect.annotateCurrentSpan(this.#endOf(exit)),
-    )
+    const { isTraced, settings } = this.engine
+    // No span without a tracer: a span costs as much as the rest of a lookup.
+    if (parent === undefined && !isTraced) return lookup
+    return inSpan(settings.name, lookup, {
+      begun: (span) => {
+        span.attribute(
+          "larder.background",
+          flights.every(({ background }) => background),
+        )
+        // The tracer of a fiber without one exports nothing.
+        if (isTraced && span.sampled) describe(span)
+      },
+      ended: (exit) => this.#endOf(exit),
+    })
   }
 
   /** The attributes of how the lookup ended. */
   #endOf(exit: Exit.Exit<unknown, unknown>): Readonly<Record<string, string>> {
-    const ended = (outcome: string, error?: string) => ({
-      "larder.outcome": outcome,
-      ...(error === undefined ? undefined : { "error.type": error }),
-    })
-    if (this.#left === "timedOut") return ended(lookupOutcomes.timedOut, "LookupTimeout")
-    if (this.#left === "interrupted") return ended(lookupOutcomes.interrupted)
-    if (Exit.isSuccess(exit)) return ended(lookupOutcomes[outcomeOf(exit)])
-    const error = errorType(exit.cause)
+    const outcome = (label: string) => ({ "larder.outcome": label })
+    if (this.#left === "timedOut") {
+      return { ...outcome(lookupOutcomes.timedOut), "error.type": "LookupTimeout" }
+    }
+    if (this.#left === "interrupted") return outcome(lookupOutcomes.interrupted)
+    if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) {
+      return { ...outcome(lookupOutcomes.defect), "error.type": "LookupInterrupted" }
+    }
     const refusal = this.#isTold ? undefined : refusalOf(this.engine, exit)
-    if (refusal !== undefined) return ended(refusedReasons[refusal], error)
-    const isInterrupted = Cause.hasInterruptsOnly(exit.cause)
-    return ended(isInterrupted ? lookupOutcomes.defect : lookupOutcomes[outcomeOf(exit)], error)
+    return outcome(
+      refusal === undefined ? lookupOutcomes[outcomeOf(exit)] : refusedReasons[refusal],
+    )
   }
 
   /** The lookup has reached upstream. */
@@ -183,38 +190,11 @@ const uninterrupted = (
     ? Exit.die(new LookupInterrupted({ larder: engine.settings.name, key }))
     : exit
 
-/** The type of a failure or a defect, as `error.type` of OpenTelemetry: the name of its class. */
-const errorType = (cause: Cause.Cause<unknown>): string => {
-  const [reason] = cause.reasons
-  if (reason?._tag === "Interrupt") return "LookupInterrupted"
-  const error = reason?._tag === "Die" ? reason.defect : reason?.error
-  if (hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
-  return error instanceof Error ? error.name : "_OTHER"
-}
-
 /** The error of a lookup that has taken `hardTimeout`. */
 export const timeout = (engine: Engine, key: string): LookupTimeout => {
   const { name, policy } = engine.settings
   return new LookupTimeout({ larder: name, key, millis: policy.hardTimeout })
 }
-
-const isSpanned = (engine: Engine, parent: CallerSpan): boolean =>
-  parent !== undefined || engine.isTraced
-
-/** Wraps a lookup in a span. `describe` sets what is known of the keys, on a span that is exported. */
-const spanned = (
-  engine: Engine,
-  parent: CallerSpan,
-  effect: Effect.Effect<unknown, unknown>,
-  describe: (span: Tracer.Span) => void,
-): Effect.Effect<unknown, unknown> =>
-  // No span without a tracer: a span costs as much as the rest of a lookup.
-  !isSpanned(engine, parent)
-    ? effect
-    : inSpan(engine.settings.name, effect, (span) => {
-        // The tracer of a fiber without one exports nothing.
-        if (engine.isTraced && span.sampled) describe(span)
-      })
 
 const started = (engine: Engine, flights: ReadonlyArray<Flight>, began: number): void => {
   const { observer } = engine
@@ -274,12 +254,11 @@ export abstract class LookupOfOne extends Lookup {
     const asked = Effect.suspend(() =>
       upstream.lookup(flight.key, previous && engine.inTimeOfDay(previous)),
     )
-    const effect = this.described(asked, [flight], span)
     const describe = (own: Tracer.Span) => {
       const shown = engine.observer.showKey(flight.k)
       if (shown !== undefined) own.attribute("larder.key", shown)
     }
-    this.run(spanned(engine, span, effect, describe), [flight], span)
+    this.run(this.spanned(asked, [flight], span, describe), [flight], span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {
@@ -312,9 +291,8 @@ export abstract class LookupOfMany extends Lookup {
         ? Effect.die(new Error("there is no bulk lookup"))
         : Effect.map(upstream.lookupMany(keys), (found) => byKey(engine, found)),
     )
-    const effect = this.described(asked, flights, span)
     const describe = (own: Tracer.Span) => own.attribute("larder.keys", flights.length)
-    this.run(spanned(engine, span, effect, describe), flights, span)
+    this.run(this.spanned(asked, flights, span, describe), flights, span)
   }
 
   protected answered(exit: Exit.Exit<unknown, unknown>, millis: number): void {

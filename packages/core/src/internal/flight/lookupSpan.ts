@@ -9,21 +9,37 @@ import * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 
+type Attributes = Readonly<Record<string, string>>
+
+/** What a span tells besides the larder's name and the type of a failure. */
+interface Described {
+  /** Called as the span begins. */
+  readonly begun: (span: Tracer.Span) => void
+  /** The attributes of how the lookup ended; also where it was interrupted. */
+  readonly ended?: (exit: Exit.Exit<unknown, unknown>) => Attributes
+}
+
 /** Not `withSpan`, which adds a stack trace for each call to causes of failures. */
 export const inSpan = (
   larder: string,
   lookup: Effect.Effect<unknown, unknown>,
-  describe: (span: Tracer.Span) => void,
+  { begun, ended = () => ({}) }: Described,
 ): Effect.Effect<unknown, unknown> =>
   Effect.suspend(() => {
     let own: Exit.Exit<unknown, unknown> | undefined
     const run = (span: Tracer.Span) => {
-      describe(span)
-      const within = Effect.provideService(lookup, Tracer.ParentSpan, span)
+      begun(span)
+      const within = Effect.onExit(
+        Effect.provideService(lookup, Tracer.ParentSpan, span),
+        (exit) => {
+          const attributes = { ...errorOf(exit), ...ended(exit) }
+          for (const [name, value] of Object.entries(attributes)) span.attribute(name, value)
+          return Effect.void
+        },
+      )
       return Effect.flatMap(Effect.exit(within), (exit) => {
         own = exit
-        if (Exit.isSuccess(exit)) return Effect.void
-        return bare(exit.cause, kindOf(exit.cause))
+        return Exit.isSuccess(exit) ? Effect.void : bare(exit.cause)
       })
     }
     const options = { attributes: { "larder.name": larder } }
@@ -32,22 +48,28 @@ export const inSpan = (
     return Effect.flatMap(Effect.exit(spanned), (ended) => own ?? ended)
   })
 
+const errorOf = (exit: Exit.Exit<unknown, unknown>): Attributes => {
+  const type = Exit.isSuccess(exit) ? undefined : errorType(exit.cause)
+  return type === undefined ? {} : { "error.type": type }
+}
+
 /** The tag or the name of an error, which tells no key; undefined for an interruption. */
-const kindOf = ({ reasons }: Cause.Cause<unknown>): string | undefined => {
+const errorType = ({ reasons }: Cause.Cause<unknown>): string | undefined => {
   for (const reason of reasons) {
     if (reason._tag === "Interrupt") continue
     const error: unknown = reason._tag === "Die" ? reason.defect : reason.error
     if (hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
-    return error instanceof Error ? error.name : typeof error
+    return error instanceof Error ? error.name : "_OTHER"
   }
   return undefined
 }
 
-const bare = (cause: Cause.Cause<unknown>, kind: string | undefined): Exit.Exit<never, unknown> => {
-  if (kind === undefined) return Exit.interrupt()
-  const error = new Error(kind)
-  error.name = kind
+const bare = (cause: Cause.Cause<unknown>): Exit.Exit<never, unknown> => {
+  const type = errorType(cause)
+  if (type === undefined) return Exit.interrupt()
+  const error = new Error(type)
+  error.name = type
   // The frames of this function would tell nothing of the lookup.
-  error.stack = kind
+  error.stack = type
   return Cause.hasDies(cause) ? Exit.die(error) : Exit.fail(error)
 }

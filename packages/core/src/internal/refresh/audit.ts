@@ -114,10 +114,12 @@ class AuditLookup extends BoundedRun<unknown, unknown> {
   #spanned(lookup: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     const engine = this.#engine
     if (!engine.isTraced) return lookup
-    return inSpan(engine.settings.name, lookup, (span) => {
-      span.attribute("larder.audit", true)
-      const shown = span.sampled ? engine.observer.showKey(this.#audited.k) : undefined
-      if (shown !== undefined) span.attribute("larder.key", shown)
+    return inSpan(engine.settings.name, lookup, {
+      begun: (span) => {
+        span.attribute("larder.audit", true)
+        const shown = span.sampled ? engine.observer.showKey(this.#audited.k) : undefined
+        if (shown !== undefined) span.attribute("larder.key", shown)
+      },
     })
   }
 
