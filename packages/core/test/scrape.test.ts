@@ -190,6 +190,21 @@ describe("larders of one name", () => {
     }).pipe(Effect.scoped, Effect.provide(TierStack.layer(memory())), ownRegistry),
   )
 
+  it.effect("two tiers of one name count once, together", () =>
+    Effect.gen(function* () {
+      const larder = yield* make()
+      yield* larder.get("k")
+      const { tierCounts } = yield* larder.stats
+      const { nothing } = tierCounts["shared"]!.reads
+      assert.strictEqual(nothing, 2)
+      assert.strictEqual((yield* counters).get("larder_tier_reads_total shared nothing"), nothing)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(TierStack.layer(memory(), shared(), shared())),
+      ownRegistry,
+    ),
+  )
+
   it.effect("the bounds of memory are there once `resizeMemory` has set them", () =>
     Effect.gen(function* () {
       const larder = yield* make()

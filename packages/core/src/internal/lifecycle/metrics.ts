@@ -41,7 +41,7 @@ const seriesOf = (engine: Engine): ReadonlyArray<Series> => {
     ...lookupSeries(engine),
     ...permitSeries(engine),
     ...(arbiter === undefined ? [] : leaseSeries(engine)),
-    ...farther.flatMap(({ name }) => tierSeries(engine, name)),
+    ...[...new Set(farther.map(({ name }) => name))].flatMap((name) => tierSeries(engine, name)),
     ...(farther.length === 0 ? [] : pendingSeries(engine)),
     ...(hasMemory ? memorySeries(engine) : []),
     ...changeSeries(engine),
