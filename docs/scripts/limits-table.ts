@@ -430,19 +430,14 @@ export const sections: ReadonlyArray<Section> = [
         "further ones are dropped; `Dropped` counts them",
       ],
       [
-        "longestSampleStep",
-        "hits of memory between two whose age is recorded",
-        "a larder's generator draws the steps; the recorded age stands for all hits of a step",
-      ],
-      [
         "slowStepMillis",
         "a step in a tier, or a wait for a lease, that is no event of the caller's span",
         "the span has an event",
       ],
       [
         "longestHitStep",
-        'hits from one sampled hit to the next, for `subscribeTo({ hits: "sampled" })`',
-        "64 on average; the `count` of a sample says for how many it stands",
+        'hits from one sampled hit to the next: for `subscribeTo({ hits: "sampled" })`, and for ages',
+        "64 on average; a sample stands for all hits since the last one",
       ],
       [
         "windowMillis",

@@ -1,9 +1,10 @@
 /**
- * Samples of the traffic. Their generator is seeded by a text: law 21, code that only observes draws
+ * Samples of the traffic. Their generators are seeded by a text: law 21, code that only observes draws
  * nothing of the larder's `Random`. Steps between samples are random, since a fixed step would follow
  * loops in the traffic.
  */
 import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
 import * as Random from "effect/Random"
 import { longestHitStep } from "../runtime/limits.ts"
 
@@ -13,10 +14,16 @@ export type Step = () => number
 const generatorOf = (seed: string): Random.Random =>
   Effect.runSync(Random.withSeed(Random.Random, seed))
 
-/** One of 64 on average: steps from 1 to 127, each equally likely. */
+/**
+ * One of 64 on average: steps from 1 to 127, each equally likely. By a linear congruential generator, which
+ * every larder can afford; its high bits are the better ones.
+ */
 export const hitSteps = (seed: string): Step => {
-  const random = generatorOf(seed)
-  return () => 1 + Math.floor(random.nextDoubleUnsafe() * longestHitStep)
+  let state = Hash.string(seed)
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+    return 1 + ((state >>> 8) % longestHitStep)
+  }
 }
 
 /** A share of all events, each taken independently of the others. `share` is above 0 and at most 1. */

@@ -192,8 +192,6 @@ export const recordsSweptPerWrite = 4
 
 /** Events for each subscriber. A slow subscriber loses events rather than holds up callers. */
 export const bufferedEvents = 4_096
-/** Hits between two whose age is recorded, at most; 64 on average. An age costs half a hit. */
-export const longestSampleStep = 127
 /** ms. A shorter step says little in a trace, and there are many of them. */
 export const slowStepMillis = 10
 /** Hits from one sampled hit to the next, at most; 64 on average. */
