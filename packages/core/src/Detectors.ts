@@ -10,12 +10,14 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Anomaly from "./Anomaly.ts"
-import { InvalidOptions } from "./InvalidOptions.ts"
+import { namesOf } from "./internal/observe/chosenLarders.ts"
 import { anomalies } from "./internal/observe/labels.ts"
 import { LarderWindows } from "./internal/observe/larderWindow.ts"
 import { type OpenLarder, watchAll } from "./internal/observe/openLarders.ts"
 import { everyWindow } from "./internal/observe/windows.ts"
+import { writeLine } from "./internal/observe/writeLine.ts"
 import type { AnomalyKind } from "./LarderEvent.ts"
+import type { Logged } from "./LogEvents.ts"
 
 /**
  * Options of {@link layer}: those of `Anomaly.make`.
@@ -24,8 +26,8 @@ import type { AnomalyKind } from "./LarderEvent.ts"
  * @since 0.1.0
  */
 export interface Options extends Anomaly.Options {
-  /** The names of the larders to watch. Default: all larders of the process. */
-  readonly larders?: ReadonlyArray<string> | undefined
+  /** The larders to watch, or their names. Default: all larders of the process. */
+  readonly larders?: ReadonlyArray<Logged> | undefined
 }
 
 const kinds = Object.keys(anomalies) as ReadonlyArray<AnomalyKind>
@@ -84,27 +86,17 @@ class JudgedLarder {
     const { observer } = this.#larder
     if (raised) this.#raisedTimes.set(kind, (this.#raisedTimes.get(kind) ?? 0) + 1)
     observer.tell({ _tag: "AnomalyChanged", ...change })
-    const line = raised ? Effect.logWarning("anomaly raised") : Effect.logInfo("anomaly cleared")
     const annotations = { larder: observer.larder, kind: anomalies[kind], ...figures, advice }
-    Effect.runForkWith(this.#context)(Effect.annotateLogs(line, annotations))
+    if (raised) writeLine(this.#context, "Warn", "anomaly raised", annotations)
+    else writeLine(this.#context, "Info", "anomaly cleared", annotations)
   }
 }
 
 /** Throws `InvalidOptions`. */
-const checked = ({ larders, ...options }: Options) => {
-  const areNames =
-    larders === undefined ||
-    (Array.isArray(larders) && larders.every((name) => typeof name === "string" && name !== ""))
-  if (!areNames) {
-    throw InvalidOptions.of({
-      module: "Detectors",
-      field: "larders",
-      must: "be an array of names, or be left out for all larders",
-      got: larders,
-    })
-  }
-  return { names: larders && new Set(larders), first: Anomaly.make(options) }
-}
+const checked = ({ larders, ...options }: Options) => ({
+  names: namesOf("Detectors", larders),
+  first: Anomaly.make(options),
+})
 
 /**
  * Judges every 30 seconds what larders have counted. An anomaly that is raised or cleared is the event

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import { InvalidOptions } from "./InvalidOptions.ts"
+import { namesOf } from "./internal/observe/chosenLarders.ts"
 import type { Message } from "./internal/observe/logLines.ts"
 import { openSink, type SinkOptions } from "./internal/observe/logSinks.ts"
 import { mistakeIn, type NamesOf } from "./internal/runtime/optionNames.ts"
@@ -56,12 +57,6 @@ const misnamed = (got: unknown, names: Readonly<Record<string, true>>, within?: 
 const invalid = (field: string, must: string, got: unknown): InvalidOptions =>
   InvalidOptions.of({ module: "LogEvents", field, must, got })
 
-const nameOf = (logged: Logged): string => {
-  const name: unknown = typeof logged === "string" ? logged : logged?.name
-  if (typeof name === "string" && name.trim() !== "") return name
-  throw invalid("larders", "be names or larders, or be left out for all larders", logged)
-}
-
 /** Throws `InvalidOptions`. */
 const checked = (larders: ReadonlyArray<Logged> | undefined, options: Options): SinkOptions => {
   misnamed(options, optionNames)
@@ -71,10 +66,7 @@ const checked = (larders: ReadonlyArray<Logged> | undefined, options: Options): 
     if (level === undefined || LogLevel.values.includes(level)) continue
     throw invalid(`levels.${message}`, `be one of ${LogLevel.values.join(", ")}`, level)
   }
-  if (larders !== undefined && !Array.isArray(larders)) {
-    throw invalid("larders", "be an array of names or larders, or be left out for all", larders)
-  }
-  return { names: larders && new Set(larders.map(nameOf)), levels }
+  return { names: namesOf("LogEvents", larders), levels }
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Where the lines of larders go: the `LogEvents` layers of this process. */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import type { LarderEvent } from "../../LarderEvent.ts"
@@ -8,8 +7,7 @@ import { LineLimit } from "./lineLimit.ts"
 import { type Level, type Line, lineOf, type Message, StaleAnswers } from "./logLines.ts"
 import { type OpenLarder, watchAll } from "./openLarders.ts"
 import { everyWindow } from "./windows.ts"
-
-type Annotations = Readonly<Record<string, string | number>>
+import { type Annotations, writeLine } from "./writeLine.ts"
 
 export interface SinkOptions {
   /** The names of the larders; undefined for all. */
@@ -42,8 +40,7 @@ class Sink {
   }
 
   write(level: Level, message: string, annotations: Annotations): void {
-    const line = Effect.annotateLogs(Effect.logWithLevel(level)(message), annotations)
-    Effect.runForkWith(this.#context)(line)
+    writeLine(this.#context, level, message, annotations)
   }
 
   readonly watch = (larder: OpenLarder): (() => void) => {

@@ -4,9 +4,9 @@
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import { LineLimit } from "./lineLimit.ts"
 import { warnThroughSinks } from "./logSinks.ts"
+import { writeLine } from "./writeLine.ts"
 
 export class Warnings {
   readonly #larder: string
@@ -30,7 +30,6 @@ export class Warnings {
     const annotations = { larder, ...about, ...(suppressed > 0 ? { suppressed } : undefined) }
     const message = `${larder}: ${text}`
     if (warnThroughSinks(larder, message, annotations)) return
-    const line = Effect.annotateLogs(Effect.logWarning(message), annotations)
-    Effect.runForkWith(this.#context)(line)
+    writeLine(this.#context, "Warn", message, annotations)
   }
 }
