@@ -18,6 +18,7 @@ import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { type Entry, Upstream } from "../src/index.ts"
 import { LiveDemand } from "../src/internal/upstream/liveDemand.ts"
+import { countedClock } from "./support/countedClock.ts"
 
 const fork = Effect.forkChild({ startImmediately: true })
 
@@ -604,22 +605,7 @@ describe("Upstream.withCircuitBreaker", () => {
 
   it.effect("law 22: keeps no timer for those that wait once its scope has closed", () =>
     Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      let sleeping = 0
-      const watched: Clock.Clock = {
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-        currentTimeMillis: clock.currentTimeMillis,
-        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-        currentTimeNanos: clock.currentTimeNanos,
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-        monotonicTimeNanos: clock.monotonicTimeNanos,
-        sleep: (duration) =>
-          Effect.acquireUseRelease(
-            Effect.sync(() => (sleeping += 1)),
-            () => clock.sleep(duration),
-            () => Effect.sync(() => (sleeping -= 1)),
-          ),
-      }
+      const { clock: watched, sleeps } = yield* countedClock
       const scope = yield* Scope.make()
       const { lookup } = yield* Upstream.withCircuitBreaker(makeFlaky().upstream, {
         tripPolicy: CircuitBreaker.consecutive(1),
@@ -627,10 +613,10 @@ describe("Upstream.withCircuitBreaker", () => {
       yield* Effect.exit(lookup("a", undefined))
       const asking = Effect.provideService(lookup("a", undefined), Upstream.Demand, new Waits())
       yield* fork(asking)
-      assert.strictEqual(sleeping, 1)
+      assert.strictEqual(sleeps.running, 1)
       yield* Scope.close(scope, Exit.void)
       yield* Effect.yieldNow
-      assert.strictEqual(sleeping, 0)
+      assert.strictEqual(sleeps.running, 0)
     }),
   )
 

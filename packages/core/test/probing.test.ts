@@ -4,6 +4,7 @@ import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Clock, Context, Data, Duration, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { countedClock } from "./support/countedClock.ts"
 
 const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.forkChild(effect, { startImmediately: true })
@@ -311,22 +312,7 @@ describe("a caller with nothing to serve", () => {
 
   it.effect("leaves no timer behind when the larder closes", () =>
     Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      const sleeping = { now: 0 }
-      const watched: Clock.Clock = {
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-        currentTimeMillis: clock.currentTimeMillis,
-        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-        currentTimeNanos: clock.currentTimeNanos,
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-        monotonicTimeNanos: clock.monotonicTimeNanos,
-        sleep: (duration) =>
-          Effect.acquireUseRelease(
-            Effect.sync(() => (sleeping.now += 1)),
-            () => clock.sleep(duration),
-            () => Effect.sync(() => (sleeping.now -= 1)),
-          ),
-      }
+      const { clock: watched, sleeps } = yield* countedClock
       const scope = yield* Scope.make()
       const { larder } = yield* opened(breaking()).pipe(
         Effect.provideService(Scope.Scope, scope),
@@ -334,13 +320,13 @@ describe("a caller with nothing to serve", () => {
       )
       yield* fork(Effect.exit(larder.get("a")))
       yield* Scope.close(scope, Exit.void)
-      assert.strictEqual(sleeping.now, 0)
+      assert.strictEqual(sleeps.running, 0)
       // Nor has an open circuit one while no caller waits.
       const idle = yield* breaking()(makeSource().upstream).resolve.pipe(
         Effect.provideService(Clock.Clock, watched),
       )
       yield* Effect.exit(idle.lookup("a", undefined))
-      assert.strictEqual(sleeping.now, 0)
+      assert.strictEqual(sleeps.running, 0)
     }).pipe(Effect.scoped, inMemory),
   )
 

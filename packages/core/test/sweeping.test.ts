@@ -3,6 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { EarlyRefresh, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import { Clock, Effect, type Layer, Logger, Schedule, type Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { countedClock } from "./support/countedClock.ts"
 
 const plain = Policy.make({ freshFor: "10 seconds" })
 
@@ -89,28 +90,15 @@ test(
       lines.push(String(message))
     })
     yield* Effect.gen(function* () {
-      const clock = yield* Clock.Clock
-      let sleeping = 0
-      const counting: Clock.Clock = {
-        ...clock,
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-        sleep: (duration) =>
-          Effect.acquireUseRelease(
-            Effect.sync(() => (sleeping += 1)),
-            () => clock.sleep(duration),
-            () => Effect.sync(() => (sleeping -= 1)),
-          ),
-      }
+      const { clock, sleeps } = yield* countedClock
       const { asked, larder } = yield* Effect.provideService(
         make(Policy.adaptive(plain, () => sweptOn(Schedule.spaced("1 second")))),
         Clock.Clock,
-        counting,
+        clock,
       )
       const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
       for (const key of keys) yield* larder.get(key)
-      expect(sleeping).toBeLessThanOrEqual(16)
+      expect(sleeps.running).toBeLessThanOrEqual(16)
       yield* TestClock.adjust("9 seconds")
       expect([...asked.values()]).toEqual(Array(100).fill(2))
     }).pipe(Effect.provide(Logger.layer([logger])))
@@ -122,33 +110,21 @@ test(
 test(
   "law 17: nothing sleeps before something is kept that is to be swept",
   Effect.gen(function* () {
-    const clock = yield* Clock.Clock
-    let slept = 0
-    const counting: Clock.Clock = {
-      ...clock,
-      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-      currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-      sleep: (duration) => Effect.suspend(() => ((slept += 1), clock.sleep(duration))),
-    }
-    const { larder } = yield* Effect.provideService(
-      make(sweptOn(everySecond)),
-      Clock.Clock,
-      counting,
-    )
+    const { clock, sleeps } = yield* countedClock
+    const { larder } = yield* Effect.provideService(make(sweptOn(everySecond)), Clock.Clock, clock)
     yield* TestClock.adjust("1 minute")
-    expect(slept).toBe(0)
+    expect(sleeps.begun).toBe(0)
     yield* larder.get("k")
     yield* TestClock.adjust("1 second")
-    expect(slept).toBeGreaterThan(0)
+    expect(sleeps.begun).toBeGreaterThan(0)
     // When nothing is fresh any more, the sweep rests.
     yield* TestClock.adjust("1 minute")
-    const before = slept
+    const before = sleeps.begun
     yield* TestClock.adjust("1 minute")
-    expect(slept).toBe(before)
+    expect(sleeps.begun).toBe(before)
     yield* larder.get("k")
     yield* TestClock.adjust("9 seconds")
-    expect(slept).toBeGreaterThan(before)
+    expect(sleeps.begun).toBeGreaterThan(before)
   }),
 )
 

@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as MemoryTier from "../../../src/MemoryTier.ts"
 import { type Arbiter, type Message, Tier } from "../../../src/Tier.ts"
+import { countedClock } from "../../support/countedClock.ts"
 
 const heartbeat = 100
 
@@ -181,24 +182,13 @@ it.effect(
   "without a network there are no timers, and messages arrive in the step of the change",
   () =>
     Effect.gen(function* () {
-      let sleeps = 0
-      const clock = yield* Clock.Clock
-      const counting: Clock.Clock = {
-        ...clock,
-        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-        sleep: (duration) => {
-          sleeps += 1
-          return clock.sleep(duration)
-        },
-      }
+      const { clock, sleeps } = yield* countedClock
       yield* Effect.gen(function* () {
         const arbiter = yield* arbiterOver(undefined)
         const node = yield* heard(arbiter)
         yield* arbiter.write("k", { _tag: "Remove" }, 0)
         assert.deepEqual(node.arrived(), ["k"])
-      }).pipe(Effect.provideService(Clock.Clock, counting))
-      assert.strictEqual(sleeps, 0)
+      }).pipe(Effect.provideService(Clock.Clock, clock))
+      assert.strictEqual(sleeps.begun, 0)
     }).pipe(Effect.scoped),
 )

@@ -16,6 +16,7 @@ import {
 } from "effect"
 import { TestClock } from "effect/testing"
 import { wallClock } from "../../support/wallClock.ts"
+import { countedClock } from "../../support/countedClock.ts"
 
 const start = 1_790_000_000_000
 
@@ -56,26 +57,6 @@ const on = (
     )
   }
 }
-
-/** A clock whose sleeps are counted. */
-const counting = Effect.map(Clock.Clock, (clock) => {
-  const seen = { sleeping: 0 }
-  const counted: Clock.Clock = {
-    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-    currentTimeMillis: clock.currentTimeMillis,
-    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-    currentTimeNanos: clock.currentTimeNanos,
-    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-    monotonicTimeNanos: clock.monotonicTimeNanos,
-    sleep: (duration) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => (seen.sleeping += 1)),
-        () => clock.sleep(duration),
-        () => Effect.sync(() => (seen.sleeping -= 1)),
-      ),
-  }
-  return { seen, counted }
-})
 
 describe("a lookup is told of once, as it ended", () => {
   const ends: Readonly<
@@ -167,18 +148,18 @@ describe("law 17: a lookup that is over leaves no deadline", () => {
     on(
       how,
       Effect.gen(function* () {
-        const { counted, seen } = yield* counting
+        const { clock, sleeps } = yield* countedClock
         const larder = yield* Effect.provideService(
           make({ lookup: () => lookup }, { hardTimeout: "1 minute" }),
           Clock.Clock,
-          counted,
+          clock,
         )
         const caller = yield* fork(larder.get("k"))
         yield* TestClock.adjust(200)
         yield* Fiber.interrupt(caller)
         // A larder's timers linger for a second, in case that another deadline comes.
         yield* TestClock.adjust(1_100)
-        expect(seen.sleeping).toBe(0)
+        expect(sleeps.running).toBe(0)
       }),
     )
   }
@@ -187,7 +168,7 @@ describe("law 17: a lookup that is over leaves no deadline", () => {
 on(
   "law 22: a lookup whose first step closes the larder is interrupted, and leaves nothing behind",
   Effect.gen(function* () {
-    const { counted, seen } = yield* counting
+    const { clock, sleeps } = yield* countedClock
     const scope = yield* Scope.make()
     let left = 0
     const hanging = Effect.onInterrupt(Effect.never, () => Effect.sync(() => (left += 1)))
@@ -197,13 +178,13 @@ on(
           Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }),
           hanging,
         ),
-    }).pipe(Scope.provide(scope), Effect.provideService(Clock.Clock, counted))
+    }).pipe(Scope.provide(scope), Effect.provideService(Clock.Clock, clock))
     const caller = yield* fork(Effect.exit(larder.get("k")))
     yield* TestClock.adjust(0)
     const exit = yield* Fiber.join(caller)
     expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: "LarderClosed" })
     expect(left).toBe(1)
-    expect(seen.sleeping).toBe(0)
+    expect(sleeps.running).toBe(0)
   }),
 )
 

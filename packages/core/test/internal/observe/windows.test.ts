@@ -1,45 +1,27 @@
 /** The shared timer of all that is told at intervals. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { everyWindow } from "../../../src/internal/observe/windows.ts"
 import { systemClock } from "../../../src/internal/runtime/processLife.ts"
-
-/** A clock that counts the sleeps on it. */
-const counted = Effect.map(Clock.Clock, (clock) => {
-  const seen = { sleeps: 0 }
-  const watched: Clock.Clock = {
-    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-    currentTimeMillis: clock.currentTimeMillis,
-    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-    currentTimeNanos: clock.currentTimeNanos,
-    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-    monotonicTimeNanos: clock.monotonicTimeNanos,
-    sleep: (duration) =>
-      Effect.suspend(() => {
-        seen.sleeps += 1
-        return clock.sleep(duration)
-      }),
-  }
-  return { clock: watched, seen }
-})
+import { countedClock } from "../../support/countedClock.ts"
 
 describe("a window", () => {
   it.effect("ends every 30 seconds, for all at once, by one timer", () =>
     Effect.gen(function* () {
-      const { clock, seen } = yield* counted
+      const { clock, sleeps } = yield* countedClock
       const ended: Array<string> = []
       const stopOne = everyWindow(clock, () => ended.push("one"))
       yield* TestClock.adjust("20 seconds")
       const stopOther = everyWindow(clock, () => ended.push("other"))
-      assert.strictEqual(seen.sleeps, 1)
+      assert.strictEqual(sleeps.begun, 1)
       yield* TestClock.adjust("9999 millis")
       assert.deepStrictEqual(ended, [])
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(ended, ["one", "other"])
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(ended, ["one", "other", "one", "other", "one", "other"])
-      assert.strictEqual(seen.sleeps, 4)
+      assert.strictEqual(sleeps.begun, 4)
       stopOne()
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(ended.slice(6), ["other"])
@@ -49,11 +31,11 @@ describe("a window", () => {
 
   it.effect("has no timer without subscribers, and a new one for the next", () =>
     Effect.gen(function* () {
-      const { clock, seen } = yield* counted
+      const { clock, sleeps } = yield* countedClock
       const ended: Array<string> = []
       everyWindow(clock, () => ended.push("one"))()
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual(seen.sleeps, 1)
+      assert.strictEqual(sleeps.begun, 1)
       const stop = everyWindow(clock, () => ended.push("two"))
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(ended, ["two"])
@@ -63,7 +45,7 @@ describe("a window", () => {
 
   it.effect("is not told to a subscriber that another one has ended meanwhile", () =>
     Effect.gen(function* () {
-      const { clock } = yield* counted
+      const { clock } = yield* countedClock
       const ended: Array<string> = []
       const stops: Array<() => void> = []
       const stopAll = () => {

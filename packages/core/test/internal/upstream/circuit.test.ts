@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { Circuit } from "../../../src/internal/upstream/circuit.ts"
 import { LiveDemand } from "../../../src/internal/upstream/liveDemand.ts"
 import { inSteadyTime } from "../../../src/internal/runtime/steadyBreaker.ts"
+import { countedClock } from "../../support/countedClock.ts"
 
 class Demand extends LiveDemand {
   readonly background: boolean
@@ -123,33 +124,13 @@ describe("Circuit", () => {
     }).pipe(Effect.scoped),
   )
 
-  /** A clock whose sleeps are counted. */
-  const watching = Effect.map(Clock.Clock, (clock) => {
-    const seen = { sleeping: 0 }
-    const watched: Clock.Clock = {
-      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-      currentTimeMillis: clock.currentTimeMillis,
-      currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-      currentTimeNanos: clock.currentTimeNanos,
-      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-      monotonicTimeNanos: clock.monotonicTimeNanos,
-      sleep: (duration) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => (seen.sleeping += 1)),
-          () => clock.sleep(duration),
-          () => Effect.sync(() => (seen.sleeping -= 1)),
-        ),
-    }
-    return { seen, watched }
-  })
-
   const tripPolicy = CircuitBreaker.consecutive(1)
   const openFor = Duration.seconds(10)
 
   /** A circuit that has just opened for ten seconds. */
   const opened = Effect.gen(function* () {
     yield* TestClock.setTime(1_790_000_000_000)
-    const { seen, watched } = yield* watching
+    const { clock: watched, sleeps } = yield* countedClock
     const options = { key: "upstream", probeEvery: 1_000, queue: 9, isOwn: true }
     const circuit = new Circuit(Context.make(Clock.Clock, watched), options)
     const memory = yield* Effect.map(
@@ -166,12 +147,12 @@ describe("Circuit", () => {
         Effect.exit(circuit.wait(Object.assign(new Demand(false, false), { endsAt }), refusal)),
         { startImmediately: true },
       )
-    return { circuit, record, seen, store, wait, watched }
+    return { circuit, record, sleeps, store, wait, watched }
   })
 
   it.effect("when its early probe succeeds, is closed for all, at once", () =>
     Effect.gen(function* () {
-      const { circuit, record, seen, store, wait } = yield* opened
+      const { circuit, record, sleeps, store, wait } = yield* opened
       const callers = [yield* wait(), yield* wait(), yield* wait()]
       yield* TestClock.adjust(999)
       assert.strictEqual(callers[0]!.pollUnsafe(), undefined)
@@ -187,7 +168,7 @@ describe("Circuit", () => {
       for (const caller of callers) {
         assert.deepStrictEqual(caller.pollUnsafe(), Exit.succeed(Exit.void))
       }
-      assert.strictEqual(seen.sleeping, 0)
+      assert.strictEqual(sleeps.running, 0)
       // Long before the end of the time for which it was open.
       assert.strictEqual(circuit.refusal(), undefined)
       circuit.approach()
@@ -224,12 +205,12 @@ describe("Circuit", () => {
 
   it.effect("keeps no timer once it is stopped", () =>
     Effect.gen(function* () {
-      const { circuit, seen, wait } = yield* opened
+      const { circuit, sleeps, wait } = yield* opened
       yield* wait()
-      assert.strictEqual(seen.sleeping, 1)
+      assert.strictEqual(sleeps.running, 1)
       circuit.stop()
       yield* Effect.yieldNow
-      assert.strictEqual(seen.sleeping, 0)
+      assert.strictEqual(sleeps.running, 0)
     }).pipe(Effect.scoped),
   )
 
