@@ -88,7 +88,7 @@ const times = checkIn("times")
 
 /** The limits are about 1.6 of the measured value, so that a doubling is caught. */
 export const ratios = {
-  hit: times("a fresh hit inside a fiber, to Effect's Cache.get", 0.95, hitsBy(inFiber)),
+  hit: times("a fresh hit inside a fiber, to Effect's Cache.get", 0.85, hitsBy(inFiber)),
   hitByPromise: times(
     "a fresh hit by Effect.runPromise, to Effect's Cache.get by it",
     1,
