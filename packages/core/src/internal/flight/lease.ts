@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
-import { tellSlow } from "./spanEvents.ts"
+import { tellSlow, tellSlowStep } from "./spanEvents.ts"
 import type { ChangeSignal } from "../state/changeSignals.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import { type LeaseOutcome, tierOperations } from "../observe/labels.ts"
+import type { LeaseOutcome } from "../observe/labels.ts"
 import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
@@ -205,7 +205,7 @@ export const leaseAll = (
 /** Tells the caller's span of a slow request. */
 const timed = <A>(
   engine: Engine,
-  { name }: FartherTier,
+  arbiter: FartherTier,
   span: CallerSpan,
   asked: Effect.Effect<A>,
 ): Effect.Effect<A> => {
@@ -213,10 +213,7 @@ const timed = <A>(
   return Effect.suspend(() => {
     const began = engine.stopwatch()
     return Effect.map(asked, (answer) => {
-      tellSlow(engine, span, "larder.tier", engine.stopwatch() - began, {
-        "larder.tier": name,
-        "larder.operation": tierOperations.lease,
-      })
+      tellSlowStep(engine, span, arbiter, "lease", engine.stopwatch() - began)
       return answer
     })
   })

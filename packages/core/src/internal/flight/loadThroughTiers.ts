@@ -18,7 +18,8 @@ import { firstRefusal } from "./circuits.ts"
 import { confirmAll, waitsFirst } from "./confirm.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
-import { answered, readTiers, tellRead, type Walk, walkWith } from "./readTiers.ts"
+import { answered, readTiers, type Walk, walkWith } from "./readTiers.ts"
+import { tellSlowStep } from "./spanEvents.ts"
 import { cancelTogether } from "./sharedCancel.ts"
 
 /** Starts flights that have begun. Flights whose entry in memory a gap has made suspect confirm it first. */
@@ -145,7 +146,7 @@ class LoadOne extends KeyRead implements Walk {
     // The flight was abandoned, or the larder closed: it has ended already.
     if (!flight.isWanted) return
     if (this.span !== undefined) {
-      tellRead(engine, this.span, this.#tier, engine.stopwatch() - this.#askedAt)
+      tellSlowStep(engine, this.span, this.#tier, "read", engine.stopwatch() - this.#askedAt)
     }
     try {
       answered(engine, flight, this.#tier, found, this)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { isBelieved } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 import { countsOfTier } from "../observe/counters.ts"
-import { type TierReadResult, tierOperations } from "../observe/labels.ts"
+import type { TierReadResult } from "../observe/labels.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -11,7 +11,7 @@ import type { TierRead } from "../tier/tierRead.ts"
 import { Budget } from "../tier/budget.ts"
 import { consider } from "./adopt.ts"
 import { confirmCopies, isCopyConfirmable } from "./confirmCopies.ts"
-import { tellSlow } from "./spanEvents.ts"
+import { tellSlowStep } from "./spanEvents.ts"
 
 /** One walk through the tiers. */
 export interface Walk {
@@ -105,23 +105,12 @@ const readFor = (
   const keys = flights.map(({ k }) => k)
   const began = walk.span === undefined ? 0 : engine.stopwatch()
   return Effect.flatMap(tier.read(keys, budget), (found) => {
-    if (walk.span !== undefined) tellRead(engine, walk.span, tier, engine.stopwatch() - began)
+    if (walk.span !== undefined) {
+      tellSlowStep(engine, walk.span, tier, "read", engine.stopwatch() - began)
+    }
     return engine.turns.each(flights, (flight, i) => {
       answered(engine, flight, tier, found[i], walk)
     })
-  })
-}
-
-/** Tells the caller's span of a slow read. */
-export const tellRead = (
-  engine: Engine,
-  span: CallerSpan,
-  { name }: FartherTier,
-  millis: number,
-): void => {
-  tellSlow(engine, span, "larder.tier", millis, {
-    "larder.tier": name,
-    "larder.operation": tierOperations.read,
   })
 }
 

@@ -1,7 +1,4 @@
 /** Which hits a listener gets: they are most of the events, and each costs its caller. */
-import { InvalidOptions } from "../../InvalidOptions.ts"
-import { mistakeIn, type NamesOf } from "../runtime/optionNames.ts"
-import { reasonOf, shown } from "../runtime/shownValue.ts"
 import { hitSteps, Sampler } from "./sampling.ts"
 
 /**
@@ -28,22 +25,6 @@ export interface SubscribeOptions {
   /** Which hits to deliver; all other events are always delivered. Default `"all"`. */
   readonly hits?: Hits | undefined
 }
-
-const names: NamesOf<SubscribeOptions> = { hits: true }
-
-const isHits = (got: unknown): got is Hits => got === "all" || got === "sampled" || got === "none"
-
-/** The option `hits` of one subscription. Throws `InvalidOptions`. */
-export const hitsOf = (larder: string, options: SubscribeOptions): Hits => {
-  const mistake = mistakeIn(options, names)
-  if (mistake !== undefined) throw invalid(larder, mistake.field, mistake.reason)
-  const { hits = "all" } = options
-  if (isHits(hits)) return hits
-  throw invalid(larder, "hits", reasonOf('be "all", "sampled" or "none"', hits))
-}
-
-const invalid = (larder: string, field: string, reason: string): InvalidOptions =>
-  new InvalidOptions({ module: "Larder", field, reason: `of ${shown(larder)} ${reason}` })
 
 /** How one listener gets its hits. */
 export type HitFilter = "all" | "none" | Sampler

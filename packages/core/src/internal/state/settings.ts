@@ -116,9 +116,9 @@ export const checkOptions = (options: AnyOptions): void => {
   }
 }
 
-/** Checks the names of the options of one call. Throws `InvalidOptions`. */
-export const checkNames = (larder: string, got: unknown, known: Names): void => {
-  const mistake = mistakeIn(got, known)
+/** Checks the names of the options of one call, or `within` an option. Throws `InvalidOptions`. */
+export const checkNames = (larder: string, got: unknown, known: Names, within?: string): void => {
+  const mistake = mistakeIn(got, known, within)
   if (mistake === undefined) return
   const { field, reason } = mistake
   throw new InvalidOptions({ module: "Larder", field, reason: `of ${shown(larder)} ${reason}` })
@@ -160,11 +160,7 @@ export const schemaVersionOf = ({ name, schemaVersion = 0 }: AnyOptions): number
 /** The objective. Throws `InvalidOptions` for one that no run can miss, or none can reach. */
 export const objectiveOf = ({ name, objective, policy }: AnyOptions): Objective | undefined => {
   if (objective === undefined) return undefined
-  const mistake = mistakeIn(objective, objectiveNames, "objective")
-  if (mistake !== undefined) {
-    const { field, reason } = mistake
-    throw new InvalidOptions({ module: "Larder", field, reason: `of ${shown(name)} ${reason}` })
-  }
+  checkNames(name, objective, objectiveNames, "objective")
   const { share } = objective
   if (typeof share !== "number" || !(share > 0 && share < 1)) {
     const must =
@@ -228,11 +224,7 @@ const stampedeCallersOf = ({
 
 const auditOf = ({ audit, name }: AnyOptions): Audit | undefined => {
   if (audit === undefined) return undefined
-  const mistake = mistakeIn(audit, auditNames, "audit")
-  if (mistake !== undefined) {
-    const { field, reason } = mistake
-    throw new InvalidOptions({ module: "Larder", field, reason: `of ${shown(name)} ${reason}` })
-  }
+  checkNames(name, audit, auditNames, "audit")
   const { equal = byDefault, perSecond = auditsPerSecond, share = auditedShare } = audit
   const isNumber = (got: unknown) => typeof got === "number" && got > 0
   if (!isNumber(share) || share > 1) {
