@@ -1,5 +1,6 @@
 /** The command line, in a process of its own. */
 import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Dashboard, Rules } from "@larder/inspector"
 import { expect, it } from "vitest"
@@ -31,4 +32,11 @@ it("says which option cannot be used, and fails", () => {
 
 it("lists its commands", () => {
   expect(larder("--help").stdout).toMatch(/rules[^]*dashboard/)
+}, 30_000)
+
+it("tells the version of the package", () => {
+  const manifest: { readonly version: string } = JSON.parse(
+    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+  )
+  expect(larder("--version").stdout.trim()).toBe(`larder v${manifest.version}`)
 }, 30_000)

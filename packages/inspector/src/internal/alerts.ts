@@ -1,6 +1,6 @@
 /** The alerts: what each asks of the recorded series, for how long, and how its summary tells it. */
 import type { AlertingRule, Severity } from "../Rules.ts"
-import { numberText, rateBy } from "./promql.ts"
+import { rateBy } from "./promql.ts"
 import { day, hour, minute, type Scaled, scaledBy } from "./scaled.ts"
 import type { Settings } from "./settings.ts"
 
@@ -29,7 +29,7 @@ const ofNodes = (
 ): ReadonlyArray<Alert> => [
   {
     name: "HighLockContention",
-    expr: `${rateBy("larder", "larder_lease_wait_seconds_sum", scaled(5 * minute))} > ${numberText(lockWait)}`,
+    expr: `${rateBy("larder", "larder_lease_wait_seconds_sum", scaled(5 * minute))} > ${lockWait}`,
     minutes: 5,
     severity: "warning",
     summary:
@@ -37,7 +37,7 @@ const ofNodes = (
   },
   {
     name: "CircuitBreakerOpen",
-    expr: `max by (larder, breaker) (larder_breaker_not_closed_seconds) > ${numberText(breakerNotClosed / 1_000)}`,
+    expr: `max by (larder, breaker) (larder_breaker_not_closed_seconds) > ${breakerNotClosed / 1_000}`,
     minutes: 1,
     severity: "critical",
     summary:
@@ -45,7 +45,7 @@ const ofNodes = (
   },
   {
     name: "MessageGaps",
-    expr: `larder:gaps:rate5m > ${numberText(gapRate)}`,
+    expr: `larder:gaps:rate5m > ${gapRate}`,
     minutes: 10,
     severity: "warning",
     summary:
@@ -60,7 +60,7 @@ const ofStaleness = (settings: Settings): ReadonlyArray<Alert> => {
   return [
     {
       name: "HighStaleHitRatio",
-      expr: `${ratio} > ${numberText(staleRatio)} and larder:answers:rate5m > ${numberText(leastStaleRate)}`,
+      expr: `${ratio} > ${staleRatio} and larder:answers:rate5m > ${leastStaleRate}`,
       minutes: 10,
       severity: "warning",
       summary: `{{ $value | humanizePercentage }} of the answers of {{ $labels.larder }} are stale${cause}.`,
@@ -93,7 +93,7 @@ const steps = (
   const sign = of.sign === "<" ? "-" : ""
   const isKnown = `${series}:baseline offset ${scaled(history)}`
   const step = (sigmas: number) =>
-    `${series}:sigmas ${of.sign} ${sign}${numberText(sigmas)} and ${change} and larder:answers:rate5m > ${numberText(leastBaselineRate)} and ${isKnown}`
+    `${series}:sigmas ${of.sign} ${sign}${sigmas} and ${change} and larder:answers:rate5m > ${leastBaselineRate} and ${isKnown}`
   const { paragraph, summary } = of
   return [
     {
@@ -127,7 +127,7 @@ const ofBaselines = (settings: Settings, scaled: Scaled): ReadonlyArray<Alert> =
       series: "larder:hit_ratio",
       sign: "<",
       history: hour,
-      change: `larder:hit_ratio:baseline - larder:hit_ratio:rate5m > ${numberText(hitRatioFall)}`,
+      change: `larder:hit_ratio:baseline - larder:hit_ratio:rate5m > ${hitRatioFall}`,
       summary: `The hit ratio of {{ $labels.larder }} is ${figure("larder:hit_ratio:rate5m", "humanizePercentage")}, ${sigmas} from its mean of the day before, ${figure("larder:hit_ratio:baseline", "humanizePercentage")}.`,
     }),
     ...steps(settings, scaled, {
@@ -137,7 +137,7 @@ const ofBaselines = (settings: Settings, scaled: Scaled): ReadonlyArray<Alert> =
       series: "larder:answer_duration",
       sign: ">",
       history: day,
-      change: `larder:answer_duration:mean5m - larder:answer_duration:baseline > ${numberText(latencyRise / 1_000)}`,
+      change: `larder:answer_duration:mean5m - larder:answer_duration:baseline > ${latencyRise / 1_000}`,
       summary: `Callers of {{ $labels.larder }} that wait do so for ${figure("larder:answer_duration:mean5m", "humanizeDuration")}, ${sigmas} from the mean of the day before, ${figure("larder:answer_duration:baseline", "humanizeDuration")}.`,
     }),
     ...steps(settings, scaled, {
@@ -147,7 +147,7 @@ const ofBaselines = (settings: Settings, scaled: Scaled): ReadonlyArray<Alert> =
       series: "larder:lookups",
       sign: ">",
       history: day,
-      change: `larder:lookups:rate5m - larder:lookups:baseline > ${numberText(lookupsRise)}`,
+      change: `larder:lookups:rate5m - larder:lookups:baseline > ${lookupsRise}`,
       summary: `{{ $labels.larder }} looks up ${figure("larder:lookups:rate5m", rate)} keys a second, ${sigmas} from the mean of the day before, ${figure("larder:lookups:baseline", rate)}.`,
     }),
   ]
@@ -156,7 +156,7 @@ const ofBaselines = (settings: Settings, scaled: Scaled): ReadonlyArray<Alert> =
 /** Fast and slow burn of the objective's budget, each seen in a long window and in a short one. */
 const ofObjective = ({ fastBurn, slowBurn }: Settings): ReadonlyArray<Alert> => {
   const burning = (long: string, short: string, rate: number) =>
-    `larder:objective_burn:rate${long} > ${numberText(rate)} and larder:objective_burn:rate${short} > ${numberText(rate)}`
+    `larder:objective_burn:rate${long} > ${rate} and larder:objective_burn:rate${short} > ${rate}`
   const summary = (long: string) =>
     `{{ $labels.larder }} answers with older values than its objective allows: in the last ${long} {{ $value | humanize }} times as often as its budget has.`
   const name = "FreshnessObjectiveBurning"
@@ -187,7 +187,7 @@ const ofChanges = (
   return [
     {
       name: "ChangesNotSettled",
-      expr: `larder_changes_pending > ${numberText(pendingChanges)}`,
+      expr: `larder_changes_pending > ${pendingChanges}`,
       minutes: 2,
       severity: "critical",
       summary:
@@ -195,7 +195,7 @@ const ofChanges = (
     },
     {
       name: "EntriesOutdated",
-      expr: `${audits(`result="differs"`)} / (${audits(`result=~"same|differs"`)} > 0) > ${numberText(outdatedShare)}`,
+      expr: `${audits(`result="differs"`)} / (${audits(`result=~"same|differs"`)} > 0) > ${outdatedShare}`,
       minutes: 30,
       severity: "warning",
       summary:
@@ -218,7 +218,7 @@ const ofDetectors = ({ stampedeRate }: Settings): ReadonlyArray<Alert> => {
   return [
     {
       name: "Stampedes",
-      expr: `larder:stampedes:rate5m > ${numberText(stampedeRate)}`,
+      expr: `larder:stampedes:rate5m > ${stampedeRate}`,
       minutes: 5,
       severity: "warning",
       summary:

@@ -18,9 +18,6 @@ export const durationText = (millis: number): string => {
   }, "")
 }
 
-/** A number without the exponent that `toString` gives small ones and PromQL reads as well. */
-export const numberText = (value: number): string => String(value)
-
 /** The rate of a counter within a window, added up over the nodes and whatever else is not named. */
 export const rateBy = (labels: string, selector: string, window: string): string =>
   `sum by (${labels}) (rate(${selector}[${window}]))`

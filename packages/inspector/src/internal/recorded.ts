@@ -1,6 +1,6 @@
 /** The recording rules: what alerts and panels have in common, worked out once. */
 import type { RecordingRule } from "../Rules.ts"
-import { numberText, rateBy } from "./promql.ts"
+import { rateBy } from "./promql.ts"
 import { day, hour, minute, type Scaled, scaledBy } from "./scaled.ts"
 import type { Settings } from "./settings.ts"
 
@@ -43,7 +43,7 @@ const meanWait = (w5: string): RecordingRule => {
 const baseline = (name: string, recorded: string, floor: number, scaled: Scaled) => {
   const before = `${recorded}[${scaled(day)}] offset ${scaled(hour)}`
   const mean = `larder:${name}:baseline`
-  const deviation = `clamp_min(stddev_over_time(${before}), ${numberText(floor)})`
+  const deviation = `clamp_min(stddev_over_time(${before}), ${floor})`
   return [
     { record: mean, expr: `avg_over_time(${before})` },
     { record: `larder:${name}:sigmas`, expr: `(${recorded} - ${mean}) / ${deviation}` },

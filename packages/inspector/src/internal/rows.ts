@@ -28,44 +28,36 @@ const recorded = (name: string): string => `${name}{larder=~"$larder"}`
 const rate = (metric: string, by: string, matchers?: string): string =>
   `sum by (${by}) (rate(${of(metric, matchers)}[$__rate_interval]))`
 
+/** Names a series by its larder, and by the values of these labels. */
+const legend = (labels = ""): string =>
+  ["larder", ...labels.split(", ")]
+    .filter((label) => label !== "")
+    .map((label) => `{{${label}}}`)
+    .join(" ")
+
 const rates = (title: string, metric: string, label: string): PanelSpec => ({
   title,
   unit: "ops",
-  queries: [
-    {
-      expr: rate(metric, `larder, ${label}`),
-      legend: `{{larder}} ${label
-        .split(", ")
-        .map((each) => `{{${each}}}`)
-        .join(" ")}`,
-    },
-  ],
+  queries: [{ expr: rate(metric, `larder, ${label}`), legend: legend(label) }],
 })
 
 const total = (title: string, metric: string, unit: PanelSpec["unit"] = "ops"): PanelSpec => ({
   title,
   unit,
-  queries: [{ expr: rate(metric, "larder"), legend: "{{larder}}" }],
+  queries: [{ expr: rate(metric, "larder"), legend: legend() }],
 })
 
 const gauge = (title: string, metric: string, label?: string): PanelSpec => ({
   title,
   unit: "short",
   queries: [
-    {
-      expr: of(metric),
-      legend: `{{larder}} {{instance}}${label === undefined ? "" : ` {{${label}}}`}`,
-    },
+    { expr: of(metric), legend: legend(label === undefined ? "instance" : `instance, ${label}`) },
   ],
 })
 
 const quantile = (q: number, metric: string, by: string): Query => ({
   expr: `histogram_quantile(${q}, ${rate(`${metric}_bucket`, `larder, le${by === "" ? "" : `, ${by}`}`)})`,
-  legend: `{{larder}} ${by
-    .split(", ")
-    .filter((label) => label !== "")
-    .map((label) => `{{${label}}} `)
-    .join("")}p${q * 100}`,
+  legend: `${legend(by)} p${q * 100}`,
 })
 
 const quantiles = (
@@ -82,7 +74,7 @@ const quantiles = (
 const line = (title: string, name: string, unit: PanelSpec["unit"]): PanelSpec => ({
   title,
   unit,
-  queries: [{ expr: recorded(name), legend: "{{larder}}" }],
+  queries: [{ expr: recorded(name), legend: legend() }],
 })
 
 export const rows: ReadonlyArray<RowSpec> = [
@@ -105,7 +97,7 @@ export const rows: ReadonlyArray<RowSpec> = [
         queries: [
           {
             expr: `${rate("larder_answers_total", "larder, source")} / on (larder) group_left () (${rate("larder_answers_total", "larder")} > 0)`,
-            legend: "{{larder}} {{source}}",
+            legend: legend("source"),
           },
         ],
       },
@@ -143,16 +135,16 @@ export const rows: ReadonlyArray<RowSpec> = [
         title: "Entries and their bound",
         unit: "short",
         queries: [
-          { expr: of("larder_entries"), legend: "{{larder}} {{instance}}" },
-          { expr: of("larder_max_entries"), legend: "{{larder}} {{instance}} bound" },
+          { expr: of("larder_entries"), legend: legend("instance") },
+          { expr: of("larder_max_entries"), legend: `${legend("instance")} bound` },
         ],
       },
       {
         title: "Weight and its bound",
         unit: "short",
         queries: [
-          { expr: of("larder_weight"), legend: "{{larder}} {{instance}}" },
-          { expr: of("larder_max_weight"), legend: "{{larder}} {{instance}} bound" },
+          { expr: of("larder_weight"), legend: legend("instance") },
+          { expr: of("larder_max_weight"), legend: `${legend("instance")} bound` },
         ],
       },
       rates("Evictions by cause", "larder_evictions_total", "cause"),
@@ -177,7 +169,7 @@ export const rows: ReadonlyArray<RowSpec> = [
           {
             // 0 closed, 1 half open, 2 open.
             expr: `2 * ${of("larder_breaker_state", `state="open"`)} + ignoring (state) ${of("larder_breaker_state", `state="half_open"`)}`,
-            legend: "{{larder}} {{breaker}} {{instance}}",
+            legend: legend("breaker, instance"),
           },
         ],
       },
@@ -197,8 +189,8 @@ export const rows: ReadonlyArray<RowSpec> = [
         title: "Gaps and suspects",
         unit: "short",
         queries: [
-          { expr: rate("larder_gaps_total", "larder"), legend: "{{larder}} gaps a second" },
-          { expr: of("larder_suspects"), legend: "{{larder}} {{instance}} suspects" },
+          { expr: rate("larder_gaps_total", "larder"), legend: `${legend()} gaps a second` },
+          { expr: of("larder_suspects"), legend: `${legend("instance")} suspects` },
         ],
       },
       rates("Audits", "larder_audits_total", "result"),
