@@ -308,6 +308,38 @@ test("a checked read never gets an older value than the flight that settles", (w
     expect(world.asked).toBe(2)
   }))
 
+test("beside a refresh, a value that a mark covers is no answer, its message lost", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node()
+    const b = yield* world.node()
+    yield* atOnce(b.get("k"))
+    world.answer = Effect.delay(Effect.succeed(1), 30)
+    yield* fork(a.refresh("k"))
+    yield* settled
+    world.script.isLosing = true
+    yield* b.invalidateTags(["t"])
+    world.answer = Effect.delay(Effect.succeed(2), 60)
+    // Joins the first refresh, which began before the change, and then the second one.
+    const read = yield* fork(a.get("k", check))
+    yield* settled
+    yield* fork(a.refresh("k"))
+    yield* TestClock.adjust(500)
+    expect(yield* Fiber.join(read)).toBe(2)
+  }))
+
+test("with every, a caller beside a refresh gets the arbiter's value at once", (world) =>
+  Effect.gen(function* () {
+    const a = yield* world.node({ policy: Policy.checked(plain, { every: 100 }) })
+    const b = yield* world.node()
+    yield* atOnce(a.get("l"))
+    yield* atOnce(b.get("k"))
+    yield* TestClock.adjust(1_000)
+    world.answer = Effect.never
+    yield* fork(a.refresh("k"))
+    yield* TestClock.adjust(10)
+    expect(yield* atOnce(a.get("k"))).toBe(1)
+  }))
+
 test("a commit confirms a value as of its request, not as of its answer", (world) =>
   Effect.gen(function* () {
     const a = yield* world.node()

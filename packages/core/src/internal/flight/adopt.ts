@@ -9,7 +9,7 @@ import { examined } from "../state/examined.ts"
 import type { HeaderRead } from "../state/headerReads.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierEntry, TierRead } from "../tier/tierRead.ts"
-import type { Candidate, Flight, Unconfirmed } from "../state/flight.ts"
+import { type Candidate, type Flight, isConfirmed, type Unconfirmed } from "../state/flight.ts"
 import { hasMissed, judgeable } from "../recover/believed.ts"
 import { unlessOutdated } from "./lookupResult.ts"
 import { complete, offerAll } from "./waiters.ts"
@@ -87,9 +87,10 @@ const considerEntry = (
   const keeping = { ...usable, isProvisional: !isOfArbiter }
   const now = engine.now()
   const itself = candidateFrom(engine, tier.name, entry, now, flight.gapsBefore)
-  const candidate = isOfArbiter ? { ...itself, askedAt } : itself
+  // Race: a checked read joins a flight that began after its call and has not read the marks since.
+  const candidate = isOfArbiter ? { ...itself, askedAt: asOf } : itself
   const inMemory = engine.near.peek(flight.k)?.entry.version
-  switch (Decision.adoption(offer(flight, candidate, isOfArbiter, inMemory))) {
+  switch (Decision.adoption(offer(flight, candidate, inMemory))) {
     case "adopt":
       adopt(engine, flight, tier, candidate, keeping)
       break
@@ -106,19 +107,18 @@ const considerEntry = (
  * `inMemory`: the version of the entry in memory. A checked read accepts an entry of the arbiter alone:
  * others may be older than a change that is settled.
  */
-const offer = (
-  { confirmedAfter, early, force, notBefore, stale }: Flight,
-  { entry: { storedAt, version }, freshness }: Candidate,
-  isArbiter: boolean,
-  inMemory = -1,
-): Decision.Offer => ({
-  freshness: freshness._tag,
-  isYoungEnough: storedAt >= notBefore && (isArbiter || confirmedAfter === -Infinity),
-  besideMemory: order(version, inMemory),
-  besideKnown: order(version, Math.max(inMemory, stale?.entry.version ?? -1)),
-  force,
-  early,
-})
+const offer = (flight: Flight, candidate: Candidate, inMemory = -1): Decision.Offer => {
+  const { early, force, notBefore, stale } = flight
+  const { storedAt, version } = candidate.entry
+  return {
+    freshness: candidate.freshness._tag,
+    isYoungEnough: storedAt >= notBefore && isConfirmed(candidate, flight),
+    besideMemory: order(version, inMemory),
+    besideKnown: order(version, Math.max(inMemory, stale?.entry.version ?? -1)),
+    force,
+    early,
+  }
+}
 
 const order = (version: number, other: number): Decision.Order => {
   if (version === other) return "same"
@@ -147,7 +147,7 @@ export const considerQueued = (engine: Engine, flight: Flight): Effect.Effect<vo
     const queued = queuedCandidate(engine, flight.k, now)
     if (queued === undefined) return Effect.void
     const { candidate, isOutdated, keeping } = queued
-    const adoption = Decision.adoption(offer(flight, candidate, false))
+    const adoption = Decision.adoption(offer(flight, candidate))
     if (adoption !== "adopt") {
       // Memory has evicted the value and the tiers do not have it: only this copy is left if upstream fails.
       if (adoption === "remember") offerAll(engine, flight, candidate)

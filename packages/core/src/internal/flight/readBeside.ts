@@ -19,6 +19,10 @@ export const readBeside = (engine: Engine, flight: Flight, waiter: Waiter): void
   const isKnown = flight.beside === "nothingFresh" && hasMemory
   if (flight.beside === "running" || isKnown || !flight.waiters.has(waiter)) return
   flight.beside = "running"
+  if (waiter.demand.confirmedAfter > -Infinity) {
+    // A checked read is judged by marks as of its call, or later.
+    engine.stack.arbiter?.marks.reading?.mayHaveMissed()
+  }
   const walk = walkWith(new Budget(engine.settings.policy.tierBudget), undefined, true)
   const reading = Effect.andThen(considerQueued(engine, flight), readTiers(engine, [flight], walk))
   const done = Effect.sync(() => {

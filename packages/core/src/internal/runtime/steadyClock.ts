@@ -15,6 +15,9 @@ const readingsPerMilli = 64
 
 const nanosPerMilli = 1_000_000n
 
+/** A difference of two moments that a number keeps for thousands of years. */
+const leastMillis = 1 / 1_024
+
 /**
  * The given clock with another time of day: monotonic time plus the largest lead that the given time
  * of day ever had over it. Follows a step forward at once; ignores a step back, and a time of day that
@@ -34,6 +37,7 @@ export class SteadyClock implements Clock.Clock {
   #follows = true
   /** Readings that may still be answered with `#now`. */
   #left = 0
+  #moment = -Infinity
 
   constructor(clock: Clock.Clock) {
     this.#clock = clock
@@ -66,6 +70,15 @@ export class SteadyClock implements Clock.Clock {
     const now = this.currentTimeMillisUnsafe()
     // Read before the time of day: a pause in between must not look like a step back.
     return Math.max(0, now - this.#clock.currentTimeMillisUnsafe())
+  }
+
+  /**
+   * Monotonic time in ms, later than every earlier moment, also where the clock stands still: orders
+   * checked reads and requests to the arbiter.
+   */
+  moment(): number {
+    this.#moment = Math.max(monotonicMillis(this.#clock), this.#moment + leastMillis)
+    return this.#moment
   }
 
   readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())

@@ -105,9 +105,6 @@ export interface FartherReading {
 /** The caller's span, which becomes the parent of the lookup's span. */
 export type CallerSpan = Tracer.AnySpan | undefined
 
-/** A difference of two moments that a number keeps for thousands of years. */
-const leastMillis = 1 / 1_024
-
 export class Engine {
   readonly settings: Settings
   readonly context: Context.Context<never>
@@ -230,15 +227,9 @@ export class Engine {
     return monotonicMillis(this.clock)
   }
 
-  #moment = -Infinity
-
-  /**
-   * Monotonic time in ms, later than every earlier moment, also where the clock stands still: orders
-   * checked reads and requests to the arbiter.
-   */
+  /** Monotonic time in ms, later than every earlier moment: see `SteadyClock`. */
   moment(): number {
-    this.#moment = Math.max(this.stopwatch(), this.#moment + leastMillis)
-    return this.#moment
+    return this.clock.moment()
   }
 
   /** A copy with its times in the system's time of day: users of the larder must not change the entry. */

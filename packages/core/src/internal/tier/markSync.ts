@@ -29,8 +29,10 @@ export class MarkReading {
   readonly #options: Options
   /** Concurrent requests share a trip. */
   readonly #shared = Coalesce.make<string, void, TierError>()
-  /** When the newest answer was requested, in monotonic time. */
+  /** The moment at which the newest answer was requested. */
   #readAt = -Infinity
+  /** The same in monotonic time. */
+  #sentAt = -Infinity
   #triedAt = -Infinity
   /** How often messages about marks may have been missed, in all and before the newest answer was requested. */
   #misses = 0
@@ -44,7 +46,7 @@ export class MarkReading {
     this.#options = options
   }
 
-  /** When the last answer was requested, in monotonic time. */
+  /** The moment at which the newest answer was requested, to be compared with those of checked reads. */
   get readAt(): number {
     return this.#readAt
   }
@@ -57,7 +59,7 @@ export class MarkReading {
   get isRecent(): boolean {
     const { marks, time } = this.#options
     const isWhole = this.#readsRest || !marks.isBehind
-    const isYoung = this.#isYoung(this.#readAt) && !time.isDoubtful
+    const isYoung = this.#isYoung(this.#sentAt) && !time.isDoubtful
     return isWhole && this.isReadAfter(this.#misses) && marks.readUpTo >= this.#heardOf && isYoung
   }
 
@@ -120,6 +122,8 @@ export class MarkReading {
   get #ask(): Effect.Effect<void, TierError> {
     const { arbiter, clock, marks } = this.#options
     return Effect.suspend(() => {
+      const askedAt = clock.moment()
+      // A moment may be ahead of the clock: the tier's time would look too early, and the marks too young.
       const sent = monotonicMillis(clock)
       const since = marks.readUpTo
       const heardOf = this.#heardOf
@@ -129,7 +133,8 @@ export class MarkReading {
       const asked = Effect.map(arbiter.marks(since), (page) => {
         this.#options.time.heard(page.time, sent, monotonicMillis(clock))
         marks.merge(page, since, clock.currentTimeMillisUnsafe())
-        this.#readAt = Math.max(this.#readAt, sent)
+        this.#readAt = Math.max(this.#readAt, askedAt)
+        this.#sentAt = Math.max(this.#sentAt, sent)
         this.#missesRead = Math.max(this.#missesRead, misses)
         // The arbiter may have lost the mark since: stop waiting for it.
         if (this.#heardOf === heardOf) this.#heardOf = 0
