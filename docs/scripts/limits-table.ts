@@ -362,6 +362,11 @@ export const sections: ReadonlyArray<Section> = [
         "the change is not settled, and counts as missed",
       ],
       [
+        "changesRemembered",
+        "keys whose last change counts for `replicaLag`",
+        "every key counts as changed when the oldest of them was",
+      ],
+      [
         "updateAttempts",
         "turns that one `update` may lose to other changes, by default",
         "it fails with `Contended`",

@@ -423,6 +423,14 @@ export interface BaseOptions<A, K, E, R> {
   /** The longest that closing the larder may take. Default 5 seconds. */
   readonly closeTimeout?: Duration.Input | undefined
   /**
+   * How long after a change replicas of the source may still return the value from before it. What a
+   * lookup brings that begins within that time after a change of its key, by this node or another, is
+   * fresh at most until that time is over; callers get it at once. `through` and `revision` need no
+   * `replicaLag`. At most twice the arbiter's `settleTime` counts for changes that this node did not hear
+   * of. Default 0.
+   */
+  readonly replicaLag?: Duration.Input | undefined
+  /**
    * A freshness objective: this share of the answers is younger than this age. The larder counts the
    * answers within it in `larder_answers_within_objective_total` and in `stats`; it does not change how
    * values are served. Default: none.

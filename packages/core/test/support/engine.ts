@@ -25,6 +25,7 @@ export const settings: Settings = {
   graceFor: undefined,
   revision: undefined,
   closeMillis: 5_000,
+  replicaLag: 0,
   objective: undefined,
   stampedeCallers: 10,
   onStampede: undefined,

@@ -262,6 +262,7 @@ const answerTo = (
     case "Won":
       flight.lease = {
         token: granted.token,
+        storedVersion: granted.storedVersion,
         isFirst: asked.known === 0 && !asked.force,
         stopRenewal: keepLease(engine, arbiter, k, granted.token),
       }

@@ -19,6 +19,7 @@ import {
 } from "../state/flight.ts"
 import { Shed } from "../upstream/concurrencyLimiter.ts"
 import { firstRefusal } from "./circuits.ts"
+import { cappedByLag } from "./replicaLag.ts"
 import type { Answer } from "./lookup.ts"
 import { attempt } from "../state/userCode.ts"
 
@@ -141,7 +142,11 @@ const makeEntry = (
     asOf: flight.asOf,
     tags: renewed?.tags ?? tags?.(value, flight.key) ?? [],
   }
-  return validator === undefined ? entry : { ...entry, etag: validator }
+  return cappedByLag(
+    engine,
+    flight,
+    validator === undefined ? entry : { ...entry, etag: validator },
+  )
 }
 
 const justLookedUp = (entry: Entry<unknown>, { gapsBefore, lookedUpAt }: Flight): Candidate => ({

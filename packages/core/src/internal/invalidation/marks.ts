@@ -20,6 +20,7 @@ interface Numbered {
 class MarkSet {
   readonly tags = new Map<string, Numbered>()
   everything = 0
+  #everythingAt = -Infinity
   /** The highest forgotten number: entries looked up before it may be covered. */
   floor = 0
 
@@ -30,6 +31,7 @@ class MarkSet {
     }
     if (tag === undefined) {
       this.everything = number
+      this.#everythingAt = now
       return true
     }
     this.tags.delete(tag)
@@ -49,6 +51,11 @@ class MarkSet {
   numberOf(tag: string | undefined): number {
     const own = tag === undefined ? 0 : (this.tags.get(tag)?.number ?? 0)
     return Math.max(own, this.everything)
+  }
+
+  /** When this node learned of the last mark that covers one of the tags, or all values. */
+  markedAt(tags: ReadonlyArray<string>): number {
+    return Math.max(this.#everythingAt, ...tags.map((tag) => this.tags.get(tag)?.at ?? -Infinity))
   }
 
   above(entry: Entry<unknown>): boolean {
@@ -171,6 +178,11 @@ export class Marks {
     if (entry.asOf > this.#seen) this.#seen = entry.asOf
     if (this.#dropping.above(entry)) return "dropped"
     return this.#keeping.above(entry) || this.#mayBeUnread(entry.asOf) ? "stale" : "valid"
+  }
+
+  /** When this node learned of the last mark that covers values with these tags, ms; `-Infinity` for none. */
+  markedAt(tags: ReadonlyArray<string>): number {
+    return Math.max(this.#keeping.markedAt(tags), this.#dropping.markedAt(tags))
   }
 
   /**

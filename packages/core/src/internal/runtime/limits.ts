@@ -138,6 +138,8 @@ export const firstWriteRestMillis = 100
 export const longestWriteRestMillis = 1_000
 /** Attempts of one `set` with a revision, each lost to another change of the key. */
 export const revisedSetAttempts = 12
+/** Keys whose last change counts for `replicaLag`. Beyond it, every key counts as changed when the oldest was. */
+export const changesRemembered = 10_000
 /** Turns that one `update` may lose to other changes of its key. Callers of one node take turns by themselves. */
 export const updateAttempts = 100
 /** Keys that `invalidateWhen` or `around` changes in parallel: few, so that other callers' steps are not delayed. */

@@ -46,6 +46,7 @@ import { Missed } from "./missedChanges.ts"
 import { OptionFailures } from "./optionFailures.ts"
 import { Outbox } from "./outbox.ts"
 import { Pushes } from "./pushes.ts"
+import { RecentChanges } from "./recentChanges.ts"
 import { SourceWrites } from "./sourceWrites.ts"
 import { type OnStampede, Stampedes } from "./stampedes.ts"
 import { guarded } from "./userCode.ts"
@@ -71,6 +72,8 @@ export interface Settings {
   readonly graceFor: ((error: unknown, key: unknown) => boolean) | undefined
   readonly revision: ((value: unknown) => number | bigint | string) | undefined
   readonly closeMillis: number
+  /** For how long after a change replicas of the source may not have it, ms. */
+  readonly replicaLag: number
   readonly objective: Objective | undefined
   /** As many callers of one lookup are no stampede. */
   readonly stampedeCallers: number
@@ -147,6 +150,7 @@ export class Engine {
   /** Updates of one key in this node take turns. */
   readonly keyLocks = new KeyLocks()
   readonly sourceWrites = new SourceWrites()
+  readonly recentChanges: RecentChanges
   readonly fibers: Fibers
   readonly demands: LookupDemands
   /** Coalesces concurrent `read`s of one key in farther tiers. */
@@ -172,6 +176,7 @@ export class Engine {
   ) {
     const { near } = stack
     this.settings = settings
+    this.recentChanges = new RecentChanges(settings.replicaLag)
     this.context = context
     this.clock = clock
     this.random = random

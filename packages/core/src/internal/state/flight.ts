@@ -108,6 +108,8 @@ export abstract class Waiter extends Linked<Waiter> {
 export interface Lease {
   /** The version of the commit. */
   readonly token: number
+  /** The version of the value or tombstone that the arbiter had when it granted the lease, if it told. */
+  readonly storedVersion?: number | undefined
   /** The arbiter had no value at the key when it granted the lease. */
   readonly isFirst: boolean
   /** Ends the renewal of the lease. */

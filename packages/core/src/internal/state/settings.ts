@@ -44,6 +44,7 @@ export interface AnyOptions {
   readonly revision?: ((value: unknown) => number | bigint | string) | undefined
   readonly schemaVersion?: number | undefined
   readonly closeTimeout?: Duration.Input | undefined
+  readonly replicaLag?: Duration.Input | undefined
   readonly objective?: ObjectiveOptions | undefined
   readonly stampedeCallers?: number | undefined
   readonly onStampede?: OnStampede<unknown> | undefined
@@ -79,6 +80,7 @@ const names: NamesOf<AnyOptions> = {
   revision: true,
   schemaVersion: true,
   closeTimeout: true,
+  replicaLag: true,
   objective: true,
   stampedeCallers: true,
   onStampede: true,
@@ -206,6 +208,7 @@ export const settingsOf = (
     graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
     closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? closeMillis),
+    replicaLag: durationOf(name, "replicaLag", options.replicaLag ?? 0),
     objective: objectiveOf(options),
     stampedeCallers: stampedeCallersOf(options),
     onStampede: options.onStampede,
