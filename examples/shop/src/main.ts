@@ -31,6 +31,12 @@ const phaseSeconds = number("phase-seconds", "number", 0.5, 60).pipe(
   ),
   Flag.optional,
 )
+const outageSeconds = number("outage-seconds", "number", 0.5, 60).pipe(
+  Flag.withDescription(
+    "Length of the outage alone, 0.5 to 60; by default that of the other phases. Alerts need longer outages than customers: see the README",
+  ),
+  Flag.optional,
+)
 const inFlight = number("in-flight", "whole number", 1, 10_000).pipe(
   Flag.withDescription(
     "The most requests in flight in each shop, 1 to 10000, others are turned away; 500 by default",
@@ -95,9 +101,15 @@ const nodes = number("nodes", "whole number", 2, 16).pipe(
 
 const metrics = number("metrics", "whole number", 0, 65_535).pipe(
   Flag.withDescription(
-    "Serves the metrics of the Larder shop at /metrics on this port of 127.0.0.1 while the demo runs, 0 to 65535; 0 chooses a free one",
+    "Serves the metrics of the Larder shop at /metrics on this port of 127.0.0.1 while the demo runs, and those of --nodes on the next ports, 0 to 65535; 0 chooses free ones",
   ),
   Flag.optional,
+)
+const figures = Flag.Boolean("figures").pipe(
+  Flag.withDescription(
+    "Reads these metrics during the run, and prints at the end what they say to each question that a cache must answer",
+  ),
+  Flag.withDefault(false),
 )
 
 const terminal: Display = {
@@ -122,6 +134,7 @@ const shop = Command.make(
     field,
     rate,
     phaseSeconds,
+    outageSeconds,
     inFlight,
     from,
     seed,
@@ -131,12 +144,25 @@ const shop = Command.make(
     ladder,
     nodes,
     metrics,
+    figures,
   },
-  ({ fast, field, metrics, nodes, phaseSeconds, redis, sqlite, trace, ...settings }) =>
+  ({
+    fast,
+    field,
+    metrics,
+    nodes,
+    outageSeconds,
+    phaseSeconds,
+    redis,
+    sqlite,
+    trace,
+    ...settings
+  }) =>
     run(
       {
         ...settings,
         phaseSeconds: Option.getOrElse(phaseSeconds, () => (fast ? 1.2 : 5)),
+        outageSeconds: Option.getOrUndefined(outageSeconds),
         trace: Option.getOrUndefined(trace),
         field: Option.getOrUndefined(field),
         sqlite: Option.getOrUndefined(sqlite),

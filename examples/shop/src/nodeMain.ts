@@ -7,9 +7,10 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import { MemoryTier, TierStack } from "@larder/core"
 import { RedisClient, RedisTier } from "@larder/redis"
-import { Console, Effect, Layer, Schema, Stdio, Stream } from "effect"
+import { Console, Effect, Layer, Logger, Schema, Stdio, Stream } from "effect"
 import { CatalogueClient } from "./catalogueClient.ts"
 import * as Contenders from "./contenders.ts"
+import * as MetricsServer from "./metricsServer.ts"
 import * as Protocol from "./nodeProtocol.ts"
 import * as Probe from "./probe.ts"
 import { Products } from "./products.ts"
@@ -62,17 +63,24 @@ const open = Effect.fnUntraced(function* ({ catalogue, prefix, redis }: Protocol
 const say = (answer: Protocol.Answer) =>
   Effect.flatMap(Schema.encodeEffect(Protocol.Answer)(answer), Console.log)
 
+const sayReady = (ready: Protocol.Ready) =>
+  Effect.flatMap(Schema.encodeEffect(Protocol.Ready)(ready), Console.log)
+
+/** Standard output has the answers alone. */
+const logs = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+
 const main = Effect.gen(function* () {
   const begin = yield* Schema.decodeEffect(Protocol.Begin)(process.argv[2] ?? "")
   const obey = yield* open(begin)
   const stdio = yield* Stdio.Stdio
-  yield* say(Protocol.noMoments)
+  const metrics = begin.metrics === null ? null : yield* MetricsServer.start(begin.metrics)
+  yield* sayReady({ metrics })
   yield* stdio.stdin.pipe(
     Stream.decodeText(),
     Stream.splitLines,
     Stream.mapEffect((line) => Schema.decodeUnknownEffect(Protocol.Command)(line)),
     Stream.runForEach((command) => Effect.flatMap(obey(command), say)),
   )
-}).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeHttpClient.layerUndici, NodeStdio.layer)))
+}).pipe(Effect.scoped, Effect.provide([NodeHttpClient.layerUndici, NodeStdio.layer, logs]))
 
 NodeRuntime.runMain(main)

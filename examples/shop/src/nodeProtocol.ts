@@ -7,9 +7,15 @@ export const Begin = Schema.fromJsonString(
     catalogue: Schema.String,
     redis: Schema.String,
     prefix: Schema.String,
+    /** The port at which the node serves its metrics, 0 for a free one; null for none. */
+    metrics: Schema.NullOr(Schema.Int),
   }),
 )
 export type Begin = typeof Begin.Type
+
+/** The first line of a node, once it answers commands: the address of its metrics. */
+export const Ready = Schema.fromJsonString(Schema.Struct({ metrics: Schema.NullOr(Schema.String) }))
+export type Ready = typeof Ready.Type
 
 /**
  * `watch` begins to read products. `change` tells this node of the new price list. `report` waits

@@ -28,6 +28,8 @@ export class NoRedis extends Schema.TaggedError<NoRedis>()("NoRedis", {}) {
 const failed = (cause: unknown) => new NodeFailed({ reason: String(cause) })
 
 interface Node {
+  /** The address of its metrics, if it serves them. */
+  readonly metrics: string | null
   readonly ask: (command: Protocol.Command) => Effect.Effect<Protocol.Answer, NodeFailed>
 }
 
@@ -40,7 +42,7 @@ const startNode = Effect.fnUntraced(function* (
   const main = fileURLToPath(new URL("./nodeMain.ts", import.meta.url))
   const argument = yield* Effect.orDie(Schema.encodeEffect(Protocol.Begin)(begin))
   const commands = yield* Queue.unbounded<string>()
-  const answers = yield* Queue.unbounded<Protocol.Answer, NodeFailed>()
+  const lines = yield* Queue.unbounded<string, NodeFailed>()
   const child = yield* ChildProcess.make(process.execPath, [main, argument], {
     stdin: Stream.encodeText(Stream.fromQueue(commands)),
     stderr: "inherit",
@@ -49,21 +51,28 @@ const startNode = Effect.fnUntraced(function* (
   yield* child.stdout.pipe(
     Stream.decodeText(),
     Stream.splitLines,
-    Stream.mapEffect((line) => Schema.decodeEffect(Protocol.Answer)(line)),
-    Stream.runForEach((answer) => Queue.offer(answers, answer)),
+    Stream.runForEach((line) => Queue.offer(lines, line)),
     Effect.mapError(failed),
     Effect.andThen(Effect.fail(failed("it ended"))),
-    Effect.catch((error) => Queue.fail(answers, error)),
+    Effect.catch((error) => Queue.fail(lines, error)),
     Effect.forkScoped,
   )
-  const answer = Queue.take(answers).pipe(
+  const line = Queue.take(lines).pipe(
     Effect.timeoutOrElse({
       duration: patience,
       orElse: () => Effect.fail(failed(`no answer within ${Duration.format(patience)}`)),
     }),
   )
-  yield* answer
-  return { ask: (command) => Effect.andThen(Queue.offer(commands, `${command}\n`), answer) }
+  const answer = Effect.flatMap(line, (text) =>
+    Effect.mapError(Schema.decodeEffect(Protocol.Answer)(text), failed),
+  )
+  const { metrics } = yield* Effect.flatMap(line, (text) =>
+    Effect.mapError(Schema.decodeEffect(Protocol.Ready)(text), failed),
+  )
+  return {
+    metrics,
+    ask: (command) => Effect.andThen(Queue.offer(commands, `${command}\n`), answer),
+  }
 })
 
 /** The server that was named, or one of this run's own. */
@@ -75,6 +84,8 @@ const serverUrl = (named: string | undefined) =>
   })
 
 export interface Nodes {
+  /** The addresses of their metrics; none unless they serve them. */
+  readonly metrics: ReadonlyArray<string>
   /** All nodes begin to read products, one after the other, so that their TTLs end at different times. */
   readonly watch: Effect.Effect<void, NodeFailed>
   /** Tells the first node of the new price list. */
@@ -83,9 +94,23 @@ export interface Nodes {
   readonly spreads: Effect.Effect<ReadonlyArray<Spread>, NodeFailed>
 }
 
+export interface Options {
+  /** The address of the catalogue. */
+  readonly catalogue: string
+  /** The server that all nodes share; one of this run's own by default. */
+  readonly redis: string | undefined
+  /** The port of the first node's metrics, the others have the next ones; 0 for free ones, none by default. */
+  readonly metrics: number | undefined
+}
+
+const portOf = (first: number | undefined, at: number): number | null => {
+  if (first === undefined) return null
+  return first === 0 ? 0 : first + at
+}
+
 export const start = Effect.fnUntraced(function* (
   count: number,
-  { catalogue, redis: named }: { readonly catalogue: string; readonly redis: string | undefined },
+  { catalogue, metrics, redis: named }: Options,
 ) {
   const redis = yield* serverUrl(named)
   const prefix = `larder-shop-${yield* Random.nextIntBetween(0, 2 ** 48)}-${yield* Clock.currentTimeMillis}`
@@ -96,14 +121,15 @@ export const start = Effect.fnUntraced(function* (
     ),
   )
   const nodes = yield* Effect.forEach(
-    Array.from({ length: count }),
-    () => startNode({ catalogue, redis, prefix }),
+    Array.from({ length: count }, (_, at) => portOf(metrics, at)),
+    (port) => startNode({ catalogue, redis, prefix, metrics: port }),
     { concurrency: "unbounded" },
   )
   const askAll = (command: Protocol.Command) =>
     Effect.forEach(nodes, ({ ask }) => ask(command), { concurrency: "unbounded" })
   let settled = Protocol.noMoments
   const self: Nodes = {
+    metrics: nodes.flatMap(({ metrics }) => metrics ?? []),
     watch: Effect.forEach(
       nodes,
       ({ ask }, at) => Effect.delay(ask("watch"), (at * freshMillis) / count),

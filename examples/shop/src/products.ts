@@ -50,5 +50,9 @@ export class Products extends Larder.Service<Products>()("shop/Products", {
   upstream: catalogue,
   policy,
   tags: () => [pricesTag],
+  // Failed pages and those of a long outage are not within it.
+  objective: { youngerThan: "15 seconds", share: 0.99 },
+  // Do the news of prices arrive? Two hits in a thousand, and one a second at most, are compared.
+  audit: { share: 0.002 },
   failureFor: (error) => (error._tag === "ProductGone" ? freshFor : 0),
 }) {}

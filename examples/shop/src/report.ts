@@ -218,6 +218,15 @@ export class OutageCostCustomers extends Schema.TaggedError<OutageCostCustomers>
   }
 }
 
+/** The phases and their lengths in words. */
+export const lengths = (of: {
+  readonly phaseSeconds: number
+  readonly outageSeconds: number | undefined
+}): string => {
+  const all = `${phases.length} phases of ${of.phaseSeconds} s`
+  return of.outageSeconds === undefined ? all : `${all}, the outage of ${of.outageSeconds} s`
+}
+
 /** One line while it runs. */
 export const progress = (
   at: { readonly phase: Phase; readonly elapsedMillis: number; readonly totalMillis: number },

@@ -25,7 +25,8 @@ export interface Options<E, R> {
   readonly from: number
   /** Requests per second to each shop. */
   readonly rate: number
-  readonly phaseMillis: number
+  /** The length of a phase, ms. */
+  readonly phaseMillis: (phase: Phase) => number
   /** The most requests in flight in one shop; it refuses further ones, which count as failed. */
   readonly inFlight: number
   readonly lanes: ReadonlyArray<Lane>
@@ -67,7 +68,6 @@ export const replay = Effect.fnUntraced(function* <E, R>(
   const customers = yield* FiberSet.make<void>()
   const run = yield* FiberSet.runtime(customers)()
   const open = new Map(lanes.map((lane) => [lane, new Set<Ticket>()]))
-  const perPhase = Math.round((rate * phaseMillis) / 1_000)
 
   const serve = (lane: Lane, request: Request, due: number, elapsed: () => number) => {
     const ticket = lane.ledger.arrive(idsOf(request), due)
@@ -82,7 +82,10 @@ export const replay = Effect.fnUntraced(function* <E, R>(
     )
   }
 
-  for (const [place, phase] of phases.entries()) {
+  let place = from
+  for (const phase of phases) {
+    const millis = phaseMillis(phase)
+    const requests = Math.round((rate * millis) / 1_000)
     yield* options.enter(phase)
     for (const lane of lanes) lane.ledger.enter(phase)
     if (phase === "restart") {
@@ -93,15 +96,15 @@ export const replay = Effect.fnUntraced(function* <E, R>(
       const news = Effect.forEach(lanes, ({ shop }) => shop.newPriceList, { discard: true })
       run(Effect.delay(news, newsMillis))
     }
-    for (let sent = 0; sent < perPhase;) {
+    for (let sent = 0; sent < requests; sent++) {
       const due = (sent * 1_000) / rate
       const wait = due - elapsed()
       if (wait > 0) yield* Effect.sleep(Math.ceil(wait))
-      const request = requestAt(trace, from + place * perPhase + sent)
+      const request = requestAt(trace, place + sent)
       for (const lane of lanes) serve(lane, request, due, elapsed)
-      sent++
     }
-    yield* Effect.sleep(Math.max(0, phaseMillis - elapsed()))
+    place += requests
+    yield* Effect.sleep(Math.max(0, millis - elapsed()))
   }
   yield* Effect.timeoutOption(FiberSet.awaitEmpty(customers), lastCallMillis)
   for (const [lane, busy] of open) busy.forEach((ticket) => lane.ledger.abandon(ticket))

@@ -45,11 +45,12 @@ const replay = (
   lanes: ReadonlyArray<Traffic.Lane>,
   inFlight: number,
   enter: (phase: Phase) => Effect.Effect<void> = () => Effect.void,
+  phaseMillis: (phase: Phase) => number = () => 1_000,
 ) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(
       Effect.scoped(
-        Traffic.replay({ trace, from: 0, rate: 10, phaseMillis: 1_000, inFlight, lanes, enter }),
+        Traffic.replay({ trace, from: 0, rate: 10, phaseMillis, inFlight, lanes, enter }),
       ),
       { startImmediately: true },
     )
@@ -125,6 +126,29 @@ describe("traffic", () => {
           phases.map((phase, place) => [phase, place * 1_000] as const),
         )
         assert.deepStrictEqual(yield* Ref.get(news), [7_000 + Traffic.newsMillis])
+      }),
+  )
+
+  it.effect(
+    "a longer phase has more of the requests, and the next one goes on where it ended",
+    () =>
+      Effect.gen(function* () {
+        const { shop, visits } = yield* shopTaking(0)
+        const lane = laneOf("shop", shop)
+        const millis = (phase: Phase) => (phase === "outage" ? 2_500 : 1_000)
+        yield* replay([lane], 5, () => Effect.void, millis)
+        const book = lane.ledger.close()
+        assert.deepStrictEqual(
+          phases.map((phase) => book[phase].requests),
+          [10, 10, 10, 10, 25, 10, 10, 10],
+        )
+        assert.deepStrictEqual(
+          (yield* Ref.get(visits)).map(([, id]) => id),
+          // One request in ten is a listing.
+          Array.from({ length: 95 }, (_, at) => at).flatMap((at) =>
+            at % 10 === 9 ? [] : (at % 7) + 1,
+          ),
+        )
       }),
   )
 
