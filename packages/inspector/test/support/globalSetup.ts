@@ -7,7 +7,7 @@ export default (): Promise<void> =>
     find: PrometheusServer.find,
     program: "promtool",
     name: "prometheus",
-    tests: "the tests of alert rules and queries",
+    tests: "the tests of alert rules, queries and the demo under Prometheus",
     remedy: "Install Prometheus, or name the folder of its programs in LARDER_PROMETHEUS.",
     variable: "LARDER_PROMETHEUS",
     required: "LARDER_REQUIRE_PROMETHEUS",
