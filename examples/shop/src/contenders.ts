@@ -38,9 +38,10 @@ export interface Shop {
 }
 
 /**
- * The capacity of all shops: more than the products of the generated traffic, so that no shop evicts.
+ * The capacity of a shop unless it is given: more than the products of the generated traffic, so that
+ * no shop evicts.
  */
-export const capacity = 20_000
+export const defaultCapacity = 20_000
 
 const freshMillis = Duration.toMillis(freshFor)
 const graceMillis = Duration.toMillis(revalidateFor)
@@ -109,7 +110,9 @@ const timeToLive = (exit: Exit.Exit<Product, { readonly _tag: string }>) =>
     ? freshFor
     : 0
 
-export const withTtlCache: Effect.Effect<Shop, never, CatalogueClient> = Effect.gen(function* () {
+export const withTtlCache = Effect.fnUntraced(function* (
+  capacity = defaultCapacity,
+): Effect.fn.Return<Shop, never, CatalogueClient> {
   const catalogue = yield* CatalogueClient
   const cache = yield* Cache.makeWith((id: number) => patiently(catalogue.product(id)), {
     capacity,

@@ -88,6 +88,7 @@ const startNodes = Effect.fnUntraced(function* (settings: Settings, catalogue: s
   if (settings.nodes === undefined) return undefined
   const port = metricsPort(settings)
   const nodes = yield* Nodes.start(settings.nodes, {
+    capacity: settings.capacity,
     catalogue,
     redis: settings.redis,
     // The first port is that of the shop.

@@ -4,6 +4,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Option } from "effect"
 import { CliError, Command, Flag } from "effect/cli"
+import { defaultCapacity } from "./contenders.ts"
 import { type Display, run } from "./demo.ts"
 
 /** A bounded number; the error names the given value and the valid range. */
@@ -42,6 +43,12 @@ const inFlight = number("in-flight", "whole number", 1, 10_000).pipe(
     "The most requests in flight in each shop, 1 to 10000, others are turned away; 500 by default",
   ),
   Flag.withDefault(500),
+)
+const capacity = number("capacity", "whole number", 1, 1_000_000).pipe(
+  Flag.withDescription(
+    `The most products in the memory of a shop with a TTL cache or Larder, 1 to 1000000; ${defaultCapacity} by default, more than the generated traffic asks for: to see evictions, give fewer`,
+  ),
+  Flag.withDefault(defaultCapacity),
 )
 const seed = number("seed", "whole number", 0, 2 ** 31).pipe(
   Flag.withDescription(
@@ -136,6 +143,7 @@ const shop = Command.make(
     phaseSeconds,
     outageSeconds,
     inFlight,
+    capacity,
     from,
     seed,
     fast,

@@ -20,15 +20,15 @@ const readEveryMillis = 5
 const giveUpMillis = 8_000
 
 /** Opens the shops, and returns what answers commands. */
-const open = Effect.fnUntraced(function* ({ catalogue, prefix, redis }: Protocol.Begin) {
+const open = Effect.fnUntraced(function* ({ capacity, catalogue, prefix, redis }: Protocol.Begin) {
   const client = yield* Layer.build(CatalogueClient.layer(catalogue))
   const shared = RedisTier.layer({ prefix }).pipe(Layer.provide(RedisClient.layer({ url: redis })))
-  const stack = TierStack.layer(MemoryTier.layer({ maxEntries: Contenders.capacity }), shared)
+  const stack = TierStack.layer(MemoryTier.layer({ maxEntries: capacity }), shared)
   const products = yield* Layer.build(Products.layer.pipe(Layer.provide(stack))).pipe(
     Effect.provide(client),
   )
   const shops = {
-    "TTL cache": yield* Effect.provide(Contenders.withTtlCache, client),
+    "TTL cache": yield* Effect.provide(Contenders.withTtlCache(capacity), client),
     Larder: yield* Effect.provide(Contenders.withLarder, products),
   }
   const probes = new Map<Protocol.ShopName, Probe.Probe>()

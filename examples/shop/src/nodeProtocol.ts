@@ -7,6 +7,8 @@ export const Begin = Schema.fromJsonString(
     catalogue: Schema.String,
     redis: Schema.String,
     prefix: Schema.String,
+    /** The most products in the memory of a shop. */
+    capacity: Schema.Int,
     /** The port at which the node serves its metrics, 0 for a free one; null for none. */
     metrics: Schema.NullOr(Schema.Int),
   }),

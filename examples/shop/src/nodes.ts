@@ -95,6 +95,8 @@ export interface Nodes {
 }
 
 export interface Options {
+  /** The most products in the memory of a shop. */
+  readonly capacity: number
   /** The address of the catalogue. */
   readonly catalogue: string
   /** The server that all nodes share; one of this run's own by default. */
@@ -110,7 +112,7 @@ const portOf = (first: number | undefined, at: number): number | null => {
 
 export const start = Effect.fnUntraced(function* (
   count: number,
-  { catalogue, metrics, redis: named }: Options,
+  { capacity, catalogue, metrics, redis: named }: Options,
 ) {
   const redis = yield* serverUrl(named)
   const prefix = `larder-shop-${yield* Random.nextIntBetween(0, 2 ** 48)}-${yield* Clock.currentTimeMillis}`
@@ -122,7 +124,7 @@ export const start = Effect.fnUntraced(function* (
   )
   const nodes = yield* Effect.forEach(
     Array.from({ length: count }, (_, at) => portOf(metrics, at)),
-    (port) => startNode({ catalogue, redis, prefix, metrics: port }),
+    (port) => startNode({ capacity, catalogue, redis, prefix, metrics: port }),
     { concurrency: "unbounded" },
   )
   const askAll = (command: Protocol.Command) =>

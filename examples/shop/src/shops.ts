@@ -12,8 +12,10 @@ import * as Probe from "./probe.ts"
 import { Products } from "./products.ts"
 import type { Lane } from "./traffic.ts"
 
-/** The places beyond memory in which the shops store entries. */
+/** The places in which the shops store entries. */
 export interface Places {
+  /** The most products in the memory of a shop with a TTL cache or Larder. */
+  readonly capacity: number
   /** The file of the embedded tier; a new one in a temporary folder by default. */
   readonly sqlite: string | undefined
   /** The server of the shared tier; without it the stack has no shared tier. */
@@ -125,8 +127,8 @@ const lane = (name: string, url: string, open: Open, other?: Open) =>
 
 type Farther = ReadonlyArray<Layer.Layer<Tier.Tier, unknown>>
 
-const openLarder = (counts: Map<string, number>, farther: Farther) => {
-  const stack = TierStack.layer(MemoryTier.layer({ maxEntries: Contenders.capacity }), ...farther)
+const openLarder = (capacity: number, counts: Map<string, number>, farther: Farther) => {
+  const stack = TierStack.layer(MemoryTier.layer({ maxEntries: capacity }), ...farther)
   return Effect.gen(function* () {
     const products = yield* Layer.build(Layer.fresh(Products.layer.pipe(Layer.provide(stack))))
     yield* Effect.provide(Insights.watch(counts), products)
@@ -135,16 +137,12 @@ const openLarder = (counts: Map<string, number>, farther: Farther) => {
 }
 
 /** The events of other nodes are counted for nobody. */
-const larder = (
-  name: string,
-  url: string,
-  counts: Map<string, number>,
-  farther: Farther,
-  ofOther?: Farther,
-) => {
-  const other = ofOther && openLarder(new Map(), ofOther)
-  return lane(name, url, openLarder(counts, farther), other)
-}
+const larderAt =
+  (url: string, { capacity }: Places) =>
+  (name: string, counts: Map<string, number>, farther: Farther, ofOther?: Farther) => {
+    const other = ofOther && openLarder(capacity, new Map(), ofOther)
+    return lane(name, url, openLarder(capacity, counts, farther), other)
+  }
 
 /** The tier, as if it did not publish changes. */
 const withoutMessages = <E>(layer: Layer.Layer<Tier.Tier, E>): Layer.Layer<Tier.Tier, E> =>
@@ -179,12 +177,13 @@ const redisLayer = (url: string) =>
 /** Three shops: without a cache, with a TTL cache, and with Larder over all given tiers. */
 export const sideBySide = (url: string, counts: Map<string, number>, places: Places) =>
   Effect.gen(function* () {
+    const larder = larderAt(url, places)
     const file = yield* sqliteLayer(places)
     const shared = places.redis === undefined ? [] : [yield* redisLayer(places.redis)]
     return [
       yield* lane("no cache", url, Contenders.withoutCache),
-      yield* lane("TTL cache", url, Contenders.withTtlCache),
-      yield* larder("Larder", url, counts, [file, ...shared]),
+      yield* lane("TTL cache", url, Contenders.withTtlCache(places.capacity)),
+      yield* larder("Larder", counts, [file, ...shared]),
     ]
   })
 
@@ -194,6 +193,7 @@ export const sideBySide = (url: string, counts: Map<string, number>, places: Pla
  */
 export const ladder = (url: string, counts: Map<string, number>, places: Places) =>
   Effect.gen(function* () {
+    const larder = larderAt(url, places)
     const temporaryFile = sqliteLayer({ ...places, sqlite: undefined })
     const own = (name: string, options: Contenders.OwnCache) => {
       const open = Contenders.withOwnCache(options)
@@ -202,7 +202,7 @@ export const ladder = (url: string, counts: Map<string, number>, places: Places)
     const withRedis = (name: string, of: Map<string, number>, shared: Farther[number]) =>
       Effect.gen(function* () {
         const [file, ofOther] = [yield* temporaryFile, yield* temporaryFile]
-        return yield* larder(name, url, of, [file, shared], [ofOther, shared])
+        return yield* larder(name, of, [file, shared], [ofOther, shared])
       })
     const { redis } = places
     const unheard = new Map<string, number>()
@@ -214,8 +214,8 @@ export const ladder = (url: string, counts: Map<string, number>, places: Places)
       yield* own("TTL", { staleWhileRevalidate: false, coalescing: false }),
       yield* own("+ stale-while-revalidate", { staleWhileRevalidate: true, coalescing: false }),
       yield* own("+ coalescing", { staleWhileRevalidate: true, coalescing: true }),
-      yield* larder("Larder, memory", url, unheard, [], []),
-      yield* larder("+ SQLite", url, redis === undefined ? counts : unheard, [file], [ofOther]),
+      yield* larder("Larder, memory", unheard, [], []),
+      yield* larder("+ SQLite", redis === undefined ? counts : unheard, [file], [ofOther]),
       ...(redis === undefined
         ? []
         : [

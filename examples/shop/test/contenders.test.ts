@@ -19,7 +19,7 @@ const openShops = Effect.gen(function* () {
   return {
     catalogue,
     none: yield* Effect.provide(Contenders.withoutCache, client),
-    ttl: yield* Effect.provide(Contenders.withTtlCache, client),
+    ttl: yield* Effect.provide(Contenders.withTtlCache(), client),
     larder: yield* Effect.provide(Contenders.withLarder, context),
   }
 })

@@ -19,7 +19,7 @@ const twoNodes = Effect.gen(function* () {
     const products = Products.layer.pipe(Layer.provide(stack), Layer.provide(client))
     return yield* Effect.provide(Contenders.withLarder, yield* Layer.build(Layer.fresh(products)))
   })
-  const ttl = Effect.provide(Contenders.withTtlCache, client)
+  const ttl = Effect.provide(Contenders.withTtlCache(), client)
   return { catalogue, ttl: [yield* ttl, yield* ttl], larder: [yield* larder, yield* larder] }
 })
 
