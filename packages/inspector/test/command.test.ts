@@ -23,6 +23,12 @@ it("prints the dashboard", () => {
   expect(JSON.parse(done.stdout)).toEqual(Dashboard.make({ title: "Caches", uid: "caches" }))
 }, 30_000)
 
+it("prints the runbook, which is that of the guides", () => {
+  const guide = readFileSync(new URL("../../../docs/runbook.md", import.meta.url), "utf8")
+  // `cp docs/runbook.md packages/inspector/runbook.md` brings the package's copy up to date.
+  expect(larder("runbook").stdout).toBe(guide)
+}, 30_000)
+
 it("says which option cannot be used, and fails", () => {
   const done = larder("rules", "--stale-ratio", "3")
   expect(done.status).not.toBe(0)
@@ -31,7 +37,7 @@ it("says which option cannot be used, and fails", () => {
 }, 30_000)
 
 it("lists its commands", () => {
-  expect(larder("--help").stdout).toMatch(/rules[^]*dashboard/)
+  expect(larder("--help").stdout).toMatch(/rules[^]*dashboard[^]*runbook/)
 }, 30_000)
 
 it("tells the version of the package", () => {

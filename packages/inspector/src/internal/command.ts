@@ -3,7 +3,9 @@ import type { InvalidOptions } from "@larder/core"
 import { CliError, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as Dashboard from "../Dashboard.ts"
 import * as Rules from "../Rules.ts"
@@ -68,9 +70,24 @@ const dashboard = Command.make(
   (options) => print(Dashboard.makeResult(options)),
 ).pipe(Command.withDescription("Print the dashboard as Grafana imports it"))
 
+/** The page is in the package, beside its code: it names the alerts of the same version. */
+const runbookPage = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return yield* files.readFileString(
+    yield* path.fromFileUrl(new URL("../../runbook.md", import.meta.url)),
+  )
+})
+
+const runbook = Command.make("runbook", {}, () =>
+  Effect.flatMap(runbookPage, (page) => Console.log(page.trimEnd())),
+).pipe(Command.withDescription("Print the runbook, a paragraph for each alert, in Markdown"))
+
 /** The program: the arguments of the process decide what it prints. */
 export const command = Command.make("larder").pipe(
-  Command.withDescription("Alert rules and a dashboard for the metrics of larders, as JSON"),
-  Command.withSubcommands([rules, dashboard]),
+  Command.withDescription(
+    "Alert rules with their runbook, and a dashboard, for the metrics of larders",
+  ),
+  Command.withSubcommands([rules, dashboard, runbook]),
   Command.run({ version: "0.1.0" }),
 )
