@@ -169,7 +169,7 @@ export const run = Effect.fnUntraced(function* (settings: Settings, display: Dis
     [...words.map((line) => Report.wrap(line)), ...Report.spreads(spreads)].join("\n"),
   )
   if (settings.figures) {
-    yield* Console.log(`\n${Figures.told(yield* reader).join("\n")}`)
+    yield* Console.log(`\n${Figures.told(yield* reader.last).join("\n")}`)
   }
   const larder = results.at(-1)!
   const pages = Report.costOfOutage(larder)

@@ -6,29 +6,29 @@ import { Readings } from "./readings.ts"
 /** Gauges that rise and fall between two readings are not seen. */
 const readEveryMillis = 1_000
 
-/** Reads until the scope closes; the effect that is returned reads once more and has all that was read. */
-export const start = (
+export interface Reader {
+  /** Reads once more, and returns all that was read. */
+  readonly last: Effect.Effect<Readings, HttpClientError.HttpClientError>
+}
+
+/** Reads until the scope closes. */
+export const start = Effect.fnUntraced(function* (
   urls: ReadonlyArray<string>,
-): Effect.Effect<
-  Effect.Effect<Readings, HttpClientError.HttpClientError>,
-  never,
-  HttpClient.HttpClient | Scope.Scope
-> =>
-  Effect.gen(function* () {
-    const http = yield* HttpClient.HttpClient
-    const readings = new Readings()
-    const read = Effect.forEach(
-      urls,
-      (url) =>
-        http.get(url).pipe(
-          Effect.flatMap((response) => response.text),
-          Effect.map((page) => readings.add(url, page)),
-        ),
-      { concurrency: "unbounded", discard: true },
-    )
-    if (urls.length > 0) {
-      // A reading that failed is made up for by the next one; the last must not fail.
-      yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(read), readEveryMillis)))
-    }
-    return Effect.as(read, readings)
-  })
+): Effect.fn.Return<Reader, never, HttpClient.HttpClient | Scope.Scope> {
+  const http = yield* HttpClient.HttpClient
+  const readings = new Readings()
+  const read = Effect.forEach(
+    urls,
+    (url) =>
+      http.get(url).pipe(
+        Effect.flatMap((response) => response.text),
+        Effect.map((page) => readings.add(url, page)),
+      ),
+    { concurrency: "unbounded", discard: true },
+  )
+  if (urls.length > 0) {
+    // A reading that failed is made up for by the next one; the last must not fail.
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(read), readEveryMillis)))
+  }
+  return { last: Effect.as(read, readings) }
+})
