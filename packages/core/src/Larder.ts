@@ -568,7 +568,7 @@ const makeAny = (
       ),
       (end) => Effect.sync(end),
     )
-    yield* memoryAlone.tell(opened, settings.name)
+    memoryAlone.tell(engine)
     tellOpened(engine)
     const { audit, onStampede } = settings
     if (audit !== undefined) observer.watchHits(new Audits(engine, audit).hit)

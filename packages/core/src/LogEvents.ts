@@ -71,7 +71,7 @@ const checked = (larders: ReadonlyArray<Logged> | undefined, options: Options): 
 
 /**
  * Logs what larders do, through the loggers of the place where the layer is provided. Without it, a larder
- * logs its warnings alone.
+ * logs its warnings alone, through its own loggers.
  *
  * **When to use**
  *
@@ -91,8 +91,8 @@ const checked = (larders: ReadonlyArray<Logged> | undefined, options: Options): 
  * | `serving stale` | info; warning for another `reason` than `revalidating` | the first answer of a larder and `reason`, with `key`, `tier` and `age` in ms; then once a minute their number, `count` |
  *
  * Of each message and larder at most 5 lines come at once, and then 1 a second; `suppressed` is the number
- * of those left out since the last one. The warnings of larders and of their tiers go through this layer
- * as well, so that each is logged once.
+ * of those left out since the last one. The warnings of larders go through this layer as well, and those of
+ * tiers about their servers and files, which `TierLog` writes, unless larders are given: each is logged once.
  *
  * **Gotchas**
  *

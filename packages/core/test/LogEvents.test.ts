@@ -343,6 +343,44 @@ it.effect("the warnings of tiers and of larders go through it, and are said once
   }),
 )
 
+it.effect("so do the lines about how larders are made and closed, with names as annotations", () =>
+  Effect.gen(function* () {
+    const [own, outside] = [new Outside(), new Outside()]
+    const faults = new Faults()
+    const program = Effect.gen(function* () {
+      const make = Larder.make({
+        name: "twice",
+        value: Schema.Finite,
+        upstream: source().upstream,
+        policy,
+        closeTimeout: 0,
+      })
+      const larder = yield* make
+      yield* make
+      faults.turn("fail", "all")
+      yield* took(larder.remove("milk"))
+    }).pipe(
+      Effect.provide(TierStack.layer(MemoryTier.layer(), faultyShared(faults))),
+      Effect.scoped,
+      own.around,
+    )
+    yield* outside.around(Layer.build(LogEvents.layer()))
+    yield* program
+    const warnings = outside.lines.filter(({ level }) => level === "Warn")
+    expect(warnings.map(({ annotations, message }) => ({ annotations, message }))).toEqual([
+      {
+        message: expect.stringMatching(/^two larders of this name are open/),
+        annotations: { larder: "twice" },
+      },
+      {
+        message: expect.stringMatching(/^closed before the tier had all changes/),
+        annotations: { larder: "twice", tier: "shared" },
+      },
+    ])
+    assert.deepStrictEqual(own.lines, [])
+  }).pipe(Effect.scoped),
+)
+
 it.effect.each([
   [undefined, { level: {} }, "LogEvents: level is an unknown option; did you mean `levels`?"],
   [

@@ -14,6 +14,7 @@ it("@larder/core/tier has what an author of a tier needs, the same as @larder/co
     "InvalidOptions",
     "ProcessLife",
     "Tier",
+    "TierLog",
   ]
   expect(shared.map(([name]) => name).toSorted()).toEqual(names)
   expect(Object.keys(entry).toSorted()).toEqual(names)

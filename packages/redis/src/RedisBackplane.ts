@@ -9,7 +9,7 @@
  * @category tiers
  * @since 0.1.0
  */
-import { Backplane, Heartbeat, InvalidOptions, Tier } from "@larder/core"
+import { Backplane, Heartbeat, InvalidOptions, Tier, TierLog } from "@larder/core"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -54,16 +54,24 @@ const gap = (reason: Tier.GapReason, isOver: boolean): Backplane.Gap => ({
   isOver,
 })
 
+const foreign: TierLog.Line = {
+  level: "Debug",
+  message: "ignored a message that is not of a backplane",
+}
+
+const logOf = (channel: string) =>
+  TierLog.make({ subject: channel, annotations: { backplane: name, channel } })
+
 /** What arrives for one larder, with the gaps in it. */
 class Inbox {
   readonly queue: Queue.Queue<Received>
-  readonly #channel: string
+  readonly #log: TierLog.TierLog
   /** The subscription is lost, and the client connects again. */
   #isLost = false
 
-  constructor(queue: Queue.Queue<Received>, channel: string) {
+  constructor(queue: Queue.Queue<Received>, log: TierLog.TierLog) {
     this.queue = queue
-    this.#channel = channel
+    this.#log = log
   }
 
   /** Applies an event of the subscription. */
@@ -95,7 +103,7 @@ class Inbox {
   #message(text: string): Effect.Effect<void> {
     const message = parse(text)
     if (message === undefined) {
-      return Effect.logDebug(`${this.#channel}: ignored a message that is not of a backplane`)
+      return Effect.sync(() => this.#log.write(foreign))
     }
     if (message !== "newer") return this.#offer(message)
     // Later messages arrive: only this one cannot be read.
@@ -139,13 +147,16 @@ const open = (redis: Client, channel: string, links: Links) =>
     yield* Queue.take(events).pipe(Effect.timeout(subscribeMillis), Effect.mapError(failed("open")))
     // Unbounded: a slow reader must not lose a message, which would be a change that it never sees.
     const queue = yield* Effect.acquireRelease(Queue.unbounded<Received>(), Queue.shutdown)
-    const inbox = new Inbox(queue, channel)
+    const log = yield* logOf(channel)
+    const inbox = new Inbox(queue, log)
     yield* Effect.acquireRelease(
       Effect.sync(() => links.add(inbox)),
       () => Effect.sync(() => links.remove(inbox)),
     )
-    const ended = (cause: unknown) =>
-      Effect.andThen(Effect.logDebug(`${channel}: ${String(cause)}`), Queue.shutdown(queue))
+    const ended = (cause: unknown) => {
+      log.write({ level: "Debug", message: `the subscription ended: ${String(cause)}` })
+      return Queue.shutdown(queue)
+    }
     const pump = Effect.forever(Effect.flatMap(Queue.take(events), inbox.take))
     yield* Effect.forkScoped(Effect.catch(pump, ended), { startImmediately: true })
     const publish = (message: Backplane.Message) =>
@@ -186,9 +197,13 @@ const watch = (redis: Client, prefix: string, everyMillis: number, links: Links)
         if (_tag !== "Lost") heartbeat.heard()
       }),
     )
+    const log = yield* logOf(channel)
     const ended = (cause: unknown) =>
-      Effect.logWarning(
-        `${channel}: no heartbeat, so memory is not trusted; let the user subscribe to this channel: ${String(cause)}`,
+      Effect.sync(() =>
+        log.write({
+          level: "Warn",
+          message: `no heartbeat, so memory is not trusted; let the user subscribe to this channel: ${String(cause)}`,
+        }),
       )
     yield* Effect.forkScoped(Effect.catch(Effect.forever(heard), ended), { startImmediately: true })
   })

@@ -222,7 +222,7 @@ const useWith = (
   // A larder hides a failed tier: it continues with memory and upstream.
   const afterTheEnd = () => {
     const error = closed()
-    if (!isTold) fork(Effect.logWarning(`Redis at ${life.place}: ${error.detail}`))
+    if (!isTold) life.log.write({ level: "Warn", message: error.detail })
     isTold = true
     return Exit.fail(error)
   }

@@ -14,7 +14,7 @@
  * @category tiers
  * @since 0.1.0
  */
-import { InvalidOptions, ProcessLife, Tier, Wire } from "@larder/core"
+import { InvalidOptions, ProcessLife, Tier, TierLog, Wire } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -102,14 +102,13 @@ class Told {
 }
 
 /** Runs the check in the background: building the tier does not wait for it. */
-const startCheck = (name: string, prefix: string, redis: Client) => {
+const startCheck = (log: TierLog.TierLog, prefix: string, redis: Client) => {
   const told = new Told()
-  const warn = (warning: string) =>
-    Effect.andThen(
-      Effect.logWarning(`Tier ${name}: ${warning}`),
-      Effect.sync(() => told.tell(warning)),
-    )
-  return Effect.as(Effect.forkScoped(check(redis, prefix, warn)), told)
+  const warn = (message: string) => {
+    log.write({ level: "Warn", message })
+    told.tell(message)
+  }
+  return Effect.as(Effect.forkScoped(check(redis, prefix, { warn, log })), told)
 }
 
 const make = (options: Options) =>
@@ -121,11 +120,12 @@ const make = (options: Options) =>
       return yield* invalid("wire", "be a wire, such as Wire.json", options.wire)
     }
     const redis = yield* RedisClient
-    const told = yield* startCheck(name, prefix, redis)
+    const log = yield* TierLog.make({ subject: `Tier ${name}`, annotations: { tier: name } })
+    const told = yield* startCheck(log, prefix, redis)
     yield* Effect.forkScoped(loadScripts(redis))
     const clocks = new Clocks(redis)
     yield* redis.whenConnected(() => clocks.forget())
-    const listening = yield* Listening.make({ redis, prefix, interval: limits.heartbeat })
+    const listening = yield* Listening.make({ redis, prefix, interval: limits.heartbeat, log })
     const open: Tier.ByteTier["open"] = ({ larder, notify, stepMillis }) =>
       Effect.gen(function* () {
         const asking = new Asking(name, redis, clocks, stepMillis)

@@ -10,7 +10,7 @@
  * @category tiers
  * @since 0.1.0
  */
-import { Tier } from "@larder/core"
+import { Tier, TierLog } from "@larder/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { DatabaseFile } from "./internal/databaseFile.ts"
@@ -23,10 +23,13 @@ export type { Options, Synchronous } from "./internal/options.ts"
 const make = (checked: Settings) =>
   Effect.gen(function* () {
     const clock = yield* Tier.steadyClock
-    const context = yield* Effect.context<never>()
+    const log = yield* TierLog.make({
+      subject: checked.name,
+      annotations: { tier: checked.name },
+    })
     const notices: Shared["notices"] = new Map()
     const warn = (message: string): void => {
-      Effect.runForkWith(context)(Effect.logWarning(`${checked.name}: ${message}`))
+      log.write({ level: "Warn", message })
       for (const notify of notices.values()) {
         for (const tell of notify) tell({ _tag: "Warning", message })
       }

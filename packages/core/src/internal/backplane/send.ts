@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { BackplaneError, type Link, type Message } from "../../Backplane.ts"
 import { messagesSentAtOnce, publishMillis, publishPauseMillis } from "../runtime/limits.ts"
+import { kindOf } from "../runtime/errorKind.ts"
 import type { Engine } from "../state/engine.ts"
 
 /**
@@ -78,9 +79,21 @@ const warnOf = (
   cause: Cause.Cause<BackplaneError | Cause.TimeoutError>,
 ): void => {
   const what = count === 1 ? "1 message about a change" : `${count} messages about changes`
-  const message = `${what} could not be sent and will be sent again; until then other nodes may serve older values: ${reasonOf(cause)}`
+  const messageFor = (reason: string) =>
+    `${what} could not be sent and will be sent again; until then other nodes may serve older values: ${reason}`
+  const message = messageFor(reasonOf(cause))
   observer.tell({ _tag: "TierWarning", tier: backplane.name, message })
-  warnings.warn("publish", `${backplane.name}: ${message}`)
+  // The text of an error may quote the message, with its key.
+  const isOurs = Cause.isTimeoutError(Cause.squash(cause))
+  const line = isOurs ? message : messageFor(kindOfFailure(cause))
+  warnings.warn("publish", (name) => (name === undefined ? line : `${name}: ${line}`), {
+    backplane: backplane.name,
+  })
+}
+
+const kindOfFailure = (cause: Cause.Cause<BackplaneError | Cause.TimeoutError>): string => {
+  const error = Cause.squash(cause)
+  return kindOf(error instanceof BackplaneError ? error.cause : error)
 }
 
 const published = (

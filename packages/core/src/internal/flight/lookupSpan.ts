@@ -6,8 +6,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { hasProperty } from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
+import { errorKind } from "../runtime/errorKind.ts"
 
 type Attributes = Readonly<Record<string, string>>
 
@@ -49,23 +49,12 @@ export const inSpan = (
   })
 
 const errorOf = (exit: Exit.Exit<unknown, unknown>): Attributes => {
-  const type = Exit.isSuccess(exit) ? undefined : errorType(exit.cause)
+  const type = Exit.isSuccess(exit) ? undefined : errorKind(exit.cause)
   return type === undefined ? {} : { "error.type": type }
 }
 
-/** The tag or the name of an error, which tells no key; undefined for an interruption. */
-const errorType = ({ reasons }: Cause.Cause<unknown>): string | undefined => {
-  for (const reason of reasons) {
-    if (reason._tag === "Interrupt") continue
-    const error: unknown = reason._tag === "Die" ? reason.defect : reason.error
-    if (hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
-    return error instanceof Error ? error.name : "_OTHER"
-  }
-  return undefined
-}
-
 const bare = (cause: Cause.Cause<unknown>): Exit.Exit<never, unknown> => {
-  const type = errorType(cause)
+  const type = errorKind(cause)
   if (type === undefined) return Exit.interrupt()
   const error = new Error(type)
   error.name = type

@@ -66,24 +66,32 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     for (const fiber of engine.fibers.awaited) fiber.interruptUnsafe()
     const left = unended(engine.fibers.running) + unended(engine.fibers.abandoned)
     if (left > 0) {
-      yield* Effect.logWarning(
-        `${name}: closed${late} with ${left} fibers that ignore their interruption; make their lookups interruptible`,
+      engine.warnings.warn(
+        "closed running",
+        `closed${late} with ${left} fibers that ignore their interruption; make their lookups interruptible`,
       )
     }
     if (cutOff > 0) {
-      yield* Effect.logWarning(
-        `${name}: closed${late} with ${cutOff} writes unfinished; raise closeTimeout if a tier is slow`,
+      engine.warnings.warn(
+        "closed writing",
+        `closed${late} with ${cutOff} writes unfinished; raise closeTimeout if a tier is slow`,
       )
     }
     if (!engine.missed.isEmpty || engine.writes.size > 0) {
-      yield* Effect.logWarning(
-        `${name}: closed before ${engine.stack.farther.at(-1)?.name} had all changes, so other nodes may serve older values; raise closeTimeout if the tier is slow`,
+      engine.warnings.warn(
+        "closed missing",
+        (tier = "the tier") =>
+          `closed before ${tier} had all changes, so other nodes may serve older values; raise closeTimeout if the tier is slow`,
+        { tier: engine.stack.farther.at(-1)?.name ?? engine.nearName },
       )
     }
     const { unsent } = engine.outbox
     if (unsent > 0) {
-      yield* Effect.logWarning(
-        `${name}: closed before the backplane ${engine.backplane.name} had taken ${unsent} ${unsent === 1 ? "message" : "messages"} about changes, so other nodes may serve older values; raise closeTimeout if the backplane is slow`,
+      engine.warnings.warn(
+        "closed unsent",
+        (name) =>
+          `closed before the backplane${name === undefined ? "" : ` ${name}`} had taken ${unsent} ${unsent === 1 ? "message" : "messages"} about changes, so other nodes may serve older values; raise closeTimeout if the backplane is slow`,
+        { backplane: engine.backplane.name },
       )
     }
     yield* engine.observer.close

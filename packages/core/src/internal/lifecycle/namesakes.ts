@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TierStack } from "../../TierStack.ts"
+import { writeThroughSinks } from "../observe/logSinks.ts"
 import { namesakeWarnings } from "../runtime/limits.ts"
 
 type Tiers = TierStack["Service"]["tiers"]
@@ -78,8 +79,11 @@ export const register = (
     if (other === undefined || namesakes.warnings >= namesakeWarnings) return closing
     namesakes.warnings += 1
     const text =
-      `${name}: two larders of this name are open on one TierStack and share entries in ${sharing.join(", ")}. ` +
+      `two larders of this name are open on one TierStack and share entries in ${sharing.join(", ")}. ` +
       `One was made at ${placeOf(other.made)}, the other at ${placeOf(made)}. ` +
       "Give each larder a different name, or make one larder and use it in both places"
-    return Effect.andThen(Effect.annotateLogs(Effect.logWarning(text), { larder: name }), closing)
+    const annotations = { larder: name }
+    if (writeThroughSinks(name, "Warn", text, annotations)) return closing
+    const line = Effect.annotateLogs(Effect.logWarning(`${name}: ${text}`), annotations)
+    return Effect.andThen(line, closing)
   })

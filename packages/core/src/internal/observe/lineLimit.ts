@@ -1,4 +1,4 @@
-/** A limit on log lines by topic: a burst of 5, then 1 a second. The next line says how many were left out. */
+/** A limit on log lines by topic: a burst, then one at intervals. The next line says how many were left out. */
 import type * as Clock from "effect/Clock"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { warningsAtOnce, warningRefillMillis } from "../runtime/limits.ts"
@@ -9,12 +9,23 @@ interface Bucket {
   suppressed: number
 }
 
+export interface Rate {
+  /** Lines at once. */
+  readonly atOnce: number
+  /** The time until one more line. */
+  readonly refillMillis: number
+}
+
+const usualRate: Rate = { atOnce: warningsAtOnce, refillMillis: warningRefillMillis }
+
 export class LineLimit {
   readonly #clock: Clock.Clock
+  readonly #rate: Rate
   readonly #buckets = new Map<string, Bucket>()
 
-  constructor(clock: Clock.Clock) {
+  constructor(clock: Clock.Clock, rate: Rate = usualRate) {
     this.#clock = clock
+    this.#rate = rate
   }
 
   /**
@@ -34,16 +45,17 @@ export class LineLimit {
   }
 
   #filled(topic: string): Bucket {
+    const { atOnce, refillMillis } = this.#rate
     const now = monotonicMillis(this.#clock)
     const bucket = this.#buckets.get(topic)
     if (bucket === undefined) {
-      const full = { left: warningsAtOnce, filledAt: now, suppressed: 0 }
+      const full = { left: atOnce, filledAt: now, suppressed: 0 }
       this.#buckets.set(topic, full)
       return full
     }
-    const earned = Math.floor((now - bucket.filledAt) / warningRefillMillis)
-    bucket.left = Math.min(warningsAtOnce, bucket.left + earned)
-    bucket.filledAt += earned * warningRefillMillis
+    const earned = Math.floor((now - bucket.filledAt) / refillMillis)
+    bucket.left = Math.min(atOnce, bucket.left + earned)
+    bucket.filledAt += earned * refillMillis
     return bucket
   }
 }

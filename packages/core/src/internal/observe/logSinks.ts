@@ -28,8 +28,10 @@ class Sink {
     this.#least = Context.get(context, References.MinimumLogLevel)
   }
 
-  accepts(larder: string): boolean {
-    return this.#options.names?.has(larder) ?? true
+  /** `larder`: undefined for a line that is about no single larder. */
+  accepts(larder: string | undefined): boolean {
+    const { names } = this.#options
+    return names === undefined || (larder !== undefined && names.has(larder))
   }
 
   /** The level of a line; undefined where no logger gets it. */
@@ -125,9 +127,10 @@ export const openSink = (context: Context.Context<never>, options: SinkOptions):
   }
 }
 
-/** Writes a warning of a larder to the sinks that accept it; false where there are none. */
-export const warnThroughSinks = (
-  larder: string,
+/** Writes a line to the sinks that accept its larder; false where there are none. */
+export const writeThroughSinks = (
+  larder: string | undefined,
+  level: Level,
   message: string,
   annotations: Annotations,
 ): boolean => {
@@ -135,7 +138,7 @@ export const warnThroughSinks = (
   for (const sink of sinks) {
     if (!sink.accepts(larder)) continue
     isWritten = true
-    sink.write("Warn", message, annotations)
+    sink.write(level, message, annotations)
   }
   return isWritten
 }

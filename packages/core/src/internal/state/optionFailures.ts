@@ -19,7 +19,9 @@ export class OptionFailures {
     this.#observer.tell({ _tag: "Undecodable", key: k, tier, reason: message })
     this.#warnings.warn(
       `stored ${option}`,
-      `the option ${option} failed on a value stored in ${tier}; the value counts as missing until the next lookup replaces it. Make ${option} work for every value that the schema allows, or raise schemaVersion`,
+      (tier = "the tier") =>
+        `the option ${option} failed on a value stored in ${tier}; the value counts as missing until the next lookup replaces it. Make ${option} work for every value that the schema allows, or raise schemaVersion`,
+      { tier },
     )
   }
 

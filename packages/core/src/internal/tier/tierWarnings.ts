@@ -10,7 +10,6 @@ import { largeValueBytes } from "../runtime/limits.ts"
 const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
 
 export class TierWarnings {
-  readonly #tier: string
   readonly #about: { readonly tier: string }
   readonly #warnings: Warnings
 
@@ -26,7 +25,6 @@ export class TierWarnings {
       readonly clock: Clock.Clock
     },
   ) {
-    this.#tier = tier
     this.#about = { tier }
     this.#warnings = new Warnings(larder, clock, context)
   }
@@ -35,7 +33,8 @@ export class TierWarnings {
   unwritable(): void {
     this.#warnings.warn(
       "unwritable",
-      `a value cannot be encoded as bytes, so ${this.#tier} does not store it, and every node looks its key up for itself. The event TierFailed with operation "encode" has the reason; change the \`value\` schema or the tier's wire so that they encode such values`,
+      (tier = "the tier") =>
+        `a value cannot be encoded as bytes, so ${tier} does not store it, and every node looks its key up for itself. The event TierFailed with operation "encode" has the reason; change the \`value\` schema or the tier's wire so that they encode such values`,
       this.#about,
     )
   }
@@ -45,7 +44,8 @@ export class TierWarnings {
     const size = bytes === undefined ? "a value" : `a value of ${megabytes(bytes)}`
     this.#warnings.warn(
       "refused",
-      `${this.#tier} refused ${size} and removed the previous one, so every node looks the key up for itself. Give the tier more memory, or compress such values (Wire.compressed)`,
+      (tier = "the tier") =>
+        `${tier} refused ${size} and removed the previous one, so every node looks the key up for itself. Give the tier more memory, or compress such values (Wire.compressed)`,
       this.#about,
     )
   }
@@ -54,7 +54,8 @@ export class TierWarnings {
   tooHeavy(): void {
     this.#warnings.warn(
       "tooHeavy",
-      `${this.#tier} refused a value that is heavier than maxWeight. Raise maxWeight, return a lower weight from weigh, or store less under one key`,
+      (tier = "the tier") =>
+        `${tier} refused a value that is heavier than maxWeight. Raise maxWeight, return a lower weight from weigh, or store less under one key`,
       this.#about,
     )
   }
@@ -65,7 +66,8 @@ export class TierWarnings {
     return (failure) =>
       this.#warnings.warn(
         "large",
-        `a value of ${megabytes(bytes)} did not reach ${this.#tier}${failure === "timedOut" ? " within tierTimeout" : ""}; until it does, every node looks the key up for itself. Compress such values (Wire.compressed), raise tierTimeout, or store less under one key`,
+        (tier = "the tier") =>
+          `a value of ${megabytes(bytes)} did not reach ${tier}${failure === "timedOut" ? " within tierTimeout" : ""}; until it does, every node looks the key up for itself. Compress such values (Wire.compressed), raise tierTimeout, or store less under one key`,
         this.#about,
       )
   }

@@ -103,6 +103,10 @@ const details: Readonly<Record<"Unavailable" | "Timeout" | "Lost", string>> = {
   Lost: "the connection ended before the answer",
 }
 
+/** A server that does not know a command quotes its arguments, and so a key. */
+const withoutArguments = (message: string): string =>
+  message.replace(/, with args beginning with:.*$/s, "")
+
 /**
  * Converts a rejection of ioredis. Keeps only the message of an ioredis error: the object carries
  * the command with its arguments.
@@ -121,7 +125,7 @@ export const fromRejection = (
       return new RedisClientError({
         reason,
         code: cause.message.split(" ", 1)[0] ?? "",
-        detail: cause.message,
+        detail: withoutArguments(cause.message),
       })
     case "Failed":
       return new RedisClientError({ reason, code: "", detail: cause.message, cause })

@@ -1,4 +1,5 @@
 /** The life of a connection, from the first attempt to the close: its state and its last error. */
+import { TierLog } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -14,7 +15,7 @@ import {
   watch,
 } from "./connection.ts"
 import type { Line } from "./line.ts"
-import { closingMillis } from "../limits.ts"
+import { closingMillis, lineRefillMillis, linesAtOnce } from "../limits.ts"
 import { describe, type Settings } from "./options.ts"
 import { Reports, worded } from "./reports.ts"
 
@@ -30,8 +31,8 @@ type Run = (effect: Effect.Effect<void>) => void
 
 export class Life {
   readonly client: Client
-  /** The address as the log names it. */
-  readonly place: string
+  /** The log of the connection. */
+  readonly log: TierLog.TierLog
   /** Opens when the first attempt ends, or when it takes too long. */
   readonly started = Latch.makeUnsafe()
   isStarting = true
@@ -48,22 +49,27 @@ export class Life {
   private readonly retry: Backoff
   private readonly run: Run
 
-  static of(settings: Settings, retry: Backoff, run: Run): Life {
+  static of(settings: Settings, retry: Backoff, log: TierLog.TierLog, run: Run): Life {
     const said = new Set<string>()
-    const place = describe(settings)
-    const client = main(settings, retry, (text) => {
-      if (said.has(text)) return
-      said.add(text)
-      run(Effect.logWarning(`Redis at ${place}: ${text}`))
+    const client = main(settings, retry, (message) => {
+      if (said.has(message)) return
+      said.add(message)
+      log.write({ level: "Warn", message })
     })
-    return new Life(client, settings, retry, run)
+    return new Life(client, settings, retry, log, run)
   }
 
-  private constructor(client: Client, settings: Settings, retry: Backoff, run: Run) {
+  private constructor(
+    client: Client,
+    settings: Settings,
+    retry: Backoff,
+    log: TierLog.TierLog,
+    run: Run,
+  ) {
     this.client = client
     this.settings = settings
-    this.place = describe(settings)
-    this.reports = new Reports(this.place, run)
+    this.log = log
+    this.reports = new Reports(log, run)
     this.retry = retry
     this.run = run
     client.on("ready", this.onReady)
@@ -171,9 +177,16 @@ export const open = (settings: Settings, retry: Backoff): Effect.Effect<Life, ne
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const place = describe(settings)
+    const log = yield* TierLog.make({
+      subject: `Redis at ${place}`,
+      annotations: { server: place },
+      atOnce: linesAtOnce,
+      refill: lineRefillMillis,
+    })
     const life = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        Life.of(settings, retry, (effect) => {
+        Life.of(settings, retry, log, (effect) => {
           Fiber.runIn(fork(effect), scope)
         }),
       ),

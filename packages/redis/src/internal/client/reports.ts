@@ -1,10 +1,10 @@
 /**
  * Logs the outages of a connection, each with its cause and a remedy, but not each short one.
  */
-import * as Clock from "effect/Clock"
+import type { TierLog } from "@larder/core"
 import * as Effect from "effect/Effect"
 import type { Settings } from "./options.ts"
-import { briefOutageMillis, briefOutages, lineRefillMillis, linesAtOnce } from "../limits.ts"
+import { briefOutageMillis, briefOutages } from "../limits.ts"
 
 /** The server answers and refuses: retrying alone does not help. */
 const isRefusal = (reason: string): boolean =>
@@ -57,16 +57,13 @@ export const worded = ({ message }: Error, settings: Settings): string => {
 type Run = (effect: Effect.Effect<void>) => void
 
 export class Reports {
-  readonly #place: string
+  readonly #log: TierLog.TierLog
   readonly #run: Run
   #outage: { reason: string | undefined } | undefined
   #briefly = 0
-  #left = linesAtOnce
-  #filledAt: number | undefined
-  #suppressed = 0
 
-  constructor(place: string, run: Run) {
-    this.#place = place
+  constructor(log: TierLog.TierLog, run: Run) {
+    this.#log = log
     this.#run = run
   }
 
@@ -76,20 +73,23 @@ export class Reports {
     const says = reason ?? told
     if (says === undefined || (told !== undefined && (told === says || !isRefusal(says)))) return
     this.#outage.reason = says
-    this.#warn(`not connected, retrying: ${says}`)
+    this.#log.write({ level: "Warn", message: `not connected, retrying: ${says}` })
   }
 
   up(): void {
     const outage = this.#outage
     this.#outage = undefined
     if (outage === undefined) return
-    if (outage.reason !== undefined) return this.#info("connected again")
+    if (outage.reason !== undefined) {
+      return this.#log.write({ level: "Info", message: "connected again" })
+    }
     this.#briefly += 1
     if (this.#briefly < briefOutages) return
     this.#briefly = 0
-    this.#warn(
-      `the connection was lost ${briefOutages} times, each time for less than ${briefOutageMillis} ms; check what closes it: a proxy, the server's timeout or maxclients`,
-    )
+    this.#log.write({
+      level: "Warn",
+      message: `the connection was lost ${briefOutages} times, each time for less than ${briefOutageMillis} ms; check what closes it: a proxy, the server's timeout or maxclients`,
+    })
   }
 
   #begin(): { reason: string | undefined } {
@@ -99,32 +99,5 @@ export class Reports {
     })
     this.#run(Effect.andThen(Effect.sleep(briefOutageMillis), report))
     return outage
-  }
-
-  #warn(text: string): void {
-    this.#line((left) => Effect.logWarning(`Redis at ${this.#place}: ${text}${left}`))
-  }
-
-  #info(text: string): void {
-    this.#line((left) => Effect.logInfo(`Redis at ${this.#place}: ${text}${left}`))
-  }
-
-  #line(write: (left: string) => Effect.Effect<void>): void {
-    this.#run(
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const since = now - (this.#filledAt ??= now)
-        const earned = Math.floor(Math.max(0, since) / lineRefillMillis)
-        this.#left = Math.min(linesAtOnce, this.#left + earned)
-        this.#filledAt += earned * lineRefillMillis
-        if (this.#left < 1) {
-          this.#suppressed += 1
-          return Effect.void
-        }
-        this.#left -= 1
-        const left = this.#suppressed > 0 ? ` (${this.#suppressed} more lines were suppressed)` : ""
-        this.#suppressed = 0
-        return write(left)
-      }),
-    )
   }
 }

@@ -1,6 +1,6 @@
 /** The messages of all servers, for all larders of one node. */
 import type { Cluster } from "ioredis"
-import type { Tier } from "@larder/core"
+import type { Tier, TierLog } from "@larder/core"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -43,6 +43,7 @@ interface Options {
   readonly prefix: string
   /** ms between two beats. */
   readonly interval: number
+  readonly log: TierLog.TierLog
 }
 
 export class Listening {
@@ -330,9 +331,12 @@ export class Listening {
     if (!member.isOpen) return
     const message = parse(bytes)
     if (message === undefined) {
-      const text = bytes.toString("latin1", 0, 100)
-      const { channel } = member.keys
-      this.#run(Effect.logDebug(`${channel}: ignored a message that is not of a tier: ${text}`))
+      // Its text is not shown: a damaged message may have a key.
+      this.#options.log.write({
+        level: "Debug",
+        message: "ignored a message that is not of a tier",
+        annotations: { channel: member.keys.channel, bytes: bytes.length },
+      })
     } else if (message === "newer") {
       for (const isOver of [false, true]) {
         member.receive({ _tag: "Gap", reason: "newerFormat", part: address, isOver })

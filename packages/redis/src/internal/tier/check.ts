@@ -1,4 +1,5 @@
 /** Checks the servers that hold a tier's entries and warns the operator. */
+import type { TierLog } from "@larder/core"
 import type { Redis } from "ioredis"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -59,17 +60,19 @@ export const warningsOf = (facts: Facts): ReadonlyArray<string> => {
   ]
 }
 
-const factsOn = (redis: Client, master: Redis) =>
+const factsOn = (redis: Client, master: Redis, log: TierLog.TierLog) =>
   redis
     .use(() => master.info())
     .pipe(
-      Effect.map(factsOf),
-      Effect.tap((facts) =>
-        facts === undefined
-          ? Effect.logDebug("Redis could not be checked: INFO lacks fields")
-          : Effect.void,
-      ),
+      Effect.map((info) => {
+        const facts = factsOf(info)
+        if (facts === undefined) unchecked(log, "INFO lacks fields")
+        return facts
+      }),
     )
+
+const unchecked = (log: TierLog.TierLog, reason: string): void =>
+  log.write({ level: "Debug", message: `Redis could not be checked: ${reason}` })
 
 /** Redis refuses everything for a while: it loads its data, or a script takes long. */
 const passing = new Set(["LOADING", "BUSY", "MASTERDOWN"])
@@ -83,15 +86,19 @@ const retries = Schedule.min([
 ])
 
 /** Waits until the server is ready; `undefined` when the server refuses to answer. */
-const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<A | undefined> =>
-  asked.pipe(
-    Effect.retry({ schedule: retries, while: mayPass }),
-    Effect.matchEffect({
-      onFailure: (error) =>
-        Effect.as(Effect.logDebug(`Redis could not be checked: ${error.message}`), undefined),
-      onSuccess: (answer) => Effect.succeed(answer),
-    }),
-  )
+const patientlyWith =
+  (log: TierLog.TierLog) =>
+  <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<A | undefined> =>
+    asked.pipe(
+      Effect.retry({ schedule: retries, while: mayPass }),
+      Effect.match({
+        onFailure: (error) => {
+          unchecked(log, error.message)
+          return undefined
+        },
+        onSuccess: (answer) => answer,
+      }),
+    )
 
 /**
  * Gives each warning once, as soon as a server that it holds for answers. A server that is down
@@ -100,21 +107,29 @@ const patiently = <A>(asked: Effect.Effect<A, RedisClientError>): Effect.Effect<
 export const check = (
   redis: Client,
   prefix: string,
-  warn: (warning: string) => Effect.Effect<void>,
+  {
+    log,
+    warn,
+  }: {
+    readonly warn: (warning: string) => void
+    /** For the operator of a server that cannot be checked. */
+    readonly log: TierLog.TierLog
+  },
 ): Effect.Effect<void> => {
+  const patiently = patientlyWith(log)
   const warned = new Set<string>()
   const once = (warning: string | undefined) =>
-    Effect.suspend(() => {
-      if (warning === undefined || warned.has(warning)) return Effect.void
+    Effect.sync(() => {
+      if (warning === undefined || warned.has(warning)) return
       warned.add(warning)
-      return warn(warning)
+      warn(warning)
     })
   const ofRights = (master: Redis) =>
     Effect.flatMap(patiently(rights.missing(redis, master, prefix)), (missing = []) =>
       once(rights.warningOf(missing)),
     )
   const ofFacts = (master: Redis) =>
-    Effect.flatMap(patiently(factsOn(redis, master)), (facts) =>
+    Effect.flatMap(patiently(factsOn(redis, master, log)), (facts) =>
       Effect.forEach(facts === undefined ? [] : warningsOf(facts), once, { discard: true }),
     )
   // In parallel: a server may refuse one question and answer the other.
