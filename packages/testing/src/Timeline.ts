@@ -3,6 +3,10 @@
  * decisions. A timeline draws itself as text and as SVG, with a lane for each node, and has assertions
  * whose failures show the lanes around the moment, and the decision that was taken there.
  *
+ * A test wants to see its keys, so they are shown. Where a `KeyDisplay` of `@larder/core` is provided
+ * around `text`, `svg` or an assertion, they appear as it says; with any other than `"shown"`, values and
+ * the texts of errors and events, which may quote a key, are left out. Records keep all.
+ *
  * `LarderTest.layer` has a timeline.
  *
  * @module
@@ -22,6 +26,7 @@ import { WronglyShared } from "./internal/nodes/sharing.ts"
 import { checkNames, type NamesOf } from "./internal/options.ts"
 import * as checks from "./internal/timeline/checks.ts"
 import { decisionText } from "./internal/timeline/describe.ts"
+import { displayed, provided } from "./internal/timeline/displayed.ts"
 import { lanes, lanesOfPart } from "./internal/timeline/lanes.ts"
 import type { Decided, Record } from "./internal/timeline/record.ts"
 import { Recorder } from "./internal/timeline/recorder.ts"
@@ -202,6 +207,12 @@ const recordingOf = (recorder: Recorder): Recording => ({
   clusterOf: (place) => recorder.clusterOf(place),
 })
 
+/** The records as they are drawn. */
+const shownBy = Effect.gen(function* () {
+  const { began, nodes, records } = yield* Timeline
+  return { ...displayed(records, yield* provided), began, nodes }
+})
+
 /**
  * The timeline as text: a line for each record, a column for each node. Decisions are left out.
  *
@@ -231,9 +242,7 @@ const recordingOf = (recorder: Recorder): Recording => ({
  * @category accessors
  * @since 0.1.0
  */
-export const text: Effect.Effect<string, never, Timeline> = Effect.map(Timeline, (recording) =>
-  lanes(recording),
-)
+export const text: Effect.Effect<string, never, Timeline> = Effect.map(shownBy, lanes)
 
 /**
  * The timeline as a picture: an SVG document, with a lane for each node.
@@ -252,9 +261,7 @@ export const text: Effect.Effect<string, never, Timeline> = Effect.map(Timeline,
  * @category accessors
  * @since 0.1.0
  */
-export const svg: Effect.Effect<string, never, Timeline> = Effect.map(Timeline, (recording) =>
-  svgOf(recording),
-)
+export const svg: Effect.Effect<string, never, Timeline> = Effect.map(shownBy, svgOf)
 
 /**
  * Adds a remark to the timeline, in the lane of the node that runs the effect.
@@ -393,26 +400,31 @@ const keyText = (key: unknown): string | undefined => {
   throw InvalidOptions.of({ module: "Timeline", field: "key", must, got: key })
 }
 
-const holds = (
-  subject: checks.Subject,
-  check: checks.Check,
-): Effect.Effect<void, never, Timeline> =>
-  Effect.flatMap(Timeline, (recording) => {
-    const { began, clusterOf, records } = recording
+const holds = (given: checks.Subject, check: checks.Check): Effect.Effect<void, never, Timeline> =>
+  Effect.gen(function* () {
+    const recording = yield* Timeline
+    const { keyOf, records } = displayed(recording.records, yield* provided)
+    const { began, clusterOf, forgotten, larders, nodes } = recording
+    const subject = { ...given, key: given.key === undefined ? undefined : keyOf(given.key) }
     const surroundings = { now: recording.now(), began, clusterOf }
     const violation =
-      checks.forgotten(recording) ??
-      checks.unknownName(recording, subject) ??
+      checks.forgotten({ forgotten, records }) ??
+      checks.unknownName({ larders, nodes, records }, subject) ??
       check(records, subject, surroundings)
-    if (violation === undefined) return Effect.void
+    if (violation === undefined) return
     const { moment } = violation
     const message = `${violation.message}${checks.unknownKey(records, subject)}`
-    return Effect.die(new AssertionFailed({ message: explained(recording, { message, moment }) }))
+    const shown = { records, began, nodes }
+    return yield* Effect.die(
+      new AssertionFailed({ message: explained(shown, { message, moment }) }),
+    )
   })
 
 /** The message of a violation, the lanes around it, and the decisions that led to it. */
-const explained = (recording: Recording, { message, moment }: checks.Violation): string => {
-  const { began, nodes, records } = recording
+const explained = (
+  { began, nodes, records }: Pick<Recording, "began" | "nodes" | "records">,
+  { message, moment }: checks.Violation,
+): string => {
   const at = moment === undefined ? records.length : records.indexOf(moment)
   const shown = records.filter(({ _tag }) => _tag !== "Decided")
   const place = moment === undefined ? shown.length : shown.indexOf(moment)

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Backplane, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+import {
+  Backplane,
+  KeyDisplay,
+  Larder,
+  MemoryTier,
+  Policy,
+  TierStack,
+  Upstream,
+} from "@larder/core"
 import { Chaos, LarderTest, Timeline } from "@larder/testing"
 import { Effect, Fiber, Layer } from "effect"
 import { timelineRecords } from "../src/internal/limits.ts"
@@ -12,6 +20,86 @@ const shop = Prices.layer.pipe(
 )
 
 const get = LarderTest.settle(Prices.get("milk"))
+
+/** Calls with secret keys: answered, failed, invalid, changed. */
+const secrets = Effect.gen(function* () {
+  const larder = yield* Larder.make({
+    name: "people",
+    upstream: Upstream.make({
+      lookup: (key: string) =>
+        key.includes("bad") ? Effect.fail(`no ${key}`) : Effect.succeed(`value of ${key}`),
+    }),
+    policy: Policy.make({ freshFor: "1 minute" }),
+  })
+  yield* Effect.all([larder.get("SECRET-1"), larder.get("SECRET-22"), larder.get("SECRET-3")])
+  yield* larder.getMany(["SECRET-1", "SECRET-22"])
+  yield* Effect.exit(larder.get("SECRET-bad"))
+  yield* Effect.exit(larder.get("SECRET\n"))
+  yield* larder.remove("SECRET-1")
+  yield* larder.invalidateTags("all")
+})
+
+/** What is drawn of them, and said of assertions that do not hold. */
+const drawn = Effect.gen(function* () {
+  const failed = (key: string) => Effect.map(failureOf(Timeline.expect(key).lookups(7)), String)
+  return [
+    yield* Timeline.text,
+    yield* Timeline.svg,
+    yield* failed("SECRET-22"),
+    yield* failed("SECRET-unknown"),
+    String(yield* failureOf(Timeline.expect("SECRET-1").neverServedOlderThan("1 minute"))),
+    String(yield* failureOf(Timeline.expect().lookups(1))),
+  ]
+})
+
+describe("keys of a timeline", () => {
+  const kept = ["SECRET-1", "SECRET-22"] as const
+  const hashOf = (key: string) => `get ${KeyDisplay.hashedWith("a secret")(key)}`
+
+  it.effect("are shown, since a test wants to see them", () =>
+    Effect.gen(function* () {
+      yield* secrets
+      const [text = ""] = yield* drawn
+      for (const key of kept) expect(text).toContain(key)
+      expect(text).toContain("value of SECRET-1")
+    }).pipe(Effect.scoped, Effect.provide(LarderTest.layer)),
+  )
+
+  for (const [name, display, first, second] of [
+    ["hashed", KeyDisplay.hashedWith("a secret"), hashOf("SECRET-1"), hashOf("SECRET-22")],
+    ["hidden", "hidden", "get key 1", "get key 2"],
+    ["as a function says", (key: string) => `${key.slice(0, 2)}..`, "get SE..", "get SE.. 2"],
+  ] as const) {
+    it.effect(`are ${name} where that is provided, without values and texts of errors`, () =>
+      Effect.gen(function* () {
+        yield* secrets
+        const texts = yield* Effect.provideService(drawn, KeyDisplay.KeyDisplay, display)
+        for (const text of texts) expect(text).not.toMatch(/SECRET|value of/)
+        expect(texts[0]).toContain(first)
+        expect(texts[0]).toContain(second)
+        expect(texts[2]).toContain("7 lookups of")
+        const { records } = yield* Timeline.Timeline
+        expect(JSON.stringify(records)).toContain("SECRET-1")
+      }).pipe(Effect.scoped, Effect.provide(LarderTest.layer)),
+    )
+  }
+
+  it.effect("do not change what an assertion says of them", () =>
+    Effect.gen(function* () {
+      yield* secrets
+      for (const key of kept) yield* Timeline.expect(key).lookups(1)
+      yield* LarderTest.advance("2 seconds")
+      yield* Timeline.expect("SECRET-1").settlesWithin("1 second")
+      expect(String(yield* failureOf(Timeline.expect("SECRET-3").lookups(2)))).toContain(
+        "expected 2 lookups of key 3, but there was 1",
+      )
+    }).pipe(
+      Effect.provideService(KeyDisplay.KeyDisplay, "hidden"),
+      Effect.scoped,
+      Effect.provide(LarderTest.layer),
+    ),
+  )
+})
 
 describe("a timeline", () => {
   it.effect("records calls, their answers and the events between, in one order", () =>
