@@ -37,7 +37,7 @@ import { withoutInterrupts } from "./internal/runtime/withoutInterrupts.ts"
  */
 export class RunInterrupted extends Data.TaggedError("RunInterrupted")<{ readonly key: unknown }> {
   override get message(): string {
-    return `the shared run for ${String(this.key)} interrupted itself`
+    return "a shared run interrupted itself"
   }
 }
 

@@ -42,7 +42,8 @@ export type KeyDisplay = "hashed" | "shown" | "hidden" | ((key: string) => strin
  *
  * **Gotchas**
  *
- * A larder's errors have the key, as its events do: what you log of them yourself, this does not change.
+ * A larder's errors have the key as a member, as its events do, and not in their messages: what you log of
+ * the members yourself, this does not change.
  *
  * **Example**
  *

@@ -1,6 +1,6 @@
 /**
  * The errors and defects of a larder itself, beside the errors of its upstream. `Larder` exports
- * them as well.
+ * them as well. An error has the key as a member, and not in its message, which logs and spans export.
  *
  * @module
  * @category cache
@@ -46,7 +46,7 @@ export class LookupTimeout extends Schema.TaggedError<LookupTimeout>()("LookupTi
   millis: Schema.Finite,
 }) {
   override get message(): string {
-    return `${this.larder}: the lookup of ${JSON.stringify(this.key)} took longer than ${this.millis} ms (Policy hardTimeout)`
+    return `${this.larder}: a lookup took longer than ${this.millis} ms (Policy hardTimeout)`
   }
 }
 
@@ -84,7 +84,7 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   reason: Schema.String,
 }) {
   override get message(): string {
-    return `${this.larder}: ${this.key} cannot be a key: ${this.reason}`
+    return `${this.larder}: invalid key: ${this.reason}`
   }
 }
 
@@ -126,7 +126,7 @@ export class KeyNotReturned extends Schema.TaggedError<KeyNotReturned>()("KeyNot
   key: Schema.String,
 }) {
   override get message(): string {
-    return `${this.larder}: the bulk lookup returned no value for ${JSON.stringify(this.key)}`
+    return `${this.larder}: the bulk lookup returned no value for a key`
   }
 }
 
@@ -206,7 +206,7 @@ export class LookupInterrupted extends Data.TaggedError("LookupInterrupted")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `${this.larder}: the lookup of ${JSON.stringify(this.key)} interrupted itself`
+    return `${this.larder}: a lookup interrupted itself`
   }
 }
 

@@ -291,7 +291,7 @@ it.effect("a `key` function that gives no string is an invalid key", () =>
     const failure = yield* Effect.flip(larder.get("bad"))
     assert.strictEqual(
       failure.message,
-      'keys: "bad" cannot be a key: the `key` function returned a value of type undefined; return a string',
+      "keys: invalid key: the `key` function returned a value of type undefined; return a string",
     )
     const exits = yield* larder.getMany(["good", "bad"])
     assert.deepStrictEqual([...exits.values()].map(Exit.isSuccess), [true, false])
