@@ -9,9 +9,9 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Data, Effect, Fiber, Layer, Schema, Tracer } from "effect"
+import { Data, type Duration, Effect, Fiber, Layer, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
+import { Faults, fileLayer, layer as faultyShared } from "./support/faultyTier.ts"
 
 class NoProduct extends Data.TaggedError("NoProduct")<{ readonly id: string }> {}
 
@@ -164,6 +164,88 @@ describe("events of the caller's span", () => {
         },
       ]
       assert.deepStrictEqual(eventsOf(spans), [told("read"), told("lease")])
+    }).pipe(Effect.scoped),
+  )
+
+  /** A caller whose span stays open for a while after its call. */
+  const calling = (
+    tracer: Tracer.Tracer,
+    call: Effect.Effect<unknown, unknown>,
+    afterwards: Duration.Input,
+  ) =>
+    Effect.gen(function* () {
+      const caller = Effect.andThen(call, Effect.sleep(afterwards))
+      const fiber = yield* fork(Effect.withTracer(Effect.withSpan(caller, "caller"), tracer))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.await(fiber)
+    })
+  const slowWrite = [
+    "larder.tier",
+    {
+      "larder.name": "traced",
+      "larder.tier": "shared",
+      "larder.operation": "write",
+      "larder.millis": 50,
+    },
+  ]
+
+  it.effect("tell of the slow write of a looked-up value, after the answer, while it is open", () =>
+    Effect.gen(function* () {
+      const faulty = new Faults()
+      const larder = yield* make().pipe(Effect.provide(shared(faulty)))
+      faulty.turn("slow", "writes")
+      const open = tracing()
+      yield* calling(open.tracer, larder.get("open"), "1 second")
+      assert.deepStrictEqual(eventsOf(open.spans), [slowWrite])
+      const ended = tracing()
+      yield* calling(ended.tracer, larder.get("ended"), 0)
+      assert.deepStrictEqual(eventsOf(ended.spans), [])
+      const many = tracing()
+      yield* calling(many.tracer, larder.getMany(["one", "two"]), "1 second")
+      assert.deepStrictEqual(eventsOf(many.spans), [slowWrite, slowWrite])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("tell of the slow writes of a change, which its caller waits for", () =>
+    Effect.gen(function* () {
+      const faulty = new Faults()
+      const larder = yield* make().pipe(Effect.provide(shared(faulty)))
+      yield* larder.get("k")
+      faulty.turn("slow", "writes")
+      for (const change of [larder.set("k", 3), larder.expire("k"), larder.remove("k")]) {
+        const { spans, tracer } = tracing()
+        yield* calling(tracer, change, 0)
+        assert.deepStrictEqual(eventsOf(spans), [slowWrite])
+      }
+      const { spans, tracer } = tracing()
+      yield* calling(tracer, larder.invalidateTags("all"), 0)
+      const [[name, attributes] = []] = eventsOf(spans)
+      assert.strictEqual(name, "larder.tier")
+      assert.deepInclude(attributes as object, { "larder.operation": "mark" })
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("tell of the slow write to a tier that is no arbiter", () =>
+    Effect.gen(function* () {
+      const faulty = new Faults()
+      const larder = yield* make().pipe(
+        Effect.provide(
+          TierStack.layer(
+            MemoryTier.layer(),
+            fileLayer(faulty),
+            Layer.fresh(MemoryTier.layerShared),
+          ),
+        ),
+      )
+      faulty.turn("slow", "writes")
+      const { spans, tracer } = tracing()
+      yield* calling(tracer, larder.get("k"), "1 second")
+      const events = spans.flatMap((span) => span.events)
+      assert.deepStrictEqual(
+        events.map(([, , attributes]) => attributes?.["larder.operation"]),
+        ["write"],
+      )
+      assert.notStrictEqual(events[0]?.[2]?.["larder.tier"], "shared")
     }).pipe(Effect.scoped),
   )
 

@@ -12,6 +12,7 @@ import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { ArbiterWrites } from "../tier/arbiterWrites.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Flight, Lease, Outcome } from "../state/flight.ts"
+import { forCaller, step } from "../state/spanEvents.ts"
 import { keepInMemory, superseded } from "./storeLocally.ts"
 import { endLease, giveBack, releaseLease } from "./lease.ts"
 import { suspectOnceAnswered } from "../recover/lookedUpAlone.ts"
@@ -58,7 +59,8 @@ const settle = (engine: Engine, flight: Flight, { kept, outcome }: Arrived): voi
     // Race: a caller gets the new value, and the next caller's plain hit still returns the older one in
     // memory, until the arbiter has answered.
     engine.near.forgetStamp(flight.k)
-    settleWhile(engine, flight, outcome, commit(engine, arbiter, flight, flight.lease, kept))
+    const stored = commit(engine, arbiter, flight, flight.lease, kept)
+    settleWhile(engine, flight, outcome, stored)
     return
   }
   const isProvisional = arbiter !== undefined
@@ -86,15 +88,16 @@ const settleWhile = (
   outcome: Outcome,
   telling: Effect.Effect<void>,
 ): void => {
-  const told = Latch.makeUnsafe()
+  const allTold = Latch.makeUnsafe()
   const answered = Latch.makeUnsafe()
   const settled = Effect.sync(() => {
     engine.flights.settled(flight)
-    told.openUnsafe()
+    allTold.openUnsafe()
   })
-  const afterwards = Effect.andThen(answered.await, Effect.ensuring(telling, settled))
+  const told = forCaller(flight.span, telling)
+  const afterwards = Effect.andThen(answered.await, Effect.ensuring(told, settled))
   engine.fibers.forkAwaited(afterwards)
-  complete(engine, flight, outcome, told)
+  complete(engine, flight, outcome, allTold)
   answered.openUnsafe()
 }
 
@@ -162,8 +165,8 @@ const commitOne = (
   { entry }: EntryWithPolicy,
 ): ReturnType<ArbiterWrites["commit"]> =>
   many && arbiter.writes.commitsMany
-    ? arbiter.writes.commitAmong(k, entry)
-    : engine.commits.withPermits(1)(arbiter.writes.commit(k, entry))
+    ? step(engine, arbiter, "write", arbiter.writes.commitAmong(k, entry))
+    : engine.commits.withPermits(1)(step(engine, arbiter, "write", arbiter.writes.commit(k, entry)))
 
 /** Stores a value in the tiers that do not arbitrate. */
 const putNearer = (
@@ -174,6 +177,6 @@ const putNearer = (
 ): Effect.Effect<void> =>
   Effect.forEach(
     engine.stack.farther.filter((tier) => tier !== engine.stack.arbiter),
-    (tier) => keepNearer(engine, tier, k, entry, known),
+    (tier) => step(engine, tier, "write", keepNearer(engine, tier, k, entry, known)),
     { discard: true, concurrency: "unbounded" },
   )

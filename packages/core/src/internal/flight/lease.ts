@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { consider } from "./adopt.ts"
 import { completeWithOthersFailure } from "./recentFailure.ts"
-import { tellSlow, tellSlowStep } from "./spanEvents.ts"
+import { tellSlow, tellSlowStep } from "../state/spanEvents.ts"
 import type { ChangeSignal } from "../state/changeSignals.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"

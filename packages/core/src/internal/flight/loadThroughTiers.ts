@@ -19,7 +19,7 @@ import { confirmAll, waitsFirst } from "./confirm.ts"
 import { brokenBy, guarded } from "./guarded.ts"
 import { lookUpMissing } from "./lookUpMissing.ts"
 import { answered, readTiers, type Walk, walkWith } from "./readTiers.ts"
-import { tellSlowStep } from "./spanEvents.ts"
+import { tellSlowStep } from "../state/spanEvents.ts"
 import { cancelTogether } from "./sharedCancel.ts"
 
 /** Starts flights that have begun. Flights whose entry in memory a gap has made suspect confirm it first. */

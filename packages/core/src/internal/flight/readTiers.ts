@@ -11,7 +11,7 @@ import type { TierRead } from "../tier/tierRead.ts"
 import { Budget } from "../tier/budget.ts"
 import { consider } from "./adopt.ts"
 import { confirmCopies, isCopyConfirmable } from "./confirmCopies.ts"
-import { tellSlowStep } from "./spanEvents.ts"
+import { tellSlowStep } from "../state/spanEvents.ts"
 
 /** One walk through the tiers. */
 export interface Walk {

@@ -18,7 +18,10 @@ export const begin = (
   if (engine.closed) return
   if (engine.stack.farther.length > 0) {
     const askedAt = engine.moment()
-    for (const flight of flights) flight.askedAt = askedAt
+    for (const flight of flights) {
+      flight.askedAt = askedAt
+      flight.span = span
+    }
     loadThroughTiers(engine, flights, span)
   }
   // Without tiers, nothing is left but the lookups, and there is no lease to wait for.

@@ -1,5 +1,6 @@
 /** A flight: one running lookup of one key in this node, and its waiters (request coalescing). */
 import type * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
 import type * as Latch from "effect/Latch"
 import type { ReadDemand } from "../../Decision.ts"
 import type { Entry } from "../../Entry.ts"
@@ -143,6 +144,8 @@ export class Flight extends Linked<Flight> {
   confirmedAfter = -Infinity
   /** Opens when the value of an earlier flight, which a checked read must not miss, has reached the tiers. */
   earlier: Latch.Latch | undefined = undefined
+  /** The span of the caller that began the flight, where there are tiers behind memory. */
+  span: Tracer.AnySpan | undefined = undefined
   /** When the flight began to ask, in monotonic time: what the arbiter answers is as of then, or later. */
   askedAt = -Infinity
   /** When the lookup began, in monotonic time. */

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { catchUp, dropLater } from "../recover/replay.ts"
+import { step } from "../state/spanEvents.ts"
 import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
 import type { Change } from "../tier/arbiterWrites.ts"
@@ -119,7 +120,12 @@ const apply = (
 ): Effect.Effect<Applied | undefined> => {
   const hasNoLife = change._tag === "Set" && leavesNothing(change)
   const written: Effect.Effect<Applied | undefined> = Effect.map(
-    arbiter.writes.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
+    step(
+      engine,
+      arbiter,
+      "write",
+      arbiter.writes.write(k, hasNoLife ? { _tag: "Remove" } : change, known),
+    ),
     (done) => (typeof done === "object" ? { ...done, refused: false } : undefined),
   )
   if (change._tag !== "Set" || isNewer === undefined) return written

@@ -8,6 +8,7 @@ import type { Entry } from "../../Entry.ts"
 import { keepLease } from "../flight/lease.ts"
 import { replay } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
+import { step } from "../state/spanEvents.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -62,7 +63,12 @@ export const claim = (
       const request = { known, leaseMillis, force, despiteFailure: true }
       const budget = new Budget(engine.settings.policy.tierBudget)
       let heldUntil = engine.stopwatch() + leaseMillis
-      const granted: Granted | undefined = yield* arbiter.leases.acquire(k, request, budget)
+      const granted: Granted | undefined = yield* step(
+        engine,
+        arbiter,
+        "lease",
+        arbiter.leases.acquire(k, request, budget),
+      )
       const { leases } = engine.observer.counters
       if (granted === undefined) {
         leases.unanswered += 1
@@ -134,7 +140,7 @@ export const storeUnder = (
     Effect.gen(function* () {
       const entry = entryUnder(claim, value)
       const begun = begin(engine, k)
-      const answer = yield* arbiter.writes.commit(k, entry)
+      const answer = yield* step(engine, arbiter, "write", arbiter.writes.commit(k, entry))
       const isValid = answer === "Stored" && engine.marks.judge(entry) === "valid"
       if (!isValid && answer !== "Unjudged") {
         engine.changes.end(k, begun.turn, claim.token)

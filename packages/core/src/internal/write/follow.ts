@@ -5,6 +5,7 @@ import * as Entry from "../../Entry.ts"
 import { dropNearer, expireNearer, keepNearer, type Known } from "../recover/nearerTiers.ts"
 import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
+import { step } from "../state/spanEvents.ts"
 import type { Turn } from "../state/keyTurns.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { Change } from "../tier/arbiterWrites.ts"
@@ -96,7 +97,7 @@ const changeNearer = (
     const failed: Array<string> = []
     for (const tier of engine.stack.farther) {
       if (tier === engine.stack.arbiter) continue
-      const done = yield* changeIn(engine, tier, k, change, known)
+      const done = yield* step(engine, tier, "write", changeIn(engine, tier, k, change, known))
       if (!done) failed.push(tier.name)
     }
     return failed

@@ -5,6 +5,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { catchUp, markLater } from "../recover/replay.ts"
+import { step } from "../state/spanEvents.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { type Ack, isAllHeard } from "./ack.ts"
@@ -110,7 +111,7 @@ const markOnce = (
   tags: ReadonlyArray<string | undefined>,
   keepStale: boolean,
 ): Effect.Effect<Ack> =>
-  Effect.map(arbiter.marks.set(tags, keepStale), (number) => {
+  Effect.map(step(engine, arbiter, "mark", arbiter.marks.set(tags, keepStale)), (number) => {
     engine.outbox.marked(tags, keepStale, number)
     if (number !== undefined) {
       afterMark(engine, tags, keepStale)

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../Entry.ts"
+import { step } from "../state/spanEvents.ts"
 import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
@@ -113,10 +114,12 @@ export const applyUnlessNewer = (
       const budget = new Budget(engine.settings.policy.tierBudget)
       const { leaseMillis } = engine.stack
       const began = engine.stopwatch()
-      const granted: Granted | undefined = yield* arbiter.leases.acquire(
-        k,
-        { known: seen, leaseMillis, force },
-        budget,
+      const claim = { known: seen, leaseMillis, force }
+      const granted: Granted | undefined = yield* step(
+        engine,
+        arbiter,
+        "lease",
+        arbiter.leases.acquire(k, claim, budget),
       )
       if (granted === undefined) return undefined
       trip = Math.max(trip, engine.stopwatch() - began)
@@ -145,7 +148,12 @@ export const applyUnlessNewer = (
         yield* arbiter.leases.release(k, token, 0)
         return { version: newer.version, refused: true }
       }
-      const stored = yield* arbiter.writes.commit(k, { ...entry, asOf, version: token })
+      const stored = yield* step(
+        engine,
+        arbiter,
+        "write",
+        arbiter.writes.commit(k, { ...entry, asOf, version: token }),
+      )
       if (stored === undefined || stored === "Unjudged") return undefined
       if (stored !== "Stored") {
         yield* engine.sleep(pause(engine, trip, i))

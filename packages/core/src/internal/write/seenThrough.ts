@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { LarderClosed } from "../../LarderError.ts"
 import { withoutInterrupts } from "../runtime/withoutInterrupts.ts"
+import { forCaller } from "../state/spanEvents.ts"
 import type { Engine } from "../state/engine.ts"
 
 /**
@@ -13,12 +14,10 @@ import type { Engine } from "../state/engine.ts"
 export const seenThrough = <A>(engine: Engine, effect: Effect.Effect<A>): Effect.Effect<A> => {
   const closed = () => new LarderClosed({ larder: engine.settings.name })
   return Effect.uninterruptible(
-    Effect.suspend(() =>
-      engine.closed
-        ? Effect.die(closed())
-        : Effect.flatMap(Fiber.await(engine.fibers.forkAwaited(effect)), (exit) =>
-            withoutInterrupts(exit, closed),
-          ),
-    ),
+    Effect.withFiber((fiber) => {
+      if (engine.closed) return Effect.die(closed())
+      const own = engine.fibers.forkAwaited(forCaller(fiber.cache.span, effect))
+      return Effect.flatMap(Fiber.await(own), (exit) => withoutInterrupts(exit, closed))
+    }),
   )
 }
