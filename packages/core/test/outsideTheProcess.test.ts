@@ -1,6 +1,8 @@
 /** Neither a key nor a value leaves the process, whatever fails: not in lines, spans or metrics. */
 import { assert, describe, it } from "@effect/vitest"
 import {
+  Backplane,
+  Detectors,
   KeyDisplay,
   Larder,
   LogEvents,
@@ -9,7 +11,7 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Fiber, Queue, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, type Fault, layer as faultyShared } from "./support/faultyTier.ts"
 import { Outside } from "./support/outside.ts"
@@ -114,6 +116,67 @@ const program = (outside: Outside, faults = new Faults()) =>
     outside.around,
   )
 
+/** A backplane that takes nothing, and quotes what it was given. */
+const quoting = Backplane.Backplane.of({
+  name: "quoting",
+  open: () =>
+    Effect.map(Queue.unbounded<Backplane.Message>(), (messages) => ({
+      publish: (message) =>
+        Effect.fail(
+          new Backplane.BackplaneError({
+            backplane: "quoting",
+            operation: "publish",
+            cause: new Error(`cannot send ${JSON.stringify(message)}`),
+          }),
+        ),
+      messages,
+    })),
+})
+
+/** A larder whose functions, backplane and detectors all have something to say of secret keys. */
+const toldOf = (outside: Outside) =>
+  Effect.gen(function* () {
+    const larder = yield* Larder.make({
+      name: "told of",
+      upstream: Upstream.make({
+        lookup: (key: string) => Effect.delay(Effect.succeed(valueOf(key)), 20),
+      }),
+      policy: Policy.make({ freshFor: "1 second", staleIfError: "1 hour" }),
+      audit: {
+        share: 1,
+        perSecond: 1_000,
+        equal: (known) => {
+          throw new Error(`cannot compare ${known}`)
+        },
+      },
+      onStampede: ({ key }) => Effect.die(new Error(`stampede on ${key}`)),
+      closeTimeout: 0,
+    })
+    yield* took(
+      Effect.all(
+        Array.from({ length: 50 }, () => larder.get(keyOf("crowd"))),
+        { concurrency: "unbounded" },
+      ),
+    )
+    yield* took(larder.get(keyOf("crowd")))
+    yield* TestClock.adjust(100)
+    yield* took(larder.set(keyOf("crowd"), valueOf("crowd")))
+    for (let window = 0; window < 3; window += 1) {
+      for (let i = 0; i < 150; i += 1) yield* took(larder.get(keyOf(`${window} ${i}`)))
+      yield* TestClock.adjust("30 seconds")
+    }
+    return yield* larder.stats
+  }).pipe(
+    Effect.provide([
+      TierStack.layer(MemoryTier.layer({ maxEntries: 20 })),
+      LogEvents.layer(),
+      Detectors.layer(),
+    ]),
+    Effect.provideService(Backplane.Backplane, quoting),
+    Effect.scoped,
+    outside.around,
+  )
+
 const leaks = ({ texts }: Outside) => texts.filter((text) => text.includes(mark))
 
 describe("over secret keys and values, with faults of upstream and of a tier", () => {
@@ -139,6 +202,26 @@ describe("over secret keys and values, with faults of upstream and of a tier", (
       assert.deepStrictEqual(leaks(outside), [])
       const kinds = outside.spans.map(({ attributes }) => attributes.get("error.type"))
       for (const kind of ["Refused", "Error", "CircuitBreakerError"]) assert.include(kinds, kind)
+    }),
+  )
+
+  it.effect("nor what functions, backplanes and detectors say", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(1_790_000_000_000)
+      const outside = new Outside()
+      const { audits } = yield* toldOf(outside)
+      assert.isAbove(audits.failed, 0)
+      const said = outside.lines.map(({ message }) => message).join("\n")
+      for (const words of [
+        "anomaly raised",
+        "stampede",
+        "the option onStampede failed",
+        "could not be sent",
+        "closed before the backplane",
+      ]) {
+        assert.include(said, words)
+      }
+      assert.deepStrictEqual(leaks(outside), [])
     }),
   )
 
