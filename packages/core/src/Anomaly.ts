@@ -169,7 +169,7 @@ const mistakeIn = (options: Options): InvalidOptions | undefined => {
   for (const [field, got] of Object.entries({ stampedeCallers, leastAnswers })) {
     if (!Number.isInteger(got) || got < 1) return invalid(field, "be an integer of at least 1", got)
   }
-  return steadyHitRatio >= 0 && steadyHitRatio <= 1
+  return typeof steadyHitRatio === "number" && steadyHitRatio >= 0 && steadyHitRatio <= 1
     ? undefined
     : invalid("steadyHitRatio", "be a share from 0 to 1", steadyHitRatio)
 }

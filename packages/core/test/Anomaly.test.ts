@@ -293,6 +293,8 @@ describe("the options", () => {
     [{ stampedeCallers: 0 }, "stampedeCallers must be an integer of at least 1, got 0"],
     [{ leastAnswers: 1.5 }, "leastAnswers must be an integer of at least 1, got 1.5"],
     [{ steadyHitRatio: 90 }, "steadyHitRatio must be a share from 0 to 1, got 90"],
+    [{ steadyHitRatio: true }, "steadyHitRatio must be a share from 0 to 1, got true"],
+    [{ steadyHitRatio: null }, "steadyHitRatio must be a share from 0 to 1, got null"],
   ])("refuse %o", (options, reason) => {
     const refused = Anomaly.makeResult(options as Anomaly.Options)
     expect(Result.isFailure(refused) && refused.failure.message).toBe(`Anomaly: ${reason}`)

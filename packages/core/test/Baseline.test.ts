@@ -172,6 +172,7 @@ describe("the options", () => {
       "sigmas.critical must be at least sigmas.warning, which is 3, got 2",
     ],
     [{ floors: { hitRatio: 0 } }, "floors.hitRatio must be a number above 0, got 0"],
+    [{ floors: { hitRatio: null } }, "floors.hitRatio must be a number above 0, got null"],
     [
       { floors: { hits: 1 } },
       "floors.hits is an unknown option; the options are hitRatio, meanWait and lookups",

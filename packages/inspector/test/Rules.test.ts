@@ -145,8 +145,13 @@ describe("the options", () => {
     ],
     [
       { breakerNotClosed: "5 parsecs" },
-      'Rules: breakerNotClosed must be a duration above 0, such as "1 minute", got "5 parsecs"',
+      'Rules: breakerNotClosed must be a duration above 0 and of at most 100 years, such as "1 minute", got "5 parsecs"',
     ],
+    [
+      { interval: 1e300 },
+      'Rules: interval must be a duration above 0 and of at most 100 years, such as "1 minute", got 1e+300',
+    ],
+    [{ gapRate: null }, "Rules: gapRate must be a number of at least 0, got null"],
     [{ lockWait: Number.NaN }, "Rules: lockWait must be a number of at least 0, got NaN"],
     [{ fastBurn: 0 }, "Rules: fastBurn must be a number above 0, got 0"],
     [

@@ -89,47 +89,53 @@ const switchOf = (field: Name, got: unknown): boolean => {
   throw invalid(field, "be true or false", got)
 }
 
-/** Milliseconds of a duration, divided by the scale; finite and above 0. */
+/** Prometheus counts nanoseconds in 64 bits, which are 292 years. */
+const longestMillis = 100 * 365 * 24 * 60 * 60 * 1_000
+
+/** Only an option that is undefined is left out: null is a mistake. */
+const orElse = <A>(got: A | undefined, usual: A): A => (got === undefined ? usual : got)
+
+/** Milliseconds of a duration, divided by the scale; above 0. */
 const scaledMillis = (field: Name, got: unknown, scale: number): number => {
   const millis = InvalidOptions.millisOf(got)
-  if (millis !== undefined && millis > 0 && Number.isFinite(millis)) return millis / scale
-  throw invalid(field, 'be a duration above 0, such as "1 minute"', got)
+  if (millis !== undefined && millis > 0 && millis <= longestMillis) return millis / scale
+  throw invalid(field, 'be a duration above 0 and of at most 100 years, such as "1 minute"', got)
 }
 
 const sigmasOf = (options: Options): Pick<Settings, "warningSigmas" | "criticalSigmas"> => {
-  const warningSigmas = numberOf("warningSigmas", options.warningSigmas ?? 2, 0, true)
-  const criticalSigmas = numberOf("criticalSigmas", options.criticalSigmas ?? 3, 0, true)
+  const warningSigmas = numberOf("warningSigmas", orElse(options.warningSigmas, 2), 0, true)
+  const criticalSigmas = numberOf("criticalSigmas", orElse(options.criticalSigmas, 3), 0, true)
   if (criticalSigmas >= warningSigmas) return { warningSigmas, criticalSigmas }
   const must = `be at least warningSigmas, which is ${warningSigmas}`
   throw invalid("criticalSigmas", must, criticalSigmas)
 }
 
 const checked = (options: Options): Settings => {
-  const timeScale = scaleOf(options.timeScale ?? 1)
+  const timeScale = scaleOf(orElse(options.timeScale, 1))
   const millis = (field: Name, got: unknown) => scaledMillis(field, got, timeScale)
   return {
     timeScale,
     ...sigmasOf(options),
-    runbook: textOf("runbook", options.runbook ?? "docs/runbook.md"),
-    interval: millis("interval", options.interval ?? "30 seconds"),
-    lockWait: numberOf("lockWait", options.lockWait ?? 0.1, 0),
-    breakerNotClosed: millis("breakerNotClosed", options.breakerNotClosed ?? "1 minute"),
-    staleRatio: shareOf("staleRatio", options.staleRatio ?? 0.1),
-    countRevalidating: switchOf("countRevalidating", options.countRevalidating ?? false),
-    leastStaleRate: numberOf("leastStaleRate", options.leastStaleRate ?? 0.1, 0),
-    leastBaselineRate: numberOf("leastBaselineRate", options.leastBaselineRate ?? 1, 0),
-    hitRatioFloor: shareOf("hitRatioFloor", options.hitRatioFloor ?? 0.01),
-    hitRatioFall: shareOf("hitRatioFall", options.hitRatioFall ?? 0.02),
-    latencyFloor: millis("latencyFloor", options.latencyFloor ?? "5 millis"),
-    latencyRise: millis("latencyRise", options.latencyRise ?? "20 millis"),
-    lookupsFloor: numberOf("lookupsFloor", options.lookupsFloor ?? 0.5, 0, true),
-    lookupsRise: numberOf("lookupsRise", options.lookupsRise ?? 1, 0),
-    fastBurn: numberOf("fastBurn", options.fastBurn ?? 14.4, 0, true),
-    slowBurn: numberOf("slowBurn", options.slowBurn ?? 6, 0, true),
-    stampedeRate: numberOf("stampedeRate", options.stampedeRate ?? 0.1, 0),
-    pendingChanges: numberOf("pendingChanges", options.pendingChanges ?? 0, 0),
-    outdatedShare: shareOf("outdatedShare", options.outdatedShare ?? 0.01),
-    gapRate: numberOf("gapRate", options.gapRate ?? 0.01, 0),
+    runbook: textOf("runbook", orElse(options.runbook, "docs/runbook.md")),
+    interval: millis("interval", orElse(options.interval, "30 seconds")),
+    lockWait: numberOf("lockWait", orElse(options.lockWait, 0.1), 0),
+    breakerNotClosed: millis("breakerNotClosed", orElse(options.breakerNotClosed, "1 minute")),
+    staleRatio: shareOf("staleRatio", orElse(options.staleRatio, 0.1)),
+    countRevalidating: switchOf("countRevalidating", orElse(options.countRevalidating, false)),
+    leastStaleRate: numberOf("leastStaleRate", orElse(options.leastStaleRate, 0.1), 0),
+    leastBaselineRate: numberOf("leastBaselineRate", orElse(options.leastBaselineRate, 1), 0),
+    hitRatioFloor: shareOf("hitRatioFloor", orElse(options.hitRatioFloor, 0.01)),
+    hitRatioFall: shareOf("hitRatioFall", orElse(options.hitRatioFall, 0.02)),
+    latencyFloor: millis("latencyFloor", orElse(options.latencyFloor, "5 millis")),
+    latencyRise: millis("latencyRise", orElse(options.latencyRise, "20 millis")),
+    lookupsFloor: numberOf("lookupsFloor", orElse(options.lookupsFloor, 0.5), 0, true),
+    lookupsRise: numberOf("lookupsRise", orElse(options.lookupsRise, 1), 0),
+    fastBurn: numberOf("fastBurn", orElse(options.fastBurn, 14.4), 0, true),
+    slowBurn: numberOf("slowBurn", orElse(options.slowBurn, 6), 0, true),
+    stampedeRate: numberOf("stampedeRate", orElse(options.stampedeRate, 0.1), 0),
+    pendingChanges: numberOf("pendingChanges", orElse(options.pendingChanges, 0), 0),
+    outdatedShare: shareOf("outdatedShare", orElse(options.outdatedShare, 0.01)),
+    gapRate: numberOf("gapRate", orElse(options.gapRate, 0.01), 0),
   }
 }
 

@@ -68,8 +68,10 @@ const byMeasure = (
   if (got === undefined) return usual
   checkNames(got, measures, field)
   // A floor of 0 would make any change after a day without changes infinitely many deviations.
-  const of = (measure: Measure) =>
-    numberOf(`${field}.${measure}`, got[measure] ?? usual[measure], field === "floors")
+  const of = (measure: Measure) => {
+    const { [measure]: own = usual[measure] } = got
+    return numberOf(`${field}.${measure}`, own, field === "floors")
+  }
   return { hitRatio: of("hitRatio"), meanWait: of("meanWait"), lookups: of("lookups") }
 }
 
