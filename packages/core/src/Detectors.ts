@@ -10,10 +10,12 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Anomaly from "./Anomaly.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 import { namesOf } from "./internal/observe/chosenLarders.ts"
 import { anomalies } from "./internal/observe/labels.ts"
 import { LarderWindows } from "./internal/observe/larderWindow.ts"
 import { type OpenLarder, watchAll } from "./internal/observe/openLarders.ts"
+import type { NamesOf } from "./internal/runtime/optionNames.ts"
 import { everyWindow } from "./internal/observe/windows.ts"
 import { writeLine } from "./internal/observe/writeLine.ts"
 import type { AnomalyKind } from "./LarderEvent.ts"
@@ -28,6 +30,13 @@ import type { Logged } from "./LogEvents.ts"
 export interface Options extends Anomaly.Options {
   /** The larders to watch, or their names. Default: all larders of the process. */
   readonly larders?: ReadonlyArray<Logged> | undefined
+}
+
+const optionNames: NamesOf<Options> = {
+  larders: true,
+  stampedeCallers: true,
+  leastAnswers: true,
+  steadyHitRatio: true,
 }
 
 const kinds = Object.keys(anomalies) as ReadonlyArray<AnomalyKind>
@@ -93,10 +102,12 @@ class JudgedLarder {
 }
 
 /** Throws `InvalidOptions`. */
-const checked = ({ larders, ...options }: Options) => ({
-  names: namesOf("Detectors", larders),
-  first: Anomaly.make(options),
-})
+const checked = (given: Options) => {
+  const mistake = InvalidOptions.ofNames({ module: "Detectors", names: optionNames, got: given })
+  if (mistake !== undefined) throw mistake
+  const { larders, ...options } = given
+  return { names: namesOf("Detectors", larders), first: Anomaly.make(options) }
+}
 
 /**
  * Judges every 30 seconds what larders have counted. An anomaly that is raised or cleared is the event

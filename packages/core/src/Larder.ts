@@ -562,7 +562,7 @@ const makeAny = (
         openLarders.open({
           observer,
           tiers: tierNames(engine),
-          madeAt: observer.clock.currentTimeMillisUnsafe(),
+          madeAt: engine.stopwatch(),
           addSeries: registered.add,
         }),
       ),

@@ -3,6 +3,7 @@ import type { Evicted, LarderEvent } from "../../LarderEvent.ts"
 import { answersOf, noSource, upstreamSource } from "./counters.ts"
 import type { Window } from "./countWindow.ts"
 import type { OpenLarder } from "./openLarders.ts"
+import { monotonicMillis } from "../runtime/monotonic.ts"
 import { sampledKeys } from "../runtime/limits.ts"
 
 /** The counts that a window is made of, at one moment. */
@@ -17,7 +18,8 @@ const takenFrom = ({ observer, tiers }: OpenLarder): Taken => {
   const answers = Object.entries(answersOf(counters, tiers[0] ?? ""))
   const waits = Object.values(measures.waits)
   return {
-    at: clock.currentTimeMillisUnsafe(),
+    // A clock that is set must make no window longer, and no larder cold for good.
+    at: monotonicMillis(clock),
     answers: sum(answers, ([, { failed, fresh, stale }]) => fresh + stale + failed),
     hits: sum(answers, ([source, { fresh, stale }]) => (isTier(source) ? fresh + stale : 0)),
     missesByCause: { ...missesByCause },
@@ -74,6 +76,10 @@ export class LarderWindows {
     this.#coldAt = larder.madeAt
   }
 
+  #now(): number {
+    return monotonicMillis(this.#larder.observer.clock)
+  }
+
   heard(event: LarderEvent): void {
     switch (event._tag) {
       case "StampedeDetected":
@@ -84,10 +90,10 @@ export class LarderWindows {
         if (event.tier === this.#larder.tiers[0] && makesRoom(event)) this.#evictions += 1
         return
       case "Changed":
-        if (event.operation === "clear") this.#coldAt = event.at
+        if (event.operation === "clear") this.#coldAt = this.#now()
         return
       case "Recovered":
-        this.#coldAt = event.at
+        this.#coldAt = this.#now()
         return
       case "Miss":
       case "Coalesced":

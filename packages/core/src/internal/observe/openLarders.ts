@@ -6,7 +6,7 @@ export interface OpenLarder {
   readonly observer: Observer
   /** The tiers, nearest first. */
   readonly tiers: ReadonlyArray<string>
-  /** When the larder was made, ms of its clock. */
+  /** When the larder was made, ms of monotonic time. */
   readonly madeAt: number
   /** Adds series to the metrics of the larder, until it closes. */
   readonly addSeries: Registered["add"]
