@@ -72,6 +72,12 @@ export interface Instrument {
  *
  * A larder without an instrument and without subscribers makes no events.
  *
+ * **Gotchas**
+ *
+ * - `Larder.make` dies with `InvalidOptions` for an instrument that it cannot use.
+ * - `event` and `decision` run in the step of the call that they tell of: keep them short. One that throws
+ *   is a warning in the log.
+ *
  * **Example**
  *
  * ```ts

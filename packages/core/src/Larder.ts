@@ -44,6 +44,8 @@ import {
 import { update, type UpdateOptions } from "./internal/write/update.ts"
 import { tellChanged } from "./internal/write/tellChanged.ts"
 import { listen } from "./internal/backplane/listen.ts"
+import { checkedInstrument } from "./internal/lifecycle/checkedInstrument.ts"
+import { Warnings } from "./internal/observe/warnings.ts"
 import { close } from "./internal/lifecycle/close.ts"
 import { Engine } from "./internal/state/engine.ts"
 import { watchBreaker } from "./internal/tier/openTier.ts"
@@ -506,7 +508,8 @@ const makeAny = (
     const backplane = yield* Backplane.Backplane
     const soon = Soon.make(context)
     const turns = new Turns(soon, clock)
-    const instrument = yield* Instrument
+    const told = new Warnings(options.name, steady, context)
+    const instrument = checkedInstrument(yield* Instrument, told)
     const observer = new Observer(
       options.name,
       clock,

@@ -1,7 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Instrument, Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Effect, Layer } from "effect"
+import {
+  Instrument,
+  InvalidOptions,
+  Larder,
+  MemoryTier,
+  Policy,
+  TierStack,
+  Upstream,
+} from "@larder/core"
+import { Cause, Effect, Exit, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { Outside } from "./support/outside.ts"
 
 /** Notes what an instrument is told, in one order. */
 const recorder = () => {
@@ -119,3 +128,54 @@ describe("the options of a service", () => {
     expect(Effectful.options).toBeUndefined()
   })
 })
+
+describe("an instrument that throws", () => {
+  it.effect("disturbs no call, and is a warning without what it said", () =>
+    Effect.gen(function* () {
+      const outside = new Outside()
+      const broken = (): never => {
+        throw new Error("broken at milk")
+      }
+      const values = yield* watched({ event: broken, decision: broken }, (larder) =>
+        Effect.gen(function* () {
+          const first = yield* larder.get("milk")
+          const second = yield* larder.get("milk")
+          yield* larder.set("milk", 7)
+          return [first, second, yield* larder.get("milk"), (yield* larder.stats).answers]
+        }),
+      ).pipe(outside.around)
+      expect(values).toEqual([
+        4,
+        4,
+        7,
+        {
+          memory: { fresh: 2, stale: 0, failed: 0 },
+          upstream: { fresh: 1, stale: 0, failed: 0 },
+          none: { fresh: 0, stale: 0, failed: 0 },
+        },
+      ])
+      const warnings = outside.lines.filter(({ level }) => level === "Warn")
+      expect(warnings.length).toBeGreaterThan(0)
+      for (const { text } of warnings) expect(text).not.toContain("broken")
+    }),
+  )
+})
+
+it.effect.each([
+  [5, "Instrument: options must be an object with event, hits, decision and wrap, got 5"],
+  [null, "Instrument: options must be an object with event, hits, decision and wrap, got null"],
+  [{ events: () => {} }, "Instrument: events is an unknown option; did you mean `event`?"],
+  [{ event: 5 }, "Instrument: event must be a function, or be left out, got 5"],
+  [{ decision: "x" }, 'Instrument: decision must be a function, or be left out, got "x"'],
+  [{ wrap: {} }, "Instrument: wrap must be a function, or be left out, got an object"],
+  [{ hits: "some" }, 'Instrument: hits must be "all", "sampled" or "none", got "some"'],
+] as const)("refuses %j with the remedy", ([instrument, message]) =>
+  Effect.gen(function* () {
+    // A caller without types.
+    const wrong = instrument as unknown as Instrument.Instrument
+    const exit = yield* Effect.exit(watched(wrong, () => Effect.void))
+    const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+    expect(defect).toBeInstanceOf(InvalidOptions)
+    expect((defect as InvalidOptions).message).toBe(message)
+  }),
+)

@@ -5,7 +5,8 @@ import { checkNames, invalidOption } from "./settings.ts"
 
 const names: NamesOf<SubscribeOptions> = { hits: true }
 
-const isHits = (got: unknown): got is Hits => got === "all" || got === "sampled" || got === "none"
+export const isHits = (got: unknown): got is Hits =>
+  got === "all" || got === "sampled" || got === "none"
 
 /** Throws `InvalidOptions`. */
 export const hitsOf = (larder: string, options: SubscribeOptions): Hits => {
