@@ -314,6 +314,9 @@ describe("onStampede", () => {
     throws: () => {
       throw new Error("SECRET")
     },
+    "returns no effect": (() => 5) as unknown as Larder.OnStampede<string>,
+    "returns an effect that goes on with none": () =>
+      Effect.flatMap(Effect.void, () => 5 as unknown as Effect.Effect<void>),
     "asks for something unknown": () => Effect.succeed({ refesh: true } as Larder.StampedeRequest),
     "asks for no duration": () => Effect.succeed({ staleWhileRevalidate: -1 }),
     "asks for no end": () => Effect.succeed({ staleWhileRevalidate: Infinity }),
@@ -337,6 +340,24 @@ describe("onStampede", () => {
       }),
     )
   }
+
+  test(
+    "runs again for a key after it has failed, whatever it returned",
+    Effect.gen(function* () {
+      let runs = 0
+      const onStampede = (() => {
+        runs += 1
+        return 5
+      }) as unknown as Larder.OnStampede<string>
+      const { larder } = yield* opened({ onStampede })
+      yield* crowd(11, larder.get("milk"))
+      yield* Effect.yieldNow
+      yield* larder.remove("milk")
+      yield* crowd(11, larder.get("milk"))
+      yield* Effect.yieldNow
+      assert.strictEqual(runs, 2)
+    }),
+  )
 
   for (const [where, stack] of [
     ["memory", memory],

@@ -2,7 +2,9 @@
  * Runs the option `onStampede` and does what it asks for. In a fiber of the larder, after the turn that
  * found the stampede: no caller waits for it, and none is disturbed by its failure.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { refreshSoon } from "../read/act.ts"
 import { hooksAtOnce } from "../runtime/limits.ts"
 import type { NamesOf } from "../runtime/optionNames.ts"
@@ -29,11 +31,15 @@ export class StampedeHook {
     if (running.has(k) || running.size >= hooksAtOnce) return
     running.add(k)
     const engine = this.#engine
-    const ended = Effect.sync(() => void running.delete(k))
+    // Of the fiber, not of the effect: what the function of a caller without types returns may be no effect,
+    // and ends the fiber at once.
+    const ended = (exit: Exit.Exit<void, unknown>): void => {
+      running.delete(k)
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.#warn()
+    }
     const asked = Effect.suspend(() => this.#hook({ ...found, key }))
     const done = Effect.flatMap(asked, (request) => this.#carryOut(key, k, request ?? {}))
-    const told = Effect.catchCause(done, () => Effect.sync(() => this.#warn()))
-    engine.soon(() => engine.fibers.fork(Effect.ensuring(told, ended)))
+    engine.soon(() => engine.fibers.fork(done).addObserver(ended))
   }
 
   /** The cause is not told, which may quote the key. */
