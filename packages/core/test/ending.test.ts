@@ -34,6 +34,7 @@ describe.concurrent("a process with a larder that is not closed", { timeout: 20_
       softTimeout: "k",
       missed: false,
       "missed in the background": false,
+      observed: "k",
       interrupted: { _id: "Option", _tag: "None" },
     }))
 

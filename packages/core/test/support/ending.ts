@@ -2,12 +2,14 @@
  * Programs that leave a larder open, or wait for one: `node ending.ts NAME...`. For each it prints a
  * line with its result and the timers that still keep the process alive, and then ends by itself.
  */
-import { Cause, Effect, Exit, Layer, Schedule, Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Schedule, Schema } from "effect"
 import * as Scope from "effect/Scope"
 import {
   Deadline,
+  Detectors,
   EarlyRefresh,
   Larder,
+  LogEvents,
   MemoryTier,
   Policy,
   Tier,
@@ -133,6 +135,28 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
   interrupted: Effect.flatMap(make(memory, never), (larder) =>
     Effect.timeoutOption(larder.get("k"), 50),
   ),
+  observed: Effect.gen(function* () {
+    let n = 0
+    yield* Layer.buildWithScope(
+      // Standard output is for the results.
+      Layer.provide(Layer.merge(LogEvents.layer(), Detectors.layer()), Logger.layer([])),
+      Scope.makeUnsafe(),
+    )
+    const larder = yield* Larder.make({
+      name: "observed",
+      upstream: Upstream.make({
+        lookup: (key: string) =>
+          Effect.suspend(() => Effect.as(Effect.sleep(n++ === 0 ? 5 : "1 hour"), key)),
+      }),
+      policy: Policy.make({ freshFor: "1 hour", hardTimeout: "2 hours" }),
+      audit: { share: 1 },
+      onStampede: () => Effect.sleep("1 hour"),
+    }).pipe(Effect.provide(memory), Effect.provideService(Scope.Scope, Scope.makeUnsafe()))
+    const crowd = Array.from({ length: 20 }, () => larder.get("k"))
+    yield* Effect.all(crowd, { concurrency: "unbounded" })
+    // A hit, which is audited.
+    return yield* larder.get("k")
+  }),
   "waits for a deadline": Deadline.hard(Effect.never, {
     after: 100,
     onTimeout: () => Effect.succeed("too slow"),

@@ -15,6 +15,7 @@ import { reasonOf } from "../flight/lookupResult.ts"
 import { inSpan } from "../flight/lookupSpan.ts"
 import { Sampler, shareSteps } from "../observe/sampling.ts"
 import { refreshSoon } from "../read/act.ts"
+import { inBackground } from "../runtime/processLife.ts"
 import { BoundedRun } from "../runtime/boundedRun.ts"
 import { type Audit, compare } from "../state/audit.ts"
 import type { Engine } from "../state/engine.ts"
@@ -107,7 +108,7 @@ class AuditLookup extends BoundedRun<unknown, unknown> {
     const began = engine.stopwatch()
     const lookup = Effect.suspend(() => upstream.lookup(asked, engine.inTimeOfDay(entry)))
     const context = engine.demands.ofAudit(began + policy.hardTimeout)
-    const fiber = engine.fibers.fork(this.#spanned(lookup), context)
+    const fiber = engine.fibers.fork(inBackground(this.#spanned(lookup)), context)
     this.watch(fiber, began, policy.hardTimeout)
   }
 

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { refreshSoon } from "../read/act.ts"
+import { inBackground } from "../runtime/processLife.ts"
 import { hooksAtOnce } from "../runtime/limits.ts"
 import type { NamesOf } from "../runtime/optionNames.ts"
 import type { Engine } from "../state/engine.ts"
@@ -39,7 +40,7 @@ export class StampedeHook {
     }
     const asked = Effect.suspend(() => this.#hook({ ...found, key }))
     const done = Effect.flatMap(asked, (request) => this.#carryOut(key, k, request ?? {}))
-    engine.soon(() => engine.fibers.fork(done).addObserver(ended))
+    engine.soon(() => engine.fibers.fork(inBackground(done)).addObserver(ended))
   }
 
   /** The cause is not told, which may quote the key. */
