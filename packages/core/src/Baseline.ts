@@ -140,14 +140,23 @@ export const makeResult = (options: Options = {}): Result.Result<Baseline, Inval
 export const make = (options: Options = {}): Baseline => Result.getOrThrow(makeResult(options))
 
 const isJudged = ({ settings }: Baseline, { answers, seconds }: Window): boolean =>
-  seconds > 0 && answers > 0 && answers / seconds >= settings.leastAnswers
+  hasLength(seconds) && answers > 0 && answers / seconds >= settings.leastAnswers
+
+const hasLength = (seconds: number): boolean => seconds > 0 && seconds < Infinity
+
+/**
+ * A figure that can be one. Of counters that began anew the difference is negative, and one figure that is
+ * no number would make every later mean none.
+ */
+const plausible = (value: number | undefined, most = Number.MAX_VALUE): number | undefined =>
+  value !== undefined && value >= 0 && value <= most ? value : undefined
 
 const valuesOf = (baseline: Baseline, window: Window): Pending["values"] =>
   isJudged(baseline, window)
     ? {
-        hitRatio: hitRatioOf(window),
-        meanWait: window.waits > 0 ? window.waitSeconds / window.waits : undefined,
-        lookups: window.lookups / window.seconds,
+        hitRatio: plausible(hitRatioOf(window), 1),
+        meanWait: window.waits > 0 ? plausible(window.waitSeconds / window.waits) : undefined,
+        lookups: plausible(window.lookups / window.seconds),
       }
     : { hitRatio: undefined, meanWait: undefined, lookups: undefined }
 
@@ -156,7 +165,8 @@ const valuesOf = (baseline: Baseline, window: Window): Pending["values"] =>
  *
  * **Details**
  *
- * A window with too few answers is no part of the mean; its time passes. One without a length is ignored.
+ * A window with too few answers is no part of the mean; its time passes. So it is with a figure that
+ * cannot be one, such as a difference of counters that began anew. A window without a length is ignored.
  *
  * **Example**
  *
@@ -176,7 +186,7 @@ export const feed: {
   (window: Window): (self: Baseline) => Baseline
   (self: Baseline, window: Window): Baseline
 } = dual(2, (self: Baseline, window: Window): Baseline => {
-  if (!(window.seconds > 0)) return self
+  if (!hasLength(window.seconds)) return self
   const pending = [...self.pending, { seconds: window.seconds, values: valuesOf(self, window) }]
   return { ...self, ...settled(self.measures, pending, self.settings) }
 })

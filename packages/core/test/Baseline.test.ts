@@ -107,6 +107,23 @@ describe("a measure", () => {
 })
 
 describe("the baseline", () => {
+  it.each([
+    ["hitRatio", { hits: Number.NaN }],
+    ["hitRatio", { hits: 1e9 }],
+    ["hitRatio", { hits: -5 }],
+    ["meanWait", { waitSeconds: Infinity }],
+    ["meanWait", { waitSeconds: Number.NaN }],
+    ["lookups", { lookups: -2_000 }],
+    ["lookups", { seconds: Infinity }],
+  ] as const)("takes no %s in that cannot be one, and judges none: %o", (measure, fields) => {
+    const usual = fed(atOnce(), ...times(100))
+    const odd = window(fields)
+    expect(Baseline.judge(usual, odd)[measure].level).toBe("unknown")
+    const after = fed(usual, odd)
+    expect(Baseline.usual(after, measure)).toBe(Baseline.usual(usual, measure))
+    expect(Baseline.judge(after, health)[measure].level).toBe("normal")
+  })
+
   it("takes a window in after the offset, so that a fall is not held against itself", () => {
     const fall = window({ hits: 1_500 })
     // Two minutes: four windows of 30 s.
