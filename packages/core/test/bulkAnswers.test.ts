@@ -1,7 +1,7 @@
 /** The answers of a bulk lookup for a key: a value, an `Exit`, or none. */
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
-import { Cause, Effect, Exit, PubSub, Schema, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, PubSub, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 import { Faults, layer as faultyTier } from "./support/faultyTier.ts"
@@ -55,6 +55,24 @@ describe.each(Object.entries(stacks))("over %s", (_, stack) => {
     title: string,
     body: Effect.Effect<void, unknown, TierStack.TierStack | Scope.Scope>,
   ) => it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(stack())))
+
+  test(
+    "law 9: a get of a key that the bulk lookup has just left out gets the stale value at once",
+    Effect.gen(function* () {
+      const { larder, state } = yield* make({
+        policy: Policy.make({ freshFor: 100, staleIfError: "1 hour", retryAfterFailure: "1 hour" }),
+        graceFor: () => false,
+      })
+      yield* larder.set("left", 1)
+      yield* TestClock.adjust(100)
+      const many = yield* larder.getMany(["left"])
+      expect(Exit.isFailure(many.get("left")!)).toBe(true)
+      const got = yield* Effect.forkChild(larder.get("left"), { startImmediately: true })
+      yield* TestClock.adjust(1)
+      expect(yield* Fiber.join(got)).toBe(1)
+      expect(state.single).toBe(0)
+    }),
+  )
 
   test(
     "each key has the outcome that its exit says, and what failed is not kept",

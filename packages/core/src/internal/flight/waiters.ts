@@ -301,8 +301,13 @@ const failure = (engine: Engine, flight: Flight, waiter: Waiter, outcome: Failur
     waiter.demand.allowStale &&
     engine.stack.farther.length > 0 &&
     flight.beside !== "nothingFresh"
-  const isAnswer = waiter.many || !outcome.notReturned
-  failWith(engine, flight, waiter, outcome, { isAnswer, tiersUnread })
+  const isOwn = waiter.many || !outcome.notReturned
+  // A flight that was held back: all its callers have a stale value. To ask again would find the same
+  // failure at once, again and again until it is forgotten.
+  const isHeldBack = outcome.isRemembered === true && bestCandidate(engine, flight) !== undefined
+  const graceDenied = isOwn && outcome.graceDenied
+  const situation = { isAnswer: isOwn || isHeldBack, tiersUnread }
+  failWith(engine, flight, waiter, { ...outcome, graceDenied }, situation)
 }
 
 type Failed = Pick<Failure, "exit" | "graceDenied" | "isRemembered" | "reason">
