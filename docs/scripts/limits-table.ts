@@ -179,6 +179,11 @@ export const sections: ReadonlyArray<Section> = [
         "the rest follows in later turns",
       ],
       [
+        "endedKeys",
+        "keys, per larder, whose life has ended and whose next miss counts as `expired`",
+        "the next miss of the oldest counts as `new` or `evicted`",
+      ],
+      [
         "rememberedFailures",
         "keys whose failure is remembered",
         "the oldest failure is forgotten: one more lookup",

@@ -86,6 +86,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
     "step",
     "stepTowardsLru",
   ],
+  "core/src/internal/memory/endedKeys.ts": ["perBucket", "fewestBuckets", "free"],
   "core/src/internal/observe/countWindow.ts": ["leastOfShare"],
   "core/src/internal/observe/detectors.ts": [
     "leastNewShare",

@@ -48,7 +48,8 @@ export interface Opened extends Base {
  *
  * - `new`: the key was not requested lately, as far as memory remembers.
  * - `evicted`: the key was requested lately, and memory does not have it any more.
- * - `expired`: the freshness of the entry has ended, or a newer value is on its way to memory.
+ * - `expired`: the freshness of the entry has ended, also of one that memory has dropped at the end of its
+ *   life, or a newer value is on its way to memory.
  * - `marked`: `invalidateTags` or `clear` covers the entry.
  * - `suspect`: this node may have missed a change of the key.
  * - `demand`: the call did not accept the entry: `maxAge`, `stale: "never"`, `check`, `refresh`.

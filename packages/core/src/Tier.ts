@@ -629,6 +629,27 @@ export const messages = (
   })
 
 /**
+ * Why a tier of values does not have a key.
+ *
+ * - `expired`: the life of its last entry had ended when the entry left the tier.
+ * - `evicted`: the key was requested lately, and its entry had to make room.
+ * - `new`: neither, as far as the tier remembers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Absence = "expired" | "evicted" | "new"
+
+/**
+ * Why a larder removes an entry from a tier of values: its life has ended (`expired`), or the key was
+ * changed or invalidated (`changed`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Removal = "expired" | "changed"
+
+/**
  * An entry in a tier of values. The larder makes it, and the tier returns it unchanged.
  *
  * @category models
@@ -721,18 +742,15 @@ export interface ObjectStore {
   readonly replace: (slot: number, held: MemoryEntry, stamp: Stamp) => void
   /** The weight of a value, by the user's function. Throws what the function throws, and `InvalidOptions` for a result that is no weight. */
   readonly weigh: (value: unknown, key: string) => number
-  /** Removes a key, and returns whether it was there. */
-  readonly delete: (key: string) => boolean
+  /** Removes a key, and returns whether it was there. `why`: `"changed"` by default. */
+  readonly delete: (key: string, why?: Removal) => boolean
   readonly clear: () => void
   /** Sets other bounds. The store may evict surplus entries later; `shrink` evicts them at once. */
   readonly resize: (bounds: Bounds) => void
   /** Evicts up to `limit` entries that have expired or exceed lowered bounds; returns whether more are left. */
   readonly shrink: (limit: number, now: number) => boolean
-  /**
-   * Whether a key that the store does not have was requested lately. Tells evicted keys from new ones
-   * in the event `Miss`. Without it, all count as new.
-   */
-  readonly remembers?: (key: string) => boolean
+  /** Why the store does not have a key: the cause in the event `Miss`. Without it, all keys count as new. */
+  readonly whyAbsent?: (key: string) => Absence
   /** All entries, expired or not, in any order. Does not count as a read. */
   readonly entries: () => Iterable<MemoryEntry>
   /** Of the `limit` entries most worth keeping, those that were read since they were stored. */

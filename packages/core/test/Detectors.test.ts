@@ -174,6 +174,28 @@ describe("ttlTooShort", () => {
     }),
   )
 
+  it.effect("is raised by it without any grace, whose entries memory drops meanwhile", () =>
+    Effect.gen(function* () {
+      const watched = yield* watch({
+        policy: Policy.make({ freshFor: "1 second" }),
+        inWindow: readsEvery(5_000),
+      })
+      assert.include(kindsOf(watched), "ttlTooShort raised")
+      assert.isAbove(watched.changes[0]!.figures["expiredShare"]!, 0.9)
+    }),
+  )
+
+  it.effect("is raised by it without any grace where memory is full and evicts by age of use", () =>
+    Effect.gen(function* () {
+      const watched = yield* watch({
+        policy: Policy.make({ freshFor: "1 second" }),
+        maxEntries: 30,
+        inWindow: readsEvery(5_000),
+      })
+      assert.include(kindsOf(watched), "ttlTooShort raised")
+    }),
+  )
+
   it.effect("is raised by lookups that bring the revision that is known", () =>
     Effect.gen(function* () {
       const watched = yield* watch({

@@ -2,12 +2,20 @@
 import type * as Exit from "effect/Exit"
 import type * as BoundedMap from "../../BoundedMap.ts"
 import { forever } from "../../Entry.ts"
-import type { EvictionCause, MemoryEntry, ObjectStore, Stamp } from "../../Tier.ts"
+import type {
+  Absence,
+  EvictionCause,
+  MemoryEntry,
+  ObjectStore,
+  Removal,
+  Stamp,
+} from "../../Tier.ts"
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import { shown } from "../runtime/shownValue.ts"
 import { Bounded } from "./bounded/bounded.ts"
 import { grown, Objects } from "./bounded/columns.ts"
 import { isCount } from "./bounds.ts"
+import { EndedKeys } from "./endedKeys.ts"
 
 // Of an entry since it was stored: not asked for; asked for when it was new; a hit.
 const [wasNotRead, wasNew, wasHit] = [0, 1, 2] as const
@@ -38,6 +46,7 @@ export class MemoryStore implements ObjectStore {
   #held = new Objects<MemoryEntry | undefined>(undefined)
   /** Two numbers for each slot: `until` and `checkedAt`. */
   #stamps = new Float64Array(160)
+  readonly #ended = new EndedKeys()
   /** For each slot, whether a caller has asked for the entry since it was stored, and whether it was a hit. */
   #read = new Uint8Array(72)
 
@@ -50,6 +59,7 @@ export class MemoryStore implements ObjectStore {
       const isHit = slot === 0 ? undefined : this.#read[slot] === wasHit
       // Race: the next entry of the slot may be evicted before `put` has marked it as new.
       this.#read[slot] = wasNotRead
+      if (cause === "expired") this.#ended.add(this.#exits.hashOf(key))
       onEvicted(key, cause, isHit)
     })
   }
@@ -112,6 +122,7 @@ export class MemoryStore implements ObjectStore {
     const slot = this.#exits.put(key, hash, present, exit, { weight, expiresAt, now })
     if (slot !== present) this.#held.set(present, undefined)
     if (slot === 0) return false
+    if (present === 0) this.#ended.delete(hash)
     this.#held.set(slot, held)
     while (slot * 2 + 1 >= this.#stamps.length) this.#stamps = grown(this.#stamps, Infinity)
     while (slot >= this.#read.length) this.#read = grown(this.#read, Infinity)
@@ -141,8 +152,11 @@ export class MemoryStore implements ObjectStore {
     return this.#exits.weightOf(slot)
   }
 
-  delete(key: string): boolean {
-    const slot = this.#exits.find(key)
+  delete(key: string, why: Removal = "changed"): boolean {
+    const hash = this.#exits.hashOf(key)
+    const slot = this.#exits.findHashed(key, hash)
+    if (why === "changed") this.#ended.delete(hash)
+    else if (slot !== 0) this.#ended.add(hash)
     this.#held.set(slot, undefined)
     this.#read[slot] = wasNotRead
     return this.#exits.delete(key)
@@ -151,6 +165,7 @@ export class MemoryStore implements ObjectStore {
   /** Drops everything in one step, however many entries there are. */
   clear(): void {
     this.#exits.clear()
+    this.#ended.clear()
     this.#held = new Objects<MemoryEntry | undefined>(undefined)
     this.#read = new Uint8Array(72)
   }
@@ -167,8 +182,10 @@ export class MemoryStore implements ObjectStore {
     return this.#exits.expire(now, limit) || this.#exits.shrink(limit)
   }
 
-  remembers(key: string): boolean {
-    return this.#exits.remembers(key)
+  whyAbsent(key: string): Absence {
+    const hash = this.#exits.hashOf(key)
+    if (this.#ended.has(hash)) return "expired"
+    return this.#exits.remembersHashed(hash) ? "evicted" : "new"
   }
 
   *entries(): Iterable<MemoryEntry> {

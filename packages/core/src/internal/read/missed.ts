@@ -31,7 +31,7 @@ const causeOf = (
   inMemory: MemoryCandidate | undefined,
   demand: Demand,
 ): MissCause => {
-  if (inMemory === undefined) return engine.near.remembers?.(k) === true ? "evicted" : "new"
+  if (inMemory === undefined) return engine.near.whyAbsent?.(k) ?? "new"
   const { entry, gapsBefore } = inMemory
   const inTime = Freshness.of(entry, engine.now())
   if (inTime._tag === "Missing" || (inTime._tag === "Stale" && inTime.grace === "error")) {

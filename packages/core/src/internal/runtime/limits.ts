@@ -40,6 +40,8 @@ export const circuitRetryMillis = 1_000
 export const memoryEntries = 10_000
 /** Entries. Takes about a millisecond. */
 export const entriesEvictedPerTurn = 500
+/** Keys whose last entry left memory because its life had ended. Ten times `memoryEntries`, in a megabyte. */
+export const endedKeys = 131_072
 /** Keys. As many as `memoryEntries`; forgetting a failure early costs one lookup. */
 export const rememberedFailures = 10_000
 /** Keys, the most recently read ones. A sweep looks at them in one turn of the event loop. */

@@ -5,7 +5,7 @@ import * as EarlyRefresh from "../../EarlyRefresh.ts"
 import { type Entry, expireAt, forever } from "../../Entry.ts"
 import * as Freshness from "../../Freshness.ts"
 import type { Policy } from "../../Policy.ts"
-import type { MemoryEntry, ObjectStore } from "../../Tier.ts"
+import type { MemoryEntry, ObjectStore, Removal } from "../../Tier.ts"
 import type { Marks } from "../invalidation/marks.ts"
 import { neverPlain } from "../memory/memoryStore.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
@@ -116,11 +116,17 @@ export class LocalEntries {
 
   /** Deletes a candidate that is missing, and stamps a fresh one so that later plain hits skip the marks. */
   tidy(k: string, { freshness, held, slot }: MemoryCandidate): void {
-    if (freshness._tag === "Missing") this.#near.delete(k)
+    if (freshness._tag === "Missing") this.#near.delete(k, this.#whyMissing(held))
     else if (freshness._tag === "Fresh" && !this.#near.isStampedAt(slot, this.#marks.generation)) {
       const until = this.#hitUntil(held)
       this.#near.stamp(slot, { until, checkedAt: this.#marks.generation })
     }
+  }
+
+  #whyMissing({ entry }: MemoryEntry): Removal {
+    return Freshness.of(entry, this.#clock.currentTimeMillisUnsafe())._tag === "Missing"
+      ? "expired"
+      : "changed"
   }
 
   /** Whether a fresh entry is due for early refresh. Draws a random number only where it matters. */

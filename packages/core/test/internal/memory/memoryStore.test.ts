@@ -1,6 +1,6 @@
 import { Policy } from "@larder/core"
 import { Exit } from "effect"
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { forever } from "../../../src/Entry.ts"
 import { MemoryStore, type Options } from "../../../src/internal/memory/memoryStore.ts"
 import type { MemoryEntry } from "../../../src/Tier.ts"
@@ -53,6 +53,49 @@ it("what is refused takes the previous one with it", () => {
   expect(put(store, held("a", 11, 100), 0)).toBe(false)
   expect(store.peek("a")).toBe(undefined)
   expect(refused).toEqual(["a refused"])
+})
+
+describe("why a key is absent", () => {
+  const expiring = (options: Partial<Options> = {}) => {
+    const store = storeOf(options)
+    put(store, held("a", 1, 100), 0)
+    put(store, held("b", 1, 500), 200)
+    return store
+  }
+
+  it("its entry was evicted at the end of its life, until a next one is stored", () => {
+    const store = expiring()
+    expect(["a", "b", "c"].map((key) => store.whyAbsent(key))).toEqual(["expired", "new", "new"])
+    put(store, held("a", 1, 600), 300)
+    store.resize({ maxEntries: 0, maxWeight: 10 })
+    store.shrink(10, 300)
+    expect(store.peek("a")).toBe(undefined)
+    expect(store.whyAbsent("a")).toBe("new")
+  })
+
+  it("its entry was deleted at the end of its life, and not by a change", () => {
+    const store = expiring()
+    store.delete("b", "expired")
+    expect(store.whyAbsent("b")).toBe("expired")
+    store.delete("b")
+    expect(store.whyAbsent("b")).toBe("new")
+    store.delete("c", "expired")
+    expect(store.whyAbsent("c")).toBe("new")
+  })
+
+  it("its entry expired, also where the key was requested often", () => {
+    const store = storeOf({ eviction: "w-tinylfu" })
+    for (const key of ["a", "b", "c"]) put(store, held(key, 1, 100), 0)
+    for (let hit = 0; hit < 5; hit += 1) store.hit(store.find("c"))
+    store.shrink(10, 100)
+    expect(store.whyAbsent("c")).toBe("expired")
+  })
+
+  it("nothing is remembered after a clear", () => {
+    const store = expiring()
+    store.clear()
+    expect(store.whyAbsent("a")).toBe("new")
+  })
 })
 
 it("what has no life left is not kept, and no eviction", () => {

@@ -191,9 +191,9 @@ export class Bounded<V> implements BoundedMap<V> {
     return this.#expiry.endOf(this.#expiry.first())
   }
 
-  /** Whether the key was requested lately; also for a key that has left. */
-  remembers(key: string): boolean {
-    return this.#policy.remembers(this.hashOf(key))
+  /** Whether the key with this hash was requested lately; also for a key that has left. */
+  remembersHashed(hash: number): boolean {
+    return this.#policy.remembers(hash)
   }
 
   hottest(): Iterable<number> {
