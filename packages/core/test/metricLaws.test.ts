@@ -1,4 +1,6 @@
 /** Laws of the metrics, under random programs with faults: what adds up to what, and what goes back to 0. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Instrument,
@@ -9,7 +11,7 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Effect, Exit, Fiber, Metric, Schedule, Scope } from "effect"
+import { Effect, Exit, Fiber, Metric, Schedule, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, faults, reaches } from "./support/faultyTier.ts"
 import { type Asked, type Node, callOf, changeOf, make, stacks } from "./support/randomCalls.ts"
@@ -133,6 +135,22 @@ const checkSums = (run: Run, all: Series, histograms: Series): void => {
   assert.isBelow(given - ages, 2 * 128, "one step for each of both larders")
 }
 
+/** The answers of the metrics are those of the statistics of all larders of the name, the closed ones too. */
+const checkStats = (stats: ReadonlyArray<Larder.Stats>, all: Series): void => {
+  const outcomes = ["fresh", "stale", "failed"] as const
+  for (const outcome of outcomes) {
+    const counted = stats.flatMap(({ answers }) => Object.values(answers).map((of) => of[outcome]))
+    assert.strictEqual(
+      sumOf(all, "larder_answers_total", ` ${outcome}`),
+      counted.reduce((sum, count) => sum + count, 0),
+      outcome,
+    )
+  }
+  const closed = stats.reduce((sum, { failedAnswers }) => sum + failedAnswers.closed, 0)
+  assert.isAtLeast(closed, 1)
+  assert.strictEqual(all.get("larder_failed_answers_total closed"), closed)
+}
+
 describe("the metrics of random programs with faults add up, also over closing and reopening", () => {
   for (const stack of Object.keys(stacks) as ReadonlyArray<keyof typeof stacks>) {
     for (let i = 0; i < 25; i++) {
@@ -145,6 +163,7 @@ describe("the metrics of random programs with faults add up, also over closing a
             told: [],
             calls: 0,
           }
+          const all: Array<Larder.Stats> = []
           for (let round = 0; round < 2; round++) {
             const scope = yield* Scope.make()
             const larder = yield* opened(run, stack, scope)
@@ -155,6 +174,14 @@ describe("the metrics of random programs with faults add up, also over closing a
             yield* Scope.close(scope, Exit.void)
             neverFalls(before, yield* counters)
             assert.strictEqual(sumOf(yield* gauges, "larder_callers_waiting"), 0)
+            for (let call = 0; call < 10; call++) {
+              const [owed, refused] = callOf(larder, run.draw)
+              run.calls += owed
+              yield* Effect.exit(refused)
+            }
+            checkSums(run, yield* counters, yield* histogramCounts)
+            all.push(yield* larder.stats)
+            checkStats(all, yield* counters)
           }
         }).pipe(Effect.scoped, (program) =>
           Effect.suspend(() => Effect.provideService(program, Metric.MetricRegistry, new Map())),
@@ -194,6 +221,36 @@ describe("a larder that closes while calls, lookups and refreshes run", () => {
       ),
     )
   }
+})
+
+it("a closed larder is not kept for the sake of its metrics", async () => {
+  setFlagsFromString("--expose-gc")
+  const collect: () => void = runInNewContext("gc")
+  const registry: Metric.MetricRegistry = new Map()
+  const closed = await Effect.runPromise(
+    Effect.gen(function* () {
+      // The larder's state refers to its lookup.
+      const prices = new Map([["a", 1]])
+      const larder = yield* Larder.make({
+        name: "closed",
+        value: Schema.Finite,
+        upstream: Upstream.make({ lookup: (key: string) => Effect.succeed(prices.get(key) ?? 0) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      yield* larder.get("a")
+      return new WeakRef(prices)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(stacks["memory and a faulty shared tier"](new Faults())),
+      Effect.provideService(Metric.MetricRegistry, registry),
+    ),
+  )
+  for (let wait = 0; wait < 50 && closed.deref() !== undefined; wait++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+  }
+  assert.isUndefined(closed.deref())
+  assert.isAtLeast(registry.size, 100)
 })
 
 const plain = (upstream: Upstream.Upstream<string, number, string>) =>

@@ -1,5 +1,5 @@
 /** The metrics of one larder: a series for each count, gauge and histogram that its stack can have. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { none } from "../../Backplane.ts"
 import type { CircuitTimes } from "../observe/circuits.ts"
@@ -13,7 +13,11 @@ import { version } from "./version.ts"
 
 /** Registers the metrics of a larder until the scope closes. */
 export const observeMetrics = (engine: Engine): Effect.Effect<Registered, never, Scope.Scope> =>
-  registered(engine.settings.name, seriesOf(engine), engine.context)
+  Effect.tap(registered(engine.settings.name, seriesOf(engine), engine.context), ({ settle }) =>
+    Effect.sync(() => {
+      engine.observer.onClosedAnswer = settle
+    }),
+  )
 
 /** Adds the series of each circuit breaker, and of those that a tier of several servers meets later. */
 export const observeCircuits = ({ observer }: Engine, { add }: Registered): void =>
@@ -59,6 +63,14 @@ const counter = (metric: string, count: () => number, labels: Labels = {}): Seri
   count,
 })
 
+/** A counter of the answers of a closed larder too. */
+const late = (metric: string, count: () => number, labels: Labels): Series => ({
+  metric,
+  labels,
+  count,
+  isLate: true,
+})
+
 const gauge = (metric: string, gauge: () => number, labels: Labels = {}): Series => ({
   metric,
   labels,
@@ -99,13 +111,14 @@ const answerSeries = ({ nearName, observer, stack }: Engine): ReadonlyArray<Seri
   const failed = (counters.waited[noSource] ??= noOutcomes())
   return [
     ...given,
-    counter("larder_answers_total", () => failed.failed, { source: noSource, outcome: "failed" }),
+    late("larder_answers_total", () => failed.failed, { source: noSource, outcome: "failed" }),
     ...byField("larder_stale_answers_total", "reason", labels.staleReasons, counters.staleAnswers),
-    ...byField(
-      "larder_failed_answers_total",
-      "reason",
-      labels.failedReasons,
-      counters.failedAnswers,
+    ...fieldsOf(labels.failedReasons).map((field) =>
+      (field === "closed" ? late : counter)(
+        "larder_failed_answers_total",
+        () => counters.failedAnswers[field],
+        { reason: labels.failedReasons[field] },
+      ),
     ),
     counter("larder_abandoned_total", () => counters.abandoned),
     ...byField("larder_misses_total", "cause", labels.missCauses, counters.missesByCause),

@@ -53,6 +53,7 @@ export const failed = (
   outcomes(observer, noSource).failed += 1
   observer.counters.failedAnswers[reason] += 1
   measured(observer, noSource, waited)
+  if (reason === "closed") observer.onClosedAnswer()
   if (observer.listeners === 0) return
   observer.tell({ _tag: "Failed", key, reason, millis: whole(waited) })
 }

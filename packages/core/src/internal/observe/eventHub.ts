@@ -51,6 +51,8 @@ export class Observer {
   listeners = 0
   /** The number of listeners that get hits, audits included. Read on the hot path, which is all that hits cost without any. */
   hitListeners = 0
+  /** Called for each answer of the closed larder, which the metrics do not read any more. */
+  onClosedAnswer: () => void = () => {}
   /** A key as it leaves the process. */
   readonly showKey: ShowKey
   /** The instrument's function for decisions. */

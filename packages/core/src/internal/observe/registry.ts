@@ -17,6 +17,8 @@ export type Series =
       readonly metric: string
       readonly labels: Labels
       readonly count: () => number
+      /** Whether it may rise after the larder has closed: a closed larder still answers calls, with a failure. */
+      readonly isLate?: boolean
     }
   | {
       readonly metric: string
@@ -35,6 +37,8 @@ export type Series =
 export interface Registered {
   /** Adds a series that the larder has from now on, such as that of a server met for the first time. */
   readonly add: (series: Series) => void
+  /** Adds what the larder has counted since it closed. Nothing before that. */
+  readonly settle: () => void
 }
 
 const definitions: ReadonlyMap<string, MetricDefinition> = new Map(
@@ -68,6 +72,16 @@ class SharedCounter extends Shared<() => number> {
   override remove(count: () => number): boolean {
     this.#ended += count()
     return super.remove(count)
+  }
+
+  /** Returns a function that adds what is counted from now on. The counter does not refer to it. */
+  later(count: () => number): () => void {
+    let seen = count()
+    return () => {
+      const now = count()
+      this.#ended += now - seen
+      seen = now
+    }
   }
 
   readonly get = () => {
@@ -126,8 +140,14 @@ interface Group {
   readonly larder: string
   readonly context: Context.Context<never>
   /** By metric and labels. */
-  readonly series: Map<string, (part: Series) => () => void>
+  readonly series: Map<string, Join>
 }
+
+/** Adds a larder's part of a series. */
+type Join = (part: Series) => Leave
+
+/** Takes a larder's part away; returns how to add what the larder still counts after that. */
+type Leave = () => (() => void) | undefined
 
 const groups = new WeakMap<Metric.MetricRegistry, Map<string, Group>>()
 
@@ -143,7 +163,7 @@ const groupOf = (larder: string, context: Context.Context<never>): Group => {
 const ignore = () => {}
 
 /** Registers a series that no larder of the group has; returns how larders join it, and leave it. */
-const register = (group: Group, id: string, series: Series): ((part: Series) => () => void) => {
+const register = (group: Group, id: string, series: Series): Join => {
   const { context, larder } = group
   const { buckets = [], help: description, unit } = definitionOf(series.metric)
   const attributes = { larder, ...series.labels, unit }
@@ -152,15 +172,18 @@ const register = (group: Group, id: string, series: Series): ((part: Series) => 
     shared: Shared<Part>,
     registration: Metric.Registration,
     partOf: (series: Series) => Part | undefined,
-  ) => {
-    return (series: Series) => {
+    later: (series: Series, part: Part) => (() => void) | undefined = () => undefined,
+  ): Join => {
+    return (series) => {
       const part = partOf(series)
       if (part === undefined) throw new Error(`${series.metric} has another type`)
       shared.add(part)
       return () => {
-        if (!shared.remove(part)) return
-        registration.remove()
-        group.series.delete(id)
+        if (shared.remove(part)) {
+          registration.remove()
+          group.series.delete(id)
+        }
+        return later(series, part)
       }
     }
   }
@@ -168,7 +191,12 @@ const register = (group: Group, id: string, series: Series): ((part: Series) => 
     const shared = new SharedCounter()
     const metric = Metric.counter(series.metric, { description, attributes, incremental: true })
     const registration = Metric.registerUnsafe(metric, context, { ...hooks, get: shared.get })
-    return sharedBy(shared, registration, (one) => ("count" in one ? one.count : undefined))
+    return sharedBy(
+      shared,
+      registration,
+      (one) => ("count" in one ? one.count : undefined),
+      (one, count) => ("isLate" in one && one.isLate === true ? shared.later(count) : undefined),
+    )
   }
   if ("gauge" in series) {
     const shared = new SharedGauge(series.together ?? "sum")
@@ -182,37 +210,50 @@ const register = (group: Group, id: string, series: Series): ((part: Series) => 
   return sharedBy(shared, registration, (one) => ("histogram" in one ? one.histogram : undefined))
 }
 
-const joined = (group: Group, series: Series): (() => void) => {
+const joined = (group: Group, series: Series): Leave => {
   const id = [series.metric, ...Object.values(series.labels)].join("\n")
   let join = group.series.get(id)
   if (join === undefined) group.series.set(id, (join = register(group, id, series)))
   return join(series)
 }
 
+/** The series of one larder, until it closes, and those that it still counts after that. */
+class OwnSeries implements Registered {
+  readonly #group: Group
+  #leave: ReadonlyArray<Leave>
+  #late: ReadonlyArray<() => void> = []
+  #isOver = false
+
+  constructor(group: Group, series: ReadonlyArray<Series>) {
+    this.#group = group
+    this.#leave = series.map((one) => joined(group, one))
+  }
+
+  readonly add = (series: Series): void => {
+    if (!this.#isOver) this.#leave = [...this.#leave, joined(this.#group, series)]
+  }
+
+  readonly settle = (): void => {
+    for (const settle of this.#late) settle()
+  }
+
+  end(): void {
+    this.#isOver = true
+    this.#late = this.#leave.flatMap((leave) => leave() ?? [])
+    this.#leave = []
+  }
+}
+
 /**
  * Registers series of a larder in the registry of `context`. When the scope closes, its gauges go, and
- * the totals of its counters and histograms stay.
+ * the totals of its counters and histograms stay, without any reference to the larder.
  */
 export const registered = (
   larder: string,
   series: ReadonlyArray<Series>,
   context: Context.Context<never>,
 ): Effect.Effect<Registered, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const group = groupOf(larder, context)
-        return { group, leave: series.map((one) => joined(group, one)), isOver: false }
-      }),
-      (all) =>
-        Effect.sync(() => {
-          all.isOver = true
-          for (const leave of all.leave) leave()
-        }),
-    ),
-    (all) => ({
-      add: (one) => {
-        if (!all.isOver) all.leave.push(joined(all.group, one))
-      },
-    }),
+  Effect.acquireRelease(
+    Effect.sync(() => new OwnSeries(groupOf(larder, context), series)),
+    (own) => Effect.sync(() => own.end()),
   )
