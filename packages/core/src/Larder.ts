@@ -26,6 +26,7 @@ import type { Entry } from "./Entry.ts"
 import type { Freshness } from "./Freshness.ts"
 import { type Question, closed, refusal } from "./internal/read/question.ts"
 import { Instrument } from "./Instrument.ts"
+import { watchSharedState } from "./internal/flight/circuits.ts"
 import { refresh } from "./internal/read/refresh.ts"
 import { ask } from "./internal/read/getOne.ts"
 import { expire, remove } from "./internal/write/removeExpire.ts"
@@ -553,9 +554,10 @@ const makeAny = (
     if (engine.versions.outlives && tiers.some((tier) => tier.scope !== "process")) {
       marks.beginAt(engine.versions.asOf())
     }
-    for (const { name, transitions } of upstream.breakers) {
-      const circuit = observer.circuits.add(name)
-      yield* watchBreaker(transitions, observer, () => circuit)
+    for (const breaker of upstream.breakers) {
+      const times = observer.circuits.add(breaker.name)
+      yield* watchBreaker(breaker.transitions, observer, () => times)
+      watchSharedState(engine, breaker, times)
     }
     const registered = yield* metrics.observeMetrics(engine)
     metrics.observeCircuits(engine, registered)

@@ -1,9 +1,11 @@
 /** The metrics of a larder: those of the catalogue, where its stack can have them, and no others. */
 import { assert, describe, it } from "@effect/vitest"
 import { Larder, MemoryTier, Metrics, Policy, type Tier, TierStack, Upstream } from "@larder/core"
-import { Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
+import { CircuitBreaker } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { CircuitTimes } from "../src/internal/observe/circuits.ts"
 import { counters, gauges } from "./support/scraped.ts"
 
 const memory = () => MemoryTier.layer({ maxWeight: 1_000 })
@@ -248,3 +250,93 @@ it.effect("the time in each state of a breaker counts, and that of a failed prob
     assert.strictEqual((yield* counters).get(`${seconds} closed`), 4)
   }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())), ownRegistry),
 )
+
+describe("a circuit breaker whose store other processes share", () => {
+  const mood = { isDown: true }
+  /** Larders of several processes. */
+  const sharing = Effect.gen(function* () {
+    mood.isDown = true
+    const context = yield* Layer.build(CircuitBreaker.layerStoreMemory())
+    const store = Context.get(context, CircuitBreaker.CircuitBreakerStore)
+    return (name: string) =>
+      Larder.make({
+        name,
+        upstream: Upstream.make({
+          lookup: (_: string) =>
+            Effect.suspend(() => (mood.isDown ? Effect.fail("down") : Effect.succeed(1))),
+        }).pipe(
+          Upstream.withCircuitBreaker({
+            key: "prices",
+            openDuration: "10 seconds",
+            probeQueue: 0,
+            store,
+          }),
+        ),
+        policy: Policy.make({ freshFor: "1 second" }),
+      })
+  })
+  const tripped = (larder: { readonly get: (key: string) => Effect.Effect<number, unknown> }) =>
+    Effect.forEach([1, 2, 3, 4, 5], (i) => Effect.exit(larder.get(`k${i}`)))
+  /** The metrics of one larder alone. */
+  const own = (name: string) =>
+    Effect.map(Metric.snapshot, (all) => {
+      const value = (id: string, state?: string) =>
+        all.find(
+          ({ attributes, id: other }) =>
+            other === id && attributes?.["larder"] === name && attributes["state"] === state,
+        )?.state as { readonly value?: number; readonly count?: number } | undefined
+      return {
+        isOpen: value("larder_breaker_state", "open")?.value,
+        isClosed: value("larder_breaker_state", "closed")?.value,
+        notClosed: value("larder_breaker_not_closed_seconds")?.value,
+        openSeconds: value("larder_breaker_state_seconds_total", "open")?.count,
+      }
+    })
+  const stack = TierStack.layer(MemoryTier.layer())
+
+  it.effect("is open from the beginning where another process has opened it", () =>
+    Effect.gen(function* () {
+      const make = yield* sharing
+      yield* tripped(yield* make("first"))
+      yield* TestClock.adjust("3 seconds")
+      yield* make("second")
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* own("second"), {
+        isOpen: 1,
+        isClosed: 0,
+        notClosed: 2,
+        openSeconds: 2,
+      })
+    }).pipe(Effect.scoped, Effect.provide(stack), ownRegistry),
+  )
+
+  it.effect("opens and closes as its lookups find it", () =>
+    Effect.gen(function* () {
+      const make = yield* sharing
+      const second = yield* make("second")
+      const first = yield* make("first")
+      yield* tripped(first)
+      assert.strictEqual((yield* own("second")).isClosed, 1)
+      yield* Effect.exit(second.get("k"))
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual((yield* own("second")).isOpen, 1)
+      assert.strictEqual((yield* own("second")).notClosed, 4)
+      mood.isDown = false
+      yield* TestClock.adjust("60 seconds")
+      yield* first.get("k")
+      yield* second.get("k")
+      assert.deepInclude(yield* own("second"), { isClosed: 1, notClosed: 0, openSeconds: 64 })
+    }).pipe(Effect.scoped, Effect.provide(stack), ownRegistry),
+  )
+
+  it.effect("is as this process has seen it where the store answers later", () =>
+    Effect.gen(function* () {
+      const times = new CircuitTimes("prices", yield* Clock.Clock)
+      times.moved("Open")
+      times.moved("Closed")
+      times.begins("Open")
+      assert.strictEqual(times.state, "Closed")
+      assert.strictEqual(times.notClosedMillis, 0)
+    }),
+  )
+})

@@ -1,4 +1,7 @@
 /** The circuit breakers of a larder's upstream, as this process sees them. */
+import * as Effect from "effect/Effect"
+import type { UpstreamBreaker } from "../../Upstream.ts"
+import type { CircuitTimes } from "../observe/circuits.ts"
 import { type Circuit, circuitOf } from "../upstream/circuit.ts"
 import type { Engine } from "../state/engine.ts"
 
@@ -27,4 +30,20 @@ export const approachCircuits = (engine: Engine): (() => void) => {
   return () => {
     for (const each of leave) each()
   }
+}
+
+/**
+ * Follows the state of a circuit whose store other processes change as well: it may be open before this
+ * process has called upstream once, and no transition tells of that. The store is asked once, in the
+ * background; later each lookup tells what it met.
+ */
+export const watchSharedState = (
+  { fibers }: Engine,
+  breaker: UpstreamBreaker,
+  times: CircuitTimes,
+): void => {
+  const circuit = circuitOf(breaker)
+  if (circuit?.isOwn === true) return
+  if (circuit !== undefined) circuit.onSeen = (state) => times.moved(state)
+  fibers.fork(Effect.map(breaker.state, ({ _tag }) => times.begins(_tag)))
 }

@@ -5,7 +5,7 @@ import { monotonicMillis } from "../runtime/monotonic.ts"
 
 type StateName = State["_tag"]
 
-/** One circuit. It begins closed. */
+/** One circuit. It begins closed, unless `begins` says otherwise. */
 export class CircuitTimes {
   readonly name: string
   readonly #clock: Clock.Clock
@@ -13,6 +13,7 @@ export class CircuitTimes {
   #state: StateName = "Closed"
   #since: number
   #notClosedSince: number | undefined
+  #hasMoved = false
 
   constructor(name: string, clock: Clock.Clock) {
     this.name = name
@@ -24,7 +25,16 @@ export class CircuitTimes {
     return this.#state
   }
 
+  /** The state that a store of several processes has when the larder is made. Ignored after a change. */
+  begins(state: StateName): void {
+    if (this.#hasMoved) return
+    this.#state = state
+    this.#notClosedSince = state === "Closed" ? undefined : this.#since
+  }
+
+  /** A change, or a state that was seen at the store. */
   moved(to: StateName): void {
+    this.#hasMoved = true
     const now = this.#now()
     this.#millis[this.#state] += now - this.#since
     this.#since = now

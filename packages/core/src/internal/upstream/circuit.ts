@@ -63,6 +63,8 @@ export class Circuit {
   /** When a lookup reserved the place of the probe: see {@link approach}. */
   #approachedAt: number | undefined
   #isRetried = false
+  /** Called with the state of a store of several processes, whose changes by others nobody tells. */
+  onSeen: (state: CircuitBreaker.State["_tag"]) => void = () => {}
 
   constructor(context: Context.Context<never>, options: Options) {
     this.#options = options
@@ -101,6 +103,11 @@ export class Circuit {
   /** A retry around the circuit sees its refusals: a refused lookup may yet succeed. */
   get isRetried(): boolean {
     return this.#isRetried
+  }
+
+  /** Whether no other process can change the circuit. */
+  get isOwn(): boolean {
+    return this.#options.isOwn
   }
 
   retriesRefusals(): void {
@@ -225,6 +232,7 @@ export class Circuit {
       this.#probe = admission.generation
       this.#pace()
     }
+    this.#seen()
     if (admission.consecutiveOpenings === 0) this.#early = 0
     const early = this.#early + (this.#isEarly ? 1 : 0)
     return early === 0
@@ -241,6 +249,11 @@ export class Circuit {
       this.#state = "HalfOpen"
       this.#openUntil = this.#now() + circuitRetryMillis
     }
+    this.#seen()
+  }
+
+  #seen(): void {
+    if (!this.#options.isOwn) this.onSeen(this.#state)
   }
 
   #moved(transition: CircuitBreaker.Transition | undefined): void {
