@@ -474,7 +474,11 @@ export const sections: ReadonlyArray<Section> = [
         "between two lookups of one key with callers waiting",
         "later ones begin anew; earlier ones are a stampede",
       ],
-      ["stampedeKeys", "keys whose lookups are counted for that", "the oldest are forgotten"],
+      [
+        "stampedeKeys",
+        "keys whose lookups are counted for that, and keys with longer grace by `onStampede`",
+        "the oldest are forgotten",
+      ],
       [
         "sampledKeys",
         "missed keys of a window that an advice may name",

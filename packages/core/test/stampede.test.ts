@@ -10,8 +10,9 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Effect, Exit, Fiber, PubSub, Schema, Scope } from "effect"
+import { type Duration, Effect, Exit, Fiber, PubSub, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { LongerGraces } from "../src/internal/state/longerGraces.ts"
 import { Stampedes } from "../src/internal/state/stampedes.ts"
 import { Faults, layer as faultyShared } from "./support/faultyTier.ts"
 import { Outside } from "./support/outside.ts"
@@ -197,6 +198,30 @@ describe("many lookups of one key", () => {
       assert.deepStrictEqual(yield* stampedes, [])
     }),
   )
+})
+
+it("the keys with longer grace are bounded, and those whose window has ended go first", () => {
+  const graces = new LongerGraces()
+  for (let i = 0; i < 5_000; i += 1) graces.add(`key ${i}`, 1_000, i)
+  assert.strictEqual(graces.size, 1_000)
+  const entry = {
+    value: 1,
+    storedAt: 0,
+    freshUntil: 20_000,
+    revalidateUntil: 20_000,
+    staleUntil: 20_000,
+    loadMillis: 0,
+    version: 1,
+    asOf: 0,
+    tags: [],
+  }
+  const until = (key: string, now: number) => graces.applied(key, entry, now).revalidateUntil
+  assert.strictEqual(until("key 4999", 5_000), 21_000)
+  assert.strictEqual(until("key 0", 5_000), 20_000)
+  graces.add("another", 1_000, 9_500)
+  assert.isBelow(graces.size, 600)
+  assert.strictEqual(until("key 4999", 9_999), 20_000)
+  assert.strictEqual(until("another", 9_999), 21_000)
 })
 
 it("the keys that are remembered are bounded: the most recently looked-up ones", () => {
@@ -394,6 +419,51 @@ describe("onStampede", () => {
         assert.strictEqual(yield* larder.get("milk"), 2)
       }),
       stack,
+    )
+  }
+
+  for (const [how, replace] of Object.entries({
+    "a refresh that it asks for as well": () => Effect.void,
+    "a `set`": (larder: Larder.Larder<string, number, string>) => larder.set("milk", 7),
+    "a removal and a lookup": (larder: Larder.Larder<string, number, string>) =>
+      Effect.andThen(larder.remove("milk"), crowd(1, larder.get("milk"))),
+  })) {
+    const replaced = (after: Duration.Input) =>
+      Effect.gen(function* () {
+        const { larder } = yield* opened({
+          onStampede: ({ callers }) =>
+            Effect.succeed(
+              callers > 10
+                ? { staleWhileRevalidate: "10 seconds", refresh: how.startsWith("a refresh") }
+                : undefined,
+            ),
+        })
+        yield* crowd(11, larder.get("milk"))
+        if (!how.startsWith("a refresh")) yield* TestClock.adjust(after)
+        yield* replace(larder)
+        yield* TestClock.adjust("9 seconds")
+        return yield* fork(Effect.map(larder.getWithMeta("milk"), ({ freshness }) => freshness))
+      })
+
+    test(
+      `may ask for longer grace, which a value has that replaces it by ${how} within 5 seconds`,
+      Effect.gen(function* () {
+        const fiber = yield* replaced("4 seconds")
+        assert.deepStrictEqual(
+          yield* Fiber.join(fiber),
+          Exit.succeed({ _tag: "Stale", grace: "revalidate" } as const),
+        )
+      }),
+    )
+
+    if (how.startsWith("a refresh")) continue
+    test(
+      `may ask for longer grace, which a value by ${how} after 5 seconds does not have`,
+      Effect.gen(function* () {
+        const fiber = yield* replaced("5 seconds")
+        yield* TestClock.adjust(100)
+        assert.deepStrictEqual(yield* Fiber.join(fiber), Exit.succeed({ _tag: "Fresh" } as const))
+      }),
     )
   }
 

@@ -208,7 +208,7 @@ export const windowMillis = 30_000
 export const stampedeCallers = 10
 /** ms. Further lookups of one key in this time have callers that one lookup should have answered. */
 export const stampedeMillis = 5_000
-/** Keys, the most recently looked-up ones, whose lookups are counted. */
+/** Keys, the most recently looked-up ones, whose lookups are counted; and keys that have longer grace by `onStampede`. */
 export const stampedeKeys = 1_000
 /** Keys of a window that a detector may name as an example. */
 export const sampledKeys = 3

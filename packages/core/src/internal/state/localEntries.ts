@@ -14,6 +14,7 @@ import type { Stack } from "../tier/openStack.ts"
 import type { Candidate } from "./flight.ts"
 import type { Gaps } from "./gaps.ts"
 import type { HeaderRead } from "./headerReads.ts"
+import { LongerGraces, withGrace } from "./longerGraces.ts"
 
 /** An entry in memory, with its freshness at one moment. */
 export interface MemoryCandidate extends Candidate {
@@ -44,6 +45,7 @@ export class LocalEntries {
   readonly #clock: SteadyClock
   readonly #random: Random.Random
   readonly #hasArbiter: boolean
+  readonly #graces = new LongerGraces()
   #isClosed = false
   /** The latest finite `freshUntil` in memory. */
   lastFresh = 0
@@ -172,7 +174,7 @@ export class LocalEntries {
     const valid = this.#marks.judge(entry) === "valid" && !isSuspect
     const held: MemoryEntry = {
       key: k,
-      entry,
+      entry: valid ? this.#graces.applied(k, entry, now) : entry,
       exit: Exit.succeed(entry.value),
       asked,
       policy,
@@ -264,20 +266,20 @@ export class LocalEntries {
   }
 
   /**
-   * Lets the entry in memory be served stale while it is looked up, at least so long after its freshness.
-   * Not an entry that was expired or invalidated (law 12), nor a suspect one.
+   * Lets the entry in memory, and those that are stored within the next 5 seconds, be served stale while
+   * they are looked up, at least so long after their freshness. Not an entry that was expired or
+   * invalidated (law 12), nor a suspect one.
    */
   extendGrace(k: string, millis: number, now: number): void {
+    this.#graces.add(k, millis, now)
     const local = this.look(k, now)
     if (local === undefined) return
     const { freshness, held, slot } = local
     const isServed =
       freshness._tag === "Fresh" || (freshness._tag === "Stale" && freshness.grace === "revalidate")
-    const { entry } = held
-    const until = entry.freshUntil + millis
-    if (!isServed || until <= entry.revalidateUntil) return
-    const staleUntil = Math.max(entry.staleUntil, until)
-    const longer = { ...held, entry: { ...entry, revalidateUntil: until, staleUntil } }
+    const entry = withGrace(held.entry, millis)
+    if (!isServed || entry === held.entry) return
+    const longer = { ...held, entry }
     const near = this.#near
     if (!near.put(longer, near.weightOf(slot), neverPlain, now)) return
     const kept = this.look(k, now)

@@ -31,8 +31,10 @@ export interface StampedeRequest {
   readonly refresh?: boolean | undefined
   /**
    * Lets the value that this node's memory has be served stale while it is looked up
-   * (stale-while-revalidate) for at least so long after its freshness. It does not apply to values that
-   * were expired or invalidated, nor to later ones.
+   * (stale-while-revalidate) for at least so long after its freshness, and so each value of the key that
+   * this node stores within 5 seconds of the answer: one that a refresh brings, or a `set`. Later values
+   * have the policy's own grace. It does not apply to values that were expired or invalidated, nor to what
+   * other nodes and the tiers behind memory have. For at most 1,000 keys at once.
    */
   readonly staleWhileRevalidate?: Duration.Input | undefined
 }
