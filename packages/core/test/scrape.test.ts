@@ -1,6 +1,6 @@
 /** The metrics of a larder: those of the catalogue, where its stack can have them, and no others. */
 import { assert, describe, it } from "@effect/vitest"
-import { Larder, MemoryTier, Metrics, Policy, type Tier, TierStack, Upstream } from "@larder/core"
+import { Larder, MemoryTier, Metrics, Policy, Tier, TierStack, Upstream } from "@larder/core"
 import { Clock, Context, Effect, Exit, Layer, Metric, Schema, Scope } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { CircuitBreaker } from "effect/persistence"
@@ -15,7 +15,11 @@ const make = (name = "scraped") =>
   Larder.make({
     name,
     value: Schema.Finite,
-    upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }).pipe(
+    upstream: Upstream.make({
+      lookup: (word: string) => Effect.succeed(word.length),
+      lookupMany: (words) =>
+        Effect.succeed(new Map(words.map((word) => [word, word.length] as const))),
+    }).pipe(
       Upstream.withCircuitBreaker(),
       Upstream.withConcurrency({ foreground: 2, background: 1, queue: 1 }),
     ),
@@ -50,6 +54,8 @@ const familiesOf = (page: string): ReadonlyMap<string, Family> =>
 
 /** Metrics that `Detectors.layer` registers. */
 const elsewhere = new Set(["larder_anomaly", "larder_anomalies_total"])
+/** A refresh that is handed on to a queue: no larder does that. */
+const neverThere = new Set(["queued"])
 
 const valuesOf = ({ series }: Family, label: string): ReadonlySet<string> =>
   new Set(series.flatMap((labels) => labels.get(label) ?? []))
@@ -90,7 +96,7 @@ describe("a scrape of a larder with every option and an arbiter", () => {
           const there = valuesOf(family, label)
           const unknown = [...there].filter((value) => !values.includes(value))
           assert.deepStrictEqual(
-            values.filter((value) => !there.has(value)),
+            values.filter((value) => !there.has(value) && !neverThere.has(value)),
             [],
             `${name} ${label}`,
           )
@@ -152,6 +158,50 @@ describe("series of what a larder cannot have are not there", () => {
   )
   without("a shared tier alone", "larder_entries", "larder_max_entries", "larder_weight")
 
+  it.effect("nor are those of causes and outcomes that it cannot have", () =>
+    Effect.gen(function* () {
+      yield* Larder.make({
+        name: "plain",
+        upstream: Upstream.make({ lookup: (word: string) => Effect.succeed(word.length) }),
+        policy: Policy.make({ freshFor: "1 minute" }),
+      })
+      const page = yield* PrometheusMetrics.format()
+      for (const label of [
+        'cause="suspect"',
+        'cause="weight"',
+        'reason="not_returned"',
+        'settled="false"',
+        'trigger="queued"',
+      ]) {
+        assert.notInclude(page, label)
+      }
+      assert.include(page, 'cause="size"')
+    }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())), ownRegistry),
+  )
+
+  it.effect("leases and marks are only those of the arbiter", () =>
+    Effect.gen(function* () {
+      const near = Layer.effect(
+        Tier.Tier,
+        Effect.map(Tier.Tier, (tier) => ({ ...tier, name: "near" })),
+      ).pipe(Layer.provide(shared()))
+      const lines = yield* linesOver(TierStack.layer(memory(), near, shared()))
+      const tiersOf = (operation: string) =>
+        new Set(
+          lines.flatMap((line) => {
+            const labels = labelsIn(line)
+            return labels.get("operation") === operation ? [labels.get("tier")] : []
+          }),
+        )
+      assert.deepStrictEqual(["read", "write", "lease", "mark"].map(tiersOf), [
+        new Set(["near", "shared"]),
+        new Set(["near", "shared"]),
+        new Set(["shared"]),
+        new Set(["shared"]),
+      ])
+    }),
+  )
+
   it.effect("a larder with memory and one more tier has at most 350", () =>
     Effect.gen(function* () {
       const lines = yield* linesOver(TierStack.layer(memory(), shared()))
@@ -211,9 +261,13 @@ describe("larders of one name", () => {
     Effect.gen(function* () {
       const larder = yield* make()
       assert.isUndefined((yield* gauges).get("larder_max_weight"))
+      assert.isUndefined((yield* counters).get("larder_evictions_total weight"))
       yield* larder.resizeMemory({ maxWeight: 10, maxEntries: 5 })
       assert.strictEqual((yield* gauges).get("larder_max_weight"), 10)
       assert.strictEqual((yield* gauges).get("larder_max_entries"), 5)
+      yield* Effect.forEach(["milk", "tea"], (word) => larder.set(word, 4))
+      yield* larder.resizeMemory({ maxWeight: 1, maxEntries: 5 })
+      assert.strictEqual((yield* counters).get("larder_evictions_total weight"), 1)
     }).pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())), ownRegistry),
   )
 })

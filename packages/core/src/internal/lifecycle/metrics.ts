@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { none } from "../../Backplane.ts"
+import type { EvictionCause } from "../../Tier.ts"
 import type { CircuitTimes } from "../observe/circuits.ts"
 import { countsOfTier, lookupsInFlight, noOutcomes, noSource } from "../observe/counters.ts"
 import * as labels from "../observe/labels.ts"
@@ -27,11 +28,13 @@ export const observeCircuits = ({ observer }: Engine, { add }: Registered): void
 
 /** Adds the bounds of memory that `resizeMemory` has set for the first time. */
 export const observeBounds = (engine: Engine, { add }: Registered): void => {
-  let known = boundSeries(engine).length
+  let known = finiteBounds(engine)
   engine.onResized = () => {
-    const series = boundSeries(engine)
-    for (const one of series.slice(known)) add(one)
-    known = Math.max(known, series.length)
+    const bounds = finiteBounds(engine)
+    for (const bound of bounds) {
+      if (!known.includes(bound)) for (const one of boundSeries(engine, bound)) add(one)
+    }
+    known = [...new Set([...known, ...bounds])]
   }
 }
 
@@ -39,15 +42,17 @@ const seriesOf = (engine: Engine): ReadonlyArray<Series> => {
   const { backplane, stack } = engine
   const { arbiter, farther, hasMemory } = stack
   const hearsOthers = arbiter?.listen !== undefined || backplane !== none
+  const tiers = [...new Set(farther.map(({ name }) => name))]
   return [
     ...answerSeries(engine),
     ...objectiveSeries(engine),
     ...lookupSeries(engine),
     ...permitSeries(engine),
     ...(arbiter === undefined ? [] : leaseSeries(engine)),
-    ...[...new Set(farther.map(({ name }) => name))].flatMap((name) => tierSeries(engine, name)),
+    ...tiers.flatMap((name) => tierSeries(engine, name)),
     ...(farther.length === 0 ? [] : pendingSeries(engine)),
     ...(hasMemory ? memorySeries(engine) : []),
+    ...evictionSeries(engine),
     ...changeSeries(engine),
     ...(hearsOthers ? nodeSeries(engine) : []),
     ...(engine.settings.audit === undefined ? [] : auditSeries(engine)),
@@ -92,8 +97,18 @@ const byField = <Field extends string>(
 const fieldsOf = <Field extends string>(table: labels.LabelsOf<Field>): ReadonlyArray<Field> =>
   Object.keys(table) as Array<Field>
 
-const answerSeries = ({ nearName, observer, stack }: Engine): ReadonlyArray<Series> => {
+/** Whether this node may have missed a change of a key, and so suspect its entry. */
+const canSuspect = ({ backplane, stack }: Engine): boolean =>
+  stack.arbiter !== undefined || backplane !== none
+
+const answerSeries = (engine: Engine): ReadonlyArray<Series> => {
+  const { nearName, observer, settings, stack } = engine
   const { counters, measures } = observer
+  const isBulk = settings.upstream.lookupMany !== undefined
+  const failures = fieldsOf(labels.failedReasons).filter((one) => isBulk || one !== "notReturned")
+  const causes = fieldsOf(labels.missCauses).filter(
+    (one) => one !== "suspect" || canSuspect(engine),
+  )
   const names = stack.farther.map(({ name }) => name)
   // Two tiers may have one name.
   const valued = new Set([...(stack.hasMemory ? [nearName] : []), ...names, "upstream"])
@@ -113,7 +128,7 @@ const answerSeries = ({ nearName, observer, stack }: Engine): ReadonlyArray<Seri
     ...given,
     late("larder_answers_total", () => failed.failed, { source: noSource, outcome: "failed" }),
     ...byField("larder_stale_answers_total", "reason", labels.staleReasons, counters.staleAnswers),
-    ...fieldsOf(labels.failedReasons).map((field) =>
+    ...failures.map((field) =>
       (field === "closed" ? late : counter)(
         "larder_failed_answers_total",
         () => counters.failedAnswers[field],
@@ -121,7 +136,11 @@ const answerSeries = ({ nearName, observer, stack }: Engine): ReadonlyArray<Seri
       ),
     ),
     counter("larder_abandoned_total", () => counters.abandoned),
-    ...byField("larder_misses_total", "cause", labels.missCauses, counters.missesByCause),
+    ...causes.map((field) =>
+      counter("larder_misses_total", () => counters.missesByCause[field], {
+        cause: labels.missCauses[field],
+      }),
+    ),
     ...[...valued, noSource].map((source) => ({
       metric: "larder_answer_duration_seconds",
       labels: { source },
@@ -143,6 +162,9 @@ const objectiveSeries = ({ observer, settings }: Engine): ReadonlyArray<Series> 
   ]
 }
 
+/** No larder hands refreshes on to a queue. */
+const triggers = fieldsOf(labels.refreshTriggers).filter((trigger) => trigger !== "queued")
+
 const lookupSeries = ({ flights, observer }: Engine): ReadonlyArray<Series> => {
   const { counters, measures } = observer
   return [
@@ -156,7 +178,11 @@ const lookupSeries = ({ flights, observer }: Engine): ReadonlyArray<Series> => {
       counters.lookupsRefused,
     ),
     { metric: "larder_lookup_duration_seconds", labels: {}, histogram: measures.lookups },
-    ...byField("larder_refreshes_total", "trigger", labels.refreshTriggers, counters.refreshes),
+    ...triggers.map((field) =>
+      counter("larder_refreshes_total", () => counters.refreshes[field], {
+        trigger: labels.refreshTriggers[field],
+      }),
+    ),
     gauge("larder_lookups_in_flight", () => lookupsInFlight(counters)),
     gauge("larder_callers_waiting", () => flights.waiting),
   ]
@@ -179,15 +205,19 @@ const leaseSeries = ({ observer: { counters, measures } }: Engine): ReadonlyArra
   ...byField("larder_leases_total", "outcome", labels.leaseOutcomes, counters.leases),
 ]
 
-const tierSeries = (
-  { observer: { counters, measures } }: Engine,
-  tier: string,
-): ReadonlyArray<Series> => {
+/** Leases and marks are the arbiter's. */
+const operationsOf = ({ stack }: Engine, tier: string): ReadonlyArray<labels.TierOperation> =>
+  fieldsOf(labels.tierOperations).filter(
+    (field) => field === "read" || field === "write" || stack.arbiter?.name === tier,
+  )
+
+const tierSeries = (engine: Engine, tier: string): ReadonlyArray<Series> => {
+  const { counters, measures } = engine.observer
   const counts = countsOfTier(counters, tier)
   const steps = measures.stepsIn(tier)
   return [
     ...byField("larder_tier_reads_total", "result", labels.tierReadResults, counts.reads, { tier }),
-    ...fieldsOf(labels.tierOperations).flatMap((field): ReadonlyArray<Series> => {
+    ...operationsOf(engine, tier).flatMap((field): ReadonlyArray<Series> => {
       const own = { tier, operation: labels.tierOperations[field] }
       return [
         ...byField(
@@ -225,33 +255,62 @@ const memorySeries = (engine: Engine): ReadonlyArray<Series> => [
   gauge("larder_entries", () => engine.near.size),
   gauge("larder_weight", () => engine.near.weight),
   counter("larder_evictions_unread_total", () => engine.observer.counters.evictionsUnread),
-  ...boundSeries(engine),
+  ...finiteBounds(engine).flatMap((bound) => boundSeries(engine, bound)),
 ]
+
+type Bound = "maxEntries" | "maxWeight"
 
 /** Without infinite bounds: JSON, in which OpenTelemetry sends metrics, has no infinite number. */
-const boundSeries = ({ near }: Engine): ReadonlyArray<Series> => [
-  ...(near.bounds.maxEntries < Infinity
-    ? [gauge("larder_max_entries", () => near.bounds.maxEntries)]
-    : []),
-  ...(near.bounds.maxWeight < Infinity
-    ? [gauge("larder_max_weight", () => near.bounds.maxWeight)]
-    : []),
-]
+const finiteBounds = ({ near }: Engine): ReadonlyArray<Bound> =>
+  (["maxEntries", "maxWeight"] as const).filter((bound) => near.bounds[bound] < Infinity)
 
-const changeSeries = ({ marks, observer: { counters } }: Engine): ReadonlyArray<Series> => [
-  ...byField("larder_evictions_total", "cause", labels.evictionCauses, counters.evictionsByCause),
-  ...fieldsOf(labels.changeOperations).flatMap((field) => {
-    const counts = counters.changes[field]
-    const operation = labels.changeOperations[field]
-    return [
-      counter("larder_changes_total", () => counts.settled, { operation, settled: "true" }),
-      counter("larder_changes_total", () => counts.unsettled, { operation, settled: "false" }),
-    ]
-  }),
-  gauge("larder_marks", () => marks.size),
-  counter("larder_superseded_total", () => counters.superseded),
-  counter("larder_events_dropped_total", () => counters.eventsDropped),
-]
+const boundMetrics = { maxEntries: "larder_max_entries", maxWeight: "larder_max_weight" } as const
+
+/** A bound of memory, and what is evicted for it: tiers behind memory have bounds of their own. */
+const boundSeries = (engine: Engine, bound: Bound): ReadonlyArray<Series> => {
+  const { near, stack } = engine
+  const size = gauge(boundMetrics[bound], () => near.bounds[bound])
+  return stack.farther.length > 0 ? [size] : [size, evictions(engine, causeOf[bound])]
+}
+
+const causeOf = { maxEntries: "size", maxWeight: "weight" } as const
+
+const evictions = ({ observer: { counters } }: Engine, cause: EvictionCause): Series =>
+  counter("larder_evictions_total", () => counters.evictionsByCause[cause], {
+    cause: labels.evictionCauses[cause],
+  })
+
+const evictionSeries = (engine: Engine): ReadonlyArray<Series> => {
+  const elsewhere = engine.stack.farther.length > 0
+  const causes = fieldsOf(labels.evictionCauses).filter(
+    (cause) => elsewhere || (cause !== "size" && cause !== "weight"),
+  )
+  return causes.map((cause) => evictions(engine, cause))
+}
+
+const changeSeries = (engine: Engine): ReadonlyArray<Series> => {
+  const { backplane, marks, stack } = engine
+  const { counters } = engine.observer
+  // Memory alone has each change at once.
+  const canBePending = stack.farther.length > 0 || backplane !== none
+  return [
+    ...fieldsOf(labels.changeOperations).flatMap((field) => {
+      const counts = counters.changes[field]
+      const operation = labels.changeOperations[field]
+      const settled = { operation, settled: "true" }
+      const unsettled = { operation, settled: "false" }
+      return [
+        counter("larder_changes_total", () => counts.settled, settled),
+        ...(canBePending
+          ? [counter("larder_changes_total", () => counts.unsettled, unsettled)]
+          : []),
+      ]
+    }),
+    gauge("larder_marks", () => marks.size),
+    counter("larder_superseded_total", () => counters.superseded),
+    counter("larder_events_dropped_total", () => counters.eventsDropped),
+  ]
+}
 
 const nodeSeries = ({ gaps, near, observer }: Engine): ReadonlyArray<Series> => {
   const { counters, measures } = observer

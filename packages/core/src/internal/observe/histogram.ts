@@ -8,6 +8,8 @@ export class Histogram {
   #sum = 0
   #min = Infinity
   #max = -Infinity
+  /** The state since the last value: most histograms have no new one from one read to the next. */
+  #state: HistogramState | undefined
 
   /** `bounds`: the highest value of each bucket, ascending. */
   constructor(bounds: ReadonlyArray<number>) {
@@ -23,6 +25,7 @@ export class Histogram {
     this.#sum += value * weight
     this.#min = Math.min(this.#min, value)
     this.#max = Math.max(this.#max, value)
+    this.#state = undefined
   }
 
   /** Adds all that another histogram of the same bounds has. */
@@ -31,6 +34,7 @@ export class Histogram {
     this.#sum += other.#sum
     this.#min = Math.min(this.#min, other.#min)
     this.#max = Math.max(this.#max, other.#max)
+    this.#state = undefined
   }
 
   get count(): number {
@@ -44,6 +48,10 @@ export class Histogram {
   }
 
   get state(): HistogramState {
+    return (this.#state ??= this.#stateNow())
+  }
+
+  #stateNow(): HistogramState {
     let count = 0
     const buckets = this.bounds.map((bound, i): [number, number] => {
       count += this.#counts[i]!
