@@ -9,6 +9,7 @@ import { environment } from "./environment.ts"
 import * as faults from "./faults/measured.ts"
 import { text } from "./faults/report.ts"
 import * as memory from "./memory/measured.ts"
+import * as metrics from "./metrics/measured.ts"
 import { given, options, type Options, usage } from "./options.ts"
 import { frozenSection, page, replaced, section } from "./readme.ts"
 import * as results from "./results.ts"
@@ -74,6 +75,8 @@ await command.run(usage, async (args) => {
       return runFrozen(chosen.folder)
     case "memory":
       return memory.run(chosen.rounds)
+    case "metrics":
+      return metrics.run(chosen.rounds)
     case "readme":
       return writeReadme()
   }

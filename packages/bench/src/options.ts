@@ -8,6 +8,7 @@ const modes = {
   cases: ["rounds", "seconds", "to"],
   frozen: ["to"],
   memory: ["rounds"],
+  metrics: ["rounds"],
   readme: [],
 } satisfies Record<string, ReadonlyArray<string>>
 
@@ -24,7 +25,8 @@ export interface Options {
 const defaultRounds = 5
 
 export const usage = `Usage: pnpm bench [case ...] [--rounds N] [--seconds S] [--to FOLDER]
-       pnpm bench --frozen [--to FOLDER] | --memory [--rounds N] | --readme
+       pnpm bench --frozen [--to FOLDER] | --memory [--rounds N]
+       pnpm bench --metrics [--rounds N] | --readme
 
 Measures Larder and its peers side by side: one process per library and round, rounds interleaved.
 
@@ -34,10 +36,11 @@ ${cases.map(({ name, title }) => `  ${name.padEnd(12)}${title}`).join("\n")}
 Instead of cases:
   --frozen     what callers see while Redis is frozen or unreachable
   --memory     what an entry takes, and the time per hit and per new key, beside lru-cache
+  --metrics    the series of a larder by its tiers, and what reading and scraping 20 larders takes
   --readme     writes the figures of README.md and results/README.md from the folder of results
 
 Options:
-  --rounds N   rounds per library and variant (default ${defaultRounds})
+  --rounds N   rounds per library and variant, or samples (default ${defaultRounds})
   --seconds S  for which a round takes samples (default: 1 to 3, by the case)
   --to FOLDER  where <case>.json or frozen.json is written (default packages/bench/results)
   --help       shows this`
@@ -53,13 +56,14 @@ export const options = (args: ReadonlyArray<string>): Options => {
   const { positionals, values } = parse(args, {
     frozen: { type: "boolean" },
     memory: { type: "boolean" },
+    metrics: { type: "boolean" },
     readme: { type: "boolean" },
     rounds: { type: "string" },
     seconds: { type: "string" },
     to: { type: "string" },
   })
   const { rounds = String(defaultRounds), seconds, to = folder, ...flags } = values
-  const [mode = "cases", another] = (["frozen", "memory", "readme"] as const).filter(
+  const [mode = "cases", another] = (["frozen", "memory", "metrics", "readme"] as const).filter(
     (name) => flags[name],
   )
   if (another !== undefined) throw new UsageError(`--${mode} --${another}: give one of them`)

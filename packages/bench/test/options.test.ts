@@ -27,6 +27,7 @@ it("a flag does something else, with the options that it has a use for", () => {
     folder: "/tmp/x",
   })
   expect(options(["--memory", "--rounds", "2"])).toMatchObject({ mode: "memory", rounds: 2 })
+  expect(options(["--metrics"])).toMatchObject({ mode: "metrics", rounds: 5 })
   expect(options(["--readme"])).toMatchObject({ mode: "readme" })
   expect(() => options(["--frozen", "--readme"])).toThrow("--frozen --readme: give one of them")
   expect(() => options(["--frozen", "hit", "--rounds", "2"])).toThrow(
