@@ -30,7 +30,7 @@ export type { Window } from "./internal/observe/countWindow.ts"
  * - `keyPollution`: keys hold something that changes with each call. Over 40 % of the misses are new
  *   keys, under 5 % of the answers are hits, and over 90 % of what memory evicts was never read.
  * - `ttlTooShort`: over half of the misses are expired entries and under 30 % of the answers are hits,
- *   or over 90 % of the lookups bring the value that was there.
+ *   also of those of the last minutes, or over 90 % of the lookups bring the value that was there.
  * - `stampede`: more than 10 callers waited for one lookup, or a key was looked up twice within 5 seconds
  *   while callers waited.
  * - `coldStart`: within 5 minutes of a `make`, a `clear` or a tier's recovery the hit ratio is under half
@@ -77,6 +77,11 @@ export interface Anomalies {
   readonly streaks: Readonly<Record<Kind, Streak>>
   /** The hit ratio while nothing is cold. */
   readonly steady: Baseline.Baseline
+  /** The answers of the last minutes: each window counts a little less than the one after it. */
+  readonly recent: {
+    readonly answers: number
+    readonly hits: number
+  }
   /** The latest cold start: how long ago, and the lookups since, both at the end of the last window. */
   readonly cold: {
     /** Seconds. */
@@ -207,6 +212,7 @@ export const makeResult = (options: Options = {}): Result.Result<Anomalies, Inva
       earlyRefreshOverload: calm,
     },
     steady,
+    recent: { answers: 0, hits: 0 },
     cold: { seconds: Infinity, lookups: 0 },
   })
 }
@@ -239,6 +245,14 @@ const coldAfter = (window: Window, { cold }: Anomalies): Anomalies["cold"] => {
     lookups: isAnother ? window.lookups : cold.lookups + window.lookups,
   }
 }
+
+/** Five minutes after a window of half a minute, it counts for a half. */
+const keptOfRecent = 0.5 ** (1 / 10)
+
+const recentAfter = ({ answers, hits }: Window, { recent }: Anomalies): Anomalies["recent"] => ({
+  answers: recent.answers * keptOfRecent + answers,
+  hits: recent.hits * keptOfRecent + hits,
+})
 
 const changeOf = (kind: Kind, raised: boolean, finding: Finding, window: Window): Change => ({
   kind,
@@ -291,9 +305,11 @@ export const judge = (window: Window, before: Anomalies): Judgement => {
   const { settings, steady, streaks } = before
   const isTelling = window.answers >= settings.leastAnswers
   const cold = coldAfter(window, before)
+  const recent = recentAfter(window, before)
   const context: Context = {
     stampedeCallers: settings.stampedeCallers,
     steadyHitRatio: Baseline.usual(steady, "hitRatio") ?? settings.steadyHitRatio,
+    recentHitRatio: recent.answers > 0 ? recent.hits / recent.answers : 0,
     isColdRaised: streaks.coldStart.raised,
     coldLookups: cold.lookups,
   }
@@ -321,6 +337,7 @@ export const judge = (window: Window, before: Anomalies): Judgement => {
         earlyRefreshOverload: all.earlyRefreshOverload.streak,
       },
       steady: isSteady ? Baseline.feed(steady, window) : steady,
+      recent,
       cold,
     },
     changes: Object.values(all)

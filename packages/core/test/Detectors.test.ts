@@ -32,6 +32,7 @@ interface Plan {
   /** ms. */
   readonly lookup?: number
   readonly revision?: (value: number) => number
+  readonly isDown?: boolean
   readonly options?: Detectors.Options
   /** What callers do in each half minute; the time passes meanwhile, or after it. */
   readonly inWindow: (
@@ -45,6 +46,7 @@ interface Plan {
 /** Runs a plan under detectors. */
 const watch = ({
   inWindow,
+  isDown = false,
   lookup = 0,
   maxEntries = 1_000,
   options = {},
@@ -62,7 +64,8 @@ const watch = ({
       policy,
       ...(revision === undefined ? {} : { revision }),
       upstream: Upstream.make({
-        lookup: (key: string) => Effect.delay(Effect.succeed(key.length), lookup),
+        lookup: (key: string) =>
+          Effect.delay(isDown ? Effect.die("down") : Effect.succeed(key.length), lookup),
       }),
     }).pipe(Effect.provideService(Clock.Clock, wall.clock))
     for (let window = 0; window < windows; window += 1) {
@@ -207,6 +210,29 @@ describe("ttlTooShort", () => {
     }),
   )
 
+  it.effect("is silent about values that were looked up together and expire together", () =>
+    silent({
+      policy: Policy.make({ freshFor: "3 minutes" }),
+      windows: 24,
+      // A loop of 90 seconds: two of hits follow one of misses.
+      inWindow: (larder, window) =>
+        Effect.forEach(times(200), (i) => larder.get(`page ${(window % 3) * 200 + i}`)),
+    }),
+  )
+
+  it.effect("is raised after some minutes by freshness that does not suit the reads any more", () =>
+    Effect.gen(function* () {
+      const watched = yield* watch({
+        policy: Policy.make({ freshFor: "10 seconds" }),
+        windows: 60,
+        inWindow: (larder, window) =>
+          Effect.forEach(times(200), (i) => larder.get(`price ${window < 20 ? i % 10 : i}`)),
+      })
+      assert.deepStrictEqual(kindsOf(watched), ["ttlTooShort raised"])
+      assert.isBelow((watched.changes[0]!.at - 1_790_000_000_000) / 30_000, 40)
+    }),
+  )
+
   it.effect("is silent about short freshness with reads to match", () =>
     silent({
       policy: Policy.make({ freshFor: "5 seconds" }),
@@ -233,6 +259,36 @@ describe("stampede", () => {
       const watched = yield* watch({ policy: minute, lookup: 100, inWindow: together(500) })
       assert.deepStrictEqual(kindsOf(watched), ["stampede raised"])
       assert.strictEqual(watched.changes[0]!.figures["callers"], 500)
+    }),
+  )
+
+  /** Steady reads, and lookups of one key one upon the other. */
+  const lookedUp =
+    (again: (larder: Larder.Larder<string, number, never>) => Effect.Effect<unknown, unknown>) =>
+    (larder: Larder.Larder<string, number, never>) =>
+      Effect.gen(function* () {
+        for (let i = 0; i < 4; i += 1) {
+          yield* Effect.forkChild(Effect.exit(again(larder)), { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+        }
+        yield* Effect.forEach(times(200), () => Effect.exit(larder.get("\n")))
+      })
+
+  it.effect("is raised by lookups of one key within 5 seconds", () =>
+    Effect.gen(function* () {
+      const inWindow = lookedUp((larder) => larder.refresh("milk"))
+      const watched = yield* watch({ policy: minute, lookup: 100, inWindow })
+      assert.include(kindsOf(watched), "stampede raised")
+      assert.strictEqual(watched.changes[0]!.figures["lookups"], 2)
+    }),
+  )
+
+  it.effect("is silent about lookups that are repeated after a failure", () =>
+    silent({
+      policy: minute,
+      lookup: 100,
+      isDown: true,
+      inWindow: lookedUp((larder) => larder.get("milk")),
     }),
   )
 

@@ -162,6 +162,22 @@ describe("many lookups of one key", () => {
   )
 
   test(
+    "are none where memory has evicted the value, which is too small then",
+    Effect.gen(function* () {
+      const { larder, stampedes, state } = yield* opened({
+        policy: Policy.make({ freshFor: "1 hour" }),
+      })
+      for (let i = 0; i < 4; i += 1) {
+        yield* crowd(2, larder.get("milk"))
+        yield* larder.set("tea", 1)
+      }
+      assert.strictEqual(state.lookups, 4)
+      assert.deepStrictEqual(yield* stampedes, [])
+    }),
+    () => TierStack.layer(MemoryTier.layer({ maxEntries: 1, eviction: "lru" })),
+  )
+
+  test(
     "are none after a change, an invalidation or a clear",
     Effect.gen(function* () {
       const { larder, stampedes, state } = yield* opened()

@@ -7,7 +7,9 @@ export const lookupReached = (engine: Engine, flight: Flight, began: number): vo
   const { k, key, waiters } = flight
   const callers = waiters.size
   if (callers === 0) return
-  const recent = engine.stampedes.reached(k, began, engine.marks.last, engine.nowOf)
+  const { marks, near, stack, stampedes } = engine
+  const isEvicted = () => stack.hasMemory && near.find(k) === 0
+  const recent = stampedes.reached(k, began, marks.last, engine.nowOf, isEvicted)
   flight.recent = recent
   // Once, and not again for each further lookup.
   if (recent.lookups === 2) detected(engine, key, k, callers, recent.lookups)

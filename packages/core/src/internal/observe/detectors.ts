@@ -15,6 +15,8 @@ export interface Context {
   readonly stampedeCallers: number
   /** The hit ratio before the cold start; undefined for none. */
   readonly steadyHitRatio: number | undefined
+  /** The hit ratio of the last minutes, this window included. */
+  readonly recentHitRatio: number
   readonly isColdRaised: boolean
   /** Lookups since the cold start. */
   readonly coldLookups: number
@@ -45,9 +47,10 @@ const keyPollution = (window: Window): Finding => {
   return { score, figures: { newShare, hitRatio, unreadShare } }
 }
 
-const ttlTooShort = (window: Window): Finding => {
+const ttlTooShort = (window: Window, { recentHitRatio }: Context): Finding => {
   const expiredShare = share(window.missesByCause.expired, missesIn(window))
-  const hitRatio = hitRatioOf(window) ?? 0
+  // Values that were looked up together expire together: a window of their lookups is no trouble.
+  const hitRatio = Math.max(recentHitRatio, hitRatioOf(window) ?? 0)
   const sameShare = share(window.notModified + window.sameRevision, window.lookups)
   const expires = Math.min(above(expiredShare, 0.5), below(hitRatio, 0.3))
   const score = Math.max(expires, above(sameShare, 0.9))
@@ -100,7 +103,7 @@ const advice: Readonly<Record<AnomalyKind, string>> = {
   keyPollution:
     "The key holds something that changes with each call (a time, a nonce, an unsorted list). Build it from stable inputs.",
   ttlTooShort:
-    "Values change more rarely than they expire: freshFor should be at least the median of the time between reads of a key.",
+    "Values change more rarely than they expire: freshFor should be at least the median of the time between reads of a key, better well above it.",
   stampede: "Turn early refresh on; give stale-while-revalidate; check that the arbiter answers.",
   coldStart:
     "Warm the hot keys before traffic; use a tier that survives restarts; bound lookups with withConcurrency.",

@@ -4,7 +4,8 @@ import { answersOf, noSource, upstreamSource } from "./counters.ts"
 import type { Window } from "./countWindow.ts"
 import type { OpenLarder } from "./openLarders.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
-import { sampledKeys } from "../runtime/limits.ts"
+import { sampledKeys, stampedeMillis } from "../runtime/limits.ts"
+import { RecentKeys } from "./recentKeys.ts"
 
 /** The counts that a window is made of, at one moment. */
 type Taken = Omit<
@@ -66,6 +67,8 @@ export class LarderWindows {
   #before: Taken
   #coldAt: number
   #evictions = 0
+  /** To look a key up again after a failure is a retry: no early refresh and no grace would spare it. */
+  readonly #failed = new RecentKeys()
   #mostCallers = 0
   #mostLookups = 0
   #samples: ReadonlyArray<string> = []
@@ -84,7 +87,13 @@ export class LarderWindows {
     switch (event._tag) {
       case "StampedeDetected":
         this.#mostCallers = Math.max(this.#mostCallers, event.callers)
-        this.#mostLookups = Math.max(this.#mostLookups, event.lookups)
+        if (this.#failed.lastAt(event.key) < event.at - stampedeMillis) {
+          this.#mostLookups = Math.max(this.#mostLookups, event.lookups)
+        }
+        return
+      case "LookupFailed":
+      case "LookupTimedOut":
+        this.#failed.add(event.key, event.at)
         return
       case "Evicted":
         if (event.tier === this.#larder.tiers[0] && makesRoom(event)) this.#evictions += 1

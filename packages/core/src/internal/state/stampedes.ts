@@ -89,16 +89,23 @@ export class Stampedes {
 
   /**
    * A lookup for which callers wait has reached upstream, at a moment of monotonic time. A lookup of a
-   * value whose freshness has ended by `now()`, or that was invalidated, begins anew: it is what a cache
-   * does.
+   * value whose freshness has ended by `now()`, that was invalidated, or that memory has evicted, begins
+   * anew: it is what a cache does.
    */
-  reached(k: string, at: number, mark: number, now: () => number): RecentLookups {
+  reached(
+    k: string,
+    at: number,
+    mark: number,
+    now: () => number,
+    isEvicted: () => boolean = () => false,
+  ): RecentLookups {
     const before = this.#younger.get(k) ?? this.#older.get(k)
     const goesOn =
       before !== undefined &&
       at - before.since < stampedeMillis &&
       mark === before.mark &&
-      now() < before.freshUntil
+      now() < before.freshUntil &&
+      !(before.freshUntil < Infinity && isEvicted())
     const recent = goesOn
       ? { since: before.since, lookups: before.lookups + 1, mark, freshUntil: Infinity }
       : { since: at, lookups: 1, mark, freshUntil: Infinity }
