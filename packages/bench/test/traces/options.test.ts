@@ -13,6 +13,7 @@ it("files by their names, each once, and the generated traces where there are no
 it("sizes are read, and what is none is named", () => {
   expect(options(["--sizes", "10, 20"]).sizes).toEqual([10, 20])
   expect(options([]).sizes).toBeUndefined()
+  expect([options([]).alarms, options(["--alarms"]).alarms]).toEqual([false, true])
   for (const wrong of ["0", "1.5", "ten", "10,,20", ""]) {
     expect(() => options([`--sizes=${wrong}`])).toThrow(UsageError)
   }
