@@ -101,8 +101,7 @@ const eventsOf = (own: number, stack: Stack, { afterStep, layer, subscribe }: Ob
     yield* TestClock.adjust("3 minutes")
     yield* afterStep
   }).pipe(
-    Effect.provide(stacks[stack](faulty)),
-    Effect.provide(layer),
+    Effect.provide([stacks[stack](faulty), layer]),
     Effect.provideService(Instrument.Instrument, { event: (event) => events.push(event) }),
     Effect.scoped,
     Random.withSeed(String(own)),

@@ -74,7 +74,6 @@ export const make = (kind: Equipment, name: string) => {
 export const over = <A, E, R>(stack: Stack, kind: Equipment, effect: Effect.Effect<A, E, R>) =>
   effect.pipe(
     Effect.scoped,
-    Effect.provide(stacks[stack]),
-    Effect.provide(kind === "watched" ? Detectors.layer() : Layer.empty),
+    Effect.provide([stacks[stack], kind === "watched" ? Detectors.layer() : Layer.empty]),
     Effect.provideService(Metric.MetricRegistry, new Map()),
   )
