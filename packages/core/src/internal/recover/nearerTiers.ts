@@ -15,6 +15,11 @@ export interface Known {
   readonly asOf: number
   /** The entry's version is above those of all older entries. */
   readonly isOrdered: boolean
+  /**
+   * The node chose the version: the arbiter may have stored the value as expired under it. By default the
+   * arbiter gave the version, if `isOrdered`.
+   */
+  readonly isChosen?: boolean
 }
 
 /**
@@ -38,9 +43,9 @@ const kept = (
   { copies }: FartherTier,
   k: string,
   entry: Entry<unknown>,
-  { asOf: at, isOrdered }: Known,
+  { asOf: at, isChosen = false, isOrdered }: Known,
 ): Effect.Effect<boolean> =>
-  isOrdered ? copies.put(k, entry, { at }) : copies.replace(k, entry, { at })
+  isOrdered ? copies.put(k, entry, { at, isOrdered: !isChosen }) : copies.replace(k, entry, { at })
 
 /** Drops the entry of a tier that does not arbitrate, up to `version`, by default any. Retries until done. */
 export const dropNearer = (

@@ -9,7 +9,7 @@ import type { Engine } from "../state/engine.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { begun } from "../state/generation.ts"
 import { dropLater } from "../recover/replay.ts"
-import { dropNearer, keepNearer } from "../recover/nearerTiers.ts"
+import { dropNearer, keepNearer, type Known } from "../recover/nearerTiers.ts"
 import type { Queued, Writer } from "../state/writeQueue.ts"
 
 type Planned = Omit<Queued, "madeAt" | "isPlaced" | "gapsBefore">
@@ -79,7 +79,7 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     if (isOver(engine, queued)) return yield* giveUp(engine, k, queued)
     const { arbiter } = engine.stack
     if (arbiter === undefined) {
-      return yield* writeNearer(engine, k, queued, engine.stopwatch())
+      return yield* writeNearer(engine, k, queued, { asOf: engine.stopwatch(), isOrdered: true })
     }
     if (!queued.isPlaced && !isTimeKnown(engine, arbiter)) yield* arbiter.marks.read("latest")
     // Without the arbiter's time, the place of the value in its order is unknown.
@@ -88,7 +88,6 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     // Before the arbiter publishes the version: the message must not outdate this node's own value.
     replace(engine, k, queued, placed)
     const at = placed.entry.version
-    const asOf = engine.stopwatch()
     const set = { _tag: "Set", entry: placed.entry, at } as const
     const written = yield* arbiter.writes.write(k, set, 0)
     if (written === undefined) return "again"
@@ -100,7 +99,10 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     engine.outbox.changed(k, false, version)
     const missed = engine.missed.key(k)
     if (missed !== undefined && missed.madeAt <= queued.madeAt) engine.missed.heardKey(k, missed)
-    return yield* writeNearer(engine, k, placed, asOf)
+    // Race: a gap has hidden that another node expired the key since. The arbiter has then stored the value
+    // as expired, under its own version, which so confirms nothing.
+    const known = { asOf: queued.madeAt, isOrdered: true, isChosen: true }
+    return yield* writeNearer(engine, k, placed, known)
   })
 
 /** The value with its place in the arbiter's order. */
@@ -127,15 +129,14 @@ const writeNearer = (
   engine: Engine,
   k: string,
   { entry }: Queued,
-  asOf: number,
+  known: Known,
 ): Effect.Effect<"done" | "again"> =>
   Effect.gen(function* () {
     let isDone = true
     for (const tier of nearerTiers(engine)) {
       // Race: the key was removed meanwhile. Without this check the write would bring the value back.
       const isCurrent = engine.writes.newest(k) !== undefined
-      if (isCurrent)
-        isDone = (yield* keepNearer(engine, tier, k, entry, { asOf, isOrdered: true })) && isDone
+      if (isCurrent) isDone = (yield* keepNearer(engine, tier, k, entry, known)) && isDone
     }
     // Only now: a node that hears of the value before a tier has it would read the older one there.
     if (isDone && engine.stack.arbiter === undefined) engine.outbox.changed(k, false)
