@@ -47,6 +47,7 @@ const main = (chosen: Options) =>
       from,
       seeds,
       size: chosen,
+      threads: chosen.threads,
       onProgress: progress(seeds),
       isEnough: ({ violations }) => chosen.first && violations.length > 0,
     })

@@ -10,11 +10,13 @@ export interface Options extends Size {
   readonly from: number
   readonly seeds: number
   readonly json: boolean
+  /** Histories at once; undefined for one on each core. */
+  readonly threads: number | undefined
   /** Ends at the first violation. */
   readonly first: boolean
 }
 
-export const usage = `Usage: pnpm simulate [--seeds N] [--nodes N] [--steps N] [--seed N] [--faults NAME,...] [--first] [--json]
+export const usage = `Usage: pnpm simulate [--seeds N] [--nodes N] [--steps N] [--seed N] [--faults NAME,...] [--threads N] [--first] [--json]
 
 Runs larders on simulated nodes in virtual time, with random traffic and faults, and checks what
 callers saw. Exits with 1 after a violation, and prints a small plan that shows it, as a test.
@@ -27,6 +29,7 @@ Options:
   --faults NAME,... only these kinds of faults, or none (default all)
                     ${faultNames.slice(0, 8).join(", ")},
                     ${faultNames.slice(8).join(", ")}
+  --threads N       histories at once, 1 to 64 (default one on each core)
   --first           ends at the first violation
   --json            prints one line of JSON
   --help            shows this`
@@ -59,6 +62,7 @@ const parsed = (args: ReadonlyArray<string>) => {
         nodes: { type: "string", default: "3" },
         steps: { type: "string", default: "200" },
         faults: { type: "string" },
+        threads: { type: "string" },
         first: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -73,13 +77,14 @@ const parsed = (args: ReadonlyArray<string>) => {
 export const options = (args: ReadonlyArray<string>): Options | "help" => {
   const values = parsed(args)
   if (values.help) return "help"
-  const { seed } = values
+  const { seed, threads } = values
   return {
     from: seed === undefined ? 1 : number("--seed", seed, 0, 2 ** 32 - 1),
     seeds: number("--seeds", values.seeds ?? (seed === undefined ? "500" : "1"), 1, 1_000_000_000),
     nodes: number("--nodes", values.nodes, 1, 16),
     steps: number("--steps", values.steps, 1, 1_000_000),
     faults: faultsOf(values.faults),
+    threads: threads === undefined ? undefined : number("--threads", threads, 1, 64),
     first: values.first,
     json: values.json,
   }

@@ -9,6 +9,7 @@ it("has defaults", () => {
     nodes: 3,
     steps: 200,
     faults: faultNames,
+    threads: undefined,
     first: false,
     json: false,
   })
@@ -23,6 +24,11 @@ it("takes faults by name", () => {
   expect(options(["--faults", "kill,flush"])).toMatchObject({ faults: ["kill", "flush"] })
   expect(options(["--faults", "none"])).toMatchObject({ faults: [] })
   expect(() => options(["--faults", "rain"])).toThrow("--faults rain: give some of messages")
+})
+
+it("takes a number of threads", () => {
+  expect(options(["--threads", "1"])).toMatchObject({ threads: 1 })
+  expect(() => options(["--threads", "0"])).toThrow("--threads 0: give a whole number from 1 to 64")
 })
 
 it("rejects what it does not know, with a remedy", () => {

@@ -1,4 +1,4 @@
-/** Judges many seeds, with one thread for each core. */
+/** Judges many seeds, some at once, each in a thread. */
 import * as os from "node:os"
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,8 @@ export interface Campaign {
   readonly from: number
   readonly seeds: number
   readonly size: Size
+  /** Default: one for each core. */
+  readonly threads?: number | undefined
   readonly onProgress: (done: number) => void
   /** Ends early when this says so. */
   readonly isEnough?: (judged: Judged) => boolean
@@ -83,6 +85,7 @@ export const campaign = ({
   onProgress,
   seeds,
   size,
+  threads = os.availableParallelism(),
 }: Campaign): Effect.Effect<ReadonlyArray<Judged>> =>
   Effect.gen(function* () {
     const all: Array<Judged> = []
@@ -102,9 +105,8 @@ export const campaign = ({
         onProgress(all.length)
       }
     })
-    const threads = Math.min(os.availableParallelism(), seeds)
     yield* Effect.all(
-      Array.from({ length: threads }, () => Effect.scoped(work)),
+      Array.from({ length: Math.min(threads, seeds) }, () => Effect.scoped(work)),
       { concurrency: "unbounded", discard: true },
     )
     return all.toSorted((one, other) => one.seed - other.seed)
