@@ -11,11 +11,21 @@ import type {
   Read,
   Value,
 } from "../history/History.ts"
+import { valueOf } from "../run/values.ts"
 import { epoch } from "../engine/process.ts"
-import { silence, type Step, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
+import {
+  isSameRelease,
+  silence,
+  type Step,
+  tierBudget,
+  tierTimeout,
+  timesOf,
+} from "../plan/Plan.ts"
 
 /** Upstream, or a caller's `set`, validated a value. */
 export interface Vouch {
+  /** The process that looked it up, or set it. */
+  readonly life: Life
   /** Changes that began before this place in the order are older. */
   readonly order: number
   /** The place of an unsettled `set` is that which its node believed to be the arbiter's time. */
@@ -60,6 +70,8 @@ export class Facts {
   readonly #marks: ReadonlyArray<Change>
   readonly #lookups: ReadonlyMap<unknown, ReadonlyArray<Lookup>>
   readonly #vouches = new Map<number, Array<Vouch>>()
+  /** The highest `schemaVersion` of all processes. */
+  readonly #newestSchema: number
   /** By life, then by key; undefined for marks. */
   readonly #deliveries: ReadonlyMap<Life, ReadonlyMap<unknown, ReadonlyArray<Delivery>>>
   readonly #answers: ReadonlyMap<unknown, ReadonlyArray<Answered>>
@@ -91,19 +103,35 @@ export class Facts {
     )
     this.#answers = grouped(history.answers, ({ life }) => life)
     this.#beats = grouped(history.beats, ({ life }) => life)
+    this.#newestSchema = Math.max(...history.lives.map(({ release }) => release.schemaVersion))
     this.stretch = history.steps.some(({ step }) => step._tag === "drift") ? 1.001 : 1
     for (const change of this.changes) {
       const { begin, end, settled: isSettled, value } = change
       if (value === undefined) continue
       const at = end?.at ?? begin.at
       const version = this.#placeOf(change)
-      this.#vouch(value, { order: end?.order ?? Infinity, at, placedAt: at, isSettled, version })
+      const { life } = change
+      this.#vouch(value, {
+        life,
+        order: end?.order ?? Infinity,
+        at,
+        placedAt: at,
+        isSettled,
+        version,
+      })
     }
-    for (const { begin, end, outcome, value } of history.lookups) {
+    for (const { begin, end, life, outcome, value } of history.lookups) {
       if (end === undefined || value === undefined) continue
       if (outcome === "value" || outcome === "renewed") {
         const { at: placedAt, order } = begin
-        this.#vouch(value, { order, at: end.at, placedAt, isSettled: true, version: undefined })
+        this.#vouch(value, {
+          life,
+          order,
+          at: end.at,
+          placedAt,
+          isSettled: true,
+          version: undefined,
+        })
       }
     }
     const { nodes } = history.config
@@ -204,6 +232,39 @@ export class Facts {
   vouchedAt(value: number): number | undefined {
     const all = this.vouches(value).map(({ at }) => at)
     return all.length === 0 ? undefined : Math.max(...all)
+  }
+
+  /**
+   * Whether both processes are of one release that no newer one disturbs: each reads what the other stores,
+   * unless a release with the same `schemaVersion` has stored something else in between.
+   */
+  areOfNewest({ release: one }: Life, { release: other }: Life): boolean {
+    return one.schemaVersion === this.#newestSchema && isSameRelease(one, other)
+  }
+
+  /** Whether there are several releases. */
+  get isMixed(): boolean {
+    const [first, ...others] = this.history.lives
+    return others.some(({ release }) => !isSameRelease(release, first!.release))
+  }
+
+  /** Whether releases with the newest `schemaVersion` cannot read each other's values. */
+  get isNewestMixed(): boolean {
+    const { lives } = this.history
+    const newest = lives.filter(({ release }) => release.schemaVersion === this.#newestSchema)
+    return newest.some(({ release }) => !isSameRelease(release, newest[0]!.release))
+  }
+
+  /**
+   * Whether a process has looked the value up, or set it, whose release writes it as this process reads it:
+   * `undefined` has no bytes, and so no box.
+   */
+  isReadable(value: number, { release }: Life): boolean {
+    return this.vouches(value).some(
+      ({ life: { release: other } }) =>
+        isSameRelease(other, release) ||
+        (other.schemaVersion === release.schemaVersion && valueOf(value) === undefined),
+    )
   }
 
   lookups(key: string): ReadonlyArray<Lookup> {

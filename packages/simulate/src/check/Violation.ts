@@ -11,6 +11,8 @@ export const laws = {
   dropped: "12: what was dropped is gone",
   demand: "2: demands of a caller hold",
   checked: "11: checked reads see settled changes",
+  foreign: "16: no value of another release",
+  repaired: "16: a load repairs, and stays",
   error: "6, 8: errors come from a lookup",
   oneLookup: "7: one lookup per key and node",
   leftBehind: "3, 8: no lookup ends without a cause",

@@ -92,6 +92,9 @@ class Judging {
   judge(): void {
     const { config } = this.#facts.history
     const { stretch } = this.#facts
+    if (!this.#facts.isReadable(this.#given.value, this.#read.life)) {
+      this.#broken("foreign", `${this.#is}, which another release has made`)
+    }
     const grace = Math.max(config.staleIfError, config.staleWhileRevalidate)
     const staleUntil = this.#vouchedAt + (config.freshFor + grace) * stretch
     const isNew = this.#vouchedAt >= this.#read.begin.at

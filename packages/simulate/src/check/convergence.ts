@@ -1,6 +1,6 @@
 /** After all faults: the nodes agree, look up together, and keep what was settled last. */
 import type { Answer, Change, Moment, Read } from "../history/History.ts"
-import { keysOf, tierTimeout } from "../plan/Plan.ts"
+import { isSameRelease, keysOf, tierTimeout } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
 import { violation, type Violation } from "./Violation.ts"
 
@@ -44,7 +44,10 @@ const isLocal = (facts: Facts, value: number): boolean =>
   facts.changes.some((change) => change.value === value && !change.settled)
 
 const same = (facts: Facts, key: string, what: string, reads: ReadonlyArray<Read>) => {
-  const values = reads.flatMap((read) => valueOf(read.answers[0]) ?? [])
+  if (facts.isNewestMixed) return []
+  // What an older release looks up, beside a newer one's entry, stays in its node.
+  const newest = reads.filter(({ life }) => facts.areOfNewest(life, life))
+  const values = newest.flatMap((read) => valueOf(read.answers[0]) ?? [])
   if (new Set(values).size < 2 || values.some((value) => isLocal(facts, value))) return []
   const at = reads[0]!.begin.at
   return [violation("agree", at, undefined, key, `${what}: ${values.join(", ")}`)]
@@ -61,12 +64,15 @@ const isFloorRaised = (facts: Facts): boolean =>
 
 const lookedUp = (facts: Facts, key: string): ReadonlyArray<Violation> => {
   const { config, quiet } = facts.history
-  if (config.earlyRefresh || isFloorRaised(facts)) return []
-  const atRest = facts.lookups(key).filter(({ begin }) => begin.order > quiet.order)
+  if (config.earlyRefresh || isFloorRaised(facts) || facts.isNewestMixed) return []
+  const atRest = facts
+    .lookups(key)
+    .filter(({ begin, life }) => begin.order > quiet.order && facts.areOfNewest(life, life))
   return atRest.slice(1).flatMap(({ begin, life, number }, place) => {
     const freshFrom = atRest[place]!.end?.at ?? begin.at
     if (begin.at >= freshFrom + config.freshFor / facts.stretch) return []
-    return [violation("oneLookupOfAll", begin.at, life, key, `lookup ${number} at rest`)]
+    const law = facts.isMixed ? "repaired" : "oneLookupOfAll"
+    return [violation(law, begin.at, life, key, `lookup ${number} at rest`)]
   })
 }
 
@@ -128,7 +134,8 @@ const kept = (facts: Facts, key: string, { reads }: Final): ReadonlyArray<Violat
   const { freshFor } = facts.history.config
   return reads
     .filter(
-      ({ answers, begin }) =>
+      ({ answers, begin, life }) =>
+        isSameRelease(life.release, set.life.release) &&
         begin.at < set.begin.at + freshFor / facts.stretch - 100 &&
         !(isFresh(answers[0]) && valueOf(answers[0]) === set.value),
     )

@@ -111,6 +111,8 @@ const ofPair = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undef
       ? undefined
       : violation("oneLookup", at, later.life, later.key, text)
   }
+  // An older release stores nothing over a newer one's entry, so it takes no lease there.
+  if (!facts.areOfNewest(earlier.life, later.life)) return undefined
   const isExempt = failedBefore(facts, later) || hasWaited(facts, later)
   if (isExempt || !areWell(facts, earlier, later)) return undefined
   return violation("oneLookupOfAll", at, later.life, later.key, text)
@@ -157,11 +159,15 @@ const storing = tierBudget
 const isWell = (facts: Facts, life: Life, from: number, to: number): boolean =>
   facts.isUndisturbed(life, from, to) && facts.isHeard(life, from, to)
 
-/** A lookup of a key that the arbiter has fresh, by nodes that are well, and that nothing has happened to. */
+/**
+ * A lookup of a key that the arbiter has fresh, by nodes that are well, and that nothing has happened to.
+ * What an older release looks up meanwhile replaces nothing.
+ */
 const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
   const { config } = facts.history
   const { end, life, outcome } = earlier
   if (config.earlyRefresh || end === undefined) return undefined
+  if (!facts.areOfNewest(life, later.life)) return undefined
   if (outcome !== "value" && outcome !== "renewed") return undefined
   const begin = later.begin
   const longest = config.freshFor / facts.stretch - flightsWait(facts)
@@ -181,11 +187,14 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
     facts
       .lookups(later.key)
       .every(
-        (other) => other.begin.order <= earlier.begin.order || other.begin.order >= begin.order,
+        (other) =>
+          other.begin.order <= earlier.begin.order ||
+          other.begin.order >= begin.order ||
+          other.life.release.schemaVersion < life.release.schemaVersion,
       )
   if (!isQuiet || isDemanded(facts, later)) return undefined
   const text = `lookup ${later.number}, though lookup ${earlier.number} brought a value at ${end.at} ms`
-  return violation("needless", begin.at, later.life, later.key, text)
+  return violation(facts.isMixed ? "repaired" : "needless", begin.at, later.life, later.key, text)
 }
 
 export const lookups = (facts: Facts): ReadonlyArray<Violation> => {

@@ -14,6 +14,8 @@ import {
   type Config,
   type FileCondition,
   heartbeat,
+  plainRelease,
+  type Release,
   timesOf,
 } from "../plan/Plan.ts"
 import { derived, make } from "@larder/traces/choices"
@@ -64,11 +66,14 @@ export class Machine {
   readonly file: Tier.ByteTier
   readonly toFile: Conditions = { condition: "prompt", isPartitioned: false }
   readonly toArbiter: Conditions = { condition: "prompt", isPartitioned: false }
+  /** What the next process runs. */
+  release: Release
   /** Tells the larder of the last process that a lost connection to the arbiter is back. */
   reconnect = () => {}
 
-  constructor(loop: EventLoop, index: number, skew: number) {
+  constructor(loop: EventLoop, index: number, skew: number, release: Release) {
     this.index = index
+    this.release = release
     this.time = new MachineTime(skew)
     const disk = new Process(loop, this.time)
     this.file = asFile(bytesOf(Layer.fresh(MemoryTier.layerShared), disk))
@@ -105,7 +110,13 @@ export class Cluster {
     this.#tier = bytesOf(this.#server.layer, this.#arbiter)
     this.machines = Array.from(
       { length: config.nodes },
-      (_, index) => new Machine(this.loop, index, config.skews[index] ?? 0),
+      (_, index) =>
+        new Machine(
+          this.loop,
+          index,
+          config.skews[index] ?? 0,
+          config.releases?.[index] ?? plainRelease,
+        ),
     )
   }
 

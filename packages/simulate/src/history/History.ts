@@ -2,7 +2,7 @@
  * What an observer outside of the larders sees of a run: calls and their answers, lookups, what the
  * network delivered, and the faults, each with its virtual time.
  */
-import type { Behaviour, Config, Step } from "../plan/Plan.ts"
+import type { Behaviour, Config, Release, Step } from "../plan/Plan.ts"
 
 /** A place in the order of everything that happens, and its virtual time, ms. */
 export interface Moment {
@@ -15,6 +15,7 @@ export interface Life {
   readonly node: number
   /** Numbered per node from 0. */
   readonly number: number
+  readonly release: Release
   readonly from: Moment
   /** When its larder could be called. */
   opened: Moment | undefined

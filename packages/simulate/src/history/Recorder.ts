@@ -1,6 +1,6 @@
 /** Writes a history while a run goes on. */
 import type { Tier } from "@larder/core"
-import type { Config, Step } from "../plan/Plan.ts"
+import { type Config, plainRelease, type Release, type Step } from "../plan/Plan.ts"
 import type {
   Answer,
   Answered,
@@ -65,11 +65,12 @@ export class Recorder {
     return { order: this.#order, at: this.#now() }
   }
 
-  life(node: number): Life {
+  life(node: number, release: Release = plainRelease): Life {
     const number = this.#lives.filter((life) => life.node === node).length
     const life: Life = {
       node,
       number,
+      release,
       from: this.moment(),
       opened: undefined,
       failure: undefined,

@@ -57,6 +57,18 @@ export type Behaviour =
   /** Does not end when it is interrupted. */
   | "disobeys"
 
+/** How a release of the application encodes values. */
+export interface Release {
+  readonly schemaVersion: number
+  /** Values in objects: a release without them cannot decode such a value, nor one with them another value. */
+  readonly isBoxed: boolean
+}
+
+export const plainRelease: Release = { schemaVersion: 0, isBoxed: false }
+
+export const isSameRelease = (one: Release, other: Release): boolean =>
+  one.schemaVersion === other.schemaVersion && one.isBoxed === other.isBoxed
+
 export interface Config {
   readonly nodes: number
   readonly keys: number
@@ -84,6 +96,8 @@ export interface Config {
   /** By how much the clocks of the nodes are ahead. */
   readonly skews: ReadonlyArray<number>
   readonly seed: number
+  /** By node, what it runs at first. Default: {@link plainRelease}. */
+  readonly releases?: ReadonlyArray<Release>
   /** Default: {@link usualTimes}. */
   readonly times?: Times
 }
@@ -140,10 +154,11 @@ export type FaultStep =
   /** A larder allows for half a millisecond a second. */
   | { readonly _tag: "drift"; readonly node: number; readonly rate: number }
   | { readonly _tag: "pause" | "resume"; readonly node: number }
-  /** The process of the node closes its larder and begins again. */
-  | { readonly _tag: "restart"; readonly node: number }
+  /** The process of the node closes its larder and begins again, perhaps as another release. */
+  | { readonly _tag: "restart"; readonly node: number; readonly release?: Release }
   /** The process of the node ends at once; its memory is gone, its file is as it was. */
-  | { readonly _tag: "kill" | "start"; readonly node: number }
+  | { readonly _tag: "kill"; readonly node: number }
+  | { readonly _tag: "start"; readonly node: number; readonly release?: Release }
   | { readonly _tag: "pauseArbiter" | "resumeArbiter" }
   /** The arbiter loses all records. */
   | { readonly _tag: "flush" }

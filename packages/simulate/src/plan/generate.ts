@@ -2,7 +2,16 @@
 import { derived, make, type Choices } from "@larder/traces/choices"
 import { zipf } from "@larder/traces/random"
 import { faultKinds, type FaultKind } from "./faults.ts"
-import { type Config, keyOf, keysOf, messageConditions, type Plan, type Step } from "./Plan.ts"
+import {
+  type Config,
+  keyOf,
+  keysOf,
+  messageConditions,
+  type Plan,
+  plainRelease,
+  type Release,
+  type Step,
+} from "./Plan.ts"
 
 export interface Size {
   readonly nodes: number
@@ -209,6 +218,26 @@ const firstTags = (random: Choices, config: Config): ReadonlyArray<Step> =>
     .filter(() => random.chance(0.5))
     .map((key) => ({ _tag: "publish", key, tags: tagsIn(random) }))
 
+/** The second release of a plan: newer, or of the same number by mistake. */
+export const otherReleases: ReadonlyArray<Release> = [
+  { schemaVersion: 1, isBoxed: false },
+  { schemaVersion: 1, isBoxed: true },
+  { schemaVersion: 0, isBoxed: true },
+]
+
+/** In some plans, nodes run two releases, and a process that begins again may be of the other one. */
+const withReleases = ({ chance, pick }: Choices, plan: Plan): Plan => {
+  if (!chance(0.15)) return plan
+  const two = [plainRelease, pick(otherReleases)]
+  const releases = Array.from({ length: plan.config.nodes }, () => pick(two))
+  const steps = plan.steps.map((step): Step =>
+    (step._tag === "restart" || step._tag === "start") && chance(0.5)
+      ? { ...step, release: pick(two) }
+      : step,
+  )
+  return { config: { ...plan.config, releases }, steps }
+}
+
 /** The same seed and size give the same plan. */
 export const generate = (seed: number, size: Size): Plan => {
   const random = make(derived(seed, "plan"))
@@ -235,5 +264,6 @@ export const generate = (seed: number, size: Size): Plan => {
     const place = steps.length + random.between(1, random.chance(0.2) ? 60 : 12)
     ends.set(place, [...(ends.get(place) ?? []), drawn.ends])
   }
-  return { config, steps: steps.slice(0, size.steps) }
+  const plan = { config, steps: steps.slice(0, size.steps) }
+  return withReleases(make(derived(seed, "releases")), plan)
 }

@@ -328,4 +328,48 @@ export const defects: ReadonlyArray<Defect> = [
       },
     ],
   },
+  {
+    name: "newer-overwritten",
+    what: "an older release stores what it looks up over the entry of a newer one",
+    edits: [
+      {
+        file: `${internal}/tier/codec.ts`,
+        from: `        return { _tag: "Foreign", version: usable(decoded.version) }`,
+        to: `        return { _tag: "Nothing", version: usable(decoded.version) }`,
+      },
+    ],
+  },
+  {
+    name: "never-repaired",
+    what: "a lookup does not replace bytes that its node cannot decode",
+    edits: [
+      {
+        file: `${internal}/tier/codec.ts`,
+        from: `    return { _tag: "Nothing", version, isUndecodable: true }`,
+        to: `    return { _tag: "Foreign", version }`,
+      },
+    ],
+  },
+  {
+    name: "schema-ignored",
+    what: "a release reads entries that another one wrote under another schemaVersion",
+    edits: [
+      {
+        file: `${core}/Envelope.ts`,
+        from: `    if (parsed.schemaVersion !== context.schemaVersion) {`,
+        to: `    if (parsed.schemaVersion > context.schemaVersion + 1) {`,
+      },
+    ],
+  },
+  {
+    name: "undecodable-thrown",
+    what: "bytes that cannot be decoded are an error for the caller",
+    edits: [
+      {
+        file: `${internal}/tier/codec.ts`,
+        from: `    return { _tag: "Nothing", version, isUndecodable: true }`,
+        to: `    throw new Error(\`\${reason} \${version}\`)`,
+      },
+    ],
+  },
 ]

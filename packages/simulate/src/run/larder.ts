@@ -6,7 +6,7 @@ import type { Life } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
 import { closeTimeout, type Config, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
 import type { LookupError, Source } from "./source.ts"
-import { numberOf, SimulatedValue } from "./values.ts"
+import { BoxedValue, numberOf, SimulatedValue } from "./values.ts"
 
 export type SimulatedLarder = Larder.Larder<string, SimulatedValue, LookupError>
 
@@ -47,7 +47,8 @@ export const makeLarder = ({
   const policy = Policy.make({ ...policyOptions(config), ...own })
   return Larder.make({
     name: larderName,
-    value: SimulatedValue,
+    value: life.release.isBoxed ? BoxedValue : SimulatedValue,
+    schemaVersion: life.release.schemaVersion,
     policy: config.checked ? Policy.checked(policy) : policy,
     tags: (value) => recorder.tagsOf(numberOf(value)),
     closeTimeout,

@@ -38,7 +38,7 @@ export class Node {
   ) {
     this.machine = machine
     this.process = new Process(cluster.loop, machine.time)
-    this.life = recorder.life(machine.index)
+    this.life = recorder.life(machine.index, machine.release)
     this.#recorder = recorder
     const { node, number } = this.life
     this.#context = seeded(this.process, derived(config.seed, "node", node, number))

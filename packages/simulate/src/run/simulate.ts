@@ -9,6 +9,7 @@ import {
   heartbeat,
   keysOf,
   type Plan,
+  type Release,
   silence,
   type Step,
 } from "../plan/Plan.ts"
@@ -55,7 +56,8 @@ class World {
     return this.#recorder.history(this.config, { healed, quiet, leftovers })
   }
 
-  #start(machine: Machine): void {
+  #start(machine: Machine, release: Release = machine.release): void {
+    machine.release = release
     const node = new Node(this.#cluster, machine, {
       config: this.config,
       recorder: this.#recorder,
@@ -180,12 +182,12 @@ class World {
       case "resume":
         return node.process.continue()
       case "restart":
-        if (node.isUp) node.close(() => this.#start(machine))
+        if (node.isUp) node.close(() => this.#start(machine, step.release))
         return
       case "kill":
         return node.kill()
       case "start":
-        if (node.process.isDead) this.#start(machine)
+        if (node.process.isDead) this.#start(machine, step.release)
     }
   }
 

@@ -3,6 +3,7 @@
  * most likely to take for none.
  */
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 
 export const SimulatedValue = Schema.Union([
   Schema.Number,
@@ -24,3 +25,14 @@ export const numberOf = (value: unknown): number => {
   const place = empty.findIndex((one) => Object.is(one, value))
   return place === -1 ? Number(value) : place + 1
 }
+
+/** The same values, as a release encodes them that cannot decode those of others. */
+export const BoxedValue = SimulatedValue.pipe(
+  Schema.encodeTo(
+    Schema.Struct({ boxed: Schema.Finite }),
+    SchemaTransformation.transform({
+      decode: ({ boxed }: { readonly boxed: number }) => valueOf(boxed),
+      encode: (value: SimulatedValue) => ({ boxed: numberOf(value) }),
+    }),
+  ),
+)

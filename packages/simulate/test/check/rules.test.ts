@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { silence } from "../../src/plan/Plan.ts"
+import { plainRelease, silence } from "../../src/plan/Plan.ts"
 import { key, Told } from "../support/told.ts"
 
 describe("times", () => {
@@ -328,6 +328,59 @@ describe("at rest", () => {
     told.at(2_200).confirms(told.a)
     told.at(2_300).holds(told.a, 1, ["shared"])
     expect(told.broken()).toEqual(["recovered"])
+  })
+})
+
+describe("two releases", () => {
+  const releases = [plainRelease, { schemaVersion: 1, isBoxed: false }]
+
+  it("give no value of each other", () => {
+    const told = new Told({ releases })
+    const value = told.lookedUp(told.a)
+    told.at(1).given(told.a, value, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.given(told.b, value, "Fresh")
+    expect(told.broken()).toEqual(["foreign"])
+  })
+
+  it("with the same number share undefined alone, which has no bytes", () => {
+    const boxed = { schemaVersion: 0, isBoxed: true }
+    const told = new Told({ releases: [plainRelease, boxed] })
+    const [none, zero] = [told.lookedUp(told.a), told.lookedUp(told.a)]
+    told.at(1).given(told.b, none, "Fresh")
+    expect(told.broken()).toEqual([])
+    told.given(told.b, zero, "Fresh")
+    expect(told.broken()).toEqual(["foreign"])
+  })
+
+  it("an older one replaces nothing of the newer, and may look up again itself", () => {
+    const told = new Told({ releases })
+    told.at(20_000).lookedUp(told.b)
+    told.at(21_500).lookedUp(told.a)
+    told.at(23_000).lookedUp(told.a)
+    expect(told.broken()).toEqual([])
+    told.at(24_500).lookedUp(told.b)
+    expect(told.broken()).toEqual(["repaired"])
+  })
+
+  it("at rest, the newer one looks up once", () => {
+    const told = new Told({ releases })
+    told.at(2_000).rests()
+    told.at(2_010).lookedUp(told.b)
+    told.at(2_020).lookedUp(told.a)
+    expect(told.broken()).toEqual([])
+    told.at(2_030).lookedUp(told.b)
+    expect(told.broken()).toEqual(["repaired"])
+  })
+
+  it("need not agree, and a set stays for its own", () => {
+    const told = new Told({ releases })
+    told.at(100).changed(told.b, "set", { value: told.value() })
+    told.at(2_000).rests()
+    told.has(told.a, undefined)
+    expect(told.broken()).toEqual([])
+    told.has(told.b, undefined)
+    expect(told.broken()).toEqual(["kept"])
   })
 })
 

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { type FaultKind, faultNames } from "../../src/plan/faults.ts"
 import { generate } from "../../src/plan/generate.ts"
+import type { Release } from "../../src/plan/Plan.ts"
+
+const shownRelease = ({ isBoxed, schemaVersion }: Release): string =>
+  `${schemaVersion} ${isBoxed ? "boxed" : "plain"}`
 
 const size = { nodes: 3, steps: 400, faults: faultNames }
 
@@ -33,6 +37,18 @@ describe("plans", () => {
     const arbiter = ["evict", "replicate", "failover", "upstream"]
     expect([...tags].toSorted()).toEqual(
       [...operations, ...others, ...faults, ...ends, ...arbiter].toSorted(),
+    )
+  })
+
+  it("run two releases now and then, and begin processes of the other one", () => {
+    const plans = Array.from({ length: 100 }, (_, seed) => generate(seed, size))
+    const mixed = plans.filter(({ config }) => config.releases !== undefined)
+    expect(mixed.length).toBeGreaterThan(5)
+    expect(mixed.length).toBeLessThan(30)
+    const begun = mixed.flatMap(({ steps }) => steps).filter((step) => "release" in step)
+    expect(begun.length).toBeGreaterThan(0)
+    expect(new Set(mixed.flatMap(({ config }) => config.releases!).map(shownRelease))).toEqual(
+      new Set(["0 plain", "0 boxed", "1 plain", "1 boxed"]),
     )
   })
 

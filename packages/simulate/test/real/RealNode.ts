@@ -14,7 +14,7 @@ import { limitsOf } from "../../src/cluster/Cluster.ts"
 import { over } from "../../src/cluster/way.ts"
 import type { Life } from "../../src/history/History.ts"
 import type { Recorder } from "../../src/history/Recorder.ts"
-import type { Config } from "../../src/plan/Plan.ts"
+import type { Config, Release } from "../../src/plan/Plan.ts"
 import type { Caller } from "../../src/run/calls.ts"
 import { makeLarder, memoryOf, type SimulatedLarder } from "../../src/run/larder.ts"
 import type { Source } from "../../src/run/source.ts"
@@ -33,6 +33,7 @@ export const probeText = (number: number): string => `1l${probe}${number}`
 
 export interface NodeOptions {
   readonly index: number
+  readonly release: Release
   readonly config: Config
   readonly recorder: Recorder
   readonly source: Source
@@ -66,10 +67,10 @@ export class RealNode implements Caller {
   readonly #context: Context.Context<never>
 
   constructor(options: NodeOptions) {
-    const { index, recorder } = options
+    const { index, recorder, release } = options
     this.index = index
     this.#options = options
-    this.life = recorder.life(index)
+    this.life = recorder.life(index, release)
     this.#context = Context.make(Clock.Clock, options.clock).pipe(
       Context.add(References.MinimumLogLevel, "None"),
     ) as Context.Context<never>

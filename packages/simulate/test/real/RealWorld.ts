@@ -15,7 +15,13 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import type { History, Lookup } from "../../src/history/History.ts"
 import { Recorder } from "../../src/history/Recorder.ts"
-import { type Config, type Plan, type Step } from "../../src/plan/Plan.ts"
+import {
+  type Config,
+  type Plan,
+  plainRelease,
+  type Release,
+  type Step,
+} from "../../src/plan/Plan.ts"
 import { type Running, startChange, startRead } from "../../src/run/calls.ts"
 import { larderName } from "../../src/run/larder.ts"
 import { type Pause, Source } from "../../src/run/source.ts"
@@ -135,9 +141,10 @@ class RealWorld {
     return Effect.forEach(open, (node) => node.close, { discard: true })
   }
 
-  #start(index: number): Effect.Effect<void> {
+  #start(index: number, release = this.#releaseOf(index)): Effect.Effect<void> {
     const node = new RealNode({
       index,
+      release,
       config: this.#config,
       recorder: this.#recorder,
       source: this.#source,
@@ -147,6 +154,11 @@ class RealWorld {
     })
     this.#nodes[index] = node
     return node.open
+  }
+
+  /** What the node runs until it begins again as another one. */
+  #releaseOf(index: number): Release {
+    return this.#nodes[index]?.life.release ?? this.#config.releases?.[index] ?? plainRelease
   }
 
   #take(step: Step): Effect.Effect<void, unknown> {
@@ -184,7 +196,10 @@ class RealWorld {
           this.#clocks[step.node % this.#config.nodes]!.skew = step.skew
         })
       case "restart":
-        return Effect.andThen(this.#node(step).close, this.#start(this.#node(step).index))
+        return Effect.suspend(() => {
+          const node = this.#node(step)
+          return Effect.andThen(node.close, this.#start(node.index, step.release))
+        })
       case "flush":
         return this.#place.server.cli("FLUSHALL")
       case "replicate":

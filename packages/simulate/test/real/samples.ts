@@ -1,7 +1,15 @@
 /** Plans whose outcome real servers repeat, whatever the machine does. */
 import type { FaultKind } from "../../src/plan/faults.ts"
-import { generate } from "../../src/plan/generate.ts"
-import { type Config, keysOf, type Plan, type Step, usualTimes } from "../../src/plan/Plan.ts"
+import { generate, otherReleases } from "../../src/plan/generate.ts"
+import {
+  type Config,
+  keysOf,
+  type Plan,
+  plainRelease,
+  type Release,
+  type Step,
+  usualTimes,
+} from "../../src/plan/Plan.ts"
 
 /** The kinds of faults that a real server plays at a chosen step. */
 export const faults: ReadonlyArray<FaultKind> = [
@@ -56,19 +64,32 @@ const finalSteps = (config: Config): ReadonlyArray<Step> => {
   return [{ _tag: "upstream", behaviour: "answers", millis: 0 }, ...asks]
 }
 
+/** Every fourth plan has two releases, and each node that begins again takes the next one. */
+const releasesOf = (seed: number): ReadonlyArray<Release> => {
+  const other = otherReleases[seed % otherReleases.length]!
+  return [plainRelease, seed % 4 === 3 ? other : plainRelease, plainRelease]
+}
+
+const released = (releases: ReadonlyArray<Release>, step: Step, place: number): Step =>
+  step._tag === "restart" ? { ...step, release: releases[place % 2]! } : step
+
 export const sample = (seed: number, { file }: { readonly file: boolean }): Plan => {
   const nodes = 2 + (seed % 2)
   const plan = generate(seed, { nodes, steps: stepsPerPlan, faults })
   const { keys } = plan.config
+  const releases = releasesOf(seed)
   const config: Config = {
     ...slowed(plan.config),
+    releases,
     file,
     keys: Math.min(keys, 3),
     // Which entries memory evicts depends on seeds of its own.
     maxEntries: 10_000,
     latency: 0,
   }
-  const steps = plan.steps.map((step) => within(config, ending(slowedStep(step))))
+  const steps = plan.steps.map((step, place) =>
+    within(config, ending(slowedStep(released(releases, step, place)))),
+  )
   return { config, steps: [...steps, ...finalSteps(config)] }
 }
 

@@ -30,8 +30,8 @@ export class Told {
 
   constructor(config: Partial<Config> = {}) {
     this.#config = plainConfig({ freshFor: 10_000, latency: 0, ...config })
-    this.a = this.#recorder.life(0)
-    this.b = this.#recorder.life(1)
+    this.a = this.#recorder.life(0, config.releases?.[0])
+    this.b = this.#recorder.life(1, config.releases?.[1])
     for (const life of [this.a, this.b]) life.opened = this.#recorder.moment()
   }
 
