@@ -291,12 +291,31 @@ export class Facts {
    */
   isOlder(value: number, change: Change): boolean {
     const { begin, settled } = change
-    return this.vouches(value).every(({ isSettled, order, placedAt, version = Infinity }) => {
+    return this.vouches(value).every((vouch) => {
+      const { isSettled, order, placedAt, version = Infinity } = vouch
       if (order >= begin.order) return false
+      if (placedAt + tierTimeout < begin.at) return true
       return (
-        (settled && (isSettled || version < change.version)) || placedAt + tierTimeout < begin.at
+        settled &&
+        (isSettled || version < change.version) &&
+        !this.#isPlacedAfter(value, vouch, change)
       )
     })
+  }
+
+  /**
+   * Whether the process has placed an own missed change of the key, which is known up to the time of a trip,
+   * after this one. What it vouches for later comes after both.
+   */
+  #isPlacedAfter(value: number, { life, order }: Vouch, { version }: Change): boolean {
+    return this.changesOfKey(this.history.values.get(value)!.key).some(
+      (own) =>
+        own.life === life &&
+        !own.settled &&
+        own.end !== undefined &&
+        own.end.order < order &&
+        own.version > version,
+    )
   }
 
   /**

@@ -34,11 +34,11 @@ const isUnplaced = (facts: Facts, { end, settled, version }: Change, by: Read): 
 }
 
 /**
- * An arbiter that evicts the record of a removal accepts a value that was queued before the removal and
+ * An arbiter that evicts the record of a change accepts a value that was queued before the change and
  * arrives after it.
  */
-const mayBeEvicted = (facts: Facts, value: number, { begin, op }: Change, by: Read): boolean =>
-  op === "remove" &&
+const mayBeEvicted = (facts: Facts, value: number, { begin, key }: Change, by: Read): boolean =>
+  key !== undefined &&
   facts.vouches(value).some(({ isSettled }) => !isSettled) &&
   facts.history.steps.some(
     ({ at, step }) =>

@@ -15,10 +15,12 @@ const recovery = 3_000 + breakerOpenFor
 
 /**
  * Whether a message may detach the flight of the earlier lookup: that of a change that was not settled at
- * first, or of another node's lookup, where the arbiter has forgotten the lease of the earlier one.
+ * first, or of another node's lookup, where the earlier one has no lease: the arbiter has forgotten it, or
+ * did not answer. Without a lease, its node cannot tell whether the message is of a later change.
  */
 const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean =>
   (facts.hasForgotten(begin, later.begin) ||
+    !facts.isUndisturbed(life, begin.at - flightsWait(facts), begin.at) ||
     facts
       .changesOfKey(later.key)
       .some((change) => !change.settled && change.begin.order < later.begin.order)) &&
@@ -169,6 +171,8 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
   if (config.earlyRefresh || end === undefined) return undefined
   if (!facts.areOfNewest(life, later.life)) return undefined
   if (outcome !== "value" && outcome !== "renewed") return undefined
+  // Past its deadline, a value is not stored.
+  if (facts.failedAt(earlier) !== undefined) return undefined
   const begin = later.begin
   const longest = config.freshFor / facts.stretch - flightsWait(facts)
   if (begin.at < end.at + storing || begin.at > end.at + longest) return undefined

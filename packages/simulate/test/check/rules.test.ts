@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest"
+import { epoch } from "../../src/engine/process.ts"
+import type { Change } from "../../src/history/History.ts"
 import { plainRelease, silence } from "../../src/plan/Plan.ts"
 import { key, Told } from "../support/told.ts"
 
@@ -134,6 +136,43 @@ describe("changes", () => {
   })
 })
 
+describe("what cannot be decided", () => {
+  it("is the order of a change and of what a node looks up after a missed change with a later place", () => {
+    const after = (own: Partial<Change>) => {
+      const told = new Told()
+      told.at(100).changed(told.a, "expire", { settled: false, ...own })
+      const value = told.lookedUp(told.a)
+      const removal = told.at(101).changed(told.b, "remove")
+      told.hears(told.a, removal)
+      told.at(102).given(told.a, value, "Fresh")
+      return told.broken()
+    }
+    const later = (epoch + 300) * 1_000
+    expect(after({ version: later })).toEqual([])
+    expect(after({ version: later, key: "other" })).toEqual(["dropped", "noStaleSet", "excuse"])
+    expect(after({})).toEqual(["dropped", "noStaleSet", "excuse"])
+  })
+
+  it.each(["remove", "expire", "set"] as const)(
+    "is that of a queued value and a %s whose record is evicted",
+    (op) => {
+      const after = (isEvicted: boolean) => {
+        const told = new Told({ tierWrites: "background" })
+        const value = told.value()
+        told.at(100).changed(told.a, "set", { value, settled: false })
+        const other = op === "set" ? { value: told.value() } : {}
+        const change = told.at(500).changed(told.b, op, other)
+        if (isEvicted) told.step({ _tag: "evict", share: 1 })
+        told.hears(told.b, change)
+        told.at(600).given(told.b, value, "Fresh")
+        return told.broken()
+      }
+      expect(after(true)).toEqual([])
+      expect(after(false)).toContain("noStaleSet")
+    },
+  )
+})
+
 describe("no stale set", () => {
   it("what a node looked up from before a change until after it is not fresh there", () => {
     const told = new Told()
@@ -239,6 +278,22 @@ describe("lookups", () => {
     expect(changed.broken()).toEqual([])
   })
 
+  it("another one where the message of another node's value meets a lookup without a lease", () => {
+    const told = (refused: boolean) => {
+      const told = new Told()
+      if (refused) told.step({ _tag: "requests", node: 0, condition: "refused" })
+      const other = told.at(17_000).changed(told.b, "set", { value: told.value(), settled: true })
+      const one = told.at(20_500).lookup(told.a)
+      told.at(20_505).hears(told.a, other)
+      const later = told.at(20_510).lookup(told.a)
+      told.at(20_520).ended(one, "value", told.value())
+      told.ended(later, "value", told.value())
+      return told.broken()
+    }
+    expect(told(true)).toEqual([])
+    expect(told(false)).toEqual(["oneLookup"])
+  })
+
   it("one in all nodes that are well", () => {
     const both = (told: Told) => {
       const one = told.at(20_000).lookup(told.a)
@@ -263,6 +318,11 @@ describe("lookups", () => {
     changed.at(21_000).changed(changed.b, "expire")
     changed.at(22_000).lookedUp(changed.a)
     expect(changed.broken()).toEqual([])
+    const disobeyed = new Told()
+    const late = disobeyed.at(19_000).lookup(disobeyed.a)
+    disobeyed.at(20_000).ended(late, "value", disobeyed.value())
+    disobeyed.at(22_000).lookedUp(disobeyed.a)
+    expect(disobeyed.broken()).toEqual([])
   })
 
   it("none is interrupted unless its caller leaves", () => {

@@ -113,7 +113,7 @@ export class Told {
       ...more,
     })
     change.settled = more.settled ?? true
-    change.version = (epoch + this.now) * 1_000
+    change.version = more.version ?? (epoch + this.now) * 1_000
     change.end = this.#recorder.moment()
     return change
   }
