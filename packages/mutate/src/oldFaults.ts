@@ -267,6 +267,26 @@ export const oldFaults = {
       },
     ],
   },
+  "one-server-away": {
+    what: "one server of a Cluster that is away takes the others from their keys",
+    edits: [
+      {
+        file: `${core}/tier/parts.ts`,
+        from: `      return this.#partOf?.(key) ?? ""`,
+        to: `      return this.#partOf === undefined || key === undefined ? "" : "all"`,
+      },
+    ],
+  },
+  "breaker-of-old-server": {
+    what: "after a failover of a Cluster, the breaker of the old server stays open in stats",
+    edits: [
+      {
+        file: `${core}/tier/parts.ts`,
+        from: `      part === marksPart || this.of(lastKey) === part`,
+        to: `      part === marksPart || lastKey !== part`,
+      },
+    ],
+  },
 } satisfies Readonly<Record<string, OldFault>>
 
 export type OldFaultName = keyof typeof oldFaults

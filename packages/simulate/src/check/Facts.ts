@@ -15,6 +15,7 @@ import { valueOf } from "../run/values.ts"
 import { epoch } from "../engine/process.ts"
 import {
   isSameRelease,
+  serversOf,
   silence,
   type Step,
   tierBudget,
@@ -213,6 +214,10 @@ export class Facts {
       (step) =>
         step._tag === "pauseArbiter" ? true : step._tag === "resumeArbiter" ? false : undefined,
       (step) => (isHere(step) && step._tag === "drift" ? true : undefined),
+      ...Array.from({ length: serversOf(this.history.config) }, (_, server) => (step: Step) => {
+        if (!("server" in step) || step.server !== server) return undefined
+        return step._tag === "serverAway"
+      }),
     ]
     const moments = this.history.steps
       .filter(

@@ -16,10 +16,12 @@ import {
   heartbeat,
   plainRelease,
   type Release,
+  serversOf,
   timesOf,
 } from "../plan/Plan.ts"
 import { derived, make } from "@larder/traces/choices"
 import { SimulatedNetwork } from "./network.ts"
+import { Servers } from "./servers.ts"
 import { asFile, type Conditions, reached } from "./way.ts"
 
 /** The most bytes of a value that a message brings. */
@@ -84,6 +86,7 @@ export class Cluster {
   readonly loop = new EventLoop()
   readonly machines: ReadonlyArray<Machine>
   readonly network: SimulatedNetwork
+  readonly servers: Servers
   readonly #config: Config
   readonly #arbiter: Process
   readonly #server: MemoryTier.SharedServer
@@ -107,7 +110,8 @@ export class Cluster {
     this.#server = this.#onArbiter(
       MemoryTier.sharedServer({ ...limitsOf(config), network: this.network }),
     )
-    this.#tier = bytesOf(this.#server.layer, this.#arbiter)
+    this.servers = new Servers(serversOf(config))
+    this.#tier = this.servers.tier(bytesOf(this.#server.layer, this.#arbiter))
     this.machines = Array.from(
       { length: config.nodes },
       (_, index) =>
@@ -215,6 +219,7 @@ export class Cluster {
   heal(): void {
     this.resumeArbiter()
     this.#replica = undefined
+    this.servers.heal()
     for (const machine of this.machines) {
       this.setPartition(machine, false)
       this.network.of(machine.index).condition = "prompt"

@@ -168,6 +168,7 @@ const arbiterOver = (road: Road, arbiter: Tier.Arbiter): Tier.Arbiter => {
 }
 
 const storeOver = (road: Road, store: Tier.ByteStore): Tier.ByteStore => ({
+  partOf: store.partOf,
   read: (keys) => road.request("read", store.read(keys), (found) => found.map(damaged)),
   put: (...args) => road.request("put", store.put(...args)),
   drop: (...args) => road.request("drop", store.drop(...args)),

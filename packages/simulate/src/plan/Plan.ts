@@ -98,6 +98,8 @@ export interface Config {
   readonly seed: number
   /** By node, what it runs at first. Default: {@link plainRelease}. */
   readonly releases?: ReadonlyArray<Release>
+  /** On how many servers the arbiter is. Default: 1, which is always drawn. */
+  readonly servers?: number
   /** Default: {@link usualTimes}. */
   readonly times?: Times
 }
@@ -110,6 +112,8 @@ export interface Times {
 }
 
 export const usualTimes: Times = { leaseWait: 1_000, retryAfterFailure: 100, markMaxAge: 5_000 }
+
+export const serversOf = ({ servers = 1 }: Config): number => servers
 
 export const timesOf = ({ times = usualTimes }: Config): Times => times
 
@@ -160,6 +164,8 @@ export type FaultStep =
   | { readonly _tag: "kill"; readonly node: number }
   | { readonly _tag: "start"; readonly node: number; readonly release?: Release }
   | { readonly _tag: "pauseArbiter" | "resumeArbiter" }
+  /** One of the arbiter's servers does not answer, until a replica takes its place. Never drawn. */
+  | { readonly _tag: "serverAway" | "serverReplaced"; readonly server: number }
   /** The arbiter loses all records. */
   | { readonly _tag: "flush" }
   | { readonly _tag: "evict"; readonly share: number }

@@ -141,6 +141,10 @@ class World {
         return cluster.pauseArbiter()
       case "resumeArbiter":
         return cluster.resumeArbiter()
+      case "serverAway":
+        return cluster.servers.leave(step.server)
+      case "serverReplaced":
+        return cluster.servers.replace(step.server)
       case "flush":
         return cluster.flush()
       case "evict":

@@ -37,6 +37,8 @@ export const messages = (node: number, condition: MessageCondition): Step => ({
   node,
   condition,
 })
+export const serverAway = (server: number): Step => ({ _tag: "serverAway", server })
+export const serverReplaced = (server: number): Step => ({ _tag: "serverReplaced", server })
 export const upstream = (millis: number): Step => ({
   _tag: "upstream",
   behaviour: "answers",

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest"
 import { reading } from "../../src/scenarios/read.ts"
 import { recovering } from "../../src/scenarios/recover.ts"
 import { faultsOf, type Scenario } from "../../src/scenarios/Scenario.ts"
+import { onServers } from "../../src/scenarios/servers.ts"
 import { scenarios } from "../../src/scenarios/scenarios.ts"
 import { writing } from "../../src/scenarios/write.ts"
 
@@ -25,6 +26,10 @@ describe("missed changes and lost connections", () => {
 
 describe("sets and queued values", () => {
   holds(writing)
+})
+
+describe("an arbiter of several servers", () => {
+  holds(onServers)
 })
 
 it("every old fault has one scenario, and the guide names it", () => {
