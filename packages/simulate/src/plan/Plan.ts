@@ -97,7 +97,7 @@ export interface Config {
   readonly skews: ReadonlyArray<number>
   readonly seed: number
   /** By node, what it runs at first. Default: {@link plainRelease}. */
-  readonly releases?: ReadonlyArray<Release>
+  readonly releases?: ReadonlyArray<Release> | undefined
   /** On how many servers the arbiter is. Default: 1, which is always drawn. */
   readonly servers?: number
   /** Default: {@link usualTimes}. */

@@ -238,6 +238,36 @@ const withReleases = ({ chance, pick }: Choices, plan: Plan): Plan => {
   return { config: { ...plan.config, releases }, steps }
 }
 
+/** A node reads a key while its own change of the key is on its way, and hears nothing of the change. */
+const changeUnderWay = (random: Choices, { nodes, keys }: Config): ReadonlyArray<Step> => {
+  const { between, pick } = random
+  const node = between(0, nodes - 1)
+  const key = keyOf(between(0, keys - 1))
+  const get: Step = { _tag: "getWithMeta", node, key }
+  return [
+    get,
+    wait(pick([50, 200])),
+    { _tag: "messages", node, condition: "cut" },
+    { _tag: "requests", node, condition: "slow" },
+    { _tag: pick(["set", "expire", "remove"]), node, key },
+    { _tag: "requests", node, condition: "prompt" },
+    get,
+    wait(100),
+    get,
+    { _tag: "messages", node, condition: "prompt" },
+  ]
+}
+
+const withChangeUnderWay = (random: Choices, plan: Plan, { faults }: Size): Plan => {
+  const { config, steps } = plan
+  if (!faults.includes("messages") || !faults.includes("requests")) return plan
+  const added = changeUnderWay(random, config)
+  if (steps.length < 2 * added.length || !random.chance(0.15)) return plan
+  const rest = steps.length - added.length
+  const place = random.between(0, rest)
+  return { config, steps: [...steps.slice(0, place), ...added, ...steps.slice(place, rest)] }
+}
+
 /** The same seed and size give the same plan. */
 export const generate = (seed: number, size: Size): Plan => {
   const random = make(derived(seed, "plan"))
@@ -264,6 +294,8 @@ export const generate = (seed: number, size: Size): Plan => {
     const place = steps.length + random.between(1, random.chance(0.2) ? 60 : 12)
     ends.set(place, [...(ends.get(place) ?? []), drawn.ends])
   }
-  const plan = { config, steps: steps.slice(0, size.steps) }
+  const drawn = { config, steps: steps.slice(0, size.steps) }
+  // Each with a generator of its own, which leaves the other plans as they are.
+  const plan = withChangeUnderWay(make(derived(seed, "underWay")), drawn, size)
   return withReleases(make(derived(seed, "releases")), plan)
 }

@@ -92,7 +92,7 @@ const simpler: ReadonlyArray<Partial<Config>> = [
   { staleIfError: 0 },
   { settleTime: 60_000 },
   { skews: [] },
-  { releases: [] },
+  { releases: undefined },
 ]
 
 const fewerNodes = (plan: Plan, fails: Fails): Plan => {
