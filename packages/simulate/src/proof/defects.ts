@@ -120,11 +120,9 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/write/change.ts`,
-        from: `        : yield* apply(engine, arbiter, k, orRemoval(engine, k, asked), known)`,
-        to: `        : yield* Effect.suspend(() => {
-            engine.near.delete(k)
-            return apply(engine, arbiter, k, orRemoval(engine, k, asked), known)
-          })`,
+        from: `    const answer = arbiter === undefined ? undefined : yield* apply(engine, arbiter, k, sent, known)`,
+        to: `    engine.near.delete(k)
+    const answer = arbiter === undefined ? undefined : yield* apply(engine, arbiter, k, sent, known)`,
       },
       {
         file: `${internal}/write/change.ts`,

@@ -69,15 +69,15 @@ const changeTiers = (
     const missed = engine.missed.key(k)
     const queuedBefore = engine.writes.count
     const asked = { ...given, change: afterMarks(given.change, engine.versions.asOf()) }
-    const answer =
-      arbiter === undefined
-        ? undefined
-        : yield* apply(engine, arbiter, k, orRemoval(engine, k, asked), known)
+    const sent = orRemoval(engine, k, asked)
+    const answer = arbiter === undefined ? undefined : yield* apply(engine, arbiter, k, sent, known)
     if (answer?.refused === true) {
       engine.changes.end(k, turn, answer.version)
       return refusal(answer.version)
     }
-    engine.writes.withdraw(k)
+    // Race: a value was queued while the arbiter was asked. It comes after an expire: without it, the value from
+    // before both would stay for stale-if-error.
+    if (sent.change._tag !== "Expire") engine.writes.withdraw(k)
     const applied = answer?.version
     if (applied !== undefined) engine.missed.heardKey(k, missed)
     else if (arbiter !== undefined) {
