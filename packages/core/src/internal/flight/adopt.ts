@@ -11,6 +11,7 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierEntry, TierRead } from "../tier/tierRead.ts"
 import { type Candidate, type Flight, isConfirmed, type Unconfirmed } from "../state/flight.ts"
 import { hasMissed, judgeable } from "../recover/believed.ts"
+import { keepNearer } from "../recover/nearerTiers.ts"
 import { unlessOutdated } from "./lookupResult.ts"
 import { complete, offerAll } from "./waiters.ts"
 
@@ -177,9 +178,9 @@ const adopt = (
     takeOver(engine, flight, keeping, engine.now())
     for (const other of engine.stack.farther) {
       if (other === tier) break
-      const { confirmedAt: at, isProvisional } = keeping
-      const confirmation = { at, isOrdered: isProvisional !== true }
-      engine.fibers.forkAwaited(other.copies.put(flight.k, entry, confirmation))
+      const { confirmedAt: asOf = engine.stopwatch(), isProvisional: isChosen = false } = keeping
+      const known = { asOf, isOrdered: true, isChosen }
+      engine.fibers.forkAwaited(keepNearer(engine, other, flight.k, entry, known))
     }
   }
   complete(engine, flight, { _tag: "Value", result: candidate, newerKnown: undefined })
