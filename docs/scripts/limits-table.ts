@@ -236,6 +236,29 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "A lease alone",
+    of: core,
+    rows: [
+      [
+        "leastLoneLeaseMillis",
+        "least time of a lease alone",
+        "`InvalidOptions`",
+        "`Lease.withLease`: `lease`",
+      ],
+      [
+        "loneLeaseRenewals",
+        "renewals in the time of one lease",
+        "the holder learns with the next one that it lost the lease",
+      ],
+      [
+        "longestLoneLeaseStepMillis",
+        "one request for such a lease: a third of its time, but no longer than this",
+        "it is sent again: until `wait` is over, or the lease's time",
+      ],
+      ["leastLoneLeaseStepMillis", "the same for a short lease", "the same"],
+    ],
+  },
+  {
     title: "Steps in tiers",
     of: core,
     rows: [

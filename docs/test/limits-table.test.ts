@@ -48,6 +48,7 @@ it.each([
  * queue, a memory, a batch, a pause or a retention belongs into limits.ts.
  */
 const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "core/src/internal/lease/hold.ts": ["partOfRenewal"],
   "core/src/internal/memory/bounded/bounded.ts": [
     "expiredPerWrite",
     "shrunkPerWrite",
