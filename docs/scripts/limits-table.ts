@@ -609,6 +609,24 @@ export const sections: ReadonlyArray<Section> = [
         file("busyTimeout"),
       ],
       ["busyPauseMillis", "pause between two attempts meanwhile", "the next attempt begins"],
+      [
+        "clientBusyTimeoutMillis",
+        "wait of the SQL client for another connection that writes",
+        "the statement fails with `LockTimeoutError`",
+        "`NodeSqliteClient.layer`: `busyTimeout`",
+      ],
+      [
+        "longestBusyPauseMillis",
+        "longest pause between two of its attempts",
+        "it does not grow further",
+      ],
+      [
+        "preparedStatements",
+        "prepared statements that the SQL client keeps",
+        "the one used longest ago is prepared again at its next use",
+        "`NodeSqliteClient.layer`: `prepareCacheSize`",
+      ],
+      ["rowsPerChunk", "rows of a stream that it reads together", "other work runs first"],
       ["rowBytes", "size of a value", "it is refused"],
       [
         "fileCheckMillis",
