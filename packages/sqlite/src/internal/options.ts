@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import * as limits from "./limits.ts"
 import { modes, type Synchronous } from "./synchronous.ts"
 
-export type { Synchronous }
+export type { Synchronous } from "./synchronous.ts"
 
 /**
  * Options of {@link layer}.
