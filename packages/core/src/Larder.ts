@@ -83,6 +83,7 @@ import type {
 } from "./internal/state/optionMistakes.ts"
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
+import { reportBy } from "./internal/state/larderReports.ts"
 import * as stack from "./internal/tier/openStack.ts"
 import { type Stats, statsOf, tierNames } from "./internal/lifecycle/stats.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
@@ -498,7 +499,9 @@ const makeAny = (
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     const larder = larderOf(engine)
-    return instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
+    const given = instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
+    reportBy(given, (told) => observer.tell(told))
+    return given
   })
 
 const withMeta =
