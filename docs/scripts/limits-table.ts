@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import { Policy } from "@larder/core"
 import * as core from "../../packages/core/src/internal/runtime/limits.ts"
 import * as redis from "../../packages/redis/src/internal/limits.ts"
+import * as sql from "../../packages/sql/src/internal/limits.ts"
 import * as sqlite from "../../packages/sqlite/src/internal/limits.ts"
 
 const page = fileURLToPath(new URL("../limits.md", import.meta.url))
@@ -17,9 +18,10 @@ const end = "<!-- end of limits -->"
 export type Limits = Readonly<Record<string, number>>
 
 /** The bounds that the page must show, by package. */
-export const modules: Readonly<Record<"core" | "redis" | "sqlite", Limits>> = {
+export const modules: Readonly<Record<"core" | "redis" | "sql" | "sqlite", Limits>> = {
   core,
   redis,
+  sql,
   sqlite,
 }
 
@@ -51,6 +53,7 @@ const policy: Limits = {
 const tierOption = (name: string): string => `\`${name}\` of the tier`
 const client = (name: string): string => `\`RedisClient.layer\`: \`${name}\``
 const file = (name: string): string => `\`SqliteTier.layer\`: \`${name}\``
+const feed = (name: string): string => `\`ChangeTable.stream\`: \`${name}\``
 const circuit = (name: string): string => `\`withCircuitBreaker\`: \`${name}\``
 const ofPolicy = (name: string): string => `\`Policy.make\`: \`${name}\``
 
@@ -238,6 +241,40 @@ export const sections: ReadonlyArray<Section> = [
         "time that such work, or timers that are due, take in one turn",
         "the rest follows in later turns",
       ],
+    ],
+  },
+  {
+    title: "Changes from outside",
+    of: core,
+    rows: [
+      [
+        "malformedCharacters",
+        "characters of a malformed message in its event",
+        "the rest is left out",
+      ],
+    ],
+  },
+  {
+    title: "A lease alone",
+    of: core,
+    rows: [
+      [
+        "leastLoneLeaseMillis",
+        "least time of a lease alone",
+        "`InvalidOptions`",
+        "`Lease.withLease`: `lease`",
+      ],
+      [
+        "loneLeaseRenewals",
+        "renewals in the time of one lease",
+        "the holder learns with the next one that it lost the lease",
+      ],
+      [
+        "longestLoneLeaseStepMillis",
+        "one request for such a lease: a third of its time, but no longer than this",
+        "it is sent again: until `wait` is over, or the lease's time",
+      ],
+      ["leastLoneLeaseStepMillis", "the same for a short lease", "the same"],
     ],
   },
   {
@@ -609,6 +646,24 @@ export const sections: ReadonlyArray<Section> = [
         file("busyTimeout"),
       ],
       ["busyPauseMillis", "pause between two attempts meanwhile", "the next attempt begins"],
+      [
+        "clientBusyTimeoutMillis",
+        "wait of the SQL client for another connection that writes",
+        "the statement fails with `LockTimeoutError`",
+        "`NodeSqliteClient.layer`: `busyTimeout`",
+      ],
+      [
+        "longestBusyPauseMillis",
+        "longest pause between two of its attempts",
+        "it does not grow further",
+      ],
+      [
+        "preparedStatements",
+        "prepared statements that the SQL client keeps",
+        "the one used longest ago is prepared again at its next use",
+        "`NodeSqliteClient.layer`: `prepareCacheSize`",
+      ],
+      ["rowsPerChunk", "rows of a stream that it reads together", "other work runs first"],
       ["rowBytes", "size of a value", "it is refused"],
       [
         "fileCheckMillis",
@@ -647,6 +702,42 @@ export const sections: ReadonlyArray<Section> = [
       ["reserveNeedsBytes", "free room on the disk for a reserve", "with less there is none"],
       ["firstEvictedBytes", "bytes evicted first on a full disk", "each attempt doubles them"],
       ["consideredAtOnce", "oldest rows from which it evicts those not read", "younger ones stay"],
+    ],
+  },
+  {
+    title: "Change tables",
+    of: sql,
+    rows: [
+      [
+        "keysPerChange",
+        "keys, or tags, of one statement of Postgres",
+        "the change says that everything has changed",
+        "`ChangeTable.ddl`: `maxKeys`",
+      ],
+      ["changesPerRead", "changes read together", "the rest is read after them"],
+      ["pollMillis", "between two looks", "the next look", feed("pollInterval")],
+      [
+        "pollBesideWakeUpsMillis",
+        "the same where the database wakes the reader",
+        "the next look",
+        feed("pollInterval"),
+      ],
+      [
+        "firstPendingMillis",
+        "first pause while a change waits for an older transaction",
+        "it doubles",
+      ],
+      ["longestPendingMillis", "longest such pause", "it does not grow further"],
+      ["firstRetryMillis", "first pause while the database is away", "it doubles"],
+      ["longestRetryMillis", "longest pause while it is away", "it does not grow further"],
+      [
+        "retentionMillis",
+        "age of a change",
+        "it is deleted; a reader that lacks it gets a gap",
+        feed("retention"),
+      ],
+      ["pruneMillis", "between two looks for such changes", "the next look"],
+      ["changesPerPrune", "changes deleted together", "the rest goes after them"],
     ],
   },
 ]

@@ -59,6 +59,7 @@ const tags: Readonly<Record<LarderEvent.LarderEvent["_tag"], true>> = {
   Undecodable: true,
   Recovered: true,
   GapDetected: true,
+  MessageIgnored: true,
   StampedeDetected: true,
   AnomalyChanged: true,
   Audited: true,

@@ -97,6 +97,7 @@ import type {
 } from "./internal/state/optionMistakes.ts"
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
+import { reportBy } from "./internal/state/larderReports.ts"
 import * as stack from "./internal/tier/openStack.ts"
 import { type Stats, statsOf, tierNames } from "./internal/lifecycle/stats.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
@@ -115,7 +116,7 @@ import type {
   LarderError,
   NotSettled,
 } from "./LarderError.ts"
-import type { InvalidOptions } from "./InvalidOptions.ts"
+import { InvalidOptions } from "./InvalidOptions.ts"
 import { KeyDisplay } from "./KeyDisplay.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
 import type * as Policy from "./Policy.ts"
@@ -585,7 +586,9 @@ const makeAny = (
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     const larder = larderOf(engine)
-    return instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
+    const given = instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
+    reportBy(given, (told) => observer.tell(told))
+    return given
   })
 
 const withMeta =
@@ -1123,6 +1126,69 @@ export const Service: <Self>() => {
     options: OrEffect<G, ServiceOptions<U, V, P>>,
   ): never
 } = serviceOf as never
+
+/**
+ * Makes an option `tags` for keys that are built in levels: the tags of a value are all prefixes of its
+ * key that end with the separator.
+ *
+ * **When to use**
+ *
+ * Use it to invalidate all keys under a prefix: `invalidateTags("shop:7:")` is one small write, however
+ * many keys there are, on all nodes.
+ *
+ * **Details**
+ *
+ * The key `shop:7:prices:milk` has the tags `shop:`, `shop:7:` and `shop:7:prices:`. Throws
+ * `InvalidOptions` for a separator that is no text or empty.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * let lookups = 0
+ * const program = Effect.gen(function* () {
+ *   const prices = yield* Larder.make({
+ *     name: "prices",
+ *     upstream: Upstream.make({ lookup: (_: string) => Effect.sync(() => (lookups += 1)) }),
+ *     policy: Policy.make({ freshFor: "1 hour" }),
+ *     tags: Larder.prefixTags(":")
+ *   })
+ *   yield* Effect.forEach(["shop:7:milk", "shop:7:tea", "shop:8:milk"], (key) => prices.get(key))
+ *   yield* prices.invalidateTags("shop:7:")
+ *   yield* Effect.forEach(["shop:7:milk", "shop:7:tea", "shop:8:milk"], (key) => prices.get(key))
+ * })
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.strictEqual(lookups, 5)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const prefixTags = (
+  separator: string,
+): ((value: unknown, key: string) => ReadonlyArray<string>) => {
+  if (typeof separator !== "string" || separator === "") {
+    const must = 'be a non-empty text, such as ":"'
+    throw InvalidOptions.of({ module: "Larder", field: "prefixTags", must, got: separator })
+  }
+  return (_, key) => prefixesOf(key, separator)
+}
+
+const prefixesOf = (key: string, separator: string): ReadonlyArray<string> => {
+  const prefixes: Array<string> = []
+  let at = key.indexOf(separator)
+  while (at >= 0) {
+    const end = at + separator.length
+    prefixes.push(key.slice(0, end))
+    at = key.indexOf(separator, end)
+  }
+  return prefixes
+}
 
 /** The options of {@link fn} that are functions of the arguments. */
 interface FnFunctions<Args extends ReadonlyArray<unknown>, A, E> {
