@@ -390,6 +390,26 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "Writing behind",
+    of: core,
+    rows: [
+      [
+        "outboxKeys",
+        "keys in an outbox: waiting, in flight, dead",
+        "a put of another key waits, or fails with `OutboxFull`",
+        "`Outbox.Service`: `maxPending`",
+      ],
+      ["offersAtOnce", "offers, and keys looked for, in one trip to the store", "several trips"],
+      ["deadPerPage", "dead letters in one answer of a store", "several trips"],
+      [
+        "firstOverlayPauseMillis",
+        "pause of a lookup that waits for a write in flight or a removal, doubled after each look",
+        "the lookup notices that much later",
+      ],
+      ["longestOverlayPauseMillis", "its longest pause", "the same"],
+    ],
+  },
+  {
     title: "Invalidations",
     of: core,
     rows: [

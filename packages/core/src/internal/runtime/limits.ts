@@ -157,6 +157,19 @@ export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
 export const closeMillis = 5_000
 
+// ---- writing behind ---------------------------------------------------------------------------
+
+/** Keys, the default of `maxPending`: as many as `memoryEntries`. */
+export const outboxKeys = 10_000
+/** Offers, and keys looked for, that share one trip to the store. More make the commit longer for all of them. */
+export const offersAtOnce = 512
+/** Dead letters in one answer of a store. */
+export const deadPerPage = 100
+/** ms, doubled after each look: how long a lookup waits for a write in flight, or for a removal. */
+export const firstOverlayPauseMillis = 5
+/** ms. Bounds how long such a lookup waits after the write has ended. */
+export const longestOverlayPauseMillis = 250
+
 // ---- messages of a backplane ------------------------------------------------------------------
 
 /** Messages that wait to be sent. Beyond it one mark takes their place, and other nodes look all keys up. */
