@@ -589,6 +589,17 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "Redis: outboxes",
+    of: redis,
+    rows: [
+      [
+        "outboxPollMillis",
+        "pause between two looks of a flusher, where the server refuses its channel",
+        "writes of other processes are noticed that much later",
+      ],
+    ],
+  },
+  {
     title: "SQLite",
     of: sqlite,
     rows: [

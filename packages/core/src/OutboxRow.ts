@@ -49,6 +49,7 @@ export interface InFlight extends Waiting {
  * @since 0.1.0
  */
 export interface DeadLetter extends Waiting {
+  /** How often it was claimed. */
   readonly attempts: number
   /** The failure of the last attempt. */
   readonly why: string
@@ -74,6 +75,7 @@ export interface Row {
  */
 export interface Offer {
   readonly key: string
+  /** Rises with every write of the key, on all nodes. */
   readonly version: number
   /** The encoded value; undefined removes the key. */
   readonly payload: string | undefined

@@ -60,6 +60,7 @@ export type Durability = "process" | "machine" | "shared"
  */
 export interface Claimed {
   readonly key: string
+  /** Rises with every write of the key, on all nodes. */
   readonly version: number
   /** The encoded value; undefined removes the key. */
   readonly payload: string | undefined
