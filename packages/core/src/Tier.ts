@@ -280,8 +280,16 @@ export type Acquired =
   | { readonly _tag: "Busy"; readonly leftMillis: number }
   /** The last holder's lookup failed: for this long a caller with a stale value should not look up. */
   | { readonly _tag: "Failed"; readonly leftMillis: number }
-  /** The caller may look the key up; `token` will be the version of its commit. */
-  | { readonly _tag: "Won"; readonly token: number }
+  /**
+   * The caller may look the key up; `token` will be the version of its commit. `storedVersion` is the
+   * version of the value or tombstone that is stored now, 0 for nothing. Absent: a caller that must know
+   * it reads the key under the lease.
+   */
+  | {
+      readonly _tag: "Won"
+      readonly token: number
+      readonly storedVersion?: number | undefined
+    }
 
 /**
  * A change by a caller. `Set` carries an envelope whose version the arbiter fills in.

@@ -209,6 +209,14 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "grants the lease to everybody": withArbiter((arbiter) => ({
     acquire: (key, request) => arbiter.acquire(key, { ...request, force: true }),
   })),
+  "tells nothing of the tombstone below a lease": withArbiter((arbiter, store) => ({
+    acquire: (key, request) =>
+      Effect.zipWith(store.read([key]), arbiter.acquire(key, request), ([bytes], acquired) =>
+        acquired._tag === "Won" && bytes !== undefined && Envelope.isTombstone(bytes)
+          ? { ...acquired, storedVersion: 0 }
+          : acquired,
+      ),
+  })),
   "does not force": withArbiter((arbiter) => ({
     acquire: (key, request) => arbiter.acquire(key, { ...request, force: false }),
   })),

@@ -116,7 +116,7 @@ export class Shelf {
     if (decision._tag !== "Win") return decision
     const token = this.#next(stored.version, lease?.token, Arbitration.brought(request.known))
     this.#lease(key, token, request.leaseMillis)
-    return { _tag: "Won", token }
+    return { _tag: "Won", token, storedVersion: stored.version }
   }
 
   renew(key: string, token: number, leaseMillis: number): boolean {

@@ -123,7 +123,7 @@ export class Shelf {
     if (decision._tag !== "Win") return decision
     const token = nextNumber(now, stored.version, lease?.token, brought(request.known), this.#lost)
     this.#lease(key, token, request.leaseMillis, now)
-    return { _tag: "Won", token }
+    return { _tag: "Won", token, storedVersion: stored.version }
   }
 
   renew(key: string, token: number, leaseMillis: number): boolean {

@@ -19,7 +19,11 @@ export type Granted =
   | { readonly _tag: "Newer"; readonly found: TierRead }
   | { readonly _tag: "Busy"; readonly leftMillis: number }
   | { readonly _tag: "Failed"; readonly leftMillis: number }
-  | { readonly _tag: "Won"; readonly token: number }
+  | {
+      readonly _tag: "Won"
+      readonly token: number
+      readonly storedVersion?: number | undefined
+    }
 
 export class TierLeases {
   readonly #arbiter: Arbiter | undefined
@@ -142,7 +146,7 @@ export class TierLeases {
         }))
       case "Won":
         this.#time.wasGiven(acquired.token)
-        return Effect.succeed({ _tag: "Won", token: acquired.token })
+        return Effect.succeed(acquired)
       case "Busy":
       case "Failed":
         return Effect.succeed({ _tag: acquired._tag, leftMillis: acquired.leftMillis })

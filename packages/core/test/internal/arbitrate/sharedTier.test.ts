@@ -267,7 +267,11 @@ describe("acquire", () => {
     Effect.gen(function* () {
       yield* TestClock.setTime(5)
       const shared = yield* open
-      assert.deepStrictEqual(yield* acquire(shared, "k"), { _tag: "Won", token: 5000 })
+      assert.deepStrictEqual(yield* acquire(shared, "k"), {
+        _tag: "Won",
+        token: 5000,
+        storedVersion: 0,
+      })
       yield* TestClock.adjust(1)
       assert.deepStrictEqual(yield* acquire(shared, "k"), {
         _tag: "Busy",

@@ -166,7 +166,7 @@ if ARGV[4] ~= 'force' then
 end
 local token = nextNumber(known)
 keepLease(token, now + life, 0, math.max(life, SETTLE))
-return { 'Won', now, wide(token) }
+return { 'Won', now, wide(token), wide(version) }
 `)
 
 const decideCommit = `

@@ -26,7 +26,7 @@ const spanOf = (millis: number): number =>
 
 /** Parses the reply of `acquire`, with the server's time, from which `Asking` learns. */
 const acquiredOf = (reply: unknown): (Tier.Acquired & { readonly time: number }) | undefined => {
-  const [tag, at, detail] = list(reply)
+  const [tag, at, detail, last] = list(reply)
   const time = count(at)
   if (time === undefined) return undefined
   const _tag = text(tag)
@@ -41,8 +41,8 @@ const acquiredOf = (reply: unknown): (Tier.Acquired & { readonly time: number })
       return leftMillis === undefined ? undefined : { _tag, leftMillis, time }
     }
     case "Won": {
-      const token = count(detail)
-      return token === undefined ? undefined : { _tag, token, time }
+      const [token, storedVersion] = [count(detail), count(last)]
+      return token === undefined ? undefined : { _tag, token, storedVersion, time }
     }
     default:
       return undefined

@@ -69,6 +69,30 @@ const leases = checksThat("arbiter")({
       assert.equal((yield* acquire("k"))._tag, "Won")
     }),
 
+  "a lease that is won tells the version below it, also of a tombstone, where the tier tells versions":
+    (subject) =>
+      Effect.gen(function* () {
+        const { acquire, arbiter, expire, remove, set } = yield* arbitrated(subject)
+        const above = (key: string, force = true) =>
+          Effect.gen(function* () {
+            const acquired = yield* acquire(key, { force })
+            assert.ok(acquired._tag === "Won", acquired._tag)
+            yield* arbiter.release(key, acquired.token, 0)
+            return acquired.storedVersion
+          })
+        if ((yield* above("nothing")) === undefined) return
+        assert.equal(yield* above("nothing"), 0)
+        assert.equal(yield* above("nothing", false), 0)
+        const version = yield* set("k", "kept")
+        assert.equal(yield* above("k"), version)
+        assert.equal(yield* above("k"), version)
+        const expired = yield* expire("k")
+        assert.equal(yield* above("k"), expired)
+        const removed = yield* remove("k")
+        assert.equal(yield* above("k"), removed)
+        assert.equal(yield* above("k", false), removed)
+      }),
+
   "law 10: a lease whose holder is gone passes on after its time, with a higher token": (subject) =>
     Effect.gen(function* () {
       const { acquire, arbiter, commit, text, win } = yield* arbitrated(subject)
