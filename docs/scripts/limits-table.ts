@@ -361,7 +361,16 @@ export const sections: ReadonlyArray<Section> = [
         "attempts of a `set` with a revision, each overtaken by another change",
         "the change is not settled, and counts as missed",
       ],
-      ["keysInvalidatedAtOnce", "keys that `invalidateWhen` changes at once", "further ones wait"],
+      [
+        "updateAttempts",
+        "turns that one `update` may lose to other changes, by default",
+        "it fails with `Contended`",
+      ],
+      [
+        "keysInvalidatedAtOnce",
+        "keys that `invalidateWhen` or `around` changes at once",
+        "further ones wait",
+      ],
       ["tagsPerMark", "tags set with one mark", "the rest is set with further marks"],
       [
         "missedKeys",

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as PubSub from "effect/PubSub"
 import { hasProperty, isIterable } from "effect/Predicate"
 import * as Random from "effect/Random"
@@ -31,6 +32,16 @@ import { expire, remove } from "./internal/write/removeExpire.ts"
 import { type SetOptions, set } from "./internal/write/set.ts"
 import { type Invalidated, invalidateWhen, mark } from "./internal/write/invalidate.ts"
 import type { Ack } from "./internal/write/ack.ts"
+import { around, type AroundOptions, type Target } from "./internal/write/around.ts"
+import * as checks from "./internal/write/checkedWriting.ts"
+import { changed } from "./internal/write/concluded.ts"
+import {
+  type SourceWrite,
+  through,
+  type ThroughOptions,
+  type Writing,
+} from "./internal/write/through.ts"
+import { update, type UpdateOptions } from "./internal/write/update.ts"
 import { tellChanged } from "./internal/write/tellChanged.ts"
 import { listen } from "./internal/backplane/listen.ts"
 import { close } from "./internal/lifecycle/close.ts"
@@ -94,7 +105,13 @@ import type { OnStampede } from "./internal/state/stampedes.ts"
 import { wellFormed } from "./internal/invalidation/tags.ts"
 import { Turns } from "./internal/runtime/turns.ts"
 import { ensureNoted } from "./internal/upstream/reach.ts"
-import type { InvalidKey, KeyNotReturned, LarderError } from "./LarderError.ts"
+import type {
+  Contended,
+  InvalidKey,
+  KeyNotReturned,
+  LarderError,
+  NotSettled,
+} from "./LarderError.ts"
 import type { InvalidOptions } from "./InvalidOptions.ts"
 import { KeyDisplay } from "./KeyDisplay.ts"
 import type { LarderEvent } from "./LarderEvent.ts"
@@ -103,7 +120,10 @@ import { TierStack } from "./TierStack.ts"
 import * as Upstream from "./Upstream.ts"
 
 export type { Ack } from "./internal/write/ack.ts"
+export type { AroundOptions, Target } from "./internal/write/around.ts"
 export type { SetOptions } from "./internal/write/set.ts"
+export type { SourceWrite, ThroughOptions, Writing } from "./internal/write/through.ts"
+export type { UpdateOptions } from "./internal/write/update.ts"
 export type { GetOptions } from "./internal/read/get.ts"
 export type { AuditOptions } from "./internal/state/audit.ts"
 export type { OnStampede, Stampede, StampedeRequest } from "./internal/state/stampedes.ts"
@@ -114,12 +134,14 @@ export type { Invalidated } from "./internal/write/invalidate.ts"
 export type { ObjectiveStats, Stats } from "./internal/lifecycle/stats.ts"
 export type { ObjectiveOptions } from "./internal/state/settings.ts"
 export {
+  Contended,
   InvalidKey,
   KeyNotReturned,
   LarderClosed,
   type LarderError,
   LookupInterrupted,
   LookupTimeout,
+  NotSettled,
   OptionFailed,
 } from "./LarderError.ts"
 
@@ -183,6 +205,16 @@ export interface MarkOptions {
   readonly keepStale?: boolean | undefined
 }
 
+/**
+ * The errors that `around` adds to those of its effect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AroundError<O> = O extends { readonly require: "settled" }
+  ? InvalidKey | NotSettled
+  : InvalidKey
+
 const markNames: NamesOf<MarkOptions> = { keepStale: true }
 
 /**
@@ -227,6 +259,48 @@ export interface Larder<in out K, in out A, out E = never> {
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey>
   /** Removes the value from every tier. */
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey>
+  /**
+   * Wraps an effect that changes the source: afterwards the keys are removed and the tags marked, in the
+   * context of the caller and, in a transaction, once it has committed (see `AfterCommit`). Where the effect
+   * fails, dies or is interrupted, nobody knows whether the source has changed, and the keys are expired.
+   * An invalid key fails before the effect runs. A target is one key, or `{ keys, tags }`.
+   */
+  readonly around: <const O extends AroundOptions = {}>(
+    target: K | Target<K>,
+    options?: O,
+  ) => <B, E2, R>(effect: Effect.Effect<B, E2, R>) => Effect.Effect<B, E2 | AroundError<O>, R>
+  /**
+   * Wraps an effect that changes the source and returns the value *as the source has it now*, which is
+   * then stored, unless another change of the key came in between: then the key is removed. Readers with
+   * nothing to serve wait for it as for another node's lookup. It runs in the context of the caller; in a
+   * transaction the value is stored once it has committed. A function instead of an effect gets the
+   * `version` of the write. Do not `get` the key inside: with nothing in memory, that waits for this write.
+   */
+  readonly through: (
+    key: K,
+    options?: ThroughOptions,
+  ) => <E2, R>(writing: Writing<A, E2, R>) => Effect.Effect<A, E2 | InvalidKey, R>
+  /**
+   * Reads, changes and writes one value, all or nothing: what the arbiter has is what the function sees,
+   * and its result is stored only if nothing came in between; else the function runs again. It sees
+   * `None` where no fresh value is stored, and returns `None` to leave things as they are. What it writes
+   * to the source must be idempotent or carry the `version`. Returns the value that is stored then. Fails
+   * with `Contended` after `attempts` lost turns, and with `NotSettled` where the arbiter does not answer.
+   * Without an arbiter it holds within this node alone.
+   */
+  readonly update: <E2 = never, R = never>(
+    key: K,
+    compute: (
+      current: Option.Option<A>,
+      write: SourceWrite,
+    ) => Effect.Effect<Option.Option<A>, E2, R>,
+    options?: UpdateOptions<NoInfer<E2>>,
+  ) => Effect.Effect<Option.Option<A>, E2 | InvalidKey | Contended | NotSettled, R>
+  /** {@link Larder.update} that never creates: sets the value where a fresh one is stored; returns whether it did. */
+  readonly setIfPresent: (
+    key: K,
+    value: A,
+  ) => Effect.Effect<boolean, InvalidKey | Contended | NotSettled>
   /** Looks the value up now and stores it, whatever the tiers have and whatever lookup runs. */
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError>
   /** Invalidates every value with one of these tags, in one step however many there are. A string is one tag. */
@@ -516,6 +590,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   const { name } = engine.settings
   const meta = withMeta(engine)
   const mustBeKeys = "get an iterable of keys, such as an array; `get` takes one key"
+  const mustCompute = "get a function of the current value, which returns an Effect of an Option"
   const mustBeTags = "get a tag, or an iterable of tags such as an array"
   const asked = (
     key: unknown,
@@ -529,25 +604,30 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     })
   // Memory answers at once.
   const waits = engine.stack.farther.length === 0 ? identity : engine.callers.during
-  const checked = <A>(key: unknown, how: (k: string) => Effect.Effect<A>) =>
-    Effect.suspend((): Effect.Effect<A, InvalidKey> => {
+  const checked = <A, E = never, R = never>(
+    key: unknown,
+    how: (k: string) => Effect.Effect<A, E, R>,
+  ) =>
+    Effect.suspend((): Effect.Effect<A, E | InvalidKey, R> => {
       const k = engine.settings.keyOf(key)
       const refused = refusal(engine, key, k)
       return refused === undefined && k !== undefined
         ? waits(how(k))
         : (refused as Exit.Exit<never, InvalidKey>)
     })
-  const open = <A, E>(effect: Effect.Effect<A, E>) =>
+  const targeted = (target: unknown) =>
+    Effect.suspend(() => {
+      const { keys, tags } = checks.partsOf(name, target)
+      const one = (key: unknown) => checked(key, (k) => Effect.succeed([k, key] as const))
+      return Effect.map(Effect.forEach(keys, one), (all) => ({ keys: all, tags }))
+    })
+  const open = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => (engine.closed ? closed(engine) : waits(effect)))
-  const changed = (
+  const changedOne = (
     operation: "set" | "expire" | "remove",
     key: unknown,
     how: (k: string) => Effect.Effect<Ack>,
-  ) =>
-    checked(key, (k) => {
-      engine.stampedes.changed(k)
-      return tellChanged(engine, { operation, key: k }, how(k))
-    })
+  ) => checked(key, (k) => changed(engine, operation, k, how(k)))
   const keepsStale = (options: MarkOptions = {}): boolean => {
     checkNames(name, options, markNames)
     return flagOf(name, "keepStale", options.keepStale, true)
@@ -568,9 +648,38 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
         unknown
       >,
     read: (key) => checked(key, (k) => read(engine, key, k)),
-    set: (key, value, options) => changed("set", key, (k) => set(engine, key, k, value, options)),
-    expire: (key) => changed("expire", key, (k) => expire(engine, key, k)),
-    remove: (key) => changed("remove", key, (k) => remove(engine, key, k)),
+    set: (key, value, options) =>
+      changedOne("set", key, (k) => set(engine, key, k, value, options)),
+    expire: (key) => changedOne("expire", key, (k) => expire(engine, key, k)),
+    remove: (key) => changedOne("remove", key, (k) => remove(engine, key, k)),
+    around: (target, options) => (effect) =>
+      open(
+        Effect.suspend(() => {
+          const checked = checks.aroundOptions(name, options)
+          checks.mustBeEffect(name, "around", effect)
+          return Effect.flatMap(targeted(target), (all) => around(engine, all, checked, effect))
+        }),
+        // Without `require` the effect never fails with `NotSettled`.
+      ) as Effect.Effect<never, never>,
+    through: (key, options) => (writing) =>
+      checked(key, (k) => {
+        const untouched = checks.throughOptions(name, options)
+        checks.mustBeWriting(name, writing)
+        return through(engine, key, k, writing, untouched)
+      }),
+    update: (key, compute, options) =>
+      checked(key, (k) => {
+        const chosen = checks.updateOptions(name, options as UpdateOptions)
+        checks.mustBeFunction(name, "update", mustCompute, compute)
+        return update(engine, { key, k, compute, ...chosen })
+      }),
+    setIfPresent: (key, value) =>
+      checked(key, (k) => {
+        const compute = (current: Option.Option<unknown>) =>
+          Effect.succeed(Option.map(current, () => value))
+        const present = update(engine, { key, k, compute, ...checks.updateOptions(name) })
+        return Effect.map(present, Option.isSome)
+      }),
     refresh: (key) => asked(key, { stale: "never" }, (call) => refresh(engine, call), exitOf),
     invalidateTags: (tags, options) =>
       open(
@@ -733,6 +842,28 @@ export interface ServiceClass<
   readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<Ack, InvalidKey, Self>
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
+  readonly around: <const O extends AroundOptions = {}>(
+    target: K | Target<K>,
+    options?: O,
+  ) => <B, E2, R2>(
+    effect: Effect.Effect<B, E2, R2>,
+  ) => Effect.Effect<B, E2 | AroundError<O>, R2 | Self>
+  readonly through: (
+    key: K,
+    options?: ThroughOptions,
+  ) => <E2, R2>(writing: Writing<A, E2, R2>) => Effect.Effect<A, E2 | InvalidKey, R2 | Self>
+  readonly update: <E2 = never, R2 = never>(
+    key: K,
+    compute: (
+      current: Option.Option<A>,
+      write: SourceWrite,
+    ) => Effect.Effect<Option.Option<A>, E2, R2>,
+    options?: UpdateOptions<NoInfer<E2>>,
+  ) => Effect.Effect<Option.Option<A>, E2 | InvalidKey | Contended | NotSettled, R2 | Self>
+  readonly setIfPresent: (
+    key: K,
+    value: A,
+  ) => Effect.Effect<boolean, InvalidKey | Contended | NotSettled, Self>
   readonly refresh: (key: K) => Effect.Effect<A, E | LarderError, Self>
   readonly invalidateTags: (
     tags: string | Iterable<string>,
@@ -772,6 +903,8 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
         | "set"
         | "expire"
         | "remove"
+        | "update"
+        | "setIfPresent"
         | "refresh"
         | "invalidateTags"
         | "clear"
@@ -788,6 +921,17 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
           ...args,
         ),
       )
+  const combinator =
+    <const M extends "around" | "through">(name: M) =>
+    (...args: ReadonlyArray<unknown>) =>
+    (effect: unknown) =>
+      Effect.flatMap(tag, (larder) =>
+        (
+          larder[name] as (
+            ...args: ReadonlyArray<unknown>
+          ) => (effect: unknown) => Effect.Effect<unknown, unknown>
+        )(...args)(effect),
+      )
   return {
     get: method("get"),
     getMany: method("getMany"),
@@ -796,6 +940,10 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
     set: method("set"),
     expire: method("expire"),
     remove: method("remove"),
+    around: combinator("around"),
+    through: combinator("through"),
+    update: method("update"),
+    setIfPresent: method("setIfPresent"),
     refresh: method("refresh"),
     invalidateTags: method("invalidateTags"),
     clear: method("clear"),

@@ -260,3 +260,71 @@ export class OptionFailed extends Data.TaggedError("OptionFailed")<{
     return `${this.larder}: the option ${this.option} failed: ${this.reason}`
   }
 }
+
+/**
+ * An `update` gave up: each time it had computed the new value, or asked for its turn, another change of
+ * the key came first. `attempts` is the option. Nothing of it is in the cache.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect, Option } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const counts = yield* Larder.make({
+ *     name: "counts",
+ *     upstream: Upstream.make({ lookup: (_: string) => Effect.succeed(0) }),
+ *     policy: Policy.make({ freshFor: "1 hour" })
+ *   })
+ *   const interfering = () => Effect.as(counts.set("visits", 7), Option.some(1))
+ *   return yield* Effect.flip(counts.update("visits", interfering, { attempts: 3 }))
+ * })
+ * const error = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.ok(error instanceof Larder.Contended)
+ * assert.strictEqual(error.attempts, 3)
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Contended extends Schema.TaggedError<Contended>()("Contended", {
+  larder: Schema.String,
+  key: Schema.String,
+  attempts: Schema.Finite,
+}) {
+  override get message(): string {
+    return `${this.larder}: ${JSON.stringify(this.key)} was changed by others during each of ${this.attempts} attempts to update it; raise \`attempts\`, or let fewer callers update one key at a time`
+  }
+}
+
+/**
+ * A change is not certain to have reached the tiers in `pending`. From `around` with
+ * `require: "settled"`: the effect has changed the source, and the change of the cache follows once the
+ * tiers are back. From `update`: the arbiter did not answer; unless its function has been run, nothing
+ * has happened, else the key is dropped once the arbiter is back.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { LarderError } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const error = new LarderError.NotSettled({ larder: "prices", pending: ["redis"] })
+ * assert.ok(error.message.includes("redis"))
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotSettled extends Schema.TaggedError<NotSettled>()("NotSettled", {
+  larder: Schema.String,
+  pending: Schema.Array(Schema.String),
+}) {
+  override get message(): string {
+    return `${this.larder}: the change has not reached ${this.pending.join(" and ")}; it follows once the tier answers again`
+  }
+}

@@ -8,6 +8,7 @@
  * @category packages
  * @since 0.1.0
  */
+export * as AfterCommit from "./AfterCommit.ts"
 export * as Anomaly from "./Anomaly.ts"
 export * as Arbitration from "./Arbitration.ts"
 export * as Backplane from "./Backplane.ts"

@@ -21,6 +21,7 @@ export const keyChanged = (
   engine.flights.hear(key, version, isRemoval)
   if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
+  engine.sourceWrites.overtake(key)
   engine.writes.hear(key, { version, isRemoval })
   engine.reads.hear(key)
   engine.failures.forget(key)

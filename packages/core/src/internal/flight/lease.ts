@@ -263,7 +263,7 @@ const answerTo = (
       flight.lease = {
         token: granted.token,
         isFirst: asked.known === 0 && !asked.force,
-        stopRenewal: keepLease(engine, arbiter, flight, granted.token),
+        stopRenewal: keepLease(engine, arbiter, k, granted.token),
       }
       engine.leases.hold(flight)
       engine.observer.tell({ _tag: "LeaseWon", key: k, token: granted.token })
@@ -305,20 +305,30 @@ const leaseOutcome = ({ takesOver }: Claim, granted: Granted | undefined): Lease
   }
 }
 
-/** Renews a lease after each third of its time while the lookup runs; returns a function that stops it. */
-const keepLease = (
+/**
+ * Renews a lease after each third of its time while its holder works; returns a function that stops it.
+ * `onRenewed` gets the monotonic time at which a renewal that the arbiter confirmed was sent.
+ */
+export const keepLease = (
   engine: Engine,
   arbiter: FartherTier,
-  flight: Flight,
+  k: string,
   token: number,
+  onRenewed: (sentAt: number) => void = () => {},
 ): (() => void) => {
   const { leaseMillis } = engine.stack
-  const renewal = Effect.map(arbiter.leases.renew(flight.k, token, leaseMillis), (held) => {
-    // The lookup ended meanwhile and gave the lease back: the lease was not lost.
+  let sentAt = 0
+  const renewing = Effect.suspend(() => {
+    sentAt = engine.stopwatch()
+    return arbiter.leases.renew(k, token, leaseMillis)
+  })
+  const renewal = Effect.map(renewing, (held) => {
+    if (held === true) onRenewed(sentAt)
+    // The holder ended meanwhile and gave the lease back: the lease was not lost.
     if (stopped) return
     if (held === false) {
       engine.observer.counters.leases.lost += 1
-      engine.observer.tell({ _tag: "LeaseLost", key: flight.k })
+      engine.observer.tell({ _tag: "LeaseLost", key: k })
     } else timer = schedule()
   })
   const schedule = () =>

@@ -138,7 +138,9 @@ export const firstWriteRestMillis = 100
 export const longestWriteRestMillis = 1_000
 /** Attempts of one `set` with a revision, each lost to another change of the key. */
 export const revisedSetAttempts = 12
-/** Keys that `invalidateWhen` changes in parallel: few, so that other callers' steps are not delayed. */
+/** Turns that one `update` may lose to other changes of its key. Callers of one node take turns by themselves. */
+export const updateAttempts = 100
+/** Keys that `invalidateWhen` or `around` changes in parallel: few, so that other callers' steps are not delayed. */
 export const keysInvalidatedAtOnce = 16
 /** Tags. With more, a step may miss `tierTimeout`. */
 export const tagsPerMark = 1_000

@@ -100,6 +100,6 @@ export class WaitingCallers {
   }
 
   /** Keeps the process alive while a caller waits for `effect`. */
-  readonly during = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  readonly during = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     this.#matters ? during(effect) : effect
 }

@@ -38,6 +38,7 @@ import type { Audit } from "./audit.ts"
 import { AloneKeys } from "./aloneKeys.ts"
 import { HeaderReads } from "./headerReads.ts"
 import { HeldLeases } from "./heldLeases.ts"
+import { KeyLocks } from "./keyLocks.ts"
 import { KeyTurns } from "./keyTurns.ts"
 import { LocalEntries } from "./localEntries.ts"
 import { LookupDemands } from "./lookupDemand.ts"
@@ -45,6 +46,7 @@ import { Missed } from "./missedChanges.ts"
 import { OptionFailures } from "./optionFailures.ts"
 import { Outbox } from "./outbox.ts"
 import { Pushes } from "./pushes.ts"
+import { SourceWrites } from "./sourceWrites.ts"
 import { type OnStampede, Stampedes } from "./stampedes.ts"
 import { guarded } from "./userCode.ts"
 import { Versions } from "./versions.ts"
@@ -142,6 +144,9 @@ export class Engine {
   readonly writes: WriteQueue
   readonly changes = new KeyTurns()
   readonly signals = new ChangeSignals()
+  /** Updates of one key in this node take turns. */
+  readonly keyLocks = new KeyLocks()
+  readonly sourceWrites = new SourceWrites()
   readonly fibers: Fibers
   readonly demands: LookupDemands
   /** Coalesces concurrent `read`s of one key in farther tiers. */

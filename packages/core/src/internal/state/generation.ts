@@ -2,10 +2,11 @@
 import type { Engine } from "./engine.ts"
 import type { Change } from "../tier/arbiterWrites.ts"
 
-/** Detaches the active flight and forgets the remembered failure. */
+/** Detaches the active flight, overtakes writes of the source, and forgets the remembered failure. */
 export const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => {
   if (_tag === "Remove") forgetStale(engine, k, Infinity)
   engine.flights.detach(k)
+  engine.sourceWrites.overtake(k)
   engine.pushes.forget(k)
   engine.failures.forget(k)
 }

@@ -4,13 +4,12 @@ import type { NamesOf } from "../runtime/optionNames.ts"
 import * as Effect from "effect/Effect"
 import type * as Entry from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
-import type { MemoryEntry } from "../../Tier.ts"
-import { entryTimes } from "../flight/lookupResult.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import type { Engine } from "../state/engine.ts"
 import { type Ack, refusal } from "./ack.ts"
 import { setInBackground } from "./background.ts"
 import { change } from "./change.ts"
+import { newEntry } from "./newEntry.ts"
 import { type IsNewer, newerInMemory, newerNearby, newerThan } from "./revisedSet.ts"
 
 /**
@@ -43,19 +42,10 @@ export const set = (
       : newerThan(engine, k, value)
     const policy =
       options.policy === undefined
-        ? engine.settings.policyOf(value, key)
+        ? undefined
         : checkedPolicy(options.policy, "the policy given to set")
-    const entry: Entry.Entry<unknown> = {
-      value,
-      ...entryTimes(engine, policy),
-      loadMillis: writtenAnew(engine, k)?.entry.loadMillis ?? 0,
-      version: 0,
-      asOf: engine.versions.asOf(),
-      tags: engine.settings.tags?.(value, key) ?? [],
-      ...etagOf(engine, value, key),
-    }
-    const kept = { policy, weight: engine.weigh(value, k) }
-    const applied = isBackground(engine, policy, entry)
+    const { entry, ...kept } = newEntry(engine, key, k, value, policy)
+    const applied = isBackground(engine, kept.policy, entry)
       ? setInBackground(engine, k, { key, entry, ...kept })
       : change(engine, k, { key, change: { _tag: "Set", entry }, kept, isNewer })
     return isNewer === undefined ? applied : unlessNewer(engine, k, isNewer, applied)
@@ -85,16 +75,3 @@ const isBackground = (
   stack.hasMemory &&
   stack.farther.length > 0 &&
   storedAt < staleUntil
-
-/** A rewrite counts as an access for eviction. */
-const writtenAnew = (engine: Engine, k: string): MemoryEntry | undefined => {
-  const slot = engine.near.find(k)
-  if (slot === 0) return undefined
-  engine.near.hit(slot)
-  return engine.near.at(slot)
-}
-
-const etagOf = (engine: Engine, value: unknown, key: unknown) => {
-  const etag = engine.settings.etag?.(value, key)
-  return etag === undefined ? undefined : { etag }
-}

@@ -1,0 +1,92 @@
+/** Checks the arguments of `around`, `through` and `update`. A mistake is a defect, `InvalidOptions`. */
+import * as Effect from "effect/Effect"
+import { wellFormed } from "../invalidation/tags.ts"
+import { updateAttempts } from "../runtime/limits.ts"
+import { areOptions, type NamesOf } from "../runtime/optionNames.ts"
+import { checkNames, invalidOption } from "../state/settings.ts"
+import type { AroundOptions, Checked, Target } from "./around.ts"
+import type { Untouched } from "./concluded.ts"
+import type { ThroughOptions } from "./through.ts"
+import type { UpdateOptions } from "./update.ts"
+
+const aroundNames: NamesOf<AroundOptions> = { before: true, require: true, untouched: true }
+const throughNames: NamesOf<ThroughOptions> = { untouched: true }
+const updateNames: NamesOf<UpdateOptions> = { attempts: true, untouched: true }
+
+/** The keys of a target, unchecked, and its tags. */
+export interface Parts {
+  readonly keys: ReadonlyArray<unknown>
+  readonly tags: ReadonlyArray<string>
+}
+
+/** An object that has `keys`, `tags` or both, and nothing else, is a target; anything else is a key. */
+export const partsOf = (larder: string, target: unknown): Parts => {
+  if (!isTarget(target)) return { keys: [target], tags: [] }
+  const { keys = [], tags = [] } = target
+  if (!Array.isArray(keys)) {
+    throw invalidOption(larder, "around", "get an array of keys in `keys`", keys)
+  }
+  if (typeof tags !== "string" && !Array.isArray(tags)) {
+    throw invalidOption(larder, "around", "get a tag or an array of tags in `tags`", tags)
+  }
+  return { keys, tags: wellFormed(new Set(typeof tags === "string" ? [tags] : tags)) }
+}
+
+const isTarget = (target: unknown): target is Target<unknown> =>
+  areOptions(target) &&
+  Object.keys(target).length > 0 &&
+  Object.keys(target).every((name) => name === "keys" || name === "tags")
+
+export const aroundOptions = (larder: string, options: AroundOptions = {}): Checked => {
+  checkNames(larder, options, aroundNames)
+  const { before = "nothing", require: required = "sent" } = options
+  if (before !== "nothing" && before !== "expire") {
+    throw invalidOption(larder, "before", 'be "nothing" or "expire"', before)
+  }
+  if (required !== "sent" && required !== "settled") {
+    throw invalidOption(larder, "require", 'be "sent" or "settled"', required)
+  }
+  return {
+    expiresBefore: before === "expire",
+    requiresSettled: required === "settled",
+    untouched: untouchedOf(larder, options.untouched),
+  }
+}
+
+export const throughOptions = (larder: string, options: ThroughOptions = {}) => {
+  checkNames(larder, options, throughNames)
+  return untouchedOf(larder, options.untouched)
+}
+
+export const updateOptions = (larder: string, options: UpdateOptions = {}) => {
+  checkNames(larder, options, updateNames)
+  const { attempts = updateAttempts } = options
+  if (!Number.isSafeInteger(attempts) || attempts < 1) {
+    throw invalidOption(larder, "attempts", "be an integer of at least 1", attempts)
+  }
+  return { attempts, untouched: untouchedOf(larder, options.untouched) }
+}
+
+const untouchedOf = (larder: string, untouched: unknown): Untouched | undefined => {
+  if (untouched === undefined || typeof untouched === "function") {
+    return untouched as Untouched | undefined
+  }
+  throw invalidOption(larder, "untouched", "be a function of an error", untouched)
+}
+
+/** The effect, or the function, that a combinator is applied to. */
+export const mustBeEffect = (larder: string, combinator: string, got: unknown): void => {
+  if (Effect.isEffect(got)) return
+  throw invalidOption(larder, combinator, "be applied to an Effect", got)
+}
+
+export const mustBeWriting = (larder: string, got: unknown): void => {
+  if (Effect.isEffect(got) || typeof got === "function") return
+  const must = "be applied to an Effect, or to a function that returns one"
+  throw invalidOption(larder, "through", must, got)
+}
+
+export const mustBeFunction = (larder: string, call: string, must: string, got: unknown): void => {
+  if (typeof got === "function") return
+  throw invalidOption(larder, call, must, got)
+}

@@ -1,0 +1,211 @@
+/**
+ * A claim on a key: the arbiter's token, under which a write of the source commits its value. Lookups and
+ * other claims that began before it commit nothing any more once it has, and it commits nothing where
+ * something came in between.
+ */
+import * as Effect from "effect/Effect"
+import type { Entry } from "../../Entry.ts"
+import { keepLease } from "../flight/lease.ts"
+import { replay } from "../recover/replay.ts"
+import type { Engine } from "../state/engine.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
+import { Budget } from "../tier/budget.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import type { Granted } from "../tier/leases.ts"
+import type { Ack } from "./ack.ts"
+import { type Applying, followed as followChange } from "./follow.ts"
+import { seenThrough } from "./seenThrough.ts"
+
+export interface Claim {
+  readonly token: number
+  /** The version of the value or tombstone that the arbiter had when it granted the claim. */
+  readonly storedVersion: number | undefined
+  /** The marks that this node knew before the claim: what the source says under the claim covers them. */
+  readonly asOf: number
+  /** Until when, in monotonic time, no other caller has been granted the key unless by force. */
+  readonly heldUntil: () => number
+  /** Ends the renewal. */
+  readonly stop: () => void
+}
+
+/** Takes the key from whoever has it; undefined where the arbiter does not answer. */
+export const claimByForce = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+): Effect.Effect<Claim | undefined> =>
+  Effect.map(claim(engine, arbiter, k, true), (answer) =>
+    answer?._tag === "Claimed" ? answer.claim : undefined,
+  )
+
+export type ClaimAnswer =
+  | { readonly _tag: "Claimed"; readonly claim: Claim }
+  | Exclude<Granted, { readonly _tag: "Won" }>
+
+/**
+ * Asks for the key once; undefined where the arbiter does not answer. Uninterruptible: other nodes would
+ * wait for a claim that was granted and forgotten.
+ */
+export const claim = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+  force: boolean,
+  known: number = engine.versions.known(k),
+): Effect.Effect<ClaimAnswer | undefined> =>
+  Effect.uninterruptible(
+    Effect.gen(function* () {
+      // A value stored before this node knows any mark would count as older than all marks.
+      yield* arbiter.marks.ready
+      const asOf = engine.versions.asOf()
+      const { leaseMillis } = engine.stack
+      const request = { known, leaseMillis, force, despiteFailure: true }
+      const budget = new Budget(engine.settings.policy.tierBudget)
+      let heldUntil = engine.stopwatch() + leaseMillis
+      const granted: Granted | undefined = yield* arbiter.leases.acquire(k, request, budget)
+      const { leases } = engine.observer.counters
+      if (granted === undefined) {
+        leases.unanswered += 1
+        return undefined
+      }
+      if (granted._tag !== "Won") {
+        if (granted._tag === "Busy") leases.busy += 1
+        else if (granted._tag === "Newer") leases.newer += 1
+        else leases.failedElsewhere += 1
+        return granted
+      }
+      leases.won += 1
+      const { storedVersion, token } = granted
+      engine.observer.tell({ _tag: "LeaseWon", key: k, token })
+      const stop = keepLease(engine, arbiter, k, token, (sentAt) => {
+        heldUntil = sentAt + leaseMillis
+      })
+      const held = { token, storedVersion, asOf, heldUntil: () => heldUntil, stop }
+      return { _tag: "Claimed", claim: held }
+    }),
+  )
+
+/** Gives the key back without a value. */
+export const giveUp = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+  { stop, token }: Claim,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    stop()
+    return engine.closed ? Effect.void : seenThrough(engine, arbiter.leases.release(k, token, 0))
+  })
+
+/**
+ * Lets the claim lapse, so that nobody waits for it. Its token may still commit until another node takes
+ * the key.
+ */
+export const letLapse = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+  { stop, token }: Claim,
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    stop()
+    return engine.closed
+      ? Effect.void
+      : seenThrough(engine, Effect.asVoid(arbiter.leases.renew(k, token, 1)))
+  })
+
+/** How the commit of a value under a claim ended. */
+export type Stored =
+  | { readonly _tag: "Stored"; readonly ack: Ack }
+  /** The arbiter has not stored it: something came in between. */
+  | { readonly _tag: "Refused" }
+  | { readonly _tag: "Unanswered" }
+
+/** Commits a value under its claim; nearer tiers and memory follow. */
+export const storeUnder = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { k, key }: Keyed,
+  claim: Claim,
+  value: EntryWithPolicy,
+): Effect.Effect<Stored> =>
+  seenThrough(
+    engine,
+    Effect.gen(function* () {
+      const entry = entryUnder(claim, value)
+      const begun = begin(engine, k)
+      const answer = yield* arbiter.writes.commit(k, entry)
+      const isValid = answer === "Stored" && engine.marks.judge(entry) === "valid"
+      if (!isValid && answer !== "Unjudged") {
+        engine.changes.end(k, begun.turn, claim.token)
+        return { _tag: answer === undefined ? "Unanswered" : "Refused" }
+      }
+      // Unjudged: a mark that this node cannot read may cover the value, so only the arbiter has it.
+      const applying = isValid ? setting(key, value, entry) : removal(key)
+      return yield* followed(engine, arbiter, k, claim, begun, applying)
+    }),
+  )
+
+/** The node learns that the arbiter has stored the value of a claim whose answer was lost. */
+export const followStored = (
+  engine: Engine,
+  arbiter: FartherTier,
+  { k, key }: Keyed,
+  claim: Claim,
+  value: EntryWithPolicy | undefined,
+): Effect.Effect<Stored> =>
+  seenThrough(
+    engine,
+    Effect.suspend(() => {
+      const applying =
+        value === undefined ? removal(key) : setting(key, value, entryUnder(claim, value))
+      return followed(engine, arbiter, k, claim, begin(engine, k), applying)
+    }),
+  )
+
+/** A key as its caller passed it, and as tiers store it. */
+export interface Keyed {
+  readonly key: unknown
+  readonly k: string
+}
+
+const entryUnder = ({ asOf, token }: Claim, { entry }: EntryWithPolicy): Entry<unknown> => ({
+  ...entry,
+  asOf,
+  version: token,
+})
+
+const setting = (
+  key: unknown,
+  { entry: _, ...kept }: EntryWithPolicy,
+  entry: Entry<unknown>,
+): Applying => ({ key, change: { _tag: "Set", entry }, kept })
+
+const removal = (key: unknown): Applying => ({ key, change: { _tag: "Remove" }, kept: undefined })
+
+/** What a commit must know of the moment at which it begins. */
+const begin = (engine: Engine, k: string) => ({
+  turn: engine.changes.take(k),
+  missed: engine.missed.key(k),
+  gapsBefore: engine.gaps.count,
+  madeAt: engine.stopwatch(),
+})
+
+const followed = (
+  engine: Engine,
+  arbiter: FartherTier,
+  k: string,
+  { token }: Claim,
+  { missed, ...begun }: ReturnType<typeof begin>,
+  applying: Applying,
+): Effect.Effect<Stored> => {
+  engine.writes.withdraw(k)
+  engine.missed.heardKey(k, missed)
+  const order = { ...begun, version: token, isOrdered: true }
+  return Effect.map(followChange(engine, k, applying, order, token), (failed) => {
+    // Not awaited: what the arbiter missed before is no part of this value.
+    if (!engine.missed.isEmpty) replay(engine)
+    const pending = engine.missed.isEmpty ? failed : [arbiter.name, ...failed]
+    return { _tag: "Stored", ack: { version: token, settled: pending.length === 0, pending } }
+  })
+}

@@ -1,0 +1,253 @@
+/**
+ * `update`: read, change, write, all or nothing. The arbiter grants the key to one caller at a time and
+ * says what it has stored; the new value is stored only if nothing came in between, else everything begins
+ * anew.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Entry } from "../../Entry.ts"
+import { Contended, NotSettled } from "../../LarderError.ts"
+import { newestNearby } from "./newestNearby.ts"
+import type { Engine } from "../state/engine.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
+import type { FartherTier } from "../tier/backingTier.ts"
+import { change } from "./change.ts"
+import { type Claim, giveUp, type Keyed, letLapse, type Stored, storeUnder } from "./claim.ts"
+import { type Attempts, claimWhenFree } from "./claimWhenFree.ts"
+import { changed, expired, isUntouched, removed, type Untouched } from "./concluded.ts"
+import { newEntry } from "./newEntry.ts"
+import { recognised } from "./recognised.ts"
+import type { SourceWrite } from "./through.ts"
+import { whenCommitted } from "./whenCommitted.ts"
+
+/**
+ * Options of one `update`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface UpdateOptions<in E = unknown> {
+  /**
+   * How often the caller may lose its turn to another change of the key before it fails with `Contended`:
+   * an integer of at least 1. Default 100.
+   */
+  readonly attempts?: number | undefined
+  /**
+   * Whether an error of the function says that it has not changed the source. After any other failure
+   * nobody knows, and the key is expired. Default: no error says so.
+   */
+  readonly untouched?: ((error: E) => boolean) | undefined
+}
+
+/** One call, its arguments checked. */
+export interface Updating<E, R> extends Keyed {
+  readonly compute: (
+    current: Option.Option<unknown>,
+    write: SourceWrite,
+  ) => Effect.Effect<Option.Option<unknown>, E, R>
+  readonly attempts: number
+  readonly untouched: Untouched | undefined
+}
+
+type Value = Option.Option<unknown>
+type Updated<E, R> = Effect.Effect<Value, E | Contended | NotSettled, R>
+
+/** The result of a turn; undefined where another change came first. */
+type Turn<E, R> = Effect.Effect<Value | undefined, E | Contended | NotSettled, R>
+
+export const update = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> => {
+  const { arbiter } = engine.stack
+  const updated =
+    arbiter === undefined ? alone(engine, updating) : overArbiter(engine, arbiter, updating)
+  return engine.keyLocks.withLock(updating.k, updated)
+}
+
+/** What the function sees, and the new value that it made. */
+interface Computed {
+  readonly current: Value
+  /** Undefined where the function leaves things as they are. */
+  readonly next: (EntryWithPolicy & { readonly value: unknown }) | undefined
+}
+
+/** Runs the function over a stored entry. A value that is not fresh counts as none. */
+const computed = <E, R>(
+  engine: Engine,
+  { compute, k, key }: Updating<E, R>,
+  entry: Entry<unknown> | undefined,
+  version: number,
+): Effect.Effect<Computed, E, R> =>
+  Effect.suspend(() => {
+    const isFresh =
+      entry !== undefined && engine.entries.judge(entry, engine.now())._tag === "Fresh"
+    const current: Value = isFresh ? Option.some(entry.value) : Option.none()
+    return Effect.map(compute(current, { version }), (made) => ({
+      current,
+      next: Option.isNone(made)
+        ? undefined
+        : { ...newEntry(engine, key, k, made.value), value: made.value },
+    }))
+  })
+
+/** Whether the function has written the source, as far as anybody knows, and the cache does not have it. */
+interface Doubt {
+  isOpen: boolean
+}
+
+const overArbiter = <E, R>(
+  engine: Engine,
+  arbiter: FartherTier,
+  updating: Updating<E, R>,
+): Updated<E, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const { attempts: allowed, k } = updating
+    const signal = engine.signals.open(k)
+    const attempts: Attempts = { allowed, left: allowed, signal }
+    const doubt: Doubt = { isOpen: false }
+    const turn: Turn<E, R> = Effect.flatMap(
+      claimWhenFree(engine, arbiter, k, attempts, restore),
+      ({ claim, entry }) => {
+        const run = restore(computed(engine, updating, entry, claim.token))
+        const stored = storedUnder(engine, arbiter, updating, claim, doubt, run)
+        return Effect.ensuring(stored, Effect.sync(claim.stop))
+      },
+    )
+    return Effect.onExit(untilStored(engine, updating, attempts, turn), () => {
+      signal.close()
+      return doubt.isOpen
+        ? whenCommitted(engine, () => expired(engine, updating.key, k))
+        : Effect.void
+    })
+  })
+
+const untilStored = <E, R>(
+  engine: Engine,
+  { k }: Keyed,
+  attempts: Attempts,
+  turn: Turn<E, R>,
+): Updated<E, R> =>
+  Effect.flatMap(turn, (value): Updated<E, R> => {
+    if (value !== undefined) return Effect.succeed(value)
+    attempts.left -= 1
+    return attempts.left > 0
+      ? untilStored(engine, { k, key: k }, attempts, turn)
+      : Effect.fail(
+          new Contended({ larder: engine.settings.name, key: k, attempts: attempts.allowed }),
+        )
+  })
+
+/** Runs the function under a claim, and stores what it made. */
+const storedUnder = <E, R>(
+  engine: Engine,
+  arbiter: FartherTier,
+  updating: Updating<E, R>,
+  claim: Claim,
+  doubt: Doubt,
+  run: Effect.Effect<Computed, E, R>,
+): Turn<E, R> =>
+  Effect.gen(function* () {
+    const { k, untouched } = updating
+    const exit = yield* Effect.exit(run)
+    if (Exit.isFailure(exit)) {
+      doubt.isOpen ||= !isUntouched(engine, exit, untouched)
+      yield* giveUp(engine, arbiter, k, claim)
+      return yield* Exit.failCause(exit.cause)
+    }
+    const { current, next } = exit.value
+    if (next === undefined) {
+      yield* giveUp(engine, arbiter, k, claim)
+      return current
+    }
+    doubt.isOpen = true
+    const done = yield* whenCommitted(engine, (isPutOff) =>
+      isPutOff
+        ? storedOrRemoved(engine, arbiter, updating, claim, next)
+        : storedFor(engine, arbiter, updating, claim, next),
+    )
+    // In a transaction: it is stored, or removed, at the commit.
+    if (Option.isNone(done)) yield* letLapse(engine, arbiter, k, claim)
+    else if (done.value._tag === "Refused") return undefined
+    else if (done.value._tag === "Unanswered") {
+      return yield* new NotSettled({ larder: engine.settings.name, pending: [arbiter.name] })
+    }
+    doubt.isOpen = false
+    return Option.some(next.value)
+  })
+
+const storedFor = (
+  engine: Engine,
+  arbiter: FartherTier,
+  keyed: Keyed,
+  claim: Claim,
+  next: EntryWithPolicy,
+): Effect.Effect<Stored> =>
+  storeUnder(engine, arbiter, keyed, claim, next).pipe(
+    Effect.flatMap((stored) =>
+      stored._tag === "Unanswered"
+        ? recognised(engine, arbiter, keyed, claim, next)
+        : Effect.succeed(stored),
+    ),
+    Effect.tap((stored) =>
+      stored._tag === "Stored"
+        ? changed(engine, "set", keyed.k, Effect.succeed(stored.ack))
+        : Effect.void,
+    ),
+  )
+
+const storedOrRemoved = (
+  engine: Engine,
+  arbiter: FartherTier,
+  keyed: Keyed,
+  claim: Claim,
+  next: EntryWithPolicy,
+): Effect.Effect<Stored> =>
+  Effect.tap(storedFor(engine, arbiter, keyed, claim, next), (stored) =>
+    stored._tag === "Stored" ? Effect.void : removed(engine, keyed.key, keyed.k),
+  )
+
+/** Without an arbiter: one after the other in this node, and anew where another change came in between. */
+const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    const { attempts: allowed, k, key, untouched } = updating
+    const attempts = { allowed, left: allowed, signal: engine.signals.open(k) }
+    const doubt: Doubt = { isOpen: false }
+    const turn: Turn<E, R> = Effect.gen(function* () {
+      const write = engine.sourceWrites.begin(k)
+      const ended = Effect.sync(() => engine.sourceWrites.end(k, write))
+      const asOf = engine.versions.asOf()
+      const version = engine.versions.next(engine.versions.known(k))
+      const reading = Effect.flatMap(newestNearby(engine, k), (entry) =>
+        computed(engine, updating, entry, version),
+      )
+      const exit = yield* Effect.exit(restore(reading))
+      if (Exit.isFailure(exit)) {
+        doubt.isOpen ||= !isUntouched(engine, exit, untouched)
+        yield* ended
+        return yield* Exit.failCause(exit.cause)
+      }
+      const { current, next } = exit.value
+      if (next === undefined) return yield* Effect.as(ended, current)
+      doubt.isOpen = true
+      const { entry, ...kept } = next
+      const planned = {
+        key,
+        change: { _tag: "Set", entry: { ...entry, asOf } },
+        kept,
+        isNewer: undefined,
+      } as const
+      const done = yield* whenCommitted(engine, (isPutOff) => {
+        // Until a transaction commits, changes by others are not followed: then the value is not stored.
+        if (isPutOff) return Effect.as(removed(engine, key, k), true)
+        if (write.isOvertaken) return Effect.succeed(false)
+        return Effect.as(changed(engine, "set", k, change(engine, k, planned)), true)
+      })
+      yield* ended
+      if (Option.isSome(done) && !done.value) return undefined
+      doubt.isOpen = false
+      return Option.some(next.value)
+    })
+    return Effect.onExit(untilStored(engine, updating, attempts, turn), () => {
+      attempts.signal.close()
+      return doubt.isOpen ? whenCommitted(engine, () => expired(engine, key, k)) : Effect.void
+    })
+  })
