@@ -236,6 +236,29 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "A lease alone",
+    of: core,
+    rows: [
+      [
+        "leastLoneLeaseMillis",
+        "least time of a lease alone",
+        "`InvalidOptions`",
+        "`Lease.withLease`: `lease`",
+      ],
+      [
+        "loneLeaseRenewals",
+        "renewals in the time of one lease",
+        "the holder learns with the next one that it lost the lease",
+      ],
+      [
+        "longestLoneLeaseStepMillis",
+        "one request for such a lease: a third of its time, but no longer than this",
+        "it is sent again: until `wait` is over, or the lease's time",
+      ],
+      ["leastLoneLeaseStepMillis", "the same for a short lease", "the same"],
+    ],
+  },
+  {
     title: "Steps in tiers",
     of: core,
     rows: [
@@ -626,6 +649,24 @@ export const sections: ReadonlyArray<Section> = [
         file("busyTimeout"),
       ],
       ["busyPauseMillis", "pause between two attempts meanwhile", "the next attempt begins"],
+      [
+        "clientBusyTimeoutMillis",
+        "wait of the SQL client for another connection that writes",
+        "the statement fails with `LockTimeoutError`",
+        "`NodeSqliteClient.layer`: `busyTimeout`",
+      ],
+      [
+        "longestBusyPauseMillis",
+        "longest pause between two of its attempts",
+        "it does not grow further",
+      ],
+      [
+        "preparedStatements",
+        "prepared statements that the SQL client keeps",
+        "the one used longest ago is prepared again at its next use",
+        "`NodeSqliteClient.layer`: `prepareCacheSize`",
+      ],
+      ["rowsPerChunk", "rows of a stream that it reads together", "other work runs first"],
       ["rowBytes", "size of a value", "it is refused"],
       [
         "fileCheckMillis",

@@ -48,6 +48,7 @@ it.each([
  * queue, a memory, a batch, a pause or a retention belongs into limits.ts.
  */
 const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "core/src/internal/lease/hold.ts": ["partOfRenewal"],
   "core/src/internal/memory/bounded/bounded.ts": [
     "expiredPerWrite",
     "shrunkPerWrite",
@@ -116,6 +117,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "redis/src/internal/scripts/tell.ts": ["format"],
   "redis/src/internal/tier/reading.ts": ["headerBytes"],
   "redis/src/internal/tier/store.ts": ["farthest"],
+  "sqlite/src/internal/client/failure.ts": ["busySnapshot"],
   "sqlite/src/internal/diskRoom.ts": ["pageBytes", "frameBytes", "mostPages"],
   "sqlite/src/internal/header.ts": ["headerBytes", "counterAt", "applicationIdAt"],
 }

@@ -126,6 +126,17 @@ export const busyMillis = 10
 /** ms. Timers that linger may be cancelled by the end of such a sleep; an idle larder has none after it. */
 export const lingerMillis = 1_000
 
+// ---- a lease alone ----------------------------------------------------------------------------
+
+/** ms. A renewal takes a trip to a server, and there are several in each lease. */
+export const leastLoneLeaseMillis = 100
+/** Renewals. With an answer within a twelfth of the lease, a holder learns of its loss within a third of it. */
+export const loneLeaseRenewals = 4
+/** ms. Longer than a trip to a busy server; a renewal without an answer is sent again. */
+export const longestLoneLeaseStepMillis = 1_000
+/** ms. As long as a trip in a slow network. */
+export const leastLoneLeaseStepMillis = 50
+
 // ---- writes and missed changes ----------------------------------------------------------------
 
 /** Keys. Each holds a value; with this many queued, the `set` of another key waits. */
