@@ -50,7 +50,7 @@ describe("options", () => {
     [{ name: " " }, "name"],
     [{ prefx: "shop" }, "prefx"],
   ])("dies with InvalidOptions for %o", async (options, field) => {
-    const layer = RedisOutbox.layer(options).pipe(Layer.provide(redis))
+    const layer = RedisOutbox.layer(options as never).pipe(Layer.provide(redis))
     const exit = await Effect.runPromiseExit(Effect.scoped(Layer.build(layer)))
     const [reason] = Exit.isFailure(exit) ? exit.cause.reasons : []
     expect(reason).toMatchObject({ defect: expect.any(InvalidOptions) })
