@@ -64,6 +64,9 @@ describe("a put", () => {
       yield* TestClock.adjust("1 millis")
       expect(there.source.log).toEqual([{ key: "milk", value: some(2), version, at: 500 }])
       expect(yield* a.writes.depth).toEqual({ waiting: 0, inFlight: 0, dead: 0, oldestMillis: 0 })
+      // The flush has stored it anew: nobody looks it up.
+      expect(yield* a.prices.get("milk")).toBe(2)
+      expect(yield* b.prices.get("milk")).toBe(2)
       expect(there.source.lookups).toBe(0)
     }),
   )
