@@ -74,6 +74,7 @@ export interface Row {
  * @since 0.1.0
  */
 export interface Offer {
+  /** JSON, as the payload is: neither has a control character. */
   readonly key: string
   /** Rises with every write of the key, on all nodes. */
   readonly version: number

@@ -83,7 +83,7 @@ const offering: ReadonlyArray<Check> = [
   check("keeps the newest write of each key, with its payload as it is", (subject) =>
     Effect.gen(function* () {
       const store = yield* opened(subject)
-      const text = 'a "quoted" text,\nwith \u0000, 0, é and 😀'
+      const text = 'a "quoted" text,\nwith \\, 0, é and 😀'
       yield* accepted(store, write("milk", 1), write(text, 7, text))
       yield* accepted(store, write("milk", 2))
       assert.equal((yield* rowOf(store, "milk"))?.waiting?.payload, "milk2")
@@ -560,10 +560,65 @@ const random = check(
     }),
 )
 
+/** Writers and flushers that do not wait for each other, on overlapping keys in different orders. */
+const together = check(
+  "writers and flushers at the same time lose nothing, and keep the order of each key",
+  (subject) =>
+    Effect.gen(function* () {
+      const store = yield* opened(subject, { maxPending: 20 })
+      const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
+      const offered = new Map<string, number>()
+      const written = new Map<string, number>()
+      const held = new Set<string>()
+      let last = 0
+      let writing = 4
+      const writer = Effect.gen(function* () {
+        for (let i = 0; i < 10; i += 1) {
+          const some = yield* Random.shuffle(keys)
+          const offers = some.slice(0, 8).map((key) => write(key, (last += 1)))
+          yield* store.offer(offers)
+          for (const { key, version } of offers) {
+            offered.set(key, Math.max(version, offered.get(key) ?? 0))
+          }
+        }
+        writing -= 1
+      })
+      const flusher = Effect.gen(function* () {
+        for (;;) {
+          const writes = yield* claimed(store, { max: 7 })
+          for (const { key, version } of writes) {
+            assert.ok(!held.has(key), `${key} is claimed twice`)
+            assert.ok(version >= (written.get(key) ?? 0), `${key}${version} came late`)
+            held.add(key)
+            written.set(key, version)
+          }
+          yield* Effect.yieldNow
+          const [first, ...others] = writes
+          for (const { key } of writes) held.delete(key)
+          if (first !== undefined) {
+            yield* store.renew(writes, lockMillis)
+            yield* store.retry([first], 0)
+            yield* store.done(others)
+          } else if (writing === 0) {
+            const { inFlight, waiting } = yield* store.depth
+            if (inFlight + waiting === 0) return
+          }
+          // The last one of several is otherwise tried again for ever.
+          if (writes.length === 1) yield* store.done(yield* claimed(store, { max: 1 }))
+        }
+      })
+      yield* Effect.all([writer, writer, writer, writer, flusher, flusher, flusher], {
+        concurrency: "unbounded",
+      })
+      assert.deepEqual(written, offered)
+    }),
+)
+
 export const outboxChecks: ReadonlyArray<Check> = [
   ...offering,
   ...claiming,
   ...failing,
   ...merging,
   random,
+  together,
 ]
