@@ -593,18 +593,16 @@ const together = check(
             written.set(key, version)
           }
           yield* Effect.yieldNow
-          const [first, ...others] = writes
           for (const { key } of writes) held.delete(key)
-          if (first !== undefined) {
+          const again = writes.filter(({ attempts }) => attempts === 1).slice(0, 1)
+          if (writes.length > 0) {
             yield* store.renew(writes, lockMillis)
-            yield* store.retry([first], 0)
-            yield* store.done(others)
+            yield* store.retry(again, 0)
+            yield* store.done(writes.filter((each) => !again.includes(each)))
           } else if (writing === 0) {
             const { inFlight, waiting } = yield* store.depth
             if (inFlight + waiting === 0) return
           }
-          // The last one of several is otherwise tried again for ever.
-          if (writes.length === 1) yield* store.done(yield* claimed(store, { max: 1 }))
         }
       })
       yield* Effect.all([writer, writer, writer, writer, flusher, flusher, flusher], {
