@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import { Policy } from "@larder/core"
 import * as core from "../../packages/core/src/internal/runtime/limits.ts"
 import * as redis from "../../packages/redis/src/internal/limits.ts"
+import * as sql from "../../packages/sql/src/internal/limits.ts"
 import * as sqlite from "../../packages/sqlite/src/internal/limits.ts"
 
 const page = fileURLToPath(new URL("../limits.md", import.meta.url))
@@ -17,9 +18,10 @@ const end = "<!-- end of limits -->"
 export type Limits = Readonly<Record<string, number>>
 
 /** The bounds that the page must show, by package. */
-export const modules: Readonly<Record<"core" | "redis" | "sqlite", Limits>> = {
+export const modules: Readonly<Record<"core" | "redis" | "sql" | "sqlite", Limits>> = {
   core,
   redis,
+  sql,
   sqlite,
 }
 
@@ -688,6 +690,17 @@ export const sections: ReadonlyArray<Section> = [
         "outboxPollMillis",
         "pause between two looks of a flusher, where the server refuses its channel",
         "writes of other processes are noticed that much later",
+      ],
+    ],
+  },
+  {
+    title: "SQL: outboxes",
+    of: sql,
+    rows: [
+      [
+        "countedRows",
+        "waiting keys that an offer counts, to tell the flusher of a full batch",
+        "the flusher hears of so many",
       ],
     ],
   },

@@ -127,7 +127,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
 const numberConstant = /^(?:export )?const (\w+) = (?:\(?\w+ (?:[-+*]|<<) )?[\d_.]+(?: |\)|$)/gm
 
 describe("each number of a module is a bound in limits.ts, or of an algorithm", () => {
-  const files = globSync("{core,redis,sqlite}/src/internal/**/*.ts", {
+  const files = globSync("{core,redis,sql,sqlite}/src/internal/**/*.ts", {
     cwd: join(root, "packages"),
   }).filter((file) => !file.endsWith("/limits.ts"))
 
