@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -35,8 +36,13 @@ import {
   world,
   writeMany,
 } from "./support/behindWorld.ts"
+import { counters, gauges } from "./support/scraped.ts"
 
 const some = Option.some
+
+const outboxGauges = Effect.map(gauges, (all) =>
+  Object.fromEntries([...all].filter(([name]) => name.startsWith("larder_outbox"))),
+)
 const down = (what: string) => Effect.fail(new Down({ what }))
 
 const logged = (
@@ -493,6 +499,43 @@ describe("merging", () => {
         expect(yield* writes.depth).toMatchObject({ waiting: 0, inFlight: 0, dead: 0 })
       }).pipe(Effect.provide(layer), Effect.provideService(Source, source))
     }),
+  )
+})
+
+describe("metrics", () => {
+  it.effect("say what waits, how old it is, and how attempts end", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const a = yield* node(there)
+      // A second flusher sees the same writes: they are not counted twice.
+      yield* node(there)
+      yield* node(there, "offers only")
+      there.source.before = (keys) => (keys.includes("bad") ? down("bad") : Effect.void)
+      yield* a.writes.put("bad", 1)
+      yield* a.writes.put("good", 1)
+      yield* TestClock.adjust("550 millis")
+      expect(yield* outboxGauges).toEqual({
+        larder_outbox_oldest_seconds: 0.55,
+        "larder_outbox_writes dead": 0,
+        "larder_outbox_writes in_flight": 1,
+        "larder_outbox_writes waiting": 0,
+      })
+      yield* TestClock.adjust("5 seconds")
+      yield* a.writes.put("later", 1)
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* outboxGauges).toEqual({
+        larder_outbox_oldest_seconds: 0,
+        "larder_outbox_writes dead": 1,
+        "larder_outbox_writes in_flight": 0,
+        "larder_outbox_writes waiting": 0,
+      })
+      const flushed = [...(yield* counters)].filter(([name]) => name.startsWith("larder_outbox"))
+      expect(Object.fromEntries(flushed)).toEqual({
+        "larder_outbox_flushed_total dead": 1,
+        "larder_outbox_flushed_total failed": 4,
+        "larder_outbox_flushed_total written": 2,
+      })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
   )
 })
 
