@@ -65,8 +65,7 @@ const mistakeIn = (options: Options): InvalidOptions | undefined => {
  *   use a server with `noeviction`, or one of the `volatile-` policies.
  * - Flushers of all processes hear of each offer on a channel.
  *
- * The user needs the commands EVAL, EVALSHA, SUBSCRIBE, PUBLISH, TIME, INCR, HGET, HSET, HDEL, HLEN, ZADD,
- * ZREM, ZCARD, ZRANGE, ZRANGEBYSCORE and ZRANGEBYLEX, on the keys and the channels `prefix:o:*`. The layer
+ * The user needs the rights of docs/redis.md, on the keys and the channels `prefix:o:*`. The layer
  * dies with `InvalidOptions` when an option is invalid.
  *
  * **Example**
