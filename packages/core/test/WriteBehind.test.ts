@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import {
+  AfterCommit,
   InvalidOptions,
   Larder,
   MemoryTier,
@@ -145,7 +146,22 @@ describe("a put", () => {
     }),
   )
 
-  it.effect("does not belong to the caller's transaction, nor to its interruption", () =>
+  it.effect("does not belong to a transaction of its caller", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const a = yield* node(there, "offers only")
+      there.source.rows.set("milk", { key: "milk", value: some(1), version: 1, at: 0 })
+      expect(yield* a.prices.get("milk")).toBe(1)
+      // The transaction rolls back: nothing that was put off until its commit happens.
+      const rolledBack = () => Effect.void
+      yield* Effect.provideService(a.writes.put("milk", 2), AfterCommit.AfterCommit, rolledBack)
+      expect(yield* a.prices.get("milk")).toBe(2)
+      yield* Effect.provideService(a.writes.remove("milk"), AfterCommit.AfterCommit, rolledBack)
+      expect(yield* a.prices.has("milk")).toBe(false)
+    }),
+  )
+
+  it.effect("leaves no old value fresh where its caller was interrupted", () =>
     Effect.gen(function* () {
       const there = yield* world
       const offered = yield* Deferred.make<void>()
@@ -357,9 +373,10 @@ describe("a flush", () => {
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), {
         startImmediately: true,
       })
-      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("5 seconds")
       yield* Fiber.join(closing)
       there.source.before = () => Effect.void
+      // It does not wait for the end of the lock, which was renewed until now.
       const b = yield* node(there)
       yield* TestClock.adjust("1 millis")
       expect(there.source.rows.get("milk")?.value).toEqual(some(1))

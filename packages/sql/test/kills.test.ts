@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { killAll } from "./support/kills.ts"
+import { DatabaseSync } from "node:sqlite"
+import { ended, killAll } from "./support/kills.ts"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "larder-kills-"))),
@@ -17,6 +18,24 @@ const kills = 3
 const lines = 1_500
 /** Eight callers with 38 keys each. */
 const keysPerProcess = 8 * 38
+
+describe("a process that closes nothing", () => {
+  it.live(
+    "ends by itself, after its writes were flushed",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* folder
+        const source = join(path, "source")
+        const run = { store: "sqlite", where: join(path, "outbox"), source } as const
+        yield* ended(run, "leave")
+        const database = new DatabaseSync(source)
+        const rows = database.prepare("select key, value from prices").all()
+        database.close()
+        expect(rows.map(({ key, value }) => [key, value])).toEqual([["leave", 1]])
+      }),
+    60_000,
+  )
+})
 
 describe("kill -9 of a process that puts", () => {
   it.live(

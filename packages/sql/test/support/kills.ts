@@ -44,13 +44,17 @@ const killed = ({ source, store, where }: Run, name: string, lines: number) =>
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-const drained = ({ source, store, where }: Run) =>
+/** Runs a process that ends by itself: one that flushes, or one that puts once and closes nothing. */
+export const ended = (
+  { source, store, where }: Run,
+  mode: "drain" | "leave",
+): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    const child = spawn(process.execPath, [putter, store, where, source, "drain", "drain"], {
+    const child = spawn(process.execPath, [putter, store, where, source, mode, mode], {
       stdio: ["ignore", "inherit", "inherit"],
     })
     child.on("close", (code) =>
-      resume(code === 0 ? Effect.void : Effect.die(new Error(`the drain ended with ${code}`))),
+      resume(code === 0 ? Effect.void : Effect.die(new Error(`the process ended with ${code}`))),
     )
     return Effect.sync(() => child.kill("SIGKILL"))
   })
@@ -66,7 +70,7 @@ export const killAll = (run: Run, kills: number, lines: number): Effect.Effect<K
         count += 1
       }
     }
-    yield* drained(run)
+    yield* ended(run, "drain")
     const database = new DatabaseSync(run.source)
     const rows = database.prepare("select key, value from prices").all()
     database.close()

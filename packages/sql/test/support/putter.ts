@@ -1,6 +1,6 @@
 /**
  * A process that puts values behind as fast as it can, and prints each one that was acknowledged; or one
- * that only flushes what is there, and ends. `node putter.ts <store> <where> <source> <name> <mode>`
+ * that only flushes what is there, and ends; or one that puts once and closes nothing. `node putter.ts <store> <where> <source> <name> <mode>`
  */
 import {
   Larder,
@@ -14,10 +14,12 @@ import {
 } from "@larder/core"
 import { RedisClient, RedisOutbox } from "@larder/redis"
 import { NodeSqliteClient } from "@larder/sqlite"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { writeSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import * as SqlOutbox from "../../src/SqlOutbox.ts"
@@ -93,5 +95,11 @@ const program = Effect.gen(function* () {
   )
 })
 
-await Effect.runPromise(Effect.provide(program, layer))
-process.exit(0)
+if (mode === "leave") {
+  const scope = Scope.makeUnsafe()
+  const services = await Effect.runPromise(Layer.buildWithScope(layer, scope))
+  await Effect.runPromise(Context.get(services, Writes).put(name, 1))
+} else {
+  await Effect.runPromise(Effect.provide(program, layer))
+  process.exit(0)
+}

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Deadline from "../../Deadline.ts"
+import * as ProcessLife from "../../ProcessLife.ts"
 import type { ClaimedWrite } from "../../Outbox.ts"
 import { deadReasonCharacters, outboxRestMillis, singleWritesAtOnce } from "../runtime/limits.ts"
 import { recommit } from "./recommit.ts"
@@ -108,10 +109,14 @@ export class Flusher<K, A, E> {
       if (heard !== undefined && (this.#isIdle || heard >= batch)) return Effect.void
       // Where offers of other processes are not heard of, the flusher must ask often enough to keep `maxLag`.
       const asks = outbox.hears === "own" ? maxLag / 4 : Infinity
-      const millis = Math.min(nextMillis ?? Infinity, asks, this.#tally.lagInMillis ?? Infinity)
-      return millis === Infinity
-        ? this.#woken.await
-        : Effect.asVoid(Effect.timeoutOption(this.#woken.await, Duration.millis(Math.ceil(millis))))
+      const lag = this.#tally.lagInMillis ?? Infinity
+      const millis = Math.min(nextMillis ?? Infinity, lag, asks)
+      if (millis === Infinity) return this.#woken.await
+      const slept = Effect.asVoid(
+        Effect.timeoutOption(this.#woken.await, Duration.millis(Math.ceil(millis))),
+      )
+      // A process lives on while it has writes to flush, and not only to ask for those of others.
+      return this.#isIdle && lag === Infinity ? ProcessLife.inBackground(slept) : slept
     }).pipe(
       Effect.ensuring(
         Effect.sync(() => {
