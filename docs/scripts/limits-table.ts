@@ -238,6 +238,17 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "Changes from outside",
+    of: core,
+    rows: [
+      [
+        "malformedCharacters",
+        "characters of a malformed message in its event",
+        "the rest is left out",
+      ],
+    ],
+  },
+  {
     title: "A lease alone",
     of: core,
     rows: [
