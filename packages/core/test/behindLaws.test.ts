@@ -91,7 +91,7 @@ const weather = ({ source }: World, pauses: boolean) => {
     Effect.gen(function* () {
       yield* nap(100)
       const luck = yield* Random.nextIntBetween(0, 10)
-      if (luck === 0) yield* new Down({ what: "before" })
+      if (luck === 0) return yield* new Down({ what: "before" })
       if (luck === 1 && pauses) yield* Effect.sleep("5 seconds")
     })
   source.after = () =>
