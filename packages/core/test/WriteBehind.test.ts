@@ -316,6 +316,60 @@ describe("a flush", () => {
     }),
   )
 
+  it.effect("a write that interrupts itself is a failure, and the flusher goes on", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const a = yield* node(there)
+      let calls = 0
+      there.source.before = () => {
+        calls += 1
+        return calls === 1 ? Effect.interrupt : Effect.void
+      }
+      yield* a.writes.put("milk", 1)
+      yield* TestClock.adjust("1 second")
+      yield* a.writes.put("bread", 1)
+      yield* TestClock.adjust("1 second")
+      expect([...there.source.rows.keys()]).toEqual(["milk", "bread"])
+    }),
+  )
+
+  it.effect("an outbox that fails for a while delays the flush, and loses nothing", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const there = yield* world
+        let isAway = false
+        const away = new OutboxStore.OutboxStoreError({
+          store: "memory",
+          operation: "claim",
+          cause: new Error("away"),
+        })
+        const store: typeof there.store = {
+          ...there.store,
+          open: (options) =>
+            Effect.map(there.store.open(options), (opened) => ({
+              ...opened,
+              claim: (request) => (isAway ? Effect.fail(away) : opened.claim(request)),
+              done: (claims) => (isAway ? Effect.fail(away) : opened.done(claims)),
+            })),
+        }
+        const a = yield* node({ ...there, store })
+        yield* a.writes.put("milk", 1)
+        there.source.after = () =>
+          Effect.sync(() => {
+            isAway = true
+          })
+        yield* TestClock.adjust("2 seconds")
+        expect(lines[0]).toBe("test/Writes: the outbox did not answer, trying again")
+        there.source.after = () => Effect.void
+        isAway = false
+        yield* TestClock.adjust("10 seconds")
+        // Written twice: at least once.
+        expect(there.source.log).toHaveLength(2)
+        expect(yield* a.writes.depth).toMatchObject({ waiting: 0, inFlight: 0, dead: 0 })
+      }),
+    ),
+  )
+
   it.effect("a write that hangs is given up, and tried again", () =>
     Effect.gen(function* () {
       const there = yield* world
