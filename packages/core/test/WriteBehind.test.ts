@@ -36,6 +36,7 @@ import {
   Source,
   world,
   writeMany,
+  Writes,
 } from "./support/behindWorld.ts"
 import { counters, gauges } from "./support/scraped.ts"
 
@@ -143,6 +144,32 @@ describe("a put", () => {
       yield* TestClock.adjust("1 day")
       expect(there.source.log).toHaveLength(1)
       expect(claims).toBeLessThan(6)
+    }),
+  )
+
+  it.effect("is newer than those of an earlier process, also without an arbiter", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const process = Effect.gen(function* () {
+        const layer = Writes.layerOfferOnly.pipe(
+          Layer.provide(Prices.layer),
+          Layer.provide(PriceOutbox.layer),
+          Layer.provide([
+            Layer.succeed(Source, there.source),
+            Layer.succeed(OutboxStore.OutboxStore, there.store),
+            TierStack.layer(MemoryTier.layer()),
+          ]),
+        )
+        return Context.get(yield* Layer.build(Layer.fresh(layer)), Writes)
+      })
+      const first = yield* process
+      for (let i = 1; i <= 5; i += 1) yield* first.put("milk", i)
+      yield* TestClock.adjust("1 millis")
+      const second = yield* process
+      yield* second.put("milk", 6)
+      const flusher = yield* node(there)
+      yield* flusher.writes.flush
+      expect(there.source.rows.get("milk")?.value).toEqual(some(6))
     }),
   )
 
