@@ -93,6 +93,10 @@ export const registersTests = ({ code }: Snippet): boolean =>
 export const startsRedis = ({ code }: Snippet): boolean =>
   code.includes(`"@larder/testing/RedisServer"`)
 
+/** Whether the snippet starts Postgres servers. */
+export const startsPostgres = ({ code }: Snippet): boolean =>
+  code.includes(`"@larder/testing/PostgresServer"`)
+
 /** Whether the snippet needs the programs of Prometheus. */
 export const needsPrometheus = ({ code }: Snippet): boolean =>
   code.includes(`"@larder/testing/PrometheusServer"`)

@@ -46,7 +46,7 @@ import type { InvalidKey, Larder } from "./Larder.ts"
  * assert.deepStrictEqual(message, { v: 1, larder: "app/Products", keys: ["milk"] })
  * ```
  *
- * @category schemas
+ * @category models
  * @since 0.1.0
  */
 export const Message = Schema.Struct({
@@ -142,7 +142,7 @@ const versioned = Schema.decodeUnknownExit(
  * )
  * ```
  *
- * @category converting
+ * @category encoding
  * @since 0.1.0
  */
 export const stringify = (message: Omit<Message, "v">): string =>
@@ -163,7 +163,7 @@ export const stringify = (message: Omit<Message, "v">): string =>
  * assert.strictEqual(Invalidations.parse("hello")._tag, "Malformed")
  * ```
  *
- * @category converting
+ * @category decoding
  * @since 0.1.0
  */
 export const parse = (text: string): Change => {
