@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { describe, expectTypeOf, it } from "vitest"
+import { describe, expect, expectTypeOf, it } from "vitest"
 import {
   Larder,
   Outbox,
@@ -111,13 +111,14 @@ describe("write-behind", () => {
       value: Schema.Finite,
     }) {}
     const options = { larder: Products, maxLag: "1 second" } as const
-    WriteBehind.Service<ProductWrites>()("test/Other", {
+    const other = WriteBehind.Service<ProductWrites>()("test/Other", {
       ...options,
       // @ts-expect-error -- its values are no products
       outbox: Numbers,
       writeMany: () => Effect.void,
     })
-    // @ts-expect-error -- the keys and values of the outbox are not those of the upstream
-    catalogue.pipe(Outbox.overlay(Numbers))
+    // @ts-expect-error -- the values of the outbox are not those of the upstream
+    const overlaid = catalogue.pipe(Outbox.overlay(Numbers))
+    expect([other.key, Upstream.isUpstream(overlaid)]).toEqual(["test/Other", true])
   })
 })
