@@ -446,6 +446,86 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "Writing behind",
+    of: core,
+    rows: [
+      [
+        "outboxKeys",
+        "keys in an outbox: waiting, in flight, dead",
+        "a put of another key waits, or fails with `OutboxFull`",
+        "`Outbox.Service`: `maxPending`",
+      ],
+      ["offersAtOnce", "offers, and keys looked for, in one trip to the store", "several trips"],
+      [
+        "writesPerBatch",
+        "writes of one `writeMany`",
+        "the others are in the next batch",
+        "`WriteBehind.Service`: `batch`",
+      ],
+      [
+        "singleWritesAtOnce",
+        "writes of a failed batch that are tried alone, in parallel",
+        "the others wait for them",
+      ],
+      [
+        "recommitsAtOnce",
+        "flushed values that are stored in the cache anew, in parallel",
+        "the others wait for them",
+      ],
+      [
+        "firstRetryMillis",
+        "rest of a write after its first failure, doubled after each",
+        "the write is tried again",
+        "`WriteBehind.Service`: `retry`",
+      ],
+      [
+        "longestRetryMillis",
+        "its longest rest",
+        "the write is tried again",
+        "`WriteBehind.Service`: `retry`",
+      ],
+      [
+        "writeAttempts",
+        "attempts of one write",
+        "it is a dead letter",
+        "`WriteBehind.Service`: `maxAttempts`",
+      ],
+      [
+        "writeMillis",
+        "one `writeMany`",
+        "the attempt counts as failed",
+        "`WriteBehind.Service`: `timeout`",
+      ],
+      [
+        "outboxLockMillis",
+        "claim of a flusher that died",
+        "another flusher takes its writes",
+        "`WriteBehind.Service`: `lock`",
+      ],
+      ["outboxRestMillis", "rest of a flusher whose outbox does not answer", "it asks again"],
+      [
+        "firstRoomPauseMillis",
+        "wait of a put for room in a full outbox, doubled each time",
+        "it tries again",
+      ],
+      ["longestRoomPauseMillis", "the longest such wait", "it tries again"],
+      [
+        "firstFlushPauseMillis",
+        "pause of `flush` between two looks at the depth, doubled each time",
+        "it notices the end that much later",
+      ],
+      ["longestFlushPauseMillis", "the longest such pause", "it notices the end that much later"],
+      ["deadReasonCharacters", "characters of the reason that a dead letter keeps", "it is cut"],
+      ["deadPerPage", "dead letters in one answer of a store", "several trips"],
+      [
+        "firstOverlayPauseMillis",
+        "pause of a lookup that waits for a write in flight or a removal, doubled after each look",
+        "the lookup notices that much later",
+      ],
+      ["longestOverlayPauseMillis", "its longest pause", "the same"],
+    ],
+  },
+  {
     title: "Invalidations",
     of: core,
     rows: [
@@ -625,6 +705,28 @@ export const sections: ReadonlyArray<Section> = [
         "marksTrimmedPerMark",
         "old marks that a new one removes, or twice as many as it sets",
         "the rest goes with later ones",
+      ],
+    ],
+  },
+  {
+    title: "Redis: outboxes",
+    of: redis,
+    rows: [
+      [
+        "outboxPollMillis",
+        "pause between two looks of a flusher, where the server refuses its channel",
+        "writes of other processes are noticed that much later",
+      ],
+    ],
+  },
+  {
+    title: "SQL: outboxes",
+    of: sql,
+    rows: [
+      [
+        "countedRows",
+        "waiting keys that an offer counts, to tell the flusher of a full batch",
+        "the flusher hears of so many",
       ],
     ],
   },

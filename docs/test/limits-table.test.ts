@@ -49,6 +49,7 @@ it.each([
  */
 const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "core/src/internal/lease/hold.ts": ["partOfRenewal"],
+  "core/src/internal/behind/behind.ts": ["roundingMillis"],
   "core/src/internal/memory/bounded/bounded.ts": [
     "expiredPerWrite",
     "shrunkPerWrite",

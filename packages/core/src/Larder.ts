@@ -61,6 +61,7 @@ import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
+import { setParts } from "./internal/observe/larderParts.ts"
 import * as openLarders from "./internal/observe/openLarders.ts"
 import { showKeyBy } from "./internal/observe/keyDisplay.ts"
 import type { SubscribeOptions } from "./internal/observe/hits.ts"
@@ -585,10 +586,12 @@ const makeAny = (
     yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
+    const { keyOf } = settings
+    const parts = { observer, hasArbiter: opened.arbiter !== undefined, keyOf }
     const larder = larderOf(engine)
-    const given = instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
+    const given = instrument.wrap?.(larder, { tiers, keyOf }) ?? larder
     reportBy(given, (told) => observer.tell(told))
-    return given
+    return setParts(given, parts)
   })
 
 const withMeta =

@@ -52,8 +52,14 @@ const familiesOf = (page: string): ReadonlyMap<string, Family> =>
     }),
   )
 
-/** Metrics that `Detectors.layer` registers. */
-const elsewhere = new Set(["larder_anomaly", "larder_anomalies_total"])
+/** Metrics that `Detectors.layer` and a flusher of `WriteBehind` register. */
+const elsewhere = new Set([
+  "larder_anomaly",
+  "larder_anomalies_total",
+  "larder_outbox_writes",
+  "larder_outbox_oldest_seconds",
+  "larder_outbox_flushed_total",
+])
 /** A refresh that is handed on to a queue: no larder does that. */
 const neverThere = new Set(["queued"])
 

@@ -1,5 +1,5 @@
 /**
- * The bounds of the change tables. docs/limits.md lists them with their consequences. A name that ends in
+ * The bounds of the change tables and of the outboxes. docs/limits.md lists them with their consequences. A name that ends in
  * `Millis` is in milliseconds; the others count what their name says.
  */
 
@@ -25,3 +25,6 @@ export const retentionMillis = 7 * 24 * 60 * 60 * 1_000
 export const pruneMillis = 60_000
 /** Changes that one statement deletes. More would hold up the writers. */
 export const changesPerPrune = 1_000
+
+/** Rows of an outbox that are counted for a flusher that is told how many keys wait: more than any batch. */
+export const countedRows = 1_000
