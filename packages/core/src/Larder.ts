@@ -1159,9 +1159,9 @@ export const Service: <Self>() => {
  *     policy: Policy.make({ freshFor: "1 hour" }),
  *     tags: Larder.prefixTags(":")
  *   })
- *   yield* Effect.forEach(["shop:7:milk", "shop:7:tea", "shop:8:milk"], (key) => prices.get(key))
+ *   yield* prices.getMany(["shop:7:milk", "shop:7:tea", "shop:8:milk"])
  *   yield* prices.invalidateTags("shop:7:")
- *   yield* Effect.forEach(["shop:7:milk", "shop:7:tea", "shop:8:milk"], (key) => prices.get(key))
+ *   yield* prices.getMany(["shop:7:milk", "shop:7:tea", "shop:8:milk"])
  * })
  * await Effect.runPromise(
  *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
