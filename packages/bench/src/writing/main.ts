@@ -16,14 +16,14 @@ Changes the source beside a cache of two nodes over one Redis, by each strategy:
   wrong        rounds of two writers and three readers after which a node has a fresh value that the source
                does not have
   empty        rounds after which no node has a fresh value
-  lagging      as wrong, with one writer that reads at once, from a replica that is 6 ms late
+  lagging      as wrong, with one writer that reads at once, from a replica that is 15 ms late
 
 Options:
   --rounds N  rounds of each race (default 400)
   --writes N  writes of each measure (default 1000)
   --help      shows this`
 
-const lagMillis = 6
+const lagMillis = 15
 
 /** One line of the table. */
 const line = (
