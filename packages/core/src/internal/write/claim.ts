@@ -96,12 +96,8 @@ export const giveUp = (
   engine: Engine,
   arbiter: FartherTier,
   k: string,
-  { stop, token }: Claim,
-): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    stop()
-    return engine.closed ? Effect.void : seenThrough(engine, arbiter.leases.release(k, token, 0))
-  })
+  claim: Claim,
+): Effect.Effect<void> => ended(engine, claim, arbiter.leases.release(k, claim.token, 0))
 
 /**
  * Lets the claim lapse, so that nobody waits for it. Its token may still commit until another node takes
@@ -111,13 +107,18 @@ export const letLapse = (
   engine: Engine,
   arbiter: FartherTier,
   k: string,
-  { stop, token }: Claim,
+  claim: Claim,
+): Effect.Effect<void> => ended(engine, claim, arbiter.leases.renew(k, claim.token, 1))
+
+/** Ends the renewal and tells the arbiter, unless the larder has closed: then the claim lapses by itself. */
+const ended = (
+  engine: Engine,
+  { stop }: Claim,
+  told: Effect.Effect<unknown>,
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     stop()
-    return engine.closed
-      ? Effect.void
-      : seenThrough(engine, Effect.asVoid(arbiter.leases.renew(k, token, 1)))
+    return engine.closed ? Effect.void : Effect.asVoid(seenThrough(engine, told))
   })
 
 /** How the commit of a value under a claim ended. */
