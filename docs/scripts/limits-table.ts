@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import { Policy } from "@larder/core"
 import * as core from "../../packages/core/src/internal/runtime/limits.ts"
 import * as redis from "../../packages/redis/src/internal/limits.ts"
+import * as sql from "../../packages/sql/src/internal/limits.ts"
 import * as sqlite from "../../packages/sqlite/src/internal/limits.ts"
 
 const page = fileURLToPath(new URL("../limits.md", import.meta.url))
@@ -17,9 +18,10 @@ const end = "<!-- end of limits -->"
 export type Limits = Readonly<Record<string, number>>
 
 /** The bounds that the page must show, by package. */
-export const modules: Readonly<Record<"core" | "redis" | "sqlite", Limits>> = {
+export const modules: Readonly<Record<"core" | "redis" | "sql" | "sqlite", Limits>> = {
   core,
   redis,
+  sql,
   sqlite,
 }
 
@@ -236,6 +238,29 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "A lease alone",
+    of: core,
+    rows: [
+      [
+        "leastLoneLeaseMillis",
+        "least time of a lease alone",
+        "`InvalidOptions`",
+        "`Lease.withLease`: `lease`",
+      ],
+      [
+        "loneLeaseRenewals",
+        "renewals in the time of one lease",
+        "the holder learns with the next one that it lost the lease",
+      ],
+      [
+        "longestLoneLeaseStepMillis",
+        "one request for such a lease: a third of its time, but no longer than this",
+        "it is sent again: until `wait` is over, or the lease's time",
+      ],
+      ["leastLoneLeaseStepMillis", "the same for a short lease", "the same"],
+    ],
+  },
+  {
     title: "Steps in tiers",
     of: core,
     rows: [
@@ -401,6 +426,86 @@ export const sections: ReadonlyArray<Section> = [
         "a warning names what is left; the scope closes",
         "`Larder.make`: `closeTimeout`",
       ],
+    ],
+  },
+  {
+    title: "Writing behind",
+    of: core,
+    rows: [
+      [
+        "outboxKeys",
+        "keys in an outbox: waiting, in flight, dead",
+        "a put of another key waits, or fails with `OutboxFull`",
+        "`Outbox.Service`: `maxPending`",
+      ],
+      ["offersAtOnce", "offers, and keys looked for, in one trip to the store", "several trips"],
+      [
+        "writesPerBatch",
+        "writes of one `writeMany`",
+        "the others are in the next batch",
+        "`WriteBehind.Service`: `batch`",
+      ],
+      [
+        "singleWritesAtOnce",
+        "writes of a failed batch that are tried alone, in parallel",
+        "the others wait for them",
+      ],
+      [
+        "recommitsAtOnce",
+        "flushed values that are stored in the cache anew, in parallel",
+        "the others wait for them",
+      ],
+      [
+        "firstRetryMillis",
+        "rest of a write after its first failure, doubled after each",
+        "the write is tried again",
+        "`WriteBehind.Service`: `retry`",
+      ],
+      [
+        "longestRetryMillis",
+        "its longest rest",
+        "the write is tried again",
+        "`WriteBehind.Service`: `retry`",
+      ],
+      [
+        "writeAttempts",
+        "attempts of one write",
+        "it is a dead letter",
+        "`WriteBehind.Service`: `maxAttempts`",
+      ],
+      [
+        "writeMillis",
+        "one `writeMany`",
+        "the attempt counts as failed",
+        "`WriteBehind.Service`: `timeout`",
+      ],
+      [
+        "outboxLockMillis",
+        "claim of a flusher that died",
+        "another flusher takes its writes",
+        "`WriteBehind.Service`: `lock`",
+      ],
+      ["outboxRestMillis", "rest of a flusher whose outbox does not answer", "it asks again"],
+      [
+        "firstRoomPauseMillis",
+        "wait of a put for room in a full outbox, doubled each time",
+        "it tries again",
+      ],
+      ["longestRoomPauseMillis", "the longest such wait", "it tries again"],
+      [
+        "firstFlushPauseMillis",
+        "pause of `flush` between two looks at the depth, doubled each time",
+        "it notices the end that much later",
+      ],
+      ["longestFlushPauseMillis", "the longest such pause", "it notices the end that much later"],
+      ["deadReasonCharacters", "characters of the reason that a dead letter keeps", "it is cut"],
+      ["deadPerPage", "dead letters in one answer of a store", "several trips"],
+      [
+        "firstOverlayPauseMillis",
+        "pause of a lookup that waits for a write in flight or a removal, doubled after each look",
+        "the lookup notices that much later",
+      ],
+      ["longestOverlayPauseMillis", "its longest pause", "the same"],
     ],
   },
   {
@@ -583,6 +688,28 @@ export const sections: ReadonlyArray<Section> = [
     ],
   },
   {
+    title: "Redis: outboxes",
+    of: redis,
+    rows: [
+      [
+        "outboxPollMillis",
+        "pause between two looks of a flusher, where the server refuses its channel",
+        "writes of other processes are noticed that much later",
+      ],
+    ],
+  },
+  {
+    title: "SQL: outboxes",
+    of: sql,
+    rows: [
+      [
+        "countedRows",
+        "waiting keys that an offer counts, to tell the flusher of a full batch",
+        "the flusher hears of so many",
+      ],
+    ],
+  },
+  {
     title: "SQLite",
     of: sqlite,
     rows: [
@@ -600,6 +727,24 @@ export const sections: ReadonlyArray<Section> = [
         file("busyTimeout"),
       ],
       ["busyPauseMillis", "pause between two attempts meanwhile", "the next attempt begins"],
+      [
+        "clientBusyTimeoutMillis",
+        "wait of the SQL client for another connection that writes",
+        "the statement fails with `LockTimeoutError`",
+        "`NodeSqliteClient.layer`: `busyTimeout`",
+      ],
+      [
+        "longestBusyPauseMillis",
+        "longest pause between two of its attempts",
+        "it does not grow further",
+      ],
+      [
+        "preparedStatements",
+        "prepared statements that the SQL client keeps",
+        "the one used longest ago is prepared again at its next use",
+        "`NodeSqliteClient.layer`: `prepareCacheSize`",
+      ],
+      ["rowsPerChunk", "rows of a stream that it reads together", "other work runs first"],
       ["rowBytes", "size of a value", "it is refused"],
       [
         "fileCheckMillis",

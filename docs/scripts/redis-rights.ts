@@ -1,12 +1,13 @@
 /**
  * The ACL lines of docs/redis.md, from the lists that the tier checks a server against
- * when it starts, and from that of the backplane; packages/redis/test/internal/tier/rights.test.ts and
- * backplaneRights.test.ts take each right away. Run it
+ * when it starts, and from those of the backplane and of the outboxes; the tests of
+ * packages/redis/test/internal take each right away. Run it
  * with `node docs/scripts/redis-rights.ts` after a change of those lists.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as backplane from "../../packages/redis/src/internal/backplaneRights.ts"
+import * as outbox from "../../packages/redis/src/internal/outboxRights.ts"
 import { best, rules } from "../../packages/redis/src/internal/tier/rights.ts"
 
 const page = fileURLToPath(new URL("../redis.md", import.meta.url))
@@ -31,6 +32,12 @@ export const lines: string = [
   "",
   "# for RedisBackplane alone: a Cluster, on each node",
   `ACL SETUSER shop on >password ${backplane.rules("shop", true)}`,
+  "",
+  "# for RedisOutbox alone: one server, or Sentinel",
+  `ACL SETUSER shop on >password ${outbox.rules("shop", false)}`,
+  "",
+  "# for RedisOutbox alone: a Cluster, on each node",
+  `ACL SETUSER shop on >password ${outbox.rules("shop", true)}`,
   "```",
 ].join("\n")
 

@@ -48,6 +48,8 @@ it.each([
  * queue, a memory, a batch, a pause or a retention belongs into limits.ts.
  */
 const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "core/src/internal/lease/hold.ts": ["partOfRenewal"],
+  "core/src/internal/behind/behind.ts": ["roundingMillis"],
   "core/src/internal/memory/bounded/bounded.ts": [
     "expiredPerWrite",
     "shrunkPerWrite",
@@ -116,6 +118,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "redis/src/internal/scripts/tell.ts": ["format"],
   "redis/src/internal/tier/reading.ts": ["headerBytes"],
   "redis/src/internal/tier/store.ts": ["farthest"],
+  "sqlite/src/internal/client/failure.ts": ["busySnapshot"],
   "sqlite/src/internal/diskRoom.ts": ["pageBytes", "frameBytes", "mostPages"],
   "sqlite/src/internal/header.ts": ["headerBytes", "counterAt", "applicationIdAt"],
 }
@@ -124,7 +127,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
 const numberConstant = /^(?:export )?const (\w+) = (?:\(?\w+ (?:[-+*]|<<) )?[\d_.]+(?: |\)|$)/gm
 
 describe("each number of a module is a bound in limits.ts, or of an algorithm", () => {
-  const files = globSync("{core,redis,sqlite}/src/internal/**/*.ts", {
+  const files = globSync("{core,redis,sql,sqlite}/src/internal/**/*.ts", {
     cwd: join(root, "packages"),
   }).filter((file) => !file.endsWith("/limits.ts"))
 

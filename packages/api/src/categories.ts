@@ -3,6 +3,7 @@ export const categories: ReadonlyArray<string> = [
   // Categories of modules.
   "packages",
   "cache",
+  "writing",
   "policies",
   "tiers",
   "building blocks",

@@ -58,6 +58,7 @@ import type { MemoryBounds } from "./internal/memory/bounds.ts"
 import { tellOpened } from "./internal/lifecycle/opened.ts"
 import * as namesakes from "./internal/lifecycle/namesakes.ts"
 import { Observer } from "./internal/observe/eventHub.ts"
+import { setParts } from "./internal/observe/larderParts.ts"
 import * as openLarders from "./internal/observe/openLarders.ts"
 import { showKeyBy } from "./internal/observe/keyDisplay.ts"
 import type { SubscribeOptions } from "./internal/observe/hits.ts"
@@ -579,8 +580,10 @@ const makeAny = (
     yield* Effect.provideContext(listen(engine), Context.add(context, Scope.Scope, scope))
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
+    const { keyOf } = settings
+    const parts = { observer, hasArbiter: opened.arbiter !== undefined, keyOf }
     const larder = larderOf(engine)
-    return instrument.wrap?.(larder, { tiers, keyOf: settings.keyOf }) ?? larder
+    return setParts(instrument.wrap?.(larder, { tiers, keyOf }) ?? larder, parts)
   })
 
 const withMeta =

@@ -498,6 +498,48 @@ export interface Audited extends OfKey {
   readonly age: number
 }
 /**
+ * A flusher of `WriteBehind` has written a batch to the source, and the outbox has forgotten it.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface WritesFlushed extends Base {
+  readonly _tag: "WritesFlushed"
+  /** The number of writes. */
+  readonly count: number
+}
+/**
+ * A write is a dead letter: it has failed at its last attempt, the source will not have it, and the cached
+ * value is removed. It stays in the outbox until it is revived, discarded or replaced by a newer write.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface WriteDead extends OfKey {
+  readonly _tag: "WriteDead"
+  /** The version of the write. */
+  readonly version: number
+  /** The number of attempts. */
+  readonly attempts: number
+  /** The failure of the last attempt. */
+  readonly why: string
+}
+/**
+ * The oldest write of the outbox is older than `maxLag`. Comes once until none is.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface WriteLagging extends Base {
+  readonly _tag: "WriteLagging"
+  /** The age of the oldest write, ms. */
+  readonly oldestMillis: number
+  /** The number of keys with a write that waits. */
+  readonly waiting: number
+  /** The number of keys with a write that is being written, or rests after a failure. */
+  readonly inFlight: number
+}
+/**
  * This subscriber was too slow and lost events.
  *
  * @category events
@@ -548,4 +590,7 @@ export type LarderEvent =
   | StampedeDetected
   | AnomalyChanged
   | Audited
+  | WritesFlushed
+  | WriteDead
+  | WriteLagging
   | Dropped

@@ -287,6 +287,26 @@ const changes: ReadonlyArray<MetricDefinition> = [
   ),
 ]
 
+const writes: ReadonlyArray<MetricDefinition> = [
+  gauge(
+    "larder_outbox_writes",
+    "{write}",
+    "Writes that wait in the outbox, are being written or rest after a failure, and dead letters",
+    closed("state", labels.outboxStates),
+  ),
+  gauge(
+    "larder_outbox_oldest_seconds",
+    "s",
+    "Age of the oldest write that the source does not have yet; 0 without any",
+  ),
+  counter(
+    "larder_outbox_flushed_total",
+    "{write}",
+    "Writes to the source from the outbox, by how the attempt ended; dead: given up after the last one",
+    closed("outcome", labels.flushOutcomes),
+  ),
+]
+
 const nodes: ReadonlyArray<MetricDefinition> = [
   counter(
     "larder_messages_total",
@@ -343,7 +363,7 @@ const itself: ReadonlyArray<MetricDefinition> = [
  * **Details**
  *
  * A larder leaves out what it cannot have: leases without an arbiter, tiers that its stack does not
- * have, the objective where none is set.
+ * have, the objective where none is set, outboxes where no `WriteBehind` flushes.
  *
  * **Example**
  *
@@ -370,6 +390,7 @@ export const catalogue: ReadonlyArray<MetricDefinition> = [
   ...tiers,
   ...memory,
   ...changes,
+  ...writes,
   ...nodes,
   ...itself,
 ]

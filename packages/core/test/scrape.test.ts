@@ -46,8 +46,14 @@ const familiesOf = (page: string): ReadonlyMap<string, Family> =>
     }),
   )
 
-/** Metrics that `Detectors.layer` registers. */
-const elsewhere = new Set(["larder_anomaly", "larder_anomalies_total"])
+/** Metrics that `Detectors.layer` and a flusher of `WriteBehind` register. */
+const elsewhere = new Set([
+  "larder_anomaly",
+  "larder_anomalies_total",
+  "larder_outbox_writes",
+  "larder_outbox_oldest_seconds",
+  "larder_outbox_flushed_total",
+])
 
 const valuesOf = ({ series }: Family, label: string): ReadonlySet<string> =>
   new Set(series.flatMap((labels) => labels.get(label) ?? []))

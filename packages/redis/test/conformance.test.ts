@@ -1,5 +1,5 @@
 import * as RedisServer from "@larder/testing/RedisServer"
-import { BackplaneConformance, TierConformance } from "@larder/testing"
+import { BackplaneConformance, OutboxConformance, TierConformance } from "@larder/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import { afterAll, beforeAll } from "vitest"
 import * as RedisBackplane from "../src/RedisBackplane.ts"
 import * as RedisClient from "../src/RedisClient.ts"
+import * as RedisOutbox from "../src/RedisOutbox.ts"
 import * as RedisTier from "../src/RedisTier.ts"
 import { redisSuite } from "./support/withRedis.ts"
 
@@ -28,6 +29,16 @@ const conforms = (
       time: "real",
       layer: Layer.suspend(() =>
         RedisTier.layer().pipe(
+          Layer.provide(RedisClient.layer(options)),
+          Layer.provide(Logger.layer([])),
+        ),
+      ),
+    })
+    OutboxConformance.suite({
+      name: "the outboxes",
+      time: "real",
+      layer: Layer.suspend(() =>
+        RedisOutbox.layer().pipe(
           Layer.provide(RedisClient.layer(options)),
           Layer.provide(Logger.layer([])),
         ),

@@ -1,6 +1,6 @@
 /**
  * Tests of caching in virtual time, with simulated nodes, faults and a timeline; conformance kits for
- * any tier and backplane; and, as the entry `@larder/testing/RedisServer`, real Redis servers to test
+ * any tier, backplane and outbox; and, as the entry `@larder/testing/RedisServer`, real Redis servers to test
  * with.
  *
  * @module @larder/testing
@@ -11,5 +11,6 @@ export * as BackplaneConformance from "./BackplaneConformance.ts"
 export * as Chaos from "./Chaos.ts"
 export * as Cluster from "./Cluster.ts"
 export * as LarderTest from "./LarderTest.ts"
+export * as OutboxConformance from "./OutboxConformance.ts"
 export * as TierConformance from "./TierConformance.ts"
 export * as Timeline from "./Timeline.ts"

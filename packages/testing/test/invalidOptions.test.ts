@@ -6,6 +6,7 @@ import {
   Chaos,
   Cluster,
   LarderTest,
+  OutboxConformance,
   TierConformance,
   Timeline,
 } from "@larder/testing"
@@ -256,6 +257,10 @@ const suites = {
   BackplaneConformance: (options: unknown) => [
     () => BackplaneConformance.subject(given(options)),
     () => Effect.sync(() => BackplaneConformance.suite(given(options))),
+  ],
+  OutboxConformance: (options: unknown) => [
+    () => OutboxConformance.subject(given(options)),
+    () => Effect.sync(() => OutboxConformance.suite(given(options))),
   ],
 }
 

@@ -79,3 +79,8 @@ export const markLifeMillis = 7 * 24 * 60 * 60 * 1_000
 export const marksPerPage = 5_000
 /** Old marks that a new one removes at most, or twice as many as it adds. */
 export const marksTrimmedPerMark = 1_000
+
+// ---- outboxes ---------------------------------------------------------------------------------
+
+/** ms. One small trip a second where the server refuses the channel of an outbox. */
+export const outboxPollMillis = 1_000

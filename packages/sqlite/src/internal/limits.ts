@@ -12,6 +12,15 @@ export const maxBytes = 256 * 1024 * 1024
 /** ms. Half of a `tierTimeout` of 100 ms: the step itself still fits. */
 export const busyTimeoutMillis = 50
 
+/** ms. Of the SQL client. Another process's transaction may be long, and its caller has nothing else to fall back on. */
+export const clientBusyTimeoutMillis = 5_000
+/** Statements. An application has fewer texts, unless it writes values into them. */
+export const preparedStatements = 200
+/** Rows of a stream that are read together. The process does nothing else meanwhile. */
+export const rowsPerChunk = 128
+/** ms. The longest pause between two attempts of the SQL client while another connection writes. */
+export const longestBusyPauseMillis = 25
+
 // ---- the file ---------------------------------------------------------------------------------
 
 /** Bytes. SQLite takes no row of more than 1,000,000,000 bytes. */

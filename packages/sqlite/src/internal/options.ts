@@ -3,14 +3,9 @@ import { InvalidOptions, Tier, Wire } from "@larder/core"
 import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import * as limits from "./limits.ts"
+import { modes, type Synchronous } from "./synchronous.ts"
 
-/**
- * How much a power cut may lose: see `synchronous` of {@link Options}.
- *
- * @category models
- * @since 0.1.0
- */
-export type Synchronous = "off" | "normal" | "full"
+export type { Synchronous } from "./synchronous.ts"
 
 /**
  * Options of {@link layer}.
@@ -69,8 +64,6 @@ export interface Settings {
   readonly name: string
   readonly limits: Tier.Limits
 }
-
-const modes: ReadonlySet<Synchronous> = new Set(["off", "normal", "full"])
 
 const isBound = (value: number): boolean =>
   value === Infinity || (Number.isSafeInteger(value) && value >= 1)

@@ -185,3 +185,21 @@ export const queues: LabelsOf<Queue> = {
   writes: "writes",
   recovery: "recovery",
 }
+
+/** What an outbox keeps for a key. */
+export type OutboxState = "waiting" | "inFlight" | "dead"
+
+export const outboxStates: LabelsOf<OutboxState> = {
+  waiting: "waiting",
+  inFlight: "in_flight",
+  dead: "dead",
+}
+
+/** How an attempt to write ended, and writes that are given up. */
+export type FlushOutcome = "written" | "failed" | "dead"
+
+export const flushOutcomes: LabelsOf<FlushOutcome> = {
+  written: "written",
+  failed: "failed",
+  dead: "dead",
+}

@@ -126,6 +126,17 @@ export const busyMillis = 10
 /** ms. Timers that linger may be cancelled by the end of such a sleep; an idle larder has none after it. */
 export const lingerMillis = 1_000
 
+// ---- a lease alone ----------------------------------------------------------------------------
+
+/** ms. A renewal takes a trip to a server, and there are several in each lease. */
+export const leastLoneLeaseMillis = 100
+/** Renewals. With an answer within a twelfth of the lease, a holder learns of its loss within a third of it. */
+export const loneLeaseRenewals = 4
+/** ms. Longer than a trip to a busy server; a renewal without an answer is sent again. */
+export const longestLoneLeaseStepMillis = 1_000
+/** ms. As long as a trip in a slow network. */
+export const leastLoneLeaseStepMillis = 50
+
 // ---- writes and missed changes ----------------------------------------------------------------
 
 /** Keys. Each holds a value; with this many queued, the `set` of another key waits. */
@@ -160,6 +171,47 @@ export const keysLookedUpAlone = 1_000
 export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
 export const closeMillis = 5_000
+
+// ---- writing behind ---------------------------------------------------------------------------
+
+/** Keys, the default of `maxPending`: as many as `memoryEntries`. */
+export const outboxKeys = 10_000
+/** Offers, and keys looked for, that share one trip to the store. More make the commit longer for all of them. */
+export const offersAtOnce = 512
+/** Writes, the default of `batch`: as many rows as a database takes well in one statement. */
+export const writesPerBatch = 100
+/** Writes of a failed batch that are tried alone, in parallel: few, since the source may be overloaded. */
+export const singleWritesAtOnce = 8
+/** Keys whose flushed values are stored in the cache anew, in parallel. */
+export const recommitsAtOnce = 64
+/** ms, doubled after each attempt: the default of `retry`. */
+export const firstRetryMillis = 100
+/** ms. As many attempts as a source that is down bears. */
+export const longestRetryMillis = 30_000
+/** Attempts, the default of `maxAttempts`: with the default `retry` an outage of ten minutes. */
+export const writeAttempts = 30
+/** ms, the default of `timeout`: as long as a lookup may take. */
+export const writeMillis = 30_000
+/** ms, the default of `lock`: as `leaseMillis`. */
+export const outboxLockMillis = 10_000
+/** ms. The rest of a flusher whose outbox does not answer. */
+export const outboxRestMillis = 1_000
+/** ms, doubled each time: how long a put waits for room in a full outbox before it asks again. */
+export const firstRoomPauseMillis = 10
+/** ms. Bounds how long such a put waits after there is room, where the flusher is in another process. */
+export const longestRoomPauseMillis = 1_000
+/** ms, doubled each time: how long `flush` waits before it looks at the depth again. */
+export const firstFlushPauseMillis = 5
+/** ms. Bounds how long `flush` goes on after the last write, where the flusher is in another process. */
+export const longestFlushPauseMillis = 250
+/** Characters of the reason that a dead letter keeps. */
+export const deadReasonCharacters = 500
+/** Dead letters in one answer of a store. */
+export const deadPerPage = 100
+/** ms, doubled after each look: how long a lookup waits for a write in flight, or for a removal. */
+export const firstOverlayPauseMillis = 5
+/** ms. Bounds how long such a lookup waits after the write has ended. */
+export const longestOverlayPauseMillis = 250
 
 // ---- messages of a backplane ------------------------------------------------------------------
 

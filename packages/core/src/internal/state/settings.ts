@@ -10,6 +10,7 @@ import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
 import { millisOf, mustBeDuration } from "../runtime/duration.ts"
 import { auditedShare, auditsPerSecond, closeMillis, stampedeCallers } from "../runtime/limits.ts"
+import { leaseNamespace } from "./namespace.ts"
 import { mistakeIn, type Names, type NamesOf } from "../runtime/optionNames.ts"
 import { reasonOf, shown } from "../runtime/shownValue.ts"
 import { wellFormed } from "../invalidation/tags.ts"
@@ -147,8 +148,11 @@ export const durationOf = (larder: string, field: string, input: Duration.Input)
 
 /** The name, under which shared tiers store the entries. */
 export const nameOf = ({ name }: AnyOptions): string => {
-  if (typeof name === "string" && name.trim() !== "") return name
-  const must = 'be a non-blank string, such as "products"'
+  if (typeof name === "string" && name.trim() !== "" && name !== leaseNamespace) return name
+  const must =
+    name === leaseNamespace
+      ? "be another name: tiers keep the leases of Lease.withLease under this one"
+      : 'be a non-blank string, such as "products"'
   throw InvalidOptions.of({ module: "Larder", field: "name", must, got: name })
 }
 

@@ -176,6 +176,15 @@ const texts: {
     text: `audit of ${key}, ${age} ms old: ${result}`,
     kind: result === "differs" ? "failure" : "other",
   }),
+  WritesFlushed: ({ count }) => other(`${count} writes flushed`),
+  WriteDead: ({ attempts, key, why }) => ({
+    text: `write of ${key} dead after ${attempts} attempts: ${why}`,
+    kind: "failure",
+  }),
+  WriteLagging: ({ oldestMillis }) => ({
+    text: `the oldest write waits for ${oldestMillis} ms`,
+    kind: "failure",
+  }),
   Dropped: ({ count }) => other(`a subscriber lost ${count} events`),
 }
 

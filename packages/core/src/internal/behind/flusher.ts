@@ -1,0 +1,234 @@
+/**
+ * Writes what waits in an outbox to the source: batches, oldest first. It begins when the oldest write has
+ * waited half of `maxLag`, or when a batch is full, and sleeps until then: offers wake it.
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Deadline from "../../Deadline.ts"
+import * as ProcessLife from "../../ProcessLife.ts"
+import type { ClaimedWrite } from "../../Outbox.ts"
+import { deadReasonCharacters, outboxRestMillis, singleWritesAtOnce } from "../runtime/limits.ts"
+import { recommit } from "./recommit.ts"
+import { retryDelay } from "./retryDelay.ts"
+import type { Settings } from "./settings.ts"
+import type { Tally } from "./tally.ts"
+
+/** A write that did not end within `timeout`: nobody knows whether the source has it. */
+class WriteTimeout extends Data.TaggedError("WriteTimeout")<{ readonly millis: number }> {
+  override get message(): string {
+    return `the write took longer than ${this.millis} ms`
+  }
+}
+
+type Writes<K, A> = ReadonlyArray<ClaimedWrite<K, A>>
+
+export class Flusher<K, A, E> {
+  readonly #settings: Settings<K, A, E>
+  readonly #tally: Tally
+  /** Lets fibers go on that wait for progress: flushes, and puts that wait for room. */
+  readonly progress = Latch.makeUnsafe(false)
+  readonly #woken = Latch.makeUnsafe(false)
+  /** The keys that wait, by the last offer since the last claim; undefined without one. */
+  #heard: number | undefined
+  /** Flushes that wait, for which age and number do not matter. */
+  #flushes = 0
+  #isUrged = false
+  /** The flusher sleeps until the next offer, whatever it is. */
+  #isIdle = false
+
+  constructor(settings: Settings<K, A, E>, tally: Tally) {
+    this.#settings = settings
+    this.#tally = tally
+  }
+
+  readonly wake = (waiting: number): void => {
+    if (waiting === Infinity) this.#isUrged = true
+    this.#heard = waiting
+    if (this.#isIdle || waiting >= this.#settings.batch) this.#woken.openUnsafe()
+  }
+
+  /** Writes everything at once while an effect runs. */
+  during<B, E2>(effect: Effect.Effect<B, E2>): Effect.Effect<B, E2> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        this.#flushes += 1
+        this.#woken.openUnsafe()
+      }),
+      () => effect,
+      () =>
+        Effect.sync(() => {
+          this.#flushes -= 1
+        }),
+    )
+  }
+
+  /** Never ends. */
+  get run(): Effect.Effect<never> {
+    return Effect.forever(this.#round)
+  }
+
+  get #round(): Effect.Effect<void> {
+    const { batch, lock, maxLag, name, outbox } = this.#settings
+    return Effect.gen({ self: this }, function* () {
+      this.#heard = undefined
+      this.#woken.closeUnsafe()
+      const isUrgent = this.#flushes > 0 || this.#isUrged
+      const claims = yield* outbox.claim({
+        max: batch,
+        lockMillis: lock,
+        minCount: isUrgent ? 1 : batch,
+        minAgeMillis: isUrgent ? 0 : maxLag / 2,
+      })
+      const [first, ...others] = claims.writes
+      if (first !== undefined) return yield* this.#flush([first, ...others])
+      this.#isUrged = false
+      this.#tally.saw(yield* outbox.depth)
+      yield* this.#sleep(claims.nextMillis)
+    }).pipe(
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.failCause(cause as Cause.Cause<never>)
+          : Effect.andThen(
+              Effect.logWarning(`${name}: the outbox did not answer, trying again`, cause),
+              Effect.sleep(Duration.millis(outboxRestMillis)),
+            ),
+      ),
+    )
+  }
+
+  #sleep(nextMillis: number | undefined): Effect.Effect<void> {
+    const { batch, maxLag, outbox } = this.#settings
+    return Effect.suspend(() => {
+      this.#isIdle = nextMillis === undefined
+      const heard = this.#heard
+      if (heard !== undefined && (this.#isIdle || heard >= batch)) return Effect.void
+      // Where offers of other processes are not heard of, the flusher must ask often enough to keep `maxLag`.
+      const asks = outbox.hears === "own" ? maxLag / 4 : Infinity
+      const lag = this.#tally.lagInMillis ?? Infinity
+      const millis = Math.min(nextMillis ?? Infinity, lag, asks)
+      if (millis === Infinity) return this.#woken.await
+      const slept = Effect.asVoid(
+        Effect.timeoutOption(this.#woken.await, Duration.millis(Math.ceil(millis))),
+      )
+      // A process lives on while it has writes to flush, and not only to ask for those of others.
+      return this.#isIdle && lag === Infinity ? ProcessLife.inBackground(slept) : slept
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.#isIdle = false
+        }),
+      ),
+    )
+  }
+
+  #flush(writes: NonEmptyReadonlyArray<ClaimedWrite<K, A>>): Effect.Effect<void, unknown> {
+    const { lock, outbox } = this.#settings
+    const renewal = Effect.gen({ self: this }, function* () {
+      yield* Effect.sleep(Duration.millis(lock / 3))
+      // A renewal that fails is tried again; a lock that is lost is noticed when the write has ended.
+      yield* Effect.ignore(outbox.renew(writes, lock))
+      yield* Effect.ignore(Effect.map(outbox.depth, (depth) => this.#tally.saw(depth)))
+    })
+    return this.#write(writes).pipe(
+      // The next flusher need not wait for the end of the lock.
+      Effect.onInterrupt(() => Effect.ignore(outbox.retry(writes, 0))),
+      Effect.raceFirst(Effect.forever(renewal)),
+      Effect.ensuring(this.progress.release),
+    )
+  }
+
+  #write(writes: NonEmptyReadonlyArray<ClaimedWrite<K, A>>): Effect.Effect<void, unknown> {
+    return Effect.flatMap(Effect.exit(this.#attempt(writes)), (exit) => {
+      if (Exit.isSuccess(exit)) return this.#ended(writes, exit.value)
+      if (Cause.hasInterruptsOnly(exit.cause)) return Effect.failCause(exit.cause)
+      if (writes.length === 1) return this.#failed(writes[0], exit.cause)
+      // One bad write must not hold up the others.
+      return Effect.forEach(writes, (write) => this.#write([write]), {
+        concurrency: singleWritesAtOnce,
+        discard: true,
+      })
+    })
+  }
+
+  #attempt(
+    writes: NonEmptyReadonlyArray<ClaimedWrite<K, A>>,
+  ): Effect.Effect<ReadonlyMap<K, E> | void, E | WriteTimeout> {
+    const { timeout, writeMany } = this.#settings
+    return Deadline.hard(
+      Effect.suspend(() => writeMany(writes)),
+      { after: timeout, onTimeout: () => Effect.fail(new WriteTimeout({ millis: timeout })) },
+    )
+  }
+
+  #ended(writes: Writes<K, A>, failures: ReadonlyMap<K, E> | void): Effect.Effect<void, unknown> {
+    const failed = writes.filter(({ key }) => failures?.has(key) === true)
+    const written = writes.filter((write) => !failed.includes(write))
+    return Effect.andThen(
+      this.#written(written),
+      Effect.forEach(
+        failed,
+        (write) => this.#failed(write, Cause.fail(failures!.get(write.key)!)),
+        {
+          discard: true,
+        },
+      ),
+    )
+  }
+
+  #written(writes: Writes<K, A>): Effect.Effect<void, unknown> {
+    const { outbox, parts } = this.#settings
+    if (writes.length === 0) return Effect.void
+    return Effect.gen({ self: this }, function* () {
+      yield* recommit(this.#settings, writes)
+      yield* outbox.done(writes)
+      this.#tally.flushed.written += writes.length
+      parts?.observer.tell({ _tag: "WritesFlushed", count: writes.length })
+    })
+  }
+
+  #failed(
+    write: ClaimedWrite<K, A>,
+    cause: Cause.Cause<E | WriteTimeout>,
+  ): Effect.Effect<void, unknown> {
+    const { maxAttempts, outbox, retry } = this.#settings
+    return Effect.gen({ self: this }, function* () {
+      this.#tally.flushed.failed += 1
+      const error = Cause.squash(cause)
+      // A defect or a timeout is an input like any failure: the schedule rarely looks at it.
+      const delay = yield* retryDelay(retry, write.attempts, error as E)
+      if (delay !== undefined && write.attempts < maxAttempts) {
+        return yield* outbox.retry([write], delay)
+      }
+      yield* this.#bury(write, error)
+    })
+  }
+
+  #bury(write: ClaimedWrite<K, A>, error: unknown): Effect.Effect<void, unknown> {
+    const { larder, name, outbox, parts } = this.#settings
+    return Effect.gen({ self: this }, function* () {
+      const why = reasonOf(error)
+      // Freshness ends first: a process that dies in between must not leave a value fresh that the source
+      // will never have.
+      const isDead = yield* larder.around(write.key, { before: "expire" })(outbox.bury(write, why))
+      if (!isDead) return
+      const { attempts, version } = write
+      const key = parts?.keyOf(write.key) ?? ""
+      this.#tally.flushed.dead += 1
+      parts?.observer.tell({ _tag: "WriteDead", key, version, attempts, why })
+      const shown = parts?.observer.showKey(key)
+      yield* Effect.logError(
+        `${name}: a write${shown === undefined ? "" : ` of ${shown}`} is a dead letter after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}: ${why}`,
+      )
+    })
+  }
+}
+
+const reasonOf = (error: unknown): string => {
+  const text = error instanceof Error ? error.message || error.name : String(error)
+  return text.length > deadReasonCharacters ? `${text.slice(0, deadReasonCharacters - 1)}…` : text
+}

@@ -1,0 +1,95 @@
+/** Puts: the token from the arbiter, then the outbox, then the cache. */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Arbitration from "../../Arbitration.ts"
+import { AfterCommit } from "../../AfterCommit.ts"
+import { type InvalidKey, LarderClosed } from "../../LarderError.ts"
+import type { SourceWrite } from "../write/through.ts"
+import { firstRoomPauseMillis, longestRoomPauseMillis } from "../runtime/limits.ts"
+import { type OutboxFailed, OutboxFull } from "./outboxErrors.ts"
+import type { Settings } from "./settings.ts"
+
+/** The outbox has the write, and the cache is to have no value. */
+class Offered extends Data.TaggedError("Offered")<{}> {}
+
+/** Resumes after some time, or earlier where the outbox has made progress. */
+export type Pause = (millis: number) => Effect.Effect<void>
+
+export class Writer<K, A, E> {
+  readonly #settings: Settings<K, A, E>
+  readonly #pause: Pause
+  #last = 0
+  isClosed = false
+
+  constructor(settings: Settings<K, A, E>, pause: Pause) {
+    this.#settings = settings
+    this.#pause = pause
+  }
+
+  readonly offer = (
+    key: K,
+    value: Option.Option<A>,
+  ): Effect.Effect<number, InvalidKey | OutboxFull | OutboxFailed> =>
+    Effect.suspend(() => {
+      const { larder, whenFull } = this.#settings
+      if (this.isClosed) return Effect.die(new LarderClosed({ larder: larder.name }))
+      const once = this.#offerOnce(key, value)
+      return whenFull === "fail" ? once : this.#untilThereIsRoom(once, firstRoomPauseMillis)
+    })
+
+  /** Holds no token while it waits: lookups of the key go on. */
+  #untilThereIsRoom(
+    once: Effect.Effect<number, InvalidKey | OutboxFull | OutboxFailed>,
+    pause: number,
+  ): Effect.Effect<number, InvalidKey | OutboxFull | OutboxFailed> {
+    return Effect.catchIf(once, isFull, () =>
+      Effect.andThen(
+        this.#pause(pause),
+        this.#untilThereIsRoom(once, Math.min(pause * 2, longestRoomPauseMillis)),
+      ),
+    )
+  }
+
+  #offerOnce(
+    key: K,
+    value: Option.Option<A>,
+  ): Effect.Effect<number, InvalidKey | OutboxFull | OutboxFailed> {
+    const { larder, outbox } = this.#settings
+    const cached = outbox.merge === undefined ? value : Option.none()
+    let version = 0
+    // Uninterruptible but for the offer: once the outbox has the write, the cache must follow.
+    const offered = Effect.uninterruptibleMask((restore) => {
+      const writing = ({ version: token }: SourceWrite) =>
+        Effect.suspend(() => {
+          version = this.#versionOf(token)
+          return Effect.andThen(
+            restore(outbox.offer({ key, value, version })),
+            Option.isSome(cached) ? Effect.succeed(cached.value) : Effect.fail(new Offered()),
+          )
+        })
+      const untouched = (error: unknown) => error instanceof OutboxFull || isOffered(error)
+      return Effect.catchIf(larder.through(key, { untouched })(writing), isOffered, () =>
+        larder.remove(key),
+      )
+    })
+    // The outbox has the write whether or not a transaction of the caller commits.
+    return Effect.provideService(
+      Effect.map(offered, () => version),
+      AfterCommit,
+      (effect) => effect,
+    )
+  }
+
+  /** Without an arbiter a larder counts from 1 again in each process, and an outbox may outlive it. */
+  #versionOf(token: number): number {
+    const { clock, parts } = this.#settings
+    if (parts?.hasArbiter === true) return token
+    this.#last = Arbitration.nextNumber(clock.currentTimeMillisUnsafe(), this.#last, token - 1)
+    return this.#last
+  }
+}
+
+const isFull = (error: unknown): error is OutboxFull => error instanceof OutboxFull
+
+const isOffered = (error: unknown): error is Offered => error instanceof Offered
