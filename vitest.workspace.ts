@@ -13,6 +13,7 @@ export default defineConfig({
     globalSetup: [
       "packages/redis/test/support/globalSetup.ts",
       "packages/inspector/test/support/globalSetup.ts",
+      "packages/sql/test/support/globalSetup.ts",
     ],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     // One module graph for all files: loading Effect for each would take longer than the tests.

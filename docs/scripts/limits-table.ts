@@ -53,6 +53,7 @@ const policy: Limits = {
 const tierOption = (name: string): string => `\`${name}\` of the tier`
 const client = (name: string): string => `\`RedisClient.layer\`: \`${name}\``
 const file = (name: string): string => `\`SqliteTier.layer\`: \`${name}\``
+const feed = (name: string): string => `\`ChangeTable.stream\`: \`${name}\``
 const circuit = (name: string): string => `\`withCircuitBreaker\`: \`${name}\``
 const ofPolicy = (name: string): string => `\`Policy.make\`: \`${name}\``
 
@@ -234,6 +235,17 @@ export const sections: ReadonlyArray<Section> = [
         "pieceMillis",
         "time that such work, or timers that are due, take in one turn",
         "the rest follows in later turns",
+      ],
+    ],
+  },
+  {
+    title: "Changes from outside",
+    of: core,
+    rows: [
+      [
+        "malformedCharacters",
+        "characters of a malformed message in its event",
+        "the rest is left out",
       ],
     ],
   },
@@ -783,6 +795,42 @@ export const sections: ReadonlyArray<Section> = [
       ["reserveNeedsBytes", "free room on the disk for a reserve", "with less there is none"],
       ["firstEvictedBytes", "bytes evicted first on a full disk", "each attempt doubles them"],
       ["consideredAtOnce", "oldest rows from which it evicts those not read", "younger ones stay"],
+    ],
+  },
+  {
+    title: "Change tables",
+    of: sql,
+    rows: [
+      [
+        "keysPerChange",
+        "keys, or tags, of one statement of Postgres",
+        "the change says that everything has changed",
+        "`ChangeTable.ddl`: `maxKeys`",
+      ],
+      ["changesPerRead", "changes read together", "the rest is read after them"],
+      ["pollMillis", "between two looks", "the next look", feed("pollInterval")],
+      [
+        "pollBesideWakeUpsMillis",
+        "the same where the database wakes the reader",
+        "the next look",
+        feed("pollInterval"),
+      ],
+      [
+        "firstPendingMillis",
+        "first pause while a change waits for an older transaction",
+        "it doubles",
+      ],
+      ["longestPendingMillis", "longest such pause", "it does not grow further"],
+      ["firstRetryMillis", "first pause while the database is away", "it doubles"],
+      ["longestRetryMillis", "longest pause while it is away", "it does not grow further"],
+      [
+        "retentionMillis",
+        "age of a change",
+        "it is deleted; a reader that lacks it gets a gap",
+        feed("retention"),
+      ],
+      ["pruneMillis", "between two looks for such changes", "the next look"],
+      ["changesPerPrune", "changes deleted together", "the rest goes after them"],
     ],
   },
 ]

@@ -1,8 +1,7 @@
 /**
  * Measures what docs/writing-behind.md says of outboxes, and writes its tables: offers per second, the lag
  * of a flush, and what six kills lose. Takes about three minutes:
- * `npx --yes pnpm@12 exec node docs/scripts/write-behind.ts`. Postgres is measured where
- * `LARDER_POSTGRES_URL` names a server whose database may be written to.
+ * `npx --yes pnpm@12 exec node docs/scripts/write-behind.ts`.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import {
@@ -18,6 +17,7 @@ import {
 import { RedisClient, RedisOutbox } from "@larder/redis"
 import { SqlOutbox } from "@larder/sql"
 import { NodeSqliteClient } from "@larder/sqlite"
+import * as PostgresServer from "@larder/testing/PostgresServer"
 import * as RedisServer from "@larder/testing/RedisServer"
 import { Effect, Layer, Option, Redacted, Schema } from "effect"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -142,13 +142,11 @@ const program = Effect.gen(function* () {
       RedisOutbox.layer().pipe(Layer.provide(RedisClient.layer({ url: server.url }))),
     ],
   ]
-  const url = process.env["LARDER_POSTGRES_URL"]
-  if (url !== undefined) {
-    stores.push([
-      "`SqlOutbox`, Postgres",
-      SqlOutbox.layer().pipe(Layer.provide(PgClient.layer({ url: Redacted.make(url) }))),
-    ])
-  }
+  const postgres = yield* PostgresServer.start()
+  stores.push([
+    "`SqlOutbox`, Postgres",
+    SqlOutbox.layer().pipe(Layer.provide(PgClient.layer({ url: Redacted.make(postgres.url) }))),
+  ])
   const figures = [
     "| store | offers a second, one caller | 64 callers | lag at 1,000 puts a second: p50 | p99 |",
     "| --- | --- | --- | --- | --- |",

@@ -118,6 +118,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "redis/src/internal/scripts/tell.ts": ["format"],
   "redis/src/internal/tier/reading.ts": ["headerBytes"],
   "redis/src/internal/tier/store.ts": ["farthest"],
+  "sql/src/internal/feed/options.ts": ["leastPoll"],
   "sqlite/src/internal/client/failure.ts": ["busySnapshot"],
   "sqlite/src/internal/diskRoom.ts": ["pageBytes", "frameBytes", "mostPages"],
   "sqlite/src/internal/header.ts": ["headerBytes", "counterAt", "applicationIdAt"],

@@ -2,6 +2,7 @@
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import * as PostgresServer from "@larder/testing/PostgresServer"
 import * as PrometheusServer from "@larder/testing/PrometheusServer"
 import * as RedisServer from "@larder/testing/RedisServer"
 import { Effect } from "effect"
@@ -15,6 +16,7 @@ import {
   needsPrometheus,
   placeOf,
   registersTests,
+  startsPostgres,
   startsRedis,
 } from "./snippets.ts"
 
@@ -37,6 +39,7 @@ const snippets = [...extracted.values()].flatMap((each) => each.snippets)
 const problems = [...extracted.values()].flatMap((each) => each.problems)
 
 const hasRedis = (await Effect.runPromise(RedisServer.find)) !== undefined
+const hasPostgres = (await Effect.runPromise(PostgresServer.find)) !== undefined
 const hasPrometheus = (await Effect.runPromise(PrometheusServer.find)) !== undefined
 
 // Inside the workspace, where imports find its packages; a folder per run, as two may run at once.
@@ -153,7 +156,9 @@ describe("each block", () => {
         if (!registersTests(snippet)) {
           // Without a server on this machine the suites of Redis are skipped as well.
           const skip =
-            (startsRedis(snippet) && !hasRedis) || (needsPrometheus(snippet) && !hasPrometheus)
+            (startsRedis(snippet) && !hasRedis) ||
+            (startsPostgres(snippet) && !hasPostgres) ||
+            (needsPrometheus(snippet) && !hasPrometheus)
           it(title, { skip, timeout: 60_000 }, () => silently(() => execute(snippet)))
           continue
         }

@@ -87,11 +87,15 @@ export const moduleText = ({ code, line }: Snippet): string =>
 
 /** A module that registers tests is run by collecting it, any other by importing it in a test. */
 export const registersTests = ({ code }: Snippet): boolean =>
-  /\bfrom "(@effect\/)?vitest"|\b(Tier|Backplane)Conformance\.suite\(/.test(code)
+  /\bfrom "(@effect\/)?vitest"|\b(Tier|Backplane|Outbox)Conformance\.suite\(/.test(code)
 
 /** Whether the snippet starts Redis servers, for which a program must be installed. */
 export const startsRedis = ({ code }: Snippet): boolean =>
   code.includes(`"@larder/testing/RedisServer"`)
+
+/** Whether the snippet starts Postgres servers. */
+export const startsPostgres = ({ code }: Snippet): boolean =>
+  code.includes(`"@larder/testing/PostgresServer"`)
 
 /** Whether the snippet needs the programs of Prometheus. */
 export const needsPrometheus = ({ code }: Snippet): boolean =>

@@ -95,6 +95,7 @@ import type {
 } from "./internal/state/optionMistakes.ts"
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
+import { reportBy } from "./internal/state/larderReports.ts"
 import * as stack from "./internal/tier/openStack.ts"
 import { type Stats, statsOf, tierNames } from "./internal/lifecycle/stats.ts"
 import { steadyOf } from "./internal/runtime/steadyClock.ts"
@@ -583,7 +584,9 @@ const makeAny = (
     const { keyOf } = settings
     const parts = { observer, hasArbiter: opened.arbiter !== undefined, keyOf }
     const larder = larderOf(engine)
-    return setParts(instrument.wrap?.(larder, { tiers, keyOf }) ?? larder, parts)
+    const given = instrument.wrap?.(larder, { tiers, keyOf }) ?? larder
+    reportBy(given, (told) => observer.tell(told))
+    return setParts(given, parts)
   })
 
 const withMeta =

@@ -431,6 +431,20 @@ export interface GapDetected extends Base {
   readonly part: string | undefined
 }
 /**
+ * A message about changes that came from outside, for `Invalidations.from`, could not be used, and was
+ * ignored.
+ *
+ * @category events
+ * @since 0.1.0
+ */
+export interface MessageIgnored extends Base {
+  readonly _tag: "MessageIgnored"
+  /** Why. */
+  readonly reason: string
+  /** The message, or its beginning. */
+  readonly text: string
+}
+/**
  * Many callers wanted one key at once: a lookup has answered more than `stampedeCallers` of them, or more
  * than one lookup of the key has reached upstream within 5 seconds while callers waited.
  *
@@ -587,6 +601,7 @@ export type LarderEvent =
   | Undecodable
   | Recovered
   | GapDetected
+  | MessageIgnored
   | StampedeDetected
   | AnomalyChanged
   | Audited

@@ -36,6 +36,7 @@ import {
   Source,
   world,
   writeMany,
+  Writes,
 } from "./support/behindWorld.ts"
 import { counters, gauges } from "./support/scraped.ts"
 
@@ -143,6 +144,32 @@ describe("a put", () => {
       yield* TestClock.adjust("1 day")
       expect(there.source.log).toHaveLength(1)
       expect(claims).toBeLessThan(6)
+    }),
+  )
+
+  it.effect("is newer than those of an earlier process, also without an arbiter", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const process = Effect.gen(function* () {
+        const layer = Writes.layerOfferOnly.pipe(
+          Layer.provide(Prices.layer),
+          Layer.provide(PriceOutbox.layer),
+          Layer.provide([
+            Layer.succeed(Source, there.source),
+            Layer.succeed(OutboxStore.OutboxStore, there.store),
+            TierStack.layer(MemoryTier.layer()),
+          ]),
+        )
+        return Context.get(yield* Layer.build(Layer.fresh(layer)), Writes)
+      })
+      const first = yield* process
+      for (let i = 1; i <= 5; i += 1) yield* first.put("milk", i)
+      yield* TestClock.adjust("1 millis")
+      const second = yield* process
+      yield* second.put("milk", 6)
+      const flusher = yield* node(there)
+      yield* flusher.writes.flush
+      expect(there.source.rows.get("milk")?.value).toEqual(some(6))
     }),
   )
 
@@ -314,6 +341,60 @@ describe("a flush", () => {
         ])
       }).pipe(Effect.provide(layer))
     }),
+  )
+
+  it.effect("a write that interrupts itself is a failure, and the flusher goes on", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const a = yield* node(there)
+      let calls = 0
+      there.source.before = () => {
+        calls += 1
+        return calls === 1 ? Effect.interrupt : Effect.void
+      }
+      yield* a.writes.put("milk", 1)
+      yield* TestClock.adjust("1 second")
+      yield* a.writes.put("bread", 1)
+      yield* TestClock.adjust("1 second")
+      expect([...there.source.rows.keys()]).toEqual(["milk", "bread"])
+    }),
+  )
+
+  it.effect("an outbox that fails for a while delays the flush, and loses nothing", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const there = yield* world
+        let isAway = false
+        const away = new OutboxStore.OutboxStoreError({
+          store: "memory",
+          operation: "claim",
+          cause: new Error("away"),
+        })
+        const store: typeof there.store = {
+          ...there.store,
+          open: (options) =>
+            Effect.map(there.store.open(options), (opened) => ({
+              ...opened,
+              claim: (request) => (isAway ? Effect.fail(away) : opened.claim(request)),
+              done: (claims) => (isAway ? Effect.fail(away) : opened.done(claims)),
+            })),
+        }
+        const a = yield* node({ ...there, store })
+        yield* a.writes.put("milk", 1)
+        there.source.after = () =>
+          Effect.sync(() => {
+            isAway = true
+          })
+        yield* TestClock.adjust("2 seconds")
+        expect(lines[0]).toBe("test/Writes: the outbox did not answer, trying again")
+        there.source.after = () => Effect.void
+        isAway = false
+        yield* TestClock.adjust("10 seconds")
+        // Written twice: at least once.
+        expect(there.source.log).toHaveLength(2)
+        expect(yield* a.writes.depth).toMatchObject({ waiting: 0, inFlight: 0, dead: 0 })
+      }),
+    ),
   )
 
   it.effect("a write that hangs is given up, and tried again", () =>

@@ -117,6 +117,7 @@ describe("options", () => {
         onRecordUpdate: () => ["", []],
       }),
       spanAttributes: [],
+      driver: "none",
     })
     const client = Layer.effect(SqlClient.SqlClient, other).pipe(Layer.provide(Reactivity.layer))
     const reason = await died(SqlOutbox.layer().pipe(Layer.provide(client)))

@@ -5,7 +5,7 @@
  * transactions with savepoints and `afterCommit`.
  *
  * @module
- * @category sql
+ * @category building blocks
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"

@@ -74,7 +74,9 @@ const rowOf = (stored: Stored): OutboxRow.Row => ({
         },
 })
 
-const cellsOf = ({ key, row }: Keyed): ReadonlyArray<string | number | null | undefined> => {
+type Cells = ReadonlyArray<string | number | undefined>
+
+const cellsOf = ({ key, row }: Keyed): Cells => {
   const { dead, inFlight, waiting } = row
   return [
     key,
@@ -100,7 +102,10 @@ type Statements<A extends object = object> = (
   ...parameters: ReadonlyArray<unknown>
 ) => Effect.Effect<ReadonlyArray<A>, SqlError>
 
-/** Statements of one text each, whatever the number of rows: lists go as one parameter of JSON. */
+/** The rows of one statement, the most first. */
+const rowsPerStatement = [64, 8, 1]
+
+/** Statements of few texts, whatever the number of rows, so that a client prepares each once. */
 export class OutboxTable {
   readonly isPostgres: boolean
   readonly #sql: SqlClient
@@ -199,28 +204,43 @@ export class OutboxTable {
   }
 
   save(outbox: string, all: ReadonlyArray<Keyed>): Effect.Effect<void, SqlError> {
-    const names = columns.map(([name]) => name)
-    const list = ["key", ...names].join(", ")
-    const ofSqlite = ["key", ...names].map((_, i) => `json_extract(value, '$[${i}]')`).join(", ")
-    const types = ["text", ...columns.map(([, type]) => type)]
-    const ofPostgres = types.map((type, i) => `(value ->> ${i})::${type}`).join(", ")
-    const updates = names.map((name) => `${name} = excluded.${name}`).join(", ")
-    const conflict = `on conflict (outbox, key) do update set ${updates}`
-    const into = `insert into ${this.#table} (outbox, ${list})`
-    const save = this.#statement(
-      `${into} select ?, ${ofSqlite} from json_each(?) where true ${conflict}`,
-      `${into} select ?, ${ofPostgres} from jsonb_array_elements(?::jsonb) as value ${conflict}`,
-    )
     const remove = this.#statement(
       `delete from ${this.#table} where outbox = ? and key in (select value from json_each(?))`,
       `delete from ${this.#table} where outbox = ? and key in (select jsonb_array_elements_text(?::jsonb))`,
     )
-    const kept = all.filter(({ row }) => !OutboxRow.isEmpty(row))
+    const kept = all.filter(({ row }) => !OutboxRow.isEmpty(row)).map(cellsOf)
     const gone = all.filter(({ row }) => OutboxRow.isEmpty(row)).map(({ key }) => key)
-    return Effect.gen(function* () {
-      if (kept.length > 0) yield* save(outbox, JSON.stringify(kept.map(cellsOf)))
-      if (gone.length > 0) yield* remove(outbox, JSON.stringify(gone))
-    })
+    const saved = this.isPostgres ? this.#saveJson(outbox, kept) : this.#saveRows(outbox, kept)
+    return gone.length === 0 ? saved : Effect.andThen(saved, remove(outbox, JSON.stringify(gone)))
+  }
+
+  #upsert(values: string): string {
+    const names = columns.map(([name]) => name)
+    const updates = names.map((name) => `${name} = excluded.${name}`).join(", ")
+    return `insert into ${this.#table} (outbox, key, ${names.join(", ")}) ${values} on conflict (outbox, key) do update set ${updates}`
+  }
+
+  #saveJson(outbox: string, rows: ReadonlyArray<Cells>): Effect.Effect<void, SqlError> {
+    if (rows.length === 0) return Effect.void
+    const types = ["text", ...columns.map(([, type]) => type)]
+    const cells = types.map((type, i) => `(value ->> ${i})::${type}`).join(", ")
+    const values = `select ?, ${cells} from jsonb_array_elements(?::jsonb) as value`
+    return Effect.asVoid(this.#statement(this.#upsert(values))(outbox, JSON.stringify(rows)))
+  }
+
+  /** In SQLite several times as fast as JSON. Few numbers of rows, so that few statements are prepared. */
+  #saveRows(outbox: string, rows: ReadonlyArray<Cells>): Effect.Effect<void, SqlError> {
+    const size = rowsPerStatement.find((size) => size <= rows.length)
+    if (size === undefined) return Effect.void
+    const row = `(${Array.from({ length: columns.length + 2 }, () => "?").join(", ")})`
+    const values = `values ${Array.from({ length: size }, () => row).join(", ")}`
+    const parameters = rows
+      .slice(0, size)
+      .flatMap((cells) => [outbox, ...cells.map((cell) => cell ?? null)])
+    return Effect.andThen(
+      this.#statement(this.#upsert(values))(...parameters),
+      this.#saveRows(outbox, rows.slice(size)),
+    )
   }
 
   dead(

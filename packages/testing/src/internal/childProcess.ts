@@ -70,12 +70,14 @@ export interface Options {
   readonly folder: string
   /** The file to which the child's output is appended. */
   readonly log: string
+  /** The user that runs it, for a program that refuses root. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined
 }
 
-export const start = ({ command, args, folder, log }: Options): Effect.Effect<Child, Error> =>
+export const start = ({ command, args, folder, log, user }: Options): Effect.Effect<Child, Error> =>
   Effect.callback<Child, Error>((resume) => {
     const out = fs.openSync(log, "a")
-    const child = spawn(command, args, { stdio: ["ignore", out, out] })
+    const child = spawn(command, args, { stdio: ["ignore", out, out], ...user })
     fs.closeSync(out)
     child.once("error", (cause) => {
       resume(Effect.fail(cause))

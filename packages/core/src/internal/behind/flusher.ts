@@ -90,13 +90,14 @@ export class Flusher<K, A, E> {
       this.#tally.saw(yield* outbox.depth)
       yield* this.#sleep(claims.nextMillis)
     }).pipe(
+      // Also an interruption from within: only that of this fiber ends the flusher, and that one ends the rest.
       Effect.catchCause((cause) =>
-        Cause.hasInterruptsOnly(cause)
-          ? Effect.failCause(cause as Cause.Cause<never>)
-          : Effect.andThen(
-              Effect.logWarning(`${name}: the outbox did not answer, trying again`, cause),
-              Effect.sleep(Duration.millis(outboxRestMillis)),
-            ),
+        Effect.andThen(
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.void
+            : Effect.logWarning(`${name}: the outbox did not answer, trying again`, cause),
+          Effect.sleep(Duration.millis(outboxRestMillis)),
+        ),
       ),
     )
   }
@@ -145,7 +146,6 @@ export class Flusher<K, A, E> {
   #write(writes: NonEmptyReadonlyArray<ClaimedWrite<K, A>>): Effect.Effect<void, unknown> {
     return Effect.flatMap(Effect.exit(this.#attempt(writes)), (exit) => {
       if (Exit.isSuccess(exit)) return this.#ended(writes, exit.value)
-      if (Cause.hasInterruptsOnly(exit.cause)) return Effect.failCause(exit.cause)
       if (writes.length === 1) return this.#failed(writes[0], exit.cause)
       // One bad write must not hold up the others.
       return Effect.forEach(writes, (write) => this.#write([write]), {

@@ -29,9 +29,17 @@ interface Offering<A> {
   readonly key: string
   readonly version: number
   readonly value: Option.Option<A>
+  /** The encoded value; undefined for a removal. */
+  readonly payload: string | undefined
 }
 
 type Answer = "kept" | "full"
+
+/** An offer, and the value of its own callers: what it contains of others may change. */
+interface Merged<A> extends Offering<A>, OutboxRow.Offer {
+  readonly payload: string | undefined
+  readonly own: Option.Option<A>
+}
 
 const codecOf = <S extends Schema.Constraint>(schema: S, context: Context.Context<never>) => {
   const codec = Schema.toCodecJson(schema)
@@ -105,45 +113,59 @@ class Typed<K, A> {
     return rest.reduce((older, newer) => merged(this.#merge, older, newer), oldest!)
   }
 
-  /** Offers writes of any keys: those of one key as one, merged in the order of their versions. */
+  /** Offers writes of any keys: those of one key as one. */
   readonly offerAll = (
     writes: ReadonlyArray<Offering<A>>,
   ): Effect.Effect<ReadonlyArray<Answer>, unknown> =>
     Effect.gen({ self: this }, function* () {
-      const byKey = Map.groupBy(
-        writes.toSorted((one, other) => one.version - other.version),
-        ({ key }) => key,
-      )
-      const newest = [...byKey].map(([key, all]): Offering<A> => {
-        const [last, ...older] = all.toReversed() as [Offering<A>, ...ReadonlyArray<Offering<A>>]
-        const values = older.toReversed().map(({ value }) => value)
-        return { key, version: last.version, value: this.fold(values, last.value) }
-      })
       const answers = new Map<string, Answer>()
-      let left: ReadonlyArray<readonly [Offering<A>, ReadonlyArray<OutboxRow.Waiting>]> =
-        newest.map((write) => [write, []])
+      let left = yield* this.#byKey(writes)
       // Again only for an outbox that merges, for keys of which somebody else's write has come in between.
       while (left.length > 0) {
-        const offers = yield* Effect.forEach(left, ([write, older]) => this.#offerOf(write, older))
+        const offers = left
         const given = yield* this.#store.offer(offers)
-        left = given.flatMap((answer, i) => {
-          const [write] = left[i]!
-          if (answer._tag === "Unmerged") return [[write, answer.writes] as const]
-          answers.set(write.key, answer._tag === "Full" ? "full" : "kept")
-          return []
-        })
+        const unmerged: Array<Effect.Effect<Merged<A>, unknown>> = []
+        for (const [i, answer] of given.entries()) {
+          const offer = offers[i]!
+          if (answer._tag === "Unmerged") unmerged.push(this.#mergedWith(offer, answer.writes))
+          else answers.set(offer.key, answer._tag === "Full" ? "full" : "kept")
+        }
+        left = yield* Effect.all(unmerged)
       }
       return writes.map(({ key }) => answers.get(key)!)
     })
 
-  #offerOf(
-    { key, value, version }: Offering<A>,
+  #byKey(writes: ReadonlyArray<Offering<A>>): Effect.Effect<ReadonlyArray<Merged<A>>, unknown> {
+    const byKey = new Map<string, Merged<A>>()
+    const folded = new Set<string>()
+    for (const write of writes) {
+      const other = byKey.get(write.key)
+      if (other === undefined) {
+        byKey.set(write.key, { ...write, own: write.value, merged: [] })
+        continue
+      }
+      const [older, newer] = other.version < write.version ? [other, write] : [write, other]
+      const value = merged(this.#merge, older.value, newer.value)
+      byKey.set(write.key, { ...newer, value, own: value, merged: [] })
+      if (this.#merge !== undefined) folded.add(write.key)
+    }
+    if (folded.size === 0) return Effect.succeed([...byKey.values()])
+    return Effect.forEach(byKey.values(), (one) =>
+      folded.has(one.key)
+        ? Effect.map(this.encoded(one.value), (payload) => ({ ...one, payload }))
+        : Effect.succeed(one),
+    )
+  }
+
+  #mergedWith(
+    offer: Merged<A>,
     older: ReadonlyArray<OutboxRow.Waiting>,
-  ): Effect.Effect<OutboxRow.Offer, unknown> {
+  ): Effect.Effect<Merged<A>, unknown> {
     return Effect.gen({ self: this }, function* () {
       const values = yield* Effect.forEach(older, ({ payload }) => this.decoded(payload))
-      const payload = yield* this.encoded(this.fold(values, value))
-      return { key, version, payload, merged: older.map(({ version }) => version) }
+      const value = this.fold(values, offer.own)
+      const payload = yield* this.encoded(value)
+      return { ...offer, value, payload, merged: older.map(({ version }) => version) }
     })
   }
 
@@ -236,9 +258,9 @@ export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constr
     const offer: Outbox<K, A>["offer"] = ({ key, value, version }) =>
       Effect.gen(function* () {
         // Encoded first, so that a value that cannot be encoded fails its own caller alone.
-        yield* failed(typed.encoded(value))
+        const payload = yield* failed(typed.encoded(value))
         const text = yield* failed(keys.encode(key))
-        const answer = yield* failed(offerOne({ key: text, version, value }))
+        const answer = yield* failed(offerOne({ key: text, version, value, payload }))
         if (answer === "full") return yield* typed.full()
       })
 

@@ -2,6 +2,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Semaphore from "effect/Semaphore"
 import * as Arbitration from "../../Arbitration.ts"
 import { AfterCommit } from "../../AfterCommit.ts"
 import { type InvalidKey, LarderClosed } from "../../LarderError.ts"
@@ -19,6 +20,8 @@ export type Pause = (millis: number) => Effect.Effect<void>
 export class Writer<K, A, E> {
   readonly #settings: Settings<K, A, E>
   readonly #pause: Pause
+  /** Puts that found no room try again one after the other: room for one key must not wake all of them. */
+  readonly #full = Semaphore.makeUnsafe(1)
   #last = 0
   isClosed = false
 
@@ -35,7 +38,10 @@ export class Writer<K, A, E> {
       const { larder, whenFull } = this.#settings
       if (this.isClosed) return Effect.die(new LarderClosed({ larder: larder.name }))
       const once = this.#offerOnce(key, value)
-      return whenFull === "fail" ? once : this.#untilThereIsRoom(once, firstRoomPauseMillis)
+      if (whenFull === "fail") return once
+      return Effect.catchIf(once, isFull, () =>
+        this.#full.withPermits(1)(this.#untilThereIsRoom(once, firstRoomPauseMillis)),
+      )
     })
 
   /** Holds no token while it waits: lookups of the key go on. */

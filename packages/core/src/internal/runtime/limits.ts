@@ -224,6 +224,11 @@ export const publishMillis = 1_000
 /** ms. One attempt a second while a backplane is down. */
 export const publishPauseMillis = 1_000
 
+// ---- changes from outside ---------------------------------------------------------------------
+
+/** Characters of a malformed message in its event. A few lines of a log. */
+export const malformedCharacters = 200
+
 // ---- invalidation -----------------------------------------------------------------------------
 
 /** Marks. Bounds memory; when some are forgotten, older entries lose their freshness. */

@@ -163,6 +163,7 @@ const texts: {
     kind: "failure",
   }),
   Recovered: ({ changes, tier }) => other(`${tier} recovered, ${changes} changes`),
+  MessageIgnored: ({ reason }) => ({ text: `message ignored: ${reason}`, kind: "failure" }),
   GapDetected: ({ reason }) => ({ text: `gap: ${reason}`, kind: "failure" }),
   StampedeDetected: ({ callers, key, lookups }) => ({
     text: `stampede on ${key}: ${callers} callers, ${lookups} lookups`,
