@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { needed, rules } from "../src/internal/outboxRights.ts"
 import * as RedisClient from "../src/RedisClient.ts"
 import * as RedisOutbox from "../src/RedisOutbox.ts"
@@ -40,7 +41,10 @@ redisSuite("an outbox in Redis", () => {
       yield* Effect.sleep("10 millis").pipe(Effect.repeat({ until: () => heard.includes(100) }))
       yield* server.kill()
       yield* server.restart({ keepData: true })
-      const depth = yield* Effect.retry(other.depth, { times: 50 })
+      const depth = yield* Effect.retry(other.depth, {
+        times: 200,
+        schedule: Schedule.spaced("100 millis"),
+      })
       expect(depth.waiting).toBe(100)
     }),
   )
