@@ -27,6 +27,32 @@ law("law 23: a success removes the keys on every node, and marks the tags", ({ j
   }),
 )
 
+law("keepStale: what was deleted is served by no node, also where upstream fails", ({ join }) =>
+  Effect.gen(function* () {
+    const a = yield* join()
+    const b = yield* join()
+    yield* a.set("l", 2)
+    expect(yield* freshness(b, "l")).toBe("Fresh")
+    yield* Effect.void.pipe(a.around({ tags: "v2" }, { keepStale: false }))
+    expect(yield* freshness(a, "l")).toBe("Missing")
+    expect(yield* freshness(b, "l")).toBe("Missing")
+  }),
+)
+
+law("keepStale: where nobody knows whether it was deleted, it may be served stale", ({ join }) =>
+  Effect.gen(function* () {
+    const a = yield* join()
+    yield* a.set("l", 2)
+    const target = { keys: ["l"], tags: "v2" }
+    yield* Effect.exit(Effect.fail("no").pipe(a.around(target, { keepStale: false })))
+    expect(yield* freshness(a, "l")).toBe("error")
+    yield* a.set("l", 2)
+    const options = { before: "expire", keepStale: false, untouched: () => true } as const
+    yield* Effect.exit(Effect.fail("no").pipe(a.around(target, options)))
+    expect(yield* freshness(a, "l")).toBe("error")
+  }),
+)
+
 for (const [how, effect] of [
   ["fails", Effect.fail("no")],
   ["dies", Effect.die("no")],
@@ -173,6 +199,7 @@ it.effect("each mistake in its arguments is named, and the effect does not run",
       'before of "products" must be "nothing" or "expire", got "remove"',
     )
     expect(yield* mistakeOf(around("k", { require: true })(save))).toContain('"sent" or "settled"')
+    expect(yield* mistakeOf(around("k", { keepStale: 1 })(save))).toContain("true or false")
     expect(yield* mistakeOf(around("k", { untouched: 1 })(save))).toContain("function of an error")
     expect(yield* mistakeOf(around("k", { requires: "settled" })(save))).toContain(
       "did you mean `require`",

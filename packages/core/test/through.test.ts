@@ -32,6 +32,29 @@ law(
   fronts,
 )
 
+it.effect("in memory alone, a version is above those of an earlier process", () =>
+  Effect.gen(function* () {
+    const versions: Array<number> = []
+    const writing = ({ version }: { readonly version: number }) =>
+      Effect.sync(() => {
+        versions.push(version)
+        return 1
+      })
+    const process = Effect.gen(function* () {
+      const [larder] = yield* lardersOf(1, () => Effect.succeed(1))
+      for (let n = 0; n < 3; n += 1) {
+        yield* larder!.through("k")(writing)
+        yield* larder!.update("k", (_, write) => Effect.asSome(writing(write)))
+      }
+    }).pipe(Effect.scoped)
+    yield* process
+    yield* TestClock.adjust(1)
+    yield* process
+    expect(versions).toEqual(versions.toSorted((one, other) => one - other))
+    expect(new Set(versions).size).toBe(12)
+  }),
+)
+
 law("the function form gets a version that rises over all nodes", ({ join }) =>
   Effect.gen(function* () {
     const nodes = [yield* join(), yield* join()]

@@ -43,8 +43,11 @@ export const grouped = <Q, A, E>(
         if (Exit.isFailure(exit)) fail(group, exit.cause)
         else for (const [i, { resume }] of group.entries()) resume(Exit.succeed(exit.value[i]!))
       }
+      // In the step that saw nothing waiting. Race: the fiber yields before a finalizer runs, and a request
+      // that comes meanwhile would find trips under way that end without it.
+      isRunning = false
     }).pipe(
-      Effect.ensuring(
+      Effect.onInterrupt(() =>
         Effect.sync(() => {
           isRunning = false
           fail(waiting, closed)

@@ -23,6 +23,7 @@ export class Versions {
   /** Tiers may have entries from before this larder was made, and there is no arbiter to order them. */
   readonly outlives: boolean
   #last = 0
+  #lastWrite = 0
 
   constructor(clock: SteadyClock, marks: Marks, sources: Sources, stack: Stack) {
     this.#clock = clock
@@ -40,6 +41,16 @@ export class Versions {
       ? nextNumber(this.#clock.currentTimeMillisUnsafe(), this.#last, brought(known))
       : this.#last + 1
     return this.#last
+  }
+
+  /**
+   * The version of a write of the source, where there is no arbiter. The source outlives this process, also
+   * where entries do not: it must not refuse the writes of the next process as older ones.
+   */
+  nextWrite(known: number): number {
+    const above = this.outlives ? this.next(known) - 1 : 0
+    this.#lastWrite = nextNumber(this.#clock.currentTimeMillisUnsafe(), this.#lastWrite, above)
+    return this.#lastWrite
   }
 
   /** The highest version of the key that this node still knows. */

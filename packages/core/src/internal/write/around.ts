@@ -47,6 +47,12 @@ export interface AroundOptions {
    */
   readonly require?: "sent" | "settled" | undefined
   /**
+   * Whether values with one of the tags may still be served when upstream fails, once the effect has
+   * succeeded. Give `false` where the effect deletes what nobody may see again. The keys are removed
+   * anyway. Default `true`.
+   */
+  readonly keepStale?: boolean | undefined
+  /**
    * Whether an error says that the source has not changed. After any other failure nobody knows, and the
    * keys are expired. Default: no error says so.
    */
@@ -63,21 +69,30 @@ export interface Targeted {
 export interface Checked {
   readonly expiresBefore: boolean
   readonly requiresSettled: boolean
+  readonly keepsStale: boolean
   readonly untouched: Untouched | undefined
 }
+
+/** What becomes of a target: of each key, and of the values with its tags when upstream fails. */
+interface Change {
+  readonly ofKey: typeof removed
+  readonly keepsStale: boolean
+}
+
+const doubted: Change = { ofKey: expired, keepsStale: true }
 
 export const around = <A, E, R>(
   engine: Engine,
   target: Targeted,
-  { expiresBefore, requiresSettled, untouched }: Checked,
+  { expiresBefore, keepsStale, requiresSettled, untouched }: Checked,
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E | NotSettled, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, expired))
+      if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, doubted))
       const exit = yield* Effect.exit(restore(effect))
       if (isUntouched(engine, exit, untouched)) return yield* exit
-      const change = Exit.isSuccess(exit) ? removed : expired
+      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted
       const acks = yield* whenCommitted(engine, (isPutOff) =>
         Effect.tap(changeAll(engine, target, change), (all) =>
           Effect.sync(() => {
@@ -98,13 +113,13 @@ export const around = <A, E, R>(
 const changeAll = (
   engine: Engine,
   { keys, tags }: Targeted,
-  change: typeof removed,
+  { keepsStale, ofKey }: Change,
 ): Effect.Effect<ReadonlyArray<Ack>> => {
-  const each = Effect.forEach(keys, ([k, key]) => change(engine, key, k), {
+  const each = Effect.forEach(keys, ([k, key]) => ofKey(engine, key, k), {
     concurrency: keysInvalidatedAtOnce,
   })
   if (tags.length === 0) return each
-  const marked = tellChanged(engine, { operation: "tags", tags }, mark(engine, tags, true))
+  const marked = tellChanged(engine, { operation: "tags", tags }, mark(engine, tags, keepsStale))
   return Effect.zipWith(each, marked, (acks, ack) => [...acks, ack], { concurrent: true })
 }
 

@@ -9,7 +9,12 @@ import type { Untouched } from "./concluded.ts"
 import type { ThroughOptions } from "./through.ts"
 import type { UpdateOptions } from "./update.ts"
 
-const aroundNames: NamesOf<AroundOptions> = { before: true, require: true, untouched: true }
+const aroundNames: NamesOf<AroundOptions> = {
+  before: true,
+  require: true,
+  keepStale: true,
+  untouched: true,
+}
 const throughNames: NamesOf<ThroughOptions> = { untouched: true }
 const updateNames: NamesOf<UpdateOptions> = { attempts: true, untouched: true }
 
@@ -39,16 +44,20 @@ const isTarget = (target: unknown): target is Target<unknown> =>
 
 export const aroundOptions = (larder: string, options: AroundOptions = {}): Checked => {
   checkNames(larder, options, aroundNames)
-  const { before = "nothing", require: required = "sent" } = options
+  const { before = "nothing", keepStale = true, require: required = "sent" } = options
   if (before !== "nothing" && before !== "expire") {
     throw invalidOption(larder, "before", 'be "nothing" or "expire"', before)
   }
   if (required !== "sent" && required !== "settled") {
     throw invalidOption(larder, "require", 'be "sent" or "settled"', required)
   }
+  if (typeof keepStale !== "boolean") {
+    throw invalidOption(larder, "keepStale", "be true or false", keepStale)
+  }
   return {
     expiresBefore: before === "expire",
     requiresSettled: required === "settled",
+    keepsStale: keepStale,
     untouched: untouchedOf(larder, options.untouched),
   }
 }

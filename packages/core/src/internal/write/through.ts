@@ -25,8 +25,9 @@ import { whenCommitted } from "./whenCommitted.ts"
  */
 export interface SourceWrite {
   /**
-   * Rises with every write of the key: on all nodes, where an arbiter orders them, else in this node. A
-   * source that refuses a lower version than it has is safe from a writer that was held up.
+   * Rises with every write of the key: on all nodes, where an arbiter orders them, else in this node, above
+   * those of earlier processes by its clock. A source that refuses a lower version than it has is safe
+   * from a writer that was held up.
    */
   readonly version: number
 }
@@ -165,7 +166,7 @@ const alone = <E, R>(
         const write = engine.sourceWrites.begin(k)
         const asOf = engine.versions.asOf()
         const exit = yield* Effect.exit(
-          restore(run(engine.versions.next(engine.versions.known(k)))),
+          restore(run(engine.versions.nextWrite(engine.versions.known(k)))),
         )
         if (!isUntouched(engine, exit, untouched)) {
           // Until a transaction commits, changes by others are not followed: then the value is not stored.

@@ -215,7 +215,7 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
       const write = engine.sourceWrites.begin(k)
       const ended = Effect.sync(() => engine.sourceWrites.end(k, write))
       const asOf = engine.versions.asOf()
-      const version = engine.versions.next(engine.versions.known(k))
+      const version = engine.versions.nextWrite(engine.versions.known(k))
       const reading = Effect.flatMap(newestNearby(engine, k), (entry) =>
         computed(engine, updating, entry, version),
       )
