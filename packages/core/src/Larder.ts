@@ -216,7 +216,7 @@ export interface MarkOptions {
  * @category models
  * @since 0.1.0
  */
-export type AroundError<O> = O extends { readonly require: "settled" }
+export type AroundError<Q extends "sent" | "settled"> = "settled" extends Q
   ? InvalidKey | NotSettled
   : InvalidKey
 
@@ -270,10 +270,10 @@ export interface Larder<in out K, in out A, out E = never> {
    * fails, dies or is interrupted, nobody knows whether the source has changed, and the keys are expired.
    * An invalid key fails before the effect runs. A target is one key, or `{ keys, tags }`.
    */
-  readonly around: <const O extends AroundOptions = {}>(
+  readonly around: <const Q extends "sent" | "settled" = "sent">(
     target: K | Target<K>,
-    options?: O,
-  ) => <B, E2, R>(effect: Effect.Effect<B, E2, R>) => Effect.Effect<B, E2 | AroundError<O>, R>
+    options?: AroundOptions<Q>,
+  ) => <B, E2, R>(effect: Effect.Effect<B, E2, R>) => Effect.Effect<B, E2 | AroundError<Q>, R>
   /**
    * Wraps an effect that changes the source and returns the value *as the source has it now*, which is
    * then stored, unless another change of the key came in between: then the key is removed. Readers with
@@ -861,12 +861,12 @@ export interface ServiceClass<
   readonly set: (key: K, value: A, options?: SetOptions) => Effect.Effect<Ack, InvalidKey, Self>
   readonly expire: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
   readonly remove: (key: K) => Effect.Effect<Ack, InvalidKey, Self>
-  readonly around: <const O extends AroundOptions = {}>(
+  readonly around: <const Q extends "sent" | "settled" = "sent">(
     target: K | Target<K>,
-    options?: O,
+    options?: AroundOptions<Q>,
   ) => <B, E2, R2>(
     effect: Effect.Effect<B, E2, R2>,
-  ) => Effect.Effect<B, E2 | AroundError<O>, R2 | Self>
+  ) => Effect.Effect<B, E2 | AroundError<Q>, R2 | Self>
   readonly through: (
     key: K,
     options?: ThroughOptions,

@@ -227,3 +227,19 @@ it.effect(
       expect(ran).toBe(false)
     }),
 )
+
+it.effect("by type it fails with NotSettled only where `settled` is required", () =>
+  Effect.gen(function* () {
+    const [larder] = yield* lardersOf(1, () => Effect.succeed(1))
+    const save: Effect.Effect<string, "refused"> = Effect.succeed("saved")
+    const plain: Effect.Effect<string, "refused" | Larder.InvalidKey> = save.pipe(
+      // The error's type is known in the function.
+      larder!.around("k", { before: "expire", untouched: (error) => error === "refused" }),
+    )
+    const settled = save.pipe(larder!.around("k", { require: "settled" }))
+    const both: Effect.Effect<string, "refused" | Larder.InvalidKey | Larder.NotSettled> = settled
+    // @ts-expect-error NotSettled is among the errors.
+    const wrong: Effect.Effect<string, "refused" | Larder.InvalidKey> = settled
+    expect(yield* Effect.all([plain, both, wrong])).toEqual(["saved", "saved", "saved"])
+  }).pipe(Effect.scoped),
+)

@@ -33,7 +33,7 @@ export interface Target<out K> {
  * @category options
  * @since 0.1.0
  */
-export interface AroundOptions {
+export interface AroundOptions<out Q extends "sent" | "settled" = "sent" | "settled"> {
   /**
    * What happens before the effect runs. `"expire"` ends the freshness of the values: a process that dies
    * between the change of the source and that of the cache leaves no old value fresh. Inside a
@@ -45,7 +45,7 @@ export interface AroundOptions {
    * where a tier has not. Inside a transaction it is logged, since the tiers follow after the commit.
    * Default `"sent"`.
    */
-  readonly require?: "sent" | "settled" | undefined
+  readonly require?: Q | undefined
   /**
    * Whether values with one of the tags may still be served when upstream fails, once the effect has
    * succeeded. Give `false` where the effect deletes what nobody may see again. The keys are removed
