@@ -237,6 +237,11 @@ export const sections: ReadonlyArray<Section> = [
         "the rest follows in later turns",
       ],
       [
+        "fewKeys",
+        "keys of work that waits for no turn, however busy the event loop is",
+        "work on up to `keysPerPiece` waits for the next turn at most; work on more queues",
+      ],
+      [
         "pieceMillis",
         "time that such work, or timers that are due, take in one turn",
         "the rest follows in later turns",

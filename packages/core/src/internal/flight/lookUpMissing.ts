@@ -249,8 +249,11 @@ class AskingTogether extends lookup.LookupOfMany {
   protected arrived(answerOf: (flight: Flight) => lookup.Answer): void {
     const { engine, flights } = this
     this.#leave()
-    const arriving = engine.turns.each(flights, (flight) =>
-      arrive(engine, flight, answerOf(flight), undefined),
+    const arriving = engine.turns.each(
+      flights,
+      (flight) => arrive(engine, flight, answerOf(flight), undefined),
+      // Law 9: the deadline is that of the callers, not of upstream alone.
+      { by: this.deadline },
     )
     engine.fibers.fork(arriving)
   }

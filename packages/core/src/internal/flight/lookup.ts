@@ -34,6 +34,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
   protected readonly engine: Engine
   readonly #key: string
   readonly #began: number
+  /** When the lookup must have ended, in monotonic time. */
+  #deadline = Infinity
   #flights: ReadonlyArray<Flight> = []
   /** `LookupStarted` was told. */
   #isTold = false
@@ -56,6 +58,10 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
 
   protected abstract answered(exit: Exit.Exit<unknown, unknown>, millis: number): void
 
+  protected get deadline(): number {
+    return this.#deadline
+  }
+
   protected run(
     effect: Effect.Effect<unknown, unknown>,
     flights: ReadonlyArray<Flight>,
@@ -66,7 +72,8 @@ abstract class Lookup extends BoundedRun<unknown, unknown> {
     this.#flights = flights
     const waited = flights.reduce((most, flight) => Math.max(most, flight.waitedForProbe), 0)
     const left = hardTimeout - waited
-    const demand = engine.demands.take(flights, this.#began + left, () => this.#reached())
+    this.#deadline = this.#began + left
+    const demand = engine.demands.take(flights, this.#deadline, () => this.#reached())
     const { context } = demand
     const fiber = engine.fibers.fork(
       effect,

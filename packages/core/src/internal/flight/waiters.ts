@@ -143,6 +143,27 @@ const giveUp = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   leave(engine, flight, waiter)
 }
 
+/** A waiter of a flight. */
+export interface Joined {
+  readonly flight: Flight
+  readonly waiter: Waiter
+}
+
+/** Answers those that still wait at a moment of monotonic time, as their deadline. Returns what cancels it. */
+export const giveUpAt = (
+  engine: Engine,
+  joined: ReadonlyArray<Joined>,
+  moment: number,
+): (() => void) => {
+  const now = engine.stopwatch()
+  const timer = engine.timers.deadline(now, moment - now, () => {
+    for (const { flight, waiter } of joined) {
+      if (flight.waiters.has(waiter)) giveUp(engine, flight, waiter)
+    }
+  })
+  return () => engine.timers.cancel(timer)
+}
+
 const softTimeout = (engine: Engine, flight: Flight, waiter: Waiter): void => {
   waiter.softTimeoutPassed = true
   const { known, ...look } = lookFor(engine, flight, waiter)

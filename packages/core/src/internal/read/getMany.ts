@@ -235,11 +235,14 @@ const gather = (
     const begun: Array<Flight> = []
     const refreshes: Array<Flight> = []
     const left: Array<Effect.Effect<void>> = []
+    const joins: Array<waiting.Joined> = []
+    let stopWaiting = () => {}
     // Starts at 1 until all waiters are registered: a flight may end while it begins.
     let open = 1
     const done = () => {
       open -= 1
       if (open > 0) return
+      stopWaiting()
       if (overtaken.length === 0) return resume(Effect.void)
       const again = { arrivedAt, demand: demanded, isRetry: true }
       resume(gather(engine, call, overtaken, span, again))
@@ -275,14 +278,26 @@ const gather = (
       if (flight === undefined) begun.push(joined)
       const softAt = arrivedAt + (local?.held.policy ?? engine.settings.policy).softTimeout
       const waiter = waiterFor(asked, demand)
+      joins.push({ flight: joined, waiter })
       left.push(waiting.join(engine, joined, waiter, softAt))
       if (flight !== undefined) readBeside(engine, joined, waiter)
     }
     if (Arr.isArrayNonEmpty(begun)) begin(engine, begun, span)
     if (Arr.isArrayNonEmpty(refreshes)) beginSoon(engine, refreshes, span)
     done()
-    return Effect.all(left, { discard: true })
+    if (open > 0 && mayQueue(engine, isRetry)) {
+      stopWaiting = waiting.giveUpAt(engine, joins, deadlineOf(engine, arrivedAt))
+    }
+    const leaving = Effect.sync(() => stopWaiting())
+    return Effect.andThen(leaving, Effect.all(left, { discard: true }))
   })
+
+/**
+ * Whether steps of the call may wait for turns of the event loop, which the deadlines of the steps do not
+ * cover. On a retry, each key has a deadline of its own.
+ */
+const mayQueue = ({ stack }: Engine, isRetry: boolean): boolean =>
+  stack.farther.length > 0 && !isRetry
 
 const forMany = (stale: Flight["stale"]) => ({
   stale,

@@ -70,6 +70,8 @@ export const keysOfFirstTierSlice = 32
 export const tierSlicesAtOnce = 16
 /** Keys. Together they take a few milliseconds. */
 export const keysPerPiece = 100
+/** Keys. They take less than a millisecond, so that waiting for a turn would cost more than it spares others. */
+export const fewKeys = 16
 /** ms. Code that is not compiled yet takes ten times as long for each key: then a piece ends by time. */
 export const pieceMillis = 3
 

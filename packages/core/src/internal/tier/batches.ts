@@ -79,6 +79,9 @@ type Send = (
   requests: ReadonlyArray<CommitRequest>,
 ) => Effect.Effect<ReadonlyArray<Answer>>
 
+/** The callers of the lookups have their answers. */
+const settling = { isLater: true } as const
+
 type Fork = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
 /** The commits of one part. Commits that arrive while a batch runs form the next batch. */
@@ -116,9 +119,13 @@ class PartCommits {
       return Effect.flatMap(answered, (answers) =>
         Effect.andThen(
           turn,
-          this.#turns.each(all, (waiting, i) => {
-            if (batch.waiting.delete(waiting)) waiting.resume(Effect.succeed(answers[i]))
-          }),
+          this.#turns.each(
+            all,
+            (waiting, i) => {
+              if (batch.waiting.delete(waiting)) waiting.resume(Effect.succeed(answers[i]))
+            },
+            settling,
+          ),
         ),
       )
     })
@@ -136,7 +143,7 @@ class PartCommits {
    * bulk lookup arrive over several turns.
    */
   #gathered(known: number): Effect.Effect<void> {
-    return Effect.flatMap(this.#turns.next, () => {
+    return Effect.flatMap(this.#turns.following, () => {
       const { size } = this.#next
       return size > known && size < keysPerCommit ? this.#gathered(size) : Effect.void
     })

@@ -64,6 +64,9 @@ export interface Reading {
   readonly turns: Turns
 }
 
+/** Each caller asked for one key: none waits behind the work of a call for many. */
+const ofManyCallers = { isPrompt: true } as const
+
 /** The reads that share one step. */
 class Batch {
   readonly #steps: TierSteps
@@ -119,7 +122,8 @@ class Batch {
   }
 
   #tellAll(envelopes: Envelopes | undefined): Effect.Effect<void> {
-    return this.#reading.turns.each(this.#reads, (read, i) => this.#tell(read, envelopes, i))
+    const tell = (read: KeyRead, i: number) => this.#tell(read, envelopes, i)
+    return this.#reading.turns.each(this.#reads, tell, ofManyCallers)
   }
 
   #tell(read: KeyRead, envelopes: Envelopes | undefined, i: number): void {
