@@ -672,6 +672,11 @@ export interface MemoryEntry {
   readonly confirmedAt: number
   /** The node chose the version without the arbiter, whose version therefore confirms nothing. */
   readonly isProvisional: boolean
+  /**
+   * The version of the latest change since the entry, as far as the node knows. Messages of changes
+   * before it, which may be late, bring nothing. By default there was none.
+   */
+  readonly changedUpTo?: number | undefined
 }
 
 /**

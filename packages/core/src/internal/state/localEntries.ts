@@ -35,6 +35,8 @@ export interface EntryWithPolicy {
   readonly gapsBefore?: number | undefined
   /** The node chose the version without the arbiter; by default it did not. */
   readonly isProvisional?: boolean | undefined
+  /** See `MemoryEntry`. */
+  readonly changedUpTo?: number | undefined
 }
 
 export class LocalEntries {
@@ -157,6 +159,7 @@ export class LocalEntries {
     k: string,
     asked: unknown,
     {
+      changedUpTo,
       confirmedAt = monotonicMillis(this.#clock),
       entry,
       gapsBefore = this.#gaps.count,
@@ -182,6 +185,7 @@ export class LocalEntries {
       gapsBefore,
       confirmedAt,
       isProvisional,
+      changedUpTo,
     }
     const stamp = valid
       ? { until: this.#hitUntil(held), checkedAt: this.#marks.generation }
@@ -251,7 +255,9 @@ export class LocalEntries {
 
   /**
    * Another node has changed the key: an older entry in memory is gone after a removal, and otherwise
-   * usable only for stale-if-error. Returns the version of that entry; undefined for none.
+   * usable only for stale-if-error. Returns the version of that entry; undefined for none. Race: the
+   * message of a change arrives after that of a later change, or after a later change of this node. The
+   * entry is no longer fresh then, and only a removal is still of use.
    */
   outdate(k: string, version: number, isRemoval: boolean, now: number): number | undefined {
     const near = this.#near
@@ -259,9 +265,13 @@ export class LocalEntries {
     if (slot === 0) return undefined
     const held = near.at(slot)
     if (held.entry.version >= version) return undefined
+    if (!isRemoval && (held.changedUpTo ?? 0) > version) return undefined
     const expired = isRemoval ? undefined : expireAt(held.entry, now)
     if (expired === undefined) near.delete(k)
-    else near.put({ ...held, entry: expired }, near.weightOf(slot), neverPlain, now)
+    else {
+      const outdated = { ...held, entry: expired, changedUpTo: version }
+      near.put(outdated, near.weightOf(slot), neverPlain, now)
+    }
     return held.entry.version
   }
 

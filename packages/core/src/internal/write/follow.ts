@@ -160,7 +160,10 @@ export const changeMemory = (
       const entry = { ...expired, version: Math.max(above, expired.version) }
       const { policy } = held
       const weight = engine.near.weightOf(slot)
-      engine.entries.keep(k, key, { ...known, entry, policy, weight, isProvisional: true }, now)
+      // Race: the message of an earlier change is late, and brings its value.
+      const changedUpTo = Math.max(held.changedUpTo ?? 0, version)
+      const kept = { ...known, entry, policy, weight, isProvisional: true, changedUpTo }
+      engine.entries.keep(k, key, kept, now)
     }
   }
 }

@@ -120,6 +120,31 @@ for (const change of ["remove", "expire", "set"] as const) {
   )
 }
 
+for (const by of ["this node", "another node"] as const) {
+  test(
+    `law 18: a value whose message comes after a later expire by ${by} is not fresh`,
+    Effect.gen(function* () {
+      yield* start
+      let delay = 0
+      const network = { deliver: () => [delay] }
+      const shared = MemoryTier.layerSharedWith({ push: { maxBytes: 1_000 }, network })
+      const held = Layer.succeedContext(yield* Layer.build(shared))
+      const node = make(source(Effect.succeed(1)), TierStack.layer(MemoryTier.layer(), held))
+      const [a, b] = [yield* node, yield* node]
+      yield* a.get("k")
+      yield* b.get("k")
+      yield* TestClock.adjust(1)
+      delay = 50
+      yield* a.set("k", 2)
+      delay = by === "this node" ? 500 : 0
+      yield* TestClock.adjust(1)
+      yield* (by === "this node" ? b : a).expire("k")
+      yield* TestClock.adjust(100)
+      expect((yield* b.getWithMeta("k")).tier).toBe("upstream")
+    }),
+  )
+}
+
 test(
   "the node that made the change does not decode its own value",
   Effect.gen(function* () {

@@ -132,6 +132,21 @@ describe("a change by another node", () => {
     }),
   )
 
+  it.effect(
+    "laws 12, 18: of messages before one that has come, removals alone change something",
+    () =>
+      Effect.gen(function* () {
+        const { engine, hears } = yield* opened()
+        keep(engine, "k", { version: 5 })
+        hears(changed("k", 8))
+        hears(changed("k", 7))
+        const { messagesIgnored, messagesReceived } = engine.observer.counters
+        expect([messagesReceived, messagesIgnored]).toEqual([1, 1])
+        hears(changed("k", 6, true))
+        expect(engine.near.peek("k")).toBe(undefined)
+      }),
+  )
+
   it.effect("tiers in front of the arbiter, reads and remembered failures hear as well", () =>
     Effect.gen(function* () {
       const { engine, hears, told } = yield* opened()
