@@ -180,9 +180,8 @@ export class Shelf {
     if (write._tag === "Set" && !isTooLate) {
       const { envelope, lifeMillis } = write
       const bytes = isExpired ? Envelope.expireAt(envelope, time) : envelope
-      this.#store(key, bytes, version, lifeMillis, time)
-    } else this.#bury(key, version, time)
-    if (survivor !== undefined) this.#leases.set(key, survivor, time)
+      this.#store(key, bytes, version, lifeMillis, time, survivor)
+    } else this.#bury(key, version, time, survivor)
     return version
   }
 
@@ -205,8 +204,9 @@ export class Shelf {
     const marks = this.#marksAt(now)
     const { number, page, previous } = marks.add(tags, keepStale, known, now)
     if (!keepStale) this.#lastDrop = number
-    this.channel.publish({ _tag: "Marked", previous, page })
     this.#lastKnown = number
+    // Last: a node that hears of the mark may set another one at once.
+    this.channel.publish({ _tag: "Marked", previous, page })
     return { ...marks.after(known, now, marksPerPage), number }
   }
 
@@ -264,15 +264,16 @@ export class Shelf {
     version: number,
     lifeMillis: number,
     now: number,
+    survivor?: LeaseRecord,
   ): void {
-    if (!(lifeMillis > 0)) return this.#bury(key, version, now)
+    if (!(lifeMillis > 0)) return this.#bury(key, version, now, survivor)
     const bytes = Envelope.withVersion(envelope, version)
-    this.#change(key, { bytes, expiresAt: after(now, lifeMillis) }, now)
+    this.#change(key, { bytes, expiresAt: after(now, lifeMillis) }, now, { survivor })
   }
 
-  #bury(key: string, version: number, now: number): void {
+  #bury(key: string, version: number, now: number, survivor?: LeaseRecord): void {
     const expiresAt = after(now, 2 * this.#settleMillis)
-    this.#change(key, { bytes: Envelope.tombstone(version), expiresAt }, now)
+    this.#change(key, { bytes: Envelope.tombstone(version), expiresAt }, now, { survivor })
   }
 
   #expire(key: string, kept: Kept | undefined, version: number, now: number): void {
@@ -281,16 +282,25 @@ export class Shelf {
     }
     if (!(usable(Envelope.staleUntil(kept.bytes)) > now)) return this.#bury(key, version, now)
     const bytes = Envelope.expireAt(Envelope.withVersion(kept.bytes, version), now)
-    this.#change(key, { bytes, expiresAt: kept.expiresAt }, now, true)
+    this.#change(key, { bytes, expiresAt: kept.expiresAt }, now, { isExpiry: true })
   }
 
   /**
-   * Stores a change and ends the lease, so that a later reader can get one at once. The message of an expiry
-   * carries no value: nodes that have the key have the value as well.
+   * Stores a change and ends the lease, so that a later reader can get one at once, unless the lease is from
+   * after the change and survives it. The message of an expiry carries no value: nodes that have the key have
+   * the value as well. The message comes last: a node that hears of the change may ask for the lease at once.
    */
-  #change(key: string, kept: Kept, now: number, isExpiry = false): void {
+  #change(
+    key: string,
+    kept: Kept,
+    now: number,
+    {
+      isExpiry = false,
+      survivor,
+    }: { readonly isExpiry?: boolean; readonly survivor?: LeaseRecord | undefined },
+  ): void {
     this.#entries.set(key, kept, now)
-    this.#leases.delete(key)
+    if (survivor === undefined) this.#leases.delete(key)
     const { isValue, version } = storedOf(kept)
     const isPushed = isValue && !isExpiry && kept.bytes.length <= this.#pushBytes
     const changed: Published = { _tag: "Changed", key, version, isRemoval: !isValue }

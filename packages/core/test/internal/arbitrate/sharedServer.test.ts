@@ -72,6 +72,22 @@ describe("a shared tier that loses its records", () => {
   )
 
   test(
+    "flushed, it raises the floor above a mark that a node has set when it heard of another",
+    Effect.gen(function* () {
+      const { arbiter, server } = yield* opened
+      const heard: Array<number> = []
+      yield* arbiter.listen!((message) => {
+        if (message._tag !== "Marked") return
+        heard.push(message.page.last)
+        if (heard.length === 1) Effect.runSync(arbiter.mark(["b"], true, 0))
+      })
+      yield* arbiter.mark(["a"], true, 0)
+      yield* server.loseAll
+      assert.isAtLeast((yield* arbiter.marks(0)).floor, heard[1]!)
+    }),
+  )
+
+  test(
     "flushed, it begins new floors when a node asks: above what was written since the flush",
     Effect.gen(function* () {
       const { arbiter, server } = yield* opened

@@ -799,6 +799,32 @@ describe("marks and messages", () => {
     }),
   )
 
+  it.effect("laws 7, 20: a listener finds every change complete when its message comes", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(600_000)
+      const shared = yield* open
+      const { arbiter, text, win } = shared
+      const found: Array<string> = []
+      let asked: Effect.Effect<unknown, TierError> = Effect.void
+      yield* arbiter.listen!(() => {
+        const asking = asked
+        asked = Effect.void
+        Effect.runSync(asking)
+      })
+      const token = yield* win("k")
+      for (const write of [
+        { _tag: "Remove", at: token - 2 },
+        { _tag: "Set", at: token - 1, envelope: envelope("late"), lifeMillis: life },
+      ] as const) {
+        asked = Effect.map(acquire(shared, "k", { known: token }), ({ _tag }) => found.push(_tag))
+        yield* arbiter.write("k", write, 0)
+      }
+      assert.deepStrictEqual(found, ["Busy", "Busy"], "the lookup came after both changes")
+      yield* arbiter.commit("k", token, envelope("looked up"), life)
+      assert.strictEqual(yield* text("k"), "looked up")
+    }),
+  )
+
   it.effect("a lease that is returned without a value is told, unless nobody held it", () =>
     Effect.gen(function* () {
       const { arbiter, win } = yield* open
