@@ -438,6 +438,16 @@ export class Facts {
     return (this.#answers.get(life) ?? []).some(({ at }) => at > from && at < to)
   }
 
+  /**
+   * Whether a process knows that the change of this version came before a moment: its messages apart, it
+   * knows the arbiter's time up to a trip.
+   */
+  isSurelyBefore(version: number, life: Life, moment: Moment): boolean {
+    const isTimeKnown =
+      this.hasAnswered(life, life.from.at, moment.at) && !this.wasStopped(life, life.from, moment)
+    return isTimeKnown && version < (epoch + moment.at - 2 * tierTimeout) * 1_000
+  }
+
   /** When a process last heard of the arbiter, or of upstream or a caller about a key, ms. */
   lastContact(life: Life, key: string, before: number): number {
     let last = life.from.at

@@ -15,18 +15,27 @@ const recovery = 3_000 + breakerOpenFor
 
 /**
  * Whether a message may detach the flight of the earlier lookup: that of a change that was not settled at
- * first, or of another node's lookup, where the earlier one has no lease: the arbiter has forgotten it, or
- * did not answer. Without a lease, its node cannot tell whether the message is of a later change.
+ * first, or of another node's lookup, where the arbiter has forgotten the lease of the earlier one. Where the
+ * arbiter did not answer, and so gave no lease, that of a change about the time when the lookup began.
  */
-const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean =>
-  (facts.hasForgotten(begin, later.begin) ||
-    !facts.isUndisturbed(life, begin.at - flightsWait(facts), begin.at) ||
+const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean => {
+  const messages = facts
+    .messagesOf(later.life, later.key, later.begin)
+    .filter(({ at }) => facts.active(life, at.at, begin.at) <= flightsWait(facts))
+  if (messages.length === 0) return false
+  const hasNoLease = !facts.isUndisturbed(life, begin.at - flightsWait(facts), begin.at)
+  return (
+    facts.hasForgotten(begin, later.begin) ||
+    (hasNoLease &&
+      messages.some(
+        ({ message }) =>
+          message._tag === "Changed" && !facts.isSurelyBefore(message.version, life, begin),
+      )) ||
     facts
       .changesOfKey(later.key)
-      .some((change) => !change.settled && change.begin.order < later.begin.order)) &&
-  facts
-    .messagesOf(later.life, later.key, later.begin)
-    .some(({ at }) => facts.active(life, at.at, begin.at) <= flightsWait(facts))
+      .some((change) => !change.settled && change.begin.order < later.begin.order)
+  )
+}
 
 /** Whether a change or a refresh makes the later lookup one of a new generation. */
 const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {

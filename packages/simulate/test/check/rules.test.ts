@@ -278,11 +278,13 @@ describe("lookups", () => {
     expect(changed.broken()).toEqual([])
   })
 
-  it("another one where the message of another node's value meets a lookup without a lease", () => {
-    const told = (refused: boolean) => {
+  it("another one where the message of a change of about its begin meets a lookup without a lease", () => {
+    const told = (refused: boolean, place: number) => {
       const told = new Told()
-      if (refused) told.step({ _tag: "requests", node: 0, condition: "refused" })
-      const other = told.at(17_000).changed(told.b, "set", { value: told.value(), settled: true })
+      told.at(10).confirms(told.a)
+      if (refused) told.at(16_000).step({ _tag: "requests", node: 0, condition: "refused" })
+      const version = (epoch + place) * 1_000
+      const other = told.at(17_000).changed(told.b, "set", { value: told.value(), version })
       const one = told.at(20_500).lookup(told.a)
       told.at(20_505).hears(told.a, other)
       const later = told.at(20_510).lookup(told.a)
@@ -290,8 +292,9 @@ describe("lookups", () => {
       told.ended(later, "value", told.value())
       return told.broken()
     }
-    expect(told(true)).toEqual([])
-    expect(told(false)).toEqual(["oneLookup"])
+    expect(told(true, 20_400)).toEqual([])
+    expect(told(true, 17_000)).toEqual(["oneLookup"])
+    expect(told(false, 20_400)).toEqual(["oneLookup"])
   })
 
   it("one in all nodes that are well", () => {

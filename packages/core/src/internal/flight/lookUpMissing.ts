@@ -98,8 +98,15 @@ const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing):
 const beginsNow = (engine: Engine, flight: Flight): void => {
   flight.asOf = engine.versions.asOf()
   flight.isLookingUp = true
-  flight.begunAfter = engine.stack.arbiter?.time.given ?? 0
+  flight.begunAfter = surelyBefore(engine)
   flight.lookedUpAt = engine.moment()
+}
+
+/** The highest place in the arbiter's order that is surely before now. */
+const surelyBefore = (engine: Engine): number => {
+  const time = engine.stack.arbiter?.time
+  if (time === undefined) return 0
+  return Math.max(time.given, time.placeOf(engine.stopwatch(), "least") ?? 0)
 }
 
 const nothing = () => {}

@@ -183,7 +183,7 @@ export class Flight extends Linked<Flight> {
   haveTiersAnswered = false
   /** Upstream has been asked: see {@link hears}. */
   isLookingUp = false
-  /** The highest version that the arbiter had given or told to this node when the lookup began. */
+  /** The highest place in the arbiter's order that was surely before the begin of the lookup. */
   begunAfter = 0
   /** The lookup has reached upstream: no guard holds it back. */
   reachedUpstream = false
@@ -206,7 +206,8 @@ export class Flight extends Linked<Flight> {
   /**
    * Takes a message that the key has this version now. Returns true if a change came after the lookup
    * began, so that its result is not stored. A lookup under a lease began at its token. Race: without a
-   * lease, the message of this node's own earlier commit comes after the lookup has begun.
+   * lease, the message of an earlier change, or of this node's own earlier commit, comes after the lookup
+   * has begun.
    */
   hears(version: number, isRemoval: boolean): boolean {
     this.heard = Math.max(this.heard, version)
