@@ -448,6 +448,24 @@ export class Facts {
     return isTimeKnown && version < (epoch + moment.at - 2 * tierTimeout) * 1_000
   }
 
+  /**
+   * Whether the process that set a value knew, in time for every request that reaches the arbiter after this
+   * moment, that a change came after the value.
+   */
+  isKnownLater(change: Change, { at, life }: Vouch, moment: Moment): boolean {
+    return (
+      change.begin.at > at + 2 * tierTimeout &&
+      this.hasAnswered(life, life.from.at, at) &&
+      !this.wasStopped(life, life.from, moment) &&
+      this.messagesOf(life, change.key!, moment).some(
+        (delivery) =>
+          delivery.message._tag === "Changed" &&
+          delivery.message.version === change.version &&
+          delivery.at.at < moment.at - 2 * tierTimeout,
+      )
+    )
+  }
+
   /** When a process last heard of the arbiter, or of upstream or a caller about a key, ms. */
   lastContact(life: Life, key: string, before: number): number {
     let last = life.from.at

@@ -1,6 +1,6 @@
 /** Which values callers may get, and whether as fresh. */
 import type { Answer, Change, Moment, Read, Value } from "../history/History.ts"
-import type { Facts } from "./Facts.ts"
+import type { Facts, Vouch } from "./Facts.ts"
 import { epoch } from "../engine/process.ts"
 import { tierTimeout, timesOf } from "../plan/Plan.ts"
 import { type Law, violation, type Violation } from "./Violation.ts"
@@ -35,15 +35,30 @@ const isUnplaced = (facts: Facts, { end, settled, version }: Change, by: Read): 
 
 /**
  * An arbiter that evicts the record of a change accepts a value that was queued before the change and
- * arrives after it.
+ * arrives after it; as fresh, unless the node of the value knew by then that the change came later.
  */
-const mayBeEvicted = (facts: Facts, value: number, { begin, key }: Change, by: Read): boolean =>
-  key !== undefined &&
-  facts.vouches(value).some(({ isSettled }) => !isSettled) &&
-  facts.history.steps.some(
-    ({ at, step }) =>
-      step._tag === "evict" && at.order > begin.order && at.order < (by.end ?? by.begin).order,
-  )
+const mayBeEvicted = (
+  facts: Facts,
+  value: number,
+  change: Change,
+  by: Read,
+  isKnownLater: (vouch: Vouch, evicted: Moment) => boolean = (vouch, evicted) =>
+    facts.isKnownLater(change, vouch, evicted),
+): boolean =>
+  change.key !== undefined &&
+  facts
+    .vouches(value)
+    .some(
+      (vouch) =>
+        !vouch.isSettled &&
+        facts.history.steps.some(
+          ({ at, step }) =>
+            step._tag === "evict" &&
+            at.order > change.begin.order &&
+            at.order < (by.end ?? by.begin).order &&
+            !isKnownLater(vouch, at),
+        ),
+    )
 
 /** The rules for one answer. */
 class Judging {
@@ -113,6 +128,8 @@ class Judging {
     const { value } = this.#value
     return (
       drops(change, this.#read) &&
+      // A node cannot tell another's `set` from an `expire`, and leaves its older value for stale-if-error.
+      !(change.op === "set" && mayBeEvicted(this.#facts, value, change, this.#read, () => false)) &&
       !isUnplaced(this.#facts, change, this.#read) &&
       (change.life === this.#read.life || !this.#facts.isOwnUnsettled(value, this.#read.life))
     )

@@ -154,21 +154,24 @@ describe("what cannot be decided", () => {
   })
 
   it.each(["remove", "expire", "set"] as const)(
-    "is that of a queued value and a %s whose record is evicted",
+    "is that of a queued value and a %s whose record is evicted, unless its node has heard of that",
     (op) => {
-      const after = (isEvicted: boolean) => {
+      const after = (isEvicted: boolean, isHeard = false) => {
         const told = new Told({ tierWrites: "background" })
         const value = told.value()
+        told.at(50).confirms(told.a)
         told.at(100).changed(told.a, "set", { value, settled: false })
         const other = op === "set" ? { value: told.value() } : {}
-        const change = told.at(500).changed(told.b, op, other)
-        if (isEvicted) told.step({ _tag: "evict", share: 1 })
+        const change = told.at(600).changed(told.b, op, other)
         told.hears(told.b, change)
-        told.at(600).given(told.b, value, "Fresh")
+        if (isHeard) told.hears(told.a, change)
+        if (isEvicted) told.at(1_100).step({ _tag: "evict", share: 1 })
+        told.at(1_200).given(told.b, value, "Fresh")
         return told.broken()
       }
       expect(after(true)).toEqual([])
       expect(after(false)).toContain("noStaleSet")
+      expect(after(true, true)).toContain("noStaleSet")
     },
   )
 })

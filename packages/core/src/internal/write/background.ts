@@ -3,9 +3,11 @@
  * tiers get the value later, at the place in the order of changes that it has had since then.
  */
 import * as Effect from "effect/Effect"
+import * as Entry from "../../Entry.ts"
 import { LarderClosed } from "../../LarderError.ts"
 import type { Ack } from "./ack.ts"
 import type { Engine } from "../state/engine.ts"
+import type { Change } from "../tier/arbiterWrites.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { begun } from "../state/generation.ts"
 import { dropLater } from "../recover/replay.ts"
@@ -88,8 +90,7 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     // Before the arbiter publishes the version: the message must not outdate this node's own value.
     replace(engine, k, queued, placed)
     const at = placed.entry.version
-    const set = { _tag: "Set", entry: placed.entry, at } as const
-    const written = yield* arbiter.writes.write(k, set, 0)
+    const written = yield* arbiter.writes.write(k, afterHeard(engine, arbiter, k, placed), 0)
     if (written === undefined) return "again"
     if (written === "unwritable") return yield* giveUp(engine, k, placed)
     const { version } = written
@@ -104,6 +105,24 @@ const write = (engine: Engine, k: string, queued: Queued): Effect.Effect<"done" 
     const known = { asOf: queued.madeAt, isOrdered: true, isChosen: true }
     return yield* writeNearer(engine, k, placed, known)
   })
+
+/**
+ * What the arbiter gets: after a change that this node has heard of, and that surely came later, no fresh
+ * value. Race: the arbiter decides that itself, unless it has evicted the record of the change.
+ */
+const afterHeard = (
+  engine: Engine,
+  { time }: FartherTier,
+  k: string,
+  { entry, madeAt }: Queued,
+): Change => {
+  const at = entry.version
+  const heard = engine.writes.heard(k)
+  const isLater = heard !== undefined && heard.version > (time.placeOf(madeAt, "most") ?? Infinity)
+  if (!isLater) return { _tag: "Set", entry, at }
+  const expired = heard.isRemoval ? undefined : Entry.expireAt(entry, engine.now())
+  return expired === undefined ? { _tag: "Remove", at } : { _tag: "Set", entry: expired, at }
+}
 
 /** The value with its place in the arbiter's order. */
 const placedBy = (engine: Engine, arbiter: FartherTier, queued: Queued): Queued => {

@@ -46,6 +46,46 @@ const test = (title: string, body: (join: Join) => Effect.Effect<void, unknown, 
 
 const writes = ({ trips }: Faults) => trips.filter((trip) => trip === "write").length
 
+describe("laws 12, 18: a value that reaches the arbiter after a change that its node has heard of", () => {
+  for (const [op, left] of [
+    ["remove", "Missing"],
+    ["expire", "Stale"],
+    ["set", "Stale"],
+  ] as const) {
+    test(`is not fresh, though the arbiter has evicted the record: ${op}`, () =>
+      Effect.gen(function* () {
+        const server = yield* MemoryTier.sharedServer()
+        const way = new Faults()
+        const node = (shared: Layer.Layer<Tier.Tier>) =>
+          Larder.make({
+            name: "evicted",
+            value: Schema.Finite,
+            upstream: Upstream.make({ lookup: (_: string) => Effect.fail("away") }),
+            policy: Policy.make({
+              freshFor: "10 minutes",
+              staleIfError: "1 hour",
+              tierWrites: "background",
+            }),
+          }).pipe(Effect.provide(Layer.fresh(TierStack.layer(MemoryTier.layer(), shared))))
+        const a = yield* node(wayToShared(way, server.layer))
+        const b = yield* node(server.layer)
+        yield* a.read("k")
+        yield* b.set("k", 1)
+        yield* TestClock.adjust(1_000)
+        way.turn("fail", "writes")
+        yield* a.set("k", 2)
+        yield* TestClock.adjust(1_000)
+        yield* op === "set" ? b.set("k", 3) : b[op]("k")
+        yield* TestClock.adjust(1_000)
+        yield* server.evict(1)
+        way.turn("none", "all")
+        yield* TestClock.adjust("10 seconds")
+        const c = yield* node(server.layer)
+        expect((yield* c.read("k")).freshness._tag).toBe(left)
+      }))
+  }
+})
+
 describe("law 20: the place of a value in the order", () => {
   test("is the arbiter's time, also of the first change of a node", (join) =>
     Effect.gen(function* () {
