@@ -498,8 +498,11 @@ export class Facts {
     )
   }
 
-  /** What the node of a read knows of a change of a value by its messages, and by their absence. */
-  knowledge(change: Change, value: number, read: Read): Knowledge {
+  /**
+   * What the node of a read knows of a change of a value by its messages, and by their absence. `grace`: ms
+   * after memory's own bound for which the value may be given all the same.
+   */
+  knowledge(change: Change, value: number, read: Read, grace: number): Knowledge {
     const { begin: came, isFinal, life } = read
     const { end, life: maker, settled } = change
     if (end === undefined || change.failure !== undefined || end.order >= came.order) return "none"
@@ -520,7 +523,7 @@ export class Facts {
     const isSuspected =
       heard === "later" ||
       this.#suspects(end, life, came) ||
-      this.#isPastBound({ ...change, end }, value, read)
+      this.#isPastBound({ ...change, end }, value, read, grace)
     return isSuspected ? "suspected" : least
   }
 
@@ -561,16 +564,17 @@ export class Facts {
     return this.#lastBeat(life, came.at) + silence > end.at
   }
 
-  /** Whether memory's own bound has ended since the change, and since the value was made. */
+  /** Whether memory's own bound, and the grace, have ended since the change, and since the value was made. */
   #isPastBound(
     { end, key }: Change & { end: Moment },
     value: number,
     { begin, life }: Read,
+    grace: number,
   ): boolean {
     const { maxFreshFor } = this.history.config
     if (maxFreshFor === null || key === undefined) return false
     const from = Math.max(end.at, this.vouchedAt(value) ?? end.at)
-    return this.active(life, from, begin.at) > maxFreshFor * this.stretch + tierBudget
+    return this.active(life, from, begin.at) > (maxFreshFor + grace) * this.stretch + tierBudget
   }
 
   /** When the last heartbeat that arrived before this moment was sent; the begin counts as one. */

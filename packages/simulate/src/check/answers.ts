@@ -135,13 +135,22 @@ class Judging {
     )
   }
 
+  /**
+   * ms. For how long after memory's own bound the value may be given: it is stale then, and given at once
+   * while it is looked up.
+   */
+  get #graceOfBound(): number {
+    const isFresh = this.#given.freshness === "Fresh" || !this.#read.allowStale
+    return isFresh ? 0 : this.#facts.history.config.staleWhileRevalidate
+  }
+
   /** The change that is newer than the value and that the node knows, or at least suspects. */
   #overtaken(isMeant: (change: Change) => boolean, suspects: boolean): Change | undefined {
     const { value } = this.#value
     return this.#newer.find((change) => {
       if (change.begin.order > this.#read.begin.order || !isMeant(change)) return false
       if (mayBeEvicted(this.#facts, value, change, this.#read)) return false
-      const knowledge = this.#facts.knowledge(change, value, this.#read)
+      const knowledge = this.#facts.knowledge(change, value, this.#read, this.#graceOfBound)
       return knowledge === "known" || (suspects && knowledge === "suspected")
     })
   }

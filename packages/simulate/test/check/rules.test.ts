@@ -216,6 +216,19 @@ describe("memory's own bound", () => {
     confirmed.at(1_300).given(confirmed.a, other, "Fresh")
     expect(confirmed.broken()).toEqual([])
   })
+
+  it("leaves a value that its node has looked up in a gap for staleWhileRevalidate", () => {
+    const given = (freshness: "Fresh" | "Stale", at: number) => {
+      const told = new Told({ maxFreshFor: 1_000, staleWhileRevalidate: 2_000 })
+      const value = told.at(20_000).lookedUp(told.b)
+      told.at(20_100).changed(told.a, "remove")
+      told.at(at).given(told.b, value, freshness)
+      return told.broken()
+    }
+    expect(given("Stale", 23_300)).toEqual([])
+    expect(given("Stale", 24_500)).toEqual(["excuse"])
+    expect(given("Fresh", 22_000)).toContain("noStaleSet")
+  })
 })
 
 describe("answers", () => {
