@@ -9,6 +9,7 @@ import type {
   Lookup,
   Moment,
   Read,
+  Run,
   Value,
 } from "../history/History.ts"
 import { valueOf } from "../run/values.ts"
@@ -70,6 +71,7 @@ export class Facts {
   readonly #byKey: ReadonlyMap<unknown, ReadonlyArray<Change>>
   readonly #marks: ReadonlyArray<Change>
   readonly #lookups: ReadonlyMap<unknown, ReadonlyArray<Lookup>>
+  readonly #runs: ReadonlyMap<number, Run>
   readonly #vouches = new Map<number, Array<Vouch>>()
   /** The highest `schemaVersion` of all processes. */
   readonly #newestSchema: number
@@ -108,7 +110,7 @@ export class Facts {
     this.stretch = history.steps.some(({ step }) => step._tag === "drift") ? 1.001 : 1
     for (const change of this.changes) {
       const { begin, end, settled: isSettled, value } = change
-      if (value === undefined) continue
+      if (value === undefined || this.#isMadeLater(change)) continue
       const at = end?.at ?? begin.at
       const version = this.#placeOf(change)
       const { life } = change
@@ -135,6 +137,21 @@ export class Facts {
         })
       }
     }
+    for (const { at, call, made } of history.runs) {
+      if (made === undefined) continue
+      const { end, life } = call
+      this.#vouch(made, {
+        life,
+        order: at.order,
+        at: end?.at ?? life.killed?.at ?? at.at,
+        placedAt: at.at,
+        isSettled: true,
+        version: undefined,
+      })
+    }
+    this.#runs = new Map(
+      history.runs.flatMap((run) => (run.made === undefined ? [] : [[run.made, run] as const])),
+    )
     const { nodes } = history.config
     const places = Array.from({ length: nodes }, (_, node) => node)
     this.#stops = new Map(
@@ -165,6 +182,24 @@ export class Facts {
       return undefined
     }
     return version > (epoch + end.at - placeMillis) * 1_000 ? version : undefined
+  }
+
+  /** Whether a run of its function or effect makes the value, rather than the caller. */
+  #isMadeLater({ op }: Change): boolean {
+    return op === "through" || op === "update"
+  }
+
+  /** The run that made a value. */
+  runOf(value: number | undefined): Run | undefined {
+    return value === undefined ? undefined : this.#runs.get(value)
+  }
+
+  /**
+   * What is from before this moment is older than the change. The source has what an effect writes from its
+   * last write on, whatever a lookup that began before that may bring.
+   */
+  placeOf({ begin, writes }: Change): Moment {
+    return writes.at(-1) ?? begin
   }
 
   #vouch(value: number, vouch: Vouch): void {
@@ -278,7 +313,9 @@ export class Facts {
 
   /** The changes that concern a value, whose tags decide which marks cover it. */
   changesOf({ key, tags, value }: Value): ReadonlyArray<Change> {
-    const ofKey = (this.#byKey.get(key) ?? []).filter((change) => change.value !== value)
+    const ofKey = (this.#byKey.get(key) ?? []).filter(
+      (change) => change.value !== value && !change.isIdle,
+    )
     const marks = this.#marks.filter(
       (mark) => mark.op === "clear" || mark.tags.some((tag) => tags.includes(tag)),
     )
@@ -295,11 +332,12 @@ export class Facts {
    * in the order that its node believed, up to the time of a trip before or after its own.
    */
   isOlder(value: number, change: Change): boolean {
-    const { begin, settled } = change
+    const { settled } = change
+    const place = this.placeOf(change)
     return this.vouches(value).every((vouch) => {
       const { isSettled, order, placedAt, version = Infinity } = vouch
-      if (order >= begin.order) return false
-      if (placedAt + tierTimeout < begin.at) return true
+      if (order >= place.order) return false
+      if (placedAt + tierTimeout < place.at) return true
       return (
         settled &&
         (isSettled || version < change.version) &&
@@ -539,7 +577,7 @@ export class Facts {
       if (at.order >= came.order) break
       if (key === undefined) {
         if (message._tag === "Marked" && message.numbers.includes(version)) return "itself"
-      } else if (message._tag === "Changed") {
+      } else if (message._tag === "Changed" && version > 0) {
         if (message.version === version) return "itself"
         if (message.version > version) heard = "later"
       }

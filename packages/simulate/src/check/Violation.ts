@@ -24,6 +24,8 @@ export const laws = {
   recovered: "15: nothing is undone after healing",
   bounded: "17: memory is bounded",
   same: "21: the same seed, the same events",
+  written: "23: nothing older than a write is fresh",
+  counted: "25: no update is lost or twice",
   closed: "22: nothing is left after the end",
 } as const
 

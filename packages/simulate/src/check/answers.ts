@@ -16,8 +16,19 @@ const shownChange = ({ begin, key, life, op, tags, value }: Change): string => {
  * Whether a change leaves no stale value. A `set` of another node leaves the older value for when
  * neither the arbiter nor upstream answers.
  */
-const drops = ({ keepStale, life, op }: Change, by: Read): boolean =>
-  op === "set" ? life === by.life : op === "remove" || (op !== "expire" && !keepStale)
+const drops = ({ keepStale, life, op }: Change, by: Read): boolean => {
+  switch (op) {
+    case "set":
+    case "through":
+    case "update":
+    case "setIfPresent":
+      return life === by.life && !(keepStale && op !== "set")
+    case "remove":
+      return true
+    default:
+      return op !== "expire" && !keepStale
+  }
+}
 
 /**
  * A node that does not know the arbiter's time yet gives a queued value a version below those of older
@@ -164,7 +175,8 @@ class Judging {
     }
     this.#judgeBound()
     if (overtaken !== undefined) {
-      this.#broken("noStaleSet", `${this.#is}, given as fresh after ${shownChange(overtaken)}`)
+      const law = overtaken.writes.length > 0 ? "written" : "noStaleSet"
+      this.#broken(law, `${this.#is}, given as fresh after ${shownChange(overtaken)}`)
     }
   }
 

@@ -5,12 +5,17 @@ import { convergence } from "./convergence.ts"
 import { Facts } from "./Facts.ts"
 import { liveness } from "./liveness.ts"
 import { lookups } from "./lookups.ts"
+import { updates } from "./updates.ts"
 import type { Violation } from "./Violation.ts"
 
 /** The violations, the earliest first. */
 export const check = (history: History): ReadonlyArray<Violation> => {
   const facts = new Facts(history)
-  return [...answers(facts), ...lookups(facts), ...liveness(facts), ...convergence(facts)].toSorted(
-    (one, other) => one.at - other.at,
-  )
+  return [
+    ...answers(facts),
+    ...lookups(facts),
+    ...liveness(facts),
+    ...convergence(facts),
+    ...updates(facts),
+  ].toSorted((one, other) => one.at - other.at)
 }

@@ -93,7 +93,8 @@ const mustArrive = (facts: Facts, { end, life, value }: Set): boolean => {
  * after what its process has heard of. A missed mark gets its number when it is replayed.
  */
 const isBefore = (facts: Facts, change: Change, set: Set): boolean => {
-  const { end, key, settled } = change
+  const { end, isIdle, key, settled } = change
+  if (isIdle && end !== undefined) return true
   if (end === undefined || (key === undefined && !settled)) return false
   if (settled && (set.settled || facts.hasHeard(change, set.life, set.begin))) {
     return end.order < set.begin.order

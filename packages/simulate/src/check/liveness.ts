@@ -1,6 +1,6 @@
 /** Every caller is answered in time, memory is bounded, and nothing is left when all larders have closed. */
 import type { Call } from "../history/History.ts"
-import { closeTimeout, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
+import { closeTimeout, longestWrite, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
 import type { Facts } from "./Facts.ts"
 import { violation, type Violation } from "./Violation.ts"
 
@@ -12,6 +12,28 @@ const boundOf = ({ history: { config }, stretch }: Facts): number => {
   const { leaseWait } = timesOf(config)
   return (tierBudget + leaseWait + 2 * config.hardTimeout + 4 * tierTimeout) * stretch
 }
+
+/** ms. What its effect, and its commit or change of the cache, add; updates of a key take turns in a node. */
+const writingOf = (facts: Facts, call: Call): number => {
+  if (call._tag === "Read" || !writeOps.has(call.op)) return 0
+  const own = facts.history.config.leaseTime + 4 * tierBudget + longestWrite
+  if (call.op === "around" || call.op === "through") return own
+  const { begin, end, key, life } = call
+  const others = facts.changes.filter(
+    (other) =>
+      other.key === key &&
+      writeOps.has(other.op) &&
+      other.begin.order < (end ?? begin).order &&
+      (other.end?.order ?? Infinity) > begin.order,
+  )
+  const mine = others.filter((other) => other.life === life).length
+  return (
+    (boundOf(facts) + own) * (1 + mine) +
+    others.length * (own + timesOf(facts.history.config).leaseWait)
+  )
+}
+
+const writeOps: ReadonlySet<string> = new Set(["around", "through", "update", "setIfPresent"])
 
 const shownCall = ({ _tag, op, ...call }: Call): string =>
   `${op} ${"keys" in call ? call.keys.join(" ") : (call.key ?? "")}`.trim()
@@ -46,7 +68,8 @@ const ofCall = (facts: Facts, call: Call): Violation | undefined => {
   }
   const took = facts.active(life, begin.at, end.at)
   // A stopped process notices a deadline late, and then waits once more.
-  const bound = boundOf(facts) * (facts.wasStopped(life, begin, end) ? 2 : 1)
+  const bound =
+    (boundOf(facts) + writingOf(facts, call)) * (facts.wasStopped(life, begin, end) ? 2 : 1)
   return took > bound
     ? violation("inTime", end.at, life, undefined, `${shownCall(call)} took ${took} ms`)
     : undefined

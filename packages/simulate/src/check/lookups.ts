@@ -170,6 +170,10 @@ const storing = tierBudget
 const isWell = (facts: Facts, life: Life, from: number, to: number): boolean =>
   facts.isUndisturbed(life, from, to) && facts.isHeard(life, from, to)
 
+/** Whether a write of the source has begun after this time, and has said that it changed nothing. */
+const leavesAlone = ({ begin, end, isIdle, op }: Change, from: number): boolean =>
+  isIdle && end !== undefined && (op === "around" || op === "through") && begin.at > from
+
 /**
  * A lookup of a key that the arbiter has fresh, by nodes that are well, and that nothing has happened to.
  * What an older release looks up meanwhile replaces nothing.
@@ -195,6 +199,7 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
       .every(
         (change) =>
           change.begin.order > begin.order ||
+          leavesAlone(change, end.at + storing) ||
           (change.settled && change.end!.at < earlier.begin.at - flightsWait(facts)),
       ) &&
     facts

@@ -68,7 +68,16 @@ export interface Read {
   answers: ReadonlyArray<Answer>
 }
 
-export type ChangeOp = "set" | "remove" | "expire" | "invalidateTags" | "clear"
+export type ChangeOp =
+  | "set"
+  | "remove"
+  | "expire"
+  | "invalidateTags"
+  | "clear"
+  | "around"
+  | "through"
+  | "update"
+  | "setIfPresent"
 
 export interface Change {
   readonly _tag: "Change"
@@ -78,9 +87,15 @@ export interface Change {
   /** Undefined for an invalidation of tags or of everything. */
   readonly key: string | undefined
   readonly tags: ReadonlyArray<string>
-  readonly keepStale: boolean
-  /** Of a `set`. */
-  readonly value: number | undefined
+  keepStale: boolean
+  /** Of a `set`; of `through` and `update`, the last that it made. */
+  value: number | undefined
+  /** When its effect wrote the source. */
+  readonly writes: ReadonlyArray<Moment>
+  /** It has left everything as it was. */
+  isIdle: boolean
+  /** `update` and `through`: the caller got its value. */
+  isDone: boolean
   readonly begin: Moment
   end: Moment | undefined
   left: Moment | undefined
@@ -94,6 +109,17 @@ export interface Change {
 }
 
 export type Call = Read | Change
+
+/** The function of an `update`, or the effect of a `through`, has run. */
+export interface Run {
+  readonly call: Change
+  readonly key: string
+  /** What the function saw; undefined for nothing. */
+  readonly seen: number | undefined
+  /** Undefined where it leaves things as they are. */
+  readonly made: number | undefined
+  readonly at: Moment
+}
 
 export interface Lookup {
   readonly number: number
@@ -165,6 +191,7 @@ export interface History {
   readonly lives: ReadonlyArray<Life>
   readonly calls: ReadonlyArray<Call>
   readonly lookups: ReadonlyArray<Lookup>
+  readonly runs: ReadonlyArray<Run>
   readonly values: ReadonlyMap<number, Value>
   readonly deliveries: ReadonlyArray<Delivery>
   readonly beats: ReadonlyArray<Beat>

@@ -15,6 +15,7 @@ import type {
   Moment,
   Read,
   Received,
+  Run,
   Sample,
   Taken,
   Value,
@@ -49,6 +50,8 @@ export class Recorder {
   readonly #answers: Array<Answered> = []
   readonly #steps: Array<Taken> = []
   readonly #samples: Array<Sample> = []
+  readonly #runs: Array<Run> = []
+  readonly #writes = new Map<Change, Array<Moment>>()
   #order = 0
 
   constructor(now: () => number) {
@@ -112,12 +115,21 @@ export class Recorder {
     read.end = this.moment()
   }
 
-  change(change: New<Change, "settled" | "version" | "failure" | "isClosed">): Change {
+  change(
+    change: New<
+      Change,
+      "settled" | "version" | "failure" | "isClosed" | "writes" | "isIdle" | "isDone"
+    >,
+  ): Change {
     const { length } = this.#calls
+    const writes: Array<Moment> = []
     const call: Change = {
       ...change,
       number: length,
       begin: this.moment(),
+      writes,
+      isIdle: false,
+      isDone: false,
       end: undefined,
       left: undefined,
       settled: false,
@@ -125,8 +137,19 @@ export class Recorder {
       isClosed: false,
       failure: undefined,
     }
+    this.#writes.set(call, writes)
     this.#calls.push(call)
     return call
+  }
+
+  /** The effect of a change writes the source. */
+  wrote(change: Change): void {
+    this.#writes.get(change)?.push(this.moment())
+  }
+
+  run(call: Change, key: string, seen: number | undefined, made: number | undefined): void {
+    if (made !== undefined) call.value = made
+    this.#runs.push({ call, key, seen, made, at: this.moment() })
   }
 
   lookup(lookup: Pick<Lookup, "key" | "life" | "behaviour">): Lookup {
@@ -190,6 +213,7 @@ export class Recorder {
       lives: this.#lives,
       calls: this.#calls,
       lookups: this.#lookups,
+      runs: this.#runs,
       values: this.#values,
       deliveries: this.#deliveries,
       beats: this.#beats,

@@ -127,6 +127,52 @@ export type ChangeStep =
     }
   | { readonly _tag: "clear"; readonly node: number; readonly keepStale: boolean }
 
+/** How an effect that writes the source ends. */
+export const writeEndings = [
+  "done",
+  "failsBefore",
+  /** With an error that says so. */
+  "leavesUntouched",
+  "failsAfter",
+  "dies",
+] as const
+
+export type WriteEnding = (typeof writeEndings)[number]
+
+/** ms. The longest that an effect takes which writes the source. */
+export const longestWrite = 400
+
+/** An effect that writes the source. */
+export interface Writing {
+  readonly ending: WriteEnding
+  /** ms, before the write. */
+  readonly millis: number
+  /** ms, after it. */
+  readonly rest: number
+  /** ms, after which the caller leaves; it stays where absent. */
+  readonly leavesAfter?: number
+}
+
+export type WriteStep =
+  | ({
+      readonly _tag: "around"
+      readonly node: number
+      readonly key: string
+      readonly before: "nothing" | "expire"
+      readonly require: "sent" | "settled"
+    } & Writing)
+  | ({ readonly _tag: "through"; readonly node: number; readonly key: string } & Writing)
+  /** `isPure`: its function changes the cache alone. */
+  | ({
+      readonly _tag: "update"
+      readonly node: number
+      readonly key: string
+      readonly isPure: boolean
+    } & Writing)
+  | { readonly _tag: "setIfPresent"; readonly node: number; readonly key: string }
+  /** An `update` of {@link counterKey}. */
+  | { readonly _tag: "count"; readonly node: number; readonly leavesAfter?: number }
+
 export type ReadStep =
   | {
       readonly _tag: "get"
@@ -178,6 +224,7 @@ export type FaultStep =
 export type Step =
   | ReadStep
   | ChangeStep
+  | WriteStep
   | FaultStep
   /** Time passes, ms. */
   | { readonly _tag: "wait"; readonly millis: number }
@@ -205,6 +252,9 @@ export const slowMillis = 50
 export const lateMillis = 250
 /** How far, at most, messages are delayed. */
 export const longestDelay = 300
+
+/** Only updates touch it, beside what concerns all keys. */
+export const counterKey = "count"
 
 export const keyOf = (index: number): string => `key${index}`
 export const keysOf = ({ keys }: Config): ReadonlyArray<string> =>

@@ -12,6 +12,7 @@ import {
   type Release,
   type Step,
 } from "./Plan.ts"
+import { withWriters } from "./writers.ts"
 
 export interface Size {
   readonly nodes: number
@@ -296,6 +297,7 @@ export const generate = (seed: number, size: Size): Plan => {
   }
   const drawn = { config, steps: steps.slice(0, size.steps) }
   // Each with a generator of its own, which leaves the other plans as they are.
-  const plan = withChangeUnderWay(make(derived(seed, "underWay")), drawn, size)
+  const written = withWriters(make(derived(seed, "writers")), drawn)
+  const plan = withChangeUnderWay(make(derived(seed, "underWay")), written, size)
   return withReleases(make(derived(seed, "releases")), plan)
 }

@@ -125,20 +125,20 @@ export const defects: ReadonlyArray<Defect> = [
     const answer = arbiter === undefined ? undefined : yield* apply(engine, arbiter, k, sent, known)`,
       },
       {
-        file: `${internal}/write/change.ts`,
-        from: `    // A flight that began while the arbiter was asked may have read the value from before the change.
-    begun(engine, k, planned.change._tag)
-    const isProvisional`,
-        to: `    const isProvisional`,
+        file: `${internal}/write/follow.ts`,
+        from: `      // A flight that began while the arbiter was asked may have read the value from before the change.
+      begun(engine, k, change._tag)
+`,
+        to: ``,
       },
       {
-        file: `${internal}/write/change.ts`,
-        from: `    if (engine.changes.end(k, turn, version)) follow(engine, k, planned, placed)
-    // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
-    // which came last.
-    else engine.near.delete(k)
+        file: `${internal}/write/follow.ts`,
+        from: `      if (engine.changes.end(k, turn, version)) changeMemory(engine, k, applying, placed)
+      // Race: another change of the key began meanwhile, here or on another node, and memory cannot tell
+      // which came last.
+      else engine.near.delete(k)
 `,
-        to: `    engine.changes.end(k, turn, version)
+        to: `      engine.changes.end(k, turn, version + (placed.version > 0 ? 0 : 1))
 `,
       },
     ],
@@ -214,10 +214,11 @@ export const defects: ReadonlyArray<Defect> = [
       // A mark takes the place of what does not fit, and leaves older values for stale-if-error.
       {
         file: "packages/simulate/src/check/answers.ts",
-        from: `const drops = ({ keepStale, life, op }: Change, by: Read): boolean =>
-  op === "set"`,
-        to: `const drops = ({ keepStale, life, op, settled }: Change, by: Read): boolean =>
-  !settled ? false : op === "set"`,
+        from: `const drops = ({ keepStale, life, op }: Change, by: Read): boolean => {
+`,
+        to: `const drops = ({ keepStale, life, op, settled }: Change, by: Read): boolean => {
+  if (!settled) return false
+`,
       },
     ],
     edits: [
@@ -367,6 +368,127 @@ export const defects: ReadonlyArray<Defect> = [
         file: `${internal}/tier/codec.ts`,
         from: `    return { _tag: "Nothing", version, isUndecodable: true }`,
         to: `    throw new Error(\`\${reason} \${version}\`)`,
+      },
+    ],
+  },
+  {
+    name: "through-token-ignored",
+    what: "through sets its value though something has come in between",
+    edits: [
+      {
+        file: `${internal}/write/through.ts`,
+        from: `      if (stored._tag === "Refused") {
+`,
+        to: `      if (stored._tag === "Refused") {
+        const { entry, ...rest } = kept
+        const set = { _tag: "Set", entry } as const
+        const planned = { key, change: set, kept: rest, isNewer: undefined }
+        if (claim.token > 0) return changed(engine, "set", k, change(engine, k, planned))
+`,
+      },
+    ],
+  },
+  {
+    name: "through-refused-kept",
+    what: "through leaves the key as it is where the arbiter refuses its value",
+    edits: [
+      {
+        file: `${internal}/write/through.ts`,
+        from: `      if (stored._tag === "Refused") {
+`,
+        to: `      if (stored._tag === "Refused") {
+        if (claim.token > 0) return Effect.void
+`,
+      },
+    ],
+  },
+  {
+    name: "update-tombstone-ignored",
+    what: "update sees the value in memory where the arbiter knows that it was removed",
+    edits: [
+      {
+        file: `${internal}/write/claimWhenFree.ts`,
+        from: `          here = found._tag === "Entry" ? judgeable(engine, found, true) : undefined`,
+        to: `          here = found._tag === "Entry" ? judgeable(engine, found, true) : here`,
+      },
+      {
+        file: `${internal}/write/claimWhenFree.ts`,
+        from: `  if (storedVersion !== undefined && here?.version === storedVersion) {`,
+        to: `  if (here !== undefined) {`,
+      },
+    ],
+  },
+  {
+    name: "update-twice",
+    what: "update runs its function again where the answer to its commit was lost",
+    edits: [
+      {
+        file: `${internal}/write/update.ts`,
+        from: `        ? recognised(engine, arbiter, keyed, claim, next)`,
+        to: `        ? Effect.succeed<Stored>({ _tag: "Refused" })`,
+      },
+    ],
+  },
+  {
+    name: "update-refusal-ignored",
+    what: "update says that a value is stored which the arbiter has refused",
+    edits: [
+      {
+        file: `${internal}/write/update.ts`,
+        from: `    else if (done.value._tag === "Refused") return undefined`,
+        to: `    else if (done.value._tag === "Refused") doubt.isOpen = false`,
+      },
+    ],
+  },
+  {
+    name: "update-failure-ignored",
+    what: "an update whose function failed leaves the value as it was",
+    edits: [
+      {
+        file: `${internal}/write/update.ts`,
+        from: `      failed(engine, doubt, exit, untouched)
+      yield* giveUp`,
+        to: `      yield* giveUp`,
+      },
+    ],
+  },
+  {
+    name: "around-interruption-ignored",
+    what: "an around that is interrupted leaves the value as it was",
+    edits: [
+      {
+        file: `${internal}/write/around.ts`,
+        from: `      const change = Exit.isSuccess(exit) ? removed : expired`,
+        to: `      if (Exit.hasInterrupts(exit)) return yield* exit
+      const change = Exit.isSuccess(exit) ? removed : expired`,
+      },
+    ],
+  },
+  {
+    name: "around-removes-before",
+    what: "around removes the key before its effect runs, and not after it",
+    edits: [
+      {
+        file: `${internal}/write/around.ts`,
+        from: `      if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, expired))`,
+        to: `      yield* whenCommitted(engine, () => changeAll(engine, target, expiresBefore ? expired : removed))`,
+      },
+      {
+        file: `${internal}/write/around.ts`,
+        from: `      const change = Exit.isSuccess(exit) ? removed : expired`,
+        to: `      if (engine.closed || !engine.closed) return yield* exit
+      const change = Exit.isSuccess(exit) ? removed : expired`,
+      },
+    ],
+  },
+  {
+    name: "untouched-ignored",
+    what: "an error that says that the source has not changed expires the key",
+    edits: [
+      {
+        file: `${internal}/write/concluded.ts`,
+        from: `  if (untouched === undefined || Exit.isSuccess(exit)) return false`,
+        to: `  if (untouched === undefined || Exit.isSuccess(exit) || engine.settings.name !== "") return false`,
       },
     ],
   },

@@ -1,6 +1,6 @@
 /** What happened, in lanes: one column per node, one line per moment. */
 import { shownNode } from "../check/Violation.ts"
-import type { Answer, Call, History, Lookup, Moment, Received } from "../history/History.ts"
+import type { Answer, Call, History, Lookup, Moment, Received, Run } from "../history/History.ts"
 import type { Step } from "../plan/Plan.ts"
 
 interface Event {
@@ -32,7 +32,7 @@ const nameOf = (call: Call): string => {
   const options =
     call._tag === "Read"
       ? `${call.check ? " check" : ""}${call.maxAge === undefined ? "" : ` maxAge ${call.maxAge}`}`
-      : call.keepStale || call.op === "set" || call.op === "remove"
+      : call.keepStale || !["invalidateTags", "clear"].includes(call.op)
         ? ""
         : " drop"
   return `${call.op} ${what}${value}${options}`
@@ -41,7 +41,8 @@ const nameOf = (call: Call): string => {
 const endOf = (call: Call): string => {
   if (call._tag === "Read") return call.answers.map(shownAnswer).join(", ")
   if (call.failure !== undefined) return call.failure.split("\n")[0]!
-  return `${call.settled ? "settled" : "unsettled"} v${call.version}`
+  if (call.isIdle) return "nothing"
+  return `${call.isDone || call.writes.length === 0 ? "" : "failed, "}${call.settled ? "settled" : "unsettled"} v${call.version}`
 }
 
 const ofCall = (call: Call): ReadonlyArray<Event> => {
@@ -55,6 +56,23 @@ const ofCall = (call: Call): ReadonlyArray<Event> => {
     ...(end === undefined ? [] : [{ at: end, node, key, text: `${call.op} -> ${endOf(call)}` }]),
   ]
 }
+
+const ofWrites = (call: Call): ReadonlyArray<Event> =>
+  call._tag === "Read"
+    ? []
+    : call.writes.map((at) => ({
+        at,
+        node: call.life.node,
+        key: call.key,
+        text: `${call.op} writes the source`,
+      }))
+
+const ofRun = ({ at, call, key, made, seen }: Run): Event => ({
+  at,
+  node: call.life.node,
+  key,
+  text: `${call.op} sees ${seen ?? "nothing"}, makes ${made ?? "nothing"}`,
+})
 
 const ofLookup = ({ begin, behaviour, end, key, life, number, outcome, value }: Lookup) => {
   const { node } = life
@@ -94,6 +112,11 @@ const isFault = ({ _tag }: Step): boolean =>
     "remove",
     "invalidateTags",
     "clear",
+    "around",
+    "through",
+    "update",
+    "setIfPresent",
+    "count",
     "interrupt",
     "publish",
   ].includes(_tag)
@@ -130,6 +153,8 @@ const eventsOf = (history: History): ReadonlyArray<Event> => {
   )
   return [
     ...history.calls.flatMap(ofCall),
+    ...history.calls.flatMap(ofWrites),
+    ...history.runs.map(ofRun),
     ...history.lookups.flatMap(ofLookup),
     ...deliveries,
     ...lives,

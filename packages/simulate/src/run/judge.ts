@@ -44,8 +44,8 @@ const ran = (plan: Plan): History | Violation => {
 
 /** Equal runs have equal histories, one for one. */
 const differs = (one: History, other: History): boolean =>
-  JSON.stringify([one.calls, one.lookups, one.deliveries, one.beats]) !==
-  JSON.stringify([other.calls, other.lookups, other.deliveries, other.beats])
+  JSON.stringify([one.calls, one.lookups, one.runs, one.deliveries, one.beats]) !==
+  JSON.stringify([other.calls, other.lookups, other.runs, other.deliveries, other.beats])
 
 const again = (plan: Plan, history: History): ReadonlyArray<Violation> => {
   const other = ran(plan)

@@ -7,6 +7,7 @@ import {
   type Config,
   type FaultStep,
   heartbeat,
+  counterKey,
   keysOf,
   type Plan,
   type Release,
@@ -15,6 +16,7 @@ import {
 } from "../plan/Plan.ts"
 import { type Running, startChange, startRead } from "./calls.ts"
 import { Node } from "./node.ts"
+import { startCertified, startWrite } from "./writes.ts"
 import { type Pause, Source } from "./source.ts"
 
 /** ms. By then breakers have probed and missed changes were replayed. */
@@ -48,6 +50,7 @@ class World {
     this.#pass(recoveryMillis)
     const quiet = this.#recorder.moment()
     this.#ask()
+    if (steps.some(({ _tag }) => _tag === "count")) this.#askForCount()
     this.#sample()
     this.#close()
     const leftovers = this.#everyNode.flatMap(({ life, process }) =>
@@ -110,6 +113,15 @@ class World {
         const node = this.#node(step)
         const tags = "key" in step ? this.#source.tagsOf(step.key) : []
         if (node.isUp) this.#running.push(startChange(this.#recorder, node, step, tags))
+        return
+      }
+      case "around":
+      case "through":
+      case "update":
+      case "setIfPresent":
+      case "count": {
+        const node = this.#node(step)
+        if (node.isUp) this.#running.push(startWrite(this.#recorder, this.#source, node, step))
         return
       }
       case "interrupt":
@@ -219,6 +231,15 @@ class World {
         }
         this.#pass(finalMillis)
       }
+    }
+  }
+
+  /** Every node says what the arbiter has of the counter. */
+  #askForCount(): void {
+    for (const node of this.#nodes) {
+      if (!node.isUp) continue
+      startCertified(this.#recorder, node, counterKey)
+      this.#pass(finalMillis)
     }
   }
 

@@ -76,8 +76,10 @@ const computed = <E, R>(
   { compute, k, key }: Updating<E, R>,
   entry: Entry<unknown> | undefined,
   version: number,
+  doubt: Doubt,
 ): Effect.Effect<Computed, E, R> =>
   Effect.suspend(() => {
+    doubt.hasRun = true
     const isFresh =
       entry !== undefined && engine.entries.judge(entry, engine.now())._tag === "Fresh"
     const current: Value = isFresh ? Option.some(entry.value) : Option.none()
@@ -92,6 +94,18 @@ const computed = <E, R>(
 /** Whether the function has written the source, as far as anybody knows, and the cache does not have it. */
 interface Doubt {
   isOpen: boolean
+  /** A caller that was interrupted before has changed nothing. */
+  hasRun: boolean
+}
+
+/** The function has ended without a value. */
+const failed = (
+  engine: Engine,
+  doubt: Doubt,
+  exit: Exit.Exit<unknown, unknown>,
+  untouched: Untouched | undefined,
+): void => {
+  doubt.isOpen ||= doubt.hasRun && !isUntouched(engine, exit, untouched)
 }
 
 const overArbiter = <E, R>(
@@ -103,11 +117,11 @@ const overArbiter = <E, R>(
     const { attempts: allowed, k } = updating
     const signal = engine.signals.open(k)
     const attempts: Attempts = { allowed, left: allowed, signal }
-    const doubt: Doubt = { isOpen: false }
+    const doubt: Doubt = { isOpen: false, hasRun: false }
     const turn: Turn<E, R> = Effect.flatMap(
       claimWhenFree(engine, arbiter, k, attempts, restore),
       ({ claim, entry }) => {
-        const run = restore(computed(engine, updating, entry, claim.token))
+        const run = restore(computed(engine, updating, entry, claim.token, doubt))
         const stored = storedUnder(engine, arbiter, updating, claim, doubt, run)
         return Effect.ensuring(stored, Effect.sync(claim.stop))
       },
@@ -149,7 +163,7 @@ const storedUnder = <E, R>(
     const { k, untouched } = updating
     const exit = yield* Effect.exit(run)
     if (Exit.isFailure(exit)) {
-      doubt.isOpen ||= !isUntouched(engine, exit, untouched)
+      failed(engine, doubt, exit, untouched)
       yield* giveUp(engine, arbiter, k, claim)
       return yield* Exit.failCause(exit.cause)
     }
@@ -210,18 +224,18 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
   Effect.uninterruptibleMask((restore) => {
     const { attempts: allowed, k, key, untouched } = updating
     const attempts = { allowed, left: allowed, signal: engine.signals.open(k) }
-    const doubt: Doubt = { isOpen: false }
+    const doubt: Doubt = { isOpen: false, hasRun: false }
     const turn: Turn<E, R> = Effect.gen(function* () {
       const write = engine.sourceWrites.begin(k)
       const ended = Effect.sync(() => engine.sourceWrites.end(k, write))
       const asOf = engine.versions.asOf()
       const version = engine.versions.nextWrite(engine.versions.known(k))
       const reading = Effect.flatMap(newestNearby(engine, k), (entry) =>
-        computed(engine, updating, entry, version),
+        computed(engine, updating, entry, version, doubt),
       )
       const exit = yield* Effect.exit(restore(reading))
       if (Exit.isFailure(exit)) {
-        doubt.isOpen ||= !isUntouched(engine, exit, untouched)
+        failed(engine, doubt, exit, untouched)
         yield* ended
         return yield* Exit.failCause(exit.cause)
       }
