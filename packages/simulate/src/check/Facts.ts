@@ -307,6 +307,33 @@ export class Facts {
     )
   }
 
+  /**
+   * Whether a lookup has brought the value, by nodes that are well, from a replica that did not have the
+   * change, which began before the lookup: then the value is fresh only until replicas have it.
+   */
+  lagsBehind(value: number, change: Change, read: Read): boolean {
+    const { end, settled } = change
+    if (!settled || end === undefined || change.writes.length === 0) return false
+    const place = this.placeOf(change)
+    const { key } = this.history.values.get(value)!
+    const brought = this.lookups(key).filter((lookup) => lookup.value === value)
+    const until = (read.end ?? read.begin).at
+    return (
+      brought.length > 0 &&
+      brought.every(
+        ({ begin, lagsFrom, life }) =>
+          lagsFrom !== undefined &&
+          lagsFrom.order <= place.order &&
+          place.order < begin.order &&
+          [life, read.life, change.life].every(
+            (by) =>
+              this.isUndisturbed(by, place.at - recoveryMillis, until) &&
+              this.isHeard(by, place.at - recoveryMillis, until),
+          ),
+      )
+    )
+  }
+
   lookups(key: string): ReadonlyArray<Lookup> {
     return this.#lookups.get(key) ?? []
   }

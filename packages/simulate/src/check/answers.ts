@@ -2,8 +2,11 @@
 import type { Answer, Change, Moment, Read, Value } from "../history/History.ts"
 import type { Facts, Vouch } from "./Facts.ts"
 import { epoch } from "../engine/process.ts"
-import { tierTimeout, timesOf } from "../plan/Plan.ts"
+import { lagOf, tierTimeout, timesOf } from "../plan/Plan.ts"
 import { type Law, violation, type Violation } from "./Violation.ts"
+
+/** ms. By so much the arbiter's time, as a node knows it, may be off. */
+const lagMillis = 30
 
 type Given = Extract<Answer, { readonly _tag: "Value" }>
 
@@ -174,6 +177,7 @@ class Judging {
       this.#broken("fresh", `${this.#is}, given as fresh after ${freshUntil} ms`)
     }
     this.#judgeBound()
+    this.#judgeLag()
     if (overtaken !== undefined) {
       const law = overtaken.writes.length > 0 ? "written" : "noStaleSet"
       this.#broken(law, `${this.#is}, given as fresh after ${shownChange(overtaken)}`)
@@ -190,6 +194,22 @@ class Judging {
       "fresh",
       `${this.#is}, fresh in memory though nothing confirmed it since ${contact} ms`,
     )
+  }
+
+  /** What a replica has given is fresh until it must have the writes before. */
+  #judgeLag(): void {
+    const { config } = this.#facts.history
+    const lag = lagOf(config)
+    // A caller that has waited for a lookup gets its value in any case.
+    if (lag === 0 || this.#vouchedAt >= this.#read.begin.at) return
+    const { value } = this.#value
+    const lags = ({ end }: Change): boolean =>
+      end !== undefined && this.#decidedAt > end.at + lag * this.#facts.stretch + lagMillis
+    const change = this.#facts
+      .changesOf(this.#value)
+      .find((one) => lags(one) && this.#facts.lagsBehind(value, one, this.#read))
+    if (change === undefined) return
+    this.#broken("written", `${this.#is}, of a replica without ${shownChange(change)}`)
   }
 
   /** Whether a lookup failed or took too long, so that a stale value is better than none. */

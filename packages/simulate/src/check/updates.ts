@@ -32,6 +32,13 @@ const losesData = (facts: Facts, { begin }: Change, { at }: Run): boolean =>
       when.order < at.order,
   )
 
+/** When an arbiter has lost its marks, what it has stored since goes when a node next tells it of them. */
+const losesMarks = (facts: Facts, { at }: Run): boolean =>
+  facts.history.steps.some(
+    ({ at: when, step }) =>
+      (step._tag === "flush" || step._tag === "failover") && when.order < at.order,
+  )
+
 /**
  * Whether something else than an update may have ended the value: its life, a clear, or an update that
  * failed or was left, after which the key is expired, sooner or later.
@@ -98,6 +105,6 @@ export const updates = (facts: Facts): ReadonlyArray<Violation> =>
     if (twice !== undefined) return [twice]
     const overtaken = isOvertaken(facts, run)
     if (overtaken !== undefined) return [overtaken]
-    if (run.key !== counterKey || facts.isMixed) return []
+    if (run.key !== counterKey || facts.isMixed || losesMarks(facts, run)) return []
     return isLost(facts, run, before) ?? []
   })

@@ -130,6 +130,8 @@ export interface Lookup {
   readonly behaviour: Behaviour
   readonly begin: Moment
   end: Moment | undefined
+  /** The replica that it reads has no write from this moment on; undefined where it has all. */
+  readonly lagsFrom: Moment | undefined
   outcome: "value" | "renewed" | "failed" | "interrupted" | undefined
   value: number | undefined
 }

@@ -58,6 +58,11 @@ export class Recorder {
     this.#now = now
   }
 
+  /** Virtual time, ms. */
+  get now(): number {
+    return this.#now()
+  }
+
   /** How much has been recorded. */
   get order(): number {
     return this.#order
@@ -143,8 +148,10 @@ export class Recorder {
   }
 
   /** The effect of a change writes the source. */
-  wrote(change: Change): void {
-    this.#writes.get(change)?.push(this.moment())
+  wrote(change: Change): Moment {
+    const at = this.moment()
+    this.#writes.get(change)?.push(at)
+    return at
   }
 
   run(call: Change, key: string, seen: number | undefined, made: number | undefined): void {
@@ -152,7 +159,10 @@ export class Recorder {
     this.#runs.push({ call, key, seen, made, at: this.moment() })
   }
 
-  lookup(lookup: Pick<Lookup, "key" | "life" | "behaviour">): Lookup {
+  lookup(
+    lookup: Pick<Lookup, "key" | "life" | "behaviour">,
+    lagsFrom: Moment | undefined = undefined,
+  ): Lookup {
     const { length } = this.#lookups
     const ofKey = this.#lookupsOf.get(lookup.key) ?? 0
     this.#lookupsOf.set(lookup.key, ofKey + 1)
@@ -161,6 +171,7 @@ export class Recorder {
       number: length,
       ofKey,
       begin: this.moment(),
+      lagsFrom,
       end: undefined,
       outcome: undefined,
       value: undefined,

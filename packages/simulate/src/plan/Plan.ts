@@ -98,6 +98,8 @@ export interface Config {
   readonly seed: number
   /** By node, what it runs at first. Default: {@link plainRelease}. */
   readonly releases?: ReadonlyArray<Release> | undefined
+  /** How long replicas of the source, which lookups read, are behind it, ms. Default: 0. */
+  readonly replicaLag?: number
   /** On how many servers the arbiter is. Default: 1, which is always drawn. */
   readonly servers?: number
   /** Default: {@link usualTimes}. */
@@ -114,6 +116,8 @@ export interface Times {
 export const usualTimes: Times = { leaseWait: 1_000, retryAfterFailure: 100, markMaxAge: 5_000 }
 
 export const serversOf = ({ servers = 1 }: Config): number => servers
+
+export const lagOf = ({ replicaLag = 0 }: Config): number => replicaLag
 
 export const timesOf = ({ times = usualTimes }: Config): Times => times
 

@@ -54,5 +54,6 @@ export const withWriters = (random: Choices, { config, steps }: Plan): Plan => {
     if (!isOfKey(step) || !chance(share)) return [step]
     return [writerOf(random, step.node, step.key), ...others(step.key)]
   })
-  return { config, steps: written.slice(0, steps.length) }
+  const lag = chance(0.25) ? { replicaLag: pick([50, 200]) } : {}
+  return { config: { ...config, ...lag }, steps: written.slice(0, steps.length) }
 }

@@ -4,7 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Life } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
-import { closeTimeout, type Config, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
+import { closeTimeout, type Config, lagOf, tierBudget, tierTimeout, timesOf } from "../plan/Plan.ts"
 import type { LookupError, Source } from "./source.ts"
 import { BoxedValue, numberOf, SimulatedValue } from "./values.ts"
 
@@ -52,6 +52,7 @@ export const makeLarder = ({
     policy: config.checked ? Policy.checked(policy) : policy,
     tags: (value) => recorder.tagsOf(numberOf(value)),
     closeTimeout,
+    replicaLag: lagOf(config),
     upstream: Upstream.make({
       lookup: (key: string, previous) => source.lookup(life, key, previous),
     }),

@@ -38,7 +38,7 @@ class World {
     this.config = config
     const recorder = new Recorder(() => this.#cluster.loop.now)
     this.#recorder = recorder
-    this.#source = new Source(recorder, config.hardTimeout, pause)
+    this.#source = new Source(recorder, config, pause)
     this.#cluster = new Cluster(config, messageDelay)
     for (const machine of this.#cluster.machines) this.#start(machine)
     this.#pass(1)

@@ -1,9 +1,9 @@
 /** Upstream: the current value of each key, and how lookups of it behave. */
 import { Upstream } from "@larder/core"
 import * as Effect from "effect/Effect"
-import type { Life, Lookup } from "../history/History.ts"
+import type { Life, Lookup, Moment } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
-import { type Behaviour, lateMillis } from "../plan/Plan.ts"
+import { type Behaviour, type Config, lagOf, lateMillis } from "../plan/Plan.ts"
 import { numberOf, type SimulatedValue, valueOf } from "./values.ts"
 
 /** The error of a lookup, with its number. */
@@ -30,13 +30,17 @@ export class Source {
   millis = 0
   readonly #recorder: Recorder
   readonly #hardTimeout: number
+  readonly #lag: number
   readonly #pause: Pause
+  /** By key, the writes that a replica may not have. */
+  readonly #writes = new Map<string, ReadonlyArray<Moment>>()
   /** By key, the tags of the values that it gives. */
   readonly #tags = new Map<string, ReadonlyArray<string>>()
 
-  constructor(recorder: Recorder, hardTimeout: number, pause: Pause = asPlanned) {
+  constructor(recorder: Recorder, config: Config, pause: Pause = asPlanned) {
     this.#recorder = recorder
-    this.#hardTimeout = hardTimeout
+    this.#hardTimeout = config.hardTimeout
+    this.#lag = lagOf(config)
     this.#pause = pause
   }
 
@@ -48,6 +52,15 @@ export class Source {
     return this.#tags.get(key) ?? []
   }
 
+  wrote(key: string, at: Moment): void {
+    if (this.#lag > 0) this.#writes.set(key, [...this.#missing(key, at.at), at])
+  }
+
+  /** The writes of a key that replicas do not have yet. */
+  #missing(key: string, now: number): ReadonlyArray<Moment> {
+    return (this.#writes.get(key) ?? []).filter(({ at }) => at > now - this.#lag)
+  }
+
   lookup(
     life: Life,
     key: string,
@@ -55,7 +68,8 @@ export class Source {
   ): Effect.Effect<SimulatedValue | Upstream.NotModified, LookupError> {
     return Effect.suspend(() => {
       const { behaviour, millis } = this
-      const lookup = this.#recorder.lookup({ key, life, behaviour })
+      const [lagsFrom] = this.#missing(key, this.#recorder.now)
+      const lookup = this.#recorder.lookup({ key, life, behaviour }, lagsFrom)
       const left = Effect.sync(() => this.#recorder.ended(lookup, "interrupted"))
       const answer = this.#answer(lookup, previous)
       if (behaviour === "disobeys") return this.#disobeying(answer)

@@ -69,7 +69,7 @@ const made = (
   seen: number | undefined,
   isPure: boolean,
 ): number => {
-  if (!isPure) recorder.wrote(call)
+  if (!isPure) source.wrote(key, recorder.wrote(call))
   const value = recorder.value(key, source.tagsOf(key))
   recorder.run(call, key, seen, value)
   return value
@@ -87,7 +87,7 @@ const played = (
   switch (step._tag) {
     case "around": {
       const { before, key, require } = step
-      const written = saved(step, () => doing.recorder.wrote(doing.call))
+      const written = saved(step, () => doing.source.wrote(key, doing.recorder.wrote(doing.call)))
       const around = written.pipe(larder.around(key, { before, require, untouched }))
       return begins(doing, Effect.as(around, true))
     }

@@ -93,6 +93,7 @@ const simpler: ReadonlyArray<Partial<Config>> = [
   { settleTime: 60_000 },
   { skews: [] },
   { releases: undefined },
+  { replicaLag: 0 },
 ]
 
 const fewerNodes = (plan: Plan, fails: Fails): Plan => {

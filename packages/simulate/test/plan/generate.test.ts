@@ -31,12 +31,13 @@ describe("plans", () => {
       "expire",
       "remove",
     ]
+    const writers = ["around", "through", "update", "setIfPresent", "count"]
     const others = ["invalidateTags", "clear", "publish", "interrupt", "wait"]
     const faults = ["messages", "requests", "partition", "heal", "file", "clock", "drift", "pause"]
     const ends = ["resume", "restart", "kill", "start", "pauseArbiter", "resumeArbiter", "flush"]
     const arbiter = ["evict", "replicate", "failover", "upstream"]
     expect([...tags].toSorted()).toEqual(
-      [...operations, ...others, ...faults, ...ends, ...arbiter].toSorted(),
+      [...operations, ...writers, ...others, ...faults, ...ends, ...arbiter].toSorted(),
     )
   })
 

@@ -91,7 +91,7 @@ class RealWorld {
     this.#clock = clock
     this.#began = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     this.#outside = outside
-    this.#source = new Source(this.#recorder, config.hardTimeout, this.#hold)
+    this.#source = new Source(this.#recorder, config, this.#hold)
     this.#clocks = Array.from(
       { length: config.nodes },
       (_, index) => new SkewedClock(clock, config.skews[index] ?? 0),

@@ -44,6 +44,25 @@ const slowed = (config: Config): Config => ({
   },
 })
 
+/**
+ * The effect of a writer takes milliseconds, and real servers answer updates in an order of their own: a plain
+ * change takes its place.
+ */
+const plainly = (step: Step): Step => {
+  switch (step._tag) {
+    case "around":
+      return { _tag: "remove", node: step.node, key: step.key }
+    case "through":
+    case "update":
+    case "setIfPresent":
+      return { _tag: "set", node: step.node, key: step.key }
+    case "count":
+      return { _tag: "wait", millis: 1 }
+    default:
+      return step
+  }
+}
+
 const slowedStep = (step: Step): Step =>
   step._tag === "get" && step.maxAge !== undefined
     ? { ...step, maxAge: slower * step.maxAge }
@@ -80,6 +99,7 @@ export const sample = (seed: number, { file }: { readonly file: boolean }): Plan
   const releases = releasesOf(seed)
   const config: Config = {
     ...slowed(plan.config),
+    replicaLag: 0,
     releases,
     file,
     keys: Math.min(keys, 3),
@@ -88,7 +108,7 @@ export const sample = (seed: number, { file }: { readonly file: boolean }): Plan
     latency: 0,
   }
   const steps = plan.steps.map((step, place) =>
-    within(config, ending(slowedStep(released(releases, step, place)))),
+    within(config, ending(slowedStep(released(releases, plainly(step), place)))),
   )
   return { config, steps: [...steps, ...finalSteps(config)] }
 }

@@ -24,6 +24,8 @@ export type RuleName =
   | "value from nowhere"
   | "not recovered"
   | "nodes disagree"
+  | "update lost"
+  | "update applied twice"
   | "unharmed keys not served"
 
 export interface Violation {

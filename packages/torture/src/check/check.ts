@@ -10,6 +10,7 @@ import { lives } from "./lives.ts"
 import { losses } from "./losses.ts"
 import { messages } from "./messages.ts"
 import { room } from "./room.ts"
+import { updates } from "./updates.ts"
 import { unhandled, values } from "./values.ts"
 import { distinct, type Violation } from "./Violation.ts"
 
@@ -24,6 +25,7 @@ const ofLarder: ReadonlyArray<(history: History) => ReadonlyArray<Violation>> = 
   convergence,
   isolation,
   room,
+  updates,
 ]
 
 export const check = (lines: ReadonlyArray<Line>): ReadonlyArray<Violation> => {

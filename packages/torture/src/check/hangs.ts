@@ -52,19 +52,29 @@ const changes = (history: History): ReadonlyArray<Call> =>
             begin,
             from: changeFrom(history, begin, background),
             to: end,
-            bound: background ? queuedMillis : changeMillis,
+            bound: changeBound(history, op, background),
             hasEnded: true,
             lines,
           },
         ],
   )
 
+const isWriter = (op: string): boolean => op === "around" || op === "through" || op === "update"
+
+/** An update waits for another node's, and asks until it knows whether its value is stored; two take turns. */
+const writerMillis = (history: History): number => 2 * (readMillis(history) + 2 * leaseMillis)
+
+const changeBound = (history: History, op: string, background: boolean): number => {
+  if (isWriter(op)) return writerMillis(history)
+  return background ? queuedMillis : changeMillis
+}
+
 const isRead = (op: string): boolean => op.startsWith("get") || op === "read" || op === "refresh"
 
 const unended = (history: History): ReadonlyArray<Call> =>
   history.pending.map((line) => {
     const { at, background = false, begin, op } = line
-    const written = background ? queuedMillis : changeMillis
+    const written = changeBound(history, op, background)
     return {
       ...line,
       key: line.key,

@@ -17,13 +17,15 @@ const isOrderedAfter = ({ settled, version }: Origin, change: Change): boolean =
 }
 
 /**
- * A lookup sees the source at its beginning, and takes its place in the order before that; a `set`
+ * A lookup sees the source at its beginning, and an effect at its write; and takes its place in the order before that; a `set`
  * has its place at the latest when it is acknowledged.
  */
 export const isOlder = (origin: Origin, change: Change): boolean => {
-  if (origin.value === change.value) return false
-  if (origin.kind === "lookup") return origin.begin < change.begin
-  return origin.end !== undefined && origin.end < change.begin && !isOrderedAfter(origin, change)
+  if (origin.value === change.value || change.wrote.some(({ value }) => value === origin.value)) {
+    return false
+  }
+  if (origin.kind !== "set") return origin.begin < change.place
+  return origin.end !== undefined && origin.end < change.place && !isOrderedAfter(origin, change)
 }
 
 /** As `isOlder`, for two changes. */

@@ -14,9 +14,9 @@ export interface Session {
   readonly closed: number | undefined
 }
 
-/** The origin of a value: a lookup or a `set`. `end` is undefined when no caller got the result. */
+/** The origin of a value: a lookup, a `set`, or an effect that wrote the source. `end` is undefined when no caller got the result. */
 export interface Origin {
-  readonly kind: "lookup" | "set"
+  readonly kind: "lookup" | "set" | "written"
   readonly value: string
   readonly key: string
   readonly session: Session
@@ -43,6 +43,12 @@ export interface Change {
   readonly isMark: boolean
   readonly covers: (key: string) => boolean
   readonly begin: number
+  /** What is from before this is older: the last write of its effect, else its begin. */
+  readonly place: number
+  /** Its effect's writes of the source, and the values that it made. */
+  readonly wrote: ReadonlyArray<L.WroteLine>
+  /** Of a write of the source: whether it has succeeded. */
+  readonly isDone: boolean
   /** When it was acknowledged. */
   readonly end: number | undefined
   readonly settled: boolean
@@ -146,7 +152,20 @@ const covering = ({ key, op, tags }: L.ChangeLine): ((key: string) => boolean) =
   return (other) => tagsOf(other).some((tag) => marked.has(tag))
 }
 
-const changeOf = (session: Session, line: L.ChangeLine, end: L.ChangedLine | undefined): Change => {
+const isWriter = (op: L.ChangeOp): boolean => op === "around" || op === "through" || op === "update"
+
+/** Whether a change that has ended leaves no older value, not even for stale-if-error. */
+const dropsOlder = ({ drops, op }: L.ChangeLine, end: L.ChangedLine | undefined): boolean => {
+  if (op === "tags" || op === "clear") return drops === true
+  return isWriter(op) ? end?.outcome === "done" : op !== "expire"
+}
+
+const changeOf = (
+  session: Session,
+  line: L.ChangeLine,
+  wrote: ReadonlyArray<L.WroteLine>,
+  end: L.ChangedLine | undefined,
+): Change => {
   const isMark = line.op === "tags" || line.op === "clear"
   const acknowledged = end !== undefined && end.error === undefined
   return {
@@ -156,17 +175,28 @@ const changeOf = (session: Session, line: L.ChangeLine, end: L.ChangedLine | und
     key: line.key,
     value: line.value,
     background: line.background === true,
-    drops: isMark ? line.drops === true : line.op !== "expire",
+    drops: dropsOlder(line, end),
     isMark,
     covers: covering(line),
     begin: line.at,
+    place: wrote.at(-1)?.at ?? line.at,
+    wrote,
+    isDone: end?.outcome === "done",
     end: acknowledged ? end.at : undefined,
     settled: acknowledged && end.settled,
     version: end?.version,
     pending: end?.pending ?? [],
-    lines: end === undefined ? [line] : [line, end],
+    lines: [line, ...wrote, ...(end === undefined ? [] : [end])],
   }
 }
+
+/** The source has the value when it is written. */
+const writtenOrigins = ({ end, key, lines, session, wrote }: Change): ReadonlyArray<Origin> =>
+  wrote.flatMap(({ at: begin, value }) => {
+    if (key === undefined || value === undefined) return []
+    const common = { session, begin, end, failed: false, settled: false, version: undefined, lines }
+    return [{ kind: "written" as const, value, key, ...common }]
+  })
 
 const setOrigin = ({ key, value, ...change }: Change): ReadonlyArray<Origin> => {
   if (key === undefined || value === undefined) return []
@@ -260,10 +290,12 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
     sessions.has(line.session)
   const sessionOf = ({ session }: { readonly session: string }): Session => sessions.get(session)!
   const ends = new Map(of(lines, "changed").map((line) => [line.id, line]))
+  const wrote = grouped(of(lines, "wrote"), ({ id }) => id)
   const answers = new Map(of(lines, "answered").map((line) => [line.value, line]))
   const changes = of(lines, "change")
     .filter(inLarder)
-    .map((line) => changeOf(sessionOf(line), line, ends.get(line.id)))
+    .filter(({ id }) => ends.get(id)?.outcome !== "idle")
+    .map((line) => changeOf(sessionOf(line), line, wrote.get(line.id) ?? [], ends.get(line.id)))
     .toSorted((a, b) => a.begin - b.begin)
   const lookups = of(lines, "lookup")
     .filter(inLarder)
@@ -283,7 +315,7 @@ const historyOf = (lines: ReadonlyArray<L.Line>, larder: string): History => {
       ...(stalls.get(coordinator) ?? []),
     ].toSorted((a, b) => a.from - b.from),
   )
-  const origins = [...lookups, ...changes.flatMap(setOrigin)]
+  const origins = [...lookups, ...changes.flatMap(setOrigin), ...changes.flatMap(writtenOrigins)]
   return {
     round: of(lines, "round")[0] ?? defaultRound,
     larder,

@@ -37,7 +37,15 @@ export interface ClosingLine {
   readonly at: number
 }
 
-export type ChangeOp = "set" | "remove" | "expire" | "tags" | "clear"
+export type ChangeOp =
+  | "set"
+  | "remove"
+  | "expire"
+  | "tags"
+  | "clear"
+  | "around"
+  | "through"
+  | "update"
 
 export interface ChangeLine {
   readonly t: "change"
@@ -65,6 +73,19 @@ export interface ChangedLine {
   readonly version?: number | undefined
   readonly pending: ReadonlyArray<string>
   readonly error?: string | undefined
+  /** Of a write of the source: whether it has succeeded, or left everything as it was. */
+  readonly outcome?: "done" | "failed" | "idle" | undefined
+}
+
+/** The effect of a change has written the source, or the function of an update has made a value. */
+export interface WroteLine {
+  readonly t: "wrote"
+  readonly id: string
+  readonly at: number
+  /** The name of the new value; absent for `around`. */
+  readonly value?: string | undefined
+  /** The name of the value that an update saw. */
+  readonly seen?: string | undefined
 }
 
 /** A lookup began; it will return `value`. */
@@ -212,6 +233,7 @@ export type Line =
   | ClosingLine
   | ChangeLine
   | ChangedLine
+  | WroteLine
   | LookupLine
   | AnsweredLine
   | ReadLine

@@ -8,6 +8,7 @@ import type * as L from "../history/Line.ts"
 import type { Log } from "../history/log.ts"
 import type { LarderName, PolicyTimes } from "./Config.ts"
 import type { UpstreamDown, Value } from "./Value.ts"
+import { heardOf, type Told, type Written } from "./writing.ts"
 
 export type Node = Larder.Larder<string, Value, UpstreamDown>
 
@@ -269,6 +270,40 @@ export class Session {
         this.#log.write({ ...end, settled, version, pending })
       }),
     )
+  }
+
+  /** Records a change that writes the source, from its begin to its end. */
+  wrote(
+    op: "around" | "through" | "update",
+    key: string,
+    play: (wrote: (made?: Pick<L.WroteLine, "value" | "seen">) => void) => Written,
+  ): Effect.Effect<void> {
+    return this.#called(op, key, false, (at) => {
+      const id = this.#nameChange()
+      this.#log.write({ t: "change", session: this.id, id, at, op, key })
+      const { effect, outcomeOf } = play((made = {}) =>
+        this.#log.write({ t: "wrote", id, at: now(), ...made }),
+      )
+      const end = (exit: Exit.Exit<unknown, unknown>, told: Told) => {
+        const outcome = outcomeOf(exit)
+        const error =
+          outcome === undefined && Exit.isFailure(exit) ? failure(exit.cause) : undefined
+        const { settled, version } = told
+        // A settled change covers all earlier changes of this node.
+        if (settled) for (const [owed, since] of this.owes) if (since < at) this.owes.delete(owed)
+        const common = {
+          t: "changed",
+          id,
+          at: now(),
+          settled,
+          version,
+          pending: [],
+          outcome,
+        } as const
+        this.#log.write(error === undefined ? common : { ...common, error: error.error ?? "" })
+      }
+      return Effect.ignore(heardOf(this.larder, key, effect, end), { log: false })
+    })
   }
 
   #owe(what: Pick<L.ChangeLine, "op" | "key" | "background" | "tags">, owes: boolean) {

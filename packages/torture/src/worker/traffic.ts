@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as keys from "../keys.ts"
 import type { Choices } from "@larder/traces/choices"
 import type { Session } from "./Session.ts"
+import { around, count, through, update, type WriteEnding } from "./writes.ts"
 
 /** The operations that a session may do now. */
 export interface Permission {
@@ -56,7 +57,22 @@ const reading = (session: Session, random: Choices, calm: boolean): Effect.Effec
   }
 }
 
-const changeWeights = { setOnly: 45, set: 20, remove: 12, expire: 11, tags: 11, clear: 1 }
+const changeWeights = {
+  setOnly: 45,
+  set: 12,
+  remove: 7,
+  expire: 7,
+  tags: 11,
+  clear: 1,
+  around: 8,
+  through: 8,
+  update: 6,
+  count: 12,
+}
+
+/** How an effect that writes the source ends. */
+const endingOf = (random: Choices): WriteEnding =>
+  random.chance(0.8) ? "done" : random.pick(["failsBefore", "failsAfter", "dies"])
 
 const changing = (
   session: Session,
@@ -74,6 +90,14 @@ const changing = (
       return session.remove(key)
     case "expire":
       return session.expire(key)
+    case "around":
+      return around(session, key, endingOf(random), random)
+    case "through":
+      return through(session, key, endingOf(random), random)
+    case "update":
+      return update(session, key, endingOf(random), random)
+    case "count":
+      return count(session, random.pick(keys.counted))
     case "tags":
     case "clear": {
       if (!permission.marks) return Effect.void
