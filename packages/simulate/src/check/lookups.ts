@@ -38,13 +38,20 @@ const isTold = (facts: Facts, { begin, life }: Lookup, later: Lookup): boolean =
 }
 
 /** Whether a change or a refresh makes the later lookup one of a new generation. */
-const isNewGeneration = (facts: Facts, earlier: Lookup, later: Lookup): boolean => {
+const isNewGeneration = (
+  facts: Facts,
+  earlier: Lookup,
+  later: Lookup,
+  counts: (change: Change) => boolean = () => true,
+): boolean => {
   const { begin, life } = earlier
   const isRecent = (at: number) => facts.active(life, at, begin.at) <= flightsWait(facts)
   const begins = (call: Change | Read): boolean =>
     call.begin.order < later.begin.order && (call.end === undefined || isRecent(call.end.at))
   return (
-    facts.changesOfKey(later.key).some((change) => detaches(change, later.key) && begins(change)) ||
+    facts
+      .changesOfKey(later.key)
+      .some((change) => counts(change) && detaches(change, later.key) && begins(change)) ||
     facts.reads.some(
       (read) => read.op === "refresh" && read.keys.includes(later.key) && begins(read),
     )
@@ -190,16 +197,17 @@ const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | und
   const longest = config.freshFor / facts.stretch - flightsWait(facts)
   if (begin.at < end.at + storing || begin.at > end.at + longest) return undefined
   const from = earlier.begin.at - flightsWait(facts) - recovery
+  const counts = (change: Change): boolean => !leavesAlone(change, end.at + storing)
   const isQuiet =
     isWell(facts, life, from, begin.at) &&
     isWell(facts, later.life, from, begin.at) &&
-    !isNewGeneration(facts, earlier, later) &&
+    !isNewGeneration(facts, earlier, later, counts) &&
     facts
       .changesOfKey(later.key)
       .every(
         (change) =>
           change.begin.order > begin.order ||
-          leavesAlone(change, end.at + storing) ||
+          !counts(change) ||
           (change.settled && change.end!.at < earlier.begin.at - flightsWait(facts)),
       ) &&
     facts

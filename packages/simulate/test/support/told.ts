@@ -9,13 +9,14 @@ import type {
   Leftover,
   Life,
   Lookup,
+  Moment,
   Read,
   ReadOp,
 } from "../../src/history/History.ts"
 import { epoch } from "../../src/engine/process.ts"
 import { Recorder } from "../../src/history/Recorder.ts"
 import { plainConfig } from "../../src/plan/plain.ts"
-import { type Config, keyOf, type Step } from "../../src/plan/Plan.ts"
+import { type Config, counterKey, keyOf, type Step } from "../../src/plan/Plan.ts"
 
 export const key = keyOf(0)
 
@@ -48,8 +49,9 @@ export class Told {
     return this.#recorder.value(key, tags)
   }
 
-  lookup(life: Life): Lookup {
-    return this.#recorder.lookup({ key, life, behaviour: "answers" })
+  /** `lagsFrom`: the first write that its replica does not have. */
+  lookup(life: Life, lagsFrom?: Moment): Lookup {
+    return this.#recorder.lookup({ key, life, behaviour: "answers" }, lagsFrom)
   }
 
   ended(lookup: Lookup, outcome: NonNullable<Lookup["outcome"]>, value?: number): void {
@@ -116,6 +118,45 @@ export class Told {
     change.version = more.version ?? (epoch + this.now) * 1_000
     change.end = this.#recorder.moment()
     return change
+  }
+
+  /** A call that writes the source begins. */
+  begins(life: Life, op: "around" | "through" | "update", of = key): Change {
+    return this.#recorder.change({
+      _tag: "Change",
+      op,
+      life,
+      key: of,
+      tags: [],
+      keepStale: true,
+      value: undefined,
+    })
+  }
+
+  wrote(change: Change): Moment {
+    return this.#recorder.wrote(change)
+  }
+
+  /** The function of an update, or the effect of a `through`, makes a value. */
+  makes(change: Change, seen: number | undefined): number {
+    const made = this.#recorder.value(change.key!, [])
+    this.#recorder.run(change, change.key!, seen, made)
+    return made
+  }
+
+  /** It ends, done and settled unless said otherwise. */
+  ends(change: Change, more: Partial<Change> = {}): void {
+    Object.assign(change, { settled: true, isDone: true, keepStale: false }, more)
+    change.version = (epoch + this.now) * 1_000
+    change.end = this.#recorder.moment()
+  }
+
+  /** An update whose function sees a value; returns the one that it makes. */
+  counts(life: Life, seen: number | undefined, more: Partial<Change> = {}): number {
+    const change = this.begins(life, "update", counterKey)
+    const made = this.makes(change, seen)
+    this.ends(change, more)
+    return made
   }
 
   hears(life: Life, { version }: Change): void {
