@@ -9,10 +9,14 @@ import { figures } from "../../examples/shop/src/figures.ts"
 
 const page = fileURLToPath(new URL("../observing.md", import.meta.url))
 
-/** The cells of each row of the table of questions, without its head. */
-export const rowsOf = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
-  const [from, to] = [text.indexOf("<!-- figures: "), text.indexOf("<!-- end of figures -->")]
-  if (from < 0 || to < from) throw new Error("the page has no table of questions")
+/** The cells of each row of the table between two marks, without its head. */
+const rowsBetween = (
+  text: string,
+  begin: string,
+  end: string,
+): ReadonlyArray<ReadonlyArray<string>> => {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`the page has no table after ${begin}`)
   return text
     .slice(from, to)
     .split("\n")
@@ -25,6 +29,18 @@ export const rowsOf = (text: string): ReadonlyArray<ReadonlyArray<string>> => {
         .map((cell) => cell.trim()),
     )
 }
+
+/** The table of questions. */
+export const rowsOf = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
+  rowsBetween(text, "<!-- figures: ", "<!-- end of figures -->")
+
+/** The questions of writing behind, which have no figure: the demo writes nothing behind. */
+export const rowsOfWritingBehind = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
+  rowsBetween(
+    text,
+    "<!-- questions of writing behind -->",
+    "<!-- end of the questions of writing behind -->",
+  )
 
 /** The figure of a question in what the demo said. */
 const figureIn = (said: string, question: string): string => {

@@ -32,6 +32,9 @@ const options = [
 /** Queries that find nothing in these stacks, and why. */
 const withoutSeries: Readonly<Record<string, string>> = {
   "Weight and its bound B": "the demo bounds its memory by entries, not by weight",
+  "Writes behind A": "the demo writes nothing behind",
+  "Oldest write A": "the demo writes nothing behind",
+  "Flushed A": "the demo writes nothing behind",
 }
 
 /** All queries of the board as Grafana sends them, with everything chosen. */

@@ -138,6 +138,8 @@ export interface Options {
   readonly outdatedShare?: number | undefined
   /** MessageGaps: gaps in the messages of nodes a second. Default 0.01, three in five minutes. */
   readonly gapRate?: number | undefined
+  /** WritesLagging: the age of the oldest write that the source does not have. At least `maxLag`; default 1 minute. */
+  readonly oldestWrite?: Duration.Input | undefined
 }
 
 /**

@@ -39,6 +39,7 @@ it("has a row for each question", () => {
     "Does memory suffice?",
     "Are tiers well?",
     "Do changes arrive?",
+    "Are writes delivered?",
   ])
 })
 

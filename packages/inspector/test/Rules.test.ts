@@ -122,6 +122,10 @@ describe("the options", () => {
     pendingChanges: [{ pendingChanges: 4 }, "larder_changes_pending > 4"],
     outdatedShare: [{ outdatedShare: 0.2 }, "> 0) > 0.2"],
     gapRate: [{ gapRate: 0.5 }, "larder:gaps:rate5m > 0.5"],
+    oldestWrite: [
+      { oldestWrite: "5 minutes" },
+      "max by (larder) (larder_outbox_oldest_seconds) > 300",
+    ],
   }
 
   it.each(Object.entries(changed))("%s has an effect", (_, [options, part]) => {

@@ -234,6 +234,61 @@ const outdated: Case = {
   firing: { 10: [], 90: ["EntriesOutdated forgetful warning"], 190: [] },
 }
 
+const oldestWrite = (larder: string, instance = "a"): string =>
+  `larder_outbox_oldest_seconds{larder="${larder}",instance="${instance}"}`
+
+const lagging: Case = {
+  name: "WritesLagging",
+  series: {
+    // Both processes tell of the one outbox that they share.
+    [oldestWrite("stuck")]: gauge([10, 0.4], [10, 90], [10, 0]),
+    [oldestWrite("stuck", "b")]: gauge([10, 0.4], [10, 95], [10, 0]),
+    // Always some write that waits for its flush.
+    [oldestWrite("flushed")]: gauge([30, 40]),
+    [oldestWrite("held up")]: gauge([10, 0.4], [2, 80], [18, 0.4]),
+  },
+  firing: { 9: [], 11: [], 13: ["WritesLagging stuck warning"], 20: [] },
+  told: [
+    {
+      minute: 13,
+      alert: "WritesLagging",
+      labels: { larder: "stuck", severity: "warning" },
+      summary: "The source of stuck lacks a write that was acknowledged 1m 35s ago.",
+      runbook: "docs/runbook.md#writeslagging",
+    },
+  ],
+}
+
+const writesIn = (larder: string, state: string): string =>
+  `larder_outbox_writes{larder="${larder}",instance="a",state="${state}"}`
+
+const dead: Case = {
+  name: "WritesDead",
+  series: {
+    [writesIn("refused", "dead")]: gauge([10, 0], [10, 3], [10, 0]),
+    [writesIn("refused", "waiting")]: gauge([30, 0]),
+    // Many wait, and some are tried again: none has been given up.
+    [writesIn("busy", "dead")]: gauge([30, 0]),
+    [writesIn("busy", "waiting")]: gauge([30, 900]),
+    [writesIn("busy", "in_flight")]: gauge([30, 100]),
+  },
+  firing: {
+    9: [],
+    10: ["WritesDead refused critical"],
+    19: ["WritesDead refused critical"],
+    20: [],
+  },
+  told: [
+    {
+      minute: 10,
+      alert: "WritesDead",
+      labels: { larder: "refused", severity: "critical" },
+      summary: "The source of refused will not get 3 acknowledged writes: they are dead letters.",
+      runbook: "docs/runbook.md#writesdead",
+    },
+  ],
+}
+
 const lookupCallers = (larder: string, few: Phases, all: Phases) => ({
   [`larder_lookup_callers_bucket{larder="${larder}",instance="a",le="10"}`]: counter(...few),
   [`larder_lookup_callers_count{larder="${larder}",instance="a"}`]: counter(...all),
@@ -316,6 +371,8 @@ const cases: ReadonlyArray<Case> = [
   slowBurn,
   changes,
   outdated,
+  lagging,
+  dead,
   stampedes,
   ...detectors,
   pollution,

@@ -204,6 +204,26 @@ const ofChanges = (
   ]
 }
 
+/** Processes that share an outbox tell the same of it: the highest counts once. */
+const ofOutboxes = ({ oldestWrite }: Settings): ReadonlyArray<Alert> => [
+  {
+    name: "WritesLagging",
+    expr: `max by (larder) (larder_outbox_oldest_seconds) > ${oldestWrite / 1_000}`,
+    minutes: 2,
+    severity: "warning",
+    summary:
+      "The source of {{ $labels.larder }} lacks a write that was acknowledged {{ $value | humanizeDuration }} ago.",
+  },
+  {
+    name: "WritesDead",
+    expr: `max by (larder) (larder_outbox_writes{state="dead"}) > 0`,
+    minutes: 0,
+    severity: "critical",
+    summary:
+      "The source of {{ $labels.larder }} will not get {{ $value }} acknowledged writes: they are dead letters.",
+  },
+]
+
 const ofDetectors = ({ stampedeRate }: Settings): ReadonlyArray<Alert> => {
   const raised = (name: string, kind: string, summary: string): Alert => ({
     name,
@@ -258,6 +278,7 @@ export const alertingRules = (settings: Settings): ReadonlyArray<AlertingRule> =
     ...ofBaselines(settings, scaled),
     ...ofObjective(settings),
     ...ofChanges(settings, scaled),
+    ...ofOutboxes(settings),
     ...ofDetectors(settings),
   ]
   return alerts.map(({ expr, minutes, name, paragraph = name, severity, summary }) => ({

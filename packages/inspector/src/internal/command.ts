@@ -57,6 +57,7 @@ const rules = Command.make(
     stampedeRate: number("stampede-rate", "Stampedes: a second; 0.1"),
     outdatedShare: number("outdated-share", "EntriesOutdated: the share that differs; 0.01"),
     gapRate: number("gap-rate", "MessageGaps: a second; 0.01"),
+    oldestWrite: seconds("oldest-write-seconds", "WritesLagging: the age of a write; 60"),
   },
   (options) => print(Rules.makeResult(options)),
 ).pipe(Command.withDescription("Print the recording rules and alerts as a rule file of Prometheus"))

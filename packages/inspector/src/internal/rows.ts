@@ -197,4 +197,16 @@ export const rows: ReadonlyArray<RowSpec> = [
       gauge("Anomalies", "larder_anomaly", "kind"),
     ],
   },
+  {
+    title: "Are writes delivered?",
+    panels: [
+      gauge("Writes behind", "larder_outbox_writes", "state"),
+      {
+        title: "Oldest write",
+        unit: "s",
+        queries: [{ expr: of("larder_outbox_oldest_seconds"), legend: legend("instance") }],
+      },
+      rates("Flushed", "larder_outbox_flushed_total", "outcome"),
+    ],
+  },
 ]

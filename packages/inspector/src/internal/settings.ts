@@ -28,6 +28,7 @@ export interface Settings {
   readonly pendingChanges: number
   readonly outdatedShare: number
   readonly gapRate: number
+  readonly oldestWrite: number
 }
 
 type Name = keyof Settings
@@ -56,6 +57,7 @@ const names: Readonly<Record<Name, true>> & Readonly<Record<keyof Options, true>
   pendingChanges: true,
   outdatedShare: true,
   gapRate: true,
+  oldestWrite: true,
 }
 
 const invalid = (field: Name, must: string, got: unknown): InvalidOptions =>
@@ -136,6 +138,7 @@ const checked = (options: Options): Settings => {
     pendingChanges: numberOf("pendingChanges", orElse(options.pendingChanges, 0), 0),
     outdatedShare: shareOf("outdatedShare", orElse(options.outdatedShare, 0.01)),
     gapRate: numberOf("gapRate", orElse(options.gapRate, 0.01), 0),
+    oldestWrite: millis("oldestWrite", orElse(options.oldestWrite, "1 minute")),
   }
 }
 
