@@ -448,6 +448,12 @@ export const sections: ReadonlyArray<Section> = [
         "a warning names what is left; the scope closes",
         "`Larder.make`: `closeTimeout`",
       ],
+      [
+        "followedMillis",
+        "a value in a follower's memory is fresh since the shared tier gave it",
+        "the follower reads the shared tier",
+        "`Larder.follower`: `maxFreshFor`",
+      ],
     ],
   },
   {

@@ -52,6 +52,7 @@ import { Engine } from "./internal/state/engine.ts"
 import { watchBreaker } from "./internal/tier/openTier.ts"
 import type { Candidate } from "./internal/state/flight.ts"
 import * as keys from "./internal/state/key.ts"
+import { followerOf } from "./internal/read/follower.ts"
 import { exitOf, get as getOne, type GetOptions, question } from "./internal/read/get.ts"
 import { getMany } from "./internal/read/getMany.ts"
 import { Marks } from "./internal/invalidation/marks.ts"
@@ -96,6 +97,12 @@ import type {
   OneKey,
   OrEffect,
 } from "./internal/state/optionMistakes.ts"
+import {
+  checkShared,
+  type Following,
+  followingOf,
+  type FollowerOptions,
+} from "./internal/state/followerOptions.ts"
 import { resize } from "./internal/lifecycle/resizeMemory.ts"
 import * as Soon from "./internal/runtime/nextTurn.ts"
 import { reportBy } from "./internal/state/larderReports.ts"
@@ -129,6 +136,7 @@ export type { AroundOptions, Target } from "./internal/write/around.ts"
 export type { SetOptions } from "./internal/write/set.ts"
 export type { SourceWrite, ThroughOptions, Writing } from "./internal/write/through.ts"
 export type { UpdateOptions } from "./internal/write/update.ts"
+export type { FollowerOptions } from "./internal/state/followerOptions.ts"
 export type { GetOptions } from "./internal/read/get.ts"
 export type { AuditOptions } from "./internal/state/audit.ts"
 export type { OnStampede, Stampede, StampedeRequest } from "./internal/state/stampedes.ts"
@@ -494,14 +502,17 @@ interface NoSchema {
 
 type SchemaServices<S extends Schema.Constraint> = S["DecodingServices"] | S["EncodingServices"]
 
+/** `follows`: the larder is the inside of a follower. */
 const makeAny = (
   options: AnyOptions,
   made: namesakes.Made = namesakes.here(),
+  follows?: Following,
 ): Effect.Effect<Larder<unknown, unknown, unknown>, never, TierStack | Scope.Scope> =>
   Effect.gen(function* () {
     checkOptions(options)
     const { tiers } = yield* TierStack
-    yield* namesakes.register(tiers, nameOf(options), made)
+    // A follower is meant to share the entries of its namesake.
+    if (follows === undefined) yield* namesakes.register(tiers, nameOf(options), made)
     const scope = yield* Effect.scope
     const origin = yield* Effect.context<Scope.Scope>()
     const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(origin)
@@ -530,7 +541,7 @@ const makeAny = (
       Scope.Scope
     >
     const upstream = ensureNoted(resolved)
-    const settings = settingsOf(options, upstream)
+    const settings = settingsOf(options, upstream, follows !== undefined)
     const marks = new Marks()
     const opened = yield* stack.open(tiers, {
       larder: options.name,
@@ -543,6 +554,7 @@ const makeAny = (
       marks,
       turns,
       hasBackplane: backplane !== Backplane.none,
+      maxFreshFor: follows?.maxFreshFor,
     })
     checkBreakers(options.name, upstream, opened.farther)
     const engine = new Engine(
@@ -811,6 +823,208 @@ export const make: {
   <U = Absent, V = Absent, P = Absent>(options: MakeOptions<U, V, P>): never
   // The types of the options have done their work: inside, values are unknown.
 } = makeAny as never
+
+/**
+ * Reads the values that a larder of the same name, the owner, stores in the shared tier. There is nothing
+ * to write with, and nothing to look up: a key that the tiers do not have is `None`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Follower<in K, out A> {
+  /** The name of the owner. */
+  readonly name: string
+  /**
+   * The value of a key, fresh, or stale within the times that the owner gave it; `None` where the tiers do
+   * not have one, or do not answer. Ends within `tierBudget`, and does not wait for a lookup of the owner.
+   */
+  readonly get: (key: K, options?: GetOptions) => Effect.Effect<Option.Option<A>, InvalidKey>
+  /** The values of those keys that {@link Follower.get} would have, in the order of the keys. */
+  readonly getMany: <K2 extends K>(
+    keys: Iterable<K2>,
+  ) => Effect.Effect<ReadonlyMap<K2, A>, InvalidKey>
+  /** The entry that the tiers have, with its times, stale or fresh. Changes nothing. */
+  readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey>
+  /** As `events` of a larder. A key that is not there is `Failed`, with the reason `notReturned`. */
+  readonly events: Stream.Stream<LarderEvent>
+  /** The counters since the follower was made, and its size now. */
+  readonly stats: Effect.Effect<Stats>
+}
+
+const followerAny = (
+  options: FollowerOptions<Schema.Constraint>,
+): Effect.Effect<Follower<unknown, unknown>, never, TierStack | Scope.Scope> =>
+  Effect.suspend(() => {
+    const { following, larder } = followingOf(options)
+    const made = makeAny(larder, undefined, following)
+    const checked = Effect.map(TierStack, ({ tiers }) => checkShared(options.name, tiers))
+    return Effect.andThen(checked, Effect.map(made, followerOf))
+  })
+
+/** A key of the follower as a string, by the same function as the owner's `key`. */
+interface FollowedKey<in K> {
+  readonly key: (key: K) => string
+}
+
+interface PlainKey {
+  readonly key?: undefined
+}
+
+/**
+ * Makes a follower: it reads what the larder of that name, the owner, stores in the shared tier, and lives
+ * until the scope closes.
+ *
+ * **When to use**
+ *
+ * Use in a service that needs the values of another service's larder and has no access to their source, or
+ * must not load it. Who has a follower can neither look up nor change.
+ *
+ * **Details**
+ *
+ * - Over the same `TierStack` as a larder: memory in front of the tier that both share. It hears the owner's
+ *   changes, and after a gap in messages takes its memory for stale until the shared tier has confirmed it.
+ * - `name`, `schemaVersion` and the encoding of `value` must be those of the owner, and `key` must give the
+ *   same strings; without `key`, keys are strings or numbers.
+ * - A key that no tier has is `None`, and so is one that the tiers do not return in time. Nothing remembers
+ *   it, and no lease is taken: the next call reads the tiers again.
+ * - Stale values are served for as long as the owner's policy said when it stored them. Within
+ *   stale-while-revalidate at once, while the follower reads the shared tier; within stale-if-error where
+ *   the shared tier has nothing newer.
+ *
+ * **Gotchas**
+ *
+ * A follower does not make the owner look anything up: a value that nobody reads at the owner ends.
+ * Invalid options, and a stack without a tier behind memory, are the defect `InvalidOptions`.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect, Option, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * const owner = Larder.make({
+ *   name: "prices",
+ *   value: Schema.Finite,
+ *   upstream: Upstream.make({ lookup: (_: string) => Effect.succeed(100) }),
+ *   policy: Policy.make({ freshFor: "1 hour" })
+ * })
+ * const follower = Larder.follower({ name: "prices", value: Schema.Finite })
+ *
+ * const program = Effect.gen(function* () {
+ *   const read = yield* follower
+ *   const before = yield* read.get("milk")
+ *   const prices = yield* owner
+ *   yield* prices.get("milk")
+ *   return [before, yield* read.get("milk")]
+ * })
+ * // In an application, owner and follower are in processes of their own, over one Redis.
+ * const stack = TierStack.layer(MemoryTier.layer(), MemoryTier.layerShared)
+ * const answers = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(stack)))
+ * assert.deepStrictEqual(answers, [Option.none(), Option.some(100)])
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const follower: {
+  <S extends Schema.Constraint, K>(
+    options: FollowerOptions<S> & FollowedKey<K>,
+  ): Effect.Effect<Follower<K, S["Type"]>, never, Needs | SchemaServices<S>>
+  <S extends Schema.Constraint>(
+    options: FollowerOptions<S> & PlainKey,
+  ): Effect.Effect<Follower<string | number, S["Type"]>, never, Needs | SchemaServices<S>>
+  // The types of the options have done their work: inside, values are unknown.
+} = followerAny as never
+
+/**
+ * The class that {@link Follower} makes: a service key, its layer, and the follower's methods as static
+ * accessors.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export interface FollowerClass<Self, Id extends string, K, A, R> extends Context.ServiceClass<
+  Self,
+  Id,
+  Follower<K, A>
+> {
+  /** The follower as a layer, over the `TierStack` that the application provides. */
+  readonly layer: Layer.Layer<Self, never, TierStack | R>
+  readonly get: (key: K, options?: GetOptions) => Effect.Effect<Option.Option<A>, InvalidKey, Self>
+  readonly getMany: <K2 extends K>(
+    keys: Iterable<K2>,
+  ) => Effect.Effect<ReadonlyMap<K2, A>, InvalidKey, Self>
+  readonly read: (key: K) => Effect.Effect<Reading<A>, InvalidKey, Self>
+  readonly events: Stream.Stream<LarderEvent, never, Self>
+  readonly stats: Effect.Effect<Stats, never, Self>
+}
+
+const followerService =
+  () =>
+  (id: string, options: Named<FollowerOptions<Schema.Constraint>>): unknown => {
+    type Any = Follower<unknown, unknown>
+    const tag = Context.Service<unknown, Any>()(id)
+    // Invalid options, such as `null`, must not throw where the class is defined.
+    const layer = Layer.effect(tag, followerAny({ ...options, name: options?.name ?? id }))
+    return Object.assign(tag, {
+      layer,
+      get: (key: unknown, how?: GetOptions) =>
+        Effect.flatMap(tag, (follower: Any) => follower.get(key, how)),
+      getMany: (keys: Iterable<unknown>) =>
+        Effect.flatMap(tag, (follower: Any) => follower.getMany(keys)),
+      read: (key: unknown) => Effect.flatMap(tag, (follower: Any) => follower.read(key)),
+      events: Stream.unwrap(Effect.map(tag, (follower: Any) => follower.events)),
+      stats: Effect.flatMap(tag, (follower: Any) => follower.stats),
+    })
+  }
+
+/**
+ * Makes a follower that is a service: extend the class that it returns, and provide its `layer`.
+ *
+ * **When to use**
+ *
+ * Use it for the followers of an application, as {@link Service} for its larders: what depends on it may
+ * read the owner's values and nothing else.
+ *
+ * **Details**
+ *
+ * Takes the options of {@link follower}. The default of `name` is the id; give the owner's.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, TierStack } from "@larder/core"
+ * import { Effect, Layer, Option, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * class Prices extends Larder.Follower<Prices>()("app/Prices", {
+ *   name: "prices",
+ *   value: Schema.Finite,
+ *   maxFreshFor: "10 seconds"
+ * }) {}
+ *
+ * const stack = TierStack.layer(MemoryTier.layer(), MemoryTier.layerShared)
+ * const answer = await Effect.runPromise(
+ *   Effect.provide(Prices.get("milk"), Layer.provide(Prices.layer, stack))
+ * )
+ * assert.deepStrictEqual(answer, Option.none())
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const Follower: <Self>() => {
+  <const Id extends string, S extends Schema.Constraint, K>(
+    id: Id,
+    options: Named<FollowerOptions<S>> & FollowedKey<K>,
+  ): FollowerClass<Self, Id, K, S["Type"], Exclude<SchemaServices<S>, Scope.Scope>>
+  <const Id extends string, S extends Schema.Constraint>(
+    id: Id,
+    options: Named<FollowerOptions<S>> & PlainKey,
+  ): FollowerClass<Self, Id, string | number, S["Type"], Exclude<SchemaServices<S>, Scope.Scope>>
+  // The types of the options have done their work: inside, values are unknown.
+} = followerService as never
 
 /**
  * The options of a larder's service that need no other service: how it names keys and reads values.

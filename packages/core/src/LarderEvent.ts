@@ -70,7 +70,7 @@ export type StaleReason = "revalidating" | "failed" | "softTimeout" | "breakerOp
  *
  * - `failed`, `defect`, `timeout`, `breakerOpen`, `shed`: its lookup did.
  * - `remembered`: an earlier lookup did, and its failure is remembered (`failureFor`).
- * - `notReturned`: the bulk lookup answered without the key.
+ * - `notReturned`: the bulk lookup answered without the key; in a follower, no tier has the key.
  * - `invalidKey`, `closed`: the larder refused the call.
  *
  * @category models

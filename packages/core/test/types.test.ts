@@ -94,3 +94,42 @@ it("types flow from the schema, the upstream and the key into the larder, writte
     >
   >()
 })
+
+it("a follower reads by the owner's keys, and has nothing to write or look up with", () => {
+  const plain = Larder.follower({ name: "p", value: Product })
+  expectTypeOf(plain).toEqualTypeOf<
+    Effect.Effect<
+      Larder.Follower<string | number, Product>,
+      never,
+      TierStack.TierStack | Scope.Scope
+    >
+  >()
+  const keyed = Larder.follower({
+    name: "p",
+    value: Product,
+    key: (key: { readonly sku: string }) => key.sku,
+  })
+  expectTypeOf(keyed).toEqualTypeOf<
+    Effect.Effect<
+      Larder.Follower<{ readonly sku: string }, Product>,
+      never,
+      TierStack.TierStack | Scope.Scope
+    >
+  >()
+  expectTypeOf<keyof Larder.Follower<string, Product>>().toEqualTypeOf<
+    "name" | "get" | "getMany" | "read" | "events" | "stats"
+  >()
+  // A larder is no follower: it answers with the value itself, or fails.
+  expectTypeOf<Larder.Larder<string, Product>>().not.toExtend<Larder.Follower<string, Product>>()
+  class Products extends Larder.Follower<Products>()("app/Products", { value: Product }) {}
+  expectTypeOf(Products.layer).toEqualTypeOf<Layer.Layer<Products, never, TierStack.TierStack>>()
+  expectTypeOf(Products.get("a")).toEqualTypeOf<
+    Effect.Effect<Option.Option<Product>, LarderError.InvalidKey, Products>
+  >()
+  // @ts-expect-error the right to write is a type
+  void Products.set
+  // @ts-expect-error a follower has no upstream
+  void Larder.follower({ name: "p", value: Product, upstream: 1 })
+  // @ts-expect-error what other processes wrote is bytes
+  void Larder.follower({ name: "p" })
+})

@@ -13,6 +13,7 @@ import { Turns } from "../../src/internal/runtime/turns.ts"
 export const policy = Policy.make({ freshFor: "10 seconds", staleIfError: "1 hour" })
 
 export const settings: Settings = {
+  follows: false,
   name: "engine",
   upstream: { lookup: () => Effect.void, lookupMany: undefined, breakers: [] },
   policy,
@@ -60,6 +61,7 @@ export const makeEngine = (
       near,
       hasMemory: true,
       nearName: "memory",
+      maxFreshFor,
       farther: [],
       arbiter: undefined,
       leaseMillis: 0,

@@ -10,6 +10,7 @@ import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { Budget } from "../tier/budget.ts"
+import { completeAbsent } from "./absent.ts"
 import { arrived } from "./commit.ts"
 import { giveBack, leaseAll, leaseFor } from "./lease.ts"
 import * as lookup from "./lookup.ts"
@@ -28,6 +29,10 @@ export const lookUpMissing = (
 ): Effect.Effect<void> | undefined => {
   const isLeft = (flight: Flight) => flight.isWanted && !completeWithOwnFailure(engine, flight)
   const left = flights.every(isLeft) ? flights : flights.filter(isLeft)
+  if (engine.settings.follows) {
+    for (const flight of left) if (flight.isWanted) completeAbsent(engine, flight)
+    return undefined
+  }
   if (flights[0].many && engine.settings.upstream.lookupMany !== undefined) {
     return lookUpTogether(engine, left, budget, span)
   }

@@ -249,7 +249,7 @@ const isGraceDenied = (
 const nothingHeldBack = { retryAt: 0, rememberUntil: 0, deniedUntil: 0 } as const
 
 /** Remembers a failure: returned again for `failureFor`, and no refresh for `retryAfterFailure`. */
-const holdBack = (
+export const holdBack = (
   engine: Engine,
   flight: Flight,
   failure: Omit<Failure, "retryAt" | "rememberUntil" | "deniedUntil" | "quiet">,

@@ -16,7 +16,7 @@ export const tellOpened = (engine: Engine): void => {
   for (const warning of warnings) engine.warnings.warn("opened", warning)
 }
 
-const warningsOf = ({ backplane, near, stack }: Engine): ReadonlyArray<string> => {
+const warningsOf = ({ backplane, stack }: Engine): ReadonlyArray<string> => {
   const { arbiter, farther, hasMemory } = stack
   if (arbiter?.listen !== undefined) {
     return backplane === none
@@ -26,7 +26,7 @@ const warningsOf = ({ backplane, near, stack }: Engine): ReadonlyArray<string> =
         ]
   }
   const shared = farther.find(({ scope }) => scope === "shared")
-  const isBounded = near.maxFreshFor < Infinity
+  const isBounded = stack.maxFreshFor < Infinity
   if (!hasMemory || shared === undefined || backplane !== none || isBounded) return []
   return [
     `nodes share ${shared.name} and do not hear of each other's changes, so memory serves a changed value as fresh until its freshness ends; provide a Backplane, or set maxFreshFor in the memory tier`,

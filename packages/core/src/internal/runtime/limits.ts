@@ -176,6 +176,9 @@ export const closingRetryMillis = 100
 /** ms, the default of `closeTimeout`. Half of the 10 seconds after which `docker stop` kills. */
 export const closeMillis = 5_000
 
+/** ms, the default of a follower's `maxFreshFor`: short, since a follower cannot see that its owner is silent. */
+export const followedMillis = 60_000
+
 // ---- writing behind ---------------------------------------------------------------------------
 
 /** Keys, the default of `maxPending`: as many as `memoryEntries`. */

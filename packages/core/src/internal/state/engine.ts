@@ -57,6 +57,8 @@ import { WriteQueue } from "./writeQueue.ts"
 export interface Settings {
   readonly name: string
   readonly upstream: Upstream.Resolved<unknown, unknown, unknown>
+  /** A follower: what no tier has is absent, and upstream is never asked. */
+  readonly follows: boolean
   readonly policy: Policy
   /** The policy of a value. */
   readonly policyOf: (value: unknown, key: unknown) => Policy

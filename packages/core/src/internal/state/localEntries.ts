@@ -47,6 +47,7 @@ export class LocalEntries {
   readonly #clock: SteadyClock
   readonly #random: Random.Random
   readonly #hasArbiter: boolean
+  readonly #maxFreshFor: number
   readonly #graces = new LongerGraces()
   #isClosed = false
   /** The latest finite `freshUntil` in memory. */
@@ -55,7 +56,7 @@ export class LocalEntries {
   onKeep: (early: EarlyRefresh.EarlyRefresh) => void = () => {}
 
   constructor(
-    { arbiter, near, nearName }: Stack,
+    { arbiter, maxFreshFor, near, nearName }: Stack,
     marks: Marks,
     gaps: Gaps,
     clock: SteadyClock,
@@ -68,6 +69,7 @@ export class LocalEntries {
     this.#clock = clock
     this.#random = random
     this.#hasArbiter = arbiter !== undefined
+    this.#maxFreshFor = maxFreshFor
   }
 
   /** The freshness of an entry by its times and by the marks. */
@@ -151,7 +153,7 @@ export class LocalEntries {
   /** The latest end of freshness for an entry that the arbiter confirmed at this monotonic time. */
   freshCap(confirmedAt: number): number {
     const age = monotonicMillis(this.#clock) - confirmedAt
-    return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor
+    return this.#clock.currentTimeMillisUnsafe() - age + this.#maxFreshFor
   }
 
   /** Stores an entry in memory, unless memory has a newer one, or the larder is closed. */

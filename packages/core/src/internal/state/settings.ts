@@ -193,11 +193,13 @@ const oldestServed = ({ freshFor, staleIfError, staleWhileRevalidate }: Policy.P
 export const settingsOf = (
   options: AnyOptions,
   upstream: Upstream.Resolved<unknown, unknown, unknown>,
+  follows = false,
 ): Settings => {
   const { etag, failureFor, graceFor, key, name, policy, revision, tags } = options
   return {
     name,
     upstream,
+    follows,
     ...policiesOf(name, policy),
     keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
     keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),

@@ -15,6 +15,8 @@ export interface Stack {
   readonly near: ObjectStore
   readonly hasMemory: boolean
   readonly nearName: string
+  /** How long memory keeps a confirmed entry fresh at most, ms. */
+  readonly maxFreshFor: number
   /** Nearest first. */
   readonly farther: ReadonlyArray<FartherTier>
   /** The farthest tier, if it orders writes. */
@@ -60,7 +62,8 @@ export const open = (
       if (cause === "refused") warnings.tooHeavy()
     }
     const near = hasMemory ? yield* first.open({ larder, onEvicted }) : keepsNothing()
-    const behindMemory: Options = { ...options, maxFreshFor: near.maxFreshFor }
+    const maxFreshFor = Math.min(near.maxFreshFor, options.maxFreshFor ?? Infinity)
+    const behindMemory: Options = { ...options, maxFreshFor }
     // All stores first: the role of each tier depends on whether the farthest has an arbiter.
     const stores = yield* Effect.forEach(hasMemory ? tiers.slice(1) : tiers, (tier) =>
       openStore(tier.kind === "bytes" ? tier : nestedObjects(tier), behindMemory),
@@ -78,6 +81,7 @@ export const open = (
       near,
       hasMemory,
       nearName: hasMemory ? first.name : "none",
+      maxFreshFor,
       farther,
       arbiter,
       leaseMillis: arbiter?.limits.leaseTime ?? 0,
