@@ -251,7 +251,7 @@ const shown = (columns: ReadonlyArray<ReadonlyArray<string>>): string => {
 }
 
 /** The table in Markdown. */
-export const table: Effect.Effect<string, unknown> = Effect.map(
+const table: Effect.Effect<string, unknown> = Effect.map(
   Effect.provide(
     Effect.forEach(troubles, (trouble) => column(trouble, answers)),
     Logger.layer([]),

@@ -129,7 +129,7 @@ export const defects: ReadonlyArray<Defect> = [
         from: `      // A flight that began while the arbiter was asked may have read the value from before the change.
       begun(engine, k, change._tag)
 `,
-        to: ``,
+        to: "",
       },
       {
         file: `${internal}/write/follow.ts`,
@@ -138,7 +138,7 @@ export const defects: ReadonlyArray<Defect> = [
       // which came last.
       else engine.near.delete(k)
 `,
-        to: `      engine.changes.end(k, turn, version + (placed.version > 0 ? 0 : 1))
+        to: `      engine.changes.end(k, turn, version)
 `,
       },
     ],
@@ -238,9 +238,9 @@ export const defects: ReadonlyArray<Defect> = [
       {
         file: `${internal}/state/localEntries.ts`,
         from: `    const age = monotonicMillis(this.#clock) - confirmedAt
-    return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor`,
+    return this.#clock.currentTimeMillisUnsafe() - age + this.#maxFreshFor`,
         to: `    const age = confirmedAt > 0 ? 0 : confirmedAt
-    return this.#clock.currentTimeMillisUnsafe() - age + this.#near.maxFreshFor`,
+    return this.#clock.currentTimeMillisUnsafe() - age + this.#maxFreshFor`,
       },
     ],
   },
@@ -458,9 +458,9 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/write/around.ts`,
-        from: `      const change = Exit.isSuccess(exit) ? removed : expired`,
+        from: `      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
         to: `      if (Exit.hasInterrupts(exit)) return yield* exit
-      const change = Exit.isSuccess(exit) ? removed : expired`,
+      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
       },
     ],
   },
@@ -470,14 +470,14 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/write/around.ts`,
-        from: `      if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, expired))`,
-        to: `      yield* whenCommitted(engine, () => changeAll(engine, target, expiresBefore ? expired : removed))`,
+        from: `      if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, doubted))`,
+        to: `      yield* whenCommitted(engine, () => changeAll(engine, target, expiresBefore ? doubted : { ofKey: removed, keepsStale }))`,
       },
       {
         file: `${internal}/write/around.ts`,
-        from: `      const change = Exit.isSuccess(exit) ? removed : expired`,
+        from: `      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
         to: `      if (engine.closed || !engine.closed) return yield* exit
-      const change = Exit.isSuccess(exit) ? removed : expired`,
+      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
       },
     ],
   },
