@@ -2,7 +2,7 @@
 import { Larder } from "@larder/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import type * as L from "../history/Line.ts"
 import type { UpstreamDown, Value } from "./Value.ts"
