@@ -16,6 +16,7 @@ import { valueOf } from "../run/values.ts"
 import { epoch } from "../engine/process.ts"
 import {
   isSameRelease,
+  lagOf,
   serversOf,
   silence,
   type Step,
@@ -286,6 +287,14 @@ export class Facts {
   get isMixed(): boolean {
     const [first, ...others] = this.history.lives
     return others.some(({ release }) => !isSameRelease(release, first!.release))
+  }
+
+  /**
+   * Whether a value that a node cannot read may be in place of the one that it brought, and ends the freshness of
+   * what it looks up next: with `replicaLag` it counts as a change of the key.
+   */
+  get isLagMixed(): boolean {
+    return this.isMixed && lagOf(this.history.config) > 0
   }
 
   /** Whether releases with the newest `schemaVersion` cannot read each other's values. */

@@ -196,18 +196,21 @@ class Judging {
     )
   }
 
-  /** What a replica has given is fresh until it must have the writes before. */
+  /**
+   * What a replica has given is fresh until it must have the writes before. The larder counts from the last
+   * change of the key, and takes another lookup for one: so from the lookup itself, at the latest.
+   */
   #judgeLag(): void {
     const { config } = this.#facts.history
     const lag = lagOf(config)
     // A caller that has waited for a lookup gets its value in any case.
     if (lag === 0 || this.#vouchedAt >= this.#read.begin.at) return
     const { value } = this.#value
-    const lags = ({ end }: Change): boolean =>
-      end !== undefined && this.#decidedAt > end.at + lag * this.#facts.stretch + lagMillis
+    const begun = Math.max(...this.#facts.vouches(value).map(({ placedAt }) => placedAt))
+    if (this.#decidedAt <= begun + lag * this.#facts.stretch + lagMillis) return
     const change = this.#facts
       .changesOf(this.#value)
-      .find((one) => lags(one) && this.#facts.lagsBehind(value, one, this.#read))
+      .find((one) => this.#facts.lagsBehind(value, one, this.#read))
     if (change === undefined) return
     this.#broken("written", `${this.#is}, of a replica without ${shownChange(change)}`)
   }

@@ -44,7 +44,7 @@ const isLocal = (facts: Facts, value: number): boolean =>
   facts.changes.some((change) => change.value === value && !change.settled)
 
 const same = (facts: Facts, key: string, what: string, reads: ReadonlyArray<Read>) => {
-  if (facts.isNewestMixed) return []
+  if (facts.isNewestMixed || facts.isLagMixed) return []
   // What an older release looks up, beside a newer one's entry, stays in its node.
   const newest = reads.filter(({ life }) => facts.areOfNewest(life, life))
   const values = newest.flatMap((read) => valueOf(read.answers[0]) ?? [])
@@ -64,7 +64,8 @@ const isFloorRaised = (facts: Facts): boolean =>
 
 const lookedUp = (facts: Facts, key: string): ReadonlyArray<Violation> => {
   const { config, quiet } = facts.history
-  if (config.earlyRefresh || isFloorRaised(facts) || facts.isNewestMixed) return []
+  if (config.earlyRefresh || isFloorRaised(facts)) return []
+  if (facts.isNewestMixed || facts.isLagMixed) return []
   const atRest = facts
     .lookups(key)
     .filter(({ begin, life }) => begin.order > quiet.order && facts.areOfNewest(life, life))

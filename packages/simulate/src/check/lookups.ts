@@ -188,7 +188,7 @@ const leavesAlone = ({ begin, end, isIdle, op }: Change, from: number): boolean 
 const needless = (facts: Facts, earlier: Lookup, later: Lookup): Violation | undefined => {
   const { config } = facts.history
   const { end, life, outcome } = earlier
-  if (config.earlyRefresh || end === undefined) return undefined
+  if (config.earlyRefresh || end === undefined || facts.isLagMixed) return undefined
   if (!facts.areOfNewest(life, later.life)) return undefined
   if (outcome !== "value" && outcome !== "renewed") return undefined
   // Past its deadline, a value is not stored.

@@ -75,10 +75,13 @@ const isLost = (facts: Facts, run: Run, before: ReadonlyArray<Run>): Violation |
   return violation("counted", run.at.at, run.call.life, run.key, text)
 }
 
-/** What a function sees is no older than a change that the arbiter had before its call. */
+/**
+ * What the run saw whose value is stored is no older than a change that the arbiter had before the call. A run
+ * whose value is refused may see what a mark covers that its node has not heard of.
+ */
 const isOvertaken = (facts: Facts, run: Run): Violation | undefined => {
   const { at, call, key, seen } = run
-  if (seen === undefined) return undefined
+  if (seen === undefined || !call.isDone || call.value !== run.made) return undefined
   const value = facts.history.values.get(seen)
   if (value === undefined || value.key !== key) {
     return violation("known", at.at, call.life, key, `${seen} was never made for it`)
