@@ -478,6 +478,15 @@ export class Facts {
     )
   }
 
+  /** Whether what the arbiter answered a node may have been damaged between these moments. */
+  mayBeDamaged({ node }: Life, from: Moment, to: Moment): boolean {
+    return this.#spans((step) =>
+      this.#isAt(step, node) && step._tag === "requests"
+        ? step.condition === "corrupt" || step.condition === "lossy"
+        : undefined,
+    ).some((span) => span.from.order < to.order && span.to.order > from.order)
+  }
+
   /** Whether nothing disturbed the messages to a node between these times. */
   isHeard({ node }: Life, from: number, to: number): boolean {
     return (this.#unheard.get(node) ?? []).every((span) => span.from.at > to || span.to.at < from)

@@ -39,6 +39,18 @@ const losesMarks = (facts: Facts, { at }: Run): boolean =>
       (step._tag === "flush" || step._tag === "failover") && when.order < at.order,
   )
 
+/** Whether an update has begun anew, since damaged bytes count as none, between the two. */
+const isDamaged = (facts: Facts, done: Change, { at: until, key }: Run): boolean =>
+  facts.history.runs.some(
+    ({ at, call, key: of, seen }) =>
+      of === key &&
+      call !== done &&
+      seen === undefined &&
+      at.order > done.begin.order &&
+      at.order <= until.order &&
+      facts.mayBeDamaged(call.life, call.begin, at),
+  )
+
 /**
  * Whether something else than an update may have ended the value: its life, a clear, or an update that
  * failed or was left, after which the key is expired, sooner or later.
@@ -68,6 +80,7 @@ const isLost = (facts: Facts, run: Run, before: ReadonlyArray<Run>): Violation |
         done.end!.order < run.call.begin.order &&
         !before.some(({ call }) => call === done) &&
         !losesData(facts, done, run) &&
+        !isDamaged(facts, done, run) &&
         !mayBeGone(facts, done, run),
     )
   if (lost === undefined) return undefined

@@ -116,3 +116,15 @@ describe("law 25: an update", () => {
     expect(told.broken()).toEqual(["counted"])
   })
 })
+
+describe("law 16: damaged bytes", () => {
+  it("count as none, also for an update", () => {
+    const told = new Told()
+    told.at(10).counts(told.a, undefined)
+    told.at(20).step({ _tag: "requests", node: 1, condition: "corrupt" })
+    told.at(30).counts(told.b, undefined)
+    expect(told.broken()).toEqual([])
+    told.at(40).counts(told.a, undefined)
+    expect(told.broken()).toEqual(["counted"])
+  })
+})
