@@ -443,6 +443,23 @@ describe("a flush", () => {
     }),
   )
 
+  it.effect("that comes late leaves what another outbox has put since", () =>
+    Effect.gen(function* () {
+      const there = yield* world
+      const { store } = yield* world
+      const a = yield* node(there)
+      // Each has an outbox in its own memory.
+      const b = yield* node({ ...there, store })
+      yield* a.writes.put("milk", 1)
+      yield* b.writes.put("milk", 2)
+      yield* b.writes.flush
+      yield* a.writes.flush
+      expect(there.source.rows.get("milk")?.value).toEqual(some(2))
+      expect(yield* a.prices.get("milk")).toBe(2)
+      expect(yield* b.prices.get("milk")).toBe(2)
+    }),
+  )
+
   it.effect("is taken over by another node when its own is stopped", () =>
     Effect.gen(function* () {
       const there = yield* world

@@ -67,6 +67,28 @@ law("the function form gets a version that rises over all nodes", ({ join }) =>
   }),
 )
 
+law("a node that the arbiter has never answered gives versions above those of before", ({ join }) =>
+  Effect.gen(function* () {
+    const a = yield* join()
+    const versions: Array<number> = []
+    const write = (node: Node) =>
+      node.through("k")(({ version }) => Effect.sync(() => versions.push(version)))
+    yield* write(a)
+    const faults = new Faults()
+    faults.turn("fail", "all")
+    const b = yield* join(faults)
+    yield* TestClock.adjust(5)
+    const writing = yield* fork(Effect.all([write(b), write(b)]))
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.join(writing)
+    faults.turn("none", "all")
+    yield* TestClock.adjust("15 seconds")
+    yield* write(a)
+    expect(versions).toEqual(versions.toSorted((one, other) => one - other))
+    expect(new Set(versions).size).toBe(4)
+  }),
+)
+
 law("law 23: a change in between removes the key, on every node", ({ join }) =>
   Effect.gen(function* () {
     const a = yield* join()

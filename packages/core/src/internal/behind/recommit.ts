@@ -10,9 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ClaimedWrite } from "../../Outbox.ts"
 import { recommitsAtOnce } from "../runtime/limits.ts"
+import { replacedBy, type SourceWrite } from "../write/through.ts"
 import type { Settings } from "./settings.ts"
 
-/** Nothing waits for the key any more, or what waits cannot be a value of the cache. */
+/** Nothing waits for the key any more, or what waits cannot be the value of the cache. */
 class NoValue extends Data.TaggedError("NoValue")<{}> {}
 
 const recommitOne = <K, A, E>(
@@ -22,10 +23,15 @@ const recommitOne = <K, A, E>(
   if (outbox.merge !== undefined) return Effect.ignore(larder.remove(key))
   // Looked at under the token. A newer write that waits has taken an older token, so that its value must be
   // the one that is stored; without any, another flusher has this key, and this one knows nothing.
-  const newest = Effect.flatMap(outbox.newest([key]), (found) => {
-    const value = found.get(key)?.value ?? Option.none()
-    return Option.isSome(value) ? Effect.succeed(value.value) : Effect.fail(new NoValue())
-  })
+  const newest = (write: SourceWrite) =>
+    Effect.flatMap(outbox.newest([key]), (found) => {
+      const kept = found.get(key)
+      if (kept === undefined || Option.isNone(kept.value)) return Effect.fail(new NoValue())
+      // Race: a node with an outbox of its own has put a newer value, and the source has refused this one.
+      return (replacedBy(write) ?? 0) > kept.version
+        ? Effect.fail(new NoValue())
+        : Effect.succeed(kept.value.value)
+    })
   return larder
     .through(key, { untouched: (error) => error instanceof NoValue })(newest)
     .pipe(

@@ -53,6 +53,18 @@ export class Versions {
     return this.#lastWrite
   }
 
+  /**
+   * The version of a write of the source that the arbiter does not order, since it does not answer: the
+   * place in the arbiter's order as this node knows it. Where the arbiter has never told its time, the
+   * node's time of day stands in: a low number would be refused by a source that has any version, after
+   * the write was acknowledged. Rises with each write of this node.
+   */
+  ofSource(known: number, place: number | undefined): number {
+    const millis = place === undefined ? this.#clock.currentTimeMillisUnsafe() : 0
+    this.#lastWrite = Math.max(nextNumber(millis, this.#lastWrite, brought(known)), place ?? 0)
+    return this.#lastWrite
+  }
+
   /** The highest version of the key that this node still knows. */
   known(k: string): number {
     const { leases, missed, near, writes } = this.#sources

@@ -27,9 +27,24 @@ export interface SourceWrite {
   /**
    * Rises with every write of the key: on all nodes, where an arbiter orders them, else in this node, above
    * those of earlier processes by its clock. A source that refuses a lower version than it has is safe
-   * from a writer that was held up.
+   * from a writer that was held up. While the arbiter does not answer, it is the arbiter's time as the node
+   * knows it, up to the duration of a trip; a node that the arbiter has never answered goes by its own clock.
    */
   readonly version: number
+}
+
+const replaced = new WeakMap<SourceWrite, number>()
+
+/**
+ * The version of the value or removal that the arbiter had when it gave a write its token; undefined where
+ * it did not say.
+ */
+export const replacedBy = (write: SourceWrite): number | undefined => replaced.get(write)
+
+const writeOf = (version: number, storedVersion: number | undefined): SourceWrite => {
+  const write = { version }
+  if (storedVersion !== undefined) replaced.set(write, storedVersion)
+  return write
 }
 
 /**
@@ -65,14 +80,16 @@ export const through = <E, R>(
   untouched: Untouched | undefined,
 ): Effect.Effect<unknown, E, R> => {
   const { arbiter } = engine.stack
-  const run = (version: number) =>
-    Effect.suspend(() => (typeof writing === "function" ? writing({ version }) : writing))
+  const run: Run<E, R> = (version, storedVersion) =>
+    Effect.suspend(() =>
+      typeof writing === "function" ? writing(writeOf(version, storedVersion)) : writing,
+    )
   return arbiter === undefined
     ? alone(engine, key, k, run, untouched)
     : overArbiter(engine, arbiter, key, k, run, untouched)
 }
 
-type Run<E, R> = (version: number) => Effect.Effect<unknown, E, R>
+type Run<E, R> = (version: number, storedVersion?: number) => Effect.Effect<unknown, E, R>
 
 const overArbiter = <E, R>(
   engine: Engine,
@@ -88,8 +105,10 @@ const overArbiter = <E, R>(
       // A lookup of this node that began before stores nothing; callers from now on wait for the claim.
       begun(engine, k, "Set")
       const known = engine.versions.known(k)
-      const version = claim?.token ?? arbiter.placeAbove(known, engine.stopwatch(), "most")
-      const exit = yield* Effect.exit(restore(run(version)))
+      const version =
+        claim?.token ??
+        engine.versions.ofSource(known, arbiter.time.placeOf(engine.stopwatch(), "most"))
+      const exit = yield* Effect.exit(restore(run(version, claim?.storedVersion)))
       if (isUntouched(engine, exit, untouched)) {
         if (claim !== undefined) yield* giveUp(engine, arbiter, k, claim)
         return yield* exit
