@@ -2,30 +2,30 @@
 import * as fs from "node:fs"
 import type { Line } from "./Line.ts"
 
-export interface Log {
-  readonly write: (line: Line) => void
+export interface Log<in L = Line> {
+  readonly write: (line: L) => void
 }
 
 /** The kernel has each line when `write` returns. */
-export const open = (file: string): Log => {
+export const open = <L = Line>(file: string): Log<L> => {
   const descriptor = fs.openSync(file, "a")
   return { write: (line) => void fs.writeSync(descriptor, `${JSON.stringify(line)}\n`) }
 }
 
 /** The last line of a killed process may be cut off: it is ignored. */
-export const parse = (text: string): ReadonlyArray<Line> =>
+export const parse = <L = Line>(text: string): ReadonlyArray<L> =>
   text.split("\n").flatMap((line) => {
     try {
-      return line === "" ? [] : [JSON.parse(line) as Line]
+      return line === "" ? [] : [JSON.parse(line) as L]
     } catch {
       return []
     }
   })
 
 /** The lines of all files in a folder. */
-export const readAll = (folder: string): ReadonlyArray<Line> =>
+export const readAll = <L = Line>(folder: string): ReadonlyArray<L> =>
   fs
     .readdirSync(folder)
     .filter((name) => name.endsWith(".jsonl"))
     .toSorted()
-    .flatMap((name) => parse(fs.readFileSync(`${folder}/${name}`, "utf8")))
+    .flatMap((name) => parse<L>(fs.readFileSync(`${folder}/${name}`, "utf8")))
