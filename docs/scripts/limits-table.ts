@@ -419,6 +419,11 @@ export const sections: ReadonlyArray<Section> = [
         "it fails with `Contended`",
       ],
       [
+        "keysRemovedPerTurn",
+        "keys that `removeWhere` removes at once",
+        "the rest is removed in further turns of the event loop",
+      ],
+      [
         "keysInvalidatedAtOnce",
         "keys that `invalidateWhen` or `around` changes at once",
         "further ones wait",
@@ -757,6 +762,11 @@ export const sections: ReadonlyArray<Section> = [
         "wait for other writing processes",
         "the operation fails",
         file("busyTimeout"),
+      ],
+      [
+        "keysPerPage",
+        "rows that `removeWhere` reads in one step",
+        "the rest is read in further steps",
       ],
       ["busyPauseMillis", "pause between two attempts meanwhile", "the next attempt begins"],
       [

@@ -42,6 +42,7 @@ import {
   type ThroughOptions,
   type Writing,
 } from "./internal/write/through.ts"
+import { prefixOf, removeWhere, type RemoveWhereOptions } from "./internal/write/removeWhere.ts"
 import { update, type UpdateOptions } from "./internal/write/update.ts"
 import { tellChanged } from "./internal/write/tellChanged.ts"
 import { listen } from "./internal/backplane/listen.ts"
@@ -121,6 +122,7 @@ import type {
   Contended,
   InvalidKey,
   KeyNotReturned,
+  KeysNotListed,
   LarderError,
   NotSettled,
 } from "./LarderError.ts"
@@ -135,6 +137,7 @@ export type { Ack } from "./internal/write/ack.ts"
 export type { AroundOptions, Target } from "./internal/write/around.ts"
 export type { SetOptions } from "./internal/write/set.ts"
 export type { SourceWrite, ThroughOptions, Writing } from "./internal/write/through.ts"
+export type { RemoveWhereOptions } from "./internal/write/removeWhere.ts"
 export type { UpdateOptions } from "./internal/write/update.ts"
 export type { FollowerOptions } from "./internal/state/followerOptions.ts"
 export type { GetOptions } from "./internal/read/get.ts"
@@ -150,6 +153,7 @@ export {
   Contended,
   InvalidKey,
   KeyNotReturned,
+  KeysNotListed,
   LarderClosed,
   type LarderError,
   LookupInterrupted,
@@ -337,6 +341,14 @@ export interface Larder<in out K, in out A, out E = never> {
     predicate: (one: InMemory<K, A>) => boolean,
     options?: MarkOptions,
   ) => Effect.Effect<Invalidated>
+  /**
+   * Removes every key that begins with the prefix, in every tier, one by one as `remove` does: keys that a
+   * tier has when this begins, with a value or a lookup under way, and those of this node. The keys are
+   * strings as `key` returns them. It lists the keys of each tier, so it takes time that grows with the tier:
+   * tags, such as `Larder.prefixTags` sets, cover as many keys in one write. Fails with `KeysNotListed`
+   * where a tier cannot list keys, or fails to.
+   */
+  readonly removeWhere: (options: RemoveWhereOptions) => Effect.Effect<Invalidated, KeysNotListed>
   /**
    * Whether this node's memory has a value that a caller may get, fresh or stale. Counts as no
    * read. Over a shared tier, memory has a value just looked up once that tier has stored it.
@@ -734,6 +746,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
       ),
     invalidateWhen: (predicate, options) =>
       open(Effect.suspend(() => invalidateWhen(engine, predicate, keepsStale(options)))),
+    removeWhere: (options) =>
+      open(Effect.suspend(() => removeWhere(engine, prefixOf(engine, options)))),
     has: (key) => checked(key, (k) => Effect.sync(() => has(engine, k))),
     keys: open(Effect.sync(() => snapshot(engine).map(({ key }) => key))),
     entries: open(Effect.sync(() => snapshot(engine))),
@@ -1107,6 +1121,9 @@ export interface ServiceClass<
     predicate: (one: InMemory<K, A>) => boolean,
     options?: MarkOptions,
   ) => Effect.Effect<Invalidated, never, Self>
+  readonly removeWhere: (
+    options: RemoveWhereOptions,
+  ) => Effect.Effect<Invalidated, KeysNotListed, Self>
   readonly has: (key: K) => Effect.Effect<boolean, InvalidKey, Self>
   readonly keys: Effect.Effect<ReadonlyArray<K>, never, Self>
   readonly entries: Effect.Effect<ReadonlyArray<InMemory<K, A>>, never, Self>
@@ -1142,6 +1159,7 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
         | "invalidateTags"
         | "clear"
         | "invalidateWhen"
+        | "removeWhere"
         | "has"
         | "resizeMemory"
         | "subscribeTo",
@@ -1181,6 +1199,7 @@ const accessors = <Self>(tag: Context.Service<Self, Larder<unknown, unknown, unk
     invalidateTags: method("invalidateTags"),
     clear: method("clear"),
     invalidateWhen: method("invalidateWhen"),
+    removeWhere: method("removeWhere"),
     has: method("has"),
     keys: Effect.flatMap(tag, (larder: Any) => larder.keys),
     entries: Effect.flatMap(tag, (larder: Any) => larder.entries),

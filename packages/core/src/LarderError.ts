@@ -131,6 +131,42 @@ export class KeyNotReturned extends Schema.TaggedError<KeyNotReturned>()("KeyNot
 }
 
 /**
+ * `removeWhere` could not list the keys of a tier. Where the tier is not able to (`unsupported`), nothing
+ * has changed. Where it `failed`, `keys` have been removed and others may be left: call `removeWhere` again.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder } from "@larder/core"
+ * import * as assert from "node:assert"
+ *
+ * const error = new Larder.KeysNotListed({
+ *   larder: "prices",
+ *   tier: "mine",
+ *   reason: "unsupported",
+ *   keys: 0
+ * })
+ * assert.ok(error.message.includes("mine"))
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class KeysNotListed extends Schema.TaggedError<KeysNotListed>()("KeysNotListed", {
+  larder: Schema.String,
+  tier: Schema.String,
+  reason: Schema.Literals(["unsupported", "failed"]),
+  /** How many keys were removed before. */
+  keys: Schema.Finite,
+}) {
+  override get message(): string {
+    return this.reason === "unsupported"
+      ? `${this.larder}: the tier ${this.tier} cannot list keys, so removeWhere changed nothing; use tags such as Larder.prefixTags`
+      : `${this.larder}: the tier ${this.tier} did not list all keys; removeWhere removed ${this.keys} so far, call it again`
+  }
+}
+
+/**
  * The errors of `get` beside those of upstream.
  *
  * @category errors

@@ -231,6 +231,18 @@ export class TierError extends Schema.TaggedError<TierError>()("TierError", {
 }) {}
 
 /**
+ * One answer of `keys` of a {@link ByteStore}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeysPage {
+  readonly keys: ReadonlyArray<string>
+  /** Asks for the next page; `undefined` after the last one. */
+  readonly next: string | undefined
+}
+
+/**
  * The envelopes of one larder in one tier. Keys are the larder's keys as strings.
  *
  * @category models
@@ -255,6 +267,15 @@ export interface ByteStore {
   ) => Effect.Effect<boolean, TierError>
   /** Removes the stored envelope if its version is at most `version`. */
   readonly drop: (key: string, version: number) => Effect.Effect<void, TierError>
+  /**
+   * Lists keys that begin with a prefix, page by page, for `removeWhere`: `after` is `undefined` for the
+   * first page, then the `next` of the page before. A key that has a value, or a lookup under a lease, from
+   * before the first page until after the last one must be on some page; others may be, and a key may be
+   * on two. A page must not hold the tier up, and may be empty. Absent: the tier cannot list keys.
+   */
+  readonly keys?:
+    | ((prefix: string, after: string | undefined) => Effect.Effect<KeysPage, TierError>)
+    | undefined
   /**
    * For a tier of several servers that can fail one by one: returns a name of the
    * server that has the key now, or, for `undefined`, the marks of the larder. It is

@@ -28,6 +28,7 @@ import { Listening } from "./internal/marks/listening.ts"
 import { defaultBounds, Marks } from "./internal/marks/marks.ts"
 import { mastersOf, ownerOf } from "./internal/client/masters.ts"
 import * as scripts from "./internal/scripts/run.ts"
+import { keysWith } from "./internal/tier/keysWith.ts"
 import { Store } from "./internal/tier/store.ts"
 import { type Client, RedisClient } from "./RedisClient.ts"
 
@@ -142,6 +143,7 @@ const make = (options: Options) =>
           read: store.read,
           put: store.put,
           drop: store.drop,
+          keys: keysWith(redis, asking, prefix, larder),
           arbiter: store.arbiter((receive) =>
             listening.listen(asking, keys, (message) => {
               marks.hear(message)

@@ -68,11 +68,12 @@ const make = (checked: Settings) =>
   })
 
 const storeOf = (store: SqliteStore): Tier.ByteStore => {
-  const { acquire, commit, drop, mark, marks, put, read, release, renew, write } = store
+  const { acquire, commit, drop, keys, mark, marks, put, read, release, renew, write } = store
   return {
     read,
     put,
     drop,
+    keys,
     arbiter: { acquire, renew, release, commit, write, mark, marks },
   }
 }

@@ -164,6 +164,31 @@ const mutants: Readonly<Record<string, Layer.Layer<Tier.Tier>>> = {
   "stores delayed values for longer than the settleTime that it declares": withStore(plain, {
     settleTime: "30 seconds",
   }),
+  "does not list keys that are looked up": withStore((store) => ({
+    ...plain(store),
+    keys: (prefix, after) =>
+      Effect.gen(function* () {
+        const page = yield* store.keys!(prefix, after)
+        const found = yield* store.read(page.keys)
+        return { ...page, keys: page.keys.filter((_, i) => found[i] !== undefined) }
+      }),
+  })),
+  "ends its walk through keys with the first page": withStore((store) => ({
+    ...plain(store),
+    keys: (prefix, after) =>
+      Effect.map(store.keys!(prefix, after), ({ keys }) => ({
+        keys: keys.slice(0, 500),
+        next: undefined,
+      })),
+  })),
+  "takes a prefix for a pattern": withStore((store) => ({
+    ...plain(store),
+    keys: (_, after) =>
+      Effect.map(store.keys!("", after), ({ keys, next }) => ({
+        keys: keys.filter((key) => key.toLowerCase().startsWith("a")),
+        next,
+      })),
+  })),
   "folds the case of keys": withStore((store) => ({
     ...plain(store),
     read: (keys) => store.read(keys.map((key) => key.toLowerCase())),

@@ -19,6 +19,7 @@ export const settings: Settings = {
   policy,
   policyOf: () => policy,
   keyOf: (key) => (typeof key === "string" ? key : undefined),
+  prefixOf: (prefix) => prefix,
   keyProblem: () => "no key",
   tags: undefined,
   etag: undefined,

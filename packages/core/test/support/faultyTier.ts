@@ -33,6 +33,7 @@ const reachOf: Readonly<Record<string, Reach>> = {
   read: "reads",
   marks: "reads",
   versions: "reads",
+  keys: "reads",
   acquire: "leases",
   renew: "leases",
   release: "leases",
@@ -148,6 +149,7 @@ const faultyStore = (store: Tier.ByteStore, faults: Faults): Tier.ByteStore => (
   read: (keys) => faults.around("read", store.read(keys), (found) => found.map(damaged)),
   put: (...args) => faults.around("put", store.put(...args)),
   drop: (...args) => faults.around("drop", store.drop(...args)),
+  keys: store.keys && ((...args) => faults.around("keys", store.keys!(...args))),
   arbiter: store.arbiter && faultyArbiter(store.arbiter, faults),
 })
 

@@ -172,6 +172,7 @@ const storeOver = (road: Road, store: Tier.ByteStore): Tier.ByteStore => ({
   read: (keys) => road.request("read", store.read(keys), (found) => found.map(damaged)),
   put: (...args) => road.request("put", store.put(...args)),
   drop: (...args) => road.request("drop", store.drop(...args)),
+  keys: store.keys && ((...args) => road.request("read", store.keys!(...args))),
   arbiter: store.arbiter && arbiterOver(road, store.arbiter),
 })
 

@@ -15,6 +15,12 @@ const sql = {
   read: "SELECT id, envelope FROM entries WHERE larder = ? AND key = ? AND expires > ?",
   readMany: `SELECT id, key, envelope FROM entries
     WHERE larder = ? AND expires > ? AND key IN (SELECT value FROM json_each(?))`,
+  keysFrom: "SELECT key, is_value FROM entries WHERE larder = ? AND key >= ? ORDER BY key LIMIT ?",
+  keysAfter: "SELECT key, is_value FROM entries WHERE larder = ? AND key > ? ORDER BY key LIMIT ?",
+  leasesFrom:
+    "SELECT key, 1 AS is_value FROM leases WHERE larder = ? AND key >= ? ORDER BY key LIMIT ?",
+  leasesAfter:
+    "SELECT key, 1 AS is_value FROM leases WHERE larder = ? AND key > ? ORDER BY key LIMIT ?",
   stored: "SELECT version, is_value FROM entries WHERE larder = ? AND key = ? AND expires > ?",
   present: `SELECT version, is_value, envelope, expires FROM entries
     WHERE larder = ? AND key = ? AND expires > ?`,

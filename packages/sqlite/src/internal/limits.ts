@@ -27,6 +27,8 @@ export const longestBusyPauseMillis = 25
 export const rowBytes = 999_000_000
 /** ms. Until a file that failed to open is tried again, and between two checks of an open file. */
 export const fileCheckMillis = 1_000
+/** Rows that one page of `removeWhere` reads: some hundred microseconds. */
+export const keysPerPage = 500
 /** ms. The pause between two attempts while another process writes. */
 export const busyPauseMillis = 2
 /** ms. One warning of a topic per this time. */

@@ -9,7 +9,7 @@ import { MarkTable } from "./markTable.ts"
 import type { Settings } from "./options.ts"
 import { Seen } from "./seen.ts"
 import { type Changed, type Evicted, Shelf } from "./shelf.ts"
-import { busyPauseMillis, firstEvictedBytes } from "./limits.ts"
+import { busyPauseMillis, firstEvictedBytes, keysPerPage } from "./limits.ts"
 
 export interface Shared {
   readonly file: DatabaseFile
@@ -20,6 +20,10 @@ export interface Shared {
   /** The numbers seen, by larder; kept when a larder closes. */
   readonly seen: Map<string, Seen>
 }
+
+/** What begins the place in a walk through keys. */
+const ofEntries = "e"
+const ofLeases = "l"
 
 const addTo = <A>(sets: Map<string, Set<A>>, name: string, member: A): (() => void) => {
   const members = sets.get(name) ?? new Set()
@@ -87,6 +91,35 @@ export class SqliteStore {
 
   readonly drop: Tier.ByteStore["drop"] = (key, version) =>
     this.#change("drop", "invalidation", (shelf) => shelf.drop(key, version))
+
+  /** First the keys of entries, then those of leases. */
+  readonly keys: NonNullable<Tier.ByteStore["keys"]> = (prefix, after) =>
+    this.#step("keys", "read", (connection, now) => {
+      const id = this.#known(connection, now)
+      if (id === undefined) return { keys: [], next: undefined }
+      const table = after?.startsWith(ofLeases) === true ? "leases" : "keys"
+      const last = after?.slice(1) ?? ""
+      const rows =
+        last === ""
+          ? connection.all(`${table}From`, id, prefix, keysPerPage)
+          : connection.all(`${table}After`, id, last, keysPerPage)
+      const keys: Array<string> = []
+      let isOver = rows.length < keysPerPage
+      for (const row of rows) {
+        const key = String(row["key"])
+        // The rows are in the order of their bytes, so keys with one prefix are side by side.
+        if (!key.startsWith(prefix)) {
+          isOver = true
+          break
+        }
+        if (row["is_value"] === 1) keys.push(key)
+      }
+      if (!isOver) {
+        const mark = table === "leases" ? ofLeases : ofEntries
+        return { keys, next: `${mark}${String(rows.at(-1)?.["key"])}` }
+      }
+      return { keys, next: table === "leases" ? undefined : ofLeases }
+    })
 
   readonly acquire: Tier.Arbiter["acquire"] = (key, request) =>
     Effect.tap(

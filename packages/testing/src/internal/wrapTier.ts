@@ -96,6 +96,7 @@ const arbiterWith = (arbiter: Tier.Arbiter, { around, listen }: Wrapping): Tier.
 
 const storeWith = (store: Tier.ByteStore, wrapping: Wrapping): Tier.ByteStore => {
   const { around } = wrapping
+  const keysOf = store.keys?.bind(store)
   return {
     read: (keys) =>
       around({
@@ -111,6 +112,10 @@ const storeWith = (store: Tier.ByteStore, wrapping: Wrapping): Tier.ByteStore =>
       around({ name: "put", keys: [key], run: store.put(key, ...rest), damaged: intact }),
     drop: (key, ...rest) =>
       around({ name: "drop", keys: [key], run: store.drop(key, ...rest), damaged: intact }),
+    keys:
+      keysOf &&
+      ((prefix, after) =>
+        around({ name: "keys", keys: undefined, run: keysOf(prefix, after), damaged: intact })),
     partOf: store.partOf?.bind(store),
     arbiter: store.arbiter && arbiterWith(store.arbiter, wrapping),
   }

@@ -52,6 +52,15 @@ export class ExpiringMap<V extends Ending> {
     for (const [key, value] of this.#values) if (isChosen(key)) this.#lose(key, value)
   }
 
+  /** The keys, expired or not, with that prefix, whose value is chosen. */
+  keysWith(prefix: string, isChosen: (value: V) => boolean): ReadonlyArray<string> {
+    const keys: Array<string> = []
+    for (const [key, value] of this.#values) {
+      if (key.startsWith(prefix) && isChosen(value)) keys.push(key)
+    }
+    return keys
+  }
+
   /** All values as they are now, for {@link restore}. */
   copied(): ReadonlyArray<readonly [string, V]> {
     return [...this.#values]

@@ -64,6 +64,7 @@ const storeOf = (shelf: Shelf): ByteStore => ({
   put: (key, envelope, lifeMillis) =>
     withEnvelope("put", envelope, () => shelf.put(key, envelope, lifeMillis)),
   drop: (key, version) => Effect.sync(() => shelf.drop(key, version)),
+  keys: (prefix) => Effect.sync(() => ({ keys: shelf.keys(prefix), next: undefined })),
   arbiter: arbiterOf(shelf),
 })
 

@@ -234,6 +234,12 @@ export class Shelf {
     this.#entries.loseWhere(isChosen)
   }
 
+  /** The keys with that prefix that have a value, or the record of a lease. */
+  keys(prefix: string): ReadonlyArray<string> {
+    const values = this.#entries.keysWith(prefix, ({ bytes }) => !Envelope.isTombstone(bytes))
+    return [...new Set([...values, ...this.#leases.keysWith(prefix, () => true)])]
+  }
+
   readonly restoreEmpty = (): void => {
     this.loseAll()
     this.channel.reconnect()

@@ -12,6 +12,10 @@ export const ofPrimitive = (key: unknown): string | undefined => {
   return typeof key === "number" ? `#${key}` : undefined
 }
 
+/** The beginning of all strings that {@link ofPrimitive} makes of strings with this beginning. */
+export const prefixOfPrimitive = (prefix: string): string =>
+  prefix.charCodeAt(0) === hash ? `#${prefix}` : prefix
+
 /** Keys by the user's function; undefined where the function throws or returns no string. */
 export const by =
   (key: (key: unknown) => string) =>

@@ -202,6 +202,7 @@ export const settingsOf = (
     follows,
     ...policiesOf(name, policy),
     keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
+    prefixOf: key === undefined ? keys.prefixOfPrimitive : (prefix) => prefix,
     keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),
     tags:
       tags && guarded(name, "tags", (value, asked) => wellFormed(checkedTags(tags(value, asked)))),

@@ -100,6 +100,11 @@ export class WriteQueue {
   }
 
   /** The last value that was set, until it has reached the tiers. */
+  /** The keys with a value that waits. */
+  keys(): Iterable<string> {
+    return this.#pending.keys()
+  }
+
   newest(k: string): Queued | undefined {
     const pending = this.#pending.get(k)
     return pending?.isWithdrawn === true ? undefined : pending?.newest

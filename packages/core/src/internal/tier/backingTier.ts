@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as Entry from "../../Entry.ts"
 import type { Stored } from "../../Arbitration.ts"
-import type { Arbiter, ByteStore, ByteTier, Limits } from "../../Tier.ts"
+import type { Arbiter, ByteStore, ByteTier, KeysPage, Limits } from "../../Tier.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
 import { atOnce } from "../runtime/syncExit.ts"
 import { ArbiterWrites } from "./arbiterWrites.ts"
@@ -53,6 +53,8 @@ export class FartherTier {
   readonly listen: Arbiter["listen"]
   /** Whether {@link versions} can be read: not in a tier that does not arbitrate. */
   readonly hasVersions: boolean
+  /** Whether the tier can list {@link keys}. */
+  readonly listsKeys: boolean
   readonly #store: ByteStore
   readonly #ask: Ask
   readonly #options: Options
@@ -91,6 +93,7 @@ export class FartherTier {
     this.time = time
     this.listen = tier.abilities.notifies ? arbiter?.listen : undefined
     this.hasVersions = arbiter?.versions !== undefined
+    this.listsKeys = store.keys !== undefined
     this.#store = store
     this.#ask = ask
     this.#options = options
@@ -191,6 +194,15 @@ export class FartherTier {
       return Effect.map(answered, (stored) =>
         this.marks.reading?.isReadAfter(misses) === true ? stored : undefined,
       )
+    })
+  }
+
+  /** A page of the keys with a prefix; `undefined` where the tier does not answer. */
+  keys(prefix: string, after: string | undefined): Effect.Effect<KeysPage | undefined> {
+    return Effect.suspend(() => {
+      const { keys } = this.#store
+      if (keys === undefined) return Effect.die(new Error(`the tier ${this.name} lists no keys`))
+      return this.#parts.stepsOf(undefined).run("keys", keys(prefix, after))
     })
   }
 

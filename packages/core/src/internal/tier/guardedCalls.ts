@@ -39,6 +39,7 @@ class TierTimeout extends Data.TaggedError("TierTimeout")<{ readonly millis: num
 const kinds: Readonly<Record<string, TierOperation>> = {
   read: "read",
   versions: "read",
+  keys: "read",
   put: "write",
   drop: "write",
   commit: "write",

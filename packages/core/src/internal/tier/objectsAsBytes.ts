@@ -80,6 +80,12 @@ const byteStore = (store: ObjectStore, now: () => number): ByteStore => {
       Effect.sync(() => {
         if (versionAt(key) <= version) store.delete(key)
       }),
+    keys: (prefix) =>
+      Effect.sync(() => {
+        const keys: Array<string> = []
+        for (const { key } of store.entries()) if (key.startsWith(prefix)) keys.push(key)
+        return { keys, next: undefined }
+      }),
     arbiter: undefined,
   }
 }

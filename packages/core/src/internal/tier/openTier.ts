@@ -50,6 +50,7 @@ const withoutThrows = (store: ByteStore, counters: Counters): ByteStore => {
     },
     put: orDie((...args) => store.put(...args)),
     drop: orDie((...args) => store.drop(...args)),
+    keys: store.keys && orDie((...args) => store.keys!(...args)),
     arbiter:
       arbiter &&
       countingMessages(

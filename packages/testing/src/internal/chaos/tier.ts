@@ -14,6 +14,7 @@ const groups: { readonly [Name in Call["name"]]: Group } = {
   read: "reads",
   marks: "reads",
   versions: "reads",
+  keys: "reads",
   put: "writes",
   drop: "writes",
   write: "writes",

@@ -1,8 +1,9 @@
 /** Checks for every tier that stores bytes. */
-import { Envelope } from "@larder/core"
+import { Envelope, type Tier } from "@larder/core"
 import * as Effect from "effect/Effect"
 import { strict as assert } from "node:assert"
 import {
+  arbitrated,
   assertNoValue,
   byteTier,
   checksThat,
@@ -52,6 +53,33 @@ const oddTexts = [
 
 const allBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
+const walked = [
+  ...["a", "ab", "a:", "a*", "a{", "a%", "a\\", "aé", "a鍵", "a\u{10FFFF}"],
+  ...Array.from({ length: 600 }, (_, i) => `a${i}`),
+]
+
+const notWalked = ["A", "b", "", "é", "ba", "`", "%a"]
+
+/** All keys of a walk; undefined where the tier cannot list keys. */
+const keysListed = (
+  { keys }: Tier.ByteStore,
+  prefix: string,
+  between: (page: number) => Effect.Effect<unknown, Tier.TierError> = () => Effect.void,
+) =>
+  Effect.gen(function* () {
+    if (keys === undefined) return undefined
+    const listed = new Set<string>()
+    let after: string | undefined
+    for (let page = 0; page < 10_000; page++) {
+      const found: Tier.KeysPage = yield* keys(prefix, after)
+      for (const key of found.keys) listed.add(key)
+      after = found.next
+      if (after === undefined) return listed
+      yield* between(page)
+    }
+    return assert.fail("the walk does not end")
+  })
+
 export const storeChecks = checksThat("bytes")({
   "the declared abilities are those of its stores": (subject) =>
     Effect.gen(function* () {
@@ -63,6 +91,36 @@ export const storeChecks = checksThat("bytes")({
       assert.equal(store.arbiter !== undefined, subject.arbitrates)
       assert.equal(other.arbiter !== undefined, subject.arbitrates)
       assert.ok(subject.arbitrates || !abilities.notifies, "messages are those of an arbiter")
+    }),
+
+  "a walk lists each key with the prefix that has a value from its begin to its end": (subject) =>
+    Effect.gen(function* () {
+      const name = yield* freshName("walk")
+      const { put, store } = yield* openedAs(subject, name)
+      const other = yield* openedAs(subject, `${name}:`)
+      for (const key of [...walked, ...notWalked]) yield* put(key, "value", 5)
+      yield* other.put("a of another larder", "value", 5)
+      // What comes and goes meanwhile must not end the walk early, nor hide a key.
+      const listed = yield* keysListed(store, "a", (page) =>
+        Effect.andThen(put(`a new ${page}`, "value", 5), store.drop(`a new ${page - 1}`, 5)),
+      )
+      if (listed === undefined) return
+      const missing = walked.filter((key) => !listed.has(key))
+      assert.deepEqual(missing, [], "keys that were not listed")
+      const known = new Set(walked)
+      const surplus = [...listed].filter((key) => !known.has(key) && !key.startsWith("a new "))
+      assert.deepEqual(surplus, [], "keys that must not be listed")
+      assert.deepEqual(yield* keysListed(store, "a{"), new Set(["a{"]))
+      assert.deepEqual(yield* keysListed(store, "nothing"), new Set())
+    }),
+
+  "a walk lists the keys that are looked up under a lease": (subject) =>
+    Effect.gen(function* () {
+      if (!subject.arbitrates) return
+      const { acquire, store } = yield* arbitrated(subject)
+      assert.equal((yield* acquire("a looked up"))._tag, "Won")
+      const listed = yield* keysListed(store, "a ")
+      assert.deepEqual(listed ?? new Set(["a looked up"]), new Set(["a looked up"]))
     }),
 
   "a larder opened again finds its entries; other larders do not": (subject) =>
