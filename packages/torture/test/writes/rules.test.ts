@@ -159,6 +159,17 @@ describe("a read", () => {
     expect(rules(older, unsettled, end, read("old", key, 3_200))).toEqual([])
   })
 
+  it("may give a put that was under way at the same time, until the source has refused it", () => {
+    const late = (ended: number) => write("late", key, [90, ended], 1.5)
+    expect(rules(older, newer, late(900), end, read("late", key, 3_800))).toEqual([])
+    expect(rules(older, newer, late(900), end, read("late", key, 4_000))).toEqual([
+      "older given as fresh",
+    ])
+    expect(rules(older, newer, late(95), end, read("late", key, 3_200))).toEqual([
+      "older given as fresh",
+    ])
+  })
+
   it("of a stale value proves nothing", () => {
     expect(
       rules(older, newer, end, { ...read("old", key, 3_200), isFresh: false } as WriteLine),
@@ -170,9 +181,9 @@ describe("a read", () => {
     const lines = [write("old", mine, [0, 10], 1), write("new", mine, [100, 110], 2)]
     const kept = source(mine, 2, "new")
     expect(rules(...lines, kept, read("old", mine, 3_200))).toEqual([])
-    expect(rules(...lines, kept, read("old", mine, 3_200, "A1"))).toEqual([
-      "overtaken in its own process",
-    ])
+    expect(rules(...lines, kept, read("old", mine, 3_200, "A1"))).toEqual([])
+    const asked = { ...read("old", mine, 3_200, "A1"), tier: "upstream" } as WriteLine
+    expect(rules(...lines, kept, asked)).toEqual(["overtaken in its own process"])
   })
 })
 
