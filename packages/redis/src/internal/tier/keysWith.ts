@@ -43,7 +43,7 @@ export const keysWith =
       const at = masters.findIndex(([address]) => address === place.address)
       const [, node] = masters[at] ?? []
       if (node === undefined) {
-        return yield* Effect.fail(failed(new Error(`the master ${place.address} has gone`)))
+        return yield* failed(new Error(`the master ${place.address} has gone`))
       }
       const pattern = keyPattern(prefix, larder, keyPrefix)
       const [cursor, names] = yield* Effect.mapError(
