@@ -364,11 +364,14 @@ plain.effect(
     }).pipe(
       Effect.scoped,
       Effect.provide(
-        Layer.provideMerge(
-          Prices.layer,
-          TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared)),
+        Prices.layer.pipe(
+          Layer.provideMerge(
+            TierStack.layer(MemoryTier.layer(), Layer.fresh(MemoryTier.layerShared)),
+          ),
+          Layer.provideMerge(
+            Logger.layer([Logger.make(({ message }) => void warned.push(message))]),
+          ),
         ),
       ),
-      Effect.provide(Logger.layer([Logger.make(({ message }) => void warned.push(message))])),
     ),
 )

@@ -75,11 +75,12 @@ describe("a shared tier that loses its records", () => {
     "flushed, it raises the floor above a mark that a node has set when it heard of another",
     Effect.gen(function* () {
       const { arbiter, server } = yield* opened
+      const runSync = Effect.runSyncWith(yield* Effect.context<never>())
       const heard: Array<number> = []
       yield* arbiter.listen!((message) => {
         if (message._tag !== "Marked") return
         heard.push(message.page.last)
-        if (heard.length === 1) Effect.runSync(arbiter.mark(["b"], true, 0))
+        if (heard.length === 1) runSync(arbiter.mark(["b"], true, 0))
       })
       yield* arbiter.mark(["a"], true, 0)
       yield* server.loseAll

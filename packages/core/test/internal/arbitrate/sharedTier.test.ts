@@ -804,12 +804,13 @@ describe("marks and messages", () => {
       yield* TestClock.setTime(600_000)
       const shared = yield* open
       const { arbiter, text, win } = shared
+      const runSync = Effect.runSyncWith(yield* Effect.context<never>())
       const found: Array<string> = []
       let asked: Effect.Effect<unknown, TierError> = Effect.void
       yield* arbiter.listen!(() => {
         const asking = asked
         asked = Effect.void
-        Effect.runSync(asking)
+        runSync(asking)
       })
       const token = yield* win("k")
       for (const write of [
