@@ -31,6 +31,20 @@ export const groups: ReadonlyArray<Group> = [
     files: ["Larder.ts", "TierStack.ts", ...rooms("read", "refresh")],
   },
   {
+    name: "writing",
+    title: "writes, outboxes, leases, changes from outside",
+    files: [
+      "AfterCommit.ts",
+      "Invalidations.ts",
+      "Lease.ts",
+      "Outbox.ts",
+      "OutboxRow.ts",
+      "OutboxStore.ts",
+      "WriteBehind.ts",
+      ...rooms("behind", "lease"),
+    ],
+  },
+  {
     name: "policy",
     title: "policies and entries",
     files: [
@@ -77,6 +91,7 @@ export const groups: ReadonlyArray<Group> = [
       "LarderEvent.ts",
       "LogEvents.ts",
       "Metrics.ts",
+      "TierLog.ts",
       ...rooms("observe"),
     ],
   },

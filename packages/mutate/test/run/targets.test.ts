@@ -27,7 +27,7 @@ it.each([
 
 it("a group that is none is named, with those that are", () => {
   expect(() => targets(root, [], ["memoir"])).toThrow(
-    'there is no group "memoir": give one of state, calls, policy',
+    'there is no group "memoir": give one of state, calls, writing, policy',
   )
 })
 
