@@ -17,8 +17,8 @@ export const oldFaults = {
     what: "a `read` gets the answer of one that began before its node's own change",
     edits: [
       {
-        file: `${core}/write/change.ts`,
-        from: `    engine.reads.hear(k)
+        file: `${core}/write/follow.ts`,
+        from: `      engine.reads.hear(k)
 `,
         to: ``,
       },
@@ -175,8 +175,8 @@ export const oldFaults = {
     edits: [
       {
         file: `${core}/write/background.ts`,
-        from: `    const set = { _tag: "Set", entry: placed.entry, at } as const`,
-        to: `    const set = { _tag: "Set", entry: placed.entry } as const`,
+        from: `  if (!isLater) return { _tag: "Set", entry, at }`,
+        to: `  if (!isLater || at > 0) return { _tag: "Set", entry }`,
       },
       {
         file: `${core}/write/background.ts`,
