@@ -35,7 +35,6 @@ import { type Invalidated, invalidateWhen, mark } from "./internal/write/invalid
 import type { Ack } from "./internal/write/ack.ts"
 import { around, type AroundOptions, type Target } from "./internal/write/around.ts"
 import * as checks from "./internal/write/checkedWriting.ts"
-import { changed } from "./internal/write/concluded.ts"
 import {
   type SourceWrite,
   through,
@@ -44,7 +43,7 @@ import {
 } from "./internal/write/through.ts"
 import { prefixOf, removeWhere, type RemoveWhereOptions } from "./internal/write/removeWhere.ts"
 import { update, type UpdateOptions } from "./internal/write/update.ts"
-import { tellChanged } from "./internal/write/tellChanged.ts"
+import { changed, tellChanged } from "./internal/write/tellChanged.ts"
 import { listen } from "./internal/backplane/listen.ts"
 import { checkedInstrument } from "./internal/lifecycle/checkedInstrument.ts"
 import { Warnings } from "./internal/observe/warnings.ts"
@@ -666,11 +665,6 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     })
   const open = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.suspend(() => (engine.closed ? closed(engine) : waits(effect)))
-  const changedOne = (
-    operation: "set" | "expire" | "remove",
-    key: unknown,
-    how: (k: string) => Effect.Effect<Ack>,
-  ) => checked(key, (k) => changed(engine, operation, k, how(k)))
   const keepsStale = (options: MarkOptions = {}): boolean => {
     checkNames(name, options, markNames)
     return flagOf(name, "keepStale", options.keepStale, true)
@@ -692,9 +686,9 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
       >,
     read: (key) => checked(key, (k) => read(engine, key, k)),
     set: (key, value, options) =>
-      changedOne("set", key, (k) => set(engine, key, k, value, options)),
-    expire: (key) => changedOne("expire", key, (k) => expire(engine, key, k)),
-    remove: (key) => changedOne("remove", key, (k) => remove(engine, key, k)),
+      checked(key, (k) => changed(engine, "set", k, set(engine, key, k, value, options))),
+    expire: (key) => checked(key, (k) => expire(engine, key, k)),
+    remove: (key) => checked(key, (k) => remove(engine, key, k)),
     around: (target, options) => (effect) =>
       open(
         Effect.suspend(() => {

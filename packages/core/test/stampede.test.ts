@@ -197,6 +197,25 @@ describe("many lookups of one key", () => {
   )
 
   test(
+    "are none after a change of keys in memory, of keys with a prefix, or around a write of the source",
+    Effect.gen(function* () {
+      const { larder, stampedes, state } = yield* opened()
+      for (const change of [
+        larder.invalidateWhen(() => true),
+        larder.invalidateWhen(() => true, { keepStale: false }),
+        larder.removeWhere({ prefix: "mi" }),
+        Effect.void.pipe(larder.around("milk")),
+      ]) {
+        yield* crowd(1, larder.get("milk"))
+        yield* change
+      }
+      yield* crowd(1, larder.get("milk"))
+      assert.strictEqual(state.lookups, 5)
+      assert.deepStrictEqual(yield* stampedes, [])
+    }),
+  )
+
+  test(
     "are none in the background",
     Effect.gen(function* () {
       const { larder, stampedes, state } = yield* opened({

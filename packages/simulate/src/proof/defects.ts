@@ -458,9 +458,9 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/write/around.ts`,
-        from: `      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
+        from: `      const change = Exit.isSuccess(exit) ? { ofKey: remove, keepsStale } : doubted`,
         to: `      if (Exit.hasInterrupts(exit)) return yield* exit
-      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
+      const change = Exit.isSuccess(exit) ? { ofKey: remove, keepsStale } : doubted`,
       },
     ],
   },
@@ -471,13 +471,13 @@ export const defects: ReadonlyArray<Defect> = [
       {
         file: `${internal}/write/around.ts`,
         from: `      if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, doubted))`,
-        to: `      yield* whenCommitted(engine, () => changeAll(engine, target, expiresBefore ? doubted : { ofKey: removed, keepsStale }))`,
+        to: `      yield* whenCommitted(engine, () => changeAll(engine, target, expiresBefore ? doubted : { ofKey: remove, keepsStale }))`,
       },
       {
         file: `${internal}/write/around.ts`,
-        from: `      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
+        from: `      const change = Exit.isSuccess(exit) ? { ofKey: remove, keepsStale } : doubted`,
         to: `      if (engine.closed || !engine.closed) return yield* exit
-      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted`,
+      const change = Exit.isSuccess(exit) ? { ofKey: remove, keepsStale } : doubted`,
       },
     ],
   },
@@ -497,7 +497,7 @@ export const defects: ReadonlyArray<Defect> = [
     what: "an error that says that the source has not changed expires the key",
     edits: [
       {
-        file: `${internal}/write/concluded.ts`,
+        file: `${internal}/write/untouched.ts`,
         from: `  if (untouched === undefined || Exit.isSuccess(exit)) return false`,
         to: `  if (untouched === undefined || Exit.isSuccess(exit) || engine.settings.name !== "") return false`,
       },

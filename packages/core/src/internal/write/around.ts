@@ -10,7 +10,8 @@ import { NotSettled } from "../../LarderError.ts"
 import { keysInvalidatedAtOnce } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Ack } from "./ack.ts"
-import { expired, isUntouched, removed, type Untouched } from "./concluded.ts"
+import { expire, remove } from "./removeExpire.ts"
+import { isUntouched, type Untouched } from "./untouched.ts"
 import { mark } from "./invalidate.ts"
 import { tellChanged } from "./tellChanged.ts"
 import { whenCommitted } from "./whenCommitted.ts"
@@ -75,11 +76,11 @@ export interface Checked {
 
 /** What becomes of a target: of each key, and of the values with its tags when upstream fails. */
 interface Change {
-  readonly ofKey: typeof removed
+  readonly ofKey: typeof remove
   readonly keepsStale: boolean
 }
 
-const doubted: Change = { ofKey: expired, keepsStale: true }
+const doubted: Change = { ofKey: expire, keepsStale: true }
 
 export const around = <A, E, R>(
   engine: Engine,
@@ -92,7 +93,7 @@ export const around = <A, E, R>(
       if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, doubted))
       const exit = yield* Effect.exit(restore(effect))
       if (isUntouched(engine, exit, untouched)) return yield* exit
-      const change = Exit.isSuccess(exit) ? { ofKey: removed, keepsStale } : doubted
+      const change = Exit.isSuccess(exit) ? { ofKey: remove, keepsStale } : doubted
       const acks = yield* whenCommitted(engine, (isPutOff) =>
         Effect.tap(changeAll(engine, target, change), (all) =>
           Effect.sync(() => {

@@ -5,7 +5,7 @@ import { updateAttempts } from "../runtime/limits.ts"
 import { areOptions, type NamesOf } from "../runtime/optionNames.ts"
 import { checkNames, invalidOption } from "../state/settings.ts"
 import type { AroundOptions, Checked, Target } from "./around.ts"
-import type { Untouched } from "./concluded.ts"
+import type { Untouched } from "./untouched.ts"
 import type { ThroughOptions } from "./through.ts"
 import type { UpdateOptions } from "./update.ts"
 

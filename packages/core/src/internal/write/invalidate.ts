@@ -13,7 +13,6 @@ import { afterMark, markHere } from "../state/ownMarks.ts"
 import { type InMemory, snapshotByKey } from "../state/snapshot.ts"
 import { invalidOption } from "../state/settings.ts"
 import { expire, remove } from "./removeExpire.ts"
-import { tellChanged } from "./tellChanged.ts"
 import { seenThrough } from "./seenThrough.ts"
 import { keysInvalidatedAtOnce, tagsPerMark } from "../runtime/limits.ts"
 
@@ -48,9 +47,7 @@ export const invalidateWhen = (
       if (predicate(one)) chosen.push([k, one.key])
     })
     const change = keepStale ? expire : remove
-    const operation = keepStale ? "expire" : "remove"
-    const changeOne = ([k, key]: readonly [k: string, key: unknown]) =>
-      tellChanged(engine, { operation, key: k }, change(engine, key, k))
+    const changeOne = ([k, key]: readonly [k: string, key: unknown]) => change(engine, key, k)
     const changing = Effect.suspend(() =>
       Effect.forEach(chosen, changeOne, {
         concurrency: keysInvalidatedAtOnce,

@@ -10,7 +10,6 @@ import type { NamesOf } from "../runtime/optionNames.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Invalidated } from "./invalidate.ts"
 import { remove } from "./removeExpire.ts"
-import { tellChanged } from "./tellChanged.ts"
 
 /**
  * Options of `removeWhere`.
@@ -75,9 +74,7 @@ class Removed {
   }
 
   #one(k: string): Effect.Effect<void> {
-    const engine = this.#engine
-    const change = { operation: "remove", key: k } as const
-    return Effect.map(tellChanged(engine, change, remove(engine, k, k)), (ack) => {
+    return Effect.map(remove(this.#engine, k, k), (ack) => {
       this.#settled &&= ack.settled
       for (const tier of ack.pending) this.#pending.add(tier)
     })
@@ -92,7 +89,6 @@ const keysHere = (
   Effect.suspend(() => {
     const all = [
       ...Array.from(near.entries(), ({ key }) => key),
-
       ...flights.active().map(({ k }) => k),
       ...writes.keys(),
     ]

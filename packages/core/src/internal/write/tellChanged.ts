@@ -24,3 +24,15 @@ export const tellChanged = (
       return ack
     })
   })
+
+/** As {@link tellChanged}, of one key: its next lookup begins anew, and is part of no stampede. */
+export const changed = (
+  engine: Engine,
+  operation: Extract<Changed["operation"], "set" | "expire" | "remove">,
+  k: string,
+  applied: Effect.Effect<Ack>,
+): Effect.Effect<Ack> =>
+  Effect.suspend(() => {
+    engine.stampedes.changed(k)
+    return tellChanged(engine, { operation, key: k }, applied)
+  })

@@ -12,7 +12,9 @@ import { attempt } from "../state/userCode.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import { change } from "./change.ts"
 import { type Claim, claimByForce, giveUp, letLapse, storeUnder } from "./claim.ts"
-import { changed, expired, isUntouched, removed, type Untouched } from "./concluded.ts"
+import { expire, remove } from "./removeExpire.ts"
+import { changed } from "./tellChanged.ts"
+import { isUntouched, type Untouched } from "./untouched.ts"
 import { leavesNothing } from "./follow.ts"
 import { newEntry } from "./newEntry.ts"
 import { whenCommitted } from "./whenCommitted.ts"
@@ -133,7 +135,7 @@ const afterwards = (
   k: string,
   exit: Exit.Exit<unknown, unknown>,
 ): Effect.Effect<unknown> =>
-  Exit.isSuccess(exit) ? removed(engine, key, k) : expired(engine, key, k)
+  Exit.isSuccess(exit) ? remove(engine, key, k) : expire(engine, key, k)
 
 const storeOrRemove = (
   engine: Engine,
@@ -145,14 +147,14 @@ const storeOrRemove = (
 ): Effect.Effect<unknown> =>
   Effect.suspend(() => {
     const kept = usable(engine, key, k, value)
-    if (kept === undefined) return removed(engine, key, k)
+    if (kept === undefined) return remove(engine, key, k)
     return Effect.flatMap(storeUnder(engine, arbiter, { key, k }, claim, kept), (stored) => {
       if (stored._tag === "Stored") return changed(engine, "set", k, Effect.succeed(stored.ack))
       if (stored._tag === "Refused") {
         engine.observer.counters.superseded += 1
         engine.observer.tell({ _tag: "Superseded", key: k })
       }
-      return removed(engine, key, k)
+      return remove(engine, key, k)
     })
   })
 

@@ -15,7 +15,9 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import { change } from "./change.ts"
 import { type Claim, giveUp, type Keyed, letLapse, type Stored, storeUnder } from "./claim.ts"
 import { type Attempts, claimWhenFree } from "./claimWhenFree.ts"
-import { changed, expired, isUntouched, removed, type Untouched } from "./concluded.ts"
+import { expire, remove } from "./removeExpire.ts"
+import { changed } from "./tellChanged.ts"
+import { isUntouched, type Untouched } from "./untouched.ts"
 import { newEntry } from "./newEntry.ts"
 import { recognised } from "./recognised.ts"
 import type { SourceWrite } from "./through.ts"
@@ -129,7 +131,7 @@ const overArbiter = <E, R>(
     return Effect.onExit(untilStored(engine, updating, attempts, turn), () => {
       signal.close()
       return doubt.isOpen
-        ? whenCommitted(engine, () => expired(engine, updating.key, k))
+        ? whenCommitted(engine, () => expire(engine, updating.key, k))
         : Effect.void
     })
   })
@@ -216,7 +218,7 @@ const storedOrRemoved = (
   next: EntryWithPolicy,
 ): Effect.Effect<Stored> =>
   Effect.tap(storedFor(engine, arbiter, keyed, claim, next), (stored) =>
-    stored._tag === "Stored" ? Effect.void : removed(engine, keyed.key, keyed.k),
+    stored._tag === "Stored" ? Effect.void : remove(engine, keyed.key, keyed.k),
   )
 
 /** Without an arbiter: one after the other in this node, and anew where another change came in between. */
@@ -251,7 +253,7 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
       } as const
       const done = yield* whenCommitted(engine, (isPutOff) => {
         // Until a transaction commits, changes by others are not followed: then the value is not stored.
-        if (isPutOff) return Effect.as(removed(engine, key, k), true)
+        if (isPutOff) return Effect.as(remove(engine, key, k), true)
         if (write.isOvertaken) return Effect.succeed(false)
         return Effect.as(changed(engine, "set", k, change(engine, k, planned)), true)
       })
@@ -262,6 +264,6 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
     })
     return Effect.onExit(untilStored(engine, updating, attempts, turn), () => {
       attempts.signal.close()
-      return doubt.isOpen ? whenCommitted(engine, () => expired(engine, key, k)) : Effect.void
+      return doubt.isOpen ? whenCommitted(engine, () => expire(engine, key, k)) : Effect.void
     })
   })
