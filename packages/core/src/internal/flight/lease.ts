@@ -11,12 +11,8 @@ import type { Granted } from "../tier/leases.ts"
 import { Budget } from "../tier/budget.ts"
 import type { Flight } from "../state/flight.ts"
 import { allHaveStale } from "../state/lookupDemand.ts"
-import {
-  firstLeasePauseMillis,
-  leasePauseJitter,
-  leaseRequestsUnanswered,
-  longestLeasePauseMillis,
-} from "../runtime/limits.ts"
+import { LeasePauses } from "../runtime/leasePauses.ts"
+import { leaseRequestsUnanswered } from "../runtime/limits.ts"
 
 /** Options of a request: take the lease from its holder, and despite another node's recent failure. */
 interface Claim {
@@ -63,7 +59,7 @@ class LeaseWait {
   readonly #longest: number
   #claim: Claim
   #budget: Budget
-  #pause = firstLeasePauseMillis
+  readonly #pauses = new LeasePauses()
   /** Counted from the first busy answer: the trip to the arbiter is no wait for another node. */
   #busySince: number | undefined
   /** Requests without an answer since the last busy answer. */
@@ -134,9 +130,8 @@ class LeaseWait {
       this.#claim = byTakingOver
       return this.leased
     }
-    const share = 1 - leasePauseJitter * engine.random.nextDoubleUnsafe()
-    const pause = engine.sleep(Math.min(Math.ceil(this.#pause * share), left))
-    this.#pause = Math.min(2 * this.#pause, longestLeasePauseMillis)
+    const millis = Math.ceil(this.#pauses.next(engine.random.nextDoubleUnsafe()))
+    const pause = engine.sleep(Math.min(millis, left))
     return Effect.andThen(this.#signal.wait(pause), this.leased)
   }
 
@@ -291,7 +286,11 @@ const answerTo = (
   }
 }
 
-const leaseOutcome = ({ takesOver }: Claim, granted: Granted | undefined): LeaseOutcome => {
+/** How a request for a lease counts. `takesOver`: the longest wait for its holder has passed. */
+export const leaseOutcome = (
+  { takesOver }: Pick<Claim, "takesOver">,
+  granted: Granted | undefined,
+): LeaseOutcome => {
   switch (granted?._tag) {
     case undefined:
       return "unanswered"

@@ -6,13 +6,8 @@ import type * as Scope from "effect/Scope"
 import * as Deadline from "../../Deadline.ts"
 import { LeaseNotAcquired } from "./errors.ts"
 import { type Acquired, type Arbiter, type Message, TierError } from "../../Tier.ts"
-import {
-  firstLeasePauseMillis,
-  leasePauseJitter,
-  leastLoneLeaseStepMillis,
-  longestLeasePauseMillis,
-  longestLoneLeaseStepMillis,
-} from "../runtime/limits.ts"
+import { LeasePauses } from "../runtime/leasePauses.ts"
+import { leastLoneLeaseStepMillis, longestLoneLeaseStepMillis } from "../runtime/limits.ts"
 import type { SteadyClock } from "../runtime/steadyClock.ts"
 import type { Settings } from "./settings.ts"
 
@@ -107,7 +102,7 @@ export const acquire = (
     const waitsUntil = now() + settings.wait
     const signal = Latch.makeUnsafe(false)
     let isListening = false
-    let pause = firstLeasePauseMillis
+    const pauses = new LeasePauses()
     let busyMillis = 0
     while (true) {
       signal.closeUnsafe()
@@ -136,10 +131,9 @@ export const acquire = (
         isListening = true
         yield* listen(wanted, signal)
       }
-      const share = 1 - leasePauseJitter * (yield* Random.next)
+      const pause = pauses.next(yield* Random.next)
       const soonest = got._tag === "Success" && busyMillis > 0 ? busyMillis : Infinity
-      const millis = Math.ceil(Math.max(1, Math.min(pause * share, soonest, left)))
-      pause = Math.min(2 * pause, longestLeasePauseMillis)
+      const millis = Math.ceil(Math.max(1, Math.min(pause, soonest, left)))
       yield* restore(Effect.raceFirst(signal.await, Effect.sleep(millis)))
     }
   }).pipe(Effect.scoped)

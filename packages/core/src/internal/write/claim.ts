@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../Entry.ts"
-import { keepLease } from "../flight/lease.ts"
+import { keepLease, leaseOutcome } from "../flight/lease.ts"
 import { replay } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
 import { step } from "../state/spanEvents.ts"
@@ -69,18 +69,8 @@ export const claim = (
         "lease",
         arbiter.leases.acquire(k, request, budget),
       )
-      const { leases } = engine.observer.counters
-      if (granted === undefined) {
-        leases.unanswered += 1
-        return undefined
-      }
-      if (granted._tag !== "Won") {
-        if (granted._tag === "Busy") leases.busy += 1
-        else if (granted._tag === "Newer") leases.newer += 1
-        else leases.failedElsewhere += 1
-        return granted
-      }
-      leases.won += 1
+      engine.observer.counters.leases[leaseOutcome({ takesOver: false }, granted)] += 1
+      if (granted?._tag !== "Won") return granted
       const { storedVersion, token } = granted
       engine.observer.tell({ _tag: "LeaseWon", key: k, token })
       const stop = keepLease(engine, arbiter, k, token, (sentAt) => {

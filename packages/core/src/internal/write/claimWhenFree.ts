@@ -4,11 +4,7 @@ import type { Entry } from "../../Entry.ts"
 import { Contended, NotSettled } from "../../LarderError.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
-import {
-  firstLeasePauseMillis,
-  leasePauseJitter,
-  longestLeasePauseMillis,
-} from "../runtime/limits.ts"
+import { LeasePauses } from "../runtime/leasePauses.ts"
 import type { ChangeSignal } from "../state/changeSignals.ts"
 import type { Engine } from "../state/engine.ts"
 import { Budget } from "../tier/budget.ts"
@@ -16,11 +12,10 @@ import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { type Claim, type ClaimAnswer, claim, giveUp } from "./claim.ts"
 
-/** The attempts of one caller, and its interest in messages about the key. */
+/** How often one caller may lose its turn to another change of the key. */
 export interface Attempts {
   readonly allowed: number
   left: number
-  readonly signal: ChangeSignal
 }
 
 export interface Certified {
@@ -40,6 +35,7 @@ export const claimWhenFree = (
   arbiter: FartherTier,
   k: string,
   attempts: Attempts,
+  signal: ChangeSignal,
   restore: Restore,
 ): Effect.Effect<Certified, Contended | NotSettled> =>
   Effect.gen(function* () {
@@ -53,9 +49,9 @@ export const claimWhenFree = (
     let here = knownHere(engine, k)
     let known = engine.versions.known(k)
     let force = false
-    let pause = firstLeasePauseMillis
+    const pauses = new LeasePauses()
     while (true) {
-      attempts.signal.reset()
+      signal.reset()
       const answer: ClaimAnswer | undefined = yield* claim(engine, arbiter, k, force, known)
       if (answer === undefined) return yield* unanswered
       switch (answer._tag) {
@@ -83,10 +79,8 @@ export const claimWhenFree = (
             force = true
             continue
           }
-          const share = 1 - leasePauseJitter * engine.random.nextDoubleUnsafe()
-          const millis = Math.min(Math.ceil(pause * share), left)
-          pause = Math.min(2 * pause, longestLeasePauseMillis)
-          yield* restore(attempts.signal.wait(engine.sleep(millis)))
+          const millis = Math.ceil(pauses.next(engine.random.nextDoubleUnsafe()))
+          yield* restore(signal.wait(engine.sleep(Math.min(millis, left))))
         }
       }
     }

@@ -110,6 +110,10 @@ const failed = (
   doubt.isOpen ||= doubt.hasRun && !isUntouched(engine, exit, untouched)
 }
 
+/** Law 23: where nobody knows whether the source has changed, nothing stays fresh. */
+const endDoubt = (engine: Engine, { k, key }: Keyed, { isOpen }: Doubt): Effect.Effect<unknown> =>
+  isOpen ? whenCommitted(engine, () => expire(engine, key, k)) : Effect.void
+
 const overArbiter = <E, R>(
   engine: Engine,
   arbiter: FartherTier,
@@ -118,27 +122,25 @@ const overArbiter = <E, R>(
   Effect.uninterruptibleMask((restore) => {
     const { attempts: allowed, k } = updating
     const signal = engine.signals.open(k)
-    const attempts: Attempts = { allowed, left: allowed, signal }
+    const attempts: Attempts = { allowed, left: allowed }
     const doubt: Doubt = { isOpen: false, hasRun: false }
     const turn: Turn<E, R> = Effect.flatMap(
-      claimWhenFree(engine, arbiter, k, attempts, restore),
+      claimWhenFree(engine, arbiter, k, attempts, signal, restore),
       ({ claim, entry }) => {
         const run = restore(computed(engine, updating, entry, claim.token, doubt))
         const stored = storedUnder(engine, arbiter, updating, claim, doubt, run)
         return Effect.ensuring(stored, Effect.sync(claim.stop))
       },
     )
-    return Effect.onExit(untilStored(engine, updating, attempts, turn), () => {
+    return Effect.onExit(untilStored(engine, k, attempts, turn), () => {
       signal.close()
-      return doubt.isOpen
-        ? whenCommitted(engine, () => expire(engine, updating.key, k))
-        : Effect.void
+      return endDoubt(engine, updating, doubt)
     })
   })
 
 const untilStored = <E, R>(
   engine: Engine,
-  { k }: Keyed,
+  k: string,
   attempts: Attempts,
   turn: Turn<E, R>,
 ): Updated<E, R> =>
@@ -146,7 +148,7 @@ const untilStored = <E, R>(
     if (value !== undefined) return Effect.succeed(value)
     attempts.left -= 1
     return attempts.left > 0
-      ? untilStored(engine, { k, key: k }, attempts, turn)
+      ? untilStored(engine, k, attempts, turn)
       : Effect.fail(
           new Contended({ larder: engine.settings.name, key: k, attempts: attempts.allowed }),
         )
@@ -225,7 +227,7 @@ const storedOrRemoved = (
 const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
   Effect.uninterruptibleMask((restore) => {
     const { attempts: allowed, k, key, untouched } = updating
-    const attempts = { allowed, left: allowed, signal: engine.signals.open(k) }
+    const attempts: Attempts = { allowed, left: allowed }
     const doubt: Doubt = { isOpen: false, hasRun: false }
     const turn: Turn<E, R> = Effect.gen(function* () {
       const write = engine.sourceWrites.begin(k)
@@ -262,8 +264,7 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
       doubt.isOpen = false
       return Option.some(next.value)
     })
-    return Effect.onExit(untilStored(engine, updating, attempts, turn), () => {
-      attempts.signal.close()
-      return doubt.isOpen ? whenCommitted(engine, () => expire(engine, key, k)) : Effect.void
+    return Effect.onExit(untilStored(engine, k, attempts, turn), () => {
+      return endDoubt(engine, updating, doubt)
     })
   })
