@@ -610,11 +610,10 @@ const makeAny = (
     // Last in, so first out: the larder closes before anything it works with.
     yield* Scope.addFinalizer(scope, Effect.provideContext(close(engine), context))
     const { keyOf } = settings
-    const parts = { observer, hasArbiter: opened.arbiter !== undefined, keyOf }
     const larder = larderOf(engine)
     const given = instrument.wrap?.(larder, { tiers, keyOf }) ?? larder
     reportBy(given, (told) => observer.tell(told))
-    return setParts(given, parts)
+    return setParts(given, { observer, keyOf })
   })
 
 const withMeta =

@@ -3,7 +3,6 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
-import * as Arbitration from "../../Arbitration.ts"
 import { AfterCommit } from "../../AfterCommit.ts"
 import { type InvalidKey, LarderClosed } from "../../LarderError.ts"
 import type { SourceWrite } from "../write/through.ts"
@@ -22,7 +21,6 @@ export class Writer<K, A, E> {
   readonly #pause: Pause
   /** Puts that found no room try again one after the other: room for one key must not wake all of them. */
   readonly #full = Semaphore.makeUnsafe(1)
-  #last = 0
   isClosed = false
 
   constructor(settings: Settings<K, A, E>, pause: Pause) {
@@ -68,7 +66,7 @@ export class Writer<K, A, E> {
     const offered = Effect.uninterruptibleMask((restore) => {
       const writing = ({ version: token }: SourceWrite) =>
         Effect.suspend(() => {
-          version = this.#versionOf(token)
+          version = token
           return Effect.andThen(
             restore(outbox.offer({ key, value, version })),
             Option.isSome(cached) ? Effect.succeed(cached.value) : Effect.fail(new Offered()),
@@ -85,14 +83,6 @@ export class Writer<K, A, E> {
       AfterCommit,
       (effect) => effect,
     )
-  }
-
-  /** Without an arbiter a larder counts from 1 again in each process, and an outbox may outlive it. */
-  #versionOf(token: number): number {
-    const { clock, parts } = this.#settings
-    if (parts?.hasArbiter === true) return token
-    this.#last = Arbitration.nextNumber(clock.currentTimeMillisUnsafe(), this.#last, token - 1)
-    return this.#last
   }
 }
 

@@ -3,8 +3,6 @@ import type { Observer } from "./eventHub.ts"
 
 export interface LarderParts {
   readonly observer: Observer
-  /** Whether an arbiter orders the writes of all nodes. */
-  readonly hasArbiter: boolean
   /** A key as the string of the events; undefined for an invalid key. */
   readonly keyOf: (key: unknown) => string | undefined
 }

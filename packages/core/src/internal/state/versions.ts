@@ -44,22 +44,12 @@ export class Versions {
   }
 
   /**
-   * The version of a write of the source, where there is no arbiter. The source outlives this process, also
-   * where entries do not: it must not refuse the writes of the next process as older ones.
+   * The version of a write of the source that no arbiter orders: there is none, or it does not answer. Then
+   * `place` is the present place in its order, undefined where it has never told its time. Else this node's
+   * time of day stands in: the source outlives this process, and must not refuse the writes of the next
+   * one as older. Rises with each write of this node.
    */
-  nextWrite(known: number): number {
-    const above = this.outlives ? this.next(known) - 1 : 0
-    this.#lastWrite = nextNumber(this.#clock.currentTimeMillisUnsafe(), this.#lastWrite, above)
-    return this.#lastWrite
-  }
-
-  /**
-   * The version of a write of the source that the arbiter does not order, since it does not answer: the
-   * place in the arbiter's order as this node knows it. Where the arbiter has never told its time, the
-   * node's time of day stands in: a low number would be refused by a source that has any version, after
-   * the write was acknowledged. Rises with each write of this node.
-   */
-  ofSource(known: number, place: number | undefined): number {
+  nextWrite(known: number, place?: number): number {
     const millis = place === undefined ? this.#clock.currentTimeMillisUnsafe() : 0
     this.#lastWrite = Math.max(nextNumber(millis, this.#lastWrite, brought(known)), place ?? 0)
     return this.#lastWrite

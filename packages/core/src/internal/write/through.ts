@@ -109,7 +109,7 @@ const overArbiter = <E, R>(
       const known = engine.versions.known(k)
       const version =
         claim?.token ??
-        engine.versions.ofSource(known, arbiter.time.placeOf(engine.stopwatch(), "most"))
+        engine.versions.nextWrite(known, arbiter.time.placeOf(engine.stopwatch(), "most"))
       const exit = yield* Effect.exit(restore(run(version, claim?.storedVersion)))
       if (isUntouched(engine, exit, untouched)) {
         if (claim !== undefined) yield* giveUp(engine, arbiter, k, claim)
