@@ -156,12 +156,23 @@ it.effect("of a change that this node did not hear of, the arbiter's record tell
 )
 
 describe("RecentChanges", () => {
+  /** Changes of keys, each at a moment that the test chooses. */
+  const recentFor = (lag: number) => {
+    let now = 0
+    const recent = new RecentChanges(lag, () => now)
+    const changed = (k: string, at: number): void => {
+      now = at
+      recent.changed(k)
+    }
+    return { recent, changed }
+  }
+
   it("forgets a change once it no longer counts", () => {
-    const recent = new RecentChanges(100)
-    recent.changed("a", 1_000)
-    recent.changed("b", 1_050)
+    const { changed, recent } = recentFor(100)
+    changed("a", 1_000)
+    changed("b", 1_050)
     expect(recent.lastOf("a")).toBe(1_000)
-    recent.changed("c", 1_101)
+    changed("c", 1_101)
     expect(recent.size).toBe(2)
     // "a" may be any key that was forgotten: the time of the latest one counts.
     expect(recent.lastOf("a")).toBe(1_000)
@@ -169,16 +180,16 @@ describe("RecentChanges", () => {
   })
 
   it("is bounded: beyond its bound each key counts as changed with the one that was forgotten", () => {
-    const recent = new RecentChanges(1_000_000)
-    for (let i = 0; i < 10_001; i++) recent.changed(`k${i}`, i)
+    const { changed, recent } = recentFor(1_000_000)
+    for (let i = 0; i < 10_001; i++) changed(`k${i}`, i)
     expect(recent.size).toBe(10_000)
     expect(recent.lastOf("k0")).toBe(0)
     expect(recent.lastOf("never")).toBe(0)
   })
 
   it("remembers nothing without a lag", () => {
-    const recent = new RecentChanges(0)
-    recent.changed("a", 1)
+    const { changed, recent } = recentFor(0)
+    changed("a", 1)
     expect(recent.size).toBe(0)
     expect(recent.lastOf("a")).toBe(-Infinity)
   })

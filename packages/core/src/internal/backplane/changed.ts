@@ -22,7 +22,7 @@ export const keyChanged = (
   if (isRemoval) forgetStale(engine, key, version)
   engine.changes.hear(key, version)
   engine.sourceWrites.overtake(key)
-  engine.recentChanges.changed(key, engine.stopwatch())
+  engine.recentChanges.changed(key)
   engine.writes.hear(key, { version, isRemoval })
   engine.reads.hear(key)
   engine.failures.forget(key)

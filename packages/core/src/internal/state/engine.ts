@@ -180,7 +180,7 @@ export class Engine {
   ) {
     const { near } = stack
     this.settings = settings
-    this.recentChanges = new RecentChanges(settings.replicaLag)
+    this.recentChanges = new RecentChanges(settings.replicaLag, () => this.stopwatch())
     this.context = context
     this.clock = clock
     this.random = random

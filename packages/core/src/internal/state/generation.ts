@@ -7,7 +7,7 @@ export const begun = (engine: Engine, k: string, _tag: Change["_tag"]): void => 
   if (_tag === "Remove") forgetStale(engine, k, Infinity)
   engine.flights.detach(k)
   engine.sourceWrites.overtake(k)
-  engine.recentChanges.changed(k, engine.stopwatch())
+  engine.recentChanges.changed(k)
   engine.pushes.forget(k)
   engine.failures.forget(k)
 }

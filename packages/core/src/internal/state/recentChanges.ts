@@ -6,23 +6,26 @@ import { changesRemembered } from "../runtime/limits.ts"
 
 export class RecentChanges {
   readonly #lag: number
+  readonly #now: () => number
   /** In the order of the changes. */
   readonly #at = new Map<string, number>()
   /** The latest change that was forgotten for want of room: any key may have changed then. */
   #forgottenAt = -Infinity
 
-  /** `lag`: how long a change counts, ms; 0 remembers nothing. */
-  constructor(lag: number) {
+  /** `lag`: how long a change counts, ms; 0 remembers nothing. `now`: monotonic time, ms. */
+  constructor(lag: number, now: () => number) {
     this.#lag = lag
+    this.#now = now
   }
 
   get size(): number {
     return this.#at.size
   }
 
-  /** The key changes, at a moment of monotonic time. */
-  changed(k: string, now: number): void {
+  /** The key changes now. */
+  changed(k: string): void {
     if (this.#lag === 0) return
+    const now = this.#now()
     this.#at.delete(k)
     this.#at.set(k, now)
     for (const [oldest, at] of this.#at) {
