@@ -4,8 +4,8 @@ import { answersOf, noSource, upstreamSource } from "./counters.ts"
 import type { Window } from "./countWindow.ts"
 import type { OpenLarder } from "./openLarders.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
-import { sampledKeys, stampedeMillis } from "../runtime/limits.ts"
-import { RecentKeys } from "./recentKeys.ts"
+import { sampledKeys, stampedeKeys, stampedeMillis } from "../runtime/limits.ts"
+import { RecentKeys } from "../runtime/recentKeys.ts"
 
 /** The counts that a window is made of, at one moment. */
 type Taken = Omit<
@@ -68,7 +68,7 @@ export class LarderWindows {
   #coldAt: number
   #evictions = 0
   /** To look a key up again after a failure is a retry: no early refresh and no grace would spare it. */
-  readonly #failed = new RecentKeys()
+  readonly #failed = new RecentKeys<number>(stampedeKeys)
   #mostCallers = 0
   #mostLookups = 0
   #samples: ReadonlyArray<string> = []
@@ -87,13 +87,13 @@ export class LarderWindows {
     switch (event._tag) {
       case "StampedeDetected":
         this.#mostCallers = Math.max(this.#mostCallers, event.callers)
-        if (this.#failed.lastAt(event.key) < event.at - stampedeMillis) {
+        if ((this.#failed.get(event.key) ?? -Infinity) < event.at - stampedeMillis) {
           this.#mostLookups = Math.max(this.#mostLookups, event.lookups)
         }
         return
       case "LookupFailed":
       case "LookupTimedOut":
-        this.#failed.add(event.key, event.at)
+        this.#failed.set(event.key, event.at)
         return
       case "Evicted":
         if (event.tier === this.#larder.tiers[0] && makesRoom(event)) this.#evictions += 1

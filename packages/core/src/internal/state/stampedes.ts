@@ -5,6 +5,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import { stampedeKeys, stampedeMillis } from "../runtime/limits.ts"
+import { RecentKeys } from "../runtime/recentKeys.ts"
 
 /**
  * A stampede on one key, for the option `onStampede`: as in the event `StampedeDetected`.
@@ -62,12 +63,7 @@ export interface RecentLookups {
 
 export class Stampedes {
   readonly #callers: number
-  /**
-   * Two generations of keys: when the younger one is full it becomes the older one, whose keys are
-   * forgotten. A map that deletes its oldest key for each new one must search for it.
-   */
-  #younger = new Map<string, RecentLookups>()
-  #older = new Map<string, RecentLookups>()
+  readonly #recent = new RecentKeys<RecentLookups>(stampedeKeys)
   /** Called for each stampede, for the option `onStampede`. */
   onDetected: (key: unknown, k: string, found: Omit<Stampede<unknown>, "key">) => void = () => {}
 
@@ -78,13 +74,12 @@ export class Stampedes {
 
   /** The keys that are remembered. */
   get size(): number {
-    return this.#younger.size + this.#older.size
+    return this.#recent.size
   }
 
   /** The key was changed: its next lookup begins anew. */
   changed(k: string): void {
-    this.#younger.delete(k)
-    this.#older.delete(k)
+    this.#recent.delete(k)
   }
 
   /**
@@ -99,7 +94,7 @@ export class Stampedes {
     now: () => number,
     isEvicted: () => boolean = () => false,
   ): RecentLookups {
-    const before = this.#younger.get(k) ?? this.#older.get(k)
+    const before = this.#recent.get(k)
     const goesOn =
       before !== undefined &&
       at - before.since < stampedeMillis &&
@@ -109,16 +104,8 @@ export class Stampedes {
     const recent = goesOn
       ? { since: before.since, lookups: before.lookups + 1, mark, freshUntil: Infinity }
       : { since: at, lookups: 1, mark, freshUntil: Infinity }
-    this.#remember(k, recent)
+    this.#recent.set(k, recent)
     return recent
-  }
-
-  #remember(k: string, recent: RecentLookups): void {
-    if (this.#younger.size >= stampedeKeys / 2 && !this.#younger.has(k)) {
-      this.#older = this.#younger
-      this.#younger = new Map()
-    }
-    this.#younger.set(k, recent)
   }
 
   /** Whether so many callers of one lookup are a stampede. */
