@@ -1,10 +1,7 @@
 /** The command line. */
-import { parseArgs } from "node:util"
+import { namesIn, number, parse, seedOf } from "./command.ts"
 import { faults } from "./faults/plan.ts"
 import { type StackName, stacks } from "./run/backend.ts"
-
-/** Bad input, with a remedy. */
-export class UsageError extends Error {}
 
 export interface Options {
   readonly seconds: number
@@ -37,52 +34,26 @@ Options:
   --keep          keeps the logs of the processes, also of rounds without a violation
   --help          shows this`
 
-const number = (name: string, text: string, least: number, most: number): number => {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw new UsageError(`${name} ${text}: give a whole number from ${least} to ${most}`)
-}
-
 const isStack = (name: string): name is StackName =>
   (stacks as ReadonlyArray<string>).includes(name)
 
-const checkedNames = (only: string): ReadonlyArray<string> => {
-  const names = only.split(",").filter((name) => name !== "")
-  const unknown = names.find((name) => !isStack(name) && !kinds.includes(name))
-  if (unknown === undefined) return names
-  throw new UsageError(
-    `--only ${unknown}: give one of ${[...stacks, ...kinds].join(", ")}, or several with commas`,
-  )
-}
-
-const parsed = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        seconds: { type: "string", default: "60" },
-        seed: { type: "string" },
-        nodes: { type: "string", default: "3" },
-        only: { type: "string", default: "" },
-        round: { type: "string", default: "1" },
-        keep: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
-}
-
-/** The options, or `"help"`. `drawSeed` supplies a missing seed. Throws {@link UsageError}. */
+/** The options, or `"help"`. `drawSeed` supplies a missing seed. Throws `UsageError`. */
 export const options = (args: ReadonlyArray<string>, drawSeed: () => number): Options | "help" => {
-  const values = parsed(args)
+  const values = parse(args, {
+    seconds: { type: "string", default: "60" },
+    seed: { type: "string" },
+    nodes: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
+    round: { type: "string", default: "1" },
+    keep: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  })
   if (values.help) return "help"
-  const only = checkedNames(values.only)
+  const only = namesIn(values.only, [...stacks, ...kinds])
   const chosen = only.filter(isStack)
   return {
     seconds: number("--seconds", values.seconds, 1, 1_000_000),
-    seed: values.seed === undefined ? drawSeed() : number("--seed", values.seed, 0, 2 ** 32 - 1),
+    seed: seedOf(values.seed, drawSeed),
     nodes: number("--nodes", values.nodes, 2, 8),
     stacks: chosen.length === 0 ? stacks : chosen,
     faults: only.filter((name) => !isStack(name)),

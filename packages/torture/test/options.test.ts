@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { type Options, options, UsageError } from "../src/options.ts"
+import { UsageError } from "../src/command.ts"
+import { type Options, options } from "../src/options.ts"
 import { planRound } from "../src/run/plan.ts"
 
 const parse = (...args: ReadonlyArray<string>) => options(args, () => 7) as Options

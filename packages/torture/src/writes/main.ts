@@ -1,26 +1,14 @@
 /** `pnpm torture:writes`: see options.ts for its command line. */
 import * as fs from "node:fs"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as PostgresServer from "@larder/testing/PostgresServer"
 import * as RedisServer from "@larder/testing/RedisServer"
-import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import { now } from "../clock.ts"
-import { UsageError } from "../options.ts"
+import { isRequired, runCommand } from "../command.ts"
 import { comboOf, type ComboName } from "./Config.ts"
 import { options, type Options, usage } from "./options.ts"
 import { reportText } from "./report.ts"
 import { violationsOf } from "./rules.ts"
 import { run } from "./run.ts"
-
-const isRequired = (name: string) =>
-  Config.String(name)
-    .parse(ConfigProvider.fromEnv())
-    .pipe(
-      Effect.map((text) => text === "1"),
-      Effect.orElseSucceed(() => false),
-    )
 
 /** The stacks whose servers are there; says which are not. */
 const runnable = (combos: ReadonlyArray<ComboName>) =>
@@ -51,14 +39,4 @@ const main = (chosen: Options) =>
     else fs.rmSync(folder, { recursive: true, force: true })
   })
 
-const drawSeed = (): number => Math.floor(now() * 1_000) % 1_000_000
-
-try {
-  const chosen = options(process.argv.slice(2), drawSeed)
-  if (chosen === "help") console.log(usage)
-  else NodeRuntime.runMain(main(chosen))
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`${error.message}\n\n${usage}`)
-  process.exitCode = 2
-}
+runCommand(usage, options, main)

@@ -1,6 +1,5 @@
 /** The command line of a run of writes. */
-import { parseArgs } from "node:util"
-import { UsageError } from "../options.ts"
+import { namesIn, number, parse, seedOf } from "../command.ts"
 import { type ComboName, combos } from "./Config.ts"
 
 export interface Options {
@@ -25,52 +24,24 @@ Options:
   --keep          keeps the logs of the processes, also without a violation
   --help          shows this`
 
-const number = (name: string, text: string, least: number, most: number): number => {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw new UsageError(`${name} ${text}: give a whole number from ${least} to ${most}`)
-}
-
 const isCombo = (name: string): name is ComboName =>
   (combos as ReadonlyArray<string>).includes(name)
 
-const combosIn = (only: string): ReadonlyArray<ComboName> => {
-  const names = only.split(",").filter((name) => name !== "")
-  const unknown = names.find((name) => !isCombo(name))
-  if (unknown !== undefined) {
-    throw new UsageError(
-      `--only ${unknown}: give one of ${combos.join(", ")}, or several with commas`,
-    )
-  }
-  const chosen = names.filter(isCombo)
-  return chosen.length === 0 ? combos : chosen
-}
-
-const parsed = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        seconds: { type: "string", default: "60" },
-        seed: { type: "string" },
-        only: { type: "string", default: "" },
-        keep: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
-}
-
 /** The options, or `"help"`. `drawSeed` supplies a missing seed. Throws `UsageError`. */
 export const options = (args: ReadonlyArray<string>, drawSeed: () => number): Options | "help" => {
-  const values = parsed(args)
+  const values = parse(args, {
+    seconds: { type: "string", default: "60" },
+    seed: { type: "string" },
+    only: { type: "string", default: "" },
+    keep: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  })
   if (values.help) return "help"
+  const chosen = namesIn(values.only, combos).filter(isCombo)
   return {
     seconds: number("--seconds", values.seconds, 1, 1_000_000),
-    seed: values.seed === undefined ? drawSeed() : number("--seed", values.seed, 0, 2 ** 32 - 1),
-    combos: combosIn(values.only),
+    seed: seedOf(values.seed, drawSeed),
+    combos: chosen.length === 0 ? combos : chosen,
     keep: values.keep,
   }
 }

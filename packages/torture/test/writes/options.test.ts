@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { UsageError } from "../../src/options.ts"
+import { UsageError } from "../../src/command.ts"
 import { combos } from "../../src/writes/Config.ts"
 import { options } from "../../src/writes/options.ts"
 
