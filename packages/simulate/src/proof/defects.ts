@@ -380,10 +380,7 @@ export const defects: ReadonlyArray<Defect> = [
         from: `      if (stored._tag === "Refused") {
 `,
         to: `      if (stored._tag === "Refused") {
-        const { entry, ...rest } = kept
-        const set = { _tag: "Set", entry } as const
-        const planned = { key, change: set, kept: rest, isNewer: undefined }
-        if (claim.token > 0) return changed(engine, "set", k, change(engine, k, planned))
+        if (claim.token > 0) return setAsOf(engine, { key, k }, kept, kept.entry.asOf)
 `,
       },
     ],

@@ -6,11 +6,14 @@ import type * as Entry from "../../Entry.ts"
 import type { Policy } from "../../Policy.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import type { Engine } from "../state/engine.ts"
+import type { EntryWithPolicy } from "../state/localEntries.ts"
 import { type Ack, refusal } from "./ack.ts"
 import { setInBackground } from "./background.ts"
 import { change } from "./change.ts"
+import type { Keyed } from "./claim.ts"
 import { newEntry } from "./newEntry.ts"
 import { type IsNewer, newerInMemory, newerNearby, newerThan } from "./revisedSet.ts"
+import { changed } from "./tellChanged.ts"
 
 /**
  * Options of one `set`.
@@ -50,6 +53,25 @@ export const set = (
       : change(engine, k, { key, change: { _tag: "Set", entry }, kept, isNewer })
     return isNewer === undefined ? applied : unlessNewer(engine, k, isNewer, applied)
   })
+
+/**
+ * Stores a value that a write of the source has returned, with the marks that this node knew before the
+ * write; counted and told.
+ */
+export const setAsOf = (
+  engine: Engine,
+  { key, k }: Keyed,
+  { entry, ...kept }: EntryWithPolicy,
+  asOf: number,
+): Effect.Effect<Ack> => {
+  const set = { _tag: "Set", entry: { ...entry, asOf } } as const
+  return changed(
+    engine,
+    "set",
+    k,
+    change(engine, k, { key, change: set, kept, isNewer: undefined }),
+  )
+}
 
 /** Refuses the value where memory or a nearer tier has a newer one. `change` compares at the arbiter. */
 const unlessNewer = (

@@ -10,13 +10,13 @@ import type { Engine } from "../state/engine.ts"
 import { begun } from "../state/generation.ts"
 import { attempt } from "../state/userCode.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import { change } from "./change.ts"
 import { type Claim, claimByForce, giveUp, letLapse, storeUnder } from "./claim.ts"
 import { expire, remove } from "./removeExpire.ts"
 import { changed } from "./tellChanged.ts"
 import { isUntouched, type Untouched } from "./untouched.ts"
 import { leavesNothing } from "./follow.ts"
 import { newEntry } from "./newEntry.ts"
+import { setAsOf } from "./set.ts"
 import { whenCommitted } from "./whenCommitted.ts"
 
 /**
@@ -196,11 +196,9 @@ const alone = <E, R>(
               Exit.isSuccess(exit) && !write.isOvertaken && !isPutOff
                 ? usable(engine, key, k, exit.value)
                 : undefined
-            if (kept === undefined) return afterwards(engine, key, k, exit)
-            const { entry, ...rest } = kept
-            const set = { _tag: "Set", entry: { ...entry, asOf } } as const
-            const planned = { key, change: set, kept: rest, isNewer: undefined }
-            return changed(engine, "set", k, change(engine, k, planned))
+            return kept === undefined
+              ? afterwards(engine, key, k, exit)
+              : setAsOf(engine, { key, k }, kept, asOf)
           })
         }
         engine.sourceWrites.end(k, write)

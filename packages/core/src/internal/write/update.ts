@@ -12,7 +12,6 @@ import { newestNearby } from "./newestNearby.ts"
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
-import { change } from "./change.ts"
 import { type Claim, giveUp, type Keyed, letLapse, type Stored, storeUnder } from "./claim.ts"
 import { type Attempts, claimWhenFree } from "./claimWhenFree.ts"
 import { expire, remove } from "./removeExpire.ts"
@@ -20,6 +19,7 @@ import { changed } from "./tellChanged.ts"
 import { isUntouched, type Untouched } from "./untouched.ts"
 import { newEntry } from "./newEntry.ts"
 import { recognised } from "./recognised.ts"
+import { setAsOf } from "./set.ts"
 import type { SourceWrite } from "./through.ts"
 import { whenCommitted } from "./whenCommitted.ts"
 
@@ -246,18 +246,11 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
       const { current, next } = exit.value
       if (next === undefined) return yield* Effect.as(ended, current)
       doubt.isOpen = true
-      const { entry, ...kept } = next
-      const planned = {
-        key,
-        change: { _tag: "Set", entry: { ...entry, asOf } },
-        kept,
-        isNewer: undefined,
-      } as const
       const done = yield* whenCommitted(engine, (isPutOff) => {
         // Until a transaction commits, changes by others are not followed: then the value is not stored.
         if (isPutOff) return Effect.as(remove(engine, key, k), true)
         if (write.isOvertaken) return Effect.succeed(false)
-        return Effect.as(changed(engine, "set", k, change(engine, k, planned)), true)
+        return Effect.as(setAsOf(engine, updating, next, asOf), true)
       })
       yield* ended
       if (Option.isSome(done) && !done.value) return undefined
