@@ -1,6 +1,7 @@
 /**
- * The pauses between requests for a lease that another caller has: each twice as long as the one before,
- * and shortened by chance, so that those who wait do not ask all at once.
+ * The pauses between questions to an arbiter about a lease, such as those for one that another caller has:
+ * each twice as long as the one before, and shortened by chance, so that those who wait do not ask all at
+ * once.
  */
 import { firstLeasePauseMillis, leasePauseJitter, longestLeasePauseMillis } from "./limits.ts"
 

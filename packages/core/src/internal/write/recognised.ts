@@ -1,6 +1,6 @@
 /** A commit whose answer was lost: the version that the arbiter has tells whether it was stored. */
 import * as Effect from "effect/Effect"
-import { firstLeasePauseMillis, longestLeasePauseMillis } from "../runtime/limits.ts"
+import { LeasePauses } from "../runtime/leasePauses.ts"
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import { Budget } from "../tier/budget.ts"
@@ -24,7 +24,7 @@ export const recognised = (
 ): Effect.Effect<Stored> =>
   Effect.gen(function* () {
     const giveUpAt = engine.stopwatch() + engine.stack.leaseMillis
-    let pause = firstLeasePauseMillis
+    const pauses = new LeasePauses()
     while (engine.stopwatch() < giveUpAt && !engine.closed) {
       const budget = new Budget(engine.settings.policy.tierBudget)
       const [found] = yield* arbiter.read([keyed.k], budget)
@@ -45,8 +45,8 @@ export const recognised = (
           if (after !== undefined && versionOf(after) < claim.token) return stored
         }
       }
-      yield* engine.sleep(pause)
-      pause = Math.min(2 * pause, longestLeasePauseMillis)
+      // Without chance: one caller at a time asks about a key.
+      yield* engine.sleep(pauses.next(0))
     }
     return { _tag: "Unanswered" }
   })
