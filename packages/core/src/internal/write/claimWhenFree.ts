@@ -103,7 +103,7 @@ const certify = (
   const { storedVersion } = held
   if (storedVersion === 0) return Effect.succeed({ claim: held, entry: undefined })
   if (storedVersion !== undefined && here?.version === storedVersion) {
-    return Effect.succeed({ claim: held, entry: here })
+    return Effect.succeed(onTopOf(here, held))
   }
   const budget = new Budget(engine.settings.policy.tierBudget)
   return Effect.flatMap(
@@ -111,7 +111,16 @@ const certify = (
     ([found]): Effect.Effect<Certified | undefined> => {
       if (found === undefined) return Effect.as(giveUp(engine, arbiter, k, held), undefined)
       const entry = found._tag === "Entry" ? judgeable(engine, found, true) : undefined
-      return Effect.succeed({ claim: held, entry })
+      return Effect.succeed(onTopOf(entry, held))
     },
   )
 }
+
+/**
+ * What is made of an entry comes after the marks that the entry comes after, also where this node has not
+ * heard of them: otherwise it would be dropped by them in place of an entry that was not.
+ */
+const onTopOf = (entry: Entry<unknown> | undefined, held: Claim): Certified => ({
+  entry,
+  claim: entry === undefined ? held : { ...held, asOf: Math.max(held.asOf, entry.asOf) },
+})
