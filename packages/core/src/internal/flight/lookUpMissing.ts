@@ -9,6 +9,7 @@ import type { Entry } from "../../Entry.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Flight } from "../state/flight.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
+import type { TierTime } from "../tier/tierClock.ts"
 import { Budget } from "../tier/budget.ts"
 import { completeAbsent } from "./absent.ts"
 import { arrived } from "./commit.ts"
@@ -103,16 +104,16 @@ const ask = (engine: Engine, flight: Flight, span: CallerSpan, leave = nothing):
 const beginsNow = (engine: Engine, flight: Flight): void => {
   flight.asOf = engine.versions.asOf()
   flight.isLookingUp = true
-  flight.begunAfter = surelyBefore(engine)
   flight.lookedUpAt = engine.moment()
+  const time = engine.stack.arbiter?.time
+  if (time === undefined) return
+  flight.begunAfter = surelyBefore(engine, time)
+  flight.knownBefore = Math.max(flight.known, engine.versions.known(flight.k))
 }
 
 /** The highest place in the arbiter's order that is surely before now. */
-const surelyBefore = (engine: Engine): number => {
-  const time = engine.stack.arbiter?.time
-  if (time === undefined) return 0
-  return Math.max(time.given, time.placeOf(engine.stopwatch(), "least") ?? 0)
-}
+const surelyBefore = (engine: Engine, time: TierTime): number =>
+  Math.max(time.given, time.placeOf(engine.stopwatch(), "least") ?? 0)
 
 const nothing = () => {}
 

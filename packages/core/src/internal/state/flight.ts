@@ -185,6 +185,8 @@ export class Flight extends Linked<Flight> {
   isLookingUp = false
   /** The highest place in the arbiter's order that was surely before the begin of the lookup. */
   begunAfter = 0
+  /** The highest version of a value of the key that this node knew as the lookup began. */
+  knownBefore = 0
   /** The lookup has reached upstream: no guard holds it back. */
   reachedUpstream = false
   /** The lookups of the key lately, this one included, where callers waited for it. */
@@ -207,12 +209,14 @@ export class Flight extends Linked<Flight> {
    * Takes a message that the key has this version now. Returns true if a change came after the lookup
    * began, so that its result is not stored. A lookup under a lease began at its token. Race: without a
    * lease, the message of an earlier change, or of this node's own earlier commit, comes after the lookup
-   * has begun.
+   * has begun. A removal has its place when it is made. A value has that of its token, and may have been
+   * written to the source long after it, so only a known one is surely earlier.
    */
   hears(version: number, isRemoval: boolean): boolean {
     this.heard = Math.max(this.heard, version)
     if (isRemoval) this.removed = Math.max(this.removed, version)
-    return this.isLookingUp && version > (this.lease?.token ?? this.begunAfter)
+    const earlier = isRemoval ? this.begunAfter : Math.min(this.begunAfter, this.knownBefore)
+    return this.isLookingUp && version > (this.lease?.token ?? earlier)
   }
 
   /** Whether a caller or the larder still needs an outcome. */
