@@ -1,7 +1,6 @@
 /** Commits and changes at an arbiter, which orders them. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { nextNumber } from "../../Arbitration.ts"
 import type * as Entry from "../../Entry.ts"
 import type { Arbiter, CommitRequest, Committed as Arbitrated, Write } from "../../Tier.ts"
 import { monotonicMillis } from "../runtime/monotonic.ts"
@@ -199,10 +198,41 @@ export class ArbiterWrites {
     const { marks } = this.#options
     if (marks.judge(entry) === "valid") return Exit.succeed({ version, asOf: entry.asOf })
     const asOf = marks.last
-    const at = nextNumber(0, version)
-    return this.#codec.encoded(key, { ...entry, asOf }, (envelope, lifeMillis) => {
-      const written = this.#written(key, { _tag: "Set", envelope, lifeMillis, at }, 0, budget)
-      return Effect.map(written, (done) => done && { version: at, asOf })
+    return this.#codec.encoded(key, { ...entry, asOf }, (envelope, lifeMillis) =>
+      Effect.map(this.#replaced(key, version, { envelope, lifeMillis }, budget), (replaced) =>
+        replaced === undefined ? undefined : { version: replaced, asOf },
+      ),
+    )
+  }
+
+  /**
+   * Stores a value in place of the one with that version; returns its own version, or that of the other one
+   * where the key has changed since. Under a token, since every other number above the version may also be
+   * the token of a lookup, and then two values would have it.
+   */
+  #replaced(
+    key: string,
+    version: number,
+    { envelope, lifeMillis }: Pick<CommitRequest, "envelope" | "lifeMillis">,
+    budget: Budget | undefined,
+  ): Effect.Effect<number | undefined> {
+    const steps = this.#parts.stepsOf(key)
+    // Readers wait for no longer than that, should this node end in between.
+    const request = { known: version, leaseMillis: this.#options.tierTimeout, force: true }
+    const claimed = this.#ask((arbiter) => arbiter.acquire(key, request))
+    return Effect.flatMap(steps.run("acquire", claimed, budget), (claim) => {
+      if (claim?._tag !== "Won") return Effect.undefined
+      const { storedVersion, token } = claim
+      this.#time.wasGiven(token)
+      if (storedVersion !== version) {
+        const released = this.#ask((arbiter) => arbiter.release(key, token, 0))
+        return Effect.as(steps.run("release", released), version)
+      }
+      const committed = this.#ask((arbiter) => arbiter.commit(key, token, envelope, lifeMillis))
+      return Effect.map(
+        steps.run("commit", committed, budget),
+        (done) => done && (done.decision === "Stored" ? token : version),
+      )
     })
   }
 }

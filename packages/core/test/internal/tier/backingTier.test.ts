@@ -892,28 +892,75 @@ describe("law 13: a value that is written to the arbiter", () => {
     }).pipe(Effect.scoped),
   )
 
-  for (const [answers, expected] of [
-    [2, { version: ahead, asOf: ahead - 1 }],
-    [1, undefined],
-  ] as const) {
-    it.effect(`is written above a mark that it met, and ${answers} answers tell of it`, () =>
+  /** A value that is written before this node learns of another node's mark. What follows meets `interfere`. */
+  const metByMark = (interfere: (instead: scripted.Script["instead"]) => void = () => {}) =>
+    Effect.gen(function* () {
+      const { farther, script } = yield* opened("arbiter")
+      yield* farther.marks.ready
+      let version = 0
+      script.instead.write =
+        (write) =>
+        (...args) =>
+          Effect.map(write(...args), (answer) => {
+            version = answer.version
+            return { ...answer, lastMark: ahead }
+          })
+      const mark = { tag: undefined, keepStale: true, number: ahead }
+      script.instead.marks = (marks) => (since) =>
+        Effect.map(marks(since), (page) => ({ ...page, last: ahead, marks: [mark] }))
+      interfere(script.instead)
+      script.trips()
+      const written = yield* farther.writes.write("k", { _tag: "Set", entry: entry(1) }, 0)
+      const trips = script.trips()
+      const [found] = yield* farther.read(["k"], new Budget(1_000))
+      const stored = found?._tag === "Entry" ? found.entry : undefined
+      return { stored, trips, version, written }
+    })
+
+  it.effect("is written above a mark that it met, under a token of its own", () =>
+    Effect.gen(function* () {
+      const { stored, trips, version, written } = yield* metByMark()
+      expect(trips).toEqual(["write", "marks", "acquire", "commit"])
+      expect(written).toEqual({ version: stored?.version, asOf: ahead })
+      expect(stored).toMatchObject({ value: 1, asOf: ahead })
+      expect(stored!.version).toBeGreaterThan(version)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("is not written above a mark where the key has changed since", () =>
+    Effect.gen(function* () {
+      const { stored, trips, version, written } = yield* metByMark((instead) => {
+        instead.acquire =
+          (acquire) =>
+          (...args) =>
+            Effect.map(acquire(...args), (won) => ({ ...won, storedVersion: ahead }))
+      })
+      expect(trips).toEqual(["write", "marks", "acquire", "release"])
+      expect(written).toEqual({ version, asOf: ahead })
+      expect(stored).toMatchObject({ version, asOf: 0 })
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("keeps its version where a change comes in between above a mark", () =>
+    Effect.gen(function* () {
+      const { version, written } = yield* metByMark((instead) => {
+        instead.commit = () => () =>
+          Effect.succeed({ decision: "Superseded" as const, lastMark: undefined })
+      })
+      expect(written).toEqual({ version, asOf: ahead })
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect.each(["acquire", "commit"] as const)(
+    "is unconfirmed where a mark covers it and the arbiter does not answer: %s",
+    (operation) =>
       Effect.gen(function* () {
-        const { farther, script } = yield* opened("arbiter")
-        yield* farther.marks.ready
-        // Another node's mark, of which this one learns after the value is stored.
-        const number = ahead - 1
-        script.instead.write = () => () =>
-          script.of("write").length > answers
-            ? Effect.die("broken")
-            : Effect.succeed({ version: number, time: start, lastMark: number })
-        const mark = { tag: undefined, keepStale: true, number }
-        script.instead.marks = (marks) => (since) =>
-          Effect.map(marks(since), (page) => ({ ...page, last: number, marks: [mark] }))
-        const written = yield* farther.writes.write("k", { _tag: "Set", entry: entry(1) }, 0)
-        expect(written).toEqual(expected)
+        const { written } = yield* metByMark((instead) => {
+          instead[operation] = broken
+        })
+        expect(written).toBe(undefined)
       }).pipe(Effect.scoped),
-    )
-  }
+  )
 
   it.effect("tells the time of the arbiter once more", () =>
     Effect.gen(function* () {
