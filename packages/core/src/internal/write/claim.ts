@@ -10,6 +10,7 @@ import { replay } from "../recover/replay.ts"
 import type { Engine } from "../state/engine.ts"
 import { step } from "../state/spanEvents.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
+import type { MissedKey } from "../state/missedChanges.ts"
 import { Budget } from "../tier/budget.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { Granted } from "../tier/leases.ts"
@@ -25,8 +26,38 @@ export interface Claim {
   readonly asOf: number
   /** Until when, in monotonic time, no other caller has been granted the key unless by force. */
   readonly heldUntil: () => number
+  /** What the arbiter had missed of the key before the claim: the value replaces that, and nothing later. */
+  readonly before: Unsent
   /** Ends the renewal. */
   readonly stop: () => void
+}
+
+/** The changes of a key that this node has made and the arbiter does not know. */
+interface Unsent {
+  /** In monotonic time. */
+  readonly at: number
+  readonly missed: MissedKey | undefined
+  readonly areKeysForgotten: boolean
+}
+
+const unsent = (engine: Engine, k: string): Unsent => ({
+  at: engine.stopwatch(),
+  missed: engine.missed.key(k),
+  areKeysForgotten: engine.missed.keysForgotten,
+})
+
+/**
+ * Whether this node has changed the key since the claim, and the arbiter does not know: it would store the
+ * value over the change, and the node would take the change for replaced.
+ */
+const isChangedHere = (engine: Engine, k: string, { before }: Claim): boolean => {
+  const { missed, writes } = engine
+  const change = missed.key(k)
+  return (
+    (change !== undefined && change !== before.missed) ||
+    (missed.keysForgotten && !before.areKeysForgotten) ||
+    (writes.newest(k)?.madeAt ?? -Infinity) > before.at
+  )
 }
 
 /** Takes the key from whoever has it; undefined where the arbiter does not answer. */
@@ -59,6 +90,7 @@ export const claim = (
       // A value stored before this node knows any mark would count as older than all marks.
       yield* arbiter.marks.ready
       const asOf = engine.versions.asOf()
+      const before = unsent(engine, k)
       const { leaseMillis } = engine.stack
       const request = { known, leaseMillis, force, despiteFailure: true }
       const budget = new Budget(engine.settings.policy.tierBudget)
@@ -76,7 +108,7 @@ export const claim = (
       const stop = keepLease(engine, arbiter, k, token, (sentAt) => {
         heldUntil = sentAt + leaseMillis
       })
-      const held = { token, storedVersion, asOf, heldUntil: () => heldUntil, stop }
+      const held = { token, storedVersion, asOf, before, heldUntil: () => heldUntil, stop }
       return { _tag: "Claimed", claim: held }
     }),
   )
@@ -129,6 +161,10 @@ export const storeUnder = (
   seenThrough(
     engine,
     Effect.gen(function* () {
+      if (isChangedHere(engine, k, claim)) {
+        yield* arbiter.leases.release(k, claim.token, 0)
+        return { _tag: "Refused" }
+      }
       const entry = entryUnder(claim, value)
       const begun = begin(engine, k)
       const answer = yield* step(engine, arbiter, "write", arbiter.writes.commit(k, entry))
@@ -183,7 +219,6 @@ const removal = (key: unknown): Applying => ({ key, change: { _tag: "Remove" }, 
 /** What a commit must know of the moment at which it begins. */
 const begin = (engine: Engine, k: string) => ({
   turn: engine.changes.take(k),
-  missed: engine.missed.key(k),
   gapsBefore: engine.gaps.count,
   madeAt: engine.stopwatch(),
 })
@@ -192,14 +227,20 @@ const followed = (
   engine: Engine,
   arbiter: FartherTier,
   k: string,
-  { token }: Claim,
-  { missed, ...begun }: ReturnType<typeof begin>,
-  applying: Applying,
+  claim: Claim,
+  begun: ReturnType<typeof begin>,
+  { key, ...applying }: Applying,
 ): Effect.Effect<Stored> => {
-  engine.writes.withdraw(k)
-  engine.missed.heardKey(k, missed)
+  const { before, token } = claim
+  // Race: this node has changed the key while the arbiter was asked, or its answer was lost.
+  const isOlder = isChangedHere(engine, k, claim)
+  if (!isOlder) {
+    engine.writes.withdraw(k)
+    engine.missed.heardKey(k, before.missed)
+  }
   const order = { ...begun, version: token, isOrdered: true }
-  return Effect.map(followChange(engine, k, applying, order, token), (failed) => {
+  const here = isOlder ? removal(key) : { key, ...applying }
+  return Effect.map(followChange(engine, k, here, order, token), (failed) => {
     // Not awaited: what the arbiter missed before is no part of this value.
     if (!engine.missed.isEmpty) replay(engine)
     const pending = engine.missed.isEmpty ? failed : [arbiter.name, ...failed]
