@@ -62,8 +62,13 @@ export class ArbiterWrites {
     )
   }
 
-  commit(key: string, entry: Entry.Entry<unknown>): Effect.Effect<Committed | undefined> {
-    return this.#codec.encoded(key, entry, (bytes, life) => {
+  /** Undefined where the arbiter does not answer; `unwritable` for a value that cannot be encoded. */
+  commit<U extends string = never>(
+    key: string,
+    entry: Entry.Entry<unknown>,
+    unwritable?: U,
+  ): Effect.Effect<Committed | U | undefined> {
+    const stored = (bytes: Uint8Array, life: number): Effect.Effect<Committed | U | undefined> => {
       const committed = this.#parts.stepsOf(key).run(
         "commit",
         this.#ask((arbiter) => arbiter.commit(key, entry.version, bytes, life)),
@@ -74,7 +79,8 @@ export class ArbiterWrites {
         this.#marks.upTo(key, committed),
         (done): Committed | undefined => done && judged(done.answer, done.knowsMarks),
       )
-    })
+    }
+    return this.#codec.encoded(key, entry, stored, unwritable)
   }
 
   /** Whether {@link commitAmong} puts commits of many keys into one trip. */

@@ -73,7 +73,8 @@ export const updateOptions = (larder: string, options: UpdateOptions = {}) => {
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw invalidOption(larder, "attempts", "be an integer of at least 1", attempts)
   }
-  return { attempts, untouched: untouchedOf(larder, options.untouched) }
+  const { untouched } = options
+  return { attempts, untouched: untouched === true || untouchedOf(larder, untouched) }
 }
 
 const untouchedOf = (larder: string, untouched: unknown): Untouched | undefined => {

@@ -149,6 +149,10 @@ export type Stored =
   /** The arbiter has not stored it: something came in between. */
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Unanswered" }
+  /** The schema does not encode the value. */
+  | { readonly _tag: "Unwritable" }
+
+const unwritable = "Unwritable"
 
 /** Commits a value under its claim; nearer tiers and memory follow. */
 export const storeUnder = (
@@ -167,10 +171,16 @@ export const storeUnder = (
       }
       const entry = entryUnder(claim, value)
       const begun = begin(engine, k)
-      const answer = yield* step(engine, arbiter, "write", arbiter.writes.commit(k, entry))
+      const answer = yield* step(
+        engine,
+        arbiter,
+        "write",
+        arbiter.writes.commit(k, entry, unwritable),
+      )
       const isValid = answer === "Stored" && engine.marks.judge(entry) === "valid"
       if (!isValid && answer !== "Unjudged") {
         engine.changes.end(k, begun.turn, claim.token)
+        if (answer === unwritable) return { _tag: "Unwritable" }
         return { _tag: answer === undefined ? "Unanswered" : "Refused" }
       }
       // Unjudged: a mark that this node cannot read may cover the value, so only the arbiter has it.

@@ -17,6 +17,8 @@ import { isUntouched, type Untouched } from "./untouched.ts"
 import { leavesNothing } from "./follow.ts"
 import { newEntry } from "./newEntry.ts"
 import { setAsOf } from "./set.ts"
+import { notInside, within } from "./nesting.ts"
+import { effectOf } from "./returned.ts"
 import { whenCommitted } from "./whenCommitted.ts"
 
 /**
@@ -83,12 +85,21 @@ export const through = <E, R>(
 ): Effect.Effect<unknown, E, R> => {
   const { arbiter } = engine.stack
   const run: Run<E, R> = (version, storedVersion) =>
-    Effect.suspend(() =>
-      typeof writing === "function" ? writing(writeOf(version, storedVersion)) : writing,
+    within(
+      engine,
+      "through",
+      k,
+      Effect.suspend(() =>
+        typeof writing === "function"
+          ? effectOf(engine, "through", writing(writeOf(version, storedVersion)))
+          : writing,
+      ),
     )
-  return arbiter === undefined
-    ? alone(engine, key, k, run, untouched)
-    : overArbiter(engine, arbiter, key, k, run, untouched)
+  const written =
+    arbiter === undefined
+      ? alone(engine, key, k, run, untouched)
+      : overArbiter(engine, arbiter, key, k, run, untouched)
+  return notInside(engine, "through", k, ["update"], written)
 }
 
 type Run<E, R> = (version: number, storedVersion?: number) => Effect.Effect<unknown, E, R>

@@ -16,8 +16,10 @@ import { type Claim, giveUp, type Keyed, letLapse, type Stored, storeUnder } fro
 import { type Attempts, claimWhenFree } from "./claimWhenFree.ts"
 import { expire, remove } from "./removeExpire.ts"
 import { changed } from "./tellChanged.ts"
-import { isUntouched, type Untouched } from "./untouched.ts"
+import { isUntouched, type UntouchedOrNever } from "./untouched.ts"
 import { newEntry } from "./newEntry.ts"
+import { notInside, within } from "./nesting.ts"
+import { effectOf, optionOf, unwritable } from "./returned.ts"
 import { recognised } from "./recognised.ts"
 import { setAsOf } from "./set.ts"
 import type { SourceWrite } from "./through.ts"
@@ -37,9 +39,11 @@ export interface UpdateOptions<in E = unknown> {
   readonly attempts?: number | undefined
   /**
    * Whether an error of the function says that it has not changed the source. After any other failure
-   * nobody knows, and the key is expired. Default: no error says so.
+   * nobody knows, and the key is expired. `true` where the function never writes a source, as for values
+   * that only the cache has: then nothing is expired, however the function or its caller ends. Default: no
+   * error says so.
    */
-  readonly untouched?: ((error: E) => boolean) | undefined
+  readonly untouched?: ((error: E) => boolean) | true | undefined
 }
 
 /** One call, its arguments checked. */
@@ -49,7 +53,7 @@ export interface Updating<E, R> extends Keyed {
     write: SourceWrite,
   ) => Effect.Effect<Option.Option<unknown>, E, R>
   readonly attempts: number
-  readonly untouched: Untouched | undefined
+  readonly untouched: UntouchedOrNever | undefined
 }
 
 type Value = Option.Option<unknown>
@@ -62,7 +66,8 @@ export const update = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<
   const { arbiter } = engine.stack
   const updated =
     arbiter === undefined ? alone(engine, updating) : overArbiter(engine, arbiter, updating)
-  return engine.keyLocks.withLock(updating.k, updated)
+  const { k } = updating
+  return notInside(engine, "update", k, ["through", "update"], engine.keyLocks.withLock(k, updated))
 }
 
 /** What the function sees, and the new value that it made. */
@@ -85,12 +90,16 @@ const computed = <E, R>(
     const isFresh =
       entry !== undefined && engine.entries.judge(entry, engine.now())._tag === "Fresh"
     const current: Value = isFresh ? Option.some(entry.value) : Option.none()
-    return Effect.map(compute(current, { version }), (made) => ({
-      current,
-      next: Option.isNone(made)
-        ? undefined
-        : { ...newEntry(engine, key, k, made.value), value: made.value },
-    }))
+    const made = effectOf(engine, "update", compute(current, { version }))
+    return Effect.map(
+      Effect.flatMap(within(engine, "update", k, made), (made) => optionOf(engine, made)),
+      (made) => ({
+        current,
+        next: Option.isNone(made)
+          ? undefined
+          : { ...newEntry(engine, key, k, made.value), value: made.value },
+      }),
+    )
   })
 
 /** Whether the function has written the source, as far as anybody knows, and the cache does not have it. */
@@ -105,7 +114,7 @@ const failed = (
   engine: Engine,
   doubt: Doubt,
   exit: Exit.Exit<unknown, unknown>,
-  untouched: Untouched | undefined,
+  untouched: UntouchedOrNever | undefined,
 ): void => {
   doubt.isOpen ||= doubt.hasRun && !isUntouched(engine, exit, untouched)
 }
@@ -176,7 +185,7 @@ const storedUnder = <E, R>(
       yield* giveUp(engine, arbiter, k, claim)
       return current
     }
-    doubt.isOpen = true
+    doubt.isOpen = untouched !== true
     const done = yield* whenCommitted(engine, (isPutOff) =>
       isPutOff
         ? storedOrRemoved(engine, arbiter, updating, claim, next)
@@ -185,6 +194,7 @@ const storedUnder = <E, R>(
     // In a transaction: it is stored, or removed, at the commit.
     if (Option.isNone(done)) yield* letLapse(engine, arbiter, k, claim)
     else if (done.value._tag === "Refused") return undefined
+    else if (done.value._tag === "Unwritable") return yield* unwritable(engine)
     else if (done.value._tag === "Unanswered") {
       return yield* new NotSettled({ larder: engine.settings.name, pending: [arbiter.name] })
     }
@@ -245,7 +255,7 @@ const alone = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<E, R> =>
       }
       const { current, next } = exit.value
       if (next === undefined) return yield* Effect.as(ended, current)
-      doubt.isOpen = true
+      doubt.isOpen = untouched !== true
       const done = yield* whenCommitted(engine, (isPutOff) => {
         // Until a transaction commits, changes by others are not followed: then the value is not stored.
         if (isPutOff) return Effect.as(remove(engine, key, k), true)

@@ -22,14 +22,29 @@ export const whenCommitted = <A>(
         if (isPutOff && Exit.isFailure(exit)) warn(engine)
       }),
     )
-    return Effect.flatMap(afterCommit(changed), () => {
-      if (done === undefined) {
-        isPutOff = true
-        return Effect.succeed(Option.none<A>())
-      }
-      return Effect.map(done, Option.some)
+    const asked = Effect.exit(Effect.suspend(() => afterCommit(changed)))
+    return Effect.flatMap(asked, (exit) => {
+      if (done !== undefined) return Effect.map(done, Option.some)
+      if (Exit.isFailure(exit)) return Effect.map(outside(engine, change), Option.some)
+      isPutOff = true
+      return Effect.succeed(Option.none<A>())
     })
   })
+
+/**
+ * Runs the change at once. Race: the transaction has ended while the source was written, in a fiber that
+ * outlived it, so that it takes no more changes and rolls none back.
+ */
+const outside = <A>(
+  engine: Engine,
+  change: (isPutOff: boolean) => Effect.Effect<A>,
+): Effect.Effect<A> => {
+  engine.warnings.warn(
+    "outside commit",
+    "a transaction has ended before a write of the source that began in it, and the cache was told at once; join the fibers that write within the transaction",
+  )
+  return change(false)
+}
 
 const warn = (engine: Engine): void =>
   engine.warnings.warn(
