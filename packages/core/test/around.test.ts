@@ -5,7 +5,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { expectTypeOf } from "vitest"
 import { Faults } from "./support/faultyTier.ts"
-import { lardersOf } from "./support/sourceWorld.ts"
+import { lardersOf, passing } from "./support/sourceWorld.ts"
 import { fork, law, type Node } from "./support/twoWays.ts"
 
 const freshness = (node: Node, key = "k") =>
@@ -218,7 +218,9 @@ it.effect(
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const [larder] = yield* lardersOf(2, () => Effect.succeed(1)).pipe(Scope.provide(scope))
-      const exit = yield* Effect.exit(Scope.close(scope, Exit.void).pipe(larder!.around("k")))
+      // The larder waits for the effect, which waits for it, up to closeTimeout.
+      const closing = Scope.close(scope, Exit.void).pipe(larder!.around("k"))
+      const exit = yield* passing(Effect.exit(closing), 100)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBeInstanceOf(Larder.LarderClosed)
       let ran = false
       const late = Effect.sync(() => {

@@ -20,10 +20,35 @@ const settled = (engine: Engine): Effect.Effect<void> =>
 const unended = (fibers: ReadonlySet<Fiber.Fiber<unknown, unknown>>): number =>
   [...fibers].filter((fiber) => fiber.pollUnsafe() === undefined).length
 
+/**
+ * Waits for the writes of the source under way, up to half of `closeTimeout`: the rest is for what waits
+ * for tiers. Calls are served meanwhile. Law 23: what then remains may change the source when nobody tells
+ * the cache any more.
+ */
+const finishWrites = (engine: Engine): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { openWrites, settings, warnings } = engine
+    openWrites.isClosing = true
+    if (openWrites.size === 0) return Effect.void
+    const millis = settings.closeMillis / 2
+    return Effect.flatMap(
+      Effect.timeoutOption(openWrites.ended, Duration.millis(millis)),
+      (ended) => {
+        if (Option.isSome(ended)) return Effect.void
+        warnings.warn(
+          "closed in writes",
+          `closed with ${openWrites.size} writes of the source under way after half of closeTimeout, ${millis} ms: their keys are expired, and their callers get LarderClosed; raise closeTimeout, or end writes before the scope closes`,
+        )
+        return openWrites.doubted
+      },
+    )
+  })
+
 export const close = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { closeMillis, name } = engine.settings
     const began = engine.stopwatch()
+    yield* finishWrites(engine)
     engine.closed = true
     engine.closing.openUnsafe()
     engine.entries.close()

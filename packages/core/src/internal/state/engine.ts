@@ -47,6 +47,7 @@ import { OptionFailures } from "./optionFailures.ts"
 import { Outbox } from "./outbox.ts"
 import { Pushes } from "./pushes.ts"
 import { RecentChanges } from "./recentChanges.ts"
+import { OpenWrites } from "./openWrites.ts"
 import { SourceWrites } from "./sourceWrites.ts"
 import { type OnStampede, Stampedes } from "./stampedes.ts"
 import { guarded } from "./userCode.ts"
@@ -154,6 +155,7 @@ export class Engine {
   /** Updates of one key in this node take turns. */
   readonly keyLocks = new KeyLocks()
   readonly sourceWrites = new SourceWrites()
+  readonly openWrites = new OpenWrites()
   readonly recentChanges: RecentChanges
   readonly fibers: Fibers
   readonly demands: LookupDemands

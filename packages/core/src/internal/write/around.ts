@@ -11,6 +11,7 @@ import { keysInvalidatedAtOnce } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Ack } from "./ack.ts"
 import { expire, remove } from "./removeExpire.ts"
+import { openWrite } from "./openWrite.ts"
 import { isUntouched, type Untouched } from "./untouched.ts"
 import { mark } from "./invalidate.ts"
 import { tellChanged } from "./tellChanged.ts"
@@ -87,8 +88,8 @@ export const around = <A, E, R>(
   target: Targeted,
   { expiresBefore, keepsStale, requiresSettled, untouched }: Checked,
   effect: Effect.Effect<A, E, R>,
-): Effect.Effect<A, E | NotSettled, R> =>
-  Effect.uninterruptibleMask((restore) =>
+): Effect.Effect<A, E | NotSettled, R> => {
+  const write = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       if (expiresBefore) yield* whenCommitted(engine, () => changeAll(engine, target, doubted))
       const exit = yield* Effect.exit(restore(effect))
@@ -110,6 +111,12 @@ export const around = <A, E, R>(
       return yield* exit
     }),
   )
+  return openWrite(
+    engine,
+    write,
+    Effect.suspend(() => changeAll(engine, target, doubted)),
+  )
+}
 
 const changeAll = (
   engine: Engine,

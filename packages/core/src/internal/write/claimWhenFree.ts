@@ -11,6 +11,7 @@ import { Budget } from "../tier/budget.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { type Claim, type ClaimAnswer, claim, giveUp } from "./claim.ts"
+import { closedFor } from "./openWrite.ts"
 
 /** How often one caller may lose its turn to another change of the key. */
 export interface Attempts {
@@ -51,6 +52,8 @@ export const claimWhenFree = (
     let force = false
     const pauses = new LeasePauses()
     while (true) {
+      // A larder that closes waits for those who have their turn.
+      if (engine.openWrites.isClosing) return yield* closedFor(engine)
       signal.reset()
       const answer: ClaimAnswer | undefined = yield* claim(engine, arbiter, k, force, known)
       if (answer === undefined) return yield* unanswered

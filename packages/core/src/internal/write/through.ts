@@ -19,6 +19,7 @@ import { newEntry } from "./newEntry.ts"
 import { setAsOf } from "./set.ts"
 import { notInside, within } from "./nesting.ts"
 import { effectOf } from "./returned.ts"
+import { openWriteOf } from "./openWrite.ts"
 import { whenCommitted } from "./whenCommitted.ts"
 
 /**
@@ -99,7 +100,8 @@ export const through = <E, R>(
     arbiter === undefined
       ? alone(engine, key, k, run, untouched)
       : overArbiter(engine, arbiter, key, k, run, untouched)
-  return notInside(engine, "through", k, ["update"], written)
+  const open = openWriteOf(engine, { key, k }, written)
+  return notInside(engine, "through", k, ["update"], open)
 }
 
 type Run<E, R> = (version: number, storedVersion?: number) => Effect.Effect<unknown, E, R>

@@ -23,6 +23,7 @@ import { effectOf, optionOf, unwritable } from "./returned.ts"
 import { recognised } from "./recognised.ts"
 import { setAsOf } from "./set.ts"
 import type { SourceWrite } from "./through.ts"
+import { closedFor, openWrite, openWriteOf } from "./openWrite.ts"
 import { whenCommitted } from "./whenCommitted.ts"
 
 /**
@@ -66,8 +67,16 @@ export const update = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<
   const { arbiter } = engine.stack
   const updated =
     arbiter === undefined ? alone(engine, updating) : overArbiter(engine, arbiter, updating)
-  const { k } = updating
-  return notInside(engine, "update", k, ["through", "update"], engine.keyLocks.withLock(k, updated))
+  const { k, untouched } = updating
+  // Within its turn: of the others of its key, which wait, the closing larder need not know.
+  const open =
+    untouched === true
+      ? openWrite(engine, updated, Effect.void)
+      : openWriteOf(engine, updating, updated)
+  const inTurn = Effect.suspend(() =>
+    engine.openWrites.isClosing ? closedFor(engine) : engine.keyLocks.withLock(k, open),
+  )
+  return notInside(engine, "update", k, ["through", "update"], inTurn)
 }
 
 /** What the function sees, and the new value that it made. */
