@@ -67,7 +67,7 @@ describe("memory in front of a file", () => {
       )
       yield* process((prices) =>
         Effect.gen(function* () {
-          const key = Schema.decodeSync(prices.keySchema)(text)
+          const key = yield* Schema.decodeEffect(prices.keySchema)(text)
           assert.deepStrictEqual([...(yield* prices.getMany([key])).keys()], [key])
           assert.strictEqual(yield* prices.get(key), 1)
           yield* prices.get(new Sku({ shop: "south", n: 1 }))
