@@ -61,8 +61,8 @@ describe.each([
   it.effect("a key that was encoded and decoded finds the same entry", () =>
     Effect.gen(function* () {
       const prices = yield* bySku()
-      const encode = Schema.encodeSync(prices.keySchema)
-      const decode = Schema.decodeSync(prices.keySchema)
+      const encode = Schema.encodeEffect(prices.keySchema)
+      const decode = Schema.decodeEffect(prices.keySchema)
       const keys = fc.record({
         shop: fc.string({ unit: "grapheme", maxLength: 20 }),
         number: fc.integer(),
@@ -70,7 +70,7 @@ describe.each([
       const all = fc.sample(keys, 100).map(({ number, shop }) => sku(shop, number))
       for (const [index, key] of all.entries()) {
         yield* prices.set(key, index)
-        const back = decode(encode(key))
+        const back = yield* decode(yield* encode(key))
         expect(back).not.toBe(key)
         expect(back).toEqual(key)
         expect(yield* prices.get(back)).toBe(index)
@@ -222,8 +222,8 @@ it.effect("the schema is part of a schema of messages", () =>
     const Task = Schema.fromJsonString(
       Schema.Struct({ key: Prices.keySchema, reason: Schema.Literals(["stale", "early"]) }),
     )
-    const text = Schema.encodeSync(Task)({ key: sku("north", 3), reason: "stale" })
-    const { key } = Schema.decodeSync(Task)(text)
+    const text = yield* Schema.encodeEffect(Task)({ key: sku("north", 3), reason: "stale" })
+    const { key } = yield* Schema.decodeEffect(Task)(text)
     expect(yield* Prices.get(key)).toBe(3)
   }).pipe(Effect.provide(Layer.provide(Prices.layer, memory))),
 )
