@@ -19,7 +19,7 @@ import * as Stream from "effect/Stream"
 import { keysInvalidatedAtOnce, malformedCharacters } from "./internal/runtime/limits.ts"
 import { report } from "./internal/state/larderReports.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
-import type { InvalidKey, Larder } from "./Larder.ts"
+import type { InvalidKey, KeyedLarder, Larder } from "./Larder.ts"
 
 /**
  * A message about changed values of one larder, as JSON.
@@ -27,7 +27,8 @@ import type { InvalidKey, Larder } from "./Larder.ts"
  * **Details**
  *
  * - `larder`: the name of the larder. Others ignore the message.
- * - `keys`: the keys whose values have changed, each as a text: see the option `key` of {@link from}.
+ * - `keys`: the keys whose values have changed, each as a text that the larder's schema of keys decodes: see
+ *   {@link from}.
  * - `tags`: as `invalidateTags` takes them.
  * - `clear`: true where every value may have changed.
  * - `keepStale`: whether old values may still be served when upstream fails. Default true.
@@ -184,7 +185,7 @@ export const parse = (text: string): Change => {
 export interface Options<K, RD = never> {
   /**
    * The schema that gives keys back from the texts in messages, such as `Schema.FiniteFromString` for
-   * keys that are numbers. Leave it out where keys are strings.
+   * keys that are numbers. Default: the larder's own; without one, the texts are the keys.
    */
   readonly key: Schema.ConstraintDecoder<K, RD>
 }
@@ -194,7 +195,7 @@ const names: Record<keyof Options<unknown>, true> = { key: true }
 /** The larder's part of {@link from}: what it does to keys is all that depends on their type. */
 type Target<K> = Pick<
   Larder<K, never, unknown>,
-  "clear" | "expire" | "invalidateTags" | "name" | "remove"
+  "clear" | "expire" | "invalidateTags" | "keySchema" | "name" | "remove"
 >
 
 const ignored = (larder: object, reason: string, text: string): Effect.Effect<void> =>
@@ -266,10 +267,12 @@ const fromAny = <K, E, R, RD>(
         return Effect.die(InvalidOptions.of(given))
       }
     }
-    const keyOf =
-      options === undefined
-        ? (text: string) => Effect.succeed(text as K)
-        : Schema.decodeUnknownEffect(options.key)
+    const schema: Schema.ConstraintDecoder<K, RD> | undefined = options?.key ?? larder.keySchema
+    // By the types of `from`, keys without a schema are strings.
+    const keyOf: (text: string) => Effect.Effect<K, unknown, RD> =
+      schema === undefined
+        ? (text) => Effect.succeed(text as K)
+        : Schema.decodeUnknownEffect(schema)
     return Stream.runForEach(changes, (change) => apply(larder, keyOf, change))
   })
 
@@ -285,6 +288,8 @@ const fromAny = <K, E, R, RD>(
  *
  * **Details**
  *
+ * - The texts of keys in messages are decoded by the larder's schema of keys, or that of the option `key`;
+ *   without either they are the keys.
  * - Keys are expired, or with `keepStale: false` removed; tags and `clear` are those of the larder. All
  *   reach the shared tier, so one node of those that share a tier needs to read the feed.
  * - A `Gap` clears the larder and keeps stale values.
@@ -323,6 +328,10 @@ const fromAny = <K, E, R, RD>(
 export const from: {
   <A, E, E2, R>(
     larder: Larder<string, A, E>,
+    changes: Stream.Stream<Change, E2, R>,
+  ): Effect.Effect<void, E2, R>
+  <K, A, E, E2, R>(
+    larder: KeyedLarder<K, A, E>,
     changes: Stream.Stream<Change, E2, R>,
   ): Effect.Effect<void, E2, R>
   <K, A, E, E2, R, RD>(

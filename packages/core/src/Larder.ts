@@ -17,7 +17,7 @@ import * as Option from "effect/Option"
 import type * as PubSub from "effect/PubSub"
 import { hasProperty, isIterable } from "effect/Predicate"
 import * as Random from "effect/Random"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -52,6 +52,7 @@ import { Engine } from "./internal/state/engine.ts"
 import { watchBreaker } from "./internal/tier/openTier.ts"
 import type { Candidate } from "./internal/state/flight.ts"
 import * as keys from "./internal/state/key.ts"
+import { isKeySchema, type KeySchema } from "./internal/state/keySchema.ts"
 import { followerOf } from "./internal/read/follower.ts"
 import { exitOf, get as getOne, type GetOptions, question } from "./internal/read/get.ts"
 import { getMany } from "./internal/read/getMany.ts"
@@ -144,6 +145,7 @@ export type { AuditOptions } from "./internal/state/audit.ts"
 export type { OnStampede, Stampede, StampedeRequest } from "./internal/state/stampedes.ts"
 export type { Reading } from "./internal/read/peek.ts"
 export type { Hits, SubscribeOptions } from "./internal/observe/hits.ts"
+export type { KeySchema } from "./internal/state/keySchema.ts"
 export type { InMemory } from "./internal/state/snapshot.ts"
 export type { Invalidated } from "./internal/write/invalidate.ts"
 export type { ObjectiveStats, Stats } from "./internal/lifecycle/stats.ts"
@@ -244,6 +246,8 @@ export interface Larder<in out K, in out A, out E = never> {
   readonly [TypeId]: typeof TypeId
   /** The name in events, metrics, spans and shared tiers. */
   readonly name: string
+  /** The schema of the keys, where the option `key` is one: see {@link KeyedLarder}. */
+  readonly keySchema: KeySchema<K> | undefined
   /** Returns the value of a key: from the nearest tier that has it, else from upstream. */
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError>
   /**
@@ -343,9 +347,9 @@ export interface Larder<in out K, in out A, out E = never> {
   /**
    * Removes every key that begins with the prefix, in every tier, one by one as `remove` does: keys that a
    * tier has when this begins, with a value or a lookup under way, and those of this node. The keys are
-   * strings as `key` returns them. It lists the keys of each tier, so it takes time that grows with the tier:
-   * tags, such as `Larder.prefixTags` sets, cover as many keys in one write. Fails with `KeysNotListed`
-   * where a tier cannot list keys, or fails to.
+   * strings as `key` returns or encodes them. It lists the keys of each tier, so it takes time that grows with
+   * the tier: tags, such as `Larder.prefixTags` sets, cover as many keys in one write. Fails with
+   * `KeysNotListed` where a tier cannot list keys, or fails to.
    */
   readonly removeWhere: (options: RemoveWhereOptions) => Effect.Effect<Invalidated, KeysNotListed>
   /**
@@ -386,6 +390,47 @@ export interface Larder<in out K, in out A, out E = never> {
   ) => Effect.Effect<PubSub.Subscription<LarderEvent>, never, Scope.Scope>
   /** The counters since the larder was made, and its size now. */
   readonly stats: Effect.Effect<Stats>
+}
+
+/**
+ * A larder whose option `key` is a schema. The schema encodes a key as the string under which tiers store
+ * it, and decodes it from there: for what carries keys out of the program and brings them back, such as
+ * messages, queues and snapshots.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
+ * import { Effect, Schema } from "effect"
+ * import * as assert from "node:assert"
+ *
+ * class Sku extends Schema.Class<Sku>("Sku")({ shop: Schema.String, number: Schema.Finite }) {}
+ *
+ * const program = Effect.gen(function* () {
+ *   const prices = yield* Larder.make({
+ *     name: "prices",
+ *     key: Schema.fromJsonString(Sku),
+ *     upstream: Upstream.make({ lookup: (sku: Sku) => Effect.succeed(sku.number * 100) }),
+ *     policy: Policy.make({ freshFor: "1 minute" })
+ *   })
+ *   const Task = Schema.fromJsonString(Schema.Struct({ refresh: prices.keySchema }))
+ *   const message = Schema.encodeSync(Task)({ refresh: new Sku({ shop: "north", number: 3 }) })
+ *   // Wherever the message comes back:
+ *   const { refresh } = yield* Schema.decodeEffect(Task)(message)
+ *   return yield* prices.refresh(refresh)
+ * })
+ * const price = await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(TierStack.layer(MemoryTier.layer())))
+ * )
+ * assert.strictEqual(price, 300)
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KeyedLarder<in out K, in out A, out E = never> extends Larder<K, A, E> {
+  /** The schema that was given as `key`. */
+  readonly keySchema: KeySchema<K>
 }
 
 /**
@@ -505,6 +550,14 @@ interface OwnKey<K> {
 interface SimpleKey<K> {
   /** The key as a string; by default strings and numbers as they are. */
   readonly key?: ((key: NoInfer<K>) => string) | undefined
+}
+
+interface SchemaKey<K> {
+  /**
+   * The schema of the keys; keys that are encoded as equal strings are one key. Every call encodes its key.
+   * A key that the schema does not encode is `InvalidKey`.
+   */
+  readonly key: KeySchema<K>
 }
 
 interface NoSchema {
@@ -671,6 +724,7 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
   return {
     [TypeId]: TypeId,
     name,
+    keySchema: engine.settings.keySchema,
     get: (key, options) => getOne(engine, key, options),
     getMany: ((keys: Iterable<unknown>) =>
       Effect.withFiber((fiber) =>
@@ -781,7 +835,8 @@ type OfFailures<U> = Pick<
  * The larder and its lookups use the clock, the random generator and the services of
  * the place where the larder is made, never those of a caller; from a caller they
  * take the span. `key` can be left out if keys are strings or numbers, `value` if no
- * tier of the stack stores bytes.
+ * tier of the stack stores bytes. `key` is a function that returns a string, or a schema
+ * that is encoded as one, which also gives keys back: see {@link KeyedLarder}.
  *
  * **Gotchas**
  *
@@ -826,6 +881,12 @@ export const make: {
   <S extends Schema.Constraint, K extends string | number, E = never, R = never>(
     options: SchemaOptions<S, K, E, R> & SimpleKey<K>,
   ): Effect.Effect<Larder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
+  <A, K, E = never, R = never>(
+    options: BaseOptions<A, K, E, R> & SchemaKey<K> & NoSchema,
+  ): Effect.Effect<KeyedLarder<K, A, E>, never, Needs | R>
+  <S extends Schema.Constraint, K, E = never, R = never>(
+    options: SchemaOptions<S, K, E, R> & SchemaKey<K>,
+  ): Effect.Effect<KeyedLarder<K, S["Type"], E>, never, Needs | R | SchemaServices<S>>
   // Accepts no options. The compiler reports mistakes against the last overload.
   <U = Absent, V = Absent, P = Absent>(options: MakeOptions<U, V, P>): never
   // The types of the options have done their work: inside, values are unknown.
@@ -868,9 +929,9 @@ const followerAny = (
     return Effect.andThen(checked, Effect.map(made, followerOf))
   })
 
-/** A key of the follower as a string, by the same function as the owner's `key`. */
-interface FollowedKey<in K> {
-  readonly key: (key: K) => string
+/** A key of the follower as a string, by the same function or schema as the owner's `key`. */
+interface FollowedKey<K> {
+  readonly key: ((key: K) => string) | KeySchema<K>
 }
 
 interface PlainKey {
@@ -1033,15 +1094,17 @@ export const Follower: <Self>() => {
   // The types of the options have done their work: inside, values are unknown.
 } = followerService as never
 
+type KeyOption<K> = ((key: K) => string) | KeySchema<K>
+
 /**
  * The options of a larder's service that need no other service: how it names keys and reads values.
  *
  * @category models
  * @since 0.1.0
  */
-export interface PlainOptions<in K, in A> {
+export interface PlainOptions<in out K, in A, out Key extends KeyOption<K> = (key: K) => string> {
   readonly name: string
-  readonly key?: ((key: K) => string) | undefined
+  readonly key?: Key | undefined
   readonly tags?: ((value: A, key: K) => ReadonlyArray<string>) | undefined
   readonly etag?: ((value: A, key: K) => string | undefined) | undefined
   readonly revision?: ((value: A) => number | bigint | string) | undefined
@@ -1062,14 +1125,16 @@ export interface ServiceClass<
   E,
   R,
   LayerError = never,
-> extends Context.ServiceClass<Self, Id, Larder<K, A, E>> {
+  L extends Larder<K, A, E> = Larder<K, A, E>,
+  Key extends KeyOption<K> = (key: K) => string,
+> extends Context.ServiceClass<Self, Id, L> {
   /** The larder as a layer, over the `TierStack` that the application provides. */
   readonly layer: Layer.Layer<Self, LayerError, TierStack | R>
   /**
    * For a larder with the same keys and another upstream, such as `LarderTest.stub` of
    * `@larder/testing` makes; undefined where the options come from an effect.
    */
-  readonly options: PlainOptions<K, A> | undefined
+  readonly options: PlainOptions<K, A, Key> | undefined
   readonly get: (key: K, options?: GetOptions) => Effect.Effect<A, E | LarderError, Self>
   readonly getMany: <K2 extends K>(
     keys: Iterable<K2>,
@@ -1127,6 +1192,27 @@ export interface ServiceClass<
     options: SubscribeOptions,
   ) => Effect.Effect<PubSub.Subscription<LarderEvent>, never, Self | Scope.Scope>
   readonly stats: Effect.Effect<Stats, never, Self>
+}
+
+/**
+ * {@link ServiceClass} of a larder whose option `key` is a schema.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export interface KeyedServiceClass<Self, Id extends string, K, A, E, R> extends ServiceClass<
+  Self,
+  Id,
+  K,
+  A,
+  E,
+  R,
+  never,
+  KeyedLarder<K, A, E>,
+  KeySchema<K>
+> {
+  /** The schema that was given as `key`: for schemas of messages and queues. */
+  readonly keySchema: KeySchema<K>
 }
 
 /** A service's larder may be named after the service. */
@@ -1222,7 +1308,8 @@ const serviceOf =
     )
     const isPlain = !Effect.isEffect(options) && hasProperty(options, "upstream")
     const plain = isPlain ? { ...options, name: options.name ?? id } : undefined
-    return Object.assign(tag, { layer, options: plain }, accessors(tag))
+    const keySchema = isKeySchema(plain?.key) ? plain.key : undefined
+    return Object.assign(tag, { layer, options: plain, keySchema }, accessors(tag))
   }
 
 /**
@@ -1348,6 +1435,39 @@ export const Service: <Self>() => {
     id: Id,
     options: Named<SchemaOptions<S, K, E, R>> & SimpleKey<K>,
   ): ServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
+  <const Id extends string, A, K, E = never, R = never, E2 = never, R2 = never>(
+    id: Id,
+    options: Effect.Effect<Named<BaseOptions<A, K, E, R>> & SchemaKey<K> & NoSchema, E2, R2>,
+  ): ServiceClass<Self, Id, K, A, E, Exclude<R | R2, Scope.Scope>, E2, KeyedLarder<K, A, E>>
+  <
+    const Id extends string,
+    S extends Schema.Constraint,
+    K,
+    E = never,
+    R = never,
+    E2 = never,
+    R2 = never,
+  >(
+    id: Id,
+    options: Effect.Effect<Named<SchemaOptions<S, K, E, R>> & SchemaKey<K>, E2, R2>,
+  ): ServiceClass<
+    Self,
+    Id,
+    K,
+    S["Type"],
+    E,
+    Exclude<R | R2 | SchemaServices<S>, Scope.Scope>,
+    E2,
+    KeyedLarder<K, S["Type"], E>
+  >
+  <const Id extends string, A, K, E = never, R = never>(
+    id: Id,
+    options: Named<BaseOptions<A, K, E, R>> & SchemaKey<K> & NoSchema,
+  ): KeyedServiceClass<Self, Id, K, A, E, Exclude<R, Scope.Scope>>
+  <const Id extends string, S extends Schema.Constraint, K, E = never, R = never>(
+    id: Id,
+    options: Named<SchemaOptions<S, K, E, R>> & SchemaKey<K>,
+  ): KeyedServiceClass<Self, Id, K, S["Type"], E, Exclude<R | SchemaServices<S>, Scope.Scope>>
   // These accept no options. The compiler reports mistakes against the last overload.
   (id: NoOptions): ServiceClass<Self, never, never, never, never, never>
   <const Id extends string, U = Absent, V = Absent, P = Absent, G = Absent>(
@@ -1477,12 +1597,16 @@ const cachedFn = (given: AnyFnOptions) => {
     if (typeof f !== "function") {
       return Exit.die(invalidOption(options.name, "fn", "get a function that returns an Effect", f))
     }
-    const keyOf = key === undefined ? onlyArgument : key
+    // A schema of keys would have to be one of lists of arguments.
+    if (key !== undefined && (typeof key !== "function" || Schema.isSchema(key))) {
+      return Exit.die(invalidOption(options.name, "key", "be a function, or be left out", key))
+    }
+    const keyOf = key ?? onlyArgument
     const argumentsOf = (asked: unknown) => asked as ReadonlyArray<unknown>
     const larder = makeAny(
       {
         ...options,
-        key: typeof keyOf === "function" ? (asked) => keyOf(...argumentsOf(asked)) : keyOf,
+        key: (asked) => keyOf(...argumentsOf(asked)),
         upstream: Upstream.make({ lookup: (asked: unknown) => f(...argumentsOf(asked)) }),
       },
       made,

@@ -150,7 +150,7 @@ export interface Outbox<in out K, in out A> {
  * @since 0.1.0
  */
 export interface Options<KS extends Schema.Constraint, S extends Schema.Constraint> {
-  /** The schema of the keys. Two keys are one if their JSON is the same. */
+  /** The schema of the keys, such as the `key` of the larder. Two keys are one if their JSON is the same. */
   readonly key: KS
   /** The schema of the values. */
   readonly value: S

@@ -1128,7 +1128,14 @@ const unusable: ReadonlyArray<readonly [message: string, make: () => unknown]> =
     "TierStack: tiers[0] must be the layer of a tier, such as MemoryTier.layer(), got undefined",
     () => over((TierStack.layer as () => Layer.Layer<TierStack.TierStack>)(), Effect.void),
   ],
-  ...(["key", "tags", "etag", "failureFor", "graceFor", "revision"] as const).flatMap((field) =>
+  ...[5, null].map(
+    (bad) =>
+      [
+        `Larder: key of "products" must be a function, or a schema that is encoded as a string, such as Schema.FiniteFromString, or be left out, got ${bad}`,
+        () => over(memory, larderOf({ key: bad })),
+      ] as const,
+  ),
+  ...(["tags", "etag", "failureFor", "graceFor", "revision"] as const).flatMap((field) =>
     [5, null].map(
       (bad) =>
         [

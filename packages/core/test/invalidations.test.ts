@@ -10,7 +10,19 @@ import {
   TierStack,
   Upstream,
 } from "@larder/core"
-import { Cause, Effect, Exit, Fiber, PubSub, Queue, Schema, type Scope, Stream } from "effect"
+import {
+  Cause,
+  Effect,
+  Exit,
+  Fiber,
+  PubSub,
+  Queue,
+  Schema,
+  SchemaGetter,
+  SchemaTransformation,
+  type Scope,
+  Stream,
+} from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as fc from "fast-check"
 
@@ -136,6 +148,58 @@ describe("from", () => {
       yield* larder.get(7)
       expect(source.lookups).toBe(2)
       expect((yield* ignoredOf(events)).map(({ text }) => text)).toEqual(["seven"])
+    }),
+  )
+
+  test(
+    "the larder's own schema gives keys back; one that is given takes its place",
+    Effect.gen(function* () {
+      class Sku extends Schema.Class<Sku>("Sku")({ shop: Schema.String, n: Schema.Finite }) {}
+      const sku = new Sku({ shop: "north", n: 7 })
+      let lookups = 0
+      const larder = yield* Larder.make({
+        name: "prices",
+        key: Schema.fromJsonString(Sku),
+        upstream: Upstream.make({ lookup: (_: Sku) => Effect.sync(() => (lookups += 1)) }),
+        policy: Policy.make({ freshFor: "1 hour" }),
+      })
+      yield* larder.get(sku)
+      const events = yield* larder.subscribe
+      // The JSON of another language.
+      const keys = ["7", '{ "n": 7.0, "shop": "north" }']
+      yield* Invalidations.from(larder, of({ larder: "prices", keys }))
+      expect(yield* larder.get(new Sku({ shop: "north", n: 7 }))).toBe(2)
+      expect((yield* ignoredOf(events)).map(({ text }) => text)).toEqual(["7"])
+
+      const ofNorth = Schema.FiniteFromString.pipe(
+        Schema.decodeTo(Schema.toType(Sku), {
+          decode: SchemaGetter.transform((n: number) => new Sku({ shop: "north", n })),
+          encode: SchemaGetter.transform(({ n }: Sku) => n),
+        }),
+      )
+      const feed = of({ larder: "prices", keys: ["7"] })
+      yield* Invalidations.from(larder, feed, { key: ofNorth })
+      expect(yield* larder.get(sku)).toBe(3)
+    }),
+  )
+
+  test(
+    "a schema of keys that are strings takes its place in the messages too",
+    Effect.gen(function* () {
+      const key = Schema.String.pipe(
+        Schema.decodeTo(Schema.String, SchemaTransformation.toLowerCase()),
+      )
+      let lookups = 0
+      const larder = yield* Larder.make({
+        name: "prices",
+        key,
+        upstream: Upstream.make({ lookup: (_: string) => Effect.sync(() => (lookups += 1)) }),
+        policy: Policy.make({ freshFor: "1 hour" }),
+      })
+      yield* larder.get("milk")
+      yield* Invalidations.from(larder, of({ larder: "prices", keys: ["MILK"] }))
+      yield* larder.get("milk")
+      expect(lookups).toBe(2)
     }),
   )
 

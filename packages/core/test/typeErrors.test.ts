@@ -10,23 +10,28 @@ interface Mistake {
 }
 
 /** Lines of an error, of which the compiler takes two to say that no overload matches. */
-const mostLines = 6
+const mostLines = 7
 
 const before = `
-import { Larder, Policy, Upstream } from "@larder/core"
-import { Effect, Option, Schema } from "effect"
+import { Invalidations, Larder, Policy, Upstream } from "@larder/core"
+import { Context, Effect, Option, Schema, Stream } from "effect"
 interface Id { readonly id: string }
 declare const name: string
 declare const policy: Policy.Policy
 declare const value: Schema.Finite
 declare const upstream: Upstream.Upstream<string, number>
 declare const byId: Upstream.Upstream<Id, number>
-export { Larder, Policy, Upstream, Effect, Option, Schema, type Id, name, policy, value, upstream, byId }
+declare const byNumber: Upstream.Upstream<number, number>
+class Db extends Context.Service<Db, number>()("Db") {}
+declare const ofDb: Schema.Codec<number, string, Db>
+declare const intoDb: Schema.Codec<number, string, never, Db>
+declare const numbers: Larder.Larder<number, number>
+export { Invalidations, Larder, Policy, Upstream, Effect, Option, Schema, Stream, type Id, name, policy, value, upstream, byId, byNumber, ofDb, intoDb, numbers }
 `
 
 const imports = `
-import { Larder, Policy, Upstream, Effect, Option, Schema, type Id, name, policy, value, upstream, byId } from "./before.ts"
-void [Larder, Policy, Upstream, Effect, Option, Schema, name, policy, value, upstream, byId]
+import { Invalidations, Larder, Policy, Upstream, Effect, Option, Schema, Stream, type Id, name, policy, value, upstream, byId, byNumber, ofDb, intoDb, numbers } from "./before.ts"
+void [Invalidations, Larder, Policy, Upstream, Effect, Option, Schema, Stream, name, policy, value, upstream, byId, byNumber, ofDb, intoDb, numbers]
 export type Used = Id
 `
 
@@ -67,6 +72,49 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   "make: a key function of another key": {
     code: `Larder.make({ name, upstream: byId, policy, key: (k: string) => k })`,
     says: key,
+  },
+  "make: a key schema that is not encoded as a string": {
+    code: `Larder.make({ name, upstream: byNumber, policy, key: Schema.Finite })`,
+    says: ["Key<number> | KeySchema<number>", "'number' is not assignable to type 'string'"],
+  },
+  "make: a key schema that is not encoded as a string, with a schema of values": {
+    code: `Larder.make({ name, value, upstream: byNumber, policy, key: Schema.Finite, tags: (v, k) => [v.toFixed(), k.toFixed()] })`,
+    says: ["Key<number> | KeySchema<number>", "'number' is not assignable to type 'string'"],
+  },
+  "make: a key schema of other keys than upstream's": {
+    code: `Larder.make({ name, upstream: byNumber, policy, key: Schema.String })`,
+    says: ["Key<number> | KeySchema<number>", "'string' is not assignable to type 'number'"],
+  },
+  "make: a key schema whose decoding needs services": {
+    code: `Larder.make({ name, upstream: byNumber, policy, key: ofDb })`,
+    says: ["Key<number> | KeySchema<number>", "'Db' is not assignable to type 'never'"],
+  },
+  "make: a key schema whose encoding needs services": {
+    code: `Larder.make({ name, upstream: byNumber, policy, key: intoDb })`,
+    says: ["Key<number> | KeySchema<number>", "'Db' is not assignable to type 'never'"],
+  },
+  "make: a key schema, and no policy": {
+    code: `Larder.make({ name, upstream: byNumber, key: Schema.FiniteFromString })`,
+    says: policyMake,
+  },
+  "make: a key schema, and one tag in place of a list": {
+    code: `Larder.make({ name, upstream: byNumber, policy, key: Schema.FiniteFromString, tags: (v, k) => k.toFixed() + v.toFixed() })`,
+    says: ["Tags<number, number>", "readonly string[]"],
+  },
+  "Service: a key schema that is not encoded as a string": {
+    code: service(`{ upstream: byNumber, policy, key: Schema.Finite }`),
+    says: ["Key<number> | KeySchema<number>", "'number' is not assignable to type 'string'"],
+  },
+  "Service: an effect that gives a key schema that is not encoded as a string": {
+    code: service(`Effect.succeed({ upstream: byNumber, policy, key: Schema.Finite })`),
+    says: ["key: give what fits `upstream` and `value`"],
+  },
+  "Invalidations.from: no schema for keys that are no strings": {
+    code: `Invalidations.from(numbers, Stream.empty)`,
+    says: [
+      "KeyedLarder<number, number",
+      "'KeySchema<number> | undefined' is not assignable to type 'KeySchema<number>'",
+    ],
   },
   "make: an object in place of a policy": {
     code: `Larder.make({ name, upstream, policy: { freshFor: "1 minute" } })`,

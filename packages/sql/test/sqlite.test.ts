@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as SqlClient from "effect/sql/SqlClient"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { diedOf, on, pass, running, shown, taken } from "./support/feeds.ts"
 
@@ -136,6 +137,41 @@ describe("a feed", () => {
       assert.strictEqual(yield* larder.get("milk"), 100)
       yield* pass(1_000)
       assert.strictEqual(yield* larder.get("milk"), 120)
+    }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer()))),
+  )
+
+  it.effect("invalidates a larder by its own schema of keys", () =>
+    Effect.gen(function* () {
+      class Sku extends Schema.Class<Sku>("Sku")({ shop: Schema.String, id: Schema.String }) {}
+      const sql = yield* database([
+        {
+          table: "products",
+          larder: "products",
+          key: (row) => `json_object('id', ${row}.id, 'shop', ${row}.shop)`,
+        },
+      ])
+      yield* sql`INSERT INTO products VALUES ('milk', 'north', NULL, 100)`
+      const larder = yield* Larder.make({
+        name: "products",
+        key: Schema.fromJsonString(Sku),
+        upstream: Upstream.make({
+          lookup: ({ id, shop }: Sku) =>
+            Effect.map(
+              sql<{
+                price: number
+              }>`SELECT price FROM products WHERE id = ${id} AND shop = ${shop}`,
+              ([row]) => row?.price,
+            ),
+        }),
+        policy: Policy.make({ freshFor: "1 day" }),
+      })
+      const milk = new Sku({ shop: "north", id: "milk" })
+      yield* Invalidations.from(larder, ChangeTable.stream()).pipe(on(sql), Effect.forkScoped)
+      yield* pass(1_000)
+      assert.strictEqual(yield* larder.get(milk), 100)
+      yield* sql`UPDATE products SET price = 120`
+      yield* pass(1_000)
+      assert.strictEqual(yield* larder.get(milk), 120)
     }).pipe(Effect.provide(TierStack.layer(MemoryTier.layer()))),
   )
 

@@ -45,6 +45,38 @@ const during = <A, E>(
   ).pipe(Effect.provide(stack))
 
 describe("memory in front of a file", () => {
+  test(
+    "a key that is encoded and decoded by its schema finds what an earlier process stored",
+    Effect.gen(function* () {
+      class Sku extends Schema.Class<Sku>("Sku")({ shop: Schema.String, n: Schema.Finite }) {}
+      let asked = 0
+      const stack = stackOf(yield* temporaryFile)
+      const process = <A, E>(
+        use: (larder: Larder.KeyedLarder<Sku, number>) => Effect.Effect<A, E, Scope.Scope>,
+      ) =>
+        Larder.make({
+          name: "prices",
+          value: Schema.Finite,
+          key: Schema.fromJsonString(Sku),
+          upstream: Upstream.make({ lookup: (_: Sku) => Effect.sync(() => (asked += 1)) }),
+          policy: Policy.make({ freshFor: "1 hour" }),
+        }).pipe(Effect.flatMap(use), Effect.scoped, Effect.provide(stack))
+      const sku = new Sku({ shop: "north", n: 1 })
+      const text = yield* process((prices) =>
+        Effect.as(prices.get(sku), Schema.encodeSync(prices.keySchema)(sku)),
+      )
+      yield* process((prices) =>
+        Effect.gen(function* () {
+          const key = yield* Schema.decodeEffect(prices.keySchema)(text)
+          assert.deepStrictEqual([...(yield* prices.getMany([key])).keys()], [key])
+          assert.strictEqual(yield* prices.get(key), 1)
+          yield* prices.get(new Sku({ shop: "south", n: 1 }))
+        }),
+      )
+      assert.strictEqual(asked, 2)
+    }),
+  )
+
   const stackOf = (filename: string) =>
     TierStack.layer(MemoryTier.layer(), SqliteTier.layer({ filename }))
 

@@ -21,13 +21,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Chaos from "./Chaos.ts"
 import { recordsBefore } from "./internal/limits.ts"
 import { finiteMillisOf, millisOf } from "./internal/millis.ts"
 import { checkFunction, checkNames, layerOf, type NamesOf } from "./internal/options.ts"
 import { nodeOf, simulate } from "./internal/nodes/simulate.ts"
-import { plainText, stubLarder } from "./internal/stub.ts"
+import { stubLarder } from "./internal/stub.ts"
 import { advanceTo, idle as idleOf, settled, virtualClock } from "./internal/time/advance.ts"
 import { clockLayer } from "./internal/time/clockLayer.ts"
 import { lanesOfPart } from "./internal/timeline/lanes.ts"
@@ -512,8 +513,8 @@ export interface StubValues<A, E> {
  * @since 0.1.0
  */
 export interface StubOptions<K> {
-  /** The text of a key in the values. Default: that of the larder. */
-  readonly key?: ((key: K) => string) | undefined
+  /** The text of a key in the values, or the schema of the keys. Default: that of the larder. */
+  readonly key?: ((key: K) => string) | Larder.KeySchema<K> | undefined
 }
 
 /**
@@ -532,7 +533,7 @@ export interface StubOptions<K> {
  * **Gotchas**
  *
  * Where the options of the service come from an effect, the stub does not know them: give it `key` if the
- * keys are neither strings nor numbers.
+ * keys are neither strings nor numbers, and where the larder's `key` is a schema.
  *
  * **Example**
  *
@@ -560,21 +561,37 @@ export interface StubOptions<K> {
  * @category layers
  * @since 0.1.0
  */
-export const stub = <Self, Id extends string, K, A, E, R, E2>(
-  service: Larder.ServiceClass<Self, Id, K, A, E, R, E2>,
+export const stub = <
+  Self,
+  Id extends string,
+  K,
+  A,
+  E,
+  R,
+  E2,
+  L extends Larder.Larder<K, A, E>,
+  Key extends ((key: K) => string) | Larder.KeySchema<K>,
+>(
+  service: Larder.ServiceClass<Self, Id, K, A, E, R, E2, L, Key>,
   values: StubValues<A, E>,
   given: StubOptions<K> = {},
 ): Layer.Layer<Self> =>
   Layer.suspend(() => {
     checkNames("LarderTest", stubNames, given)
-    checkFunction("LarderTest", "key", given.key)
+    const { key } = given
+    if (!Schema.isSchema(key)) checkFunction("LarderTest", "key", key)
     if (typeof values !== "object" || values === null || Array.isArray(values)) {
       const must = "be an object with a value for each key"
       throw InvalidOptions.of({ module: "LarderTest", field: "values", must, got: values })
     }
     const options = service.options ?? { name: service.key }
-    const keyOf = given.key ?? options.key ?? plainText
-    return Layer.effect(service, stubLarder<K, A, E>({ options, values, keyOf }))
+    // A service whose larder has a schema of its keys has it in its options, or `given` has it.
+    const made = stubLarder<K, A, E>({ options, values, key: key ?? options.key }) as Effect.Effect<
+      L,
+      never,
+      Scope.Scope
+    >
+    return Layer.effect(service, made)
   })
 
 const stubNames: NamesOf<StubOptions<never>> = { key: true }

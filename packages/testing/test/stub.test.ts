@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Larder, Policy, Upstream } from "@larder/core"
 import { LarderTest, Timeline } from "@larder/testing"
-import { Effect, Exit, Layer } from "effect"
+import { Effect, Exit, Layer, Schema, SchemaGetter } from "effect"
 import { failureOf, Prices } from "./support/shop.ts"
 
 interface Id {
@@ -29,6 +29,29 @@ class ByNumber extends Larder.Service<ByNumber>()("shop/ByNumber", {
   ...options,
   upstream: asks<number>(),
 }) {}
+
+class Sku extends Schema.Class<Sku>("Sku")({ shop: Schema.String, number: Schema.Finite }) {}
+const skuText = Schema.TemplateLiteralParser([Schema.String, "/", Schema.Finite]).pipe(
+  Schema.decodeTo(Schema.toType(Sku), {
+    decode: SchemaGetter.transform(
+      ([shop, , number]: readonly [string, "/", number]) => new Sku({ shop, number }),
+    ),
+    encode: SchemaGetter.transform(
+      ({ number, shop }: Sku) => [shop, "/" as const, number] as const,
+    ),
+  }),
+)
+
+class BySku extends Larder.Service<BySku>()("shop/BySku", {
+  ...options,
+  upstream: asks<Sku>(),
+  key: skuText,
+}) {}
+
+class BySkuFromEffect extends Larder.Service<BySkuFromEffect>()(
+  "shop/BySkuFromEffect",
+  Effect.succeed({ ...options, upstream: asks<Sku>(), key: skuText }),
+) {}
 
 class FromEffect extends Larder.Service<FromEffect>()(
   "shop/FromEffect",
@@ -86,6 +109,23 @@ describe("a stub", () => {
       Effect.provide([
         LarderTest.stub(ById, { "north/3": 7 }),
         LarderTest.stub(ByNumber, { 4: 8 }),
+      ]),
+    ),
+  )
+
+  it.effect("finds values by the text of the larder's schema of keys, and has the schema", () =>
+    Effect.gen(function* () {
+      const sku = new Sku({ shop: "north", number: 3 })
+      expect(yield* BySku.get(sku)).toBe(7)
+      expect((yield* BySku).keySchema).toBe(skuText)
+      expect(yield* BySkuFromEffect.get(sku)).toBe(8)
+      expect((yield* BySkuFromEffect).keySchema).toBe(skuText)
+      const invalid = yield* Effect.flip(BySku.get({ shop: "north", number: 3 }))
+      expect(invalid).toMatchObject({ _tag: "InvalidKey", key: '{"shop":"north","number":3}' })
+    }).pipe(
+      Effect.provide([
+        LarderTest.stub(BySku, { "north/3": 7 }),
+        LarderTest.stub(BySkuFromEffect, { "north/3": 8 }, { key: skuText }),
       ]),
     ),
   )

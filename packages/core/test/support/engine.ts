@@ -18,6 +18,7 @@ export const settings: Settings = {
   upstream: { lookup: () => Effect.void, lookupMany: undefined, breakers: [] },
   policy,
   policyOf: () => policy,
+  keySchema: undefined,
   keyOf: (key) => (typeof key === "string" ? key : undefined),
   prefixOf: (prefix) => prefix,
   keyProblem: () => "no key",

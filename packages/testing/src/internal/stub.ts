@@ -3,6 +3,7 @@ import { Larder, MemoryTier, Policy, TierStack, Upstream } from "@larder/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Schema from "effect/Schema"
 
@@ -27,20 +28,33 @@ export class NotStubbed extends Schema.TaggedError<NotStubbed>()("NotStubbed", {
 }) {}
 
 /** The text of a key in the record of values: numbers as they are. */
-export const plainText = (key: unknown): string | undefined =>
+const plainText = (key: unknown): string | undefined =>
   typeof key === "string" || typeof key === "number" ? String(key) : undefined
 
+type Key<K> = ((key: K) => string) | Larder.KeySchema<K>
+
 export interface Stub<K, A, E> {
-  readonly options: Larder.PlainOptions<K, A>
-  readonly keyOf: (key: K) => string | undefined
+  readonly options: Larder.PlainOptions<K, A, Key<K>>
+  /** The key of the larder, or undefined for strings and numbers. */
+  readonly key: Key<K> | undefined
   readonly values: { readonly [key: string]: Upstream.Answer<A, E> }
 }
 
+const isSchema = <K>(key: Key<K> | undefined): key is Larder.KeySchema<K> => Schema.isSchema(key)
+
+const textBy = <K>(key: Key<K> | undefined): ((key: K) => string | undefined) => {
+  if (key === undefined) return plainText
+  if (!isSchema(key)) return key
+  const encode = Schema.encodeUnknownOption(key)
+  return (asked) => Option.getOrUndefined(encode(asked))
+}
+
 export const stubLarder = <K, A, E>({
-  keyOf,
+  key,
   options,
   values,
 }: Stub<K, A, E>): Effect.Effect<Larder.Larder<K, A, E>, never, Scope.Scope> => {
+  const keyOf = textBy(key)
   const answer = (key: K): Exit.Exit<A, E> => {
     const text = keyOf(key)
     if (text === undefined || !Object.hasOwn(values, text)) {
@@ -49,18 +63,25 @@ export const stubLarder = <K, A, E>({
     const value = values[text] as Upstream.Answer<A, E>
     return Exit.isExit(value) ? value : Exit.succeed(value)
   }
-  const made = Larder.make<A, K, E>({
+  const given = {
     name: options.name,
     upstream: Upstream.make({
       lookup: (key: K) => answer(key),
-      lookupMany: (keys) => Effect.succeed(new Map(keys.map((key) => [key, answer(key)]))),
+      lookupMany: (keys: ReadonlyArray<K>) =>
+        Effect.succeed(new Map(keys.map((key) => [key, answer(key)]))),
     }),
     policy: Policy.make({ freshFor: "Infinity" }),
-    key: (key) => keyOf(key) ?? "",
     tags: options.tags,
     etag: options.etag,
     revision: options.revision,
-  })
+  }
+  const made: Effect.Effect<
+    Larder.Larder<K, A, E>,
+    never,
+    TierStack.TierStack | Scope.Scope
+  > = isSchema(key)
+    ? Larder.make<A, K, E>({ ...given, key })
+    : Larder.make<A, K, E>({ ...given, key: (key) => keyOf(key) ?? "" })
   const memory = TierStack.layer(MemoryTier.layer({ maxEntries: Infinity }))
   return Effect.map(Effect.provide(made, memory), (larder) => ({
     ...larder,

@@ -39,6 +39,7 @@ import { AloneKeys } from "./aloneKeys.ts"
 import { HeaderReads } from "./headerReads.ts"
 import { HeldLeases } from "./heldLeases.ts"
 import { KeyLocks } from "./keyLocks.ts"
+import type { KeySchema } from "./keySchema.ts"
 import { KeyTurns } from "./keyTurns.ts"
 import { LocalEntries } from "./localEntries.ts"
 import { LookupDemands } from "./lookupDemand.ts"
@@ -65,6 +66,8 @@ export interface Settings {
   readonly policyOf: (value: unknown, key: unknown) => Policy
   /** The key as tiers store it; undefined for an invalid key. */
   readonly keyOf: (key: unknown) => string | undefined
+  /** The schema whose encoding `keyOf` returns; undefined where the larder has none. */
+  readonly keySchema: KeySchema<unknown> | undefined
   /** The beginning of a key as tiers store it. */
   readonly prefixOf: (prefix: string) => string
   /** Why `keyOf` returned undefined. */

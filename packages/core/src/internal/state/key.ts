@@ -69,6 +69,9 @@ export const show = (key: unknown): string => {
 }
 
 const describe = (value: unknown): string => {
+  // JSON has no NaN and no bigint.
+  if (typeof value === "number") return String(value)
+  if (typeof value === "bigint") return `${value}n`
   try {
     return JSON.stringify(value) ?? String(value)
   } catch {

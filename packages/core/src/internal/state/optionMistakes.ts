@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Policy from "../../Policy.ts"
 import type { AuditOptions } from "./audit.ts"
+import type { KeySchema } from "./keySchema.ts"
 import type { OnStampede } from "./stampedes.ts"
 import type * as Upstream from "../../Upstream.ts"
 
@@ -100,7 +101,7 @@ type OfUpstream<U, V, P> = IfAbsent<
   OfValues<V, P, TypeOf<V, LookedUp<U>>, KeyOf<U>> &
   KeyRequired<KeyOf<U>> & {
     readonly upstream?: Given<U, Upstreams<U, TypeOf<V, LookedUp<U>>>>
-    readonly key?: Key<KeyOf<U>> | undefined
+    readonly key?: Key<KeyOf<U>> | KeySchema<KeyOf<U>> | undefined
   }
 
 /** The options of `make` and `Service`; those that `Others` has need no remedy. */

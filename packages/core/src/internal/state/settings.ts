@@ -8,6 +8,7 @@ import { isUpstream } from "../../Upstream.ts"
 import type { Objective, Settings } from "./engine.ts"
 import { checkedPolicy } from "../policy/checkedPolicy.ts"
 import * as keys from "./key.ts"
+import * as keySchemas from "./keySchema.ts"
 import { millisOf, mustBeDuration } from "../runtime/duration.ts"
 import { auditedShare, auditsPerSecond, closeMillis, stampedeCallers } from "../runtime/limits.ts"
 import { leaseNamespace } from "./namespace.ts"
@@ -37,7 +38,7 @@ export interface AnyOptions {
   readonly value?: Schema.Constraint | undefined
   readonly upstream: Upstream.Upstream<unknown, unknown, unknown, unknown>
   readonly policy: Policy.Policy | Policy.AdaptivePolicy<unknown, unknown>
-  readonly key?: ((key: unknown) => string) | undefined
+  readonly key?: ((key: unknown) => string) | keySchemas.KeySchema<unknown> | undefined
   readonly tags?: ((value: unknown, key: unknown) => ReadonlyArray<string>) | undefined
   readonly etag?: ((value: unknown, key: unknown) => string | undefined) | undefined
   readonly failureFor?: ((error: unknown, key: unknown) => Duration.Input) | undefined
@@ -90,15 +91,7 @@ const names: NamesOf<AnyOptions> = {
 
 const auditNames: NamesOf<AuditOptions<unknown>> = { share: true, perSecond: true, equal: true }
 
-const functions = [
-  "key",
-  "tags",
-  "etag",
-  "failureFor",
-  "graceFor",
-  "revision",
-  "onStampede",
-] as const
+const functions = ["tags", "etag", "failureFor", "graceFor", "revision", "onStampede"] as const
 
 /** Checks the options' names, and those whose value could not be used at all. Throws `InvalidOptions`. */
 export const checkOptions = (options: AnyOptions): void => {
@@ -110,7 +103,15 @@ export const checkOptions = (options: AnyOptions): void => {
     if (got === undefined || typeof got === "function") continue
     throw invalidOption(name, field, "be a function, or be left out", got)
   }
-  const { upstream, value } = options
+  const { key, upstream, value } = options
+  const isKey = keySchemas.isKeySchema(key)
+    ? keySchemas.isEncodedAsText(key)
+    : key === undefined || typeof key === "function"
+  if (!isKey) {
+    const must =
+      "be a function, or a schema that is encoded as a string, such as Schema.FiniteFromString, or be left out"
+    throw invalidOption(name, "key", must, key)
+  }
   if (!isUpstream(upstream)) {
     throw invalidOption(name, "upstream", "be a result of Upstream.make", upstream)
   }
@@ -201,9 +202,7 @@ export const settingsOf = (
     upstream,
     follows,
     ...policiesOf(name, policy),
-    keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
-    prefixOf: key === undefined ? keys.prefixOfPrimitive : (prefix) => prefix,
-    keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),
+    ...keysOf(key),
     tags:
       tags && guarded(name, "tags", (value, asked) => wellFormed(checkedTags(tags(value, asked)))),
     etag: etag && guarded(name, "etag", etag, noEtag),
@@ -221,6 +220,25 @@ export const settingsOf = (
     onStampede: options.onStampede,
     audit: auditOf(options),
   }
+}
+
+const keysOf = (
+  key: AnyOptions["key"],
+): Pick<Settings, "keyOf" | "keyProblem" | "keySchema" | "prefixOf"> => {
+  if (key === undefined) {
+    return {
+      keyOf: keys.ofPrimitive,
+      keyProblem: keys.noKeyFunction,
+      keySchema: undefined,
+      prefixOf: keys.prefixOfPrimitive,
+    }
+  }
+  const prefixOf = (prefix: string): string => prefix
+  if (keySchemas.isKeySchema(key)) {
+    const [keyOf, keyProblem] = [keySchemas.encodedBy(key), keySchemas.problemOf(key)]
+    return { keyOf, keyProblem, keySchema: key, prefixOf }
+  }
+  return { keyOf: keys.by(key), keyProblem: keys.problemOf(key), keySchema: undefined, prefixOf }
 }
 
 const stampedeCallersOf = ({

@@ -94,7 +94,8 @@ it("messages show a key in at most 80 characters, whatever it is", () => {
   expect(show({ id: 1 })).toBe('{"id":1}')
   expect(show(undefined)).toBe("undefined")
   expect(show(Symbol("s"))).toBe("Symbol(s)")
-  expect(show(1n)).toBe("[object BigInt]")
+  expect(show(1n)).toBe("1n")
+  expect(show(NaN)).toBe("NaN")
   const circular: { self?: unknown } = {}
   circular.self = circular
   expect(show(circular)).toBe("[object Object]")
