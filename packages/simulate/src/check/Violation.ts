@@ -26,6 +26,7 @@ export const laws = {
   same: "21: the same seed, the same events",
   written: "23: nothing older than a write is fresh",
   counted: "25: no update is lost or twice",
+  leased: "30: one holder of a lease, which learns of its loss",
   closed: "22: nothing is left after the end",
 } as const
 

@@ -3,6 +3,7 @@ import type { History } from "../history/History.ts"
 import { answers } from "./answers.ts"
 import { convergence } from "./convergence.ts"
 import { Facts } from "./Facts.ts"
+import { leases } from "./leases.ts"
 import { liveness } from "./liveness.ts"
 import { lookups } from "./lookups.ts"
 import { updates } from "./updates.ts"
@@ -17,5 +18,6 @@ export const check = (history: History): ReadonlyArray<Violation> => {
     ...liveness(facts),
     ...convergence(facts),
     ...updates(facts),
+    ...leases(facts),
   ].toSorted((one, other) => one.at - other.at)
 }

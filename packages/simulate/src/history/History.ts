@@ -121,6 +121,40 @@ export interface Run {
   readonly at: Moment
 }
 
+/** How a call for a lease ended. */
+export type LeaseEnd =
+  | "done"
+  /** Its caller left, or its process closed. */
+  | "left"
+  | "notAcquired"
+  | "lost"
+  /** The tier did not answer. */
+  | "unanswered"
+  | "other"
+
+/** A call for a lease. */
+export interface LeaseCall {
+  readonly name: string
+  readonly life: Life
+  /** ms. */
+  readonly lease: number
+  /** ms. How long it waits for the lease. */
+  readonly wait: number
+  /** ms. How long its work takes. */
+  readonly work: number
+  readonly begin: Moment
+  end: Moment | undefined
+  outcome: LeaseEnd | undefined
+}
+
+/** The work of a call for a lease runs. */
+export interface Tenure {
+  readonly call: LeaseCall
+  readonly token: number
+  readonly from: Moment
+  to: Moment | undefined
+}
+
 export interface Lookup {
   readonly number: number
   /** The number among the lookups of its key. */
@@ -194,6 +228,8 @@ export interface History {
   readonly calls: ReadonlyArray<Call>
   readonly lookups: ReadonlyArray<Lookup>
   readonly runs: ReadonlyArray<Run>
+  readonly leases: ReadonlyArray<LeaseCall>
+  readonly tenures: ReadonlyArray<Tenure>
   readonly values: ReadonlyMap<number, Value>
   readonly deliveries: ReadonlyArray<Delivery>
   readonly beats: ReadonlyArray<Beat>

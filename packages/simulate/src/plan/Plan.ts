@@ -177,6 +177,21 @@ export type WriteStep =
   /** An `update` of {@link counterKey}. */
   | { readonly _tag: "count"; readonly node: number; readonly leavesAfter?: number }
 
+/** A node does some work while it holds the lease of a name. */
+export interface LeaseStep {
+  readonly _tag: "lease"
+  readonly node: number
+  readonly name: string
+  /** ms. The same for all leases of a name. */
+  readonly lease: number
+  /** ms. How long the node waits for it. */
+  readonly wait: number
+  /** ms. How long the work takes. */
+  readonly work: number
+  /** ms, after which the caller leaves; it stays where absent. */
+  readonly leavesAfter?: number
+}
+
 export type ReadStep =
   | {
       readonly _tag: "get"
@@ -229,6 +244,7 @@ export type Step =
   | ReadStep
   | ChangeStep
   | WriteStep
+  | LeaseStep
   | FaultStep
   /** Time passes, ms. */
   | { readonly _tag: "wait"; readonly millis: number }

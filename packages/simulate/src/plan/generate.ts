@@ -12,6 +12,7 @@ import {
   type Release,
   type Step,
 } from "./Plan.ts"
+import { withLeases } from "./leases.ts"
 import { withWriters } from "./writers.ts"
 
 export interface Size {
@@ -298,6 +299,7 @@ export const generate = (seed: number, size: Size): Plan => {
   const drawn = { config, steps: steps.slice(0, size.steps) }
   // Each with a generator of its own, which leaves the other plans as they are.
   const written = withWriters(make(derived(seed, "writers")), drawn)
-  const plan = withChangeUnderWay(make(derived(seed, "underWay")), written, size)
+  const leased = withLeases(make(derived(seed, "leases")), written)
+  const plan = withChangeUnderWay(make(derived(seed, "underWay")), leased, size)
   return withReleases(make(derived(seed, "releases")), plan)
 }

@@ -500,4 +500,38 @@ export const defects: ReadonlyArray<Defect> = [
       },
     ],
   },
+  {
+    name: "lone-lease-not-renewed",
+    what: "a holder of a lease alone does not renew it",
+    edits: [
+      {
+        file: `${internal}/lease/hold.ts`,
+        from: `          if (isHeld) this.#until = sent + settings.lease
+          return isHeld`,
+        to: `          return isHeld || sent > 0`,
+      },
+    ],
+  },
+  {
+    name: "lone-lease-loss-ignored",
+    what: "a holder of a lease alone works on though the arbiter has given it to another",
+    edits: [
+      {
+        file: `${internal}/lease/hold.ts`,
+        from: `        if (isHeld === false || this.#left <= 0) return yield* this.#lost`,
+        to: `        if (this.#left <= 0) return yield* this.#lost`,
+      },
+    ],
+  },
+  {
+    name: "lone-lease-kept",
+    what: "a holder of a lease alone does not return it",
+    edits: [
+      {
+        file: `${internal}/lease/acquire.ts`,
+        from: `      wanted.arbiter.release(wanted.key, token, 0),`,
+        to: `      Effect.asVoid(wanted.arbiter.renew(wanted.key, token, wanted.settings.lease)),`,
+      },
+    ],
+  },
 ]

@@ -15,6 +15,7 @@ import {
   type Step,
 } from "../plan/Plan.ts"
 import { type Running, startChange, startRead } from "./calls.ts"
+import { startLease } from "./leases.ts"
 import { Node } from "./node.ts"
 import { startCertified, startWrite } from "./writes.ts"
 import { type Pause, Source } from "./source.ts"
@@ -122,6 +123,11 @@ class World {
       case "count": {
         const node = this.#node(step)
         if (node.isUp) this.#running.push(startWrite(this.#recorder, this.#source, node, step))
+        return
+      }
+      case "lease": {
+        const node = this.#node(step)
+        if (node.isUp) startLease(this.#recorder, node, step)
         return
       }
       case "interrupt":
