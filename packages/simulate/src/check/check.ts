@@ -6,6 +6,7 @@ import { Facts } from "./Facts.ts"
 import { leases } from "./leases.ts"
 import { liveness } from "./liveness.ts"
 import { lookups } from "./lookups.ts"
+import { transactions } from "./transactions.ts"
 import { updates } from "./updates.ts"
 import type { Violation } from "./Violation.ts"
 
@@ -17,6 +18,7 @@ export const check = (history: History): ReadonlyArray<Violation> => {
     ...lookups(facts),
     ...liveness(facts),
     ...convergence(facts),
+    ...transactions(facts),
     ...updates(facts),
     ...leases(facts),
   ].toSorted((one, other) => one.at - other.at)

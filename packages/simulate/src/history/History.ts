@@ -79,6 +79,12 @@ export type ChangeOp =
   | "update"
   | "setIfPresent"
 
+/** A transaction of a caller at the source. */
+export interface Transaction {
+  /** When the source had all of it; undefined where it has none. */
+  committed: Moment | undefined
+}
+
 export interface Change {
   readonly _tag: "Change"
   readonly number: number
@@ -88,6 +94,8 @@ export interface Change {
   readonly key: string | undefined
   readonly tags: ReadonlyArray<string>
   keepStale: boolean
+  /** Its effect writes the source in this one. */
+  readonly transaction?: Transaction
   /** Of a `set`; of `through` and `update`, the last that it made. */
   value: number | undefined
   /** When its effect wrote the source. */

@@ -13,6 +13,7 @@ import {
   type Step,
 } from "./Plan.ts"
 import { withLeases } from "./leases.ts"
+import { withTransactions } from "./transactions.ts"
 import { withWriters } from "./writers.ts"
 
 export interface Size {
@@ -299,7 +300,8 @@ export const generate = (seed: number, size: Size): Plan => {
   const drawn = { config, steps: steps.slice(0, size.steps) }
   // Each with a generator of its own, which leaves the other plans as they are.
   const written = withWriters(make(derived(seed, "writers")), drawn)
-  const leased = withLeases(make(derived(seed, "leases")), written)
+  const bundled = withTransactions(make(derived(seed, "transactions")), written)
+  const leased = withLeases(make(derived(seed, "leases")), bundled)
   const plan = withChangeUnderWay(make(derived(seed, "underWay")), leased, size)
   return withReleases(make(derived(seed, "releases")), plan)
 }

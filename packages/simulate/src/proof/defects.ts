@@ -534,4 +534,26 @@ export const defects: ReadonlyArray<Defect> = [
       },
     ],
   },
+  {
+    name: "transaction-ignored",
+    what: "a write in a transaction changes the cache before the commit",
+    edits: [
+      {
+        file: `${internal}/write/whenCommitted.ts`,
+        from: `    return Effect.flatMap(afterCommit(changed), () => {`,
+        to: `    return Effect.flatMap(Effect.andThen(changed, afterCommit(Effect.void)), () => {`,
+      },
+    ],
+  },
+  {
+    name: "commit-unheard",
+    what: "a write in a transaction does not change the cache once it is committed",
+    edits: [
+      {
+        file: `${internal}/write/whenCommitted.ts`,
+        from: `      Effect.map(Effect.exit(change(isPutOff)), (exit) => {`,
+        to: `      isPutOff ? Effect.void : Effect.map(Effect.exit(change(isPutOff)), (exit) => {`,
+      },
+    ],
+  },
 ]

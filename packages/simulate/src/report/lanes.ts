@@ -142,6 +142,7 @@ const isFault = ({ _tag }: Step): boolean =>
     "setIfPresent",
     "count",
     "lease",
+    "transaction",
     "interrupt",
     "publish",
   ].includes(_tag)

@@ -18,6 +18,7 @@ import { type Running, startChange, startRead } from "./calls.ts"
 import { startLease } from "./leases.ts"
 import { Node } from "./node.ts"
 import { startCertified, startWrite } from "./writes.ts"
+import { startTransaction } from "./transactions.ts"
 import { type Pause, Source } from "./source.ts"
 
 /** ms. By then breakers have probed and missed changes were replayed. */
@@ -123,6 +124,11 @@ class World {
       case "count": {
         const node = this.#node(step)
         if (node.isUp) this.#running.push(startWrite(this.#recorder, this.#source, node, step))
+        return
+      }
+      case "transaction": {
+        const node = this.#node(step)
+        if (node.isUp) startTransaction(this.#recorder, this.#source, node, step)
         return
       }
       case "lease": {

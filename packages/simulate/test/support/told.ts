@@ -15,6 +15,7 @@ import type {
   Read,
   ReadOp,
   Tenure,
+  Transaction,
 } from "../../src/history/History.ts"
 import { epoch } from "../../src/engine/process.ts"
 import { Recorder } from "../../src/history/Recorder.ts"
@@ -124,7 +125,12 @@ export class Told {
   }
 
   /** A call that writes the source begins. */
-  begins(life: Life, op: "around" | "through" | "update", of = key): Change {
+  begins(
+    life: Life,
+    op: "around" | "through" | "update",
+    of = key,
+    more: Pick<Change, "transaction"> = {},
+  ): Change {
     return this.#recorder.change({
       _tag: "Change",
       op,
@@ -133,7 +139,14 @@ export class Told {
       tags: [],
       keepStale: true,
       value: undefined,
+      ...more,
     })
+  }
+
+  /** The transaction of a call commits: the source has what it writes. */
+  commits(transaction: Transaction, ...calls: ReadonlyArray<Change>): void {
+    for (const call of calls) this.#recorder.wrote(call)
+    transaction.committed = this.#recorder.moment()
   }
 
   wrote(change: Change): Moment {
