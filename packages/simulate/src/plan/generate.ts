@@ -13,6 +13,7 @@ import {
   type Step,
 } from "./Plan.ts"
 import { withLeases } from "./leases.ts"
+import { withScene } from "./scenes.ts"
 import { withTransactions } from "./transactions.ts"
 import { withWriters } from "./writers.ts"
 
@@ -302,6 +303,9 @@ export const generate = (seed: number, size: Size): Plan => {
   const written = withWriters(make(derived(seed, "writers")), drawn)
   const bundled = withTransactions(make(derived(seed, "transactions")), written)
   const leased = withLeases(make(derived(seed, "leases")), bundled)
-  const plan = withChangeUnderWay(make(derived(seed, "underWay")), leased, size)
+  const opened = withScene(make(derived(seed, "scene")), leased, (fault) =>
+    size.faults.includes(fault),
+  )
+  const plan = withChangeUnderWay(make(derived(seed, "underWay")), opened, size)
   return withReleases(make(derived(seed, "releases")), plan)
 }
