@@ -139,13 +139,15 @@ export class Facts {
       }
     }
     for (const { at, call, made } of history.runs) {
-      if (made === undefined) continue
+      const place = call.transaction === undefined ? at : call.transaction.committed
+      // What was not committed is nobody's value.
+      if (made === undefined || place === undefined) continue
       const { end, life } = call
       this.#vouch(made, {
         life,
-        order: at.order,
-        at: end?.at ?? life.killed?.at ?? at.at,
-        placedAt: at.at,
+        order: place.order,
+        at: end?.at ?? life.killed?.at ?? place.at,
+        placedAt: place.at,
         isSettled: true,
         version: undefined,
       })

@@ -25,7 +25,9 @@ export const laws = {
   bounded: "17: memory is bounded",
   same: "21: the same seed, the same events",
   written: "23: nothing older than a write is fresh",
+  uncommitted: "24: nothing of an open transaction is visible",
   counted: "25: no update is lost or twice",
+  leased: "30: one holder of a lease, which learns of its loss",
   closed: "22: nothing is left after the end",
 } as const
 

@@ -3,8 +3,10 @@ import type { History } from "../history/History.ts"
 import { answers } from "./answers.ts"
 import { convergence } from "./convergence.ts"
 import { Facts } from "./Facts.ts"
+import { leases } from "./leases.ts"
 import { liveness } from "./liveness.ts"
 import { lookups } from "./lookups.ts"
+import { transactions } from "./transactions.ts"
 import { updates } from "./updates.ts"
 import type { Violation } from "./Violation.ts"
 
@@ -16,6 +18,8 @@ export const check = (history: History): ReadonlyArray<Violation> => {
     ...lookups(facts),
     ...liveness(facts),
     ...convergence(facts),
+    ...transactions(facts),
     ...updates(facts),
+    ...leases(facts),
   ].toSorted((one, other) => one.at - other.at)
 }

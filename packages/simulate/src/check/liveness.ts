@@ -33,6 +33,14 @@ const writingOf = (facts: Facts, call: Call): number => {
   )
 }
 
+/** ms. A call in a transaction ends with it, after the other calls, and what all of them do at the commit. */
+const waitingOf = (facts: Facts, call: Call): number => {
+  if (call._tag === "Read" || call.transaction === undefined) return writingOf(facts, call)
+  const all = facts.changes.filter(({ transaction }) => transaction === call.transaction)
+  const bounds = all.map((one) => boundOf(facts) + writingOf(facts, one))
+  return 2 * bounds.reduce((sum, bound) => sum + bound, longestWrite)
+}
+
 const writeOps: ReadonlySet<string> = new Set(["around", "through", "update", "setIfPresent"])
 
 const shownCall = ({ _tag, op, ...call }: Call): string =>
@@ -69,7 +77,7 @@ const ofCall = (facts: Facts, call: Call): Violation | undefined => {
   const took = facts.active(life, begin.at, end.at)
   // A stopped process notices a deadline late, and then waits once more.
   const bound =
-    (boundOf(facts) + writingOf(facts, call)) * (facts.wasStopped(life, begin, end) ? 2 : 1)
+    (boundOf(facts) + waitingOf(facts, call)) * (facts.wasStopped(life, begin, end) ? 2 : 1)
   return took > bound
     ? violation("inTime", end.at, life, undefined, `${shownCall(call)} took ${took} ms`)
     : undefined

@@ -61,6 +61,8 @@ export interface Watch {
   readonly onMessage: (message: Tier.Message) => void
 }
 
+const deaf: Watch = { onBeat: () => {}, onAnswer: () => {}, onMessage: () => {} }
+
 /** A machine of the cluster. One process runs on it at a time. */
 export class Machine {
   readonly index: number
@@ -92,6 +94,8 @@ export class Cluster {
   readonly #server: MemoryTier.SharedServer
   readonly #tier: Tier.ByteTier
   readonly #random: ReturnType<typeof make>
+  /** Of its own, so that leases leave the other requests as they are. */
+  readonly #lessorRandom: ReturnType<typeof make>
   /** By number, from 1. */
   readonly #subscribers: Array<Watch> = []
   #replica: Effect.Effect<void> | undefined
@@ -101,6 +105,7 @@ export class Cluster {
   constructor(config: Config, messageDelay: MessageDelay = () => 0) {
     this.#config = config
     this.#random = make(derived(config.seed, "requests"))
+    this.#lessorRandom = make(derived(config.seed, "lessor"))
     this.#arbiter = new Process(this.loop, new MachineTime(0))
     this.network = new SimulatedNetwork({
       seed: derived(config.seed, "network"),
@@ -145,6 +150,24 @@ export class Cluster {
         this.#subscribers.push(watch)
       },
       receives: watch.onMessage,
+    })
+  }
+
+  /** The arbiter as a lessor: what it says of leases is nothing that the larder of the process hears. */
+  wayToLessor(machine: Machine, process: Process): Tier.ByteTier {
+    return reached(this.#tier, {
+      process,
+      conditions: machine.toArbiter,
+      random: this.#lessorRandom,
+      latency: this.#config.latency,
+      awake: this.#awake(process),
+      answered: () => {},
+      opened: () => {},
+      listens: () => {
+        this.network.subscribes(machine.index)
+        this.#subscribers.push(deaf)
+      },
+      receives: () => {},
     })
   }
 

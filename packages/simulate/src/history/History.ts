@@ -79,6 +79,12 @@ export type ChangeOp =
   | "update"
   | "setIfPresent"
 
+/** A transaction of a caller at the source. */
+export interface Transaction {
+  /** When the source had all of it; undefined where it has none. */
+  committed: Moment | undefined
+}
+
 export interface Change {
   readonly _tag: "Change"
   readonly number: number
@@ -88,6 +94,8 @@ export interface Change {
   readonly key: string | undefined
   readonly tags: ReadonlyArray<string>
   keepStale: boolean
+  /** Its effect writes the source in this one. */
+  readonly transaction?: Transaction
   /** Of a `set`; of `through` and `update`, the last that it made. */
   value: number | undefined
   /** When its effect wrote the source. */
@@ -119,6 +127,40 @@ export interface Run {
   /** Undefined where it leaves things as they are. */
   readonly made: number | undefined
   readonly at: Moment
+}
+
+/** How a call for a lease ended. */
+export type LeaseEnd =
+  | "done"
+  /** Its caller left, or its process closed. */
+  | "left"
+  | "notAcquired"
+  | "lost"
+  /** The tier did not answer. */
+  | "unanswered"
+  | "other"
+
+/** A call for a lease. */
+export interface LeaseCall {
+  readonly name: string
+  readonly life: Life
+  /** ms. */
+  readonly lease: number
+  /** ms. How long it waits for the lease. */
+  readonly wait: number
+  /** ms. How long its work takes. */
+  readonly work: number
+  readonly begin: Moment
+  end: Moment | undefined
+  outcome: LeaseEnd | undefined
+}
+
+/** The work of a call for a lease runs. */
+export interface Tenure {
+  readonly call: LeaseCall
+  readonly token: number
+  readonly from: Moment
+  to: Moment | undefined
 }
 
 export interface Lookup {
@@ -194,6 +236,8 @@ export interface History {
   readonly calls: ReadonlyArray<Call>
   readonly lookups: ReadonlyArray<Lookup>
   readonly runs: ReadonlyArray<Run>
+  readonly leases: ReadonlyArray<LeaseCall>
+  readonly tenures: ReadonlyArray<Tenure>
   readonly values: ReadonlyMap<number, Value>
   readonly deliveries: ReadonlyArray<Delivery>
   readonly beats: ReadonlyArray<Beat>

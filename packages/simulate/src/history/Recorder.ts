@@ -9,6 +9,8 @@ import type {
   Change,
   Delivery,
   History,
+  LeaseCall,
+  LeaseEnd,
   Leftover,
   Life,
   Lookup,
@@ -18,6 +20,7 @@ import type {
   Run,
   Sample,
   Taken,
+  Tenure,
   Value,
 } from "./History.ts"
 
@@ -51,6 +54,8 @@ export class Recorder {
   readonly #steps: Array<Taken> = []
   readonly #samples: Array<Sample> = []
   readonly #runs: Array<Run> = []
+  readonly #leases: Array<LeaseCall> = []
+  readonly #tenures: Array<Tenure> = []
   readonly #writes = new Map<Change, Array<Moment>>()
   #order = 0
 
@@ -159,6 +164,29 @@ export class Recorder {
     this.#runs.push({ call, key, seen, made, at: this.moment() })
   }
 
+  lease(asked: Omit<LeaseCall, "begin" | "end" | "outcome">): LeaseCall {
+    const call = { ...asked, begin: this.moment(), end: undefined, outcome: undefined }
+    this.#leases.push(call)
+    return call
+  }
+
+  leaseEnded(call: LeaseCall, outcome: LeaseEnd): void {
+    call.end = this.moment()
+    call.outcome = outcome
+  }
+
+  /** The work of a call begins under a token. */
+  holds(call: LeaseCall, token: number): Tenure {
+    const tenure: Tenure = { call, token, from: this.moment(), to: undefined }
+    this.#tenures.push(tenure)
+    return tenure
+  }
+
+  /** The work ends. */
+  yields(tenure: Tenure): void {
+    tenure.to = this.moment()
+  }
+
   lookup(
     lookup: Pick<Lookup, "key" | "life" | "behaviour">,
     lagsFrom: Moment | undefined = undefined,
@@ -225,6 +253,8 @@ export class Recorder {
       calls: this.#calls,
       lookups: this.#lookups,
       runs: this.#runs,
+      leases: this.#leases,
+      tenures: this.#tenures,
       values: this.#values,
       deliveries: this.#deliveries,
       beats: this.#beats,

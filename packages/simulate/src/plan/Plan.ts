@@ -177,6 +177,39 @@ export type WriteStep =
   /** An `update` of {@link counterKey}. */
   | { readonly _tag: "count"; readonly node: number; readonly leavesAfter?: number }
 
+/** A write of the source in a transaction. */
+export type TransactionWrite = Extract<
+  WriteStep,
+  { readonly _tag: "around" | "through" | "update" }
+>
+
+/** A node writes the source, different keys one after the other, and commits all of it or nothing. */
+export interface TransactionStep {
+  readonly _tag: "transaction"
+  readonly node: number
+  readonly writes: ReadonlyArray<TransactionWrite>
+  /** Whether it gets each key that it writes, within the transaction. */
+  readonly reads: boolean
+  /** ms, from the last write to the end. */
+  readonly rest: number
+  readonly ending: "commits" | "rollsBack"
+}
+
+/** A node does some work while it holds the lease of a name. */
+export interface LeaseStep {
+  readonly _tag: "lease"
+  readonly node: number
+  readonly name: string
+  /** ms. The same for all leases of a name. */
+  readonly lease: number
+  /** ms. How long the node waits for it. */
+  readonly wait: number
+  /** ms. How long the work takes. */
+  readonly work: number
+  /** ms, after which the caller leaves; it stays where absent. */
+  readonly leavesAfter?: number
+}
+
 export type ReadStep =
   | {
       readonly _tag: "get"
@@ -229,6 +262,8 @@ export type Step =
   | ReadStep
   | ChangeStep
   | WriteStep
+  | TransactionStep
+  | LeaseStep
   | FaultStep
   /** Time passes, ms. */
   | { readonly _tag: "wait"; readonly millis: number }

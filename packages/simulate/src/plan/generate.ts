@@ -12,6 +12,9 @@ import {
   type Release,
   type Step,
 } from "./Plan.ts"
+import { withLeases } from "./leases.ts"
+import { withScene } from "./scenes.ts"
+import { withTransactions } from "./transactions.ts"
 import { withWriters } from "./writers.ts"
 
 export interface Size {
@@ -298,6 +301,11 @@ export const generate = (seed: number, size: Size): Plan => {
   const drawn = { config, steps: steps.slice(0, size.steps) }
   // Each with a generator of its own, which leaves the other plans as they are.
   const written = withWriters(make(derived(seed, "writers")), drawn)
-  const plan = withChangeUnderWay(make(derived(seed, "underWay")), written, size)
+  const bundled = withTransactions(make(derived(seed, "transactions")), written)
+  const leased = withLeases(make(derived(seed, "leases")), bundled)
+  const opened = withScene(make(derived(seed, "scene")), leased, (fault) =>
+    size.faults.includes(fault),
+  )
+  const plan = withChangeUnderWay(make(derived(seed, "underWay")), opened, size)
   return withReleases(make(derived(seed, "releases")), plan)
 }

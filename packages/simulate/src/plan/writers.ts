@@ -13,7 +13,7 @@ const writingOf = (random: Choices): Writing => {
   return { ending, millis: pick(pauses), rest: pick(pauses), ...leaving(random) }
 }
 
-const writerOf = (random: Choices, node: number, key: string): WriteStep => {
+export const writerOf = (random: Choices, node: number, key: string): WriteStep => {
   const { chance, pick, weighted } = random
   const _tag = weighted({ around: 3, through: 3, update: 3, setIfPresent: 0.7 })
   switch (_tag) {

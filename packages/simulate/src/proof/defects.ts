@@ -500,4 +500,60 @@ export const defects: ReadonlyArray<Defect> = [
       },
     ],
   },
+  {
+    name: "lone-lease-not-renewed",
+    what: "a holder of a lease alone does not renew it",
+    edits: [
+      {
+        file: `${internal}/lease/hold.ts`,
+        from: `          if (isHeld) this.#until = sent + settings.lease
+          return isHeld`,
+        to: `          return isHeld || sent > 0`,
+      },
+    ],
+  },
+  {
+    name: "lone-lease-loss-ignored",
+    what: "a holder of a lease alone works on though the arbiter has given it to another",
+    edits: [
+      {
+        file: `${internal}/lease/hold.ts`,
+        from: `        if (isHeld === false || this.#left <= 0) return yield* this.#lost`,
+        to: `        if (this.#left <= 0) return yield* this.#lost`,
+      },
+    ],
+  },
+  {
+    name: "lone-lease-kept",
+    what: "a holder of a lease alone does not return it",
+    edits: [
+      {
+        file: `${internal}/lease/acquire.ts`,
+        from: `      wanted.arbiter.release(wanted.key, token, 0),`,
+        to: `      Effect.asVoid(wanted.arbiter.renew(wanted.key, token, wanted.settings.lease)),`,
+      },
+    ],
+  },
+  {
+    name: "transaction-ignored",
+    what: "a write in a transaction changes the cache before the commit",
+    edits: [
+      {
+        file: `${internal}/write/whenCommitted.ts`,
+        from: `    return Effect.flatMap(afterCommit(changed), () => {`,
+        to: `    return Effect.flatMap(Effect.andThen(changed, afterCommit(Effect.void)), () => {`,
+      },
+    ],
+  },
+  {
+    name: "commit-unheard",
+    what: "a write in a transaction does not change the cache once it is committed",
+    edits: [
+      {
+        file: `${internal}/write/whenCommitted.ts`,
+        from: `      Effect.map(Effect.exit(change(isPutOff)), (exit) => {`,
+        to: `      isPutOff ? Effect.void : Effect.map(Effect.exit(change(isPutOff)), (exit) => {`,
+      },
+    ],
+  },
 ]

@@ -1,6 +1,16 @@
 /** What happened, in lanes: one column per node, one line per moment. */
 import { shownNode } from "../check/Violation.ts"
-import type { Answer, Call, History, Lookup, Moment, Received, Run } from "../history/History.ts"
+import type {
+  Answer,
+  Call,
+  History,
+  LeaseCall,
+  Lookup,
+  Moment,
+  Received,
+  Run,
+  Tenure,
+} from "../history/History.ts"
 import type { Step } from "../plan/Plan.ts"
 
 interface Event {
@@ -82,6 +92,20 @@ const ofLookup = ({ begin, behaviour, end, key, life, number, outcome, value }: 
   return end === undefined ? [began] : [began, { at: end, node, key, text }]
 }
 
+const ofLease = ({ begin, end, lease, life, name, outcome }: LeaseCall): ReadonlyArray<Event> => {
+  const { node } = life
+  const began: Event = { at: begin, node, key: name, text: `asks for ${name}, ${lease} ms` }
+  if (end === undefined) return [began]
+  return [began, { at: end, node, key: name, text: `${name} -> ${outcome}` }]
+}
+
+const ofTenure = ({ call, from, to, token }: Tenure): ReadonlyArray<Event> => {
+  const { life, name } = call
+  const event = { node: life.node, key: name }
+  const began: Event = { ...event, at: from, text: `holds ${name}, token ${token}` }
+  return to === undefined ? [began] : [began, { ...event, at: to, text: `ends work of ${name}` }]
+}
+
 const shownMessage = (message: Received): string => {
   switch (message._tag) {
     case "Changed":
@@ -117,6 +141,8 @@ const isFault = ({ _tag }: Step): boolean =>
     "update",
     "setIfPresent",
     "count",
+    "lease",
+    "transaction",
     "interrupt",
     "publish",
   ].includes(_tag)
@@ -155,6 +181,8 @@ const eventsOf = (history: History): ReadonlyArray<Event> => {
     ...history.calls.flatMap(ofCall),
     ...history.calls.flatMap(ofWrites),
     ...history.runs.map(ofRun),
+    ...history.leases.flatMap(ofLease),
+    ...history.tenures.flatMap(ofTenure),
     ...history.lookups.flatMap(ofLookup),
     ...deliveries,
     ...lives,

@@ -43,9 +43,10 @@ const ran = (plan: Plan): History | Violation => {
 }
 
 /** Equal runs have equal histories, one for one. */
-const differs = (one: History, other: History): boolean =>
-  JSON.stringify([one.calls, one.lookups, one.runs, one.deliveries, one.beats]) !==
-  JSON.stringify([other.calls, other.lookups, other.runs, other.deliveries, other.beats])
+const differs = (one: History, other: History): boolean => seen(one) !== seen(other)
+
+const seen = ({ beats, calls, deliveries, leases, lookups, runs, tenures }: History): string =>
+  JSON.stringify([calls, lookups, runs, leases, tenures, deliveries, beats])
 
 const again = (plan: Plan, history: History): ReadonlyArray<Violation> => {
   const other = ran(plan)

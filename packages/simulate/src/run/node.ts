@@ -3,7 +3,7 @@ import { Tier, TierStack } from "@larder/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type Cluster, type Machine, seeded, type Watch } from "../cluster/Cluster.ts"
@@ -27,6 +27,10 @@ export class Node {
   readonly process: Process
   readonly life: Life
   larder: SimulatedLarder | undefined
+  /** The tier of the arbiter, for leases alone. */
+  readonly lessor: Tier.ByteTier
+  /** What ends with the process, and not with the larder. */
+  readonly #jobs = new Set<Fiber.Fiber<unknown, unknown>>()
   readonly #recorder: Recorder
   readonly #scope = Scope.makeUnsafe()
   readonly #context: ReturnType<typeof seeded>
@@ -48,6 +52,7 @@ export class Node {
       Tier.Tier,
       cluster.wayToArbiter(machine, this.process, watchOf(recorder, life)),
     )
+    this.lessor = cluster.wayToLessor(machine, this.process)
     const file = Layer.succeed(Tier.Tier, cluster.wayToFile(machine, this.process))
     const stack = config.file
       ? TierStack.layer(memory, file, shared)
@@ -71,6 +76,13 @@ export class Node {
     return Effect.runForkWith(this.#context)(effect)
   }
 
+  /** Runs work that is interrupted when the process closes. */
+  job(effect: Effect.Effect<unknown, unknown>): void {
+    const fiber = this.run(effect)
+    this.#jobs.add(fiber)
+    fiber.addObserver(() => this.#jobs.delete(fiber))
+  }
+
   /** Whether the larder can be called now. */
   get isUp(): boolean {
     return this.larder !== undefined && this.process.isRunning && this.life.closing === undefined
@@ -89,7 +101,12 @@ export class Node {
     const { life } = this
     if (life.closing !== undefined || this.process.isDead) return
     life.closing = this.#recorder.moment()
-    this.run(Scope.close(this.#scope, Exit.void)).addObserver(() => {
+    const closed = Effect.zip(
+      Scope.close(this.#scope, Exit.void),
+      Fiber.interruptAll([...this.#jobs]),
+      { concurrent: true },
+    )
+    this.run(closed).addObserver(() => {
       life.closed = this.#recorder.moment()
       then()
     })

@@ -15,8 +15,10 @@ import {
   type Step,
 } from "../plan/Plan.ts"
 import { type Running, startChange, startRead } from "./calls.ts"
+import { startLease } from "./leases.ts"
 import { Node } from "./node.ts"
 import { startCertified, startWrite } from "./writes.ts"
+import { startTransaction } from "./transactions.ts"
 import { type Pause, Source } from "./source.ts"
 
 /** ms. By then breakers have probed and missed changes were replayed. */
@@ -122,6 +124,16 @@ class World {
       case "count": {
         const node = this.#node(step)
         if (node.isUp) this.#running.push(startWrite(this.#recorder, this.#source, node, step))
+        return
+      }
+      case "transaction": {
+        const node = this.#node(step)
+        if (node.isUp) startTransaction(this.#recorder, this.#source, node, step)
+        return
+      }
+      case "lease": {
+        const node = this.#node(step)
+        if (node.isUp) startLease(this.#recorder, node, step)
         return
       }
       case "interrupt":

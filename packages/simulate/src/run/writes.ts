@@ -1,11 +1,11 @@
 /** Plays one call that writes the source, or changes what is stored, and records how it ends. */
-import { Larder } from "@larder/core"
+import { Larder, type LarderEvent } from "@larder/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
-import type { Change } from "../history/History.ts"
+import type { Change, Transaction } from "../history/History.ts"
 import type { Recorder } from "../history/Recorder.ts"
 import { counterKey, type WriteStep, type Writing } from "../plan/Plan.ts"
 import type { Caller, Running } from "./calls.ts"
@@ -26,10 +26,12 @@ class WriteFailed {
 const untouched = (error: unknown): boolean => error instanceof WriteFailed && error.isUntouched
 
 /** What the effect of a call does. */
-interface Doing {
+export interface Doing {
   readonly recorder: Recorder
   readonly source: Source
   readonly call: Change
+  /** Its effect has written the source. */
+  readonly wrote: (key: string) => void
 }
 
 const pause = (millis: number): Effect.Effect<void> =>
@@ -64,12 +66,12 @@ const saved = <A>(
 }
 
 const made = (
-  { call, recorder, source }: Doing,
+  { call, recorder, source, wrote }: Doing,
   key: string,
   seen: number | undefined,
   isPure: boolean,
 ): number => {
-  if (!isPure) source.wrote(key, recorder.wrote(call))
+  if (!isPure) wrote(key)
   const value = recorder.value(key, source.tagsOf(key))
   recorder.run(call, key, seen, value)
   return value
@@ -79,7 +81,7 @@ const seenIn = (current: Option.Option<SimulatedValue>): number | undefined =>
   Option.match(current, { onNone: () => undefined, onSome: numberOf })
 
 /** Whether the caller got what it wanted; false where everything is as it was. */
-const played = (
+export const played = (
   larder: SimulatedLarder,
   step: WriteStep,
   doing: Doing,
@@ -87,7 +89,7 @@ const played = (
   switch (step._tag) {
     case "around": {
       const { before, key, require } = step
-      const written = saved(step, () => doing.source.wrote(key, doing.recorder.wrote(doing.call)))
+      const written = saved(step, () => doing.wrote(key))
       const around = written.pipe(larder.around(key, { before, require, untouched }))
       return begins(doing, Effect.as(around, true))
     }
@@ -130,7 +132,11 @@ const isExpected = (error: unknown): boolean =>
   error instanceof Larder.Contended ||
   error instanceof Larder.NotSettled
 
-const ended = (call: Change, expiresBefore: boolean, exit: Exit.Exit<boolean, unknown>): void => {
+export const ended = (
+  call: Change,
+  expiresBefore: boolean,
+  exit: Exit.Exit<boolean, unknown>,
+): void => {
   if (Exit.isSuccess(exit)) {
     call.isIdle = !exit.value
     call.isDone = exit.value
@@ -157,12 +163,7 @@ const heard = (
       Effect.onExit(effect, (exit) =>
         Effect.map(PubSub.takeUpTo(subscription, Infinity), (events) => {
           ended(call, expiresBefore, exit)
-          const told = events.findLast(
-            (event) => event._tag === "Changed" && event.key === call.key,
-          )
-          if (told?._tag !== "Changed") return
-          call.settled = told.settled
-          call.version = told.version
+          told(call, events)
         }),
       ),
     ),
@@ -190,8 +191,34 @@ const start = <N extends Caller>(
   return { call, node, fiber }
 }
 
-const begun = (recorder: Recorder, node: Caller, op: Change["op"], key: string, value?: number) =>
-  recorder.change({ _tag: "Change", op, life: node.life, key, tags: [], keepStale: true, value })
+export const begun = (
+  recorder: Recorder,
+  node: Caller,
+  op: Change["op"],
+  key: string,
+  more: { readonly value?: number | undefined; readonly transaction?: Transaction } = {},
+): Change =>
+  recorder.change({
+    _tag: "Change",
+    op,
+    life: node.life,
+    key,
+    tags: [],
+    keepStale: true,
+    value: undefined,
+    ...more,
+  })
+
+/** By its event: an acknowledgement for who listens. */
+export const told = (call: Change, events: ReadonlyArray<LarderEvent.LarderEvent>): void => {
+  const event = events.findLast((one) => one._tag === "Changed" && one.key === call.key)
+  if (event?._tag !== "Changed") return
+  call.settled = event.settled
+  call.version = event.version
+}
+
+export const expiresBefore = (step: WriteStep): boolean =>
+  step._tag === "around" && step.before === "expire"
 
 export const startWrite = <N extends Caller>(
   recorder: Recorder,
@@ -202,11 +229,11 @@ export const startWrite = <N extends Caller>(
   const key = step._tag === "count" ? counterKey : step.key
   const op = step._tag === "count" ? "update" : step._tag
   const value = op === "setIfPresent" ? recorder.value(key, source.tagsOf(key)) : undefined
-  const call = begun(recorder, node, op, key, value)
-  const effect = played(node.larder!, step, { recorder, source, call })
+  const call = begun(recorder, node, op, key, { value })
+  const wrote = (of: string) => source.wrote(of, recorder.wrote(call))
+  const effect = played(node.larder!, step, { recorder, source, call, wrote })
   const leavesAfter = step._tag === "setIfPresent" ? undefined : step.leavesAfter
-  const expiresBefore = step._tag === "around" && step.before === "expire"
-  return start(recorder, node, call, effect, { expiresBefore, leavesAfter })
+  return start(recorder, node, call, effect, { expiresBefore: expiresBefore(step), leavesAfter })
 }
 
 /** A function that leaves things as they are sees what the arbiter has. */

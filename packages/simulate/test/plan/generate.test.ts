@@ -31,7 +31,7 @@ describe("plans", () => {
       "expire",
       "remove",
     ]
-    const writers = ["around", "through", "update", "setIfPresent", "count"]
+    const writers = ["around", "through", "update", "setIfPresent", "count", "lease", "transaction"]
     const others = ["invalidateTags", "clear", "publish", "interrupt", "wait"]
     const faults = ["messages", "requests", "partition", "heal", "file", "clock", "drift", "pause"]
     const ends = ["resume", "restart", "kill", "start", "pauseArbiter", "resumeArbiter", "flush"]

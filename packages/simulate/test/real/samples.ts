@@ -57,6 +57,8 @@ const plainly = (step: Step): Step => {
     case "setIfPresent":
       return { _tag: "set", node: step.node, key: step.key }
     case "count":
+    case "lease":
+    case "transaction":
       return { _tag: "wait", millis: 1 }
     default:
       return step

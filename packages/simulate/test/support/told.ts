@@ -6,12 +6,16 @@ import type {
   Change,
   Freshness,
   History,
+  LeaseCall,
+  LeaseEnd,
   Leftover,
   Life,
   Lookup,
   Moment,
   Read,
   ReadOp,
+  Tenure,
+  Transaction,
 } from "../../src/history/History.ts"
 import { epoch } from "../../src/engine/process.ts"
 import { Recorder } from "../../src/history/Recorder.ts"
@@ -121,7 +125,12 @@ export class Told {
   }
 
   /** A call that writes the source begins. */
-  begins(life: Life, op: "around" | "through" | "update", of = key): Change {
+  begins(
+    life: Life,
+    op: "around" | "through" | "update",
+    of = key,
+    more: Pick<Change, "transaction"> = {},
+  ): Change {
     return this.#recorder.change({
       _tag: "Change",
       op,
@@ -130,7 +139,14 @@ export class Told {
       tags: [],
       keepStale: true,
       value: undefined,
+      ...more,
     })
+  }
+
+  /** The transaction of a call commits: the source has what it writes. */
+  commits(transaction: Transaction, ...calls: ReadonlyArray<Change>): void {
+    for (const call of calls) this.#recorder.wrote(call)
+    transaction.committed = this.#recorder.moment()
   }
 
   wrote(change: Change): Moment {
@@ -157,6 +173,26 @@ export class Told {
     const made = this.makes(change, seen)
     this.ends(change, more)
     return made
+  }
+
+  /** A call for a lease of 400 ms. */
+  asksForLease(life: Life): LeaseCall {
+    return this.#recorder.lease({ name: "job", life, lease: 400, wait: 0, work: 200 })
+  }
+
+  leaseEnds(call: LeaseCall, outcome: LeaseEnd): void {
+    this.#recorder.leaseEnded(call, outcome)
+  }
+
+  /** The work of a call for a lease begins. */
+  tenure(life: Life, token: number, call = this.asksForLease(life)): Tenure {
+    return this.#recorder.holds(call, token)
+  }
+
+  /** The work ends, and the call. */
+  yields(tenure: Tenure, outcome: LeaseEnd = "done"): void {
+    this.#recorder.yields(tenure)
+    this.leaseEnds(tenure.call, outcome)
   }
 
   hears(life: Life, { version }: Change): void {
