@@ -99,12 +99,12 @@ export class WriteQueue {
     return this.#count
   }
 
-  /** The last value that was set, until it has reached the tiers. */
   /** The keys with a value that waits. */
   keys(): Iterable<string> {
     return this.#pending.keys()
   }
 
+  /** The last value that was set, until it has reached the tiers. */
   newest(k: string): Queued | undefined {
     const pending = this.#pending.get(k)
     return pending?.isWithdrawn === true ? undefined : pending?.newest
