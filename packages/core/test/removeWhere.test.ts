@@ -183,10 +183,10 @@ test(
     const larder = yield* make(from, TierStack.layer(MemoryTier.layer({ maxEntries: 4_000 })))
     yield* larder.getMany(many)
     now = 2
-    let isOver = false
+    const state = { isOver: false }
     // Reads move entries in the order of eviction, and lookups evict others.
     const busy = Effect.gen(function* () {
-      for (let i = 0; !isOver; i += 7) {
+      for (let i = 0; !state.isOver; i += 7) {
         yield* larder.get(many[i % many.length]!)
         yield* larder.get(`new:${i}`)
         if (i % 5 === 0) yield* larder.set(many[(i * 3) % many.length]!, 3)
@@ -195,7 +195,7 @@ test(
     })
     const others = yield* fork(busy)
     expect(yield* larder.removeWhere({ prefix: "shop:" })).toMatchObject({ settled: true })
-    isOver = true
+    state.isOver = true
     yield* Fiber.join(others)
     for (const key of many.filter((each) => each.startsWith("shop:"))) {
       const { entry } = yield* larder.read(key)
