@@ -419,9 +419,9 @@ export const sections: ReadonlyArray<Section> = [
         "it fails with `Contended`",
       ],
       [
-        "keysRemovedPerTurn",
+        "keysRemovedAtOnce",
         "keys that `removeWhere` removes at once",
-        "the rest is removed in further turns of the event loop",
+        "the rest is removed after them",
       ],
       [
         "keysInvalidatedAtOnce",

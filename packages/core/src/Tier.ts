@@ -777,7 +777,10 @@ export interface ObjectStore {
   readonly shrink: (limit: number, now: number) => boolean
   /** Why the store does not have a key: the cause in the event `Miss`. Without it, all keys count as new. */
   readonly whyAbsent?: (key: string) => Absence
-  /** All entries, expired or not, in any order. Does not count as a read. */
+  /**
+   * All entries, expired or not, in any order. Does not count as a read. A walk may pause while entries
+   * come and go: it gives each key that has an entry all the time, also one that is read or replaced.
+   */
   readonly entries: () => Iterable<MemoryEntry>
   /** Of the `limit` entries most worth keeping, those that were read since they were stored. */
   readonly hot: (limit: number) => ReadonlyArray<MemoryEntry>

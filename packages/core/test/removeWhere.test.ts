@@ -1,7 +1,7 @@
 /** `removeWhere` removes each key with a prefix in every tier, as `remove` does. */
 import { describe, expect, it as plain } from "@effect/vitest"
 import { Larder, MemoryTier, Policy, Tier, TierStack, Upstream } from "@larder/core"
-import { Cause, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Faults, fileLayer, wayToShared } from "./support/faultyTier.ts"
 import { fork, make, source, start, test } from "./support/nodes.ts"
@@ -87,6 +87,120 @@ test(
     expect(yield* b.removeWhere({ prefix: "shop:" })).toMatchObject({ keys: 1, settled: true })
     yield* heard
     expect((yield* a.read("shop:1")).freshness._tag).toBe("Missing")
+  }),
+)
+
+/** A tier that does something else whenever a page of its keys is asked for. */
+const whileWalked = (
+  layer: Layer.Layer<Tier.Tier>,
+  meanwhile: (store: Tier.ByteStore) => Work,
+  /** What each read waits for after the tier has answered. */
+  arrives: Effect.Effect<void> = Effect.void,
+) =>
+  Layer.effect(
+    Tier.Tier,
+    Effect.gen(function* () {
+      const tier = yield* Tier.Tier
+      if (tier.kind !== "bytes") return tier
+      const opened = (options: Parameters<typeof tier.open>[0]) =>
+        Effect.map(tier.open(options), (store) => ({
+          ...store,
+          read: (keys: ReadonlyArray<string>) => Effect.tap(store.read(keys), () => arrives),
+          keys: (prefix: string, after: string | undefined) =>
+            Effect.andThen(meanwhile(store), store.keys!(prefix, after)),
+        }))
+      return { ...tier, open: opened }
+    }),
+  ).pipe(Layer.provide(layer))
+
+type Work = Effect.Effect<unknown, Tier.TierError>
+
+const evicted = (store: Tier.ByteStore) => store.drop("shop:1", Number.MAX_SAFE_INTEGER)
+
+test(
+  "law 11: a value that is copied to memory meanwhile, and evicted where it was, goes as well",
+  Effect.gen(function* () {
+    yield* start
+    const shared = yield* built(MemoryTier.layerSharedWith({}))
+    const from = source(Effect.succeed(1))
+    const b = yield* make(from, TierStack.layer(MemoryTier.layer(), shared))
+    let copied: Effect.Effect<unknown> = Effect.void
+    const walked = whileWalked(shared, (store) =>
+      Effect.andThen(
+        Effect.suspend(() => copied),
+        evicted(store),
+      ),
+    )
+    const a = yield* make(from, TierStack.layer(MemoryTier.layer(), walked))
+    yield* b.get("shop:1")
+    copied = Effect.ignore(a.get("shop:1"))
+    expect(yield* a.removeWhere({ prefix: "shop:" })).toMatchObject({ keys: 1, settled: true })
+    expect(from.asked).toBe(1)
+    expect((yield* a.read("shop:1")).freshness._tag).toBe("Missing")
+  }),
+)
+
+test(
+  "law 11: a copy that is on its way to memory when the walk ends is not kept",
+  Effect.gen(function* () {
+    yield* start
+    const shared = yield* built(MemoryTier.layerSharedWith({}))
+    const from = source(Effect.succeed(1))
+    const b = yield* make(from, TierStack.layer(MemoryTier.layer(), shared))
+    yield* b.get("shop:1")
+    let begins: Effect.Effect<unknown> = Effect.void
+    const arrives = yield* Deferred.make<void>()
+    const walked = whileWalked(
+      shared,
+      (store) =>
+        Effect.andThen(
+          Effect.suspend(() => begins),
+          evicted(store),
+        ),
+      Deferred.await(arrives),
+    )
+    const a = yield* make(from, TierStack.layer(MemoryTier.layer(), walked))
+    let copying: Fiber.Fiber<unknown, unknown> | undefined
+    begins = Effect.map(Effect.forkDetach(a.get("shop:1"), { startImmediately: true }), (fiber) => {
+      copying ??= fiber
+    })
+    expect(yield* a.removeWhere({ prefix: "shop:" })).toMatchObject({ settled: true })
+    yield* Deferred.succeed(arrives, undefined)
+    expect(yield* Fiber.join(copying!)).toBe(1)
+    expect(from.asked).toBe(1)
+    expect(yield* a.has("shop:1")).toBe(false)
+  }),
+)
+
+const many = Array.from({ length: 5_000 }, (_, i) => `${i % 2 === 0 ? "shop" : "other"}:${i}`)
+
+test(
+  "law 11: keys that are read, set and looked up again while memory is walked go or are newer",
+  Effect.gen(function* () {
+    yield* start
+    let now = 1
+    const from = source(Effect.sync(() => now))
+    const larder = yield* make(from, TierStack.layer(MemoryTier.layer({ maxEntries: 4_000 })))
+    yield* larder.getMany(many)
+    now = 2
+    const state = { isOver: false }
+    // Reads move entries in the order of eviction, and lookups evict others.
+    const busy = Effect.gen(function* () {
+      for (let i = 0; !state.isOver; i += 7) {
+        yield* larder.get(many[i % many.length]!)
+        yield* larder.get(`new:${i}`)
+        if (i % 5 === 0) yield* larder.set(many[(i * 3) % many.length]!, 3)
+        yield* Effect.yieldNow
+      }
+    })
+    const others = yield* fork(busy)
+    expect(yield* larder.removeWhere({ prefix: "shop:" })).toMatchObject({ settled: true })
+    state.isOver = true
+    yield* Fiber.join(others)
+    for (const key of many.filter((each) => each.startsWith("shop:"))) {
+      const { entry } = yield* larder.read(key)
+      expect(entry?.value ?? "missing", key).not.toBe(1)
+    }
   }),
 )
 

@@ -12,6 +12,8 @@ export const hot = numbered("h", 6)
 export const setOnly = numbered("s", 12)
 /** Looked up once, then only read, and invalidated by one of their tags. */
 export const quiet = numbered("q", 10)
+/** Looked up, and removed by their prefix. */
+export const prefixed = numbered("p", 6)
 /** Only updates touch them, each of which adds one value to a chain. */
 export const counted = numbered("c", 2)
 /** The keys of one burst. */

@@ -140,9 +140,14 @@ export const entryPattern = (prefix: string, larder: string | undefined): string
     ? `${literally(prefix)}:v:*`
     : `${literally(prefix)}:v:${literally(escape(larder))}:*`
 
-/** A SCAN pattern that matches the entries and leases of a larder's keys with a prefix. */
-export const keyPattern = (prefix: string, larder: string, keyPrefix: string): string =>
-  `${literally(prefix)}:[vl]:${literally(escape(larder))}:{${literally(escape(keyPrefix))}*`
+/** A SCAN pattern that matches the entries, or the leases, of a larder's keys with a prefix. */
+export const keyPattern = (
+  prefix: string,
+  larder: string,
+  keyPrefix: string,
+  kind: "Entry" | "Lease",
+): string =>
+  `${literally(prefix)}:${kind === "Entry" ? "v" : "l"}:${literally(escape(larder))}:{${literally(escape(keyPrefix))}*`
 
 /** As {@link entryPattern}, for everything kept under the prefix. */
 export const anyPattern = (prefix: string): string => `${literally(prefix)}:[vlmf]:*`

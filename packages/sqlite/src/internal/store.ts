@@ -92,12 +92,15 @@ export class SqliteStore {
   readonly drop: Tier.ByteStore["drop"] = (key, version) =>
     this.#change("drop", "invalidation", (shelf) => shelf.drop(key, version))
 
-  /** First the keys of entries, then those of leases. */
+  /**
+   * First the keys of leases, then those of entries. Race: a lookup stores its value, which ends its lease,
+   * while the walk goes on: its key is among the entries then.
+   */
   readonly keys: NonNullable<Tier.ByteStore["keys"]> = (prefix, after) =>
     this.#step("keys", "read", (connection, now) => {
       const id = this.#known(connection, now)
       if (id === undefined) return { keys: [], next: undefined }
-      const table = after?.startsWith(ofLeases) === true ? "leases" : "keys"
+      const table = after?.startsWith(ofEntries) === true ? "keys" : "leases"
       const last = after?.slice(1) ?? ""
       const rows =
         last === ""
@@ -118,7 +121,7 @@ export class SqliteStore {
         const mark = table === "leases" ? ofLeases : ofEntries
         return { keys, next: `${mark}${String(rows.at(-1)?.["key"])}` }
       }
-      return { keys, next: table === "leases" ? undefined : ofLeases }
+      return { keys, next: table === "keys" ? undefined : ofEntries }
     })
 
   readonly acquire: Tier.Arbiter["acquire"] = (key, request) =>

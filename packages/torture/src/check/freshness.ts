@@ -5,7 +5,7 @@
 import type { Change, History, Origin, Read } from "../history/History.ts"
 import type { Line } from "../history/Line.ts"
 import { observer } from "../history/History.ts"
-import { endedBefore, isFresh, isOlder, seenIn } from "./order.ts"
+import { endedBefore, isFresh, isOlder, mayMiss, seenIn } from "./order.ts"
 import type { RuleName, Violation } from "./Violation.ts"
 
 /** Nodes read the marks of other nodes at most this much later. */
@@ -49,7 +49,8 @@ const effectsOf = (
 const laterSettledIn = (history: History) => {
   const settled = new Map<string, Array<Change>>()
   for (const change of history.changes) {
-    if (!change.settled) continue
+    // A removeWhere that has found nothing is settled without an answer of Redis to a change.
+    if (!change.settled || change.op === "removeWhere") continue
     const of = settled.get(change.session.id)
     if (of === undefined) settled.set(change.session.id, [change])
     else of.push(change)
@@ -152,7 +153,7 @@ export const freshness = (history: History): ReadonlyArray<Violation> => {
     for (const change of history.changesOf(read.key)) {
       if (change.begin > read.begin) break
       if (!endedBefore(change, read) || !isOlder(origin, change)) continue
-      if (history.mayBeLost(change)) continue
+      if (history.mayBeLost(change) || mayMiss(history, change, origin, read.key)) continue
       if (change.session.id === read.by.id) {
         const found = onOwnNode(history, read, origin, change, seen)
         if (found !== undefined) return found

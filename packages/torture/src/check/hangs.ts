@@ -6,6 +6,8 @@ import type { Violation } from "./Violation.ts"
 const leaseMillis = 10_000
 const margin = 3_000
 const changeMillis = 10_000
+/** A walk asks for many pages, and each of them for a few changes. */
+const walkMillis = 30_000
 /** The limit for queue room once the tiers work again. */
 const queuedMillis = 5_000
 const closeMillis = 5_000
@@ -66,6 +68,7 @@ const writerMillis = (history: History): number => 2 * (readMillis(history) + 2 
 
 const changeBound = (history: History, op: string, background: boolean): number => {
   if (isWriter(op)) return writerMillis(history)
+  if (op === "removeWhere") return walkMillis
   return background ? queuedMillis : changeMillis
 }
 

@@ -6,7 +6,7 @@
 import type { Change, History, Origin, Read } from "../history/History.ts"
 import { observer } from "../history/History.ts"
 import type { Line } from "../history/Line.ts"
-import { endedBefore, isFresh, isOlder } from "./order.ts"
+import { endedBefore, isFresh, isOlder, mayMiss } from "./order.ts"
 import type { RuleName, Violation } from "./Violation.ts"
 
 /** Time in which network, servers and reader ran, after which a reader has heard, ms. */
@@ -71,6 +71,7 @@ const judge = (history: History, read: Read): Violation | undefined => {
     if (change.begin > read.begin) break
     if (!change.settled || change.session.id === read.by.id || history.mayBeLost(change)) continue
     if (!endedBefore(change, read) || !isOlder(origin, change)) continue
+    if (mayMiss(history, change, origin, read.key)) continue
     const broken =
       told(history, read, change) ??
       undisturbed(history, read, origin, change.end) ??

@@ -35,6 +35,32 @@ export const isBefore = (one: Change, other: Change): boolean =>
 export const endedBefore = (change: Change, read: Read): change is Change & { end: number } =>
   change.end !== undefined && change.end < read.begin
 
+/** When Redis surely had the value: a `set` was settled, or somebody read it there. */
+const storedAt = ({ reads }: History, { end, settled, value }: Origin): number | undefined => {
+  if (settled) return end
+  return reads.find((read) => read.value === value && read.tier === "redis")?.end
+}
+
+/** Whether a change may have ended what Redis had at the key: what a node had in memory may have stayed. */
+const mayEnd = ({ isMark, op }: Change): boolean => !isMark && op !== "expire"
+
+/**
+ * Whether a `removeWhere` may not have found the key of a value. It removes the keys that are there when it
+ * begins, in Redis or on its own node: what another node alone has in memory stays.
+ */
+export const mayMiss = (history: History, change: Change, origin: Origin, key: string): boolean => {
+  if (change.op !== "removeWhere") return false
+  const from = storedAt(history, origin)
+  const { begin, end = Infinity } = change
+  if (from === undefined || from >= begin || dataWasLost(history, from, end)) return true
+  return history
+    .changesOf(key)
+    .some(
+      (other) =>
+        other !== change && mayEnd(other) && other.begin < end && (other.end ?? Infinity) > from,
+    )
+}
+
 export const dataWasLost = (history: History, from: number, to: number): boolean =>
   history.faults.some((fault) => fault.loses && fault.from <= to && fault.to >= from)
 

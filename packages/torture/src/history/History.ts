@@ -145,8 +145,9 @@ const sessionsOf = (lines: ReadonlyArray<L.Line>): ReadonlyMap<string, Session> 
   )
 }
 
-const covering = ({ key, op, tags }: L.ChangeLine): ((key: string) => boolean) => {
+const covering = ({ key, op, prefix, tags }: L.ChangeLine): ((key: string) => boolean) => {
   if (op === "clear") return () => true
+  if (op === "removeWhere") return (other) => other.startsWith(prefix!)
   if (op !== "tags") return (other) => other === key
   const marked = new Set(tags)
   return (other) => tagsOf(other).some((tag) => marked.has(tag))

@@ -40,6 +40,7 @@ export interface ClosingLine {
 export type ChangeOp =
   | "set"
   | "remove"
+  | "removeWhere"
   | "expire"
   | "tags"
   | "clear"
@@ -57,6 +58,8 @@ export interface ChangeLine {
   /** The name of the value that a `set` stores. */
   readonly value?: string | undefined
   readonly tags?: ReadonlyArray<string> | undefined
+  /** Of `removeWhere`. */
+  readonly prefix?: string | undefined
   /** Whether `tags` or `clear` drops stale values instead of keeping them for stale-if-error. */
   readonly drops?: boolean | undefined
   /** A `set` that does not wait for farther tiers. */

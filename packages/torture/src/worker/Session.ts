@@ -12,6 +12,10 @@ import { heardOf, type Told, type Written } from "./writing.ts"
 
 export type Node = Larder.Larder<string, Value, UpstreamDown>
 
+type What = Omit<L.ChangeLine, "t" | "session" | "id" | "at">
+
+type Acknowledged = Pick<Larder.Ack, "pending" | "settled"> & { readonly version?: number }
+
 interface Call {
   readonly op: string
   readonly key: string | undefined
@@ -160,6 +164,12 @@ export class Session {
     return this.#change({ op: "remove", key }, this.larder.remove(key))
   }
 
+  /** Which keys Redis may have missed is not known, and no earlier change is known to have arrived. */
+  removeWhere(prefix: string) {
+    const what = { op: "removeWhere", prefix } as const
+    return this.#recorded(what, this.larder.removeWhere({ prefix }), () => {})
+  }
+
   expire(key: string) {
     return this.#change({ op: "expire", key }, this.larder.expire(key))
   }
@@ -245,9 +255,18 @@ export class Session {
     )
   }
 
-  #change<E>(
-    what: Omit<L.ChangeLine, "t" | "session" | "id" | "at">,
-    effect: Effect.Effect<Larder.Ack, E>,
+  #change<E>(what: What, effect: Effect.Effect<Larder.Ack, E>): Effect.Effect<void> {
+    return this.#recorded(what, effect, ({ pending, settled }, at) => {
+      this.#owe(what, pending.includes("redis"))
+      // A settled change covers all earlier changes of this node.
+      if (settled) for (const [owed, since] of this.owes) if (since < at) this.owes.delete(owed)
+    })
+  }
+
+  #recorded<A extends Acknowledged, E>(
+    what: What,
+    effect: Effect.Effect<A, E>,
+    then: (acknowledged: A, at: number) => void,
   ): Effect.Effect<void> {
     const background = what.background === true
     return this.#called(what.op, what.key, background, (at) =>
@@ -264,9 +283,7 @@ export class Session {
           return
         }
         const { pending, settled, version } = exit.value
-        this.#owe(what, pending.includes("redis"))
-        // A settled change covers all earlier changes of this node.
-        if (settled) for (const [owed, since] of this.owes) if (since < at) this.owes.delete(owed)
+        then(exit.value, at)
         this.#log.write({ ...end, settled, version, pending })
       }),
     )

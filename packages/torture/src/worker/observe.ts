@@ -5,7 +5,7 @@ import type { Command, LarderName, Reply } from "./Config.ts"
 import { noReactions, open, type World } from "./sessions.ts"
 
 const pauseMillis = 120
-const watched = [...keys.hot, ...keys.setOnly, ...keys.quiet]
+const watched = [...keys.hot, ...keys.setOnly, ...keys.quiet, ...keys.prefixed]
 
 const look = (world: World, name: LarderName, of: ReadonlyArray<string>, final: boolean) =>
   Effect.gen(function* () {

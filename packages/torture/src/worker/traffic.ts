@@ -19,6 +19,7 @@ const readWeights = {
   getWithMeta: 35,
   get: 15,
   getMany: 8,
+  getPrefixed: 10,
   readHot: 10,
   readSet: 20,
   readQuiet: 8,
@@ -46,6 +47,8 @@ const reading = (session: Session, random: Choices, calm: boolean): Effect.Effec
       return session.get(key, demand(random, calm))
     case "getMany":
       return session.getMany([...new Set(someKeys(random))])
+    case "getPrefixed":
+      return session.getWithMeta(random.pick(keys.prefixed), demand(random, calm))
     case "readHot":
       return session.read(key)
     case "readSet":
@@ -61,6 +64,7 @@ const changeWeights = {
   setOnly: 45,
   set: 12,
   remove: 7,
+  removeWhere: 6,
   expire: 7,
   tags: 11,
   clear: 1,
@@ -69,6 +73,8 @@ const changeWeights = {
   update: 6,
   count: 12,
 }
+
+const prefixWeights = { p: 4, h: 1 }
 
 /** How an effect that writes the source ends. */
 const endingOf = (random: Choices): WriteEnding =>
@@ -88,6 +94,8 @@ const changing = (
       return session.set(key, random.chance(0.5))
     case "remove":
       return session.remove(key)
+    case "removeWhere":
+      return session.removeWhere(random.weighted(prefixWeights))
     case "expire":
       return session.expire(key)
     case "around":

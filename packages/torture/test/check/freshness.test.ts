@@ -156,3 +156,45 @@ describe("a change that did not settle", () => {
     expect(rules(seen, missed, later, newcomer)).toEqual(["settled although earlier changes wait"])
   })
 })
+
+describe("a removeWhere on another node", () => {
+  const walked = change("A", [100, 130], { op: "removeWhere", prefix: "p" })
+  const cached = lookup("B", [10, 20], "p0", "old")
+  const inRedis = read("A", [30, 31], "p0", fresh("old", "redis"))
+  const late = read("B", [3_000, 3_001], "p0", fresh("old"))
+
+  it("counts as a remove of each key with the prefix that Redis had when it began", () => {
+    expect(rules(cached, inRedis, walked, late)).toEqual(["stale given as fresh"])
+  })
+
+  it("says nothing of a key with another prefix", () => {
+    const other = change("A", [100, 130], { op: "removeWhere", prefix: "q" })
+    expect(rules(cached, inRedis, other, late)).toEqual([])
+  })
+
+  it("says nothing of a value that nobody has seen in Redis before it began", () => {
+    expect(rules(cached, walked, late)).toEqual([])
+    const seenLater = read("A", [120, 121], "p0", fresh("old", "redis"))
+    expect(rules(cached, seenLater, walked, late)).toEqual([])
+  })
+
+  it("says nothing of a key that another change may have ended before", () => {
+    const younger = lookup("B", [40, 50], "p0", "younger")
+    const seen = read("A", [55, 56], "p0", fresh("younger", "redis"))
+    const given = read("B", [3_000, 3_001], "p0", fresh("younger"))
+    expect(rules(younger, seen, walked, given)).toEqual(["stale given as fresh"])
+    const byA = change("A", [60, 70], { op: "remove", key: "p0" }, { error: "unknown" })
+    expect(rules(younger, seen, byA, walked, given)).toEqual([])
+  })
+
+  it("says nothing once Redis may have lost its data", () => {
+    const flushed: Line = { t: "fault", kind: "flush", from: 50, to: 60, detail: "", loses: true }
+    expect(rules(cached, inRedis, flushed, walked, late)).toEqual([])
+  })
+
+  it("does not show that earlier changes have arrived", () => {
+    const missed = change("A", [80, 90], { op: "remove", key: "h0" }, unsettled)
+    const given = read("B", [9_000, 9_001], "h0", fresh("old"))
+    expect(rules(old, read("A", [30, 31], "h0", fresh("old")), missed, walked, given)).toEqual([])
+  })
+})

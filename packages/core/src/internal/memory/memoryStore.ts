@@ -13,7 +13,7 @@ import type {
 import { InvalidOptions } from "../../InvalidOptions.ts"
 import { shown } from "../runtime/shownValue.ts"
 import { Bounded } from "./bounded/bounded.ts"
-import { grown, Objects } from "./bounded/columns.ts"
+import { firstSlot, grown, Objects } from "./bounded/columns.ts"
 import { isCount } from "./bounds.ts"
 import { EndedKeys } from "./endedKeys.ts"
 
@@ -189,7 +189,11 @@ export class MemoryStore implements ObjectStore {
   }
 
   *entries(): Iterable<MemoryEntry> {
-    for (const slot of this.#exits.hottest()) yield this.at(slot)
+    // By slot: an entry keeps its own until it leaves, while every hit moves it in the policy's order.
+    for (let slot = firstSlot; slot < this.#exits.slots; slot += 1) {
+      const held = this.#held.get(slot)
+      if (held !== undefined) yield held
+    }
   }
 
   hot(limit: number): ReadonlyArray<MemoryEntry> {

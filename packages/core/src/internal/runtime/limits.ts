@@ -157,8 +157,8 @@ export const revisedSetAttempts = 12
 export const changesRemembered = 10_000
 /** Turns that one `update` may lose to other changes of its key. Callers of one node take turns by themselves. */
 export const updateAttempts = 100
-/** Keys that `removeWhere` removes at once, and in one turn of the event loop: a file takes almost 1 ms for each. */
-export const keysRemovedPerTurn = 8
+/** Keys that `removeWhere` removes at once: the answers of a server for all of them may come in one turn of the event loop. */
+export const keysRemovedAtOnce = 16
 /** Keys that `invalidateWhen` or `around` changes in parallel: few, so that other callers' steps are not delayed. */
 export const keysInvalidatedAtOnce = 16
 /** Tags. With more, a step may miss `tierTimeout`. */

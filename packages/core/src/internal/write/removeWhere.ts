@@ -1,8 +1,9 @@
 /** `removeWhere`: removes, one by one, the keys with a prefix, in every tier. */
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { KeysNotListed } from "../../LarderError.ts"
-import { keysRemovedPerTurn } from "../runtime/limits.ts"
+import type { MemoryEntry } from "../../Tier.ts"
+import { keysRemovedAtOnce, keysSoughtPerTurn } from "../runtime/limits.ts"
 import type { Engine } from "../state/engine.ts"
 import { show, invalid } from "../state/key.ts"
 import { checkNames, invalidOption } from "../state/settings.ts"
@@ -54,22 +55,39 @@ class Removed {
     return { keys: this.#keys.size, settled: this.#settled, pending: [...this.#pending] }
   }
 
-  /** Removes the keys that were not removed before. */
-  add(keys: Iterable<string>): Effect.Effect<void> {
+  /** Removes the keys that were not removed before, a few at a time. */
+  add(keys: ReadonlyArray<string>, from = 0): Effect.Effect<void> {
     return Effect.suspend(() => {
       const fresh: Array<string> = []
-      for (const key of keys) {
+      let at = from
+      while (at < keys.length && fresh.length < keysRemovedAtOnce) {
+        const key = keys[at]!
+        at += 1
         if (this.#keys.has(key)) continue
         this.#keys.add(key)
         fresh.push(key)
       }
-      // A tier of this process answers at once, so nothing else would run meanwhile.
-      const together = (some: ReadonlyArray<string>) =>
-        Effect.andThen(
-          Effect.forEach(some, (k) => this.#one(k), { concurrency: "unbounded", discard: true }),
-          this.#engine.turns.next,
-        )
-      return Effect.forEach(Arr.chunksOf(fresh, keysRemovedPerTurn), together, { discard: true })
+      if (fresh.length === 0) return Effect.void
+      const { next } = this.#engine.turns
+      return Effect.andThen(
+        this.#together(fresh),
+        at < keys.length ? Effect.andThen(next, this.add(keys, at)) : next,
+      )
+    })
+  }
+
+  /**
+   * Begins each removal without waiting for the one before: a server has all of them in one trip. A tier of
+   * this process answers while the removal begins, so they are begun over several turns where they take long.
+   */
+  #together(keys: ReadonlyArray<string>): Effect.Effect<void> {
+    return Effect.flatMap(Effect.context<never>(), (context) => {
+      const fork = Effect.runForkWith(context)
+      const begun: Array<Fiber.Fiber<void>> = []
+      return Effect.andThen(
+        this.#engine.turns.each(keys, (k) => void begun.push(fork(this.#one(k)))),
+        Effect.suspend(() => Effect.forEach(begun, Fiber.join, { discard: true })),
+      )
     })
   }
 
@@ -81,24 +99,41 @@ class Removed {
   }
 }
 
-/** The keys that this node has in memory, looks up, or has set and not stored yet. */
-const keysHere = (
+/** The next keys with the prefix in memory; undefined after the last one. */
+const someInMemory = (
+  entries: Iterator<MemoryEntry>,
+  prefix: string,
+): ReadonlyArray<string> | undefined => {
+  const keys: Array<string> = []
+  for (let sought = 0; sought < keysSoughtPerTurn; sought += 1) {
+    const next = entries.next()
+    if (next.done === true) return sought === 0 ? undefined : keys
+    if (next.value.key.startsWith(prefix)) keys.push(next.value.key)
+  }
+  return keys
+}
+
+/**
+ * Removes the keys that this node looks up, has set and not stored yet, or has in memory. Race: a value from
+ * before is on its way to memory, and arrives where the walk has been. So what is on its way comes first,
+ * and is taken down in one step.
+ */
+const removeHere = (
   { flights, near, turns, writes }: Engine,
   prefix: string,
-): Effect.Effect<ReadonlyArray<string>> =>
+  removed: Removed,
+): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const all = [
-      ...Array.from(near.entries(), ({ key }) => key),
-      ...flights.active().map(({ k }) => k),
-      ...writes.keys(),
-    ]
-    const found: Array<string> = []
-    return Effect.as(
-      turns.each(all, (key) => {
-        if (key.startsWith(prefix)) found.push(key)
-      }),
-      found,
-    )
+    const onTheWay = [...writes.keys()]
+    for (const { k } of flights.active()) onTheWay.push(k)
+    const entries = near.entries()[Symbol.iterator]()
+    const following: Effect.Effect<void> = Effect.suspend(() => {
+      const keys = someInMemory(entries, prefix)
+      if (keys === undefined) return Effect.void
+      return Effect.andThen(Effect.andThen(removed.add(keys), turns.next), following)
+    })
+    const begins = onTheWay.filter((key) => key.startsWith(prefix))
+    return Effect.andThen(removed.add(begins), following)
   })
 
 const walk = (
@@ -142,11 +177,14 @@ export const removeWhere = (
       )
     }
     const removed = new Removed(engine)
-    const here = Effect.flatMap(keysHere(engine, prefix), (keys) => removed.add(keys))
+    const here = removeHere(engine, prefix, removed)
+    if (farther.length === 0) return Effect.map(here, () => removed.result)
     const tiers = Effect.forEach(
       farther.toReversed(),
       (tier) => walk(engine, tier, prefix, removed),
       { discard: true },
     )
-    return Effect.map(Effect.andThen(here, tiers), () => removed.result)
+    // Values move from farther tiers to nearer ones alone. Race: a reader copies one to memory, and the tier
+    // evicts it before the walk gets there. So memory is walked last as well.
+    return Effect.map(Effect.andThen(Effect.andThen(here, tiers), here), () => removed.result)
   })

@@ -19,6 +19,7 @@ const direct = [
   "mget",
   "ping",
   "publish",
+  "scan",
   "subscribe",
   "unsubscribe",
 ] as const
@@ -52,21 +53,13 @@ const ofCluster = ["asking", "cluster|slots", "spublish", "ssubscribe", "sunsubs
 const useful = ["info", "script|load"] as const
 const usefulInCluster = ["cluster|info"] as const
 
-const forAdministrators = ["scan"] as const
-
 export interface Needs {
   readonly isCluster: boolean
-  readonly isAdministrator?: boolean | undefined
 }
 
-/** The commands without which the tier does not work. */
-export const needed = ({ isAdministrator = false, isCluster }: Needs): ReadonlyArray<string> =>
-  [
-    ...direct,
-    ...scripted,
-    ...(isCluster ? ofCluster : []),
-    ...(isAdministrator ? forAdministrators : []),
-  ].toSorted()
+/** The commands without which the tier does not work, or not wholly. */
+export const needed = ({ isCluster }: Needs): ReadonlyArray<string> =>
+  [...direct, ...scripted, ...(isCluster ? ofCluster : [])].toSorted()
 
 /** All commands that a user of the tier should have. */
 export const best = (needs: Needs): ReadonlyArray<string> =>
@@ -178,6 +171,7 @@ const triedOn = (
     () => tried("mget", () => node.mget(name)),
     () => tried("publish", () => node.publish(channel, "")),
     () => tried("ping", () => node.ping()),
+    () => tried("scan", () => node.scan("0", "MATCH", name, "COUNT", 1)),
     ...(isCluster
       ? [
           () => tried("asking", () => node.asking()),
@@ -227,8 +221,16 @@ export const missing = (
       ].toSorted(),
   )
 
+/** Nothing but walks through keys needs this right. */
+const forWalks = "+scan"
+
+const consequence = (missing: ReadonlyArray<string>): string =>
+  missing.every((right) => right === forWalks)
+    ? "Until it has it, removeWhere, RedisTier.keys and RedisTier.removeAll fail; all else works."
+    : "Until it has them the tier stores little or nothing, and larders continue without it."
+
 /** The warning text; `undefined` when no right is missing. */
 export const warningOf = (missing: ReadonlyArray<string>): string | undefined =>
   missing.length === 0
     ? undefined
-    : `the Redis user lacks rights that this tier needs: ${missing.join(" ")}. Until it has them the tier stores little or nothing, and larders continue without it. As an administrator: ACL SETUSER <user> ${missing.join(" ")}`
+    : `the Redis user lacks rights that this tier needs: ${missing.join(" ")}. ${consequence(missing)} As an administrator: ACL SETUSER <user> ${missing.join(" ")}`

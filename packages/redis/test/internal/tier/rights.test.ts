@@ -60,6 +60,8 @@ const everything = (client: Effect.Effect<RedisClient.Client, never, Scope.Scope
     const many = yield* until(b.getMany(keys), (found) => [...found.values()].every(Exit.isSuccess))
     assert.isNumber(many)
     for (const key of keys.slice(10)) assert.strictEqual(source.of(key), 1, key)
+    yield* a.set("walked:1", "set")
+    assert.isTrue((yield* a.removeWhere({ prefix: "walked:" })).settled)
     assert.isTrue((yield* a.invalidateTags(["t"])).settled)
     assert.isTrue((yield* a.clear({ keepStale: false })).settled)
     const { arbiter, win } = yield* openOn(redis, { prefix })
@@ -107,9 +109,9 @@ redisSuite("the rights of a Redis user", () => {
     }),
   )
 
-  it.live("administrators need one more", () =>
+  it.live("they are enough to list and to remove entries", () =>
     Effect.gen(function* () {
-      const redis = yield* asUser(rights.needed({ ...needs, isAdministrator: true }))
+      const redis = yield* asUser(rights.needed(needs))
       const larder = yield* node(redis, { name: "of admins", lookup: counting().lookup, prefix })
       yield* larder.set("k", "v")
       const provided = Effect.provideService(RedisClient.RedisClient, redis)
@@ -135,6 +137,20 @@ redisSuite("the rights of a Redis user", () => {
       }),
     )
   }
+
+  it.live("without scan alone: removeWhere fails, and the warning says that all else works", () =>
+    Effect.gen(function* () {
+      const redis = yield* asUser(rights.needed(needs).filter((other) => other !== "scan"))
+      const warning = rights.warningOf(yield* missingOn(redis))
+      assert.match(warning!, /\+scan\. Until it has it, removeWhere, .*fail; all else works/)
+      assert.include(warning, "ACL SETUSER <user> +scan")
+      const larder = yield* node(redis, { name: freshName(), lookup: counting().lookup, prefix })
+      yield* larder.set("walked:1", "v")
+      const error = yield* Effect.flip(larder.removeWhere({ prefix: "walked:" }))
+      assert.strictEqual(error.reason, "failed")
+      assert.isTrue((yield* larder.set("k", "v")).settled)
+    }),
+  )
 
   for (const [what, names, expected] of [
     ["names", `&${prefix}:*`, `~${prefix}:*`],

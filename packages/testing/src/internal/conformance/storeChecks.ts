@@ -123,6 +123,20 @@ export const storeChecks = checksThat("bytes")({
       assert.deepEqual(listed ?? new Set(["a looked up"]), new Set(["a looked up"]))
     }),
 
+  "a walk lists a key whose lookup is stored while it goes on": (subject) =>
+    Effect.gen(function* () {
+      if (!subject.arbitrates) return
+      const { arbiter, now, put, store, win } = yield* arbitrated(subject)
+      for (const key of walked) yield* put(key, "value", 5)
+      const key = "a0 looked up"
+      const token = yield* win(key)
+      const found = envelope("found", yield* now, { version: token })
+      const listed = yield* keysListed(store, "a", () =>
+        arbiter.commit(key, token, found, lifeMillis),
+      )
+      assert.ok(listed === undefined || listed.has(key))
+    }),
+
   "a larder opened again finds its entries; other larders do not": (subject) =>
     Effect.gen(function* () {
       const name = yield* freshName("reopened")

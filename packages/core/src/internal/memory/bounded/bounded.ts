@@ -196,6 +196,11 @@ export class Bounded<V> implements BoundedMap<V> {
     return this.#policy.remembers(hash)
   }
 
+  /** 1 more than the highest slot that an entry has had. An entry keeps its slot until it leaves. */
+  get slots(): number {
+    return this.#index.slots
+  }
+
   hottest(): Iterable<number> {
     this.#tellHits()
     return this.#policy.hottest()
