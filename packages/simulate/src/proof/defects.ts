@@ -540,8 +540,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: `${internal}/write/whenCommitted.ts`,
-        from: `    return Effect.flatMap(afterCommit(changed), () => {`,
-        to: `    return Effect.flatMap(Effect.andThen(changed, afterCommit(Effect.void)), () => {`,
+        from: `    const asked = Effect.exit(Effect.suspend(() => afterCommit(changed)))`,
+        to: `    const asked = Effect.exit(Effect.andThen(changed, afterCommit(Effect.void)))`,
       },
     ],
   },
