@@ -56,6 +56,11 @@ export interface Instrument {
   readonly hits?: Hits | undefined
   /** Called for each decision. A plain hit in memory takes none. */
   readonly decision?: ((decided: Decided) => void) | undefined
+  /**
+   * Whether the simulated process of the larder was killed. Nothing answers it then, not even its clock, so
+   * that a larder that closes waits for no write of the source. Default: never.
+   */
+  readonly isKilled?: (() => boolean) | undefined
   /** Called with each larder that is made. The result takes the place of the larder. */
   readonly wrap?: (<K, A, E>(larder: Larder<K, A, E>, made: Made) => Larder<K, A, E>) | undefined
 }

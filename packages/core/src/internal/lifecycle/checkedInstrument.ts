@@ -5,7 +5,13 @@ import type { Warnings } from "../observe/warnings.ts"
 import type { NamesOf } from "../runtime/optionNames.ts"
 import { isHits } from "../state/hitsOption.ts"
 
-const names: NamesOf<Instrument> = { event: true, hits: true, decision: true, wrap: true }
+const names: NamesOf<Instrument> = {
+  event: true,
+  hits: true,
+  decision: true,
+  isKilled: true,
+  wrap: true,
+}
 
 const invalid = (field: string, must: string, got: unknown): InvalidOptions =>
   InvalidOptions.of({ module: "Instrument", field, must, got })
@@ -14,7 +20,7 @@ const invalid = (field: string, must: string, got: unknown): InvalidOptions =>
 const check = (instrument: Instrument): void => {
   const mistake = InvalidOptions.ofNames({ module: "Instrument", names, got: instrument })
   if (mistake !== undefined) throw mistake
-  for (const field of ["event", "decision", "wrap"] as const) {
+  for (const field of ["event", "decision", "isKilled", "wrap"] as const) {
     const got: unknown = instrument[field]
     if (got !== undefined && typeof got !== "function") {
       throw invalid(field, "be a function, or be left out", got)
@@ -52,6 +58,7 @@ export const checkedInstrument = (instrument: Instrument, warnings: Warnings): I
     ...instrument,
     event: guarded("event", instrument.event?.bind(instrument), warnings),
     decision: guarded("decision", instrument.decision?.bind(instrument), warnings),
+    isKilled: instrument.isKilled?.bind(instrument),
     wrap: instrument.wrap?.bind(instrument),
   }
 }

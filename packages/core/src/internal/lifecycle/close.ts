@@ -27,21 +27,20 @@ const unended = (fibers: ReadonlySet<Fiber.Fiber<unknown, unknown>>): number =>
  */
 const finishWrites = (engine: Engine): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { openWrites, settings, warnings } = engine
+    const { fibers, observer, openWrites, settings, warnings } = engine
     openWrites.isClosing = true
-    if (openWrites.size === 0) return Effect.void
+    if (openWrites.size === 0 || observer.isKilled()) return Effect.void
     const millis = settings.closeMillis / 2
-    return Effect.flatMap(
-      Effect.timeoutOption(openWrites.ended, Duration.millis(millis)),
-      (ended) => {
-        if (Option.isSome(ended)) return Effect.void
-        warnings.warn(
-          "closed in writes",
-          `closed with ${openWrites.size} writes of the source under way after half of closeTimeout, ${millis} ms: their keys are expired, and their callers get LarderClosed; raise closeTimeout, or end writes before the scope closes`,
-        )
-        return openWrites.doubted
-      },
-    )
+    const ended = Effect.timeoutOption(openWrites.ended, Duration.millis(millis))
+    return Effect.map(ended, (ended) => {
+      if (Option.isSome(ended)) return
+      warnings.warn(
+        "closed in writes",
+        `closed with ${openWrites.size} writes of the source under way after half of closeTimeout, ${millis} ms: their keys are expired, and their callers get LarderClosed; raise closeTimeout, or end writes before the scope closes`,
+      )
+      // Begun while the larder is open; awaited, as all changes are, by what follows.
+      fibers.forkAwaited(openWrites.doubted)
+    })
   })
 
 export const close = (engine: Engine): Effect.Effect<void> =>

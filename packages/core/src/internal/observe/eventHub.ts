@@ -57,6 +57,8 @@ export class Observer {
   readonly showKey: ShowKey
   /** The instrument's function for decisions. */
   readonly decided: Instrument["decision"]
+  /** Whether the simulated process of the larder was killed. */
+  readonly isKilled: () => boolean
   #all: ReadonlyArray<Listener> = []
   #onHit: ((key: string) => void) | undefined
   #hubs: ReadonlyArray<Hub> = []
@@ -74,7 +76,7 @@ export class Observer {
     larder: string,
     clock: Clock.Clock,
     soon: Soon,
-    { decision, event, hits = "all" }: Instrument = {},
+    { decision, event, hits = "all", isKilled = () => false }: Instrument = {},
     sources: ReadonlyArray<string> = [],
     youngerThan: number | undefined = undefined,
     showKey: ShowKey = showKeyBy("hashed"),
@@ -88,6 +90,7 @@ export class Observer {
     this.clock = clock
     this.#soon = soon
     this.decided = decision
+    this.isKilled = isKilled
     if (event !== undefined) this.listen(event, hits)
   }
 

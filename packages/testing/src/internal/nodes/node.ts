@@ -66,9 +66,11 @@ const referencesOf = (
     name: node,
   }: Pick<Needs<never, never, never>, "clock" | "instrument" | "name">,
   larders: Array<NodeLarder>,
+  life: Life,
 ): Context.Context<never> => {
   const noting: Instrument.Instrument = {
     ...instrument,
+    isKilled: () => life.isDead,
     wrap: (larder, how) => {
       const recorded = instrument.wrap?.(larder, how) ?? larder
       const { stats } = recorded
@@ -125,8 +127,8 @@ export class SimulatedNode<A, E> {
           return yield* Effect.die(new NodeKilled({ message }))
         }
         const larders: Array<NodeLarder> = []
-        const references = referencesOf(needs, larders)
         const life = new Life()
+        const references = referencesOf(needs, larders, life)
         needs.clock.process = life
         const release = Effect.sync(() => {
           life.release()
