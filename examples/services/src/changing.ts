@@ -2,6 +2,7 @@
 import { type Duration, Effect } from "effect"
 import { Prices } from "./prices.ts"
 import * as PriceTable from "./priceTable.ts"
+import type { Way } from "./way.ts"
 
 export interface Wanted {
   readonly id: string
@@ -50,5 +51,4 @@ export const setAfterwards = ({ cents, heldUp, id }: Wanted) =>
     return price
   })
 
-export const ways = { guarded, unguarded, set: setAfterwards } as const
-export type Way = keyof typeof ways
+export const changing = { guarded, unguarded, set: setAfterwards } satisfies Record<Way, unknown>

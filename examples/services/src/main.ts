@@ -3,10 +3,10 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Data, Effect, Option } from "effect"
 import { CliError, Command, Flag } from "effect/cli"
-import { type Way, ways } from "./changing.ts"
 import * as Report from "./report.ts"
 import { run } from "./scenario.ts"
 import { wentBack } from "./sighting.ts"
+import { ways } from "./way.ts"
 
 class PricesWentBack extends Data.TaggedError("PricesWentBack")<{}> {
   override get message(): string {
@@ -14,7 +14,7 @@ class PricesWentBack extends Data.TaggedError("PricesWentBack")<{}> {
   }
 }
 
-const way = Flag.Literals("way", Object.keys(ways) as ReadonlyArray<Way>).pipe(
+const way = Flag.Literals("way", ways).pipe(
   Flag.withDescription(
     "How the owner changes a price: guarded by its version, unguarded, or by a set after the save; guarded by default",
   ),

@@ -3,7 +3,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { RedisInvalidations } from "@larder/redis"
 import { NodeSqliteClient } from "@larder/sqlite"
 import { Cause, Effect, Layer, Queue } from "effect"
-import { ways } from "./changing.ts"
+import { changing } from "./changing.ts"
 import * as Owner from "./owner.ts"
 import * as Parent from "./parent.ts"
 import { known } from "./prices.ts"
@@ -16,7 +16,7 @@ const program = Effect.gen(function* () {
   const asked = yield* Parent.heard(Protocol.Asked)
 
   const change = ({ cents, heldUpMillis, id, ticket }: Protocol.Change) =>
-    ways[begin.way]({ id, cents, heldUp: heldUpMillis }).pipe(
+    changing[begin.way]({ id, cents, heldUp: heldUpMillis }).pipe(
       Effect.flatMap((price) => Parent.say({ _tag: "Changed", ticket, price })),
       Effect.catchTag("Overtaken", () => Parent.say({ _tag: "Overtaken", ticket })),
       Effect.catchCause((cause) =>

@@ -1,8 +1,8 @@
 /** What the command and its processes say to each other: one JSON argument at the start, messages afterwards. */
 import { Schema } from "effect"
-import { ways } from "./changing.ts"
 import { Price } from "./price.ts"
 import { Sighting } from "./sighting.ts"
+import { ways } from "./way.ts"
 
 const reading = {
   who: Schema.String,
@@ -18,7 +18,7 @@ export const OwnerBegin = Schema.Struct({
   ...reading,
   database: Schema.String,
   channel: Schema.String,
-  way: Schema.Literals(Object.keys(ways) as [keyof typeof ways]),
+  way: Schema.Literals(ways),
   pollMillis: Schema.Finite,
 })
 export type OwnerBegin = typeof OwnerBegin.Type

@@ -1,5 +1,5 @@
 /** Runs the publisher in Python, where there is one. */
-import { execFile, spawnSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Data, Effect, Schema } from "effect"
 import { larderName } from "./price.ts"
@@ -13,9 +13,9 @@ export class SupplierFailed extends Data.TaggedError("SupplierFailed")<{
 }
 
 /** Whether the machine has a Python whose standard library has SQLite. */
-export const hasPython: Effect.Effect<boolean> = Effect.sync(
-  () => spawnSync("python3", ["-c", "import sqlite3"]).status === 0,
-)
+export const hasPython: Effect.Effect<boolean> = Effect.callback((resume) => {
+  execFile("python3", ["-c", "import sqlite3"], (error) => resume(Effect.succeed(error === null)))
+})
 
 const Told = Schema.fromJsonString(Schema.Struct({ at: Schema.Finite, heard: Schema.Finite }))
 
@@ -41,7 +41,7 @@ export const supply = ({ cents, channel, database, id, redisUrl }: Supplying) =>
   })
   return Effect.flatMap(said, (text) =>
     Effect.mapError(
-      Schema.decodeUnknownEffect(Told)(text),
+      Schema.decodeEffect(Told)(text),
       (cause) => new SupplierFailed({ cause }),
     ),
   )

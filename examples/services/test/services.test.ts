@@ -4,11 +4,12 @@ import { LarderTest } from "@larder/testing"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Queue } from "effect"
 import { SqlClient } from "effect/sql"
-import { guarded, type Wanted, type Way, ways } from "../src/changing.ts"
+import { changing, guarded, type Wanted } from "../src/changing.ts"
 import { ReadPrices } from "../src/follower.ts"
 import { larderName } from "../src/price.ts"
 import * as PriceTable from "../src/priceTable.ts"
 import { wentBack } from "../src/sighting.ts"
+import type { Way } from "../src/way.ts"
 import { inSource, inWorld, open, pollMillis, pricesOf, soonMillis, test } from "./world.ts"
 
 const soon = LarderTest.advance(soonMillis)
@@ -142,7 +143,8 @@ describe("law 29: a gap in the feed is a message that everything has changed", (
 const overtaking = (way: Way) =>
   Effect.gen(function* () {
     const { owner, sightings } = yield* open
-    const change = (wanted: Omit<Wanted, "id">) => owner.run(ways[way]({ id: "milk", ...wanted }))
+    const change = (wanted: Omit<Wanted, "id">) =>
+      owner.run(changing[way]({ id: "milk", ...wanted }))
     const late = yield* Effect.forkChild(Effect.exit(change({ cents: 115, heldUp: "2 seconds" })))
     yield* LarderTest.advance("1 second")
     yield* change({ cents: 125, heldUp: 0 })
