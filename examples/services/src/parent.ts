@@ -27,4 +27,4 @@ export const gone: Effect.Effect<void> = Effect.callback((resume) => {
 
 /** The argument of the process. */
 export const argument = <A>(schema: Schema.ConstraintDecoder<A>) =>
-  Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(process.argv[2])
+  Schema.decodeEffect(Schema.fromJsonString(schema))(process.argv[2] ?? "")

@@ -10,8 +10,10 @@ export class Prices extends Larder.Service<Prices>()(larderName, {
   value: Price,
   upstream: Upstream.make({
     lookup: (id: string) =>
-      Effect.flatMap(PriceTable.find(id), (price) =>
-        price === undefined ? Effect.fail(new NoSuchPrice({ id })) : Effect.succeed(price),
+      Effect.filterOrFail(
+        PriceTable.find(id),
+        (price) => price !== undefined,
+        () => new NoSuchPrice({ id }),
       ),
   }),
   // Followers hear of changes, and serve the old price while the owner looks the new one up.

@@ -40,9 +40,6 @@ export const supply = ({ cents, channel, database, id, redisUrl }: Supplying) =>
     return Effect.sync(() => child.kill("SIGKILL"))
   })
   return Effect.flatMap(said, (text) =>
-    Effect.mapError(
-      Schema.decodeEffect(Told)(text),
-      (cause) => new SupplierFailed({ cause }),
-    ),
+    Effect.mapError(Schema.decodeEffect(Told)(text), (cause) => new SupplierFailed({ cause })),
   )
 }

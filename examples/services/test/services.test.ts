@@ -169,6 +169,24 @@ describe("a change that was held up, and that a newer one has overtaken,", () =>
     }),
   )
 
+  test(
+    "is not too late for one that has no token: its price has the higher version, and all see it",
+    Effect.gen(function* () {
+      const { messages, owner, sightings } = yield* open
+      const late = guarded({ id: "milk", cents: 115, heldUp: "2 seconds" })
+      const changing = yield* Effect.forkChild(owner.run(late))
+      yield* LarderTest.advance("1 second")
+      yield* PriceTable.setCents("milk", 120)
+      yield* Queue.offer(messages, message("milk"))
+      yield* soon
+      expect(pricesOf(sightings, "milk")).toEqual([120, 120, 120])
+      yield* LarderTest.advance("2 seconds")
+      expect(yield* Fiber.join(changing)).toMatchObject({ cents: 115 })
+      expect(pricesOf(sightings, "milk")).toEqual([115, 115, 115])
+      expect(wentBack(sightings)).toEqual([])
+    }),
+  )
+
   it("happens in the same way each time", async () => {
     // Outside of `it.effect` each run has a clock of its own.
     const once = () => Effect.runPromise(inWorld(overtaking("guarded")))
