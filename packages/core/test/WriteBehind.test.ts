@@ -57,6 +57,46 @@ const logged = (
   return Effect.scoped(run(lines)).pipe(Effect.provide(Logger.layer([logger])))
 }
 
+/** Writes behind over memory alone, with a `writeMany` of the test. */
+const behindMemory = (
+  write: (
+    batch: ReadonlyArray<Outbox.OutboxWrite<string, number>>,
+  ) => Effect.Effect<ReadonlyMap<string, string> | void, string>,
+  options: {
+    readonly retry?: Schedule.Schedule<unknown>
+    readonly whenFull?: "wait" | "fail"
+  } = {},
+) =>
+  Effect.gen(function* () {
+    class Own extends WriteBehind.Service<Own>()("test/Own", {
+      larder: Prices,
+      outbox: PriceOutbox,
+      maxLag: "1 second",
+      maxAttempts: 2,
+      retry: Schedule.spaced("100 millis"),
+      writeMany: write,
+      ...options,
+    }) {}
+    const there = yield* world
+    const services = Layer.mergeAll(
+      Layer.succeed(Source, there.source),
+      Layer.succeed(OutboxStore.OutboxStore, there.store),
+      TierStack.layer(MemoryTier.layer()),
+    )
+    const layer = Own.layer.pipe(
+      Layer.provideMerge(Prices.layer),
+      Layer.provideMerge(PriceOutbox.layer),
+      Layer.provide(services),
+    )
+    const built = yield* Layer.build(Layer.fresh(layer))
+    return {
+      store: there.store,
+      writes: Context.get(built, Own),
+      outbox: Context.get(built, PriceOutbox),
+      prices: Context.get(built, Prices),
+    }
+  })
+
 describe("a put", () => {
   it.effect("is read at once on every node, and written once at half of maxLag", () =>
     Effect.gen(function* () {
@@ -340,6 +380,63 @@ describe("a flush", () => {
           ["c", "a defect"],
         ])
       }).pipe(Effect.provide(layer))
+    }),
+  )
+
+  const returned: ReadonlyArray<readonly [string, unknown]> = [
+    ["an array", [undefined]],
+    ["an object", { a: "refused" }],
+    ["a number", 5],
+    ["a string", "secret"],
+    ["null", null],
+  ]
+  it.effect.each(returned)(
+    "a writeMany that returns %s fails its attempt, and says what to return",
+    ([kind, answer]) =>
+      Effect.gen(function* () {
+        let calls = 0
+        const { outbox, writes } = yield* behindMemory((batch) => {
+          calls += batch.length
+          return Effect.succeed(answer as never)
+        })
+        yield* writes.put("a", 1)
+        const flush = yield* Effect.forkChild(writes.flush, { startImmediately: true })
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* Fiber.join(flush)).toEqual({ written: 0, dead: 1 })
+        expect(calls).toBe(2)
+        const [letter] = yield* Stream.runCollect(outbox.dead)
+        expect(letter?.why).toContain(`writeMany returned ${kind}, `)
+        expect(letter?.why).toMatch(/return nothing \(Effect\.asVoid\), or a Map/)
+      }),
+  )
+
+  it.effect("a writeMany that empties its batch, or changes its writes, disturbs no flush", () =>
+    Effect.gen(function* () {
+      const { writes } = yield* behindMemory((batch) =>
+        Effect.sync(() => {
+          for (const write of batch) (write as { key: string }).key = "other"
+          ;(batch as unknown as Array<unknown>).length = 0
+        }),
+      )
+      yield* writes.put("a", 1)
+      yield* writes.put("b", 1)
+      expect(yield* writes.flush).toEqual({ written: 2, dead: 0 })
+    }),
+  )
+
+  it.effect("a retry schedule that fails on an error does not keep the write claimed", () =>
+    Effect.gen(function* () {
+      const { writes } = yield* behindMemory(() => Effect.fail("down"), {
+        retry: Schedule.spaced("100 millis").pipe(
+          Schedule.while(() => {
+            throw new Error("a defect of the schedule")
+          }),
+        ),
+      })
+      yield* writes.put("a", 1)
+      const flush = yield* Effect.forkChild(writes.flush, { startImmediately: true })
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(flush)).toEqual({ written: 0, dead: 1 })
     }),
   )
 
