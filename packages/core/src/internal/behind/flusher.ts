@@ -9,9 +9,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import * as Deadline from "../../Deadline.ts"
 import * as ProcessLife from "../../ProcessLife.ts"
-import type { ClaimedWrite } from "../../Outbox.ts"
+import type { ClaimedWrite, UndecodedWrite } from "../../Outbox.ts"
 import {
   deadReasonCharacters,
   longestRetryMillis,
@@ -103,17 +104,20 @@ export class Flusher<K, A, E> {
   }
 
   get #round(): Effect.Effect<void> {
-    const { batch, lock, maxLag, name, outbox } = this.#settings
+    const { batch, lines, lock, maxLag, outbox } = this.#settings
     return Effect.gen({ self: this }, function* () {
       this.#heard = undefined
       this.#woken.closeUnsafe()
       const isUrgent = this.#flushes > 0 || this.#isUrged
-      const claims = yield* outbox.claim({
-        max: batch,
-        lockMillis: lock,
-        minCount: isUrgent ? 1 : batch,
-        minAgeMillis: isUrgent ? 0 : maxLag / 2,
-      })
+      const claims = yield* outbox.claim(
+        {
+          max: batch,
+          lockMillis: lock,
+          minCount: isUrgent ? 1 : batch,
+          minAgeMillis: isUrgent ? 0 : maxLag / 2,
+        },
+        (write, bury) => this.#dead(write, bury),
+      )
       const [first, ...others] = claims.writes
       if (first !== undefined) return yield* this.#flush([first, ...others])
       this.#isUrged = false
@@ -125,7 +129,14 @@ export class Flusher<K, A, E> {
         Effect.andThen(
           Cause.hasInterruptsOnly(cause)
             ? Effect.void
-            : Effect.logWarning(`${name}: the outbox did not answer, trying again`, cause),
+            : Effect.sync(() =>
+                lines.write(
+                  "Warn",
+                  "outage",
+                  "the outbox did not answer, trying again",
+                  Cause.squash(cause),
+                ),
+              ),
           Effect.sleep(Duration.millis(outboxRestMillis)),
         ),
       ),
@@ -248,20 +259,32 @@ export class Flusher<K, A, E> {
   }
 
   #bury(write: ClaimedWrite<K, A>, error: unknown): Effect.Effect<void, unknown> {
-    const { larder, name, outbox, parts } = this.#settings
+    const why = reasonOf(error)
+    const dead = { ...write, key: Option.some(write.key), why }
+    return this.#dead(dead, this.#settings.outbox.bury(write, why))
+  }
+
+  #dead(
+    { attempts, key: ofWrite, version, why }: UndecodedWrite<K>,
+    bury: Effect.Effect<boolean, unknown>,
+  ): Effect.Effect<void, unknown> {
+    const { larder, lines, parts } = this.#settings
     return Effect.gen({ self: this }, function* () {
-      const why = reasonOf(error)
       // Freshness ends first: a process that dies in between must not leave a value fresh that the source
       // will never have.
-      const isDead = yield* larder.around(write.key, { before: "expire" })(outbox.bury(write, why))
+      const isDead = yield* Option.match(ofWrite, {
+        onNone: () => bury,
+        onSome: (key) => larder.around(key, { before: "expire" })(bury),
+      })
       if (!isDead) return
-      const { attempts, version } = write
-      const key = parts?.keyOf(write.key) ?? ""
+      const key = Option.getOrUndefined(Option.map(ofWrite, (one) => parts?.keyOf(one))) ?? ""
       this.#tally.flushed.dead += 1
       parts?.observer.tell({ _tag: "WriteDead", key, version, attempts, why })
-      const shown = parts?.observer.showKey(key)
-      yield* Effect.logError(
-        `${name}: a write${shown === undefined ? "" : ` of ${shown}`} is a dead letter after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}: ${why}`,
+      const shown = Option.isNone(ofWrite) ? undefined : parts?.observer.showKey(key)
+      lines.write(
+        "Error",
+        "dead",
+        `a write${shown === undefined ? "" : ` of ${shown}`} is a dead letter after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}: ${why}`,
       )
     })
   }
