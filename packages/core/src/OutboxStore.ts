@@ -44,7 +44,7 @@ export class OutboxStoreError extends Schema.TaggedError<OutboxStoreError>()("Ou
   cause: Schema.Defect(),
 }) {
   override get message(): string {
-    return `the outbox store ${this.store} failed at ${this.operation} with ${kindOf(this.cause)}: see that its server or its disk is there and has room; \`cause\` has the details`
+    return `the outbox store ${this.store} failed at ${this.operation} with ${kindOf(this.cause)}: see that its server or its disk is there and has room`
   }
 }
 

@@ -113,6 +113,27 @@ describe("an outbox", () => {
       }).pipe(Effect.provide(layer)),
   )
 
+  it.effect("a key whose write cannot be read fails alone in a bulk lookup", () =>
+    Effect.gen(function* () {
+      const { open } = yield* OutboxStore.OutboxStore
+      const store = yield* open({ outbox: "test/Prices", maxPending: 3, merges: false })
+      yield* store.offer([{ key: '["bad"]', version: 1, payload: "S3CR3T{", merged: [] }])
+      const outbox = yield* Prices
+      yield* outbox.offer(some("waits", 2, 2))
+      const up = Upstream.make({
+        lookup: (_: string | number) => Effect.succeed(1),
+        lookupMany: (keys: ReadonlyArray<string | number>) =>
+          Effect.succeed(new Map(keys.map((key) => [key, 1]))),
+      })
+      const { lookupMany } = yield* up.pipe(Outbox.overlay(Prices)).resolve
+      const found = yield* lookupMany!(["bad", "waits", "other"])
+      expect(found.get("bad")).toMatchObject({ _tag: "Failure" })
+      expect(found.get("waits")).toMatchObject({ value: 2 })
+      expect(found.get("other")).toBe(1)
+      expect(JSON.stringify([...found])).not.toContain("S3CR3T")
+    }).pipe(Effect.scoped, Effect.provide(layer)),
+  )
+
   it.effect("a merge that fails, fails its own offer, and what waits stays as it was", () => {
     class Bad extends Outbox.Service<Bad>()("test/Bad", {
       key: Schema.String,

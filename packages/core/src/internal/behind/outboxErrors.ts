@@ -89,8 +89,16 @@ export class OutboxFailed extends Schema.TaggedError<OutboxFailed>()("OutboxFail
   cause: Schema.Defect(),
 }) {
   override get message(): string {
-    return `${this.outbox}: the outbox failed: ${detailOf(this.cause)}; once its store answers, call again`
+    const remedy =
+      remedies[kindOf(this.cause)] ?? "once its store answers, call again; `cause` has the details"
+    return `${this.outbox}: the outbox failed: ${detailOf(this.cause)}; ${remedy}`
   }
+}
+
+/** Of errors that do not pass by themselves. */
+const remedies: Readonly<Record<string, string>> = {
+  SchemaRefused: "the flusher makes a dead letter of it, and a newer write of the key replaces it",
+  MergeFailed: "let merge return a value of the outbox for any two of them",
 }
 
 /** Only texts of ours: that of a driver may quote a key or a value. */
