@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { openOutbox } from "./internal/behind/openOutbox.ts"
-import type { OutboxFailed, OutboxFull } from "./internal/behind/outboxErrors.ts"
+import type { InvalidWrite, OutboxFailed, OutboxFull } from "./internal/behind/outboxErrors.ts"
 import { overlaid } from "./internal/behind/overlay.ts"
 import { outboxKeys } from "./internal/runtime/limits.ts"
 import type { NamesOf } from "./internal/runtime/optionNames.ts"
@@ -23,7 +23,7 @@ import { InvalidOptions } from "./InvalidOptions.ts"
 import type { ClaimRequest, Depth, Durability, OutboxStore } from "./OutboxStore.ts"
 import type { Upstream } from "./Upstream.ts"
 
-export { OutboxFailed, OutboxFull } from "./internal/behind/outboxErrors.ts"
+export { InvalidWrite, OutboxFailed, OutboxFull } from "./internal/behind/outboxErrors.ts"
 
 /**
  * A write of one key.
@@ -79,6 +79,25 @@ export interface NewestWrite<out K, out A> extends OutboxWrite<K, A> {
 export interface DeadWrite<out K, out A> extends OutboxWrite<K, A> {
   /** The failure of the last attempt. */
   readonly why: string
+  /** `false` where the value cannot be decoded: `value` is `None` then, though it may be no removal. */
+  readonly isDecoded: boolean
+}
+
+/**
+ * A claimed write that cannot be decoded, which becomes a dead letter.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UndecodedWrite<out K> {
+  /** `None`: nor can the key. */
+  readonly key: Option.Option<K>
+  /** The place of the write in the order of writes of its key; 0 where the store cannot read it either. */
+  readonly version: number
+  /** How often a flusher has claimed it. */
+  readonly attempts: number
+  /** What is wrong with it, without the value. */
+  readonly why: string
 }
 
 /**
@@ -99,20 +118,29 @@ export interface Outbox<in out K, in out A> {
     readonly key: K
     readonly value: Option.Option<A>
     readonly version: number
-  }) => Effect.Effect<void, OutboxFull | OutboxFailed>
+  }) => Effect.Effect<void, InvalidWrite | OutboxFull | OutboxFailed>
   /** What waits for keys; dead letters do not. */
   readonly newest: (
     keys: NonEmptyReadonlyArray<K>,
   ) => Effect.Effect<ReadonlyMap<K, NewestWrite<K, A>>, OutboxFailed>
   readonly depth: Effect.Effect<Depth, OutboxFailed>
-  /** The dead letters, in the order of their encoded keys. */
+  /** The dead letters, in the order of their encoded keys. Those whose key cannot be decoded are left out. */
   readonly dead: Stream.Stream<DeadWrite<K, A>, OutboxFailed>
   /** Lets a dead letter wait again; returns whether there was one. */
   readonly revive: (key: K) => Effect.Effect<boolean, OutboxFailed>
   /** Drops a dead letter; returns whether there was one. */
   readonly discard: (key: K) => Effect.Effect<boolean, OutboxFailed>
-  /** Claims what is to be written: for a flusher. A write that cannot be decoded becomes a dead letter. */
-  readonly claim: (request: ClaimRequest) => Effect.Effect<
+  /**
+   * Claims what is to be written: for a flusher. A write that cannot be decoded becomes a dead letter:
+   * `burying` gets it with the effect that buries it. Default: the effect.
+   */
+  readonly claim: (
+    request: ClaimRequest,
+    burying?: (
+      write: UndecodedWrite<K>,
+      bury: Effect.Effect<boolean, OutboxFailed>,
+    ) => Effect.Effect<unknown, unknown>,
+  ) => Effect.Effect<
     {
       readonly writes: ReadonlyArray<ClaimedWrite<K, A>>
       /** Where nothing was claimed: when to ask again, ms from now; undefined for not before an offer. */
@@ -320,7 +348,7 @@ const overlayNames: NamesOf<OverlayOptions<never, unknown, unknown, unknown>> = 
  *
  * A key with a waiting write is answered with its value, however it left the cache. A key whose removal
  * waits: see {@link OverlayOptions}. A key of which nothing waits is looked up. Where the outbox does not
- * answer, the lookup fails with `OutboxFailed`: what the source has may be old.
+ * answer, what waits cannot be decoded or `merge` fails, the lookup fails with `OutboxFailed`: what the source has may be old.
  *
  * With `merge` the source is asked, and what waits is merged into its answer. A lookup does that only
  * while no write of the key is in flight, since the source may have that one already: else it waits,

@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { kindOf } from "./internal/runtime/errorKind.ts"
 import * as memory from "./internal/behind/memoryStore.ts"
 import type { Burial, DeadLetter, Offer, Offered, Row } from "./OutboxRow.ts"
 
@@ -41,7 +42,11 @@ export class OutboxStoreError extends Schema.TaggedError<OutboxStoreError>()("Ou
   store: Schema.String,
   operation: Schema.String,
   cause: Schema.Defect(),
-}) {}
+}) {
+  override get message(): string {
+    return `the outbox store ${this.store} failed at ${this.operation} with ${kindOf(this.cause)}: see that its server or its disk is there and has room`
+  }
+}
 
 /**
  * What survives of a write that was acknowledged: nothing after the process, all that the machine's disk

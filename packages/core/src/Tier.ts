@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type * as Result from "effect/Result"
+import { kindOf } from "./internal/runtime/errorKind.ts"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Stored } from "./Arbitration.ts"
@@ -228,7 +229,11 @@ export class TierError extends Schema.TaggedError<TierError>()("TierError", {
   tier: Schema.String,
   operation: Schema.String,
   cause: Schema.Defect(),
-}) {}
+}) {
+  override get message(): string {
+    return `the tier ${this.tier} failed at ${this.operation} with ${kindOf(this.cause)}: see that its server or its file is there and has room; \`cause\` has the details`
+  }
+}
 
 /**
  * One answer of `keys` of a {@link ByteStore}.

@@ -17,7 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { behind } from "./internal/behind/behind.ts"
-import type { OutboxFailed, OutboxFull } from "./internal/behind/outboxErrors.ts"
+import type { InvalidWrite, OutboxFailed, OutboxFull } from "./internal/behind/outboxErrors.ts"
 import type { Settings } from "./internal/behind/settings.ts"
 import { millisOf, mustBeDuration } from "./internal/runtime/duration.ts"
 import {
@@ -71,9 +71,14 @@ export interface WriteBehind<in K, in A> {
    * Puts a value. Ends when the outbox has it, durably, and this and every other node that shares the
    * arbiter reads it or something newer.
    */
-  readonly put: (key: K, value: A) => Effect.Effect<Put, InvalidKey | OutboxFull | OutboxFailed>
+  readonly put: (
+    key: K,
+    value: A,
+  ) => Effect.Effect<Put, InvalidKey | InvalidWrite | OutboxFull | OutboxFailed>
   /** Removes a key, likewise: see `Outbox.overlay` for what lookups give until the source has heard. */
-  readonly remove: (key: K) => Effect.Effect<void, InvalidKey | OutboxFull | OutboxFailed>
+  readonly remove: (
+    key: K,
+  ) => Effect.Effect<void, InvalidKey | InvalidWrite | OutboxFull | OutboxFailed>
   /**
    * Writes everything now. Ends when all that was put before, by any process, has been written or is a
    * dead letter; where no flusher of this process runs, it waits for those of others.

@@ -98,6 +98,124 @@ describe("an outbox", () => {
     }).pipe(Effect.provide(layer)),
   )
 
+  it.effect(
+    "a value or a key that the schema refuses fails its offer, and the error names no value",
+    () =>
+      Effect.gen(function* () {
+        const outbox = yield* Prices
+        const value = yield* Effect.flip(outbox.offer(some("a", "S3CR3T" as never, 1)))
+        expect(value).toMatchObject({ _tag: "InvalidWrite", outbox: "test/Prices", part: "value" })
+        expect(value.message).toMatch(/expected .*; put another value, or change the value schema/)
+        expect(JSON.stringify(value) + value.message).not.toContain("S3CR3T")
+        const key = yield* Effect.flip(outbox.offer(some({ S3CR3T: 1 } as never, 1, 1)))
+        expect(key).toMatchObject({ _tag: "InvalidWrite", part: "key" })
+        expect(JSON.stringify(key) + key.message).not.toContain("S3CR3T")
+      }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("a key whose write cannot be read fails alone in a bulk lookup", () =>
+    Effect.gen(function* () {
+      const { open } = yield* OutboxStore.OutboxStore
+      const store = yield* open({ outbox: "test/Prices", maxPending: 3, merges: false })
+      yield* store.offer([{ key: '["bad"]', version: 1, payload: "S3CR3T{", merged: [] }])
+      const outbox = yield* Prices
+      yield* outbox.offer(some("waits", 2, 2))
+      const up = Upstream.make({
+        lookup: (_: string | number) => Effect.succeed(1),
+        lookupMany: (keys: ReadonlyArray<string | number>) =>
+          Effect.succeed(new Map(keys.map((key) => [key, 1]))),
+      })
+      const { lookupMany } = yield* up.pipe(Outbox.overlay(Prices)).resolve
+      const found = yield* lookupMany!(["bad", "waits", "other"])
+      expect(found.get("bad")).toMatchObject({ _tag: "Failure" })
+      expect(found.get("waits")).toMatchObject({ value: 2 })
+      expect(found.get("other")).toBe(1)
+      expect(JSON.stringify([...found])).not.toContain("S3CR3T")
+    }).pipe(Effect.scoped, Effect.provide(layer)),
+  )
+
+  it.effect("a merge that fails, fails its own offer, and what waits stays as it was", () => {
+    class Bad extends Outbox.Service<Bad>()("test/Bad", {
+      key: Schema.String,
+      value: Schema.Finite,
+      merge: (older, newer) => {
+        if (newer === 13) throw new Error("S3CR3T")
+        return newer === 14 ? (undefined as never) : older + newer
+      },
+    }) {}
+    return Effect.gen(function* () {
+      const outbox = yield* Bad
+      yield* outbox.offer(some("a", 1, 1))
+      for (const value of [13, 14]) {
+        const offers = [some("a", value, 2), some("b", 1, 1 + value)]
+        const [bad, good] = yield* Effect.all(
+          offers.map((one) => Effect.exit(outbox.offer(one))),
+          { concurrency: "unbounded" },
+        )
+        expect(Exit.isSuccess(good!)).toBe(true)
+        const error = Exit.isFailure(bad!) ? bad.cause.reasons[0] : undefined
+        expect(error).toMatchObject({ error: { _tag: "InvalidWrite", part: "merge" } })
+        expect(JSON.stringify(error)).not.toContain("S3CR3T")
+      }
+      const group = [some("c", 1, 1), some("c", 13, 2), some("c", 5, 3)]
+      const exits = yield* Effect.all(
+        group.map((one) => Effect.exit(outbox.offer(one))),
+        { concurrency: "unbounded" },
+      )
+      expect(exits.map(Exit.isSuccess)).toEqual([true, false, true])
+      const found = yield* outbox.newest(["a", "c"])
+      expect(found.get("a")?.value).toEqual(Option.some(1))
+      expect(found.get("c")?.value).toEqual(Option.some(6))
+      // A read merges into what the source has.
+      yield* outbox.offer(some("d", 13, 1))
+      const up = Upstream.make({ lookup: (_: string) => Effect.succeed(1) })
+      const { lookup } = yield* up.pipe(Outbox.overlay(Bad)).resolve
+      const failure = yield* Effect.flip(lookup("d", undefined))
+      expect(failure).toMatchObject({ _tag: "OutboxFailed", cause: { _tag: "MergeFailed" } })
+      expect(failure.message).toContain("merge threw Error")
+    }).pipe(Effect.scoped, Effect.provide(Bad.layer.pipe(Layer.provide(OutboxStore.layerMemory))))
+  })
+
+  it.effect.each([false, true])(
+    "a dead letter that cannot be decoded is listed without a value, and a newer write replaces it (merges: %s)",
+    (merges) =>
+      Effect.gen(function* () {
+        const { open } = yield* OutboxStore.OutboxStore
+        const name = merges ? "test/Counts" : "test/Prices"
+        const store = yield* open({ outbox: name, maxPending: 3, merges })
+        const texts = { '["bad"]': '["S3CR3T"]', '["cut"]': "S3CR3T{", '["good"]': "[1]" }
+        for (const [key, payload] of Object.entries(texts)) {
+          yield* store.offer([{ key, version: 1, payload, merged: [] }])
+        }
+        const outbox: Outbox.Outbox<string, number> = merges
+          ? yield* Counts
+          : ((yield* Prices) as never)
+        const failure = yield* Effect.flip(outbox.newest(["cut"]))
+        expect(failure.message).toContain("its value cannot be decoded: it is no JSON")
+        const { writes } = yield* outbox.claim(now)
+        yield* outbox.bury(writes[0]!, "down")
+        const dead = yield* Stream.runCollect(outbox.dead)
+        expect(dead).toMatchObject(
+          [
+            { key: "bad", isDecoded: false, value: Option.none(), why: /expected/ },
+            { key: "cut", isDecoded: false, value: Option.none(), why: /no JSON/ },
+            { key: "good", isDecoded: true, value: Option.some(1), why: "down" },
+          ].map((one) => ({
+            ...one,
+            why: typeof one.why === "string" ? one.why : expect.stringMatching(one.why),
+          })),
+        )
+        expect(JSON.stringify(dead)).not.toContain("S3CR3T")
+        expect(yield* outbox.revive("cut")).toBe(true)
+        yield* outbox.claim(now)
+        yield* outbox.offer(some("cut", 2, 2))
+        expect((yield* outbox.claim(now)).writes).toMatchObject([
+          { key: "cut", value: Option.some(2) },
+        ])
+        expect(yield* outbox.discard("bad")).toBe(true)
+      }).pipe(Effect.provide(layer)),
+  )
+
   it.effect("an offer whose caller leaves before the commit is not made", () =>
     Effect.gen(function* () {
       const outbox = yield* Prices

@@ -57,6 +57,46 @@ const logged = (
   return Effect.scoped(run(lines)).pipe(Effect.provide(Logger.layer([logger])))
 }
 
+/** Writes behind over memory alone, with a `writeMany` of the test. */
+const behindMemory = (
+  write: (
+    batch: ReadonlyArray<Outbox.OutboxWrite<string, number>>,
+  ) => Effect.Effect<ReadonlyMap<string, string> | void, string>,
+  options: {
+    readonly retry?: Schedule.Schedule<unknown>
+    readonly whenFull?: "wait" | "fail"
+  } = {},
+) =>
+  Effect.gen(function* () {
+    class Own extends WriteBehind.Service<Own>()("test/Own", {
+      larder: Prices,
+      outbox: PriceOutbox,
+      maxLag: "1 second",
+      maxAttempts: 2,
+      retry: Schedule.spaced("100 millis"),
+      writeMany: write,
+      ...options,
+    }) {}
+    const there = yield* world
+    const services = Layer.mergeAll(
+      Layer.succeed(Source, there.source),
+      Layer.succeed(OutboxStore.OutboxStore, there.store),
+      TierStack.layer(MemoryTier.layer()),
+    )
+    const layer = Own.layer.pipe(
+      Layer.provideMerge(Prices.layer),
+      Layer.provideMerge(PriceOutbox.layer),
+      Layer.provide(services),
+    )
+    const built = yield* Layer.build(Layer.fresh(layer))
+    return {
+      store: there.store,
+      writes: Context.get(built, Own),
+      outbox: Context.get(built, PriceOutbox),
+      prices: Context.get(built, Prices),
+    }
+  })
+
 describe("a put", () => {
   it.effect("is read at once on every node, and written once at half of maxLag", () =>
     Effect.gen(function* () {
@@ -341,6 +381,148 @@ describe("a flush", () => {
         ])
       }).pipe(Effect.provide(layer))
     }),
+  )
+
+  const returned: ReadonlyArray<readonly [string, unknown]> = [
+    ["an array", [undefined]],
+    ["an object", { a: "refused" }],
+    ["a number", 5],
+    ["a string", "secret"],
+    ["null", null],
+  ]
+  it.effect.each(returned)(
+    "a writeMany that returns %s fails its attempt, and says what to return",
+    ([kind, answer]) =>
+      Effect.gen(function* () {
+        let calls = 0
+        const { outbox, writes } = yield* behindMemory((batch) => {
+          calls += batch.length
+          return Effect.succeed(answer as never)
+        })
+        yield* writes.put("a", 1)
+        const flush = yield* Effect.forkChild(writes.flush, { startImmediately: true })
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* Fiber.join(flush)).toEqual({ written: 0, dead: 1 })
+        expect(calls).toBe(2)
+        const [letter] = yield* Stream.runCollect(outbox.dead)
+        expect(letter?.why).toContain(`writeMany returned ${kind}, `)
+        expect(letter?.why).toMatch(/return nothing \(Effect\.asVoid\), or a Map/)
+      }),
+  )
+
+  it.effect("a writeMany that empties its batch, or changes its writes, disturbs no flush", () =>
+    Effect.gen(function* () {
+      const { writes } = yield* behindMemory((batch) =>
+        Effect.sync(() => {
+          for (const write of batch) (write as { key: string }).key = "other"
+          ;(batch as unknown as Array<unknown>).length = 0
+        }),
+      )
+      yield* writes.put("a", 1)
+      yield* writes.put("b", 1)
+      expect(yield* writes.flush).toEqual({ written: 2, dead: 0 })
+    }),
+  )
+
+  it.effect("a retry schedule that fails on an error does not keep the write claimed", () =>
+    Effect.gen(function* () {
+      const { writes } = yield* behindMemory(() => Effect.fail("down"), {
+        retry: Schedule.spaced("100 millis").pipe(
+          Schedule.while(() => {
+            throw new Error("a defect of the schedule")
+          }),
+        ),
+      })
+      yield* writes.put("a", 1)
+      const flush = yield* Effect.forkChild(writes.flush, { startImmediately: true })
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(flush)).toEqual({ written: 0, dead: 1 })
+    }),
+  )
+
+  it.effect(
+    "what cannot be decoded dies as any write: event, line without key or value, expired",
+    () =>
+      logged((lines) =>
+        Effect.gen(function* () {
+          const there = yield* world
+          const a = yield* node(there)
+          const events = yield* eventsOf(a.prices)
+          yield* a.prices.set("customer-4711", 1)
+          const options = { outbox: "test/PriceOutbox", maxPending: 10, merges: false }
+          const store = yield* there.store.open(options)
+          const payload = "S3CR3T{"
+          yield* store.offer([{ key: '["customer-4711"]', version: 1, payload, merged: [] }])
+          yield* TestClock.adjust("1 second")
+          expect(yield* a.writes.depth).toMatchObject({ waiting: 0, inFlight: 0, dead: 1 })
+          expect(yield* Effect.flip(a.prices.get("customer-4711"))).toBeInstanceOf(Gone)
+          expect(events.filter(({ _tag }) => _tag === "WriteDead")).toMatchObject([
+            { key: "customer-4711", attempts: 1 },
+          ])
+          expect(lines.join()).toMatch(
+            /is a dead letter after 1 attempt: its value cannot be decoded/,
+          )
+          expect(lines.join()).not.toMatch(/S3CR3T|4711/)
+        }),
+      ),
+  )
+
+  it.effect("many dead letters are few lines, one line each", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const { writes } = yield* behindMemory(() => Effect.fail("down"))
+        for (let i = 0; i < 50; i += 1) yield* writes.put(`k${i}`, i)
+        yield* TestClock.adjust("500 millis")
+        yield* TestClock.adjust("100 millis")
+        expect((yield* writes.depth).dead).toBe(50)
+        const dead = lines.filter((line) => line.includes("is a dead letter"))
+        expect(dead.length).toBeLessThanOrEqual(6)
+        expect(dead.length).toBeGreaterThan(0)
+        expect(lines.join("")).not.toContain("\n")
+      }),
+    ),
+  )
+
+  it.effect("a put that waits for dead letters says once what to do", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        class Small extends Outbox.Service<Small>()("test/Small", {
+          key: Schema.String,
+          value: Schema.Finite,
+          maxPending: 1,
+        }) {}
+        class Own extends WriteBehind.Service<Own>()("test/Own", {
+          larder: Prices,
+          outbox: Small,
+          maxLag: "1 second",
+          maxAttempts: 1,
+          writeMany: () => Effect.fail("down"),
+        }) {}
+        const there = yield* world
+        const layer = Own.layer.pipe(
+          Layer.provide(Prices.layer),
+          Layer.provideMerge(Small.layer),
+          Layer.provide(PriceOutbox.layer),
+          Layer.provide([
+            Layer.succeed(Source, there.source),
+            Layer.succeed(OutboxStore.OutboxStore, there.store),
+            TierStack.layer(MemoryTier.layer()),
+          ]),
+        )
+        const built = yield* Layer.build(Layer.fresh(layer))
+        const writes = Context.get(built, Own)
+        yield* writes.put("a", 1)
+        yield* TestClock.adjust("1 second")
+        const put = yield* Effect.forkChild(writes.put("b", 1), { startImmediately: true })
+        yield* TestClock.adjust("1 minute")
+        const full = lines.filter((line) => line.includes("full of dead letters (1)"))
+        expect(full).toHaveLength(1)
+        expect(full[0]).toMatch(/revive or discard them .* or raise maxPending/)
+        yield* Context.get(built, Small).discard("a")
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* Fiber.join(put)).toMatchObject({ version: expect.any(Number) })
+      }),
+    ),
   )
 
   it.effect("a write that interrupts itself is a failure, and the flusher goes on", () =>

@@ -76,7 +76,7 @@ describe("write-behind", () => {
     expectTypeOf(put).toEqualTypeOf<
       Effect.Effect<
         WriteBehind.Put,
-        Larder.InvalidKey | Outbox.OutboxFull | Outbox.OutboxFailed,
+        Larder.InvalidKey | Outbox.InvalidWrite | Outbox.OutboxFull | Outbox.OutboxFailed,
         ProductWrites
       >
     >()

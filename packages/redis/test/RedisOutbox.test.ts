@@ -50,6 +50,76 @@ redisSuite("an outbox in Redis", () => {
   )
 })
 
+redisSuite("a damaged row", () => {
+  const damages: ReadonlyArray<readonly [string, string | undefined]> = [
+    ["text", "garbage\u00ff"],
+    ["JSON", "{}"],
+    ["an empty text", ""],
+    ["an empty map", "\u0080"],
+    ["a write without a version", "\u0081\u00a1w\u0093\u00a11\u00a11\u00a11"],
+    ["cut off", "cut"],
+    ["missing", undefined],
+  ]
+  const request = { max: 10, lockMillis: 60_000, minCount: 1, minAgeMillis: 0 }
+  const write = (key: string, version: number, merged: ReadonlyArray<number> = []) => ({
+    key,
+    version,
+    payload: `[${version}]`,
+    merged,
+  })
+
+  it.live("stops no other (law 27): it waits, dies and gives way as a row of version 0", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.start()
+      const client = RedisClient.layer({ url: server.url, commandTimeout: "5 seconds" })
+      const built = yield* Layer.build(RedisOutbox.layer().pipe(Layer.provide(client)))
+      const { open } = yield* Effect.provide(OutboxStore.OutboxStore, built)
+      for (const [name, damage] of damages) {
+        const outbox = name.replaceAll(" ", "-")
+        const rows = `larder:o:{${outbox}}:rows`
+        const breaking = (key: string) =>
+          Effect.gen(function* () {
+            if (damage === undefined) return yield* server.cli("HDEL", rows, key)
+            const script =
+              "local row = redis.call('HGET', KEYS[1], ARGV[1]) return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] == 'cut' and row:sub(1, -4) or ARGV[2])"
+            return yield* server.cli("EVAL", script, "1", rows, key, damage)
+          })
+        const store = yield* open({ outbox, maxPending: 10, merges: false })
+        yield* store.offer(["a", "b", "c", "d"].map((key) => write(key, 5)))
+        yield* breaking("a")
+        // It is not gone: a lookup must not take the source's value for the newest.
+        const waiting = (yield* store.rows(["a", "b"])).get("a")?.waiting
+        expect([name, waiting?.version, waiting?.payload]).toEqual([name, 0, ""])
+        const { writes } = yield* store.claim(request)
+        expect(writes.map(({ key, payload }) => [key, payload])).toEqual([
+          ["a", ""],
+          ["b", "[5]"],
+          ["c", "[5]"],
+          ["d", "[5]"],
+        ])
+        expect(yield* store.bury(writes[0]!, { why: "unreadable" })).toBe(true)
+        yield* store.done([writes[1]!])
+        // In flight, and as a dead letter.
+        yield* breaking("c")
+        expect((yield* store.rows(["c"])).get("c")?.inFlight).toMatchObject({ version: 0 })
+        yield* store.retry([writes[2]!], 0)
+        yield* breaking("a")
+        yield* store.bury(writes[3]!, { why: "too long" })
+        const dead = yield* store.dead(undefined, 10)
+        expect(dead).toMatchObject([
+          { key: "a", version: 0, payload: "", why: expect.stringMatching(/damaged|missing/) },
+          { key: "d", version: 5, why: "too long" },
+        ])
+        // Newer writes take their place.
+        const answers = yield* store.offer([write("a", 6), write("c", 6)])
+        expect(answers.map(({ _tag }) => _tag)).toEqual(["Accepted", "Accepted"])
+        expect(yield* store.depth).toMatchObject({ waiting: 2, inFlight: 1, dead: 1 })
+        expect(yield* store.revive("d")).toBe(true)
+      }
+    }),
+  )
+})
+
 redisSuite("the rights of a user of outboxes", () => {
   const login = { username: "app", password: Redacted.make("pw") } as const
 

@@ -72,6 +72,27 @@ describe("an outbox in a database", () => {
     }).pipe(Effect.provide(Reactivity.layer)),
   )
 
+  it.live("a damaged row stops no other (law 27), and a newer write takes its place", () =>
+    Effect.gen(function* () {
+      const sql = yield* NodeSqliteClient.make({ filename: ":memory:" })
+      const client = Layer.succeed(SqlClient.SqlClient, sql)
+      const built = yield* Layer.build(SqlOutbox.layer().pipe(Layer.provide(client)))
+      const store = yield* Context.get(built, OutboxStore.OutboxStore).open(options)
+      yield* store.offer([write("a", 5), write("b", 5)])
+      yield* sql`update larder_outbox set waiting_version = 'garbage' where key = 'a'`
+      const request = { max: 10, lockMillis: 60_000, minCount: 1, minAgeMillis: 0 }
+      const { writes } = yield* store.claim(request)
+      const found = new Map(writes.map((one) => [one.key, one]))
+      expect(found.get("a")).toMatchObject({ version: 0, payload: "" })
+      expect(found.get("b")).toMatchObject({ version: 5, payload: "1" })
+      expect(yield* store.bury(found.get("a")!, { why: "damaged" })).toBe(true)
+      expect(yield* store.dead(undefined, 10)).toMatchObject([{ key: "a", why: "damaged" }])
+      const [answer] = yield* store.offer([write("a", 6)])
+      expect(answer?._tag).toBe("Accepted")
+      expect(yield* store.depth).toMatchObject({ waiting: 1, inFlight: 1, dead: 0 })
+    }).pipe(Effect.provide(Reactivity.layer)),
+  )
+
   it.live("fails its steps with the cause where the database is gone", () =>
     Effect.gen(function* () {
       const sql = yield* NodeSqliteClient.make({ filename: ":memory:" })

@@ -122,6 +122,12 @@ const mutants: Readonly<Record<string, Layer.Layer<OutboxStore.OutboxStore>>> = 
   "drops instead of burying": withStore((store) => ({
     bury: (claim) => Effect.as(store.done([claim]), true),
   })),
+  "takes an empty dead letter for a removal": withStore((store) => ({
+    dead: (after, max) =>
+      Effect.map(store.dead(after, max), (all) =>
+        all.map((one) => ({ ...one, payload: one.payload || undefined })),
+      ),
+  })),
   "revives nothing": withStore((_) => ({ revive: () => Effect.succeed(false) })),
   "discards nothing": withStore((store) => ({
     discard: (key) => Effect.map(store.rows([key]), (rows) => rows.get(key)?.dead !== undefined),

@@ -22,6 +22,7 @@ const commands = [
   "zrangebylex",
   "zrangebyscore",
   "zrem",
+  "zscore",
 ] as const
 const ofCluster = ["cluster|slots"] as const
 

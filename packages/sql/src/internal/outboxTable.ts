@@ -42,37 +42,46 @@ export interface Keyed {
 const textOf = (value: string | number | null): string | undefined =>
   value === null ? undefined : String(value)
 
-const rowOf = (stored: Stored): OutboxRow.Row => ({
-  waiting:
-    stored.waiting_version === null
-      ? undefined
-      : {
-          version: Number(stored.waiting_version),
-          payload: textOf(stored.waiting_payload),
-          since: Number(stored.waiting_since),
-        },
-  inFlight:
-    stored.flying_version === null
-      ? undefined
-      : {
-          version: Number(stored.flying_version),
-          payload: textOf(stored.flying_payload),
-          since: Number(stored.flying_since),
-          attempts: Number(stored.flying_attempts),
-          claim: textOf(stored.flying_claim),
-          readyAt: Number(stored.flying_ready_at),
-        },
-  dead:
-    stored.dead_version === null
-      ? undefined
-      : {
-          version: Number(stored.dead_version),
-          payload: textOf(stored.dead_payload),
-          since: Number(stored.dead_since),
-          attempts: Number(stored.dead_attempts),
-          why: textOf(stored.dead_why) ?? "",
-        },
-})
+type Cell = string | number | null
+
+/** SQLite takes a text for a number, so that a damaged row may have one. */
+const countOf = (cell: Cell): number | undefined => {
+  const number = Number(cell)
+  return cell !== null && Number.isSafeInteger(number) && number >= 0 ? number : undefined
+}
+
+/**
+ * A write without a readable version must not stop the others: it has version 0, and a payload that no
+ * schema decodes.
+ */
+const writeOf = (version: Cell, payload: Cell, since: Cell): OutboxRow.Waiting | undefined => {
+  if (version === null) return undefined
+  const known = countOf(version)
+  return {
+    version: known ?? 0,
+    payload: known === undefined ? "" : textOf(payload),
+    since: countOf(since) ?? 0,
+  }
+}
+
+const rowOf = (stored: Stored): OutboxRow.Row => {
+  const flying = writeOf(stored.flying_version, stored.flying_payload, stored.flying_since)
+  const dead = writeOf(stored.dead_version, stored.dead_payload, stored.dead_since)
+  return {
+    waiting: writeOf(stored.waiting_version, stored.waiting_payload, stored.waiting_since),
+    inFlight: flying && {
+      ...flying,
+      attempts: countOf(stored.flying_attempts) ?? 0,
+      claim: textOf(stored.flying_claim),
+      readyAt: countOf(stored.flying_ready_at) ?? 0,
+    },
+    dead: dead && {
+      ...dead,
+      attempts: countOf(stored.dead_attempts) ?? 0,
+      why: textOf(stored.dead_why) ?? "",
+    },
+  }
+}
 
 type Cells = ReadonlyArray<string | number | undefined>
 

@@ -13,6 +13,7 @@ import type { Flushed, WriteBehind } from "../../WriteBehind.ts"
 import { partsOf } from "../observe/larderParts.ts"
 import { firstFlushPauseMillis, longestFlushPauseMillis } from "../runtime/limits.ts"
 import { Flusher } from "./flusher.ts"
+import { Lines } from "./lines.ts"
 import type { OutboxFailed } from "./outboxErrors.ts"
 import type { Settings } from "./settings.ts"
 import { Tally } from "./tally.ts"
@@ -20,7 +21,7 @@ import { Writer } from "./writer.ts"
 
 interface Given<K, A, E, R> extends Omit<
   Settings<K, A, unknown>,
-  "clock" | "parts" | "writeMany" | "retry"
+  "clock" | "parts" | "lines" | "writeMany" | "retry"
 > {
   readonly retry: Settings<K, A, unknown>["retry"]
   readonly writeMany: (
@@ -45,6 +46,7 @@ export const behind = <K, A, E, R>(
       ...given,
       clock,
       parts: partsOf(given.larder),
+      lines: new Lines(given.name, given.larder.name, clock, context as Context.Context<never>),
       writeMany: (batch) =>
         Effect.scoped(
           Effect.provideContext(
@@ -117,10 +119,12 @@ const flushed = <K, A, E>(
     return { written: Math.max(0, before.waiting + before.inFlight - dead), dead }
   })
 
-const reportLeft = <K, A, E>({ name, outbox }: Settings<K, A, E>): Effect.Effect<void> =>
+const reportLeft = <K, A, E>({ lines, name, outbox }: Settings<K, A, E>): Effect.Effect<void> =>
   Effect.matchEffect(outbox.depth, {
     onFailure: (failure) =>
-      Effect.logWarning(`${name}: closed, and the outbox does not say what is left`, failure),
+      Effect.sync(() =>
+        lines.write("Warn", "left", "closed, and the outbox does not say what is left", failure),
+      ),
     onSuccess: ({ inFlight, waiting }) => {
       const left = waiting + inFlight
       if (left === 0) return Effect.void

@@ -9,10 +9,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import * as Deadline from "../../Deadline.ts"
 import * as ProcessLife from "../../ProcessLife.ts"
-import type { ClaimedWrite } from "../../Outbox.ts"
-import { deadReasonCharacters, outboxRestMillis, singleWritesAtOnce } from "../runtime/limits.ts"
+import type { ClaimedWrite, UndecodedWrite } from "../../Outbox.ts"
+import {
+  deadReasonCharacters,
+  longestRetryMillis,
+  outboxRestMillis,
+  singleWritesAtOnce,
+} from "../runtime/limits.ts"
 import { recommit } from "./recommit.ts"
 import { retryDelay } from "./retryDelay.ts"
 import type { Settings } from "./settings.ts"
@@ -24,6 +30,31 @@ class WriteTimeout extends Data.TaggedError("WriteTimeout")<{ readonly millis: n
     return `the write took longer than ${this.millis} ms`
   }
 }
+
+/** `writeMany` answered with what does not say which keys failed. */
+class InvalidAnswer extends Data.TaggedError("InvalidAnswer")<{ readonly kind: string }> {
+  override get message(): string {
+    return `writeMany returned ${this.kind}, so it is unknown what was written; let it return nothing (Effect.asVoid), or a Map from the keys that failed to their errors`
+  }
+}
+
+/** What an answer is, without its text, which may quote a value. */
+const kindOf = (answer: unknown): string => {
+  if (answer === null) return "null"
+  if (Array.isArray(answer)) return "an array"
+  return `${typeof answer === "object" ? "an" : "a"} ${typeof answer}`
+}
+
+/** A copy: the answer stays in the hands of user code, which may change it. */
+const failuresIn = <K, E>(
+  answer: ReadonlyMap<K, E> | void,
+): Effect.Effect<ReadonlyMap<K, E>, InvalidAnswer> =>
+  Effect.suspend(() => {
+    if (answer === undefined) return Effect.succeed(new Map<K, E>())
+    return answer instanceof Map
+      ? Effect.succeed(new Map<K, E>(answer))
+      : Effect.fail(new InvalidAnswer({ kind: kindOf(answer) }))
+  })
 
 type Writes<K, A> = ReadonlyArray<ClaimedWrite<K, A>>
 
@@ -73,17 +104,20 @@ export class Flusher<K, A, E> {
   }
 
   get #round(): Effect.Effect<void> {
-    const { batch, lock, maxLag, name, outbox } = this.#settings
+    const { batch, lines, lock, maxLag, outbox } = this.#settings
     return Effect.gen({ self: this }, function* () {
       this.#heard = undefined
       this.#woken.closeUnsafe()
       const isUrgent = this.#flushes > 0 || this.#isUrged
-      const claims = yield* outbox.claim({
-        max: batch,
-        lockMillis: lock,
-        minCount: isUrgent ? 1 : batch,
-        minAgeMillis: isUrgent ? 0 : maxLag / 2,
-      })
+      const claims = yield* outbox.claim(
+        {
+          max: batch,
+          lockMillis: lock,
+          minCount: isUrgent ? 1 : batch,
+          minAgeMillis: isUrgent ? 0 : maxLag / 2,
+        },
+        (write, bury) => this.#dead(write, bury),
+      )
       const [first, ...others] = claims.writes
       if (first !== undefined) return yield* this.#flush([first, ...others])
       this.#isUrged = false
@@ -95,7 +129,14 @@ export class Flusher<K, A, E> {
         Effect.andThen(
           Cause.hasInterruptsOnly(cause)
             ? Effect.void
-            : Effect.logWarning(`${name}: the outbox did not answer, trying again`, cause),
+            : Effect.sync(() =>
+                lines.write(
+                  "Warn",
+                  "outage",
+                  "the outbox did not answer, trying again",
+                  Cause.squash(cause),
+                ),
+              ),
           Effect.sleep(Duration.millis(outboxRestMillis)),
         ),
       ),
@@ -157,26 +198,28 @@ export class Flusher<K, A, E> {
 
   #attempt(
     writes: NonEmptyReadonlyArray<ClaimedWrite<K, A>>,
-  ): Effect.Effect<ReadonlyMap<K, E> | void, E | WriteTimeout> {
+  ): Effect.Effect<ReadonlyMap<K, E>, E | WriteTimeout | InvalidAnswer> {
     const { timeout, writeMany } = this.#settings
-    return Deadline.hard(
-      Effect.suspend(() => writeMany(writes)),
-      { after: timeout, onTimeout: () => Effect.fail(new WriteTimeout({ millis: timeout })) },
+    const written = Effect.suspend(() => {
+      // Copies: user code may empty the array, and the flusher still has to say what became of its claims.
+      const [first, ...others] = writes
+      return writeMany([{ ...first }, ...others.map((write) => ({ ...write }))])
+    })
+    const late = () => Effect.fail(new WriteTimeout({ millis: timeout }))
+    return Effect.flatMap(
+      Deadline.hard(written, { after: timeout, onTimeout: late }),
+      failuresIn<K, E>,
     )
   }
 
-  #ended(writes: Writes<K, A>, failures: ReadonlyMap<K, E> | void): Effect.Effect<void, unknown> {
-    const failed = writes.filter(({ key }) => failures?.has(key) === true)
+  #ended(writes: Writes<K, A>, failures: ReadonlyMap<K, E>): Effect.Effect<void, unknown> {
+    const failed = writes.filter(({ key }) => failures.has(key))
     const written = writes.filter((write) => !failed.includes(write))
     return Effect.andThen(
       this.#written(written),
-      Effect.forEach(
-        failed,
-        (write) => this.#failed(write, Cause.fail(failures!.get(write.key)!)),
-        {
-          discard: true,
-        },
-      ),
+      Effect.forEach(failed, (write) => this.#failed(write, Cause.fail(failures.get(write.key)!)), {
+        discard: true,
+      }),
     )
   }
 
@@ -193,14 +236,21 @@ export class Flusher<K, A, E> {
 
   #failed(
     write: ClaimedWrite<K, A>,
-    cause: Cause.Cause<E | WriteTimeout>,
+    cause: Cause.Cause<E | WriteTimeout | InvalidAnswer>,
   ): Effect.Effect<void, unknown> {
     const { maxAttempts, outbox, retry } = this.#settings
     return Effect.gen({ self: this }, function* () {
       this.#tally.flushed.failed += 1
       const error = Cause.squash(cause)
-      // A defect or a timeout is an input like any failure: the schedule rarely looks at it.
-      const delay = yield* retryDelay(retry, write.attempts, error as E)
+      // A defect or a timeout is an input like any failure: the schedule rarely looks at it. One that
+      // fails on it must not keep the write claimed for ever.
+      const delay = yield* Effect.catchCause(
+        retryDelay(retry, write.attempts, error as E),
+        (failure) =>
+          Cause.hasInterruptsOnly(failure)
+            ? Effect.failCause(failure)
+            : Effect.succeed(longestRetryMillis),
+      )
       if (delay !== undefined && write.attempts < maxAttempts) {
         return yield* outbox.retry([write], delay)
       }
@@ -209,20 +259,32 @@ export class Flusher<K, A, E> {
   }
 
   #bury(write: ClaimedWrite<K, A>, error: unknown): Effect.Effect<void, unknown> {
-    const { larder, name, outbox, parts } = this.#settings
+    const why = reasonOf(error)
+    const dead = { ...write, key: Option.some(write.key), why }
+    return this.#dead(dead, this.#settings.outbox.bury(write, why))
+  }
+
+  #dead(
+    { attempts, key: ofWrite, version, why }: UndecodedWrite<K>,
+    bury: Effect.Effect<boolean, unknown>,
+  ): Effect.Effect<void, unknown> {
+    const { larder, lines, parts } = this.#settings
     return Effect.gen({ self: this }, function* () {
-      const why = reasonOf(error)
       // Freshness ends first: a process that dies in between must not leave a value fresh that the source
       // will never have.
-      const isDead = yield* larder.around(write.key, { before: "expire" })(outbox.bury(write, why))
+      const isDead = yield* Option.match(ofWrite, {
+        onNone: () => bury,
+        onSome: (key) => larder.around(key, { before: "expire" })(bury),
+      })
       if (!isDead) return
-      const { attempts, version } = write
-      const key = parts?.keyOf(write.key) ?? ""
+      const key = Option.getOrUndefined(Option.map(ofWrite, (one) => parts?.keyOf(one))) ?? ""
       this.#tally.flushed.dead += 1
       parts?.observer.tell({ _tag: "WriteDead", key, version, attempts, why })
-      const shown = parts?.observer.showKey(key)
-      yield* Effect.logError(
-        `${name}: a write${shown === undefined ? "" : ` of ${shown}`} is a dead letter after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}: ${why}`,
+      const shown = Option.isNone(ofWrite) ? undefined : parts?.observer.showKey(key)
+      lines.write(
+        "Error",
+        "dead",
+        `a write${shown === undefined ? "" : ` of ${shown}`} is a dead letter after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}: ${why}`,
       )
     })
   }

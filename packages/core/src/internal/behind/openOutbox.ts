@@ -11,8 +11,9 @@ import * as OutboxRow from "../../OutboxRow.ts"
 import { type Dead, OutboxStore, type Store } from "../../OutboxStore.ts"
 import { deadPerPage, offersAtOnce } from "../runtime/limits.ts"
 import { grouped } from "./grouped.ts"
-import { type Merge, merged } from "./merging.ts"
-import { OutboxFailed, OutboxFull } from "./outboxErrors.ts"
+import { checkedMerge, type Merge, merged, MergeFailed } from "./merging.ts"
+import { InvalidWrite, OutboxFailed, OutboxFull } from "./outboxErrors.ts"
+import { refusing, type SchemaRefused } from "./problems.ts"
 
 interface Definition<KS extends Schema.Constraint, S extends Schema.Constraint> {
   readonly name: string
@@ -33,7 +34,7 @@ interface Offering<A> {
   readonly payload: string | undefined
 }
 
-type Answer = "kept" | "full"
+type Answer = "kept" | "full" | InvalidWrite
 
 /** An offer, and the value of its own callers: what it contains of others may change. */
 interface Merged<A> extends Offering<A>, OutboxRow.Offer {
@@ -41,28 +42,38 @@ interface Merged<A> extends Offering<A>, OutboxRow.Offer {
   readonly own: Option.Option<A>
 }
 
-const codecOf = <S extends Schema.Constraint>(schema: S, context: Context.Context<never>) => {
+/** An offer to be merged or encoded, with its key for the answer where that fails. */
+interface Attempted<A> {
+  readonly key: string
+  readonly effect: Effect.Effect<Merged<A>, SchemaRefused | MergeFailed>
+}
+
+const codecOf = <S extends Schema.Constraint>(
+  schema: S,
+  part: "key" | "value",
+  context: Context.Context<never>,
+): Codec<S["Type"]> => {
   const codec = Schema.toCodecJson(schema)
   const encode = Schema.encodeUnknownEffect(codec)
   const decode = Schema.decodeUnknownEffect(codec)
   // In an array: JSON has no text for a bare `undefined`.
   return {
-    encode: (value: S["Type"]): Effect.Effect<string, Schema.SchemaError> =>
+    encode: (value) =>
       Effect.map(
         Effect.provideContext(encode(value), context as Context.Context<Services<S>>),
         (json) => JSON.stringify([json]),
-      ),
-    decode: (text: string): Effect.Effect<S["Type"], unknown> =>
+      ).pipe(refusing(part, "encoded")),
+    decode: (text) =>
       Effect.flatMap(
-        Effect.try(() => (JSON.parse(text) as ReadonlyArray<unknown>)[0]),
+        Effect.sync(() => (JSON.parse(text) as ReadonlyArray<unknown>)[0]),
         (json) => Effect.provideContext(decode(json), context as Context.Context<Services<S>>),
-      ),
+      ).pipe(refusing(part, "decoded")),
   }
 }
 
 type Codec<A> = {
-  readonly encode: (value: A) => Effect.Effect<string, unknown>
-  readonly decode: (text: string) => Effect.Effect<A, unknown>
+  readonly encode: (value: A) => Effect.Effect<string, SchemaRefused>
+  readonly decode: (text: string) => Effect.Effect<A, SchemaRefused>
 }
 
 /** The typed side of a store: encodes, decodes and merges. */
@@ -95,75 +106,133 @@ class Typed<K, A> {
     return Effect.mapError(effect, (cause) => new OutboxFailed({ outbox: name, cause }))
   }
 
+  refused = (error: SchemaRefused | MergeFailed): InvalidWrite => {
+    const { name } = this.#definition
+    const part = error._tag === "MergeFailed" ? "merge" : error.part
+    return new InvalidWrite({ outbox: name, part, reason: error.message })
+  }
+
   full(): OutboxFull {
     const { maxPending, name } = this.#definition
     return new OutboxFull({ outbox: name, limit: maxPending })
   }
 
-  decoded(payload: string | undefined): Effect.Effect<Option.Option<A>, unknown> {
+  decoded(payload: string | undefined): Effect.Effect<Option.Option<A>, SchemaRefused> {
     return payload === undefined ? Effect.succeedNone : Effect.asSome(this.#values.decode(payload))
   }
 
-  encoded(value: Option.Option<A>): Effect.Effect<string | undefined, unknown> {
+  encoded(value: Option.Option<A>): Effect.Effect<string | undefined, SchemaRefused> {
     return Option.isNone(value) ? Effect.undefined : this.#values.encode(value.value)
   }
 
-  fold(writes: ReadonlyArray<Option.Option<A>>, newest: Option.Option<A>): Option.Option<A> {
+  fold(
+    writes: ReadonlyArray<Option.Option<A>>,
+    newest: Option.Option<A>,
+  ): Effect.Effect<Option.Option<A>, MergeFailed> {
     const [oldest, ...rest] = [...writes, newest]
-    return rest.reduce((older, newer) => merged(this.#merge, older, newer), oldest!)
+    return Effect.try({
+      try: () => rest.reduce((older, newer) => merged(this.#merge, older, newer), oldest!),
+      catch: (cause) =>
+        cause instanceof MergeFailed ? cause : new MergeFailed({ problem: "failed", cause }),
+    })
   }
 
-  /** Offers writes of any keys: those of one key as one. */
+  /** Offers writes of any keys: those of one key as one. What one of them fails on fails no other. */
   readonly offerAll = (
     writes: ReadonlyArray<Offering<A>>,
   ): Effect.Effect<ReadonlyArray<Answer>, unknown> =>
     Effect.gen({ self: this }, function* () {
-      const answers = new Map<string, Answer>()
-      let left = yield* this.#byKey(writes)
+      const answers = new Map<Offering<A>, Answer>()
+      const groups = yield* this.#byKey(writes, answers)
+      const answer = (key: string, given: Answer) => {
+        for (const write of groups.get(key)?.writes ?? []) answers.set(write, given)
+      }
+      let left = yield* this.#settled(
+        [...groups.values()].map(({ encoded }) => encoded),
+        answer,
+      )
       // Again only for an outbox that merges, for keys of which somebody else's write has come in between.
       while (left.length > 0) {
         const offers = left
         const given = yield* this.#store.offer(offers)
-        const unmerged: Array<Effect.Effect<Merged<A>, unknown>> = []
-        for (const [i, answer] of given.entries()) {
+        const unmerged: Array<Attempted<A>> = []
+        for (const [i, one] of given.entries()) {
           const offer = offers[i]!
-          if (answer._tag === "Unmerged") unmerged.push(this.#mergedWith(offer, answer.writes))
-          else answers.set(offer.key, answer._tag === "Full" ? "full" : "kept")
+          if (one._tag === "Unmerged") {
+            unmerged.push({ key: offer.key, effect: this.#mergedWith(offer, one.writes) })
+          } else answer(offer.key, one._tag === "Full" ? "full" : "kept")
         }
-        left = yield* Effect.all(unmerged)
+        left = yield* this.#settled(unmerged, answer)
       }
-      return writes.map(({ key }) => answers.get(key)!)
+      return writes.map((write) => answers.get(write)!)
     })
 
-  #byKey(writes: ReadonlyArray<Offering<A>>): Effect.Effect<ReadonlyArray<Merged<A>>, unknown> {
-    const byKey = new Map<string, Merged<A>>()
-    const folded = new Set<string>()
-    for (const write of writes) {
-      const other = byKey.get(write.key)
-      if (other === undefined) {
-        byKey.set(write.key, { ...write, own: write.value, merged: [] })
-        continue
+  /** Those that succeed; the others are answered. */
+  #settled(
+    all: ReadonlyArray<Attempted<A>>,
+    answer: (key: string, given: Answer) => void,
+  ): Effect.Effect<ReadonlyArray<Merged<A>>> {
+    const one = ({ effect, key }: Attempted<A>) =>
+      Effect.match(effect, {
+        onFailure: (error): ReadonlyArray<Merged<A>> => {
+          answer(key, this.refused(error))
+          return []
+        },
+        onSuccess: (offer) => [offer],
+      })
+    return Effect.map(Effect.forEach(all, one), (offers) => offers.flat())
+  }
+
+  #byKey(
+    writes: ReadonlyArray<Offering<A>>,
+    answers: Map<Offering<A>, Answer>,
+  ): Effect.Effect<
+    ReadonlyMap<
+      string,
+      { readonly writes: ReadonlyArray<Offering<A>>; readonly encoded: Attempted<A> }
+    >
+  > {
+    return Effect.gen({ self: this }, function* () {
+      const groups = new Map<string, { offer: Merged<A>; writes: Array<Offering<A>> }>()
+      for (const write of writes) {
+        const group = groups.get(write.key)
+        if (group === undefined) {
+          const offer = { ...write, own: write.value, merged: [] }
+          groups.set(write.key, { offer, writes: [write] })
+          continue
+        }
+        const other = group.offer
+        const [older, newer] = other.version < write.version ? [other, write] : [write, other]
+        yield* Effect.match(this.fold([older.value], newer.value), {
+          onFailure: (error) => void answers.set(write, this.refused(error)),
+          onSuccess: (value) => {
+            group.offer = { ...newer, value, own: value, merged: [] }
+            group.writes.push(write)
+          },
+        })
       }
-      const [older, newer] = other.version < write.version ? [other, write] : [write, other]
-      const value = merged(this.#merge, older.value, newer.value)
-      byKey.set(write.key, { ...newer, value, own: value, merged: [] })
-      if (this.#merge !== undefined) folded.add(write.key)
-    }
-    if (folded.size === 0) return Effect.succeed([...byKey.values()])
-    return Effect.forEach(byKey.values(), (one) =>
-      folded.has(one.key)
-        ? Effect.map(this.encoded(one.value), (payload) => ({ ...one, payload }))
-        : Effect.succeed(one),
-    )
+      return new Map(
+        Array.from(groups, ([key, { offer, writes }]) => {
+          const isFolded = this.#merge !== undefined && writes.length > 1
+          const effect = isFolded
+            ? Effect.map(this.encoded(offer.value), (payload) => ({ ...offer, payload }))
+            : Effect.succeed(offer)
+          return [key, { writes, encoded: { key, effect } }] as const
+        }),
+      )
+    })
   }
 
   #mergedWith(
     offer: Merged<A>,
     older: ReadonlyArray<OutboxRow.Waiting>,
-  ): Effect.Effect<Merged<A>, unknown> {
+  ): Effect.Effect<Merged<A>, SchemaRefused | MergeFailed> {
     return Effect.gen({ self: this }, function* () {
-      const values = yield* Effect.forEach(older, ({ payload }) => this.decoded(payload))
-      const value = this.fold(values, offer.own)
+      // Nothing of an older write that cannot be decoded can be merged: the newer one takes its place.
+      const values = yield* Effect.forEach(older, ({ payload }) =>
+        Effect.match(this.decoded(payload), { onFailure: () => [], onSuccess: (value) => [value] }),
+      )
+      const value = yield* this.fold(values.flat(), offer.own)
       const payload = yield* this.encoded(value)
       return { ...offer, value, payload, merged: older.map(({ version }) => version) }
     })
@@ -181,7 +250,7 @@ class Typed<K, A> {
       // Without `merge` the older one is not looked at: it may be large.
       const needed = this.#merge === undefined ? [newest] : both
       const values = yield* Effect.forEach(needed, ({ payload }) => this.decoded(payload))
-      const value = this.fold(values.slice(0, -1), values.at(-1)!)
+      const value = yield* this.fold(values.slice(0, -1), values.at(-1)!)
       const isWhole = this.#merge === undefined || values.some(Option.isNone)
       return {
         key,
@@ -200,7 +269,7 @@ class Typed<K, A> {
     readonly payload: string | undefined
     readonly attempts: number
     readonly since: number
-  }): Effect.Effect<OutboxWrite<K, A>, unknown> {
+  }): Effect.Effect<OutboxWrite<K, A>, SchemaRefused> {
     const { attempts, payload, since, version } = write
     return Effect.map(
       Effect.zip(this.keys.decode(write.key), this.decoded(payload)),
@@ -212,7 +281,7 @@ class Typed<K, A> {
 export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constraint>({
   key,
   maxPending,
-  merge,
+  merge: mergeOption,
   name,
   value,
 }: Definition<KS, S>): Effect.Effect<
@@ -226,6 +295,7 @@ export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constr
     const context = Context.omit(Scope.Scope)(
       yield* Effect.context<Services<KS> | Services<S>>(),
     ) as Context.Context<never>
+    const merge = mergeOption && checkedMerge(mergeOption, Schema.is(value))
     const stores = yield* OutboxStore
     const opening = stores.open({ outbox: name, maxPending, merges: merge !== undefined })
     const store = yield* Effect.mapError(
@@ -235,8 +305,8 @@ export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constr
     const typed = new Typed<K, A>(
       { name, maxPending, merge },
       store,
-      codecOf(key, context),
-      codecOf(value, context),
+      codecOf(key, "key", context),
+      codecOf(value, "value", context),
     )
     const { failed, keys } = { failed: typed.failed.bind(typed), keys: typed.keys }
     const offerOne = yield* grouped(offersAtOnce, typed.offerAll)
@@ -258,10 +328,11 @@ export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constr
     const offer: Outbox<K, A>["offer"] = ({ key, value, version }) =>
       Effect.gen(function* () {
         // Encoded first, so that a value that cannot be encoded fails its own caller alone.
-        const payload = yield* failed(typed.encoded(value))
-        const text = yield* failed(keys.encode(key))
+        const payload = yield* Effect.mapError(typed.encoded(value), typed.refused)
+        const text = yield* Effect.mapError(keys.encode(key), typed.refused)
         const answer = yield* failed(offerOne({ key: text, version, value, payload }))
         if (answer === "full") return yield* typed.full()
+        if (answer !== "kept") return yield* answer
       })
 
     const newest = (
@@ -278,6 +349,17 @@ export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constr
         }),
       )
 
+    /** Of two dead letters what can be kept: both where they can be merged, else one that can be decoded. */
+    const bothDead = (older: string | undefined, newer: string | undefined) =>
+      Effect.gen(function* () {
+        const newest = yield* Effect.option(typed.decoded(newer))
+        if (Option.isNone(newest)) return older
+        const both = Effect.flatMap(typed.decoded(older), (value) =>
+          Effect.flatMap(typed.fold([value], newest.value), (folded) => typed.encoded(folded)),
+        )
+        return yield* Effect.catch(both, () => Effect.succeed(newer))
+      })
+
     const bury = (
       claim: Parameters<Store["bury"]>[0],
       why: string,
@@ -288,45 +370,59 @@ export const openOutbox = <KS extends Schema.Constraint, S extends Schema.Constr
         if (merge === undefined || dead === undefined || inFlight === undefined) {
           return yield* store.bury(claim, { why })
         }
-        const older = yield* typed.decoded(dead.payload)
-        const newer = yield* typed.decoded(inFlight.payload)
-        const payload = yield* typed.encoded(merged(merge, older, newer))
+        const payload = yield* bothDead(dead.payload, inFlight.payload)
         const isDead = yield* store.bury(claim, { why, merged: { payload, version: dead.version } })
         return isDead
       })
 
-    const claim: Outbox<K, A>["claim"] = (request) =>
+    const undecoded = (
+      write: Parameters<Store["bury"]>[0],
+      { message: why }: SchemaRefused,
+      burying: NonNullable<Parameters<Outbox<K, A>["claim"]>[1]>,
+    ) =>
+      Effect.gen(function* () {
+        const key = yield* Effect.option(keys.decode(write.key))
+        const { attempts, version } = write
+        yield* burying({ key, version, attempts, why }, failed(bury(write, why)))
+        return []
+      })
+
+    const claim: Outbox<K, A>["claim"] = (request, burying = (_, effect) => effect) =>
       failed(
         Effect.gen(function* () {
           const { nextMillis, writes } = yield* store.claim(request)
           const decoded = yield* Effect.forEach(writes, (write) =>
-            typed.writeOf(write).pipe(
-              Effect.map((own): ReadonlyArray<ClaimedWrite<K, A>> => {
+            Effect.matchEffect(typed.writeOf(write), {
+              onFailure: (error): Effect.Effect<ReadonlyArray<ClaimedWrite<K, A>>, unknown> =>
+                undecoded(write, error, burying),
+              onSuccess: (own) => {
                 const claimed = { ...own, claim: write.claim }
                 claims.set(claimed, write.key)
-                return [claimed]
-              }),
-              Effect.catchCause((cause) =>
-                Effect.as(
-                  Effect.andThen(
-                    Effect.logError(`${name}: a write of ${write.key} cannot be decoded`, cause),
-                    bury(write, `it cannot be decoded: ${String(cause)}`),
-                  ),
-                  [],
-                ),
-              ),
-            ),
+                return Effect.succeed([claimed])
+              },
+            }),
           )
           return { writes: decoded.flat(), nextMillis }
         }),
       )
 
-    const deadOf = (one: Dead): Effect.Effect<DeadWrite<K, A>, unknown> =>
-      Effect.map(typed.writeOf(one), (write) => ({ ...write, why: one.why }))
+    const deadOf = (one: Dead): Effect.Effect<ReadonlyArray<DeadWrite<K, A>>> =>
+      Effect.gen(function* () {
+        const { attempts, since, version, why } = one
+        const key = yield* Effect.option(keys.decode(one.key))
+        if (Option.isNone(key)) return []
+        const value = yield* Effect.option(typed.decoded(one.payload))
+        const letter = { key: key.value, version, attempts, since, why }
+        return [
+          Option.isSome(value)
+            ? { ...letter, value: value.value, isDecoded: true }
+            : { ...letter, value: Option.none(), isDecoded: false },
+        ]
+      })
     const pageAfter = (after: string | undefined) =>
       Effect.gen(function* () {
         const page = yield* store.dead(after, deadPerPage)
-        const writes = yield* Effect.forEach(page, deadOf)
+        const writes = (yield* Effect.forEach(page, deadOf)).flat()
         const last = page.length < deadPerPage ? undefined : page.at(-1)?.key
         return [writes, Option.fromUndefinedOr(last)] as const
       })

@@ -12,7 +12,7 @@ import type { Answer, Resolved, Upstream } from "../../Upstream.ts"
 import { firstOverlayPauseMillis, longestOverlayPauseMillis } from "../runtime/limits.ts"
 import { setGates } from "../upstream/concurrencyLimiter.ts"
 import * as Reach from "../upstream/reach.ts"
-import type { OutboxFailed } from "./outboxErrors.ts"
+import { OutboxFailed } from "./outboxErrors.ts"
 
 type WhenRemoved<K, A, E, R> = (key: K) => Effect.Effect<A, E, R>
 
@@ -71,9 +71,13 @@ class Overlay<K, A, E, E2> {
           if (after?.inFlight === true || after?.version !== before?.version) {
             return yield* this.#merged(key)
           }
-          return after === undefined || Option.isNone(after.value) || after.isWhole
-            ? source
-            : this.#outbox.merge!(source as A, after.value.value)
+          if (after === undefined || Option.isNone(after.value) || after.isWhole) return source
+          const { value } = after.value
+          const { merge, name } = this.#outbox
+          return yield* Effect.try({
+            try: () => merge!(source as A, value),
+            catch: (cause) => new OutboxFailed({ outbox: name, cause }),
+          })
         }),
     )
   }
@@ -95,12 +99,37 @@ class Overlay<K, A, E, E2> {
     })
   }
 
+  #newestOfEach<K2 extends K>(
+    keys: ReadonlyArray<K2>,
+    failed: Map<K2, Answer<A, OutboxFailed>>,
+  ): Effect.Effect<ReadonlyMap<K, NewestWrite<K, A>>> {
+    const one = (key: K2) =>
+      Effect.matchEffect(this.#newest(key), {
+        onFailure: (failure) =>
+          Effect.sync(() => {
+            failed.set(key, Exit.fail(failure) as Answer<A, OutboxFailed>)
+            return []
+          }),
+        onSuccess: (write) =>
+          Effect.succeed(write === undefined ? [] : [[key as K, write] as const]),
+      })
+    return Effect.map(
+      Effect.forEach(keys, one, { concurrency: "unbounded" }),
+      (all) => new Map(all.flat()),
+    )
+  }
+
   readonly lookupMany = <K2 extends K>(
     keys: NonEmptyReadonlyArray<K2>,
   ): Effect.Effect<ReadonlyMap<K2, Answer<A, E | E2 | OutboxFailed>>, E | E2 | OutboxFailed> =>
     Effect.gen({ self: this }, function* () {
-      const found = yield* this.#outbox.newest(keys as NonEmptyReadonlyArray<K>)
-      const asked = keys.filter((key) => !found.has(key))
+      const all = this.#outbox.newest(keys as NonEmptyReadonlyArray<K>)
+      // What cannot be read of one key fails that key alone.
+      const failed = new Map<K2, Answer<A, OutboxFailed>>()
+      const found = yield* Effect.catch(all, (failure) =>
+        keys.length === 1 ? Effect.fail(failure) : this.#newestOfEach(keys, failed),
+      )
+      const asked = keys.filter((key) => !found.has(key) && !failed.has(key))
       const own = yield* Effect.forEach(
         keys.filter((key) => found.has(key)),
         (key) =>
@@ -111,9 +140,9 @@ class Overlay<K, A, E, E2> {
         { concurrency: "unbounded" },
       )
       const [first, ...others] = asked
-      if (first === undefined) return new Map(own)
+      if (first === undefined) return new Map([...failed, ...own])
       const looked = yield* this.#up.lookupMany!([first, ...others])
-      return new Map<K2, Answer<A, E | E2 | OutboxFailed>>([...looked, ...own])
+      return new Map<K2, Answer<A, E | E2 | OutboxFailed>>([...looked, ...failed, ...own])
     })
 }
 

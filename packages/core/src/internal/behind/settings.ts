@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { Larder } from "../../Larder.ts"
 import type { ClaimedWrite, Outbox } from "../../Outbox.ts"
+import type { Lines } from "./lines.ts"
 import type { LarderParts } from "../observe/larderParts.ts"
 
 export interface Settings<K, A, E> {
@@ -17,6 +18,7 @@ export interface Settings<K, A, E> {
   readonly writeMany: (
     batch: NonEmptyReadonlyArray<ClaimedWrite<K, A>>,
   ) => Effect.Effect<ReadonlyMap<K, E> | void, E>
+  readonly lines: Lines
   /** ms. */
   readonly maxLag: number
   readonly batch: number

@@ -22,6 +22,10 @@
  * ```
  *
  * A payload of `false` is a removal, a claim of `false` is a rest.
+ *
+ * A row that was damaged must not stop the others. Each script takes it for a row of version 0 with a
+ * payload that no schema decodes, in the state that the sorted sets say: so a read of the key fails, the
+ * flusher makes a dead letter of it, and any new write takes its place.
  */
 import { escape } from "../keys.ts"
 
@@ -40,10 +44,44 @@ local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
 local function plain(number) return string.format('%.0f', number) end
 
+local function isCount(number)
+  return type(number) == 'number' and number >= 0 and number <= 9007199254740991 and number == math.floor(number)
+end
+
+local function isTextOrFalse(value) return type(value) == 'string' or value == false end
+
+local function isWrite(write)
+  return type(write) == 'table' and isCount(write[1]) and isTextOrFalse(write[2]) and isCount(write[3])
+end
+
+local function isRow(row)
+  if type(row) ~= 'table' then return false end
+  local w, f, d = row.w, row.f, row.d
+  return (w or f or d) and (w == nil or isWrite(w))
+    and (f == nil or (isWrite(f) and isCount(f[4]) and isTextOrFalse(f[5]) and isCount(f[6])))
+    and (d == nil or (isWrite(d) and isCount(d[4]) and type(d[5]) == 'string'))
+end
+
+-- What the sets say of a row that is missing or damaged; nil where they do not know the key either.
+local function lost(key, why)
+  local at = redis.call('ZSCORE', READY, key)
+  local row = {}
+  if at then
+    local waiting, flying = redis.call('ZSCORE', WAITING, key), redis.call('ZSCORE', FLYING, key)
+    if flying then row.f = { 0, '', tonumber(flying), 0, false, tonumber(at) } end
+    if waiting or not flying then row.w = { 0, '', tonumber(waiting or at) } end
+  end
+  if redis.call('ZSCORE', DEAD, key) then row.d = { 0, '', now, 0, why } end
+  return (row.w or row.f or row.d) and row or nil
+end
+
 local function load(key)
   local packed = redis.call('HGET', ROWS, key)
-  if packed then return cmsgpack.unpack(packed) end
-  return nil
+  if not packed then return lost(key, 'its row is missing in Redis') end
+  local isRead, row = pcall(cmsgpack.unpack, packed)
+  if isRead and isRow(row) then return row end
+  local why = 'its row is damaged in Redis'
+  return lost(key, why) or { d = { 0, '', now, 0, why } }
 end
 
 local function place(set, score, key)

@@ -374,6 +374,21 @@ const failing: ReadonlyArray<Check> = [
       assert.equal((yield* rowOf(store, "milk"))?.dead?.payload, "milk1")
     }),
   ),
+  check("a dead letter keeps its payload, also an empty one, which is no removal", (subject) =>
+    Effect.gen(function* () {
+      const store = yield* opened(subject)
+      yield* accepted(store, write("a", 1, ""), { ...write("b", 1), payload: undefined })
+      for (const each of yield* claimed(store)) yield* store.bury(each, { why: "damaged" })
+      const dead = yield* store.dead(undefined, 10)
+      assert.deepEqual(
+        dead.map(({ key, payload }) => [key, payload]),
+        [
+          ["a", ""],
+          ["b", undefined],
+        ],
+      )
+    }),
+  ),
   check("a dead letter waits again once it is revived", (subject) =>
     Effect.gen(function* () {
       const store = yield* opened(subject)
