@@ -105,7 +105,7 @@ redisSuite("messages of other services", () => {
       const redis = yield* connect({ url: server.url })
       const { heard } = yield* listening(redis, { channel: "changes", begin: "now" })
       yield* subscribers(server, 1)
-      yield* server.cli("PUBLISH", "changes", Invalidations.stringify({ larder: "a" }))
+      yield* server.cli("PUBLISH", "changes", Invalidations.stringify({ larder: "a", clear: true }))
       yield* server.restart()
       yield* until(
         Effect.sync(() => heard.length),
