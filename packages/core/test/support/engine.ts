@@ -21,6 +21,7 @@ export const settings: Settings = {
   keyOf: (key) => (typeof key === "string" ? key : undefined),
   prefixOf: (prefix) => prefix,
   keyProblem: () => "no key",
+  hasKeyFunction: false,
   tags: undefined,
   etag: undefined,
   failureFor: undefined,

@@ -64,6 +64,8 @@ export interface Settings {
   readonly policyOf: (value: unknown, key: unknown) => Policy
   /** The key as tiers store it; undefined for an invalid key. */
   readonly keyOf: (key: unknown) => string | undefined
+  /** Keys may be objects. Without a `key` function they are strings and numbers. */
+  readonly hasKeyFunction: boolean
   /** The beginning of a key as tiers store it. */
   readonly prefixOf: (prefix: string) => string
   /** Why `keyOf` returned undefined. */

@@ -196,11 +196,13 @@ export const settingsOf = (
   follows = false,
 ): Settings => {
   const { etag, failureFor, graceFor, key, name, policy, revision, tags } = options
+  const { closeTimeout = closeMillis } = options
   return {
     name,
     upstream,
     follows,
     ...policiesOf(name, policy),
+    hasKeyFunction: key !== undefined,
     keyOf: key === undefined ? keys.ofPrimitive : keys.by(key),
     prefixOf: key === undefined ? keys.prefixOfPrimitive : (prefix) => prefix,
     keyProblem: key === undefined ? keys.noKeyFunction : keys.problemOf(key),
@@ -214,13 +216,21 @@ export const settingsOf = (
       ),
     graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
-    closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? closeMillis),
-    replicaLag: durationOf(name, "replicaLag", options.replicaLag ?? 0),
+    closeMillis: durationOf(name, "closeTimeout", closeTimeout),
+    replicaLag: replicaLagOf(options),
     objective: objectiveOf(options),
     stampedeCallers: stampedeCallersOf(options),
     onStampede: options.onStampede,
     audit: auditOf(options),
   }
+}
+
+/** Without an end nothing that was ever changed would be fresh again. */
+const replicaLagOf = ({ name, replicaLag = 0 }: AnyOptions): number => {
+  const millis = millisOf(replicaLag)
+  if (millis !== undefined && millis !== Infinity) return millis
+  const must = 'be a finite duration of at least 0, such as "2 seconds"'
+  throw invalidOption(name, "replicaLag", must, replicaLag)
 }
 
 const stampedeCallersOf = ({
