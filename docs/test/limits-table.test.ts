@@ -112,6 +112,7 @@ const technical: Readonly<Record<string, ReadonlyArray<string>>> = {
   "redis/src/internal/backplaneMessages.ts": ["format"],
   "redis/src/internal/client/deadlines.ts": ["rounding"],
   "redis/src/internal/client/options.ts": ["longest"],
+  "redis/src/internal/client/subscriber.ts": ["placesForGaps"],
   "redis/src/internal/keySlot.ts": ["slots"],
   "redis/src/internal/keys.ts": ["blocks", "slotsPerBlock"],
   "redis/src/internal/marks/messages.ts": ["longestStart"],

@@ -12,11 +12,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { larderNamedBy, mistakeInMessage } from "./internal/invalidation/messageMistake.ts"
 import { keysInvalidatedAtOnce, malformedCharacters } from "./internal/runtime/limits.ts"
+import { reasonOf, shown } from "./internal/runtime/shownValue.ts"
 import { report } from "./internal/state/larderReports.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
 import type { InvalidKey, KeyedLarder, Larder } from "./Larder.ts"
@@ -33,7 +36,8 @@ import type { InvalidKey, KeyedLarder, Larder } from "./Larder.ts"
  * - `clear`: true where every value may have changed.
  * - `keepStale`: whether old values may still be served when upstream fails. Default true.
  *
- * Other members are ignored, so that publishers may add some.
+ * A message needs one of `keys`, `tags` and `clear`, which this schema alone does not check. Other members
+ * are ignored, so that publishers may add some.
  *
  * **Example**
  *
@@ -72,7 +76,8 @@ export type Message = typeof Message.Type
  *
  * - `Change`: a message.
  * - `Gap`: messages may be missing before it.
- * - `Malformed`: something that is no message; `text` has its beginning.
+ * - `Malformed`: something that is no message; `text` has its beginning. For the larder that it names it
+ *   is an event and a gap, for others an event.
  *
  * @category models
  * @since 0.1.0
@@ -80,7 +85,13 @@ export type Message = typeof Message.Type
 export type Change =
   | { readonly _tag: "Change"; readonly message: Message }
   | { readonly _tag: "Gap" }
-  | { readonly _tag: "Malformed"; readonly text: string; readonly reason: string }
+  | {
+      readonly _tag: "Malformed"
+      readonly text: string
+      readonly reason: string
+      /** The larder that it names, if any. */
+      readonly larder?: string | undefined
+    }
 
 /**
  * The element for messages that may be missing.
@@ -123,10 +134,7 @@ export const change = (
 })
 
 const Text = Schema.fromJsonString(Message)
-const decode = Schema.decodeUnknownExit(Text)
-const versioned = Schema.decodeUnknownExit(
-  Schema.fromJsonString(Schema.Struct({ v: Schema.Finite, larder: Schema.String })),
-)
+const decode = Schema.decodeUnknownExit(Message)
 
 /**
  * The JSON text of a message, for a publisher.
@@ -150,8 +158,8 @@ export const stringify = (message: Omit<Message, "v">): string =>
   Schema.encodeSync(Text)({ v: 1, ...message })
 
 /**
- * The element for a text. Never fails: what is no message is `Malformed`. A message of a later version
- * is a `Gap`, since its changes are not known.
+ * The element for a text. Never fails: what is no message is `Malformed`, with its `larder` if it names
+ * one. A message of a later version is a `Gap`, since its changes are not known.
  *
  * **Example**
  *
@@ -168,13 +176,31 @@ export const stringify = (message: Omit<Message, "v">): string =>
  * @since 0.1.0
  */
 export const parse = (text: string): Change => {
-  const decoded = decode(text)
-  if (Exit.isSuccess(decoded)) return { _tag: "Change", message: decoded.value }
-  const other = versioned(text)
-  if (Exit.isSuccess(other) && other.value.v > 1) return gap
-  const reason = "it is no JSON of a message of version 1"
-  return { _tag: "Malformed", text: text.slice(0, malformedCharacters), reason }
+  if (typeof text !== "string") return malformed(shown(text), reasonOf("be a string", text))
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return malformed(text, "it is no JSON")
+  }
+  const larder = larderNamedBy(value)
+  if (larder !== undefined && isLater(value)) return gap
+  const mistake = mistakeInMessage(value)
+  const decoded = decode(value)
+  return mistake === undefined && Exit.isSuccess(decoded)
+    ? { _tag: "Change", message: decoded.value }
+    : malformed(text, mistake ?? "it does not decode as a message", larder)
 }
+
+const isLater = (value: unknown): boolean =>
+  Predicate.hasProperty(value, "v") && typeof value.v === "number" && value.v > 1
+
+const malformed = (text: string, reason: string, larder?: string): Change => ({
+  _tag: "Malformed",
+  text: text.slice(0, malformedCharacters),
+  reason,
+  ...(larder !== undefined && { larder }),
+})
 
 /**
  * Options of {@link from}.
@@ -226,29 +252,75 @@ const applyKeys = <K, R>(
   return Effect.forEach(keys, one, { concurrency: keysInvalidatedAtOnce, discard: true })
 }
 
+/** An element of a feed. Feeds of users may have any. */
 const apply = <K, R>(
   larder: Target<K>,
   keyOf: (text: string) => Effect.Effect<K, unknown, R>,
-  change: Change,
+  change: unknown,
 ): Effect.Effect<void, never, R> => {
-  switch (change._tag) {
-    case "Gap":
-      return Effect.asVoid(larder.clear({ keepStale: true }))
-    case "Malformed":
-      return ignored(larder, change.reason, change.text)
-    case "Change": {
-      const { clear, keepStale = true, keys = [], larder: name, tags = [] } = change.message
-      if (name !== larder.name) return Effect.void
-      const how = { keepStale }
-      return Effect.all(
-        [
-          clear === true ? larder.clear(how) : Effect.void,
-          tags.length === 0 ? Effect.void : larder.invalidateTags(tags, how),
-          applyKeys(larder, keys, keepStale, keyOf),
-        ],
-        { discard: true },
-      )
-    }
+  if (Predicate.isTagged(change, "Gap")) return missed(larder)
+  if (isMalformed(change)) {
+    return change.larder === larder.name
+      ? mistaken(larder, change.reason, change.text)
+      : ignored(larder, change.reason, change.text)
+  }
+  if (!Predicate.isTagged(change, "Change")) {
+    const must = "be a Change, a Gap or a Malformed with text and reason"
+    return mistaken(larder, `an element of the feed ${reasonOf(must, change)}`, jsonOf(change))
+  }
+  const message: unknown = "message" in change ? change.message : undefined
+  const mistake = mistakeInMessage(message)
+  if (mistake === undefined) return applyMessage(larder, keyOf, message as Message)
+  const name = larderNamedBy(message)
+  return name === undefined || name === larder.name
+    ? mistaken(larder, mistake, jsonOf(message))
+    : ignored(larder, mistake, jsonOf(message))
+}
+
+const applyMessage = <K, R>(
+  larder: Target<K>,
+  keyOf: (text: string) => Effect.Effect<K, unknown, R>,
+  { clear, keepStale = true, keys = [], larder: name, tags = [] }: Message,
+): Effect.Effect<void, never, R> => {
+  if (name !== larder.name) return Effect.void
+  const how = { keepStale }
+  return Effect.all(
+    [
+      clear === true ? larder.clear(how) : Effect.void,
+      tags.length === 0 ? Effect.void : larder.invalidateTags(tags, how),
+      applyKeys(larder, keys, keepStale, keyOf),
+    ],
+    { discard: true },
+  )
+}
+
+/** Anything may have changed. */
+const missed = (larder: Pick<Target<never>, "clear">): Effect.Effect<void> =>
+  Effect.asVoid(larder.clear({ keepStale: true }))
+
+/** The publisher said that something of this larder has changed, and nobody knows what. */
+const mistaken = (
+  larder: Pick<Target<never>, "clear">,
+  reason: string,
+  text: string,
+): Effect.Effect<void> =>
+  Effect.andThen(
+    ignored(larder, `${reason} (everything of the larder counts as changed)`, text),
+    missed(larder),
+  )
+
+const isMalformed = (change: unknown): change is Change & { readonly _tag: "Malformed" } =>
+  Predicate.isTagged(change, "Malformed") &&
+  Predicate.hasProperty(change, "text") &&
+  typeof change.text === "string" &&
+  Predicate.hasProperty(change, "reason") &&
+  typeof change.reason === "string"
+
+const jsonOf = (value: unknown): string => {
+  try {
+    return JSON.stringify(value) ?? shown(value)
+  } catch {
+    return shown(value)
   }
 }
 
@@ -293,7 +365,9 @@ const fromAny = <K, E, R, RD>(
  * - Keys are expired, or with `keepStale: false` removed; tags and `clear` are those of the larder. All
  *   reach the shared tier, so one node of those that share a tier needs to read the feed.
  * - A `Gap` clears the larder and keeps stale values.
- * - A malformed element, and a key that is none of the larder's, is the event `MessageIgnored`.
+ * - A malformed message is the event `MessageIgnored`. One that names this larder says that something has
+ *   changed, and not what: it counts as a gap, and so does an element that is no {@link Change}.
+ * - A key that cannot be one of the larder's is the event `MessageIgnored`.
  * - Messages for other larders are ignored.
  *
  * **Example**

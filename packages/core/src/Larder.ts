@@ -711,7 +711,8 @@ const larderOf = (engine: Engine): Larder<unknown, unknown, unknown> => {
     })
   const targeted = (target: unknown) =>
     Effect.suspend(() => {
-      const { keys, tags } = checks.partsOf(name, target)
+      const { hasKeyFunction } = engine.settings
+      const { keys, tags } = checks.partsOf(name, target, hasKeyFunction)
       const one = (key: unknown) => checked(key, (k) => Effect.succeed([k, key] as const))
       return Effect.map(Effect.forEach(keys, one), (all) => ({ keys: all, tags }))
     })

@@ -432,8 +432,9 @@ export interface GapDetected extends Base {
   readonly part: string | undefined
 }
 /**
- * A message about changes that came from outside, for `Invalidations.from`, could not be used, and was
- * ignored.
+ * A message about changes that came from outside, for `Invalidations.from`, could not be used. Where it
+ * names this larder, everything of the larder counts as changed, and `reason` says so; else nothing
+ * changes.
  *
  * @category events
  * @since 0.1.0

@@ -17,7 +17,7 @@ import * as Scope from "effect/Scope"
 import { acquire, release } from "./internal/lease/acquire.ts"
 import type { LeaseLost, LeaseNotAcquired } from "./internal/lease/errors.ts"
 import { hold } from "./internal/lease/hold.ts"
-import { type Settings, settingsOf } from "./internal/lease/settings.ts"
+import { invalidEffect, type Settings, settingsOf } from "./internal/lease/settings.ts"
 import { leaseNamespace } from "./internal/state/namespace.ts"
 import { steadyClock } from "./internal/runtime/steadyClock.ts"
 import { InvalidOptions } from "./InvalidOptions.ts"
@@ -86,6 +86,10 @@ const run = <A, E, R>(
   effect: (token: number) => Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E | LeaseNotAcquired | LeaseLost | TierError, R> =>
   Effect.flatMap(steadyClock, (clock) => {
+    if (typeof effect !== "function") {
+      const must = "be a function that takes the token and returns an Effect"
+      return Effect.die(invalidEffect(must, effect))
+    }
     const { arbiter, name } = lessor
     const wanted = { arbiter, tier: name, clock, key, settings }
     return Effect.uninterruptibleMask((restore) =>
@@ -132,8 +136,8 @@ const invalidTier = (got: string): InvalidOptions =>
  * A lease cannot be taken twice: a second `withLease` of the key inside the effect waits in vain. The
  * effect must let itself be interrupted: an uninterruptible part runs on after the loss.
  *
- * Dies with `InvalidOptions` for invalid options, an invalid key, and a tier that does not lease, such
- * as `MemoryTier.layer`.
+ * Dies with `InvalidOptions` for invalid options, an invalid key, an `effect` that is no function or
+ * returns no Effect, and a tier that does not lease, such as `MemoryTier.layer`.
  *
  * **Example**
  *

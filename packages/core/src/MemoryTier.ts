@@ -73,10 +73,10 @@ type Settings = Omit<ConstructorParameters<typeof MemoryStore>[0], "seed" | "onE
 const checked = (options: Options): Result.Result<Settings, InvalidOptions> => {
   const mistake = InvalidOptions.ofNames({ module: "MemoryTier", names, got: options })
   if (mistake !== undefined) return Result.fail(mistake)
-  const { eviction = "w-tinylfu", weigh = () => 1 } = options
+  const { eviction = "w-tinylfu", maxFreshFor: longest = Infinity, weigh = () => 1 } = options
   const problem = problemOf("MemoryTier", options, 1)
   if (problem !== undefined) return Result.fail(problem)
-  const maxFreshFor = millisOf(options.maxFreshFor ?? Infinity)
+  const maxFreshFor = millisOf(longest)
   if (maxFreshFor === undefined || maxFreshFor === 0) {
     const must = 'be a duration above 0, such as "1 second"'
     const got = options.maxFreshFor

@@ -190,9 +190,10 @@ const chosenOf = (options: AnyOptions): Chosen => {
     throw InvalidOptions.of({ module: "WriteBehind", field, must, got: options[field] })
   }
   const { batch = writesPerBatch, maxAttempts = writeAttempts, whenFull = "wait" } = options
+  const { closeTimeout = closeMillis } = options
   const retry = options.retry ?? defaultRetry
   const time = (field: "maxLag" | "timeout" | "lock", by?: number): number => {
-    const millis = millisOf(options[field] ?? by)
+    const millis = millisOf(options[field] === undefined ? by : options[field])
     return millis === undefined || millis === 0 || millis === Infinity
       ? unless(field, 'be a finite duration above 0, such as "1 second"')
       : millis
@@ -221,8 +222,7 @@ const chosenOf = (options: AnyOptions): Chosen => {
     whenFull,
     timeout: time("timeout", writeMillis),
     lock: time("lock", outboxLockMillis),
-    closeTimeout:
-      millisOf(options.closeTimeout ?? closeMillis) ?? unless("closeTimeout", mustBeDuration),
+    closeTimeout: millisOf(closeTimeout) ?? unless("closeTimeout", mustBeDuration),
   }
 }
 

@@ -207,6 +207,14 @@ it.effect("each mistake in its arguments is named, and the effect does not run",
     )
     expect(yield* mistakeOf(around({ keys: "k" })(save))).toContain("array of keys")
     expect(yield* mistakeOf(around({ tags: 1 })(save))).toContain("array of tags")
+    expect(yield* mistakeOf(around({ tag: ["a"] })(save))).toBe(
+      'Larder: around.tag of "products" is an unknown option; did you mean `tags`?',
+    )
+    for (const target of [{}, [], ["k"], new Set(["k"])]) {
+      expect(yield* mistakeOf(around(target)(save))).toContain(
+        'around of "products" must get a key, or an object with `keys`, `tags` or both',
+      )
+    }
     expect(yield* mistakeOf(around("k")("save"))).toContain("be applied to an Effect")
     expect(ran).toBe(false)
   }).pipe(Effect.scoped),

@@ -707,6 +707,7 @@ const effects: ReadonlyArray<OfEffect> = [
       ),
     ),
   ofMemory({ maxFreshFor: 0 }, "maxFreshFor", "0", "be a duration above 0"),
+  ofMemory({ maxFreshFor: null }, "maxFreshFor", "null", "be a duration above 0"),
   ofMemory({ maxFreshFor: "0 millis" }, "maxFreshFor", '"0 millis"', "be a duration above 0"),
   ofMemory({ eviction: "fifo" }, "eviction", '"fifo"', eviction),
   ofLarder({ name: " " }, "name", '" "', 'be a non-blank string, such as "products"'),
@@ -720,6 +721,15 @@ const effects: ReadonlyArray<OfEffect> = [
     ),
   ),
   ofLarder({ closeTimeout: "soon" }, "closeTimeout", '"soon"', duration),
+  ofLarder({ closeTimeout: null }, "closeTimeout", "null", duration),
+  ...[-1, Number.NaN, Infinity, null].map((replicaLag) =>
+    ofLarder(
+      { replicaLag },
+      "replicaLag",
+      String(replicaLag),
+      "be a finite duration of at least 0",
+    ),
+  ),
   ofLarder({ objective: "young" }, "objective", '"young"', "be an object with youngerThan"),
   ...[1, 0, -0.5, 2, Number.NaN, undefined].map((share) =>
     ofLarder(

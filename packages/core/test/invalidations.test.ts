@@ -25,6 +25,7 @@ import {
 } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as fc from "fast-check"
+import { inspect } from "node:util"
 
 const make = <K extends string | number>(name: string) =>
   Effect.gen(function* () {
@@ -134,6 +135,100 @@ describe("from", () => {
       ])
       yield* larder.get("milk")
       expect(source.lookups).toBe(2)
+    }),
+  )
+
+  for (const [what, text, reason] of [
+    ["a string as keys", '{"v":1,"larder":"prices","keys":"milk"}', "keys must be an array of"],
+    ["a key that is a number", '{"v":1,"larder":"prices","keys":["a",5]}', "one of them is 5"],
+    ["a string as tags", '{"v":1,"larder":"prices","tags":"dairy"}', "tags must be an array of"],
+    ["a text as clear", '{"v":1,"larder":"prices","clear":"true"}', "clear must be true or false"],
+    ["a text as keepStale", '{"v":1,"larder":"prices","keys":[],"keepStale":"no"}', "keepStale"],
+    [
+      "a misspelt member",
+      '{"v":1,"larder":"prices","key":"milk"}',
+      "did you mean `keys` by `key`?",
+    ],
+    ["no change", '{"v":1,"larder":"prices"}', "it has none of keys, tags and clear"],
+    ["a text as version", '{"v":"1","larder":"prices","keys":["milk"]}', 'v must be 1, got "1"'],
+  ] as const) {
+    for (const [where, feed] of [
+      ["a text", Stream.make(Invalidations.parse(text))],
+      ["an element", Stream.make({ _tag: "Change", message: JSON.parse(text) } as never)],
+    ] as const) {
+      test(
+        `law 29: ${what} in ${where} that names the larder is a gap, and told`,
+        Effect.gen(function* () {
+          const { larder, source } = yield* make<string>("prices")
+          yield* larder.get("milk")
+          const events = yield* larder.subscribe
+          yield* Invalidations.from(larder, feed)
+          const [ignored, ...others] = yield* ignoredOf(events)
+          expect(ignored?.reason).toContain(reason)
+          expect(ignored?.reason).toContain("everything of the larder counts as changed")
+          expect(JSON.parse(ignored!.text)).toEqual(JSON.parse(text))
+          expect(others).toEqual([])
+          source.isDown = true
+          expect(yield* larder.get("milk")).toBe(1)
+          expect(source.lookups).toBe(2)
+        }),
+      )
+    }
+  }
+
+  for (const element of [
+    undefined,
+    null,
+    5,
+    "text",
+    [],
+    {},
+    { _tag: "Nope" },
+    { _tag: "Malformed" },
+    { _tag: "Malformed", text: 5, reason: "it is wrong" },
+    { _tag: "Change" },
+    { _tag: "Change", message: null },
+    { _tag: "Change", message: { keys: [5] } },
+    { _tag: "Change", message: { v: 1, larder: 5, keys: ["milk"] } },
+    { _tag: "Change", message: { v: 1n, keys: ["milk"] } },
+  ]) {
+    test(
+      `law 29: an element that is no change is a gap, and the feed goes on: ${inspect(element)}`,
+      Effect.gen(function* () {
+        const { larder, source } = yield* make<string>("prices")
+        const other = yield* larder.get("milk")
+        const events = yield* larder.subscribe
+        yield* Invalidations.from(larder, Stream.make(element as never))
+        expect((yield* ignoredOf(events)).length).toBe(1)
+        source.isDown = true
+        expect(yield* larder.get("milk")).toBe(other)
+        expect(source.lookups).toBe(2)
+      }),
+    )
+  }
+
+  test(
+    "what is malformed and names another larder, or none, is an event alone",
+    Effect.gen(function* () {
+      const { larder, source } = yield* make<string>("prices")
+      yield* larder.get("milk")
+      const events = yield* larder.subscribe
+      const texts = [
+        '{"v":1,"larder":"other","keys":"milk"}',
+        '{"v":1,"keys":["milk"]}',
+        "null",
+        "{",
+      ]
+      const feed = Stream.fromIterable(texts).pipe(
+        Stream.map(Invalidations.parse),
+        Stream.concat(
+          Stream.make({ _tag: "Change", message: { v: 1, larder: "other", keys: 5 } } as never),
+        ),
+      )
+      yield* Invalidations.from(larder, feed)
+      expect((yield* ignoredOf(events)).length).toBe(5)
+      yield* larder.get("milk")
+      expect(source.lookups).toBe(1)
     }),
   )
 
@@ -247,7 +342,7 @@ describe("texts", () => {
         clear: fc.boolean(),
         keepStale: fc.boolean(),
       },
-      { requiredKeys: ["larder"] },
+      { requiredKeys: ["larder", "keys"] },
     )
     fc.assert(
       fc.property(messages, (message) => {
@@ -266,10 +361,16 @@ describe("texts", () => {
 
   it("law 29: a message of a later version is a gap; members that this version does not know are ignored", () => {
     expect(Invalidations.parse('{"v":2,"larder":"a","rows":[1]}')).toEqual(Invalidations.gap)
-    expect(Invalidations.parse('{"v":1,"larder":"a","at":5}')).toEqual(
-      Invalidations.change({ larder: "a" }),
+    expect(Invalidations.parse('{"v":1,"larder":"a","tags":[],"key":"k"}')).toEqual(
+      Invalidations.change({ larder: "a", tags: [] }),
     )
     expect(Invalidations.parse('{"v":0,"larder":"a"}')._tag).toBe("Malformed")
+  })
+
+  it("what is no string is malformed", () => {
+    for (const text of [undefined, null, 5, {}, Buffer.from("{}")]) {
+      expect(Invalidations.parse(text as never)).toMatchObject({ _tag: "Malformed" })
+    }
   })
 })
 

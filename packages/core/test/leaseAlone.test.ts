@@ -415,6 +415,7 @@ describe("a lease alone", () => {
     ["a lease of 99 ms", "a", { lease: 99 }, "Lease: lease must be a duration of 100"],
     ["no lease", "a", {}, "Lease: lease must be a duration of 100"],
     ["a wait of NaN", "a", { lease: 100, wait: Number.NaN }, "Lease: wait must be a duration"],
+    ["a wait of null", "a", { lease: 100, wait: null }, "Lease: wait must be a duration"],
     ["a misspelt option", "a", { lease: 100, waits: 1 }, "did you mean `wait`?"],
   ]
   for (const [what, key, options, text] of invalid) {
@@ -426,6 +427,26 @@ describe("a lease alone", () => {
         const cause = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(cause).toBeInstanceOf(InvalidOptions)
         expect((cause as Error).message).toContain(text)
+      }))
+  }
+
+  for (const [what, effect, text] of [
+    ["no effect", undefined, "Lease: effect must be a function that takes the token"],
+    [
+      "an Effect in place of a function",
+      Effect.void,
+      "Lease: effect must be a function that takes",
+    ],
+    ["a function that returns no Effect", () => 5, "Lease: effect must return an Effect, got 5"],
+  ] as const) {
+    test(`dies with InvalidOptions for ${what}, and leaves the lease free`, (world) =>
+      Effect.gen(function* () {
+        const withLease = Lease.withLease("a", { lease: "1 second" })
+        const exit = yield* Effect.exit(on(world.node())(withLease(effect as never)))
+        const cause = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        expect(cause).toBeInstanceOf(InvalidOptions)
+        expect((cause as Error).message).toContain(text)
+        yield* on(world.node())(withLease(() => Effect.void))
       }))
   }
 

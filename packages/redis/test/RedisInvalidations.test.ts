@@ -17,6 +17,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { assert } from "vitest"
 import * as RedisClient from "../src/RedisClient.ts"
@@ -103,7 +105,7 @@ redisSuite("messages of other services", () => {
       const redis = yield* connect({ url: server.url })
       const { heard } = yield* listening(redis, { channel: "changes", begin: "now" })
       yield* subscribers(server, 1)
-      yield* server.cli("PUBLISH", "changes", Invalidations.stringify({ larder: "a" }))
+      yield* server.cli("PUBLISH", "changes", Invalidations.stringify({ larder: "a", clear: true }))
       yield* server.restart()
       yield* until(
         Effect.sync(() => heard.length),
@@ -113,6 +115,39 @@ redisSuite("messages of other services", () => {
         heard.map(({ _tag }) => _tag),
         ["Change", "Gap"],
       )
+    }),
+  )
+
+  it.live("law 29: a reader that was too slow gets its gap without another message", () =>
+    Effect.gen(function* () {
+      const server = yield* RedisServer.start()
+      const redis = yield* connect({ url: server.url })
+      const goes = yield* Latch.make()
+      const heard: Array<Invalidations.Change> = []
+      yield* RedisInvalidations.stream({ channel: "changes", begin: "now" }).pipe(
+        Stream.runForEach((change) => {
+          heard.push(change)
+          return goes.await
+        }),
+        Effect.provideService(RedisClient.RedisClient, redis),
+        Effect.forkScoped({ startImmediately: true }),
+      )
+      yield* subscribers(server, 1)
+      const text = Invalidations.stringify({ larder: "a", keys: ["1"] })
+      const flood = "for i = 1, 25000 do redis.call('PUBLISH', 'changes', ARGV[1]) end"
+      yield* server.cli("EVAL", flood, "0", text)
+      // Another subscription of the same connection: what came before its message has arrived.
+      const others = yield* redis.subscribe("others")
+      yield* Queue.take(others)
+      yield* server.cli("PUBLISH", "others", "after the flood")
+      yield* Queue.take(others)
+      yield* goes.open
+      yield* until(
+        Effect.sync(() => heard.at(-1)?._tag),
+        (last) => last === "Gap",
+      )
+      assert.isBelow(heard.length, 25_000)
+      assert.strictEqual(heard.filter(({ _tag }) => _tag === "Gap").length, 1)
     }),
   )
 

@@ -22,6 +22,7 @@ export const settings: Settings = {
   keyOf: (key) => (typeof key === "string" ? key : undefined),
   prefixOf: (prefix) => prefix,
   keyProblem: () => "no key",
+  hasKeyFunction: false,
   tags: undefined,
   etag: undefined,
   failureFor: undefined,

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { LeaseLost } from "./errors.ts"
 import { loneLeaseRenewals } from "../runtime/limits.ts"
+import { invalidEffect } from "./settings.ts"
 import { type Granted, stepOf, type Wanted, within } from "./acquire.ts"
 
 /** A renewal's answer must arrive within this part of the lease: a third less the time between two renewals. */
@@ -68,6 +69,10 @@ class Holding {
   }
 }
 
+/** Effect's own defect for a value that is no Effect does not name the lease. */
+const checkedEffect = <A, E, R>(got: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.isEffect(got) ? got : Effect.die(invalidEffect("return an Effect", got))
+
 /** Ends with the effect, or with `LeaseLost` once the effect, interrupted, has ended. */
 export const hold = <A, E, R>(
   wanted: Wanted,
@@ -78,7 +83,7 @@ export const hold = <A, E, R>(
     const holding = new Holding(wanted, granted)
     return Effect.raceFirst(
       Effect.flatMap(
-        Effect.suspend(() => effect(granted.token)),
+        Effect.suspend(() => checkedEffect(effect(granted.token))),
         (value) => holding.ended(value),
       ),
       holding.watched,

@@ -16,6 +16,10 @@ export interface Settings {
   readonly wait: number
 }
 
+/** The error for what is given to be run while the lease is held. */
+export const invalidEffect = (must: string, got: unknown): InvalidOptions =>
+  InvalidOptions.of({ module: "Lease", field: "effect", must, got })
+
 /** `module` is the one whose options these are. */
 export const settingsOf = (
   module: string,
@@ -30,12 +34,13 @@ export const settingsOf = (
   }
   const mistake = InvalidOptions.ofNames({ module, names, got: options })
   if (mistake !== undefined) return Result.fail(mistake)
+  const { wait: longestWait = 0 } = options
   const lease = millisOf(options.lease)
   if (lease === undefined || lease < leastLoneLeaseMillis || lease > longestTimer) {
     const must = 'be a duration of 100 milliseconds to 24 days, such as "30 seconds"'
     return invalid("lease", must, options.lease)
   }
-  const wait = millisOf(options.wait ?? 0)
+  const wait = millisOf(longestWait)
   if (wait === undefined) {
     return invalid("wait", 'be a duration of at least 0, such as "5 seconds"', options.wait)
   }

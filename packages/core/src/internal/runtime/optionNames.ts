@@ -39,7 +39,7 @@ export const mistakeIn = (got: unknown, names: Names, within = ""): Mistake | un
 }
 
 const remedy = (name: string, names: Names): string => {
-  const near = nearest(name, Object.keys(names))
+  const near = nearestName(name, Object.keys(names))
   return near === undefined ? `the options are ${listed(names)}` : `did you mean \`${near}\`?`
 }
 
@@ -50,7 +50,7 @@ const listed = (names: Names): string => {
 }
 
 /** The known name that differs in the fewest letters, if these are at most a third of the name. */
-const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
+export const nearestName = (name: string, known: ReadonlyArray<string>): string | undefined => {
   if (name.length > shownCharacters) return undefined
   const [best] = known
     .map((each) => ({ each, edits: editsBetween(name.toLowerCase(), each.toLowerCase()) }))

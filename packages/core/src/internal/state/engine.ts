@@ -68,6 +68,8 @@ export interface Settings {
   readonly keyOf: (key: unknown) => string | undefined
   /** The schema whose encoding `keyOf` returns; undefined where the larder has none. */
   readonly keySchema: KeySchema<unknown> | undefined
+  /** Keys may be objects. Without a `key` function they are strings and numbers. */
+  readonly hasKeyFunction: boolean
   /** The beginning of a key as tiers store it. */
   readonly prefixOf: (prefix: string) => string
   /** Why `keyOf` returned undefined. */

@@ -62,7 +62,8 @@ export const followingOf = (
   const mistake = InvalidOptions.ofNames({ module: "Larder", names, got: options })
   if (mistake !== undefined) throw mistake
   const { key, name, schemaVersion, tierBudget, tierTimeout, value } = options
-  const maxFreshFor = millisOf(options.maxFreshFor ?? followedMillis)
+  const { maxFreshFor: longest = followedMillis } = options
+  const maxFreshFor = millisOf(longest)
   if (maxFreshFor === undefined || maxFreshFor === 0) {
     const must = 'be a duration above 0, such as "1 minute"'
     throw invalidOption(name, "maxFreshFor", must, options.maxFreshFor)

@@ -197,11 +197,13 @@ export const settingsOf = (
   follows = false,
 ): Settings => {
   const { etag, failureFor, graceFor, key, name, policy, revision, tags } = options
+  const { closeTimeout = closeMillis } = options
   return {
     name,
     upstream,
     follows,
     ...policiesOf(name, policy),
+    hasKeyFunction: key !== undefined,
     ...keysOf(key),
     tags:
       tags && guarded(name, "tags", (value, asked) => wellFormed(checkedTags(tags(value, asked)))),
@@ -213,8 +215,8 @@ export const settingsOf = (
       ),
     graceFor: graceFor && guarded(name, "graceFor", graceFor, notBoolean),
     revision: revisionOf(name, revision),
-    closeMillis: durationOf(name, "closeTimeout", options.closeTimeout ?? closeMillis),
-    replicaLag: durationOf(name, "replicaLag", options.replicaLag ?? 0),
+    closeMillis: durationOf(name, "closeTimeout", closeTimeout),
+    replicaLag: replicaLagOf(options),
     objective: objectiveOf(options),
     stampedeCallers: stampedeCallersOf(options),
     onStampede: options.onStampede,
@@ -239,6 +241,14 @@ const keysOf = (
     return { keyOf, keyProblem, keySchema: key, prefixOf }
   }
   return { keyOf: keys.by(key), keyProblem: keys.problemOf(key), keySchema: undefined, prefixOf }
+}
+
+/** Without an end nothing that was ever changed would be fresh again. */
+const replicaLagOf = ({ name, replicaLag = 0 }: AnyOptions): number => {
+  const millis = millisOf(replicaLag)
+  if (millis !== undefined && millis !== Infinity) return millis
+  const must = 'be a finite duration of at least 0, such as "2 seconds"'
+  throw invalidOption(name, "replicaLag", must, replicaLag)
 }
 
 const stampedeCallersOf = ({

@@ -24,9 +24,17 @@ export interface Parts {
   readonly tags: ReadonlyArray<string>
 }
 
-/** An object that has `keys`, `tags` or both, and nothing else, is a target; anything else is a key. */
-export const partsOf = (larder: string, target: unknown): Parts => {
-  if (!isTarget(target)) return { keys: [target], tags: [] }
+const targetNames: NamesOf<Target<unknown>> = { keys: true, tags: true }
+
+/**
+ * An object that has `keys`, `tags` or both, and nothing else, is a target; anything else is a key. With
+ * `hasKeyFunction` a key may be an object too.
+ */
+export const partsOf = (larder: string, target: unknown, hasKeyFunction: boolean): Parts => {
+  if (!isTarget(target)) {
+    if (!hasKeyFunction) checkTarget(larder, target)
+    return { keys: [target], tags: [] }
+  }
   const { keys = [], tags = [] } = target
   if (!Array.isArray(keys)) {
     throw invalidOption(larder, "around", "get an array of keys in `keys`", keys)
@@ -35,6 +43,14 @@ export const partsOf = (larder: string, target: unknown): Parts => {
     throw invalidOption(larder, "around", "get a tag or an array of tags in `tags`", tags)
   }
   return { keys, tags: wellFormed(new Set(typeof tags === "string" ? [tags] : tags)) }
+}
+
+/** An object that is no key can only be a target with a mistake. */
+const checkTarget = (larder: string, target: unknown): void => {
+  if (typeof target !== "object" || target === null) return
+  if (areOptions(target)) checkNames(larder, target, targetNames, "around")
+  const must = "get a key, or an object with `keys`, `tags` or both, such as { keys: [1, 2] }"
+  throw invalidOption(larder, "around", must, target)
 }
 
 const isTarget = (target: unknown): target is Target<unknown> =>

@@ -12,8 +12,9 @@ import { waitingEvents } from "../limits.ts"
  * The events of a subscription:
  *
  * - `Subscribed`: messages arrive from here on. Comes first, after each `Lost`,
- *   and when the queue was full: earlier messages may be missing.
- * - `Lost`: the connection ended. Messages are missed until `Subscribed`.
+ *   and after the messages that filled the queue: earlier messages may be missing.
+ * - `Lost`: the connection ended. Messages are missed until `Subscribed`. In a full queue a second
+ *   loss is not told, only the `Subscribed` after it.
  * - `Message`: a client published a message.
  *
  * @category models
@@ -50,14 +51,20 @@ export interface SubscribeOptions {
 const subscribed: SubscriptionEvent = { _tag: "Subscribed" }
 const lost: SubscriptionEvent = { _tag: "Lost" }
 
+/**
+ * Places behind the messages of a full queue: `Subscribed` for those that were dropped, then one `Lost`
+ * and its `Subscribed`. Without them a gap would be told with the next message, perhaps hours later.
+ */
+const placesForGaps = 3
+
 /** A queue, as a listener of one channel. */
 class Reader implements Listener {
   readonly channels: ReadonlyArray<Channel>
   readonly queue: Queue.Queue<SubscriptionEvent, RedisClientError>
   readonly #name: string
   #keepsAlive: boolean
-  /** The queue was full; the next event that fits is `Subscribed`. */
-  #missed = false
+  /** The event at the end of the queue is `Subscribed`, if the reader has not taken it. */
+  #endsSubscribed = false
 
   constructor(
     name: string,
@@ -71,12 +78,12 @@ class Reader implements Listener {
     this.queue = queue
   }
 
-  readonly subscribed = (): void => {
-    this.#missed = false
-    this.#tell(subscribed)
-  }
+  readonly subscribed = (): void => this.#tellSubscribed()
 
-  readonly lost = (): void => this.#tell(lost)
+  readonly lost = (): void => {
+    // The last place is that of `Subscribed`.
+    if (this.#waiting < waitingEvents + placesForGaps - 1) this.#tell(lost)
+  }
 
   readonly refused = (error: RedisClientError): void => {
     Queue.failCauseUnsafe(this.queue, Cause.fail(error))
@@ -90,14 +97,22 @@ class Reader implements Listener {
   }
 
   readonly heard = (message: Buffer): void => {
+    if (this.#waiting >= waitingEvents) return this.#tellSubscribed()
     this.#tell({ _tag: "Message", channel: this.#name, message: message.toString() })
   }
 
+  /** A `Subscribed` that the reader has yet to take covers what was missed until then. */
+  #tellSubscribed(): void {
+    if (!this.#endsSubscribed || this.#waiting === 0) this.#tell(subscribed)
+  }
+
   #tell(event: SubscriptionEvent): void {
-    if (this.#missed && event._tag === "Message") {
-      this.#missed = !Queue.offerUnsafe(this.queue, subscribed)
-    }
-    if (this.#missed || !Queue.offerUnsafe(this.queue, event)) this.#missed = true
+    this.#endsSubscribed = event._tag === "Subscribed"
+    Queue.offerUnsafe(this.queue, event)
+  }
+
+  get #waiting(): number {
+    return Queue.sizeUnsafe(this.queue)
   }
 }
 
@@ -142,7 +157,7 @@ export const make = (line: Line, scope: Scope.Scope): Subscriber => {
     subscribe: (channel, { keepsAlive = true } = {}) =>
       Effect.acquireRelease(
         Effect.map(
-          Queue.dropping<SubscriptionEvent, RedisClientError>(waitingEvents),
+          Queue.dropping<SubscriptionEvent, RedisClientError>(waitingEvents + placesForGaps),
           (queue) => new Reader(channel, queue, keepsAlive),
         ),
         forget,
