@@ -162,8 +162,11 @@ describe("an instrument that throws", () => {
 })
 
 it.effect.each([
-  [5, "Instrument: options must be an object with event, hits, decision and wrap, got 5"],
-  [null, "Instrument: options must be an object with event, hits, decision and wrap, got null"],
+  [5, "Instrument: options must be an object with event, hits, decision, isKilled and wrap, got 5"],
+  [
+    null,
+    "Instrument: options must be an object with event, hits, decision, isKilled and wrap, got null",
+  ],
   [{ events: () => {} }, "Instrument: events is an unknown option; did you mean `event`?"],
   [{ event: 5 }, "Instrument: event must be a function, or be left out, got 5"],
   [{ decision: "x" }, 'Instrument: decision must be a function, or be left out, got "x"'],
