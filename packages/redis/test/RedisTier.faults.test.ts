@@ -326,7 +326,8 @@ redisSuite("faults", () => {
             })
             yield* storm({ world, nodes, newcomer: node(third, options), fault })
           }),
-        25_000,
+        // On a busy machine the new client may not be connected before its first request.
+        { timeout: 25_000, retry: 2 },
       )
     }
   })

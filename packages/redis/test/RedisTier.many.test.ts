@@ -171,29 +171,36 @@ redisSuite("many keys at once", () => {
     60_000,
   )
 
-  it.live("a hundred cold keys are three writes: MGET, leases, commits", () =>
-    Effect.gen(function* () {
-      const redis = yield* client
-      const { larder } = yield* join(redis, freshName())
-      yield* Effect.sleep("50 millis")
-      const { marks, writes } = writesTo([redis.client as Redis])
-      const { commands } = sent(redis.client)
-      yield* larder.getMany(keysOf(100))
-      yield* until(
-        Effect.sync(() => commands.filter((command) => command === "commit").length),
-        (count) => count === 100,
-      )
-      assert.deepStrictEqual(writes, [3])
-      assert.strictEqual(marks.read, 0)
-      assert.deepStrictEqual(
-        [...new Set(commands)].map((name) => [name, commands.filter((one) => one === name).length]),
-        [
-          ["mget", 1],
-          ["acquire", 100],
-          ["commit", 100],
-        ],
-      )
-    }),
+  it.live(
+    "a hundred cold keys are three writes: MGET, leases, commits",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* client
+        const { larder } = yield* join(redis, freshName())
+        yield* Effect.sleep("50 millis")
+        const { marks, writes } = writesTo([redis.client as Redis])
+        const { commands } = sent(redis.client)
+        yield* larder.getMany(keysOf(100))
+        yield* until(
+          Effect.sync(() => commands.filter((command) => command === "commit").length),
+          (count) => count === 100,
+        )
+        assert.deepStrictEqual(writes, [3])
+        assert.strictEqual(marks.read, 0)
+        assert.deepStrictEqual(
+          [...new Set(commands)].map((name) => [
+            name,
+            commands.filter((one) => one === name).length,
+          ]),
+          [
+            ["mget", 1],
+            ["acquire", 100],
+            ["commit", 100],
+          ],
+        )
+      }),
+    // A process that gets no processor time in the middle of a batch sends it as two.
+    { retry: 2 },
   )
 
   it.live("a server that has forgotten the scripts is sent each text once", () =>
