@@ -19,6 +19,7 @@ import {
   outboxRestMillis,
   singleWritesAtOnce,
 } from "../runtime/limits.ts"
+import { shownType } from "../runtime/shownValue.ts"
 import { recommit } from "./recommit.ts"
 import { retryDelay } from "./retryDelay.ts"
 import type { Settings } from "./settings.ts"
@@ -38,13 +39,6 @@ class InvalidAnswer extends Data.TaggedError("InvalidAnswer")<{ readonly kind: s
   }
 }
 
-/** What an answer is, without its text, which may quote a value. */
-const kindOf = (answer: unknown): string => {
-  if (answer === null) return "null"
-  if (Array.isArray(answer)) return "an array"
-  return `${typeof answer === "object" ? "an" : "a"} ${typeof answer}`
-}
-
 /** A copy: the answer stays in the hands of user code, which may change it. */
 const failuresIn = <K, E>(
   answer: ReadonlyMap<K, E> | void,
@@ -53,7 +47,7 @@ const failuresIn = <K, E>(
     if (answer === undefined) return Effect.succeed(new Map<K, E>())
     return answer instanceof Map
       ? Effect.succeed(new Map<K, E>(answer))
-      : Effect.fail(new InvalidAnswer({ kind: kindOf(answer) }))
+      : Effect.fail(new InvalidAnswer({ kind: shownType(answer) }))
   })
 
 type Writes<K, A> = ReadonlyArray<ClaimedWrite<K, A>>

@@ -13,6 +13,13 @@ const kindOf = (value: { readonly _tag?: unknown }): string => {
   return typeof _tag === "string" ? `an object with _tag ${JSON.stringify(cut(_tag))}` : "an object"
 }
 
+/** What a value is, without the value. */
+export const shownType = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return "an array"
+  return `${typeof value === "object" ? "an" : "a"} ${typeof value}`
+}
+
 /** A value for an error. A `Redacted` is shown as `<redacted>`. */
 export const shown = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(cut(value))

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { InvalidOptions } from "../../InvalidOptions.ts"
-import { shown } from "../runtime/shownValue.ts"
+import { shown, shownType } from "../runtime/shownValue.ts"
 import type { Engine } from "../state/engine.ts"
 
 /** The returned effect. Anything else is a defect: Effect ends a fiber that runs it without its finalizers. */
@@ -13,7 +13,7 @@ export const effectOf = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.isEffect(got)
     ? got
-    : mistake(engine, call, `get a function that returns an Effect; it returned ${kindOf(got)}`)
+    : mistake(engine, call, `get a function that returns an Effect; it returned ${typeOf(got)}`)
 
 /** The option that the function of `update` made. */
 export const optionOf = <A>(
@@ -25,9 +25,10 @@ export const optionOf = <A>(
     : mistake(
         engine,
         "update",
-        `get a function whose Effect succeeds with an Option: Option.some(value), or Option.none() to leave things as they are; it succeeded with ${kindOf(got)}`,
+        `get a function whose Effect succeeds with an Option: Option.some(value), or Option.none() to leave things as they are; it succeeded with ${typeOf(got)}`,
       )
 
+/** The schema does not encode the value: an arbiter cannot store it, however often it is asked. */
 export const unwritable = (engine: Engine): Effect.Effect<never> =>
   mistake(engine, "value", "encode what `update` is to store; it does not, as the log says")
 
@@ -41,9 +42,5 @@ const mistake = (
     new InvalidOptions({ module: "Larder", field, reason: `of ${shown(name)} must ${must}` }),
   )
 
-const kindOf = (got: unknown): string => {
-  if (got === null || got === undefined) return String(got)
-  return got instanceof Promise
-    ? "a Promise: wrap it in Effect.promise"
-    : `a value of type ${typeof got}`
-}
+const typeOf = (got: unknown): string =>
+  got instanceof Promise ? "a Promise: wrap it in Effect.promise" : shownType(got)
