@@ -203,7 +203,6 @@ export const settingsOf = (
     upstream,
     follows,
     ...policiesOf(name, policy),
-    hasKeyFunction: key !== undefined,
     ...keysOf(key),
     tags:
       tags && guarded(name, "tags", (value, asked) => wellFormed(checkedTags(tags(value, asked)))),
@@ -226,21 +225,22 @@ export const settingsOf = (
 
 const keysOf = (
   key: AnyOptions["key"],
-): Pick<Settings, "keyOf" | "keyProblem" | "keySchema" | "prefixOf"> => {
+): Pick<Settings, "hasKeyFunction" | "keyOf" | "keyProblem" | "keySchema" | "prefixOf"> => {
   if (key === undefined) {
     return {
+      hasKeyFunction: false,
       keyOf: keys.ofPrimitive,
       keyProblem: keys.noKeyFunction,
       keySchema: undefined,
       prefixOf: keys.prefixOfPrimitive,
     }
   }
-  const prefixOf = (prefix: string): string => prefix
+  const own = { hasKeyFunction: true, prefixOf: (prefix: string): string => prefix }
   if (keySchemas.isKeySchema(key)) {
     const [keyOf, keyProblem] = [keySchemas.encodedBy(key), keySchemas.problemOf(key)]
-    return { keyOf, keyProblem, keySchema: key, prefixOf }
+    return { ...own, keyOf, keyProblem, keySchema: key }
   }
-  return { keyOf: keys.by(key), keyProblem: keys.problemOf(key), keySchema: undefined, prefixOf }
+  return { ...own, keyOf: keys.by(key), keyProblem: keys.problemOf(key), keySchema: undefined }
 }
 
 /** Without an end nothing that was ever changed would be fresh again. */

@@ -56,7 +56,7 @@ const checkTarget = (larder: string, target: unknown): void => {
 const isTarget = (target: unknown): target is Target<unknown> =>
   areOptions(target) &&
   Object.keys(target).length > 0 &&
-  Object.keys(target).every((name) => name === "keys" || name === "tags")
+  Object.keys(target).every((name) => Object.hasOwn(targetNames, name))
 
 export const aroundOptions = (larder: string, options: AroundOptions = {}): Checked => {
   checkNames(larder, options, aroundNames)

@@ -239,7 +239,7 @@ const followed = (
   k: string,
   claim: Claim,
   begun: ReturnType<typeof begin>,
-  { key, ...applying }: Applying,
+  applying: Applying,
 ): Effect.Effect<Stored> => {
   const { before, token } = claim
   // Race: this node has changed the key while the arbiter was asked, or its answer was lost.
@@ -249,7 +249,7 @@ const followed = (
     engine.missed.heardKey(k, before.missed)
   }
   const order = { ...begun, version: token, isOrdered: true }
-  const here = isOlder ? removal(key) : { key, ...applying }
+  const here = isOlder ? removal(applying.key) : applying
   return Effect.map(followChange(engine, k, here, order, token), (failed) => {
     // Not awaited: what the arbiter missed before is no part of this value.
     if (!engine.missed.isEmpty) replay(engine)
