@@ -1,11 +1,10 @@
 /** Closes a larder: fails all waiters, flushes writes, interrupts lookups, and leaves no fiber running. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { LarderClosed } from "../../LarderError.ts"
 import * as answers from "../observe/answers.ts"
+import { closed } from "../state/closed.ts"
 import type { Engine } from "../state/engine.ts"
 import { tellMissed } from "../recover/replay.ts"
 
@@ -38,14 +37,14 @@ const finishWrites = (engine: Engine): Effect.Effect<void> =>
         "closed in writes",
         `closed with ${openWrites.size} writes of the source under way after half of closeTimeout, ${millis} ms: their keys are expired, and their callers get LarderClosed; raise closeTimeout, or end writes before the scope closes`,
       )
-      // Begun while the larder is open; awaited, as all changes are, by what follows.
+      // These changes begin while the larder is open, and closing waits for them as for all changes.
       fibers.forkAwaited(openWrites.doubted)
     })
   })
 
 export const close = (engine: Engine): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { closeMillis, name } = engine.settings
+    const { closeMillis } = engine.settings
     const began = engine.stopwatch()
     yield* finishWrites(engine)
     engine.closed = true
@@ -54,10 +53,10 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     // Without the fibers abandoned earlier, which are known to disobey their interruption.
     const running = [...engine.fibers.running]
     // Fail the waiters first, with `LarderClosed`: the callers were not interrupted themselves.
-    const closed = Exit.die(new LarderClosed({ larder: name }))
+    const exit = closed(engine)
     const outcome = {
       _tag: "Failure",
-      exit: closed,
+      exit,
       reason: "closed",
       graceDenied: false,
       notReturned: false,
@@ -65,7 +64,7 @@ export const close = (engine: Engine): Effect.Effect<void> =>
     engine.flights.close(outcome, (waiter, { k }) => {
       engine.callers.left()
       answers.failed(engine.observer, k, "closed", engine.stopwatch() - waiter.arrivedAt)
-      waiter.fail(closed)
+      waiter.fail(exit)
     })
     engine.timers.stop()
     // This is the last chance to write: ignore open breakers.

@@ -1,7 +1,8 @@
 /** One caller's question: what it asks for, why it may be refused, and its deadline. */
 import * as Exit from "effect/Exit"
-import { InvalidKey, LarderClosed } from "../../LarderError.ts"
+import { InvalidKey } from "../../LarderError.ts"
 import * as answers from "../observe/answers.ts"
+import { closed } from "../state/closed.ts"
 import type { CallerSpan, Engine } from "../state/engine.ts"
 import type { Policy } from "../../Policy.ts"
 import type { Candidate, Demand } from "../state/flight.ts"
@@ -81,9 +82,6 @@ export const countedClosed = (
   answers.failed(engine.observer, k, "closed", waited)
   return closed(engine)
 }
-
-export const closed = (engine: Engine): Exit.Exit<never> =>
-  Exit.die(new LarderClosed({ larder: engine.settings.name }))
 
 /**
  * Law 9: a call ends by this moment of monotonic time, however many lookups it waits for. Its wait begins

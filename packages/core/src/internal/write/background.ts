@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Entry from "../../Entry.ts"
-import { LarderClosed } from "../../LarderError.ts"
 import type { Ack } from "./ack.ts"
+import { closed } from "../state/closed.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Change } from "../tier/arbiterWrites.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -22,10 +22,11 @@ export const setInBackground = (
   planned: Planned,
 ): Effect.Effect<Ack> => {
   const { arbiter } = engine.stack
-  const closed = Effect.suspend(() =>
-    Effect.die(new LarderClosed({ larder: engine.settings.name })),
+  const admitted = engine.writes.admit(
+    k,
+    () => enqueue(engine, k, planned),
+    Effect.suspend(() => closed(engine)),
   )
-  const admitted = engine.writes.admit(k, () => enqueue(engine, k, planned), closed)
   return arbiter === undefined ? admitted : Effect.andThen(arbiter.marks.ready, admitted)
 }
 

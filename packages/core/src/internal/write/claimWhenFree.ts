@@ -5,13 +5,13 @@ import { Contended, NotSettled } from "../../LarderError.ts"
 import { isBelieved, judgeable } from "../recover/believed.ts"
 import { recover } from "../recover/replay.ts"
 import { LeasePauses } from "../runtime/leasePauses.ts"
+import { closed } from "../state/closed.ts"
 import type { ChangeSignal } from "../state/changeSignals.ts"
 import type { Engine } from "../state/engine.ts"
 import { Budget } from "../tier/budget.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
 import type { TierRead } from "../tier/tierRead.ts"
 import { type Claim, type ClaimAnswer, claim, giveUp } from "./claim.ts"
-import { closedFor } from "./openWrite.ts"
 
 /** How often one caller may lose its turn to another change of the key. */
 export interface Attempts {
@@ -53,7 +53,7 @@ export const claimWhenFree = (
     const pauses = new LeasePauses()
     while (true) {
       // A larder that closes waits for those who have their turn.
-      if (engine.openWrites.isClosing) return yield* closedFor(engine)
+      if (engine.openWrites.isClosing) return yield* closed(engine)
       signal.reset()
       const answer: ClaimAnswer | undefined = yield* claim(engine, arbiter, k, force, known)
       if (answer === undefined) return yield* unanswered

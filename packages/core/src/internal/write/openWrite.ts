@@ -1,6 +1,6 @@
 /** A write of the source that a closing larder waits for. */
 import * as Effect from "effect/Effect"
-import { LarderClosed } from "../../LarderError.ts"
+import { closed } from "../state/closed.ts"
 import type { Engine } from "../state/engine.ts"
 import type { Keyed } from "./claim.ts"
 import { expire } from "./removeExpire.ts"
@@ -14,7 +14,7 @@ export const openWrite = <A, E, R>(
   engine.openWrites.run(
     write,
     doubt,
-    Effect.suspend(() => closedFor(engine)),
+    Effect.suspend(() => closed(engine)),
   )
 
 /** As `openWrite`, of one key. */
@@ -28,6 +28,3 @@ export const openWriteOf = <A, E, R>(
     write,
     Effect.suspend(() => expire(engine, key, k)),
   )
-
-export const closedFor = ({ settings: { name } }: Engine): Effect.Effect<never> =>
-  Effect.die(new LarderClosed({ larder: name }))

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import type { Entry } from "../../Entry.ts"
 import { Contended, NotSettled } from "../../LarderError.ts"
 import { newestNearby } from "./newestNearby.ts"
+import { closed } from "../state/closed.ts"
 import type { Engine } from "../state/engine.ts"
 import type { EntryWithPolicy } from "../state/localEntries.ts"
 import type { FartherTier } from "../tier/backingTier.ts"
@@ -23,7 +24,7 @@ import { effectOf, optionOf, unwritable } from "./returned.ts"
 import { recognised } from "./recognised.ts"
 import { setAsOf } from "./set.ts"
 import type { SourceWrite } from "./through.ts"
-import { closedFor, openWrite, openWriteOf } from "./openWrite.ts"
+import { openWrite, openWriteOf } from "./openWrite.ts"
 import { whenCommitted } from "./whenCommitted.ts"
 
 /**
@@ -68,13 +69,13 @@ export const update = <E, R>(engine: Engine, updating: Updating<E, R>): Updated<
   const updated =
     arbiter === undefined ? alone(engine, updating) : overArbiter(engine, arbiter, updating)
   const { k, untouched } = updating
-  // Within its turn: of the others of its key, which wait, the closing larder need not know.
+  // A closing larder waits for the caller that has its turn, not for those that wait behind it.
   const open =
     untouched === true
       ? openWrite(engine, updated, Effect.void)
       : openWriteOf(engine, updating, updated)
   const inTurn = Effect.suspend(() =>
-    engine.openWrites.isClosing ? closedFor(engine) : engine.keyLocks.withLock(k, open),
+    engine.openWrites.isClosing ? closed(engine) : engine.keyLocks.withLock(k, open),
   )
   return notInside(engine, "update", k, ["through", "update"], inTurn)
 }
